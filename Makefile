@@ -1,0 +1,33 @@
+# Four verbs for people and CI alike; each sets up what it needs.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+
+.PHONY: run test check docs bench setup
+
+run: setup  ## a persona card for a real persona on the embedded model, in out/card/
+	$(BIN)/personae card examples/ada.json --model smollm2 --out out/card
+
+test: setup  ## all tests, doctests and documentation examples
+	$(BIN)/python -m pytest
+
+check: setup  ## format, lint, types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+docs: setup  ## the documentation site, in site/
+	$(BIN)/python -m pip install -q -c requirements/constraints.txt -e '.[docs]'
+	$(BIN)/mkdocs build --strict
+
+bench: setup  ## the benchmarks; figures go to benchmarks/RESULTS.md
+	$(BIN)/python -m benchmarks
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml requirements/constraints.txt requirements/embedded.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q -c requirements/constraints.txt -e '.[local,dev]'
+	$(BIN)/python -m pip install -q --no-deps --require-hashes -r requirements/embedded.txt
+	touch $(STAMP)

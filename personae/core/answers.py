@@ -1,0 +1,109 @@
+"""The table that every instrument fills and every statistic reads: one row per answer."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from personae.core.errors import BadValue
+
+__all__ = ["SCHEMA", "Answers"]
+
+SCHEMA: Mapping[str, pl.DataType] = {
+    "respondent": pl.String(),  # who answered: a persona's id, a person, a model
+    "arm": pl.String(),  # the induction, `unchanged` for the control arm
+    "inventory": pl.String(),  # name@version+hash
+    "item": pl.String(),
+    "scale": pl.String(),
+    "facet": pl.String(),
+    "key": pl.Int64(),  # +1 or -1
+    "form": pl.String(),  # the form's name, without the option order
+    "channel": pl.String(),
+    "order": pl.String(),
+    "repeat": pl.Int64(),
+    "raw": pl.String(),  # the reply, or the text of the option chosen
+    "value": pl.Float64(),  # raw (unkeyed) value of the option chosen; null unless status is ok
+    "expected": pl.Float64(),  # mean value under the option probabilities; null without them
+    "unit": pl.String(),  # points, or nats/token in the statement channel
+    "status": pl.String(),  # ok | refused | unparsed | cut | error
+    "why": pl.String(),
+    "slot": pl.Int64(),  # place, from 0, at which the chosen option was shown
+    "logp": pl.List(pl.Float64()),  # option log-probabilities, options from low to high
+    "mass": pl.Float64(),  # probability of saying any option at all
+    "tokens_in": pl.Int64(),
+    "tokens_out": pl.Int64(),
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answers:
+    """Tidy answers. Columns as in SCHEMA, then any tags; a missing answer is a row with a status.
+
+    >>> one = {"respondent": "r1", "item": "1", "scale": "E", "key": -1, "value": 2.0}
+    >>> Answers.of([one]).rows["status"].to_list()
+    ['ok']
+    """
+
+    rows: pl.DataFrame
+
+    def __post_init__(self) -> None:
+        lacking = [name for name in SCHEMA if name not in self.rows.columns]
+        if lacking:
+            raise BadValue(f"answers lack the columns {lacking}; build them with Answers.of")
+        unfit = [n for n, t in SCHEMA.items() if self.rows.schema[n] != t]
+        if unfit:
+            raise BadValue(f"answers have columns of the wrong type: {unfit}")
+        silent = self.rows.filter((pl.col("status") == "ok") & pl.col("value").is_null())
+        if silent.height:
+            raise BadValue(f"{silent.height} answers are marked ok but have no value")
+
+    @classmethod
+    def of(cls, rows: Iterable[Mapping[str, object]]) -> "Answers":
+        """Build answers from dicts; absent columns become empty, an absent status `ok`."""
+        listed = list(rows)
+        tags = {name: None for row in listed for name in row if name not in SCHEMA}
+        data = {n: [row.get(n, _EMPTY.get(n)) for row in listed] for n in (*SCHEMA, *tags)}
+        types: dict[str, pl.DataType | None] = {**SCHEMA, **dict.fromkeys(tags)}
+        return cls(pl.DataFrame(data, schema=types))
+
+    @classmethod
+    def concat(cls, parts: Sequence["Answers"]) -> "Answers":
+        """Stack answers; a tag that one part lacks is null there."""
+        if not parts:
+            return cls.of([])
+        return cls(pl.concat([p.rows for p in parts], how="diagonal"))
+
+    def __len__(self) -> int:
+        return self.rows.height
+
+    def tag(self, **tags: str | int | float) -> "Answers":
+        """Set columns to constants, such as `respondent="ada"` or `arm="P2"`."""
+        return Answers(
+            self.rows.with_columns(
+                pl.lit(v).cast(SCHEMA[k]).alias(k) if k in SCHEMA else pl.lit(v).alias(k)
+                for k, v in tags.items()
+            )
+        )
+
+    def where(self, **values: str | int) -> "Answers":
+        """Keep the rows whose columns have the given values."""
+        return Answers(self.rows.filter(*(pl.col(k) == v for k, v in values.items())))
+
+    def missing(self, by: Sequence[str] = ("arm", "form")) -> pl.DataFrame:
+        """Count answers by status: one row a group, the columns asked, ok, refused, and so on."""
+        statuses = ("ok", "refused", "unparsed", "cut", "error")
+        return (
+            self.rows.group_by(list(by), maintain_order=True)
+            .agg(
+                pl.len().alias("asked"),
+                *((pl.col("status") == s).sum().cast(pl.Int64).alias(s) for s in statuses),
+            )
+            .sort(list(by))
+        )
+
+
+_EMPTY: Mapping[str, object] = {
+    "respondent": "", "arm": "unchanged", "inventory": "", "item": "", "scale": "", "facet": "",
+    "key": 1, "form": "", "channel": "", "order": "forward", "repeat": 0, "raw": "",
+    "unit": "points", "status": "ok", "why": "", "tokens_in": 0, "tokens_out": 0,
+}  # fmt: skip

@@ -1,0 +1,126 @@
+"""What goes to a model and what comes back: values, equal by content."""
+
+from dataclasses import dataclass
+from math import isfinite
+from typing import Literal, get_args
+
+from personae.core.errors import BadValue
+
+__all__ = ["Chat", "Choice", "Message", "Question", "Reply", "Role", "Sampling", "Status", "say"]
+
+Role = Literal["system", "user", "assistant"]
+Status = Literal["ok", "refused", "unparsed", "cut", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn: who speaks, and the text."""
+
+    role: Role
+    text: str
+
+    def __post_init__(self) -> None:
+        if self.role not in get_args(Role):
+            raise BadValue(f"a message's role is one of {get_args(Role)}, not {self.role!r}")
+
+
+Chat = tuple[Message, ...]
+"""Turns in order. A last turn of the assistant is a beginning that the model continues.
+The empty chat means no context at all: the bare start of a text."""
+
+
+def say(user: str, *, system: str | None = None, lead: str = "") -> Chat:
+    """Build the commonest chat: a system text, one user turn, and the reply's first words.
+
+    Without `system` no system turn is sent; some chat templates then insert one of their own,
+    which is the model's own default and so the right control arm.
+
+    >>> [m.role for m in say("Hello", system="You are kind.", lead="Well,")]
+    ['system', 'user', 'assistant']
+    """
+    turns = [] if system is None else [Message("system", system)]
+    turns.append(Message("user", user))
+    if lead:
+        turns.append(Message("assistant", lead))
+    return tuple(turns)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling:
+    """How a reply is drawn; every field is part of the journal's key.
+
+    A draw depends on (seed, repeat, chat), never on what else is in the batch.
+    `schema` is a JSON schema as canonical JSON text, or None for free text.
+    """
+
+    max_tokens: int = 256
+    temperature: float = 0.0
+    top_p: float = 1.0
+    stop: tuple[str, ...] = ()
+    schema: str | None = None
+    seed: int = 0
+    repeat: int = 0
+
+    def __post_init__(self) -> None:
+        if self.max_tokens < 1:
+            raise BadValue(f"max_tokens is at least 1, not {self.max_tokens}")
+        if not (isfinite(self.temperature) and self.temperature >= 0):
+            raise BadValue(f"temperature is a finite number >= 0, not {self.temperature}")
+        if not 0 < self.top_p <= 1:
+            raise BadValue(f"top_p is in (0, 1], not {self.top_p}")
+        if "" in self.stop:
+            raise BadValue("a stop string can't be empty")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """A model's text for one chat. `status` is never guessed: `why` says what happened."""
+
+    text: str
+    status: Status = "ok"
+    why: str = ""
+    tokens_in: int = 0
+    tokens_out: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A chat and the answers whose likelihood is wanted.
+
+    Each option is a tuple of surface forms (`"A"`, `" A"`, `"(A"`): their probabilities add up.
+    """
+
+    chat: Chat
+    options: tuple[tuple[str, ...], ...]
+
+    def __post_init__(self) -> None:
+        if len(self.options) < 1 or any(not forms or "" in forms for forms in self.options):
+            raise BadValue("a question has at least one option, and no option or form is empty")
+        flat = [form for forms in self.options for form in forms]
+        if len(set(flat)) != len(flat):
+            raise BadValue(f"two options of a question share a surface form: {sorted(flat)}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What a model makes of a question's options, in their order.
+
+    `loglik`: log-probability (nats) of each option's text after the chat, summed over its forms
+    and not normalised. `logp`: the same normalised over the options, where an option that another
+    one continues keeps only what that one leaves it. `mass`: probability, in 0..1, that the model
+    says any of them. `tokens`: length of each option in tokens (its first form). `floor`: for a
+    back end that lists only its likeliest tokens, the bound below which the options at -inf lie;
+    else -inf. `method` says how the numbers came about. With a status other than ok the tuples
+    are empty.
+    """
+
+    loglik: tuple[float, ...] = ()
+    logp: tuple[float, ...] = ()
+    mass: float = 0.0
+    tokens: tuple[int, ...] = ()
+    floor: float = float("-inf")
+    method: str = "log-probabilities"
+    status: Status = "ok"
+    why: str = ""
+    tokens_in: int = 0
+    tokens_out: int = 0

@@ -1,0 +1,106 @@
+"""How an inventory is put to a respondent: everything about the asking, nothing about the item."""
+
+from dataclasses import dataclass
+from itertools import permutations
+from typing import Literal, get_args
+
+from personae.core.errors import BadValue
+
+__all__ = ["Channel", "Form", "Labels", "Layout", "latin_square", "option_orders"]
+
+Channel = Literal["label", "option", "statement", "reply"]
+Labels = Literal["letters", "numbers", "none"]
+Layout = Literal["item-first", "options-first"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """One way of asking.
+
+    `wording` names a template of `data/wordings.json`. `person` is the grammatical person of the
+    item. `order` arranges the options: `forward` (as the wording lists them), `reverse`, or digits
+    such as `20413` that give, slot by slot, the option's place in the forward list. `channel` is
+    how the answer is read: `label` and `option` weigh the options' labels or texts, `statement`
+    weighs two opposite statements, `reply` parses generated text. `context` says whether items
+    are asked alone or in one conversation. `layout` puts the options after the item or before
+    all items; that is a psychometric choice and part of every report.
+    """
+
+    wording: str = "plain"
+    person: Literal["first", "second", "third"] = "first"
+    order: str = "forward"
+    labels: Labels = "letters"
+    channel: Channel = "label"
+    context: Literal["separate", "shared"] = "separate"
+    layout: Layout = "item-first"
+
+    def __post_init__(self) -> None:
+        allowed = {"channel": get_args(Channel), "labels": get_args(Labels),
+                   "layout": get_args(Layout), "person": ("first", "second", "third"),
+                   "context": ("separate", "shared")}  # fmt: skip
+        for name, values in allowed.items():
+            if getattr(self, name) not in values:
+                raise BadValue(f"a form's {name} is one of {values}, not {getattr(self, name)!r}")
+        if self.order not in ("forward", "reverse") and sorted(self.order) != [
+            str(i) for i in range(len(self.order))
+        ]:
+            raise BadValue(
+                f"a form's order is forward, reverse or a permutation such as 20413, "
+                f"not {self.order!r}"
+            )
+
+    @property
+    def name(self) -> str:
+        """The form's name without its option order: forms that differ only in order share it."""
+        parts = [self.wording, self.channel, self.person, self.labels]
+        parts += [self.layout] if self.layout != "item-first" else []
+        parts += [self.context] if self.context != "separate" else []
+        return "/".join(parts)
+
+    def arrange(self, count: int) -> tuple[int, ...]:
+        """Give, slot by slot, the place in the forward list of the option shown there.
+
+        >>> Form(order="reverse").arrange(3)
+        (2, 1, 0)
+        """
+        if self.order == "forward":
+            return tuple(range(count))
+        if self.order == "reverse":
+            return tuple(reversed(range(count)))
+        if len(self.order) != count:
+            raise BadValue(f"order {self.order!r} arranges {len(self.order)} options, not {count}")
+        return tuple(int(digit) for digit in self.order)
+
+
+def option_orders(count: int, which: Literal["both", "all", "latin"]) -> tuple[str, ...]:
+    """Name the option orders of a design: forward and reverse, all permutations, a Latin square.
+
+    >>> option_orders(3, "all")
+    ('012', '021', '102', '120', '201', '210')
+    """
+    if not 2 <= count <= 9:
+        raise BadValue(f"2 to 9 options can be ordered, not {count}")
+    if which == "both":
+        return ("forward", "reverse")
+    if which == "all":
+        return tuple("".join(map(str, p)) for p in permutations(range(count)))
+    return latin_square(count)
+
+
+def latin_square(count: int) -> tuple[str, ...]:
+    """Order options so that each stands once in every slot, and neighbours are balanced.
+
+    For an even count this is Williams' square of `count` rows; for an odd count its mirror is
+    added (2·count rows), so that every option precedes every other equally often.
+    Source: Williams 1949, Aust. J. Sci. Res. A2.
+
+    >>> latin_square(4)
+    ('0132', '1203', '2310', '3021')
+    """
+    first = [0]
+    for step in range(1, count):
+        first.append((first[-1] + (step if step % 2 else -step)) % count)
+    rows = [[(place + shift) % count for place in first] for shift in range(count)]
+    if count % 2:
+        rows += [list(reversed(row)) for row in rows]
+    return tuple("".join(map(str, row)) for row in rows)

@@ -1,0 +1,190 @@
+"""Questionnaires as data: items, keys, options, norms. Never a subclass, never code."""
+
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Literal, get_args
+
+from personae.core.errors import BadFile, BadValue, UnknownName
+from personae.core.hashing import content_key
+
+__all__ = ["Inventory", "Item", "Norm", "Option", "inventories", "load_inventory"]
+
+ItemKind = Literal["statement", "adjective", "pair"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One item. `key` is +1 or -1 and never a text.
+
+    `text` is a statement without its subject ("Worry about things"), an adjective, or the low
+    pole of a pair whose high pole is `other`. It is empty where the text may not be shipped.
+    """
+
+    id: str
+    text: str
+    scale: str
+    facet: str = ""
+    key: int = 1
+    other: str = ""
+
+    def __post_init__(self) -> None:
+        if type(self.key) is not int or self.key not in (1, -1):
+            raise BadValue(f"item {self.id!r}: key is the number 1 or -1, not {self.key!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One answer: its text, and the value that belongs to that text wherever it stands."""
+
+    text: str
+    value: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Norm:
+    """Human mean and SD of a scale *sum* in a named group. `facet` is empty for a domain."""
+
+    group: str
+    scale: str
+    mean: float
+    sd: float
+    facet: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inventory:
+    """A questionnaire. `scales` maps a scale's code to its title; options run from low to high."""
+
+    name: str
+    title: str
+    version: str
+    source: str
+    licence: str
+    kind: ItemKind
+    scales: Mapping[str, str]
+    options: tuple[Option, ...]
+    items: tuple[Item, ...]
+    norms: tuple[Norm, ...] = ()
+
+    def __post_init__(self) -> None:
+        where = f"inventory {self.name!r}"
+        if self.kind not in get_args(ItemKind):
+            raise BadValue(f"{where}: kind is one of {get_args(ItemKind)}, not {self.kind!r}")
+        ids = [item.id for item in self.items]
+        if len(set(ids)) != len(ids):
+            double = sorted({i for i in ids if ids.count(i) > 1})
+            raise BadValue(f"{where}: item ids are unique; twice or more: {double[:5]}")
+        values = [option.value for option in self.options]
+        if values != list(range(values[0], values[0] + len(values))):
+            raise BadValue(f"{where}: option values rise by one from low to high, not {values}")
+        if strays := {i.scale for i in self.items} - set(self.scales):
+            raise BadValue(f"{where}: items name scales it doesn't have: {sorted(strays)}")
+
+    @property
+    def low(self) -> int:
+        """The lowest option's value."""
+        return self.options[0].value
+
+    @property
+    def high(self) -> int:
+        """The highest option's value."""
+        return self.options[-1].value
+
+    @property
+    def has_text(self) -> bool:
+        """Whether every item has its text; if not, the user's own item file is needed."""
+        return all(item.text for item in self.items)
+
+    @property
+    def tag(self) -> str:
+        """Name, version and the first digits of the content hash: `mpi-120@1+ab12cd34`."""
+        return f"{self.name}@{self.version}+{content_key(self)[:8]}"
+
+    def where(self, *, scale: str = "", facet: str = "") -> "Inventory":
+        """Return the same inventory with only the items of a scale or facet."""
+        kept = tuple(
+            i for i in self.items
+            if (not scale or i.scale == scale) and (not facet or i.facet == facet)
+        )  # fmt: skip
+        return replace(self, items=kept)
+
+
+def _folder() -> Path:
+    return Path(str(files("personae") / "data" / "inventories"))
+
+
+def inventories() -> tuple[str, ...]:
+    """Name the inventories that ship with Personae, in alphabetical order."""
+    return tuple(sorted(p.stem for p in _folder().glob("*.json")))
+
+
+def load_inventory(name: str, items: str | Path | None = None) -> Inventory:
+    """Open an inventory by name, or from a JSON file of the same form.
+
+    `items` is the user's own CSV with the columns `item` (the item's id) and `text`, for
+    inventories whose text may not be shipped.
+
+    Raises:
+        UnknownName: no inventory and no file is called so.
+        BadFile: a file that is not an inventory, or an item file that doesn't fit.
+
+    >>> load_inventory("ipip-neo-120").items[0].text
+    'Worry about things'
+    """
+    inventory = _shipped(name) if name in inventories() else _from_path(name)
+    return inventory if items is None else _with_text(inventory, Path(items))
+
+
+@cache
+def _shipped(name: str) -> Inventory:
+    return _read(_folder() / f"{name}.json")
+
+
+def _from_path(name: str) -> Inventory:
+    if not name.endswith(".json"):
+        raise UnknownName("inventory", name, inventories())
+    if not Path(name).is_file():
+        raise BadFile(f"{name}: no such inventory file. Shipped: {', '.join(inventories())}")
+    return _read(Path(name))
+
+
+def _read(path: Path) -> Inventory:
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        return Inventory(
+            name=raw["name"],
+            title=raw["title"],
+            version=raw["version"],
+            source=raw["source"],
+            licence=raw["licence"],
+            kind=raw["kind"],
+            scales=raw["scales"],
+            options=tuple(Option(text, value) for text, value in raw["options"]),
+            items=tuple(Item(**row) for row in raw["items"]),
+            norms=tuple(Norm(**row) for row in raw.get("norms", [])),
+        )
+    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+        raise BadFile(f"{path}: not an inventory ({type(error).__name__}: {error})") from error
+
+
+def _with_text(inventory: Inventory, path: Path) -> Inventory:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            rows: Sequence[Mapping[str, str]] = list(csv.DictReader(stream))
+        texts = {row["item"].strip(): row["text"].strip() for row in rows}
+    except (OSError, UnicodeDecodeError, KeyError, AttributeError) as error:
+        raise BadFile(f"{path}: an item file is a CSV with the columns item,text") from error
+    ids = {item.id for item in inventory.items}
+    lacking, strange = sorted(ids - set(texts)), sorted(set(texts) - ids)
+    empty = sorted(i for i in ids & set(texts) if not texts[i])
+    if lacking or strange or empty or len(texts) != len(rows):
+        raise BadFile(
+            f"{path}: the items of {inventory.name} are needed once each, with text; "
+            f"missing {lacking[:5]}, unknown {strange[:5]}, empty {empty[:5]}, rows {len(rows)}"
+        )
+    return replace(inventory, items=tuple(replace(i, text=texts[i.id]) for i in inventory.items))

@@ -1,0 +1,24 @@
+"""Reads the data files that ship inside the package."""
+
+import json
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from personae.core.errors import BadFile
+
+__all__ = ["data_json"]
+
+
+@cache
+def data_json(name: str) -> Any:  # noqa: ANN401  (JSON has no narrower type)
+    """Read `personae/data/NAME` as JSON; treat what comes back as read-only.
+
+    Raises:
+        BadFile: the installation lacks the file.
+    """
+    path = files("personae") / "data" / name
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BadFile(f"data file {name!r} is missing or broken; reinstall Personae") from error

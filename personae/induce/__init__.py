@@ -1,0 +1,1 @@
+"""Ways to put a persona into a model: Model -> Model."""

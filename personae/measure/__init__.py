@@ -1,0 +1,1 @@
+"""Model or text in, Answers out."""

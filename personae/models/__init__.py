@@ -1,0 +1,1 @@
+"""What satisfies the model Protocols: local engine, server client, journal, controls."""

@@ -1,0 +1,1 @@
+"""A Report in, JSON, HTML or text out."""

@@ -1,0 +1,1 @@
+"""Executes studies: manifest, journal, resume."""

@@ -1,0 +1,1 @@
+"""Answers or arrays in, Estimates out."""

@@ -1,0 +1,1 @@
+"""One file a published system: composes, concludes, returns a Report."""
