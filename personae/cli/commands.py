@@ -1,0 +1,189 @@
+"""The commands. Heavy rooms are imported inside them, so that `personae --help` answers at once."""
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from personae import __version__
+from personae.core.errors import PersonaeError, UnknownName
+
+__all__ = ["main"]
+
+ALIKE = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+class _Lazy(click.Command):
+    """A study's command, made from its signature only when it is really called."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None,
+        **extra: Any,  # noqa: ANN401
+    ) -> click.Context:  # fmt: skip
+        return _study_command(str(self.name)).make_context(info_name, args, parent, **extra)
+
+
+def _study_command(name: str) -> click.Command:
+    from personae.cli.perform import COMMON, perform
+    from personae.cli.signature import options_of, parameters
+    from personae.run.registry import find_study, load_function
+
+    study = find_study(name)
+    function = load_function(study)
+
+    def begin(**given: Any) -> None:  # noqa: ANN401
+        perform(study, function, given)
+
+    specific = [o for p in parameters(function) if p.name != "model" for o in options_of(p)]
+    text = f"{study.summary}\n\nAsks: {study.asks}\n\nSource: {study.paper}"
+    return click.Command(
+        name, params=[*specific, *COMMON], callback=begin, help=text, context_settings=ALIKE
+    )
+
+
+class _Commands(click.Group):
+    """A group whose unknown commands are answered with near matches."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.commands:
+            raise UnknownName("command", cmd_name, self.commands)
+        return super().get_command(ctx, cmd_name)
+
+
+class _Studies(click.Group):
+    """One command a study."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        from personae.run.registry import studies
+
+        return [study.name for study in studies() if study.name != "card"]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
+        from personae.run.registry import find_study
+
+        study = find_study(cmd_name)
+        return _Lazy(study.name, help=study.summary)
+
+
+@click.group(cls=_Commands, context_settings=ALIKE)
+@click.version_option(__version__, prog_name="personae")
+def _personae() -> None:
+    """Personas and personality in language models: induce, measure, report.
+
+    Begin with `personae card examples/ada.json`: it asks the embedded model to be Ada, and says
+    which personality came out, how sure that is, and what it cost.
+    """
+
+
+_personae.add_command(
+    _Lazy("card", help="Ask a model to be a persona; report what came out, and how sure.")
+)
+
+
+@_personae.group("run", cls=_Studies, context_settings=ALIKE)
+def _run() -> None:
+    """Run one of the published studies."""
+
+
+@_personae.command("list")
+def _list() -> None:
+    """List studies, inventories and inductions."""
+    from personae.core import inventories, load_inventory
+    from personae.induce.prompt import INDUCTIONS
+    from personae.run.registry import studies
+
+    click.echo("Studies (personae run NAME)")
+    for study in studies():
+        click.echo(f"  {study.name:<20} {study.summary}")
+    click.echo("Inventories (--inventory NAME)")
+    for name in inventories():
+        one = load_inventory(name)
+        note = "" if one.has_text else "; keys only: bring your own items"
+        click.echo(f"  {name:<20} {one.title}, {len(one.items)} items{note}")
+    click.echo("Inductions")
+    click.echo("  " + ", ".join(INDUCTIONS))
+
+
+@_personae.command("show")
+@click.argument("study")
+def _show(study: str) -> None:
+    """Show what a study asks, its source, and its options."""
+    from personae.run.registry import find_study
+
+    one = find_study(study)
+    for title in ("system", "paper", "asks", "differs", "version"):
+        click.echo(f"{title.capitalize():<8} {getattr(one, title)}")
+    command = _study_command(one.name)
+    command.params = [p for p in command.params if p.name != "fresh"]
+    name = one.name if one.name == "card" else f"run {one.name}"
+    click.echo("\n" + command.get_help(click.Context(command, info_name=f"personae {name}")))
+
+
+@_personae.command("score")
+@click.argument("answers", type=click.Path(path_type=Path))
+@click.option("--inventory", required=True, help="Name of an inventory, or a JSON file.")
+@click.option("--items", type=click.Path(path_type=Path), help="Your own item texts (CSV).")
+@click.option("--norms", help="Norm group to compare with, such as 'sex-neutral 21-40'.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for the results.")
+@click.option("--seed", default=0, show_default=True, help="Seed of the resampling.")
+def _score(**given: Any) -> None:  # noqa: ANN401
+    """Score answers collected anywhere: a CSV, one row a respondent or one row an answer."""
+    from rich.console import Console
+
+    from personae.core import load_inventory
+    from personae.measure.tables import read_answers
+    from personae.report.files import write_report
+    from personae.report.text import print_report
+    from personae.run.scoring import score_report
+
+    inventory = load_inventory(given["inventory"], given["items"])
+    answers = read_answers(given["answers"], inventory)
+    report = score_report(answers, inventory, norms_group=given["norms"], seed=given["seed"])
+    if given["out"]:
+        write_report(report, given["out"])
+    print_report(report, Console())
+
+
+@_personae.command("report")
+@click.argument("folder", type=click.Path(path_type=Path))
+def _report(folder: Path) -> None:
+    """Render a finished run again, without a model."""
+    from rich.console import Console
+
+    from personae.report.files import read_report, write_report
+    from personae.report.text import print_report
+
+    report = read_report(folder)
+    write_report(report, folder)
+    print_report(report, Console())
+
+
+@_personae.command("doctor")
+def _doctor() -> None:
+    """Check what is installed, which models open, and whether they are themselves."""
+    from personae.run.doctor import checkup
+
+    for line in checkup():
+        click.echo(line)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and leave with its exit code: 0 done, 2 input, 3 model, 4 budget."""
+    sys.exit(_guarded(lambda: _personae.main(args=arguments, standalone_mode=False)))
+
+
+def _guarded(work: Callable[[], object]) -> int:
+    try:
+        work()
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except PersonaeError as error:
+        click.echo(f"personae: {error}", err=True)
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("personae: stopped; the same command goes on where it was", err=True)
+        return 130
+    return 0

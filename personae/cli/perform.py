@@ -1,0 +1,117 @@
+"""Carries out a study from the command line: open, plan, ask before it costs, run, show."""
+
+import sys
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from personae.cli.signature import convert, parameters
+from personae.core import BadValue, Chooser, InputError, Model, Report, is_control
+from personae.models.budget import Budget, Price
+from personae.models.opening import open_model
+from personae.report.text import print_report
+from personae.run.execute import Job, execute
+from personae.run.plan import Plan, plan_study
+from personae.run.registry import Study
+
+__all__ = ["COMMON", "perform"]
+
+MODEL_HELP = (
+    "smollm2 (embedded), hf:NAME-OR-FOLDER, gguf:FILE, http://HOST/v1#NAME, simulated:..., null:..."
+)
+POSITIVE = click.FloatRange(0, min_open=True)
+COMMON = (
+    click.Option(["--model"], default="smollm2", show_default=True, help=MODEL_HELP),
+    click.Option(["--out"], type=click.Path(path_type=Path), help="Folder for the results."),
+    click.Option(["--fresh"], is_flag=True, help="Start anew in a folder that holds a run."),
+    click.Option(["--yes"], is_flag=True, help="Don't ask before calls to a server."),
+    click.Option(["--price"], metavar="IN,OUT", help="Price of a server per million tokens."),
+    click.Option(["--max-calls"], type=click.IntRange(1), help="Stop after so many calls."),
+    click.Option(["--max-tokens"], type=click.IntRange(1), help="Stop after so many tokens."),
+    click.Option(["--max-money"], type=POSITIVE, help="Stop at this sum."),
+    click.Option(["--max-minutes"], type=POSITIVE, help="Stop after so many minutes."),
+)
+
+
+def perform(study: Study, function: Callable[..., Report], given: Mapping[str, Any]) -> None:
+    """Run a study or the card with what was typed, and show the report."""
+    terminal, log = Console(), Console(stderr=True)
+    arguments: dict[str, object] = {}
+    options: dict[str, object] = {}
+    wanted = {"model": str(given["model"])}
+    for parameter in parameters(function):
+        if parameter.is_model:
+            if parameter.name != "model" and given.get(parameter.name):
+                wanted[parameter.name] = str(given[parameter.name])
+        else:
+            arguments[parameter.name], options[parameter.name] = convert(parameter, given)
+    body = partial(function, **arguments)
+    models = {role: _open(text, given) for role, text in wanted.items()}
+    total = _announce(body, models, given, log)
+    job = Job(
+        study=study.name,
+        version=study.version,
+        options=options,
+        out=given["out"] or Path("out") / study.name,
+        fresh=bool(given["fresh"]),
+        total=total,
+    )
+    report = execute(job, body, models, log)
+    print_report(report, terminal)
+    log.print(f"Written to {job.out}/: report.html, report.json, answers.parquet, manifest.json")
+
+
+def _open(text: str, given: Mapping[str, Any]) -> Model:
+    if not text.startswith(("http://", "https://")):
+        return open_model(text)
+    limits = {name: given[f"max_{name}"] for name in ("calls", "tokens", "money", "minutes")}
+    return open_model(text, budget=Budget(**limits), price=_price(given.get("price")))
+
+
+def _price(text: str | None) -> Price | None:
+    if text is None:
+        return None
+    try:
+        read, written = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise BadValue(f"a price is IN,OUT per million tokens, not {text!r}") from error
+    return Price(input_per_million=read, output_per_million=written)
+
+
+def _announce(
+    body: Callable[..., Report],
+    models: Mapping[str, Model],
+    given: Mapping[str, Any],
+    log: Console,
+) -> int | None:
+    """Say what the run will take; ask first where a server may charge for it."""
+    if all(is_control(m.name) for m in models.values()):
+        return None
+
+    def on_one(model: Chooser) -> Report:
+        return body(**dict.fromkeys(models, model))
+
+    plan = plan_study(on_one)
+    log.print(f"{', '.join(m.name for m in models.values())}: {plan}", highlight=False)
+    if any(m.name.startswith(("http://", "https://")) for m in models.values()):
+        _confirm(plan, given, log)
+    return plan.requests
+
+
+def _confirm(plan: Plan, given: Mapping[str, Any], log: Console) -> None:
+    price = _price(given.get("price"))
+    if price is not None:
+        sum_ = price.cost(plan.tokens_in, plan.tokens_out)
+        log.print(f"At {given['price']} a million: at most about {sum_:.2f} {price.currency}")
+    limited = any(given[f"max_{name}"] for name in ("calls", "tokens", "money", "minutes"))
+    if given["yes"] or limited:
+        return
+    if not sys.stdin.isatty():
+        raise InputError(
+            "calls to a server may cost money: add --yes or a limit such as --max-money"
+        )
+    click.confirm("Go on?", abort=True, err=True)

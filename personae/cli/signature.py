@@ -1,0 +1,159 @@
+"""A study's signature as a command line: each parameter becomes an option, by its annotation.
+
+int, float, str, bool    the like-named option
+Literal["a", "b"]        a choice
+tuple[str, ...]          names separated by commas
+Persona                  an argument PERSONA (a JSON file) and --trait NAME=Z, repeatable
+Sequence[Persona]        a JSON or JSONL file
+Model, Chooser, ...      a model string; the parameter `model` itself is a common option
+"""
+
+import inspect
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import isfinite
+from pathlib import Path
+from types import NoneType
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+import click
+
+from personae.core import (
+    BadValue,
+    Chooser,
+    Model,
+    OpenModel,
+    Persona,
+    Report,
+    content_key,
+    domain_code,
+    load_personas,
+)
+
+__all__ = ["Parameter", "convert", "options_of", "parameters"]
+
+MODELS = (Model, Chooser, OpenModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter of a study: name, annotation without None, default, and its help text."""
+
+    name: str
+    kind: Any
+    default: Any
+    help: str
+
+    @property
+    def is_model(self) -> bool:
+        """Whether it takes a model string."""
+        return self.kind in MODELS
+
+
+def parameters(function: Callable[..., Report]) -> tuple[Parameter, ...]:
+    """Read a study's parameters in order; help comes from the docstring's Args section."""
+    hints, notes = get_type_hints(function), _argument_notes(inspect.getdoc(function) or "")
+    return tuple(
+        Parameter(name, _without_none(hints[name]), spec.default, notes.get(name, ""))
+        for name, spec in inspect.signature(function).parameters.items()
+    )
+
+
+def options_of(parameter: Parameter) -> Iterator[click.Parameter]:
+    """Turn a parameter into click's options and arguments."""
+    flag = "--" + parameter.name.replace("_", "-")
+    kind, default, note = parameter.kind, parameter.default, parameter.help
+    required = default is inspect.Parameter.empty
+    if kind is Persona:
+        yield click.Argument([parameter.name], required=False)
+        yield click.Option(
+            ["--trait"], multiple=True, metavar="NAME=Z",
+            help="Ask for a trait, such as extraversion=1.5 (z units); may be repeated.",
+        )  # fmt: skip
+    elif kind is bool:
+        yield click.Option([flag], is_flag=True, default=bool(default), help=note)
+    elif get_origin(kind) is Literal:
+        choice = click.Choice([str(v) for v in get_args(kind)])
+        yield click.Option([flag], type=choice, default=default, show_default=True, help=note)
+    elif kind in (int, float, str):
+        fixed = {} if required else {"default": default, "show_default": default is not None}
+        yield click.Option([flag], type=kind, required=required, help=note, **fixed)
+    elif _is_names(kind):
+        shown = None if required else ",".join(default)
+        yield click.Option([flag], default=shown, show_default=True, metavar="A,B,...", help=note)
+    elif parameter.is_model or _is_personas(kind):
+        metavar = "MODEL" if parameter.is_model else "FILE"
+        yield click.Option([flag], required=required, metavar=metavar, help=note)
+    else:
+        raise TypeError(f"no command-line form for parameter {parameter.name}: {kind}")
+
+
+def convert(parameter: Parameter, given: Mapping[str, Any]) -> tuple[object, object]:
+    """Turn what was typed into (the object that the study takes, its plain form for the record)."""
+    raw = given.get(parameter.name)
+    if parameter.kind is Persona:
+        persona = _persona(raw, given.get("trait") or ())
+        return persona, {"id": persona.id, "sha256": content_key(persona)}
+    if _is_personas(parameter.kind):
+        if raw is None:
+            return parameter.default, None
+        personas = load_personas(raw)
+        return personas, {"count": len(personas), "sha256": content_key(personas)}
+    if _is_names(parameter.kind):
+        names = tuple(part.strip() for part in str(raw or "").split(",") if part.strip())
+        return names, list(names)
+    return raw, raw
+
+
+def _persona(path: str | None, traits: Sequence[str]) -> Persona:
+    wanted = dict(_trait(text) for text in traits)
+    if path is None:
+        if not wanted:
+            raise BadValue("give a persona file, or traits such as --trait extraversion=1.5")
+        name = " ".join(f"{k}={v:+g}" for k, v in sorted(wanted.items()))
+        return Persona(id=name, traits=wanted, kind="character")
+    personas = load_personas(Path(path))
+    if len(personas) != 1:
+        raise BadValue(f"{path} holds {len(personas)} personas; this command takes one")
+    return replace(personas[0], traits={**personas[0].traits, **wanted})
+
+
+def _trait(text: str) -> tuple[str, float]:
+    name, equals, number = text.partition("=")
+    domain, colon, facet = name.partition(":")
+    try:
+        z = float(number)
+    except ValueError:
+        z = float("nan")
+    if not equals or not isfinite(z):
+        raise BadValue(f"a trait is NAME=Z with a number in z units, not {text!r}")
+    return domain_code(domain) + colon + facet, z
+
+
+def _without_none(annotation: Any) -> Any:  # noqa: ANN401
+    kept = [a for a in get_args(annotation) if a is not NoneType]
+    is_optional = NoneType in get_args(annotation) and len(kept) == 1
+    return kept[0] if is_optional else annotation
+
+
+def _is_names(kind: Any) -> bool:  # noqa: ANN401
+    return get_origin(kind) is tuple and get_args(kind) == (str, ...)
+
+
+def _is_personas(kind: Any) -> bool:  # noqa: ANN401
+    return get_origin(kind) in (Sequence, tuple, list) and Persona in get_args(kind)
+
+
+def _argument_notes(doc: str) -> Mapping[str, str]:
+    _, _, section = doc.partition("Args:\n")
+    notes: dict[str, str] = {}
+    name = ""
+    for line in section.splitlines():
+        if not line.strip():
+            break
+        if match := re.match(r" {4}(\w+): (.*)", line):
+            name, notes[match[1]] = match[1], match[2]
+        elif name:
+            notes[name] += " " + line.strip()
+    return notes

@@ -1,0 +1,130 @@
+"""Runs a study in a folder: manifest first, every answer journaled, results written at the end.
+
+A run that was killed and is started again asks nothing twice and ends in the same bytes.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from rich.console import Console
+
+from personae import __version__
+from personae.core import Model, Provenance, Report, Usage, file_sha256, plain
+from personae.models.journal import Journal
+from personae.models.recorded import recorded
+from personae.report.files import write_report
+from personae.run.manifest import Manifest, open_manifest
+from personae.run.progress import Meter
+
+__all__ = ["Job", "execute"]
+
+JOURNAL = "journal.sqlite"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What to run: the study's name and version, its options as plain values, and where to.
+
+    `options` (seed and quick among them) are part of the run's identity; `total` is the plan's
+    count of requests, for the progress bar alone.
+    """
+
+    study: str
+    version: str
+    options: Mapping[str, object]
+    out: Path
+    fresh: bool = False
+    total: int | None = None
+    title: str = field(default="")
+
+    def identity(self, models: Mapping[str, Model]) -> Mapping[str, object]:
+        """Name everything that the results depend on."""
+        return {
+            "personae": __version__,
+            "study": self.study,
+            "study_version": self.version,
+            "models": {
+                k: {"name": m.name, "fingerprint": m.fingerprint} for k, m in models.items()
+            },
+            "options": plain(self.options),
+        }
+
+
+def execute(
+    job: Job,
+    study: Callable[..., Report],
+    models: Mapping[str, Model],
+    console: Console,
+) -> Report:
+    """Run `study(**models)` in the job's folder and write its report there.
+
+    Results: report.json, report.html, answers.parquet, manifest.json, journal.sqlite.
+
+    Raises:
+        BadValue: the folder holds another run.
+        BudgetSpent: a limit was reached; the answers so far are kept, run again to go on.
+    """
+    manifest = open_manifest(job.out, job.identity(models), fresh=job.fresh)
+    if job.fresh:
+        for old in job.out.glob(f"{JOURNAL}*"):
+            old.unlink()
+    began = time.monotonic()
+    ended = manifest.ended("stopped")
+    try:
+        report, usage = _ask(job, study, models, console)
+        report = replace(report, provenance=_provenance(job, models, manifest, report, usage))
+        paths = write_report(report, job.out)
+        ended = manifest.ended(
+            "done",
+            results={"usage": plain(usage), **{p.name: file_sha256(str(p)) for p in paths}},
+        )
+    finally:
+        replace(ended, seconds=round(time.monotonic() - began, 3)).write(job.out)
+    return report
+
+
+def _ask(
+    job: Job, study: Callable[..., Report], models: Mapping[str, Model], console: Console
+) -> tuple[Report, Usage]:
+    meter = Meter(console, job.total, job.title or job.study)
+    with Journal(job.out / JOURNAL) as journal, meter:
+        wrapped = {k: recorded(m, journal, seen=meter.seen) for k, m in models.items()}
+        report = study(**wrapped)
+        return report, _total([w.usage for w in wrapped.values()])
+
+
+def _total(parts: list[Usage]) -> Usage:
+    return Usage(
+        requests=sum(u.requests for u in parts),
+        tokens_in=sum(u.tokens_in for u in parts),
+        tokens_out=sum(u.tokens_out for u in parts),
+        money=sum(u.money for u in parts),
+        currency=parts[0].currency if parts else Usage().currency,
+    )
+
+
+def _provenance(
+    job: Job, models: Mapping[str, Model], manifest: Manifest, report: Report, usage: Usage
+) -> Provenance:
+    first = next(iter(models.values()))
+    instruments: list[str] = []
+    if report.answers is not None:
+        instruments = sorted(t for t in report.answers.rows["inventory"].unique().to_list() if t)
+    others = tuple(
+        f"{role}: {m.name} ({m.fingerprint[:16]})" for role, m in list(models.items())[1:]
+    )
+    return Provenance(
+        version=__version__,
+        study=job.study,
+        study_version=job.version,
+        model=first.name,
+        fingerprint=first.fingerprint,
+        instruments=tuple(instruments),
+        seed=int(str(job.options.get("seed", 0))),
+        date=manifest.date,
+        options=job.options,
+        usage=usage,
+        notes=others,
+    )

@@ -1,0 +1,82 @@
+"""What a study will ask, found by running it on a respondent that costs nothing.
+
+A study's plan is the study itself on a simulated respondent, with a counter in between: no second
+description of the work can drift away from the first. Where a study branches on what the model
+answers, the real numbers may differ; the plan says "about".
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from personae.core import Chat, Choice, Chooser, Done, Question, Reply, Report, Sampling
+from personae.models.simulated import open_simulated
+
+__all__ = ["Plan", "plan_study"]
+
+CHARS_PER_TOKEN = 4.0
+"""English prose under a byte-pair tokenizer; an estimate, and called so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """About how many requests and tokens a study takes. `tokens_out` is an upper bound."""
+
+    requests: int
+    tokens_in: int
+    tokens_out: int
+
+    def __str__(self) -> str:
+        return (
+            f"about {self.requests:,} requests, {self.tokens_in:,} tokens read, "
+            f"at most {self.tokens_out:,} written"
+        )
+
+
+class _Counting:
+    """A chooser that counts what passes through it, each distinct request once."""
+
+    def __init__(self, inner: Chooser) -> None:
+        self._inner = inner
+        self._seen: set[int] = set()
+        self.tokens_in = 0
+        self.tokens_out = 0
+
+    @property
+    def name(self) -> str:
+        return self._inner.name
+
+    @property
+    def fingerprint(self) -> str:
+        return self._inner.fingerprint
+
+    @property
+    def requests(self) -> int:
+        return len(self._seen)
+
+    def _count(self, request: object, chat: Chat, tokens_out: int) -> None:
+        key = hash(request)
+        if key not in self._seen:
+            self._seen.add(key)
+            self.tokens_in += round(sum(len(m.text) for m in chat) / CHARS_PER_TOKEN) + 4
+            self.tokens_out += tokens_out
+
+    def reply(
+        self, chats: Sequence[Chat], sampling: Sampling, *, done: Done | None = None
+    ) -> list[Reply]:
+        for chat in chats:
+            self._count((chat, sampling), chat, sampling.max_tokens)
+        return self._inner.reply(chats, sampling, done=done)
+
+    def choose(self, questions: Sequence[Question], *, done: Done | None = None) -> list[Choice]:
+        for question in questions:
+            self._count(question, question.chat, 1)
+        return self._inner.choose(questions, done=done)
+
+
+def plan_study(study: Callable[[Chooser], Report], seed: int = 0) -> Plan:
+    """Run a study, given as a function of the model alone, on a counter; return what it asked."""
+    counter = _Counting(open_simulated(f"simulated:noise=0.3,seed={seed}"))
+    study(counter)
+    return Plan(
+        requests=counter.requests, tokens_in=counter.tokens_in, tokens_out=counter.tokens_out
+    )
