@@ -1,0 +1,167 @@
+"""From answers to scale scores: reversed keys, the missing rule, matrices for the statistics.
+
+Source: the common rules of the inventories' manuals (keyed item score `low + high - value` for a
+reversed item; scale score = mean of the keyed items; facet and domain sums prorated). It departs
+in one thing: a scale is scored from 80 % of its items on, and never from an imputed midpoint.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import polars as pl
+
+from personae.core import Answers, Array, BadValue, Inventory, UnknownName, load_inventory
+
+__all__ = ["item_matrix", "keyed", "option_range", "scale_scores"]
+
+ADMINISTRATION = ("respondent", "arm", "form", "order", "repeat")
+Use = Literal["value", "expected"]
+
+
+def option_range(
+    answers: Answers, inventory: Inventory | None = None
+) -> dict[str, tuple[int, int]]:
+    """Give the lowest and highest option value of each inventory that the answers name.
+
+    An inventory that doesn't ship with Personae must be passed.
+
+    Raises:
+        BadValue: answers of an inventory that neither ships nor was passed.
+    """
+    ranges = {}
+    for tag in answers.rows["inventory"].unique(maintain_order=True):
+        name = tag.split("@", 1)[0]
+        if inventory is None or (name and name != inventory.name):
+            found = _shipped(name)
+        else:
+            found = inventory
+        ranges[tag] = (found.low, found.high)
+    return ranges
+
+
+def _shipped(name: str) -> Inventory:
+    try:
+        return load_inventory(name)
+    except UnknownName as error:
+        raise BadValue(
+            f"the answers come from the inventory {name!r}, which doesn't ship with Personae: "
+            f"pass it as inventory="
+        ) from error
+
+
+def keyed(
+    answers: Answers, use: Use = "value", *, inventory: Inventory | None = None
+) -> pl.DataFrame:
+    """Give the answers' rows with a column `score`: the keyed value, null where not answered.
+
+    In points a reversed item scores `low + high - value`; in nats/token, which have no range,
+    `-value`. `use` picks the option chosen or the mean over the option probabilities; either
+    counts only where the status is ok.
+
+    >>> item = {"inventory": "ipip-neo-120@1", "scale": "A", "item": "9", "key": -1, "value": 2.0}
+    >>> keyed(Answers.of([item]))["score"].to_list()
+    [4.0]
+    """
+    if use not in ("value", "expected"):
+        raise BadValue(f"use is 'value' or 'expected', not {use!r}")
+    rows = answers.rows
+    mirror: pl.Expr = pl.lit(0.0)
+    points = (rows["unit"] == "points").any()
+    if points and (rows["key"] == -1).any():
+        sums = {tag: low + high for tag, (low, high) in option_range(answers, inventory).items()}
+        mirror = pl.col("inventory").replace_strict(sums, return_dtype=pl.Float64)
+        mirror = pl.when(pl.col("unit") == "points").then(mirror).otherwise(0.0)
+    answered = (pl.col("status") == "ok") & pl.col(use).is_finite()
+    score = pl.when(pl.col("key") == -1).then(mirror - pl.col(use)).otherwise(pl.col(use))
+    return rows.with_columns(pl.when(answered).then(score).alias("score"))
+
+
+def scale_scores(
+    answers: Answers,
+    *,
+    by: Sequence[str] = ADMINISTRATION,
+    level: Literal["scale", "facet"] = "scale",
+    use: Use = "value",
+    min_share: float = 0.8,
+    inventory: Inventory | None = None,
+) -> pl.DataFrame:
+    """Score every scale, or every facet, of each group of answers.
+
+    Columns: those of `by`, `scale` (and `facet`), `unit`, `n_items` asked, `n_answered`, `mean`
+    of the keyed item scores, `sum` (the mean times `n_items`: prorated), `sd` (population SD over
+    the keyed items, the dispersion of Jiang et al. 2022), `why`. Where an item was asked more than
+    once in a group, its answers are averaged first. If fewer than `min_share` of the items were
+    answered, mean, sum and sd are null and `why` says so. Order: first appearance.
+
+    Raises:
+        BadValue: a group mixes points and nats/token; put `form` into `by`.
+
+    >>> warm = {"inventory": "ipip-neo-120@1", "item": "2", "scale": "E", "value": 5.0}
+    >>> cold = {**warm, "item": "62", "key": -1, "value": 2.0}
+    >>> scale_scores(Answers.of([warm, cold])).select("n_answered", "mean", "sd").rows()
+    [(2, 4.5, 0.5)]
+    """
+    if not 0 < min_share <= 1:
+        raise BadValue(f"min_share is in (0, 1], not {min_share}")
+    groups = [*by, "scale"] + (["facet"] if level == "facet" else [])
+    rows = keyed(answers, use, inventory=inventory)
+    if level == "facet":
+        rows = rows.filter(pl.col("facet") != "")
+    mixed = rows.group_by(groups).agg(pl.col("unit").n_unique()).filter(pl.col("unit") > 1)
+    if mixed.height:
+        raise BadValue(f"{mixed.height} groups mix points and nats/token: put 'form' into by")
+    items = rows.group_by([*groups, "item"], maintain_order=True).agg(
+        pl.col("unit").first(), pl.col("score").mean()
+    )
+    scored = items.group_by(groups, maintain_order=True).agg(
+        pl.col("unit").first(),
+        pl.len().cast(pl.Int64).alias("n_items"),
+        pl.col("score").count().cast(pl.Int64).alias("n_answered"),
+        pl.col("score").mean().alias("mean"),
+        (pl.col("score").mean() * pl.len()).alias("sum"),
+        pl.col("score").std(ddof=0).alias("sd"),
+    )
+    enough = pl.col("n_answered") >= min_share * pl.col("n_items") - 1e-9
+    shortfall = pl.format(
+        "{} of {} items answered, {} % needed",
+        "n_answered",
+        "n_items",
+        pl.lit(f"{min_share:.0%}"[:-1]),
+    )
+    return scored.with_columns(
+        *(pl.when(enough).then(pl.col(name)).alias(name) for name in ("mean", "sum", "sd")),
+        pl.when(enough).then(pl.lit("")).otherwise(shortfall).alias("why"),
+    )
+
+
+def item_matrix(
+    answers: Answers,
+    rows: Sequence[str] = ("respondent",),
+    use: Use = "value",
+    *,
+    raw: bool = False,
+    inventory: Inventory | None = None,
+) -> tuple[Array, list[tuple[str | int, ...]], list[str]]:
+    """Lay answers out as (administrations, items): keyed item scores, NaN where missing.
+
+    Returns the matrix, the label of each row (its values in the columns `rows`) and the item ids,
+    both in order of first appearance. Several answers in one cell are averaged. With `raw` the
+    values are not keyed. Keep one scale first: `item_matrix(answers.where(scale="E"))`.
+    """
+    long = keyed(answers, use, inventory=inventory)
+    if raw:
+        long = long.with_columns(
+            pl.when(pl.col("score").is_not_null()).then(pl.col(use)).alias("score")
+        )
+    cells = long.group_by([*rows, "item"], maintain_order=True).agg(pl.col("score").mean())
+    labels = cells.select(rows).unique(maintain_order=True).with_row_index("_row")
+    items = cells.select("item").unique(maintain_order=True).with_row_index("_item")
+    placed = cells.join(labels, on=list(rows), maintain_order="left").join(
+        items, on="item", maintain_order="left"
+    )
+    matrix = np.full((labels.height, items.height), np.nan)
+    matrix[placed["_row"].to_numpy(), placed["_item"].to_numpy()] = (
+        placed["score"].fill_null(np.nan).to_numpy()
+    )
+    return matrix, labels.drop("_row").rows(), items["item"].to_list()
