@@ -175,7 +175,10 @@ def _read(path: Path) -> Inventory:
 def _with_text(inventory: Inventory, path: Path) -> Inventory:
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
-            rows: Sequence[Mapping[str, str]] = list(csv.DictReader(stream))
+            reader = csv.DictReader(stream)
+            if not {"item", "text"} <= set(reader.fieldnames or ()):
+                raise KeyError("columns")
+            rows: Sequence[Mapping[str, str]] = list(reader)
         texts = {row["item"].strip(): row["text"].strip() for row in rows}
     except (OSError, UnicodeDecodeError, KeyError, AttributeError) as error:
         raise BadFile(f"{path}: an item file is a CSV with the columns item,text") from error
