@@ -1,0 +1,94 @@
+"""Puts an item into the first, second or third person.
+
+IPIP statements begin with a verb and have no subject ("Worry about things"). The third person is
+"They", which needs no other verb form. Texts that begin with a verb in -s ("Is talkative") get
+the stem "someone who"; whole sentences keep their subject.
+"""
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+
+from personae.core import Inventory, Item
+
+__all__ = ["in_person", "item_text"]
+
+_SECOND: Mapping[str, str] = {
+    "i am": "you are", "i was": "you were", "i'm": "you're", "i've": "you've", "i'd": "you'd",
+    "i'll": "you'll", "i": "you", "am": "are", "me": "you", "my": "your", "mine": "yours",
+    "myself": "yourself",
+}  # fmt: skip
+_THIRD: Mapping[str, str] = {
+    "i am": "they are", "i was": "they were", "i'm": "they're", "i've": "they've",
+    "i'd": "they'd", "i'll": "they'll", "i": "they", "am": "are", "me": "them", "my": "their",
+    "mine": "theirs", "myself": "themselves",
+}  # fmt: skip
+_FIRST: Mapping[str, str] = {
+    "you are": "I am", "you were": "I was", "you was": "I was", "you're": "I'm",
+    "you've": "I've", "you'd": "I'd", "you'll": "I'll", "you": "I", "your": "my",
+    "yours": "mine", "yourself": "myself",
+}  # fmt: skip
+_OBJECT = re.compile(r"\b(?:(?<=\bto )|(?<=\bof )|(?<=\bby )|(?<=\bfor ))you\b|\byou(?=\W*$)")
+_VERB_IN_S = re.compile(r"(?!(?:always|sometimes|perhaps|was|others|things|focus)\b)"
+                        r"(?:is|has|does|[a-z]+[^s'\W]s)\b", re.IGNORECASE)  # fmt: skip
+_OWN_SUBJECT = re.compile(r"I\b|.*[.?!]$", re.DOTALL)
+_SECOND_HAND = re.compile(r"are\b|.*\byou(?:r|rself|rs)?\b", re.IGNORECASE | re.DOTALL)
+
+
+def _swap(text: str, words: Mapping[str, str]) -> str:
+    found = _pattern(tuple(words))
+    return found.sub(lambda m: words[" ".join(m[0].lower().split())], text)
+
+
+@lru_cache(maxsize=8)
+def _pattern(words: tuple[str, ...]) -> re.Pattern[str]:
+    longest_first = sorted(words, key=len, reverse=True)
+    body = "|".join(re.escape(w).replace(r"\ ", r"\s") for w in longest_first)
+    return re.compile(rf"(?<![\w'])(?:{body})(?![\w'])", re.IGNORECASE)
+
+
+@lru_cache(maxsize=1 << 16)
+def in_person(text: str, person: str) -> str:
+    """Write a statement as a sentence of the given person, without its final full stop.
+
+    `person` is `first`, `second` or `third`. Statements given in the second person ("Are easily
+    hurt") are understood too.
+
+    >>> in_person("Am afraid that I lose my keys", "second")
+    'You are afraid that you lose your keys'
+    >>> in_person("Is talkative", "third")
+    'They are someone who is talkative'
+    """
+    text = text.strip()
+    bare = text.removesuffix(".")
+    if _VERB_IN_S.match(text):
+        own = f"I am someone who {_lower(bare)}"
+    elif _OWN_SUBJECT.match(text):
+        own = bare
+    elif _SECOND_HAND.match(text):
+        own = "I " + _swap(_OBJECT.sub("me", re.sub(r"^[Aa]re\b", "am", _lower(bare))), _FIRST)
+    else:
+        own = f"I {_lower(bare)}"
+    if person == "first":
+        return own
+    turned = _swap(own, _SECOND if person == "second" else _THIRD)
+    return turned[:1].upper() + turned[1:]
+
+
+def item_text(inventory: Inventory, item: Item, person: str) -> str:
+    """Write an item as it is put: a sentence, "I am" and the adjective, or both poles of a pair.
+
+    >>> from personae.core import load_inventory
+    >>> markers = load_inventory("saucier-mini-markers")
+    >>> item_text(markers, markers.items[0], "second")
+    'You are talkative'
+    """
+    if inventory.kind == "pair":
+        return f"{item.text} – {item.other}"
+    text = f"am {_lower(item.text)}" if inventory.kind == "adjective" else item.text
+    return in_person(text, person)
+
+
+def _lower(text: str) -> str:
+    """Lower-case the first letter, unless it begins a word in capitals such as "TV"."""
+    return text if text[1:2].isupper() else text[:1].lower() + text[1:]

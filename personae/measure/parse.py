@@ -1,0 +1,147 @@
+"""One parser for every reply to a question with listed options.
+
+Rules, in order: a JSON object with an answer; labels ("(B)", "B.", "option B", "4"); the options'
+own words, longest first. Exactly one option must be named: two make the reply unparsed, never
+the first of them. Departs from Gupta et al. 2023 (arXiv 2309.08163) in reading lower-case letters
+in brackets and the options' words, and in not counting the same number twice as two answers.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from personae.core import Status
+from personae.measure.forms import Rendered, Shown
+
+__all__ = ["Parsed", "parse_choice", "parse_shown"]
+
+_KEYS = ("answer", "choice", "option", "response", "rating", "score", "label")
+_MARKUP = re.compile(r"[*_`#]+")
+_FENCE = re.compile(r"^```\w*\s*|\s*```$")
+_SCALE = re.compile(r"\b\d+\s*(?:-|–|to|through)\s*\d+\b|(?:/|\bout of)\s*\d+\b", re.IGNORECASE)
+_NUMBER = re.compile(r"(?<![\w.,/])(?<![–-])\d+(?![\w%]|[.,]\d)")
+_LIST = re.compile(r"^\s*\d+[.)]\s+\w", re.MULTILINE)
+_DIGITS = re.compile(r"-?\d+(?:[.,]\d+)?")
+_REFUSAL = re.compile(
+    r"\bas an? (?:ai|artificial|language model|assistant)\b"
+    r"|\bi(?:'m| am) (?:just |only |merely )?(?:an? )?(?:ai\b|artificial|language model)"
+    r"|\bi (?:can't|cannot|can not|won't|will not|am unable|am not able|do not wish|decline)\b"
+    r"|\bi(?:'m| am) (?:sorry|not comfortable|unable|not able)\b"
+    r"|\b(?:don't|do not) have (?:any )?(?:personal|feelings|opinions|a personality|emotions)"
+    r"|\bnot (?:appropriate|ethical) (?:for me )?to\b",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """What a reply says: the value and slot of the option, or a status and why there is none."""
+
+    value: int | None
+    status: Status
+    why: str = ""
+    slot: int | None = None
+
+
+def parse_choice(text: str, rendered: Rendered) -> Parsed:
+    """Read which of an item's options a reply names.
+
+    `status` is `ok`, `refused` (nothing named, and a refusal in words) or `unparsed`. `why` is
+    also set on an answer whose label and words disagree; there the label counts.
+
+    >>> from personae.core import Form, load_inventory
+    >>> mpi = load_inventory("mpi-120")
+    >>> from personae.measure.forms import render_item
+    >>> shown = render_item(mpi, mpi.items[0], Form(wording="mpi"))
+    >>> parse_choice("(B). Moderately Accurate", shown).value
+    4
+    >>> parse_choice("I am a bit unsure", shown).status
+    'unparsed'
+    """
+    return parse_shown(text, rendered.shown)
+
+
+def parse_shown(text: str, shown: Sequence[Shown]) -> Parsed:
+    """Read which of the shown options a reply names; see `parse_choice`."""
+    plain = _MARKUP.sub("", _from_json(text).replace("’", "'")).strip()
+    if not plain:
+        return Parsed(None, "unparsed", "the reply is empty")
+    if shown[0].label.isdigit() and _LIST.search(plain) and len(_NUMBER.findall(plain)) > 1:
+        return Parsed(None, "unparsed", "a numbered list with numbers in it, not one answer")
+    labels, stray = _labels(plain, tuple(option.label for option in shown))
+    words = _words(plain, tuple(option.text for option in shown))
+    named = labels or words
+    if len(named) == 1:
+        slot = next(iter(named))
+        clash = bool(labels) and len(words) == 1 and words != labels
+        why = f"says {shown[slot].label} with another option's words" if clash else ""
+        return Parsed(shown[slot].value, "ok", why, slot)
+    if len(named) > 1:
+        what = ", ".join(shown[s].label or shown[s].text for s in sorted(named))
+        return Parsed(None, "unparsed", f"names {len(named)} options: {what}")
+    if _REFUSAL.search(plain):
+        return Parsed(None, "refused", "declines in words and names no option")
+    why = f"{stray} is none of the options" if stray else "names no option"
+    return Parsed(None, "unparsed", why)
+
+
+def _from_json(text: str) -> str:
+    """Take the answer out of a JSON object; any other text stays as it is."""
+    bare = _FENCE.sub("", text.strip())
+    if not bare.startswith("{"):
+        return text
+    try:
+        found = json.loads(bare)
+    except (ValueError, RecursionError):
+        return text
+    given = {str(k).lower(): v for k, v in found.items()}
+    values = [given[key] for key in _KEYS if key in given]
+    values = values or (list(given.values()) if len(given) == 1 else [])
+    scalars = [v for v in values if isinstance(v, str | int | float) and not isinstance(v, bool)]
+    return str(scalars[0]) if scalars else ""
+
+
+def _labels(text: str, labels: tuple[str, ...]) -> tuple[set[int], str]:
+    """Slots whose label is named, and a number that is no label (for the reason)."""
+    if not labels[0]:
+        return set(), ""
+    if not labels[0].isdigit():
+        found = {m.upper() for pair in _letters(labels).findall(text) for m in pair if m}
+        return {labels.index(letter) for letter in found}, ""
+    if _DIGITS.fullmatch(text.rstrip(".)")):
+        found = {text.rstrip(".)")}
+    else:
+        found = set(_NUMBER.findall(_SCALE.sub(" ", text)))
+    strays = sorted(found - set(labels))
+    return {labels.index(n) for n in found & set(labels)}, strays[0] if strays else ""
+
+
+@lru_cache(maxsize=64)
+def _letters(labels: tuple[str, ...]) -> re.Pattern[str]:
+    """Letters as answers: never the article "a" nor the pronoun "I" inside a sentence."""
+    upper = "".join(labels)
+    any_case = upper + upper.lower()
+    plain = re.sub("[AI]", "", upper)  # letters that are no English word
+    return re.compile(
+        rf"\(\s*([{any_case}])\s*\)"  # (b)
+        rf"|(?<![\w'.])([{upper}])(?=[).:\]]|\s*$)"  # B) B. B:
+        rf"|\A\W*([{any_case}])(?=\s*$|\s*[).:,\]]|\s+[–-]\s|\s*\n)"  # the reply begins with it
+        rf"|\b(?:[Oo]ption|[Aa]nswer|[Cc]hoice)\s*(?:is|:)?\s*[(\"']?"
+        rf"([{upper}{plain.lower()}])(?![\w'])"
+        rf"|(?<![\w'])([{plain or '-'}])(?![\w'])"
+    )
+
+
+@lru_cache(maxsize=64)
+def _options(texts: tuple[str, ...]) -> re.Pattern[str]:
+    longest_first = sorted(filter(None, texts), key=len, reverse=True)
+    body = "|".join(r"\s+".join(map(re.escape, t.split())) for t in longest_first)
+    return re.compile(rf"(?<!\w)(?:{body or '(?!)'})(?!\w)", re.IGNORECASE)
+
+
+def _words(text: str, texts: tuple[str, ...]) -> set[int]:
+    """Slots whose own words occur; a longer option hides a shorter one inside it."""
+    lowered = [" ".join(t.lower().split()) for t in texts]
+    return {lowered.index(" ".join(m.lower().split())) for m in _options(texts).findall(text)}
