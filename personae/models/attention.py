@@ -1,0 +1,177 @@
+"""Attention for passes in which many texts lie side by side in one row.
+
+A pass holds tokens of several texts without padding. Each token sees a shared context (keys and
+values computed earlier, common to all texts of the pass) and the tokens of its own block that its
+mask allows. The linear layers so run over real tokens only, and nothing is copied per text.
+Registered with transformers as an attention implementation, and in force only during a pass.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+from transformers import AttentionInterface
+
+__all__ = ["Context", "Plan", "attending"]
+
+NAME = "personae"
+Local = Callable[[int, Tensor, Tensor], tuple[Tensor, Tensor]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Context:
+    """Tokens already read, with their keys and values by layer: (key heads, tokens, width)."""
+
+    tokens: tuple[int, ...]
+    keys: tuple[Tensor, ...]
+    values: tuple[Tensor, ...]
+
+    def first(self, count: int) -> "Context":
+        """Cut to the first tokens, which never saw the later ones."""
+        if count == len(self.tokens):
+            return self
+        return Context(
+            self.tokens[:count],
+            tuple(k[:, :count] for k in self.keys),
+            tuple(v[:, :count] for v in self.values),
+        )
+
+    def then(self, tokens: tuple[int, ...], kept: Mapping[int, tuple[Tensor, Tensor]]) -> "Context":
+        """Append tokens with the keys and values that a pass kept for them."""
+        layers = range(len(kept))
+        new = (tuple(kept[i][0] for i in layers), tuple(kept[i][1] for i in layers))
+        if not self.tokens:
+            return Context(tokens, tuple(map(_own, new[0])), tuple(map(_own, new[1])))
+        return Context(
+            self.tokens + tokens,
+            tuple(torch.cat(pair, 1) for pair in zip(self.keys, new[0], strict=True)),
+            tuple(torch.cat(pair, 1) for pair in zip(self.values, new[1], strict=True)),
+        )
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of keys and values."""
+        return sum(t.numel() * t.element_size() for t in (*self.keys, *self.values))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """Who sees whom in one pass.
+
+    The pass's tokens are laid out in `blocks` rows of `width` slots: `gather` (blocks * width,)
+    gives each slot's token (any token for an empty slot), `scatter` (tokens,) each token's slot.
+    `mask` (blocks, width, keys) is added to the scores of a block's own keys: 0 or -inf.
+    `local` takes a layer's new keys and values (tokens, key heads, width) and returns those of
+    the blocks (blocks, key heads, keys, width). The positions serve sliding windows. `kept`, if
+    given, receives each layer's new keys and values (key heads, tokens, width).
+    """
+
+    blocks: int
+    width: int
+    gather: Tensor
+    scatter: Tensor
+    mask: Tensor
+    query_positions: Tensor
+    key_positions: Tensor
+    local: Local
+    context: Context | None = None
+    kept: dict[int, tuple[Tensor, Tensor]] | None = None
+
+
+def _own(tensor: Tensor) -> Tensor:
+    return tensor.contiguous()
+
+
+_PLAN: ContextVar[Plan] = ContextVar("plan")
+
+
+@contextmanager
+def attending(network: torch.nn.Module, plan: Plan) -> Iterator[None]:
+    """Let a transformers network attend by the plan within the block."""
+    config: Any = network.config
+    before = config._attn_implementation
+    token = _PLAN.set(plan)
+    config._attn_implementation = NAME
+    try:
+        yield
+    finally:
+        config._attn_implementation = before
+        _PLAN.reset(token)
+
+
+def _attention(
+    module: torch.nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    _mask: Tensor | None,
+    **options: Any,  # noqa: ANN401  (transformers passes what an architecture needs)
+) -> tuple[Tensor, None]:
+    plan = _PLAN.get()
+    scaling = options.get("scaling")
+    q = query[0].transpose(0, 1)
+    q = q * (q.shape[-1] ** -0.5 if scaling is None else scaling)
+    layer = cast(int, module.layer_idx)
+    if plan.kept is not None:
+        plan.kept[layer] = (key[0], value[0])
+    own = plan.local(layer, key[0].transpose(0, 1), value[0].transpose(0, 1))
+    context = plan.context
+    past = None if context is None else (context.keys[layer], context.values[layer])
+    out = _attend(plan, q, own, past, (options.get("softcap"), _window(plan, options)))
+    return out[None], None
+
+
+def _window(plan: Plan, options: dict[str, Any]) -> int | None:
+    window: int | None = options.get("sliding_window")
+    return window if window and int(plan.query_positions.max()) >= window else None
+
+
+def _attend(
+    plan: Plan,
+    q: Tensor,
+    own: tuple[Tensor, Tensor],
+    past: tuple[Tensor, Tensor] | None,
+    extras: tuple[float | None, int | None],
+) -> Tensor:
+    softcap, window = extras
+    keys, values = own
+    heads, dim = keys.shape[1], q.shape[-1]
+    group = q.shape[1] // heads
+    rows = group * plan.width
+    q = q[plan.gather].view(plan.blocks, plan.width, heads, group, dim)
+    q = q.permute(2, 0, 3, 1, 4).reshape(heads, plan.blocks, rows, dim)
+    scores = [torch.matmul(q, keys.permute(1, 0, 3, 2))]
+    if past is not None:
+        seen = torch.matmul(q.view(heads, -1, dim), past[0].transpose(1, 2))
+        scores.insert(0, seen.view(heads, plan.blocks, rows, -1))
+    if softcap is not None:
+        scores = [torch.tanh(s / softcap) * softcap for s in scores]
+    shape = (heads, plan.blocks, group, plan.width, -1)
+    scores[-1].view(shape).add_(plan.mask[:, None])
+    if window is not None:
+        _forget(plan, [s.view(shape) for s in scores], window)
+    weights = torch.softmax(torch.cat(scores, -1) if past is not None else scores[0], -1)
+    split = weights.shape[-1] - keys.shape[2]
+    out = torch.matmul(weights[..., split:], values.transpose(0, 1))
+    if past is not None:
+        seen = weights[..., :split].reshape(heads, -1, split)
+        out += torch.matmul(seen, past[1]).view(out.shape)
+    out = out.view(heads, plan.blocks, group, plan.width, dim).permute(1, 3, 0, 2, 4)
+    return out.reshape(plan.blocks * plan.width, heads * group, dim)[plan.scatter]
+
+
+def _forget(plan: Plan, scores: list[Tensor], window: int) -> None:
+    """Mask what lies further back than a sliding window."""
+    at = plan.query_positions[:, :, None]
+    places = [plan.key_positions[:, None, :]]
+    if len(scores) > 1:
+        places.insert(0, torch.arange(scores[0].shape[-1], device=at.device)[None, None, :])
+    for score, place in zip(scores, places, strict=True):
+        score.masked_fill_(((at - place) >= window)[:, None], float("-inf"))
+
+
+AttentionInterface.register(NAME, _attention)
