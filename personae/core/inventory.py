@@ -126,8 +126,8 @@ def inventories() -> tuple[str, ...]:
 def load_inventory(name: str, items: str | Path | None = None) -> Inventory:
     """Open an inventory by name, or from a JSON file of the same form.
 
-    `items` is the user's own CSV with the columns `item` (the item's id) and `text`, for
-    inventories whose text may not be shipped.
+    `items` is the user's own CSV with the columns `item` (the item's id) and `text`, and `other`
+    for pairs, for inventories whose text may not be shipped.
 
     Raises:
         UnknownName: no inventory and no file is called so.
@@ -173,21 +173,28 @@ def _read(path: Path) -> Inventory:
 
 
 def _with_text(inventory: Inventory, path: Path) -> Inventory:
+    columns = ("item", "text", "other")[: 3 if inventory.kind == "pair" else 2]
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.DictReader(stream)
-            if not {"item", "text"} <= set(reader.fieldnames or ()):
+            if not set(columns) <= set(reader.fieldnames or ()):
                 raise KeyError("columns")
             rows: Sequence[Mapping[str, str]] = list(reader)
-        texts = {row["item"].strip(): row["text"].strip() for row in rows}
+        texts = {row["item"].strip(): tuple(row[c].strip() for c in columns[1:]) for row in rows}
     except (OSError, UnicodeDecodeError, KeyError, AttributeError) as error:
-        raise BadFile(f"{path}: an item file is a CSV with the columns item,text") from error
+        raise BadFile(
+            f"{path}: an item file is a CSV with the columns {','.join(columns)}"
+        ) from error
     ids = {item.id for item in inventory.items}
     lacking, strange = sorted(ids - set(texts)), sorted(set(texts) - ids)
-    empty = sorted(i for i in ids & set(texts) if not texts[i])
+    empty = sorted(i for i in ids & set(texts) if not all(texts[i]))
     if lacking or strange or empty or len(texts) != len(rows):
         raise BadFile(
             f"{path}: the items of {inventory.name} are needed once each, with text; "
             f"missing {lacking[:5]}, unknown {strange[:5]}, empty {empty[:5]}, rows {len(rows)}"
         )
-    return replace(inventory, items=tuple(replace(i, text=texts[i.id]) for i in inventory.items))
+    return replace(inventory, items=tuple(_worded(i, *texts[i.id]) for i in inventory.items))
+
+
+def _worded(item: Item, text: str, other: str = "") -> Item:
+    return replace(item, text=text, other=other or item.other)

@@ -9,6 +9,7 @@ good item is negative by chance.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isnan
 
 from personae.core import Answers, Inventory, KeyingAlarm
 from personae.stats.reliability import alpha, item_total
@@ -38,10 +39,10 @@ def keying_alarm(
 ) -> tuple[KeyingDoubt, ...]:
     """Compare each scale's key with how its items hang together over the rows.
 
-    A scale of mixed keys is doubted where α of the unkeyed answers is defined and not below α of
-    the keyed ones; an item where its corrected item-total correlation is negative with its 95 %
-    interval. Fewer than three complete rows, or rows all alike, tell nothing and raise no doubt.
-    Acquiescence looks the same as a wrong key; both make a score mislead.
+    A scale of mixed keys is doubted where α of the unkeyed answers is defined and α of the keyed
+    ones is not above it; an item where its corrected item-total correlation is negative with its
+    95 % interval. Fewer than three complete rows, or rows all alike, tell nothing and raise no
+    doubt. Acquiescence looks the same as a wrong key; both make a score mislead.
 
     Args:
         answers: of one inventory.
@@ -60,11 +61,9 @@ def keying_alarm(
         if own.rows["key"].n_unique() == 2:
             raw, _, _ = item_matrix(own, rows, use, raw=True, inventory=inventory)
             with_key, without = alpha(scores, draws=FEW_DRAWS), alpha(raw, draws=FEW_DRAWS)
-            if without.value >= with_key.value:
-                text = (
-                    f"scale {scale}: alpha is {with_key.value:.2f} with the key and "
-                    f"{without.value:.2f} without it"
-                )
+            if not isnan(without.value) and not with_key.value > without.value:
+                known = "undefined" if isnan(with_key.value) else f"{with_key.value:.2f}"
+                text = f"scale {scale}: alpha is {known} with the key, {without.value:.2f} without"
                 found.append(KeyingDoubt(scale=scale, text=text))
         for item, r in zip(items, item_total(scores, items), strict=True):
             if r.value < 0 and r.high < 0:
