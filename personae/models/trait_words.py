@@ -13,9 +13,18 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Literal, NamedTuple
 
-from personae.core import BadValue, data_json, domain_code, inventories, load_inventory
+from personae.core import BIG_FIVE, BadValue, data_json, domain_code, inventories, load_inventory
 
-__all__ = ["TraitSide", "Word", "graded", "ladder_step", "markers", "read_standings", "trait_side"]
+__all__ = [
+    "TraitSide",
+    "Word",
+    "antonym",
+    "graded",
+    "ladder_step",
+    "markers",
+    "read_standings",
+    "trait_side",
+]
 
 Standings = Mapping[tuple[str, str], float]
 """(domain letter, facet or "") -> z."""
@@ -93,6 +102,23 @@ def ladder_step(z: float) -> int:
     """
     half = int(abs(z) * 2 + 0.5)
     return max(1, min(STEPS, 5 + (half if z > 0 else -half)))
+
+
+def antonym(word: str) -> str:
+    """Give the shipped opposite of a key word or marker; of any other word, its negation.
+
+    >>> antonym("friendliness"), antonym("timid"), antonym("blue")
+    ('unfriendliness', 'bold', 'not blue')
+    """
+    return _antonyms().get(word.strip().lower(), f"not {word.strip()}")
+
+
+@cache
+def _antonyms() -> Mapping[str, str]:
+    pairs = [pair for domain in BIG_FIVE for pair in markers(domain)]
+    for domain in BIG_FIVE:
+        pairs += zip(trait_side(domain, -1).keywords, trait_side(domain, 1).keywords, strict=True)
+    return {**{low: high for low, high in pairs}, **{high: low for low, high in pairs}}
 
 
 def graded(low: str, high: str, step: int) -> str:

@@ -1,0 +1,251 @@
+"""Simulated respondents: models of known traits that read prompts as any model must.
+
+They are the positive control of every study: a statistic must recover the truth on them. What
+they are is `latent`, what they read `comprehension` and `trait_words`, what they write `writing`.
+They say options with log-probabilities of a graded response model; statements with a likelihood
+that rises with agreement; anything else by the trait words in it.
+"""
+
+from collections.abc import Sequence
+from math import exp, inf, log
+
+from personae.core import Chat, Choice, Done, Question, Reply, Sampling, content_key
+from personae.models.comprehension import Reading, Shown, comprehend, find_statement, levels
+from personae.models.latent import Respondent, draw, option_probabilities, parse_spec
+from personae.models.trait_words import read_standings
+from personae.models.writing import compose, fill_schema, text_sections
+
+__all__ = ["SimulatedRespondent", "count_tokens", "finish", "open_simulated", "weighed"]
+
+VERSION = 1
+"""Raise it when the same specification begins to answer otherwise."""
+_MASS = 0.95
+_NATS = 3.0
+"""What a word of a statement or option costs without any context."""
+
+
+def open_simulated(spec: str) -> "SimulatedRespondent":
+    """Open `simulated:E=1.5,N=-1,noise=0.3,...`; settings as in `latent.Respondent`.
+
+    Raises:
+        UnknownName: a setting that doesn't exist.
+        BadValue: a value out of range, or a setting given twice.
+
+    >>> open_simulated("simulated:E=1.5").reply([], Sampling())
+    []
+    """
+    return SimulatedRespondent(parse_spec(spec))
+
+
+class SimulatedRespondent:
+    """A Chooser of known traits; what it says depends on (specification, seed, repeat, chat)."""
+
+    def __init__(self, respondent: Respondent) -> None:
+        self._who = respondent
+
+    @property
+    def name(self) -> str:
+        """The specification that opened it."""
+        return self._who.name
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of the specification and of the code's version."""
+        return content_key(["simulated", VERSION, self.name])
+
+    @property
+    def respondent(self) -> Respondent:
+        """The truth: its traits and habits."""
+        return self._who
+
+    def choose(self, questions: Sequence[Question], *, done: Done | None = None) -> list[Choice]:
+        """Weigh each question's options by what they mean, never by how they are labelled."""
+        answers = []
+        for index, question in enumerate(questions):
+            answers.append(weighed(question, self._loglik(question, 0)))
+            if done is not None:
+                done(index, answers[-1])
+        return answers
+
+    def reply(
+        self, chats: Sequence[Chat], sampling: Sampling, *, done: Done | None = None
+    ) -> list[Reply]:
+        """Name one of the options shown; without any, write a few sentences of the right tone."""
+        answers = []
+        for index, chat in enumerate(chats):
+            answers.append(finish(chat, self._text(chat, sampling), sampling))
+            if done is not None:
+                done(index, answers[-1])
+        return answers
+
+    def _loglik(self, question: Question, repeat: int) -> list[float]:
+        reading = comprehend(question.chat)
+        meant = levels(reading, question)
+        known = [level for level in meant if level is not None]
+        if len(known) > 1 and len(set(known)) == len(known):
+            return self._of_scale(reading, question, meant, repeat)
+        texts = [_option_text(reading, forms[0]) for forms in question.options]
+        if all(find_statement(text) for text in texts):
+            return [self._of_statement(reading, question.chat, text) for text in texts]
+        return self._of_words(reading, question.chat, texts)
+
+    def _of_scale(
+        self,
+        reading: Reading,
+        question: Question,
+        meant: Sequence[float | None],
+        repeat: int,
+    ) -> list[float]:
+        """Log-likelihood of options on an answer scale.
+
+        Labels get their probability. An option in words gets its base likelihood and, per word,
+        its log-probability, so that the difference to a question without an item is exact.
+        """
+        known = tuple(level for level in meant if level is not None)
+        labelled = any(s.label == question.options[0][0].strip(" (.)") for s in reading.shown)
+        base = [-_NATS * count_tokens(forms[0]) for forms in question.options]
+        if reading.statement is None and not labelled:
+            return base
+        shares = dict(zip(known, self._shares(reading, question.chat, known, repeat), strict=True))
+        rest = log(1e-9)
+        logp = [rest if level is None else log(shares[level]) for level in meant]
+        if labelled:
+            return [log(_MASS) + value for value in logp]
+        return [
+            start + count_tokens(forms[0]) * value
+            for start, forms, value in zip(base, question.options, logp, strict=True)
+        ]
+
+    def _shares(
+        self, reading: Reading, chat: Chat, known: tuple[float, ...], repeat: int
+    ) -> tuple[float, ...]:
+        who = self._who
+        agreement = 3.0 + who.acquiescence
+        if reading.statement is not None:
+            turns = reading.turns + repeat
+            persona = read_standings(reading.persona)
+            agreement = who.agreement(reading.statement, persona, turns)
+        agreement = who.shaken(agreement, chat, repeat)
+        if who.position and reading.shown:
+            pulled = reading.shown[0 if who.position > 0 else -1].level
+            pull = abs(who.position) if pulled is not None else 0.0
+            agreement = (1 - pull) * agreement + pull * (1 + 4 * (pulled or 0.0))
+        return option_probabilities(known, agreement, who.noise / 2**0.5)
+
+    def _of_statement(self, reading: Reading, chat: Chat, text: str) -> float:
+        """Log-likelihood of a whole statement: its words' cost, less where it is agreed with."""
+        nats = -_NATS
+        asked = find_statement(text)
+        if chat and asked is not None:
+            persona = read_standings(reading.persona)
+            agreement = self._who.agreement(asked, persona, reading.turns)
+            agreement = self._who.shaken(agreement, chat, asked.words)
+            nats += (min(5.0, max(1.0, agreement)) - 3.0) / 2
+        return nats * count_tokens(text)
+
+    def _of_words(self, reading: Reading, chat: Chat, texts: Sequence[str]) -> list[float]:
+        """Log-likelihood of options without a known meaning: by the traits that they show.
+
+        Of texts to be judged ("Text A: ... Text B: ...") the one that shows more of the trait
+        asked about is likelier; of things to say, the one that fits the own standing.
+        """
+        if not chat:
+            return [-_NATS * count_tokens(text) for text in texts]
+        sections, question = text_sections(reading.ask)
+        wanted = read_standings(question)
+        own = read_standings(reading.persona)
+        scores = []
+        for text in texts:
+            judged = sections.get(text.strip(" (.)"))
+            said = read_standings(text if judged is None else judged)
+            domains = [(d, z) for (d, facet), z in said.items() if not facet]
+            if judged is None:
+                score = sum(z * self._who.standing(d, "", own, reading.turns) for d, z in domains)
+            else:
+                score = 3 * sum(z * wanted.get((d, ""), 0.0) for d, z in domains)
+            scores.append(score + 1e-9 * draw(self.name, chat, text))
+        total = log(sum(exp(score) for score in scores))
+        return [log(_MASS) + score - total for score in scores]
+
+    def _text(self, chat: Chat, sampling: Sampling) -> str:
+        reading = comprehend(chat)
+        if sampling.schema is not None:
+            return fill_schema(sampling.schema, (self.name, sampling.seed, sampling.repeat, chat))
+        if reading.shown:
+            return self._named(reading, chat, sampling)
+        read = read_standings(reading.persona)
+        turns = reading.turns + sampling.repeat
+        standings = {d: self._who.standing(d, "", read, turns) for d in "OCEAN"}
+        hot = sampling.temperature > 0
+        drawn = (sampling.seed, sampling.repeat) if hot else ()
+        return compose(reading.ask, standings, (self.name, chat, *drawn))
+
+    def _named(self, reading: Reading, chat: Chat, sampling: Sampling) -> str:
+        """Write the option chosen as its line was shown; between two named ends, its number."""
+        options = _whole_scale(reading.shown)
+        names = tuple((o.label or o.text,) for o in options)
+        loglik = self._loglik(Question(chat=chat, options=names), sampling.repeat)
+        if sampling.temperature == 0:
+            best = max(range(len(options)), key=lambda i: loglik[i])
+            return options[best].line
+        question = Question(chat=chat, options=names)
+        logp = weighed(question, loglik).logp
+        place = draw(self.name, "draw", sampling.seed, sampling.repeat, chat)
+        for option, share in zip(options, map(exp, logp), strict=True):
+            place -= share
+            if place <= 0:
+                return option.line
+        return options[-1].line
+
+
+def _whole_scale(shown: Sequence[Shown]) -> Sequence[Shown]:
+    """Add the numbers between two ends, where only the ends are named."""
+    numbers = [int(s.label) for s in shown if s.label.isdigit()]
+    if len(shown) != 2 or len(numbers) != 2 or max(numbers) - min(numbers) < 2:
+        return shown
+    inner = range(min(numbers) + 1, max(numbers))
+    first, last = sorted(shown, key=lambda s: int(s.label))
+    return [first, *(Shown(str(n), "", str(n), None) for n in inner), last]
+
+
+def _option_text(reading: Reading, form: str) -> str:
+    """Give the words behind an option: its line's text if it is a label."""
+    by_label = {s.label: s.text for s in reading.shown if s.label}
+    return by_label.get(form.strip(" (.)"), form)
+
+
+def count_tokens(text: str) -> int:
+    """Count words, at least one: the tokens of a model without a tokenizer."""
+    return max(1, len(text.split()))
+
+
+def weighed(question: Question, loglik: Sequence[float]) -> Choice:
+    """Make a choice of log-likelihoods in nats."""
+    top = max(loglik)
+    total = top + log(sum(exp(value - top) for value in loglik)) if top > -inf else top
+    return Choice(
+        loglik=tuple(loglik),
+        logp=tuple(value - total for value in loglik),
+        mass=min(1.0, exp(total)),
+        tokens=tuple(count_tokens(forms[0]) for forms in question.options),
+        method="simulated",
+        tokens_in=sum(count_tokens(m.text) for m in question.chat),
+    )
+
+
+def finish(chat: Chat, text: str, sampling: Sampling) -> Reply:
+    """Make a reply of a text: cut at a stop string or at the token limit.
+
+    A text under a JSON schema is short by construction and never cut.
+    """
+    for stop in sampling.stop:
+        text = text.partition(stop)[0]
+    words = text.split(" ")
+    cut = sampling.schema is None and len(words) > sampling.max_tokens
+    return Reply(
+        text=" ".join(words[: sampling.max_tokens]) if cut else text,
+        status="cut" if cut else "ok",
+        why=f"longer than {sampling.max_tokens} tokens" if cut else "",
+        tokens_in=sum(count_tokens(m.text) for m in chat),
+        tokens_out=min(len(words), sampling.max_tokens) if cut else len(words),
+    )
