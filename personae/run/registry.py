@@ -36,7 +36,7 @@ class Study:
 def _paths() -> list[Path]:
     package = Path(str(files("personae")))
     kept = [p for p in sorted((package / "studies").glob("*.py")) if p.name[0] != "_"]
-    return [package / "card.py", *kept]
+    return [package / "card" / "card.py", *kept]
 
 
 def studies() -> tuple[Study, ...]:

@@ -1,0 +1,5 @@
+"""The persona card: what was asked for, what came out, how sure that is, and what it cost."""
+
+from personae.card.card import card
+
+__all__ = ["card"]

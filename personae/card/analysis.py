@@ -1,0 +1,148 @@
+"""The card's numbers: shifts against the arm without persona, in SD units, aligned with the ask."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from personae.core import Answers, Array, Estimate, Inventory, Persona, missing
+from personae.stats.contrast import arm_shift, paired_cells
+from personae.stats.effects import paired_permutation
+from personae.stats.multiplicity import holm
+from personae.stats.resample import two_level_mean
+from personae.stats.verdicts import Stability, direction_verdict, stability
+
+__all__ = ["CONTROL", "GROUP", "MARGIN", "Reading", "Shift"]
+
+CONTROL = "unchanged"
+GROUP = "sex-neutral 21-40"
+MARGIN = 0.25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shift:
+    """What an arm did to one scale or facet: in the channel's unit, in SD units, and a verdict."""
+
+    scale: str
+    facet: str
+    asked: float | None
+    raw: Estimate
+    standard: Estimate
+    adjusted_p: float
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Reading:
+    """Answers of one channel under several arms, read against the control arm.
+
+    The SD unit is that of people's scores in the norm group where answers are points and the
+    inventory has norms, else that of the control arm's item values (`sd_of` says which).
+    """
+
+    tool: Inventory
+    persona: Persona
+    answers: Answers
+    seed: int = 0
+
+    @property
+    def in_points(self) -> bool:
+        """Whether answers are points of the inventory's scale, and not likelihood contrasts."""
+        return bool((self.answers.rows["unit"] == "points").any())
+
+    @property
+    def sd_of(self) -> str:
+        """What the SD unit is the SD of, in words."""
+        if self.in_points and self.tool.norms:
+            return f"people's scores ({GROUP})"
+        return "the items' values without persona"
+
+    def asked(self, scale: str, facet: str = "") -> float | None:
+        """Give the requested standing in z units, or None where nothing was asked."""
+        return self.persona.traits.get(f"{scale}:{facet}" if facet else scale)
+
+    def part(self, scale: str, facet: str = "") -> Answers:
+        """Keep the answers of one scale or facet."""
+        kept = self.answers.where(scale=scale)
+        return kept.where(facet=facet) if facet else kept
+
+    def sd(self, scale: str, facet: str = "") -> float:
+        """Give the SD unit of a scale or facet, in the answers' unit; NaN where there is none."""
+        if self.in_points and self.tool.norms:
+            norms = [n for n in self.tool.norms if (n.group, n.scale) == (GROUP, scale)]
+            found = [n.sd for n in norms if n.facet == facet]
+            return found[0] / len(self.tool.where(scale=scale, facet=facet).items)
+        control = self.answers.where(arm=CONTROL, scale=scale)
+        means = control.rows.group_by("item").mean()["expected"].drop_nulls().to_numpy()
+        return float(np.std(means, ddof=1)) if means.size > 1 else float("nan")
+
+    def shifts(self, arm: str, level: str = "scale") -> list[Shift]:
+        """Estimate an arm's shift on every scale (or facet); p-values are Holm-adjusted together."""
+        places = [(s, "") for s in self.tool.scales]
+        if level == "facet":
+            facets = dict.fromkeys((i.scale, i.facet) for i in self.tool.items if i.facet)
+            present = set(self.answers.rows.select("scale", "facet").unique().rows())
+            places = [place for place in facets if place in present]
+        raw = [self._raw(arm, *place) for place in places]
+        adjusted = holm([1.0 if np.isnan(r.p) else r.p for r in raw])
+        return [
+            self._shift(place, r, float(p)) for place, r, p in zip(places, raw, adjusted, strict=True)
+        ]
+
+    def _raw(self, arm: str, scale: str, facet: str) -> Estimate:
+        name = f"{scale}:{facet}" if facet else scale
+        part = self.part(scale, facet)
+        return arm_shift(part, (CONTROL, arm), name, inventory=self.tool, seed=self.seed)
+
+    def _shift(self, place: tuple[str, str], raw: Estimate, p: float) -> Shift:
+        asked = self.asked(*place)
+        standard = _scaled(raw, self.sd(*place))
+        sign = 0 if not asked else 1 if asked > 0 else -1
+        verdict = direction_verdict(standard, sign, p, MARGIN)
+        return Shift(
+            scale=place[0], facet=place[1], asked=asked, raw=raw, standard=standard,
+            adjusted_p=p, verdict=verdict,
+        )  # fmt: skip
+
+    def aligned(self, arm: str, control: str = CONTROL) -> Estimate:
+        """Estimate the mean shift towards what was asked, over the scales asked for, in SD units.
+
+        Undefined where the persona asks for no scale of the inventory.
+        """
+        cells = self.aligned_cells(arm, control)
+        if cells is None:
+            why = "the persona asks for no trait of this inventory"
+            return missing(arm, why, n=0, of="item", unit="SD")
+        found = two_level_mean(cells, name=arm, of="item", unit="SD", seed=self.seed)
+        known = ~np.isnan(cells)
+        kept = cells[known.any(axis=1)]
+        test = paired_permutation(np.nanmean(kept, axis=1), seed=self.seed)
+        return replace(found, p=test.p)
+
+    def aligned_cells(self, arm: str, control: str = CONTROL) -> Array | None:
+        """Lay out shifts towards the ask in SD units, (items of all scales asked, administrations)."""
+        parts = []
+        for scale in self.tool.scales:
+            asked, sd = self.asked(scale), self.sd(scale)
+            if asked and np.isfinite(sd) and sd > 0:
+                cells, _, _ = paired_cells(
+                    self.part(scale), (control, arm), inventory=self.tool
+                )
+                parts.append(cells / sd * np.sign(asked))
+        return np.vstack(parts) if parts else None
+
+    def steadiness(self, arm: str, scale: str) -> Stability:
+        """Judge whether an arm's shift of a scale holds still over wordings and orders."""
+        cells, _, labels = paired_cells(self.part(scale), (CONTROL, arm), inventory=self.tool)
+        names = [f"{str(form).split('/')[0]} {order}" for form, order, _ in labels]
+        return stability(cells / self.sd(scale), names, MARGIN, seed=self.seed)
+
+
+def _scaled(raw: Estimate, sd: float) -> Estimate:
+    """Divide an estimate by an SD; undefined where the SD is 0 or unknown."""
+    if not np.isfinite(sd) or sd <= 0:
+        why = raw.why_missing or "items do not differ: there is no SD to measure by"
+        return missing(raw.name, why, n=raw.n, of=raw.of, unit="SD")
+    return replace(
+        raw, value=raw.value / sd, low=raw.low / sd, high=raw.high / sd, unit="SD"
+    )
