@@ -31,7 +31,9 @@ _BE = frozenset("am is are was were be being m re s".split())
 _NOT = frozenset(("not", "never", "t"))
 _WORD = re.compile(r"[a-z0-9]+")
 _BLOCK = re.compile(
-    r"\A(?:Truth|Context):\s*(.*?)(?:\n\s*\n(?=Question|Premise|Here|Statement)|\Z)", re.DOTALL
+    r"\A(?:Truth|Context):\s*(?:(.*?)\n\s*\n(?=Question|Premise|Here is|Statement)"
+    r"|(.*?)(?:\n\s*\n|\Z))",
+    re.DOTALL,
 )
 _LINE = re.compile(
     r"[ \t]*(?:\(?([A-Za-z]|\d{1,2})\)?[ \t]*[.):=][.):=]?|[-*•])[ \t]+(\S.*?)[ \t]*"
@@ -84,7 +86,7 @@ def comprehend(chat: Chat) -> Reading:
     ask = users[-1] if users else ""
     shown = _shown(users, system)
     return Reading(
-        persona="\n".join([*system, *(b[1] for b in blocks)]),
+        persona="\n".join([*system, *(b[1] or b[2] for b in blocks)]),
         ask=ask,
         statement=find_statement(_without(ask, shown)),
         shown=shown,

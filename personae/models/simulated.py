@@ -15,7 +15,14 @@ from personae.models.latent import Respondent, draw, option_probabilities, parse
 from personae.models.trait_words import read_standings
 from personae.models.writing import compose, fill_schema, text_sections
 
-__all__ = ["SimulatedRespondent", "count_tokens", "finish", "open_simulated", "weighed"]
+__all__ = [
+    "SimulatedRespondent",
+    "count_tokens",
+    "finish",
+    "open_simulated",
+    "weighed",
+    "whole_scale",
+]
 
 VERSION = 1
 """Raise it when the same specification begins to answer otherwise."""
@@ -182,7 +189,7 @@ class SimulatedRespondent:
 
     def _named(self, reading: Reading, chat: Chat, sampling: Sampling) -> str:
         """Write the option chosen as its line was shown; between two named ends, its number."""
-        options = _whole_scale(reading.shown)
+        options = whole_scale(reading.shown)
         names = tuple((o.label or o.text,) for o in options)
         loglik = self._loglik(Question(chat=chat, options=names), sampling.repeat)
         if sampling.temperature == 0:
@@ -198,8 +205,8 @@ class SimulatedRespondent:
         return options[-1].line
 
 
-def _whole_scale(shown: Sequence[Shown]) -> Sequence[Shown]:
-    """Add the numbers between two ends, where only the ends are named."""
+def whole_scale(shown: Sequence[Shown]) -> Sequence[Shown]:
+    """Add the numbers between two ends, where only the ends of a scale are named."""
     numbers = [int(s.label) for s in shown if s.label.isdigit()]
     if len(shown) != 2 or len(numbers) != 2 or max(numbers) - min(numbers) < 2:
         return shown

@@ -16,6 +16,7 @@ from typing import Literal, NamedTuple
 from personae.core import BIG_FIVE, BadValue, data_json, domain_code, inventories, load_inventory
 
 __all__ = [
+    "STEPS",
     "TraitSide",
     "Word",
     "antonym",
