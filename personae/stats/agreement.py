@@ -1,0 +1,220 @@
+"""Agreement of two or more ratings of the same things: order, retest, rater or method.
+
+Intraclass correlation after McGraw & Wong (1996, Psychol. Methods 1), kappa after Cohen (1968,
+Psychol. Bull. 70). Pairs with a missing member are left out and the method says how many.
+"""
+
+from dataclasses import replace
+from math import atanh, inf, nan, sqrt, tanh
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import special, stats
+
+from personae.core import Array, Estimate, missing
+from personae.stats.arrays import paired, quotient, table
+from personae.stats.resample import DRAWS, bootstrap
+
+__all__ = [
+    "exact_agreement",
+    "icc_agreement",
+    "mean_absolute_difference",
+    "pearson",
+    "retest",
+    "weighted_kappa",
+]
+
+
+def pearson(x: ArrayLike, y: ArrayLike, *, name: str = "Pearson r", of: str = "item") -> Estimate:
+    """Estimate a correlation, with Fisher's z interval and the t test of no correlation.
+
+    Undefined below 3 pairs or where one side never varies; no interval below 4 pairs.
+
+    Raises:
+        BadValue: rows of different length, or not numbers.
+
+    >>> print(pearson([1, 2, 3, 4, 5], [1, 2, 2, 4, 5]))
+    Pearson r: 0.962 [0.530, 0.998], n = 5 item, p = 0.00875
+    """
+    a, b, note = paired(x, y)
+    n = a.size
+    if n < 3:
+        return missing(name, f"needs 3 complete pairs, not {n}", n=n, of=of)
+    a, b = a - a.mean(), b - b.mean()
+    spread = np.array([(a**2).mean(), (b**2).mean()])
+    size = np.array([(np.asarray(v, dtype=np.float64) ** 2).mean() for v in paired(x, y)[:2]])
+    if (spread <= 1e-15 * size).any():
+        return missing(name, "one of the two never varies", n=n, of=of)
+    r = float(np.clip((a * b).mean() / sqrt(spread[0] * spread[1]), -1.0, 1.0))
+    p = 0.0 if 1 - abs(r) < 1e-15 else 2 * float(
+        special.stdtr(n - 2, -abs(r) * sqrt((n - 2) / (1 - r**2)))
+    )  # fmt: skip
+    known = Estimate(
+        name=name, value=r, low=nan, high=nan, n=n, of=of, p=p, why_missing="needs 4 pairs"
+    )
+    if n < 4:
+        return replace(known, why_missing="Fisher's interval needs 4 pairs")
+    centre = atanh(r) if abs(r) < 1 else r * inf
+    half = special.ndtri(0.975) / sqrt(n - 3)
+    return replace(
+        known, low=tanh(centre - half), high=tanh(centre + half), why_missing="",
+        method=f"Fisher z interval, t test{note}",
+    )  # fmt: skip
+
+
+def exact_agreement(
+    x: ArrayLike, y: ArrayLike, *, name: str = "exact agreement", of: str = "item"
+) -> Estimate:
+    """Estimate the rate (0..1) at which two ratings are equal, with Wilson's interval.
+
+    Undefined without complete pairs. Source: Wilson (1927, JASA 22).
+
+    >>> print(exact_agreement([1, 2, 3, 4], [1, 2, 3, 5]))
+    exact agreement: 0.750 rate [0.301, 0.954], n = 4 item
+    """
+    a, b, note = paired(x, y)
+    if not a.size:
+        return missing(name, "no complete pairs", n=0, of=of, unit="rate")
+    rate = float((a == b).mean())
+    z2 = float(special.ndtri(0.975)) ** 2
+    middle = (rate + z2 / (2 * a.size)) / (1 + z2 / a.size)
+    half = sqrt(z2 * (rate * (1 - rate) + z2 / (4 * a.size)) / a.size) / (1 + z2 / a.size)
+    return Estimate(
+        name=name, value=rate, low=max(0.0, middle - half), high=min(1.0, middle + half),
+        n=a.size, of=of, unit="rate", method=f"Wilson interval{note}",
+    )  # fmt: skip
+
+
+def weighted_kappa(
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    name: str = "quadratic kappa",
+    of: str = "item",
+    seed: int = 0,
+    draws: int = DRAWS,
+) -> Estimate:
+    """Estimate Cohen's κ with quadratic weights: 1 − mean (x−y)² / the same for unrelated pairs.
+
+    Undefined below 2 pairs, or where both sides are one and the same constant. BCa bootstrap
+    over pairs. Needs numbers on an interval scale, not category names.
+
+    >>> weighted_kappa([1, 2, 3, 4, 5], [5, 4, 3, 2, 1]).value
+    -1.0
+    """
+    a, b, note = paired(x, y)
+    if a.size < 2:
+        return missing(name, f"needs 2 complete pairs, not {a.size}", n=a.size, of=of)
+    centre = (a.mean() + b.mean()) / 2
+    a, b = a - centre, b - centre
+    columns = np.stack([a, b, a**2, b**2, a * b], axis=1)
+    scale = float((a**2 + b**2).mean())
+    if scale <= 1e-15 * centre**2:
+        return missing(name, "all ratings are the same: chance agrees too", n=a.size, of=of)
+
+    def kappa(weights: Array) -> Array:
+        m = weights @ columns / weights.sum(axis=1, keepdims=True)
+        expected = m[:, 2] + m[:, 3] - 2 * m[:, 0] * m[:, 1]
+        return quotient(2 * (m[:, 4] - m[:, 0] * m[:, 1]), expected, scale)
+
+    found = bootstrap(kappa, a.size, draws=draws, seed=seed)
+    return replace(found, name=name, of=of, method=found.method + note)
+
+
+def mean_absolute_difference(
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    name: str = "mean absolute difference",
+    of: str = "item",
+    seed: int = 0,
+    draws: int = DRAWS,
+) -> Estimate:
+    """Estimate mean |x − y| in points, with a BCa interval over pairs.
+
+    Undefined without complete pairs.
+    """
+    a, b, note = paired(x, y)
+    if not a.size:
+        return missing(name, "no complete pairs", n=0, of=of, unit="points")
+    apart = np.abs(a - b)
+    found = bootstrap(lambda w: w @ apart / w.sum(axis=1), a.size, draws=draws, seed=seed)
+    return replace(found, name=name, of=of, unit="points", method=found.method + note)
+
+
+def icc_agreement(matrix: ArrayLike, *, name: str = "ICC(A,1)", of: str = "respondent") -> Estimate:
+    """Estimate the absolute-agreement intraclass correlation of single ratings, two-way random.
+
+    (MS_R − MS_E) / (MS_R + (k−1)·MS_E + k·(MS_C − MS_E)/n), with the F interval of McGraw & Wong
+    (1996, table 7) and the F test of no differences between rows. Case (2,1) of Shrout & Fleiss.
+
+    Args:
+        matrix: rows by ratings, shape (n, k), NaN for missing; complete rows count.
+        name: what the estimate is called.
+        of: what a row is.
+
+    Undefined with fewer than 2 ratings or rows, or where no cell differs. The interval leans on
+    normal effects and few ratings make it wide.
+    """
+    x, note = table(matrix)
+    n, k = x.shape
+    if n < 2 or k < 2:
+        return missing(name, f"needs 2 rows and 2 ratings, not {n} and {k}", n=n, of=of)
+    value, (rows, columns, error) = _icc(x)
+    if np.isnan(value):
+        return missing(name, "all ratings are the same", n=n, of=of)
+    method = f"F interval (McGraw & Wong){note}"
+    if error <= 1e-15 * (rows + columns):
+        if columns <= 1e-15 * rows:
+            return Estimate(
+                name=name, value=value, low=1.0, high=1.0, n=n, of=of, p=0.0, method=method
+            )
+        return replace(
+            missing(name, "the ratings differ by a constant: no error to build an interval on",
+                    n=n, of=of), value=value,
+        )  # fmt: skip
+    a = k * value / (n * (1 - value))
+    b = 1 + k * value * (n - 1) / (n * (1 - value))
+    df = (a * columns + b * error) ** 2 / (
+        (a * columns) ** 2 / (k - 1) + (b * error) ** 2 / ((n - 1) * (k - 1))
+    )
+    upper = float(stats.f.ppf(0.975, n - 1, df))
+    lower = float(stats.f.ppf(0.975, df, n - 1))
+    others = k * columns + (k * n - k - n) * error
+    low = n * (rows - upper * error) / (upper * others + n * rows)
+    high = n * (lower * rows - error) / (others + n * lower * rows)
+    p = float(stats.f.sf(rows / error, n - 1, (n - 1) * (k - 1)))
+    return Estimate(
+        name=name, value=value, low=float(low), high=float(high), n=n, of=of, p=p, method=method
+    )
+
+
+def _icc(x: Array) -> tuple[float, tuple[float, float, float]]:
+    """Return ICC(A,1), NaN where no cell differs, and the mean squares of rows, columns, error."""
+    n, k = x.shape
+    x = x - x.mean()
+    by_row, by_column = x.mean(axis=1), x.mean(axis=0)
+    rows = k * float((by_row**2).sum()) / (n - 1)
+    columns = n * float((by_column**2).sum()) / (k - 1)
+    left = x - by_row[:, None] - by_column
+    error = float((left**2).sum()) / ((n - 1) * (k - 1))
+    whole = rows + (k - 1) * error + k * (columns - error) / n
+    value = (rows - error) / whole if rows + columns + error > 0 and whole > 0 else nan
+    return value, (rows, columns, error)
+
+
+def retest(
+    first: ArrayLike, second: ArrayLike, *, of: str = "respondent"
+) -> tuple[Estimate, Estimate]:
+    """Compare scores of the same respondents at two times: Pearson r and ICC(A,1).
+
+    r forgives a shift of all scores, the ICC doesn't. Undefined cases as in `pearson` and
+    `icc_agreement`.
+    """
+    a, b, note = paired(first, second)
+    found = (
+        pearson(a, b, name="test-retest r", of=of),
+        icc_agreement(np.stack([a, b], axis=1), name="test-retest ICC(A,1)", of=of),
+    )
+    r, icc = (replace(e, method=e.method + note) if e.method else e for e in found)
+    return r, icc

@@ -1,0 +1,149 @@
+"""What statistics take in: checked float arrays, with what was left out said in words.
+
+NaN (also None) means a missing answer and is never filled in. A case is left out only where a
+statistic needs it whole, and the note that comes back goes into the estimate's method.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from personae.core import Array, BadValue, Estimate, missing
+
+__all__ = [
+    "correlations",
+    "covariances",
+    "paired",
+    "quotient",
+    "sample",
+    "scale_table",
+    "spread",
+    "table",
+]
+
+
+def _floats(values: ArrayLike, dimensions: int, what: str) -> Array:
+    try:
+        array = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise BadValue(f"{what} must be numbers of equal-length rows: {error}") from error
+    if array.size == 0:
+        array = array.reshape((0,) * dimensions)
+    if array.ndim != dimensions:
+        raise BadValue(f"{what} must have {dimensions} dimension(s), not shape {array.shape}")
+    if np.isinf(array).any():
+        raise BadValue(f"{what} hold an infinite number; use NaN for a missing answer")
+    return array
+
+
+def _note(kept: int, given: int, cases: str) -> str:
+    return "" if kept == given else f"; {kept} of {given} {cases} complete"
+
+
+def sample(values: ArrayLike, what: str = "values") -> tuple[Array, str]:
+    """Return the values that are there, shape (n,), and a note on the missing ones.
+
+    Raises:
+        BadValue: not a row of finite or missing numbers.
+
+    >>> sample([1, None, 3])
+    (array([1., 3.]), '; 2 of 3 values complete')
+    """
+    array = _floats(values, 1, what)
+    kept = array[~np.isnan(array)]
+    return kept, _note(kept.size, array.size, "values")
+
+
+def paired(x: ArrayLike, y: ArrayLike) -> tuple[Array, Array, str]:
+    """Return the complete pairs of two rows, each of shape (n,), and a note on the others.
+
+    Raises:
+        BadValue: not rows of numbers, or of different length.
+    """
+    first, second = _floats(x, 1, "x"), _floats(y, 1, "y")
+    if first.size != second.size:
+        raise BadValue(f"pairs need rows of one length, not {first.size} and {second.size}")
+    whole = ~(np.isnan(first) | np.isnan(second))
+    return first[whole], second[whole], _note(int(whole.sum()), first.size, "pairs")
+
+
+def table(matrix: ArrayLike, *, complete: bool = True) -> tuple[Array, str]:
+    """Return a matrix of shape (n, k), by default its complete rows only, and a note.
+
+    Raises:
+        BadValue: not a matrix of finite or missing numbers.
+    """
+    array = _floats(matrix, 2, "the matrix")
+    if not complete:
+        return array, ""
+    kept = array[~np.isnan(array).any(axis=1)]
+    return kept, _note(len(kept), len(array), "rows")
+
+
+def covariances(weights: Array, matrix: Array) -> Array:
+    """Return one covariance matrix a draw, shape (draws, k, k), with divisor (cases - 1).
+
+    Args:
+        weights: how often each draw takes each row, shape (draws, n).
+        matrix: complete and best centred, shape (n, k).
+    """
+    total = weights.sum(axis=1)[:, None, None]
+    mean = (weights @ matrix)[:, :, None] / total
+    second = np.stack([(matrix * row[:, None]).T @ matrix for row in weights])
+    return np.asarray((second / total - mean * mean.transpose(0, 2, 1)) * (total / (total - 1)))
+
+
+def quotient(over: Array, under: Array, scale: float) -> Array:
+    """Divide, with NaN where the divisor is zero but for rounding, measured against `scale`."""
+    sound = under > 1e-12 * scale
+    return np.asarray(np.divide(over, under, out=np.full(np.shape(under), np.nan), where=sound))
+
+
+def correlations(weights: Array, matrix: Array) -> Array:
+    """Return one correlation matrix a draw, all NaN where a column doesn't vary in that draw.
+
+    Args:
+        weights: how often each draw takes each row, shape (draws, n).
+        matrix: complete and best centred, shape (n, k).
+    """
+    found = covariances(weights, matrix)
+    variance = np.diagonal(found, axis1=1, axis2=2)
+    flat = (variance <= 1e-12 * matrix.var(axis=0)).any(axis=1)
+    deviation = np.sqrt(np.where(flat[:, None], np.nan, variance))
+    return np.asarray(found / (deviation[:, :, None] * deviation[:, None, :]))
+
+
+def spread(matrix: Array) -> float:
+    """Return the variance of the total of centred columns, 0 where that is mere rounding."""
+    found = float(np.var(matrix.sum(axis=1)))
+    floor = 1e-12 * float((matrix**2).sum(axis=1).mean()) * matrix.shape[1]
+    return found if found > floor else 0.0
+
+
+def scale_table(
+    named: tuple[str, str], matrix: ArrayLike, *, items: int = 2, vary: bool = False
+) -> tuple[Array, str, Estimate | None]:
+    """Return centred complete rows of a scale, a note on the others, and what is undefined.
+
+    Args:
+        named: the estimate's name and what a row is.
+        matrix: keyed item scores, shape (n, k), NaN for missing.
+        items: how many items the statistic needs.
+        vary: whether it needs every item to vary, as all that rests on correlations does.
+    """
+    name, of = named
+    x, note = table(matrix)
+    n, k = x.shape
+    why = ""
+    if k < items:
+        why = f"needs {items} items, not {k}"
+    elif n < 3:
+        why = f"needs 3 complete rows, not {n}"
+    else:
+        size = (x**2).sum()
+        x = x - x.mean(axis=0)
+        flat = np.flatnonzero((x**2).sum(axis=0) <= 1e-15 * size)
+        if spread(x) == 0:
+            why = f"each {of} has the same total: nothing to tell apart"
+        elif vary and flat.size:
+            why = f"{flat.size} of {k} items never vary, first the one in column {flat[0]}"
+    return x, note, missing(name, why, n=n, of=of) if why else None

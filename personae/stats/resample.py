@@ -1,0 +1,319 @@
+"""Bootstrap intervals, with every statistic written as a function of case weights.
+
+A draw is a row of counts, how often each case is taken; moments, ranks and agreement are matrix
+products of such rows, so that thousands of draws cost one product. BCa after Efron (1987, JASA
+82); tail levels are widened for small samples by Student's t (Hesterberg 2015, Am. Stat. 69),
+without which 20 cases cover 92 % instead of 95 %. Two-level draws follow Owen (2007, Ann. Appl.
+Stat. 1), rescaled here, because as published they are wider than they should be.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from math import isnan, nan, sqrt
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import special
+
+from personae.core import Array, BadValue, Estimate, missing
+from personae.stats.arrays import sample, table
+
+__all__ = [
+    "DRAWS",
+    "Statistic",
+    "bootstrap",
+    "cluster_mean",
+    "mean",
+    "two_level_mean",
+]
+
+DRAWS = 2000
+LEVEL = 0.95
+CHUNK_CELLS = 1_000_000
+CHUNK_DRAWS = 256
+UNDEFINED_ALLOWED = 0.2
+
+Statistic = Callable[[Array], Array]
+"""Takes case weights of shape (draws, n), returns one value a draw, NaN where undefined."""
+
+
+def bootstrap(
+    statistic: Statistic,
+    sizes: int | Sequence[int],
+    *,
+    draws: int = DRAWS,
+    seed: int = 0,
+    kind: str = "bca",
+) -> Estimate:
+    """Estimate a statistic with a 95 % bootstrap interval; the caller sets name, `of` and unit.
+
+    Undefined where the statistic is undefined on all cases; the interval alone is undefined
+    below three cases or where more than a fifth of the draws are undefined.
+
+    Args:
+        statistic: a function of case weights; weights of a group need not add up to its size.
+        sizes: cases, or cases of each group: groups are resampled apart, their weights side by
+            side in this order.
+        draws: bootstrap draws, at least 50.
+        seed: same seed, same interval.
+        kind: "bca" or "percentile".
+
+    Raises:
+        BadValue: too few draws or an unknown kind.
+
+    >>> x = np.array([1.0, 2.0, 4.0, 7.0, 9.0])
+    >>> print(bootstrap(lambda w: w @ x / w.sum(axis=1), 5, draws=500))
+    bootstrap: 4.600 [1.200, 8.361], n = 5 case
+    """
+    if draws < 50:
+        raise BadValue(f"a bootstrap needs at least 50 draws, not {draws}")
+    if kind not in ("bca", "percentile"):
+        raise BadValue(f"the kind of bootstrap is 'bca' or 'percentile', not {kind!r}")
+    groups = (sizes,) if isinstance(sizes, int) else tuple(sizes)
+    n = sum(groups)
+    value = float(_values(statistic, np.ones((1, n)))[0]) if min(groups) else nan
+    if isnan(value):
+        return missing("bootstrap", "the statistic is undefined on these cases", n=n, of="case")
+    bare = Estimate(
+        name="bootstrap", value=value, low=nan, high=nan, n=n, of="case", why_missing="no interval"
+    )
+    if min(groups) < 3:
+        return replace(bare, why_missing="an interval needs at least three cases")
+    parts = [_values(statistic, w) for w in _weights(groups, draws, seed)]
+    drawn = np.concatenate(parts)
+    defined = drawn[~np.isnan(drawn)]
+    lost = draws - defined.size
+    if lost > UNDEFINED_ALLOWED * draws:
+        return replace(bare, why_missing=f"{lost} of {draws} bootstrap draws are undefined")
+    tails = _tails(n - len(groups) + 1)
+    label = "percentile"
+    if kind == "bca":
+        tails, label = _bca(tails, value, defined, _jackknife(statistic, groups)), "BCa"
+    low, high = np.quantile(defined, tails)
+    undefined = f", {lost} undefined" if lost else ""
+    method = f"{label} bootstrap, {draws} draws{undefined}"
+    return replace(bare, low=float(low), high=float(high), method=method, why_missing="")
+
+
+def _values(statistic: Statistic, weights: Array) -> Array:
+    """Ask a statistic, a division by zero being an undefined draw and not a warning."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        values = statistic(weights)
+    return np.where(np.isfinite(values), values, nan)
+
+
+def _weights(sizes: Sequence[int], draws: int, seed: int) -> Iterator[Array]:
+    """Yield counts of resampled cases, shape (chunk, sum of sizes)."""
+    random = np.random.default_rng(seed)
+    chunk = max(1, min(CHUNK_DRAWS, CHUNK_CELLS // sum(sizes)))
+    for start in range(0, draws, chunk):
+        rows = min(chunk, draws - start)
+        yield np.hstack([_counts(random, rows, size) for size in sizes])
+
+
+def _counts(random: np.random.Generator, rows: int, size: int) -> Array:
+    taken = random.integers(0, size, (rows, size)) + size * np.arange(rows)[:, None]
+    counted = np.bincount(taken.ravel(), minlength=rows * size)
+    return counted.reshape(rows, size).astype(np.float64)
+
+
+def _tails(n: int) -> Array:
+    """Return lower and upper tail level for 95 %, widened for n cases."""
+    quantile = special.stdtrit(n - 1, 0.5 + LEVEL / 2) * sqrt(n / (n - 1))
+    return np.asarray(special.ndtr(np.array([-quantile, quantile])))
+
+
+def _jackknife(statistic: Statistic, sizes: Sequence[int]) -> Array:
+    """Return each case's pull on the statistic, shape (n,), scaled by its group's size."""
+    n = sum(sizes)
+    chunk = max(1, min(CHUNK_DRAWS, CHUNK_CELLS // n))
+    without = []
+    for start in range(0, n, chunk):
+        left_out = np.arange(start, min(start + chunk, n))
+        weights = np.ones((left_out.size, n))
+        weights[np.arange(left_out.size), left_out] = 0.0
+        without.append(_values(statistic, weights))
+    values = np.concatenate(without)
+    ends = np.cumsum(sizes)
+    pulls = [
+        (part.mean() - part) * (part.size - 1) / part.size
+        for part in (values[end - size : end] for size, end in zip(sizes, ends, strict=True))
+    ]
+    return np.concatenate(pulls)
+
+
+def _bca(tails: Array, value: float, drawn: Array, pulls: Array) -> Array:
+    """Correct tail levels for median bias and for acceleration; ties count half."""
+    scale = 1e-12 * max(1.0, abs(value))
+    below = np.mean(drawn < value - scale) + 0.5 * np.mean(np.abs(drawn - value) <= scale)
+    bias = special.ndtri(np.clip(below, 0.5 / drawn.size, 1 - 0.5 / drawn.size))
+    spread = float((pulls**2).sum())
+    if not np.isfinite(spread) or spread <= scale**2:
+        return tails
+    acceleration = (pulls**3).sum() / (6 * spread**1.5)
+    shifted = bias + special.ndtri(tails)
+    stretch = 1 - acceleration * shifted
+    if (stretch <= 0).any():
+        return tails
+    return np.asarray(special.ndtr(bias + shifted / stretch))
+
+
+def mean(
+    values: ArrayLike,
+    *,
+    name: str = "mean",
+    of: str = "item",
+    unit: str = "points",
+    seed: int = 0,
+    draws: int = DRAWS,
+) -> Estimate:
+    """Estimate a mean with a BCa interval over cases; missing values are left out and counted.
+
+    Undefined without values. Source: Efron (1987).
+    """
+    x, note = sample(values)
+    if not x.size:
+        return missing(name, "no values", n=0, of=of, unit=unit)
+    centre = x.mean()
+    found = bootstrap(
+        lambda w: centre + w @ (x - centre) / w.sum(axis=1), x.size, draws=draws, seed=seed
+    )
+    return replace(found, name=name, of=of, unit=unit, method=found.method + note)
+
+
+def cluster_mean(
+    values: ArrayLike,
+    clusters: Sequence[object],
+    *,
+    name: str = "mean",
+    of: str = "cluster",
+    seed: int = 0,
+    draws: int = DRAWS,
+) -> Estimate:
+    """Estimate the mean of all values where whole clusters are the sampling unit.
+
+    `n` counts clusters. Missing values are left out; a cluster without values doesn't count.
+
+    Raises:
+        BadValue: not one cluster label a value.
+
+    >>> cluster_mean([1, 1, 5, 5], ["a", "a", "b", "b"]).n
+    2
+    """
+    x = table(np.asarray(values, dtype=np.float64)[:, None], complete=False)[0][:, 0]
+    if len(clusters) != x.size:
+        raise BadValue(f"{x.size} values need as many cluster labels, not {len(clusters)}")
+    there = ~np.isnan(x)
+    if not there.any():
+        return missing(name, "no values", n=0, of=of)
+    kept = [str(c) for c, ok in zip(clusters, there, strict=True) if ok]
+    _, place = np.unique(kept, return_inverse=True)
+    x = x[there]
+    centre = x.mean()
+    sums, sizes = np.bincount(place, x - centre), np.bincount(place).astype(np.float64)
+    found = bootstrap(lambda w: centre + w @ sums / (w @ sizes), sums.size, draws=draws, seed=seed)
+    method = f"cluster {found.method}; {x.size} values" if found.method else ""
+    return replace(found, name=name, of=of, method=method)
+
+
+def two_level_mean(
+    matrix: ArrayLike,
+    *,
+    name: str = "mean",
+    of: str = "item",
+    unit: str = "points",
+    seed: int = 0,
+    draws: int = DRAWS,
+) -> Estimate:
+    """Estimate the mean of crossed rows x columns, both drawn from populations of their own.
+
+    Rows are items and columns administrations, or respondents and items; `n` counts rows, whose
+    unit `of` names. Missing cells are left out. Rows and columns are resampled independently;
+    the draws' deviations are then rescaled to the unbiased variance of the mean with t in place
+    of z (Satterthwaite), since plain two-level draws count the residual three times (Owen 2007).
+    Conservative where neither rows nor columns differ, as negative components are set to 0.
+    With one row or one column only the other level is resampled, and the method says so.
+    Undefined without values; without interval where neither level has two members.
+
+    >>> two_level_mean([[3, 3], [3, 3], [3, 3]]).high
+    3.0
+    """
+    cells, _ = table(matrix, complete=False)
+    there = ~np.isnan(cells)
+    cells, there = cells[there.any(axis=1)], there[there.any(axis=1)]
+    cells, there = cells[:, there.any(axis=0)], there[:, there.any(axis=0)]
+    rows, columns = cells.shape
+    if not cells.size:
+        return missing(name, "no values", n=0, of=of, unit=unit)
+    value = float(cells[there].mean())
+    known = Estimate(
+        name=name, value=value, low=nan, high=nan, n=rows, of=of, unit=unit, why_missing="?"
+    )
+    if rows == 1 and columns == 1:
+        return replace(known, why_missing="one row and one column: nothing to resample")
+    centred = np.where(there, cells - value, 0.0)
+    variance, df = _variance_of_mean(centred, there)
+    drawn = _two_level_draws(centred, there, draws, seed)
+    spread = float(drawn.std())
+    widen = special.stdtrit(df, 0.5 + LEVEL / 2) / special.ndtri(0.5 + LEVEL / 2)
+    low, high = np.quantile(drawn, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2]) * (
+        sqrt(variance) / spread * widen if spread > 0 else 0.0
+    )
+    levels = "two-level" if min(rows, columns) > 1 else "one-level"
+    method = (
+        f"{levels} bootstrap over {rows} rows x {columns} columns, rescaled, "
+        f"df {df:.1f}, {draws} draws"
+    )
+    return replace(
+        known, low=value + float(low), high=value + float(high), method=method, why_missing=""
+    )
+
+
+def _two_level_draws(centred: Array, there: Array, draws: int, seed: int) -> Array:
+    random = np.random.default_rng(seed)
+    rows, columns = centred.shape
+    drawn = []
+    for start in range(0, draws, CHUNK_DRAWS):
+        size = min(CHUNK_DRAWS, draws - start)
+        over_rows = _counts(random, size, rows) if rows > 1 else np.ones((size, 1))
+        over_columns = _counts(random, size, columns) if columns > 1 else np.ones((size, 1))
+        weight = ((over_rows @ there) * over_columns).sum(axis=1)
+        total = ((over_rows @ centred) * over_columns).sum(axis=1)
+        drawn.append(total[weight > 0] / weight[weight > 0])
+    return np.concatenate(drawn)
+
+
+def _variance_of_mean(centred: Array, there: Array) -> tuple[float, float]:
+    """Return the variance of the mean of crossed effects and its degrees of freedom.
+
+    Components by the method of moments for any pattern of missing cells (Gao & Owen 2017,
+    Electron. J. Stat. 11), negative ones set to 0.
+    """
+    rows, columns = centred.shape
+    per_row, per_column = there.sum(axis=1), there.sum(axis=0)
+    n = int(there.sum())
+    squares = float((centred**2).sum())
+    within_rows = squares - float((centred.sum(axis=1) ** 2 / per_row).sum())
+    within_columns = squares - float((centred.sum(axis=0) ** 2 / per_column).sum())
+    row_share = float((per_row**2).sum()) / n**2
+    column_share = float((per_column**2).sum()) / n**2
+    system = np.array(
+        [
+            [0.0, n - rows, n - rows],
+            [n - columns, 0.0, n - columns],
+            [n * (1 - row_share), n * (1 - column_share), n - 1],
+        ]
+    )
+    observed = np.array([within_rows, within_columns, squares])
+    if rows == 1 or columns == 1:
+        return squares / (n - 1) / n, float(n - 1)
+    row, column, residual = np.maximum(np.linalg.lstsq(system, observed)[0], 0.0)
+    squares_row = residual + row * n / rows
+    squares_column = residual + column * n / columns
+    variance = row * row_share + column * column_share + residual / n
+    parts = (
+        squares_row**2 / (rows - 1)
+        + squares_column**2 / (columns - 1)
+        + residual**2 / max((rows - 1) * (columns - 1), 1)
+    ) / n**2
+    return float(variance), float(variance**2 / parts) if parts > 0 else float(rows - 1)
