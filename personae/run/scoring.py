@@ -15,6 +15,7 @@ from scipy import special
 
 from personae.core import (
     Answers,
+    Array,
     BadValue,
     Cell,
     Estimate,
@@ -45,6 +46,7 @@ from personae.stats.style import (
 __all__ = ["score_report"]
 
 SHOWN = 100  # administrations whose scores a report lists
+PEOPLE_AN_ITEM = 5
 RESAMPLED = 5000  # respondents beyond which reliability rests on a random sample of them
 
 
@@ -178,9 +180,11 @@ def _scales(answers: Answers, scores: pl.DataFrame, inventory: Inventory, seed: 
         if len(matrix) > RESAMPLED:
             note = f" Reliability rests on {RESAMPLED:,} respondents drawn at random."
             matrix = np.random.default_rng(seed).permutation(matrix)[:RESAMPLED]
-        reliability = (statistic(matrix, seed=seed) for statistic in (alpha, omega_total, lambda6))
+        reliability = (alpha(matrix, seed=seed), omega_total(matrix, seed=seed))
         average = _over_people(scores, scale, unit, seed)
-        rows.append((inventory.scales[scale], len(items), average, *reliability))
+        rows.append(
+            (inventory.scales[scale], len(items), average, *reliability, _lambda6(matrix, seed))
+        )
     return Table(
         name="scales",
         title="Scales over respondents",
@@ -189,6 +193,15 @@ def _scales(answers: Answers, scores: pl.DataFrame, inventory: Inventory, seed: 
         note="A respondent's several administrations are averaged first. Reliability needs three "
         "respondents or more who differ." + note,
     )
+
+
+def _lambda6(matrix: Array, seed: int) -> Estimate:
+    """Guttman's λ6, where there are enough people for each item's regression on the others."""
+    people, items = matrix.shape
+    if people < PEOPLE_AN_ITEM * items:
+        why = f"needs {PEOPLE_AN_ITEM} respondents an item, here {people} for {items} items"
+        return missing("Guttman lambda 6", why, n=people, of="respondent")
+    return lambda6(matrix, seed=seed)
 
 
 def _scores(scores: pl.DataFrame, inventory: Inventory, group: str | None, level: str) -> Table:
