@@ -1,0 +1,255 @@
+"""Text to tokens and chats to text, as a model was trained to see them.
+
+Tokenizers come from GGUF metadata (byte-level BPE) or from a model folder; chat templates are the
+model's own Jinja, run in a sandbox. Departs from `transformers` in keeping the digit split of the
+"smollm" pre-tokenizer, which its GGUF path drops, and in giving templates that ask for today's
+date a fixed one, so that the same chat is always the same text.
+"""
+
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
+from json import dumps
+from typing import Any
+
+from jinja2 import TemplateError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
+
+from personae.core.chat import Chat
+from personae.core.errors import BadFile, ModelError
+
+__all__ = ["PLAIN_TEMPLATE", "TextCodec", "codec_from_gguf", "codec_from_tokenizer"]
+
+PLAIN_TEMPLATE = (
+    "{% for m in messages %}{% if m.role == 'system' %}{{ m.content + '\\n\\n' }}"
+    "{% elif m.role == 'user' %}{{ 'Question: ' + m.content + '\\n' }}"
+    "{% else %}{{ 'Answer: ' + m.content + '\\n\\n' }}{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}{{ 'Answer:' }}{% endif %}"
+)
+"""For models that come without a chat template, as base models do."""
+
+TODAY = date(2024, 7, 26)  # the date that Llama's own templates fall back to
+OPEN_END = "\ue000\uf8ff\ue000"  # stands for the open turn while the template runs
+END_WORDS = ("<|endoftext|>", "<|im_end|>", "<|eot_id|>", "<|end|>", "</s>")
+
+CASED = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|"
+TAIL = r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+QWEN2, LLAMA3 = CASED + r"\p{N}" + TAIL, CASED + r"\p{N}{1,3}" + TAIL
+
+
+def _split(pattern: str) -> list[Any]:
+    return [
+        pre_tokenizers.Split(Regex(pattern), "isolated"),
+        pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+    ]
+
+
+def _bytes() -> Any:  # noqa: ANN401  (tokenizers carries no types)
+    return pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
+
+
+PRE_TOKENIZERS = {
+    "gpt-2": lambda: [_bytes()],
+    "smollm": lambda: [pre_tokenizers.Digits(individual_digits=True), _bytes()],
+    "qwen2": lambda: _split(QWEN2),
+    "llama-bpe": lambda: _split(LLAMA3),
+}
+
+
+def _fixed_date(form: str) -> str:
+    return TODAY.strftime(form)
+
+
+def _refuse(message: str) -> None:
+    raise TemplateError(message)
+
+
+def _json(value: object, **options: Any) -> str:  # noqa: ANN401  (json.dumps' own options)
+    return dumps(value, ensure_ascii=False, **options)
+
+
+def _environment() -> ImmutableSandboxedEnvironment:
+    made = ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
+    )
+    made.filters["tojson"] = _json
+    made.globals.update(raise_exception=_refuse, strftime_now=_fixed_date)
+    return made
+
+
+@dataclass(frozen=True, eq=False)
+class TextCodec:
+    """A model's tokenizer and chat template.
+
+    `template` is the Jinja source; `eos_ids` are all tokens that end a reply; `pad_id` is one that
+    masks may hide.
+    """
+
+    tokenizer: Tokenizer
+    template: str
+    bos_id: int | None
+    eos_ids: tuple[int, ...]
+    pad_id: int
+    names: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        """Number of tokens, special ones included."""
+        return int(self.tokenizer.get_vocab_size(with_added_tokens=True))
+
+    @cached_property
+    def _literal(self) -> Tokenizer:
+        """The same tokenizer, blind to special tokens."""
+        twin = deepcopy(self.tokenizer)
+        twin.encode_special_tokens = True
+        return twin
+
+    def encode(self, text: str, *, special: bool = True) -> list[int]:
+        """Cut a text into token ids; nothing is put before or after it.
+
+        With `special`, words such as `<|im_start|>` become their control tokens; without, they
+        are text like any other.
+        """
+        tokenizer = self.tokenizer if special else self._literal
+        return list(tokenizer.encode(text, add_special_tokens=False).ids)
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Join token ids to text, special tokens included."""
+        return str(self.tokenizer.decode(list(ids), skip_special_tokens=False))
+
+    def render(self, chat: Chat) -> str:
+        """Write a chat as the model reads it, up to where the model goes on.
+
+        A last turn of the assistant is left open after its text. The empty chat is the bare start
+        of a text: the model's first (else its end) token.
+
+        Raises:
+            ModelError: the model's template refuses the chat or is broken.
+        """
+        if not chat:
+            start = self.eos_ids[0] if self.bos_id is None else self.bos_id
+            return str(self.tokenizer.id_to_token(start))
+        if chat[-1].role != "assistant":
+            return self._fill([(m.role, m.text) for m in chat], prompt=True)
+        turns = [*((m.role, m.text) for m in chat[:-1]), ("assistant", OPEN_END)]
+        before, found, _ = self._fill(turns, prompt=False).rpartition(OPEN_END)
+        if not found:
+            raise ModelError("the model's chat template drops the turn that it should continue")
+        return before + chat[-1].text
+
+    def _fill(self, turns: Sequence[tuple[str, str]], *, prompt: bool) -> str:
+        messages = [{"role": role, "content": text} for role, text in turns]
+        try:
+            return str(
+                self._compiled.render(
+                    messages=messages, add_generation_prompt=prompt, tools=None, **self.names
+                )
+            )
+        except (TemplateError, ArithmeticError, TypeError, ValueError, LookupError) as error:
+            raise ModelError(
+                f"the model's chat template refuses this chat: {error}. Templates may forbid "
+                "system turns, or turns that don't alternate"
+            ) from error
+
+    @cached_property
+    def _compiled(self) -> Any:  # noqa: ANN401  (a jinja2 template)
+        try:
+            return _environment().from_string(self.template)
+        except TemplateError as error:
+            raise ModelError(f"the model's chat template is broken: {error}") from error
+
+
+def _bpe(metadata: Mapping[str, Any], pre: str) -> Tokenizer:
+    words = metadata["tokenizer.ggml.tokens"]
+    merges = [tuple(pair.split(" ", 1)) for pair in metadata["tokenizer.ggml.merges"]]
+    tokenizer = Tokenizer(
+        models.BPE(
+            vocab={word: index for index, word in enumerate(words)},
+            merges=merges,
+            ignore_merges=pre == "llama-bpe",
+        )
+    )
+    if pre == "qwen2":
+        tokenizer.normalizer = normalizers.NFC()
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(PRE_TOKENIZERS[pre]())
+    tokenizer.decoder = decoders.ByteLevel()
+    kinds = metadata.get("tokenizer.ggml.token_type", ())
+    for number, special in ((3, True), (4, False)):  # control tokens, then user-defined ones
+        added = [w for w, kind in zip(words, kinds, strict=False) if kind == number]
+        add = tokenizer.add_special_tokens if special else tokenizer.add_tokens
+        add([AddedToken(w, special=special, normalized=False) for w in added])
+    return tokenizer
+
+
+def _needed(path: str, metadata: Mapping[str, Any], key: str, kind: type) -> Any:  # noqa: ANN401
+    value = metadata.get(key)
+    if not isinstance(value, kind):
+        raise BadFile(f"{path}: its metadata lacks {key!r}, or has something else there")
+    return value
+
+
+def codec_from_gguf(path: str, metadata: Mapping[str, Any]) -> TextCodec:
+    """Build tokenizer and template from GGUF metadata; `path` is for error messages.
+
+    Raises:
+        BadFile: the metadata is incomplete or contradicts itself.
+        ModelError: a kind of tokenizer that is not built here.
+    """
+    family, pre = metadata.get("tokenizer.ggml.model"), metadata.get("tokenizer.ggml.pre")
+    if family != "gpt2" or not isinstance(pre, str) or pre not in PRE_TOKENIZERS:
+        raise ModelError(
+            f"{path}: tokenizer {family!r} with pre-tokenizer {pre!r} is not built here, only "
+            f"'gpt2' with {', '.join(PRE_TOKENIZERS)}. Use the model's own folder with hf:"
+        )
+    words = _needed(path, metadata, "tokenizer.ggml.tokens", list)
+    _needed(path, metadata, "tokenizer.ggml.merges", list)
+    template = metadata.get("tokenizer.chat_template", PLAIN_TEMPLATE)
+    ids = {
+        name: metadata.get(f"tokenizer.ggml.{name}_token_id")
+        for name in ("bos", "eos", "eot", "padding")
+    }
+    for name, index in ids.items():
+        if index is not None and not (isinstance(index, int) and 0 <= index < len(words)):
+            raise BadFile(f"{path}: its {name} token {index!r} is not in the vocabulary")
+    if len(set(words)) != len(words) or not isinstance(template, str):
+        raise BadFile(f"{path}: its vocabulary repeats a token, or its template is not text")
+    try:
+        tokenizer = _bpe(metadata, pre)
+    except Exception as error:  # the library raises nothing narrower
+        raise BadFile(f"{path}: its vocabulary and merges don't fit: {error}") from error
+    return _codec(tokenizer, template, ids)
+
+
+def _codec(tokenizer: Tokenizer, template: str, ids: Mapping[str, int | None]) -> TextCodec:
+    ends = [ids["eos"], ids["eot"], *(tokenizer.token_to_id(word) for word in END_WORDS)]
+    eos_ids = tuple(dict.fromkeys(i for i in ends if i is not None))
+    if not eos_ids:
+        raise ModelError("the model's tokenizer names no token that ends a text")
+    bos, pad = ids["bos"], ids["padding"]
+    first = {"bos_token": bos, "eos_token": eos_ids[0], "pad_token": pad}
+    names = {n: "" if i is None else str(tokenizer.id_to_token(i)) for n, i in first.items()}
+    return TextCodec(tokenizer, template, bos, eos_ids, eos_ids[0] if pad is None else pad, names)
+
+
+def codec_from_tokenizer(tokenizer: Any) -> TextCodec:  # noqa: ANN401  (transformers' class)
+    """Build a codec from a fast tokenizer of `transformers`.
+
+    Raises:
+        ModelError: a slow tokenizer, or one without any end token.
+    """
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is None:
+        raise ModelError("this model has no fast tokenizer (tokenizer.json), which is needed here")
+    template = tokenizer.chat_template
+    if isinstance(template, dict):
+        template = template.get("default")
+    ids = {
+        "bos": tokenizer.bos_token_id,
+        "eos": tokenizer.eos_token_id,
+        "eot": None,
+        "padding": tokenizer.pad_token_id,
+    }
+    return _codec(backend, template or PLAIN_TEMPLATE, ids)
