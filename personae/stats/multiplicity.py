@@ -1,0 +1,60 @@
+"""Adjusted p-values for a family of tests: Holm (family-wise) and Benjamini-Hochberg (false finds).
+
+A NaN is a test that wasn't possible: it stays NaN and doesn't count in the family.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from personae.core import Array, BadValue
+
+__all__ = ["benjamini_hochberg", "holm"]
+
+
+def holm(p_values: ArrayLike) -> Array:
+    """Return Holm's adjusted p-values, shape (m,), in the order given.
+
+    Source: Holm (1979, Scand. J. Stat. 6).
+
+    Raises:
+        BadValue: a p-value outside 0..1.
+
+    >>> holm([0.01, 0.04, 0.03]).tolist()
+    [0.03, 0.06, 0.06]
+    """
+    p, order = _ordered(p_values)
+    m = order.size
+    stepped = np.maximum.accumulate(p[order] * np.arange(m, 0, -1))
+    return _placed(p, order, stepped)
+
+
+def benjamini_hochberg(p_values: ArrayLike) -> Array:
+    """Return p-values adjusted for the false discovery rate, shape (m,), in the order given.
+
+    Source: Benjamini & Hochberg (1995, J. R. Stat. Soc. B 57).
+
+    Raises:
+        BadValue: a p-value outside 0..1.
+
+    >>> benjamini_hochberg([0.01, 0.04, 0.03]).tolist()
+    [0.03, 0.04, 0.04]
+    """
+    p, order = _ordered(p_values)
+    m = order.size
+    raised = p[order] * m / np.arange(1, m + 1)
+    return _placed(p, order, np.minimum.accumulate(raised[::-1])[::-1])
+
+
+def _ordered(p_values: ArrayLike) -> tuple[Array, NDArray[np.intp]]:
+    p = np.asarray(p_values, dtype=np.float64)
+    known = p[~np.isnan(p)]
+    if p.ndim != 1 or (known < 0).any() or (known > 1).any():
+        raise BadValue("p-values are a row of numbers in 0..1, NaN where a test wasn't possible")
+    order = np.argsort(p, kind="stable")[: known.size]
+    return p, order
+
+
+def _placed(p: Array, order: NDArray[np.intp], adjusted: Array) -> Array:
+    found = np.full(p.shape, np.nan)
+    found[order] = np.minimum(adjusted, 1.0)
+    return found

@@ -1,0 +1,167 @@
+"""Where the variance of scores comes from: wording, order, paraphrase, seed, and the rest.
+
+Random-effects components by Type II sums of squares (Henderson's method 3; Searle, Casella &
+McCulloch 1992, Variance Components, ch. 5), for any pattern of missing combinations. Intervals
+are generalised confidence intervals (Weerahandi 1993, JASA 88), since a bootstrap over three
+wordings or two orders is hopeless; they are exact in balanced designs with normal effects.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from personae.core import Array, BadValue, Estimate, missing
+from personae.stats.arrays import table
+from personae.stats.resample import DRAWS
+
+__all__ = ["variance_shares"]
+
+RESIDUAL = "residual"
+
+
+def variance_shares(
+    scores: ArrayLike,
+    factors: Mapping[str, Sequence[object]],
+    *,
+    of: str = "score",
+    seed: int = 0,
+    draws: int = DRAWS,
+) -> tuple[Estimate, ...]:
+    """Estimate each factor's share (0..1) of the scores' variance, and the residual's.
+
+    Model: score = mean + one random effect a factor + residual. An interaction is a factor whose
+    labels combine two others' (`"plain/reverse"`). A negative component counts as 0 and its raw
+    value stands in the method.
+
+    Args:
+        scores: shape (n,), NaN for missing.
+        factors: name -> n labels; each factor is a sample of its levels (wordings, orders).
+        of: what a score is; `n` counts levels for a factor and scores for the residual.
+        seed: of the intervals' simulation.
+        draws: of that simulation.
+
+    All shares are undefined where scores don't vary or nothing is left for the residual; one
+    share where its factor has one level, or can't be told from others.
+
+    Raises:
+        BadValue: no factor, one named "residual", or not one label a score.
+
+    >>> shares = variance_shares([1, 2, 3, 4, 5, 6.5], {"wording": "aabbcc"})
+    >>> [(one.name, round(one.value, 2), one.n) for one in shares]
+    [('variance share wording', 0.89, 3), ('variance share residual', 0.11, 6)]
+    """
+    y, designs = _checked(scores, factors)
+    designs = {name: part for name, part in designs.items() if part.size}
+    names = [*designs, RESIDUAL]
+    counts = [part.shape[1] for part in designs.values()] + [y.size]
+    units = [*designs, of]
+    why = ""
+    if y.size < 3 or float(np.ptp(y)) <= 1e-12 * float(np.abs(y).max()):
+        why = "the scores do not vary" if y.size > 2 else f"needs 3 scores, not {y.size}"
+    else:
+        squares, df, expected = _sums_of_squares(y - y.mean(), list(designs.values()))
+        if df[-1] < 1:
+            why = "as many effects as scores: nothing is left for the residual"
+    if why:
+        return tuple(
+            missing(f"variance share {name}", why, n=n, of=unit)
+            for name, n, unit in zip(names, counts, units, strict=True)
+        )
+    known = df > 0
+    raw = _solved(squares[None, known], expected[np.ix_(known, known)])[0]
+    random = np.random.default_rng(seed)
+    chi2 = random.chisquare(df[known], (draws, int(known.sum())))
+    drawn = _shares(_solved(squares[known] * df[known] / chi2, expected[np.ix_(known, known)]))
+    return tuple(_estimates(names, list(zip(counts, units, strict=True)), known, raw, drawn))
+
+
+def _checked(
+    scores: ArrayLike, factors: Mapping[str, Sequence[object]]
+) -> tuple[Array, dict[str, Array]]:
+    """Return the scores that are there and each factor's 0/1 design matrix, (n, levels)."""
+    column = np.asarray(scores, dtype=np.float64)
+    y = table(column[:, None] if column.ndim == 1 else column, complete=False)[0]
+    if y.shape[1:] != (1,) and y.size:
+        raise BadValue(f"scores are one row of numbers, not shape {y.shape}")
+    y = y.reshape(-1)
+    if not factors or RESIDUAL in factors:
+        raise BadValue(f"give one factor or more, none of them called {RESIDUAL!r}")
+    there = ~np.isnan(y)
+    designs = {}
+    for name, labels in factors.items():
+        if len(labels) != y.size:
+            raise BadValue(f"factor {name!r} has {len(labels)} labels for {y.size} scores")
+        kept = [str(label) for label, ok in zip(labels, there, strict=True) if ok]
+        levels, place = np.unique(kept, return_inverse=True)
+        designs[name] = np.eye(levels.size)[place]
+    return y[there], designs
+
+
+def _basis(columns: Array) -> Array:
+    """Return an orthonormal basis of the columns' span, constant removed, shape (n, rank)."""
+    centred = columns - columns.mean(axis=0)
+    left, size, _ = np.linalg.svd(centred, full_matrices=False)
+    return np.asarray(left[:, size > 1e-9 * max(1.0, float(size.max(initial=0.0)))])
+
+
+def _finer(one: Array, other: Array) -> bool:
+    """Return whether the other factor's levels determine this one's (it is nested in this)."""
+    return bool(((other.T @ one > 0).sum(axis=1) <= 1).all())
+
+
+def _sums_of_squares(y: Array, designs: list[Array]) -> tuple[Array, Array, Array]:
+    """Return sums of squares, degrees of freedom and their expectations, the residual last.
+
+    Each factor is adjusted for all but the factors nested in it. Row i of the expectations
+    holds the weights of each component (the residual's last) in the i-th sum of squares.
+    """
+    squares, df, expected = [], [], []
+    for place, design in enumerate(designs):
+        others = [d for at, d in enumerate(designs) if at != place and not _finer(design, d)]
+        without = _basis(np.hstack(others)) if others else np.zeros((y.size, 0))
+        extra = design - design.mean(axis=0)
+        own = _basis(extra - without @ (without.T @ extra))
+        squares.append(float(((own.T @ y) ** 2).sum()))
+        df.append(own.shape[1])
+        expected.append([float(((own.T @ d) ** 2).sum()) for d in designs] + [own.shape[1]])
+    whole = _basis(np.hstack(designs))
+    left = y.size - 1 - whole.shape[1]
+    squares.append(max(float((y**2).sum() - ((whole.T @ y) ** 2).sum()), 0.0))
+    df.append(left)
+    expected.append([0.0] * len(designs) + [left])
+    return np.array(squares), np.array(df, dtype=np.float64), np.array(expected)
+
+
+def _solved(squares: Array, expected: Array) -> Array:
+    """Return components from sums of squares, both (draws, factors + 1)."""
+    return np.asarray(np.linalg.solve(expected, squares.T).T)
+
+
+def _shares(components: Array) -> Array:
+    positive = np.maximum(components, 0.0)
+    return np.asarray(positive / positive.sum(axis=1, keepdims=True))
+
+
+def _estimates(
+    names: list[str], counts: list[tuple[int, str]], known: Array, raw: Array, drawn: Array
+) -> list[Estimate]:
+    shares = _shares(raw[None])[0]
+    low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
+    found, place = [], 0
+    for name, (n, unit), usable in zip(names, counts, known, strict=True):
+        title = f"variance share {name}"
+        if not usable:
+            why = "it has one level" if n == 1 else "it can't be told from the other factors"
+            found.append(missing(title, why, n=n, of=unit))
+            continue
+        negative = " (negative, counts as 0)" if raw[place] < 0 else ""
+        found.append(
+            Estimate(
+                name=title, value=float(shares[place]), low=float(low[place]),
+                high=float(high[place]), n=n, of=unit, unit="share",
+                method=f"component {raw[place]:.4g}{negative}, Type II ANOVA; generalised interval",
+            )
+        )  # fmt: skip
+        place += 1
+    return found
