@@ -62,21 +62,23 @@ class Gguf:
         rows = prod(tensor.shape[:-1])
         return self.bytes[tensor.start : tensor.start + tensor.size].reshape(rows, -1)
 
-    def load(self, name: str, *, heads: int = 0) -> Floats:
-        """Decode a tensor to float32 in its shape.
+    def load(self, name: str, *, heads: int = 0, out: Floats | None = None) -> Floats:
+        """Decode a tensor to float32 in its shape, into `out` (flat, contiguous) where given.
 
         With `heads`, the rows go back from the paired order that llama files store queries and
         keys in to the split order of rotary embedding in `transformers`.
 
         Raises:
-            BadFile: the file holds no such tensor.
+            BadFile: the file holds no such tensor, or its rows don't divide into the heads.
         """
         raw = self.raw(name)
         tensor = self.tensors[name]
         if heads:
+            if len(raw) % (2 * heads):
+                raise BadFile(f"{self.path}: {name!r} doesn't divide into {heads} heads")
             paired = raw.reshape(heads, -1, 2, raw.shape[1])
-            raw = np.ascontiguousarray(paired.swapaxes(1, 2)).reshape(raw.shape)
-        return decode(tensor.kind, raw.reshape(-1)).reshape(tensor.shape)
+            raw = np.ascontiguousarray(paired.swapaxes(1, 2))
+        return decode(tensor.kind, raw.reshape(-1), out).reshape(tensor.shape)
 
 
 class _Cursor:

@@ -222,12 +222,10 @@ def _network(file: Gguf) -> PreTrainedModel:
         )
     for target, name in sources.items():
         layer, _, kind = target.rpartition(".")
-        values = file.load(name, heads=heads.get(layer.rpartition(".")[2], 0))
-        setattr(
-            network.get_submodule(layer),
-            kind,
-            torch.nn.Parameter(torch.from_numpy(values), requires_grad=False),
-        )
+        # torch's own memory: numpy's asks for huge pages, six times slower to get on some machines
+        values = torch.empty(found[target])
+        file.load(name, heads=heads.get(layer.rpartition(".")[2], 0), out=values.view(-1).numpy())
+        setattr(network.get_submodule(layer), kind, torch.nn.Parameter(values, requires_grad=False))
     rotary = network.model.rotary_emb
     network.model.rotary_emb = type(rotary)(config=config)  # its buffers are in no file
     network.tie_weights()

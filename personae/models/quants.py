@@ -112,7 +112,8 @@ def _k_block(raw: Bytes, quants: Bytes, out: Floats) -> None:
 def _k_nibbles(packed: Bytes) -> Bytes:
     """Split 128 bytes into 8 groups of 32: low halves, then high halves, of each 32 bytes."""
     parts = packed.reshape(-1, 4, 1, 32) >> NIBBLES
-    return np.bitwise_and(parts, 15, dtype=np.uint8).reshape(-1, 8, 32)
+    low: Bytes = np.bitwise_and(parts, 15, dtype=np.uint8)
+    return low.reshape(-1, 8, 32)
 
 
 def _q4_k(raw: Bytes, out: Floats) -> None:
@@ -150,19 +151,18 @@ FORMATS: dict[int, Format] = {
 """The formats read here, by ggml's type number."""
 
 
-def decode(kind: Format, raw: Bytes) -> Floats:
-    """Decode raw bytes, whole blocks, into a flat float32 array.
+def decode(kind: Format, raw: Bytes, out: Floats | None = None) -> Floats:
+    """Decode raw bytes, whole blocks, into a flat float32 array: `out`, or a new one.
 
     >>> one = np.array([0x00, 0x3C] + [2] * 32, dtype=np.uint8)  # scale 1.0, then int8 values
     >>> decode(FORMATS[8], one)[:3]
     array([2., 2., 2.], dtype=float32)
     """
+    flat = np.empty(raw.size // kind.size * kind.block, np.float32) if out is None else out
     if kind.block == 1:
-        flat = np.empty(raw.size // kind.size, np.float32)
         kind.fill(raw, flat)
         return flat
-    blocks = raw.reshape(-1, kind.size)
-    out = np.empty((len(blocks), kind.block), np.float32)
+    blocks, rows = raw.reshape(-1, kind.size), flat.reshape(-1, kind.block)
     for start in range(0, len(blocks), CHUNK):
-        kind.fill(blocks[start : start + CHUNK], out[start : start + CHUNK])
-    return out.reshape(-1)
+        kind.fill(blocks[start : start + CHUNK], rows[start : start + CHUNK])
+    return flat
