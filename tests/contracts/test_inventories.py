@@ -57,8 +57,9 @@ def keyed_ids(inventory: Inventory, *, scale: str = "", facet: str = "") -> str:
 
 
 def constant(inventory: Inventory, value: float) -> Answers:
+    tag = inventory.tag
     return Answers.of(
-        {"inventory": inventory.tag, "item": i.id, "scale": i.scale, "facet": i.facet,
+        {"inventory": tag, "item": i.id, "scale": i.scale, "facet": i.facet,
          "key": i.key, "value": value}
         for i in inventory.items
     )  # fmt: skip

@@ -29,11 +29,11 @@ OWN = Inventory(
 
 
 def answer(inventory: Inventory, value: Callable[[Item], float | None], **more: object) -> Answers:
-    rows = []
+    rows, tag = [], inventory.tag
     for item in inventory.items:
         given = value(item)
         rows.append({
-            "inventory": inventory.tag, "item": item.id, "scale": item.scale, "facet": item.facet,
+            "inventory": tag, "item": item.id, "scale": item.scale, "facet": item.facet,
             "key": item.key, "value": given, "status": "ok" if given is not None else "unparsed",
             **more,
         })  # fmt: skip
