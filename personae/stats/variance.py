@@ -3,13 +3,13 @@
 Random-effects components by Type II sums of squares (Henderson's method 3; Searle, Casella &
 McCulloch 1992, Variance Components, ch. 5), for any pattern of missing combinations. Intervals
 are generalised confidence intervals (Weerahandi 1993, JASA 88), since a bootstrap over three
-wordings or two orders is hopeless; they are exact in balanced designs with normal effects.
+wordings or two orders is hopeless; benchmarks/coverage.py shows how well they cover.
 """
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from personae.core import Array, BadValue, Estimate, missing
 from personae.stats.arrays import table
@@ -49,7 +49,7 @@ def variance_shares(
 
     >>> shares = variance_shares([1, 2, 3, 4, 5, 6.5], {"wording": "aabbcc"})
     >>> [(one.name, round(one.value, 2), one.n) for one in shares]
-    [('variance share wording', 0.89, 3), ('variance share residual', 0.11, 6)]
+    [('variance share wording', 0.85, 3), ('variance share residual', 0.15, 6)]
     """
     y, designs = _checked(scores, factors)
     designs = {name: part for name, part in designs.items() if part.size}
@@ -101,13 +101,15 @@ def _checked(
 def _basis(columns: Array) -> Array:
     """Return an orthonormal basis of the columns' span, constant removed, shape (n, rank)."""
     centred = columns - columns.mean(axis=0)
-    left, size, _ = np.linalg.svd(centred, full_matrices=False)
-    return np.asarray(left[:, size > 1e-9 * max(1.0, float(size.max(initial=0.0)))])
+    size, turned = np.linalg.eigh(centred.T @ centred)
+    kept = size > 1e-10 * max(1.0, float(size.max(initial=0.0)))
+    return np.asarray(centred @ (turned[:, kept] / np.sqrt(size[kept])))
 
 
 def _finer(one: Array, other: Array) -> bool:
-    """Return whether the other factor's levels determine this one's (it is nested in this)."""
-    return bool(((other.T @ one > 0).sum(axis=1) <= 1).all())
+    """Return whether the other factor is nested in this one, and they aren't the same."""
+    cells = other.T @ one > 0
+    return bool((cells.sum(axis=1) <= 1).all() and (cells.sum(axis=0) > 1).any())
 
 
 def _sums_of_squares(y: Array, designs: list[Array]) -> tuple[Array, Array, Array]:
@@ -144,10 +146,16 @@ def _shares(components: Array) -> Array:
 
 
 def _estimates(
-    names: list[str], counts: list[tuple[int, str]], known: Array, raw: Array, drawn: Array
+    names: list[str],
+    counts: list[tuple[int, str]],
+    known: NDArray[np.bool_],
+    raw: Array,
+    drawn: Array,
 ) -> list[Estimate]:
     shares = _shares(raw[None])[0]
     low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
+    apart = [nm for nm, (n, _), ok in zip(names, counts, known, strict=True) if n > 1 and not ok]
+    note = f"; the total leaves out {' and '.join(apart)}" if apart else ""
     found, place = [], 0
     for name, (n, unit), usable in zip(names, counts, known, strict=True):
         title = f"variance share {name}"
@@ -156,12 +164,11 @@ def _estimates(
             found.append(missing(title, why, n=n, of=unit))
             continue
         negative = " (negative, counts as 0)" if raw[place] < 0 else ""
+        method = f"component {raw[place]:.4g}{negative}, Type II ANOVA; generalised interval{note}"
+        bounds = {"low": float(low[place]), "high": float(high[place])}
+        value = float(shares[place])
         found.append(
-            Estimate(
-                name=title, value=float(shares[place]), low=float(low[place]),
-                high=float(high[place]), n=n, of=unit, unit="share",
-                method=f"component {raw[place]:.4g}{negative}, Type II ANOVA; generalised interval",
-            )
-        )  # fmt: skip
+            Estimate(name=title, value=value, n=n, of=unit, unit="share", method=method, **bounds)
+        )
         place += 1
     return found
