@@ -141,7 +141,7 @@ def _item_interval(row: dict[str, Any], inventory: Inventory) -> Estimate:
         half, why = nan, "all items got the same score: nothing to base an interval on"
     low, high = value - half, value + half
     if row["unit"] == "points" and not why:
-        low, high = max(low, inventory.low), min(high, inventory.high)
+        low, high = max(low, float(inventory.low)), min(high, float(inventory.high))
     method = "" if why else "Student's t over items, within the options"
     return Estimate(
         name=row["scale"], value=value, low=low, high=high, n=n, method=method, why_missing=why,
