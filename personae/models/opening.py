@@ -1,0 +1,103 @@
+"""Model strings become models: the one place that knows every back end.
+
+Back ends are imported when one of theirs is opened, so that a server needs no torch.
+"""
+
+from collections.abc import Callable, Mapping
+from importlib.util import find_spec
+from inspect import signature
+from pathlib import Path
+from typing import Any
+
+from personae.core.errors import BadFile, MissingExtra, UnknownName
+from personae.core.model import Model
+
+__all__ = ["MODEL_STRINGS", "open_model"]
+
+MODEL_STRINGS = {
+    "smollm2": "the embedded model, SmolLM2-135M-Instruct",
+    "hf:NAME-OR-FOLDER": "a Hugging Face model: its folder, or its name on the hub",
+    "gguf:FILE": "a GGUF file (llama or qwen2)",
+    "http://HOST/v1#NAME": "a model behind any OpenAI-compatible server; https too",
+    "simulated:SETTINGS": "a simulated respondent with known traits, as E=1.5,N=-1,noise=0.3",
+    "null:KIND": "a respondent that doesn't read: uniform, midpoint, yes, first, ...",
+}
+"""The forms a model string can have, and what each opens."""
+
+LOCAL = ("torch", "transformers", "tokenizers", "safetensors", "llguidance")
+
+
+def open_model(text: str, **options: Any) -> Model:  # noqa: ANN401  (each back end's own)
+    """Open the model that a string names; see `MODEL_STRINGS`. Options go to its back end.
+
+    Raises:
+        UnknownName: no model string looks like that, or no option of the back end is called so.
+        MissingExtra: the back end's packages aren't installed.
+        BadFile: the GGUF file is absent or broken.
+        ModelError: the model can't be reached or opened.
+
+    >>> open_model("null:midpoint").name
+    'null:midpoint'
+    """
+    scheme, colon, rest = text.strip().partition(":")
+    if colon and not rest:
+        raise UnknownName("model", text, MODEL_STRINGS)
+    if scheme in ("http", "https") and rest.startswith("//"):
+        return _server(text.strip(), options)
+    if scheme in CONTROLS and colon:
+        return CONTROLS[scheme](text.strip(), options)
+    if scheme == "smollm2" and not colon:
+        return _local("load_embedded", (), options)
+    if scheme == "gguf" and colon:
+        if not Path(rest).is_file():
+            raise BadFile(f"{rest}: no such file (a GGUF file is expected)")
+        return _local("load_gguf", (rest,), options)
+    if scheme == "hf" and colon:
+        return _local("load_hf", (rest,), options)
+    raise UnknownName("model", text, [*MODEL_STRINGS, *_meant(text)])
+
+
+def _meant(text: str) -> list[str]:
+    """Guess the scheme that was left out."""
+    if text.endswith(".gguf"):
+        return [f"gguf:{text}"]
+    return [f"hf:{text}"] if "/" in text and ":" not in text else []
+
+
+def _made(maker: Callable[..., Model], first: object, options: Mapping[str, Any]) -> Model:
+    known = list(signature(maker).parameters)[1:]
+    for name in options:
+        if name not in known:
+            raise UnknownName("option of this model", name, known)
+    return maker(first, **options)
+
+
+def _local(loader: str, given: tuple[str, ...], options: Mapping[str, Any]) -> Model:
+    for package in LOCAL:
+        if find_spec(package) is None:
+            raise MissingExtra(package, "local", "a model on this machine")
+    from personae.models import loading
+    from personae.models.local import LocalModel
+
+    return _made(LocalModel, getattr(loading, loader)(*given), options)
+
+
+def _server(text: str, options: Mapping[str, Any]) -> Model:
+    from personae.models.server import open_server
+
+    return _made(open_server, text, options)
+
+
+def _simulated(text: str, options: Mapping[str, Any]) -> Model:
+    from personae.models.simulated import open_simulated
+
+    return _made(open_simulated, text, options)
+
+
+def _null(text: str, options: Mapping[str, Any]) -> Model:
+    from personae.models.null import open_null
+
+    return _made(open_null, text, options)
+
+
+CONTROLS = {"simulated": _simulated, "null": _null}
