@@ -9,10 +9,10 @@ from math import isfinite, isnan, nan
 from typing import Literal
 
 from personae.core import BadValue, Cell, Estimate, Figure, Table
-from personae.report.values import number, shown
+from personae.report.values import number, shown, with_interval
 
 __all__ = [
-    "Grid", "LinePlot", "Plot", "Point", "RowPlot", "Series", "figure_table", "finite",
+    "Grid", "LinePlot", "Plot", "Point", "RowPlot", "Series", "figure_table", "finite", "focus_of",
     "legend_of", "read_figure",
 ]  # fmt: skip
 
@@ -126,6 +126,14 @@ def legend_of(plot: Plot) -> tuple[Series, ...]:
     return plot.series
 
 
+def focus_of(plot: RowPlot) -> Series | None:
+    """Give the series whose numbers stand beside the rows: the measured, or the only one."""
+    if len(plot.series) == 1:
+        return plot.series[0]
+    measured = (s for s in plot.series if s.style == 0 and plot.kind == "profile")
+    return next(measured, None)
+
+
 def finite(points: Iterable[Point], *, spans: bool = True) -> list[float]:
     """List the finite values of points, and with `spans` the ends of their intervals."""
     ends = [(p.value, p.low, p.high) if spans else (p.value,) for p in points]
@@ -143,8 +151,7 @@ def _point(value: object, low: object = None, high: object = None) -> Point:
     words = number(float(value))
     cell: Cell = value
     if not isnan(ends[0]) and not isnan(ends[1]):
-        words = f"{words} [{number(ends[0])}, {number(ends[1])}]"
-        cell = words
+        cell = words = " ".join(with_interval(float(value), *ends))
     return Point(float(value), ends[0], ends[1], words, cell)
 
 
@@ -155,7 +162,9 @@ def _list(value: object) -> Sequence[object]:
 
 
 def _names(value: object) -> tuple[str, ...]:
-    return tuple(number(v) if isinstance(v, int | float) else str(v) for v in _list(value))
+    return tuple(
+        f"{v:.6g}".replace("-", "−") if isinstance(v, int | float) else str(v) for v in _list(value)
+    )
 
 
 def _dict(value: object) -> Mapping[str, object]:
@@ -207,7 +216,7 @@ def _rows(figure: Figure) -> RowPlot:
     low, high = (_float(data.get(k)) for k in ("low", "high"))
     if profile and not (isfinite(low) and isfinite(high) and low < high):
         raise ValueError("a profile has `low` and `high`, two different numbers")
-    ends = [v for v in (low, high) if isfinite(v)] if profile else [0.0]
+    ends = [v for v in (low, high, nan if profile else 0.0) if isfinite(v)]
     groups = _names(data.get("groups") or [""] * len(labels))
     if len(groups) != len(labels):
         raise ValueError(f"{len(groups)} groups for {len(labels)} rows")

@@ -6,9 +6,7 @@ report's JSON, so a report rendered again from its file gives the same bytes.
 
 import base64
 import hashlib
-import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from itertools import groupby
@@ -16,34 +14,17 @@ from itertools import groupby
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
-from personae.core import (
-    Answers,
-    Estimate,
-    Figure,
-    Heading,
-    Note,
-    Part,
-    Provenance,
-    Report,
-    Table,
-    is_control,
-)
-from personae.report.figures import figure_table, legend_of, read_figure
+from personae.core import Estimate, Figure, Note, Part, Report, Table
+from personae.report.figures import RowPlot, figure_table, legend_of, read_figure
+from personae.report.outline import outline
 from personae.report.plain import report_from_json, report_json
 from personae.report.plots import drawings
-from personae.report.svg import dot
-from personae.report.values import Shown, counted, footnote, number, shown, visible
+from personae.report.svg import dot, swatch
+from personae.report.values import Shown, footnote, shown, shown_rows, visible
 
 __all__ = ["report_html"]
 
-ORDER = (Note, Figure, Estimate, Table)  # within a section: what it says, shows, and rests on
 LONG_TABLE = 40
-
-
-@dataclass(frozen=True, slots=True)
-class _Section:
-    title: str
-    blocks: list[dict[str, object]]
 
 
 def report_html(report: Report) -> str:
@@ -58,18 +39,14 @@ def report_html(report: Report) -> str:
     report = replace(report_from_json(report_json(report)), answers=report.answers)
     style = _file("report.css")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    sections = _sections(p for p in report.parts if not _is_verdict(p))
+    read = outline(report)
     return _template().render(
-        title=report.title,
+        page=read,
         style=Markup(style),
         style_hash=digest,
-        verdicts=[p.text for p in report.parts if isinstance(p, Note) and p.level == "verdict"],
-        sections=sections,
-        banners=_banners(report.provenance),
+        sections=[(s.title, _blocks(s.parts)) for s in read.sections],
         provenance=report.provenance,
-        facts=_facts(report.provenance),
-        costs=_costs(report.provenance),
-        answers=_answers(report.answers),
+        counts=read.counts and (read.counts[0], _table(read.counts[1])),
     )
 
 
@@ -91,25 +68,9 @@ def _template() -> Template:
     return house.from_string(_file("template.html.j2"))
 
 
-def _is_verdict(part: Part) -> bool:
-    return isinstance(part, Note) and part.level == "verdict"
-
-
-def _sections(parts: Iterable[Part]) -> list[_Section]:
-    """Cut at headings; what precedes the first heading is a section without a title."""
-    sections: list[tuple[str, list[Part]]] = [("", [])]
-    for part in parts:
-        if isinstance(part, Heading):
-            sections.append((part.text, []))
-        else:
-            sections[-1][1].append(part)
-    return [_Section(title, _blocks(inner)) for title, inner in sections if title or inner]
-
-
-def _blocks(parts: list[Part]) -> list[dict[str, object]]:
-    ranked = sorted(parts, key=lambda part: ORDER.index(type(part)))
+def _blocks(parts: tuple[Part, ...]) -> list[dict[str, object]]:
     blocks: list[dict[str, object]] = []
-    for kind, group in groupby(ranked, key=type):
+    for kind, group in groupby(parts, key=type):
         if kind is Estimate:
             tiles = [(e.name, shown(e), e.unit) for e in group if isinstance(e, Estimate)]
             blocks.append({"kind": "estimates", "tiles": tiles})
@@ -122,7 +83,12 @@ def _block(part: Part) -> dict[str, object]:
     if isinstance(part, Table):
         return {"kind": "table", **_table(part)}
     if isinstance(part, Figure):
-        legend = [(s.name, dot(s.style)) for s in legend_of(read_figure(part))]
+        plot = read_figure(part)
+        bars = isinstance(plot, RowPlot) and plot.kind == "bars"
+        legend = [
+            (s.name, swatch(i, s.style) if bars else dot(s.style))
+            for i, s in enumerate(legend_of(plot))
+        ]
         numbers = _table(figure_table(part))
         pictures = drawings(part)
         return {
@@ -134,7 +100,7 @@ def _block(part: Part) -> dict[str, object]:
 
 
 def _table(table: Table) -> dict[str, object]:
-    rows = [[shown(cell) for cell in row] for row in table.rows]
+    rows = shown_rows(table)
     numeric = [_is_numeric([row[j] for row in rows]) for j in range(len(table.columns))]
     return {
         "title": table.title,
@@ -149,71 +115,3 @@ def _table(table: Table) -> dict[str, object]:
 
 def _is_numeric(column: list[Shown]) -> bool:
     return bool(column) and all(cell.kind != "text" for cell in column)
-
-
-def _banners(source: Provenance | None) -> list[tuple[str, str]]:
-    if source is None:
-        return []
-    found = []
-    if is_control(source.model):
-        found.append((
-            "A control, not a language model.",
-            f"The answers come from {source.model}, a respondent that Personae simulates to check "
-            "its instruments. Nothing here describes a language model.",
-        ))  # fmt: skip
-    if source.options.get("quick") is True:
-        found.append((
-            "A quick run.",
-            "It asks less than the full study, so intervals are wider; run it without --quick "
-            "before you rest a conclusion on it.",
-        ))  # fmt: skip
-    return found
-
-
-def _facts(source: Provenance | None) -> list[tuple[str, list[str]]]:
-    """List where a report comes from: names and their lines."""
-    if source is None:
-        return []
-    options = [f"{name} = {_words(value)}" for name, value in source.options.items()]
-    facts = [
-        ("Model", [source.model]),
-        ("Fingerprint", [source.fingerprint]),
-        ("Study", [f"{source.study}, version {source.study_version}"]),
-        ("Instruments", list(source.instruments)),
-        ("Options", options),
-        ("Seed", [str(source.seed)]),
-        ("Date", [source.date]),
-        ("Personae", [source.version]),
-        ("Notes", list(source.notes)),
-    ]
-    return [(name, lines) for name, lines in facts if any(lines)]
-
-
-def _words(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _costs(source: Provenance | None) -> list[tuple[str, str]]:
-    if source is None:
-        return []
-    cost = source.usage
-    return [
-        ("requests", number(cost.requests)),
-        ("tokens read", number(cost.tokens_in)),
-        ("tokens written", number(cost.tokens_out)),
-        ("money", f"{number(cost.money, 2)} {cost.currency}" if cost.money else "none"),
-    ]
-
-
-def _answers(answers: Answers | None) -> Mapping[str, object] | None:
-    """Count the answers by status, in all and by arm and form."""
-    if answers is None or not len(answers):
-        return None
-    counts = answers.missing()
-    total = {s: int(counts[s].sum()) for s in counts.columns[2:]}
-    said = [f"{n:,} {status}" for status, n in total.items() if n and status != "asked"]
-    table = Table(
-        name="answers", title="Answers by arm, form and status",
-        columns=tuple(counts.columns), rows=tuple(counts.iter_rows()),
-    )  # fmt: skip
-    return {"line": f"{counted(total['asked'], 'answer')}: {', '.join(said)}.", **_table(table)}

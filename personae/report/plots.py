@@ -1,6 +1,6 @@
 """Draws figures: rows of points (profiles, forest plots, bars), lines, and heat maps.
 
-Row and line plots are drawn twice, wide for a desk and paper and narrow for a phone, and the style
+Every figure is drawn twice, wide for a desk and paper and narrow for a phone, and the style
 sheet shows the one that fits; text keeps its size.
 """
 
@@ -8,9 +8,18 @@ from collections.abc import Iterator
 from math import isfinite, isinf, isnan
 
 from personae.core import Figure
-from personae.report.figures import Grid, LinePlot, Point, RowPlot, Series, finite, read_figure
+from personae.report.figures import (
+    Grid,
+    LinePlot,
+    Point,
+    RowPlot,
+    Series,
+    finite,
+    focus_of,
+    read_figure,
+)
 from personae.report.svg import COLOURS, Axis, Canvas, dot, path, text_width, wrapped
-from personae.report.values import number, shown
+from personae.report.values import decimals_for, number, shown
 
 __all__ = ["drawings"]
 
@@ -18,17 +27,19 @@ WIDE, NARROW = 720, 350
 SIZE = 13  # of labels, as in the style sheet
 LEADING = 16
 LANE = 11  # between series of one row
+ROW = 34  # of a heat map
+TALL = 14  # rows from which the axis is also named at the top
 
 
 def drawings(figure: Figure) -> dict[str, Canvas]:
-    """Draw a figure: `wide` and `narrow`, or `any` for one that scrolls.
+    """Draw a figure, `wide` and `narrow`; what is `free` keeps its size and scrolls.
 
     Raises:
         BadValue: its data has the wrong shape.
     """
     plot = read_figure(figure)
     if isinstance(plot, Grid):
-        return {"any": _heatmap(plot)}
+        return {"wide free": _heatmap(plot, WIDE), "narrow free": _heatmap(plot, NARROW)}
     if isinstance(plot, LinePlot):
         return {"wide": _line_plot(plot, WIDE), "narrow": _line_plot(plot, NARROW)}
     return {"wide": _row_plot(plot, WIDE), "narrow": _row_plot(plot, NARROW)}
@@ -37,7 +48,7 @@ def drawings(figure: Figure) -> dict[str, Canvas]:
 def _row_plot(plot: RowPlot, width: int) -> Canvas:
     """Rows from top to bottom: a group's name where it changes, then a label and its points."""
     wide = width == WIDE
-    focus = _focus(plot)
+    focus = focus_of(plot)
     label_width = _label_width(plot) if wide else width - (140.0 if focus else 10.0)
     start, end = (
         (label_width + 16, width - (150.0 if focus else 14.0)) if wide else (12, width - 12)
@@ -45,7 +56,9 @@ def _row_plot(plot: RowPlot, width: int) -> Canvas:
     high = plot.high if plot.high > plot.low else plot.low + 1
     axis = Axis(plot.low, high, start, end)
     canvas, front = Canvas(width), Canvas(width)
-    y, group = 24.0, ""
+    tall = len(plot.labels) > TALL
+    top = 24.0 if tall else 8.0
+    y, group = top, ""
     for i, label in enumerate(plot.labels):
         if plot.groups[i] != group:
             group = plot.groups[i]
@@ -55,16 +68,18 @@ def _row_plot(plot: RowPlot, width: int) -> Canvas:
         text_height = LEADING * len(lines)
         lanes = LANE * (len(plot.series) - 1)
         height = max(text_height + 10, lanes + 24) if wide else text_height + lanes + 26
-        top = y + (height - text_height) / 2 if wide else y + 4
+        text_top = y + (height - text_height) / 2 if wide else y + 4
+        if len(plot.series) > 1 and i and plot.groups[i] == plot.groups[i - 1]:
+            front.line((0, y, width, y), "rule")
         for k, line in enumerate(lines):
-            front.words(2, top + 12 + LEADING * k, line, tip=label)
+            front.words(2, text_top + 12 + LEADING * k, line, tip=label)
         middle = y + height / 2 if wide else y + text_height + 6 + (lanes + 14) / 2
         if focus:
-            place = middle + 4 if wide else top + 12
+            place = middle + 4 if wide else text_top + 12
             front.words(width - 2, place, _beside(focus.points[i]), "beside", "end")
         _points(front, plot, axis, i, middle - lanes / 2)
         y += height
-    _axis(canvas, plot, axis, y)
+    _axis(canvas, plot, axis, (top - 6, y))
     canvas.marks.extend(front.marks)
     canvas.height = y + 40
     return canvas
@@ -75,34 +90,33 @@ def _label_width(plot: RowPlot) -> float:
     return min(210.0, max(70.0, longest + 4))
 
 
-def _focus(plot: RowPlot) -> Series | None:
-    """The series whose numbers stand beside the rows: the measured, or the only one."""
-    if len(plot.series) == 1:
-        return plot.series[0]
-    measured = (s for s in plot.series if s.style == 0 and plot.kind == "profile")
-    return next(measured, None)
-
-
 def _beside(point: Point) -> str:
     words = shown(point.cell)
     return f"{words.text} {words.interval}".strip()
 
 
-def _axis(canvas: Canvas, plot: RowPlot, axis: Axis, bottom: float) -> None:
+def _axis(canvas: Canvas, plot: RowPlot, axis: Axis, ends: tuple[float, float]) -> None:
+    top, bottom = ends
     if plot.band:
         left, right = axis.at(plot.band[0]), axis.at(plot.band[1])
         tip = f"band from {number(plot.band[0])} to {number(plot.band[1])}"
         canvas.add(
-            "rect", x=left, y=18, width=right - left, height=bottom - 14, class_="band", tip=tip
+            "rect",
+            x=left,
+            y=top,
+            width=right - left,
+            height=bottom + 4 - top,
+            class_="band",
+            tip=tip,
         )
     for x, text in axis.ticks(6 if canvas.width == WIDE else 5):
-        canvas.line((x, 18, x, bottom + 4), "grid")
+        canvas.line((x, top, x, bottom + 4), "grid")
         canvas.words(x, bottom + 18, text, "tick", "middle")
-        if bottom > 500:
+        if len(plot.labels) > TALL:
             canvas.words(x, 12, text, "tick", "middle")
     if isfinite(plot.reference):
         x = axis.at(plot.reference)
-        canvas.line((x, 18, x, bottom + 4), "reference", f"reference {number(plot.reference)}")
+        canvas.line((x, top, x, bottom + 4), "reference", f"reference {number(plot.reference)}")
     if plot.unit:
         line = wrapped(plot.unit, axis.end - axis.start, 12, 1)[0]
         canvas.words((axis.start + axis.end) / 2, bottom + 34, line, "tick", "middle")
@@ -113,13 +127,15 @@ def _points(canvas: Canvas, plot: RowPlot, axis: Axis, row: int, y: float) -> No
         point, at = series.points[row], y + LANE * i
         tip = f"{plot.labels[row]}, {series.name}: {point.words}"
         if isnan(point.value):
-            if point.cell is not None:
-                canvas.words(axis.start + 4, at + 4, "not known", "gap", tip=tip)
+            if point.cell is not None and len(plot.series) == 1:
+                room = axis.end - axis.start - 8
+                why = wrapped(shown(point.cell).why, room, 12, 1)[0]
+                canvas.words(axis.start + 4, at + 4, why, "gap", tip=tip)
             continue
         if plot.kind == "bars":
             zero, end = axis.at(0.0), axis.at(point.value)
             left, length = min(zero, end), abs(end - zero)
-            colour = f"bar c{series.style % COLOURS}"
+            colour = f"bar c{series.style % COLOURS} fill{i % 3}"
             canvas.add("rect", x=left, y=at - 4, width=length, height=8, class_=colour, tip=tip)
         _interval(canvas, axis, point, at, series.style % COLOURS)
         if plot.kind != "bars":
@@ -211,24 +227,27 @@ def _runs(
     yield run
 
 
-def _heatmap(grid: Grid) -> Canvas:
+def _heatmap(grid: Grid, width: int) -> Canvas:
     """Colour by sign, strength by size; every cell also says its number."""
     longest = max((text_width(name, SIZE) for name in grid.rows), default=0.0)
-    left = min(170.0, longest + 10)
-    cell = min(110.0, max(54.0, (WIDE - left) / max(1, len(grid.columns))))
+    left = min(190.0 if width == WIDE else 100.0, longest + 10)
+    cell = min(110.0, max(48.0, (width - 10 - left) / max(1, len(grid.columns))))
     heads = [wrapped(name, cell - 6, 12, 3) for name in grid.columns]
     top = 12.0 + 15 * max(map(len, heads), default=0)
-    canvas = Canvas(int(left + cell * len(grid.columns) + 4), top + 34 * len(grid.rows) + 26)
+    canvas = Canvas(int(left + cell * len(grid.columns) + 4), top + ROW * len(grid.rows) + 26)
     for j, lines in enumerate(heads):
         for k, line in enumerate(lines):
             at = (left + cell * (j + 0.5), top - 8 - 15 * (len(lines) - 1 - k))
             canvas.words(*at, line, "tick", "middle", tip=grid.columns[j])
     for i, name in enumerate(grid.rows):
-        y = top + 34 * i
-        canvas.words(2, y + 21, wrapped(name, left - 10, SIZE, 1)[0], tip=name)
+        y = top + ROW * i
+        lines = wrapped(name, left - 8, SIZE, 2)
+        for k, line in enumerate(lines):
+            canvas.words(2, y + 23 - 7 * len(lines) + 14 * k + 5, line, tip=name)
         for j, point in enumerate(grid.points[i]):
             _cell(canvas, point, (left + cell * j, y, cell), grid.top)
-    canvas.words(left, canvas.height - 8, wrapped(grid.unit, WIDE - left, 12, 1)[0], "tick")
+    unit = wrapped(grid.unit, canvas.width - 4, 12, 1)[0]
+    canvas.words(canvas.width - 4, canvas.height - 8, unit, "tick", "end")
     return canvas
 
 
@@ -239,7 +258,7 @@ def _cell(canvas: Canvas, point: Point, place: tuple[float, float, float], top: 
     colour = "none" if not known else "minus" if point.value < 0 else "plus"
     canvas.add(
         "rect", tip=point.words, x=x + 1, y=y + 1, width=width - 2, height=32, rx=3,
-        class_=f"cell {colour}", fill_opacity=f"{0.04 + 0.5 * strength:.2f}",
+        class_=f"cell {colour}", fill_opacity=f"{0.04 + 0.42 * strength:.2f}",
     )  # fmt: skip
-    text = shown(point.cell).text if known else "–"
+    text = number(point.value, decimals_for(top)) if known else "–"
     canvas.words(x + width / 2, y + 21, text, "value", "middle")

@@ -10,7 +10,7 @@ from unicodedata import east_asian_width
 
 from personae.report.values import number, visible
 
-__all__ = ["Axis", "Canvas", "Mark", "dot", "nice_ticks", "path", "text_width", "wrapped"]
+__all__ = ["Axis", "Canvas", "Mark", "dot", "nice_ticks", "path", "swatch", "text_width", "wrapped"]
 
 SHAPES = (
     "M-5 0A5 5 0 1 1 5 0A5 5 0 1 1-5 0Z",  # circle
@@ -22,7 +22,7 @@ SHAPES = (
     "M-5.5-2.5H5.5V2.5H-5.5Z",  # bar
 )
 COLOURS = 6
-WIDE_GLYPH, GLYPH = 1.0, 0.55
+WIDE_GLYPH, GLYPH = 1.0, 0.54
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +106,11 @@ def dot(style: int) -> dict[str, str]:
     return {"d": SHAPES[style % len(SHAPES)], "class_": f"dot c{style % COLOURS}{hollow}"}
 
 
+def swatch(place: int, style: int) -> dict[str, str]:
+    """Give the attributes of a bar series' sign in a legend; fills differ as well as colours."""
+    return {"d": "M-7-4H7V4H-7Z", "class_": f"bar c{style % COLOURS} fill{place % 3}"}
+
+
 def text_width(text: str, size: float) -> float:
     """Estimate how wide a text runs, in the unit of `size`."""
     glyphs = (WIDE_GLYPH if east_asian_width(c) in "WF" else GLYPH for c in text)
@@ -113,21 +118,30 @@ def text_width(text: str, size: float) -> float:
 
 
 def wrapped(text: str, width: float, size: float, most: int = 2) -> list[str]:
-    """Break a text into at most `most` lines of a width; the last ends in … if it was cut.
+    """Break a text into at most `most` lines of a width; the last is cut with … if it must be.
 
-    >>> wrapped("a rather long label for one row", 90, 13)
-    ['a rather', 'long label …']
+    >>> wrapped("a rather long label", 90, 13), wrapped("a rather long label", 60, 13, 1)
+    (['a rather', 'long label'], ['a rathe…'])
     """
-    lines: list[str] = [""]
-    for word in visible(text, 300).split():
+    words = [part for word in visible(text, 300).split() for part in _parts(word, width, size)]
+    lines = [""]
+    for word in words if most > 1 else visible(text, 300).split():
         joined = f"{lines[-1]} {word}".strip()
         if text_width(joined, size) <= width or not lines[-1]:
             lines[-1] = joined
         else:
             lines.append(word)
     if lines[most:]:
-        lines = [*lines[: most - 1], f"{lines[most - 1]} …"]
+        lines = [*lines[: most - 1], " ".join(lines[most - 1 :])]
     return [_clipped(line, width, size) for line in lines]
+
+
+def _parts(word: str, width: float, size: float) -> list[str]:
+    """Cut a word that is wider than a line, with hyphens."""
+    fit = max(3, int(width / text_width("n", size)))
+    if len(word) <= fit:
+        return [word]
+    return [word[: fit - 1] + "-", *_parts(word[fit - 1 :], width, size)]
 
 
 def _clipped(line: str, width: float, size: float) -> str:

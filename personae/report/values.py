@@ -11,7 +11,18 @@ from typing import Literal
 
 from personae.core import Cell, Estimate, Table
 
-__all__ = ["Shown", "counted", "decimals_for", "footnote", "number", "p_words", "shown", "visible"]
+__all__ = [
+    "Shown",
+    "counted",
+    "decimals_for",
+    "footnote",
+    "number",
+    "p_words",
+    "shown",
+    "shown_rows",
+    "visible",
+    "with_interval",
+]
 
 LIMIT = 4000
 CONTROLS = {
@@ -30,6 +41,7 @@ class Shown:
     interval: str = ""
     chance: str = ""
     why: str = ""
+    label: str = ""
     detail: str = ""
 
     def __str__(self) -> str:
@@ -120,28 +132,57 @@ def shown(cell: Cell) -> Shown:
 
 
 def _estimate(e: Estimate) -> Shown:
-    detail = _detail(e)
+    label = f"{e.name}, in {e.unit}" if e.unit else e.name
+    interval = "" if isnan(e.low) else f"{e.level * 100:g} % interval"
+    parts = (f"n = {counted(e.n, e.of)}", p_words(e.p), interval, e.method)
+    detail = ", ".join(part for part in parts if part)
     if isnan(e.value):
-        return Shown("gap", "not known", why=e.why_missing, detail=detail)
+        return Shown("gap", "not known", why=e.why_missing, label=label, detail=detail)
     chance = p_words(e.p)
     if isnan(e.low) or isnan(e.high):
         why = f"no interval: {e.why_missing}"
-        return Shown("number", number(e.value), chance=chance, why=why, detail=detail)
-    width = e.high - e.low
+        return Shown("number", number(e.value), "", chance, why, label, detail)
+    text, span = with_interval(e.value, e.low, e.high)
+    return Shown("number", text, span, chance, e.why_missing, label, detail)
+
+
+def with_interval(value: float, low: float, high: float) -> tuple[str, str]:
+    """Write a value and its interval with the decimals that the interval's width deserves.
+
+    >>> with_interval(0.5, 0.213, 0.801)
+    ('0.50', '[0.21, 0.80]')
+    """
+    width = high - low
     if isfinite(width) and width > 0:
         decimals = min(4, max(0, ceil(-log10(width)) + 1))
     else:
-        decimals = decimals_for(e.value)
-    span = f"[{number(e.low, decimals)}, {number(e.high, decimals)}]"
-    text = number(e.value, decimals)
-    return Shown("number", text, span, chance, e.why_missing, detail)
+        decimals = decimals_for(value)
+    span = f"[{number(low, decimals)}, {number(high, decimals)}]"
+    return number(value, decimals), span
 
 
-def _detail(e: Estimate) -> str:
-    interval = "" if isnan(e.low) else f"{e.level * 100:g} % interval"
-    unit = f"in {e.unit}" if e.unit else ""
-    parts = (unit, f"n = {counted(e.n, e.of)}", p_words(e.p), interval, e.method)
-    return f"{e.name}: " + ", ".join(part for part in parts if part)
+def shown_rows(table: Table) -> list[list[Shown]]:
+    """Put a table's cells into words, bare numbers of a column with the same decimals.
+
+    A column whose small numbers would vanish keeps three digits of each instead.
+    """
+    columns = [[row[j] for row in table.rows] for j in range(len(table.columns))]
+    decimals = [_shared_decimals(column) for column in columns]
+    return [
+        [
+            Shown("number", number(cell, d)) if isinstance(cell, float) and d is not None
+            and isfinite(cell) else shown(cell)
+            for cell, d in zip(row, decimals, strict=True)
+        ]
+        for row in table.rows
+    ]  # fmt: skip
+
+
+def _shared_decimals(column: Sequence[Cell]) -> int | None:
+    floats = [cell for cell in column if isinstance(cell, float) and isfinite(cell)]
+    decimals = decimals_for(*floats)
+    smallest = min((abs(f) for f in floats if f), default=1.0)
+    return None if smallest < 0.5 * 10**-decimals else decimals
 
 
 def footnote(table: Table) -> str:
