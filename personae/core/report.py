@@ -55,6 +55,11 @@ class Figure:
                        "series": [{"name", "y": [...], "low": [...], "high": [...]}]}
     heatmap:   data = {"rows": [...], "columns": [...], "values": [[...]], "unit": str}
     bars:      data = {"categories": [...], "unit": str, "series": [{"name", "values": [...]}]}
+
+    Wherever a number stands, an Estimate or null may stand. Optional: `groups` (one a row) and
+    `reference`, `band` in profile and bars, `low` and `high` of the axis in bars, `reference` in
+    lines, `top` (magnitude of the strongest colour) in heatmap. Series called, or with a `role`,
+    measured, requested or baseline look alike in all pictures.
     """
 
     name: str

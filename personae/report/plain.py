@@ -119,7 +119,8 @@ def _plain(value: object) -> object:
 
 def _float(value: float) -> float | str | None:
     if isfinite(value):
-        return float(f"{value:.10g}") + 0.0  # + 0.0: minus zero would be another text
+        short = float(f"{value:.10g}")
+        return (short if isfinite(short) else value) + 0.0  # + 0.0 turns minus zero into zero
     return None if isnan(value) else str(float(value))
 
 

@@ -39,6 +39,16 @@ def print_report(report: Report, console: Console) -> None:
     >>> print_report(Report(title="Empty", parts=()), Console(width=40, color_system=None))
     Empty
     """
+    if not _is_plain(console):
+        _print(report, console)
+        return
+    with console.capture() as capture:
+        _print(report, console)
+    text = capture.get().replace("−", "-").encode(console.encoding, "replace")
+    console.file.write(text.decode(console.encoding))
+
+
+def _print(report: Report, console: Console) -> None:
     read = outline(report)
     console.print(_text(read.title, "bold"))
     for lead, rest in read.banners:
@@ -80,7 +90,7 @@ def _print_part(part: Part, console: Console) -> None:
         console.print(_text(f"Warning: {part.text}" if warning else part.text, "yellow" * warning))
     elif isinstance(part, Estimate):
         words = shown(part)
-        unit = f" {part.unit}" if part.unit and words.kind == "number" else ""
+        unit = f" {visible(part.unit)}" if part.unit and words.kind == "number" else ""
         line = Text.assemble((visible(part.name), "bold"), ": ", _cell(words), unit)
         console.print(line.append(f"  {visible(words.detail)}", "dim"))
     elif isinstance(part, Table):
