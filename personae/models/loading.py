@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from huggingface_hub import errors, snapshot_download
+from safetensors import SafetensorError
 from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
@@ -159,7 +160,10 @@ def _config(file: Gguf, family: str) -> dict[str, Any]:
             "use the model's own folder with hf:"
         )
     width, heads = get.count("embedding_length"), get.count("attention.head_count")
-    head = get.count("attention.key_length", max(1, width // heads))
+    grouped = get.count("attention.head_count_kv", heads)
+    if width % heads or heads % grouped:
+        raise BadFile(f"{file.path}: width {width}, {heads} heads and {grouped} groups don't fit")
+    head = get.count("attention.key_length", width // heads)
     if get.count("rope.dimension_count", head) != head or head % 2:
         raise ModelError(f"{file.path}: rotary positions on a part of a head are not built here")
     blocks, embedding = get.count("block_count"), file.tensors.get("token_embd.weight")
@@ -174,7 +178,7 @@ def _config(file: Gguf, family: str) -> dict[str, Any]:
         "intermediate_size": get.count("feed_forward_length"),
         "num_hidden_layers": blocks,
         "num_attention_heads": heads,
-        "num_key_value_heads": get.count("attention.head_count_kv", heads),
+        "num_key_value_heads": grouped,
         "head_dim": head,
         "max_position_embeddings": get.count("context_length"),
         "rms_norm_eps": get.real("attention.layer_norm_rms_epsilon"),
@@ -267,11 +271,14 @@ def load_hf(name: str) -> Loaded:
     safe: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
     try:
         codec = codec_from_tokenizer(AutoTokenizer.from_pretrained(folder, **safe))
-        network = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=torch.float32, use_safetensors=True, **safe
+        network, report = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=torch.float32, use_safetensors=True, output_loading_info=True, **safe
         )
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
+    except (OSError, LookupError, ValueError, ImportError, RuntimeError, SafetensorError) as error:
         raise ModelError(f"hf:{name}: can't be opened: {error}") from error
+    # the library fills what is missing with random numbers and goes on
+    if lacking := sorted(map(str, [*report["missing_keys"], *report["mismatched_keys"]])):
+        raise ModelError(f"hf:{name}: weights are missing or of another shape: {lacking[:5]}")
     fingerprint = _identity(weights | _hashes(folder, "config.json"), codec)
     return Loaded(f"hf:{name}", network.eval().requires_grad_(False), codec, fingerprint)
 

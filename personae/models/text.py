@@ -6,6 +6,7 @@ model's own Jinja, run in a sandbox. Departs from `transformers` in keeping the 
 date a fixed one, so that the same chat is always the same text.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -33,6 +34,7 @@ PLAIN_TEMPLATE = (
 
 TODAY = date(2024, 7, 26)  # the date that Llama's own templates fall back to
 OPEN_END = "\ue000\uf8ff\ue000"  # stands for the open turn while the template runs
+JOINER = "\u2060"
 END_WORDS = ("<|endoftext|>", "<|im_end|>", "<|eot_id|>", "<|end|>", "</s>")
 
 CASED = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|"
@@ -124,7 +126,8 @@ class TextCodec:
         """Write a chat as the model reads it, up to where the model goes on.
 
         A last turn of the assistant is left open after its text. The empty chat is the bare start
-        of a text: the model's first (else its end) token.
+        of a text: the model's first (else its end) token. A control word inside a message, such
+        as `<|im_end|>`, gets an invisible joiner after its first sign: messages can't forge turns.
 
         Raises:
             ModelError: the model's template refuses the chat or is broken.
@@ -133,12 +136,21 @@ class TextCodec:
             start = self.eos_ids[0] if self.bos_id is None else self.bos_id
             return str(self.tokenizer.id_to_token(start))
         if chat[-1].role != "assistant":
-            return self._fill([(m.role, m.text) for m in chat], prompt=True)
-        turns = [*((m.role, m.text) for m in chat[:-1]), ("assistant", OPEN_END)]
+            return self._fill([(m.role, self._inert(m.text)) for m in chat], prompt=True)
+        turns = [*((m.role, self._inert(m.text)) for m in chat[:-1]), ("assistant", OPEN_END)]
         before, found, _ = self._fill(turns, prompt=False).rpartition(OPEN_END)
         if not found:
             raise ModelError("the model's chat template drops the turn that it should continue")
-        return before + chat[-1].text
+        return before + self._inert(chat[-1].text)
+
+    @cached_property
+    def _controls(self) -> re.Pattern[str]:
+        added = self.tokenizer.get_added_tokens_decoder().values()
+        words = sorted((t.content for t in added if t.special), key=len, reverse=True)
+        return re.compile("|".join(map(re.escape, words)) if words else r"(?!)")
+
+    def _inert(self, text: str) -> str:
+        return self._controls.sub(lambda found: found[0][:1] + JOINER + found[0][1:], text)
 
     def _fill(self, turns: Sequence[tuple[str, str]], *, prompt: bool) -> str:
         messages = [{"role": role, "content": text} for role, text in turns]
@@ -148,7 +160,14 @@ class TextCodec:
                     messages=messages, add_generation_prompt=prompt, tools=None, **self.names
                 )
             )
-        except (TemplateError, ArithmeticError, TypeError, ValueError, LookupError) as error:
+        except (
+            TemplateError,
+            ArithmeticError,
+            AttributeError,
+            LookupError,
+            TypeError,
+            ValueError,
+        ) as error:
             raise ModelError(
                 f"the model's chat template refuses this chat: {error}. Templates may forbid "
                 "system turns, or turns that don't alternate"
