@@ -7,7 +7,8 @@ Divergences are over the outcomes the reference lists and one for all others tog
 the divergence over the whole vocabulary from below.
 """
 
-from math import sqrt
+from collections.abc import Sequence
+from math import inf, sqrt
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -59,9 +60,12 @@ def _divergence(reference: Array, claimed: Array) -> Array:
     return np.asarray(np.maximum(listed + rest[0] * np.log(rest[0] / rest[1]), 0.0))
 
 
-def _said(choice: Choice) -> Array:
-    """Log-probabilities of the options, with an unlisted one at its upper bound."""
-    return np.array([max(value, choice.floor) for value in choice.loglik])
+def _apart(loglik: Sequence[float], choice: Choice) -> float:
+    """Divergence of a choice; options that a back end doesn't list join the others' mass."""
+    listed = np.array([value > choice.floor for value in choice.loglik])
+    if choice.floor == -inf:
+        listed[:] = True
+    return float(_divergence(np.array(loglik)[listed], np.array(choice.loglik)[listed]))
 
 
 def fidelity(model: Chooser, *, limit: float = LIMIT) -> Estimate:
@@ -75,18 +79,18 @@ def fidelity(model: Chooser, *, limit: float = LIMIT) -> Estimate:
         ModelError: the model fails to answer one of the questions.
     """
     choices = model.choose(fidelity_questions())
+    methods = sorted({choice.method for choice in choices})
+    if any(method.startswith("counted") for method in methods):
+        why = f"the back end counts answers ({', '.join(methods)}); too coarse to compare"
+        return missing("fidelity", why, n=len(choices), of="question", unit="nats")
     failed = [choice for choice in choices if choice.status != "ok"]
     if failed:
         raise ModelError(
             f"{model.name} fails {len(failed)} of {len(choices)} questions of the fidelity check, "
             f"first: {failed[0].status}: {failed[0].why}"
         )
-    methods = sorted({choice.method for choice in choices})
-    if any("count" in method for method in methods):
-        why = f"the back end counts answers ({', '.join(methods)}); too coarse to compare"
-        return missing("fidelity", why, n=len(choices), of="question", unit="nats")
-    expected = [np.array(entry["loglik"]) for entry in data_json("fidelity.json")["questions"]]
-    apart = [_divergence(e, _said(c)) for e, c in zip(expected, choices, strict=True)]
+    entries = data_json("fidelity.json")["questions"]
+    apart = [_apart(e["loglik"], c) for e, c in zip(entries, choices, strict=True)]
     return _judged(model.name, np.array(apart), "question", limit)
 
 
