@@ -8,7 +8,7 @@ the divergence over the whole vocabulary from below.
 """
 
 from collections.abc import Sequence
-from math import inf, sqrt
+from math import sqrt
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -61,11 +61,15 @@ def _divergence(reference: Array, claimed: Array) -> Array:
 
 
 def _apart(loglik: Sequence[float], choice: Choice) -> float:
-    """Divergence of a choice; options that a back end doesn't list join the others' mass."""
-    listed = np.array([value > choice.floor for value in choice.loglik])
-    if choice.floor == -inf:
-        listed[:] = True
-    return float(_divergence(np.array(loglik)[listed], np.array(choice.loglik)[listed]))
+    """Divergence of a choice.
+
+    An option that a back end doesn't list lies at its floor at most: it counts as there where the
+    reference lies above the floor, and else joins "anything else".
+    """
+    expected = np.array(loglik)
+    claimed = np.maximum(np.array(choice.loglik), choice.floor)
+    known = (claimed > choice.floor) | (expected > choice.floor)
+    return float(_divergence(expected[known], claimed[known]))
 
 
 def fidelity(model: Chooser, *, limit: float = LIMIT) -> Estimate:

@@ -131,6 +131,8 @@ def test_back_ends_that_list_only_their_likeliest_tokens() -> None:
     assert fidelity(cut(-2.5)).value < 1e-9
     with pytest.raises(FidelityError, match=r"0\.\d+ nats per question"):
         fidelity(cut(-2.5, shift=-0.7))
+    with pytest.raises(FidelityError, match=r"0\.\d+ nats per question"):
+        fidelity(answering(lambda c: replace(c, loglik=(-inf,) * 4, floor=-4.0)))
     with pytest.raises(FidelityError, match="inf nats"):
         fidelity(cut(-inf))
 
