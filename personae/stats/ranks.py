@@ -61,8 +61,8 @@ def wilcoxon(
     """Test paired samples by signed ranks; the value is the matched-pairs rank-biserial r, −1..1.
 
     Pairs without difference are left out of the ranks but stay in n and in the bootstrap. p is
-    exact for up to 50 pairs without ties, else normal. Undefined without complete pairs.
-    Source of the size: Kerby (2014, Compr. Psychol. 3).
+    exact for up to 50 unequal pairs, with ties for up to 13, else normal. Undefined without
+    complete pairs. Source of the size: Kerby (2014, Compr. Psychol. 3).
 
     >>> wilcoxon([1, 2, 3, 4], [1, 2, 3, 4]).p
     1.0

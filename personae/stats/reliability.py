@@ -243,7 +243,7 @@ def split_half(
         left = first @ matrices
         both = (left * second).sum(axis=2)
         within = (left * first).sum(axis=2) * (second @ matrices * second).sum(axis=2)
-        r = quotient(both, np.sqrt(np.maximum(within, 0.0)), scale)
+        r = both / np.sqrt(np.where(within > 1e-12 * scale**2, within, np.nan))
         return np.asarray((2 * r / (1 + r)).mean(axis=1))
 
     note = f"; {splits}, {len(first)} split(s), Spearman-Brown{note}"

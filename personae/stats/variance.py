@@ -165,10 +165,11 @@ def _estimates(
             continue
         negative = " (negative, counts as 0)" if raw[place] < 0 else ""
         method = f"component {raw[place]:.4g}{negative}, Type II ANOVA; generalised interval{note}"
-        bounds = {"low": float(low[place]), "high": float(high[place])}
-        value = float(shares[place])
         found.append(
-            Estimate(name=title, value=value, n=n, of=unit, unit="share", method=method, **bounds)
-        )
+            Estimate(
+                name=title, value=float(shares[place]), low=float(low[place]),
+                high=float(high[place]), n=n, of=unit, unit="share", method=method,
+            )
+        )  # fmt: skip
         place += 1
     return found
