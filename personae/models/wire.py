@@ -11,7 +11,7 @@ from typing import Any, TypeGuard
 from personae.core import Chat, Reply, Sampling, Status, content_key
 from personae.models.budget import CHARS_PER_TOKEN, tokens_of
 
-__all__ = ["Malformed", "chat_body", "draw_seed", "first_choice", "read_reply", "tokens_used"]
+__all__ = ["Malformed", "chat_body", "first_choice", "read_reply", "tokens_used"]
 
 ESTIMATED = "token counts are estimated: the server gave none"
 _FENCED = re.compile(r"^\s*```[a-zA-Z]*\s*\n(.*?)\n?\s*```\s*$", re.DOTALL)
@@ -21,10 +21,10 @@ class Malformed(Exception):
     """A body that isn't a chat completion; another try may bring one."""
 
 
-def draw_seed(*parts: object) -> int:
+def _draw_seed(*parts: object) -> int:
     """Make a server's seed, 0..2^31-1, of what tells draws apart.
 
-    >>> draw_seed(0, 1) != draw_seed(0, 0) == draw_seed(0, 0)
+    >>> _draw_seed(0, 1) != _draw_seed(0, 0) == _draw_seed(0, 0)
     True
     """
     return int(content_key(list(parts))[:8], 16) >> 1
@@ -45,7 +45,7 @@ def chat_body(model: str, chat: Chat, sampling: Sampling) -> dict[str, Any]:
         "temperature": sampling.temperature,
     }
     if sampling.temperature > 0:
-        body["seed"] = draw_seed(sampling.seed, sampling.repeat)
+        body["seed"] = _draw_seed(sampling.seed, sampling.repeat)
     if sampling.top_p < 1:
         body["top_p"] = sampling.top_p
     if sampling.stop:
