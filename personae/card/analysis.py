@@ -1,9 +1,9 @@
 """The card's numbers: shifts against the arm without persona, in SD units, aligned with the ask."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import polars as pl
 
 from personae.core import Answers, Array, Estimate, Inventory, Persona, missing
 from personae.stats.contrast import arm_shift, paired_cells
@@ -73,11 +73,12 @@ class Reading:
             found = [n.sd for n in norms if n.facet == facet]
             return found[0] / len(self.tool.where(scale=scale, facet=facet).items)
         control = self.answers.where(arm=CONTROL, scale=scale)
-        means = control.rows.group_by("item").mean()["expected"].drop_nulls().to_numpy()
+        items = control.rows.group_by("item", maintain_order=True).agg(pl.col("expected").mean())
+        means = items["expected"].drop_nulls().to_numpy()
         return float(np.std(means, ddof=1)) if means.size > 1 else float("nan")
 
     def shifts(self, arm: str, level: str = "scale") -> list[Shift]:
-        """Estimate an arm's shift on every scale (or facet); p-values are Holm-adjusted together."""
+        """Estimate an arm's shift on every scale or facet; p is Holm-adjusted over them."""
         places = [(s, "") for s in self.tool.scales]
         if level == "facet":
             facets = dict.fromkeys((i.scale, i.facet) for i in self.tool.items if i.facet)
@@ -86,7 +87,8 @@ class Reading:
         raw = [self._raw(arm, *place) for place in places]
         adjusted = holm([1.0 if np.isnan(r.p) else r.p for r in raw])
         return [
-            self._shift(place, r, float(p)) for place, r, p in zip(places, raw, adjusted, strict=True)
+            self._shift(place, r, float(p))
+            for place, r, p in zip(places, raw, adjusted, strict=True)
         ]
 
     def _raw(self, arm: str, scale: str, facet: str) -> Estimate:
@@ -120,14 +122,12 @@ class Reading:
         return replace(found, p=test.p)
 
     def aligned_cells(self, arm: str, control: str = CONTROL) -> Array | None:
-        """Lay out shifts towards the ask in SD units, (items of all scales asked, administrations)."""
+        """Lay out shifts towards the ask in SD units: (items asked for, administrations)."""
         parts = []
         for scale in self.tool.scales:
             asked, sd = self.asked(scale), self.sd(scale)
             if asked and np.isfinite(sd) and sd > 0:
-                cells, _, _ = paired_cells(
-                    self.part(scale), (control, arm), inventory=self.tool
-                )
+                cells, _, _ = paired_cells(self.part(scale), (control, arm), inventory=self.tool)
                 parts.append(cells / sd * np.sign(asked))
         return np.vstack(parts) if parts else None
 
@@ -143,6 +143,4 @@ def _scaled(raw: Estimate, sd: float) -> Estimate:
     if not np.isfinite(sd) or sd <= 0:
         why = raw.why_missing or "items do not differ: there is no SD to measure by"
         return missing(raw.name, why, n=raw.n, of=raw.of, unit="SD")
-    return replace(
-        raw, value=raw.value / sd, low=raw.low / sd, high=raw.high / sd, unit="SD"
-    )
+    return replace(raw, value=raw.value / sd, low=raw.low / sd, high=raw.high / sd, unit="SD")

@@ -90,7 +90,7 @@ def floors(reading: Reading, forms: Sequence[Form]) -> list[Part]:
     both = Answers.concat([reading.answers.where(arm=CONTROL), *sheets])
     scored = scale_scores(both, by=("arm", "form", "order"), use="expected", inventory=reading.tool)
     scales = list(reading.tool.scales)
-    rows = []
+    rows: list[tuple[Cell, ...]] = []
     for arm in (CONTROL, *FLOORS):
         own = scored.filter(pl.col("arm") == arm)
         cells = [own.filter(pl.col("scale") == s)["mean"].drop_nulls().to_numpy() for s in scales]

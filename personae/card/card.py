@@ -9,17 +9,17 @@ Differs  no score without a content gate before it, an arm without persona besid
 Version  1
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from personae.card import parts
+from personae.card import background, parts
 from personae.card.analysis import CONTROL, Reading
 from personae.core import (
     Answers,
+    Channel,
     Chooser,
     Form,
     Heading,
-    Induction,
     InputError,
     Inventory,
     Part,
@@ -27,20 +27,19 @@ from personae.core import (
     Report,
     load_inventory,
 )
-from personae.induce.prompt import find_induction
+from personae.induce.prompt import PromptInduction, find_induction
 from personae.measure.battery import battery
 from personae.measure.gate import CHANNEL_ORDER, Gate, content_gate
 
 __all__ = ["card"]
 
+WORDINGS = ("plain", "mpi", "whois")
 PLACEBO = Persona(
     id="placebo",
     text="You are about to read some text. It is about ordinary things, such as a table, the "
     "weather, a street or a piece of paper. The text is neither long nor short.",
 )
 """A system message that asks for nothing: whatever it shifts is the floor of every induction."""
-WORDINGS = {"label": ("plain", "mpi", "whois"), "option": ("plain", "mpi", "whois")}
-STATEMENT_WORDINGS = ("plain", "mpi", "whois")
 
 
 def card(
@@ -54,6 +53,7 @@ def card(
     """Ask a model to be a persona in several ways; report which personality came out.
 
     Args:
+        model: who is asked; likelihoods are needed.
         persona: who the model is asked to be; its traits (z units) are what is measured against.
         inventory: name of the inventory that is given.
         inductions: ways of asking, the first being the card's main one; see `personae list`.
@@ -67,53 +67,58 @@ def card(
     tool = load_inventory(inventory)
     names = inductions[:2] if quick else inductions
     arms, skipped = _usable(names, persona)
-    gate = content_gate(model, tool, seed=seed)
+    gate = content_gate(model, tool, pairs_per_scale=4 if quick else 6, seed=seed)
     channel = gate.main or CHANNEL_ORDER[-1]
-    answers = _ask(model, arms, persona, tool, _forms(channel, quick=quick))
-    others = _other_channels(model, arms[0], persona, tool, channel)
+    forms = _forms(channel, quick=quick)
+    answers = _ask(model, arms, persona, tool, forms)
     reading = Reading(tool=tool, persona=persona, answers=answers, seed=seed)
-    sides = {
-        name: replace(reading, answers=sheet) for name, sheet in others.items() if len(sheet)
-    }
-    body = _compose(gate, reading, sides, [arm.name for arm in arms], skipped)
+    sides = _other_channels(model, arms[0], reading, channel)
+    texts = {arm.name: arm.text(model, persona) for arm in arms} | {PLACEBO.id: PLACEBO.text}
+    body = [
+        *_findings(gate, reading, [arm.name for arm in arms], skipped),
+        *_background(gate, {**sides, channel: reading}, arms[0].name, channel),
+        *background.floors(reading, forms),
+        Heading("What was said to the model"),
+        *background.prompts(persona, texts),
+    ]
+    sheets = [gate.answers, *(side.answers for side in sides.values()), answers]
     return Report(
         title=f"Persona card: {persona.id} on {model.name}",
         parts=tuple(body),
-        answers=Answers.concat([gate.answers, answers, *others.values()]),
+        answers=Answers.concat(sheets),
     )
 
 
-def _compose(
-    gate: Gate,
-    reading: Reading,
-    sides: dict[str, Reading],
-    arms: list[str],
-    skipped: Sequence[str],
+def _findings(
+    gate: Gate, reading: Reading, names: Sequence[str], skipped: Sequence[str]
 ) -> list[Part]:
-    main = arms[0]
+    main = names[0]
     return [
-        *parts.verdicts(gate, reading, arms),
+        *parts.verdicts(gate, reading, names),
         *parts.warnings(reading, skipped),
         Heading("Requested and measured"),
         *parts.domains(reading, main),
         *parts.facets(reading, main),
         Heading("Which way of asking worked best"),
-        *parts.arms(reading, arms),
+        *parts.arms(reading, names),
         Heading("Does it hold still?"),
         *parts.steadiness(reading, main),
-        Heading("Does the model read the items?"),
-        *parts.channels(gate, reading, sides, main),
-        Heading("Response style, coverage and floors"),
-        *parts.style(reading, main),
-        *parts.floors(reading),
-        Heading("What was said to the model"),
-        *parts.asked(reading),
     ]
 
 
-def _usable(names: Sequence[str], persona: Persona) -> tuple[list[Induction[Chooser]], list[str]]:
+def _background(gate: Gate, readings: Mapping[str, Reading], main: str, channel: str) -> list[Part]:
+    ordered = {str(name): readings[name] for name in CHANNEL_ORDER if name in readings}
+    return [
+        Heading("Does the model read the items?"),
+        *background.channels(gate, ordered, main),
+        Heading("Response style, coverage and floors"),
+        *background.style(ordered, main),
+    ]
+
+
+def _usable(names: Sequence[str], persona: Persona) -> tuple[list[PromptInduction], list[str]]:
     """Find the inductions; those that this persona gives nothing to work with are named apart."""
-    found: list[Induction[Chooser]] = [find_induction(name) for name in names]
+    found = [find_induction(name) for name in names]
     has_traits = any(":" not in trait for trait in persona.traits)
     usable = [i for i in found if has_traits or i.name == "persona_text"]
     if not (persona.text or persona.statements or persona.facts):
@@ -126,14 +131,13 @@ def _usable(names: Sequence[str], persona: Persona) -> tuple[list[Induction[Choo
     return usable, [i.name for i in found if i not in usable]
 
 
-def _forms(channel: str, *, quick: bool) -> list[Form]:
-    """Cross three wordings with forward and reverse options; statements have no option order."""
-    wordings = ("plain", "mpi") if quick else ("plain", "mpi", "whois")
+def _forms(channel: Channel, *, quick: bool) -> list[Form]:
+    """Cross wordings with forward and reverse options; statements have no option order."""
+    wordings = WORDINGS[:2] if quick else WORDINGS
     if channel == "statement":
-        return [Form(wording=w, channel="statement") for w in ("plain", "mpi", "whois")]
-    kind = "label" if channel == "label" else "option"
+        return [Form(wording=w, channel="statement") for w in WORDINGS]
     return [
-        Form(wording=w, order=order, channel=kind, layout="options-first")  # type: ignore[arg-type]
+        Form(wording=w, order=order, channel=channel, layout="options-first")
         for w in wordings
         for order in ("forward", "reverse")
     ]
@@ -141,25 +145,25 @@ def _forms(channel: str, *, quick: bool) -> list[Form]:
 
 def _ask(
     model: Chooser,
-    arms: Sequence[Induction[Chooser]],
+    arms: Sequence[PromptInduction],
     persona: Persona,
     tool: Inventory,
     forms: Sequence[Form],
 ) -> Answers:
-    control: Induction[Chooser] = find_induction(CONTROL)
-    plain: Induction[Chooser] = find_induction("persona_text")
-    asked = battery(model, [control, *arms], persona, tool, forms)
-    floor = battery(model, [plain], PLACEBO, tool, forms).tag(arm=PLACEBO.id)
-    return Answers.concat([asked, floor])
+    asked = battery(model, [find_induction(CONTROL), *arms], persona, tool, forms)
+    floor = battery(model, [find_induction("persona_text")], PLACEBO, tool, forms)
+    return Answers.concat([asked, floor.tag(arm=PLACEBO.id)])
 
 
 def _other_channels(
-    model: Chooser, arm: Induction[Chooser], persona: Persona, tool: Inventory, main: str
-) -> dict[str, Answers]:
+    model: Chooser, arm: PromptInduction, reading: Reading, main: Channel
+) -> dict[str, Reading]:
     """Ask once in each channel that is not the main one: every channel is reported."""
-    control: Induction[Chooser] = find_induction(CONTROL)
-    return {
-        channel: battery(model, [control, arm], persona, tool, _forms(channel, quick=True)[:2])
-        for channel in CHANNEL_ORDER
-        if channel != main
-    }
+    found = {}
+    for channel in CHANNEL_ORDER:
+        if channel != main:
+            forms = _forms(channel, quick=True)[:2]
+            two = [find_induction(CONTROL), arm]
+            sheet = battery(model, two, reading.persona, reading.tool, forms)
+            found[str(channel)] = replace(reading, answers=sheet)
+    return found

@@ -1,6 +1,7 @@
 """The card's tables, pictures and sentences; every number comes from `analysis`."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import isnan
 
 import numpy as np
@@ -97,7 +98,7 @@ def warnings(reading: Reading, skipped: Sequence[str]) -> list[Part]:
     if skipped:
         said.append(
             Note(
-                f"Left out, since the persona gives them nothing to work with: {', '.join(skipped)}.",
+                f"Left out, as the persona gives them nothing to work with: {', '.join(skipped)}.",
                 "warning",
             )
         )
@@ -118,7 +119,7 @@ def domains(reading: Reading, arm: str) -> list[Part]:
     standings = reading.in_points and bool(reading.tool.norms)
     if standings:
         columns += ["T without persona", f"T under {arm}"]
-    rows = []
+    rows: list[tuple[Cell, ...]] = []
     for shift, title in zip(shifts, titles, strict=True):
         row: list[Cell] = [title, shift.asked, shift.raw, shift.standard, shift.adjusted_p,
                            shift.verdict]  # fmt: skip
@@ -184,8 +185,7 @@ def _t_score(reading: Reading, arm: str, scale: str) -> Estimate:
         return norm_standing(points, reading.tool, scale, group=GROUP).T
 
     ends = [v if isnan(v) else to_t(v) for v in (found.value, found.low, found.high)]
-    return Estimate(name=found.name, value=ends[0], low=ends[1], high=ends[2], n=found.n,
-                    of="item", unit="T", method=found.method, why_missing=found.why_missing)  # fmt: skip
+    return replace(found, value=ends[0], low=ends[1], high=ends[2], unit="T")
 
 
 def arms(reading: Reading, names: Sequence[str]) -> list[Part]:
@@ -198,7 +198,7 @@ def arms(reading: Reading, names: Sequence[str]) -> list[Part]:
     figure = Figure(name="inductions", title="Shift towards the request, by way of asking",
                     kind="intervals", data=data,
                     alt="; ".join(f"{n}: {_signed(e)} SD" for n, e in aligned.items()))  # fmt: skip
-    rows = []
+    rows: list[tuple[Cell, ...]] = []
     for name in listed:
         shifts = reading.shifts(name)
         came = sum(s.verdict == "as asked" for s in shifts)
@@ -217,7 +217,8 @@ def arms(reading: Reading, names: Sequence[str]) -> list[Part]:
 
 def steadiness(reading: Reading, arm: str) -> list[Part]:
     """Show each administration's shift, and judge whether they agree."""
-    drawn, rows = [], []
+    drawn: list[dict[str, object]] = []
+    rows: list[tuple[Cell, ...]] = []
     for shift in reading.shifts(arm):
         title = _title(reading, shift)
         cells, _, labels = paired_cells(
@@ -254,4 +255,3 @@ def _signed(estimate: Estimate) -> str:
 
 def _value(estimate: Estimate) -> float:
     return -np.inf if isnan(estimate.value) else estimate.value
-

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 
 from personae import __version__
-from personae.core import ModelError, PersonaeError, is_control
+from personae.core import Chooser, PersonaeError, is_control
+from personae.models.fidelity import fidelity
 from personae.models.opening import open_model
 
 __all__ = ["checkup"]
@@ -52,6 +53,7 @@ def _opens(name: str) -> str:
         model = open_model(name)
         if is_control(name):
             return f"✓ {name} opens (a control, not a language model)"
-        return f"✓ {name} opens, {_fidelity(model)}, fingerprint {model.fingerprint[:16]}"
+        told = fidelity(model) if isinstance(model, Chooser) else "no log-probabilities to check"
+        return f"✓ {name} opens, fingerprint {model.fingerprint[:16]}; {told}"
     except PersonaeError as error:
         return f"✗ {name}: {error}"

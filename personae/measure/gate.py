@@ -1,0 +1,217 @@
+"""Does the model read the items at all? Asked of every channel before a score is believed.
+
+Small models answer lettered options by place, and the result looks like a calm profile. So the
+model without persona is given opposite items, in two option orders. In the channels `label` and
+`option` it reads if opposite items get opposite answers (r > 0 after mirroring one of them), if an
+item keeps its answer when the options are turned round (r > 0), and if items differ by more than
+a trifle. In the channel `statement` it reads if pairs keep their contrast over wordings (r > 0)
+and pairs of one scale are more alike than pairs of different scales (Kruskal-Wallis). Each takes
+its 95 % interval, or p < .05. The order of channels and the limits are fixed in advance.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from math import isnan
+
+import numpy as np
+
+from personae.core import (
+    Answers,
+    Array,
+    Channel,
+    Chooser,
+    Estimate,
+    Form,
+    Inventory,
+    Part,
+    Table,
+    missing,
+)
+from personae.measure.administer import administer
+from personae.measure.statements import Pair, statement_pairs
+from personae.stats.agreement import pearson
+from personae.stats.ranks import kruskal
+from personae.stats.resample import bootstrap
+from personae.stats.scales import item_matrix
+
+__all__ = ["CHANNEL_ORDER", "ChannelCheck", "Gate", "content_gate"]
+
+CHANNEL_ORDER: tuple[Channel, ...] = ("label", "option", "statement")
+LEAST_SPREAD = 0.1
+"""Points. Item means that differ by less than this are one answer given many times."""
+WORDINGS = ("plain", "mpi", "whois")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelCheck:
+    """One channel's checks: estimates, what each must exceed, and whether all do."""
+
+    channel: Channel
+    checks: tuple[tuple[Estimate, str, bool], ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every check holds."""
+        return all(held for _, _, held in self.checks)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Gate:
+    """What the gate found; `answers` are those it asked for, with `arm` unchanged."""
+
+    checks: tuple[ChannelCheck, ...]
+    answers: Answers
+
+    @property
+    def main(self) -> Channel | None:
+        """The first channel, in the order fixed in advance, in which the model reads."""
+        return next((c.channel for c in self.checks if c.passed), None)
+
+    @property
+    def sentence(self) -> str:
+        """Say it in a sentence, for the first line of a report."""
+        failed = [c.channel for c in self.checks if not c.passed]
+        if self.main is None:
+            return (
+                "This model does not show that it reads the items in any channel "
+                f"({', '.join(failed)}): no score below is a personality."
+            )
+        before = failed[: CHANNEL_ORDER.index(self.main)]
+        doubt = f" It does not read them by {' or '.join(before)}." if before else ""
+        return f"Scores are read by {self.main}, where the model reads the items.{doubt}"
+
+    def parts(self) -> list[Part]:
+        """Tabulate the checks of every channel."""
+        rows = tuple(
+            (one.channel, estimate.name, estimate, estimate.p, limit, held, one.passed)
+            for one in self.checks
+            for estimate, limit, held in one.checks
+        )
+        columns = ("channel", "check", "found", "p", "must be", "holds", "channel passes")
+        note = "Asked of the model without persona; a channel passes if all its checks hold."
+        return [Table(name="gate", title="Content gate", columns=columns, rows=rows, note=note)]
+
+
+def content_gate(
+    model: Chooser, inventory: Inventory, *, pairs_per_scale: int = 6, seed: int = 0
+) -> Gate:
+    """Check every channel on opposite items of each scale, taken in order.
+
+    Raises:
+        InputError: the inventory has no texts, or no two items of a scale are opposite.
+    """
+    pairs = statement_pairs(inventory)
+    kept = [
+        pair
+        for scale in inventory.scales
+        for pair in [p for p in pairs if p.scale == scale][:pairs_per_scale]
+    ]
+    small, opposites = _opposites(inventory, kept)
+    checks, sheets = [], []
+    for channel in CHANNEL_ORDER:
+        if channel == "statement":
+            sheet = _statements(model, inventory)
+            found = _statement_checks(sheet, seed)
+        else:
+            sheet = _both_orders(model, small, channel)
+            found = _option_checks(sheet, small, opposites, seed)
+        checks.append(ChannelCheck(channel=channel, checks=found))
+        sheets.append(sheet)
+    return Gate(checks=tuple(checks), answers=Answers.concat(sheets))
+
+
+def _opposites(
+    inventory: Inventory, pairs: Sequence[Pair]
+) -> tuple[Inventory, list[tuple[str, str]]]:
+    """Keep the pairs' items; the turned twin of a bipolar item gets an id of its own."""
+    items, ids = [], []
+    for pair in pairs:
+        twin = pair.negative
+        if twin.id == pair.positive.id:
+            twin = replace(twin, id=f"{twin.id}~")
+        items += [pair.positive, twin]
+        ids.append((pair.positive.id, twin.id))
+    return replace(inventory, items=tuple(items)), ids
+
+
+def _both_orders(model: Chooser, small: Inventory, channel: Channel) -> Answers:
+    forms = [Form(channel=channel, order=o, layout="options-first") for o in ("forward", "reverse")]
+    return Answers.concat([administer(model, small, form) for form in forms])
+
+
+def _statements(model: Chooser, inventory: Inventory) -> Answers:
+    forms = [Form(wording=w, channel="statement") for w in WORDINGS]
+    return Answers.concat([administer(model, inventory, form) for form in forms])
+
+
+def _option_checks(
+    sheet: Answers, small: Inventory, opposites: Sequence[tuple[str, str]], seed: int
+) -> tuple[tuple[Estimate, str, bool], ...]:
+    matrix, _, items = item_matrix(sheet, ("order",), "expected", raw=True, inventory=small)
+    place = {item: i for i, item in enumerate(items)}
+    means = _means(matrix)
+    positive = np.array([means[place[p]] for p, _ in opposites])
+    negative = np.array([means[place[n]] for _, n in opposites])
+    opposite = pearson(positive, small.low + small.high - negative,
+                       name="opposite items, opposite answers", of="pair")  # fmt: skip
+    kept = pearson(matrix[0], matrix[-1], name="same answer in both orders", of="item")
+    spread = _spread(means, seed)
+    return (
+        (opposite, "r > 0", opposite.low > 0),
+        (kept, "r > 0", kept.low > 0),
+        (spread, f"SD > {LEAST_SPREAD}", spread.low > LEAST_SPREAD),
+    )
+
+
+def _means(matrix: Array) -> Array:
+    known = ~np.isnan(matrix)
+    total = np.where(known, matrix, 0.0).sum(axis=0)
+    count = known.sum(axis=0)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
+def _spread(means: Array, seed: int) -> Estimate:
+    """Estimate the SD of item means, in points, over items."""
+    x = means[~np.isnan(means)]
+    name = "items differ"
+    if x.size < 3:
+        return missing(name, "fewer than three items were answered", n=x.size, of="item")
+    centred = x - x.mean()
+
+    def sd(weights: Array) -> Array:
+        total = weights.sum(axis=1)
+        shift = weights @ centred / total
+        return np.asarray(np.sqrt(np.maximum(weights @ centred**2 / total - shift**2, 0.0)))
+
+    return replace(bootstrap(sd, x.size, seed=seed), name=name, of="item", unit="points")
+
+
+def _statement_checks(sheet: Answers, seed: int) -> tuple[tuple[Estimate, str, bool], ...]:
+    matrix, _, items = item_matrix(sheet, ("form",), "expected")
+    scale = dict(sheet.rows.select("item", "scale").unique().rows())
+    means = _means(matrix)
+    known = [i for i in range(len(items)) if not isnan(means[i])]
+    worst = _least_alike(matrix)
+    groups: dict[str, list[float]] = {}
+    for i in known:
+        groups.setdefault(scale[items[i]], []).append(float(means[i]))
+    name = "pairs of one scale are alike"
+    if len(groups) < 2:
+        alike = missing(name, "fewer than two scales were answered", n=len(groups), of="scale")
+    else:
+        alike = replace(kruskal(list(groups.values()), seed=seed), name=name)
+    return (
+        (worst, "r > 0", worst.low > 0),
+        (alike, "p < .05", alike.p < 0.05),
+    )
+
+
+def _least_alike(matrix: Array) -> Estimate:
+    """Give the lowest correlation of pair contrasts between two wordings."""
+    name = "same contrast in every wording"
+    if len(matrix) < 2:
+        return missing(name, "fewer than two wordings were answered", n=0, of="pair")
+    found = [pearson(a, b, name=name, of="pair") for a, b in combinations(matrix, 2)]
+    undefined = [e for e in found if isnan(e.low)]
+    return undefined[0] if undefined else min(found, key=lambda e: e.low)
