@@ -143,35 +143,39 @@ def _attend(
     group = q.shape[1] // heads
     rows = group * plan.width
     q = q[plan.gather].view(plan.blocks, plan.width, heads, group, dim)
-    q = q.permute(2, 0, 3, 1, 4).reshape(heads, plan.blocks, rows, dim)
-    scores = [torch.matmul(q, keys.permute(1, 0, 3, 2))]
+    q = q.permute(0, 2, 3, 1, 4).reshape(plan.blocks, heads, rows, dim)
+    scores = [torch.matmul(q, keys.transpose(2, 3))]
     if past is not None:
-        seen = torch.matmul(q.view(heads, -1, dim), past[0].transpose(1, 2))
-        scores.insert(0, seen.view(heads, plan.blocks, rows, -1))
+        by_head = q.transpose(0, 1).reshape(heads, -1, dim)
+        seen = torch.matmul(by_head, past[0].transpose(1, 2))
+        scores.insert(0, seen.view(heads, plan.blocks, rows, -1).transpose(0, 1))
     if softcap is not None:
         scores = [torch.tanh(s / softcap) * softcap for s in scores]
-    shape = (heads, plan.blocks, group, plan.width, -1)
-    scores[-1].view(shape).add_(plan.mask[:, None])
+    shape = (plan.blocks, heads, group, plan.width, -1)
+    scores[-1].view(shape).add_(plan.mask[:, None, None])
     if window is not None:
-        _forget(plan, [s.view(shape) for s in scores], window)
+        scores = _forget(plan, [s.reshape(shape) for s in scores], window)
+        scores = [s.view(plan.blocks, heads, rows, -1) for s in scores]
     weights = torch.softmax(torch.cat(scores, -1) if past is not None else scores[0], -1)
     split = weights.shape[-1] - keys.shape[2]
-    out = torch.matmul(weights[..., split:], values.transpose(0, 1))
+    out = torch.matmul(weights[..., split:], values)
     if past is not None:
-        seen = weights[..., :split].reshape(heads, -1, split)
-        out += torch.matmul(seen, past[1]).view(out.shape)
-    out = out.view(heads, plan.blocks, group, plan.width, dim).permute(1, 3, 0, 2, 4)
+        by_head = weights[..., :split].transpose(0, 1).reshape(heads, -1, split)
+        out += torch.matmul(by_head, past[1]).view(heads, plan.blocks, rows, dim).transpose(0, 1)
+    out = out.view(plan.blocks, heads, group, plan.width, dim).permute(0, 3, 1, 2, 4)
     return out.reshape(plan.blocks * plan.width, heads * group, dim)[plan.scatter]
 
 
-def _forget(plan: Plan, scores: list[Tensor], window: int) -> None:
+def _forget(plan: Plan, scores: list[Tensor], window: int) -> list[Tensor]:
     """Mask what lies further back than a sliding window."""
     at = plan.query_positions[:, :, None]
     places = [plan.key_positions[:, None, :]]
     if len(scores) > 1:
         places.insert(0, torch.arange(scores[0].shape[-1], device=at.device)[None, None, :])
-    for score, place in zip(scores, places, strict=True):
-        score.masked_fill_(((at - place) >= window)[:, None], float("-inf"))
+    return [
+        score.masked_fill(((at - place) >= window)[:, None, None], float("-inf"))
+        for score, place in zip(scores, places, strict=True)
+    ]
 
 
 AttentionInterface.register(NAME, _attention)

@@ -55,7 +55,7 @@ class Reader:
         self, tokens: Sequence[int], positions: Sequence[int], plan: Plan, rows: Sequence[int]
     ) -> Tensor:
         """Run one pass and return the logits (rows, vocabulary) after the tokens at `rows`."""
-        with torch.inference_mode(), attending(self.network, plan):
+        with torch.no_grad(), attending(self.network, plan):
             out = self.network(
                 input_ids=torch.tensor([tokens], device=self.device),
                 position_ids=torch.tensor([positions], device=self.device),

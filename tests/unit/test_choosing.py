@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny_networks import KINDS, codec, network, plain_logliks
 
 from personae.core import Choice, Question, say
 from personae.models.choosing import choices, weigh
 from personae.models.prefix import grow, split
 from personae.models.reading import Reader
+from tests.unit.tiny_networks import KINDS, codec, network, plain_logliks
 
 LIMIT = 512
 PERSONAS = (None, "", "You are Ada.", "You are Bo. " + "You worry about things and people. " * 9)

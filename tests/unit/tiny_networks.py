@@ -4,6 +4,7 @@ The plain path is the definition that the engine must meet: one forward pass for
 option, batch of one, no cache, nothing shared.
 """
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -47,7 +48,7 @@ class TinyCodec:
             return ids
         return [i for i in self.encode(text.replace("<", "\x00")) if i > 1]
 
-    def decode(self, ids: list[int]) -> str:
+    def decode(self, ids: Sequence[int]) -> str:
         text: str = self.tokenizer.decode(list(ids), skip_special_tokens=True)
         return text
 

@@ -1,0 +1,188 @@
+"""JSON that obeys a schema, token by token, and closed in time (grammars by llguidance).
+
+A reply that reaches its limit unfinished is cut back to the last point from which the shortest
+way out that we know still fits, and closed by that way. So every reply is valid.
+"""
+
+import heapq
+import json
+import string
+from collections.abc import Sequence
+from functools import cached_property
+from itertools import count
+from typing import Any
+
+import llguidance
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+from torch import Tensor
+
+from personae.core import BadValue
+
+__all__ = ["Grammar", "Guide"]
+
+BETWEEN = '}],123456789"0tfn-.: [{'
+"""What leads out soonest outside a string: ends first; 0 late, as 0.000 may go on for ever."""
+LETTERS = string.ascii_letters + string.digits + string.punctuation + " "
+NAMES = 16
+"""With more letters than this to go on by, a string is free text and not one of some names."""
+SEARCH = 64
+LEAD_OUT = 4096
+"""A way out longer than this is taken for endless."""
+STYLE: dict[str, Any] = {
+    "whitespace_flexible": False,
+    "item_separator": ", ",
+    "key_separator": ": ",
+}
+
+
+class Grammar:
+    """A JSON schema over a tokenizer's vocabulary.
+
+    Raises:
+        BadValue: not a JSON schema, or one that can't be enforced.
+    """
+
+    def __init__(self, tokens: llguidance.LLTokenizer, schema: str) -> None:
+        self.tokens = tokens
+        try:
+            parsed = json.loads(schema)
+            self.text = llguidance.LLMatcher.grammar_from_json_schema(schema, overrides=STYLE)
+        except (ValueError, RecursionError) as error:
+            raise BadValue(f"the schema is not a JSON object: {error}") from error
+        if not isinstance(parsed, dict):
+            raise BadValue(f"a schema is a JSON object, not {type(parsed).__name__}")
+        why = llguidance.LLMatcher.validate_grammar(self.text, tokens)
+        if why:
+            raise BadValue(f"this JSON schema can't be enforced: {why.strip()[:500]}")
+
+    @staticmethod
+    def vocabulary(tokenizer: Tokenizer, eos_ids: Sequence[int]) -> llguidance.LLTokenizer:
+        """Prepare a tokenizer for grammars; takes about a second, so keep it."""
+        plain = Tokenizer.from_str(tokenizer.to_str())
+        plain.no_padding()
+        plain.no_truncation()
+        return llguidance.LLTokenizer(plain.to_str(), eos_token=list(eos_ids))
+
+    def guide(self) -> "Guide":
+        """Begin a reply."""
+        return Guide(self)
+
+    @cached_property
+    def shortest(self) -> int | None:
+        """Tokens of the shortest way through that we know; None if we know none."""
+        way = self.guide().way_out(LEAD_OUT)
+        return None if way is None else len(way)
+
+    def token(self, char: str) -> int:
+        """Give the token of a single character."""
+        return int(self.tokens.greedy_tokenize(char)[0])
+
+    def matcher(self) -> llguidance.LLMatcher:
+        """Give the grammar's state before the first token."""
+        return llguidance.LLMatcher(self.tokens, self.text, log_level=0)
+
+
+class Guide:
+    """One reply's way through a grammar."""
+
+    def __init__(self, grammar: Grammar) -> None:
+        self.grammar = grammar
+        self.taken: list[int] = []
+        self._matcher = grammar.matcher()
+
+    def allowed(self, width: int) -> Tensor:
+        """Tell for each of `width` tokens whether it may come next."""
+        bits = np.frombuffer(self._matcher.compute_bitmask(), dtype=np.uint8)
+        flags = np.unpackbits(bits, bitorder="little")[:width].astype(bool)
+        return torch.from_numpy(np.pad(flags, (0, width - len(flags))))
+
+    def take(self, token: int) -> bool:
+        """Go on by a token; False once the reply is complete."""
+        self._matcher.consume_token(token)
+        if token not in self.grammar.tokens.eos_tokens:
+            self.taken.append(token)
+        return not self._matcher.is_stopped()
+
+    def text(self) -> str:
+        """Give the reply so far."""
+        return self._text(self.taken)
+
+    def close(self, limit: int) -> str:
+        """Finish within `limit` tokens in all, giving up some of those taken last if need be.
+
+        Raises:
+            BadValue: nothing fits; `Grammar.shortest` says what would.
+        """
+        kept = min(len(self.taken), limit)
+        while kept >= 0:
+            guide = self.grammar.guide()
+            guide._matcher.consume_tokens(self.taken[:kept])
+            guide.taken = self.taken[:kept]
+            way = guide.way_out(LEAD_OUT) or []
+            excess = kept + len(way) - limit
+            if excess <= 0 and (way or guide._matcher.is_accepting()):
+                return self._text([*guide.taken, *way])
+            # half the excess, as a step back may also shorten the way out
+            kept = max(0, kept - max(1, excess // 2)) if kept else -1
+        raise BadValue(f"no reply by this schema fits {limit} tokens")
+
+    def way_out(self, limit: int) -> list[int] | None:
+        """Find tokens that complete the reply, at most `limit`; None if none are found.
+
+        The shortest partial way is tried first. Ways part where a name or a kind of value is to
+        be chosen; after SEARCH partings only the first choice is followed.
+        """
+        serial = count()
+        heap: list[tuple[int, int, list[int], llguidance.LLMatcher]] = [
+            (0, next(serial), [], self._matcher.deep_copy())
+        ]
+        made = 0
+        while heap:
+            _, _, way, matcher = heapq.heappop(heap)
+            if matcher.is_accepting():
+                return way
+            forced = matcher.compute_ff_tokens()
+            ways = [forced] if forced else self._choices(matcher, [*self.taken, *way])
+            for step in ways if made < SEARCH else ways[:1]:
+                further = matcher.deep_copy()
+                if len(way) + len(step) <= limit and further.consume_tokens(step):
+                    made += 1 if len(ways) > 1 else 0
+                    longer = [*way, *step]
+                    heapq.heappush(heap, (len(longer), next(serial), longer, further))
+        return None
+
+    def _choices(self, matcher: llguidance.LLMatcher, before: list[int]) -> list[list[int]]:
+        bits = np.frombuffer(matcher.compute_bitmask(), dtype=np.uint8)
+        inside = _inside_string(self._text(before))
+        can = [c for c in ('"' if inside else BETWEEN) if self._can(bits, c)]
+        if inside and not can:
+            can = [c for c in LETTERS if self._can(bits, c)]
+            can = can if len(can) <= NAMES else can[:1]
+        elif can and can[0] in '}],"0123456789':
+            can = can[:1]
+        if not can:
+            return [[int(np.unpackbits(bits, bitorder="little").argmax())]]
+        return [[self.grammar.token(c)] for c in can]
+
+    def _can(self, bits: NDArray[np.uint8], char: str) -> bool:
+        token = self.grammar.token(char)
+        return bool(bits[token >> 3] >> (token & 7) & 1)
+
+    def _text(self, tokens: list[int]) -> str:
+        data: bytes = self.grammar.tokens.decode_bytes(tokens)
+        return data.decode("utf-8", "replace")
+
+
+def _inside_string(text: str) -> bool:
+    inside = escaped = False
+    for char in text:
+        if escaped:
+            escaped = False
+        elif char == "\\":
+            escaped = inside
+        elif char == '"':
+            inside = not inside
+    return inside

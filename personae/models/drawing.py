@@ -1,0 +1,58 @@
+"""Draws tokens from logits so that a draw doesn't depend on what else is in the batch."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from personae.core import Sampling, content_key
+
+__all__ = ["draw", "stream"]
+
+
+def stream(sampling: Sampling, text: str) -> np.random.Generator:
+    """Give the random numbers of one request: they follow from its seed, repeat and chat only.
+
+    >>> a, b = (stream(Sampling(seed=1), "Hello") for _ in "ab")
+    >>> bool(a.random() == b.random())
+    True
+    """
+    key = content_key({"seed": sampling.seed, "repeat": sampling.repeat, "chat": text})
+    return np.random.default_rng(int(key[:32], 16))
+
+
+def draw(logits: Tensor, sampling: Sampling, uniforms: Sequence[float]) -> list[int]:
+    """Draw one token a row by the inverse of the cumulated distribution, in token order.
+
+    Temperature 0 takes the likeliest token. Under `top_p` only the smallest set of likeliest
+    tokens that holds that much probability can be drawn. Sums are in float64, so that rounding
+    in the logits changes a draw only when the uniform number falls right on a border.
+
+    Args:
+        logits: (rows, vocabulary); -inf where a token is not allowed.
+        sampling: temperature and top_p are used.
+        uniforms: one number in [0, 1) a row.
+
+    >>> draw(torch.tensor([[0.0, 2.0], [5.0, 0.0]]), Sampling(), (0.5, 0.5))
+    [1, 0]
+    """
+    if sampling.temperature == 0:
+        return [int(i) for i in logits.argmax(-1)]
+    weights = torch.softmax(logits.double() / sampling.temperature, -1)
+    if sampling.top_p < 1:
+        weights = _nucleus(weights, sampling.top_p)
+    cumulated = weights.cumsum(-1)
+    marks = torch.tensor(uniforms, dtype=torch.float64, device=logits.device)
+    marks = marks * cumulated[:, -1]
+    tokens = torch.searchsorted(cumulated, marks[:, None], right=True)[:, 0]
+    return [int(i) for i in tokens.clamp(max=logits.shape[-1] - 1)]
+
+
+def _nucleus(weights: Tensor, top_p: float) -> Tensor:
+    for count in (1024, weights.shape[-1]):
+        top, places = weights.topk(min(count, weights.shape[-1]), -1)
+        if bool((top.sum(-1) >= top_p).all()):
+            break
+    kept = top.where(top.cumsum(-1) - top < top_p, 0.0)
+    return torch.zeros_like(weights).scatter(-1, places, kept)
