@@ -17,7 +17,17 @@ from personae.models.attention import Context, Plan
 
 Mask = NDArray[np.bool_]
 
-__all__ = ["BLOCK_TOKENS", "PASS_COST", "Blocks", "Node", "common", "fill", "grow", "lay_out", "split"]
+__all__ = [
+    "BLOCK_TOKENS",
+    "PASS_COST",
+    "Blocks",
+    "Node",
+    "common",
+    "fill",
+    "grow",
+    "lay_out",
+    "split",
+]
 
 BLOCK_TOKENS = 256
 """A subtree up to this size is one block; inside it every pair of tokens is scored."""
