@@ -28,7 +28,7 @@ PLACEBO = "placebo"
 
 def verdicts(gate: Gate, reading: Reading, names: Sequence[str]) -> list[Part]:
     """Say in plain sentences what came out, the doubts first."""
-    said: list[Part] = [Note(gate.sentence, "verdict" if gate.main else "warning")]
+    said: list[Part] = [Note(gate.sentence, "verdict")]
     shifts = reading.shifts(names[0])
     asked = [s for s in shifts if s.asked]
     if not asked:
@@ -159,9 +159,9 @@ def _profile(
               if not isnan(v)]  # fmt: skip
     reach = float(np.ceil(2 * max([*finite, 0.5])) / 2)
     series = [
-        {"name": "requested (z)", "values": [s.asked for s in shifts]},
-        {"name": f"measured ({arm})", "values": [s.standard for s in shifts]},
-        {"name": "without persona", "values": [0.0 for _ in shifts]},
+        {"name": "requested (z)", "role": "requested", "values": [s.asked for s in shifts]},
+        {"name": f"measured ({arm})", "role": "measured", "values": [s.standard for s in shifts]},
+        {"name": "without persona", "role": "baseline", "values": [0.0 for _ in shifts]},
     ]
     data = {"scales": scales, "low": -reach, "high": reach,
             "unit": f"SD of {reading.sd_of}", "series": series}  # fmt: skip

@@ -91,7 +91,7 @@ def read_pairs(
     """Weigh pairs of sentences under one wording's request: one row a pair, in nats a token.
 
     `value` is the contrast, `raw` the sentence that gains more by the chat, `logp` both gains in
-    nats a token, negative first. A pair of which any likelihood is missing is a row with that status.
+    nats a token, negative first. A pair of which a likelihood is missing is a row with that status.
     """
     choices = _ask(model, texts, wording_name, swapped=swapped)
     columns = sheet(len(texts))

@@ -166,8 +166,8 @@ def weigh(
 
     >>> half = float(np.log(0.5))
     >>> choice = weigh([[(1,)], [(1, 2)]], {(1,): half, (1, 2): half}, 9)
-    >>> [round(float(np.exp(x)), 2) for x in (*choice.loglik, *choice.logp, choice.mass)]
-    [0.5, 0.25, 0.5, 0.5, 0.5]
+    >>> [round(float(np.exp(x)), 2) for x in (*choice.loglik, *choice.logp)], choice.mass
+    ([0.5, 0.25, 0.5, 0.5], 0.5)
     """
     forms = [form for option in options for form in option]
     whole = {f: sum(known[f[: at + 1]] for at in range(len(f))) for f in forms}

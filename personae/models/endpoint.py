@@ -60,14 +60,14 @@ class Endpoint:
         self._key_names = (key_name,) if key_name else KEY_NAMES if ours else KEY_NAMES[:1]
 
     def client(self) -> httpx.AsyncClient:
-        """Make a client for one batch, on one event loop."""
+        """Make a client for one request at a time, on one event loop."""
         secure = self.url.startswith("https:")
         key = self._key()
         return httpx.AsyncClient(
             headers={"authorization": f"Bearer {key}"} if key else {},
             timeout=httpx.Timeout(None, connect=min(10.0, self.deadline)),
             verify=_certificates() if secure else False,
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=None),
+            limits=httpx.Limits(max_connections=1),
             trust_env=False,
             follow_redirects=False,
         )
