@@ -25,6 +25,7 @@ __all__ = [
     "markers",
     "read_standings",
     "trait_side",
+    "vocabulary",
 ]
 
 Standings = Mapping[tuple[str, str], float]
