@@ -4,7 +4,7 @@ import csv
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from pathlib import Path
 from typing import Literal, get_args
@@ -56,7 +56,7 @@ class Norm:
     facet: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Inventory:
     """A questionnaire. `scales` maps a scale's code to its title; options run from low to high."""
 
@@ -100,7 +100,7 @@ class Inventory:
         """Whether every item has its text; if not, the user's own item file is needed."""
         return all(item.text for item in self.items)
 
-    @property
+    @cached_property
     def tag(self) -> str:
         """Name, version and the first digits of the content hash: `mpi-120@1+ab12cd34`."""
         return f"{self.name}@{self.version}+{content_key(self)[:8]}"
