@@ -75,7 +75,8 @@ class Reading:
         control = self.answers.where(arm=CONTROL, scale=scale)
         items = control.rows.group_by("item", maintain_order=True).agg(pl.col("expected").mean())
         means = items["expected"].drop_nulls().to_numpy()
-        return float(np.std(means, ddof=1)) if means.size > 1 else float("nan")
+        spread = float(np.std(means, ddof=1)) if means.size > 1 else 0.0
+        return spread if spread > 0 else float("nan")
 
     def shifts(self, arm: str, level: str = "scale") -> list[Shift]:
         """Estimate an arm's shift on every scale or facet; p is Holm-adjusted over them."""
