@@ -1,0 +1,74 @@
+"""A run that a test kills: 300 questions of a slow scripted model, each ask noted in a log."""
+
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from personae.core import (
+    Answers,
+    Chat,
+    Choice,
+    Chooser,
+    Done,
+    Note,
+    Question,
+    Reply,
+    Report,
+    Sampling,
+    content_key,
+    say,
+)
+from personae.run.execute import Job, execute
+
+COUNT = 300
+
+
+class Slow:
+    """Answers one question in two milliseconds and writes its number into a log first."""
+
+    name = "scripted:slow"
+    fingerprint = content_key("slow")
+
+    def __init__(self, log: Path) -> None:
+        self._log = os.open(log, os.O_APPEND | os.O_CREAT | os.O_WRONLY)
+
+    def reply(
+        self, chats: Sequence[Chat], sampling: Sampling, *, done: Done | None = None
+    ) -> list[Reply]:
+        return [Reply(text="no") for _ in chats]
+
+    def choose(self, questions: Sequence[Question], *, done: Done | None = None) -> list[Choice]:
+        found = []
+        for place, question in enumerate(questions):
+            os.write(self._log, f"{question.chat[0].text}\n".encode())
+            time.sleep(0.002)
+            tokens = len(question.chat[0].text)
+            choice = Choice(loglik=(-1.0, -2.0), logp=(-0.3, -1.3), mass=0.5, tokens=(1, 1),
+                            tokens_in=tokens)  # fmt: skip
+            found.append(choice)
+            if done is not None:
+                done(place, choice)
+        return found
+
+
+def study(model: Chooser) -> Report:
+    asked = [Question(chat=say(str(i)), options=(("A",), ("B",))) for i in range(COUNT)]
+    rows = [
+        {"respondent": "r", "item": str(i), "value": choice.loglik[0]}
+        for i, choice in enumerate(model.choose(asked))
+    ]
+    return Report(title="Killed", parts=(Note("Done."),), answers=Answers.of(rows))
+
+
+def main() -> None:
+    out, log = Path(sys.argv[1]), Path(sys.argv[2])
+    job = Job(study="killed", version="1", options={"seed": 0}, out=out)
+    execute(job, study, {"model": Slow(log)}, Console(stderr=True))
+
+
+if __name__ == "__main__":
+    main()
