@@ -129,13 +129,16 @@ def _ask(
 
 
 def _statements(model: Chooser, inventory: Inventory, form: Form) -> Answers:
-    if form.order != "forward" or form.person != "first" or form.context != "separate":
+    if form.order not in ("forward", "reverse"):
+        raise InputError("two statements are listed forward (positive first) or reverse")
+    if form.person != "first" or form.context != "separate":
         raise InputError(
-            "the channel statement shows no options: its forms differ in wording only, with "
-            "person first, order forward and context separate"
+            "statements are weighed in the first person, each pair alone: give the form "
+            "person 'first' and context 'separate'"
         )
     pairs = statement_pairs(inventory)
-    columns = read_pairs(model, [pair_texts(inventory, p) for p in pairs], form.wording)
+    texts = [pair_texts(inventory, pair) for pair in pairs]
+    columns = read_pairs(model, texts, form.wording, swapped=form.order == "reverse")
     items = [Item(id=p.id, text="", scale=p.scale, facet=p.facet, key=1) for p in pairs]
     return _answers(inventory, items, form, columns, 0, unit="nats/token")
 

@@ -4,9 +4,10 @@ Small models answer lettered options by place, and the result looks like a calm 
 model without persona is given opposite items, in two option orders. In the channels `label` and
 `option` it reads if opposite items get opposite answers (r > 0 after mirroring one of them), if an
 item keeps its answer when the options are turned round (r > 0), and if items differ by more than
-a trifle. In the channel `statement` it reads if pairs keep their contrast over wordings (r > 0)
-and pairs of one scale are more alike than pairs of different scales (Kruskal-Wallis). Each takes
-its 95 % interval, or p < .05. The order of channels and the limits are fixed in advance.
+a trifle, both in points and as a share of the variance beside place. In the channel `statement` it
+reads if pairs keep their contrast over wordings and listings (r > 0, share > 0) and pairs of one
+scale are more alike than pairs of different scales (Kruskal-Wallis). Each takes its 95 % interval,
+or p < .05. The order of channels and the limits are fixed in advance.
 """
 
 from collections.abc import Sequence
@@ -34,6 +35,7 @@ from personae.stats.agreement import pearson
 from personae.stats.ranks import kruskal
 from personae.stats.resample import bootstrap
 from personae.stats.scales import item_matrix
+from personae.stats.variance import variance_shares
 
 __all__ = ["CHANNEL_ORDER", "ChannelCheck", "Gate", "content_gate"]
 
@@ -141,7 +143,10 @@ def _both_orders(model: Chooser, small: Inventory, channel: Channel) -> Answers:
 
 
 def _statements(model: Chooser, inventory: Inventory) -> Answers:
-    forms = [Form(wording=w, channel="statement") for w in WORDINGS]
+    orders = ("forward", "reverse", "forward")  # the listing turns with the wording
+    forms = [
+        Form(wording=w, channel="statement", order=o) for w, o in zip(WORDINGS, orders, strict=True)
+    ]
     return Answers.concat([administer(model, inventory, form) for form in forms])
 
 
@@ -156,11 +161,12 @@ def _option_checks(
     opposite = pearson(positive, small.low + small.high - negative,
                        name="opposite items, opposite answers", of="pair")  # fmt: skip
     kept = pearson(matrix[0], matrix[-1], name="same answer in both orders", of="item")
-    spread = _spread(means, seed)
+    spread, share = _spread(means, seed), _share(matrix, "item", seed)
     return (
         (opposite, "r > 0", opposite.low > 0),
         (kept, "r > 0", kept.low > 0),
         (spread, f"SD > {LEAST_SPREAD}", spread.low > LEAST_SPREAD),
+        (share, "share > 0", share.low > 0),
     )
 
 
@@ -169,6 +175,17 @@ def _means(matrix: Array) -> Array:
     total = np.where(known, matrix, 0.0).sum(axis=0)
     count = known.sum(axis=0)
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
+def _share(matrix: Array, unit: str, seed: int) -> Estimate:
+    """Estimate the share of the answers' variance due to content, beside asking and the rest."""
+    name = f"share of variance due to {unit}s"
+    if np.isnan(matrix).all():
+        return missing(name, "nothing was answered", n=0, of=unit)
+    asked, content = np.indices(matrix.shape)
+    factors = {unit: list(content.ravel()), "asking": list(asked.ravel())}
+    shares = variance_shares(matrix.ravel(), factors, of="answer", seed=seed)
+    return replace(shares[0], name=name)
 
 
 def _spread(means: Array, seed: int) -> Estimate:
@@ -192,7 +209,7 @@ def _statement_checks(sheet: Answers, seed: int) -> tuple[tuple[Estimate, str, b
     scale = dict(sheet.rows.select("item", "scale").unique().rows())
     means = _means(matrix)
     known = [i for i in range(len(items)) if not isnan(means[i])]
-    worst = _least_alike(matrix)
+    worst, share = _least_alike(matrix), _share(matrix, "pair", seed)
     groups: dict[str, list[float]] = {}
     for i in known:
         groups.setdefault(scale[items[i]], []).append(float(means[i]))
@@ -203,6 +220,7 @@ def _statement_checks(sheet: Answers, seed: int) -> tuple[tuple[Estimate, str, b
         alike = replace(kruskal(list(groups.values()), seed=seed), name=name)
     return (
         (worst, "r > 0", worst.low > 0),
+        (share, "share > 0", share.low > 0),
         (alike, "p < .05", alike.p < 0.05),
     )
 

@@ -2,7 +2,7 @@
 
 IPIP statements begin with a verb and have no subject ("Worry about things"). The third person is
 "They", which needs no other verb form. Texts that begin with a verb in -s ("Is talkative") get
-the stem "someone who"; whole sentences keep their subject.
+the stem "someone who"; texts that begin with a subject ("It's wise to ...") keep it.
 """
 
 import re
@@ -31,7 +31,13 @@ _FIRST: Mapping[str, str] = {
 _OBJECT = re.compile(r"\b(?:(?<=\bto )|(?<=\bof )|(?<=\bby )|(?<=\bfor ))you\b|\byou(?=\W*$)")
 _VERB_IN_S = re.compile(r"(?!(?:always|sometimes|perhaps|was|others|things|focus)\b)"
                         r"(?:is|has|does|[a-z]+[^s'\W]s)\b", re.IGNORECASE)  # fmt: skip
-_OWN_SUBJECT = re.compile(r"I\b|.*[.?!]$", re.DOTALL)
+_OWN_SUBJECT = re.compile(
+    r"(?:i|i'\w+|it|it's|this|that|that's|there|there's|these|those|he|she|they|we|you|one|the|my"
+    r"|a|an|no|nobody|everybody|everyone|people|others|most|many|some|all|whatever|if|when"
+    r"|(?!often|rarely|seldom|usually|always|never)\w+ (?:is|are|was|were|has|can|must|should"
+    r"|will|needs|seems))(?=\s)",
+    re.IGNORECASE,
+)
 _SECOND_HAND = re.compile(r"are\b|.*\byou(?:r|rself|rs)?\b", re.IGNORECASE | re.DOTALL)
 
 

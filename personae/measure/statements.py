@@ -57,7 +57,7 @@ def statement_pairs(inventory: Inventory) -> tuple[Pair, ...]:
     >>> from personae.core import load_inventory
     >>> pair = statement_pairs(load_inventory("ipip-neo-120").where(facet="Anger"))[0]
     >>> pair.id, pair.positive.text, pair.negative.text
-    ('6|51', 'Get angry easily', 'Am not easily annoyed')
+    ('6|96', 'Get angry easily', 'Am not easily annoyed')
     """
     if not inventory.has_text:
         raise InputError(
