@@ -1,0 +1,105 @@
+"""Bad input at the command line: a clear message, the right exit code, nothing half-written."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from personae.cli import main
+from personae.core import load_inventory
+
+NEO = load_inventory("ipip-neo-120")
+
+
+def leave(arguments: list[str]) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    code = ended.value.code
+    return code if isinstance(code, int) else 0
+
+
+def persona(folder: Path, **fields: object) -> str:
+    path = folder / "persona.json"
+    path.write_text(json.dumps({"id": "x", "text": "You are X.", "traits": {"E": 1}, **fields}))
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["cart"], "did you mean 'card'"),
+        (["run", "mpy"], "no study is called"),
+        (["card", "nowhere.json", "--model", "null:yes"], "can't read personas"),
+        (["card", "--model", "null:yes"], "--trait"),
+        (["card", "--trait", "E=1", "--model", "smolm2"], "did you mean"),
+        (["card", "--trait", "E=1", "--model", "gguf:/nowhere.gguf"], "nowhere.gguf"),
+        (["card", "--trait", "E=1", "--model", "simulated:X=1"], "X"),
+        (["card", "--trait", "E=1", "--model", "null:yes", "--inventory", "bfi"], "no inventory"),
+        (["card", "--trait", "E=1", "--model", "null:yes", "--inventory", "sd3"], "item file"),
+        (["card", "--trait", "E=1", "--model", "null:yes", "--inductions", "p3"], "p3"),
+        (["score", "nowhere.csv", "--inventory", "mpi-120"], "nowhere.csv"),
+        (["report", "nowhere"], "nowhere"),
+    ],
+)
+def test_errors_say_what_and_exit_with_two(
+    arguments: list[str],
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert leave(arguments) in (2, 3)
+    printed = capsys.readouterr()
+    assert said in printed.err
+    assert "Traceback" not in printed.err + printed.out
+    assert not list(tmp_path.rglob("report.*"))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"text": "a\u0000b"}, {"text": "x" * 300_000}, {"traits": {"E": 1e9}}, {"id": ""}],
+)
+def test_bad_personas_exit_with_two(
+    fields: dict[str, object], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = persona(tmp_path, **fields)
+    out = tmp_path / "out"
+    assert leave(["card", file, "--model", "null:yes", "--out", str(out)]) == 2
+    assert "Traceback" not in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_a_card_from_the_command_line_and_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    order = ["card", persona(tmp_path), "--model", "simulated:noise=0.2", "--quick",
+             "--out", str(out)]  # fmt: skip
+    assert leave(order) == 0
+    first = {p.name: p.read_bytes() for p in out.iterdir() if p.name[0] in "ra"}
+    assert set(first) == {"report.json", "report.html", "answers.parquet"}
+    assert leave(order) == 0
+    assert {p.name: p.read_bytes() for p in out.iterdir() if p.name[0] in "ra"} == first
+    assert leave(["report", str(out)]) == 0
+    assert (out / "report.html").read_bytes() == first["report.html"]
+    capsys.readouterr()
+    assert leave([*order, "--trait", "E=-1"]) == 2
+    assert "holds another run" in capsys.readouterr().err
+    assert leave([*order, "--trait", "E=-1", "--fresh"]) == 0
+    assert json.loads((out / "manifest.json").read_text())["status"] == "done"
+
+
+def test_scores_of_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "answers.csv"
+    ids = [item.id for item in NEO.items]
+    rows = [",".join([f"r{r}", *(str(1 + (r * i) % 5) for i in range(120))]) for r in range(4)]
+    path.write_text("\n".join([",".join(["respondent", *ids]), *rows]))
+    assert leave(["score", str(path), "--inventory", "ipip-neo-120"]) == 0
+    assert "r3" in capsys.readouterr().out
+
+
+def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
+    for order in (["--help"], ["card", "--help"], ["run", "--help"], ["list"], ["show", "card"]):
+        assert leave(order) == 0
+    assert "persona" in capsys.readouterr().out
