@@ -1,0 +1,70 @@
+"""What every study owes: a header, a report on controls, same bytes, missing answers counted."""
+
+import inspect
+from collections.abc import Callable
+from functools import cache
+
+import pytest
+
+from personae.cli.signature import parameters
+from personae.core import Figure, Note, Persona, Report, Table
+from personae.models.null import open_null
+from personae.models.simulated import open_simulated
+from personae.report.html import report_html
+from personae.report.plain import report_from_json, report_json
+from personae.run.registry import Study, load_function, studies
+
+STUDIES = {study.name: study for study in studies()}
+ADA = Persona(id="ada", text="You are very talkative.", traits={"E": 1.5, "N": -1.0})
+
+
+def run(study: Study, spec: str) -> Report:
+    function: Callable[..., Report] = load_function(study)
+    model = open_null(spec) if spec.startswith("null:") else open_simulated(spec)
+    persona = {"persona": ADA} if "persona" in inspect.signature(function).parameters else {}
+    return function(model, **persona, quick=True)
+
+
+@cache
+def simulated(name: str) -> Report:
+    return run(STUDIES[name], "simulated:follow=1,noise=0.2")
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_its_signature_is_a_command_line(name: str) -> None:
+    found = {p.name for p in parameters(load_function(STUDIES[name]))}
+    assert {"model", "seed", "quick"} <= found
+    assert len(found) <= 6
+    assert STUDIES[name].version.isdigit()
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_a_verdict_a_picture_and_the_missing_answers(name: str) -> None:
+    report = simulated(name)
+    assert any(isinstance(p, Note) and p.level == "verdict" for p in report.parts)
+    assert any(isinstance(p, Figure) for p in report.parts)
+    tables = [p for p in report.parts if isinstance(p, Table)]
+    assert any("refused" in t.columns and "unparsed" in t.columns for t in tables)
+    assert report.answers is not None
+    assert len(report.answers) > 0
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_same_inputs_same_bytes(name: str) -> None:
+    again = run(STUDIES[name], "simulated:follow=1,noise=0.2")
+    assert report_json(again) == report_json(simulated(name))
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_its_report_is_plain_data_and_a_page(name: str) -> None:
+    text = report_json(simulated(name))
+    assert report_json(report_from_json(text)) == text
+    assert "<svg" in report_html(simulated(name))
+
+
+@pytest.mark.parametrize("name", STUDIES)
+@pytest.mark.parametrize("spec", ["null:refusing", "null:garbage", "null:midpoint"])
+def test_it_ends_on_who_says_nothing(name: str, spec: str) -> None:
+    report = run(STUDIES[name], spec)
+    assert any(isinstance(p, Note) for p in report.parts)
+    report_html(report)
