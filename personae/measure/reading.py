@@ -42,7 +42,8 @@ def read_options(choices: Sequence[Choice], blank: Choice, shown: Sequence[Shown
         choices = [Choice(status=blank.status, why=reason) for _ in choices]
         return _weigh(choices, shown, [() for _ in choices])
     without = per_token(blank)
-    scores = [tuple(per_token(c) - without) if c.status == "ok" else () for c in choices]
+    with np.errstate(invalid="ignore"):
+        scores = [tuple(per_token(c) - without) if c.status == "ok" else () for c in choices]
     return _weigh(choices, shown, scores)
 
 

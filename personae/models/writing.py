@@ -37,8 +37,10 @@ def text_sections(text: str) -> tuple[Mapping[str, str], str]:
     'Wild.'
     """
     heads = list(_SECTION.finditer(text))
+    if not heads:
+        return {}, text
     sections: dict[str, str] = {}
-    around = text[: heads[0].start()] if heads else text
+    around = text[: heads[0].start()]
     for head, end in zip(heads, [*(h.start() for h in heads[1:]), len(text)], strict=True):
         body = text[head.end() : end]
         if end == len(text):
