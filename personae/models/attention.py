@@ -9,7 +9,7 @@ Registered with transformers as an attention implementation, and in force only d
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import torch
@@ -19,6 +19,10 @@ from transformers import AttentionInterface
 __all__ = ["Context", "Plan", "attending"]
 
 NAME = "personae"
+FUSED: Callable[..., tuple[Tensor, Tensor]] | None = getattr(
+    torch.ops.aten, "_scaled_dot_product_flash_attention_for_cpu", None
+)
+"""Attention that also returns the logarithm of the sum of exponentials of each query's scores."""
 Local = Callable[[int, Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
@@ -80,6 +84,32 @@ class Plan:
     local: Local
     context: Context | None = None
     kept: dict[int, tuple[Tensor, Tensor]] | None = None
+    memo: dict[tuple[int, ...], tuple[Tensor, ...]] = field(default_factory=dict)
+
+    def folded_mask(self, group: int) -> Tensor:
+        """Give the mask for `group` query heads that lie one after another."""
+        return self._once((group,), lambda: (self.mask[:, None].repeat(1, 1, group, 1),))[0]
+
+    def folding(self, heads: int, key_heads: int) -> tuple[Tensor, ...]:
+        """Give the rows (token, head) in the order (block, key head, group, slot), and back."""
+        return self._once((heads, key_heads), lambda: self._folding(heads, key_heads))
+
+    def _once(
+        self, shape: tuple[int, ...], make: Callable[[], tuple[Tensor, ...]]
+    ) -> tuple[Tensor, ...]:
+        """Make something for the first layer of a shape; the others use it again."""
+        if shape not in self.memo:
+            self.memo[shape] = make()
+        return self.memo[shape]
+
+    def _folding(self, heads: int, key_heads: int) -> tuple[Tensor, Tensor]:
+        head = torch.arange(heads, device=self.gather.device)
+        group = heads // key_heads
+        into = self.gather.view(self.blocks, 1, 1, self.width) * heads
+        into = into + head.view(1, key_heads, group, 1)
+        block, slot = self.scatter // self.width, self.scatter % self.width
+        back = (block[:, None] * heads + head) * self.width + slot[:, None]
+        return into.reshape(-1), back.reshape(-1)
 
 
 def _own(tensor: Tensor) -> Tensor:
@@ -112,22 +142,49 @@ def _attention(
     **options: Any,  # noqa: ANN401  (transformers passes what an architecture needs)
 ) -> tuple[Tensor, None]:
     plan = _PLAN.get()
-    scaling = options.get("scaling")
-    q = query[0].transpose(0, 1)
-    q = q * (q.shape[-1] ** -0.5 if scaling is None else scaling)
+    scale = options.get("scaling")
+    scale = query.shape[-1] ** -0.5 if scale is None else scale
     layer = cast(int, module.layer_idx)
     if plan.kept is not None:
         plan.kept[layer] = (key[0], value[0])
     own = plan.local(layer, key[0].transpose(0, 1), value[0].transpose(0, 1))
     context = plan.context
     past = None if context is None else (context.keys[layer], context.values[layer])
-    out = _attend(plan, q, own, past, (options.get("softcap"), _window(plan, options)))
-    return out[None], None
+    softcap, window = options.get("softcap"), _window(plan, options)
+    q = query[0].transpose(0, 1)
+    if FUSED is not None and q.device.type == "cpu" and softcap is None and window is None:
+        return _fused(FUSED, plan, q * scale, own, past)[None], None
+    return _attend(plan, q * scale, own, past, (softcap, window))[None], None
 
 
 def _window(plan: Plan, options: dict[str, Any]) -> int | None:
     window: int | None = options.get("sliding_window")
     return window if window and int(plan.query_positions.max()) >= window else None
+
+
+def _fused(
+    kernel: Callable[..., tuple[Tensor, Tensor]],
+    plan: Plan,
+    q: Tensor,
+    own: tuple[Tensor, Tensor],
+    past: tuple[Tensor, Tensor] | None,
+) -> Tensor:
+    """Attend with torch's fused kernel, to the context and to the block apart.
+
+    The query heads that share a key head lie one after another in a block, so that no key is
+    repeated. The two results are weighed by their sums of exponentials.
+    """
+    keys, values = own
+    count, heads, dim = q.shape
+    into, back = plan.folding(heads, keys.shape[1])
+    folded = q.reshape(-1, dim)[into].view(plan.blocks, keys.shape[1], -1, dim)
+    mask = plan.folded_mask(heads // keys.shape[1])
+    out, weight = kernel(folded, keys, values, 0.0, False, attn_mask=mask, scale=1.0)
+    if past is not None:
+        every = [t.expand(plan.blocks, -1, -1, -1) for t in past]
+        seen, other = kernel(folded, *every, 0.0, False, scale=1.0)
+        out = torch.lerp(out, seen, torch.sigmoid(other - weight).to(out.dtype)[..., None])
+    return out.reshape(-1, dim)[back].view(count, heads, dim)
 
 
 def _attend(

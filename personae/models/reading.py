@@ -6,6 +6,7 @@ last are kept for later calls while the weights stay as they are.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from math import ceil
 from typing import Any, cast
 
 import numpy as np
@@ -200,13 +201,15 @@ class _Call:
             yield indices, logp.double().cpu().numpy().astype(np.float64)
 
     def chunks(self, trees: Sequence[Node]) -> Iterator[list[Node]]:
-        """Cut subtrees, sorted by size, into passes of the token budget."""
+        """Cut subtrees, sorted by size, into passes of about equal size within the budget."""
         head_rows = max(1, HEAD_CELLS // self.vocabulary)
+        total = sum(tree.size for tree in trees)
+        even = total / max(1, ceil(total / self.reader.token_budget))
         chunk: list[Node] = []
         tokens = rows = 0
         for tree in sorted(trees, key=lambda t: -t.size):
             more = sum(len(self.wanted.get(node, ())) for node in tree.walk())
-            if chunk and (tokens + tree.size > self.reader.token_budget or rows + more > head_rows):
+            if chunk and (tokens + tree.size / 2 > even or rows + more > head_rows):
                 yield chunk
                 chunk, tokens, rows = [], 0, 0
             chunk.append(tree)
