@@ -20,10 +20,13 @@ from personae.measure.gate import Gate
 from personae.stats.contrast import paired_cells
 from personae.stats.norms import norm_standing
 from personae.stats.resample import mean
+from personae.stats.variance import variance_shares
 
 __all__ = ["PLACEBO", "arms", "domains", "facets", "steadiness", "verdicts", "warnings"]
 
 PLACEBO = "placebo"
+WIDEST = 4.0
+"""SD units; a picture of facets of two items would otherwise be all interval."""
 
 
 def verdicts(gate: Gate, reading: Reading, names: Sequence[str]) -> list[Part]:
@@ -157,7 +160,7 @@ def _profile(
 ) -> Figure:
     finite = [abs(v) for s in shifts for v in (s.standard.low, s.standard.high, s.asked or 0.0)
               if not isnan(v)]  # fmt: skip
-    reach = float(np.ceil(2 * max([*finite, 0.5])) / 2)
+    reach = min(float(np.ceil(2 * max([*finite, 0.5])) / 2), WIDEST)
     series = [
         {"name": "requested (z)", "role": "requested", "values": [s.asked for s in shifts]},
         {"name": f"measured ({arm})", "role": "measured", "values": [s.standard for s in shifts]},
@@ -241,8 +244,33 @@ def steadiness(reading: Reading, arm: str) -> list[Part]:
         "differs (Holm); not shown: no shift that could hold still; else inconclusive."
     )
     columns = ("trait", "verdict", "largest difference (SD)", "between")
-    return [figure, Table(name="steadiness", title="Stability", columns=columns,
-                          rows=tuple(rows), note=note)]  # fmt: skip
+    return [
+        figure,
+        Table(name="steadiness", title="Stability", columns=columns, rows=tuple(rows), note=note),
+        _shares(reading, arm),
+    ]
+
+
+def _shares(reading: Reading, arm: str) -> Table:
+    """Say what the shift's variance is owed to: item, wording, option order, the rest."""
+    rows: list[tuple[Cell, ...]] = []
+    for scale, title in reading.tool.scales.items():
+        cells, items, labels = paired_cells(
+            reading.part(scale), (CONTROL, arm), inventory=reading.tool
+        )
+        factors = {
+            "item": np.repeat(items, len(labels)).tolist(),
+            "wording": [form for form, _, _ in labels] * len(items),
+            "order": [order for _, order, _ in labels] * len(items),
+        }
+        found = variance_shares(cells.ravel(), factors, of="answer", seed=reading.seed)
+        rows.append((title, *found))
+    note = (
+        "Shares (0 to 1) of the variance of single shifts; a share by wording or order is one that "
+        "another wording or order would have given otherwise."
+    )
+    return Table(name="variance", title="What the shift depends on", note=note, rows=tuple(rows),
+                 columns=("trait", "item", "wording", "order", "residual"))  # fmt: skip
 
 
 def _title(reading: Reading, shift: Shift) -> str:
