@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: run test check docs bench setup
+.PHONY: run test check docs bench lm-eval setup
 
 run: setup  ## a persona card for a real persona on the embedded model, in out/card/
 	$(BIN)/personae card examples/ada.json --model smollm2 --out out/card
@@ -23,6 +23,10 @@ docs: setup  ## the documentation site, in site/
 
 bench: setup  ## the benchmarks; figures go to benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks
+
+lm-eval: setup  ## the harness that the benchmark compares with, in an environment of its own
+	$(PYTHON) -m venv out/lm-eval
+	out/lm-eval/bin/pip install -q -c requirements/constraints.txt lm_eval==0.4.13 torch transformers accelerate
 
 setup: $(STAMP)
 

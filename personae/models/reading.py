@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from personae.core import Array
+from personae.core import Array, ModelError
 from personae.models.attention import Context, Plan, attending
 from personae.models.prefix import Node, common, grow, lay_out, split
 
@@ -45,6 +45,7 @@ class Reader:
         self.token_budget = token_budget
         self.cache_bytes = cache_bytes
         self.device = next(network.parameters()).device
+        self._verified = False
         self._kept: list[Context] = []
         self._weights: tuple[tuple[int, int], ...] = ()
 
@@ -55,7 +56,18 @@ class Reader:
     def forward(
         self, tokens: Sequence[int], positions: Sequence[int], plan: Plan, rows: Sequence[int]
     ) -> Tensor:
-        """Run one pass and return the logits (rows, vocabulary) after the tokens at `rows`."""
+        """Run one pass and return the logits (rows, vocabulary) after the tokens at `rows`.
+
+        Raises:
+            ModelError: the network's architecture can't be read in this way (see `_verify`).
+        """
+        if not self._verified:
+            self._verify()
+        return self._forward(tokens, positions, plan, rows)
+
+    def _forward(
+        self, tokens: Sequence[int], positions: Sequence[int], plan: Plan, rows: Sequence[int]
+    ) -> Tensor:
         with torch.no_grad(), attending(self.network, plan):
             out = self.network(
                 input_ids=torch.tensor([tokens], device=self.device),
@@ -64,6 +76,34 @@ class Reader:
                 logits_to_keep=torch.tensor(rows, dtype=torch.long, device=self.device),
             )
         return cast(Tensor, out.logits[0].float())
+
+    def _verify(self) -> None:
+        """Read two short texts side by side and each alone, once for each network.
+
+        An architecture that mixes tokens by other means than attention, or whose attention knows
+        more than masks, windows and soft caps, would give wrong numbers without any other sign.
+        """
+        network = cast(Any, self.network)
+        size = network.config.get_text_config().vocab_size
+        texts = [tuple(7919 * (i + 1) % size for i in (0, 1, 2, *last)) for last in ((3, 4), (5,))]
+        tree, ends = grow(texts)
+        blocks = lay_out([tree], None, self.device)
+        rows = [blocks.offsets[node] + len(node.tokens) - 1 for node in ends]
+        kind = type(network).__name__
+        try:
+            packed = self._forward(blocks.tokens, blocks.positions, blocks.plan, rows)
+        except (TypeError, KeyError, AttributeError) as error:
+            raise ModelError(f"the local engine can't read {kind}: {error}") from error
+        with torch.no_grad():
+            alone = [network(torch.tensor([t], device=self.device)).logits[0, -1] for t in texts]
+        plain = torch.stack(alone)
+        noise = 30 * torch.finfo(plain.dtype).eps ** 0.75  # 2e-4 in float32, 0.7 in bfloat16
+        if (packed - plain.float()).abs().max() > noise * plain.float().std():
+            raise ModelError(
+                f"the local engine can't read {kind}: its texts, read side by side, differ from "
+                "the same texts alone. Serve it by an OpenAI-compatible server instead"
+            )
+        self._verified = True
 
     def read(
         self, sequences: Sequence[tuple[int, ...]], reads: Sequence[Read]
