@@ -1,9 +1,11 @@
 """What every model keeps, whatever it is: order, batches, seeds, normalised likelihoods."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from math import exp, isfinite
 from pathlib import Path
+from tempfile import mkdtemp
 
 import numpy as np
 import pytest
@@ -29,7 +31,8 @@ from personae.models.recorded import recorded
 from personae.models.scripted import ScriptedModel
 from personae.models.simulated import open_simulated
 
-Maker = Callable[[Path], Chooser]
+Maker = Callable[[Path, ExitStack], Chooser]
+Make = Callable[[], Chooser]
 RICH = "simulated:E=1.5,N=-1,noise=0.5,position=0.2,acquiescence=0.3,spread=0.2,drift=0.1,seed=4"
 SPECS = ["simulated:noise=0", RICH, *(f"null:{kind}" for kind in NULLS), "null:uniform,seed=7"]
 FRAME = Frame(load_inventory("mpi-120"), Form(wording="mpi"))
@@ -51,28 +54,30 @@ COLD, HOT = Sampling(max_tokens=60), Sampling(max_tokens=60, temperature=1.0, se
 
 
 def of_spec(spec: str) -> Maker:
-    return lambda _: open_simulated(spec) if spec.startswith("simulated") else open_null(spec)
+    return lambda *_: open_simulated(spec) if spec.startswith("simulated") else open_null(spec)
 
 
-def scripted(_: Path) -> Chooser:
+def scripted(*_: object) -> Chooser:
     return ScriptedModel(lambda chat: ["one", "two", "three"], faults={"refused": 0.2})
 
 
-def journalled(folder: Path) -> Chooser:
-    folder.mkdir(exist_ok=True)
-    return recorded(open_simulated(RICH), Journal(folder / f"{len(list(folder.iterdir()))}.sqlite"))
+def journalled(folder: Path, stack: ExitStack) -> Chooser:
+    journal = stack.enter_context(Journal(Path(mkdtemp(dir=folder)) / "journal.sqlite"))
+    return recorded(open_simulated(RICH), journal)
 
 
-MAKERS = {**{spec: of_spec(spec) for spec in SPECS}, "scripted": scripted, "recorded": journalled}
+MAKERS: dict[str, Maker] = {
+    **{spec: of_spec(spec) for spec in SPECS},
+    "scripted": scripted,
+    "recorded": journalled,
+}
 
 
 @pytest.fixture(params=list(MAKERS))
-def make(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Chooser]:
-    maker: Maker = MAKERS[request.param]
-    return lambda: maker(tmp_path)
-
-
-Make = Callable[[], Chooser]
+def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
+    maker = MAKERS[request.param]
+    with ExitStack() as stack:
+        yield lambda: maker(tmp_path, stack)
 
 
 def test_it_is_a_chooser_with_a_name_and_a_fingerprint(make: Make) -> None:
