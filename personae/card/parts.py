@@ -264,7 +264,8 @@ def _shares(reading: Reading, arm: str) -> Table:
             "order": [order for _, order, _ in labels] * len(items),
         }
         found = variance_shares(cells.ravel(), factors, of="answer", seed=reading.seed)
-        rows.append((title, *found))
+        shares = {share.name.rsplit(" ", 1)[1]: share for share in found}
+        rows.append((title, *(shares.get(name) for name in (*factors, "residual"))))
     note = (
         "Shares (0 to 1) of the variance of single shifts; a share by wording or order is one that "
         "another wording or order would have given otherwise."
