@@ -8,7 +8,6 @@ from typing import Any
 import click
 
 from personae import __version__
-from personae.core.errors import PersonaeError, UnknownName
 
 __all__ = ["main"]
 
@@ -48,6 +47,8 @@ class _Commands(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.commands:
+            from personae.core import UnknownName
+
             raise UnknownName("command", cmd_name, self.commands)
         return super().get_command(ctx, cmd_name)
 
@@ -180,10 +181,14 @@ def _guarded(work: Callable[[], object]) -> int:
     except click.ClickException as error:
         error.show()
         return error.exit_code
-    except PersonaeError as error:
-        click.echo(f"personae: {error}", err=True)
-        return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("personae: stopped; the same command goes on where it was", err=True)
         return 130
+    except Exception as error:
+        from personae.core import PersonaeError  # only now: `--help` needs no numpy
+
+        if not isinstance(error, PersonaeError):
+            raise
+        click.echo(f"personae: {error}", err=True)
+        return error.exit_code
     return 0
