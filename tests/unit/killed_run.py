@@ -1,4 +1,4 @@
-"""A run that a test kills: 300 questions of a slow scripted model, each ask noted in a log."""
+"""A run that a test kills: 600 questions of a slow scripted model, each ask noted in a log."""
 
 import os
 import sys
@@ -24,7 +24,7 @@ from personae.core import (
 )
 from personae.run.execute import Job, execute
 
-COUNT = 300
+COUNT = 600
 
 
 class Slow:

@@ -5,11 +5,14 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from contextlib import closing
 from pathlib import Path
 
 SCRIPT = Path(__file__).with_name("killed_run.py")
-KILLS, MOST_STARTS = 20, 60
+KILLS = 20
+MOST_ASKED = 14
+"""Questions until a kill, at most: twenty times as many are half of what the run has."""
 FILES = ("report.json", "report.html", "answers.parquet")
 
 
@@ -32,30 +35,33 @@ def asked(log: Path) -> list[str]:
     return log.read_text().split() if log.exists() else []
 
 
+def kill_after(process: subprocess.Popen[bytes], log: Path, asks: int, pause: float) -> None:
+    """End the process a moment after it has noted so many questions, wherever it then is."""
+    ends = time.monotonic() + 60
+    while len(asked(log)) < asks and process.poll() is None and time.monotonic() < ends:
+        time.sleep(0.001)
+    time.sleep(pause)
+    process.send_signal(signal.SIGKILL)
+
+
 def test_killed_twenty_times_and_resumed(tmp_path: Path) -> None:
     whole, log = tmp_path / "whole", tmp_path / "whole.log"
     first = start(whole, log)
     first.communicate(timeout=120)
     assert first.returncode == 0
     out, log = tmp_path / "out", tmp_path / "log"
-    chance, kills, lost = random.Random(0), 0, 0
-    for _ in range(MOST_STARTS):
+    chance, lost = random.Random(0), 0
+    for kill in range(KILLS + 1):
         before, noted = journaled(out), len(asked(log))
         process = start(out, log)
-        if kills < KILLS:
-            try:
-                process.wait(chance.uniform(0.3, 1.6))
-            except subprocess.TimeoutExpired:
-                process.send_signal(signal.SIGKILL)
-                kills += 1
+        if kill < KILLS:  # the first kills hit the start, before any question
+            more = 0 if kill < 3 else chance.randint(1, MOST_ASKED)
+            kill_after(process, log, noted + more, chance.uniform(0, 0.15 if kill < 3 else 0.004))
         _, error = process.communicate(timeout=120)
-        fresh = len(asked(log)) - noted
-        lost += fresh - (journaled(out) - before)
-        if process.returncode == 0 and kills >= KILLS:
-            break
-        assert process.returncode in (0, -signal.SIGKILL), error.decode()
-    assert kills >= KILLS
-    assert journaled(out) == 300
-    assert len(asked(log)) == 300 + lost  # only answers in flight at a kill are asked again
+        assert process.returncode == (-signal.SIGKILL if kill < KILLS else 0), error.decode()
+        lost += len(asked(log)) - noted - (journaled(out) - before)
+    assert journaled(out) == 600
+    assert len(asked(log)) == 600 + lost  # only answers in flight at a kill are asked again
+    assert lost <= KILLS * MOST_ASKED
     for name in FILES:
         assert (out / name).read_bytes() == (whole / name).read_bytes(), name
