@@ -9,11 +9,12 @@ Differs  no score without a content gate before it, an arm without persona besid
 Version  1
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from personae.card import background, parts
 from personae.card.analysis import CONTROL, Reading
+from personae.card.section import Section, Setting
 from personae.core import (
     Answers,
     Channel,
@@ -22,16 +23,18 @@ from personae.core import (
     Heading,
     InputError,
     Inventory,
+    Note,
     Part,
     Persona,
     Report,
+    UnknownName,
     load_inventory,
 )
 from personae.induce.prompt import PromptInduction, find_induction
 from personae.measure.battery import battery
 from personae.measure.gate import CHANNEL_ORDER, Gate, content_gate
 
-__all__ = ["card"]
+__all__ = ["SECTIONS", "Design", "card"]
 
 WORDINGS = ("plain", "mpi", "whois")
 PLACEBO = Persona(
@@ -41,12 +44,34 @@ PLACEBO = Persona(
 )
 """A system message that asks for nothing: whatever it shifts is the floor of every induction."""
 
+SECTIONS: Mapping[str, Callable[[Setting], Section]] = {}
+"""What the card reports beyond the inventory, in reading order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Design:
+    """What a card asks.
+
+    Args:
+        inventory: name of the inventory that is given.
+        inductions: ways of asking, the first being the card's main one; see `personae list`.
+        sections: what is reported beyond the inventory.
+    """
+
+    inventory: str = "ipip-neo-120"
+    inductions: tuple[str, ...] = ("persona_text", "naive", "words", "p2", "adjectives")
+    sections: tuple[str, ...] = tuple(SECTIONS)
+
+    def __post_init__(self) -> None:
+        for name in self.sections:
+            if name not in SECTIONS:
+                raise UnknownName("section of the card", name, SECTIONS)
+
 
 def card(
     model: Chooser,
     persona: Persona,
-    inventory: str = "ipip-neo-120",
-    inductions: tuple[str, ...] = ("persona_text", "naive", "words", "p2", "adjectives"),
+    design: Design = Design(),
     seed: int = 0,
     quick: bool = False,
 ) -> Report:
@@ -55,8 +80,7 @@ def card(
     Args:
         model: who is asked; likelihoods are needed.
         persona: who the model is asked to be; its traits (z units) are what is measured against.
-        inventory: name of the inventory that is given.
-        inductions: ways of asking, the first being the card's main one; see `personae list`.
+        design: inventory, ways of asking and sections.
         seed: seed of the resampling.
         quick: two wordings and two inductions, about two minutes on the embedded model.
 
@@ -64,8 +88,8 @@ def card(
         InputError: the persona has neither a text nor traits, or an unknown name is given.
 
     """
-    tool = load_inventory(inventory)
-    names = inductions[:2] if quick else inductions
+    tool = load_inventory(design.inventory)
+    names = design.inductions[:2] if quick else design.inductions
     arms, skipped = _usable(names, persona)
     gate = content_gate(model, tool, pairs_per_scale=4 if quick else 6, seed=seed)
     channel = gate.main or CHANNEL_ORDER[-1]
@@ -74,19 +98,30 @@ def card(
     reading = Reading(tool=tool, persona=persona, answers=answers, seed=seed)
     sides = _other_channels(model, arms[0], reading, channel)
     texts = {arm.name: arm.text(model, persona) for arm in arms} | {PLACEBO.id: PLACEBO.text}
+    setting = Setting(
+        model=model, persona=persona, tool=tool, arm=arms[0], channel=channel, answers=answers,
+        seed=seed, quick=quick,
+    )  # fmt: skip
+    more = [SECTIONS[name](setting) for name in design.sections]
     body = [
         *_findings(gate, reading, [arm.name for arm in arms], skipped),
+        *(part for section in more for part in section.parts),
         *_background(gate, {**sides, channel: reading}, arms[0].name, channel),
         *background.floors(reading, forms),
         Heading("What was said to the model"),
         *background.prompts(persona, texts),
     ]
     sheets = [gate.answers, *(side.answers for side in sides.values()), answers]
+    sheets += [section.answers for section in more if section.answers is not None]
     return Report(
         title=f"Persona card: {persona.id} on {model.name}",
-        parts=tuple(body),
+        parts=(*filter(_is_verdict, body), *(p for p in body if not _is_verdict(p))),
         answers=Answers.concat(sheets),
     )
+
+
+def _is_verdict(part: Part) -> bool:
+    return isinstance(part, Note) and part.level == "verdict"
 
 
 def _findings(

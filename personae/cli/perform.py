@@ -9,7 +9,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from personae.cli.signature import convert, parameters
+from personae.cli.signature import parameters, take
 from personae.core import BadValue, Chooser, InputError, Model, Report, is_control
 from personae.models.budget import Budget, Price
 from personae.models.opening import open_model
@@ -40,15 +40,11 @@ COMMON = (
 def perform(study: Study, function: Callable[..., Report], given: Mapping[str, Any]) -> None:
     """Run a study or the card with what was typed, and show the report."""
     terminal, log = Console(), Console(stderr=True)
-    arguments: dict[str, object] = {}
-    options: dict[str, object] = {}
     wanted = {"model": str(given["model"])}
     for parameter in parameters(function):
-        if parameter.is_model:
-            if parameter.name != "model" and given.get(parameter.name):
-                wanted[parameter.name] = str(given[parameter.name])
-        else:
-            arguments[parameter.name], options[parameter.name] = convert(parameter, given)
+        if parameter.is_model and parameter.name != "model" and given.get(parameter.name):
+            wanted[parameter.name] = str(given[parameter.name])
+    arguments, options = take(function, given)
     body = partial(function, **arguments)
     models = {role: _open(text, given) for role, text in wanted.items()}
     total = _announce(body, models, given, log)

@@ -6,12 +6,13 @@ tuple[str, ...]          names separated by commas
 Persona                  an argument PERSONA (a JSON file) and --trait NAME=Z, repeatable
 Sequence[Persona]        a JSON or JSONL file
 Model, Chooser, ...      a model string; the parameter `model` itself is a common option
+a dataclass              each of its fields, as if it were a parameter of its own
 """
 
 import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from math import isfinite
 from pathlib import Path
 from types import NoneType
@@ -31,19 +32,23 @@ from personae.core import (
     load_personas,
 )
 
-__all__ = ["Parameter", "convert", "options_of", "parameters"]
+__all__ = ["Parameter", "convert", "options_of", "parameters", "take"]
 
 MODELS = (Model, Chooser, OpenModel)
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One parameter of a study: name, annotation without None, default, and its help text."""
+    """One parameter of a study: name, annotation without None, default, and its help text.
+
+    `of` names the study's parameter that it is a field of, if it is one.
+    """
 
     name: str
     kind: Any
     default: Any
     help: str
+    of: str = ""
 
     @property
     def is_model(self) -> bool:
@@ -54,10 +59,49 @@ class Parameter:
 def parameters(function: Callable[..., Report]) -> tuple[Parameter, ...]:
     """Read a study's parameters in order; help comes from the docstring's Args section."""
     hints, notes = get_type_hints(function), _argument_notes(inspect.getdoc(function) or "")
-    return tuple(
-        Parameter(name, _without_none(hints[name]), spec.default, notes.get(name, ""))
-        for name, spec in inspect.signature(function).parameters.items()
-    )
+    found: list[Parameter] = []
+    for name, spec in inspect.signature(function).parameters.items():
+        kind = _without_none(hints[name])
+        if _is_noun(kind):
+            found += _fields(kind, name)
+        else:
+            found.append(Parameter(name, kind, spec.default, notes.get(name, "")))
+    return tuple(found)
+
+
+def _is_noun(kind: Any) -> bool:  # noqa: ANN401
+    return isinstance(kind, type) and is_dataclass(kind) and kind is not Persona
+
+
+def _fields(noun: type, of: str) -> list[Parameter]:
+    hints, notes = get_type_hints(noun), _argument_notes(inspect.getdoc(noun) or "")
+    return [
+        Parameter(
+            field.name,
+            _without_none(hints[field.name]),
+            inspect.Parameter.empty if field.default is MISSING else field.default,
+            notes.get(field.name, ""),
+            of,
+        )
+        for field in fields(noun)
+    ]
+
+
+def take(
+    function: Callable[..., Report], given: Mapping[str, Any]
+) -> tuple[dict[str, object], dict[str, object]]:
+    """Turn what was typed into (the study's arguments but models, their plain form)."""
+    arguments: dict[str, object] = {}
+    options: dict[str, object] = {}
+    nouns: dict[str, dict[str, object]] = {}
+    for parameter in parameters(function):
+        if parameter.is_model:
+            continue
+        value, options[parameter.name] = convert(parameter, given)
+        into = nouns.setdefault(parameter.of, {}) if parameter.of else arguments
+        into[parameter.name] = value
+    hints = get_type_hints(function)
+    return arguments | {of: hints[of](**values) for of, values in nouns.items()}, options
 
 
 def options_of(parameter: Parameter) -> Iterator[click.Parameter]:

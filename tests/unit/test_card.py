@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from personae.card import card
-from personae.core import InputError, Note, Persona, Report, Table
+from personae.card import Design, card
+from personae.core import InputError, Note, Persona, Report, Table, UnknownName
 from personae.models.null import open_null
 from personae.models.simulated import open_simulated
 from personae.report.html import report_html
@@ -27,7 +27,7 @@ def verdicts(report: Report) -> dict[str, str]:
 
 def test_a_respondent_that_follows_moves_as_asked() -> None:
     model = open_simulated("simulated:follow=1,noise=0.2")
-    report = card(model, ADA, inductions=("naive", "words"), quick=True)
+    report = card(model, ADA, Design(inductions=("naive", "words")), quick=True)
     found = verdicts(report)
     assert found["Extraversion"] == found["Neuroticism"] == "as asked"
     assert found["Openness"] != "moved unasked"
@@ -35,14 +35,14 @@ def test_a_respondent_that_follows_moves_as_asked() -> None:
 
 def test_a_respondent_that_does_not_follow_shows_no_effect() -> None:
     model = open_simulated("simulated:follow=0,noise=0.2,E=1")
-    report = card(model, ADA, inductions=("naive", "words"), quick=True)
+    report = card(model, ADA, Design(inductions=("naive", "words")), quick=True)
     assert not {"as asked", "the other way", "moved unasked"} & set(verdicts(report).values())
     assert any("No effect of the persona was shown" in line for line in lines(report))
 
 
 @pytest.mark.parametrize("name", ["null:first", "null:midpoint", "null:uniform"])
 def test_who_reads_nothing_is_told_so_in_the_first_line(name: str) -> None:
-    report = card(open_null(name), ADA, inductions=("naive",), quick=True)
+    report = card(open_null(name), ADA, Design(inductions=("naive",)), quick=True)
     assert "no score below is a personality" in lines(report)[0]
 
 
@@ -57,4 +57,9 @@ def test_hostile_persona_text_is_inert(tmp_path: Path) -> None:
 
 def test_a_persona_with_nothing_to_work_with_is_refused() -> None:
     with pytest.raises(InputError, match="traits"):
-        card(open_null("null:yes"), Persona(id="x"), inductions=("naive",), quick=True)
+        card(open_null("null:yes"), Persona(id="x"), Design(inductions=("naive",)), quick=True)
+
+
+def test_an_unknown_section_is_named_at_once() -> None:
+    with pytest.raises(UnknownName, match="section"):
+        Design(sections=("horoscope",))

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import click
 import pytest
 
-from personae.cli.signature import convert, options_of, parameters
+from personae.cli.signature import convert, options_of, parameters, take
 from personae.core import BadFile, BadValue, Chooser, Model, Persona, Report, UnknownName
 
 
@@ -128,3 +129,28 @@ def test_a_persona_of_fifty_megabytes_is_refused(tmp_path: Path) -> None:
     path.write_text(json.dumps({"id": "huge", "text": "x" * (50 << 20)}))
     with pytest.raises(BadValue, match="at most"):
         convert(PARAMETERS["persona"], parse([str(path)]))
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much.
+
+    Args:
+        rows: how many rows.
+    """
+
+    rows: int = 2
+    names: tuple[str, ...] = ("a",)
+
+
+def sized(model: Chooser, size: Size = Size(), seed: int = 0) -> Report:
+    raise NotImplementedError
+
+
+def test_a_dataclass_is_an_option_a_field_and_comes_back_whole() -> None:
+    listed = {p.name: p for p in parameters(sized)}
+    assert list(listed) == ["model", "rows", "names", "seed"]
+    assert listed["rows"].help == "how many rows."
+    arguments, record = take(sized, {"rows": 5, "names": "b,c", "seed": 1})
+    assert arguments == {"size": Size(rows=5, names=("b", "c")), "seed": 1}
+    assert record == {"rows": 5, "names": ["b", "c"], "seed": 1}
