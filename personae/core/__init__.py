@@ -32,12 +32,25 @@ from personae.core.model import (
     Site,
     is_control,
 )
-from personae.core.persona import BIG_FIVE, Persona, domain_code, load_personas, nobody
+from personae.core.persona import BIG_FIVE, Kind, Persona, domain_code, nobody
+from personae.core.persona_rows import PERSONA_SCHEMA, persona_of, persona_row
+from personae.core.persona_store import (
+    PERSONA_COLUMNS,
+    frame_personas,
+    load_personas,
+    persona_frame,
+    persona_rows,
+    read_personas,
+    save_frames,
+    save_personas,
+)
 from personae.core.report import Cell, Figure, Heading, Note, Part, Provenance, Report, Table, Usage
 from personae.core.resources import data_json
 
 __all__ = [
     "BIG_FIVE",
+    "PERSONA_COLUMNS",
+    "PERSONA_SCHEMA",
     "SCHEMA",
     "Activations",
     "Answers",
@@ -62,6 +75,7 @@ __all__ = [
     "Inventory",
     "Item",
     "KeyingAlarm",
+    "Kind",
     "Message",
     "MissingExtra",
     "Model",
@@ -90,6 +104,7 @@ __all__ = [
     "data_json",
     "domain_code",
     "file_sha256",
+    "frame_personas",
     "inventories",
     "is_control",
     "latin_square",
@@ -98,6 +113,13 @@ __all__ = [
     "missing",
     "nobody",
     "option_orders",
+    "persona_frame",
+    "persona_of",
+    "persona_row",
+    "persona_rows",
     "plain",
+    "read_personas",
+    "save_frames",
+    "save_personas",
     "say",
 ]

@@ -1,16 +1,14 @@
 """Who a model is asked to be."""
 
-import json
-import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from math import isfinite
-from pathlib import Path
 from typing import Literal, get_args
 
-from personae.core.errors import BadFile, BadValue, UnknownName
+from personae.core.errors import BadValue, UnknownName
+from personae.core.strict_json import json_problem, unfit_character
 
-__all__ = ["BIG_FIVE", "MAX_PERSONA_CHARS", "Persona", "domain_code", "load_personas", "nobody"]
+__all__ = ["BIG_FIVE", "MAX_PERSONA_CHARS", "Kind", "Persona", "domain_code", "nobody"]
 
 Kind = Literal["demographic", "character", "individual"]
 BIG_FIVE: Mapping[str, str] = {
@@ -38,12 +36,19 @@ def domain_code(name: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Persona:
-    """A persona as data.
+    """A persona as data, in layers; each may be empty.
 
-    `text` is second-person prose, ready for a prompt. `facts` maps an attribute path to a value.
-    `traits` holds the *requested* standings in z units of the inventory's norms, by domain letter
-    (`E`) or facet (`E:Assertiveness`). `statements` are first-person lines. `extra` keeps what a
-    file held beyond these fields.
+    `text` is second-person prose, ready for a prompt. `facts` maps a path in a taxonomy, such as
+    `work/occupation`, to a value. `traits` holds the *requested* standings in z units of the
+    inventory's norms, by domain letter (`E`) or facet (`E:Assertiveness`). `statements` are
+    first-person lines. `narrative` tells a life, in any person. `voice` says how they talk.
+    `relations` maps a name to who that is to them. `memories` are what they lived through, oldest
+    first. `provenance` says who or what made it (`made by`, `source`, `licence`, `consent`,
+    `model`, `prompt`: a hash); `memories/source` speaks of that layer alone. `extra` keeps, as
+    plain JSON, what a file held beyond these fields.
+
+    Raises:
+        BadValue: a field has a value that isn't allowed.
     """
 
     id: str
@@ -51,6 +56,10 @@ class Persona:
     facts: Mapping[str, str] = field(default_factory=dict)
     traits: Mapping[str, float] = field(default_factory=dict)
     statements: tuple[str, ...] = ()
+    narrative: str = ""
+    voice: str = ""
+    relations: Mapping[str, str] = field(default_factory=dict)
+    memories: tuple[str, ...] = ()
     kind: Kind = "character"
     provenance: Mapping[str, str] = field(default_factory=dict)
     extra: Mapping[str, object] = field(default_factory=dict)
@@ -62,25 +71,34 @@ class Persona:
             raise BadValue(
                 f"persona {self.id!r}: kind is one of {get_args(Kind)}, not {self.kind!r}"
             )
-        if len(self.text) > MAX_PERSONA_CHARS:
-            raise BadValue(
-                f"persona {self.id!r}: its text has {len(self.text):,} characters; at most "
-                f"{MAX_PERSONA_CHARS:,} are allowed. Shorten it, or put the rest into facts."
-            )
-        _refuse_controls(self.id, (self.id, self.text, *self.statements, *self.facts.values()))
+        for name in ("text", "narrative", "voice"):
+            if len(getattr(self, name)) > MAX_PERSONA_CHARS:
+                raise BadValue(
+                    f"persona {self.id!r}: its {name} has {len(getattr(self, name)):,} characters; "
+                    f"at most {MAX_PERSONA_CHARS:,} are allowed. Shorten it, or put the rest into "
+                    f"facts."
+                )
+        _refuse_controls(self.id, self._texts())
         for trait, z in self.traits.items():
             if not isfinite(z) or abs(z) > 5:
                 raise BadValue(f"persona {self.id!r}: trait {trait!r} is in -5..5 z units, not {z}")
             domain_code(trait.split(":", 1)[0])
+        if self.extra and (problem := json_problem(dict(self.extra))):
+            raise BadValue(f"persona {self.id!r}: its extra {problem}")
+
+    def _texts(self) -> Iterable[str]:
+        yield from (self.id, self.text, self.narrative, self.voice)
+        yield from self.statements
+        yield from self.memories
+        for pairs in (self.facts, self.relations, self.provenance):
+            yield from pairs
+            yield from pairs.values()
+        yield from self.traits
 
 
-def _refuse_controls(who: str, texts: tuple[str, ...]) -> None:
-    for text in texts:
-        for char in set(text) - {"\n", "\t", "\r"}:
-            if unicodedata.category(char) in ("Cc", "Cs"):
-                raise BadValue(
-                    f"persona {who!r}: control character U+{ord(char):04X} in its text; remove it"
-                )
+def _refuse_controls(who: str, texts: Iterable[str]) -> None:
+    if bad := unfit_character("\n".join(texts)):
+        raise BadValue(f"persona {who!r}: control character {bad} in its text; remove it")
 
 
 def nobody() -> Persona:
@@ -90,79 +108,3 @@ def nobody() -> Persona:
     ''
     """
     return Persona(id="unchanged")
-
-
-def load_personas(path: str | Path) -> tuple[Persona, ...]:
-    """Read personas from a JSON file (one object or a list) or a JSONL file.
-
-    Unknown fields are kept under `extra`.
-
-    Raises:
-        BadFile: not readable, not JSON, no persona in it, or two with one id.
-        BadValue: a field has a value that isn't allowed.
-    """
-    source = Path(path)
-    try:
-        if source.stat().st_size > 64 << 20:
-            raise BadFile(f"{source}: larger than 64 MB; split it")
-        text = source.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadFile(f"can't read personas from {source}: {error}") from error
-    rows = _json_rows(text, source)
-    personas = tuple(_persona(row, f"{source}, persona {i + 1}") for i, row in enumerate(rows))
-    seen: set[str] = set()
-    for one in personas:
-        if one.id in seen:
-            raise BadFile(f"{source}: two personas have the id {one.id!r}; ids are unique")
-        seen.add(one.id)
-    if not personas:
-        raise BadFile(f"{source}: no persona in it")
-    return personas
-
-
-def _json_rows(text: str, source: Path) -> list[object]:
-    try:
-        if source.suffix == ".jsonl":
-            return [json.loads(line) for line in text.splitlines() if line.strip()]
-        whole = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise BadFile(f"{source}: not valid JSON ({error})") from error
-    return whole if isinstance(whole, list) else [whole]
-
-
-def _strings(row: Mapping[str, object], name: str, where: str) -> dict[str, str]:
-    given = row.get(name, {})
-    if not isinstance(given, dict) or not all(isinstance(v, str) for v in given.values()):
-        raise BadValue(f"{where}: {name} is an object of texts, not {type(given).__name__}")
-    return given
-
-
-def _persona(row: object, where: str) -> Persona:
-    if not isinstance(row, dict):
-        raise BadFile(f"{where}: a persona is a JSON object, not {type(row).__name__}")
-    if not isinstance(row.get("id"), str) or not isinstance(row.get("text", ""), str):
-        raise BadValue(f"{where}: needs a text field 'id', and 'text' must be a text")
-    traits = row.get("traits", {})
-    if not isinstance(traits, dict) or not all(
-        isinstance(v, int | float) and not isinstance(v, bool) for v in traits.values()
-    ):
-        raise BadValue(f"{where}: traits maps a trait to a number in z units")
-    statements = row.get("statements", [])
-    if not isinstance(statements, list) or not all(isinstance(s, str) for s in statements):
-        raise BadValue(f"{where}: statements is a list of texts")
-    known = {"id", "text", "facts", "traits", "statements", "kind", "provenance"}
-    return Persona(
-        id=row["id"],
-        text=row.get("text", ""),
-        facts=_strings(row, "facts", where),
-        traits={_trait(k): float(v) for k, v in traits.items()},
-        statements=tuple(statements),
-        kind=row.get("kind", "character"),
-        provenance=_strings(row, "provenance", where),
-        extra={k: v for k, v in row.items() if k not in known},
-    )
-
-
-def _trait(name: str) -> str:
-    domain, _, facet = name.partition(":")
-    return domain_code(domain) + (f":{facet}" if facet else "")

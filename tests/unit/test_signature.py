@@ -111,7 +111,7 @@ def test_no_persona_at_all_is_an_error_that_helps() -> None:
         ('{"text": "no id"}', BadValue),
         ('[{"id": "a"}, {"id": "a"}]', BadFile),
         ('{"id": "a", "traits": {"E": "high"}}', BadValue),
-        ('{"id": "a", "traits": {"E": NaN}}', BadValue),
+        ('{"id": "a", "traits": {"E": NaN}}', BadFile),
         ('{"id": "a", "text": "bell \\u0007"}', BadValue),
         ('{"id": "a", "kind": "robot"}', BadValue),
         ('"just a text"', BadFile),

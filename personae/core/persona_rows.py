@@ -1,0 +1,121 @@
+"""A persona as a row: the JSON object that files hold, and back. The schema is data."""
+
+from collections.abc import Mapping
+from typing import get_args
+
+from personae.core.errors import BadFile, BadValue, InputError
+from personae.core.persona import Kind, Persona, domain_code
+
+__all__ = ["FIELDS", "PERSONA_SCHEMA", "persona_of", "persona_row"]
+
+PERSONA_SCHEMA = "personae-persona/1"
+"""What a row says it is; `personae/data/persona.schema.json` says what that means."""
+
+FIELDS = (
+    "id", "kind", "text", "facts", "traits", "statements", "narrative", "voice", "relations",
+    "memories", "provenance",
+)  # fmt: skip
+_TEXTS = ("id", "kind", "text", "narrative", "voice")
+_LISTS = ("statements", "memories")
+_PAIRS = ("facts", "relations", "provenance")
+
+
+def persona_row(persona: Persona) -> dict[str, object]:
+    """Give the row of a persona; empty fields are left out.
+
+    >>> persona_row(Persona(id="a", facts={"home/country": "Peru"}))
+    {'schema': 'personae-persona/1', 'id': 'a', 'kind': 'character',
+     'facts': {'home/country': 'Peru'}}
+    """
+    row: dict[str, object] = {"schema": PERSONA_SCHEMA}
+    for name in (*FIELDS, "extra"):
+        value = getattr(persona, name)
+        if value:
+            row[name] = _plain(value)
+    return row
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, tuple):
+        return list(value)
+    return dict(value) if isinstance(value, Mapping) else value
+
+
+def persona_of(row: object, where: str) -> Persona:
+    """Make a persona of a row; fields that the schema doesn't know go to `extra`.
+
+    Raises:
+        BadFile: the row is not an object, or of another version of the schema.
+        BadValue: a field has a value that isn't allowed; the message begins with `where`.
+
+    >>> persona_of({"id": "a", "traits": {"extraversion": 1}, "pet": "cat"}, "row 1").extra
+    {'pet': 'cat'}
+    """
+    if not isinstance(row, dict):
+        raise BadFile(f"{where}: a persona is a JSON object, not {type(row).__name__}")
+    version = row.get("schema", PERSONA_SCHEMA)
+    if version != PERSONA_SCHEMA:
+        raise BadFile(
+            f"{where}: 'schema' is {PERSONA_SCHEMA!r} (or left out), not {str(version)[:40]!r}"
+        )
+    if not isinstance(row.get("id"), str):
+        raise BadValue(f"{where}: needs a text field 'id', one a persona")
+    given: dict[str, object] = {n: _text(row, n, where) for n in _TEXTS if n in row}
+    given |= {n: _list(row, n, where) for n in _LISTS if n in row}
+    given |= {n: _pairs(row, n, where) for n in _PAIRS if n in row}
+    try:
+        return Persona(**given, traits=_traits(row), extra=_extra(row))  # type: ignore[arg-type]
+    except InputError as error:
+        raise BadValue(f"{where}: {error}") from error
+
+
+def _text(row: Mapping[str, object], name: str, where: str) -> str:
+    value = row[name]
+    if not isinstance(value, str):
+        known = f", one of {get_args(Kind)}" if name == "kind" else ""
+        raise BadValue(f"{where}: {name} is a text{known}, not {type(value).__name__}")
+    return value
+
+
+def _list(row: Mapping[str, object], name: str, where: str) -> tuple[str, ...]:
+    value = row[name]
+    if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
+        raise BadValue(f"{where}: {name} is a list of texts")
+    return tuple(value)
+
+
+def _pairs(row: Mapping[str, object], name: str, where: str) -> dict[str, str]:
+    value = row[name]
+    if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):
+        raise BadValue(f"{where}: {name} is an object of texts, not {type(value).__name__}")
+    return value
+
+
+def _traits(row: Mapping[str, object]) -> dict[str, float]:
+    value = row.get("traits", {})
+    if not isinstance(value, dict) or not all(
+        isinstance(v, int | float) and not isinstance(v, bool) for v in value.values()
+    ):
+        raise BadValue("traits maps a trait to a number in z units")
+    try:
+        named = {_trait(name): float(z) for name, z in value.items()}
+    except OverflowError as error:
+        raise BadValue("a trait is in -5..5 z units") from error
+    if len(named) < len(value):
+        raise BadValue("traits gives one trait twice, by letter and by name")
+    return named
+
+
+def _trait(name: str) -> str:
+    domain, colon, facet = name.partition(":")
+    return domain_code(domain) + colon + facet
+
+
+def _extra(row: Mapping[str, object]) -> dict[str, object]:
+    kept = row.get("extra", {})
+    if not isinstance(kept, dict):
+        raise BadValue(f"extra is an object, not {type(kept).__name__}")
+    unknown = {k: v for k, v in row.items() if k not in FIELDS and k not in ("schema", "extra")}
+    if both := sorted(set(kept) & set(unknown)):
+        raise BadValue(f"{both[0]!r} stands beside extra and in it; keep one")
+    return {**kept, **unknown}

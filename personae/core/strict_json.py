@@ -1,0 +1,113 @@
+"""JSON from outside: one reader that refuses what would be dropped or guessed silently."""
+
+import json
+import re
+from collections.abc import Iterator
+from math import isfinite
+from pathlib import Path
+
+from personae.core.errors import BadFile, BadValue
+
+__all__ = ["MAX_DEPTH", "json_problem", "parse_json", "read_text", "unfit_character"]
+
+MAX_DEPTH = 64
+"""Deeper nesting is an attack or an accident, not a persona."""
+
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+def unfit_character(text: str) -> str:
+    r"""Name the first control character or lone surrogate of a text, or give "".
+
+    >>> unfit_character("a\tb\n"), unfit_character("a\x07")
+    ('', 'U+0007')
+    """
+    found = _CONTROL.search(text)
+    return f"U+{ord(found[0]):04X}" if found else ""
+
+
+def read_text(path: Path, limit: int) -> str:
+    """Read a UTF-8 file of personas of at most `limit` bytes.
+
+    Raises:
+        BadFile: it can't be read, is larger, or is not UTF-8.
+    """
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(limit + 1)
+        if len(data) > limit:
+            raise BadFile(f"{path}: larger than {limit >> 20} MB; split it")
+        return data.decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadFile(f"can't read personas from {path}: {error}") from error
+
+
+def parse_json(text: str | bytes, where: str) -> object:
+    """Parse JSON that someone else wrote.
+
+    Raises:
+        BadFile: it is not JSON; a name stands twice in one object (one value would be lost); a
+            number is not finite; it is nested deeper than `MAX_DEPTH`.
+
+    >>> parse_json('{"a": [1, null]}', "here")
+    {'a': [1, None]}
+    """
+    try:
+        value = json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
+    except (ValueError, RecursionError, BadValue) as error:
+        raise BadFile(f"{where}: not valid JSON ({error})") from error
+    if problem := json_problem(value, characters=False):
+        raise BadFile(f"{where}: {problem}")
+    return value
+
+
+def json_problem(value: object, *, characters: bool = True) -> str:
+    """Say why a value isn't plain JSON that every tool can read, or give "".
+
+    >>> json_problem({"a": [1.5, "b"]}), json_problem({"a": (1,)})
+    ('', 'holds a tuple; JSON has text, numbers, lists, objects, true, false and null')
+    """
+    pending: list[tuple[object, int]] = [(value, 0)]
+    while pending:
+        one, depth = pending.pop()
+        if depth > MAX_DEPTH:
+            return f"is nested deeper than {MAX_DEPTH} levels"
+        if problem := _atom_problem(one, characters):
+            return problem
+        pending += [(child, depth + 1) for child in _children(one)]
+    return ""
+
+
+def _children(value: object) -> Iterator[object]:
+    if isinstance(value, dict):
+        yield from value
+        yield from value.values()
+    elif isinstance(value, list):
+        yield from value
+
+
+def _atom_problem(value: object, characters: bool) -> str:
+    if isinstance(value, str):
+        bad = unfit_character(value) if characters else ""
+        return f"holds the control character {bad}; remove it" if bad else ""
+    if isinstance(value, float) and not isfinite(value):
+        return f"holds the number {value}, which JSON has no word for"
+    if isinstance(value, dict) and not all(isinstance(k, str) for k in value):
+        return "has an object whose names aren't all texts"
+    if value is None or isinstance(value, bool | int | float | dict | list):
+        return ""
+    kinds = "JSON has text, numbers, lists, objects, true, false and null"
+    return f"holds a {type(value).__name__}; {kinds}"
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    kept = dict(pairs)
+    if len(kept) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise BadValue(f"the name {twice[:80]!r} stands twice in one object")
+    return kept
+
+
+def _no_constant(name: str) -> object:
+    raise BadValue(f"{name} is not a JSON number")
