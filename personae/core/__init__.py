@@ -45,7 +45,7 @@ from personae.core.persona_store import (
     save_personas,
 )
 from personae.core.report import Cell, Figure, Heading, Note, Part, Provenance, Report, Table, Usage
-from personae.core.resources import data_json
+from personae.core.resources import data_json, data_names
 
 __all__ = [
     "BIG_FIVE",
@@ -102,6 +102,7 @@ __all__ = [
     "canonical_json",
     "content_key",
     "data_json",
+    "data_names",
     "domain_code",
     "file_sha256",
     "frame_personas",

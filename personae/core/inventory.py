@@ -11,6 +11,7 @@ from typing import Literal, get_args
 
 from personae.core.errors import BadFile, BadValue, UnknownName
 from personae.core.hashing import content_key
+from personae.core.resources import data_names
 
 __all__ = ["Inventory", "Item", "Norm", "Option", "inventories", "load_inventory"]
 
@@ -120,7 +121,7 @@ def _folder() -> Path:
 
 def inventories() -> tuple[str, ...]:
     """Name the inventories that ship with Personae, in alphabetical order."""
-    return tuple(sorted(p.stem for p in _folder().glob("*.json")))
+    return data_names("inventories")
 
 
 def load_inventory(name: str, items: str | Path | None = None) -> Inventory:

@@ -7,7 +7,7 @@ from typing import Any
 
 from personae.core.errors import BadFile
 
-__all__ = ["data_json"]
+__all__ = ["data_json", "data_names"]
 
 
 @cache
@@ -22,3 +22,17 @@ def data_json(name: str) -> Any:  # noqa: ANN401  (JSON has no narrower type)
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise BadFile(f"data file {name!r} is missing or broken; reinstall Personae") from error
+
+
+@cache
+def data_names(folder: str) -> tuple[str, ...]:
+    """Name the JSON files in `personae/data/FOLDER`, without their ending, in alphabetical order.
+
+    >>> data_names("nowhere")
+    ()
+    """
+    found = files("personae") / "data" / folder
+    if not found.is_dir():
+        return ()
+    names = (path.name for path in found.iterdir())
+    return tuple(sorted(name[:-5] for name in names if name.endswith(".json")))

@@ -16,6 +16,7 @@ from personae.core import (
     Inventory,
     Question,
     data_json,
+    data_names,
     inventories,
     load_inventory,
 )
@@ -207,6 +208,10 @@ def _scales() -> tuple[Mapping[str, float], ...]:
     for name in inventories():
         options = load_inventory(name).options
         found.append(_leveled({o.text.lower(): o.value for o in options}))
+    for name in data_names("rubrics"):
+        rubric = data_json(f"rubrics/{name}.json")
+        if "{first}" not in rubric["ask"]:  # two texts to compare are no scale
+            found.append(_leveled({text.lower(): value for text, value in rubric["options"]}))
     return tuple(found)
 
 

@@ -26,7 +26,7 @@ from personae.models.writing import fill_schema
 
 __all__ = ["NULLS", "NullRespondent", "open_null"]
 
-VERSION = 1
+VERSION = 2
 _MASS = 0.95
 _REFUSAL = "I'm sorry, but I can't answer questions about myself."
 _SYLLABLES = ("ka", "lo", "mi", "ru", "te", "vo", "zu", "pe")
@@ -116,23 +116,28 @@ class NullRespondent:
 
     def _text(self, chat: Chat, sampling: Sampling) -> str:
         seed = (self._name, sampling.seed, sampling.repeat, chat)
-        if sampling.schema is not None:
-            return fill_schema(sampling.schema, seed)
         if self._kind == "refusing":
             return _REFUSAL
+        if sampling.schema is not None:
+            named = self._named(chat, seed) if self._kind != "garbage" else None
+            return fill_schema(sampling.schema, seed, named.label if named else "")
         if self._kind == "garbage":
             places = range(12)
             return " ".join(_SYLLABLES[int(len(_SYLLABLES) * draw(seed, p))] for p in places)
+        named = self._named(chat, seed)
+        return named.line if named else "There is nothing to say."
+
+    def _named(self, chat: Chat, seed: tuple[object, ...]) -> Shown | None:
         reading = comprehend(chat)
         if not reading.shown:
-            return "There is nothing to say."
+            return None
         shown = whole_scale(reading.shown)
         if self._kind == "uniform":
-            return shown[int(len(shown) * draw(seed))].line
+            return shown[int(len(shown) * draw(seed))]
         options = tuple((o.label or o.text,) for o in shown)
         names = [forms[0] for forms in options]
         question = Question(chat=chat, options=options)
-        return shown[_PICKS[self._kind](_meant(question, reading, names))].line
+        return shown[_PICKS[self._kind](_meant(question, reading, names))]
 
 
 Meant = Sequence[tuple[int, float]]

@@ -24,7 +24,7 @@ __all__ = [
     "whole_scale",
 ]
 
-VERSION = 1
+VERSION = 2
 """Raise it when the same specification begins to answer otherwise."""
 _MASS = 0.95
 _NATS = 3.0
@@ -128,7 +128,10 @@ class SimulatedRespondent:
     ) -> tuple[float, ...]:
         who = self._who
         agreement = 3.0 + who.acquiescence
-        if reading.statement is not None:
+        rated = _rated(reading.ask)
+        if rated is not None:
+            agreement += rated
+        elif reading.statement is not None:
             turns = reading.turns + repeat
             persona = read_standings(reading.persona)
             agreement = who.agreement(reading.statement, persona, turns)
@@ -163,7 +166,7 @@ class SimulatedRespondent:
         own = read_standings(reading.persona)
         scores = []
         for text in texts:
-            judged = sections.get(text.strip(" (.)"))
+            judged = sections.get(text.strip(" (.)").removeprefix("Text "))
             said = read_standings(text if judged is None else judged)
             domains = [(d, z) for (d, facet), z in said.items() if not facet]
             if judged is None:
@@ -176,10 +179,12 @@ class SimulatedRespondent:
 
     def _text(self, chat: Chat, sampling: Sampling) -> str:
         reading = comprehend(chat)
+        named = self._named(reading, chat, sampling) if reading.shown else None
         if sampling.schema is not None:
-            return fill_schema(sampling.schema, (self.name, sampling.seed, sampling.repeat, chat))
-        if reading.shown:
-            return self._named(reading, chat, sampling)
+            seed = (self.name, sampling.seed, sampling.repeat, chat)
+            return fill_schema(sampling.schema, seed, named.label if named else "")
+        if named:
+            return named.line
         read = read_standings(reading.persona)
         turns = reading.turns + sampling.repeat
         standings = {d: self._who.standing(d, "", read, turns) for d in "OCEAN"}
@@ -187,22 +192,32 @@ class SimulatedRespondent:
         drawn = (sampling.seed, sampling.repeat) if hot else ()
         return compose(reading.ask, standings, (self.name, chat, *drawn))
 
-    def _named(self, reading: Reading, chat: Chat, sampling: Sampling) -> str:
-        """Write the option chosen as its line was shown; between two named ends, its number."""
+    def _named(self, reading: Reading, chat: Chat, sampling: Sampling) -> Shown:
+        """Choose one of the options shown; between two named ends, also a number."""
         options = whole_scale(reading.shown)
         names = tuple((o.label or o.text,) for o in options)
         loglik = self._loglik(Question(chat=chat, options=names), sampling.repeat)
         if sampling.temperature == 0:
             best = max(range(len(options)), key=lambda i: loglik[i])
-            return options[best].line
+            return options[best]
         question = Question(chat=chat, options=names)
         logp = weighed(question, loglik).logp
         place = draw(self.name, "draw", sampling.seed, sampling.repeat, chat)
         for option, share in zip(options, map(exp, logp), strict=True):
             place -= share
             if place <= 0:
-                return option.line
-        return options[-1].line
+                return option
+        return options[-1]
+
+
+def _rated(ask: str) -> float | None:
+    """How much a text to be rated ("Text: ...") shows of the trait asked about, in z."""
+    sections, question = text_sections(ask)
+    if "" not in sections:
+        return None
+    said = read_standings(sections[""])
+    wanted = [(d, z) for (d, facet), z in read_standings(question).items() if not facet]
+    return sum(said.get((domain, ""), 0.0) * (1 if z > 0 else -1) for domain, z in wanted)
 
 
 def whole_scale(shown: Sequence[Shown]) -> Sequence[Shown]:

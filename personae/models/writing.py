@@ -16,10 +16,11 @@ from personae.models.trait_words import antonym, graded, ladder_step, markers
 __all__ = ["compose", "fill_schema", "text_sections"]
 
 _SECTION = re.compile(
-    r"^[*#\s]*(?:text|essay|answer|response|story|description|vignette)\s+\(?([A-Z]|\d{1,2})\)?"
-    r"\s*[:.][ \t]*",
+    r"^[*#\s]*(?:(?:text|essay|answer|response|story|description|vignette)\s+"
+    r"\(?([A-Z]|\d{1,2})\)?\s*[:.]|text:)[ \t]*",
     re.IGNORECASE | re.MULTILINE,
 )
+_QUESTION = re.compile(r"\n\n(?=[^\n]*\?)")
 _LISTED = re.compile(r"(?:key ?words|words)[^:\n]*:\s*(.+)", re.IGNORECASE)
 _OPENERS = ("I would say that I am {}.", "Most days I am {}.", "In a moment like this I am {}.",
             "People who know me find me {}.", "When it matters I am {}.")  # fmt: skip
@@ -31,7 +32,8 @@ _DEPTH = 6
 def text_sections(text: str) -> tuple[Mapping[str, str], str]:
     r"""Split "Text A: ... Text B: ..." into the sections by label, and the words around them.
 
-    A section ends at the next one or at an empty line before a line that asks ("?").
+    A section ends at the next one; the last at the last empty line before a line that asks
+    ("?"), else at the last empty line. A text without a label has the label "".
 
     >>> text_sections("Text A: Calm.\nText B: Wild.\n\nWhich is more open?")[0]["B"]
     'Wild.'
@@ -44,11 +46,11 @@ def text_sections(text: str) -> tuple[Mapping[str, str], str]:
     for head, end in zip(heads, [*(h.start() for h in heads[1:]), len(text)], strict=True):
         body = text[head.end() : end]
         if end == len(text):
-            body, blank, rest = body.rpartition("\n\n")
-            if not blank:
-                body, rest = rest, ""
-            around += "\n" + rest
-        sections[head[1]] = body.strip()
+            asks = [found.start() for found in _QUESTION.finditer(body)]
+            cut = asks[-1] if asks else body.rfind("\n\n")
+            if cut >= 0:
+                body, around = body[:cut], f"{around}\n{body[cut:].strip()}"
+        sections[head[1] or ""] = body.strip()
     return sections, around
 
 
@@ -75,14 +77,20 @@ def compose(ask: str, standings: Mapping[str, float], seed: tuple[object, ...]) 
     return " ".join([_PLAIN[0], *sentences, *_PLAIN[1:]])
 
 
-def fill_schema(schema: str, seed: tuple[object, ...]) -> str:
+def fill_schema(schema: str, seed: tuple[object, ...], said: str = "") -> str:
     """Write JSON text that a JSON schema allows; choices in it depend on `seed` only.
+
+    A choice that has `said` among its values takes it.
 
     Raises:
         BadValue: not JSON, or a schema without any shape to follow.
     """
+
+    def chosen(node: dict[str, Any]) -> dict[str, Any]:
+        return {**node, "const": said} if said and said in node.get("enum", ()) else node
+
     try:
-        root = json.loads(schema)
+        root = json.loads(schema, object_hook=chosen)
     except ValueError as error:
         raise BadValue(f"the schema is not JSON: {error}") from error
     return json.dumps(_value(root, root, seed, 0), ensure_ascii=False)

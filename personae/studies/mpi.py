@@ -8,7 +8,7 @@ Differs  one parser for all models and every lost answer counted; a profile is h
          respondents who read nothing (the published BART row is a constant "(A)"); item SD is not
          called consistency; induction is judged by the difference between opposite prompts, also
          by likelihood of statements; essays are judged blind in both placings
-Version  1
+Version  2
 """
 
 from collections.abc import Sequence
@@ -273,7 +273,7 @@ def _vignettes(
             texts = [(e.text, n.text) for e, n in zip(essays, plain, strict=True)]
             verdicts = compare(judge, domain, texts)
             for verdict, (essay, _) in zip(verdicts, texts, strict=True):
-                more = verdict.first if sign[1] > 0 else 1 - verdict.first
+                more = verdict.value if sign[1] > 0 else 1 - verdict.value
                 rows.append((f"{domain}{sign[0]}", None if isnan(more) else more,
                              verdict.why, essay))  # fmt: skip
                 hit = more if isnan(more) or more == 0.5 else float(more > 0.5)

@@ -29,7 +29,6 @@ AWAITED = {
     "sign_test": "personality illusion",
     "total_variation": "option distributions under two orders",
     "tost": "groups of personas",
-    "weighted_kappa": "judges",
 }
 
 

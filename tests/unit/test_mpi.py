@@ -98,10 +98,10 @@ def test_essays_are_drawn_apart_and_again_the_same() -> None:
 def test_a_judge_that_prefers_a_place_cannot_win() -> None:
     pairs = [(TALKATIVE, SHY), (SHY, TALKATIVE)]
     placed = compare(open_null("null:first"), "E", pairs)
-    assert [v.first for v in placed] == pytest.approx([0.5, 0.5], abs=0.01)
+    assert [v.value for v in placed] == pytest.approx([0.5, 0.5], abs=0.01)
     reading = compare(open_simulated("simulated:noise=0"), "E", pairs)
-    assert reading[0].first > 0.9
-    assert reading[1].first < 0.1
+    assert reading[0].value > 0.9
+    assert reading[1].value < 0.1
 
 
 class Writer:
@@ -124,6 +124,6 @@ class Writer:
 def test_a_judge_that_only_writes_is_parsed_and_its_silence_counted() -> None:
     pairs = [(TALKATIVE, SHY), (SHY, TALKATIVE), ("riddle parties", "quiet")]
     found = compare(Writer(), "E", pairs)
-    assert [found[0].first, found[1].first] == [1.0, 0.0]
-    assert isnan(found[2].first)
+    assert [found[0].value, found[1].value] == [1.0, 0.0]
+    assert isnan(found[2].value)
     assert found[2].why

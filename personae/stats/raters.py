@@ -1,0 +1,154 @@
+"""Agreement of any number of raters, with judgements missing: judges, repeats, people.
+
+Krippendorff's alpha as in Hayes & Krippendorff (2007, Commun. Methods Meas. 1); numbers by hand in
+Krippendorff (2011, "Computing Krippendorff's alpha-reliability"). The ordinal metric is the
+squared distance of midranks, which is the same thing and takes no double sum.
+"""
+
+from dataclasses import replace
+from itertools import combinations
+from typing import Literal
+
+import numpy as np
+import polars as pl
+from numpy.typing import ArrayLike
+
+from personae.core import Answers, Array, BadValue, Estimate, missing
+from personae.stats.agreement import weighted_kappa
+from personae.stats.arrays import quotient, table
+from personae.stats.resample import DRAWS, bootstrap, mean
+
+__all__ = ["Level", "first_place_rate", "krippendorff_alpha", "rater_agreement"]
+
+Level = Literal["nominal", "ordinal", "interval"]
+
+
+def krippendorff_alpha(
+    ratings: ArrayLike,
+    level: Level = "interval",
+    *,
+    name: str = "Krippendorff alpha",
+    seed: int = 0,
+    draws: int = DRAWS,
+) -> Estimate:
+    """Estimate 1 − observed / expected disagreement, with a BCa interval over units.
+
+    Args:
+        ratings: units by raters, shape (n, raters), NaN for a missing judgement; units with one
+            judgement or none say nothing and are left out.
+        level: what differences mean: `nominal` equal or not, `ordinal` ranks, `interval` numbers.
+        name: what the estimate is called.
+        seed: seed of the resampling.
+        draws: bootstrap draws.
+
+    Undefined below 2 units with two judgements, or where all judgements are the same.
+
+    Raises:
+        BadValue: not a matrix of numbers, or an unknown level.
+
+    >>> print(krippendorff_alpha([[1, 1], [2, 2], [3, 3], [3, 4]], "nominal"))
+    Krippendorff alpha: 0.696 [0.000, 1.000], n = 4 unit
+    """
+    if level not in ("nominal", "ordinal", "interval"):
+        raise BadValue(f"the level is nominal, ordinal or interval, not {level!r}")
+    x, _ = table(ratings, complete=False)
+    there = ~np.isnan(x)
+    kept = there.sum(axis=1) >= 2
+    if kept.sum() < 2:
+        why = f"needs 2 units with two judgements, not {int(kept.sum())}"
+        return missing(name, why, n=int(kept.sum()), of="unit")
+    categories, where = np.unique(x[there], return_inverse=True)
+    counts = np.zeros((len(x), categories.size))
+    np.add.at(counts, (np.nonzero(there)[0], where), 1.0)
+    counts = counts[kept]
+    if (counts.sum(axis=0) > 0).sum() == 1:
+        return missing(name, "all judgements are the same: chance agrees too",
+                       n=len(counts), of="unit")  # fmt: skip
+    found = bootstrap(_Alpha(counts, categories, level), len(counts), draws=draws, seed=seed)
+    left = f"; {len(counts)} of {len(x)} units judged twice" if len(counts) < len(x) else ""
+    return replace(found, name=name, of="unit", method=f"{level}, {found.method}{left}")
+
+
+class _Alpha:
+    """Alpha as a function of unit weights (draws, n), from category counts (n, categories)."""
+
+    def __init__(self, counts: Array, categories: Array, level: Level) -> None:
+        self._counts, self._level = counts, level
+        self._size = counts.sum(axis=1)
+        self._values = categories - categories.mean()
+
+    def __call__(self, weights: Array) -> Array:
+        totals = weights @ self._counts
+        every = totals.sum(axis=1)
+        if self._level == "nominal":
+            apart = (self._size**2 - (self._counts**2).sum(axis=1)) / (self._size - 1)
+            observed = weights @ apart
+            expected = every**2 - (totals**2).sum(axis=1)
+        else:
+            places = self._values[None]
+            if self._level == "ordinal":
+                places = np.cumsum(totals, axis=1) - totals / 2
+            observed = self._squares(weights, places)
+            first, second = (totals * places).sum(axis=1), (totals * places**2).sum(axis=1)
+            expected = 2 * (every * second - first**2)
+        return np.asarray(1 - quotient(observed * (every - 1), expected, float(expected.max())))
+
+    def _squares(self, weights: Array, places: Array) -> Array:
+        """Sum squared differences within units, each unit's pairs divided by its raters less 1."""
+        first, second = self._counts @ places.T, self._counts @ places.T**2
+        apart = 2 * (self._size[:, None] * second - first**2) / (self._size - 1)[:, None]
+        return np.asarray((weights * apart.T).sum(axis=1))
+
+
+def rater_agreement(
+    answers: Answers, level: Level = "interval", *, by: str = "respondent", seed: int = 0
+) -> list[Estimate]:
+    """Estimate how far judges agree: alpha over all of them, then quadratic κ of each pair.
+
+    A judgement is the mean over a judge's answers to an item (`expected` where there is one);
+    items that a judge gave no answer on are missing there, not filled in. `by` is the column that
+    tells raters apart: `respondent`, or `repeat` or `order` for one judge against itself. κ is
+    left out of nominal judgements.
+
+    Raises:
+        BadValue: no such column.
+    """
+    if by not in answers.rows.columns:
+        raise BadValue(f"raters are told apart by a column of the answers, not {by!r}")
+    score = pl.coalesce("expected", "value")
+    ratings = (
+        answers.rows.with_columns(pl.when(pl.col("status") == "ok").then(score).alias("score"))
+        .group_by("item", by, maintain_order=True)
+        .agg(pl.col("score").mean())
+        .pivot(by, index="item", values="score", maintain_order=True)
+        .drop("item")
+    )
+    matrix = ratings.fill_null(float("nan")).to_numpy().astype(np.float64)
+    found = [krippendorff_alpha(matrix, level, seed=seed)]
+    if level == "nominal":
+        return found
+    for (i, one), (j, other) in combinations(enumerate(ratings.columns), 2):
+        named = f"quadratic kappa, {one} and {other}"
+        found.append(weighted_kappa(matrix[:, i], matrix[:, j], name=named, seed=seed))
+    return found
+
+
+def first_place_rate(answers: Answers, *, seed: int = 0) -> Estimate:
+    """Estimate how often a judge takes the text shown first, over pairs judged in both placings.
+
+    0.5 where the place doesn't matter; label probabilities count where there are any. Undefined
+    without a pair that was judged both ways.
+    """
+    score = pl.coalesce("expected", "value")
+    placed = pl.when(pl.col("order") == "reverse").then(1 - score).otherwise(score)
+    rates = (
+        answers.rows.filter(pl.col("status") == "ok")
+        .group_by("respondent", "item", "order", maintain_order=True)
+        .agg(placed.mean().alias("rate"))
+        .group_by("respondent", "item", maintain_order=True)
+        .agg(pl.col("rate").mean(), pl.len().alias("placings"))
+        .filter(pl.col("placings") == 2)
+    )
+    return mean(
+        rates["rate"].to_numpy(), name="first place taken", of="pair", unit="rate", seed=seed
+    )
