@@ -125,7 +125,7 @@ def _letters(labels: tuple[str, ...]) -> re.Pattern[str]:
     any_case = upper + upper.lower()
     plain = re.sub("[AI]", "", upper)  # letters that are no English word
     return re.compile(
-        rf"\(\s*([{any_case}])\s*\)"  # (b)
+        rf"[(<]\s*([{any_case}])\s*[)>]"  # (b) <b>
         rf"|(?<![\w'.])([{upper}])(?=[).:\]]|\s*$)"  # B) B. B:
         rf"|\A\W*([{any_case}])(?=\s*$|\s*[).:,\]]|\s+[–-]\s|\s*\n)"  # the reply begins with it
         rf"|\b(?:[Oo]ption|[Aa]nswer|[Cc]hoice)\s*(?:is|:)?\s*[(\"']?"

@@ -36,6 +36,7 @@ _BLOCK = re.compile(
     r"|(.*?)(?:\n\s*\n|\Z))",
     re.DOTALL,
 )
+_ABOUT = re.compile(r"<text>(.*?)</text>", re.DOTALL)
 _LINE = re.compile(
     r"[ \t]*(?:\(?([A-Za-z]|\d{1,2})\)?[ \t]*[.):=][.):=]?|[-*•])[ \t]+(\S.*?)[ \t]*"
 )
@@ -67,9 +68,13 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a chat says: who to be, what is asked, the options as shown, and turns gone by."""
+    """What a chat says: who to be, what is asked, the options as shown, and turns gone by.
+
+    `about` is a text between <text> and </text> whose author is asked about, in place of oneself.
+    """
 
     persona: str
+    about: str
     ask: str
     statement: Asked | None
     shown: tuple[Shown, ...]
@@ -84,10 +89,13 @@ def comprehend(chat: Chat) -> Reading:
     blocks = [found for text in users[:1] if (found := _BLOCK.match(text))]
     if blocks:
         users[0] = users[0][blocks[0].end() :]
+    about = [found for text in users if (found := _ABOUT.search(text))]
+    users = [_ABOUT.sub(" ", text) for text in users]
     ask = users[-1] if users else ""
     shown = _shown(users, system)
     return Reading(
         persona="\n".join([*system, *(b[1] or b[2] for b in blocks)]),
+        about=about[-1][1] if about else "",
         ask=ask,
         statement=find_statement(_without(ask, shown)),
         shown=shown,
@@ -235,7 +243,9 @@ def _bare(text: str) -> str:
 
 
 def _shown(users: Sequence[str], system: Sequence[str]) -> tuple[Shown, ...]:
-    """The last list of options with a known meaning; else the last list of the last user turn."""
+    """A later turn's own list; else the last list with a known meaning, or of the last turn."""
+    if len(users) > 1 and (latest := _lists(users[-1])):
+        return latest[-1]
     blocks = [b for text in (*system, *users) for b in _lists(text)]
     for block in reversed(blocks):
         if block[0].level is not None:

@@ -133,7 +133,7 @@ class SimulatedRespondent:
             agreement += rated
         elif reading.statement is not None:
             turns = reading.turns + repeat
-            persona = read_standings(reading.persona)
+            persona = read_standings(reading.about or reading.persona)
             agreement = who.agreement(reading.statement, persona, turns)
         agreement = who.shaken(agreement, chat, repeat)
         if who.position and reading.shown:
@@ -147,7 +147,7 @@ class SimulatedRespondent:
         nats = -_NATS
         asked = find_statement(text)
         if chat and asked is not None:
-            persona = read_standings(reading.persona)
+            persona = read_standings(reading.about or reading.persona)
             agreement = self._who.agreement(asked, persona, reading.turns)
             agreement = self._who.shaken(agreement, chat, asked.words)
             nats += (min(5.0, max(1.0, agreement)) - 3.0) / 2
@@ -163,7 +163,7 @@ class SimulatedRespondent:
             return [-_NATS * count_tokens(text) for text in texts]
         sections, question = text_sections(reading.ask)
         wanted = read_standings(question)
-        own = read_standings(reading.persona)
+        own = read_standings(reading.about or reading.persona)
         scores = []
         for text in texts:
             judged = sections.get(text.strip(" (.)").removeprefix("Text "))
@@ -185,7 +185,7 @@ class SimulatedRespondent:
             return fill_schema(sampling.schema, seed, named.label if named else "")
         if named:
             return named.line
-        read = read_standings(reading.persona)
+        read = read_standings(reading.about or reading.persona)
         turns = reading.turns + sampling.repeat
         standings = {d: self._who.standing(d, "", read, turns) for d in "OCEAN"}
         hot = sampling.temperature > 0

@@ -1,0 +1,188 @@
+"""How well classes are told: macro-F1, accuracy and AUC with intervals, and the floors beside them.
+
+Truth is 0 or 1. A prediction is 0, 1 or NaN: who predicts nothing for a case has missed it, in
+every measure. Several traits are columns; the figure is then the mean over them, and cases are
+resampled whole, so that the traits of one text stay together.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from personae.core import Array, BadValue, Estimate, missing
+from personae.stats.arrays import quotient
+from personae.stats.effects import cliffs_delta
+from personae.stats.resample import DRAWS, bootstrap
+
+__all__ = ["accuracy", "auc", "floor_predictions", "macro_f1"]
+
+Weighing = Callable[[Array], Array]
+"""Case weights (draws, n) to one value a draw."""
+Measure = Callable[[Array, Array], Weighing]
+
+
+def macro_f1(
+    truth: ArrayLike,
+    predicted: ArrayLike,
+    *,
+    against: ArrayLike | None = None,
+    name: str = "macro-F1",
+    of: str = "text",
+    seed: int = 0,
+) -> Estimate:
+    """Estimate the mean F1 of both classes (rate), or how much it exceeds that of `against`.
+
+    Args:
+        truth: 0 or 1, shape (n,) or (n, traits).
+        predicted: 0, 1 or NaN, the same shape.
+        against: other predictions of the same cases; the estimate is then the paired difference.
+        name: what the estimate is called.
+        of: what a case is.
+        seed: of the BCa bootstrap over cases.
+
+    A class that is neither there nor predicted has F1 0. Undefined without cases.
+
+    Raises:
+        BadValue: shapes that differ, or other values.
+
+    >>> macro_f1([1] * 3 + [0] * 1, [1, 1, 1, 1]).value  # always the majority
+    0.42857142857142855
+    """
+    return _scored(_f1, (truth, predicted, against), (name, of), seed)
+
+
+def accuracy(
+    truth: ArrayLike,
+    predicted: ArrayLike,
+    *,
+    against: ArrayLike | None = None,
+    name: str = "accuracy",
+    of: str = "text",
+    seed: int = 0,
+) -> Estimate:
+    """Estimate the share of cases told right (rate); arguments as in `macro_f1`.
+
+    >>> accuracy([1, 0, 1, 0], [1, 0, float("nan"), 1]).value
+    0.5
+    """
+    return _scored(_hits, (truth, predicted, against), (name, of), seed)
+
+
+def auc(
+    truth: ArrayLike, scores: ArrayLike, *, name: str = "AUC", of: str = "text", seed: int = 0
+) -> Estimate:
+    """Estimate how often a case of class 1 scores above one of class 0, ties counting half.
+
+    BCa interval, cases of both classes resampled apart; cases without a score are left out.
+    Undefined where a class has no case.
+
+    >>> auc([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8]).value
+    0.75
+    """
+    cases, values = _column(truth), np.asarray(scores, dtype=np.float64)
+    if values.shape != cases.shape:
+        raise BadValue(f"{cases.size} cases need as many scores, not {values.size}")
+    known = ~np.isnan(values)
+    high, low = values[known & (cases == 1)], values[known & (cases == 0)]
+    n = int(known.sum())
+    if not min(high.size, low.size):
+        return missing(name, f"one class has no case: {high.size} high, {low.size} low", n=n, of=of)
+    delta = cliffs_delta(high, low, seed=seed)
+    return replace(
+        delta, name=name, of=of, value=(delta.value + 1) / 2,
+        low=(delta.low + 1) / 2, high=(delta.high + 1) / 2,
+    )  # fmt: skip
+
+
+def floor_predictions(
+    truth: ArrayLike, lengths: Sequence[float], *, seed: int = 0
+) -> dict[str, Array]:
+    """Predict without reading: the commoner class, chance at the class's share, length alone.
+
+    `majority` gives the commoner class to all (1 if both are equally common); `chance` draws a
+    class for each case with its share; `length` gives each case the class whose other members'
+    mean log length is nearer.
+
+    >>> floor_predictions([1, 1, 0], [10, 12, 3])["majority"]
+    array([1., 1., 1.])
+    """
+    cases = _column(truth)
+    share = float(cases.mean()) if cases.size else 0.0
+    random = np.random.default_rng(seed)
+    return {
+        "majority": np.full(cases.size, float(share >= 0.5)),
+        "chance": (random.random(cases.size) < share).astype(np.float64),
+        "length": _nearest(np.log1p(np.asarray(lengths, dtype=np.float64)), cases),
+    }
+
+
+def _nearest(values: Array, cases: Array) -> Array:
+    """Give each case the class with the nearer mean, the case itself left out."""
+    found = np.full(cases.size, np.nan)
+    for place in range(cases.size):
+        others = np.arange(cases.size) != place
+        groups = [values[others & (cases == side)] for side in (0, 1)]
+        if all(group.size for group in groups):
+            low, high = (abs(values[place] - group.mean()) for group in groups)
+            found[place] = float(high < low)
+    return found
+
+
+def _scored(
+    measure: Measure,
+    given: tuple[ArrayLike, ArrayLike, ArrayLike | None],
+    named: tuple[str, str],
+    seed: int,
+) -> Estimate:
+    truth, *others = (_table(part) for part in given if part is not None)
+    for part in others:
+        if part.shape != truth.shape:
+            raise BadValue(f"predictions have the shape {part.shape}, the truth {truth.shape}")
+    if not truth.size or np.isnan(truth).any():
+        raise BadValue("every case has a true class, 0 or 1, and there is at least one case")
+    statistics = [measure(truth, part) for part in others]
+
+    def statistic(weights: Array) -> Array:
+        first, *rest = (one(weights) for one in statistics)
+        return first - rest[0] if rest else first
+
+    found = bootstrap(statistic, truth.shape[0], draws=DRAWS, seed=seed)
+    return replace(found, name=named[0], of=named[1], unit="rate")
+
+
+def _f1(truth: Array, predicted: Array) -> Weighing:
+    sides = [
+        ((truth == side) & (predicted == side), truth == side, predicted == side) for side in (0, 1)
+    ]
+    parts = [tuple(p.astype(np.float64) for p in side) for side in sides]
+
+    def weigh(weights: Array) -> Array:
+        both = []
+        for hit, there, said in parts:
+            found = weights @ there + weights @ said
+            both.append(np.where(found > 0, 2 * (weights @ hit) / np.where(found > 0, found, 1), 0))
+        return np.asarray(np.mean(both, axis=(0, 2)))
+
+    return weigh
+
+
+def _hits(truth: Array, predicted: Array) -> Weighing:
+    hit = (truth == predicted).mean(axis=1)
+    return lambda weights: quotient(weights @ hit, weights.sum(axis=1), 1.0)
+
+
+def _table(values: ArrayLike) -> Array:
+    found = np.asarray(values, dtype=np.float64)
+    found = found[:, None] if found.ndim == 1 else found
+    if found.ndim != 2 or not np.isin(found[~np.isnan(found)], (0, 1)).all():
+        raise BadValue("classes are 0 or 1, NaN for none, in one column a trait")
+    return found
+
+
+def _column(values: ArrayLike) -> Array:
+    found = _table(values)
+    if found.shape[1] != 1 or np.isnan(found).any():
+        raise BadValue("one trait's true classes are needed, 0 or 1, without gaps")
+    return found[:, 0]
