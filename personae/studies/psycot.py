@@ -51,7 +51,7 @@ WAYS: Mapping[str, str] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Told:
+class _Told:
     """Labels and scores of the same texts, (texts, scales); a score's sign is the prediction."""
 
     scales: tuple[str, ...]
@@ -130,7 +130,7 @@ def _common(corpus: Corpus, tool: Inventory) -> tuple[str, ...]:
 
 def _told(
     answers: Answers, tool: Inventory, scales: tuple[str, ...], corpus: Corpus, seed: int
-) -> Told:
+) -> _Told:
     rows = answers.rows
     ids = rows["respondent"].unique(maintain_order=True).to_list()
     texts = [one for one in corpus.texts if one.id in set(ids)]
@@ -150,7 +150,7 @@ def _told(
     }
     truth = np.array([[one.labels[s] for s in scales] for one in texts], dtype=np.float64)
     floors = [floor_predictions(truth[:, k], lengths(texts), seed=seed) for k in range(len(scales))]
-    return Told(
+    return _Told(
         scales=scales, truth=truth,
         scores={way: _grid(frame, [t.id for t in texts], scales) for way, frame in frames.items()},
         floors={f: np.column_stack([one[f] for one in floors]) for f in floors[0]},
@@ -163,7 +163,7 @@ def _grid(frame: pl.DataFrame, ids: Sequence[str], scales: Sequence[str]) -> Arr
     return np.array([[np.nan if v is None else v for v in row] for row in cells])
 
 
-def _verdicts(told: Told, count: int, seed: int) -> list[Part]:
+def _verdicts(told: _Told, count: int, seed: int) -> list[Part]:
     said: list[Part] = []
     first, *_, at_once, stepwise = (told.predicted(way) for way in WAYS)
     f1 = macro_f1(told.truth, first, seed=seed)
@@ -184,7 +184,7 @@ def _verdicts(told: Told, count: int, seed: int) -> list[Part]:
     return said
 
 
-def _best_floor(told: Told) -> Array:
+def _best_floor(told: _Told) -> Array:
     return max(told.floors.values(), key=lambda f: float(np.mean(f == told.truth)))
 
 
@@ -192,7 +192,7 @@ def _span(found: Estimate, sign: str = "") -> str:
     return f"{found.value:{sign}.2f} [{found.low:.2f}, {found.high:.2f}]"
 
 
-def _figures(told: Told, tool: Inventory, seed: int) -> list[Part]:
+def _figures(told: _Told, tool: Inventory, seed: int) -> list[Part]:
     """Draw and tabulate macro-F1 and accuracy of all ways and floors, then each scale."""
     ways = [*WAYS, *told.floors]
     whole = {w: macro_f1(told.truth, told.predicted(w), name=w, seed=seed) for w in ways}
@@ -216,7 +216,7 @@ def _figures(told: Told, tool: Inventory, seed: int) -> list[Part]:
     return [figure, summary, _by_scale(told, tool, ways, seed)]
 
 
-def _by_scale(told: Told, tool: Inventory, ways: Sequence[str], seed: int) -> Table:
+def _by_scale(told: _Told, tool: Inventory, ways: Sequence[str], seed: int) -> Table:
     rows: list[tuple[Cell, ...]] = []
     for k, scale in enumerate(told.scales):
         truth = told.truth[:, k]
@@ -233,7 +233,7 @@ def _by_scale(told: Told, tool: Inventory, ways: Sequence[str], seed: int) -> Ta
     )
 
 
-def _agreement(told: Told, tool: Inventory) -> Table:
+def _agreement(told: _Told, tool: Inventory) -> Table:
     """Count how often conclusion and scores of the same questionnaire name the same pole."""
     one, two = (told.predicted(way) for way in list(WAYS)[:2])
     rows: list[tuple[Cell, ...]] = []
