@@ -1,0 +1,1 @@
+"""Ways to make personas: quotas, margins, rules, deduplication, and the recipes that use them."""

@@ -1,0 +1,74 @@
+"""Iterative proportional fitting: a joint distribution with the margins that are wanted.
+
+Deming & Stephan (1940). The result keeps the odds ratios of the start, so what a sample says about
+how variables go together survives, while each margin becomes the target's.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from personae.core import Array, BadValue
+
+__all__ = ["Raked", "rake"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Raked:
+    """A joint distribution that sums to 1, the rounds it took, and the largest gap to a margin."""
+
+    joint: Array
+    rounds: int
+    gap: float
+
+
+def rake(
+    start: Array, margins: Mapping[tuple[int, ...], Array], *, tolerance: float = 1e-9
+) -> Raked:
+    """Fit a table to margins, each given for one or more of its axes, in ascending order.
+
+    Raises:
+        BadValue: a margin of the wrong shape; one that wants what the start rules out (a value
+            with no unit in it); margins that contradict each other.
+
+    >>> start = np.array([[10.0, 20.0], [30.0, 40.0]])
+    >>> found = rake(start, {(0,): np.array([0.5, 0.5]), (1,): np.array([0.3, 0.7])})
+    >>> np.round(found.joint.sum(axis=0), 6).tolist()
+    [0.3, 0.7]
+    """
+    table = np.asarray(start, dtype=np.float64)
+    if not np.isfinite(table).all() or (table < 0).any() or table.sum() <= 0:
+        raise BadValue("raking starts from finite weights >= 0 that are not all 0")
+    table = table / table.sum()
+    targets = {axes: _target(table, axes, margin) for axes, margin in margins.items()}
+    gap = 0.0
+    for rounds in range(1, 1001):
+        gap = 0.0
+        for axes, target in targets.items():
+            others = tuple(i for i in range(table.ndim) if i not in axes)
+            now = table.sum(axis=others, keepdims=True)
+            gap = max(gap, float(np.abs(now - target).max()))
+            table = table * np.divide(target, now, out=np.zeros_like(now), where=now > 0)
+        if gap < tolerance:
+            return Raked(table / table.sum(), rounds, gap)
+    raise BadValue(
+        f"the margins can't all be met: after 1,000 rounds one is still off by {gap:.2g}. "
+        "They contradict each other, or combinations that they need have no unit in the sample"
+    )
+
+
+def _target(table: Array, axes: tuple[int, ...], margin: Array) -> Array:
+    shape = tuple(table.shape[i] if i in axes else 1 for i in range(table.ndim))
+    wanted = np.asarray(margin, dtype=np.float64)
+    if list(axes) != sorted(set(axes)) or wanted.size != np.prod(shape):
+        raise BadValue(f"a margin over the axes {axes} has the shape {shape}, not {wanted.shape}")
+    if not np.isfinite(wanted).all() or (wanted < 0).any() or wanted.sum() <= 0:
+        raise BadValue("a margin has finite shares >= 0 that are not all 0")
+    others = tuple(i for i in range(table.ndim) if i not in axes)
+    wanted = (wanted / wanted.sum()).reshape(shape)
+    barred = (table.sum(axis=others, keepdims=True) == 0) & (wanted > 0)
+    if barred.any():
+        places = [p[list(axes)].tolist() for p in np.argwhere(barred)[:5]]
+        raise BadValue(f"a margin wants values that no unit has, at {places} of the axes {axes}")
+    return wanted

@@ -1,0 +1,201 @@
+"""Rules as data: conditions over the facts of personas, evaluated over whole columns.
+
+A rule is a JSON object: `code`, `says` (what must hold, in words), `holds` (a condition), and where
+it serves revision `owner`, `fields`, `hint`; `severity` is hard or soft. A condition is one of
+
+    {"all": [...]}  {"any": [...]}  {"not": ...}  {"if": ..., "then": ...}
+    {"of": FACT, "is" | "in" | ">=" | "<=" | ">" | "<" | "matches" | "lacks": VALUE}
+    {"of": FACT, "filled": true}               not absent, not blank
+    {"count": [FACT, ...], "in": [...], ">=": K}  how many of these facts are among the values
+    {"differ": [FACT, ...]}                    not all the same
+    {"disjoint": [FACT, FACT]}                 lists without a common member ("; " between members)
+
+VALUE beside a comparison is a number or {"of": FACT, "plus": K}; `matches` and `lacks` are regular
+expressions searched in the text. A text "$NAME" is replaced by the set of that name. An absent fact
+fulfils no condition.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from personae.core import BadValue, UnknownName
+
+__all__ = ["Rule", "Rules", "rules_of"]
+
+COMPARISONS: Mapping[str, Callable[[pl.Expr, Any], pl.Expr]] = {
+    ">=": lambda a, b: a >= b,
+    "<=": lambda a, b: a <= b,
+    ">": lambda a, b: a > b,
+    "<": lambda a, b: a < b,
+}
+BETWEEN = "; "
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One rule. `facts` are those that its condition reads."""
+
+    code: str
+    says: str
+    condition: pl.Expr
+    facts: frozenset[str]
+    severity: str = "hard"
+    owner: str = ""
+    fields: tuple[str, ...] = ()
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rules:
+    """Rules that are evaluated together."""
+
+    rules: tuple[Rule, ...] = field(default=())
+
+    def over(self, facts: Sequence[str]) -> "Rules":
+        """Keep the rules that read these facts only."""
+        return Rules(tuple(r for r in self.rules if r.facts <= set(facts)))
+
+    def broken(self, facts: pl.DataFrame) -> Mapping[str, NDArray[np.bool_]]:
+        """Tell for each rule's code which rows break it.
+
+        Raises:
+            UnknownName: a rule reads a fact that is no column.
+        """
+        for rule in self.rules:
+            for name in rule.facts - set(facts.columns):
+                raise UnknownName(f"fact of rule {rule.code}", name, facts.columns)
+        if not self.rules:
+            return {}
+        frame = facts.select(
+            (~rule.condition.fill_null(value=False)).alias(rule.code) for rule in self.rules
+        )
+        return {code: frame[code].to_numpy() for code in frame.columns}
+
+
+def rules_of(body: Sequence[Mapping[str, Any]], sets: Mapping[str, Any] | None = None) -> Rules:
+    """Read rules.
+
+    Raises:
+        BadValue: a rule or condition that isn't as this module says; names the rule.
+
+    >>> adult = {"of": "age", ">=": 18}
+    >>> rules = rules_of([{"code": "A", "says": "adults only", "holds": adult}])
+    >>> rules.broken(pl.DataFrame({"age": ["17", "18"]}))["A"].tolist()
+    [True, False]
+    """
+    return Rules(tuple(_rule(one, dict(sets or {})) for one in body))
+
+
+def _rule(body: Mapping[str, Any], sets: Mapping[str, Any]) -> Rule:
+    if not isinstance(body, Mapping) or not all(isinstance(body.get(k), str) for k in ("code", "says")):
+        raise BadValue(f"a rule has the texts 'code' and 'says' and a condition 'holds': {body!r}")
+    known = {"code", "says", "holds", "severity", "owner", "fields", "hint"}
+    for name in set(body) - known:
+        raise UnknownName(f"field of rule {body['code']}", name, known)
+    if body.get("severity", "hard") not in ("hard", "soft"):
+        raise BadValue(f"rule {body['code']}: severity is hard or soft, not {body['severity']!r}")
+    reader = _Reader(body["code"], sets)
+    condition = reader.condition(body.get("holds"))
+    return Rule(
+        code=body["code"], says=body["says"], condition=condition, facts=frozenset(reader.facts),
+        severity=body.get("severity", "hard"), owner=body.get("owner", ""),
+        fields=tuple(body.get("fields", ())), hint=body.get("hint", ""),
+    )  # fmt: skip
+
+
+class _Reader:
+    """Turns one rule's condition into an expression and notes the facts it reads."""
+
+    def __init__(self, code: str, sets: Mapping[str, Any]) -> None:
+        self.code, self.sets, self.facts = code, sets, set[str]()
+
+    def condition(self, body: object) -> pl.Expr:
+        match body:
+            case {"all": [*parts], **rest} if not rest and parts:
+                return pl.all_horizontal(*map(self.condition, parts))
+            case {"any": [*parts], **rest} if not rest and parts:
+                return pl.any_horizontal(*map(self.condition, parts))
+            case {"not": part, **rest} if not rest:
+                return ~self.condition(part)
+            case {"if": given, "then": part, **rest} if not rest:
+                return ~self.condition(given) | self.condition(part)
+            case {"count": names, "in": values, **rest}:
+                texts = self.texts(values)
+                hits = [self.fact(n).is_in(texts).cast(pl.Int32) for n in self.texts(names)]
+                return self.compared(pl.sum_horizontal(*hits), rest)
+            case {"differ": names, **rest} if not rest:
+                columns = [self.fact(n) for n in self.texts(names)]
+                return pl.any_horizontal(*(c != columns[0] for c in columns[1:]))
+            case {"disjoint": [str() as one, str() as two], **rest} if not rest:
+                both = [self.fact(n).str.split(BETWEEN) for n in (one, two)]
+                return both[0].list.set_intersection(both[1]).list.len() == 0
+            case {"of": str() as name, **rest} if rest:
+                return self.about(self.fact(name), rest)
+        raise self.wrong(body)
+
+    def about(self, fact: pl.Expr, tests: Mapping[str, Any]) -> pl.Expr:
+        found = []
+        for word, value in tests.items():
+            match word, value:
+                case "is", str():
+                    found.append(fact == self.texts([value])[0])
+                case "in", _:
+                    found.append(fact.is_in(self.texts(value)))
+                case "matches", str():
+                    found.append(fact.str.contains(self.pattern(value)))
+                case "lacks", str():
+                    found.append(~fact.str.contains(self.pattern(value)))
+                case "filled", True:
+                    found.append(fact.str.strip_chars().str.len_chars() > 0)
+                case _ if word in COMPARISONS:
+                    number = fact.cast(pl.Float64, strict=False)
+                    found.append(self.compared(number, {word: value}))
+                case _:
+                    raise self.wrong({word: value})
+        return pl.all_horizontal(*found)
+
+    def compared(self, number: pl.Expr, tests: Mapping[str, Any]) -> pl.Expr:
+        if not tests or not set(tests) <= set(COMPARISONS):
+            raise self.wrong(tests)
+        return pl.all_horizontal(
+            *(COMPARISONS[word](number, self.number(value)) for word, value in tests.items())
+        )
+
+    def number(self, value: object) -> pl.Expr:
+        match value:
+            case bool():
+                raise self.wrong(value)
+            case int() | float():
+                return pl.lit(float(value))
+            case {"of": str() as name, **rest} if set(rest) <= {"plus"}:
+                return self.fact(name).cast(pl.Float64, strict=False) + float(rest.get("plus", 0))
+        raise self.wrong(value)
+
+    def fact(self, name: str) -> pl.Expr:
+        self.facts.add(name)
+        return pl.col(name)
+
+    def texts(self, value: object) -> list[str]:
+        if isinstance(value, str) and value.startswith("$"):
+            if value[1:] not in self.sets:
+                raise UnknownName(f"set of rule {self.code}", value[1:], self.sets)
+            value = self.sets[value[1:]]
+        if not isinstance(value, list) or not value or not all(isinstance(v, str) for v in value):
+            raise self.wrong(value)
+        return value
+
+    def pattern(self, value: str) -> str:
+        text = self.sets[value[1:]] if value.startswith("$") and value[1:] in self.sets else value
+        try:
+            pl.Series([""]).str.contains(str(text))
+        except pl.exceptions.ComputeError as error:
+            raise BadValue(f"rule {self.code}: {text!r} is no regular expression") from error
+        return str(text)
+
+    def wrong(self, body: object) -> BadValue:
+        return BadValue(f"rule {self.code}: {str(body)[:200]!r} is no condition; see generate/rules.py")

@@ -1,0 +1,92 @@
+"""Draws that belong to a place in a population, never to the batch in which they are made.
+
+A slot is a persona's place, 0..n-1. Every draw is a hash of (seed, name of the draw, slot,
+attempt), so that any part of a population can be made alone, again, or anywhere, with the same
+bytes; a slot that must be made anew gets the next attempt.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+from personae.core import Array, BadValue
+
+__all__ = ["ANEW", "Places", "Slots"]
+
+ANEW = 1 << 16
+
+Places = NDArray[np.int64]
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+
+
+def _mixed(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Mix 64 bits (the finalizer of SplitMix64: Steele, Lea & Flood, 2014)."""
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Slots:
+    """Places of a population under a seed, and how often each was tried before.
+
+    >>> all_of, some = Slots.span(7, 0, 5), Slots.span(7, 3, 5)
+    >>> bool((all_of.uniform("age")[3:] == some.uniform("age")).all())
+    True
+    """
+
+    seed: int
+    places: Places
+    attempts: Places
+
+    def __post_init__(self) -> None:
+        if self.places.shape != self.attempts.shape or self.places.ndim != 1:
+            raise BadValue("slots have one attempt a place")
+
+    @classmethod
+    def span(cls, seed: int, start: int, stop: int) -> "Slots":
+        """Give the places start..stop-1 at their first attempt."""
+        places = np.arange(start, stop, dtype=np.int64)
+        return cls(seed, places, np.zeros_like(places))
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def take(self, where: NDArray[np.bool_] | Places, *, again: int = 0) -> "Slots":
+        """Keep some of the slots, `again` attempts further on.
+
+        Makers that redraw what breaks a rule go on by 1; what is made anew as a whole, because it
+        resembles another, goes on by `ANEW`, so that the two never meet.
+        """
+        return Slots(self.seed, self.places[where], self.attempts[where] + again)
+
+    def bits(self, name: str) -> NDArray[np.uint64]:
+        """Draw 64 random bits for each slot."""
+        digest = sha256(f"{self.seed}\0{name}".encode()).digest()
+        key = np.uint64(int.from_bytes(digest[:8], "little"))
+        tries = _mixed(self.attempts.astype(np.uint64) * GOLDEN + key)
+        return _mixed(_mixed(self.places.astype(np.uint64) * GOLDEN + tries) ^ key)
+
+    def uniform(self, name: str) -> Array:
+        """Draw a number in (0, 1) for each slot."""
+        return ((self.bits(name) >> np.uint64(11)).astype(np.float64) + 0.5) / 2.0**53
+
+    def normal(self, name: str) -> Array:
+        """Draw a standard normal number for each slot."""
+        normal: Array = ndtri(self.uniform(name))
+        return normal
+
+    def pick(self, name: str, shares: Sequence[float] | Array) -> Places:
+        """Draw an index for each slot by shares: (values,), or a row a slot (slots, values)."""
+        weights = np.asarray(shares, dtype=np.float64)
+        bounds = np.cumsum(weights, axis=-1)
+        wanted = self.uniform(name) * bounds[..., -1]
+        if weights.ndim == 1:
+            index = np.searchsorted(bounds, wanted, side="right")
+        else:
+            index = (bounds <= wanted[:, None]).sum(axis=1)
+        return np.minimum(index, weights.shape[-1] - 1).astype(np.int64)

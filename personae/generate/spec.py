@@ -1,0 +1,179 @@
+"""A population as data: variables with shares, margins to rake to, traits, a text.
+
+See `personae/data/populations/adults.json` for one, and `docs/guide/generate.md` for all fields.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from importlib.resources import files
+from typing import Any
+
+from personae.core import BadFile, BadValue, UnknownName, data_json
+
+__all__ = ["Margin", "Spec", "Variable", "load_spec", "specs"]
+
+FIELDS = {
+    "name", "title", "version", "source", "licence", "kind", "variables", "margins", "traits",
+    "rules", "text",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variable:
+    """One fact of each persona.
+
+    `shares`: value -> weight; with `given`, that variable's value -> such a mapping. Exact quotas
+    unless `exact` is false: then each is drawn alone. `whole`: a range of whole numbers, both ends
+    included, or with `given` one a value.
+    """
+
+    name: str
+    shares: Mapping[str, Any] = field(default_factory=dict)
+    whole: Any = None
+    given: str = ""
+    exact: bool = True
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """The values that shares name, in order of mention."""
+        tables = self.shares.values() if self.given else (self.shares,)
+        return tuple(dict.fromkeys(v for table in tables for v in table))
+
+    def table(self, of: str | None) -> Mapping[str, float]:
+        """Give the shares, or those under a value of the given variable."""
+        return self.shares if of is None else self.shares[of]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Margin:
+    """Wanted shares over one or more variables, nested in their order."""
+
+    of: tuple[str, ...]
+    shares: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spec:
+    """A population's description."""
+
+    name: str
+    title: str
+    version: str = "1"
+    source: str = ""
+    kind: str = "demographic"
+    variables: tuple[Variable, ...] = ()
+    margins: tuple[Margin, ...] = ()
+    traits: Mapping[str, Any] | None = None
+    rules: tuple[Mapping[str, Any], ...] = ()
+    text: str = ""
+
+
+def specs() -> tuple[str, ...]:
+    """Name the populations that ship."""
+    folder = files("personae") / "data" / "populations"
+    return tuple(sorted(p.name.removesuffix(".json") for p in folder.iterdir()))
+
+
+def load_spec(name: str) -> Spec:
+    """Load a population that ships by name, or one's own from a JSON file.
+
+    Raises:
+        UnknownName: no such name, and no file ending in .json.
+        BadFile: the file can't be read or is no JSON object.
+        BadValue: a field that isn't allowed; says which.
+    """
+    if name in specs():
+        return _spec(data_json(f"populations/{name}.json"), name)
+    if not name.endswith(".json"):
+        raise UnknownName("population", name, [*specs(), "FILE.json"])
+    try:
+        body = json.loads(Path(name).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise BadFile(f"can't read a population from {name}: {error}") from error
+    return _spec(body, name)
+
+
+def _spec(body: Any, where: str) -> Spec:  # noqa: ANN401
+    if not isinstance(body, dict):
+        raise BadFile(f"{where}: a population is a JSON object, not {type(body).__name__}")
+    for name in body:
+        if name not in FIELDS:
+            raise UnknownName(f"field of a population ({where})", name, FIELDS)
+    texts = {n: body[n] for n in ("name", "title", "version", "source", "kind", "text") if n in body}
+    if not all(isinstance(v, str) for v in texts.values()):
+        raise BadValue(f"{where}: name, title, version, source, kind and text are texts")
+    texts.setdefault("name", Path(where).stem)
+    texts.setdefault("title", texts["name"])
+    listed = _mapping(body.get("variables", {}), f"{where}: variables")
+    variables: list[Variable] = []
+    for name, given in listed.items():
+        variables.append(_variable(name, given, variables, where))
+    margins = body.get("margins", [])
+    if not isinstance(margins, list):
+        raise BadValue(f"{where}: margins is a list")
+    return Spec(
+        **texts,
+        variables=tuple(variables),
+        margins=tuple(_margin(m, where) for m in margins),
+        traits=_mapping(body["traits"], f"{where}: traits") if body.get("traits") else None,
+        rules=tuple(body.get("rules", ())),
+    )
+
+
+def _mapping(value: object, where: str) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise BadValue(f"{where} is an object, not {type(value).__name__}")
+    return value
+
+
+def _variable(name: str, body: object, earlier: list[Variable], where: str) -> Variable:
+    here = f"{where}: variable {name!r}"
+    held = _mapping(body, here)
+    for key in held:
+        if key not in ("shares", "whole", "given", "exact"):
+            raise UnknownName(f"field of {here}", key, ("shares", "whole", "given", "exact"))
+    if ("shares" in held) == ("whole" in held):
+        raise BadValue(f"{here} has either shares or whole, a range of whole numbers")
+    given = held.get("given", "")
+    parent = next((v for v in earlier if v.name == given), None)
+    if given and (parent is None or not parent.shares):
+        known = [v.name for v in earlier if v.shares]
+        raise UnknownName(f"variable with shares before {name!r}", str(given), known)
+    table = held["shares"] if "shares" in held else held["whole"]
+    if parent is not None:
+        lacking = sorted(set(parent.values) - set(_mapping(table, here)))
+        if lacking:
+            raise BadValue(f"{here} lacks entries for {lacking}, values of {given!r}")
+    for part in table.values() if parent is not None else (table,):
+        _check_shares(part, here) if "shares" in held else _check_range(part, here)
+    return Variable(
+        name=name, shares=held.get("shares", {}), whole=held.get("whole"), given=given,
+        exact=bool(held.get("exact", True)),
+    )  # fmt: skip
+
+
+def _check_shares(table: object, where: str) -> None:
+    shares = _mapping(table, f"{where}: shares").values()
+    numbers = [s for s in shares if isinstance(s, int | float) and not isinstance(s, bool)]
+    if len(numbers) < len(shares) or not numbers or min(numbers) < 0 or not 0 < sum(numbers) < 1e300:
+        raise BadValue(f"{where}: shares are numbers >= 0, not all 0")
+
+
+def _check_range(ends: object, where: str) -> None:
+    if (
+        not isinstance(ends, list)
+        or [type(e) for e in ends] != [int, int]
+        or not -(10**9) <= ends[0] <= ends[1] <= 10**9
+    ):
+        raise BadValue(f"{where}: whole is [low, high], two whole numbers in order, not {ends!r}")
+
+
+def _margin(body: object, where: str) -> Margin:
+    held = _mapping(body, f"{where}: a margin")
+    of = held.get("of")
+    names = (of,) if isinstance(of, str) else tuple(of) if isinstance(of, list) else ()
+    if not names or not all(isinstance(n, str) for n in names):
+        raise BadValue(f"{where}: a margin has 'of', one variable or a list of them")
+    return Margin(of=names, shares=_mapping(held.get("shares"), f"{where}: shares of {names}"))
