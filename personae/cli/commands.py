@@ -88,16 +88,53 @@ def _run() -> None:
     """Run one of the published studies."""
 
 
+class _Recipes(click.Group):
+    """One command a recipe."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        from personae.generate.recipe import recipes
+
+        return [recipe.name for recipe in recipes()]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
+        from personae.generate.recipe import find_recipe
+
+        recipe = find_recipe(cmd_name)
+        return _LazyRecipe(recipe.name, help=recipe.summary)
+
+
+class _LazyRecipe(click.Command):
+    """A recipe's command, made from its signature only when it is really called."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None,
+        **extra: Any,  # noqa: ANN401
+    ) -> click.Context:  # fmt: skip
+        from personae.cli.generate import recipe_command
+
+        command = recipe_command(str(self.name), ALIKE)
+        return command.make_context(info_name, args, parent, **extra)
+
+
+@_personae.group("generate", cls=_Recipes, context_settings=ALIKE)
+def _generate() -> None:
+    """Make a population of personas by a recipe, with quotas and a report."""
+
+
 @_personae.command("list")
 def _list() -> None:
-    """List studies, inventories and inductions."""
+    """List studies, recipes, inventories and inductions."""
     from personae.core import inventories, load_inventory
+    from personae.generate.recipe import recipes
     from personae.induce.prompt import INDUCTIONS
     from personae.run.registry import studies
 
     click.echo("Studies (personae run NAME)")
     for study in studies():
         click.echo(f"  {study.name:<20} {study.summary}")
+    click.echo("Recipes (personae generate NAME)")
+    for recipe in recipes():
+        click.echo(f"  {recipe.name:<20} {recipe.summary}")
     click.echo("Inventories (--inventory NAME)")
     for name in inventories():
         one = load_inventory(name)

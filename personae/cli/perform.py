@@ -18,7 +18,7 @@ from personae.run.execute import Job, execute
 from personae.run.plan import Plan, plan_study
 from personae.run.registry import Study
 
-__all__ = ["COMMON", "perform"]
+__all__ = ["COMMON", "MODEL_HELP", "confirm", "open_asked", "perform"]
 
 MODEL_HELP = (
     "smollm2 (embedded), hf:NAME-OR-FOLDER, gguf:FILE, http://HOST/v1#NAME, simulated:..., null:..."
@@ -46,7 +46,7 @@ def perform(study: Study, function: Callable[..., Report], given: Mapping[str, A
             wanted[parameter.name] = str(given[parameter.name])
     arguments, options = take(function, given)
     body = partial(function, **arguments)
-    models = {role: _open(text, given) for role, text in wanted.items()}
+    models = {role: open_asked(text, given) for role, text in wanted.items()}
     total = _announce(body, models, given, log)
     job = Job(
         study=study.name,
@@ -61,7 +61,8 @@ def perform(study: Study, function: Callable[..., Report], given: Mapping[str, A
     log.print(f"Written to {job.out}/: report.html, report.json, answers.parquet, manifest.json")
 
 
-def _open(text: str, given: Mapping[str, Any]) -> Model:
+def open_asked(text: str, given: Mapping[str, Any]) -> Model:
+    """Open the model that was asked for, a server under the limits given."""
     if not text.startswith(("http://", "https://")):
         return open_model(text)
     limits = {name: given[f"max_{name}"] for name in ("calls", "tokens", "money", "minutes")}
@@ -94,11 +95,12 @@ def _announce(
     plan = plan_study(on_one)
     log.print(f"{', '.join(m.name for m in models.values())}: {plan}", highlight=False)
     if any(m.name.startswith(("http://", "https://")) for m in models.values()):
-        _confirm(plan, given, log)
+        confirm(plan, given, log)
     return plan.requests
 
 
-def _confirm(plan: Plan, given: Mapping[str, Any], log: Console) -> None:
+def confirm(plan: Plan, given: Mapping[str, Any], log: Console) -> None:
+    """Say what a server may charge, and ask, unless a limit or --yes was given."""
     price = _price(given.get("price"))
     if price is not None:
         sum_ = price.cost(plan.tokens_in, plan.tokens_out)

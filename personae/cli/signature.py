@@ -26,7 +26,6 @@ from personae.core import (
     Model,
     OpenModel,
     Persona,
-    Report,
     content_key,
     domain_code,
     load_personas,
@@ -56,7 +55,7 @@ class Parameter:
         return self.kind in MODELS
 
 
-def parameters(function: Callable[..., Report]) -> tuple[Parameter, ...]:
+def parameters(function: Callable[..., object]) -> tuple[Parameter, ...]:
     """Read a study's parameters in order; help comes from the docstring's Args section."""
     hints, notes = get_type_hints(function), _argument_notes(inspect.getdoc(function) or "")
     found: list[Parameter] = []
@@ -88,7 +87,7 @@ def _fields(noun: type, of: str) -> list[Parameter]:
 
 
 def take(
-    function: Callable[..., Report], given: Mapping[str, Any]
+    function: Callable[..., object], given: Mapping[str, Any]
 ) -> tuple[dict[str, object], dict[str, object]]:
     """Turn what was typed into (the study's arguments but models, their plain form)."""
     arguments: dict[str, object] = {}

@@ -71,4 +71,5 @@ def _target(table: Array, axes: tuple[int, ...], margin: Array) -> Array:
     if barred.any():
         places = [p[list(axes)].tolist() for p in np.argwhere(barred)[:5]]
         raise BadValue(f"a margin wants values that no unit has, at {places} of the axes {axes}")
-    return wanted
+    fitted: Array = wanted
+    return fitted

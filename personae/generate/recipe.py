@@ -14,10 +14,10 @@ from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 
 from personae.core import BadFile, BadValue, Model, Part, UnknownName
+from personae.generate.dedup import Sameness
 from personae.generate.slots import Slots
 
 __all__ = ["Made", "Order", "Population", "Recipe", "find_recipe", "load_recipe", "recipes"]
@@ -64,18 +64,21 @@ class Population:
 
     `make` gives the personas of any slots; what it gives for a slot depends on the slot, its
     attempt and the order alone, so that shards and resumed runs end in the same bytes. It keeps
-    nothing that grows with n. `preview` says what will be made: quotas, margins, counts.
-    `distinct` looks for near-duplicates among finished personas (see `generate.dedup`): it takes
-    a lazy frame of rows and gives the slots to be made anew; None where repetition is no fault.
-    `findings` adds parts to the population's report.
+    nothing that grows with n but the plan. `preview` says what will be made: quotas, margins,
+    counts. `quotas` gives, fact -> value -> count, what the report compares with. `sameness` is
+    what counts as near-duplicate, which is then made anew; None where likeness is no fault.
+    `findings` adds parts to the report, from the rows of a sample of the finished population.
+    `fingerprint` hashes whatever data of the user's the recipe rests on.
     """
 
     title: str
     order: Order
     make: Callable[[Slots], Made]
     preview: tuple[Part, ...]
-    distinct: Callable[[pl.LazyFrame], np.ndarray] | None = None
-    findings: Callable[[pl.LazyFrame], tuple[Part, ...]] | None = None
+    quotas: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    sameness: Sameness | None = None
+    findings: Callable[[pl.DataFrame], tuple[Part, ...]] | None = None
+    fingerprint: str = ""
 
     def slots(self, start: int, stop: int) -> Slots:
         """Give the slots start..stop-1 at their first attempt."""

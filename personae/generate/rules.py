@@ -34,6 +34,7 @@ COMPARISONS: Mapping[str, Callable[[pl.Expr, Any], pl.Expr]] = {
     "<": lambda a, b: a < b,
 }
 BETWEEN = "; "
+Body = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +93,7 @@ def rules_of(body: Sequence[Mapping[str, Any]], sets: Mapping[str, Any] | None =
 
 
 def _rule(body: Mapping[str, Any], sets: Mapping[str, Any]) -> Rule:
-    if not isinstance(body, Mapping) or not all(isinstance(body.get(k), str) for k in ("code", "says")):
+    if not all(isinstance(body.get(k), str) for k in ("code", "says")):
         raise BadValue(f"a rule has the texts 'code' and 'says' and a condition 'holds': {body!r}")
     known = {"code", "says", "holds", "severity", "owner", "fields", "hint"}
     for name in set(body) - known:
@@ -115,28 +116,48 @@ class _Reader:
         self.code, self.sets, self.facts = code, sets, set[str]()
 
     def condition(self, body: object) -> pl.Expr:
-        match body:
-            case {"all": [*parts], **rest} if not rest and parts:
-                return pl.all_horizontal(*map(self.condition, parts))
-            case {"any": [*parts], **rest} if not rest and parts:
-                return pl.any_horizontal(*map(self.condition, parts))
-            case {"not": part, **rest} if not rest:
-                return ~self.condition(part)
-            case {"if": given, "then": part, **rest} if not rest:
-                return ~self.condition(given) | self.condition(part)
-            case {"count": names, "in": values, **rest}:
-                texts = self.texts(values)
-                hits = [self.fact(n).is_in(texts).cast(pl.Int32) for n in self.texts(names)]
-                return self.compared(pl.sum_horizontal(*hits), rest)
-            case {"differ": names, **rest} if not rest:
-                columns = [self.fact(n) for n in self.texts(names)]
-                return pl.any_horizontal(*(c != columns[0] for c in columns[1:]))
-            case {"disjoint": [str() as one, str() as two], **rest} if not rest:
-                both = [self.fact(n).str.split(BETWEEN) for n in (one, two)]
-                return both[0].list.set_intersection(both[1]).list.len() == 0
-            case {"of": str() as name, **rest} if rest:
-                return self.about(self.fact(name), rest)
+        if not isinstance(body, dict):
+            raise self.wrong(body)
+        for words, read in FORMS.items():
+            if words == body.keys() or (words < body.keys() and words in OPEN):
+                return read(self, body)
         raise self.wrong(body)
+
+    def every(self, body: Body) -> pl.Expr:
+        return pl.all_horizontal(*map(self.condition, self.listed(body["all"])))
+
+    def some(self, body: Body) -> pl.Expr:
+        return pl.any_horizontal(*map(self.condition, self.listed(body["any"])))
+
+    def opposite(self, body: Body) -> pl.Expr:
+        return ~self.condition(body["not"])
+
+    def implied(self, body: Body) -> pl.Expr:
+        return ~self.condition(body["if"]) | self.condition(body["then"])
+
+    def counted(self, body: Body) -> pl.Expr:
+        values = self.texts(body["in"])
+        hits = [self.fact(n).is_in(values).cast(pl.Int32) for n in self.texts(body["count"])]
+        tests = {k: v for k, v in body.items() if k not in ("count", "in")}
+        return self.compared(pl.sum_horizontal(*hits), tests)
+
+    def differing(self, body: Body) -> pl.Expr:
+        first, *others = (self.fact(n) for n in self.texts(body["differ"]))
+        return pl.any_horizontal(*(other != first for other in others))
+
+    def disjoint(self, body: Body) -> pl.Expr:
+        one, two = (self.fact(n).str.split(BETWEEN) for n in self.texts(body["disjoint"]))
+        return one.list.set_intersection(two).list.len() == 0
+
+    def single(self, body: Body) -> pl.Expr:
+        if not isinstance(body["of"], str):
+            raise self.wrong(body)
+        return self.about(self.fact(body["of"]), {k: v for k, v in body.items() if k != "of"})
+
+    def listed(self, parts: object) -> list[object]:
+        if not isinstance(parts, list) or not parts:
+            raise self.wrong(parts)
+        return parts
 
     def about(self, fact: pl.Expr, tests: Mapping[str, Any]) -> pl.Expr:
         found = []
@@ -172,8 +193,10 @@ class _Reader:
                 raise self.wrong(value)
             case int() | float():
                 return pl.lit(float(value))
-            case {"of": str() as name, **rest} if set(rest) <= {"plus"}:
-                return self.fact(name).cast(pl.Float64, strict=False) + float(rest.get("plus", 0))
+            case {"of": str() as name, "plus": int() | float() as more}:
+                return self.fact(name).cast(pl.Float64, strict=False) + more
+            case {"of": str() as name}:
+                return self.fact(name).cast(pl.Float64, strict=False)
         raise self.wrong(value)
 
     def fact(self, name: str) -> pl.Expr:
@@ -198,4 +221,20 @@ class _Reader:
         return str(text)
 
     def wrong(self, body: object) -> BadValue:
-        return BadValue(f"rule {self.code}: {str(body)[:200]!r} is no condition; see generate/rules.py")
+        return BadValue(
+            f"rule {self.code}: {str(body)[:200]!r} is no condition; see generate/rules.py"
+        )
+
+
+FORMS: Mapping[frozenset[str], Callable[[_Reader, Body], pl.Expr]] = {
+    frozenset({"all"}): _Reader.every,
+    frozenset({"any"}): _Reader.some,
+    frozenset({"not"}): _Reader.opposite,
+    frozenset({"if", "then"}): _Reader.implied,
+    frozenset({"differ"}): _Reader.differing,
+    frozenset({"disjoint"}): _Reader.disjoint,
+    frozenset({"count", "in"}): _Reader.counted,
+    frozenset({"of"}): _Reader.single,
+}
+OPEN = (frozenset({"count", "in"}), frozenset({"of"}))
+"""Forms that take tests beside their own words."""

@@ -15,7 +15,7 @@ from scipy.special import ndtri
 
 from personae.core import Array, BadValue
 
-__all__ = ["ANEW", "Places", "Slots"]
+__all__ = ["ANEW", "Places", "Slots", "mixed"]
 
 ANEW = 1 << 16
 
@@ -23,7 +23,7 @@ Places = NDArray[np.int64]
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
-def _mixed(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def mixed(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """Mix 64 bits (the finalizer of SplitMix64: Steele, Lea & Flood, 2014)."""
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -68,8 +68,8 @@ class Slots:
         """Draw 64 random bits for each slot."""
         digest = sha256(f"{self.seed}\0{name}".encode()).digest()
         key = np.uint64(int.from_bytes(digest[:8], "little"))
-        tries = _mixed(self.attempts.astype(np.uint64) * GOLDEN + key)
-        return _mixed(_mixed(self.places.astype(np.uint64) * GOLDEN + tries) ^ key)
+        tries = mixed(self.attempts.astype(np.uint64) * GOLDEN + key)
+        return mixed(mixed(self.places.astype(np.uint64) * GOLDEN + tries) ^ key)
 
     def uniform(self, name: str) -> Array:
         """Draw a number in (0, 1) for each slot."""
@@ -89,4 +89,5 @@ class Slots:
             index = np.searchsorted(bounds, wanted, side="right")
         else:
             index = (bounds <= wanted[:, None]).sum(axis=1)
-        return np.minimum(index, weights.shape[-1] - 1).astype(np.int64)
+        picked: Places = np.minimum(index, weights.shape[-1] - 1).astype(np.int64)
+        return picked

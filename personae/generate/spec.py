@@ -6,8 +6,8 @@ See `personae/data/populations/adults.json` for one, and `docs/guide/generate.md
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from personae.core import BadFile, BadValue, UnknownName, data_json
@@ -101,7 +101,9 @@ def _spec(body: Any, where: str) -> Spec:  # noqa: ANN401
     for name in body:
         if name not in FIELDS:
             raise UnknownName(f"field of a population ({where})", name, FIELDS)
-    texts = {n: body[n] for n in ("name", "title", "version", "source", "kind", "text") if n in body}
+    texts = {
+        n: body[n] for n in ("name", "title", "version", "source", "kind", "text") if n in body
+    }
     if not all(isinstance(v, str) for v in texts.values()):
         raise BadValue(f"{where}: name, title, version, source, kind and text are texts")
     texts.setdefault("name", Path(where).stem)
@@ -157,7 +159,12 @@ def _variable(name: str, body: object, earlier: list[Variable], where: str) -> V
 def _check_shares(table: object, where: str) -> None:
     shares = _mapping(table, f"{where}: shares").values()
     numbers = [s for s in shares if isinstance(s, int | float) and not isinstance(s, bool)]
-    if len(numbers) < len(shares) or not numbers or min(numbers) < 0 or not 0 < sum(numbers) < 1e300:
+    if (
+        len(numbers) < len(shares)
+        or not numbers
+        or min(numbers) < 0
+        or not 0 < sum(numbers) < 1e300
+    ):
         raise BadValue(f"{where}: shares are numbers >= 0, not all 0")
 
 

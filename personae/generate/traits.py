@@ -37,7 +37,11 @@ def correlated(slots: Slots, correlations: Array) -> Array:
     0.46
     """
     matrix = np.asarray(correlations, dtype=np.float64)
-    if matrix.shape != (5, 5) or not np.allclose(matrix, matrix.T) or (matrix.diagonal() != 1).any():
+    if (
+        matrix.shape != (5, 5)
+        or not np.allclose(matrix, matrix.T)
+        or (matrix.diagonal() != 1).any()
+    ):
         raise BadValue("correlations of the Big Five are a symmetric 5 x 5 matrix with diagonal 1")
     try:
         root = np.linalg.cholesky(matrix)
@@ -61,7 +65,10 @@ def group_standings(z: Array, sex: pl.Series, age: pl.Series) -> Array:
     """
     years = age.to_numpy()
     bands = np.array(["<21", "21-40", "41-60", ">60"])[np.digitize(years, [21, 41, 61])]
-    groups = [f"{s if s in ('F', 'M') else 'sex-neutral'} {band}" for s, band in zip(sex, bands)]
+    groups = [
+        f"{s if s in ('F', 'M') else 'sex-neutral'} {band}"
+        for s, band in zip(sex, bands, strict=True)
+    ]
     moved = np.empty_like(z)
     labels = np.array(groups)
     for group in sorted(set(groups)):

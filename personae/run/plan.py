@@ -7,11 +7,12 @@ answers, the real numbers may differ; the plan says "about".
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import ceil
 
 from personae.core import Chat, Choice, Chooser, Done, Question, Reply, Report, Sampling
 from personae.models.simulated import open_simulated
 
-__all__ = ["Plan", "plan_study"]
+__all__ = ["Plan", "plan_study", "plan_work"]
 
 CHARS_PER_TOKEN = 4.0
 """English prose under a byte-pair tokenizer; an estimate, and called so."""
@@ -24,6 +25,14 @@ class Plan:
     requests: int
     tokens_in: int
     tokens_out: int
+
+    def times(self, factor: float) -> "Plan":
+        """Give the plan of `factor` times as much work."""
+        return Plan(
+            requests=ceil(self.requests * factor),
+            tokens_in=ceil(self.tokens_in * factor),
+            tokens_out=ceil(self.tokens_out * factor),
+        )
 
     def __str__(self) -> str:
         return (
@@ -75,8 +84,13 @@ class _Counting:
 
 def plan_study(study: Callable[[Chooser], Report], seed: int = 0) -> Plan:
     """Run a study, given as a function of the model alone, on a counter; return what it asked."""
+    return plan_work(study, seed)
+
+
+def plan_work(work: Callable[[Chooser], object], seed: int = 0) -> Plan:
+    """Do any work with a model on a counter; return what it asked."""
     counter = _Counting(open_simulated(f"simulated:noise=0.3,seed={seed}"))
-    study(counter)
+    work(counter)
     return Plan(
         requests=counter.requests, tokens_in=counter.tokens_in, tokens_out=counter.tokens_out
     )

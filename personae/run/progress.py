@@ -22,7 +22,9 @@ __all__ = ["Meter"]
 class Meter:
     """Counts answers as they arrive and shows them; `seen` is what a recorded model calls."""
 
-    def __init__(self, console: Console, total: int | None, title: str) -> None:
+    def __init__(
+        self, console: Console, total: int | None, title: str, what: str = "answers"
+    ) -> None:
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -37,7 +39,7 @@ class Meter:
         )
         self._console = console
         self._task = self._bar.add_task(title, total=total, note="")
-        self._title, self._total = title, total
+        self._title, self._total, self._what = title, total, what
         self._recalled = self._failed = self._count = 0
         self._began = self._spoke = time.monotonic()
 
@@ -61,10 +63,19 @@ class Meter:
         if self._total is not None and self._count > self._total:
             self._total = None  # the plan was an estimate; stop promising an end
             self._bar.update(self._task, total=None)
-        self._bar.update(self._task, advance=1, note=self._note())
+        self._show(1)
+
+    def _show(self, count: int) -> None:
+        self._bar.update(self._task, advance=count, note=self._note())
         if not self._console.is_terminal and time.monotonic() - self._spoke > 15:
             self._spoke = time.monotonic()
             self._console.print(self._line(), highlight=False)
+
+    def passed(self, count: int, *, recalled: bool = False) -> None:
+        """Count what was made without a model, or is there from before."""
+        self._count += count
+        self._recalled += count if recalled else 0
+        self._show(count)
 
     def _note(self) -> str:
         parts = [f"{self._recalled} recalled"] if self._recalled else []
@@ -79,4 +90,4 @@ class Meter:
             left = f", ETA {passed / fresh * max(self._total - self._count, 0):.0f} s"
         of = f" of about {self._total:,}" if self._total else ""
         note = f" ({self._note()})" if self._note() else ""
-        return f"{self._title}: {self._count:,}{of} answers{note}, {passed:.0f} s{left}"
+        return f"{self._title}: {self._count:,}{of} {self._what}{note}, {passed:.0f} s{left}"

@@ -1,185 +1,142 @@
-"""`reply`: greedy text equals a hand-written loop; a draw doesn't depend on its batch."""
+"""Populations in files: the same bytes whatever the shards, killed or not; quotas in the file."""
 
 import json
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
 
-import jsonschema
-import numpy as np
+import polars as pl
 import pytest
-import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from rich.console import Console
 
-from personae.core import BadValue, Chat, Reply, Sampling, canonical_json, say
-from personae.models.constrain import Grammar
-from personae.models.drawing import draw, stream
-from personae.models.generating import Writer
-from personae.models.reading import Reader
-from tests.unit.tiny_networks import KINDS, codec, network
+from personae.core import BadValue, Model, UnknownName, load_personas
+from personae.generate.recipe import Made, Order, Population, find_recipe
+from personae.generate.recipes.population import population
+from personae.generate.slots import Slots
+from personae.run import generating
+from personae.run.generating import Commission, generate
 
-LIMIT = 512
-CHATS: list[Chat] = [
-    *(say(f"I like {w}.", system="You are Ada. " * 12) for w in ("tea", "rain", "the sea", "it")),
-    say("I worry about things " * 12),
-    say("Hm", lead="I say"),
-    (),
-]
-VOCABULARY = Grammar.vocabulary(codec().tokenizer, codec().eos_ids)
+QUIET = Console(quiet=True)
 
 
-def write(kind: str, chats: list[Chat], sampling: Sampling, **options: Any) -> list[Reply]:
-    reader = Reader(network(kind), token_budget=options.pop("budget", 1024))
-    schema = sampling.schema
-    grammar = None if schema is None else Grammar(VOCABULARY, schema)
-    return Writer(reader, codec(), LIMIT, **options).replies(chats, sampling, grammar, None)
+def adults(n: int) -> Callable[[Model | None], Population]:
+    return lambda model: population(Order(n=n, seed=5, model=model))
 
 
-def plain_greedy(kind: str, chat: Chat, count: int) -> list[int]:
-    ids = codec().encode(codec().render(chat))
-    for _ in range(count):
-        with torch.no_grad():
-            ids.append(int(network(kind)(torch.tensor([ids])).logits[0, -1].argmax()))
-        if ids[-1] in codec().eos_ids:
-            break
-    return ids[len(codec().encode(codec().render(chat))) :]
+def made(out: Path, n: int = 300, **changes: bool) -> bytes:
+    job = Commission(recipe="population", version="1", options={}, out=out, **changes)
+    generate(job, adults(n), None, QUIET)
+    return out.read_bytes()
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_greedy_equals_a_loop_without_cache(kind: str) -> None:
-    for options in ({}, {"rows": 2}, {"budget": 20}):
-        got = write(kind, CHATS, Sampling(max_tokens=30), **options)
-        for chat, reply in zip(CHATS, got, strict=True):
-            ids = plain_greedy(kind, chat, 30)
-            assert reply.tokens_out == len(ids)
-            ended = ids[-1] in codec().eos_ids
-            assert reply.text == codec().decode(ids[:-1] if ended else ids)
-            assert reply.status == ("ok" if ended else "cut")
+def test_same_bytes_whatever_the_shards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = made(tmp_path / "whole.parquet")
+    monkeypatch.setattr(generating, "STRUCTURE", 37)
+    parts = made(tmp_path / "parts.parquet")
+    assert pl.read_parquet(tmp_path / "parts.parquet").equals(
+        pl.read_parquet(tmp_path / "whole.parquet")
+    )
+    assert parts == whole
+    pages = [tmp_path / f"{name}.parquet.report.html" for name in ("whole", "parts")]
+    assert pages[0].read_bytes() == pages[1].read_bytes()
+    assert not (tmp_path / "parts.parquet.work").exists()
 
 
-@settings(max_examples=15)
-@given(
-    st.permutations(range(len(CHATS))),
-    st.integers(1, 7),
-    st.sampled_from([(1.0, 1.0), (0.7, 0.8), (3.0, 0.999)]),
-)
-def test_a_draw_does_not_depend_on_its_batch(
-    order: list[int], count: int, heat: tuple[float, float]
+def test_killed_and_resumed_hachimi_check_7(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sampling = Sampling(max_tokens=12, temperature=heat[0], top_p=heat[1], seed=3)
-    alone = [write("llama", [chat], sampling)[0] for chat in CHATS]
-    batch = write("llama", [CHATS[i] for i in order[:count]], sampling, rows=3)
-    assert batch == [alone[i] for i in order[:count]]
+    monkeypatch.setattr(generating, "STRUCTURE", 37)
+    whole = made(tmp_path / "whole.parquet", 100)
+    asked: list[int] = []
+
+    def build(limit: int) -> Callable[[Model | None], Population]:
+        inner = population(Order(n=100, seed=5))
+
+        def make(slots: Slots) -> Made:
+            if len(asked) >= limit:
+                raise KeyboardInterrupt
+            asked.append(int(slots.places[0]))
+            return inner.make(slots)
+
+        return lambda model: replace(inner, make=make)
+
+    out = tmp_path / "killed.parquet"
+    job = Commission(recipe="population", version="1", options={}, out=out)
+    with pytest.raises(KeyboardInterrupt):
+        generate(job, build(1), None, QUIET)
+    assert not out.exists()
+    generate(job, build(99), None, QUIET)
+    assert asked == [0, 37, 74]  # nothing is made twice
+    assert out.read_bytes() == whole
+    assert pl.read_parquet(out)["id"].n_unique() == 100
 
 
-def test_seed_repeat_and_chat_change_the_draw() -> None:
-    base = Sampling(max_tokens=12, temperature=1.0)
-    draws = [
-        write("llama", CHATS[:1], replace(base, seed=seed, repeat=repeat))[0].text
-        for seed in (0, 1)
-        for repeat in (0, 1)
-    ]
-    assert len(set(draws)) == 4
-    twice = write("llama", [CHATS[0], CHATS[4], CHATS[0]], base)
-    assert twice[0] == twice[2] != twice[1]
+def test_lines_hold_the_same_personas(tmp_path: Path) -> None:
+    made(tmp_path / "a.parquet", 20)
+    made(tmp_path / "a.jsonl", 20)
+    assert load_personas(tmp_path / "a.jsonl") == load_personas(tmp_path / "a.parquet")
 
 
-def test_draws_follow_the_distribution() -> None:
-    """Against the softmax: 20,000 draws, every share within 4 standard errors."""
-    logits = torch.tensor([1.0, 0.0, -1.0, 2.0, float("-inf")])
-    n = 20_000
-    uniforms = stream(Sampling(), "x").random(n).tolist()
-    for top_p, kept in ((1.0, [0, 1, 2, 3]), (0.8, [0, 3])):
-        sampling = Sampling(temperature=0.7, top_p=top_p)
-        tokens = draw(logits.expand(n, -1), sampling, uniforms)
-        share = np.bincount(tokens, minlength=5) / n
-        p = torch.softmax(logits.double() / 0.7, -1).numpy()
-        p = np.where(np.isin(np.arange(5), kept), p, 0)
-        p /= p.sum()
-        assert np.all(np.abs(share - p) <= 4 * np.sqrt(p * (1 - p) / n))
+def test_another_population_is_not_overwritten(tmp_path: Path) -> None:
+    out = tmp_path / "a.parquet"
+    made(out, 20)
+    assert made(out, 20)
+    with pytest.raises(BadValue, match="not this population"):
+        made(out, 21)
+    assert made(out, 21, fresh=True)
+    with pytest.raises(BadValue, match="ends in"):
+        made(tmp_path / "a.csv")
 
 
-def test_stop_strings_end_a_reply_before_themselves() -> None:
-    whole = write("llama", CHATS[:1], Sampling(max_tokens=40))[0]
-    stop = whole.text[10:13]
-    cut = write("llama", CHATS[:1], Sampling(max_tokens=40, stop=(stop, "never to be seen")))[0]
-    assert cut.status == "ok"
-    assert cut.text == whole.text[: whole.text.index(stop)]
-    assert cut.tokens_out < whole.tokens_out
+def test_recipes_are_found_with_near_matches() -> None:
+    assert find_recipe("population").version
+    with pytest.raises(UnknownName, match="did you mean 'population'"):
+        find_recipe("populaton")
 
 
-def test_long_chats_are_records() -> None:
-    got = write("gpt2", [say("I worry. " * 400), CHATS[0]], Sampling(max_tokens=5))
-    assert [r.status for r in got] == ["error", "cut"]
-    assert "512" in got[0].why
-    near = say("a " * 480)
-    room = LIMIT - len(codec().encode(codec().render(near)))
-    assert 0 < room < 30
-    assert write("gpt2", [near], Sampling(max_tokens=30))[0].tokens_out <= room
-
-
-OBJECT = {
-    "type": "object",
-    "properties": {
-        "name": {"type": "string"},
-        "age": {"type": "integer", "minimum": 18, "maximum": 99},
-        "mood": {"enum": ["calm", "wild", "calmer"]},
-        "height": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 3},
-        "likes": {"type": "array", "items": {"type": "string", "minLength": 3}, "minItems": 2},
-        "home": {
-            "type": "object",
-            "properties": {"town": {"type": "string"}, "own": {"type": "boolean"}},
-            "required": ["own"],
-            "additionalProperties": False,
-        },
-    },
-    "required": ["name", "age", "mood", "height", "likes", "home"],
-    "additionalProperties": False,
-}
-SCHEMAS: list[dict[str, Any]] = [
-    OBJECT,
-    {"type": "array", "items": {"type": "integer"}, "minItems": 3},
-    {"type": "string", "maxLength": 12},
-    {"enum": ["yes", "no", 3, None]},
-    {"anyOf": [{"type": "null"}, {"type": "object", "additionalProperties": {"type": "number"}}]},
-    {
-        "$ref": "#/$defs/tree",
-        "$defs": {
-            "tree": {
-                "type": "object",
-                "properties": {"v": {"type": "integer"}, "next": {"$ref": "#/$defs/tree"}},
-                "required": ["v"],
+SPEC = {
+    "name": "gss",
+    "variables": {
+        "sex": {"shares": {"Male": 0.6, "Female": 0.4}},
+        "political_views": {
+            "shares": {
+                "Extremely liberal": 1, "Liberal": 2, "Slightly liberal": 2,
+                "Moderate, middle of the road": 6, "Slightly conservative": 2, "Conservative": 3,
+                "Extremely conservative": 1,
             }
         },
     },
-]
+    "traits": {"norms": {"sex": {"of": "sex", "Male": "M", "Female": "F"}, "age": "age"}},
+    "rules": [{"code": "A", "says": "adults only", "holds": {"of": "age", ">=": 18}}],
+}  # fmt: skip
 
 
-@pytest.mark.parametrize("schema", SCHEMAS, ids=range(len(SCHEMAS)))
-@pytest.mark.parametrize("heat", [0.0, 1.0, 20.0])
-def test_every_reply_obeys_its_schema(schema: dict[str, Any], heat: float) -> None:
-    text = canonical_json(schema)
-    shortest = Grammar(VOCABULARY, text).shortest
-    assert shortest is not None
-    for room in (shortest, shortest + 7, 3 * shortest):
-        sampling = Sampling(max_tokens=room, temperature=heat, schema=text)
-        for reply in write("llama", CHATS, sampling):
-            assert reply.status == "ok"
-            assert reply.tokens_out <= room
-            jsonschema.validate(json.loads(reply.text), schema)
+def test_survey_rows_raked_to_margins(test_data: Callable[[str], Path], tmp_path: Path) -> None:
+    """Margins are exact, and what goes together in the sample still does."""
+    rows = test_data("genagents/gss_demographics_600.jsonl")
+    spec = tmp_path / "gss.json"
+    spec.write_text(json.dumps(SPEC))
+    made = population(Order(n=1700, seed=2), str(spec), str(rows))
+    people = [p for p in made.make(made.slots(0, 1700)).rows["facts"].to_list()]
+    facts = [{pair["key"]: pair["value"] for pair in one} for one in people]
+    assert Counter(f["sex"] for f in facts) == {"Male": 1020, "Female": 680}
+    views = Counter(f["political_views"] for f in facts)
+    assert views["Moderate, middle of the road"] == 600 and views["Extremely liberal"] == 100
+    sample = pl.read_ndjson(rows)
+    party = "Strong democrat"
+    for view in ("Liberal", "Conservative"):
+        those = sample.filter(pl.col("political_views") == view)
+        share = (those["party_identification"] == party).mean()
+        mine = [f["party_identification"] == party for f in facts if f["political_views"] == view]
+        assert abs(sum(mine) / len(mine) - float(share or 0)) < 0.12  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(
-    ("options", "says"),
-    [
-        ({"schema": "not json"}, "not a JSON object"),
-        ({"schema": "[1]"}, "JSON object"),
-        ({"schema": '{"type": "nonsense"}'}, "can't be enforced"),
-        ({"schema": '{"type": "array", "uniqueItems": true}'}, "can't be enforced"),
-        ({"schema": canonical_json(OBJECT), "max_tokens": 9}, "shortest reply needs"),
-        ({"schema": canonical_json(OBJECT), "stop": ("x",)}, "stop strings"),
-    ],
-)
-def test_bad_schemas_are_refused_before_anything_runs(options: dict[str, Any], says: str) -> None:
-    with pytest.raises(BadValue, match=says):
-        write("llama", [], Sampling(**options))
+def test_a_value_that_the_sample_lacks_is_told(
+    test_data: Callable[[str], Path], tmp_path: Path
+) -> None:
+    rows = test_data("genagents/gss_demographics_600.jsonl")
+    spec = tmp_path / "gss.json"
+    spec.write_text(json.dumps({"variables": {"sex": {"shares": {"Male": 1, "Other": 1}}}}))
+    with pytest.raises(BadValue, match="no unit has"):
+        population(Order(n=10), str(spec), str(rows))

@@ -1,0 +1,90 @@
+"""Carries out a recipe from the command line: preview, ask before it costs, make, show."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from personae.cli.perform import COMMON, MODEL_HELP, confirm, open_asked
+from personae.cli.signature import options_of, parameters, take
+from personae.core import Chooser, Model, Report, is_control
+from personae.generate.recipe import Order, Population, Recipe, find_recipe, load_recipe
+from personae.report.text import print_report
+from personae.run.generating import Commission, generate
+from personae.run.plan import Plan, plan_work
+
+__all__ = ["recipe_command"]
+
+PLANNED = 8
+"""Personas on which a model's work is counted before it begins."""
+OWN = (
+    click.Option(["-n"], type=click.IntRange(1), default=10, show_default=True, help="Personas."),
+    click.Option(["--seed"], type=click.IntRange(0), default=0, show_default=True, help="Seed."),
+    click.Option(["--model"], help=f"Writes the texts: {MODEL_HELP}. Without: structure alone."),
+    click.Option(["--out"], type=click.Path(path_type=Path), help=".parquet, .jsonl or .json."),
+    click.Option(["--preview"], is_flag=True, help="Say what would be made; make nothing."),
+    click.Option(["--fresh"], is_flag=True, help="Replace a file that holds another population."),
+)
+
+
+def recipe_command(name: str, settings: Mapping[str, Any]) -> click.Command:
+    """Build a recipe's command from its signature."""
+    recipe = find_recipe(name)
+    function = load_recipe(recipe)
+
+    def begin(**given: Any) -> None:  # noqa: ANN401
+        _perform(recipe, function, given)
+
+    specific = [o for p in parameters(function) if p.of != "order" for o in options_of(p)]
+    common = [o for o in COMMON if o.name not in ("model", "out", "fresh")]
+    return click.Command(
+        name,
+        params=[*OWN, *specific, *common],
+        callback=begin,
+        help=recipe.summary,
+        context_settings=dict(settings),
+    )
+
+
+def _perform(recipe: Recipe, function: Callable[..., Population], given: dict[str, Any]) -> None:
+    terminal, log = Console(), Console(stderr=True)
+    arguments, options = take(function, given)
+    arguments.pop("order", None)
+    for name in ("n", "seed"):
+        options.pop(name, None)
+
+    def build(model: Model | None, n: int = given["n"]) -> Population:
+        return function(Order(n=n, seed=given["seed"], model=model), **arguments)
+
+    model = open_asked(given["model"], given) if given["model"] else None
+    population = build(model)
+    report = Report(title=f"Preview: {population.title}", parts=population.preview)
+    if given["preview"]:
+        print_report(report, terminal)
+    if model is not None and not is_control(model.name):
+        plan = _plan(build, given["n"])
+        log.print(f"{model.name}: {plan}", highlight=False)
+        if not given["preview"] and model.name.startswith(("http://", "https://")):
+            confirm(plan, given, log)
+    if given["preview"]:
+        return
+    out = given["out"] or Path("out") / f"{recipe.name}.parquet"
+    out.parent.mkdir(parents=True, exist_ok=True)
+    job = Commission(
+        recipe=recipe.name, version=recipe.version, options=options, out=out, fresh=given["fresh"]
+    )
+    print_report(generate(job, build, model, log), terminal)
+    log.print(f"Written: {out}, {job.beside('report.html')}, {job.beside('manifest.json')}")
+
+
+def _plan(build: Callable[..., Population], n: int) -> Plan:
+    """Count a model's work on a few personas and scale it to all."""
+    few = min(n, PLANNED)
+
+    def work(model: Chooser) -> object:
+        population = build(model, few)
+        return population.make(population.slots(0, few))
+
+    return plan_work(work).times(n / few)
