@@ -2,6 +2,7 @@
 
 from personae.core.answers import SCHEMA, Answers
 from personae.core.chat import Chat, Choice, Message, Question, Reply, Sampling, Status, say
+from personae.core.edit import Edit, Gate, Site, Touch, When, edits_key
 from personae.core.errors import (
     BadFile,
     BadValue,
@@ -24,12 +25,10 @@ from personae.core.model import (
     Array,
     Chooser,
     Done,
-    Edit,
     Induction,
     Model,
     OpenModel,
     Pool,
-    Site,
     is_control,
 )
 from personae.core.persona import BIG_FIVE, Kind, Persona, domain_code, nobody
@@ -69,6 +68,7 @@ __all__ = [
     "FidelityError",
     "Figure",
     "Form",
+    "Gate",
     "Heading",
     "Induction",
     "InputError",
@@ -97,13 +97,16 @@ __all__ = [
     "Site",
     "Status",
     "Table",
+    "Touch",
     "UnknownName",
     "Usage",
+    "When",
     "canonical_json",
     "content_key",
     "data_json",
     "data_names",
     "domain_code",
+    "edits_key",
     "file_sha256",
     "frame_personas",
     "inventories",

@@ -6,13 +6,13 @@ Back ends, inductions and simulated respondents all look like this.
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import Literal, Protocol, Self, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from personae.core.chat import Chat, Choice, Question, Reply, Sampling
+from personae.core.edit import Edit, Site, Touch
 from personae.core.persona import Persona
 
 __all__ = [
@@ -20,12 +20,10 @@ __all__ = [
     "Array",
     "Chooser",
     "Done",
-    "Edit",
     "Induction",
     "Model",
     "OpenModel",
     "Pool",
-    "Site",
     "is_control",
 ]
 
@@ -70,45 +68,57 @@ class Chooser(Model, Protocol):
         ...
 
 
-Pool = Literal["last", "mean", "all"]
-Part = Literal["block", "heads", "mlp", "embedding"]
-
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """A place in the residual stream: a transformer block 0..L-1 and what of it is meant.
-
-    `block` is the block's output, `heads` the attention heads before the output projection,
-    `mlp` the MLP's output; `embedding` is the input of block 0.
-    """
-
-    block: int
-    part: Part = "block"
-
+Pool = Literal["last", "mean", "all", "replies"]
+"""What of each chat is read: the token after which the model would answer; the mean over all
+tokens, the template's too; every token; or for each turn of the assistant, in order, the mean over
+the tokens of its own text."""
 
 Activations = Mapping[Site, Array]
-"""For each site an array (chats, width), or (tokens, width) under the pool `all`."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Edit:
-    """One change to the residual stream: add `strength` times a vector (width,) at a site."""
-
-    site: Site
-    vector: NDArray[np.float32]
-    strength: float = 1.0
+"""For each site an array (chats, width); under the pool `all` (tokens, width), under `replies`
+(turns of the assistant, width), those of all chats one after another."""
 
 
 @runtime_checkable
 class OpenModel(Chooser, Protocol):
-    """A model whose activations can be read and changed."""
+    """A model whose activations can be read and changed.
+
+    `choose` and `reply` take edits row by row: `edits[i]` holds for request i alone, after those
+    of `edited`, and the answer is the one that `edited(edits[i])` would give. So a sweep over
+    strengths, vectors or blocks is one batch.
+    """
+
+    def reply(
+        self,
+        chats: Sequence[Chat],
+        sampling: Sampling,
+        *,
+        done: Done | None = None,
+        edits: Sequence[Sequence[Edit]] | None = None,
+    ) -> list[Reply]:
+        """Reply to each chat; answers in the order of the chats."""
+        ...
+
+    def choose(
+        self,
+        questions: Sequence[Question],
+        *,
+        done: Done | None = None,
+        edits: Sequence[Sequence[Edit]] | None = None,
+    ) -> list[Choice]:
+        """Weigh each question's options; answers in the order of the questions."""
+        ...
 
     def record(self, chats: Sequence[Chat], sites: Sequence[Site], pool: Pool) -> Activations:
         """Read activations at the sites, pooled over the tokens of each chat."""
         ...
 
-    def edited(self, edits: Sequence[Edit]) -> AbstractContextManager[Self]:
-        """Yield this model with the edits in force; they are gone when the block ends."""
+    def edited(
+        self, edits: Sequence[Edit], *, trace: list[Touch] | None = None
+    ) -> AbstractContextManager[Self]:
+        """Yield a model with the edits in force, after those already in force in this one.
+
+        The model itself stays as it is. `trace` receives what the edits do, token by token.
+        """
         ...
 
 

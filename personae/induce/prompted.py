@@ -25,6 +25,7 @@ from personae.core import (
     Reply,
     Sampling,
     Site,
+    Touch,
     content_key,
 )
 
@@ -114,8 +115,10 @@ class _PromptedChooser(_Prompted[C]):
 
     def choose(self, questions: Sequence[Question], *, done: Done | None = None) -> list[Choice]:
         """Weigh each question's options with the persona in front of its chat."""
-        told = [replace(q, chat=self._place(q.chat, self._block)) for q in questions]
-        return self._inner.choose(told, done=done)
+        return self._inner.choose(self._asked(questions), done=done)
+
+    def _asked(self, questions: Sequence[Question]) -> list[Question]:
+        return [replace(q, chat=self._place(q.chat, self._block)) for q in questions]
 
 
 class _PromptedOpen(_PromptedChooser[OpenModel]):
@@ -125,8 +128,31 @@ class _PromptedOpen(_PromptedChooser[OpenModel]):
         """Read activations with the persona in front of each chat."""
         return self._inner.record(self._told(chats), sites, pool)
 
+    def reply(
+        self,
+        chats: Sequence[Chat],
+        sampling: Sampling,
+        *,
+        done: Done | None = None,
+        edits: Sequence[Sequence[Edit]] | None = None,
+    ) -> list[Reply]:
+        """Reply to each chat with the persona in front, under the chat's own edits."""
+        return self._inner.reply(self._told(chats), sampling, done=done, edits=edits)
+
+    def choose(
+        self,
+        questions: Sequence[Question],
+        *,
+        done: Done | None = None,
+        edits: Sequence[Sequence[Edit]] | None = None,
+    ) -> list[Choice]:
+        """Weigh each question's options with the persona in front, under its own edits."""
+        return self._inner.choose(self._asked(questions), done=done, edits=edits)
+
     @contextmanager
-    def edited(self, edits: Sequence[Edit]) -> Iterator["_PromptedOpen"]:
+    def edited(
+        self, edits: Sequence[Edit], *, trace: list[Touch] | None = None
+    ) -> Iterator["_PromptedOpen"]:
         """Yield the same persona on the edited model."""
-        with self._inner.edited(edits) as inner:
+        with self._inner.edited(edits, trace=trace) as inner:
             yield _PromptedOpen(inner, self._place, self._block)

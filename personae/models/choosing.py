@@ -13,6 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from personae.core import Chat, Choice, Done, Question
+from personae.models.editing import Editing
 from personae.models.reading import Read, Reader
 
 __all__ = ["Codec", "choices", "weigh"]
@@ -34,6 +35,10 @@ class Codec(Protocol):
         ...
 
 
+Asked = tuple[Question, int]
+"""A question, and which of the reader's variants of edits it is asked under."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Case:
     """A question as tokens: its prompt, and for each option its forms (no two alike)."""
@@ -43,16 +48,24 @@ class _Case:
 
 
 def choices(
-    reader: Reader, codec: Codec, questions: Sequence[Question], limit: int, done: Done | None
+    reader: Reader,
+    codec: Codec,
+    questions: Sequence[Question],
+    limit: int,
+    done: Done | None,
+    variants: Sequence[int] | None = None,
 ) -> list[Choice]:
-    """Weigh every question, equal ones once; `limit` is the most tokens the network reads."""
-    places: dict[Question, list[int]] = {}
-    for index, question in enumerate(questions):
-        places.setdefault(question, []).append(index)
+    """Weigh every question, equal ones once; `limit` is the most tokens the network reads.
+
+    `variants` says which of the variants of the reader's edits each question is asked under.
+    """
+    places: dict[Asked, list[int]] = {}
+    for index, asked in enumerate(zip(questions, variants or [0] * len(questions), strict=True)):
+        places.setdefault(asked, []).append(index)
     answers: dict[int, Choice] = {}
 
-    def tell(question: Question, choice: Choice) -> None:
-        for index in places[question]:
+    def tell(asked: Asked, choice: Choice) -> None:
+        for index in places[asked]:
             answers[index] = choice
             if done is not None:
                 done(index, choice)
@@ -66,21 +79,21 @@ def choices(
 def _slab(
     reader: Reader,
     codec: Codec,
-    questions: Sequence[Question],
+    questions: Sequence[Asked],
     limit: int,
-    tell: Callable[[Question, Choice], None],
+    tell: Callable[[Asked, Choice], None],
 ) -> None:
     encode = _Encoder(codec)
-    cases: list[tuple[Question, _Case]] = []
-    for question in questions:
-        case, why = encode(question, limit)
+    cases: list[tuple[Asked, _Case]] = []
+    for asked in questions:
+        case, why = encode(asked[0], limit)
         if case is None:
-            tell(question, Choice(status="error", why=why))
+            tell(asked, Choice(status="error", why=why))
         else:
-            cases.append((question, case))
-    wanted = _Wanted()
-    for _, case in cases:
-        wanted.add(case)
+            cases.append((asked, case))
+    wanted = _Wanted(reader.editing)
+    for (_, variant), case in cases:
+        wanted.add(case, variant)
     values = np.full(len(wanted.reads), np.nan)
     left = [len(keys) for keys in wanted.by_case]
     for indices, logps in reader.read(list(wanted.sequences), wanted.reads):
@@ -88,9 +101,9 @@ def _slab(
         for at in (wanted.case_of[i] for i in indices):
             left[at] -= 1
             if not left[at]:
-                question, case = cases[at]
+                asked, case = cases[at]
                 known = {k: float(values[i]) for k, i in wanted.by_case[at].items()}
-                tell(question, weigh(case.options, known, len(case.prompt)))
+                tell(asked, weigh(case.options, known, len(case.prompt)))
 
 
 class _Encoder:
@@ -135,16 +148,19 @@ def _why_not(prompt: Tokens, options: Sequence[Sequence[Tokens]], limit: int) ->
 class _Wanted:
     """The sequences and reads of many cases; a case's reads by the option's beginning."""
 
-    def __init__(self) -> None:
+    def __init__(self, editing: Editing) -> None:
+        self.editing = editing
         self.sequences: dict[Tokens, int] = {}
         self.reads: list[Read] = []
         self.case_of: list[int] = []
         self.by_case: list[dict[Tokens, int]] = []
 
-    def add(self, case: _Case) -> None:
+    def add(self, case: _Case, variant: int) -> None:
         keys: dict[Tokens, int] = {}
+        length = len(case.prompt)
+        prompt = self.editing.marked(case.prompt, length, variant)
         for form in (form for option in case.options for form in option):
-            path = case.prompt + form[:-1]
+            path = prompt + self.editing.marked(form[:-1], length, variant, length)
             sequence = self.sequences.setdefault(path, len(self.sequences))
             for at, target in enumerate(form):
                 if form[: at + 1] not in keys:

@@ -37,9 +37,10 @@ class WritingCodec(Codec, Protocol):
 
 @dataclass(slots=True, eq=False)
 class _Draft:
-    """A reply being written."""
+    """A reply being written; its prompt is marked for the variant of edits it is under."""
 
     prompt: tuple[int, ...]
+    variant: int
     requests: list[int]
     room: int
     random: np.random.Generator
@@ -62,11 +63,16 @@ class Writer:
         sampling: Sampling,
         grammar: Grammar | None,
         done: Done | None,
+        variants: Sequence[int] | None = None,
     ) -> list[Reply]:
-        """Reply to each chat, equal ones once (their draws are equal)."""
+        """Reply to each chat, equal ones once (their draws are equal).
+
+        `variants` says which of the variants of the reader's edits each reply is written under.
+        """
         _check(sampling, grammar)
         answers: dict[int, Reply] = {}
-        for requests, reply in self._all(chats, sampling, grammar):
+        asked = list(zip(chats, variants or [0] * len(chats), strict=True))
+        for requests, reply in self._all(asked, sampling, grammar):
             for index in requests:
                 answers[index] = reply
                 if done is not None:
@@ -74,13 +80,13 @@ class Writer:
         return [answers[index] for index in range(len(chats))]
 
     def _all(
-        self, chats: Sequence[Chat], sampling: Sampling, grammar: Grammar | None
+        self, asked: Sequence[tuple[Chat, int]], sampling: Sampling, grammar: Grammar | None
     ) -> Iterator[tuple[list[int], Reply]]:
-        places: dict[str, list[int]] = {}
-        for index, chat in enumerate(chats):
-            places.setdefault(self.codec.render(chat), []).append(index)
+        places: dict[tuple[str, int], list[int]] = {}
+        for index, (chat, variant) in enumerate(asked):
+            places.setdefault((self.codec.render(chat), variant), []).append(index)
         drafts: list[_Draft] = []
-        for text, requests in places.items():
+        for (text, variant), requests in places.items():
             prompt = tuple(self.codec.encode(text))
             room = min(sampling.max_tokens, self.limit - len(prompt))
             why = self._why_not(prompt, room, grammar)
@@ -88,7 +94,8 @@ class Writer:
                 yield requests, Reply(text="", status="error", why=why, tokens_in=len(prompt))
                 continue
             guide = None if grammar is None else grammar.guide()
-            drafts.append(_Draft(prompt, requests, room, stream(sampling, text), guide))
+            marked = self.reader.editing.marked(prompt, len(prompt), variant)
+            drafts.append(_Draft(marked, variant, requests, room, stream(sampling, text), guide))
         for batch in _batches(sorted(drafts, key=lambda d: d.prompt), self.rows):
             yield from self._write(batch, sampling)
 
@@ -121,8 +128,13 @@ class Writer:
                 drafts.pop()
             if drafts:
                 plan, positions = cache.plan(0, [1] * len(drafts))
-                last = [draft.taken[-1] for draft in drafts]
+                last = [self._last(draft) for draft in drafts]
                 logits = self.reader.forward(last, positions, plan, range(len(drafts)))
+
+    def _last(self, draft: _Draft) -> int:
+        """Give the last token taken, marked."""
+        length, at = len(draft.prompt), len(draft.prompt) + len(draft.taken) - 1
+        return self.reader.editing.marked(draft.taken[-1:], length, draft.variant, at)[0]
 
     def _begin(self, drafts: list[_Draft]) -> tuple[Tensor, Rows]:
         """Read the prompts: what all share as a context, the rest into a row each."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from typing import Any, Self, cast
 
 from llguidance import LLTokenizer
@@ -18,14 +19,17 @@ from personae.core import (
     Reply,
     Sampling,
     Site,
-    content_key,
+    Touch,
+    edits_key,
 )
 from personae.models.choosing import choices
 from personae.models.constrain import Grammar
+from personae.models.editing import Editing, Marks
 from personae.models.generating import Writer
 from personae.models.loading import Loaded
 from personae.models.reading import Reader
-from personae.models.recording import check_edits, edits_in_force, record
+from personae.models.recording import record
+from personae.models.sites import Sites
 
 __all__ = ["LocalModel", "context_length"]
 
@@ -36,21 +40,36 @@ def context_length(loaded: Loaded) -> int:
     return int(getattr(config, "max_position_embeddings", None) or 1 << 30)
 
 
+Edits = tuple[Edit, ...]
+
+
 class LocalModel:
     """A transformers network and its tokenizer as an `OpenModel`.
 
-    `token_budget` is the most tokens of one pass, `rows` the most replies written at a time.
+    `token_budget` is the most tokens of one pass, `rows` the most replies written at a time,
+    `blocks` the name of the list of decoder blocks, for a network in which it can't be told.
     Results depend neither on these nor on what else is asked in the same call, beyond rounding
     (1e-4 nats in float32).
     """
 
-    def __init__(self, loaded: Loaded, *, token_budget: int = 1024, rows: int = 32) -> None:
+    def __init__(
+        self,
+        loaded: Loaded,
+        *,
+        token_budget: int = 1024,
+        rows: int = 32,
+        blocks: str | None = None,
+    ) -> None:
         self.loaded = loaded
         self.limit = context_length(loaded)
-        self._reader = Reader(loaded.network, token_budget=token_budget)
-        self._writer = Writer(self._reader, loaded.codec, self.limit, rows)
+        self.sites = Sites(loaded.network, blocks)
+        self._rows, self._marks = rows, Marks()
+        self._edits: Edits = ()
+        self._trace: list[Touch] | None = None
+        self._reader = Reader(
+            loaded.network, Editing(self.sites, self._marks), token_budget=token_budget
+        )
         self._tokens: LLTokenizer | None = None
-        self._edits: tuple[Edit, ...] = ()
 
     @property
     def name(self) -> str:
@@ -60,31 +79,68 @@ class LocalModel:
     @property
     def fingerprint(self) -> str:
         """The weights' fingerprint; with edits in force, joined with them."""
-        if not self._edits:
-            return self.loaded.fingerprint
-        edits = [(e.site, e.strength, e.vector.astype("<f4").tobytes().hex()) for e in self._edits]
-        return content_key([self.loaded.fingerprint, edits])
+        return edits_key(self.loaded.fingerprint, self._edits)
 
-    def choose(self, questions: Sequence[Question], *, done: Done | None = None) -> list[Choice]:
+    def choose(
+        self,
+        questions: Sequence[Question],
+        *,
+        done: Done | None = None,
+        edits: Sequence[Sequence[Edit]] | None = None,
+    ) -> list[Choice]:
         """Weigh each question's options; one reading of the item serves them all.
 
         A chat with an option longer than the network reads is answered with status `error`.
+        `edits`, if given, are those of each question alone.
         """
-        return choices(self._reader, self.loaded.codec, questions, self.limit, done)
+        reader, variants = self._under(edits, len(questions))
+        return choices(reader, self.loaded.codec, questions, self.limit, done, variants)
 
     def reply(
-        self, chats: Sequence[Chat], sampling: Sampling, *, done: Done | None = None
+        self,
+        chats: Sequence[Chat],
+        sampling: Sampling,
+        *,
+        done: Done | None = None,
+        edits: Sequence[Sequence[Edit]] | None = None,
     ) -> list[Reply]:
         """Reply to each chat; batched, with a draw that follows from seed, repeat and chat only.
 
         A stop string ends a reply before itself; `max_tokens` cuts it (status `cut`, text kept).
         Under a JSON schema every reply is valid: one that reaches `max_tokens` is closed by force.
+        `edits`, if given, are those of each chat alone.
 
         Raises:
             BadValue: the schema can't be enforced or can't fit `max_tokens`.
         """
         grammar = None if sampling.schema is None else self._grammar(sampling.schema)
-        return self._writer.replies(chats, sampling, grammar, done)
+        reader, variants = self._under(edits, len(chats))
+        writer = Writer(reader, self.loaded.codec, self.limit, self._rows)
+        return writer.replies(chats, sampling, grammar, done, variants)
+
+    def _under(
+        self, edits: Sequence[Sequence[Edit]] | None, count: int
+    ) -> tuple[Reader, list[int] | None]:
+        """Give a reader for rows under edits of their own, and each row's variant."""
+        if edits is None:
+            return self._reader, None
+        if len(edits) != count:
+            raise BadValue(f"edits are given row by row: {count} requests, {len(edits)} of edits")
+        places: dict[tuple[str, ...], int] = {}
+        found: list[Edits] = []
+        rows = []
+        for own in ((*self._edits, *_active(row)) for row in edits):
+            key = tuple(edit.key for edit in own)
+            if key not in places:
+                places[key] = len(found)
+                found.append(own)
+            rows.append(places[key])
+        return self._reader.under(self._editing(found, self._trace)), rows
+
+    def _editing(self, variants: Sequence[Edits], trace: list[Touch] | None) -> Editing:
+        editing = Editing(self.sites, self._marks, variants, trace)
+        editing.check()
+        return editing
 
     def _grammar(self, schema: str) -> Grammar:
         if self._tokens is None:
@@ -96,37 +152,34 @@ class LocalModel:
         """Read activations at the sites, pooled over the tokens of each rendered chat.
 
         `last` is the token after which the model would answer, `mean` all tokens including the
-        template's, `all` every token of every chat, one after another. Edits in force are seen.
+        template's, `all` every token of every chat, one after another; `replies` gives for each
+        turn of the assistant, in order, the mean over its own text, nothing of the template.
+        Edits in force are seen; every token counts as the prompt's.
 
         Raises:
-            BadValue: an unknown site or pool, or a chat longer than the network reads.
+            BadValue: an unknown site or pool, a chat longer than the network reads, or under
+                `replies` a chat in which the assistant says nothing.
         """
-        codec = self.loaded.codec
-        prompts = [tuple(codec.encode(codec.render(chat))) for chat in chats]
-        for index, prompt in enumerate(prompts):
-            if not 0 < len(prompt) <= self.limit:
-                raise BadValue(
-                    f"chat {index} has {len(prompt):,} tokens; the model reads 1 to {self.limit:,}"
-                )
-        return record(self._reader, prompts, sites, pool)
+        return record(self._reader, self.loaded.codec, chats, (sites, pool), self.limit)
 
     @contextmanager
-    def edited(self, edits: Sequence[Edit]) -> Iterator[Self]:
-        """Yield this model with the edits in force for every token; gone when the block ends.
+    def edited(self, edits: Sequence[Edit], *, trace: list[Touch] | None = None) -> Iterator[Self]:
+        """Yield this model with the edits in force; the model itself stays as it is.
 
-        Blocks may be nested: their edits add up. Strength 0 is the identity: such edits are left
-        out, also of the fingerprint.
+        Edits live only in passes of the model that is yielded, so nothing is left behind. They
+        come after those in force already. Strength 0 is the identity: such edits are left out,
+        also of the fingerprint. `trace` receives what the edits do to each token of each pass.
 
         Raises:
             BadValue: an edit that doesn't fit the network.
         """
-        check_edits(self.loaded.network, edits)
-        before, active = self._edits, tuple(e for e in edits if e.strength != 0)
-        with edits_in_force(self.loaded.network, active):
-            self._edits = (*before, *active)
-            self._reader.forget()
-            try:
-                yield self
-            finally:
-                self._edits = before
-                self._reader.forget()
+        Editing(self.sites, self._marks, [tuple(edits)]).check()
+        twin = copy(self)
+        twin._edits = (*self._edits, *_active(edits))
+        twin._trace = self._trace if trace is None else trace
+        twin._reader = self._reader.under(self._editing([twin._edits], twin._trace))
+        yield twin
+
+
+def _active(edits: Sequence[Edit]) -> Edits:
+    return tuple(edit for edit in edits if edit.strength != 0)

@@ -1,11 +1,13 @@
 """Reads token sequences through a network and gives the log-probabilities asked for.
 
 Shared prefixes are read once (`prefix`), the rest side by side (`attention`); the contexts read
-last are kept for later calls while the weights stay as they are.
+last are kept for later calls while the weights stay as they are. Tokens are marked (`editing`): the
+mark says which edits hold for them, and edited texts share with others only what comes before.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from copy import copy
+from dataclasses import dataclass, field, replace
 from math import ceil
 from typing import Any, cast
 
@@ -15,7 +17,9 @@ from torch import Tensor
 
 from personae.core import Array, ModelError
 from personae.models.attention import Context, Plan, attending
+from personae.models.editing import Editing, Marks, Seeing, token_of
 from personae.models.prefix import Node, common, grow, lay_out, split
+from personae.models.sites import Sites
 
 __all__ = ["Read", "Reader"]
 
@@ -35,35 +39,62 @@ class Read:
     target: int
 
 
+@dataclass(slots=True)
+class _Known:
+    """What a reader and its twins know of their network."""
+
+    verified: bool = False
+    kept: list[Context] = field(default_factory=list)
+    weights: tuple[tuple[int, int], ...] = ()
+
+
 class Reader:
-    """Passes tokens through a network, `token_budget` at a time."""
+    """Passes marked tokens through a network, `token_budget` at a time, under `editing`."""
 
     def __init__(
-        self, network: torch.nn.Module, *, token_budget: int = 1024, cache_bytes: int = 1 << 28
+        self,
+        network: torch.nn.Module,
+        editing: Editing | None = None,
+        *,
+        token_budget: int = 1024,
+        cache_bytes: int = 1 << 28,
     ) -> None:
         self.network = network
+        self.editing = editing or Editing(Sites(network), Marks())
         self.token_budget = token_budget
         self.cache_bytes = cache_bytes
         self.device = next(network.parameters()).device
-        self._verified = False
-        self._kept: list[Context] = []
-        self._weights: tuple[tuple[int, int], ...] = ()
+        self._known = _Known()
+
+    def under(self, editing: Editing) -> "Reader":
+        """Give a twin that reads under other edits, with the same network and kept contexts."""
+        twin = copy(self)
+        twin.editing = editing
+        return twin
 
     def forget(self) -> None:
         """Drop the contexts kept from earlier calls."""
-        self._kept.clear()
+        self._known.kept.clear()
 
     def forward(
-        self, tokens: Sequence[int], positions: Sequence[int], plan: Plan, rows: Sequence[int]
+        self,
+        tokens: Sequence[int],
+        positions: Sequence[int],
+        plan: Plan,
+        rows: Sequence[int],
+        seeing: Seeing = (),
     ) -> Tensor:
         """Run one pass and return the logits (rows, vocabulary) after the tokens at `rows`.
+
+        `seeing` is shown the pass's hidden states at its sites, as edited.
 
         Raises:
             ModelError: the network's architecture can't be read in this way (see `_verify`).
         """
-        if not self._verified:
+        if not self._known.verified:
             self._verify()
-        return self._forward(tokens, positions, plan, rows)
+        with self.editing.in_force(tokens, positions, seeing):
+            return self._forward([token_of(t) for t in tokens], positions, plan, rows)
 
     def _forward(
         self, tokens: Sequence[int], positions: Sequence[int], plan: Plan, rows: Sequence[int]
@@ -103,7 +134,7 @@ class Reader:
                 f"the local engine can't read {kind}: its texts, read side by side, differ from "
                 "the same texts alone. Serve it by an OpenAI-compatible server instead"
             )
-        self._verified = True
+        self._known.verified = True
 
     def read(
         self, sequences: Sequence[tuple[int, ...]], reads: Sequence[Read]
@@ -137,7 +168,7 @@ class Reader:
     def resume(self, path: tuple[int, ...], limit: int) -> Context:
         """Find the kept context that shares most with a path, cut to at most `limit` tokens."""
         best, most = EMPTY, WORTH_KEEPING - 1
-        for kept in self._kept:
+        for kept in self._known.kept:
             shared = min(common(kept.tokens, path), limit)
             if shared > most:
                 best, most = kept, shared
@@ -147,16 +178,17 @@ class Reader:
         """Keep a context for later calls, dropping the oldest beyond the memory allowed."""
         if len(context.tokens) < WORTH_KEEPING:
             return
-        kept = [k for k in self._kept if common(k.tokens, context.tokens) < len(k.tokens)]
-        self._kept = [*kept, context]
-        while self._kept and sum(k.nbytes for k in self._kept) > self.cache_bytes:
-            self._kept.pop(0)
+        kept = [k for k in self._known.kept if common(k.tokens, context.tokens) < len(k.tokens)]
+        kept.append(context)
+        while kept and sum(k.nbytes for k in kept) > self.cache_bytes:
+            kept.pop(0)
+        self._known.kept[:] = kept
 
     def _check_weights(self) -> None:
         # optimisers and loaders change weights in place, which raises the version, or swap storage
         now = tuple((p.data_ptr(), p._version) for p in self.network.parameters())
-        if now != self._weights:
-            self._weights = now
+        if now != self._known.weights:
+            self._known.weights = now
             self.forget()
 
 

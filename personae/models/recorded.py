@@ -24,6 +24,7 @@ from personae.core import (
     Reply,
     Sampling,
     Site,
+    Touch,
     Usage,
 )
 from personae.models.budget import Price
@@ -109,13 +110,67 @@ class RecordedOpenModel(RecordedChooser[OpenModel]):
         """Read activations from the model inside."""
         return self._inner.record(chats, sites, pool)
 
+    def reply(
+        self,
+        chats: Sequence[Chat],
+        sampling: Sampling,
+        *,
+        done: Done | None = None,
+        edits: Sequence[Sequence[Edit]] | None = None,
+    ) -> list[Reply]:
+        """Reply to each chat under its own edits, from the journal where it can."""
+        if edits is None:
+            return super().reply(chats, sampling, done=done)
+
+        def ask(places: list[int], heard: Done) -> list[Reply]:
+            own = [edits[p] for p in places]
+            return self._inner.reply([chats[p] for p in places], sampling, done=heard, edits=own)
+
+        prints = self._fingerprints(edits)
+        keys = [reply_keys(f, [c], sampling)[0] for f, c in zip(prints, chats, strict=True)]
+        return self._ledger.through(REPLY, keys, ask, done)
+
+    def choose(
+        self,
+        questions: Sequence[Question],
+        *,
+        done: Done | None = None,
+        edits: Sequence[Sequence[Edit]] | None = None,
+    ) -> list[Choice]:
+        """Weigh each question's options under its own edits, from the journal where it can."""
+        if edits is None:
+            return super().choose(questions, done=done)
+
+        def ask(places: list[int], heard: Done) -> list[Choice]:
+            own = [edits[p] for p in places]
+            return self._inner.choose([questions[p] for p in places], done=heard, edits=own)
+
+        prints = self._fingerprints(edits)
+        keys = [choice_keys(f, [q])[0] for f, q in zip(prints, questions, strict=True)]
+        return self._ledger.through(CHOICE, keys, ask, done)
+
+    def _fingerprints(self, edits: Sequence[Sequence[Edit]]) -> list[str]:
+        """Give the model's fingerprint under each row's edits."""
+        known: dict[tuple[str, ...], str] = {}
+        found = []
+        for own in edits:
+            key = tuple(edit.key for edit in own)
+            if key not in known:
+                with self._inner.edited(own) as changed:
+                    known[key] = changed.fingerprint
+            found.append(known[key])
+        return found
+
     @contextmanager
-    def edited(self, edits: Sequence[Edit]) -> "Iterator[RecordedOpenModel]":
+    def edited(
+        self, edits: Sequence[Edit], *, trace: list[Touch] | None = None
+    ) -> "Iterator[RecordedOpenModel]":
         """Yield this model with the edits in force, on the same journal and totals.
 
-        Its fingerprint, and so every key, is that of the edited model.
+        Its fingerprint, and so every key, is that of the edited model. What the journal answers
+        leaves no trace.
         """
-        with self._inner.edited(edits) as changed:
+        with self._inner.edited(edits, trace=trace) as changed:
             yield RecordedOpenModel(changed, self._ledger)
 
 

@@ -1,176 +1,147 @@
-"""Reads and edits the residual stream with plain PyTorch hooks on a network's decoder blocks.
+"""Reads the residual stream: many chats side by side, all sites in one pass, pooled as they come.
 
-The list of blocks is found by its shape, not by the architecture's name, and a network in which it
-can't be told fails at once. A block's output is a tensor in some versions of an architecture and a
-tuple in others; both are met in one place here.
+Whatever the pool, it is a list of token ranges for each chat, and a row is the mean over a range.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any, cast
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol, get_args
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
+from torch import Tensor
 
-from personae.core import Activations, Array, BadValue, Edit, ModelError, Pool, Site
+from personae.core import Activations, Array, BadValue, Chat, Pool, Site
+from personae.models.choosing import Codec
 from personae.models.prefix import Node, lay_out
 from personae.models.reading import Reader
+from personae.models.sites import Change
 
-__all__ = ["blocks_of", "check_edits", "edits_in_force", "record"]
+__all__ = ["RecordingCodec", "record"]
 
-PARTS = ("block", "embedding")
-POOLS = ("last", "mean", "all")
-
-
-def blocks_of(network: nn.Module) -> nn.ModuleList:
-    """Find the decoder blocks: the one list of modules as long as the configuration says.
-
-    Raises:
-        ModelError: no list or more than one fits; the candidates are named.
-    """
-    depth = cast(Any, network).config.get_text_config().num_hidden_layers
-    lists = {n: m for n, m in network.named_modules() if isinstance(m, nn.ModuleList)}
-    fitting = [m for m in lists.values() if len(m) == depth]
-    if len(fitting) != 1:
-        found = ", ".join(f"{n} ({len(m)} x {type(m[0]).__name__})" for n, m in lists.items() if m)
-        raise ModelError(
-            f"can't tell which modules of {type(network).__name__} are its {depth} decoder blocks; "
-            f"lists of modules in it: {found or 'none'}"
-        )
-    return fitting[0]
+Range = tuple[int, int]
+POOLS = get_args(Pool)
 
 
-def _hidden(value: object) -> Tensor:
-    return cast(Tensor, value[0] if isinstance(value, tuple) else value)
+class RecordingCodec(Codec, Protocol):
+    """A codec that also knows where each message lies among a chat's tokens."""
+
+    def turns(self, chat: Chat) -> tuple[list[int], list[Range]]:
+        """Encode the rendered chat; give its tokens and each message's range of them."""
+        ...
 
 
-def _with_hidden(value: object, hidden: Tensor) -> object:
-    return (hidden, *value[1:]) if isinstance(value, tuple) else hidden
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """A chat as tokens, the token ranges that are read, and the row at which its results begin."""
 
-
-Change = Callable[[Tensor], Tensor | None]
-
-
-def _hook(blocks: nn.ModuleList, site: Site, change: Change) -> RemovableHandle:
-    """Show the hidden states at a site to `change`; what it returns, if anything, replaces them."""
-
-    def before(_module: nn.Module, args: tuple[Any, ...]) -> object:
-        new = change(_hidden(args))
-        return None if new is None else _with_hidden(args, new)
-
-    def after(_module: nn.Module, _args: object, output: object) -> object:
-        new = change(_hidden(output))
-        return None if new is None else _with_hidden(output, new)
-
-    if site.part == "embedding":
-        return blocks[0].register_forward_pre_hook(before)
-    return blocks[site.block].register_forward_hook(after)
-
-
-@contextmanager
-def _hooks(network: nn.Module, changes: Sequence[tuple[Site, Change]]) -> Iterator[None]:
-    blocks = blocks_of(network)
-    handles = []
-    try:
-        for site, change in changes:
-            handles.append(_hook(blocks, site, change))
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-def _check_sites(network: nn.Module, sites: Sequence[Site]) -> None:
-    depth = len(blocks_of(network))
-    for site in sites:
-        if site.part not in PARTS:
-            raise BadValue(f"this model has the parts {', '.join(PARTS)}, not {site.part!r}")
-        if not 0 <= site.block < depth:
-            raise BadValue(f"this model has the blocks 0 to {depth - 1}, not {site.block}")
-
-
-def check_edits(network: nn.Module, edits: Sequence[Edit]) -> None:
-    """Refuse edits that don't fit a network.
-
-    Raises:
-        BadValue: an unknown site, a vector of another width, or numbers that aren't finite.
-    """
-    _check_sites(network, [edit.site for edit in edits])
-    width = int(cast(Any, network).config.get_text_config().hidden_size)
-    for edit in edits:
-        if edit.vector.shape != (width,):
-            raise BadValue(f"a vector has the shape ({width},) here, not {edit.vector.shape}")
-        if not (np.isfinite(edit.strength) and np.isfinite(edit.vector).all()):
-            raise BadValue("an edit's vector and strength are finite numbers")
-
-
-@contextmanager
-def edits_in_force(network: nn.Module, edits: Sequence[Edit]) -> Iterator[None]:
-    """Add `strength` times its vector at each edit's site, to every token, within the block."""
-    device = next(network.parameters()).device
-
-    def adding(edit: Edit) -> Change:
-        added = torch.from_numpy(edit.vector.astype(np.float32) * np.float32(edit.strength))
-        added = added.to(device)
-        return lambda hidden: hidden + added.to(hidden.dtype)
-
-    with _hooks(network, [(edit.site, adding(edit)) for edit in edits]):
-        yield
+    tokens: tuple[int, ...]
+    ranges: Sequence[Range]
+    row: int
 
 
 def record(
-    reader: Reader, prompts: Sequence[tuple[int, ...]], sites: Sequence[Site], pool: Pool
+    reader: Reader,
+    codec: RecordingCodec,
+    chats: Sequence[Chat],
+    what: tuple[Sequence[Site], Pool],
+    limit: int,
 ) -> Activations:
-    """Read activations at the sites, pooled over all tokens of each prompt, template included.
-
-    Under `all` the tokens of the prompts stand one after another, in order.
+    """Read activations at sites, pooled; `what` is (sites, pool), `limit` the longest chat.
 
     Raises:
-        BadValue: an unknown site or pool.
+        BadValue: an unknown site or pool, a chat that doesn't fit, or without what the pool asks.
     """
-    _check_sites(reader.network, sites)
+    sites, pool = what
     if pool not in POOLS:
         raise BadValue(f"a pool is one of {', '.join(POOLS)}, not {pool!r}")
-    seen: dict[Site, Tensor] = {}
+    widths = {site: reader.editing.sites.width(site) for site in sites}
+    texts, rows = _texts(codec, chats, pool, limit)
+    found = {site: np.empty((rows, width)) for site, width in widths.items()}
+    for batch in _batches(texts, reader.token_budget):
+        _pass(reader, batch, found)
+    return found
+
+
+def _texts(
+    codec: RecordingCodec, chats: Sequence[Chat], pool: Pool, limit: int
+) -> tuple[list[_Text], int]:
+    texts: list[_Text] = []
+    row = 0
+    for index, chat in enumerate(chats):
+        turns: list[Range] = []
+        if pool == "replies":
+            ids, turns = codec.turns(chat)
+        else:
+            ids = codec.encode(codec.render(chat))
+        if not 0 < len(ids) <= limit:
+            raise BadValue(f"chat {index} has {len(ids):,} tokens; the model reads 1 to {limit:,}")
+        ranges = _ranges(chat, len(ids), turns, pool)
+        if not ranges or any(low >= high for low, high in ranges):
+            raise BadValue(f"chat {index} has a turn of the assistant without text, or none at all")
+        texts.append(_Text(tuple(ids), ranges, row))
+        row += len(ranges)
+    return texts, row
+
+
+def _ranges(chat: Chat, size: int, turns: Sequence[Range], pool: Pool) -> list[Range]:
+    if pool == "replies":
+        return [t for m, t in zip(chat, turns, strict=True) if m.role == "assistant"]
+    if pool == "all":
+        return [(at, at + 1) for at in range(size)]
+    return [(size - 1, size) if pool == "last" else (0, size)]
+
+
+def _pass(reader: Reader, batch: Sequence[_Text], found: dict[Site, Array]) -> None:
+    """Read a batch, and put the means over its ranges where they belong."""
+    nodes = []
+    for text in batch:
+        tokens = reader.editing.marked(text.tokens, len(text.tokens))
+        nodes.append(Node(0, tokens, size=len(tokens)))
+    blocks = lay_out(nodes, None, reader.device)
+    ranges = [
+        (blocks.offsets[node] + low, blocks.offsets[node] + high)
+        for node, text in zip(nodes, batch, strict=True)
+        for low, high in text.ranges
+    ]
+    rows = np.concatenate([np.arange(t.row, t.row + len(t.ranges)) for t in batch])
+    pooled = _Mean(ranges, len(blocks.tokens), reader.device)
 
     def seeing(site: Site) -> Change:
         def see(hidden: Tensor) -> None:
-            seen[site] = hidden[0].detach().float()
+            found[site][rows] = pooled(hidden.detach().float()).cpu().numpy()
 
         return see
 
-    found: dict[Site, dict[int, Array]] = {site: {} for site in sites}
-    with _hooks(reader.network, [(site, seeing(site)) for site in found]):
-        for batch in _batches(prompts, reader.token_budget):
-            nodes = {Node(0, prompts[i], size=len(prompts[i])): i for i in batch}
-            blocks = lay_out(list(nodes), None, reader.device)
-            reader.forward(blocks.tokens, blocks.positions, blocks.plan, [])
-            for node, index in nodes.items():
-                low = blocks.offsets[node]
-                for site, hidden in seen.items():
-                    tokens = hidden[low : low + len(node.tokens)].double().cpu().numpy()
-                    found[site][index] = _pooled(tokens, pool)
-    width = int(cast(Any, reader.network).config.get_text_config().hidden_size)
-    return {
-        site: np.concatenate([np.empty((0, width)), *(rows[i] for i in range(len(prompts)))])
-        for site, rows in found.items()
-    }
+    seen = [(site, seeing(site)) for site in found]
+    reader.forward(blocks.tokens, blocks.positions, blocks.plan, [], seen)
 
 
-def _pooled(tokens: Array, pool: Pool) -> Array:
-    if pool == "all":
-        return tokens
-    return tokens[-1:] if pool == "last" else tokens.mean(0, keepdims=True)
+class _Mean:
+    """The means over ranges of tokens: a selection where each is one token, else a product."""
+
+    def __init__(self, ranges: Sequence[Range], size: int, device: torch.device) -> None:
+        self.places = torch.tensor([low for low, _ in ranges], device=device)
+        self.weights: Tensor | None = None
+        if any(high - low > 1 for low, high in ranges):
+            weights = np.zeros((len(ranges), size), dtype=np.float32)
+            for row, (low, high) in enumerate(ranges):
+                weights[row, low:high] = 1 / (high - low)
+            self.weights = torch.from_numpy(weights).to(device)
+
+    def __call__(self, hidden: Tensor) -> Tensor:
+        return hidden[self.places] if self.weights is None else self.weights @ hidden
 
 
-def _batches(prompts: Sequence[tuple[int, ...]], budget: int) -> Iterator[list[int]]:
-    batch: list[int] = []
-    for index in sorted(range(len(prompts)), key=lambda i: len(prompts[i])):
-        if batch and sum(len(prompts[i]) for i in (*batch, index)) > budget:
+def _batches(texts: Sequence[_Text], budget: int) -> Iterator[list[_Text]]:
+    """Cut the texts, sorted by length, into passes of at most so many tokens."""
+    batch: list[_Text] = []
+    size = 0
+    for text in sorted(texts, key=lambda t: len(t.tokens)):
+        if batch and size + len(text.tokens) > budget:
             yield batch
-            batch = []
-        batch.append(index)
+            batch, size = [], 0
+        batch.append(text)
+        size += len(text.tokens)
     if batch:
         yield batch

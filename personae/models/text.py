@@ -7,6 +7,7 @@ date a fixed one, so that the same chat is always the same text.
 """
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -142,6 +143,44 @@ class TextCodec:
         if not found:
             raise ModelError("the model's chat template drops the turn that it should continue")
         return before + self._inert(chat[-1].text)
+
+    def turns(self, chat: Chat) -> tuple[list[int], list[tuple[int, int]]]:
+        """Encode the rendered chat; give its tokens and, for each message, its range of them.
+
+        A token belongs to a message if it holds a part of its text; the template's own don't.
+
+        Raises:
+            ModelError: the template changes messages, so that they can't be found again.
+        """
+        text = self.render(chat)
+        encoded = self.tokenizer.encode(text, add_special_tokens=False)
+        ends = [low for low, _ in encoded.offsets], [high for _, high in encoded.offsets]
+        ranges = []
+        for low, high in self._places(chat, text) if chat else ():
+            first, last = bisect_right(ends[1], low), bisect_left(ends[0], high)
+            ranges.append((first, max(first, last) if high > low else first))
+        return list(encoded.ids), ranges
+
+    def _places(self, chat: Chat, text: str) -> list[tuple[int, int]]:
+        """Find each message in the rendered text, by what the template puts between them."""
+        marks = [OPEN_END.replace("\uf8ff", f"\uf8ff{i}\uf8ff") for i in range(len(chat))]
+        open_end = bool(chat) and chat[-1].role == "assistant"
+        turns = [(m.role, mark) for m, mark in zip(chat, marks, strict=True)]
+        rest, between = self._fill(turns, prompt=not open_end), []
+        for mark in marks:
+            before, found, rest = rest.partition(mark)
+            between.append(before if found else "\0")
+        said = [self._inert(m.text) for m in chat]
+        stripped = [s.strip() for s in said]
+        for texts in (said, [*stripped[:-1], said[-1]] if open_end else stripped):
+            places, at = [], 0
+            for gap, own in zip(between, texts, strict=True):
+                places.append((at + len(gap), at + len(gap) + len(own)))
+                at = places[-1][1]
+            parts = [part for pair in zip(between, texts, strict=True) for part in pair]
+            if "".join([*parts, "" if open_end else rest]) == text:
+                return places
+        raise ModelError("the model's chat template changes messages: its turns can't be told")
 
     @cached_property
     def _controls(self) -> re.Pattern[str]:

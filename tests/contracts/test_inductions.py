@@ -27,6 +27,7 @@ from personae.core import (
     Reply,
     Sampling,
     Site,
+    Touch,
     load_inventory,
     nobody,
     say,
@@ -74,12 +75,33 @@ class _Open(ScriptedModel):
         super().__init__(lambda chat: "You are someone.")
         self.added = added
 
+    def reply(
+        self,
+        chats: Sequence[Chat],
+        sampling: Sampling,
+        *,
+        done: Done | None = None,
+        edits: Sequence[Sequence[Edit]] | None = None,
+    ) -> list[Reply]:
+        return super().reply(chats, sampling, done=done)
+
+    def choose(
+        self,
+        questions: Sequence[Question],
+        *,
+        done: Done | None = None,
+        edits: Sequence[Sequence[Edit]] | None = None,
+    ) -> list[Choice]:
+        return super().choose(questions, done=done)
+
     def record(self, chats: Sequence[Chat], sites: Sequence[Site], pool: Pool) -> Activations:
         lengths = [[sum(len(m.text) for m in chat) + self.added] for chat in chats]
         return {site: np.array(lengths) for site in sites}
 
     @contextmanager
-    def edited(self, edits: Sequence[Edit]) -> Iterator["_Open"]:
+    def edited(
+        self, edits: Sequence[Edit], *, trace: list[Touch] | None = None
+    ) -> Iterator["_Open"]:
         yield _Open(sum(edit.strength for edit in edits))
 
 

@@ -9,6 +9,7 @@ import torch
 from personae.core import (
     BadValue,
     Edit,
+    Gate,
     ModelError,
     OpenModel,
     Question,
@@ -19,7 +20,7 @@ from personae.core import (
 )
 from personae.models.loading import Loaded
 from personae.models.local import LocalModel
-from personae.models.recording import blocks_of
+from personae.models.sites import blocks_of
 from tests.unit.embedded import embedded
 from tests.unit.tiny_networks import KINDS, codec, network, plain_logliks
 
@@ -86,16 +87,17 @@ def test_an_edit_is_an_added_vector_and_leaves_no_trace(kind: str) -> None:
     edits = [Edit(Site(1), vector, 0.7), Edit(Site(0, "embedding"), vector, -0.2)]
     block, first = blocks_of(network(kind))[1], blocks_of(network(kind))[0]
     with tiny.edited(edits) as steered:
-        assert steered is tiny and tiny.fingerprint != before[2]
-        got = tiny.choose(QUESTIONS)
-        shift = tiny.record(CHATS, [Site(0, "embedding")], "all")
+        assert steered.fingerprint != before[2]
+        got = steered.choose(QUESTIONS)
+        assert (tiny.choose(QUESTIONS), tiny.reply(CHATS, FREE), tiny.fingerprint) == before
+        shift = steered.record(CHATS, [Site(0, "embedding")], "all")
     assert not block._forward_hooks and not first._forward_pre_hooks
     clean = tiny.record(CHATS, [Site(0, "embedding")], "all")
     moved = shift[Site(0, "embedding")] - clean[Site(0, "embedding")]
     np.testing.assert_allclose(moved, np.broadcast_to(-0.2 * vector, moved.shape), atol=1e-4)
     assert (tiny.choose(QUESTIONS), tiny.reply(CHATS, FREE), tiny.fingerprint) == before
-    with tiny.edited([Edit(Site(1), vector, 50.0)]):
-        assert tiny.reply(CHATS, FREE) != before[1]
+    with tiny.edited([Edit(Site(1), vector, 50.0)]) as pushed:
+        assert pushed.reply(CHATS, FREE) != before[1]
     # by hand: hooks of our own on the plain path
     add = torch.from_numpy(vector)
     handles = [
@@ -119,23 +121,23 @@ def test_an_edit_is_an_added_vector_and_leaves_no_trace(kind: str) -> None:
 def test_strength_zero_is_the_identity() -> None:
     tiny = model("llama")
     before = tiny.choose(QUESTIONS), tiny.reply(CHATS, FREE), tiny.fingerprint
-    with tiny.edited([Edit(Site(1), np.ones(32, dtype=np.float32), 0.0)]):
-        assert (tiny.choose(QUESTIONS), tiny.reply(CHATS, FREE), tiny.fingerprint) == before
+    with tiny.edited([Edit(Site(1), np.ones(32, dtype=np.float32), 0.0)]) as same:
+        assert (same.choose(QUESTIONS), same.reply(CHATS, FREE), same.fingerprint) == before
 
 
 def test_edits_nest_and_go_also_after_an_error() -> None:
     tiny = model("gpt2")
     plain, vector = tiny.choose(QUESTIONS), np.ones(32, dtype=np.float32)
-    with tiny.edited([Edit(Site(2), vector, 3.0)]):
-        whole, print_whole = tiny.choose(QUESTIONS), tiny.fingerprint
+    with tiny.edited([Edit(Site(2), vector, 3.0)]) as pushed:
+        whole, print_whole = pushed.choose(QUESTIONS), pushed.fingerprint
     with (
         pytest.raises(ZeroDivisionError),
-        tiny.edited([Edit(Site(2), vector, 1.0)]),
-        tiny.edited([Edit(Site(2), vector, 2.0)]),
+        tiny.edited([Edit(Site(2), vector, 1.0)]) as once,
+        once.edited([Edit(Site(2), vector, 2.0)]) as twice,
     ):
-        for one, two in zip(tiny.choose(QUESTIONS), whole, strict=True):
+        for one, two in zip(twice.choose(QUESTIONS), whole, strict=True):
             np.testing.assert_allclose(one.loglik, two.loglik, atol=1e-4)
-        assert tiny.fingerprint != print_whole
+        assert twice.fingerprint != print_whole
         raise ZeroDivisionError
     assert tiny.choose(QUESTIONS) == plain
 
@@ -149,20 +151,23 @@ def test_kept_contexts_are_not_used_under_an_edit() -> None:
     tiny = model("llama")
     edit = [Edit(Site(0), np.full(32, 0.3, dtype=np.float32))]
     tiny.choose(asked)
-    with tiny.edited(edit):
-        warm = tiny.choose(asked)
+    with tiny.edited(edit) as steered:
+        warm = steered.choose(asked)
     with model("llama").edited(edit) as fresh:
         assert fresh.choose(asked) == warm
+
+
+ONES = np.ones(32, dtype=np.float32)
 
 
 @pytest.mark.parametrize(
     ("edit", "says"),
     [
-        (Edit(Site(3), np.ones(32, dtype=np.float32)), "0 to 2"),
-        (Edit(Site(-1), np.ones(32, dtype=np.float32)), "0 to 2"),
-        (Edit(Site(0, "heads"), np.ones(32, dtype=np.float32)), "block, embedding"),
-        (Edit(Site(0), np.ones(31, dtype=np.float32)), r"\(32,\)"),
-        (Edit(Site(0), np.full(32, np.nan, dtype=np.float32)), "finite"),
+        (Edit(Site(3), ONES), "0 to 2"),
+        (Edit(Site(-1), ONES), "0 to 2"),
+        (Edit(Site(1, "embedding"), ONES), "input of block 0"),
+        (Edit(Site(0), np.ones(31, dtype=np.float32)), "width 32 in this model, not 31"),
+        (Edit(Site(0), ONES, gate=Gate(ONES[:9])), r"probe has the shape \(32,\)"),
     ],
 )
 def test_edits_that_do_not_fit_are_refused(edit: Edit, says: str) -> None:
@@ -170,11 +175,34 @@ def test_edits_that_do_not_fit_are_refused(edit: Edit, says: str) -> None:
         pass
 
 
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"vector": np.full(32, np.nan)}, "finite"),
+        ({"strength": float("inf")}, "finite"),
+        ({"op": "ad"}, "op is one of"),
+        ({"op": "ablate", "vector": 0 * ONES}, "needs a direction"),
+        ({"vector": np.ones((2, 32))}, "is .width,"),
+        ({"op": "cap"}, "at least one"),
+        ({"bounds": (0.0, 1.0)}, "go with the op"),
+        ({"op": "cap", "bounds": (2.0, 1.0)}, "low <= high"),
+    ],
+)
+def test_edits_that_make_no_sense_are_refused(given: dict[str, Any], says: str) -> None:
+    with pytest.raises(BadValue, match=says):
+        Edit(**{"site": Site(0), "vector": ONES, **given})
+
+
 def test_record_refuses_what_it_cannot_read() -> None:
     with pytest.raises(BadValue, match="reads 1 to 512"):
         model("llama").record([say("I worry. " * 400)], [Site(0)], "mean")
-    with pytest.raises(BadValue, match="block, embedding"):
-        model("llama").record(CHATS, [Site(0, "mlp")], "mean")
+    wrong: Any = "mlps"
+    with pytest.raises(BadValue, match="block, heads, mlp, embedding"):
+        model("llama").record(CHATS, [Site(0, wrong)], "mean")
+    with pytest.raises(BadValue, match="turn of the assistant"):
+        model("llama").record(CHATS[:1], [Site(0)], "replies")
+    with pytest.raises(BadValue, match="row by row"):
+        model("llama").choose(QUESTIONS, edits=[[]])
 
 
 def test_unclear_blocks_name_the_candidates() -> None:

@@ -26,6 +26,7 @@ from personae.core import (
     Reply,
     Sampling,
     Site,
+    Touch,
     say,
 )
 from personae.models.budget import Price
@@ -236,13 +237,41 @@ class Opened(ScriptedModel):
 
     def __init__(self, push: float = 0.0) -> None:
         super().__init__(lambda chat: f"push {push:g}", name=f"push {push:g}")
+        self.push = push
+
+    def reply(
+        self,
+        chats: Sequence[Chat],
+        sampling: Sampling,
+        *,
+        done: Done | None = None,
+        edits: Sequence[Sequence[Edit]] | None = None,
+    ) -> list[Reply]:
+        if edits is None:
+            return super().reply(chats, sampling, done=done)
+        for index, own in enumerate(edits):
+            pushed = self.push + sum(e.strength for e in own)
+            assert done is not None
+            done(index, Reply(text=f"push {pushed:g}"))
+        return [Reply(text="") for _ in chats]
+
+    def choose(
+        self,
+        questions: Sequence[Question],
+        *,
+        done: Done | None = None,
+        edits: Sequence[Sequence[Edit]] | None = None,
+    ) -> list[Choice]:
+        return super().choose(questions, done=done)
 
     def record(self, chats: Sequence[Chat], sites: Sequence[Site], pool: Pool) -> Activations:
         return {site: np.ones((len(chats), 2)) for site in sites}
 
     @contextmanager
-    def edited(self, edits: Sequence[Edit]) -> Iterator["Opened"]:
-        yield Opened(sum(e.strength for e in edits))
+    def edited(
+        self, edits: Sequence[Edit], *, trace: list[Touch] | None = None
+    ) -> Iterator["Opened"]:
+        yield Opened(self.push + sum(e.strength for e in edits))
 
 
 def test_capabilities_stay_what_they_are(tmp_path: Path) -> None:
@@ -264,4 +293,8 @@ def test_an_edited_model_has_its_own_answers_and_the_same_totals(tmp_path: Path)
             assert pushed.fingerprint != model.fingerprint
         assert model.reply(CHATS[:1], Sampling())[0].text == "push 0"
         assert model.usage.requests == 2
+        swept = [[replace(push, strength=s)] for s in (0.0, 2.0, 5.0)]
+        replies = model.reply(CHATS[:1] * 3, Sampling(), edits=swept)
+        assert [r.text for r in replies] == ["push 0", "push 2", "push 5"]
+        assert model.usage.requests == 3  # row by row, two of them were known
         assert model.record(CHATS[:3], [Site(0)], "last")[Site(0)].shape == (3, 2)

@@ -1,0 +1,176 @@
+"""What can be changed inside an open model: where, when and how; frozen values."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import inf, isnan
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from personae.core.errors import BadValue
+from personae.core.hashing import content_key
+
+__all__ = ["Edit", "Gate", "Op", "Phase", "Site", "SitePart", "Touch", "When", "edits_key"]
+
+SitePart = Literal["block", "heads", "mlp", "embedding"]
+Phase = Literal["all", "prompt", "generation"]
+Op = Literal["add", "project", "ablate", "cap", "replace"]
+Vector = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A place in the residual stream: a transformer block 0..L-1 and what of it is meant.
+
+    `block` is the block's output, `heads` its attention heads side by side before the output
+    projection (heads * head width), `mlp` its MLP's output; `embedding` is the input of block 0.
+    """
+
+    block: int
+    part: SitePart = "block"
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """The tokens of a text for which an edit holds.
+
+    Phase `generation` begins with the prompt's last token, from which the reply's first one is
+    predicted, and holds for the reply's; `prompt` is what comes before. `start` and `stop` cut a
+    window out of the phase as a slice does: counted from the phase's first token, in the prompt
+    also from its end (negative). `positions` are absolute, from 0, and stand for themselves.
+
+    >>> [p for p in range(8) if When("generation", stop=2).holds(p, prompt=5)]
+    [4, 5]
+    >>> [p for p in range(8) if When("prompt", start=-2).holds(p, prompt=5)]
+    [2, 3]
+    """
+
+    phase: Phase = "all"
+    start: int = 0
+    stop: int | None = None
+    positions: tuple[int, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.phase not in get_args(Phase):
+            raise BadValue(f"a phase is one of {get_args(Phase)}, not {self.phase!r}")
+        if self.phase != "prompt" and min(self.start, self.stop or 0) < 0:
+            raise BadValue(f"only the phase 'prompt' has an end to count from, not {self.phase!r}")
+        windowed = (self.phase, self.start, self.stop) != ("all", 0, None)
+        if self.positions is not None and (windowed or min(self.positions, default=0) < 0):
+            raise BadValue("positions count from 0 and are given without phase, start and stop")
+
+    def holds(self, position: int, prompt: int) -> bool:
+        """Tell whether it holds for the token at a position, after a prompt of so many tokens."""
+        if self.positions is not None:
+            return position in self.positions
+        before = max(prompt - 1, 0)
+        if self.phase == "prompt":
+            return position < before and position in range(before)[self.start : self.stop]
+        place = position - before if self.phase == "generation" else position
+        return place >= self.start and (self.stop is None or place < self.stop)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Gate:
+    """Lets an edit through for tokens h with <h, probe> > threshold, read where the edit is."""
+
+    probe: Vector
+    threshold: float = 0.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "probe", _vector(self.probe))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Edit:
+    """One change to the residual stream at a site: each token h moves by `strength` of the op.
+
+    With s the strength, v the vector (width,), u = v / |v| and p = <h, u>:
+
+    ========= =============================== ==================================================
+    `add`     h + s v                         steering
+    `project` h - s (part of h in the span)   removes a direction, or the span of rows (k, width)
+    `ablate`  h + s (v - p u)                 sets the component along v to that of v
+    `cap`     h + s (clamp(p, low, high) - p) u   keeps the component within `bounds`
+    `replace` h + s (v - h)                   puts v in the place of h
+    ========= =============================== ==================================================
+
+    Strength 0 is the identity for every op. Several edits at a site work in the order given.
+    `key` identifies the edit by content.
+
+    Raises:
+        BadValue: numbers that aren't finite, no direction where the op needs one, wrong bounds.
+
+    >>> Edit(Site(3), np.ones(4), strength=2.0).vector.dtype
+    dtype('float32')
+    """
+
+    site: Site
+    vector: Vector
+    strength: float = 1.0
+    op: Op = "add"
+    bounds: tuple[float, float] = (-inf, inf)
+    when: When = When()
+    gate: Gate | None = None
+    key: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "vector", _vector(self.vector))
+        _check(self)
+        gate = None if self.gate is None else (_bytes(self.gate.probe), self.gate.threshold)
+        parts = [self.site, float(self.strength), self.op, list(map(str, self.bounds)), self.when]
+        object.__setattr__(self, "key", content_key([_bytes(self.vector), *parts, gate]))
+
+
+def _check(edit: Edit) -> None:
+    low, high = edit.bounds
+    if edit.op not in get_args(Op):
+        raise BadValue(f"an edit's op is one of {get_args(Op)}, not {edit.op!r}")
+    if not np.isfinite(edit.strength):
+        raise BadValue(f"an edit's strength is a finite number, not {edit.strength}")
+    if edit.vector.ndim != 1 and not (edit.op == "project" and edit.vector.ndim == 2):
+        shape = edit.vector.shape
+        raise BadValue(f"an edit's vector is (width,), for 'project' also (k, width), not {shape}")
+    if edit.op in ("project", "ablate", "cap") and not edit.vector.any():
+        raise BadValue(f"{edit.op!r} needs a direction; this vector is zero")
+    if isnan(low) or isnan(high) or low > high:
+        raise BadValue(f"bounds are (low, high) with low <= high, not {edit.bounds}")
+    if (edit.op == "cap") == (edit.bounds == (-inf, inf)):
+        raise BadValue("bounds go with the op 'cap', which needs at least one of them")
+
+
+def _vector(values: Vector) -> NDArray[np.float32]:
+    """Copy to float32, read-only: an edit can't change after it was hashed."""
+    made = np.array(values, dtype=np.float32)
+    if not np.isfinite(made).all():
+        raise BadValue("an edit's vectors are finite numbers")
+    made.setflags(write=False)
+    return made
+
+
+def _bytes(vector: Vector) -> str:
+    digest = hashlib.sha256(repr(vector.shape).encode())
+    digest.update(vector.astype("<f4").tobytes())
+    return digest.hexdigest()
+
+
+def edits_key(fingerprint: str, edits: Sequence[Edit]) -> str:
+    """Fingerprint a model under edits: its own, joined with those whose strength isn't 0.
+
+    >>> edits_key("f0", [Edit(Site(0), np.ones(2), strength=0)])
+    'f0'
+    """
+    keys = [edit.key for edit in edits if edit.strength != 0]
+    return content_key([fingerprint, keys]) if keys else fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class Touch:
+    """What an edit did to one token of one pass: how far it moved it (norm), and where."""
+
+    site: Site
+    op: Op
+    position: int
+    norm: float

@@ -1,0 +1,140 @@
+"""Where a network's residual stream is reached: its decoder blocks and their parts.
+
+Blocks and parts are found by their shape and kind, not by the architecture's name, and a network
+in which they can't be told fails at once, with the candidates. A module's output is a tensor in
+some versions of an architecture and a tuple in others; both are met in one place here.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any, cast
+
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from personae.core import BadValue, ModelError, Site
+
+__all__ = ["Change", "Sites", "blocks_of"]
+
+Change = Callable[[Tensor], Tensor | None]
+"""Sees hidden states (tokens, width); what it returns, if anything, replaces them."""
+
+PARTS = ("block", "heads", "mlp", "embedding")
+ATTENTION, MLP = ("attention", "attn"), ("mlp", "feedforward", "feed_forward", "ffn", "moe")
+PROJECTIONS = ("o_proj", "out_proj", "c_proj", "dense", "wo")
+
+
+def blocks_of(network: nn.Module, path: str | None = None) -> nn.ModuleList:
+    """Find the decoder blocks: the one list of modules as long as the configuration says.
+
+    Args:
+        network: a transformers causal language model.
+        path: the list's name in the network, where it can't be told.
+
+    Raises:
+        ModelError: no list or more than one fits, or `path` names none; the candidates are named.
+    """
+    depth = cast(Any, network).config.get_text_config().num_hidden_layers
+    lists = {n: m for n, m in network.named_modules() if isinstance(m, nn.ModuleList)}
+    if path is not None:
+        fitting = [m for n, m in lists.items() if n == path and len(m)]
+    else:
+        fitting = [m for m in lists.values() if len(m) == depth]
+    if len(fitting) != 1:
+        found = ", ".join(f"{n} ({len(m)} x {type(m[0]).__name__})" for n, m in lists.items() if m)
+        raise ModelError(
+            f"can't tell which modules of {type(network).__name__} are its {depth} decoder blocks; "
+            f"lists of modules in it: {found or 'none'}. Open it with blocks=NAME-OF-THE-LIST"
+        )
+    return fitting[0]
+
+
+class Sites:
+    """The sites of one network, found once."""
+
+    def __init__(self, network: nn.Module, path: str | None = None) -> None:
+        self._network, self._path = network, path
+
+    @cached_property
+    def blocks(self) -> nn.ModuleList:
+        """The decoder blocks, in order."""
+        return blocks_of(self._network, self._path)
+
+    @cached_property
+    def _config(self) -> Any:  # noqa: ANN401  (transformers' own, another for each architecture)
+        return cast(Any, self._network).config.get_text_config()
+
+    @property
+    def heads(self) -> int:
+        """How many attention heads a block has."""
+        return int(self._config.num_attention_heads)
+
+    @property
+    def head_width(self) -> int:
+        """Width of one attention head."""
+        width = getattr(self._config, "head_dim", None)
+        return int(width or self._config.hidden_size // self.heads)
+
+    def width(self, site: Site) -> int:
+        """Give the width of a site's hidden states.
+
+        Raises:
+            BadValue: there is no such site in this network.
+            ModelError: its blocks, or the part of the block, can't be told.
+        """
+        if site.part not in PARTS:
+            raise BadValue(f"a site's part is one of {', '.join(PARTS)}, not {site.part!r}")
+        if not 0 <= site.block < len(self.blocks):
+            raise BadValue(f"this model has the blocks 0 to {len(self.blocks) - 1}, not {site}")
+        if site.part == "embedding" and site.block != 0:
+            raise BadValue(f"the embedding is the input of block 0, not of {site.block}")
+        self._module(site)
+        return self.heads * self.head_width if site.part == "heads" else self._config.hidden_size
+
+    def _module(self, site: Site) -> nn.Module:
+        block = self.blocks[site.block]
+        if site.part == "heads":
+            attention = _child(block, ATTENTION, "attention")
+            return _child(attention, PROJECTIONS, "output projection")
+        return _child(block, MLP, "MLP") if site.part == "mlp" else block
+
+    def hook(self, site: Site, change: Change) -> RemovableHandle:
+        """Show the hidden states of passes of one row, (tokens, width), to `change`."""
+
+        def before(_module: nn.Module, args: tuple[Any, ...]) -> object:
+            new = change(_hidden(args))
+            return None if new is None else _with_hidden(args, new)
+
+        def after(_module: nn.Module, _args: object, output: object) -> object:
+            new = change(_hidden(output))
+            return None if new is None else _with_hidden(output, new)
+
+        module = self._module(site)
+        if site.part in ("embedding", "heads"):
+            return module.register_forward_pre_hook(before)
+        return module.register_forward_hook(after)
+
+
+def _hidden(value: object) -> Tensor:
+    whole = cast(Tensor, value[0] if isinstance(value, tuple) else value)
+    return whole.flatten(0, -2)
+
+
+def _with_hidden(value: object, hidden: Tensor) -> object:
+    whole = cast(Tensor, value[0] if isinstance(value, tuple) else value)
+    new = hidden.view(whole.shape)
+    return (new, *value[1:]) if isinstance(value, tuple) else new
+
+
+def _child(module: nn.Module, words: Sequence[str], what: str) -> nn.Module:
+    """Find the one child that the words name, by its own name or else by its class."""
+    children = dict(module.named_children())
+    for names in ({n: n for n in children}, {n: type(m).__name__ for n, m in children.items()}):
+        fitting = [n for n, name in names.items() if any(w in name.lower() for w in words)]
+        fitting = [n for n in fitting if "norm" not in n.lower()]
+        if len(fitting) == 1:
+            return children[fitting[0]]
+    found = ", ".join(f"{n} ({type(m).__name__})" for n, m in children.items())
+    raise ModelError(
+        f"can't tell the {what} of a {type(module).__name__}; modules in it: {found or 'none'}"
+    )
