@@ -32,6 +32,6 @@ setup: $(STAMP)
 
 $(STAMP): pyproject.toml requirements/constraints.txt requirements/embedded.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -q -c requirements/constraints.txt -e '.[local,dev]'
+	$(BIN)/python -m pip install -q -c requirements/constraints.txt -e '.[local,hub,dev]'
 	$(BIN)/python -m pip install -q --no-deps --require-hashes -r requirements/embedded.txt
 	touch $(STAMP)

@@ -27,6 +27,7 @@ __all__ = [
     "Frame",
     "Rendered",
     "Shown",
+    "label_forms",
     "render_item",
     "usual_form",
     "wording",
@@ -160,13 +161,18 @@ class Frame:
         return item_text(self.inventory, item, self.form.person)
 
     def label_forms(self) -> tuple[tuple[str, ...], ...]:
-        """Surface forms of each slot's label: bare, in a bracket, and both after a blank."""
-        return tuple((o.label, f"({o.label}", f" {o.label}", f" ({o.label}") for o in self.shown)
+        """Surface forms of each slot's label; see `label_forms`."""
+        return label_forms(self.shown)
 
     def text_forms(self) -> tuple[tuple[str, ...], ...]:
         """The words of each slot's option, as the reply would go on with them."""
         gap = " " if self._lead and not self._lead[-1].isspace() else ""
         return tuple((gap + o.text,) for o in self.shown)
+
+
+def label_forms(shown: Sequence[Shown]) -> tuple[tuple[str, ...], ...]:
+    """Surface forms of each slot's label: bare, in a bracket, and both after a blank."""
+    return tuple((o.label, f"({o.label}", f" {o.label}", f" ({o.label}") for o in shown)
 
 
 def render_item(inventory: Inventory, item: Item, form: Form) -> Rendered:

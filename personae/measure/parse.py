@@ -15,7 +15,7 @@ from functools import lru_cache
 from personae.core import Status
 from personae.measure.forms import Rendered, Shown
 
-__all__ = ["Parsed", "parse_choice", "parse_shown"]
+__all__ = ["Parsed", "is_refusal", "parse_choice", "parse_shown"]
 
 _KEYS = ("answer", "choice", "option", "response", "rating", "score", "label")
 _MARKUP = re.compile(r"[*_`#]+")
@@ -85,6 +85,15 @@ def parse_shown(text: str, shown: Sequence[Shown]) -> Parsed:
         return Parsed(None, "refused", "declines in words and names no option")
     why = f"{stray} is none of the options" if stray else "names no option"
     return Parsed(None, "unparsed", why)
+
+
+def is_refusal(text: str) -> bool:
+    """Tell whether free text declines to answer, by its phrases alone.
+
+    >>> is_refusal("As an AI language model, I cannot say."), is_refusal("Take the later bus.")
+    (True, False)
+    """
+    return bool(_REFUSAL.search(_MARKUP.sub("", text).replace("’", "'")))
 
 
 def _from_json(text: str) -> str:

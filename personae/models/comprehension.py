@@ -21,7 +21,7 @@ from personae.core import (
     load_inventory,
 )
 
-__all__ = ["Asked", "Reading", "Shown", "comprehend", "find_statement", "levels"]
+__all__ = ["Asked", "Reading", "Shown", "comprehend", "find_action", "find_statement", "levels"]
 
 _PRECEDENCE = ("ipip-neo-300", "mpi-120", "saucier-mini-markers", "goldberg-bipolar", "ipip-16pf")
 _PRONOUNS = frozenset(
@@ -200,6 +200,25 @@ def _longest(words: Sequence[str]) -> tuple[Asked | None, int]:
             if asked is not None:
                 return asked, start
     return None, 0
+
+
+# Actions ------------------------------------------------------------------------------------
+
+
+def find_action(text: str) -> Asked | None:
+    """Recognize an action of the shipped situations: what taking it says of a person."""
+    return _actions().get(_bare(text))
+
+
+@cache
+def _actions() -> Mapping[str, Asked]:
+    found = {}
+    for row in data_json("situations/personae-trait.json")["items"]:
+        domain, sign = _domain(row["personality"])
+        for name, key in (("high1", 1), ("high2", 1), ("low1", -1), ("low2", -1)):
+            said = Asked(domain, "", key * sign, row["idx"], pair=True)
+            found[_bare(row[f"response_{name}"])] = said
+    return found
 
 
 # Options ------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from statistics import NormalDist
 from personae.core import BIG_FIVE, BadValue, UnknownName, load_inventory
 from personae.models.comprehension import Asked
 
-__all__ = ["Respondent", "draw", "option_probabilities", "parse_settings", "parse_spec"]
+__all__ = ["FLOOR", "Respondent", "draw", "option_probabilities", "parse_settings", "parse_spec"]
 
 FLOOR = 1e-6
 """Least probability of an option, so that log-probabilities are finite."""

@@ -10,8 +10,16 @@ from collections.abc import Sequence
 from math import exp, inf, log
 
 from personae.core import Chat, Choice, Done, Question, Reply, Sampling, content_key
-from personae.models.comprehension import Reading, Shown, comprehend, find_statement, levels
-from personae.models.latent import Respondent, draw, option_probabilities, parse_spec
+from personae.models.comprehension import (
+    Asked,
+    Reading,
+    Shown,
+    comprehend,
+    find_action,
+    find_statement,
+    levels,
+)
+from personae.models.latent import FLOOR, Respondent, draw, option_probabilities, parse_spec
 from personae.models.trait_words import read_standings
 from personae.models.writing import compose, fill_schema, text_sections
 
@@ -24,7 +32,7 @@ __all__ = [
     "whole_scale",
 ]
 
-VERSION = 2
+VERSION = 3
 """Raise it when the same specification begins to answer otherwise."""
 _MASS = 0.95
 _NATS = 3.0
@@ -92,6 +100,9 @@ class SimulatedRespondent:
         if len(known) > 1 and len(set(known)) == len(known):
             return self._of_scale(reading, question, meant, repeat)
         texts = [_option_text(reading, forms[0]) for forms in question.options]
+        actions = [action for text in texts if (action := find_action(text)) is not None]
+        if len(actions) == len(texts):
+            return self._of_actions(reading, question.chat, actions)
         if all(find_statement(text) for text in texts):
             return [self._of_statement(reading, question.chat, text) for text in texts]
         return self._of_words(reading, question.chat, texts)
@@ -141,6 +152,25 @@ class SimulatedRespondent:
             pull = abs(who.position) if pulled is not None else 0.0
             agreement = (1 - pull) * agreement + pull * (1 + 4 * (pulled or 0.0))
         return option_probabilities(known, agreement, who.noise / 2**0.5)
+
+    def _of_actions(self, reading: Reading, chat: Chat, actions: Sequence[Asked]) -> list[float]:
+        """Log-likelihood of things to do: the more like oneself, the likelier.
+
+        Two actions that say the same of a person differ by a hair, which is the reader's own.
+        """
+        who, persona = self._who, read_standings(reading.persona)
+        wishes = []
+        for action, text in zip(actions, (o.text for o in reading.shown), strict=True):
+            wish = who.shaken(who.agreement(action, persona, reading.turns), chat, action.key)
+            wishes.append((wish + 0.2 * draw(who.name, text)) / max(who.noise, 0.05))
+        top = max(wishes)
+        shares = [exp(wish - top) for wish in wishes]
+        pulled = 0 if who.position > 0 else len(actions) - 1
+        total, pull = sum(shares), abs(who.position)
+        return [
+            log(_MASS * max(FLOOR, (1 - pull) * share / total + pull * (slot == pulled)))
+            for slot, share in enumerate(shares)
+        ]
 
     def _of_statement(self, reading: Reading, chat: Chat, text: str) -> float:
         """Log-likelihood of a whole statement: its words' cost, less where it is agreed with."""
