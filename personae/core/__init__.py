@@ -20,6 +20,7 @@ from personae.core.estimate import Estimate, missing
 from personae.core.form import Channel, Form, latin_square, option_orders
 from personae.core.hashing import canonical_json, content_key, file_sha256, plain
 from personae.core.inventory import Inventory, Item, Norm, Option, inventories, load_inventory
+from personae.core.json_diff import ABSENT, Difference, differences
 from personae.core.model import (
     Activations,
     Array,
@@ -32,7 +33,14 @@ from personae.core.model import (
     is_control,
 )
 from personae.core.persona import BIG_FIVE, Kind, Persona, domain_code, nobody
-from personae.core.persona_rows import PERSONA_SCHEMA, persona_of, persona_row
+from personae.core.persona_layers import (
+    LAYERS,
+    consented,
+    kinds_shown,
+    layer_origin,
+    public_part,
+)
+from personae.core.persona_rows import FIELDS, PERSONA_SCHEMA, persona_of, persona_row
 from personae.core.persona_store import (
     PERSONA_COLUMNS,
     frame_personas,
@@ -45,9 +53,13 @@ from personae.core.persona_store import (
 )
 from personae.core.report import Cell, Figure, Heading, Note, Part, Provenance, Report, Table, Usage
 from personae.core.resources import data_json, data_names
+from personae.core.strict_json import Json, json_problem, parse_json, read_text
 
 __all__ = [
+    "ABSENT",
     "BIG_FIVE",
+    "FIELDS",
+    "LAYERS",
     "PERSONA_COLUMNS",
     "PERSONA_SCHEMA",
     "SCHEMA",
@@ -62,6 +74,7 @@ __all__ = [
     "Chat",
     "Choice",
     "Chooser",
+    "Difference",
     "Done",
     "Edit",
     "Estimate",
@@ -74,6 +87,7 @@ __all__ = [
     "InputError",
     "Inventory",
     "Item",
+    "Json",
     "KeyingAlarm",
     "Kind",
     "Message",
@@ -102,27 +116,35 @@ __all__ = [
     "Usage",
     "When",
     "canonical_json",
+    "consented",
     "content_key",
     "data_json",
     "data_names",
+    "differences",
     "domain_code",
     "edits_key",
     "file_sha256",
     "frame_personas",
     "inventories",
     "is_control",
+    "json_problem",
+    "kinds_shown",
     "latin_square",
+    "layer_origin",
     "load_inventory",
     "load_personas",
     "missing",
     "nobody",
     "option_orders",
+    "parse_json",
     "persona_frame",
     "persona_of",
     "persona_row",
     "persona_rows",
     "plain",
+    "public_part",
     "read_personas",
+    "read_text",
     "save_frames",
     "save_personas",
     "say",

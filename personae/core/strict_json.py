@@ -8,10 +8,14 @@ from pathlib import Path
 
 from personae.core.errors import BadFile, BadValue
 
-__all__ = ["MAX_DEPTH", "json_problem", "parse_json", "read_text", "unfit_character"]
+__all__ = ["MAX_DEPTH", "Json", "json_problem", "parse_json", "read_text", "unfit_character"]
+
+Json = dict[str, object]
+"""An object of a JSON file."""
 
 MAX_DEPTH = 64
 """Deeper nesting is an attack or an accident, not a persona."""
+_WRAPPED = 16  # what a file may wrap around a persona's deepest value
 
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
@@ -47,7 +51,7 @@ def parse_json(text: str | bytes, where: str) -> object:
 
     Raises:
         BadFile: it is not JSON; a name stands twice in one object (one value would be lost); a
-            number is not finite; it is nested deeper than `MAX_DEPTH`.
+            number is not finite; it is nested much deeper than `MAX_DEPTH`.
 
     >>> parse_json('{"a": [1, null]}', "here")
     {'a': [1, None]}
@@ -56,12 +60,12 @@ def parse_json(text: str | bytes, where: str) -> object:
         value = json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
     except (ValueError, RecursionError, BadValue) as error:
         raise BadFile(f"{where}: not valid JSON ({error})") from error
-    if problem := json_problem(value, characters=False):
+    if problem := json_problem(value, characters=False, depth=MAX_DEPTH + _WRAPPED):
         raise BadFile(f"{where}: {problem}")
     return value
 
 
-def json_problem(value: object, *, characters: bool = True) -> str:
+def json_problem(value: object, *, characters: bool = True, depth: int = MAX_DEPTH) -> str:
     """Say why a value isn't plain JSON that every tool can read, or give "".
 
     >>> json_problem({"a": [1.5, "b"]}), json_problem({"a": (1,)})
@@ -69,12 +73,12 @@ def json_problem(value: object, *, characters: bool = True) -> str:
     """
     pending: list[tuple[object, int]] = [(value, 0)]
     while pending:
-        one, depth = pending.pop()
-        if depth > MAX_DEPTH:
-            return f"is nested deeper than {MAX_DEPTH} levels"
+        one, level = pending.pop()
+        if level > depth:
+            return f"is nested deeper than {depth} levels"
         if problem := _atom_problem(one, characters):
             return problem
-        pending += [(child, depth + 1) for child in _children(one)]
+        pending += [(child, level + 1) for child in _children(one)]
     return ""
 
 

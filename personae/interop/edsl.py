@@ -1,0 +1,60 @@
+"""EDSL agent lists: `{"agent_list": [{"name", "traits", "instruction", ...}], ...}` in JSON."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from personae.core import BadFile, Json, Persona
+from personae.interop.container import Found, Named, dump_json, load_json, object_of
+from personae.interop.fields import Field, flat, number, read_fields, write_fields
+from personae.interop.lens import Lens
+
+__all__ = ["LENS", "claims", "dump", "load"]
+
+_FIELDS = (Field(("name",), "id"), Field(("instruction",), "text"))
+_LIST = "agent_list"
+_REST = "beside_agent_list"
+
+
+def _read(foreign: Mapping[str, object]) -> Json:
+    row = read_fields(_FIELDS, foreign)
+    given = foreign.get("traits")
+    facts = flat(given) if isinstance(given, dict) else {}
+    return {**row, "facts": {name.replace("__", "/"): value for name, value in facts.items()}}
+
+
+def _write(persona: Persona) -> Json:
+    """Trait names are Python names in EDSL, so a path's levels are parted by `__`."""
+    traits = {path.replace("/", "__"): number(value) for path, value in persona.facts.items()}
+    return {"traits": traits, **write_fields(_FIELDS, persona)}
+
+
+def claims(sample: Mapping[str, object]) -> bool:
+    """Tell whether an object is an agent list, or an agent alone."""
+    return _LIST in sample or (isinstance(sample.get("traits"), dict) and "schema" not in sample)
+
+
+def load(path: Path) -> Iterator[Found]:
+    """Read a list of agents, or one; what stands beside the list stays with the first agent."""
+    whole = object_of(load_json(path), str(path))
+    agents = whole.get(_LIST, [whole])
+    if not isinstance(agents, list):
+        raise BadFile(f"{path}: {_LIST!r} is a list of agents, not {type(agents).__name__}")
+    beside = {name: value for name, value in whole.items() if name != _LIST}
+    for place, agent in enumerate(agents, start=1):
+        where = f"{path}, agent {place}"
+        found = object_of(agent, where)
+        if place == 1 and beside and _LIST in whole:
+            if _REST in found:
+                raise BadFile(f"{where}: the name {_REST!r} is kept for Personae")
+            found = {**found, _REST: beside}
+        yield Found(where, found)
+
+
+def dump(objects: Named, path: Path) -> None:
+    """Write one file with all agents."""
+    agents = [value for _, value in objects]
+    rest = agents[0].pop(_REST, {}) if agents else {}
+    dump_json({_LIST: agents, **(rest if isinstance(rest, dict) else {})}, path)
+
+
+LENS = Lens("edsl", _read, _write)

@@ -1,0 +1,132 @@
+"""PNG as a sequence of chunks: texts read and written, the picture itself left as it is.
+
+Only what carries a card is decoded. Sizes are checked before anything is read or inflated.
+"""
+
+import struct
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from personae.core import BadFile
+
+__all__ = ["blank_picture", "carried_texts", "read_picture", "with_text", "without_texts"]
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+MAX_PICTURE, MAX_TEXT, MAX_CHUNKS = 8 << 20, 4 << 20, 10_000
+_TEXTS = (b"tEXt", b"zTXt", b"iTXt")
+
+
+def read_picture(path: Path) -> bytes:
+    """Read a PNG file of at most 8 MB, its chunks whole and with right check sums.
+
+    Raises:
+        BadFile: it is something else, larger, cut or damaged.
+    """
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(MAX_PICTURE + 1)
+    except OSError as error:
+        raise BadFile(f"can't read {path}: {error.strerror or error}") from error
+    if len(data) > MAX_PICTURE:
+        raise BadFile(f"{path}: larger than {MAX_PICTURE >> 20} MB; make the picture smaller")
+    names = [name for name, _ in _chunks(data, str(path))]
+    if names[:1] != [b"IHDR"] or names[-1:] != [b"IEND"]:
+        raise BadFile(f"{path}: a PNG begins with a header and has an end; this one was cut")
+    return data
+
+
+def _chunks(data: bytes, where: str) -> Iterator[tuple[bytes, bytes]]:
+    if not data.startswith(SIGNATURE):
+        raise BadFile(f"{where}: not a PNG picture")
+    at, count = len(SIGNATURE), 0
+    while at < len(data):
+        count += 1
+        head = data[at : at + 8]
+        size, name = struct.unpack(">I4s", head) if len(head) == 8 else (0, b"")
+        body, check = data[at + 8 : at + 8 + size], data[at + 8 + size : at + 12 + size]
+        if len(check) != 4 or count > MAX_CHUNKS:
+            raise BadFile(f"{where}: the picture is cut or has more than {MAX_CHUNKS:,} chunks")
+        if zlib.crc32(name + body) != int.from_bytes(check):
+            raise BadFile(f"{where}: chunk {name!r} has a wrong check sum; the file is damaged")
+        yield name, body
+        at += 12 + size
+
+
+def carried_texts(picture: bytes, keys: Sequence[str], where: str) -> dict[str, bytes]:
+    """Give the texts of a picture that stand under the given keys; the last of a key counts.
+
+    Raises:
+        BadFile: a text is damaged, or longer than 4 MB when inflated.
+    """
+    found = {}
+    for name, body in _chunks(picture, where):
+        key, parted, rest = body.partition(b"\0")
+        wanted = key.decode("latin-1")
+        if name in _TEXTS and parted and wanted in keys:
+            found[wanted] = _text(name, rest, where)
+    return found
+
+
+def _text(name: bytes, rest: bytes, where: str) -> bytes:
+    if name == b"tEXt":
+        text, packed = rest, False
+    elif name == b"zTXt":
+        text, packed = rest[1:], True
+    else:  # iTXt: flag, method, language, translated key, text
+        parts = rest[2:].split(b"\0", 2)
+        if len(rest) < 2 or len(parts) != 3:
+            raise BadFile(f"{where}: an international text chunk lacks its fields")
+        text, packed = parts[2], rest[0] == 1
+    if packed:
+        text = _inflated(text, where)
+    if len(text) > MAX_TEXT:
+        raise BadFile(f"{where}: a text in it is longer than {MAX_TEXT >> 20} MB")
+    return text
+
+
+def _inflated(packed: bytes, where: str) -> bytes:
+    try:
+        machine = zlib.decompressobj()
+        text = machine.decompress(packed, MAX_TEXT + 1)
+    except zlib.error as error:
+        raise BadFile(f"{where}: a packed text in it is damaged: {error}") from error
+    if not machine.eof and len(text) <= MAX_TEXT:
+        raise BadFile(f"{where}: a packed text in it is cut")
+    return text
+
+
+def without_texts(picture: bytes, keys: Sequence[str]) -> bytes:
+    """Give the picture without the texts under the given keys."""
+    taken = {key.encode("latin-1") for key in keys}
+    return SIGNATURE + b"".join(
+        _chunk(name, body)
+        for name, body in _chunks(picture, "the picture")
+        if name not in _TEXTS or body.partition(b"\0")[0] not in taken
+    )
+
+
+def with_text(picture: bytes, key: str, text: bytes) -> bytes:
+    """Give the picture with a text under a key, before its end.
+
+    Raises:
+        BadFile: it is not a PNG, or the text is longer than 4 MB.
+    """
+    if len(text) > MAX_TEXT:
+        raise BadFile(f"a picture carries at most {MAX_TEXT >> 20} MB of text; write JSON instead")
+    chunks = [_chunk(name, body) for name, body in _chunks(picture, "the picture")]
+    carried = _chunk(b"tEXt", key.encode("latin-1") + b"\0" + text)
+    return SIGNATURE + b"".join([*chunks[:-1], carried, *chunks[-1:]])
+
+
+def blank_picture() -> bytes:
+    """Give a small grey picture for a card that has none."""
+    width, height = 64, 96
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    lines = zlib.compress((b"\0" + b"\xc8" * width) * height, 9)
+    parts = ((b"IHDR", header), (b"IDAT", lines), (b"IEND", b""))
+    return SIGNATURE + b"".join(_chunk(name, body) for name, body in parts)
+
+
+def _chunk(name: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
