@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from personae import __version__
+from personae.cli.personas import personas
 
 __all__ = ["main"]
 
@@ -119,6 +120,9 @@ class _LazyRecipe(click.Command):
 @_personae.group("generate", cls=_Recipes, context_settings=ALIKE)
 def _generate() -> None:
     """Make a population of personas by a recipe, with quotas and a report."""
+
+
+_personae.add_command(personas)
 
 
 @_personae.command("list")

@@ -7,6 +7,15 @@ from personae.interop.registry import (
     detect,
     export_personas,
     import_personas,
+    import_rows,
 )
 
-__all__ = ["FORMATS", "NATIVE", "Format", "detect", "export_personas", "import_personas"]
+__all__ = [
+    "FORMATS",
+    "NATIVE",
+    "Format",
+    "detect",
+    "export_personas",
+    "import_personas",
+    "import_rows",
+]

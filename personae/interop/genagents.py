@@ -60,6 +60,7 @@ def _read(foreign: Mapping[str, object]) -> Json:
     told = [_content(node) for node in nodes] if isinstance(nodes, list) else []
     return {
         **row,
+        "kind": "character" if told else "demographic",
         "id": meta.get("id", "") if isinstance(meta, dict) else "",
         "facts": {**facts, **flat(scratch, [f.at for f in _FIELDS])},
         "memories": [text for text in told if text is not None],

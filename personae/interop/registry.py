@@ -2,16 +2,20 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
 from personae.core import (
     BadFile,
     BadValue,
+    InputError,
     Json,
     Persona,
     UnknownName,
     consented,
+    persona_of,
+    persona_rows,
     public_part,
     read_personas,
     save_personas,
@@ -21,7 +25,15 @@ from personae.interop.container import Found, Named, load_json, load_lines, load
 from personae.interop.lens import Lens, bring, send
 from personae.interop.png import carried_texts, read_picture
 
-__all__ = ["FORMATS", "NATIVE", "Format", "detect", "export_personas", "import_personas"]
+__all__ = [
+    "FORMATS",
+    "NATIVE",
+    "Format",
+    "detect",
+    "export_personas",
+    "import_personas",
+    "import_rows",
+]
 
 NATIVE = "personae"
 
@@ -132,12 +144,48 @@ def import_personas(path: str | Path, form: str = "") -> Iterator[Persona]:
     if name == NATIVE:
         yield from read_personas(path)
         return
-    one = _find(name)
     seen: set[str] = set()
-    for where, value in one.load(Path(path)):
-        yield _distinct(bring(one.lens, value, where), seen)
+    for _, one in import_rows(path, name):
+        if isinstance(one, InputError):
+            raise one
+        yield _distinct(one, seen)
     if not seen:
         raise BadFile(f"{path}: no persona in it")
+
+
+def import_rows(path: str | Path, form: str = "") -> Iterator[tuple[str, Persona | InputError]]:
+    """Give each persona with its place, or the error that says why a row isn't one.
+
+    Raises:
+        UnknownName: no such format.
+        BadFile: the file as a whole can't be read.
+    """
+    name = form or detect(path)
+    if name == NATIVE:
+        seen: set[str] = set()
+        for where, row in persona_rows(path):
+            yield where, _tried(partial(_own, row, where, seen))
+        return
+    one = _find(name)
+    for where, value in one.load(Path(path)):
+        yield where, _tried(partial(bring, one.lens, value, where))
+
+
+def _tried(make: Callable[[], Persona]) -> Persona | InputError:
+    try:
+        return make()
+    except InputError as error:
+        return error
+
+
+def _own(row: object, where: str, seen: set[str]) -> Persona:
+    if isinstance(row, InputError):
+        raise row
+    one = persona_of(row, where)
+    if one.id in seen:
+        raise BadFile(f"{where}: the id {one.id!r} stands twice; ids are unique")
+    seen.add(one.id)
+    return one
 
 
 def _distinct(persona: Persona, seen: set[str]) -> Persona:
@@ -150,18 +198,24 @@ def _distinct(persona: Persona, seen: set[str]) -> Persona:
 
 
 def export_personas(
-    personas: Iterable[Persona], path: str | Path, form: str = NATIVE, *, public: bool = False
+    personas: Iterable[Persona],
+    path: str | Path,
+    form: str = NATIVE,
+    *,
+    public: bool = False,
+    dropped: list[str] | None = None,
 ) -> int:
     """Write personas in a format, whole or not at all; give their number.
 
-    With `public`, layers that belong to an individual are left out.
+    With `public`, layers that belong to an individual are left out, and `dropped` is told of each.
 
     Raises:
         UnknownName: no such format.
         BadValue: an individual didn't consent, or the format can't hold so many.
         BadFile: the place can't be written.
     """
-    shared = (public_part(one)[0] if public else one for one in personas)
+    told = [] if dropped is None else dropped
+    shared = (_public(one, told) if public else one for one in personas)
     if form == NATIVE:
         return save_personas(shared, path)
     one = _find(form)
@@ -184,3 +238,10 @@ def export_personas(
         raise BadValue(f"{path}: no persona to write")
     one.dump((pair for part in (first, listed) for pair in part), Path(path))
     return count
+
+
+def _public(persona: Persona, told: list[str]) -> Persona:
+    kept, layers = public_part(persona)
+    if layers:
+        told.append(f"{persona.id}: {', '.join(layers)}")
+    return kept
