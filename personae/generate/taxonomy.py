@@ -1,0 +1,205 @@
+"""A tree of attributes that a person may have: category > branch > attribute.
+
+The twelve categories are those of Wang et al. 2025 (arXiv 2511.07338). The shipped taxonomy
+states for many attributes which values there are and how a sentence says them; any tree of nested
+JSON objects, with {} as a leaf, is a taxonomy too.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from personae.core import BIG_FIVE, BadFile, BadValue, data_json
+
+__all__ = ["Attribute", "Taxonomy", "flatten", "read_tree", "shipped_taxonomy", "unflatten"]
+
+Path_ = tuple[str, ...]
+_LARGEST = 64 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """A leaf: its path from the category down, and what is known of its values.
+
+    `values` run from low to high where the attribute leans on a Big Five domain: `leans` is that
+    domain's letter, with "-" where they run the other way. `say` is a sentence with {} for the
+    value. `ages` (years, both included) and `works` say whom the attribute suits.
+    """
+
+    path: Path_
+    say: str = ""
+    values: tuple[str, ...] = ()
+    leans: str = ""
+    ages: tuple[int, int] = (0, 150)
+    works: bool = False
+
+    def __post_init__(self) -> None:
+        where = f"attribute {'/'.join(self.path)!r}"
+        if not self.path or any(not name.strip() for name in self.path):
+            raise BadValue(f"{where}: every name on the path has a letter at least")
+        if self.leans and self.leans.removesuffix("-") not in BIG_FIVE:
+            raise BadValue(f"{where}: leans is one of {', '.join(BIG_FIVE)}, not {self.leans!r}")
+        if self.say and self.say.count("{}") != 1:
+            raise BadValue(f"{where}: its sentence has one place {{}} for the value")
+
+    @property
+    def name(self) -> str:
+        """The path as a persona's fact: names joined by slashes."""
+        return "/".join(name.replace("/", "-") for name in self.path)
+
+    def suits(self, age: int, works: bool) -> bool:
+        """Tell whether somebody of this age, in or out of work, can have it."""
+        return self.ages[0] <= age <= self.ages[1] and (works or not self.works)
+
+    def sentence(self, value: str) -> str:
+        """State a value in the second person.
+
+        >>> Attribute(("Diet",), say="You eat {}.").sentence("no meat")
+        'You eat no meat.'
+        >>> Attribute(("Home", "Pets")).sentence("a cat")
+        'Pets: a cat.'
+        """
+        if self.say:
+            return self.say.replace("{}", value)
+        return f"{self.path[-1]}: {value.rstrip('.')}."
+
+
+@dataclass(frozen=True, slots=True)
+class Taxonomy:
+    """Attributes in reading order, each path once.
+
+    Raises:
+        BadValue: no attribute, or a path twice.
+    """
+
+    attributes: tuple[Attribute, ...]
+
+    def __post_init__(self) -> None:
+        if not self.attributes:
+            raise BadValue("a taxonomy has at least one attribute")
+        names = [one.name for one in self.attributes]
+        if double := sorted({n for n in names if names.count(n) > 1} if _doubled(names) else ()):
+            raise BadValue(f"a taxonomy has each path once; twice or more: {double[:5]}")
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """The top names, in order."""
+        return tuple(dict.fromkeys(one.path[0] for one in self.attributes))
+
+    def by_category(self) -> Mapping[str, tuple[Attribute, ...]]:
+        """Give each category's attributes."""
+        found: dict[str, list[Attribute]] = {}
+        for one in self.attributes:
+            found.setdefault(one.path[0], []).append(one)
+        return {category: tuple(listed) for category, listed in found.items()}
+
+    def save(self, path: str | Path) -> None:
+        """Write it as a JSON tree, attributes with what is known of them."""
+        hints = {one.path: _hints(one) for one in self.attributes}
+        text = json.dumps(unflatten(hints), ensure_ascii=False, indent=1)
+        Path(path).write_text(text + "\n", encoding="utf-8")
+
+
+def _doubled(names: list[str]) -> bool:
+    return len(set(names)) < len(names)
+
+
+def _hints(one: Attribute) -> dict[str, object]:
+    known: dict[str, object] = {}
+    if one.values:
+        known = {"say": one.say, "values": list(one.values), "leans": one.leans,
+                 "ages": list(one.ages), "works": one.works}  # fmt: skip
+    return known
+
+
+def flatten(tree: Mapping[str, Any]) -> Iterator[tuple[Path_, Mapping[str, Any]]]:
+    """Give each leaf's path and what stands at it; a leaf is {} or an object with `values`.
+
+    >>> list(flatten({"Home": {"Pets": {}, "Size": {}}}))
+    [(('Home', 'Pets'), {}), (('Home', 'Size'), {})]
+    """
+    waiting: list[tuple[Path_, Any]] = [((), tree)]
+    while waiting:
+        path, node = waiting.pop()
+        if not isinstance(node, Mapping):
+            raise BadFile(
+                f"taxonomy, {'/'.join(path)!r}: a node is a JSON object, not {node!r:.60}"
+            )
+        if path and (not node or isinstance(node.get("values"), list)):
+            yield path, node
+        else:
+            waiting.extend(((*path, str(k)), v) for k, v in reversed(node.items()))
+
+
+def unflatten(leaves: Iterable[Path_] | Mapping[Path_, Mapping[str, object]]) -> dict[str, Any]:
+    """Build the tree of some leaves; the inverse of `flatten`.
+
+    Raises:
+        BadValue: one path goes on where another ends.
+    """
+    given = leaves if isinstance(leaves, Mapping) else {path: {} for path in leaves}
+    tree: dict[str, Any] = {}
+    for path, leaf in given.items():
+        node = tree
+        for depth, name in enumerate(path[:-1]):
+            if path[: depth + 1] in given:
+                raise BadValue(f"{'/'.join(path)!r} goes on where another path ends")
+            node = node.setdefault(name, {})
+        if path[-1] in node:
+            raise BadValue(f"{'/'.join(path)!r} stands twice, or ends where another goes on")
+        node[path[-1]] = dict(leaf)
+    return tree
+
+
+def read_tree(source: str | Path) -> Taxonomy:
+    """Read a taxonomy from a JSON file: a tree, or an object with the tree under `tree`.
+
+    Raises:
+        BadFile: not readable, or not a taxonomy.
+    """
+    path = Path(source)
+    try:
+        if path.stat().st_size > _LARGEST:
+            raise BadFile(f"{path}: larger than 64 MB; that is no taxonomy")
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise BadFile(f"{path}: not a readable taxonomy ({error})") from error
+    if not isinstance(raw, dict):
+        raise BadFile(f"{path}: a taxonomy is a JSON object, not {type(raw).__name__}")
+    return _taxonomy(raw, str(path))
+
+
+@cache
+def shipped_taxonomy() -> Taxonomy:
+    """Return the taxonomy that ships with Personae: twelve categories, all filled.
+
+    >>> len(shipped_taxonomy().categories)
+    12
+    """
+    return _taxonomy(data_json("personas/taxonomy.json"), "the shipped taxonomy")
+
+
+def _taxonomy(raw: Mapping[str, Any], where: str) -> Taxonomy:
+    tree = raw["tree"] if isinstance(raw.get("tree"), dict) else raw
+    try:
+        return Taxonomy(tuple(_attribute(path, leaf) for path, leaf in flatten(tree)))
+    except (TypeError, ValueError, AttributeError, BadValue) as error:
+        raise BadFile(f"{where}: not a taxonomy ({error})") from error
+
+
+def _attribute(path: Path_, leaf: Mapping[str, Any]) -> Attribute:
+    low, high = leaf.get("ages", (0, 150))
+    values = tuple(leaf.get("values", ()))
+    if not all(isinstance(value, str) and value for value in values):
+        raise BadValue(f"{'/'.join(path)!r}: values are texts")
+    return Attribute(
+        path=path,
+        say=str(leaf.get("say", "")),
+        values=values,
+        leans=str(leaf.get("leans", "")),
+        ages=(int(low), int(high)),
+        works=bool(leaf.get("works", False)),
+    )

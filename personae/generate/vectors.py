@@ -1,0 +1,65 @@
+"""Texts as vectors without a model: hashed words and letter trigrams, the rarer the heavier.
+
+A stand-in for a sentence encoder where none is at hand: it sees shared words and word parts, not
+synonyms. Everything that takes an `Embed` takes a better one.
+"""
+
+import hashlib
+import re
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from personae.core import Array
+
+__all__ = ["Embed", "hashed_vectors", "words_of"]
+
+Embed = Callable[[Sequence[str]], Array]
+"""Takes texts, returns unit rows (texts, width)."""
+
+_WORD = re.compile(r"[^\W_]+")
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_SMALL = frozenset("a an and of or the to in for with your you".split())
+WIDTH = 1024
+
+
+def words_of(text: str) -> list[str]:
+    """Split a text or a name (camelCase, snake_case) into lower-case words without endings.
+
+    >>> words_of("FoodPreferences_and Hobbies")
+    ['food', 'preference', 'hobby']
+    """
+    found = _WORD.findall(_CAMEL.sub(" ", text).lower())
+    return [_stem(word) for word in found if word not in _SMALL]
+
+
+def _stem(word: str) -> str:
+    if word.endswith("ies") and len(word) > 4:
+        return word[:-3] + "y"
+    return word[:-1] if word.endswith("s") and not word.endswith("ss") and len(word) > 3 else word
+
+
+def hashed_vectors(texts: Sequence[str]) -> Array:
+    """Embed texts; rows have length 1, or 0 for a text without words.
+
+    A feature's weight is 1 + log(1 + texts / texts with it), counted over the given texts.
+
+    >>> a, b, c = hashed_vectors(["food you like", "liked foods", "mother tongue"])
+    >>> bool(a @ b > a @ c)
+    True
+    """
+    rows = np.zeros((len(texts), WIDTH))
+    for place, text in enumerate(texts):
+        for feature, weight in _features(text):
+            digest = hashlib.blake2b(feature.encode(), digest_size=4).digest()
+            rows[place, int.from_bytes(digest, "big") % WIDTH] += weight
+    known = np.maximum((rows > 0).sum(axis=0), 1)
+    rows *= 1 + np.log1p(len(texts) / known)
+    length = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.asarray(rows / np.where(length > 0, length, 1.0))
+
+
+def _features(text: str) -> list[tuple[str, float]]:
+    words = words_of(text)
+    parts = [f"{w}"[i : i + 3] for word in words for w in [f"^{word}$"] for i in range(len(w) - 2)]
+    return [*((f"w:{word}", 1.0) for word in words), *((part, 0.3) for part in parts)]
