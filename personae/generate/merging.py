@@ -71,7 +71,7 @@ def merge_paths(
     counts = _leaves_once(counts, dropped)
     if not counts:
         raise BadValue(f"no attribute path is left to make a taxonomy of; dropped: {dict(dropped)}")
-    return Merged(Taxonomy(tuple(Attribute(path) for path in counts)), counts, dict(dropped))
+    return Merged(Taxonomy(tuple(Attribute(p) for p in counts)), dict(counts), dict(dropped))
 
 
 def merge_categories(titles: Mapping[Path_, int]) -> Mapping[Path_, Path_]:

@@ -1,0 +1,192 @@
+"""The anchored core of a person: name, age, gender, place and work, from tables and no model.
+
+Wang et al. 2025 (arXiv 2511.07338, section 3.2) call for values that carry no model's bias; so
+these are drawn by weight from a table, or given. A table of one's own (census margins) has the
+form of `personae/data/personas/people.json`.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from personae.core import BIG_FIVE, BadFile, BadValue, UnknownName, data_json, domain_code
+
+__all__ = ["Anchors", "Tables", "age_group", "given_anchors", "load_tables"]
+
+FIELDS = ("name", "age", "gender", "place", "country", "work")
+_GROUPS = ((12, "child"), (19, "adolescent"), (29, "young adult"), (45, "adult"),
+           (65, "middle-aged"), (150, "senior"))  # fmt: skip
+OLDEST = 110
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Anchors:
+    """What is fixed about a person before anything else is made; age in years."""
+
+    name: str
+    age: int
+    gender: str
+    place: str
+    country: str
+    work: str
+    works: bool = True
+
+    @property
+    def facts(self) -> Mapping[str, str]:
+        """The anchors as facts under Demographic Information."""
+        return {
+            f"Demographic Information/{title}": str(value)
+            for title, value in (
+                ("Name", self.name), ("Age", self.age), ("Gender", self.gender),
+                ("Place", self.place), ("Country", self.country), ("Occupation", self.work),
+            )
+        }  # fmt: skip
+
+    @property
+    def sentence(self) -> str:
+        """Who it is, in the second person."""
+        where = f"{self.place}, {self.country}"
+        work = f"you work as {_article(self.work)}" if self.works else f"you are {self.work}"
+        return f"You are {self.name}, {self.age}, {self.gender}, from {where}, and {work}."
+
+
+def _article(work: str) -> str:
+    return f"{'an' if work[:1].lower() in 'aeiou' else 'a'} {work}"
+
+
+def age_group(age: int) -> str:
+    """Name the stage of life of an age in years.
+
+    >>> age_group(29), age_group(30)
+    ('young adult', 'adult')
+    """
+    return next(name for last, name in _GROUPS if age <= last)
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """Weighted tables to draw people from; see the data file for their form."""
+
+    raw: Mapping[str, Any] = field(repr=False)
+
+    def draw(self, random: np.random.Generator, given: Mapping[str, str]) -> Anchors:
+        """Draw one person; what is given is kept as it stands."""
+        raw = self.raw
+        country = given.get("country") or _pick(random, _weights(raw["countries"]))
+        known = (
+            raw["countries"].get(country)
+            or raw["countries"][_pick(random, _weights(raw["countries"]))]
+        )
+        gender = given.get("gender") or _pick(random, raw["genders"])
+        age = int(given["age"]) if "age" in given else _age(random, raw["ages"])
+        names = known.get(gender) or [*known["female"], *known["male"]]
+        name = f"{names[random.integers(len(names))]} {_pick(random, known['family'])}"
+        work, works = self._work(random, age)
+        if "work" in given:
+            work, works = given["work"], given["work"] not in _without(raw)
+        place = _pick(random, known["cities"])
+        if country not in raw["countries"] and "place" not in given:
+            raise UnknownName("country of the tables (or give a place too)", country,
+                              raw["countries"])  # fmt: skip
+        return Anchors(
+            name=given.get("name", name), age=age, gender=gender,
+            place=given.get("place", place), country=country, work=work, works=works,
+        )  # fmt: skip
+
+    def _work(self, random: np.random.Generator, age: int) -> tuple[str, bool]:
+        occupation = _pick(random, self.raw["occupations"])
+        idle = _pick(random, self.raw["without_work"])
+        if age < 18:
+            return "at school", False
+        if age >= self.raw["retired_from"]:
+            return f"retired, once {_article(occupation)}", False
+        return (idle, False) if random.random() < 0.1 else (occupation, True)
+
+
+def _without(raw: Mapping[str, Any]) -> Sequence[str]:
+    return ("at school", "retired", *raw["without_work"])
+
+
+def _weights(countries: Mapping[str, Any]) -> dict[str, float]:
+    return {name: float(one["weight"]) for name, one in countries.items()}
+
+
+def _pick(random: np.random.Generator, table: Mapping[str, float] | Sequence[str]) -> str:
+    if not isinstance(table, Mapping):
+        return table[int(random.integers(len(table)))]
+    weights = np.array(list(table.values()), dtype=np.float64)
+    bounds = weights.cumsum()
+    place = int(np.searchsorted(bounds, random.random() * bounds[-1], side="right"))
+    return list(table)[min(place, len(bounds) - 1)]
+
+
+def _age(random: np.random.Generator, ages: Sequence[int] | Mapping[str, float]) -> int:
+    """Draw an age: from a range, or from weighted bands such as {"18-29": 20}, even within."""
+    if isinstance(ages, Mapping):
+        low, _, high = _pick(random, ages).partition("-")
+        return int(random.integers(int(low), int(high or low) + 1))
+    return int(random.integers(ages[0], ages[1] + 1))
+
+
+def load_tables(path: str | Path = "") -> Tables:
+    """Open the shipped tables, or a file of the same form; what it leaves out is the shipped.
+
+    Raises:
+        BadFile: not readable, or without the form.
+    """
+    shipped = data_json("personas/people.json")
+    if not path:
+        return Tables(shipped)
+    try:
+        own = json.loads(Path(path).read_text(encoding="utf-8"))
+        tables = Tables({**shipped, **own})
+        random = np.random.default_rng(0)
+        for country in tables.raw["countries"]:
+            tables.draw(random, {"country": country})
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        raise BadFile(
+            f"{path}: not a table of people ({type(error).__name__}: {error}); it has the form of "
+            f"personae/data/personas/people.json, keys {', '.join(k for k in shipped)}"
+        ) from error
+    return tables
+
+
+def given_anchors(text: str) -> tuple[dict[str, str], dict[str, float]]:
+    """Read anchors such as "age=45, work=nurse, place=Lagos, E=1.5" into facts and traits (z).
+
+    Raises:
+        UnknownName: neither an anchor nor a Big Five domain.
+        BadValue: not NAME=VALUE, an age that is none, or a trait that is no number in -3..3.
+
+    >>> given_anchors("age=45, work=nurse, E=1.5")
+    ({'age': '45', 'work': 'nurse'}, {'E': 1.5})
+    """
+    facts: dict[str, str] = {}
+    traits: dict[str, float] = {}
+    for part in filter(None, (piece.strip() for piece in text.split(","))):
+        name, equals, value = (p.strip() for p in part.partition("="))
+        if not equals or not value:
+            raise BadValue(f"anchors are written NAME=VALUE, not {part!r}")
+        if name in FIELDS:
+            facts[name] = value
+        elif name.lower() in (k.lower() for pair in BIG_FIVE.items() for k in pair):
+            traits[domain_code(name)] = _number(name, value, -3.0, 3.0)
+        else:
+            raise UnknownName("anchor", name, (*FIELDS, *BIG_FIVE))
+    if "age" in facts:
+        facts["age"] = str(int(_number("age", facts["age"], 7, OLDEST)))
+    return facts, traits
+
+
+def _number(name: str, text: str, low: float, high: float) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = np.nan
+    if not low <= value <= high:
+        raise BadValue(f"{name} is a number from {low:g} to {high:g}, not {text!r}")
+    return value
