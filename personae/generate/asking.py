@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from personae.core import Chat, Model, Reply, Sampling, canonical_json
 
-__all__ = ["Asked", "Wanted", "ask_objects", "texts_schema"]
+__all__ = ["Asked", "Wanted", "Writer", "texts_schema"]
 
 Check = Callable[[str, object], str]
 """Takes a field and its value, returns why the value is unfit, or ""."""
@@ -50,37 +50,51 @@ def texts_schema(least: int, most: int) -> dict[str, object]:
     return {"type": "string", "minLength": least, "maxLength": most}
 
 
-def ask_objects(
-    model: Model,
-    wanted: Sequence[Wanted],
-    sampling: Sampling,
-    counts: Counter[str],
-    tries: int = 2,
-) -> list[Asked]:
-    """Ask all requests; requests of one schema go out as one batch.
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """A model that writes, how its replies are drawn, and what happened on the way.
 
-    Later tries ask again where a field is unfit, and take only the fields still lacking. `counts`
-    gains `asked`, `asked again`, `unreadable replies` and `unfit values`.
+    `counts` gains `asked`, `asked again`, `unreadable replies` and `unfit values`; callers add
+    what they did about it.
     """
-    found: list[dict[str, object]] = [{} for _ in wanted]
-    unfit: list[dict[str, str]] = [dict.fromkeys(w.fields, "not asked") for w in wanted]
-    for attempt in range(tries):
-        open_ = [i for i, lacking in enumerate(unfit) if lacking]
-        counts["asked again" if attempt else "asked"] += len(open_)
-        draw = replace(sampling, repeat=sampling.repeat + attempt)
-        replies = _batched(model, [wanted[i] for i in open_], draw)
-        for i, reply in zip(open_, replies, strict=True):
-            given, why = _parsed(reply)
-            counts["unreadable replies"] += bool(why)
-            for name in list(unfit[i]):
-                reason = why or _judged(wanted[i].check, name, given)
-                if reason:
-                    unfit[i][name] = reason
-                    counts["unfit values"] += not why
-                else:
-                    found[i][name] = given[name]
-                    del unfit[i][name]
-    return [Asked(values, lacking) for values, lacking in zip(found, unfit, strict=True)]
+
+    model: Model
+    sampling: Sampling
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def at(self, temperature: float) -> "Writer":
+        """Return the same writer at another temperature, with the same counts."""
+        return replace(self, sampling=replace(self.sampling, temperature=temperature))
+
+    def ask(self, wanted: Sequence[Wanted], tries: int = 2) -> list[Asked]:
+        """Ask all requests; requests of one schema go out as one batch.
+
+        Later tries ask again where a field is unfit, and take only the fields still lacking.
+        """
+        found: list[dict[str, object]] = [{} for _ in wanted]
+        unfit: list[dict[str, str]] = [dict.fromkeys(w.fields, "not asked") for w in wanted]
+        for attempt in range(tries):
+            open_ = [i for i, lacking in enumerate(unfit) if lacking]
+            self.counts["asked again" if attempt else "asked"] += len(open_)
+            draw = replace(self.sampling, repeat=self.sampling.repeat + attempt)
+            replies = _batched(self.model, [wanted[i] for i in open_], draw)
+            for i, reply in zip(open_, replies, strict=True):
+                self._take(reply, wanted[i], found[i], unfit[i])
+        return [Asked(values, lacking) for values, lacking in zip(found, unfit, strict=True)]
+
+    def _take(
+        self, reply: Reply, wanted: Wanted, found: dict[str, object], unfit: dict[str, str]
+    ) -> None:
+        given, why = _parsed(reply)
+        self.counts["unreadable replies"] += bool(why)
+        for name in list(unfit):
+            reason = why or _judged(wanted.check, name, given)
+            if reason:
+                unfit[name] = reason
+                self.counts["unfit values"] += not why
+            else:
+                found[name] = given[name]
+                del unfit[name]
 
 
 def _batched(model: Model, wanted: Sequence[Wanted], sampling: Sampling) -> list[Reply]:

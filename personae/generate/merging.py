@@ -13,7 +13,7 @@ import numpy as np
 
 from personae.core import BadValue
 from personae.generate.taxonomy import Attribute, Path_, Taxonomy
-from personae.generate.vectors import Embed, hashed_vectors, words_of
+from personae.generate.vectors import Embed, HashedVectors, words_of
 
 __all__ = ["Merged", "merge_categories", "merge_paths"]
 
@@ -38,7 +38,7 @@ def merge_paths(
     paths: Iterable[Path_],
     *,
     alike: float = ALIKE,
-    embed: Embed = hashed_vectors,
+    embed: Embed | None = None,
 ) -> Merged:
     """Merge attribute paths, given as often as they were found, into one taxonomy.
 
@@ -66,6 +66,7 @@ def merge_paths(
         else:
             counts[clean] += 1
     counts = _renamed(counts, merge_categories(_level(counts, 1)))
+    embed = embed or HashedVectors([" ".join(path) for path in counts])
     for depth in range(2, max(map(len, counts), default=1) + 1):
         counts = _merged_level(counts, depth, alike, embed)
     counts = _leaves_once(counts, dropped)

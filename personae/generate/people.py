@@ -51,7 +51,8 @@ class Anchors:
         """Who it is, in the second person."""
         where = f"{self.place}, {self.country}"
         work = f"you work as {_article(self.work)}" if self.works else f"you are {self.work}"
-        return f"You are {self.name}, {self.age}, {self.gender}, from {where}, and {work}."
+        who = {"female": "a woman", "male": "a man"}.get(self.gender, self.gender)
+        return f"You are {self.name}, {who} aged {self.age} from {where}, and {work}."
 
 
 def _article(work: str) -> str:

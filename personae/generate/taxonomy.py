@@ -125,13 +125,11 @@ def flatten(tree: Mapping[str, Any]) -> Iterator[tuple[Path_, Mapping[str, Any]]
     while waiting:
         path, node = waiting.pop()
         if not isinstance(node, Mapping):
-            raise BadFile(
-                f"taxonomy, {'/'.join(path)!r}: a node is a JSON object, not {node!r:.60}"
-            )
+            raise BadValue(f"{'/'.join(path)!r}: a node is a JSON object, not {node!r:.60}")
         if path and (not node or isinstance(node.get("values"), list)):
             yield path, node
         else:
-            waiting.extend(((*path, str(k)), v) for k, v in reversed(node.items()))
+            waiting.extend(((*path, str(k)), v) for k, v in reversed([*node.items()]))
 
 
 def unflatten(leaves: Iterable[Path_] | Mapping[Path_, Mapping[str, object]]) -> dict[str, Any]:

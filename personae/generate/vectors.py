@@ -12,7 +12,7 @@ import numpy as np
 
 from personae.core import Array
 
-__all__ = ["Embed", "hashed_vectors", "words_of"]
+__all__ = ["Embed", "HashedVectors", "words_of"]
 
 Embed = Callable[[Sequence[str]], Array]
 """Takes texts, returns unit rows (texts, width)."""
@@ -36,27 +36,40 @@ def words_of(text: str) -> list[str]:
 def _stem(word: str) -> str:
     if word.endswith("ies") and len(word) > 4:
         return word[:-3] + "y"
+    if word.endswith(("shes", "ches", "sses", "xes")):
+        return word[:-2]
     return word[:-1] if word.endswith("s") and not word.endswith("ss") and len(word) > 3 else word
 
 
-def hashed_vectors(texts: Sequence[str]) -> Array:
-    """Embed texts; rows have length 1, or 0 for a text without words.
+class HashedVectors:
+    """An `Embed` whose features weigh 1 + log(1 + texts / texts with it) over some known texts.
 
-    A feature's weight is 1 + log(1 + texts / texts with it), counted over the given texts.
+    Rows have length 1, or 0 for a text without words.
 
-    >>> a, b, c = hashed_vectors(["food you like", "liked foods", "mother tongue"])
+    >>> known = ["food you like", "liked foods", "mother tongue"]
+    >>> a, b, c = HashedVectors(known)(known)
     >>> bool(a @ b > a @ c)
     True
     """
+
+    def __init__(self, known: Sequence[str]) -> None:
+        with_it = np.maximum((_counted(known) > 0).sum(axis=0), 1)
+        self._weights = 1 + np.log1p(len(known) / with_it)
+
+    def __call__(self, texts: Sequence[str]) -> Array:
+        """Embed texts, shape (texts, width)."""
+        rows = _counted(texts) * self._weights
+        length = np.linalg.norm(rows, axis=1, keepdims=True)
+        return np.asarray(rows / np.where(length > 0, length, 1.0))
+
+
+def _counted(texts: Sequence[str]) -> Array:
     rows = np.zeros((len(texts), WIDTH))
     for place, text in enumerate(texts):
         for feature, weight in _features(text):
             digest = hashlib.blake2b(feature.encode(), digest_size=4).digest()
             rows[place, int.from_bytes(digest, "big") % WIDTH] += weight
-    known = np.maximum((rows > 0).sum(axis=0), 1)
-    rows *= 1 + np.log1p(len(texts) / known)
-    length = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.asarray(rows / np.where(length > 0, length, 1.0))
+    return rows
 
 
 def _features(text: str) -> list[tuple[str, float]]:
