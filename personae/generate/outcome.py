@@ -11,6 +11,8 @@ from personae.generate.recipe import Population
 
 __all__ = ["Outcome", "Tally", "population_report"]
 
+PICTURES = 24
+"""With more facts than this only those under quota are drawn."""
 MOST_VALUES = 2000
 """A fact with more values than this is counted as free text."""
 
@@ -88,8 +90,9 @@ def _shares(population: Population, outcome: Outcome) -> list[Part]:
                 rows=tuple(rows),
             )
         )
+    few = len(outcome.tally.facts) <= PICTURES
     for fact, values in sorted(outcome.tally.facts.items()):
-        if 2 <= len(values) <= 30:
+        if 2 <= len(values) <= 30 and (few or fact in population.quotas):
             names = list(population.quotas.get(fact, sorted(values)))
             shares = [values[v] / outcome.tally.rows for v in names]
             parts.append(
