@@ -151,7 +151,6 @@ def test_mining_labels_extracts_judges_and_counts() -> None:
     merged = mine_taxonomy(writer, chats(6))
     assert merged.counts == {("Lifestyle and Daily Routine", "Food", "Diet"): 3}
     assert merged.dropped == {"conversation: not personal": 3, "path: too specific": 3}
-    
 
 
 def test_mining_says_what_it_could_not_read() -> None:
