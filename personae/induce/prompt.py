@@ -14,7 +14,7 @@ from typing import Literal, TypeVar
 
 from personae.core import Model, Persona, UnknownName
 from personae.induce.portrait import Portrait, Portraits
-from personae.induce.prompted import in_system, prompted, with_truth
+from personae.induce.prompted import before_question, in_system, prompted, with_truth
 from personae.induce.requested import (
     article,
     domain_sides,
@@ -39,7 +39,8 @@ __all__ = [
 ]
 
 M = TypeVar("M", bound=Model)
-Layout = Literal["system", "truth"]
+Layout = Literal["system", "truth", "user"]
+_PLACES = {"system": in_system, "truth": with_truth, "user": before_question}
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +48,8 @@ class PromptInduction:
     """An induction by words, to be used as `with induction(model, persona) as carrier:`.
 
     `write` gives the words for a model and a persona; where it gives none, the model itself is
-    yielded. `layout` is `system`, or `truth` for MPI's block before the question.
+    yielded. `layout` is `system`, `user` for the start of the first user turn, or `truth` for MPI's
+    block before the question.
     """
 
     name: str
@@ -66,8 +68,7 @@ class PromptInduction:
     @contextmanager
     def _carrier(self, model: M, persona: Persona) -> Iterator[M]:
         block = self.text(model, persona)
-        place = with_truth if self.layout == "truth" else in_system
-        yield prompted(model, place, block) if block else model
+        yield prompted(model, _PLACES[self.layout], block) if block else model
 
     def text(self, model: Model, persona: Persona) -> str:
         """Return the words that carry the persona, exactly as the model will read them.

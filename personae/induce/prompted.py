@@ -29,7 +29,7 @@ from personae.core import (
     content_key,
 )
 
-__all__ = ["in_system", "prompted", "with_truth"]
+__all__ = ["before_question", "in_system", "prompted", "with_truth"]
 
 M = TypeVar("M", bound=Model)
 Place = Callable[[Chat, str], Chat]
@@ -59,14 +59,26 @@ def with_truth(chat: Chat, block: str) -> Chat:
     >>> with_truth(say("Question: ..."), "You are calm.")[0].text
     'Truth:\nYou are calm.\n\nQuestion: ...'
     """
+    return before_question(chat, f"Truth:\n{block}" if block else "")
+
+
+def before_question(chat: Chat, block: str) -> Chat:
+    r"""Put the persona at the start of the first user turn; the system text stays as it is.
+
+    A chat without a user turn gets one.
+
+    >>> from personae.core import say
+    >>> [m.text for m in before_question(say("Why?", system="Be brief."), "You are Ada.")]
+    ['Be brief.', 'You are Ada.\n\nWhy?']
+    """
     if not chat or not block:
         return chat
     for place, message in enumerate(chat):
         if message.role == "user":
-            told = replace(message, text=f"Truth:\n{block}\n\n{message.text}")
+            told = replace(message, text=f"{block}\n\n{message.text}")
             return (*chat[:place], told, *chat[place + 1 :])
     start = 1 if chat[0].role == "system" else 0
-    return (*chat[:start], Message("user", f"Truth:\n{block}"), *chat[start:])
+    return (*chat[:start], Message("user", block), *chat[start:])
 
 
 def prompted(model: M, place: Place, block: str) -> M:

@@ -27,6 +27,7 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     **dict.fromkeys(BIG_FIVE, (-5.0, 5.0)),
     "noise": (0.0, 3.0), "follow": (0.0, 1.0), "position": (-1.0, 1.0),
     "acquiescence": (-4.0, 4.0), "drift": (0.0, 1.0), "spread": (0.0, 2.0),
+    "ability": (0.0, 1.0), "damage": (0.0, 1.0),
     "seed": (0.0, 2**53),
 }  # fmt: skip
 Standings = Mapping[tuple[str, str], float]
@@ -41,7 +42,8 @@ class Respondent:
     draw. `follow`: 0..1, how far a persona in the chat replaces the own standing. `position`:
     -1..1, pull of the option shown last (-) or first (+). `acquiescence`: points of a five-point
     scale added to agreement. `drift`: share of every standing lost with each earlier turn or
-    repeat. `spread`: SD, in points, of the facets around their domain.
+    repeat. `spread`: SD, in points, of the facets around their domain. `ability`: share of the
+    shipped problems solved; `damage`: share of it that any persona takes away.
     """
 
     name: str
@@ -52,6 +54,8 @@ class Respondent:
     acquiescence: float = 0.0
     drift: float = 0.0
     spread: float = 0.0
+    ability: float = 0.7
+    damage: float = 0.0
     seed: int = 0
 
     def standing(self, domain: str, facet: str, persona: Standings, turns: int) -> float:

@@ -19,6 +19,7 @@ from personae.models.comprehension import (
     find_statement,
     levels,
 )
+from personae.models.knowledge import recognise
 from personae.models.latent import FLOOR, Respondent, draw, option_probabilities, parse_spec
 from personae.models.trait_words import read_standings
 from personae.models.writing import compose, fill_schema, text_sections
@@ -35,6 +36,8 @@ __all__ = [
 VERSION = 3
 """Raise it when the same specification begins to answer otherwise."""
 _MASS = 0.95
+_SURE = 0.8
+"""Probability of the option taken, where a problem is known."""
 _NATS = 3.0
 """What a word of a statement or option costs without any context."""
 
@@ -103,6 +106,11 @@ class SimulatedRespondent:
         actions = [action for text in texts if (action := find_action(text)) is not None]
         if len(actions) == len(texts):
             return self._of_actions(reading, question.chat, actions)
+        problem = recognise(reading.ask)
+        if problem is not None and problem.answer in (bare := [t.strip() for t in texts]):
+            best = problem.chosen(bare, self._ability(reading))
+            rest = log((1 - _SURE) / max(len(bare) - 1, 1))
+            return [log(_SURE * _MASS) if i == best else rest for i in range(len(bare))]
         if all(find_statement(text) for text in texts):
             return [self._of_statement(reading, question.chat, text) for text in texts]
         return self._of_words(reading, question.chat, texts)
@@ -133,6 +141,10 @@ class SimulatedRespondent:
             start + count_tokens(forms[0]) * value
             for start, forms, value in zip(base, question.options, logp, strict=True)
         ]
+
+    def _ability(self, reading: Reading) -> float:
+        """Share of the known problems that are solved, less what a persona takes away."""
+        return self._who.ability * (1 - self._who.damage * bool(reading.persona.strip()))
 
     def _shares(
         self, reading: Reading, chat: Chat, known: tuple[float, ...], repeat: int
@@ -210,6 +222,9 @@ class SimulatedRespondent:
     def _text(self, chat: Chat, sampling: Sampling) -> str:
         reading = comprehend(chat)
         named = self._named(reading, chat, sampling) if reading.shown else None
+        problem = recognise(reading.ask)
+        if problem is not None and not reading.shown:
+            return problem.written(self._ability(reading))
         if sampling.schema is not None:
             seed = (self.name, sampling.seed, sampling.repeat, chat)
             return fill_schema(sampling.schema, seed, named.label if named else "")

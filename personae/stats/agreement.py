@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike
 from scipy import special, stats
 
 from personae.core import Array, Estimate, missing
-from personae.stats.arrays import paired, quotient, sample, table
+from personae.stats.arrays import paired, quotient, table
+from personae.stats.proportions import rate
 from personae.stats.resample import DRAWS, bootstrap
 
 __all__ = [
@@ -20,7 +21,6 @@ __all__ = [
     "icc_agreement",
     "mean_absolute_difference",
     "pearson",
-    "rate",
     "retest",
     "weighted_kappa",
 ]
@@ -60,27 +60,6 @@ def pearson(x: ArrayLike, y: ArrayLike, *, name: str = "Pearson r", of: str = "i
     return replace(
         known, low=tanh(centre - half), high=tanh(centre + half), why_missing="",
         method=f"Fisher z interval, t test{note}",
-    )  # fmt: skip
-
-
-def rate(hits: ArrayLike, *, name: str = "rate", of: str = "item") -> Estimate:
-    """Estimate a rate (0..1) from hits of 0, 1 or a part between, with Wilson's interval.
-
-    Missing hits are left out. Parts count with their size, which makes the interval conservative.
-    Undefined without hits. Source: Wilson (1927, JASA 22).
-
-    >>> print(rate([1, 1, 0, 0.5]))
-    rate: 0.625 rate [0.216, 0.910], n = 4 item
-    """
-    x, note = sample(hits, "hits")
-    if not x.size:
-        return missing(name, "no values", n=0, of=of, unit="rate")
-    share, z2 = float(x.mean()), float(special.ndtri(0.975)) ** 2
-    middle = (share + z2 / (2 * x.size)) / (1 + z2 / x.size)
-    half = sqrt(z2 * (share * (1 - share) + z2 / (4 * x.size)) / x.size) / (1 + z2 / x.size)
-    return Estimate(
-        name=name, value=share, low=max(0.0, middle - half), high=min(1.0, middle + half),
-        n=x.size, of=of, unit="rate", method=f"Wilson interval{note}",
     )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from itertools import combinations
 import numpy as np
 
 from personae.core import Answers, Array, Estimate, missing
-from personae.stats.agreement import rate
+from personae.stats.proportions import rate
 from personae.stats.ranks import sign_test
 from personae.stats.resample import mean
 

@@ -48,7 +48,6 @@ from personae.measure.items import (
 )
 from personae.measure.parse import is_refusal
 from personae.models.null import open_null
-from personae.stats.agreement import rate
 from personae.stats.choices import (
     Choices,
     changed,
@@ -59,6 +58,7 @@ from personae.stats.choices import (
     trait_score,
 )
 from personae.stats.multiplicity import holm
+from personae.stats.proportions import rate
 
 __all__ = ["trait"]
 

@@ -1,0 +1,1 @@
+"""Paired designs with and without a persona: what it breaks, and by how much."""

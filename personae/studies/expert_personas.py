@@ -1,0 +1,219 @@
+"""Whether an expert persona makes answers more often right.
+
+System   expert-personas
+Paper    Basil, Shapiro, Shapiro, Mollick, Mollick & Meincke 2025 (arXiv:2512.05858)
+Asks     Does "you are an expert" help on the expert's own field, an adjacent or an unrelated one,
+         and does a persona that knows little hurt?
+Differs  questions and not trials are the sampling unit; the probability of the right option
+         replaces 25 draws where likelihoods are to be had; results are adjusted over all
+         comparisons; a paragraph without content of the same length and an arm without any system
+         text are controls, since the published baseline is itself a persona; options rotate
+Version  1
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+from scipy import stats
+
+from personae.audit.ability import Ability, ability
+from personae.audit.effects import (
+    Effect,
+    counts_table,
+    effects,
+    effects_table,
+    question_scores,
+)
+from personae.audit.grid import Arm, Asking, ask_grid
+from personae.audit.identities import EXPERTS, FIT, LOW, NEUTRAL, expert
+from personae.audit.problems import ProblemSet, load_problems
+from personae.core import (
+    Answers,
+    Cell,
+    Chooser,
+    Figure,
+    Heading,
+    Note,
+    Part,
+    Persona,
+    Report,
+    Sampling,
+    Table,
+    nobody,
+)
+from personae.induce.prompt import PromptInduction, unchanged
+from personae.stats.effects import paired_permutation
+
+__all__ = ["expert_personas"]
+
+SYSTEM = "You are a very able assistant. You do what you are told, directly."
+"""The same system text in every condition but the bare one, as published; our wording."""
+TRIALS = 25
+LEVELS = (("100 %", 25), ("90 %", 23), ("51 %", 13))
+BEFORE = PromptInduction("before-question", lambda _, persona: persona.text, layout="user")
+BASELINE = "unchanged"
+
+
+def expert_personas(
+    model: Chooser,
+    problems: str = "plain-knowledge",
+    trials: int = 5,
+    seed: int = 0,
+    quick: bool = False,
+) -> Report:
+    """Ask problems as experts, as people who know little, and as nobody; compare by question.
+
+    Args:
+        model: who is asked; likelihoods are needed.
+        problems: a shipped set, or a JSONL file of your own; fields pick the experts.
+        trials: written answers a question and persona, at temperature 1.
+        seed: seed of the draws and of the resampling.
+        quick: four fields, four problems each, one written answer to one problem a field.
+    """
+    whole = load_problems(problems)
+    if quick:
+        kept = tuple(p for p in whole.per_field(4).problems if p.field in whole.fields[1:5])
+        whole = ProblemSet(
+            name=whole.name, title=whole.title, version=whole.version, source=whole.source,
+            licence=whole.licence, problems=kept or whole.per_field(4).problems,
+        )  # fmt: skip
+    gate = ability(model, whole, seed=seed)
+    arms = _arms(whole)
+    asking = Asking(channel=gate.channel, system=SYSTEM,
+                    orders=2 if gate.channel == "label" and not quick else 1)  # fmt: skip
+    weighed = Answers.concat([_bare(model, whole, asking), ask_grid(model, arms, whole, asking)])
+    written = _written(model, arms, whole.per_field(1) if quick else whole,
+                       (1 if quick else trials, seed, 32 if quick else 512))  # fmt: skip
+    found = effects(weighed, BASELINE, use="expected", seed=seed)
+    fitted = _fit(weighed, whole, seed)
+    return Report(
+        title=f"Expert personas: {model.name}",
+        parts=(
+            *_verdicts(gate, found, fitted),
+            Heading("Experts, people who know little, and nobody"),
+            _picture(found),
+            effects_table(found, "effects", "Probability of the right option", BASELINE),
+            _levels(weighed),
+            Heading("Does the expert's field matter?"),
+            _fit_table(fitted),
+            Heading("Written answers"),
+            counts_table(written),
+            Heading("Before any persona"),
+            gate.table(),
+        ),
+        answers=Answers.concat([gate.answers.tag(respondent="bare"), weighed, written]),
+    )
+
+
+def _arms(problems: ProblemSet) -> list[Arm]:
+    fields = [f for f in EXPERTS if f in problems.fields] or list(EXPERTS)
+    people = [expert(name) for name in (*fields, *LOW)]
+    people.append(Persona(id="neutral-paragraph", text=NEUTRAL, facts={"level": "control"}))
+    none = Arm(name=BASELINE, induction=unchanged, persona=nobody(), group="control")
+    return [none, *(Arm(name=BEFORE.name, induction=BEFORE, persona=p, group=p.facts["level"])
+                    for p in people)]  # fmt: skip
+
+
+def _bare(model: Chooser, problems: ProblemSet, asking: Asking) -> Answers:
+    """Ask without any system text: the published baseline already flatters the model."""
+    arm = Arm(name="no-system-text", induction=unchanged, persona=nobody(), group="control")
+    plain = Asking(channel=asking.channel, orders=asking.orders)
+    return ask_grid(model, [arm], problems, plain).tag(respondent="no-system-text")
+
+
+def _written(
+    model: Chooser, arms: Sequence[Arm], problems: ProblemSet, size: tuple[int, int, int]
+) -> Answers:
+    trials, seed, tokens = size
+    sampling = Sampling(max_tokens=tokens, temperature=1.0, seed=seed)
+    asking = Asking(channel="reply", repeats=trials, system=SYSTEM, sampling=sampling)
+    return ask_grid(model, arms, problems, asking)
+
+
+def _verdicts(
+    gate: Ability, found: Sequence[Effect], fitted: Sequence[tuple[str, Effect]]
+) -> list[Part]:
+    whole = {e.condition: e for e in found if not e.scale}
+    experts = [e for name, e in whole.items() if name.endswith("-expert")]
+    better = [e.condition for e in experts if e.verdict == "better"]
+    worse = [e.condition for e in whole.values() if e.verdict == "worse"]
+    own = [e for fit, e in fitted if fit == "in-domain"]
+    helped = sum(e.verdict == "better" for e in own)
+    limits = [e.detectable for e in whole.values() if not np.isnan(e.detectable)]
+    paragraph = whole["neutral-paragraph"].shift.value
+    return [
+        Note(gate.sentence, "verdict"),
+        Note(
+            f"{len(better)} of {len(experts)} experts are more often right than no persona (Holm)"
+            f"{': ' + ', '.join(better) if better else ''}; less often right: "
+            f"{', '.join(worse) or 'none'}. A paragraph without content moves the rate by "
+            f"{paragraph:+.1%}.", "verdict",
+        ),
+        Note(
+            f"On their own field {helped} of {len(own)} experts help. This run would have found a "
+            f"shift of {max(limits, default=float('nan')):.1%} in 4 of 5 cases.", "verdict",
+        ),
+    ]  # fmt: skip
+
+
+def _picture(found: Sequence[Effect]) -> Figure:
+    whole = [e for e in found if not e.scale]
+    rows = [{"name": e.condition, "group": _kind(e.condition), "estimate": e.shift} for e in whole]
+    told = "; ".join(f"{e.condition} {e.shift.value:+.1%}" for e in whole)
+    return Figure(
+        name="experts", title="Change against no persona", kind="intervals",
+        data={"unit": "probability of the right option", "reference": 0.0, "rows": rows}, alt=told,
+    )  # fmt: skip
+
+
+def _kind(name: str) -> str:
+    return "expert" if name.endswith("-expert") else "knows little" if name in LOW else "control"
+
+
+def _levels(weighed: Answers) -> Table:
+    """Tabulate the rating and the shares of questions right at least 25, 23 and 13 times of 25.
+
+    From each question's probability: a count of 25 draws is binomial, so none need be drawn.
+    """
+    names = list(dict.fromkeys(weighed.rows["respondent"].to_list()))
+    scores, _ = question_scores(weighed, "respondent", names, use="expected")
+    rows: list[tuple[Cell, ...]] = []
+    for name, chances in zip(names, scores, strict=True):
+        known = chances[~np.isnan(chances)]
+        shares = [float(stats.binom.sf(k - 1, TRIALS, known).mean()) for _, k in LEVELS]
+        rows.append((name, float(known.mean()), *shares))
+    note = "Expected shares of questions that are right in at least 25, 23 and 13 of 25 draws."
+    return Table(name="levels", title="How strict a count", rows=tuple(rows), note=note,
+                 columns=("condition", "average", *(label for label, _ in LEVELS)))  # fmt: skip
+
+
+def _fit(weighed: Answers, problems: ProblemSet, seed: int) -> list[tuple[str, Effect]]:
+    """Compare each field's in-domain, adjacent and unrelated expert with no persona."""
+    found = []
+    present = set(weighed.rows["respondent"].to_list())
+    for field in problems.fields:
+        near, far = FIT.get(field, ("", ""))
+        fits = {"in-domain": field, "adjacent": near, "unrelated": far}
+        named = {f"{who}-expert": fit for fit, who in fits.items() if f"{who}-expert" in present}
+        kept = weighed.rows.filter(
+            (pl.col("scale") == field) & pl.col("respondent").is_in([BASELINE, *named])
+        )
+        for effect in effects(Answers(kept), BASELINE, use="expected", seed=seed):
+            found.append((named[effect.condition], effect))
+    return found
+
+
+def _fit_table(fitted: Sequence[tuple[str, Effect]]) -> Table:
+    rows: list[tuple[Cell, ...]] = [
+        (effect.condition, fit, effect.shift, effect.shift.p, effect.holm, effect.verdict)
+        for fit, effect in fitted
+    ]
+    for fit in ("in-domain", "adjacent", "unrelated"):
+        values = [e.shift.value for f, e in fitted if f == fit]
+        over = paired_permutation(values, name=fit, of="field", unit="rate")
+        rows.append(("mean over fields", fit, over, over.p, None, ""))
+    note = "Shift against no persona on the questions of one field; Holm within a field."
+    columns = ("expert", "field of the questions", "shift", "p", "p (Holm)", "verdict")
+    return Table(name="fit", title="Fit of expert and field", columns=columns, rows=tuple(rows),
+                 note=note)  # fmt: skip

@@ -1,0 +1,155 @@
+"""Expert personas: the paper's counts, its statistics, and a study that finds what is planted."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from personae.audit.ability import BARE
+from personae.audit.effects import effects, question_scores
+from personae.audit.grid import Asking, ask_grid
+from personae.audit.identities import LOW, expert
+from personae.audit.problems import load_problems
+from personae.core import (
+    Answers,
+    Chat,
+    Done,
+    Note,
+    Question,
+    Reply,
+    Report,
+    Sampling,
+    Table,
+    say,
+)
+from personae.induce.prompted import before_question
+from personae.models.null import open_null
+from personae.models.simulated import open_simulated
+from personae.studies.expert_personas import BEFORE, LEVELS, SYSTEM, TRIALS, expert_personas
+
+
+def table(report: Report, name: str) -> Table:
+    return next(p for p in report.parts if isinstance(p, Table) and p.name == name)
+
+
+def lines(report: Report) -> list[str]:
+    return [p.text for p in report.parts if isinstance(p, Note) and p.level == "verdict"]
+
+
+def test_counts_of_the_published_design() -> None:
+    """Check 1, from the numbers of conditions, questions and trials that the paper names."""
+    conditions = 1 + 5 + len(LOW)
+    assert (198 * TRIALS, 300 * TRIALS) == (4950, 7500)
+    assert 6 * conditions * (198 + 300) * TRIALS == 672_300
+
+
+def test_strict_counts_by_hand_and_under_guessing() -> None:
+    """Checks 2 and 3."""
+    counts = np.array([25, 24, 23, 22, 13, 12, 0])
+    assert counts.mean() / TRIALS == pytest.approx(0.68)
+    assert [int((counts >= k).sum()) for _, k in LEVELS] == [1, 3, 5]
+    assert stats.binom.sf(12, TRIALS, 0.25) == pytest.approx(0.0034, abs=5e-5)
+    assert stats.binom.sf(12, TRIALS, 0.1) == pytest.approx(1.6e-7, rel=0.05)
+    report = expert_personas(open_null("null:uniform"), quick=True)
+    for row in table(report, "levels").rows:
+        assert row[1] == pytest.approx(0.25, abs=0.13)
+
+
+def sampled(shift: float, seed: int, questions: int = 198) -> Answers:
+    """Draw 25 trials a question for two conditions of equal or shifted ability."""
+    random = np.random.default_rng(seed)
+    chance = random.beta(0.5, 0.5, questions)
+    rates = [random.binomial(TRIALS, np.clip(chance + s, 0, 1)) / TRIALS for s in (0.0, shift)]
+    return Answers.of(
+        {"item": str(i), "respondent": name, "value": rate}
+        for name, values in zip(("none", "expert"), rates, strict=True)
+        for i, rate in enumerate(values.tolist())
+    )
+
+
+def test_equal_conditions_differ_at_the_nominal_rate_and_a_shift_is_found() -> None:
+    """Check 5, a small version: 100 simulations under no effect, 20 under one of 0.05."""
+    null = [effects(sampled(0.0, seed), "none")[0].shift for seed in range(100)]
+    assert sum(one.p < 0.05 for one in null) <= 11
+    assert sum(one.low <= 0 <= one.high for one in null) >= 88
+    real = [effects(sampled(0.05, seed), "none")[0].shift for seed in range(20)]
+    assert sum(one.p < 0.05 for one in real) >= 17
+
+
+def test_the_baseline_against_itself_is_nothing() -> None:
+    """Check 6."""
+    rows = sampled(0.0, 1).where(respondent="none").rows
+    twice = Answers.concat([Answers(rows), Answers(rows).tag(respondent="again")])
+    shift = effects(twice, "none")[0].shift
+    assert (shift.value, shift.low, shift.high, shift.p) == (0.0, 0.0, 0.0, 1.0)
+
+
+def test_the_persona_stands_right_before_the_question_under_one_system_text() -> None:
+    """Check 7."""
+    problem = load_problems("plain-knowledge").problems[0]
+    chats: list[Chat] = [
+        before_question(Asking(system=SYSTEM).chat(problem), expert(name).text) for name in LOW
+    ]
+    assert {chat[0].text for chat in chats} == {SYSTEM}
+    for name, chat in zip(LOW, chats, strict=True):
+        assert chat[1].role == "user"
+        assert chat[1].text.startswith(expert(name).text)
+    assert BEFORE.layout == "user"
+
+
+def test_no_effect_on_a_respondent_whom_no_persona_moves() -> None:
+    report = expert_personas(open_simulated("simulated:ability=0.8"), quick=True)
+    assert lines(report)[1].startswith("0 of 4 experts")
+    assert "less often right: none" in lines(report)[1]
+    own = [row[0] for row in table(report, "fit").rows if row[1] == "in-domain"]
+    assert own == ["physics-expert", "chemistry-expert", "biology-expert", "law-expert",
+                   "mean over fields"]  # fmt: skip
+
+
+class Refusing:
+    """Solves everything, and refuses 10 of 25 draws."""
+
+    name, fingerprint = "scripted:refusing", "0" * 64
+
+    def reply(
+        self, chats: Sequence[Chat], sampling: Sampling, *, done: Done | None = None
+    ) -> list[Reply]:
+        return [Reply(text=self._one(chat, sampling.repeat)) for chat in chats]
+
+    def _one(self, chat: Chat, repeat: int) -> str:
+        if repeat < 10:
+            return "I am not able to answer that."
+        known = load_problems("plain-knowledge").problems
+        answer = next(p.answer for p in known if p.text in chat[-1].text)
+        line = next(x for x in chat[-1].text.splitlines() if x.endswith(f") {answer}"))
+        return f"Therefore, the answer is {line[:3]}."
+
+
+def test_refusals_lower_accuracy_and_are_counted_by_question() -> None:
+    """Check 8: 10.0 refusals a question; of the answers given all are right."""
+    whole = load_problems("plain-knowledge").per_field(1)
+    sheet = ask_grid(Refusing(), [BARE], whole, Asking(channel="reply", repeats=TRIALS))
+    scores, _ = question_scores(sheet, "respondent", ["unchanged"])
+    assert scores[0].tolist() == pytest.approx([0.6] * 8)
+    refused = sheet.where(status="refused").rows.group_by("item").len()["len"].to_list()
+    assert refused == [10] * 8
+    assert sheet.where(status="ok").rows["value"].mean() == 1.0
+
+
+def test_likelihoods_make_draws_needless() -> None:
+    """Check 10: 200 draws of a question agree with its probability within 3 standard errors."""
+    model = open_simulated("simulated:ability=0,noise=1,E=0.3")
+    chat = say("Statement: I talk to a lot of different people at parties.\n(A) Very Accurate\n"
+               "(B) Moderately Accurate\n(C) Neither\n(D) Moderately Inaccurate\n"
+               "(E) Very Inaccurate")  # fmt: skip
+    options = tuple((letter,) for letter in "ABCDE")
+    [choice] = model.choose([Question(chat=chat, options=options)])
+    draws = [
+        model.reply([chat], Sampling(temperature=1.0, repeat=repeat))[0].text[1]
+        for repeat in range(200)
+    ]
+    for letter, logp in zip("ABCDE", choice.logp, strict=True):
+        p = float(np.exp(logp))
+        error = max(np.sqrt(p * (1 - p) / 200), 0.02)
+        assert draws.count(letter) / 200 == pytest.approx(p, abs=3 * error)
