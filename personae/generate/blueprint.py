@@ -21,6 +21,7 @@ from personae.generate.rake import rake
 from personae.generate.rules import Rules
 from personae.generate.slots import Places, Slots
 from personae.generate.spec import Margin, Spec, Variable
+from personae.generate.table import worded
 
 __all__ = ["Blueprint", "Donors", "blueprint"]
 
@@ -52,6 +53,7 @@ class Blueprint:
     values: Mapping[str, tuple[str, ...]]
     joint: Array
     others: tuple[Variable, ...]
+    hidden: tuple[str, ...] = ()
     donors: Donors | None = None
 
     @cached_property
@@ -86,6 +88,8 @@ class Blueprint:
         }
         for variable in self.others:
             columns[variable.name] = _drawn(variable, slots, columns)
+        for hidden in self.hidden:
+            del columns[hidden]
         if self.donors is not None:
             base = cells // prod(self.counts.shape[self._base :])
             for column in self.donors.facts(slots, base).iter_columns():
@@ -100,6 +104,8 @@ class Blueprint:
 
 
 def _drawn(variable: Variable, slots: Slots, columns: Mapping[str, pl.Series]) -> pl.Series:
+    if variable.text:
+        return worded(variable.text, pl.DataFrame(columns))
     given = columns.get(variable.given) if variable.given else None
     names = given.unique(maintain_order=True).to_list() if given is not None else [None]
     place = (
@@ -147,7 +153,8 @@ def blueprint(
     targets = dict(_target(margin, values) for margin in margins)
     joint = rake(joint, targets).joint if targets else joint / joint.sum()
     others = tuple(v for v in spec.variables if v.name not in values)
-    return Blueprint(n, seed, values, joint, others, donors)
+    hidden = tuple(v.name for v in spec.variables if v.hidden)
+    return Blueprint(n, seed, values, joint, others, hidden, donors)
 
 
 def _as_margin(variable: Variable) -> Margin:
@@ -184,10 +191,11 @@ def _allowed(rules: Rules, values: Mapping[str, tuple[str, ...]]) -> Array:
         {n: pl.Series(v).gather(c) for (n, v), c in zip(values.items(), codes, strict=True)}
     )
     fit = np.ones(prod(shape), dtype=bool)
-    for code, broken in rules.broken(table).items():
-        fit &= ~broken
+    for rule, broken in rules.broken(table):
+        if rule.severity == "hard":
+            fit &= ~broken
         if not fit.any():
-            raise BadValue(f"with rule {code} no combination of {list(values)} is left")
+            raise BadValue(f"with rule {rule.code} no combination of {list(values)} is left")
     return fit.reshape(shape).astype(np.float64)
 
 

@@ -19,7 +19,16 @@ from scipy.sparse import csr_array
 from personae.core import Array, BadValue
 from personae.generate.slots import Places, mixed
 
-__all__ = ["MinHash", "SameFacts", "Sameness", "SimHash", "Vectors", "later_of", "simhashes"]
+__all__ = [
+    "MinHash",
+    "SameFacts",
+    "Sameness",
+    "SimHash",
+    "Vectors",
+    "later_of",
+    "repeats",
+    "simhashes",
+]
 
 Signs = NDArray[Any]
 Words = NDArray[np.uint64]
@@ -60,30 +69,34 @@ def later_of(pairs: Places) -> Places:
     return np.array(sorted(gone), dtype=np.int64)
 
 
-def _banded(signs: Signs, bands: Sequence[Words], alike: Verify) -> Places:
-    """Find the pairs that share a band and are `alike`; rows of equal signature are pairs too."""
-    whole = _folded(np.ascontiguousarray(signs).view(np.uint32).reshape(len(signs), -1))
-    _, first, group = np.unique(whole, return_index=True, return_inverse=True)
-    copies = np.flatnonzero(first[group] != np.arange(len(signs)))
-    found = [np.column_stack([first[group[copies]], copies])]
+def repeats(sameness: Sameness, signs: Signs) -> Places:
+    """Pick the rows to give up: copies of an earlier signature, and what resembles a kept row."""
+    _, first = np.unique(_folded(signs), return_index=True)
     kept = np.sort(first)
+    copies = np.setdiff1d(np.arange(len(signs)), kept)
+    return np.union1d(copies, kept[later_of(sameness.pairs(signs[kept]))])
+
+
+def _banded(bands: Sequence[Words], alike: Verify) -> Places:
+    """Find the pairs of rows that share a band and are `alike`."""
+    found = [np.empty((0, 2), dtype=np.int64)]
     for band in bands:
-        order = kept[np.argsort(band[kept], kind="stable")]
-        at, step = np.arange(len(order) - 1), 1
+        order = np.argsort(band, kind="stable")
+        at, step = np.arange(len(order)), 1
         while len(at := at[at + step < len(order)]):
             at = at[band[order[at]] == band[order[at + step]]]
             one, two = order[at], order[at + step]
             good = alike(one, two)
             found.append(np.column_stack([one[good], two[good]]))
             step += 1
-    every = np.sort(np.concatenate(found).astype(np.int64), axis=1)
-    return np.unique(every, axis=0)
+    return np.unique(np.sort(np.concatenate(found), axis=1), axis=0)
 
 
-def _folded(columns: NDArray[np.uint32]) -> Words:
-    """Hash each row of columns to 64 bits."""
-    key = np.zeros(len(columns), dtype=np.uint64)
-    for column in columns.T:
+def _folded(signs: Signs) -> Words:
+    """Hash each row to 64 bits."""
+    words = np.ascontiguousarray(signs).view(np.uint32).reshape(len(signs), -1)
+    key = np.zeros(len(words), dtype=np.uint64)
+    for column in words.T:
         key = mixed(key ^ column)
     return key
 
@@ -135,7 +148,7 @@ class SameFacts:
             near: NDArray[np.bool_] = (signs[one] != signs[two]).sum(axis=1) <= self.differ
             return near
 
-        return _banded(signs, bands, alike)
+        return _banded(bands, alike)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,10 +184,13 @@ class SimHash:
 
         def alike(one: Places, two: Places) -> NDArray[np.bool_]:
             apart = np.bitwise_count(hashes[one] ^ hashes[two])
-            near: NDArray[np.bool_] = (apart <= self.distance) & ~short[one] & ~short[two]
+            equal = signs[one, 2] == signs[two, 2]
+            near: NDArray[np.bool_] = np.where(
+                short[one] | short[two], equal, apart <= self.distance
+            )
             return near
 
-        return _banded(signs, bands, alike)
+        return _banded(bands, alike)
 
 
 def _trigrams(texts: pl.Series) -> tuple[Words, Places]:
@@ -256,7 +272,7 @@ class MinHash:
             near: NDArray[np.bool_] = (signs[one] == signs[two]).mean(axis=1) >= self.similarity
             return near
 
-        return _banded(signs, bands, alike)
+        return _banded(bands, alike)
 
 
 @dataclass(frozen=True, slots=True)

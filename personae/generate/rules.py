@@ -1,7 +1,8 @@
 """Rules as data: conditions over the facts of personas, evaluated over whole columns.
 
-A rule is a JSON object: `code`, `says` (what must hold, in words), `holds` (a condition), and where
-it serves revision `owner`, `fields`, `hint`; `severity` is hard or soft. A condition is one of
+A rule is a JSON object: `code`, `says` (what must hold, in words), `holds` (a condition); for
+revision `owner`, `fields`, `hint`; `severity` is hard or soft. With `each` (field -> owner)
+it stands for a rule a field, "$EACH" in its condition. A condition is one of
 
     {"all": [...]}  {"any": [...]}  {"not": ...}  {"if": ..., "then": ...}
     {"of": FACT, "is" | "in" | ">=" | "<=" | ">" | "<" | "matches" | "lacks": VALUE}
@@ -15,6 +16,7 @@ expressions searched in the text. A text "$NAME" is replaced by the set of that 
 fulfils no condition.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -61,8 +63,8 @@ class Rules:
         """Keep the rules that read these facts only."""
         return Rules(tuple(r for r in self.rules if r.facts <= set(facts)))
 
-    def broken(self, facts: pl.DataFrame) -> Mapping[str, NDArray[np.bool_]]:
-        """Tell for each rule's code which rows break it.
+    def broken(self, facts: pl.DataFrame) -> list[tuple[Rule, NDArray[np.bool_]]]:
+        """Tell for each rule which rows break it.
 
         Raises:
             UnknownName: a rule reads a fact that is no column.
@@ -71,11 +73,20 @@ class Rules:
             for name in rule.facts - set(facts.columns):
                 raise UnknownName(f"fact of rule {rule.code}", name, facts.columns)
         if not self.rules:
-            return {}
+            return []
         frame = facts.select(
-            (~rule.condition.fill_null(value=False)).alias(rule.code) for rule in self.rules
+            (~rule.condition.fill_null(value=False)).alias(str(i))
+            for i, rule in enumerate(self.rules)
         )
-        return {code: frame[code].to_numpy() for code in frame.columns}
+        return [(rule, frame[str(i)].to_numpy()) for i, rule in enumerate(self.rules)]
+
+    def breaches(self, facts: pl.DataFrame) -> NDArray[np.bool_]:
+        """Tell which rows break a hard rule."""
+        bad = np.zeros(facts.height, dtype=bool)
+        for rule, broken in self.broken(facts):
+            if rule.severity == "hard":
+                bad |= broken
+        return bad
 
 
 def rules_of(body: Sequence[Mapping[str, Any]], sets: Mapping[str, Any] | None = None) -> Rules:
@@ -86,10 +97,29 @@ def rules_of(body: Sequence[Mapping[str, Any]], sets: Mapping[str, Any] | None =
 
     >>> adult = {"of": "age", ">=": 18}
     >>> rules = rules_of([{"code": "A", "says": "adults only", "holds": adult}])
-    >>> rules.broken(pl.DataFrame({"age": ["17", "18"]}))["A"].tolist()
+    >>> rules.breaches(pl.DataFrame({"age": ["17", "18"]})).tolist()
     [True, False]
     """
-    return Rules(tuple(_rule(one, dict(sets or {})) for one in body))
+    return Rules(tuple(_rule(one, dict(sets or {})) for each in body for one in _spelled(each)))
+
+
+def _spelled(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Write a rule `each` of several fields (field -> owner) out, one rule a field."""
+    if not isinstance(body, dict):
+        raise BadValue(f"a rule is an object, not {body!r}")
+    each = body.get("each")
+    if each is None:
+        return [body]
+    rest = {k: v for k, v in body.items() if k != "each"}
+    text = json.dumps(rest)
+    return [
+        {
+            **json.loads(text.replace('"$EACH"', json.dumps(field))),
+            "owner": owner,
+            "fields": [field],
+        }
+        for field, owner in each.items()
+    ]
 
 
 def _rule(body: Mapping[str, Any], sets: Mapping[str, Any]) -> Rule:

@@ -16,8 +16,9 @@ __all__ = ["Margin", "Spec", "Variable", "load_spec", "specs"]
 
 FIELDS = {
     "name", "title", "version", "source", "licence", "kind", "variables", "margins", "traits",
-    "rules", "text",
+    "rules", "sets", "levels", "owners", "text",
 }  # fmt: skip
+KINDS = ("shares", "whole", "text")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,14 +27,17 @@ class Variable:
 
     `shares`: value -> weight; with `given`, that variable's value -> such a mapping. Exact quotas
     unless `exact` is false: then each is drawn alone. `whole`: a range of whole numbers, both ends
-    included, or with `given` one a value.
+    included, or with `given` one a value. `text`: a template over earlier variables. What is
+    `hidden` serves others and is no fact itself.
     """
 
     name: str
     shares: Mapping[str, Any] = field(default_factory=dict)
     whole: Any = None
+    text: str = ""
     given: str = ""
     exact: bool = True
+    hidden: bool = False
 
     @property
     def values(self) -> tuple[str, ...]:
@@ -67,6 +71,9 @@ class Spec:
     margins: tuple[Margin, ...] = ()
     traits: Mapping[str, Any] | None = None
     rules: tuple[Mapping[str, Any], ...] = ()
+    sets: Mapping[str, Any] = field(default_factory=dict)
+    levels: Mapping[str, Any] | None = None
+    owners: tuple[Mapping[str, Any], ...] = ()
     text: str = ""
 
 
@@ -120,8 +127,18 @@ def _spec(body: Any, where: str) -> Spec:  # noqa: ANN401
         variables=tuple(variables),
         margins=tuple(_margin(m, where) for m in margins),
         traits=_mapping(body["traits"], f"{where}: traits") if body.get("traits") else None,
-        rules=tuple(body.get("rules", ())),
+        rules=_objects(body, "rules", where),
+        sets=_mapping(body.get("sets", {}), f"{where}: sets"),
+        levels=_mapping(body["levels"], f"{where}: levels") if body.get("levels") else None,
+        owners=_objects(body, "owners", where),
     )
+
+
+def _objects(body: Mapping[str, Any], name: str, where: str) -> tuple[Mapping[str, Any], ...]:
+    listed = body.get(name, [])
+    if not isinstance(listed, list):
+        raise BadValue(f"{where}: {name} is a list of objects")
+    return tuple(_mapping(one, f"{where}: one of {name}") for one in listed)
 
 
 def _mapping(value: object, where: str) -> Mapping[str, Any]:
@@ -134,26 +151,35 @@ def _variable(name: str, body: object, earlier: list[Variable], where: str) -> V
     here = f"{where}: variable {name!r}"
     held = _mapping(body, here)
     for key in held:
-        if key not in ("shares", "whole", "given", "exact"):
-            raise UnknownName(f"field of {here}", key, ("shares", "whole", "given", "exact"))
-    if ("shares" in held) == ("whole" in held):
-        raise BadValue(f"{here} has either shares or whole, a range of whole numbers")
+        if key not in (*KINDS, "given", "exact", "hidden"):
+            raise UnknownName(f"field of {here}", key, (*KINDS, "given", "exact", "hidden"))
+    if sum(kind in held for kind in KINDS) != 1:
+        raise BadValue(f"{here} has one of shares, whole (a range of whole numbers), text")
     given = held.get("given", "")
     parent = next((v for v in earlier if v.name == given), None)
     if given and (parent is None or not parent.shares):
         known = [v.name for v in earlier if v.shares]
         raise UnknownName(f"variable with shares before {name!r}", str(given), known)
+    _check_kind(held, parent, here)
+    return Variable(
+        name=name, shares=held.get("shares", {}), whole=held.get("whole"),
+        text=held.get("text", ""), given=given, exact=bool(held.get("exact", True)),
+        hidden=bool(held.get("hidden", False)),
+    )  # fmt: skip
+
+
+def _check_kind(held: Mapping[str, Any], parent: Variable | None, here: str) -> None:
+    if "text" in held:
+        if not isinstance(held["text"], str):
+            raise BadValue(f"{here}: text is a template such as '{{first name}} {{last name}}'")
+        return
     table = held["shares"] if "shares" in held else held["whole"]
     if parent is not None:
         lacking = sorted(set(parent.values) - set(_mapping(table, here)))
         if lacking:
-            raise BadValue(f"{here} lacks entries for {lacking}, values of {given!r}")
+            raise BadValue(f"{here} lacks entries for {lacking}, values of {parent.name!r}")
     for part in table.values() if parent is not None else (table,):
-        _check_shares(part, here) if "shares" in held else _check_range(part, here)
-    return Variable(
-        name=name, shares=held.get("shares", {}), whole=held.get("whole"), given=given,
-        exact=bool(held.get("exact", True)),
-    )  # fmt: skip
+        (_check_shares if "shares" in held else _check_range)(part, here)
 
 
 def _check_shares(table: object, where: str) -> None:

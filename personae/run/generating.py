@@ -28,7 +28,7 @@ from personae.core import (
     save_frames,
     save_personas,
 )
-from personae.generate.dedup import Sameness, later_of
+from personae.generate.dedup import Sameness, repeats
 from personae.generate.outcome import Outcome, Tally, population_report
 from personae.generate.recipe import Population
 from personae.generate.slots import ANEW, Places, Slots
@@ -162,7 +162,7 @@ def _remade(population: Population, stems: Sequence[Path], folder: Path) -> list
     slots, signs = _signatures([read_shard(s, rows=False) for s in stems])
     tries = np.zeros(population.order.n, dtype=np.int64)
     while len(rounds) < ROUNDS:
-        again = slots[later_of(population.sameness.pairs(signs))] if len(slots) else slots
+        again = slots[repeats(population.sameness, signs)] if len(slots) else slots
         if not len(again):
             break
         tries[again] += 1
@@ -237,7 +237,7 @@ def _left(sameness: Sameness | None, stems: Sequence[Path], rounds: Sequence[Pat
         shard = read_shard(stem, rows=False)
         assert shard is not None
         slots, signs = _overlaid(slots, signs, shard)
-    return later_of(sameness.pairs(signs))
+    return repeats(sameness, signs)
 
 
 def _replaced(

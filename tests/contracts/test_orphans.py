@@ -13,10 +13,6 @@ OUTSIDE = [*(ROOT / "examples").glob("*.py"), *(ROOT / "docs" / "guide").glob("*
 # A library of statistics is used by its readers too: each of these answers a question that the
 # cards of the published systems put, and the studies that will ask it are named.
 AWAITED = {
-    "MinHash": "students with texts",
-    "SameFacts": "students from structure alone",
-    "SimHash": "students with texts",
-    "Vectors": "students with texts",
     "Mixed": "personality illusion",
     "Slopes": "personality illusion",
     "benjamini_hochberg": "audits: many personas at once",

@@ -1,0 +1,100 @@
+"""Ordered levels that go with traits: "high" to "low" on many dimensions, with anchors.
+
+Each dimension is a latent normal variable: loadings times the requested Big Five, the rest noise;
+fixed shares cut it into levels. Anchors say how many dimensions of a group must at least be among
+the lower levels for, say, weaker students; the lowest ones are moved there. Loadings are a design
+choice, to be read in the data file, and no finding.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import sqrt
+from typing import Any
+
+import numpy as np
+import polars as pl
+from scipy.special import ndtri
+
+from personae.core import BIG_FIVE, Array, BadValue
+from personae.generate.slots import Places, Slots
+
+__all__ = ["Anchor", "Levels", "levels_of"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Anchor:
+    """Where `when` (fact -> values) fits, at least `count` of `dimensions` are at or below `at`."""
+
+    when: Mapping[str, tuple[str, ...]]
+    dimensions: tuple[str, ...]
+    count: int
+    at: int
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Levels:
+    """Dimensions with their loadings on O, C, E, A, N; levels from the highest to the lowest."""
+
+    scale: tuple[str, ...]
+    shares: Array
+    loadings: Mapping[str, Array]
+    anchors: tuple[Anchor, ...] = ()
+
+    def draw(self, slots: Slots, z: Array, facts: pl.DataFrame) -> pl.DataFrame:
+        """Draw each slot's level on each dimension, one column a dimension."""
+        names = list(self.loadings)
+        cuts = ndtri(np.cumsum(self.shares[::-1])[:-1])
+        codes = np.empty((len(slots), len(names)), dtype=np.int64)
+        latent = np.empty((len(slots), len(names)))
+        for place, (name, weights) in enumerate(self.loadings.items()):
+            noise = sqrt(1 - float(weights @ weights))
+            latent[:, place] = z @ weights + noise * slots.normal(name)
+            codes[:, place] = len(self.scale) - 1 - np.searchsorted(cuts, latent[:, place])
+        for anchor in self.anchors:
+            _lower(anchor, codes, latent, facts, names)
+        words = pl.Series(self.scale)
+        return pl.DataFrame({name: words.gather(codes[:, i]) for i, name in enumerate(names)})
+
+
+def _lower(
+    anchor: Anchor, codes: Places, latent: Array, facts: pl.DataFrame, names: list[str]
+) -> None:
+    """Move the lowest dimensions of the slots that an anchor concerns down to its level."""
+    fits = [facts[name].is_in(values).to_numpy() for name, values in anchor.when.items()]
+    rows = np.flatnonzero(np.logical_and.reduce(fits)) if fits else np.arange(len(codes))
+    columns = np.array([names.index(d) for d in anchor.dimensions])
+    lowest = columns[np.argsort(latent[np.ix_(rows, columns)], axis=1)[:, : anchor.count]]
+    codes[rows[:, None], lowest] = np.maximum(codes[rows[:, None], lowest], anchor.at)
+
+
+def levels_of(body: Mapping[str, Any]) -> Levels:
+    """Read levels from the field `levels` of a student schema.
+
+    Raises:
+        BadValue: a shape that isn't as in `personae/data/students.json`.
+    """
+    try:
+        scale = tuple(body["scale"])
+        shares = np.array(body["shares"], dtype=np.float64)
+        loadings = {
+            f"{group}/{name}": np.array([weights.get(code, 0.0) for code in BIG_FIVE])
+            for group, dimensions in body["groups"].items()
+            for name, weights in dimensions.items()
+        }
+        anchors = tuple(
+            Anchor(
+                when={k: tuple(v) for k, v in one.get("when", {}).items()},
+                dimensions=tuple(one["of"]),
+                count=int(one["count"]),
+                at=scale.index(one["at"]),
+            )
+            for one in body.get("anchors", ())
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BadValue(f"levels lack something or have it in the wrong shape: {error!r}") from error
+    if len(shares) != len(scale) or (shares <= 0).any():
+        raise BadValue("levels have a share above 0 for each word of their scale")
+    for name, weights in loadings.items():
+        if weights @ weights >= 1:
+            raise BadValue(f"loadings of {name!r} explain more than all of it")
+    return Levels(scale=scale, shares=shares / shares.sum(), loadings=loadings, anchors=anchors)

@@ -1,0 +1,235 @@
+"""The must-hold checks of HACHIMI: quotas, rules without a model, revision, ownership."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping
+
+import numpy as np
+import polars as pl
+import pytest
+
+from personae.core import BadValue, Chat, UnknownName
+from personae.generate.levels import levels_of
+from personae.generate.owners import owners_of
+from personae.generate.recipe import Order
+from personae.generate.recipes.hachimi import hachimi
+from personae.generate.rules import rules_of
+from personae.generate.spec import load_spec
+from personae.generate.workshop import Board, Workshop
+from personae.models.opening import open_model
+from personae.models.scripted import ScriptedModel
+
+SPEC = load_spec("students")
+RULES = rules_of(SPEC.rules, SPEC.sets)
+TEXTS = {
+    "personality/character": "She is steady and curious, and slow to trust people she has just met.",
+    "values/grounds": "At home promises are kept, and she has seen what it costs when they aren't.",
+    "social/relations": "She came to the school in spring and sat alone. A shared project on birds "
+    "brought her two friends, and since then she speaks up in class.",
+    "creativity/summary": "She improves what others begin; new beginnings of her own are rare.",
+    "mental health/story": "Mostly calm. A lost match kept her awake for a night; running helps.",
+}
+
+
+def record(tier: str = "top 10%") -> Board:
+    """A student who breaks no rule."""
+    board = {
+        "school/grade": "9", "demographic/gender": "female", "demographic/age": "14",
+        "school/cluster": "science", "school/tier": tier, "identity/name": "Mei Ito",
+        "identity/short name": "mei_ito", "development/piaget": "formal operational",
+        "development/erikson": "identity versus role confusion",
+        "development/kohlberg": "conventional", "school/strong subjects": "mathematics; physics",
+        "school/weak subjects": "history", **TEXTS,
+    }  # fmt: skip
+    for name in (*SPEC.sets["values"], *SPEC.sets["creativity"]):
+        board[name] = "upper-middle"
+    board |= {"creativity/novelty": "rather high", "mental health/overall state": "upper-middle"}
+    board |= {"mental health/happiness": "upper-middle", "mental health/depression risk": "low",
+              "mental health/anxiety risk": "rather low"}  # fmt: skip
+    return board
+
+
+def broken(board: Mapping[str, str | None]) -> set[str]:
+    names = sorted({n for rule in RULES.rules for n in rule.facts})
+    table = pl.DataFrame({n: [board.get(n)] for n in names}, schema=dict.fromkeys(names, pl.String))
+    return {rule.code for rule, bad in RULES.broken(table) if bad[0]}
+
+
+MUTANTS: list[tuple[str, dict[str, str | None]]] = [
+    ("R1", {"demographic/age": "8"}),
+    ("R2", {"development/piaget": "concrete operational"}),
+    ("R3", {"school/weak subjects": "history; mathematics"}),
+    ("R4", {"creativity/feasibility": "low", "creativity/proposing": "high"}),
+    ("R5", {"mental health/story": "He is severely low and hardly leaves his bed these days.",
+            **dict.fromkeys(SPEC.sets["values"][2:], "high")}),
+    ("R6", {"identity/short name": "Mei1"}),
+    ("R7", {"social/relations": " "}),
+    ("R8", {"values/family": None}),
+    ("R9", {"creativity/fluency": "superb"}),
+    ("R10", {"mental health/happiness": "so-so"}),
+    ("R11", {"values/body and mind": "high", "mental health/anxiety risk": "rather high"}),
+    ("R12", {"mental health/story": "Mostly calm, though a clinical disorder was named once."}),
+    ("R13", {"values/grounds": "As an AI, I would say that {name} keeps promises."}),
+    ("R14", {"values/grounds": "Two reasons:\n- promises are kept\n- order helps"}),
+    ("R15", {"school/tier": "Top 5 %"}),
+]  # fmt: skip
+
+
+def test_a_valid_record_breaks_no_rule_check_3() -> None:
+    assert broken(record()) == set()
+
+
+@pytest.mark.parametrize(("code", "change"), MUTANTS, ids=[m[0] for m in MUTANTS])
+def test_each_mutant_breaks_exactly_its_rule_check_3(
+    code: str, change: dict[str, str | None]
+) -> None:
+    assert broken({**record(), **change}) == {code}
+
+
+def test_anchor_minima_check_6() -> None:
+    """Counted by field: the word middle elsewhere doesn't help, and all seven are needed."""
+    board = record("30-50%")
+    board |= {"mental health/happiness": "middle"}
+    board |= dict.fromkeys(SPEC.sets["creativity"][2:5], "middle")
+    board["values/grounds"] = "She stands in the middle among her friends; family is a low shelter."
+    one = board | {"values/family": "middle"}
+    assert broken(one) == {"A1"}
+    assert broken(one | {"values/civic identity": "rather low"}) == set()
+    assert "R8" in broken({k: v for k, v in one.items() if k != "values/family"})
+
+
+def shop(model: ScriptedModel, rounds: int = 3, **changes: object) -> Workshop:
+    levels = levels_of(SPEC.levels or {})
+    return Workshop(
+        model=model, owners=owners_of(SPEC, levels), rules=RULES, seed=0, max_rounds=rounds
+    )
+
+
+def answer(board: Mapping[str, object], chat: Chat) -> str:
+    """Reply with what the keys asked for have on a board."""
+    keys = re.findall(r"^- ([\w ]+): (?:one of|text|whole)", chat[-1].text, re.MULTILINE)
+    by_key = {path.rpartition("/")[2]: value for path, value in board.items()}
+    said = {k: int(str(by_key[k])) if k == "age" else by_key[k] for k in keys}
+    return json.dumps(said)
+
+
+FAULTY = {**record(), "creativity/feasibility": "low", "creativity/proposing": "high"}
+
+
+def test_revision_receives_the_issues_check_4() -> None:
+    """A writer that mends a fault only when told its code converges in one round."""
+
+    def told(chat: Chat) -> str:
+        return answer(record() if "R4:" in chat[-1].text else FAULTY, chat)
+
+    model = ScriptedModel(told)
+    bench = shop(model)
+    boards, faults = bench.write([record()], ["1"])
+    assert not faults and boards[0]["creativity/feasibility"] == "upper-middle"
+    assert bench.counts["revisions"] == 1
+    assert len(model.asked) == len(bench.owners) + 1
+
+
+def test_withheld_issues_do_not_converge_check_4() -> None:
+    def deaf(chat: Chat) -> str:
+        return answer(
+            {**FAULTY, "values/grounds": "- promises are kept at home\n- order helps her"}, chat
+        )
+
+    bench = shop(ScriptedModel(deaf))
+    _, faults = bench.write([record()], ["1"])
+    assert faults == {0: "at fault after all rounds: R14"}
+    assert bench.counts["boards whose levels were drawn after all"] == 1
+    assert bench.counts["revisions"] == 3 * 2
+
+
+def test_a_slot_that_never_passes_fails_loudly_check_4() -> None:
+    model = ScriptedModel(
+        lambda chat: answer(
+            {**record(), "values/grounds": "- promises are kept at home\n- order helps her"}, chat
+        )
+    )
+    made = hachimi(Order(n=3, model=model))
+    result = made.make(made.slots(0, 3))
+    assert result.rows.height == 0
+    assert set(result.failed) == {0, 1, 2} and "R14" in result.failed[0]
+
+
+def test_only_the_owner_may_change_its_fields_check_5() -> None:
+    """Keys of others in a patch are dropped and counted; other fields stay byte for byte."""
+
+    def greedy(chat: Chat) -> str:
+        said = json.loads(answer(record() if "R4:" in chat[-1].text else FAULTY, chat))
+        if "R4:" in chat[-1].text:
+            said |= {"name": "Another Name", "school/tier": "bottom 50%"}
+        return json.dumps(said)
+
+    bench = shop(ScriptedModel(greedy))
+    (board,), faults = bench.write([record()], ["1"])
+    changed = {k for k in board if board[k] != FAULTY.get(k)}
+    assert not faults and changed <= {"creativity/feasibility", "creativity/proposing"}
+    assert bench.counts["keys of others, dropped"] == 2
+
+
+def test_values_that_are_not_allowed_are_counted_and_asked_again() -> None:
+    def sloppy(chat: Chat) -> str:
+        if "unusable" in chat[-1].text:
+            return answer(record(), chat)
+        return "Here you are: " + answer({**record(), "values/family": "very much"}, chat)
+
+    bench = shop(ScriptedModel(sloppy))
+    (board,), faults = bench.write([record()], ["1"])
+    assert not faults and board["values/family"] == "upper-middle"
+    assert bench.counts["fields without a usable value"] == 1
+    assert bench.counts["replies with JSON among other text"] == len(bench.owners)
+
+
+def test_structure_alone_obeys_quotas_and_rules_check_1() -> None:
+    made = hachimi(Order(n=1000, seed=4), mix=("4", "3", "2", "1"))
+    rows = made.make(made.slots(0, 1000))
+    facts = pl.DataFrame(
+        [{p["key"]: p["value"] for p in one} for one in rows.rows["facts"].to_list()]
+    )
+    tiers = Counter(facts["school/tier"])
+    assert [tiers[t] for t in SPEC.sets["tiers"]] == [400, 300, 200, 100]
+    assert made.quotas["school/tier"] == dict(tiers)
+    assert not RULES.over(facts.columns).breaches(facts).any()
+    cells = facts.group_by("school/grade", "demographic/gender", "school/cluster").len()["len"]
+    assert cells.len() == 96 and set(cells) <= {9, 10, 11, 12}
+    again = hachimi(Order(n=1000, seed=4), mix=("4", "3", "2", "1"))
+    assert again.make(again.slots(0, 1000)).rows.equals(rows.rows)
+
+
+def test_levels_go_with_traits() -> None:
+    made = hachimi(Order(n=4000, seed=1))
+    rows = made.make(made.slots(0, 4000)).rows
+    scale = SPEC.levels["scale"] if SPEC.levels else []
+    facts = [{p["key"]: p["value"] for p in one} for one in rows["facts"].to_list()]
+    z = {c: [p[i]["value"] for p in rows["traits"].to_list()] for i, c in enumerate("OCEAN")}
+    novelty = [-scale.index(f["creativity/novelty"]) for f in facts]
+    risk = [-scale.index(f["mental health/anxiety risk"]) for f in facts]
+    assert np.corrcoef(novelty, z["O"])[0, 1] > 0.3
+    assert np.corrcoef(risk, z["N"])[0, 1] > 0.4
+    assert abs(np.corrcoef(novelty, z["N"])[0, 1]) < 0.15
+
+
+def test_a_simulated_writer_fills_every_field() -> None:
+    made = hachimi(Order(n=2, seed=0, model=open_model("simulated:noise=0.3")))
+    result = made.make(made.slots(0, 2))
+    assert result.rows.height + len(result.failed) == 2
+    for person in result.rows["facts"].to_list():
+        facts = {p["key"]: p["value"] for p in person}
+        assert broken(facts) == set()
+    assert result.counts["replies"] >= 10
+
+
+def test_bad_options_are_told() -> None:
+    with pytest.raises(BadValue, match="one weight for each of the 4 tiers"):
+        hachimi(Order(n=3), mix=("1", "2"))
+    with pytest.raises(BadValue, match="numbers separated by commas"):
+        hachimi(Order(n=3), mix=("a", "b", "c", "d"))
+    with pytest.raises(UnknownName, match="did you mean 'students'"):
+        hachimi(Order(n=3), schema="student")
+    with pytest.raises(BadValue, match="open --model"):
+        hachimi(Order(n=3), alike="vectors")
