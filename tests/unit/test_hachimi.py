@@ -23,7 +23,7 @@ from personae.models.scripted import ScriptedModel
 SPEC = load_spec("students")
 RULES = rules_of(SPEC.rules, SPEC.sets)
 TEXTS = {
-    "personality/character": "She is steady and curious, and slow to trust people she has just met.",
+    "personality/character": "She is steady and curious, and slow to trust people she has met.",
     "values/grounds": "At home promises are kept, and she has seen what it costs when they aren't.",
     "social/relations": "She came to the school in spring and sat alone. A shared project on birds "
     "brought her two friends, and since then she speaks up in class.",
