@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from importlib.resources import files
+from itertools import zip_longest
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -113,6 +114,16 @@ class Inventory:
             if (not scale or i.scale == scale) and (not facet or i.facet == facet)
         )  # fmt: skip
         return replace(self, items=kept)
+
+    def few(self, count: int) -> "Inventory":
+        """Return the same inventory with at most `count` items of each scale, keys in turn."""
+        kept: set[str] = set()
+        for scale in self.scales:
+            own = [item for item in self.items if item.scale == scale]
+            sides = [[i.id for i in own if i.key == key] for key in (1, -1)]
+            turns = [item for pair in zip_longest(*sides) for item in pair if item is not None]
+            kept.update(turns[:count])
+        return replace(self, items=tuple(i for i in self.items if i.id in kept))
 
 
 def _folder() -> Path:

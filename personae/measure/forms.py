@@ -74,7 +74,7 @@ class Rendered:
 def wordings() -> tuple[str, ...]:
     """Name the wordings, in the order of the data file.
 
-    >>> wordings()
+    >>> wordings()[:4]
     ('plain', 'mpi', 'enfj', 'whois')
     """
     return tuple(data_json("wordings.json")["wordings"])

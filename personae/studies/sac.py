@@ -1,0 +1,333 @@
+"""SAC: does a trait follow the level that was asked for, and what else moves with it?
+
+System   sac-16pf
+Paper    Chittem, Shrivastava, Pendela, Challa & Kumar 2025, ICAART 2026 (arXiv:2506.20993)
+Asks     Asked for one of sixteen factors at levels 1 to 5, does the model report rising scores,
+         on which ladders of intensity, and which of the other fifteen factors move too?
+Differs  no prompt, code or table of the authors is public: anchors and wording are our own; ladders
+         ask about whole statements, as "how often do you am" is no question; a low threshold counts
+         as a strong trait (a switch); slopes are paired by item, corrected (Holm), and stand beside
+         the same model without a persona; a toggle without levels is compared with its length
+         beside it; the scales are public analogues, never scores of the trademarked test
+Version  1
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from math import isnan
+from typing import Literal
+
+import numpy as np
+import polars as pl
+
+from personae.core import (
+    Answers,
+    Array,
+    Cell,
+    Chooser,
+    Estimate,
+    Figure,
+    Form,
+    Heading,
+    Inventory,
+    Note,
+    Part,
+    Persona,
+    Report,
+    Table,
+    UnknownName,
+    load_inventory,
+)
+from personae.induce.intensity import (
+    LEVELS,
+    expected_sign,
+    intensity,
+    intensity_text,
+    toggle_text,
+)
+from personae.induce.prompt import persona_text
+from personae.measure.administer import administer
+from personae.measure.forms import usual_form
+from personae.stats.contrast import arm_shift
+from personae.stats.dose import Dose, dose_response, level_cells, level_slope
+from personae.stats.multiplicity import holm
+from personae.stats.resample import mean
+from personae.stats.scales import Use, item_matrix
+
+__all__ = ["sac"]
+
+LADDERS = ("frequency", "depth", "threshold", "effort", "willingness")
+QUICK = ("A", "E")
+CONTROL = "unchanged"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Plan:
+    """What is asked: targets and levels, and how many items of the target and of the others."""
+
+    tool: Inventory
+    targets: tuple[str, ...]
+    levels: tuple[int, ...]
+    own: int
+    others: int
+    form: Form
+
+    @property
+    def use(self) -> Use:
+        """Mean over option probabilities, or the option named in a reply."""
+        return "value" if self.form.channel == "reply" else "expected"
+
+    def battery(self, target: str) -> Inventory:
+        """The target's items and a few of every other factor."""
+        mine = {i.id for i in self.tool.where(scale=target).few(self.own).items}
+        rest = {i.id for i in self.tool.few(self.others).items if i.scale != target}
+        items = tuple(i for i in self.tool.items if i.id in mine | rest)
+        return replace(self.tool, items=items)
+
+    def ladder(self, name: str) -> Form:
+        """The form of one ladder of intensity."""
+        return Form(wording=f"sac-{name}", person="second", channel=self.form.channel)
+
+
+def sac(
+    model: Chooser,
+    factors: tuple[str, ...] = (),
+    channel: Literal["label", "option", "reply"] = "label",
+    threshold: Literal["reversed", "as-is"] = "reversed",
+    seed: int = 0,
+    quick: bool = False,
+) -> Report:
+    """Ask for factors at rising levels; report slopes, ladders, and what else moved.
+
+    Args:
+        model: who is asked; likelihoods are needed but for the channel reply.
+        factors: letters of the factors asked for, such as A,E,Q1; all sixteen by default.
+        channel: how answers are read.
+        threshold: a low threshold counts as a strong trait, or as a low answer.
+        seed: seed of the resampling.
+        quick: two factors at three levels, few items; about a minute on the embedded model.
+
+    Raises:
+        UnknownName: a factor that the inventory doesn't have.
+    """
+    tool = load_inventory("ipip-16pf")
+    targets = tuple(factors) or (QUICK if quick else tuple(tool.scales))
+    for target in targets:
+        if target not in tool.scales:
+            raise UnknownName("factor", target, tool.scales)
+    form = replace(usual_form("mpi"), person="second", channel=channel)
+    own, levels = (8, LEVELS[::2]) if quick else (13, LEVELS)
+    targets = targets[:2] if quick else targets
+    plan = Plan(tool=tool, targets=targets, levels=levels, own=own, others=3, form=form)
+    graded = Answers.concat([_graded(model, plan, target) for target in plan.targets])
+    neutral = administer(model, tool.few(plan.own), form)
+    toggles = Answers.concat([_toggled(model, plan, target) for target in plan.targets])
+    ladders = _ladders(model, plan, threshold, quick=quick)
+    cells = {
+        (t, s): level_cells(
+            graded.where(target=t, scale=s), plan.levels, use=plan.use, inventory=tool
+        )
+        for t in plan.targets
+        for s in tool.scales
+    }
+    doses = {t: dose_response(plan.levels, cells[t, t], name=t, seed=seed) for t in plan.targets}
+    answers = Answers.concat([neutral, graded, toggles, ladders]).tag(respondent=model.name)
+    return Report(
+        title=f"Traits at levels: {model.name}",
+        parts=(
+            *_verdicts(doses, cells, plan, seed),
+            _curves(doses, plan),
+            _control_table(doses, answers, plan, seed),
+            Heading("What else moves?"),
+            *_entanglement(cells, plan, seed),
+            Heading("Ladders of intensity"),
+            _ladder_table(ladders, plan, threshold, seed),
+            Heading("Levels or a toggle?"),
+            _consistency(answers, plan),
+            Heading("Coverage"),
+            _coverage(answers),
+        ),
+        answers=answers,
+    )
+
+
+def _graded(model: Chooser, plan: Plan, target: str) -> Answers:
+    sheets = []
+    for level in plan.levels:
+        with intensity({target: level})(model, Persona(id=f"{target}@{level}")) as speaker:
+            sheet = administer(speaker, plan.battery(target), plan.form)
+        sheets.append(sheet.tag(arm=f"{target}@{level}", target=target, level=float(level)))
+    return Answers.concat(sheets)
+
+
+def _toggled(model: Chooser, plan: Plan, target: str) -> Answers:
+    own = plan.tool.where(scale=target).few(plan.own)
+    sheets = []
+    for sign in "+-":
+        text = toggle_text(target, high=sign == "+")
+        with persona_text(model, Persona(id=f"{target}{sign}", text=text)) as speaker:
+            sheets.append(administer(speaker, own, plan.form).tag(arm=f"toggle:{target}{sign}"))
+    return Answers.concat(sheets)
+
+
+def _ladders(model: Chooser, plan: Plan, threshold: str, *, quick: bool) -> Answers:
+    """Ask the target's items on all five ladders, at the lowest, middle and highest level."""
+    levels = plan.levels[:: len(plan.levels) - 1] if quick else plan.levels[::2]
+    sheets = []
+    for target in plan.targets:
+        own = plan.tool.where(scale=target).few(4 if quick else plan.own)
+        for level in levels:
+            with intensity({target: level})(model, Persona(id=f"{target}@{level}")) as speaker:
+                for name in LADDERS:
+                    sheet = administer(speaker, own, plan.ladder(name))
+                    if name == "threshold" and threshold == "as-is":
+                        turned = [(6 - pl.col(c)).alias(c) for c in ("value", "expected")]
+                        sheet = Answers(sheet.rows.with_columns(turned))
+                    sheets.append(sheet.tag(arm=f"{target}@{level}", ladder=name,
+                                            ladder_level=float(level)))  # fmt: skip
+    return Answers.concat(sheets)
+
+
+def _related(cells: Mapping[tuple[str, str], Array], plan: Plan, seed: int) -> Estimate:
+    """Slope of the factors that go with the target in people, each in the direction expected."""
+    parts = [
+        sign * cells[target, scale]
+        for target in plan.targets
+        for scale in plan.tool.scales
+        if scale != target and (sign := expected_sign(target, scale))
+    ]
+    stacked = np.vstack(parts) if parts else np.empty((0, len(plan.levels)))
+    return level_slope(plan.levels, stacked, name="related factors", seed=seed)
+
+
+def _whole(cells: Mapping[tuple[str, str], Array], plan: Plan, seed: int) -> Estimate:
+    stacked = np.vstack([cells[t, t] for t in plan.targets])
+    return level_slope(plan.levels, stacked, name="all targets", seed=seed)
+
+
+def _verdicts(
+    doses: Mapping[str, Dose], cells: Mapping[tuple[str, str], Array], plan: Plan, seed: int
+) -> list[Part]:
+    whole, related = _whole(cells, plan, seed), _related(cells, plan, seed)
+    if isnan(whole.value):
+        return [Note(f"Whether levels are followed isn't known: {whole.why_missing}.", "verdict")]
+    ps = holm([1.0 if isnan(d.slope.p) else d.slope.p for d in doses.values()])
+    up = [t for (t, d), p in zip(doses.items(), ps, strict=True) if p < 0.05 and d.slope.value > 0]
+    follows = whole.low > 0 and whole.p < 0.05
+    said = (
+        f"The level asked for {'is' if follows else 'is not shown to be'} followed: "
+        f"{whole.value:+.3f} points a level [{whole.low:.3f}, {whole.high:.3f}], "
+        f"{len(up)} of {len(doses)} factors rise (Holm)."
+    )
+    notes: list[Part] = [Note(said, "verdict")]
+    if not isnan(related.value):
+        moved = related.p < 0.05
+        how = "move" if moved and related.value > 0 else "are not shown to move"
+        how = "move against each other" if moved and related.value < 0 else how
+        notes.append(Note(
+            f"Factors that go together in people {how} together here: {related.value:+.3f} points "
+            f"a level [{related.low:.3f}, {related.high:.3f}] in the expected direction.",
+            "verdict",
+        ))  # fmt: skip
+    notes.append(Note("Scores of public analogues of sixteen factors, by self-report only."))
+    return notes
+
+
+def _curves(doses: Mapping[str, Dose], plan: Plan) -> Figure:
+    series = [{"name": plan.tool.scales[t], "y": list(d.means)} for t, d in doses.items()]
+    told = "; ".join(f"{t} {d.slope.value:+.2f} a level" for t, d in doses.items())
+    return Figure(name="levels", title="Requested and reported level", kind="lines",
+                  data={"x": list(plan.levels), "x_label": "level asked for",
+                        "y_label": "mean keyed score", "series": series},
+                  alt=f"Mean keyed score by level: {told}.")  # fmt: skip
+
+
+def _control_table(doses: Mapping[str, Dose], answers: Answers, plan: Plan, seed: int) -> Table:
+    top = plan.levels[-1]
+    rows: list[tuple[Cell, ...]] = []
+    for target, dose in doses.items():
+        part = Answers(answers.rows.filter(
+            (pl.col("scale") == target) & (pl.col("form") == plan.form.name)
+        ))  # fmt: skip
+        shift = arm_shift(part, (CONTROL, f"{target}@{top}"), "against no persona",
+                          use=plan.use, inventory=plan.tool, seed=seed)  # fmt: skip
+        fits = [None if isnan(v) else v for v in (dose.linear, dose.isotonic)]
+        rows.append((plan.tool.scales[target], dose.slope, dose.slope.p, dose.rho, dose.rising,
+                     *fits, dose.step, shift))  # fmt: skip
+    return Table(
+        name="control", title="Does the score follow the level?", rows=tuple(rows),
+        columns=("factor", "points a level", "p", "Spearman rho", "steps that rise", "R² linear",
+                 "R² rising", "least distance told apart", f"level {top} less no persona"),
+        note="Over items, each at every level; p by sign flips, not corrected here. An item that "
+        "never changes has rho 0.",
+    )  # fmt: skip
+
+
+def _entanglement(cells: Mapping[tuple[str, str], Array], plan: Plan, seed: int) -> list[Part]:
+    scales = tuple(plan.tool.scales)
+    found = {pair: level_slope(plan.levels, c, name=" on ".join(pair[::-1]), seed=seed)
+             for pair, c in cells.items()}  # fmt: skip
+    values = [[found[t, s] for s in scales] for t in plan.targets]
+    sizes = np.abs(np.array([[found[t, s].value for s in scales] for t in plan.targets]))
+    tops = np.where(np.isnan(sizes), -1.0, sizes).argmax(axis=1)
+    largest = sum(scales[top] == t for top, t in zip(tops, plan.targets, strict=True))
+    alt = f"Slope of sixteen factors on the level of {len(plan.targets)}; "
+    alt += f"the factor asked for moves most in {largest} rows."
+    rows: tuple[tuple[Cell, ...], ...] = tuple(
+        (plan.tool.scales[t], *(found[t, s] for s in scales)) for t in plan.targets
+    )
+    return [
+        Figure(name="entanglement", title="Points a level: asked for (rows), moved (columns)",
+               kind="heatmap", data={"rows": [plan.tool.scales[t] for t in plan.targets],
+               "columns": list(scales), "values": values, "unit": "points a level"}, alt=alt),
+        Table(name="entanglement", title="Points a level, by factor asked for and factor moved",
+              columns=("asked for", *scales), rows=rows,
+              note=f"The factor asked for moves most in {largest} of {len(plan.targets)} rows. "
+              f"{plan.others} items of each other factor: single cells are rough."),
+        Table(name="related", title="Factors that go together in people", columns=("", "slope"),
+              rows=(("in the expected direction", _related(cells, plan, seed)),),
+              note="Expected: the second-order factors of people, pairs with one clear sign."),
+    ]  # fmt: skip
+
+
+def _ladder_table(ladders: Answers, plan: Plan, threshold: str, seed: int) -> Table:
+    rows: list[tuple[Cell, ...]] = []
+    for (arm, scale), own in ladders.rows.group_by(["arm", "scale"], maintain_order=True):
+        matrix, labels, _ = item_matrix(Answers(own), ("ladder",), plan.use, inventory=plan.tool)
+        means = {str(label[0]): mean(row, name=str(label[0]), seed=seed)
+                 for label, row in zip(labels, matrix, strict=True)}  # fmt: skip
+        whole = mean(matrix.mean(axis=0), name="intensity", seed=seed)
+        rows.append((plan.tool.scales[str(scale)], str(arm), whole, *(means[n] for n in LADDERS)))
+    note = "Keyed, 1 to 5. Intensity: mean over items and ladders. Threshold "
+    note += "reversed: an easy threshold counts high." if threshold == "reversed" else (
+        "as answered: an easy threshold counts low."
+    )  # fmt: skip
+    return Table(name="ladders", title="Intensity", rows=tuple(rows), note=note,
+                 columns=("factor", "arm", "intensity", *LADDERS))  # fmt: skip
+
+
+def _consistency(answers: Answers, plan: Plan) -> Table:
+    """SD over items under each prompt, beside the prompt's length."""
+    rows: list[tuple[Cell, ...]] = []
+    for target in plan.targets:
+        texts = {f"{target}@{level}": intensity_text({target: level}) for level in plan.levels}
+        texts |= {f"toggle:{target}{s}": toggle_text(target, high=s == "+") for s in "+-"}
+        for arm, text in texts.items():
+            part = answers.rows.filter(
+                (pl.col("scale") == target) & (pl.col("form") == plan.form.name)
+                & (pl.col("arm") == arm)
+            )  # fmt: skip
+            matrix, _, _ = item_matrix(Answers(part), ("arm",), plan.use, inventory=plan.tool)
+            known = matrix[~np.isnan(matrix)]
+            cells = (float(known.mean()), float(known.std())) if known.size else (None, None)
+            rows.append((plan.tool.scales[target], arm, *cells, len(text.split())))
+    return Table(name="consistency", title="Mean and SD over items, by prompt", rows=tuple(rows),
+                 columns=("factor", "prompt", "mean", "SD of items", "words in the prompt"),
+                 note="A toggle switches a factor on (+) or off (-) without levels; it is "
+                 "shorter, so that a difference may be one of length.")  # fmt: skip
+
+
+def _coverage(answers: Answers) -> Table:
+    counted = answers.missing(by=("form",))
+    return Table(name="coverage", title="Answers by status", columns=tuple(counted.columns),
+                 rows=tuple(counted.rows()), note="Nothing is imputed.")  # fmt: skip
