@@ -31,7 +31,8 @@ __all__ = ["intensity"]
 STEPS = (1, 3, 5, 7, 9)
 LEVELS = (-2.0, -1.0, 0.0, 1.0, 2.0)
 """What the steps of the adjective ladder ask for, in z units."""
-ITEMS = 8
+PAIRS = 8
+"""With fewer than six no sign-flip test could be significant."""
 
 
 def intensity(setting: Setting) -> Section:
@@ -42,7 +43,8 @@ def intensity(setting: Setting) -> Section:
         why = "Intensity: the persona requests no trait of this inventory to be graded."
         return Section(parts=(Heading("Does intensity follow?"), Note(why)))
     trait = max(known, key=lambda t: abs(domains[t]))
-    tool = setting.tool.where(scale=trait).few(ITEMS)
+    count = 2 * PAIRS if setting.channel == "statement" else PAIRS
+    tool = setting.tool.where(scale=trait).few(count)
     answers = Answers.concat([_asked(setting, tool, trait, place) for place in range(len(STEPS))])
     cells = level_cells(answers, LEVELS, inventory=tool)
     title = tool.scales[trait]
@@ -58,8 +60,9 @@ def _asked(setting: Setting, tool: Inventory, trait: str, place: int) -> Answers
     """Ask a few items of the trait at one step of the ladder, in the card's channel."""
     arm = adjectives(STEPS[place])
     persona = Persona(id=setting.persona.id, traits={trait: 1.0})
-    layout = "item-first" if setting.channel == "statement" else "options-first"
-    form = Form(channel=setting.channel, layout=layout)
+    form = Form(channel=setting.channel)
+    if setting.channel != "statement":
+        form = replace(form, layout="options-first")
     with arm(setting.model, persona) as speaker:
         sheet = administer(speaker, tool, form)
     return sheet.tag(arm=arm.name, respondent=persona.id, level=LEVELS[place])
