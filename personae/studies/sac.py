@@ -62,7 +62,7 @@ CONTROL = "unchanged"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Plan:
+class _Plan:
     """What is asked: targets and levels, and how many items of the target and of the others."""
 
     tool: Inventory
@@ -85,7 +85,7 @@ class Plan:
         return replace(self.tool, items=items)
 
     def ladder(self, name: str) -> Form:
-        """The form of one ladder of intensity."""
+        """Give the form of one ladder of intensity."""
         return Form(wording=f"sac-{name}", person="second", channel=self.form.channel)
 
 
@@ -118,7 +118,7 @@ def sac(
     form = replace(usual_form("mpi"), person="second", channel=channel)
     own, levels = (8, LEVELS[::2]) if quick else (13, LEVELS)
     targets = targets[:2] if quick else targets
-    plan = Plan(tool=tool, targets=targets, levels=levels, own=own, others=3, form=form)
+    plan = _Plan(tool=tool, targets=targets, levels=levels, own=own, others=3, form=form)
     graded = Answers.concat([_graded(model, plan, target) for target in plan.targets])
     neutral = administer(model, tool.few(plan.own), form)
     toggles = Answers.concat([_toggled(model, plan, target) for target in plan.targets])
@@ -151,7 +151,7 @@ def sac(
     )
 
 
-def _graded(model: Chooser, plan: Plan, target: str) -> Answers:
+def _graded(model: Chooser, plan: _Plan, target: str) -> Answers:
     sheets = []
     for level in plan.levels:
         with intensity({target: level})(model, Persona(id=f"{target}@{level}")) as speaker:
@@ -160,7 +160,7 @@ def _graded(model: Chooser, plan: Plan, target: str) -> Answers:
     return Answers.concat(sheets)
 
 
-def _toggled(model: Chooser, plan: Plan, target: str) -> Answers:
+def _toggled(model: Chooser, plan: _Plan, target: str) -> Answers:
     own = plan.tool.where(scale=target).few(plan.own)
     sheets = []
     for sign in "+-":
@@ -170,7 +170,7 @@ def _toggled(model: Chooser, plan: Plan, target: str) -> Answers:
     return Answers.concat(sheets)
 
 
-def _ladders(model: Chooser, plan: Plan, threshold: str, *, quick: bool) -> Answers:
+def _ladders(model: Chooser, plan: _Plan, threshold: str, *, quick: bool) -> Answers:
     """Ask the target's items on all five ladders, at the lowest, middle and highest level."""
     levels = plan.levels[:: len(plan.levels) - 1] if quick else plan.levels[::2]
     sheets = []
@@ -188,7 +188,7 @@ def _ladders(model: Chooser, plan: Plan, threshold: str, *, quick: bool) -> Answ
     return Answers.concat(sheets)
 
 
-def _related(cells: Mapping[tuple[str, str], Array], plan: Plan, seed: int) -> Estimate:
+def _related(cells: Mapping[tuple[str, str], Array], plan: _Plan, seed: int) -> Estimate:
     """Slope of the factors that go with the target in people, each in the direction expected."""
     parts = [
         sign * cells[target, scale]
@@ -200,13 +200,13 @@ def _related(cells: Mapping[tuple[str, str], Array], plan: Plan, seed: int) -> E
     return level_slope(plan.levels, stacked, name="related factors", seed=seed)
 
 
-def _whole(cells: Mapping[tuple[str, str], Array], plan: Plan, seed: int) -> Estimate:
+def _whole(cells: Mapping[tuple[str, str], Array], plan: _Plan, seed: int) -> Estimate:
     stacked = np.vstack([cells[t, t] for t in plan.targets])
     return level_slope(plan.levels, stacked, name="all targets", seed=seed)
 
 
 def _verdicts(
-    doses: Mapping[str, Dose], cells: Mapping[tuple[str, str], Array], plan: Plan, seed: int
+    doses: Mapping[str, Dose], cells: Mapping[tuple[str, str], Array], plan: _Plan, seed: int
 ) -> list[Part]:
     whole, related = _whole(cells, plan, seed), _related(cells, plan, seed)
     if isnan(whole.value):
@@ -233,7 +233,7 @@ def _verdicts(
     return notes
 
 
-def _curves(doses: Mapping[str, Dose], plan: Plan) -> Figure:
+def _curves(doses: Mapping[str, Dose], plan: _Plan) -> Figure:
     series = [{"name": plan.tool.scales[t], "y": list(d.means)} for t, d in doses.items()]
     told = "; ".join(f"{t} {d.slope.value:+.2f} a level" for t, d in doses.items())
     return Figure(name="levels", title="Requested and reported level", kind="lines",
@@ -242,7 +242,7 @@ def _curves(doses: Mapping[str, Dose], plan: Plan) -> Figure:
                   alt=f"Mean keyed score by level: {told}.")  # fmt: skip
 
 
-def _control_table(doses: Mapping[str, Dose], answers: Answers, plan: Plan, seed: int) -> Table:
+def _control_table(doses: Mapping[str, Dose], answers: Answers, plan: _Plan, seed: int) -> Table:
     top = plan.levels[-1]
     rows: list[tuple[Cell, ...]] = []
     for target, dose in doses.items():
@@ -263,7 +263,7 @@ def _control_table(doses: Mapping[str, Dose], answers: Answers, plan: Plan, seed
     )  # fmt: skip
 
 
-def _entanglement(cells: Mapping[tuple[str, str], Array], plan: Plan, seed: int) -> list[Part]:
+def _entanglement(cells: Mapping[tuple[str, str], Array], plan: _Plan, seed: int) -> list[Part]:
     scales = tuple(plan.tool.scales)
     found = {pair: level_slope(plan.levels, c, name=" on ".join(pair[::-1]), seed=seed)
              for pair, c in cells.items()}  # fmt: skip
@@ -290,7 +290,7 @@ def _entanglement(cells: Mapping[tuple[str, str], Array], plan: Plan, seed: int)
     ]  # fmt: skip
 
 
-def _ladder_table(ladders: Answers, plan: Plan, threshold: str, seed: int) -> Table:
+def _ladder_table(ladders: Answers, plan: _Plan, threshold: str, seed: int) -> Table:
     rows: list[tuple[Cell, ...]] = []
     for (arm, scale), own in ladders.rows.group_by(["arm", "scale"], maintain_order=True):
         matrix, labels, _ = item_matrix(Answers(own), ("ladder",), plan.use, inventory=plan.tool)
@@ -306,7 +306,7 @@ def _ladder_table(ladders: Answers, plan: Plan, threshold: str, seed: int) -> Ta
                  columns=("factor", "arm", "intensity", *LADDERS))  # fmt: skip
 
 
-def _consistency(answers: Answers, plan: Plan) -> Table:
+def _consistency(answers: Answers, plan: _Plan) -> Table:
     """SD over items under each prompt, beside the prompt's length."""
     rows: list[tuple[Cell, ...]] = []
     for target in plan.targets:
