@@ -14,10 +14,10 @@ from numpy.typing import ArrayLike
 from scipy import optimize, stats
 
 from personae.core import Answers, Array, BadValue, Estimate, Inventory, missing
-from personae.stats.agreement import rate
 from personae.stats.arrays import table
 from personae.stats.effects import paired_permutation
 from personae.stats.multiplicity import holm
+from personae.stats.proportions import rate
 from personae.stats.resample import mean
 from personae.stats.scales import Use, item_matrix
 
