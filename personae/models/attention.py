@@ -171,20 +171,26 @@ def _fused(
 ) -> Tensor:
     """Attend with torch's fused kernel, to the context and to the block apart.
 
-    The query heads that share a key head lie one after another in a block, so that no key is
-    repeated. The two results are weighed by their sums of exponentials.
+    All tokens see the context, so it is read by one long row of queries; the query heads that
+    share a key head lie one after another in a row, so that no key is repeated. The two results
+    are weighed by their sums of exponentials.
     """
     keys, values = own
     count, heads, dim = q.shape
-    into, back = plan.folding(heads, keys.shape[1])
-    folded = q.reshape(-1, dim)[into].view(plan.blocks, keys.shape[1], -1, dim)
-    mask = plan.folded_mask(heads // keys.shape[1])
+    key_heads = keys.shape[1]
+    into, back = plan.folding(heads, key_heads)
+    folded = q.reshape(-1, dim)[into].view(plan.blocks, key_heads, -1, dim)
+    mask = plan.folded_mask(heads // key_heads)
     out, weight = kernel(folded, keys, values, 0.0, False, attn_mask=mask, scale=1.0)
-    if past is not None:
-        every = [t.expand(plan.blocks, -1, -1, -1) for t in past]
-        seen, other = kernel(folded, *every, 0.0, False, scale=1.0)
-        out = torch.lerp(out, seen, torch.sigmoid(other - weight).to(out.dtype)[..., None])
-    return out.reshape(-1, dim)[back].view(count, heads, dim)
+    out = out.reshape(-1, dim)[back].view(count, heads, dim)
+    if past is None:
+        return out
+    weight = weight.reshape(-1)[back].view(count, heads, 1)
+    row = q.view(count, key_heads, -1, dim).transpose(0, 1).reshape(1, key_heads, -1, dim)
+    seen, other = kernel(row, *(t[None] for t in past), 0.0, False, scale=1.0)
+    seen = seen.view(key_heads, count, -1, dim).transpose(0, 1).reshape(count, heads, dim)
+    other = other.view(key_heads, count, -1).transpose(0, 1).reshape(count, heads, 1)
+    return torch.lerp(out, seen, torch.sigmoid(other - weight).to(out.dtype))
 
 
 def _attend(
