@@ -5,17 +5,21 @@ traits in one portrait, and in keeping each portrait with the words it was writt
 """
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from personae.core import Chat, Model, ModelError, Sampling, say
+from personae.core import Chat, Model, ModelError, Reply, Sampling, say
 from personae.induce.requested import KeyWords, article, listed
 
 __all__ = ["Portrait", "Portraits"]
 
-_WRITE = Sampling(max_tokens=400, temperature=0.0)
+_WRITE = Sampling(max_tokens=200, temperature=0.0)
+"""Some 150 words; small models don't stop by themselves and only repeat what they have said."""
 _SEPARATOR = re.compile(r"[,;\n]+")
 _NUMBERING = re.compile(r"^\s*(?:[-*•]|\(?\d+[.):])\s*")
 _MAX_WORD = 40
+Named = Mapping[tuple[str, ...], Reply]
+"""Key words of a high pole -> what the model named as their antonyms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,45 +47,57 @@ class Portraits:
     ask_antonyms: bool = False
     kept: dict[tuple[str, tuple[KeyWords, ...]], Portrait] = field(default_factory=dict)
 
-    def write(self, model: Model, traits: tuple[KeyWords, ...]) -> Portrait:
-        """Write the portrait of someone with these traits, or return the one kept.
+    def write(self, model: Model, requests: Sequence[tuple[KeyWords, ...]]) -> list[Portrait]:
+        """Write a portrait for each request, in one batch; those kept are not written again.
 
         Raises:
             ModelError: the model wrote nothing, or refused.
         """
-        key = (model.fingerprint, traits)
-        if key not in self.kept:
-            self.kept[key] = self._written(model, traits)
-        return self.kept[key]
+        keys = [(model.fingerprint, traits) for traits in requests]
+        new = [key for key in dict.fromkeys(keys) if key not in self.kept]
+        named = self._antonyms(model, [traits for _, traits in new])
+        drafts = [_draft(traits, named) for _, traits in new]
+        replies = model.reply([_portrait_chat(who, words) for who, words, _ in drafts], _WRITE)
+        for key, (who, words, source), reply in zip(new, drafts, replies, strict=True):
+            if reply.status not in ("ok", "cut") or not reply.text.strip():
+                raise ModelError(
+                    f"{model.name} wrote no portrait of {article(who)} person "
+                    f"({reply.status}{': ' + reply.why if reply.why else ''}); use another "
+                    f"induction, such as words or adjectives"
+                )
+            self.kept[key] = Portrait(reply.text.strip(), tuple(words), source, reply.status)
+        return [self.kept[key] for key in keys]
 
-    def _written(self, model: Model, traits: tuple[KeyWords, ...]) -> Portrait:
-        words: list[str] = []
-        sources: list[str] = []
-        for trait in traits:
-            found, source = self._words(model, trait)
-            words += found
-            sources.append(source)
-        who = listed([trait.adjective for trait in traits])
-        reply = model.reply([_portrait_chat(who, words)], _WRITE)[0]
-        if reply.status not in ("ok", "cut") or not reply.text.strip():
-            raise ModelError(
-                f"{model.name} wrote no portrait of {article(who)} person "
-                f"({reply.status}{': ' + reply.why if reply.why else ''}); use another induction, "
-                f"such as words or adjectives"
-            )
-        source = "; ".join(dict.fromkeys(sources))
-        return Portrait(reply.text.strip(), tuple(words), source, reply.status)
+    def _antonyms(self, model: Model, requests: Sequence[tuple[KeyWords, ...]]) -> Named:
+        """Ask for the opposites of every trait below average, if the model is to name them."""
+        asked = {t.opposite: None for traits in requests for t in traits if t.low}
+        if not (self.ask_antonyms and asked):
+            return {}
+        replies = model.reply([_antonym_chat(words) for words in asked], _WRITE)
+        return dict(zip(asked, replies, strict=True))
 
-    def _words(self, model: Model, trait: KeyWords) -> tuple[tuple[str, ...], str]:
-        if not (self.ask_antonyms and trait.low):
-            return trait.words, "shipped key words"
-        reply = model.reply([_antonym_chat(trait.opposite)], _WRITE)[0]
-        named = [_NUMBERING.sub("", w).strip(" .\"'") for w in _SEPARATOR.split(reply.text)]
-        kept = tuple(word.lower() for word in named if 0 < len(word) <= _MAX_WORD)
-        wanted = len(trait.opposite)
-        if reply.status == "ok" and len(kept) == wanted:
-            return kept, "antonyms by the model"
-        return trait.words, f"shipped key words (the model named {len(kept)} of {wanted} antonyms)"
+
+def _draft(traits: tuple[KeyWords, ...], named: Named) -> tuple[str, list[str], str]:
+    """Give who is to be portrayed, the key words, and whose they are."""
+    words: list[str] = []
+    sources: list[str] = []
+    for trait in traits:
+        found, source = _words(trait, named.get(trait.opposite) if trait.low else None)
+        words += found
+        sources.append(source)
+    who = listed([trait.adjective for trait in traits])
+    return who, words, "; ".join(dict.fromkeys(sources))
+
+
+def _words(trait: KeyWords, reply: Reply | None) -> tuple[tuple[str, ...], str]:
+    if reply is None:
+        return trait.words, "shipped key words"
+    named = [_NUMBERING.sub("", w).strip(" .\"'") for w in _SEPARATOR.split(reply.text)]
+    kept = tuple(word.lower() for word in named if 0 < len(word) <= _MAX_WORD)
+    wanted = len(trait.opposite)
+    if reply.status == "ok" and len(kept) == wanted:
+        return kept, "antonyms by the model"
+    return trait.words, f"shipped key words (the model named {len(kept)} of {wanted} antonyms)"
 
 
 def _antonym_chat(words: tuple[str, ...]) -> Chat:

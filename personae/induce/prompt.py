@@ -6,7 +6,7 @@ words go into the system turn, before a system text of the form's own; MPI's lay
 "Truth:" before the question, is `in_truth(induction)`.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -81,6 +81,9 @@ class PromptInduction:
         """
         return self.write(model, persona)
 
+    def prepare(self, model: Model, personas: Sequence[Persona]) -> None:
+        """Do ahead what is cheaper for many personas at once; here nothing."""
+
 
 @dataclass(frozen=True, eq=False)
 class PortraitInduction(PromptInduction):
@@ -95,7 +98,11 @@ class PortraitInduction(PromptInduction):
             InputError: the persona requests nothing above or below average.
             ModelError: the model wrote none.
         """
-        return self.portraits.write(model, key_words(persona))
+        return self.portraits.write(model, [key_words(persona)])[0]
+
+    def prepare(self, model: Model, personas: Sequence[Persona]) -> None:
+        """Write the portraits of many personas in one batch, as `portrait` would one by one."""
+        self.portraits.write(model, [key_words(persona) for persona in personas])
 
 
 def p2(*, ask_antonyms: bool = False) -> PortraitInduction:
@@ -107,7 +114,7 @@ def p2(*, ask_antonyms: bool = False) -> PortraitInduction:
     portraits = Portraits(ask_antonyms)
     return PortraitInduction(
         name="p2-asked" if ask_antonyms else "p2",
-        write=lambda model, persona: portraits.write(model, key_words(persona)).text,
+        write=lambda model, persona: portraits.write(model, [key_words(persona)])[0].text,
         portraits=portraits,
     )
 

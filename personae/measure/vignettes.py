@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from personae.core import Model, Reply, Sampling, data_json, say
+from personae.core import Chat, Model, Reply, Sampling, data_json, say
 from personae.measure.judge import Verdict, judge, settle
 from personae.measure.rubric import Case, load_rubric
 from personae.models.trait_words import trait_side
@@ -17,20 +17,27 @@ __all__ = ["compare", "write_essays"]
 
 
 def write_essays(
-    model: Model, domain: str, block: str, count: int, sampling: Sampling
-) -> list[Reply]:
-    """Let a model describe what it would do, `count` times; `block` carries the persona, or "".
+    model: Model, situations: Sequence[tuple[str, str]], count: int, sampling: Sampling
+) -> list[list[Reply]]:
+    """Let a model describe what it would do in each situation, `count` times.
 
-    Draws count on from `sampling.repeat`.
+    A situation is a domain's letter, for its premise, and the block that carries the persona, or
+    "". Returns the essays of each situation. Draws count on from `sampling.repeat`; a draw of all
+    situations is one batch.
     """
+    chats = [_situation(domain, block) for domain, block in situations]
+    draws = [
+        model.reply(chats, replace(sampling, repeat=sampling.repeat + draw))
+        for draw in range(count)
+    ]
+    return [[essays[place] for essays in draws] for place in range(len(chats))]
+
+
+def _situation(domain: str, block: str) -> Chat:
     data: dict[str, Any] = data_json("vignettes.json")
     context = f"Context: {block}\n\n" if block else ""
     premise = f"Premise: {data['premises'][domain]}"
-    chat = say(f"{context}{premise}\n\nQ: {data['question']}\n\nA:")
-    found = []
-    for draw in range(count):
-        found += model.reply([chat], replace(sampling, repeat=sampling.repeat + draw))
-    return found
+    return say(f"{context}{premise}\n\nQ: {data['question']}\n\nA:")
 
 
 def compare(judging: Model, domain: str, pairs: Sequence[tuple[str, str]]) -> list[Verdict]:

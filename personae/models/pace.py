@@ -1,8 +1,9 @@
 """How many requests a server is sent at once, and when the next one goes.
 
 Additive increase, multiplicative decrease, as TCP does it (Jacobson 1988): one more for every
-answer until the server first says "too many", then one more for every round of answers; cut by
-three tenths at each such refusal (CUBIC's factor, which keeps the server busier than a half).
+answer until the server first says "too many", then one more for every other round of answers; cut
+by 15 percent at each such refusal. Halving would leave a server idle for a quarter of the time;
+so it is kept 90 percent busy while at 32 places one request in three hundred is refused.
 """
 
 import random
@@ -14,8 +15,9 @@ from personae.core import BadValue
 
 __all__ = ["Pace", "retry_after"]
 
-CUT = 0.7
-BASE = 0.5
+CUT = 0.85
+GROWTH = 0.5
+BASE = 0.25
 LONGEST = 30.0
 
 
@@ -30,7 +32,7 @@ class Pace:
     >>> pace = Pace(start=8)
     >>> pace.refused(began=0.0, now=1.0, wait=2.0)
     >>> pace.limit, pace.resume_at
-    (5, 3.0)
+    (6, 3.0)
     """
 
     def __init__(self, *, start: int = 8, most: int = 64, seed: int = 0) -> None:
@@ -50,7 +52,7 @@ class Pace:
 
     def answered(self) -> None:
         """Grow a little: an answer came."""
-        self._room = min(self._room + (1 if self._climbing else 1 / self._room), self._most)
+        self._room = min(self._room + (1 if self._climbing else GROWTH / self._room), self._most)
 
     def refused(self, *, began: float, now: float, wait: float | None) -> None:
         """Cut the limit: a request sent at `began` was one too many. `wait`: what was asked for.
@@ -59,10 +61,10 @@ class Pace:
         """
         if wait is not None:
             self.resume_at = max(self.resume_at, now + wait)
-        self._climbing = False
         if began >= self._cut_at:
             self._cut_at = now
             self._room = max(self._room * CUT, 1.0)
+        self._climbing = False
 
     def backoff(self, tries: int) -> float:
         """Give seconds to wait after so many tries: doubling, at most 30, less a random half."""

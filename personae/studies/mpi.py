@@ -36,7 +36,7 @@ from personae.core import (
     load_inventory,
     missing,
 )
-from personae.induce.prompt import PromptInduction, find_induction, in_truth, unchanged
+from personae.induce.prompt import PromptInduction, find_induction, in_truth
 from personae.measure.administer import administer
 from personae.measure.forms import usual_form
 from personae.measure.vignettes import compare, write_essays
@@ -76,6 +76,8 @@ def mpi(
     names = ("naive", "words") if quick else ("naive", "words", "p2")
     domains = [d for d in (("E", "N") if quick else tuple(tool.scales)) if d in tool.scales]
     inductions = [find_induction(name) for name in names]
+    for induction in inductions:
+        induction.prepare(model, [_persona(d, sign) for d in domains for sign in SIGNS])
     neutral = administer(model, tool, usual_form("mpi")).tag(respondent=model.name)
     induced = {
         channel: _induced(model, inductions, tool, domains, channel)
@@ -261,24 +263,23 @@ def _vignettes(
 ) -> tuple[list[tuple[Cell, ...]], dict[str, Estimate]]:
     """Write essays without and with the trait, have them judged; rates by trait and direction."""
     seed, quick = size
-    count = 2 if quick else 5
     sampling = Sampling(max_tokens=60 if quick else 400, temperature=0.7, top_p=0.95, seed=seed)
+    sides = [(domain, sign) for domain in domains for sign in SIGNS]
+    blocks = [(domain, induction.text(model, _persona(domain, sign))) for domain, sign in sides]
+    bare = [(domain, "") for domain in domains]
+    essays = write_essays(model, [*bare, *blocks], 2 if quick else 5, sampling)
+    plain = dict(zip(domains, essays, strict=False))
     rows: list[tuple[Cell, ...]] = []
     hits: dict[str, list[float]] = {"all": []}
-    for domain in domains:
-        plain = write_essays(model, domain, unchanged.text(model, Persona(id="x")), count, sampling)
-        for sign in SIGNS:
-            block = induction.text(model, _persona(domain, sign))
-            essays = write_essays(model, domain, block, count, sampling)
-            texts = [(e.text, n.text) for e, n in zip(essays, plain, strict=True)]
-            verdicts = compare(judge, domain, texts)
-            for verdict, (essay, _) in zip(verdicts, texts, strict=True):
-                more = verdict.value if sign[1] > 0 else 1 - verdict.value
-                rows.append((f"{domain}{sign[0]}", None if isnan(more) else more,
-                             verdict.why, essay))  # fmt: skip
-                hit = more if isnan(more) or more == 0.5 else float(more > 0.5)
-                hits.setdefault(f"{domain}{sign[0]}", []).append(hit)
-                hits["all"].append(hit)
+    for (domain, sign), written in zip(sides, essays[len(bare) :], strict=True):
+        texts = [(e.text, n.text) for e, n in zip(written, plain[domain], strict=True)]
+        name = f"{domain}{sign[0]}"
+        for verdict, (essay, _) in zip(compare(judge, domain, texts), texts, strict=True):
+            more = verdict.value if sign[1] > 0 else 1 - verdict.value
+            rows.append((name, None if isnan(more) else more, verdict.why, essay))
+            hit = more if isnan(more) or more == 0.5 else float(more > 0.5)
+            hits.setdefault(name, []).append(hit)
+            hits["all"].append(hit)
     return rows, {name: _rate(name, values) for name, values in hits.items()}
 
 

@@ -90,9 +90,10 @@ def test_essays_are_drawn_apart_and_again_the_same() -> None:
     model = open_simulated("simulated:E=1,noise=0.3")
     sampling = Sampling(max_tokens=60, temperature=0.7, seed=3)
     block = "You are an extraverted person."
-    once = write_essays(model, "E", block, 3, sampling)
-    assert once == write_essays(model, "E", block, 3, sampling)
-    assert len({reply.text for reply in once}) > 1
+    once = write_essays(model, [("E", block), ("E", "")], 3, sampling)
+    assert once == write_essays(model, [("E", block), ("E", "")], 3, sampling)
+    assert once[:1] == write_essays(model, [("E", block)], 3, sampling)
+    assert len({reply.text for reply in once[0]}) > 1
 
 
 def test_a_judge_that_prefers_a_place_cannot_win() -> None:

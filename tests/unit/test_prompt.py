@@ -104,6 +104,18 @@ def test_antonyms_can_be_the_models_own() -> None:
     assert mute.words == portrait.words
 
 
+def test_portraits_of_many_are_one_batch_and_the_same_as_one_by_one() -> None:
+    people = [Persona(id=d, traits={d: z}) for d in "EN" for z in (1.5, -1.5)]
+    model = ScriptedModel(lambda chat: f"You are told: {chat[-1].text}")
+    ahead, singly = p2(), p2()
+    ahead.prepare(model, people)
+    assert len(model.asked) == len(people)
+    texts = [ahead.text(model, person) for person in people]
+    assert len(model.asked) == len(people)
+    assert texts == [singly.text(model, person) for person in people]
+    assert len(set(texts)) == len(people)
+
+
 def test_a_model_that_writes_no_portrait_is_an_error() -> None:
     with pytest.raises(ModelError, match="wrote no portrait"):
         p2().portrait(ScriptedModel(["  "]), ADA)

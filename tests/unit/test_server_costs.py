@@ -69,12 +69,12 @@ def test_the_limit_climbs_then_falls_once_a_crowd_then_grows_slowly() -> None:
     assert pace.limit == 64
     for _ in range(64):
         pace.refused(began=1.0, now=2.0, wait=None)  # one crowd, one cut
-    assert pace.limit == 44
+    assert pace.limit == 54
     pace.refused(began=2.5, now=3.0, wait=None)
-    assert pace.limit == 31
-    for _ in range(31):
+    assert pace.limit == 46
+    for _ in range(2 * 46):  # one more for two rounds of answers
         pace.answered()
-    assert pace.limit == 32
+    assert pace.limit == 47
     for i in range(50):
         pace.refused(began=4.0 + i, now=4.5 + i, wait=None)
     assert pace.limit == 1
