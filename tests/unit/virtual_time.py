@@ -6,7 +6,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 
-class _Jumping(selectors.DefaultSelector):  # type: ignore[misc, valid-type]
+class _Jumping(selectors.DefaultSelector):
     """A selector that never waits, but moves the clock on by what it was to wait."""
 
     now = 0.0
