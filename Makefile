@@ -6,8 +6,9 @@ STAMP := $(VENV)/.ready
 
 .PHONY: run test check docs bench lm-eval setup
 
-run: setup  ## a persona card for a real persona on the embedded model, in out/card/
-	$(BIN)/personae card examples/ada.json --model smollm2 --out out/card
+run: setup  ## a persona made by lot, and its card on the embedded model, in out/card/
+	$(BIN)/personae generate deeppersona -n 1 --seed 7 --anchors "E=1.5, N=-1" --out out/persona.json
+	$(BIN)/personae card out/persona.json --model smollm2 --out out/card
 
 test: setup  ## all tests, doctests and documentation examples
 	$(BIN)/python -m pytest

@@ -39,9 +39,9 @@ def first_person(sentence: str) -> str:
 def persona_of_draft(draft: Draft, id_: str, words: int) -> Persona:
     """Make the persona of a draft; text and narrative have about so many words at most.
 
-    The text begins with who it is and what moves the person, then takes sentences that speak of
-    requested traits, strongest first, then one of each category in turn. Provenance is the
-    caller's to add.
+    The text begins with who it is and what moves the person. Then come sentences that speak of
+    requested traits, in turn and the strongest trait first; then one of each category in turn.
+    Provenance is the caller's to add.
     """
     ordered = _telling_first(draft)
     told = [draft.who.sentence, *draft.life.sentences]
@@ -68,9 +68,13 @@ def persona_of_draft(draft: Draft, id_: str, words: int) -> Persona:
 def _telling_first(draft: Draft) -> list[tuple[Attribute, str]]:
     rows = [[pair for pair in filled if pair[0].say] for filled in draft.sections.values()]
     mixed = [pair for turn in zip_longest(*rows) for pair in turn if pair is not None]
-    strength = [abs(draft.traits.get(a.leans[:1], 0.0)) if a.leans else 0.0 for a, _ in mixed]
-    strong = sorted((i for i, z in enumerate(strength) if z >= 0.5), key=lambda i: -strength[i])
-    first = strong[: max(3, len(mixed) // 4)]
+    by_trait: dict[str, list[int]] = {}
+    for i, (one, _) in enumerate(mixed):
+        by_trait.setdefault(one.leans[:1], []).append(i)
+    strong = {t: abs(draft.traits.get(t, 0.0)) for t in by_trait}
+    told = sorted((t for t in by_trait if t and strong[t] >= 0.5), key=lambda t: -strong[t])
+    turns = zip_longest(*(by_trait[trait] for trait in told))
+    first = [i for turn in turns for i in turn if i is not None][: max(3, len(mixed) // 4)]
     taken = set(first)
     return [mixed[i] for i in first] + [p for i, p in enumerate(mixed) if i not in taken]
 

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from personae.core import (
     Sampling,
     UnknownName,
     frame_personas,
+    load_personas,
 )
 from personae.generate.asking import Writer
 from personae.generate.deep import A_CALL, AttributeChooser, Draft, Filling, fill_sections
@@ -91,6 +93,14 @@ def test_structure_alone_is_deep_whole_and_seeded() -> None:
         assert len(persona.text.split()) <= 200
         assert persona.provenance["model"] == "none: drawn by lot"
     assert len({persona.text for persona in one}) == 4
+
+
+def test_the_example_is_what_the_recipe_makes() -> None:
+    """Made by `personae generate deeppersona -n 1 --seed 7 --anchors "E=1.5, N=-1"`."""
+    (example,) = load_personas(Path(__file__).parents[2] / "examples" / "generated.json")
+    (again,) = made(deeppersona(Order(n=1, seed=7), anchors="E=1.5, N=-1"))
+    assert example == again
+    assert example.traits["E"] == 1.5
 
 
 def test_a_slot_does_not_depend_on_its_batch() -> None:
