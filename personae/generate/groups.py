@@ -1,0 +1,122 @@
+"""A registry of personas that are groups: generic ones, specific ones, and which belong together.
+
+The design of UniversalPersona (Wan et al. 2023, arXiv 2310.05280): 73 generic personas in nine
+groups, 89 specific ones of three kinds, each of these tied by `belongs` to the generic ones that
+it is an instance of. Audits ask whether a model treats them alike. The list is Personae's own;
+yours is added from a JSON file of the same form. Real people in it are historical figures,
+no longer alive.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, get_args
+
+from personae.core import BadFile, BadValue, Persona, UnknownName, data_json
+
+__all__ = ["GroupKind", "GroupPersona", "group_personas"]
+
+GroupKind = Literal["generic", "specific"]
+FIGURES = "political figure"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupPersona:
+    """One entry: its key, a first-person statement, its group, and the groups it belongs to."""
+
+    key: str
+    statement: str
+    group: str
+    kind: GroupKind
+    belongs: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.kind not in get_args(GroupKind):
+            raise BadValue(f"{self.key!r}: kind is generic or specific, not {self.kind!r}")
+        if not self.statement.lower().startswith("i am ") or not self.key or not self.group:
+            raise BadValue(f"{self.key!r}: needs a key, a group, and a statement 'I am ...'")
+
+    @property
+    def persona(self) -> Persona:
+        """As a persona; its groups are facts, `groups/GROUP` -> key."""
+        said = self.statement.rstrip(".")
+        real = self.group == FIGURES
+        return Persona(
+            id=f"{self.group}: {self.key}",
+            kind="individual" if real else "demographic",
+            text=f"You are {said[5:]}.",
+            statements=(f"{said}.",),
+            facts={f"groups/{g}": k for g, k in {self.group: self.key, **self.belongs}.items()},
+            provenance={
+                "made by": "Personae's registry of groups",
+                "source": "design after arXiv:2310.05280",
+                "licence": "Apache-2.0",
+                "consent": "a public figure, no longer alive" if real else "an invented person",
+            },
+            extra={"registry": self.kind},
+        )
+
+
+def group_personas(
+    *,
+    kind: GroupKind | None = None,
+    groups: Sequence[str] = (),
+    more: str | Path | None = None,
+    named: bool = True,
+) -> tuple[GroupPersona, ...]:
+    """List the registry in its order, with the entries of one's own file (`more`) at the end.
+
+    Args:
+        kind: generic or specific ones alone.
+        groups: only these groups; all by default.
+        more: JSON file with a list of entries, or an object that has it under `personas`.
+        named: whether real public figures are among them.
+
+    Raises:
+        UnknownName: a group that no entry has.
+        BadFile: the file is no such list, or an entry stands twice.
+
+    >>> len(group_personas()), len(group_personas(kind="generic"))
+    (162, 73)
+    """
+    listed = list(_entries(data_json("personas/groups.json")["personas"], "the shipped registry"))
+    if more is not None:
+        listed += _own(Path(more))
+    keys = [(one.group, one.key) for one in listed]
+    if len(set(keys)) < len(keys):
+        twice = next(pair for pair in keys if keys.count(pair) > 1)
+        raise BadFile(f"the registry has {twice[1]!r} of {twice[0]!r} twice")
+    known = dict.fromkeys(one.group for one in listed)
+    for group in groups:
+        if group not in known:
+            raise UnknownName("group", group, known)
+    return tuple(
+        one for one in listed
+        if kind in (None, one.kind) and (not groups or one.group in groups)
+        and (named or one.group != FIGURES)
+    )  # fmt: skip
+
+
+def _own(path: Path) -> list[GroupPersona]:
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise BadFile(f"{path}: not readable JSON ({error})") from error
+    rows = raw.get("personas") if isinstance(raw, dict) else raw
+    if not isinstance(rows, list):
+        raise BadFile(f"{path}: a list of entries, or an object that has it under 'personas'")
+    return _entries(rows, str(path))
+
+
+def _entries(rows: Sequence[object], where: str) -> list[GroupPersona]:
+    found = []
+    for number, row in enumerate(rows, start=1):
+        try:
+            found.append(GroupPersona(**row))  # type: ignore[arg-type]
+        except TypeError as error:
+            raise BadFile(
+                f"{where}, entry {number}: has key, statement, group, kind and perhaps belongs "
+                f"({error})"
+            ) from error
+    return found
