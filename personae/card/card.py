@@ -17,6 +17,7 @@ from personae.card.analysis import CONTROL, Reading
 from personae.card.intensity import intensity
 from personae.card.section import Section, Setting
 from personae.core import (
+    LAYERS,
     Answers,
     Channel,
     Chooser,
@@ -159,7 +160,7 @@ def _usable(names: Sequence[str], persona: Persona) -> tuple[list[PromptInductio
     found = [find_induction(name) for name in names]
     has_traits = any(":" not in trait for trait in persona.traits)
     usable = [i for i in found if has_traits or i.name == "persona_text"]
-    if not (persona.text or persona.statements or persona.facts):
+    if not any(getattr(persona, layer) for layer in LAYERS if layer != "traits"):
         usable = [i for i in usable if i.name != "persona_text"] or usable
     if not usable:
         raise InputError(

@@ -8,11 +8,10 @@ from typing import Any
 import click
 
 from personae import __version__
+from personae.cli.group import ALIKE, Commands
 from personae.cli.personas import personas
 
 __all__ = ["main"]
-
-ALIKE = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
 class _Lazy(click.Command):
@@ -43,17 +42,6 @@ def _study_command(name: str) -> click.Command:
     )
 
 
-class _Commands(click.Group):
-    """A group whose unknown commands are answered with near matches."""
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in self.commands:
-            from personae.core import UnknownName
-
-            raise UnknownName("command", cmd_name, self.commands)
-        return super().get_command(ctx, cmd_name)
-
-
 class _Studies(click.Group):
     """One command a study."""
 
@@ -69,7 +57,7 @@ class _Studies(click.Group):
         return _Lazy(study.name, help=study.summary)
 
 
-@click.group(cls=_Commands, context_settings=ALIKE)
+@click.group(cls=Commands, context_settings=ALIKE)
 @click.version_option(__version__, prog_name="personae")
 def _personae() -> None:
     """Personas and personality in language models: induce, measure, report.

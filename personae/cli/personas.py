@@ -1,10 +1,13 @@
 """The commands about files of personas; their rooms are imported only when one is called."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
+from personae.cli.group import ALIKE, Commands
 
 if TYPE_CHECKING:
     from personae.core import InputError, Persona, Report
@@ -16,7 +19,7 @@ _FROM = click.option("--from", "form", default="", help="Its format; told by its
 _OUT = click.option("--out", type=_FILE, help="Folder for the report.")
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings=ALIKE)
 def personas() -> None:
     """Check, describe, convert and compare files of personas."""
 
@@ -86,26 +89,45 @@ def _diff(old: Path, new: Path, out: Path | None) -> None:
 @_FROM
 @click.option("--to", "wanted", default="personae", show_default=True, help="Format to write.")
 @click.option("--public", is_flag=True, help="Leave out what belongs to an individual.")
-def _convert(source: Path, target: Path, form: str, wanted: str, public: bool) -> None:
+@click.option(
+    "--note",
+    "notes",
+    multiple=True,
+    metavar="NAME=TEXT",
+    help="Add to everyone's provenance, such as licence=MIT; may be repeated.",
+)
+def _convert(
+    source: Path, target: Path, form: str, wanted: str, public: bool, notes: tuple[str, ...]
+) -> None:
     """Turn a file of personas into another format, without loss both ways.
 
     Our own format (personae) is .json, .jsonl or .parquet by suffix. `personae personas formats`
     lists the others. A format of one persona a file takes a new folder for several.
     """
+    from personae.core import BadValue
     from personae.interop import export_personas, import_personas
 
-    same = source.resolve() == target.resolve()
-    if same:
-        from personae.core import BadValue
-
+    if source.resolve() == target.resolve():
         raise BadValue(f"{target} is the file that is read; name another")
-    dropped: list[str] = []
-    count = export_personas(
-        import_personas(source, form), target, wanted, public=public, dropped=dropped
+    added = dict(_note(text) for text in notes)
+    people = (
+        replace(one, provenance={**one.provenance, **added}) if added else one
+        for one in import_personas(source, form)
     )
+    dropped: list[str] = []
+    count = export_personas(people, target, wanted, public=public, dropped=dropped)
     for line in dropped:
         click.echo(f"left out: {line}", err=True)
     click.echo(f"{count:,} personas written to {target}")
+
+
+def _note(text: str) -> tuple[str, str]:
+    from personae.core import BadValue
+
+    name, equals, said = text.partition("=")
+    if not (name.strip() and equals and said.strip()):
+        raise BadValue(f"a note is NAME=TEXT, such as licence=MIT, not {text!r}")
+    return name.strip(), said.strip()
 
 
 @personas.command("formats")

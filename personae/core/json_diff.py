@@ -30,8 +30,8 @@ def differences(old: object, new: object) -> Iterator[Difference]:
 
     1, 1.0 and true are three values here; the order of an object's names is none.
 
-    >>> [tuple(d) for d in differences({"a": [1, 2], "b": 1}, {"a": [1, 3]})]
-    [(('a', 1), 2, 3), (('b',), 1, absent)]
+    >>> next(differences({"a": [1, 2], "b": 1}, {"a": [1, 3]}))
+    Difference(at=('a', 1), old=2, new=3)
     """
     pending: list[Difference] = [Difference((), old, new)]
     while pending:

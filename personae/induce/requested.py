@@ -1,6 +1,6 @@
 """Says in words what a persona asks for: trait adjectives, key words, graded markers, prose."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from personae.core import BIG_FIVE, InputError, Persona
@@ -115,7 +115,7 @@ def adjective_text(persona: Persona) -> str:
 
 
 def persona_prose(persona: Persona) -> str:
-    r"""Give the persona's text; if it has none, its traits, facts and statements as text.
+    r"""Give the persona's text; if it has none, all its other layers as text.
 
     Raises:
         InputError: the persona is empty.
@@ -125,12 +125,17 @@ def persona_prose(persona: Persona) -> str:
     """
     if persona.text.strip():
         return persona.text
-    parts = [adjective_text(persona)]
-    if persona.facts:
-        facts = [f"- {path.rpartition('/')[2]}: {fact}" for path, fact in persona.facts.items()]
-        parts.append("\n".join(["About you:", *facts]))
-    if persona.statements:
-        parts.append("\n".join(["You say of yourself:", *(f"- {s}" for s in persona.statements)]))
+    facts = [f"{path.rpartition('/')[2]}: {fact}" for path, fact in persona.facts.items()]
+    people = [f"{name}: {who}" for name, who in persona.relations.items()]
+    parts = [
+        adjective_text(persona),
+        _points("About you:", facts),
+        _points("You say of yourself:", persona.statements),
+        persona.narrative and f"Your story:\n{persona.narrative}",
+        persona.voice and f"How you talk:\n{persona.voice}",
+        _points("People in your life:", people),
+        _points("What you remember:", persona.memories),
+    ]
     prose = "\n\n".join(filter(None, parts))
     if not prose:
         raise InputError(
@@ -138,6 +143,10 @@ def persona_prose(persona: Persona) -> str:
             f"use the induction 'unchanged'"
         )
     return prose
+
+
+def _points(head: str, lines: Sequence[str]) -> str:
+    return "\n".join([head, *(f"- {line}" for line in lines)]) if lines else ""
 
 
 def listed(words: list[str] | tuple[str, ...]) -> str:

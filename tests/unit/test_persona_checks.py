@@ -232,13 +232,22 @@ def test_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) 
     assert "0 changed, 3 equal" in capsys.readouterr().out
     assert leave("convert", "people.jsonl", "public.jsonl", "--to", "sotopia", "--public") == 0
     assert "left out: u2: memories, facts/user id" in capsys.readouterr().err
+    bare = replace(NURSE, provenance={})
+    save_personas([bare], "bare.json")
+    assert leave("convert", "bare.json", "noted.json", "--note", "licence=MIT", "--note",
+                 "source=a = b") == 0  # fmt: skip
+    assert load_personas("noted.json")[0].provenance == {"licence": "MIT", "source": "a = b"}
+    assert leave("check", "noted.json", "--strict") == 0
     assert leave("formats") == 0 and "card-v3" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (["chek", "people.jsonl"], "did you mean 'check'"),
         (["check", "nowhere.jsonl"], "can't read"),
+        (["check", "folder.parquet"], "can't read"),
+        (["convert", "people.jsonl", "x.json", "--note", "licence"], "NAME=TEXT"),
         (["check", "bad.jsonl"], "2 personas need work"),
         (["check", "people.jsonl", "--rules", "bad.jsonl"], "bad.jsonl"),
         (["describe", "bad.jsonl"], "line 1"),
@@ -259,6 +268,7 @@ def test_bad_input_leaves_with_two(
     monkeypatch.chdir(tmp_path)
     save_personas([NURSE, FIGURE], "people.jsonl")
     (tmp_path / "bad.jsonl").write_text('{"id": "a", "kind": "robot"}\n{"id": \n')
+    (tmp_path / "folder.parquet").mkdir()
     (tmp_path / "odd.json").write_text('{"what": 1}')
     before = sorted(p.name for p in tmp_path.iterdir())
     assert leave(*arguments) == 2

@@ -196,3 +196,18 @@ def _seen(induction: PromptInduction, persona: Persona, chat: Chat) -> Chat:
     weighed, replied = spy.asked
     assert isinstance(weighed, Question) and weighed.chat == replied
     return weighed.chat
+
+
+def test_persona_text_leaves_no_layer_out() -> None:
+    everything = Persona(
+        id="a",
+        narrative="You grew up by a lake.",
+        voice="Short sentences.",
+        relations={"Jon": "your brother"},
+        memories=("The flood.",),
+    )
+    said = persona_text.text(MODEL, everything)
+    assert said == (
+        "Your story:\nYou grew up by a lake.\n\nHow you talk:\nShort sentences.\n\n"
+        "People in your life:\n- Jon: your brother\n\nWhat you remember:\n- The flood."
+    )

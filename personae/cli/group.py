@@ -1,0 +1,19 @@
+"""What all groups of commands have in common."""
+
+import click
+
+__all__ = ["ALIKE", "Commands"]
+
+ALIKE = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+class Commands(click.Group):
+    """A group whose unknown commands are answered with near matches."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Find a command by name."""
+        if cmd_name not in self.commands:
+            from personae.core import UnknownName  # noqa: PLC0415  (`--help` needs no numpy)
+
+            raise UnknownName("command", cmd_name, self.commands)
+        return super().get_command(ctx, cmd_name)
