@@ -112,7 +112,8 @@ def load_problems(name: str) -> ProblemSet:
 
     A line holds `text` (or `question`), `answer`, and for a choice `options` or `wrong`; `id` and
     `field` may be left out. With `options`, `answer` is the right one's text, letter or place
-    from 0; with `wrong`, the options' order is drawn from the id.
+    from 0; with `wrong`, the options' order is drawn from the id. Statements of model-written
+    evaluations (`answer_matching_behavior`) are problems of Yes and No.
 
     Raises:
         UnknownName: no set and no file is called so.
@@ -148,6 +149,8 @@ def _problem(row: object, where: str, place: int) -> Problem:
         raise BadFile(f"{where}: a problem is a JSON object, not {type(row).__name__}")
     text = row.get("text", row.get("question"))
     options, wrong, answer = row.get("options", []), row.get("wrong", []), row.get("answer")
+    if "answer_matching_behavior" in row:
+        options, answer = ["Yes", "No"], str(row["answer_matching_behavior"]).strip()
     lists = isinstance(options, list) and isinstance(wrong, list)
     if not isinstance(text, str) or not lists or isinstance(answer, bool | None):
         raise BadFile(f"{where}: needs a text `text`, an `answer`, and lists `options` or `wrong`")

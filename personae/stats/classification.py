@@ -16,7 +16,7 @@ from personae.stats.arrays import quotient
 from personae.stats.effects import cliffs_delta
 from personae.stats.resample import DRAWS, bootstrap
 
-__all__ = ["accuracy", "auc", "floor_predictions", "macro_f1"]
+__all__ = ["accuracy", "auc", "floor_predictions", "macro_f1", "weighted_f1"]
 
 Weighing = Callable[[Array], Array]
 """Case weights (draws, n) to one value a draw."""
@@ -186,3 +186,23 @@ def _column(values: ArrayLike) -> Array:
     if found.shape[1] != 1 or np.isnan(found).any():
         raise BadValue("one trait's true classes are needed, 0 or 1, without gaps")
     return found[:, 0]
+
+
+def weighted_f1(truth: Sequence[str], predicted: Sequence[str]) -> float:
+    """Return the F1 of each true class, weighted by how often it is true; NaN without cases.
+
+    A prediction that is no class, such as an unparsed reply, lowers recall alone: it costs less
+    than a wrong one. Kept to compare with published figures; accuracy is the better measure.
+
+    >>> weighted_f1(["y", "y", "y", "n"], ["y", "n", "y", "n"])
+    0.7666666666666666
+    """
+    if not truth:
+        return float("nan")
+    pairs = list(zip(truth, predicted, strict=True))
+    total = 0.0
+    for one in set(truth):
+        hits = sum(t == p == one for t, p in pairs)
+        either = sum(t == one for t in truth) + sum(p == one for p in predicted)
+        total += 2 * hits / either * sum(t == one for t in truth) / len(truth)
+    return total
