@@ -18,7 +18,8 @@ from typing import Any
 from personae.audit.problems import Problem, ProblemSet
 from personae.core import BadFile, content_key, data_json
 
-__all__ = ["CONDITIONS", "VARIABLES", "Scene", "belief_problems", "bigtom", "fantom", "load_scenes"]
+__all__ = ["CONDITIONS", "VARIABLES", "Scene", "belief_problems", "bigtom", "fantom", "load_scenes",
+           "yes_or_no"]  # fmt: skip
 
 VARIABLES = ("forward belief", "forward action", "backward belief")
 CONDITIONS = ("true belief", "false belief", "true control", "false control")
