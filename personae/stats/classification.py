@@ -194,14 +194,14 @@ def weighted_f1(truth: Sequence[str], predicted: Sequence[str]) -> float:
     A prediction that is no class, such as an unparsed reply, lowers recall alone: it costs less
     than a wrong one. Kept to compare with published figures; accuracy is the better measure.
 
-    >>> weighted_f1(["y", "y", "y", "n"], ["y", "n", "y", "n"])
-    0.7666666666666666
+    >>> round(weighted_f1(["y", "y", "y", "n"], ["y", "n", "y", "n"]), 4)
+    0.7667
     """
     if not truth:
         return float("nan")
     pairs = list(zip(truth, predicted, strict=True))
     total = 0.0
-    for one in set(truth):
+    for one in sorted(set(truth)):
         hits = sum(t == p == one for t, p in pairs)
         either = sum(t == one for t in truth) + sum(p == one for p in predicted)
         total += 2 * hits / either * sum(t == one for t in truth) / len(truth)
