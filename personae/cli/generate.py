@@ -7,7 +7,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from personae.cli.perform import COMMON, MODEL_HELP, confirm, open_asked
+from personae.cli.perform import COMMON, MODEL_HELP, confirm, open_asked, reached
 from personae.cli.signature import options_of, parameters, take
 from personae.core import Chooser, Model, Report, is_control
 from personae.generate.recipe import Order, Population, Recipe, find_recipe, load_recipe
@@ -49,7 +49,6 @@ def recipe_command(name: str, settings: Mapping[str, Any]) -> click.Command:
 
 
 def _perform(recipe: Recipe, function: Callable[..., Population], given: dict[str, Any]) -> None:
-    terminal, log = Console(), Console(stderr=True)
     arguments, options = take(function, given)
     arguments.pop("order", None)
     for name in ("n", "seed"):
@@ -58,25 +57,41 @@ def _perform(recipe: Recipe, function: Callable[..., Population], given: dict[st
     def build(model: Model | None, n: int = given["n"]) -> Population:
         return function(Order(n=n, seed=given["seed"], model=model), **arguments)
 
-    model = open_asked(given["model"], given) if given["model"] else None
-    population = build(model)
-    report = Report(title=f"Preview: {population.title}", parts=population.preview)
+    with reached(given):
+        model = open_asked(given["model"], given) if given["model"] else None
+        population = build(model)
+        _announce(population, build, given)
+        if given["preview"]:
+            return
+        workers = None
+        if given["ray"] and model is None:
+            from personae.run.cluster import span_workers
+
+            workers = span_workers(recipe.name, arguments, population.order)
+        out = given["out"] or Path("out") / f"{recipe.name}.parquet"
+        job = Commission(
+            recipe=recipe.name, version=recipe.version, options=options, out=out,
+            fresh=given["fresh"],
+        )  # fmt: skip
+        log = Console(stderr=True)
+        print_report(generate(job, build, model, log, workers), Console())
+        log.print(f"Written: {out}, {job.beside('report.html')}, {job.beside('manifest.json')}")
+
+
+def _announce(
+    population: Population, build: Callable[..., Population], given: dict[str, Any]
+) -> None:
+    """Show the preview if asked to, and what a model will take; ask where it may cost."""
+    log, model = Console(stderr=True), population.order.model
     if given["preview"]:
-        print_report(report, terminal)
-    if model is not None and not is_control(model.name):
-        plan = _plan(build, given["n"])
-        log.print(f"{model.name}: {plan}", highlight=False)
-        if not given["preview"] and model.name.startswith(("http://", "https://")):
-            confirm(plan, given, log)
-    if given["preview"]:
+        report = Report(title=f"Preview: {population.title}", parts=population.preview)
+        print_report(report, Console())
+    if model is None or is_control(model.name):
         return
-    out = given["out"] or Path("out") / f"{recipe.name}.parquet"
-    out.parent.mkdir(parents=True, exist_ok=True)
-    job = Commission(
-        recipe=recipe.name, version=recipe.version, options=options, out=out, fresh=given["fresh"]
-    )
-    print_report(generate(job, build, model, log), terminal)
-    log.print(f"Written: {out}, {job.beside('report.html')}, {job.beside('manifest.json')}")
+    plan = _plan(build, given["n"])
+    log.print(f"{model.name}: {plan}", highlight=False)
+    if not given["preview"] and model.name.startswith(("http://", "https://")):
+        confirm(plan, given, log)
 
 
 def _plan(build: Callable[..., Population], n: int) -> Plan:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,16 +19,24 @@ from personae.run.execute import Job, execute
 from personae.run.plan import Plan, plan_study
 from personae.run.registry import Study
 
-__all__ = ["COMMON", "MODEL_HELP", "confirm", "open_asked", "perform"]
+__all__ = ["COMMON", "MODEL_HELP", "confirm", "open_asked", "perform", "reached"]
 
 MODEL_HELP = (
     "smollm2 (embedded), hf:NAME-OR-FOLDER, gguf:FILE, http://HOST/v1#NAME, simulated:..., null:..."
 )
+LIMITS = ("calls", "tokens", "money", "minutes")
 POSITIVE = click.FloatRange(0, min_open=True)
 COMMON = (
     click.Option(["--model"], default="smollm2", show_default=True, help=MODEL_HELP),
     click.Option(["--out"], type=click.Path(path_type=Path), help="Folder for the results."),
     click.Option(["--fresh"], is_flag=True, help="Start anew in a folder that holds a run."),
+    click.Option(
+        ["--ray"],
+        is_flag=False,
+        flag_value="local",
+        metavar="[ADDRESS]",
+        help="Spread the work over a Ray cluster, on this machine by default.",
+    ),
     click.Option(["--yes"], is_flag=True, help="Don't ask before calls to a server."),
     click.Option(["--price"], metavar="IN,OUT", help="Price of a server per million tokens."),
     click.Option(["--max-calls"], type=click.IntRange(1), help="Stop after so many calls."),
@@ -39,14 +48,25 @@ COMMON = (
 
 def perform(study: Study, function: Callable[..., Report], given: Mapping[str, Any]) -> None:
     """Run a study or the card with what was typed, and show the report."""
-    terminal, log = Console(), Console(stderr=True)
     wanted = {"model": str(given["model"])}
     for parameter in parameters(function):
         if parameter.is_model and parameter.name != "model" and given.get(parameter.name):
             wanted[parameter.name] = str(given[parameter.name])
     arguments, options = take(function, given)
     body = partial(function, **arguments)
-    models = {role: open_asked(text, given) for role, text in wanted.items()}
+    with reached(given):
+        models = {role: open_asked(text, given) for role, text in wanted.items()}
+        _run(study, given, body, options, models)
+
+
+def _run(
+    study: Study,
+    given: Mapping[str, Any],
+    body: Callable[..., Report],
+    options: Mapping[str, object],
+    models: Mapping[str, Model],
+) -> None:
+    terminal, log = Console(), Console(stderr=True)
     total = _announce(body, models, given, log)
     job = Job(
         study=study.name,
@@ -61,11 +81,30 @@ def perform(study: Study, function: Callable[..., Report], given: Mapping[str, A
     log.print(f"Written to {job.out}/: report.html, report.json, answers.parquet, manifest.json")
 
 
+def reached(given: Mapping[str, Any]) -> AbstractContextManager[None]:
+    """Connect to the cluster that was asked for, if one was, for the length of a block.
+
+    Raises:
+        BadValue: limits were asked for too; each worker would keep to them alone.
+    """
+    if not given["ray"]:
+        return nullcontext()
+    if any(given.get(f"max_{name}") for name in LIMITS):
+        raise BadValue("limits hold in one process: give --ray or a limit, not both")
+    from personae.run.cluster import cluster
+
+    return cluster(given["ray"])
+
+
 def open_asked(text: str, given: Mapping[str, Any]) -> Model:
-    """Open the model that was asked for, a server under the limits given."""
+    """Open the model that was asked for: on the cluster, or here, a server under its limits."""
+    if given["ray"]:
+        from personae.run.cluster import cluster_model
+
+        return cluster_model(text)
     if not text.startswith(("http://", "https://")):
         return open_model(text)
-    limits = {name: given[f"max_{name}"] for name in ("calls", "tokens", "money", "minutes")}
+    limits = {name: given[f"max_{name}"] for name in LIMITS}
     return open_model(text, budget=Budget(**limits), price=_price(given.get("price")))
 
 
@@ -105,7 +144,7 @@ def confirm(plan: Plan, given: Mapping[str, Any], log: Console) -> None:
     if price is not None:
         sum_ = price.cost(plan.tokens_in, plan.tokens_out)
         log.print(f"At {given['price']} a million: at most about {sum_:.2f} {price.currency}")
-    limited = any(given[f"max_{name}"] for name in ("calls", "tokens", "money", "minutes"))
+    limited = any(given[f"max_{name}"] for name in LIMITS)
     if given["yes"] or limited:
         return
     if not sys.stdin.isatty():

@@ -43,7 +43,7 @@ __all__ = ["Build", "Commission", "Span", "Workers", "generate", "make_span"]
 
 ROUNDS = 20
 """So often near-duplicates are made anew before what is left is only reported."""
-STRUCTURE, WITH_MODEL = 50_000, 64
+STRUCTURE, WITH_MODEL = 50_000, 256
 """Personas a shard."""
 Span = tuple[int, int]
 Build = Callable[[Model | None], Population]
@@ -101,6 +101,7 @@ def generate(
     """
     if job.out.suffix not in (".parquet", ".jsonl", ".json"):
         raise BadValue(f"{job.out}: a file of personas ends in .json, .jsonl or .parquet")
+    job.out.parent.mkdir(parents=True, exist_ok=True)
     population = build(model)
     identity = job.identity(population)
     _refuse_other(job, identity)

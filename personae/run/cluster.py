@@ -1,0 +1,264 @@
+"""Work spread over the workers of a Ray cluster, on this machine or others.
+
+Tasks and answers are values, so what comes out depends on neither the number of workers nor their
+order. Each worker opens its model by its string; an open model's inside can't be reached from here.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property, wraps
+from importlib.util import find_spec
+from typing import Any, ParamSpec, TypeVar
+
+from personae.core import (
+    Chat,
+    Choice,
+    Chooser,
+    Done,
+    MissingExtra,
+    Model,
+    ModelUnavailable,
+    PersonaeError,
+    Question,
+    Reply,
+    Sampling,
+    errors,
+)
+from personae.generate.recipe import Order, Population, find_recipe, load_recipe
+from personae.models.opening import open_model
+from personae.run.generating import Span, Workers, make_span
+from personae.run.shards import Shard
+
+__all__ = ["LOCAL", "cluster", "cluster_model", "span_workers"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+LOCAL = "local"
+CHUNK = 32
+"""Requests that go to a worker together, up to twice as many to keep a respondent's together."""
+AHEAD = 2
+"""Tasks under way for each worker, so that results never pile up."""
+
+
+@contextmanager
+def cluster(address: str) -> Iterator[None]:
+    """Connect to a cluster, or start one on this machine for `local`, for the length of a block.
+
+    Where this process is connected already, that cluster serves.
+
+    Raises:
+        MissingExtra: Ray is not installed.
+        ModelUnavailable: no cluster answers at the address.
+    """
+    if find_spec("ray") is None:
+        raise MissingExtra("ray", "ray", "work on a cluster")
+    import ray
+
+    if ray.is_initialized():
+        yield
+        return
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
+    try:
+        if address == LOCAL:
+            ray.init(include_dashboard=False, num_cpus=os.cpu_count(), **quiet)
+        else:
+            ray.init(address=address, **quiet)
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        raise ModelUnavailable(f"no Ray cluster answers at {address!r}: {error}") from error
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _workers() -> int:
+    import ray
+
+    return max(1, int(ray.cluster_resources().get("CPU", 1)))
+
+
+def _spread(call: Callable[[Any, int], Any], tasks: Sequence[Any]) -> Iterator[tuple[int, Any]]:
+    """Give (place, result) as results come in; `call` submits a task to the worker of a number."""
+    import ray
+
+    under_way: dict[Any, int] = {}
+    waiting = list(enumerate(tasks))[::-1]
+    while waiting or under_way:
+        while waiting and len(under_way) < AHEAD * _workers():
+            place, task = waiting.pop()
+            under_way[call(task, place)] = place
+        (done, *_), _ = ray.wait(list(under_way), num_returns=1)
+        yield under_way.pop(done), _result(ray.get(done))
+
+
+def _result(value: Any) -> Any:  # noqa: ANN401
+    """Give a worker's result, or raise its error here as what it was there."""
+    if not isinstance(value, _Trouble):
+        return value
+    kind: type[PersonaeError] = getattr(errors, value.kind)
+    error = kind.__new__(kind)
+    error.args = (value.message,)
+    raise error
+
+
+@dataclass(frozen=True, slots=True)
+class _Trouble:
+    """An error on its way from a worker, as a value."""
+
+    kind: str
+    message: str
+
+
+def _told(work: Callable[P, R]) -> Callable[P, R | _Trouble]:
+    """Return errors that are raised on purpose as values; others are Ray's to tell."""
+
+    @wraps(work)
+    def inner(*given: P.args, **named: P.kwargs) -> R | _Trouble:
+        try:
+            return work(*given, **named)
+        except PersonaeError as error:
+            return _Trouble(type(error).__name__, str(error))
+
+    return inner
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Task:
+    """What a worker needs to make a span of a population."""
+
+    recipe: str
+    arguments: Mapping[str, object]
+    n: int
+    seed: int
+    span: Span
+
+
+def span_workers(recipe: str, arguments: Mapping[str, object], order: Order) -> Workers:
+    """Give workers that make spans of a population from structure alone on the cluster."""
+    import ray
+
+    remote = ray.remote(_made)
+
+    def workers(spans: Sequence[Span]) -> Iterator[tuple[Span, Shard]]:
+        tasks = [
+            _Task(recipe=recipe, arguments=arguments, n=order.n, seed=order.seed, span=span)
+            for span in spans
+        ]  # fmt: skip
+        for place, shard in _spread(lambda task, _: remote.remote(task), tasks):
+            yield spans[place], shard
+
+    return workers
+
+
+_held: dict[str, Population] = {}
+
+
+@_told
+def _made(task: _Task) -> Shard:
+    """Make a span; on a worker. The plan is kept for the next one."""
+    key = repr((task.recipe, task.arguments, task.n, task.seed))
+    if key not in _held:
+        _held.clear()
+        order = Order(n=task.n, seed=task.seed)
+        _held[key] = load_recipe(find_recipe(task.recipe))(order, **task.arguments)
+    return make_span(_held[key], task.span)
+
+
+class _Answerer:
+    """A model on a worker."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    @cached_property
+    def model(self) -> Model:
+        return open_model(self._text)
+
+    @_told
+    def about(self) -> tuple[str, str, bool]:
+        return self.model.name, self.model.fingerprint, isinstance(self.model, Chooser)
+
+    @_told
+    def reply(self, task: tuple[Sequence[Chat], Sampling]) -> list[Reply]:
+        return self.model.reply(*task)
+
+    @_told
+    def choose(self, questions: Sequence[Question]) -> list[Choice]:
+        assert isinstance(self.model, Chooser)
+        return self.model.choose(questions)
+
+
+class _ClusterModel:
+    """A `Model` whose requests are answered by many workers."""
+
+    def __init__(self, actors: Sequence[Any], name: str, fingerprint: str) -> None:
+        self._actors = actors
+        self.name = name
+        self.fingerprint = fingerprint
+
+    def reply(
+        self, chats: Sequence[Chat], sampling: Sampling, *, done: Done | None = None
+    ) -> list[Reply]:
+        """Reply to each chat; answers in the order of the chats."""
+        cuts = _cuts([chat[:1] for chat in chats])
+        tasks = [(chats[a:b], sampling) for a, b in cuts]
+        return self._answers("reply", cuts, tasks, done)
+
+    def _answers(
+        self, method: str, cuts: Sequence[Span], tasks: Sequence[Any], done: Done | None
+    ) -> list[Any]:
+        found: list[Any] = [None] * (cuts[-1][1] if cuts else 0)
+
+        def call(task: Any, place: int) -> Any:  # noqa: ANN401
+            actor = self._actors[place % len(self._actors)]
+            return getattr(actor, method).remote(task)
+
+        for place, answers in _spread(call, tasks):
+            start = cuts[place][0]
+            for i, answer in enumerate(answers, start):
+                found[i] = answer
+                if done is not None:
+                    done(i, answer)
+        return found
+
+
+class _ClusterChooser(_ClusterModel):
+    """A `Chooser` whose questions are answered by many workers."""
+
+    def choose(self, questions: Sequence[Question], *, done: Done | None = None) -> list[Choice]:
+        """Weigh each question's options; answers in the order of the questions."""
+        cuts = _cuts([question.chat[:1] for question in questions])
+        return self._answers("choose", cuts, [questions[a:b] for a, b in cuts], done)
+
+
+def _cuts(heads: Sequence[Chat]) -> list[Span]:
+    """Cut requests into chunks, where the first message (the respondent) changes if possible.
+
+    The cuts depend on the requests alone, so that any number of workers gives the same answers.
+    """
+    cuts: list[Span] = []
+    start = 0
+    for i in range(1, len(heads) + 1):
+        long = i - start >= CHUNK
+        ends = i == len(heads)
+        if ends or (long and heads[i] != heads[i - 1]) or i - start >= 2 * CHUNK:
+            cuts.append((start, i))
+            start = i
+    return cuts
+
+
+def cluster_model(text: str) -> Model:
+    """Open a model on every worker of the cluster.
+
+    Raises:
+        what opening it raises on a worker.
+    """
+    import ray
+
+    made = ray.remote(_Answerer)
+    actors = [made.remote(text) for _ in range(_workers())]
+    name, fingerprint, chooses = _result(ray.get(actors[0].about.remote()))
+    kind = _ClusterChooser if chooses else _ClusterModel
+    return kind(actors, name, fingerprint)
