@@ -15,7 +15,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "RESULTS.md"
-NAMES = ("load", "choose", "bookkeeping", "server", "start", "coverage")
+NAMES = ("load", "choose", "bookkeeping", "server", "start", "coverage", "personas")
 
 
 def sections(text: str) -> dict[str, str]:

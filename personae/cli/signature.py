@@ -3,8 +3,9 @@
 int, float, str, bool    the like-named option
 Literal["a", "b"]        a choice
 tuple[str, ...]          names separated by commas
-Persona                  an argument PERSONA (a JSON file) and --trait NAME=Z, repeatable
-Sequence[Persona]        a JSON or JSONL file
+Persona                  an argument PERSONA (a file of any format of personas, or FILE#ID for one
+                         of many) and --trait NAME=Z, repeatable
+Sequence[Persona]        a file of any format of personas
 Model, Chooser, ...      a model string; the parameter `model` itself is a common option
 a dataclass              each of its fields, as if it were a parameter of its own
 """
@@ -13,6 +14,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
+from itertools import islice
 from math import isfinite
 from pathlib import Path
 from types import NoneType
@@ -26,10 +28,11 @@ from personae.core import (
     Model,
     OpenModel,
     Persona,
+    UnknownName,
     content_key,
     domain_code,
-    load_personas,
 )
+from personae.interop import import_personas
 
 __all__ = ["Parameter", "convert", "options_of", "parameters", "take"]
 
@@ -141,7 +144,7 @@ def convert(parameter: Parameter, given: Mapping[str, Any]) -> tuple[object, obj
     if _is_personas(parameter.kind):
         if raw is None:
             return parameter.default, None
-        personas = load_personas(raw)
+        personas = tuple(import_personas(raw))
         return personas, {"count": len(personas), "sha256": content_key(personas)}
     if _is_names(parameter.kind):
         names = tuple(part.strip() for part in str(raw or "").split(",") if part.strip())
@@ -156,10 +159,29 @@ def _persona(path: str | None, traits: Sequence[str]) -> Persona:
             raise BadValue("give a persona file, or traits such as --trait extraversion=1.5")
         name = " ".join(f"{k}={v:+g}" for k, v in sorted(wanted.items()))
         return Persona(id=name, traits=wanted, kind="character")
-    personas = load_personas(Path(path))
-    if len(personas) != 1:
-        raise BadValue(f"{path} holds {len(personas)} personas; this command takes one")
-    return replace(personas[0], traits={**personas[0].traits, **wanted})
+    chosen = _chosen(path)
+    return replace(chosen, traits={**chosen.traits, **wanted})
+
+
+def _chosen(path: str) -> Persona:
+    """Read the one persona of a file of any format, or the one that FILE#ID names."""
+    for mark in re.finditer("#", path) if not Path(path).exists() else ():
+        file, name = path[: mark.start()], path[mark.end() :]
+        if Path(file).is_file():
+            return _named(name, file)
+    first = list(islice(import_personas(path), 2))
+    if len(first) > 1:
+        raise BadValue(f"{path} holds several personas; name one: {path}#{first[0].id}")
+    return first[0]
+
+
+def _named(name: str, file: str) -> Persona:
+    ids = []
+    for one in import_personas(file):
+        if one.id == name:
+            return one
+        ids.append(one.id)
+    raise UnknownName(f"persona in {file}", name, ids)
 
 
 def _trait(text: str) -> tuple[str, float]:

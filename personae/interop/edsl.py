@@ -1,6 +1,7 @@
 """EDSL agent lists: `{"agent_list": [{"name", "traits", "instruction", ...}], ...}` in JSON."""
 
 from collections.abc import Iterator, Mapping
+from keyword import iskeyword
 from pathlib import Path
 
 from personae.core import BadFile, Json, Persona
@@ -23,14 +24,21 @@ def _read(foreign: Mapping[str, object]) -> Json:
 
 
 def _write(persona: Persona) -> Json:
-    """Trait names are Python names in EDSL, so a path's levels are parted by `__`."""
-    traits = {path.replace("/", "__"): number(value) for path, value in persona.facts.items()}
+    traits = {_key(path): number(value) for path, value in persona.facts.items()}
     return {"traits": traits, **write_fields(_FIELDS, persona)}
+
+
+def _key(path: str) -> str:
+    """Give a path as EDSL wants a trait's name: a Python name, and not `name`."""
+    fit = (c if f"_{c}".isidentifier() else "_" for c in path.replace("/", "__"))
+    key = "".join(fit)
+    key = key if key.isidentifier() else f"_{key}"
+    return f"{key}_" if iskeyword(key) or key == "name" else key
 
 
 def claims(sample: Mapping[str, object]) -> bool:
     """Tell whether an object is an agent list, or an agent alone."""
-    return _LIST in sample or (isinstance(sample.get("traits"), dict) and "schema" not in sample)
+    return _LIST in sample or (isinstance(sample.get("traits"), dict) and "id" not in sample)
 
 
 def load(path: Path) -> Iterator[Found]:

@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 from personae.core import (
+    FIELDS,
     BadFile,
     BadValue,
     InputError,
@@ -92,12 +93,13 @@ def detect(path: str | Path) -> str:
         texts = carried_texts(read_picture(source), ("ccv3", "chara"), str(source))
         return "card-v3" if "ccv3" in texts or not texts else "card-v2"
     sample = _sample(source)
-    if "schema" in sample and "id" in sample:
+    own = sample.keys() & {*FIELDS, "schema"}
+    if "id" in own and len(own) > 1:
         return NATIVE
     for name, one in FORMATS.items():
         if one.claims(sample):
             return name
-    if "id" in sample:
+    if own:
         return NATIVE
     raise BadFile(
         f"{source}: looks like no format of personas (its first object has "

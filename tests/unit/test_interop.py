@@ -135,6 +135,7 @@ def test_formats_are_told_apart(name: str, tmp_path: Path) -> None:
     export_personas([ada], path, name)
     assert detect(path) == name
     assert list(import_personas(path)) == [ada]
+    assert detect(Path(__file__).parents[2] / "examples" / "ada.json") == "personae"
     for suffix in (".json", ".jsonl", ".parquet"):
         save_personas([ada], tmp_path / f"own{suffix}")
         assert detect(tmp_path / f"own{suffix}") == "personae"
@@ -222,6 +223,15 @@ def test_personahub_lines_speak_to_the_model(tmp_path: Path) -> None:
     one, two = import_personas(path)
     assert one.text == "You are a nurse who keeps bees" and one.kind == "demographic"
     assert one.id != two.id and one.text == two.text
+
+
+@given(PERSONAS)
+def test_edsl_takes_the_names_of_traits(persona: Persona) -> None:
+    """A trait's name is a Python name there, and not `name`."""
+    odd = replace(persona, facts={**persona.facts, "name": "a", "class": "b", "1/2 3": "c"})
+    agent: Any = send(FORMATS["edsl"].lens, odd)
+    assert all(key.isidentifier() and key != "name" for key in agent["traits"])
+    assert bring(FORMATS["edsl"].lens, agent, "here") == odd
 
 
 def test_edsl_keeps_what_stands_beside_the_list(tmp_path: Path) -> None:

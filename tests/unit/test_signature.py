@@ -10,7 +10,17 @@ import click
 import pytest
 
 from personae.cli.signature import convert, options_of, parameters, take
-from personae.core import BadFile, BadValue, Chooser, Model, Persona, Report, UnknownName
+from personae.core import (
+    BadFile,
+    BadValue,
+    Chooser,
+    Model,
+    Persona,
+    Report,
+    UnknownName,
+    save_personas,
+)
+from personae.interop import export_personas
 
 
 def study(
@@ -122,6 +132,21 @@ def test_bad_persona_files(tmp_path: Path, content: str, error: type[Exception])
     path.write_text(content)
     with pytest.raises(error):
         convert(PARAMETERS["persona"], parse([str(path)]))
+
+
+def test_one_of_many_and_of_any_format(tmp_path: Path) -> None:
+    many = tmp_path / "many.parquet"
+    save_personas([Persona(id=f"p#{i}", text=f"You are {i}.") for i in range(3)], many)
+    taken, _ = convert(PARAMETERS["persona"], parse([f"{many}#p#1"]))
+    assert taken == Persona(id="p#1", text="You are 1.")
+    with pytest.raises(BadValue, match=r"several personas; name one: .*#p#0"):
+        convert(PARAMETERS["persona"], parse([str(many)]))
+    with pytest.raises(UnknownName, match="did you mean 'p#1'"):
+        convert(PARAMETERS["persona"], parse([f"{many}#p1"]))
+    card = tmp_path / "card#1.png"
+    export_personas([Persona(id="mira", text="You keep bees.")], card, "card-v3")
+    mira, _ = convert(PARAMETERS["persona"], parse([str(card)]))
+    assert mira == Persona(id="mira", text="You keep bees.")
 
 
 def test_a_persona_of_fifty_megabytes_is_refused(tmp_path: Path) -> None:
