@@ -1,6 +1,7 @@
 """The content gate: silent on those who don't read, open to those who do."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import log
 
 import pytest
@@ -18,6 +19,7 @@ from personae.core import (
     load_inventory,
 )
 from personae.measure.gate import CHANNEL_ORDER, LEAST_SPREAD, content_gate
+from personae.models.comprehension import find_statement
 from personae.models.local import LocalModel
 from personae.models.null import NULLS
 from personae.models.opening import open_model
@@ -114,6 +116,31 @@ def test_respondents_with_traits_pass_in_every_channel(spec: str) -> None:
     gate = content_gate(chooser(spec), MPI)
     assert [c.passed for c in gate.checks] == [True, True, True]
     assert gate.main == "label" and "label" in gate.sentence
+
+
+class Heeds(Quirk):
+    """A quirk of the words for every item, and no profile, but it takes what is said of it."""
+
+    def weigh(self, question: Question) -> Choice:
+        plain = super().weigh(question)
+        said = find_statement(question.chat[0].text) if len(question.chat) > 1 else None
+        if said is None or len(question.options) != 2:
+            return plain
+        asked = [find_statement(forms[0]) for forms in question.options]
+        loglik = tuple(
+            value + 0.3 * n * (a is not None and a.domain == said.domain and a.key == said.key)
+            for value, n, a in zip(plain.loglik, plain.tokens, asked, strict=True)
+        )
+        return replace(plain, loglik=loglik, logp=loglik)
+
+
+def test_a_flat_profile_that_heeds_what_is_said_is_read_by_statements() -> None:
+    gates = [content_gate(Heeds(seed), MPI) for seed in range(4)]
+    statements = [gate.checks[-1] for gate in gates]
+    assert all(check.passed for check in statements)
+    moved = [e for check in statements for e, *_ in check.either if "moves the next" in e.name]
+    assert moved
+    assert all(0.4 < e.low <= e.value < 0.7 for e in moved)
 
 
 def test_a_respondent_pulled_by_place_is_read_by_statements() -> None:
