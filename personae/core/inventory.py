@@ -16,15 +16,16 @@ from personae.core.resources import data_names
 
 __all__ = ["Inventory", "Item", "Norm", "Option", "inventories", "load_inventory"]
 
-ItemKind = Literal["statement", "adjective", "pair"]
+ItemKind = Literal["statement", "adjective", "pair", "sentence"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
     """One item. `key` is +1 or -1 and never a text.
 
-    `text` is a statement without its subject ("Worry about things"), an adjective, or the low
-    pole of a pair whose high pole is `other`. It is empty where the text may not be shipped.
+    `text` is a statement without its subject ("Worry about things"), an adjective, the low pole of
+    a pair whose high pole is `other`, or a whole sentence about somebody else. It is empty
+    where the text may not be shipped.
     """
 
     id: str

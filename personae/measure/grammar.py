@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from personae.core import Inventory, Item
 
-__all__ = ["in_person", "item_text"]
+__all__ = ["from_second", "in_person", "item_text"]
 
 _SECOND: Mapping[str, str] = {
     "i am": "you are", "i was": "you were", "i'm": "you're", "i've": "you've", "i'd": "you'd",
@@ -81,8 +81,19 @@ def in_person(text: str, person: str) -> str:
     return turned[:1].upper() + turned[1:]
 
 
+def from_second(text: str) -> str:
+    """Turn a sentence about "you" into one about "I"; any other stays as it is.
+
+    >>> from_second("You often lose your keys when someone calls you.")
+    'I often lose my keys when someone calls me.'
+    """
+    return _swap(_OBJECT.sub("me", text), _FIRST)
+
+
 def item_text(inventory: Inventory, item: Item, person: str) -> str:
     """Write an item as it is put: a sentence, "I am" and the adjective, or both poles of a pair.
+
+    A whole sentence is about somebody else and stays as it is in every person.
 
     >>> from personae.core import load_inventory
     >>> markers = load_inventory("saucier-mini-markers")
@@ -91,6 +102,8 @@ def item_text(inventory: Inventory, item: Item, person: str) -> str:
     """
     if inventory.kind == "pair":
         return f"{item.text} – {item.other}"
+    if inventory.kind == "sentence":
+        return item.text.removesuffix(".")
     text = f"am {_lower(item.text)}" if inventory.kind == "adjective" else item.text
     return in_person(text, person)
 

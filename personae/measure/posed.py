@@ -5,13 +5,24 @@ or its own arrangement of one; how answers are read is the same.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from personae.core import Channel, Chat, Chooser, InputError, Model, Question, Sampling
-from personae.measure.forms import Shown, label_forms
+from personae.core import (
+    Answers,
+    Channel,
+    Chat,
+    Chooser,
+    Form,
+    InputError,
+    Inventory,
+    Model,
+    Question,
+    Sampling,
+)
+from personae.measure.forms import Frame, Shown, label_forms
 from personae.measure.reading import Columns, read_labels, read_options, read_replies
 
-__all__ = ["Posed", "pose"]
+__all__ = ["Posed", "administer_shuffled", "pose"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +67,38 @@ def pose(
     return _joined([
         read_options([choices[i]], choices[count + i], posed[i].shown) for i in range(count)
     ])  # fmt: skip
+
+
+def administer_shuffled(
+    model: Model,
+    inventory: Inventory,
+    form: Form,
+    orders: Sequence[Sequence[str]],
+    sampling: Sampling | None = None,
+) -> Answers:
+    """Give an inventory several times, every item each time under an option order of its own.
+
+    `orders` holds for each run one order an item. Rows as of `administer`, `order` being the
+    item's own and `repeat` the run; replies of a run are drawn with that repeat.
+
+    Raises:
+        InputError: a form, model or inventory that don't go together.
+    """
+    sheets = []
+    for run, own in enumerate(orders):
+        posed = []
+        for item, order in zip(inventory.items, own, strict=True):
+            frame = Frame(inventory, replace(form, order=order))
+            posed.append(Posed(frame.chat(frame.text(item)), frame.chat(frame.blank), frame.shown))
+        columns = pose(model, posed, form.channel, replace(sampling or Sampling(), repeat=run))
+        rows = [
+            {"item": item.id, "scale": item.scale, "key": item.key, "order": order,
+             **{name: column[place] for name, column in columns.items()}}
+            for place, (item, order) in enumerate(zip(inventory.items, own, strict=True))
+        ]  # fmt: skip
+        sheet = Answers.of(rows).tag(repeat=run, form=form.name, channel=form.channel)
+        sheets.append(sheet.tag(inventory=inventory.tag))
+    return Answers.concat(sheets)
 
 
 def _joined(parts: Sequence[Columns]) -> Columns:

@@ -1,0 +1,119 @@
+"""How near two profiles are, run by run: consistency, robustness and fairness of a judge.
+
+Form after Rao, Leung & Miao 2023 (arXiv 2303.01248): alpha / (alpha + Euclidean distance), from 0
+to 1, 1 for equal profiles. Their constant is not known; 100 is ours. A distance can't be negative
+and grows with noise, so that the permutation test, not the score, says whether two groups differ.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import stats
+
+from personae.core import Array, BadValue, Estimate, missing
+from personae.stats.arrays import table
+from personae.stats.resample import bootstrap
+
+__all__ = ["ALPHA", "consistency", "likeness", "slot_uniformity"]
+
+ALPHA = 100.0
+SHUFFLES = 999
+
+
+def consistency(runs: ArrayLike, *, alpha: float = ALPHA, seed: int = 0) -> Estimate:
+    """Estimate how near single runs are to their mean; runs have the shape (runs, dimensions).
+
+    Incomplete runs are left out. Undefined with fewer than two: one run agrees with itself.
+    BCa bootstrap over runs.
+
+    >>> runs = [(59, 62, 48, 63, 40), (57, 60, 50, 61, 42), (61, 64, 46, 65, 38)]
+    >>> round(consistency(runs).value, 4)
+    0.9715
+    """
+    x, note = table(runs)
+    if len(x) < 2:
+        why = f"needs two complete runs, not {len(x)}"
+        return missing("consistency", why, n=len(x), of="run")
+
+    def near(weights: Array) -> Array:
+        total = weights.sum(axis=1, keepdims=True)
+        means = weights @ x / total
+        distance = np.sqrt(((x[None] - means[:, None]) ** 2).sum(axis=2))
+        return np.asarray((weights * alpha / (alpha + distance)).sum(axis=1) / total[:, 0])
+
+    found = bootstrap(near, len(x), seed=seed)
+    return replace(found, name="consistency", of="run", method=found.method + note)
+
+
+def likeness(
+    first: ArrayLike, second: ArrayLike, *, name: str, alpha: float = ALPHA, seed: int = 0
+) -> Estimate:
+    """Estimate how near two groups' mean profiles are; each (runs, dimensions).
+
+    p is that of equal groups: runs are shuffled between them 999 times. Percentile bootstrap over
+    runs of both. Undefined where a group has no complete run. For robustness the groups are runs
+    with permuted and with fixed options, for fairness two subjects.
+
+    >>> found = likeness([(59, 62, 48, 63, 40)], [(55, 60, 40, 66, 35)], name="fairness")
+    >>> round(found.value, 4)
+    0.902
+    """
+    (a, note_a), (b, note_b) = table(first), table(second)
+    if not min(len(a), len(b)):
+        why = f"a group has no complete run: {len(a)} and {len(b)}"
+        return missing(name, why, n=len(a) + len(b), of="run")
+
+    def near(weights: Array) -> Array:
+        left, right = weights[:, : len(a)], weights[:, len(a) :]
+        apart = left @ a / left.sum(axis=1, keepdims=True)
+        apart = apart - right @ b / right.sum(axis=1, keepdims=True)
+        return np.asarray(alpha / (alpha + np.sqrt((apart**2).sum(axis=1))))
+
+    found = bootstrap(near, (len(a), len(b)), seed=seed, kind="percentile")
+    method = f"{found.method}; shuffled runs{note_a}{note_b}" if found.method else "shuffled runs"
+    return replace(found, name=name, of="run", p=_shuffled(a, b, seed), method=method)
+
+
+def _shuffled(a: Array, b: Array, seed: int) -> float:
+    both = np.vstack([a, b])
+    observed = float(np.linalg.norm(a.mean(axis=0) - b.mean(axis=0)))
+    random = np.random.default_rng(seed)
+    extreme = 0
+    for _ in range(SHUFFLES):
+        order = random.permutation(len(both))
+        one, other = both[order[: len(a)]], both[order[len(a) :]]
+        apart = float(np.linalg.norm(one.mean(axis=0) - other.mean(axis=0)))
+        extreme += apart >= observed - 1e-9
+    return (extreme + 1) / (SHUFFLES + 1)
+
+
+def slot_uniformity(slots: Sequence[int], count: int, *, name: str = "slot") -> Estimate:
+    """Test whether chosen options stood in all `count` slots equally often.
+
+    The value is Cramér's V of the counts against equal ones, 0..1, with a bootstrap interval over
+    answers; p by χ² with count − 1 degrees of freedom, which stands in the method. Only for
+    options shown in random orders. Undefined without answers.
+
+    Raises:
+        BadValue: a slot outside 0..count-1.
+
+    >>> print(slot_uniformity([0, 0, 0, 1, 1, 2], 3).method.split(";")[0])
+    chi2(2) = 1
+    """
+    if any(slot not in range(count) for slot in slots):
+        raise BadValue(f"slots are 0 to {count - 1}, not {sorted(set(slots))}")
+    n = len(slots)
+    if not n:
+        return missing(name, "nothing was chosen", n=0, of="answer")
+    counted = np.eye(count)[np.asarray(slots, dtype=int)]
+
+    def cramer(weights: Array) -> Array:
+        share = weights @ counted / weights.sum(axis=1, keepdims=True)
+        return np.asarray(np.sqrt(((share - 1 / count) ** 2).sum(axis=1) * count / (count - 1)))
+
+    found = bootstrap(cramer, n, seed=0)
+    test = stats.chisquare(counted.sum(axis=0))
+    method = f"chi2({count - 1}) = {float(test.statistic):.4g}; {found.method}"
+    return replace(found, name=name, of="answer", p=float(test.pvalue), method=method)
