@@ -154,7 +154,7 @@ def test_the_recipe_reads_draws_and_says_who_it_was() -> None:
     known = {(p.extra["objective"], p.extra["subjective"]) for p in people}
     assert not {(p.extra["objective"], p.extra["subjective"]) for p in joined} & known
     for crowd in ("population", "majority", "minority"):
-        drawn = profiles(Order(n=12), str(EXAMPLE), crowd)  # type: ignore[arg-type]
+        drawn = profiles(Order(n=12), str(EXAMPLE), crowd)
         assert drawn.make(drawn.slots(0, 12)).rows.height == 12
     with pytest.raises(BadValue, match="-n 10"):
         profiles(Order(n=11), str(EXAMPLE))
