@@ -22,7 +22,7 @@ from personae.generate.risks import RiskRule, risks
 
 __all__ = ["Checked", "check_report", "diff_report"]
 
-_EXAMPLES = 20
+_ERRORS, _EXAMPLES = 20, 5
 _MAX_ROWS = 500
 
 
@@ -50,7 +50,7 @@ def check_report(
         count += 1
         if isinstance(one, InputError):
             errors += 1
-            wrong += [str(one)] if len(wrong) < _EXAMPLES else []
+            wrong += [str(one)] if len(wrong) < _ERRORS else []
             continue
         levels = set()
         for code, level, found in _found(one, rules):
@@ -63,8 +63,8 @@ def check_report(
         warned += levels == {"warning"}
     said = f"{count:,} personas: {errors:,} with errors, {warned:,} with warnings only."
     parts: list[Part] = [Note(said, "verdict"), *(Note(text, "warning") for text in wrong)]
-    if errors > len(wrong) and len(wrong) == _EXAMPLES:
-        parts.append(Note(f"Errors are shown for the first {_EXAMPLES} rows that have them."))
+    if errors > len(wrong) and len(wrong) == _ERRORS:
+        parts.append(Note(f"Errors are shown for the first {_ERRORS} rows that have them."))
     parts += _rule_tables(counts, examples, rules)
     return Checked(Report(title="Check of personas", parts=tuple(parts)), errors, warned)
 

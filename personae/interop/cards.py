@@ -39,8 +39,8 @@ _CHUNKS = {V3: "ccv3", V2: "chara"}
 _PICTURE = "personae/picture"
 _DATA = "data:image/png;base64,"
 _FIELDS = (
-    Field(("name",), "facts:demographics/name", default=""),
-    Field(("description",), "text", default=""),
+    Field(("name",), "facts:demographics/name|id"),
+    Field(("description",), "text|narrative", default=""),
     Field(("personality",), "facts:personality/summary", default=""),
     Field(("scenario",), "facts:scenario", default=""),
     Field(("first_mes",), "facts:voice/greeting", default=""),
@@ -74,7 +74,7 @@ def _read(foreign: Mapping[str, object]) -> Json:
 
 def _writer(spec: str, version: str, defaults: Json) -> Callable[[Persona], Json]:
     def write(persona: Persona) -> Json:
-        data = {**write_fields(_FIELDS, persona), **deepcopy(defaults), "extensions": {}}
+        data = {**write_fields(_FIELDS, persona)[0], **deepcopy(defaults), "extensions": {}}
         return {"spec": spec, "spec_version": version, "data": data}
 
     return write

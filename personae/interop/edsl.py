@@ -11,7 +11,7 @@ from personae.interop.lens import Lens
 
 __all__ = ["LENS", "claims", "dump", "load"]
 
-_FIELDS = (Field(("name",), "id"), Field(("instruction",), "text"))
+_FIELDS = (Field(("name",), "id"), Field(("instruction",), "text|narrative"))
 _LIST = "agent_list"
 _REST = "beside_agent_list"
 
@@ -25,7 +25,7 @@ def _read(foreign: Mapping[str, object]) -> Json:
 
 def _write(persona: Persona) -> Json:
     traits = {_key(path): number(value) for path, value in persona.facts.items()}
-    return {"traits": traits, **write_fields(_FIELDS, persona)}
+    return {"traits": traits, **write_fields(_FIELDS, persona)[0]}
 
 
 def _key(path: str) -> str:

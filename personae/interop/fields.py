@@ -1,6 +1,7 @@
 """Which field of a format is which of a persona's, as data; and open fields as facts by path."""
 
 from collections.abc import Iterable, Mapping
+from copy import deepcopy
 from typing import NamedTuple
 
 from personae.core import Json, Persona
@@ -14,15 +15,25 @@ _LIST = "; "
 class Field(NamedTuple):
     """A foreign path and the persona's place for it.
 
-    `place` is a field of text (`text`, `voice`, `id`), or `facts:PATH`, or `provenance:NAME`.
-    `form` says what stands at the foreign path: text; number (a whole one, as digits on our side);
-    lines (a list of texts, one a line); list (a list of texts, parted by semicolons).
+    `place` is a field of text (`text`, `voice`, `id`), or `facts:PATH`, or `provenance:NAME`;
+    others after a bar serve, in writing, where it is empty. `form` says what stands at the foreign
+    path: text; number (a whole one, as digits on our side); lines (a list of texts, one a line);
+    list (a list of texts, parted by semicolons).
     """
 
     at: tuple[str, ...]
     place: str
     form: str = "text"
     default: object = None
+
+
+_ALSO: Mapping[str, tuple[str, ...]] = {
+    "gender": ("sex",),
+    "name": ("full name",),
+    "occupation": ("job", "profession", "role"),
+    "residence": ("place", "city"),
+}
+"""Other names under which other taxonomies hold a fact."""
 
 
 def read_fields(fields: Iterable[Field], foreign: Mapping[str, object]) -> Json:
@@ -32,7 +43,7 @@ def read_fields(fields: Iterable[Field], foreign: Mapping[str, object]) -> Json:
         value = _text(_at(foreign, field.at), field.form)
         if value is None or value == field.default:
             continue
-        home, _, name = field.place.partition(":")
+        home, _, name = field.place.partition("|")[0].partition(":")
         if not name:
             row[home] = value
         else:
@@ -42,18 +53,44 @@ def read_fields(fields: Iterable[Field], foreign: Mapping[str, object]) -> Json:
     return row
 
 
-def write_fields(fields: Iterable[Field], persona: Persona) -> Json:
-    """Write what the fields name; a field without value is left out or has its default."""
+def write_fields(fields: Iterable[Field], persona: Persona) -> tuple[Json, dict[str, str]]:
+    """Write what the fields name; give the object and the facts that are left.
+
+    A field without value is left out or has its default. A fact is also found in another taxonomy,
+    by the last level of its path, under the same or a demographic category.
+    """
     foreign: Json = {}
+    left = dict(persona.facts)
     for field in fields:
-        home, _, name = field.place.partition(":")
-        value = getattr(persona, home)
-        text = value.get(name) if name else value
-        if text or (name and text is not None):
+        text = None
+        for place in field.place.split("|"):
+            home, _, name = place.partition(":")
+            if home == "facts":
+                text = left.pop(_path(left, name), None)
+            else:
+                value = getattr(persona, home)
+                text = value.get(name) if name else value or None
+            if text is not None:
+                break
+        if text is not None:
             _set(foreign, field.at, _formed(text, field.form))
         elif field.default is not None:
-            _set(foreign, field.at, field.default)
-    return foreign
+            _set(foreign, field.at, deepcopy(field.default))
+    return foreign, left
+
+
+def _path(facts: Mapping[str, str], wanted: str) -> str:
+    if wanted in facts:
+        return wanted
+    home, _, last = wanted.rpartition("/")
+    names = (last, *_ALSO.get(last, ()))
+    homes = (home[:4].lower() or "demo", "demo")
+    for path in facts:
+        category, _, end = path.rpartition("/")
+        near = not category or category.lower().startswith(homes)
+        if near and end.lower().replace("_", " ") in names:
+            return path
+    return wanted
 
 
 def _at(foreign: object, path: tuple[str, ...]) -> object:

@@ -40,8 +40,8 @@ _FIELDS = (
     Field(("political_views",), "facts:politics/views"),
     Field(("party_identification",), "facts:politics/party"),
     Field(("religion",), "facts:religion"),
+    Field(("description",), "text|narrative"),
 )
-_TAKEN = {field.place.partition(":")[2] for field in _FIELDS}
 _FILES = {
     "scratch": "scratch.json",
     "meta": "meta.json",
@@ -73,8 +73,8 @@ def _content(node: object) -> str | None:
 
 
 def _write(persona: Persona) -> Json:
-    scratch = write_fields(_FIELDS, persona)
-    nested({k: v for k, v in persona.facts.items() if k not in _TAKEN}, scratch)
+    scratch, left = write_fields(_FIELDS, persona)
+    nested(left, scratch)
     nodes = [
         {
             "node_id": place,

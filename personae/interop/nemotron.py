@@ -23,7 +23,7 @@ __all__ = ["LENS", "claims", "dump", "load"]
 
 _FIELDS = (
     Field(("uuid",), "id"),
-    Field(("persona",), "text"),
+    Field(("persona",), "text|narrative"),
     Field(("detailed_persona",), "narrative"),
     Field(("professional_persona",), "facts:work/portrait"),
     Field(("sports_persona",), "facts:sports/portrait"),
@@ -45,7 +45,6 @@ _FIELDS = (
     Field(("zipcode",), "facts:home/postcode"),
     Field(("country",), "facts:home/country"),
 )
-_TAKEN = {field.place.partition(":")[2] for field in _FIELDS}
 _SLOT = "personae"
 
 
@@ -62,8 +61,8 @@ def _read(foreign: Mapping[str, object]) -> Json:
 
 def _write(persona: Persona) -> Json:
     """Facts of one level get a column of their name; a table has no room for deeper ones."""
-    row = write_fields(_FIELDS, persona)
-    return nested({k: v for k, v in persona.facts.items() if k not in _TAKEN and "/" not in k}, row)
+    row, left = write_fields(_FIELDS, persona)
+    return nested({path: fact for path, fact in left.items() if "/" not in path}, row)
 
 
 def _tidy(row: Json) -> Json:

@@ -26,7 +26,7 @@ def _addressed(text: str) -> str:
 
 
 def _write(persona: Persona) -> Json:
-    text = persona.text
+    text = persona.text or persona.narrative
     rest = text.removeprefix(_YOU)
     told = rest[:1].upper() + rest[1:]
     if rest != text and told.startswith(_ARTICLES) and _addressed(told) == text:

@@ -21,13 +21,13 @@ __all__ = ["LENS", "claims", "dump", "load"]
 
 _FIELDS = (
     Field(("pk",), "id"),
-    Field(("first_name",), "facts:demographics/first name", default=""),
+    Field(("first_name",), "facts:demographics/first name|facts:demographics/name|id"),
     Field(("last_name",), "facts:demographics/last name", default=""),
     Field(("age",), "facts:demographics/age", "number"),
     Field(("occupation",), "facts:work/occupation"),
     Field(("gender",), "facts:demographics/gender"),
     Field(("gender_pronoun",), "facts:demographics/pronouns"),
-    Field(("public_info",), "narrative"),
+    Field(("public_info",), "narrative|text"),
     Field(("big_five",), "facts:personality/big five"),
     Field(("moral_values",), "facts:values/moral", "list"),
     Field(("schwartz_personal_values",), "facts:values/Schwartz", "list"),
@@ -55,7 +55,7 @@ def _read(foreign: Mapping[str, object]) -> Json:
 
 
 def _write(persona: Persona) -> Json:
-    return write_fields(_FIELDS, persona)
+    return write_fields(_FIELDS, persona)[0]
 
 
 def claims(sample: Mapping[str, object]) -> bool:

@@ -20,7 +20,7 @@ from personae.interop.lens import Lens
 __all__ = ["LENS", "claims", "dump", "load"]
 
 _FIELDS = (
-    Field(("name",), "facts:demographics/name"),
+    Field(("name",), "facts:demographics/name|id"),
     Field(("age",), "facts:demographics/age", "number"),
     Field(("gender",), "facts:demographics/gender"),
     Field(("nationality",), "facts:demographics/nationality"),
@@ -30,9 +30,8 @@ _FIELDS = (
     Field(("occupation", "organization"), "facts:work/organization"),
     Field(("occupation", "description"), "facts:work/description"),
     Field(("style",), "voice"),
-    Field(("other_facts",), "narrative", "lines"),
+    Field(("other_facts",), "narrative|text", "lines"),
 )
-_TAKEN = {field.place.partition(":")[2] for field in _FIELDS}
 _TRAITS = ("personality", "big_five")
 _STANDING = {"high": 1.0, "medium": 0.0, "low": -1.0}
 _WORD = re.compile(r"\s*(high|medium|low)\b", re.I)
@@ -81,8 +80,8 @@ def _relations(listed: object) -> dict[str, str]:
 
 
 def _write(persona: Persona) -> Json:
-    spec = write_fields(_FIELDS, persona)
-    nested({k: v for k, v in persona.facts.items() if k not in _TAKEN}, spec)
+    spec, left = write_fields(_FIELDS, persona)
+    nested(left, spec)
     if persona.relations:
         pairs = persona.relations.items()
         spec["relationships"] = [{"name": who, "description": what} for who, what in pairs]

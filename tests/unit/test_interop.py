@@ -11,10 +11,20 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from personae.core import BadValue, Persona, UnknownName, content_key, load_personas, save_personas
+from personae.core import (
+    BadValue,
+    Persona,
+    UnknownName,
+    content_key,
+    load_personas,
+    persona_row,
+    save_personas,
+)
+from personae.induce.prompt import persona_text
 from personae.interop import FORMATS, detect, export_personas, import_personas
 from personae.interop.lens import bring, send
 from personae.interop.patch import patch, patched
+from personae.models.opening import open_model
 from tests.unit.persona_strategies import JSON, NAMES, PERSONAS, POPULATIONS, WORDS
 
 EVERY = sorted(FORMATS)
@@ -77,7 +87,7 @@ def test_persona_comes_back(name: str, persona: Persona) -> None:
     foreign = json.loads(json.dumps(send(lens, persona)))
     back = bring(lens, foreign, "here")
     assert back == persona
-    assert list(back.facts) == list(persona.facts), "facts keep their order"
+    assert exact(persona_row(back)) == exact(persona_row(persona)), "order is kept, too"
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -318,6 +328,39 @@ def test_cards_go_from_version_to_version(tmp_path: Path) -> None:
     v2 = json.loads((tmp_path / "v2.json").read_text())
     v2["data"]["extensions"].pop("personae", None)
     assert v2["data"] == card["data"] and v2["spec"] == "chara_card_v2"
+
+
+def test_generated_personas_are_understood_elsewhere() -> None:
+    """Facts are found in other taxonomies; who has no prose in one field lends it another's."""
+    for facts in (
+        {"demographic/age": "46", "demographic/sex": "male", "job": "cook", "name": "Al"},
+        {"Demographic Information/Age": "46", "Demographic Information/Gender": "male",
+         "Demographic Information/Occupation": "cook", "Demographic Information/Name": "Al"},
+    ):  # fmt: skip
+        made = Persona(id="p1", text="You are Al.", facts={**facts, "pets/name": "Rex"})
+        spec: Any = send(FORMATS["tinytroupe"].lens, made)["persona"]
+        assert (spec["name"], spec["age"], spec["gender"]) == ("Al", 46, "male")
+        assert spec["occupation"]["title"] == "cook" and spec["other_facts"] == ["You are Al."]
+        assert spec["pets"] == {"name": "Rex"}
+        for name in EVERY:
+            assert bring(FORMATS[name].lens, send(FORMATS[name].lens, made), "here") == made
+    bare: Any = send(FORMATS["card-v2"].lens, Persona(id="p1", narrative="A cook."))["data"]
+    assert (bare["name"], bare["description"]) == ("p1", "A cook.")
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_the_prompt_is_the_same_bytes_after_any_exchange(name: str) -> None:
+    """Survey check 5, first half: whatever way a persona went, it reads the same."""
+    made = Persona(
+        id="p1",
+        facts={"z": "1", "a/b": "2", "demographics/age": "3"},
+        traits={"N": 1.0, "E:Assertiveness": 1.0},
+        relations={"Zoe": "a friend", "Al": "a brother"},
+        memories=("Second.", "First."),
+    )
+    back = bring(FORMATS[name].lens, send(FORMATS[name].lens, made), "here")
+    model = open_model("null:yes")
+    assert persona_text.text(model, back).encode() == persona_text.text(model, made).encode()
 
 
 def test_someone_elses_edit_wins() -> None:

@@ -174,7 +174,7 @@ def test_check_counts_all_and_shows_the_first() -> None:
     assert (checked.errors, checked.warnings) == (30, 41)
     found = {row[0]: row[3] for row in table(checked.report, "findings").rows}
     assert found == {"no-licence": 40, "no-source": 40, "unknown-field": 1}
-    assert len(table(checked.report, "examples").rows) == 41
+    assert len(table(checked.report, "examples").rows) == 11
     notes = [p.text for p in checked.report.parts if isinstance(p, Note)]
     assert notes[1] == "f, row 90: broken" and len(notes) == 22
     assert "memories" in str(table(checked.report, "examples").rows[-1][-1])

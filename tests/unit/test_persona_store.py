@@ -67,6 +67,12 @@ def test_every_persona_comes_back(
     assert list(load_personas(path)) == people
 
 
+def test_the_schema_is_published_with_the_docs() -> None:
+    root = Path(__file__).parents[2]
+    published = (root / "docs" / "persona.schema.json").read_text()
+    assert published == (root / "personae" / "data" / "persona.schema.json").read_text()
+
+
 @given(PERSONAS)
 def test_rows_keep_the_schema(persona: Persona) -> None:
     """The published schema describes exactly what is written; order of keys is not identity."""
