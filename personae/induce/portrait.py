@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from personae.core import Chat, Model, ModelError, Reply, Sampling, say
 from personae.induce.requested import KeyWords, article, listed
 
-__all__ = ["Portrait", "Portraits"]
+__all__ = ["PORTRAIT_TOKENS", "Portrait", "Portraits"]
 
-_WRITE = Sampling(max_tokens=200, temperature=0.0)
+PORTRAIT_TOKENS = 200
 """Some 150 words; small models don't stop by themselves and only repeat what they have said."""
 _SEPARATOR = re.compile(r"[,;\n]+")
 _NUMBERING = re.compile(r"^\s*(?:[-*•]|\(?\d+[.):])\s*")
@@ -37,7 +37,7 @@ class Portrait:
 
 @dataclass(frozen=True, slots=True)
 class Portraits:
-    """Writes portraits, each once per model and request, and keeps them.
+    """Writes portraits of at most `tokens`, each once per model and request, and keeps them.
 
     With `ask_antonyms` the model is asked for the opposites of the key words of a trait below
     average; where it doesn't name as many as asked for, the shipped ones serve, and the portrait's
@@ -45,6 +45,7 @@ class Portraits:
     """
 
     ask_antonyms: bool = False
+    tokens: int = PORTRAIT_TOKENS
     kept: dict[tuple[str, tuple[KeyWords, ...]], Portrait] = field(default_factory=dict)
 
     def write(self, model: Model, requests: Sequence[tuple[KeyWords, ...]]) -> list[Portrait]:
@@ -57,7 +58,8 @@ class Portraits:
         new = [key for key in dict.fromkeys(keys) if key not in self.kept]
         named = self._antonyms(model, [traits for _, traits in new])
         drafts = [_draft(traits, named) for _, traits in new]
-        replies = model.reply([_portrait_chat(who, words) for who, words, _ in drafts], _WRITE)
+        sampling = Sampling(max_tokens=self.tokens)
+        replies = model.reply([_portrait_chat(who, words) for who, words, _ in drafts], sampling)
         for key, (who, words, source), reply in zip(new, drafts, replies, strict=True):
             if reply.status not in ("ok", "cut") or not reply.text.strip():
                 raise ModelError(
@@ -73,7 +75,7 @@ class Portraits:
         asked = {t.opposite: None for traits in requests for t in traits if t.low}
         if not (self.ask_antonyms and asked):
             return {}
-        replies = model.reply([_antonym_chat(words) for words in asked], _WRITE)
+        replies = model.reply([_antonym_chat(words) for words in asked], Sampling())
         return dict(zip(asked, replies, strict=True))
 
 

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Literal, TypeVar
 
 from personae.core import Model, Persona, UnknownName
-from personae.induce.portrait import Portrait, Portraits
+from personae.induce.portrait import PORTRAIT_TOKENS, Portrait, Portraits
 from personae.induce.prompted import before_question, in_system, prompted, with_truth
 from personae.induce.requested import (
     article,
@@ -105,13 +105,14 @@ class PortraitInduction(PromptInduction):
         self.portraits.write(model, [key_words(persona) for persona in personas])
 
 
-def p2(*, ask_antonyms: bool = False) -> PortraitInduction:
+def p2(*, ask_antonyms: bool = False, tokens: int = PORTRAIT_TOKENS) -> PortraitInduction:
     """Make MPI's strongest induction: key words of each trait, then the model's own portrait.
 
-    Below average the key words are shipped antonyms, or with `ask_antonyms` the model's own. Make
-    one and keep it for a study: it writes each portrait once, and `portraits.kept` shows them.
+    Below average the key words are shipped antonyms, or with `ask_antonyms` the model's own; a
+    portrait has at most `tokens`. Make one and keep it for a study: it writes each portrait once,
+    and `portraits.kept` shows them.
     """
-    portraits = Portraits(ask_antonyms)
+    portraits = Portraits(ask_antonyms, tokens)
     return PortraitInduction(
         name="p2-asked" if ask_antonyms else "p2",
         write=lambda model, persona: portraits.write(model, [key_words(persona)])[0].text,

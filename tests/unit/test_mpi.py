@@ -1,11 +1,14 @@
 """The MPI study: must-hold checks of its card on respondents whose truth is known."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import isnan
 
+import numpy as np
 import pytest
 
 from personae.core import (
+    Answers,
     Chat,
     Done,
     Estimate,
@@ -17,13 +20,18 @@ from personae.core import (
     Table,
     load_inventory,
 )
-from personae.induce.prompt import find_induction, in_truth
+from personae.induce.prompt import find_induction, in_truth, p2
 from personae.induce.prompted import with_truth
+from personae.measure.administer import administer
 from personae.measure.forms import render_item, usual_form
 from personae.measure.vignettes import compare, write_essays
+from personae.models.local import LocalModel
 from personae.models.null import open_null
 from personae.models.simulated import open_simulated
+from personae.stats.contrast import paired_cells
+from personae.stats.resample import two_level_mean
 from personae.studies.mpi import mpi
+from tests.unit.embedded import embedded
 
 TALKATIVE = "I love parties. I am talkative, bold and friendly."
 SHY = "I am quiet, shy and silent. I keep to myself."
@@ -59,6 +67,37 @@ def test_who_follows_is_moved_the_way_asked() -> None:
         for name in ("naive", "words"):
             for found in row(report, f"moved_{channel}", name):
                 assert found.low > 0, (channel, name, found)
+
+
+def test_the_whole_study_weighs_all_three_inductions_on_all_five_traits() -> None:
+    """Check 8, the second half: P²(+) minus P²(-), averaged over the traits, with an interval."""
+    report = mpi(open_simulated("simulated:follow=1,noise=0.2"))
+    for name in ("naive", "words", "p2"):
+        *traits, whole = row(report, "moved_label", name)
+        assert len(traits) == 5
+        assert whole.n > 0
+        assert 0 < whole.low < whole.value < whole.high
+    assert len(table(report, "prompts").rows) == 3 * 5 * 2
+
+
+@pytest.mark.embedded
+def test_the_portraits_shift_on_the_embedded_model_is_told_with_its_interval() -> None:
+    """Check 8 on the 135M model: short portraits, two items a trait; the sign is not guaranteed."""
+    model = LocalModel(embedded())
+    induction, tool = p2(tokens=30), load_inventory("mpi-120")
+    people = {(d, s): Persona(id=f"{d}{s}", traits={d: s}) for d in "OCEAN" for s in (1, -1)}
+    induction.prepare(model, list(people.values()))
+    cells = []
+    for domain in "OCEAN":
+        part = replace(tool, items=tool.where(scale=domain).items[:2])
+        sheets = []
+        for sign, arm in ((-1, "-"), (1, "+")):
+            with in_truth(induction)(model, people[domain, sign]) as speaker:
+                sheets.append(administer(speaker, part, usual_form("mpi")).tag(arm=arm))
+        cells.append(paired_cells(Answers.concat(sheets), ("-", "+"), inventory=part)[0])
+    whole = two_level_mean(np.vstack(cells), seed=1)
+    assert whole.low <= whole.value <= whole.high
+    assert abs(whole.value) < 4
 
 
 def test_who_does_not_follow_is_not() -> None:
