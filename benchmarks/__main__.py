@@ -15,7 +15,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "RESULTS.md"
-NAMES = ("load", "choose", "bookkeeping", "server", "start", "coverage", "personas")
+NAMES = ("load", "choose", "bookkeeping", "server", "start", "coverage", "personas", "illusion")
 
 
 def sections(text: str) -> dict[str, str]:

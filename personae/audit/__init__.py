@@ -1,1 +1,1 @@
-"""Paired designs with and without a persona: what it breaks, and by how much."""
+"""Paired designs with and without a persona: what it breaks, what it moves, and by how much."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from personae.card import background, parts
 from personae.card.analysis import CONTROL, Reading
+from personae.card.behaviour import behaviour
 from personae.card.intensity import intensity
 from personae.card.section import Section, Setting
 from personae.core import (
@@ -47,6 +48,7 @@ PLACEBO = Persona(
 """A system message that asks for nothing: whatever it shifts is the floor of every induction."""
 
 SECTIONS: Mapping[str, Callable[[Setting], Section]] = {
+    "behaviour": behaviour,
     "intensity": intensity,
 }
 """What the card reports beyond the inventory, in reading order."""

@@ -51,6 +51,7 @@ from personae.core.persona_store import (
     save_frames,
     save_personas,
 )
+from personae.core.probe import Measure, Probe, Trial, load_probe, probes
 from personae.core.report import Cell, Figure, Heading, Note, Part, Provenance, Report, Table, Usage
 from personae.core.resources import data_json, data_names
 from personae.core.strict_json import Json, json_problem, parse_json, read_text
@@ -90,6 +91,7 @@ __all__ = [
     "Json",
     "KeyingAlarm",
     "Kind",
+    "Measure",
     "Message",
     "MissingExtra",
     "Model",
@@ -103,6 +105,7 @@ __all__ = [
     "Persona",
     "PersonaeError",
     "Pool",
+    "Probe",
     "Provenance",
     "Question",
     "Reply",
@@ -112,6 +115,7 @@ __all__ = [
     "Status",
     "Table",
     "Touch",
+    "Trial",
     "UnknownName",
     "Usage",
     "When",
@@ -133,6 +137,7 @@ __all__ = [
     "layer_origin",
     "load_inventory",
     "load_personas",
+    "load_probe",
     "missing",
     "nobody",
     "option_orders",
@@ -142,6 +147,7 @@ __all__ = [
     "persona_row",
     "persona_rows",
     "plain",
+    "probes",
     "public_part",
     "read_personas",
     "read_text",

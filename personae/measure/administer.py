@@ -10,11 +10,13 @@ from personae.core import (
     SCHEMA,
     Answers,
     BadValue,
+    Chat,
     Chooser,
     Form,
     InputError,
     Inventory,
     Item,
+    Message,
     Model,
     Question,
     Sampling,
@@ -23,7 +25,7 @@ from personae.measure.forms import Frame, wording_tag
 from personae.measure.reading import Columns, read_labels, read_options, read_replies
 from personae.measure.statements import pair_texts, read_pairs, statement_pairs
 
-__all__ = ["administer"]
+__all__ = ["administer", "conversation"]
 
 Turns = Sequence[tuple[str, str]]
 
@@ -68,6 +70,31 @@ def administer(
     return Answers.concat(sheets)
 
 
+def conversation(inventory: Inventory, form: Form, answers: Answers) -> Chat:
+    """Return the conversation that an administration in the context `shared` was.
+
+    Items without an answer are not in it. Other questions may follow it.
+    """
+    frame = Frame(inventory, form)
+    said = {str(row["item"]): row for row in answers.rows.iter_rows(named=True)}
+    turns = []
+    for item in inventory.items:
+        row = said.get(item.id)
+        if row is not None and row["status"] == "ok":
+            turns.append((frame.text(item), _spoken(frame, row["slot"], row["raw"])))
+    if not turns:
+        return ()
+    return (*frame.chat(turns[-1][0], turns[:-1]), Message("assistant", turns[-1][1]))
+
+
+def _spoken(frame: Frame, slot: object, raw: object) -> str:
+    """Give the words of an answer as they stand in the conversation."""
+    if frame.form.channel == "reply" or not isinstance(slot, int):
+        return str(raw)
+    option = frame.shown[slot]
+    return option.text if frame.form.channel == "option" else option.label
+
+
 def _check(form: Form, repeats: int) -> None:
     if repeats < 1:
         raise BadValue(f"repeats is at least 1, not {repeats}")
@@ -100,13 +127,8 @@ def _in_turn(model: Model, frame: Frame, sampling: Sampling) -> Columns:
         answer = _ask(model, frame, [text], turns, sampling)
         for name, column in answer.items():
             whole.setdefault(name, []).extend(column)
-        slot = answer["slot"][0]
-        if frame.form.channel == "reply" and answer["status"][0] == "ok":
-            turns.append((text, str(answer["raw"][0])))
-        elif isinstance(slot, int):
-            option = frame.shown[slot]
-            said = option.text if frame.form.channel == "option" else option.label
-            turns.append((text, said))
+        if answer["status"][0] == "ok":
+            turns.append((text, _spoken(frame, answer["slot"][0], answer["raw"][0])))
     return whole
 
 

@@ -20,6 +20,7 @@ from personae.core import (
     inventories,
     load_inventory,
 )
+from personae.models.posed import Posed, find_posed
 
 __all__ = ["Asked", "Reading", "Shown", "comprehend", "find_action", "find_statement", "levels"]
 
@@ -71,6 +72,7 @@ class Reading:
     """What a chat says: who to be, what is asked, the options as shown, and turns gone by.
 
     `about` is a text between <text> and </text> whose author is asked about, in place of oneself.
+    `posed` is the behavioural task put in the last turn, or None.
     """
 
     persona: str
@@ -79,6 +81,7 @@ class Reading:
     statement: Asked | None
     shown: tuple[Shown, ...]
     turns: int
+    posed: Posed | None = None
 
 
 @lru_cache(maxsize=4096)
@@ -92,7 +95,8 @@ def comprehend(chat: Chat) -> Reading:
     about = [found for text in users if (found := _ABOUT.search(text))]
     users = [_ABOUT.sub(" ", text) for text in users]
     ask = users[-1] if users else ""
-    shown = _shown(users, system)
+    posed = find_posed(ask)
+    shown = _shown(users[-1:], []) if posed is not None else _shown(users, system)
     return Reading(
         persona="\n".join([*system, *(b[1] or b[2] for b in blocks)]),
         about=about[-1][1] if about else "",
@@ -100,6 +104,7 @@ def comprehend(chat: Chat) -> Reading:
         statement=find_statement(_without(ask, shown)),
         shown=shown,
         turns=sum(m.role == "assistant" for m in chat[:-1]),
+        posed=posed,
     )
 
 

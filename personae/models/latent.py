@@ -5,6 +5,10 @@ Standings are z units of Johnson's sex-neutral norms, age 21-40 (`ipip-neo-120`)
 answer sheet's norm standing recovers them. Each item has a discrimination and a difficulty from a
 hash of its words; difficulties are uniform within half a point, which makes the mean of rounded
 answers unbiased. Saturation at the ends of the scale is real: beyond about 2.5 z scores flatten.
+
+In a behavioural task a respondent has an opinion of every situation, drawn from its words, and
+more of the behaviour pushes the answer the way the trial says. How much of it there is follows
+from the traits in the directions known from people, but for the respondent's `gap`.
 """
 
 import hashlib
@@ -17,17 +21,24 @@ from statistics import NormalDist
 
 from personae.core import BIG_FIVE, BadValue, UnknownName, load_inventory
 from personae.models.comprehension import Asked
+from personae.models.posed import Posed
 
 __all__ = ["FLOOR", "Respondent", "draw", "option_probabilities", "parse_settings", "parse_spec"]
 
 FLOOR = 1e-6
 """Least probability of an option, so that log-probabilities are finite."""
+GAIN = 0.8
+"""Points of a five-point scale by which one z unit of a behaviour moves an answer."""
+STANCES = 2.0
+"""Points between the lowest and the highest opinion of a situation."""
+WAVER = 0.8
+"""Points by which an average respondent departs from an answer given before."""
 _GROUP = "sex-neutral 21-40"
 _RANGES: Mapping[str, tuple[float, float]] = {
     **dict.fromkeys(BIG_FIVE, (-5.0, 5.0)),
     "noise": (0.0, 3.0), "follow": (0.0, 1.0), "position": (-1.0, 1.0),
     "acquiescence": (-4.0, 4.0), "drift": (0.0, 1.0), "spread": (0.0, 2.0),
-    "ability": (0.0, 1.0), "damage": (0.0, 1.0),
+    "ability": (0.0, 1.0), "damage": (0.0, 1.0), "gap": (0.0, 1.0),
     "seed": (0.0, 2**53),
 }  # fmt: skip
 Standings = Mapping[tuple[str, str], float]
@@ -43,7 +54,8 @@ class Respondent:
     -1..1, pull of the option shown last (-) or first (+). `acquiescence`: points of a five-point
     scale added to agreement. `drift`: share of every standing lost with each earlier turn or
     repeat. `spread`: SD, in points, of the facets around their domain. `ability`: share of the
-    shipped problems solved; `damage`: share of it that any persona takes away.
+    shipped problems solved; `damage`: share of it that any persona takes away. `gap`: 0..1, share
+    of behaviour in tasks that comes from a standing of its own and not from the traits reported.
     """
 
     name: str
@@ -56,6 +68,7 @@ class Respondent:
     spread: float = 0.0
     ability: float = 0.7
     damage: float = 0.0
+    gap: float = 0.0
     seed: int = 0
 
     def standing(self, domain: str, facet: str, persona: Standings, turns: int) -> float:
@@ -70,6 +83,30 @@ class Respondent:
             read = persona.get((domain, facet), read)
         z = own if read is None else (1 - self.follow) * own + self.follow * read
         return z * (1.0 - self.drift) ** turns
+
+    def inclination(
+        self, signs: Mapping[str, int], persona: Standings, turns: int, task: str
+    ) -> float:
+        """Give the z of a behaviour: led by traits of known sign, but for the share `gap`.
+
+        Self-regulation (SR) stands where conscientiousness stands.
+        """
+        traits = [(1.0 * sign, "C" if t == "SR" else t) for t, sign in signs.items()]
+        led = sum(sign * self.standing(t, "", persona, turns) for sign, t in traits)
+        own = _normal("behaviour", self.seed, task) if self.gap else 0.0
+        return (1 - self.gap) * led / sqrt(max(1, len(traits))) + self.gap * own
+
+    def wish(self, posed: Posed, persona: Standings, turns: int) -> float:
+        """Give the wish for an answer of high value in a task, from 1 to 5 but unbounded."""
+        if posed.trial is None:
+            return 3.0
+        base, signs = posed.trial.base, posed.probe.measures[0].signs
+        much = GAIN * self.inclination(signs, persona, turns, posed.probe.name)
+        stance = 3.0 + STANCES * (draw("stance", base) - 0.5)
+        if posed.trial.push == "waver":
+            aside = max(0.0, WAVER + much)
+            return stance + much + (aside if draw("side", base) < 0.5 else -aside)
+        return stance + {"up": much, "down": -much, "none": 0.0}[posed.trial.push]
 
     def agreement(self, asked: Asked, persona: Standings, turns: int) -> float:
         """Give the wish to agree with a statement, on the scale from 1 to 5 but unbounded."""

@@ -21,6 +21,7 @@ from personae.models.comprehension import (
 )
 from personae.models.knowledge import recognise
 from personae.models.latent import FLOOR, Respondent, draw, option_probabilities, parse_spec
+from personae.models.posed import Posed, posed_levels
 from personae.models.trait_words import read_standings
 from personae.models.writing import compose, fill_schema, text_sections
 
@@ -33,7 +34,7 @@ __all__ = [
     "whole_scale",
 ]
 
-VERSION = 3
+VERSION = 4
 """Raise it when the same specification begins to answer otherwise."""
 _MASS = 0.95
 _SURE = 0.8
@@ -98,6 +99,8 @@ class SimulatedRespondent:
 
     def _loglik(self, question: Question, repeat: int) -> list[float]:
         reading = comprehend(question.chat)
+        if reading.posed is not None:
+            return self._of_trial(reading, reading.posed, question, repeat)
         meant = levels(reading, question)
         known = [level for level in meant if level is not None]
         if len(known) > 1 and len(set(known)) == len(known):
@@ -159,10 +162,7 @@ class SimulatedRespondent:
             persona = read_standings(reading.about or reading.persona)
             agreement = who.agreement(reading.statement, persona, turns)
         agreement = who.shaken(agreement, chat, repeat)
-        if who.position and reading.shown:
-            pulled = reading.shown[0 if who.position > 0 else -1].level
-            pull = abs(who.position) if pulled is not None else 0.0
-            agreement = (1 - pull) * agreement + pull * (1 + 4 * (pulled or 0.0))
+        agreement = self._pulled(agreement, [option.level for option in reading.shown])
         return option_probabilities(known, agreement, who.noise / 2**0.5)
 
     def _of_actions(self, reading: Reading, chat: Chat, actions: Sequence[Asked]) -> list[float]:
@@ -183,6 +183,35 @@ class SimulatedRespondent:
             log(_MASS * max(FLOOR, (1 - pull) * share / total + pull * (slot == pulled)))
             for slot, share in enumerate(shares)
         ]
+
+    def _of_trial(
+        self, reading: Reading, posed: Posed, question: Question, repeat: int
+    ) -> list[float]:
+        """Log-likelihood of the answers to a behavioural task, labelled or in their own words."""
+        labelled = any(s.label == question.options[0][0].strip(" (.)") for s in reading.shown)
+        base = [-_NATS * count_tokens(forms[0]) for forms in question.options]
+        if posed.trial is None:
+            return [log(_MASS / len(base))] * len(base) if labelled else base
+        meant = posed_levels(posed.trial)
+        known = tuple(meant.get(_option_text(reading, forms[0]), 0.0) for forms in question.options)
+        persona = read_standings(reading.persona)
+        wanted = self._who.wish(posed, persona, reading.turns + repeat)
+        wanted = self._pulled(self._who.shaken(wanted, question.chat, repeat), known)
+        logp = list(map(log, option_probabilities(known, wanted, self._who.noise / 2**0.5)))
+        if labelled:
+            return [log(_MASS) + value for value in logp]
+        return [
+            start + count_tokens(forms[0]) * value
+            for start, forms, value in zip(base, question.options, logp, strict=True)
+        ]
+
+    def _pulled(self, agreement: float, shown: Sequence[float | None]) -> float:
+        """Move a wish towards the option shown first or last, by the respondent's `position`."""
+        pull = self._who.position
+        level = shown[0 if pull > 0 else -1] if shown else None
+        if not pull or level is None:
+            return agreement
+        return (1 - abs(pull)) * agreement + abs(pull) * (1 + 4 * level)
 
     def _of_statement(self, reading: Reading, chat: Chat, text: str) -> float:
         """Log-likelihood of a whole statement: its words' cost, less where it is agreed with."""

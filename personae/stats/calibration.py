@@ -1,0 +1,82 @@
+"""Whether stated confidence agrees with how often it is right."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from personae.core import Array, BadValue, Estimate, missing
+from personae.stats.resample import DRAWS, bootstrap, mean
+
+__all__ = ["brier_score", "calibration_error"]
+
+BINS = 10
+
+
+def calibration_error(
+    confidence: ArrayLike,
+    correct: ArrayLike,
+    *,
+    name: str = "calibration error",
+    of: str = "question",
+    seed: int = 0,
+    draws: int = DRAWS,
+) -> Estimate:
+    """Estimate the expected calibration error, 0..1, over ten bins of equal width.
+
+    Bins are open below and closed above, the first closed at both ends, so that no confidence
+    falls out. `correct` is 0, 1 or a probability of being right. The error of a finite sample is
+    biased upwards: with few questions compare it with that of a calibrated respondent. Percentile
+    interval. Undefined without questions. Source: Naeini, Cooper & Hauskrecht 2015, AAAI.
+
+    Raises:
+        BadValue: values outside 0..1, or not as many of one as of the other.
+
+    >>> round(calibration_error([1, 0.8, 0.8, 0, 0.5], [1, 1, 0, 0, 1]).value, 3)
+    0.22
+    """
+    said, right = _checked(confidence, correct)
+    if not said.size:
+        return missing(name, "no question was answered", n=0, of=of)
+    place = np.clip(np.ceil(said * BINS - 1e-9).astype(int) - 1, 0, BINS - 1)
+    inside = (place[:, None] == np.arange(BINS)).astype(np.float64)
+    gaps = inside * (said - right)[:, None]
+
+    def error(weights: Array) -> Array:
+        found: Array = np.abs(weights @ gaps).sum(axis=1) / weights.sum(axis=1)
+        return found
+
+    found = bootstrap(error, said.size, draws=draws, seed=seed, kind="percentile")
+    return Estimate(
+        name=name, value=found.value, low=found.low, high=found.high, n=said.size, of=of,
+        method=f"ten bins; {found.method}", why_missing=found.why_missing,
+    )  # fmt: skip
+
+
+def brier_score(
+    confidence: ArrayLike,
+    correct: ArrayLike,
+    *,
+    name: str = "Brier score",
+    of: str = "question",
+    seed: int = 0,
+    draws: int = DRAWS,
+) -> Estimate:
+    """Estimate the mean squared difference of confidence and being right, 0..1 (Brier 1950).
+
+    Raises:
+        BadValue: values outside 0..1, or not as many of one as of the other.
+
+    >>> round(brier_score([1, 0.8, 0.8, 0, 0.5], [1, 1, 0, 0, 1]).value, 3)
+    0.186
+    """
+    said, right = _checked(confidence, correct)
+    return mean((said - right) ** 2, name=name, of=of, unit="", seed=seed, draws=draws)
+
+
+def _checked(confidence: ArrayLike, correct: ArrayLike) -> tuple[Array, Array]:
+    said, right = np.asarray(confidence, np.float64), np.asarray(correct, np.float64)
+    inside = all(np.isfinite(v).all() and ((v >= 0) & (v <= 1)).all() for v in (said, right))
+    if said.shape != right.shape or said.ndim != 1 or not inside:
+        raise BadValue(
+            "calibration compares as many confidences as answers, each in 0..1 and none missing"
+        )
+    return said, right
