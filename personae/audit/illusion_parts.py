@@ -66,19 +66,20 @@ def _span(found: Estimate, form: str = ".2f") -> str:
 def verdicts(found: Movement, seed: int) -> list[Part]:
     """Say whether reports moved, whether acts did, and what that means together."""
     came, total = found.came, len(found.reports)
+    most = 2 * len(came) > total  # one of several may seem to move by chance
     signs = agreement_of_signs(found.shifts, "expected signs", seed=seed)
     toward = _toward(found.shifts, "acts", seed)
     word = follows(signs)
     if word == "aligned":
         head = "Report and behaviour go together"
-        if not came:
-            head = "Behaviour moved as in people, though no report was shown to move"
+        if not most:
+            head = "Behaviour moved as in people, though most reports were not shown to move"
     elif word == "opposed":
         head = "Report and behaviour come apart: acts moved against the directions known of people"
-    elif came:
+    elif most:
         head = "Reports moved; that behaviour follows them is not shown"
     else:
-        head = "Neither reports nor behaviour were shown to move: there is nothing to compare"
+        head = "Neither most reports nor behaviour were shown to move: there is nothing to compare"
     chance = "" if isnan(signs.p) else f", sign test p = {signs.p:.3g}"
     return [
         Note(f"{head}.", "verdict"),
