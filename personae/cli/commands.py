@@ -142,7 +142,7 @@ def _list() -> None:
     """List studies, recipes, inventories and inductions."""
     from personae.core import inventories, load_inventory
     from personae.generate.recipe import recipes
-    from personae.induce.prompt import INDUCTIONS
+    from personae.induce.prompt import INDUCTIONS, INSIDE
     from personae.run.registry import studies
 
     click.echo("Studies (personae run NAME)")
@@ -158,6 +158,7 @@ def _list() -> None:
         click.echo(f"  {name:<20} {one.title}, {len(one.items)} items{note}")
     click.echo("Inductions")
     click.echo("  " + ", ".join(INDUCTIONS))
+    click.echo("  in open models: " + "; ".join(INSIDE))
 
 
 @_personae.command("show")
@@ -198,6 +199,21 @@ def _score(**given: Any) -> None:  # noqa: ANN401
     if given["out"]:
         write_report(report, given["out"])
     print_report(report, Console())
+
+
+@_personae.command("vector")
+@click.argument("trait")
+@click.option("--out", type=click.Path(path_type=Path), required=True,
+              help="A .safetensors file, or .gguf for llama.cpp.")  # fmt: skip
+@click.option("--model", default="smollm2", show_default=True, help="An open model.")
+@click.option("--blocks", help="FIRST-LAST; by default all from block 1 on.")
+@click.option("--method", default="mean", show_default=True, help="mean, pca, logistic or ridge.")
+@click.option("--seed", default=0, show_default=True, help="Seed of the checks.")
+def _vector(**given: Any) -> None:  # noqa: ANN401
+    """Make a trait's steering vector, and say how good it is at each block."""
+    from personae.cli.vectors import make_file
+
+    make_file(**given)
 
 
 @_personae.command("report")

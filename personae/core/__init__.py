@@ -2,7 +2,7 @@
 
 from personae.core.answers import SCHEMA, Answers
 from personae.core.chat import Chat, Choice, Message, Question, Reply, Sampling, Status, say
-from personae.core.edit import Edit, Gate, Site, Touch, When, edits_key
+from personae.core.edit import Anatomy, Edit, Gate, Site, Touch, When, edits_key
 from personae.core.errors import (
     BadFile,
     BadValue,
@@ -65,6 +65,7 @@ __all__ = [
     "PERSONA_SCHEMA",
     "SCHEMA",
     "Activations",
+    "Anatomy",
     "Answers",
     "Array",
     "BadFile",

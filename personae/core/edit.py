@@ -12,7 +12,18 @@ from numpy.typing import NDArray
 from personae.core.errors import BadValue
 from personae.core.hashing import content_key
 
-__all__ = ["Edit", "Gate", "Op", "Phase", "Site", "SitePart", "Touch", "When", "edits_key"]
+__all__ = [
+    "Anatomy",
+    "Edit",
+    "Gate",
+    "Op",
+    "Phase",
+    "Site",
+    "SitePart",
+    "Touch",
+    "When",
+    "edits_key",
+]
 
 SitePart = Literal["block", "heads", "mlp", "embedding"]
 Phase = Literal["all", "prompt", "generation"]
@@ -30,6 +41,16 @@ class Site:
 
     block: int
     part: SitePart = "block"
+
+
+@dataclass(frozen=True, slots=True)
+class Anatomy:
+    """The size of a model: how many blocks, width of the residual stream, heads and their width."""
+
+    blocks: int
+    width: int
+    heads: int
+    head_width: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from personae.core.chat import Chat, Choice, Question, Reply, Sampling
-from personae.core.edit import Edit, Site, Touch
+from personae.core.edit import Anatomy, Edit, Site, Touch
 from personae.core.persona import Persona
 
 __all__ = [
@@ -86,6 +86,11 @@ class OpenModel(Chooser, Protocol):
     of `edited`, and the answer is the one that `edited(edits[i])` would give. So a sweep over
     strengths, vectors or blocks is one batch.
     """
+
+    @property
+    def anatomy(self) -> Anatomy:
+        """How many blocks and heads it has, and their widths."""
+        ...
 
     def reply(
         self,

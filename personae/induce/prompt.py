@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Literal, TypeVar
 
-from personae.core import Model, Persona, UnknownName
+from personae.core import BadValue, Model, Persona, UnknownName
 from personae.induce.portrait import PORTRAIT_TOKENS, Portrait, Portraits
 from personae.induce.prompted import before_question, in_system, prompted, with_truth
 from personae.induce.requested import (
@@ -26,6 +26,7 @@ from personae.models.trait_words import STEPS, graded
 
 __all__ = [
     "INDUCTIONS",
+    "INSIDE",
     "PortraitInduction",
     "PromptInduction",
     "adjectives",
@@ -170,18 +171,45 @@ _MAKERS: Mapping[str, Callable[[], PromptInduction]] = {
 }
 INDUCTIONS = ("unchanged", "naive", "words", "p2", "persona_text", "adjectives")
 """The inductions by prompt, by name; variants: `p2-asked`, `adjectives:1` to `adjectives:9`."""
+INSIDE = ("steer", "steer:E=+4@15", "steer:FILE*2", "cap:FILE>=p25@20-24", "persona_text & steer")
+"""The inductions inside an open model, by example; see `induce.steering`."""
 
 
 def find_induction(name: str) -> PromptInduction:
     """Make an induction by name; hyphens and underscores are alike.
 
+    `steer...` and `cap:...` are those of `induce.steering`; "A & B" joins words and edits.
+
     Raises:
         UnknownName: no induction is called so; carries near matches.
+        BadValue: what follows `steer:` or `cap:` can't be read.
 
     >>> find_induction("persona-text").name
     'persona_text'
     """
+    if "&" in name:
+        first, _, rest = name.partition("&")
+        return _both(find_induction(first), find_induction(rest))
+    if name.strip().partition(":")[0] in ("steer", "cap"):
+        from personae.induce.steering import inside_induction  # noqa: PLC0415  (it builds on this)
+
+        return inside_induction(name)
     for known, make in _MAKERS.items():
         if known.replace("_", "-") == name.strip().lower().replace("_", "-"):
             return make()
-    raise UnknownName("induction", name, _MAKERS)
+    raise UnknownName("induction", name, [*_MAKERS, *INSIDE])
+
+
+def _both(first: PromptInduction, second: PromptInduction) -> PromptInduction:
+    """Join an induction by words with one by edits, in either order."""
+    for words_, edits in ((first, second), (second, first)):
+        if type(edits) is not type(words_) and isinstance(edits, type(words_)):
+            return replace(
+                edits,
+                name=f"{first.name} & {second.name}",
+                write=words_.write,
+                layout=words_.layout,
+            )
+    raise BadValue(
+        f"'A & B' joins words with steer or cap, not {first.name!r} with {second.name!r}"
+    )

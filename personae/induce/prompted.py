@@ -12,6 +12,7 @@ from typing import Generic, TypeVar, cast
 
 from personae.core import (
     Activations,
+    Anatomy,
     Chat,
     Choice,
     Chooser,
@@ -135,6 +136,11 @@ class _PromptedChooser(_Prompted[C]):
 
 class _PromptedOpen(_PromptedChooser[OpenModel]):
     """Also reads and edits activations with the persona in front."""
+
+    @property
+    def anatomy(self) -> Anatomy:
+        """How many blocks and heads the model inside has."""
+        return self._inner.anatomy
 
     def record(self, chats: Sequence[Chat], sites: Sequence[Site], pool: Pool) -> Activations:
         """Read activations with the persona in front of each chat."""

@@ -9,6 +9,7 @@ from llguidance import LLTokenizer
 
 from personae.core import (
     Activations,
+    Anatomy,
     BadValue,
     Chat,
     Choice,
@@ -80,6 +81,15 @@ class LocalModel:
     def fingerprint(self) -> str:
         """The weights' fingerprint; with edits in force, joined with them."""
         return edits_key(self.loaded.fingerprint, self._edits)
+
+    @property
+    def anatomy(self) -> Anatomy:
+        """How many blocks and heads the network has, and their widths.
+
+        Raises:
+            ModelError: its decoder blocks can't be told.
+        """
+        return self.sites.anatomy
 
     def choose(
         self,

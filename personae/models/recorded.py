@@ -12,6 +12,7 @@ from typing import Generic, TypeVar, overload
 
 from personae.core import (
     Activations,
+    Anatomy,
     Chat,
     Choice,
     Chooser,
@@ -105,6 +106,11 @@ class RecordedChooser(RecordedModel[C_co]):
 
 class RecordedOpenModel(RecordedChooser[OpenModel]):
     """An `OpenModel` with a journal. Activations are not kept: they are large, and free to redo."""
+
+    @property
+    def anatomy(self) -> Anatomy:
+        """How many blocks and heads the model inside has."""
+        return self._inner.anatomy
 
     def record(self, chats: Sequence[Chat], sites: Sequence[Site], pool: Pool) -> Activations:
         """Read activations from the model inside."""

@@ -12,7 +12,7 @@ from typing import Any, cast
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from personae.core import BadValue, ModelError, Site
+from personae.core import Anatomy, BadValue, ModelError, Site
 
 __all__ = ["Change", "Sites", "blocks_of"]
 
@@ -64,16 +64,12 @@ class Sites:
     def _config(self) -> Any:  # noqa: ANN401  (transformers' own, another for each architecture)
         return cast(Any, self._network).config.get_text_config()
 
-    @property
-    def heads(self) -> int:
-        """How many attention heads a block has."""
-        return int(self._config.num_attention_heads)
-
-    @property
-    def head_width(self) -> int:
-        """Width of one attention head."""
-        width = getattr(self._config, "head_dim", None)
-        return int(width or self._config.hidden_size // self.heads)
+    @cached_property
+    def anatomy(self) -> Anatomy:
+        """The network's blocks, heads and widths."""
+        heads, width = int(self._config.num_attention_heads), int(self._config.hidden_size)
+        own = int(getattr(self._config, "head_dim", None) or width // heads)
+        return Anatomy(len(self.blocks), width, heads, own)
 
     def width(self, site: Site) -> int:
         """Give the width of a site's hidden states.
@@ -89,7 +85,8 @@ class Sites:
         if site.part == "embedding" and site.block != 0:
             raise BadValue(f"the embedding is the input of block 0, not of {site.block}")
         self._module(site)
-        return self.heads * self.head_width if site.part == "heads" else self._config.hidden_size
+        size = self.anatomy
+        return size.heads * size.head_width if site.part == "heads" else size.width
 
     def _module(self, site: Site) -> nn.Module:
         block = self.blocks[site.block]

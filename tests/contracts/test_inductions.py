@@ -12,6 +12,7 @@ import pytest
 
 from personae.core import (
     Activations,
+    Anatomy,
     Chat,
     Choice,
     Chooser,
@@ -74,6 +75,10 @@ class _Open(ScriptedModel):
     def __init__(self, added: float = 0.0) -> None:
         super().__init__(lambda chat: "You are someone.")
         self.added = added
+
+    @property
+    def anatomy(self) -> Anatomy:
+        return Anatomy(1, 2, 1, 2)
 
     def reply(
         self,

@@ -11,6 +11,7 @@ import pytest
 
 from personae.core import (
     Activations,
+    Anatomy,
     BadFile,
     BudgetSpent,
     Chat,
@@ -238,6 +239,10 @@ class Opened(ScriptedModel):
     def __init__(self, push: float = 0.0) -> None:
         super().__init__(lambda chat: f"push {push:g}", name=f"push {push:g}")
         self.push = push
+
+    @property
+    def anatomy(self) -> Anatomy:
+        return Anatomy(1, 2, 1, 2)
 
     def reply(
         self,
