@@ -6,7 +6,7 @@ each link is drawn from lists.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -105,68 +105,110 @@ def unfit_text(value: object, least: int, most: int, age: int | None = None) -> 
     return ""
 
 
-def write_lives(writer: Writer, people: Sequence[Anchors], lives: Sequence[Life]) -> list[Life]:
+def write_lives(
+    writer: Writer, people: Sequence[Anchors], lives: Sequence[Life], *, listed: bool
+) -> list[Life]:
     """Let a model write each link from the links before; a link that stays unfit keeps its draw.
 
-    `lives` are drawn ones: their tone is kept. Links that keep their draw count as `repaired`.
+    `lives` are drawn ones: their tone is kept. With `listed` the model chooses from the lists, as
+    small models can; else it writes. Links that keep their draw count as `repaired`.
     """
     found = list(lives)
-    for link in _LINKS:
-        wanted = [link(who, life) for who, life in zip(people, found, strict=True)]
+    for link in (_values, _attitude, _stories, _hobbies):
+        wanted = [link(who, life, listed) for who, life in zip(people, found, strict=True)]
         hand = writer.at(0.2) if link is _hobbies else writer
         for place, asked in enumerate(hand.ask(wanted)):
             writer.counts["repaired"] += len(asked.unfit)
-            found[place] = _taken(found[place], asked)
+            found[place] = _taken(found[place], asked, listed)
     return found
 
 
-def _taken(life: Life, asked: Asked) -> Life:
+def _taken(life: Life, asked: Asked, listed: bool) -> Life:
     texts = {name: str(value).strip() for name, value in asked.values.items()}
-    stories = tuple(texts.pop(f"story_{i}", told) for i, told in enumerate(life.stories, start=1))
-    hobbies = tuple(texts.pop(f"hobby_{i}", had) for i, had in enumerate(life.hobbies, start=1))
+    stories = []
+    for place, told in enumerate(life.stories, start=1):
+        event = texts.pop(f"story_{place}", "")
+        began = told.partition(" I ")[0]
+        stories.append(f"{began} I {event}." if event and listed else event or told)
+    hobbies = [texts.pop(f"hobby_{i}", had) for i, had in enumerate(life.hobbies, start=1)]
+    if len({hobby.lower() for hobby in hobbies}) < len(hobbies):
+        hobbies = list(life.hobbies)
     unended = {name: text.rstrip(".") for name, text in texts.items()}
-    return replace(life, stories=stories, hobbies=hobbies, **unended)
+    return replace(life, stories=tuple(stories), hobbies=tuple(hobbies), **unended)
 
 
-def _wanted(task: str, who: str, sizes: Mapping[str, tuple[int, int]], age: int | None) -> Wanted:
+def _wanted(
+    task: str, who: Anchors, told: str, sizes: Mapping[str, tuple[int, int]],
+    lists: Mapping[str, Sequence[str]],
+) -> Wanted:  # fmt: skip
+    """Ask for fields: chosen where there is a list, else written, and then no sentence with I."""
+
+    def check(name: str, value: object) -> str:
+        if name in lists:
+            return "" if value in lists[name] else "not one of the listed values"
+        story = name.startswith("story")
+        why = unfit_text(value, *sizes[name], None if story else who.age)
+        if why or story:
+            return why
+        own = re.search(r"\b(?:I|I'm|my|you|your)\b", str(value)) or who.name in str(value)
+        return "a sentence about the speaker and no phrase" if own else ""
+
+    fields: dict[str, Mapping[str, object]] = {
+        name: {"enum": list(lists[name])} if name in lists else texts_schema(*size)
+        for name, size in sizes.items()
+    }
     return Wanted(
-        chat=say(f"An invented person: {who}\n\n{task} Answer in JSON."),
-        fields={name: texts_schema(*size) for name, size in sizes.items()},
-        check=lambda name, value: unfit_text(value, *sizes[name], age),
+        chat=say(f"An invented person: {told}\n\n{task} Answer in JSON."),
+        fields=fields,
+        check=check,
     )
 
 
-def _values(who: Anchors, life: Life) -> Wanted:
+def _lists(life: Life, listed: bool, **names: str) -> dict[str, Sequence[str]]:
+    """Give the lists of the life's tone by field, or none."""
+    own = data_json("personas/life.json")["tones"][life.tone]
+    return {field: own[name] for field, name in names.items()} if listed else {}
+
+
+def _values(who: Anchors, life: Life, listed: bool) -> Wanted:
     task = (
         f"In one short phrase, what does this person value most? The tone is {life.tone}. Write "
         f"what goes on inside the person."
     )
-    return _wanted(task, who.sentence, {"values": (8, 80)}, who.age)
+    lists = _lists(life, listed, values="values")
+    return _wanted(task, who, who.sentence, {"values": (8, 80)}, lists)
 
 
-def _attitude(who: Anchors, life: Life) -> Wanted:
+def _attitude(who: Anchors, life: Life, listed: bool) -> Wanted:
     task = (
         "What is the person's attitude to life, a habit that others can see, and what the person "
-        'does when things get hard? Each goes on after "a person who".'
+        'does when things get hard? Each goes on after "a person who", as in "keeps silent".'
     )
     sizes = {"attitude": (8, 80), "habit": (8, 120), "coping": (8, 80)}
-    return _wanted(task, f"{who.sentence} {life.sentences[0]}", sizes, who.age)
+    lists = _lists(life, listed, attitude="attitudes", habit="habits", coping="coping")
+    return _wanted(task, who, f"{who.sentence} {life.sentences[0]}", sizes, lists)
 
 
-def _stories(who: Anchors, life: Life) -> Wanted:
-    task = (
-        "Tell moments of this person's life that explain who they are, in the first person, each "
-        "with the age at which it happened. They may be bad ones."
-    )
+def _stories(who: Anchors, life: Life, listed: bool) -> Wanted:
+    names = [f"story_{i + 1}" for i in range(len(life.stories))]
     told = " ".join((who.sentence, *life.sentences[:3]))
-    sizes = {f"story_{i + 1}": (60, 600) for i in range(len(life.stories))}
-    return _wanted(task, told, sizes, None)
+    if not listed:
+        task = (
+            "Tell moments of this person's life that explain who they are, in the first person, "
+            "each with the age at which it happened. They may be bad ones."
+        )
+        return _wanted(task, who, told, dict.fromkeys(names, (60, 600)), {})
+    events = data_json("personas/life.json")["events"]
+    every = [event for tone in TONES for event in events[tone]]
+    parts = {name: every[i :: len(names)] for i, name in enumerate(names)}
+    task = "Which of these happened to the person and explains who they are?"
+    return _wanted(task, who, told, dict.fromkeys(names, (60, 600)), parts)
 
 
-def _hobbies(who: Anchors, life: Life) -> Wanted:
+def _hobbies(who: Anchors, life: Life, listed: bool) -> Wanted:
     task = "Infer two things this person does alone for pleasure, bad habits included."
     told = " ".join((who.sentence, *life.sentences[:3]))
-    return _wanted(task, told, {"hobby_1": (4, 60), "hobby_2": (4, 60)}, who.age)
-
-
-_LINKS: tuple[Callable[[Anchors, Life], Wanted], ...] = (_values, _attitude, _stories, _hobbies)
+    names = ("hobby_1", "hobby_2")
+    every = data_json("personas/life.json")["hobbies"]
+    parts = {name: every[i::2] for i, name in enumerate(names)} if listed else {}
+    return _wanted(task, who, told, dict.fromkeys(names, (4, 60)), parts)

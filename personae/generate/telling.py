@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import zip_longest
 
 from personae.core import Persona, say
@@ -15,14 +16,18 @@ __all__ = ["first_person", "persona_of_draft", "write_narratives"]
 
 STATEMENTS = 5
 MANY_WORDS = 2000
-_SUBJECT = (
-    (r"\byou are\b", "I am"), (r"\byou were\b", "I was"), (r"\byourself\b", "myself"),
-    (r"\byours\b", "mine"), (r"\byour\b", "my"),
-    (r"\b(ask|asks|around|at|believed in|bothers|call|for|from|gives|humiliated|know|leave|leaves"
-     r"|let|make|makes|of|on|others|put|reach|remember|shaped|surprises|tell|tempt|than|to|told"
-     r"|upon|wakes?|with) you\b", r"\1 me"),
-    (r"\byou(?=[.,;:!?)]|$)", "me"), (r"\byou\b", "I"),
+_SUBJECT = tuple(
+    (re.compile(pattern, re.IGNORECASE), said)
+    for pattern, said in (
+        (r"\byou are\b", "I am"), (r"\byou were\b", "I was"), (r"\byourself\b", "myself"),
+        (r"\byours\b", "mine"), (r"\byour\b", "my"),
+        (r"\b(ask|asks|around|at|believed in|bothers|call|for|from|gives|humiliated|know|leave"
+         r"|leaves|let|make|makes|of|on|others|put|reach|remember|shaped|surprises|tell|tempt|than"
+         r"|to|told|upon|wakes?|with) you\b", r"\1 me"),
+        (r"\byou(?=[.,;:!?)]|$)", "me"), (r"\byou\b", "I"),
+    )
 )  # fmt: skip
+_ECHO = re.compile(r"\b(?:first person|introduce|invented person|JSON|in about \d+ words)\b", re.I)
 
 
 def first_person(sentence: str) -> str:
@@ -32,7 +37,7 @@ def first_person(sentence: str) -> str:
     'I am tall, and people ask me about my hat.'
     """
     for pattern, said in _SUBJECT:
-        sentence = re.sub(pattern, said, sentence, flags=re.IGNORECASE)
+        sentence = pattern.sub(said, sentence)
     return sentence[:1].upper() + sentence[1:]
 
 
@@ -51,8 +56,8 @@ def persona_of_draft(draft: Draft, id_: str, words: int) -> Persona:
     facts = {**draft.who.facts, **draft.life.facts}
     for filled in draft.sections.values():
         facts |= {a.name: v for a, v in filled if a.name not in facts}
-    narrative = _within([*map(first_person, told), *draft.life.stories,
-                         *map(first_person, lines)], words)  # fmt: skip
+    kept = _within([*told, *draft.life.stories, *lines], words)
+    narrative = [one if one in draft.life.stories else first_person(one) for one in kept]
     return Persona(
         id=id_,
         text=text,
@@ -95,7 +100,8 @@ def write_narratives(
 ) -> list[Persona]:
     """Let a model tell each persona in the first person; an unfit telling keeps the drawn one.
 
-    Unfit is a telling that is too short, too long, or states another age than the person's.
+    Unfit is a telling that is too short, too long, not in the first person, repeats the request or
+    itself, or states another age than the person's.
     """
     least, most = 80, words * 8
     wanted = [
@@ -106,9 +112,7 @@ def write_narratives(
                 f"{draft.life.voice}. Keep to what is said above. Answer in JSON."
             ),
             fields={"summary": texts_schema(least, most)},
-            check=lambda _, value, age=draft.who.age: unfit_text(  # type: ignore[misc]
-                value, least, most, age
-            ),
+            check=partial(_unfit_telling, age=draft.who.age, size=(least, most)),
         )
         for draft in drafts
     ]
@@ -118,3 +122,15 @@ def write_narratives(
         told = str(asked.values.get("summary", persona.narrative)).strip()
         found.append(replace(persona, narrative=told))
     return found
+
+
+def _unfit_telling(_: str, value: object, *, age: int, size: tuple[int, int]) -> str:
+    if why := unfit_text(value, *size, age):
+        return why
+    text = str(value)
+    words = text.lower().split()
+    if not re.search(r"\b(?:I|I'm|my)\b", text):
+        return "not in the first person"
+    if found := _ECHO.search(text):
+        return f"repeats the request ({found[0]})"
+    return "repeats itself" if len(set(words)) < len(words) / 3 else ""

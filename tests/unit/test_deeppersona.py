@@ -243,6 +243,25 @@ def test_garbage_is_repaired_and_counted() -> None:
     assert all(len(p.facts) >= 24 for p in people)
 
 
+@pytest.mark.parametrize(
+    "telling",
+    ["The person introduces themselves, in a voice that is correct and formal, to all who hear.",
+     "She gets up early and walks to the harbour, where nobody waits, and then goes home again.",
+     " ".join(["I am fine,"] * 12)],
+)  # fmt: skip
+def test_a_telling_that_echoes_repeats_or_speaks_of_another_is_refused(telling: str) -> None:
+    def teller(_: Chat, sampling: Sampling) -> str:
+        wanted = "summary" in json.loads(str(sampling.schema))["properties"]
+        return json.dumps({"summary": telling}) if wanted else obey(str(sampling.schema))
+
+    population = deeppersona(Order(n=1, model=Obedient(teller)), depth=Depth(depth=12))
+    got = population.make(population.slots(0, 1))
+    (persona,) = frame_personas(got.rows)
+    assert telling not in persona.narrative
+    assert persona.narrative.startswith("I am ")
+    assert got.counts["repaired"] == 1
+
+
 def test_findings_count_depth_uniqueness_coverage_and_topic() -> None:
     population = deeppersona(Order(n=6))
     rows = population.make(population.slots(0, 6)).rows

@@ -145,7 +145,8 @@ def _make(plan: _Plan, slots: Slots) -> Made:
     if model is not None:
         sampling = Sampling(max_tokens=400, temperature=0.8, top_p=0.95, seed=plan.order.seed)
         writer = Writer(model, sampling, counts)
-        lives = write_lives(writer, [d.who for d in drafts], [d.life for d in drafts])
+        whose, begun = [d.who for d in drafts], [d.life for d in drafts]
+        lives = write_lives(writer, whose, begun, listed=plan.filling.values == "listed")
         drafts = [replace(d, life=life) for d, life in zip(drafts, lives, strict=True)]
         drafts = fill_sections(writer.at(0.5), drafts, plan.filling)
     else:
