@@ -1,6 +1,7 @@
 """The nouns of Personae: frozen values, Protocols, errors, tables. They import nothing of it."""
 
 from personae.core.answers import SCHEMA, Answers
+from personae.core.beside import beside
 from personae.core.chat import Chat, Choice, Message, Question, Reply, Sampling, Status, say
 from personae.core.edit import Anatomy, Edit, Gate, Site, Touch, When, edits_key
 from personae.core.errors import (
@@ -45,6 +46,7 @@ from personae.core.persona_store import (
     PERSONA_COLUMNS,
     frame_personas,
     load_personas,
+    parquet_rows,
     persona_frame,
     persona_rows,
     read_personas,
@@ -54,7 +56,7 @@ from personae.core.persona_store import (
 from personae.core.probe import Measure, Probe, Trial, load_probe, probes
 from personae.core.report import Cell, Figure, Heading, Note, Part, Provenance, Report, Table, Usage
 from personae.core.resources import data_json, data_names
-from personae.core.strict_json import Json, json_problem, parse_json, read_text
+from personae.core.strict_json import Json, json_lines, json_problem, parse_json, read_text
 
 __all__ = [
     "ABSENT",
@@ -120,6 +122,7 @@ __all__ = [
     "UnknownName",
     "Usage",
     "When",
+    "beside",
     "canonical_json",
     "consented",
     "content_key",
@@ -132,6 +135,7 @@ __all__ = [
     "frame_personas",
     "inventories",
     "is_control",
+    "json_lines",
     "json_problem",
     "kinds_shown",
     "latin_square",
@@ -142,6 +146,7 @@ __all__ = [
     "missing",
     "nobody",
     "option_orders",
+    "parquet_rows",
     "parse_json",
     "persona_frame",
     "persona_of",

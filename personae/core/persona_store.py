@@ -6,26 +6,26 @@ equal bytes. Files are written beside their place and moved there, so that each 
 """
 
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from itertools import islice
+from itertools import chain
 from pathlib import Path
 
 import polars as pl
 from polars.exceptions import PolarsError
 from polars.io.plugins import register_io_source
 
+from personae.core.beside import beside
 from personae.core.errors import BadFile, BadValue, InputError
 from personae.core.persona import Persona
 from personae.core.persona_rows import PERSONA_SCHEMA, persona_of, persona_row
-from personae.core.strict_json import parse_json, read_text
+from personae.core.strict_json import json_lines, parse_json, read_text
 
 __all__ = [
     "BATCH",
     "PERSONA_COLUMNS",
     "frame_personas",
     "load_personas",
+    "parquet_rows",
     "persona_frame",
     "persona_rows",
     "read_personas",
@@ -54,7 +54,7 @@ PERSONA_COLUMNS: Mapping[str, pl.DataType] = {
 
 BATCH = 4096
 """Personas a row group: what is held in memory at a time."""
-_MAX_JSON, _MAX_ROW = 64 << 20, 16 << 20
+_MAX_JSON, _HEAVY = 64 << 20, 64 << 20
 
 
 def load_personas(path: str | Path) -> tuple[Persona, ...]:
@@ -94,9 +94,10 @@ def persona_rows(path: str | Path) -> Iterator[tuple[str, object]]:
     source = Path(path)
     match _suffix(source):
         case ".parquet":
-            yield from _parquet_rows(source)
+            for where, cells in parquet_rows(source):
+                yield where, _row_of(cells, where)
         case ".jsonl":
-            yield from _line_rows(source)
+            yield from json_lines(source)
         case _:
             whole = parse_json(read_text(source, _MAX_JSON), str(source))
             for i, row in enumerate(whole if isinstance(whole, list) else [whole]):
@@ -108,41 +109,20 @@ def _suffix(path: Path) -> str:
     return path.suffix if path.suffix in (".jsonl", ".parquet") else ".json"
 
 
-def _line_rows(source: Path) -> Iterator[tuple[str, object]]:
-    try:
-        with source.open("rb") as stream:
-            number = 0
-            while line := stream.readline(_MAX_ROW + 1):
-                number += 1
-                if len(line) > _MAX_ROW:
-                    raise BadFile(f"{source}, line {number}: longer than {_MAX_ROW >> 20} MB")
-                if line.strip():
-                    yield f"{source}, line {number}", _parsed(line, f"{source}, line {number}")
-    except OSError as error:
-        raise BadFile(f"can't read personas from {source}: {error}") from error
+def parquet_rows(source: Path) -> Iterator[tuple[str, dict[str, object]]]:
+    """Read a Parquet file in batches, as (where, row by column); nulls are left out.
 
-
-def _parsed(line: bytes, where: str) -> object:
-    try:
-        return parse_json(line.decode("utf-8-sig"), where)
-    except UnicodeDecodeError as error:
-        return BadFile(f"{where}: not UTF-8 text ({error.reason})")
-    except BadFile as error:
-        return error
-
-
-def _parquet_rows(source: Path) -> Iterator[tuple[str, object]]:
+    Raises:
+        BadFile: it can't be read.
+    """
     number = 0
     try:
-        # A broken file is told by its footer here, not in the middle of the batches.
-        names = pl.read_parquet_schema(source)
-        if "id" not in names:
-            raise BadFile(f"{source}: no column 'id'; its columns are {sorted(names)[:20]}")
+        pl.read_parquet_schema(source)  # a broken file is told at once, not amid the batches
         for frame in pl.scan_parquet(source, glob=False).collect_batches(chunk_size=BATCH):
             for cells in frame.iter_rows(named=True):
                 number += 1
-                where = f"{source}, row {number}"
-                yield where, _row_of(cells, where)
+                row = {name: value for name, value in cells.items() if value is not None}
+                yield f"{source}, row {number}", row
     except (OSError, PolarsError, pl.exceptions.PanicException) as error:
         raise BadFile(f"can't read personas from {source}: {error}") from error
 
@@ -191,7 +171,7 @@ def persona_frame(personas: Iterable[Persona]) -> pl.DataFrame:
     >>> persona_frame([Persona(id="a", traits={"E": 1.0})])["traits"].to_list()
     [[{'key': 'E', 'value': 1.0}]]
     """
-    return pl.DataFrame([_cells(one) for one in personas], schema=PERSONA_COLUMNS, orient="row")
+    return _frame([_cells(one) for one in personas])
 
 
 def _cells(persona: Persona) -> tuple[object, ...]:
@@ -216,12 +196,14 @@ def save_personas(personas: Iterable[Persona], path: str | Path) -> int:
     """
     target = Path(path)
     if target.suffix == ".parquet":
-        return save_frames(map(persona_frame, _batches(personas)), target)
+        light = _light_frames(personas)
+        first = next(light, persona_frame([]))
+        return _save(chain([first], light), target, max(1, first.height))
     if target.suffix not in (".json", ".jsonl"):
         raise BadValue(f"{target}: a file of personas ends in .json, .jsonl or .parquet")
     lines = target.suffix == ".jsonl"
     seen: set[str] = set()
-    with _beside(target) as part, part.open("w", encoding="utf-8", newline="\n") as stream:
+    with beside(target) as part, part.open("w", encoding="utf-8", newline="\n") as stream:
         stream.write("" if lines else "[\n")
         for one in personas:
             text = _json(persona_row(one)) if lines else _indented(persona_row(one))
@@ -247,6 +229,10 @@ def save_frames(frames: Iterable[pl.DataFrame], path: str | Path) -> int:
     target = Path(path)
     if target.suffix != ".parquet":
         return save_personas((one for frame in frames for one in frame_personas(frame)), target)
+    return _save(frames, target, BATCH)
+
+
+def _save(frames: Iterable[pl.DataFrame], target: Path, group: int) -> int:
     ids: list[pl.Series] = []
 
     def source(*_: object) -> Iterator[pl.DataFrame]:
@@ -256,8 +242,8 @@ def save_frames(frames: Iterable[pl.DataFrame], path: str | Path) -> int:
                 ids.append(frame["id"])
                 yield frame
 
-    with _beside(target) as part:
-        _sink(source, part)
+    with beside(target) as part:
+        _sink(source, part, group)
         every = pl.concat(ids) if ids else pl.Series("id", [], pl.String())
         if every.is_empty():
             raise BadValue(f"{target}: no persona to write")
@@ -267,11 +253,11 @@ def save_frames(frames: Iterable[pl.DataFrame], path: str | Path) -> int:
     return len(every)
 
 
-def _sink(source: Callable[..., Iterator[pl.DataFrame]], part: Path) -> None:
+def _sink(source: Callable[..., Iterator[pl.DataFrame]], part: Path, group: int) -> None:
     lazy = register_io_source(source, schema=PERSONA_COLUMNS)
     try:
         lazy.sink_parquet(
-            part, compression="zstd", compression_level=3, row_group_size=BATCH, maintain_order=True
+            part, compression="zstd", compression_level=3, row_group_size=group, maintain_order=True
         )
     except PolarsError as error:
         raise BadFile(f"can't write personas: {error}") from error
@@ -284,23 +270,22 @@ def _refuse_frame(frame: pl.DataFrame) -> None:
         raise BadValue(f"a frame of personas has no nulls; these columns do: {nulls}")
 
 
-@contextmanager
-def _beside(target: Path) -> Iterator[Path]:
-    part = target.with_name(f".{target.name}.part")
-    try:
-        yield part
-        os.replace(part, target)
-    except OSError as error:
-        raise BadFile(f"can't write personas to {target}: {error.strerror or error}") from error
-    finally:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
+def _light_frames(personas: Iterable[Persona]) -> Iterator[pl.DataFrame]:
+    """Make frames of a batch, or of fewer personas where they are heavy, as with pictures."""
+    rows: list[tuple[object, ...]] = []
+    weight = 0
+    for one in personas:
+        rows.append(_cells(one))
+        weight += len(str(rows[-1][-1])) + len(one.text) + len(one.narrative)
+        if len(rows) == BATCH or weight > _HEAVY:
+            yield _frame(rows)
+            rows, weight = [], 0
+    if rows:
+        yield _frame(rows)
 
 
-def _batches(personas: Iterable[Persona]) -> Iterator[list[Persona]]:
-    running = iter(personas)
-    while batch := list(islice(running, BATCH)):
-        yield batch
+def _frame(rows: list[tuple[object, ...]]) -> pl.DataFrame:
+    return pl.DataFrame(rows, schema=PERSONA_COLUMNS, orient="row")
 
 
 def _refuse_twice(one: str, seen: set[str], where: str) -> None:

@@ -8,13 +8,22 @@ from pathlib import Path
 
 from personae.core.errors import BadFile, BadValue
 
-__all__ = ["MAX_DEPTH", "Json", "json_problem", "parse_json", "read_text", "unfit_character"]
+__all__ = [
+    "MAX_DEPTH",
+    "Json",
+    "json_lines",
+    "json_problem",
+    "parse_json",
+    "read_text",
+    "unfit_character",
+]
 
 Json = dict[str, object]
 """An object of a JSON file."""
 
 MAX_DEPTH = 64
 """Deeper nesting is an attack or an accident, not a persona."""
+_MAX_LINE = 16 << 20
 _WRAPPED = 16  # what a file may wrap around a persona's deepest value
 
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -63,6 +72,37 @@ def parse_json(text: str | bytes, where: str) -> object:
     if problem := json_problem(value, characters=False, depth=MAX_DEPTH + _WRAPPED):
         raise BadFile(f"{where}: {problem}")
     return value
+
+
+def json_lines(path: Path) -> Iterator[tuple[str, object]]:
+    """Read a JSONL file of personas line by line, as (where, value), blank lines left out.
+
+    A line that isn't JSON comes as the BadFile that says so.
+
+    Raises:
+        BadFile: the file can't be read, or has a line of more than 16 MB.
+    """
+    number = 0
+    try:
+        with path.open("rb") as stream:
+            while line := stream.readline(_MAX_LINE + 1):
+                number += 1
+                where = f"{path}, line {number}"
+                if len(line) > _MAX_LINE:
+                    raise BadFile(f"{where}: longer than {_MAX_LINE >> 20} MB")
+                if line.strip():
+                    yield where, _parsed(line, where)
+    except OSError as error:
+        raise BadFile(f"can't read personas from {path}: {error.strerror or error}") from error
+
+
+def _parsed(line: bytes, where: str) -> object:
+    try:
+        return parse_json(line.decode("utf-8-sig"), where)
+    except UnicodeDecodeError as error:
+        return BadFile(f"{where}: not UTF-8 text ({error.reason})")
+    except BadFile as error:
+        return error
 
 
 def json_problem(value: object, *, characters: bool = True, depth: int = MAX_DEPTH) -> str:

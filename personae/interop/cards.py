@@ -10,11 +10,10 @@ from copy import deepcopy
 from functools import partial
 from pathlib import Path
 
-from personae.core import BadFile, BadValue, Json, Persona, parse_json
+from personae.core import BadFile, BadValue, Json, Persona, beside, parse_json
 from personae.interop.container import (
     Found,
     Named,
-    beside,
     dump_each,
     dump_json,
     json_text,

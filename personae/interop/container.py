@@ -1,24 +1,28 @@
 """What foreign objects stand in: files of JSON, JSON lines and Parquet, and folders of files."""
 
 import json
-import os
 import re
-import shutil
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-import polars as pl
-from polars.exceptions import PolarsError
-
-from personae.core import BadFile, BadValue, Json, json_problem, parse_json, read_text
+from personae.core import (
+    BadFile,
+    BadValue,
+    InputError,
+    Json,
+    beside,
+    json_lines,
+    json_problem,
+    parquet_rows,
+    parse_json,
+    read_text,
+)
 
 __all__ = [
     "MAX_FILES",
     "Found",
     "Named",
-    "beside",
     "dump_each",
     "dump_json",
     "dump_lines",
@@ -31,7 +35,7 @@ __all__ = [
     "object_of",
 ]
 
-MAX_FILE, MAX_LINE, MAX_FILES = 64 << 20, 16 << 20, 100_000
+MAX_FILE, MAX_FILES = 64 << 20, 100_000
 _SAFE = re.compile(r"[^A-Za-z0-9_-]+")
 
 
@@ -66,33 +70,16 @@ def load_json(path: Path) -> object:
 
 def load_lines(path: Path) -> Iterator[Found]:
     """Read a JSONL file line by line, each at most 16 MB."""
-    try:
-        with path.open("rb") as stream:
-            number = 0
-            while line := stream.readline(MAX_LINE + 1):
-                number += 1
-                where = f"{path}, line {number}"
-                if len(line) > MAX_LINE:
-                    raise BadFile(f"{where}: longer than {MAX_LINE >> 20} MB")
-                if line.strip():
-                    yield Found(where, object_of(parse_json(line, where), where))
-    except OSError as error:
-        raise BadFile(f"can't read personas from {path}: {error.strerror or error}") from error
+    for where, value in json_lines(path):
+        if isinstance(value, InputError):
+            raise value
+        yield Found(where, object_of(value, where))
 
 
 def load_parquet(path: Path) -> Iterator[Found]:
     """Read a Parquet file row by row in batches; nulls are left out."""
-    number = 0
-    try:
-        pl.read_parquet_schema(path)  # a broken file is told at once, not amid the batches
-        for frame in pl.scan_parquet(path, glob=False).collect_batches(chunk_size=4096):
-            for row in frame.iter_rows(named=True):
-                number += 1
-                where = f"{path}, row {number}"
-                kept = {name: value for name, value in row.items() if value is not None}
-                yield Found(where, object_of(kept, where))
-    except (OSError, PolarsError, pl.exceptions.PanicException) as error:
-        raise BadFile(f"can't read personas from {path}: {error}") from error
+    for where, row in parquet_rows(path):
+        yield Found(where, object_of(row, where))
 
 
 def load_each(path: Path, suffix: str, load: Callable[[Path], Iterable[Found]]) -> Iterator[Found]:
@@ -158,33 +145,3 @@ def file_name(place: int, name: str) -> str:
     '000003-etc-Ada-Marsh'
     """
     return f"{place:06d}-{_SAFE.sub('-', name).strip('-')[:60]}".rstrip("-")
-
-
-@contextmanager
-def beside(target: Path) -> Iterator[Path]:
-    """Give a place beside the target; what is written there is moved to it at the end.
-
-    Raises:
-        BadFile: it can't be written, or a folder stands there with something in it.
-    """
-    part = target.with_name(f".{target.name}.part")
-    try:
-        _clear(part)
-        yield part
-        if part.is_dir() and target.is_dir():
-            if any(target.iterdir()):
-                raise BadFile(f"{target} is a folder with files in it; name a new one")
-            target.rmdir()
-        os.replace(part, target)
-    except OSError as error:
-        raise BadFile(f"can't write to {target}: {error.strerror or error}") from error
-    finally:
-        with suppress(OSError):
-            _clear(part)
-
-
-def _clear(part: Path) -> None:
-    if part.is_dir() and not part.is_symlink():
-        shutil.rmtree(part)
-    else:
-        part.unlink(missing_ok=True)

@@ -7,12 +7,11 @@ the agent's `id`, and what else the folder would hold.
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from personae.core import BadFile, Json, Persona
+from personae.core import BadFile, Json, Persona, beside
 from personae.interop.container import (
     MAX_FILES,
     Found,
     Named,
-    beside,
     dump_lines,
     file_name,
     json_text,

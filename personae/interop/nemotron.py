@@ -6,11 +6,10 @@ from pathlib import Path
 
 import polars as pl
 
-from personae.core import Json, Persona, parse_json
+from personae.core import Json, Persona, beside, parse_json
 from personae.interop.container import (
     Found,
     Named,
-    beside,
     dump_lines,
     load_lines,
     load_parquet,
