@@ -41,6 +41,7 @@ __all__ = [
     "advice_templates",
     "ask_bank",
     "load_bank",
+    "pole_scales",
     "pole_text",
 ]
 
@@ -178,15 +179,20 @@ def advice_templates() -> tuple[str, ...]:
     return tuple(data_json("situations/templates.json")["templates"])
 
 
+def pole_scales() -> tuple[str, ...]:
+    """Name the traits for which `pole_text` has behaviours."""
+    return tuple(data_json(f"situations/{OWN}.json")["poles"])
+
+
 def pole_text(scale: str, high: bool) -> str:
     """Write a system text that asks for a person high or low in a trait, by its behaviours.
 
     Raises:
         UnknownName: no behaviours are shipped for that trait.
     """
+    if scale not in pole_scales():
+        raise UnknownName("trait with shipped behaviours", scale, pole_scales())
     poles = data_json(f"situations/{OWN}.json")["poles"]
-    if scale not in poles:
-        raise UnknownName("trait with shipped behaviours", scale, poles)
     side = "high" if high else "low"
     listed = "\n".join(f"{i}. {line}." for i, line in enumerate(poles[scale][side], 1))
     return f"You are an assistant with {side} {scale.lower()}. This describes you:\n{listed}"

@@ -155,6 +155,8 @@ def pole_difference(high: Choices, low: Choices, name: str, seed: int = 0) -> Es
 
     Paired by item, BCa bootstrap over items. Undefined without an item answered under both.
     """
+    if not high.chances or not low.chances:
+        return missing(name, "nothing was asked", n=0, of="item", unit="points of 100")
     own = [credits(p) for p in high.chances.values()], [credits(p) for p in low.chances.values()]
     apart = 100 * (np.mean(own[0], axis=0) - np.mean(own[1], axis=0))
     return mean(apart, name=name, of="item", unit="points of 100", seed=seed)

@@ -44,6 +44,7 @@ from personae.measure.items import (
     advice_templates,
     ask_bank,
     load_bank,
+    pole_scales,
     pole_text,
 )
 from personae.measure.parse import is_refusal
@@ -60,7 +61,7 @@ from personae.stats.choices import (
 from personae.stats.multiplicity import holm
 from personae.stats.proportions import rate
 
-__all__ = ["trait"]
+__all__ = ["LEAST_MASS", "trait"]
 
 Moved = tuple[str, Estimate | None, Estimate | None, Estimate]
 LEAST_MASS = 0.5
@@ -136,10 +137,15 @@ def _channel(model: Chooser, bank: Bank, asked: str) -> tuple[Channel, float]:
     return channels[asked], mass
 
 
+def _graded(bank: Bank) -> list[str]:
+    """Keep the traits that there are prompts for: a bank of yours may have others."""
+    return [scale for scale in bank.scales if scale in pole_scales()]
+
+
 def _poles(model: Chooser, bank: Bank, channel: Channel) -> dict[str, Answers]:
     """Ask each trait's own items under a prompt for its high (+) and for its low (-) pole."""
     sheets: dict[str, list[Answers]] = {"+": [], "-": []}
-    for scale in bank.scales:
+    for scale in _graded(bank):
         for sign, found in sheets.items():
             persona = Persona(id=f"{scale}{sign}", text=pole_text(scale, sign == "+"))
             with persona_text(model, persona) as speaker:
@@ -164,7 +170,7 @@ def _moved(poles: Mapping[str, Answers], bank: Bank, seed: int) -> list[Moved]:
     """Give each trait's score under both prompts and the difference; last over all traits."""
     high, low = (lay_out_choices(poles[sign]) for sign in "+-")
     rows: list[Moved] = []
-    for scale in bank.scales:
+    for scale in _graded(bank):
         sides = high.where(scale), low.where(scale)
         above, below = (trait_score(side, scale) for side in sides)
         rows.append((scale, above, below, pole_difference(*sides, scale, seed)))

@@ -1,5 +1,6 @@
 """Traits at levels: the must-hold checks of the paper, on respondents whose answer is known."""
 
+from dataclasses import replace
 from math import isnan
 from statistics import mean
 
@@ -24,14 +25,16 @@ from personae.core import (
 from personae.induce.intensity import expected_sign, intensity, intensity_text
 from personae.measure.administer import administer
 from personae.measure.forms import usual_form
+from personae.models.local import LocalModel
 from personae.models.null import open_null
 from personae.models.simulated import open_simulated
 from personae.models.trait_words import read_standings
 from personae.stats.contrast import arm_shift
-from personae.stats.dose import dose_response, level_slope
+from personae.stats.dose import dose_response, level_cells, level_slope
 from personae.stats.reliability import alpha
 from personae.stats.scales import scale_scores
 from personae.studies.sac import LADDERS, sac
+from tests.unit.embedded import embedded
 
 TOOL = load_inventory("ipip-16pf")
 FACTORS = tuple(TOOL.scales)
@@ -240,3 +243,19 @@ def test_replies_in_words_are_read_too() -> None:
     report = sac(open_simulated("simulated:noise=0.1"), ("E",), channel="reply", quick=True)
     assert "is followed" in verdicts(report)
     assert report.answers is not None and set(report.answers.rows["channel"]) == {"reply"}
+
+
+@pytest.mark.embedded
+def test_check_8_a_small_model_s_rise_comes_with_an_interval() -> None:
+    """Level 5 less level 1, likelihoods of the five letters; two factors for the sake of time."""
+    model = LocalModel(embedded())
+    form = replace(usual_form("mpi"), person="second")
+    for factor in ("A", "E"):
+        own, sheets = TOOL.where(scale=factor).few(6), []
+        for level in (1, 5):
+            with intensity({factor: level})(model, Persona(id="x")) as speaker:
+                sheets.append(administer(speaker, own, form).tag(level=float(level)))
+        cells = level_cells(Answers.concat(sheets), (1, 5), inventory=TOOL)
+        found = level_slope((1, 5), cells, name=factor)
+        assert found.n == 6 and found.low <= found.value <= found.high
+        assert abs(4 * found.value) < 4, "a rise over the whole scale would be a wonder"

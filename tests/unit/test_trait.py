@@ -27,6 +27,7 @@ from personae.core import (
 )
 from personae.measure.items import Bank, action_orders, advice_templates, ask_bank, load_bank
 from personae.models.latent import draw
+from personae.models.local import LocalModel
 from personae.models.null import open_null
 from personae.models.scripted import ScriptedModel
 from personae.models.simulated import open_simulated, weighed
@@ -38,7 +39,8 @@ from personae.stats.choices import (
     pole_difference,
     trait_score,
 )
-from personae.studies.trait import trait
+from personae.studies.trait import LEAST_MASS, trait
+from tests.unit.embedded import embedded
 
 BANK = load_bank()
 PAIR = action_orders("pair")
@@ -307,3 +309,23 @@ def test_the_published_record_and_the_hub_s_are_read_alike(tmp_path: Path) -> No
     assert not other.gated and len({i.id for i in other.items}) == 20
     sheet = ask_bank(open_null("null:first"), other, advice_templates()[0], PAIR, again=True)
     assert len(sheet) == 0, "without a paraphrase nothing is asked again"
+
+
+def test_traits_without_shipped_behaviours_are_scored_all_the_same(tmp_path: Path) -> None:
+    rows = data_json("situations/personae-trait.json")["items"][:3]
+    path = tmp_path / "humour.json"
+    path.write_text(json.dumps([{**row, "personality": "Humour"} for row in rows]))
+    report = trait(open_simulated("simulated:O=3,noise=0.1"), str(path))
+    score = table(report, "scores").rows[0]
+    assert score[0] == "Humour" and isinstance(score[1], Estimate) and score[1].value == 100.0
+    assert [row[0] for row in table(report, "moved").rows] == ["all traits"]
+
+
+@pytest.mark.embedded
+def test_check_7_the_embedded_model_says_labels() -> None:
+    """Else the study weighs whole options; the mass is in every report."""
+    model = LocalModel(embedded())
+    sheet = ask_bank(model, BANK.of("Openness").first(4), "suggest", PAIR[:1]).rows
+    mass = sheet["mass"].to_list()
+    assert sheet["status"].to_list() == ["ok"] * 4
+    assert np.median(mass) > LEAST_MASS, mass
