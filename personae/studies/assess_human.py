@@ -36,6 +36,7 @@ from personae.core import (
     Note,
     Part,
     Report,
+    Sampling,
     Table,
     load_inventory,
 )
@@ -153,7 +154,8 @@ def _judged(
     random = np.random.default_rng([seed, *name.encode()])
     orders = [["".join(map(str, random.permutation(7))) for _ in tool.items] for _ in range(runs)]
     alike = [["forward"] * len(tool.items)] * (1 if form.channel == "label" else runs)
-    found = [administer_shuffled(model, about_them, form, o).tag(respondent=name)
+    drawn = Sampling(max_tokens=40, temperature=1.0, seed=seed)
+    found = [administer_shuffled(model, about_them, form, o, drawn).tag(respondent=name)
              for o in (orders, alike)]  # fmt: skip
     return _Picture(subject=name, tool=about_them, answers=found[0], fixed=found[1])
 
