@@ -123,20 +123,21 @@ def sit(model: Chooser, condition: Condition, sitting: Sitting) -> Answers:
 
 def _report(model: Chooser, sitting: Sitting) -> tuple[list[Answers], Chat]:
     """Give the questionnaires; in the shared context also the conversation that they were."""
-    channel, sheets, before = sitting.report, [], ()
-    if sitting.context == "shared":
-        talk: Chat = ()
-        form = Form(channel="option" if channel == "statement" else channel, context="shared",
-                    labels="none" if channel == "option" else "letters")  # fmt: skip
-        for tool in sitting.tools:
+    channel, shared = sitting.report, sitting.context == "shared"
+    sheets: list[Answers] = []
+    talk: Chat = ()
+    for tool in sitting.tools:
+        for form in _forms(channel, sitting.orders, shared=shared):
             sheet = administer(model, tool, form)
             sheets.append(sheet)
-            talk = (*talk, *conversation(tool, form, sheet))
-        return sheets, talk
-    orders = ("forward",) if channel == "statement" else sitting.orders
-    layout = "item-first" if channel == "statement" else "options-first"
-    for tool in sitting.tools:
-        for order in orders:
-            form = Form(channel=channel, order=order, layout=layout)  # type: ignore[arg-type]
-            sheets.append(administer(model, tool, form))
-    return sheets, before
+            talk = (*talk, *conversation(tool, form, sheet)) if shared else ()
+    return sheets, talk
+
+
+def _forms(channel: Channel, orders: Sequence[str], *, shared: bool) -> list[Form]:
+    """List the forms of the questionnaires; statements can't be asked in one conversation."""
+    if shared:
+        return [Form(channel="option" if channel == "statement" else channel, context="shared")]
+    if channel == "statement":
+        return [Form(channel=channel)]
+    return [Form(channel=channel, order=order, layout="options-first") for order in orders]

@@ -87,7 +87,7 @@ def personality_illusion(
     gated = load_inventory(INVENTORY).few(2 * pairs)
     gate = content_gate(model, gated, pairs_per_scale=pairs, seed=seed)
     asked = _ask(model, tools, acts, gate.main or "statement", (context, traits, quick))
-    whole = Answers.concat([asked, *(_other(text) for text in others)])
+    whole = Answers.concat([asked, *(_other(text, asked) for text in others)])
     people = profiles(whole, tools, acts)
     main = "shared" if context == "shared" else "separate"
     own = [p for p in people if p.model == model.name and p.context == main]
@@ -143,8 +143,11 @@ def _ask(
     return Answers.concat(sheets)
 
 
-def _other(text: str) -> Answers:
-    """Read an earlier run's answers, NAME=PATH; the name stands for the model."""
+def _other(text: str, asked: Answers) -> Answers:
+    """Read an earlier run's answers, NAME=PATH; the name stands for the model.
+
+    It must have asked the same questions, or its scores could not be compared.
+    """
     name, equals, path = text.partition("=")
     if not equals or not name or not Path(path).is_file():
         raise BadFile(f"others are NAME=PATH of an answers.parquet that exists, not {text!r}")
@@ -155,7 +158,15 @@ def _other(text: str) -> Answers:
     lacking = {"context", "trait", "sign", "strategy", "group"} - set(rows.columns)
     if lacking:
         raise BadFile(f"{path}: not answers of this study; it lacks {', '.join(sorted(lacking))}")
-    return Answers(rows.filter(pl.col("context").is_not_null())).tag(model=name)
+    found = Answers(rows.filter(pl.col("context").is_not_null())).tag(model=name)
+    if name in asked.rows["model"].unique():
+        raise InputError(f"{text!r}: {name!r} is the model asked now; give the other one its name")
+    if set(found.rows["item"]) != set(asked.rows["item"]):
+        raise InputError(
+            f"{path}: that run asked other questions than this one; run both in full or both "
+            "with --quick, with the same questionnaires and in the same channel"
+        )
+    return found
 
 
 def _compared(

@@ -2,29 +2,43 @@
 
 from functools import cache
 
+from personae.card.behaviour import behaviour
 from personae.card.card import SECTIONS, Design, card
-from personae.core import Figure, Note, Persona, Report, Table
+from personae.card.section import Section, Setting
+from personae.core import Figure, Form, Note, Persona, Table, load_inventory
+from personae.induce.prompt import find_induction
+from personae.measure.battery import battery
 from personae.models.null import open_null
 from personae.models.simulated import open_simulated
 
 ADA = Persona(id="ada", traits={"A": 2.0, "C": 1.5})
-DESIGN = Design(inductions=("words",), sections=("behaviour",))
+TOOL = load_inventory("ipip-neo-120").few(6)
+
+
+def section(spec: str, persona: Persona = ADA, arm: str = "words") -> Section:
+    model = open_null(spec) if spec.startswith("null") else open_simulated(spec)
+    induction = find_induction(arm)
+    arms = [find_induction("unchanged"), induction]
+    setting = Setting(
+        model=model, persona=persona, tool=TOOL, arm=induction, channel="label", seed=0,
+        quick=True, answers=battery(model, arms, persona, TOOL, [Form(layout="options-first")]),
+    )  # fmt: skip
+    return behaviour(setting)
 
 
 @cache
-def of(spec: str) -> Report:
-    model = open_null(spec) if spec.startswith("null") else open_simulated(spec)
-    return card(model, ADA, DESIGN, quick=True)
+def verdict(spec: str) -> str:
+    return verdict_of(section(spec))
 
 
-def verdict(report: Report) -> str:
-    return next(p.text for p in report.parts
-                if isinstance(p, Note) and p.text.startswith("Behaviour: "))  # fmt: skip
+def verdict_of(found: Section) -> str:
+    return next(p.text for p in found.parts if isinstance(p, Note) and p.level == "verdict")
 
 
 def test_it_is_a_section_of_the_card() -> None:
     assert "behaviour" in SECTIONS
-    report = of("simulated:noise=0.3")
+    design = Design(inductions=("words",), sections=("behaviour",))
+    report = card(open_simulated("simulated:noise=0.3"), ADA, design, quick=True)
     assert any(isinstance(p, Figure) and p.name == "behaviour" for p in report.parts)
     rows = next(p for p in report.parts if isinstance(p, Table) and p.name == "behaviour")
     assert [row[1] for row in rows.rows] == ["-", "+", "-", "-", "-"]
@@ -32,25 +46,30 @@ def test_it_is_a_section_of_the_card() -> None:
 
 
 def test_acts_that_follow_are_said_to_follow() -> None:
-    assert "5 of 5 acts the expected way" in verdict(of("simulated:noise=0.3"))
-    assert "acts move as in people with these traits (" in verdict(of("simulated:noise=0.3"))
+    said = verdict("simulated:noise=0.3")
+    assert "acts move as in people with these traits (5 of 5 acts the expected way" in said
 
 
 def test_acts_that_do_not_follow_are_not() -> None:
     for spec in ("simulated:noise=0.3,gap=1,seed=1", "simulated:follow=0", "null:uniform"):
-        assert "is not shown" in verdict(of(spec)), spec
-    assert "not shown" in verdict(of("null:first")) or "not known" in verdict(of("null:first"))
+        assert "is not shown" in verdict(spec), spec
+    assert "not shown" in verdict("null:first") or "not known" in verdict("null:first")
+
+
+def test_acts_of_their_own_are_rarely_called_aligned() -> None:
+    """At most 2 of 20; 2.5 % are expected."""
+    found = [section(f"simulated:noise=0.3,gap=1,seed={seed}") for seed in range(20)]
+    assert sum("Behaviour: acts move as in" in verdict_of(one) for one in found) <= 2
 
 
 def test_who_refuses_has_no_verdict() -> None:
-    report = of("null:refusing")
-    assert "not known" in verdict(report)
-    assert any("answers to tasks are missing" in p.text for p in report.parts
+    found = section("null:refusing")
+    assert "not known" in verdict_of(found)
+    assert any("answers to tasks are missing" in p.text for p in found.parts
                if isinstance(p, Note))  # fmt: skip
 
 
 def test_a_persona_without_traits_says_so() -> None:
     text = Persona(id="bob", text="You are a baker.")
-    design = Design(inductions=("persona_text",), sections=("behaviour",))
-    report = card(open_simulated("simulated:noise=0.3"), text, design, quick=True)
-    assert "asks for no trait" in verdict(report)
+    found = section("simulated:noise=0.3", text, "persona_text")
+    assert "asks for no trait" in verdict_of(found)

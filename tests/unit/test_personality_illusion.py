@@ -148,6 +148,13 @@ def test_files_of_others_are_checked(tmp_path: Path) -> None:
     pl.DataFrame({"x": [1]}).write_parquet(junk)
     with pytest.raises(BadFile, match="lacks context"):
         personality_illusion(model, others=(f"b={junk}",), quick=True)
+    report_of("null:first").answers.rows.write_parquet(junk)  # type: ignore[union-attr]
+    with pytest.raises(InputError, match="is the model asked now"):
+        personality_illusion(model, others=(f"null:first={junk}",), quick=True)
+    kept = pl.read_parquet(junk).filter(pl.col("item") != "1-10-250/turned")
+    kept.write_parquet(junk)
+    with pytest.raises(InputError, match="asked other questions"):
+        personality_illusion(model, others=(f"b={junk}",), quick=True)
     with pytest.raises(InputError, match="separate, shared or both"):
         personality_illusion(model, context="alone", quick=True)  # type: ignore[arg-type]
 
