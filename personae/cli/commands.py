@@ -114,27 +114,20 @@ _personae.add_command(personas)
 
 
 @_personae.command("taxonomy")
-@click.argument("conversations", type=click.Path(path_type=Path))
-@click.option("--model", default="smollm2", show_default=True, help="Reads the conversations.")
+@click.argument("source", type=click.Path(path_type=Path))
+@click.option("--model", default="smollm2", show_default=True, help="Reads conversations.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("taxonomy.json"))
 @click.option("--seed", default=0, show_default=True, help="Seed of the readings.")
-def _taxonomy(conversations: Path, model: str, out: Path, seed: int) -> None:
-    """Make a taxonomy of attributes from conversations, for `generate deeppersona --taxonomy`."""
-    from personae.core import Sampling
-    from personae.generate.asking import Writer
-    from personae.generate.conversations import read_conversations
-    from personae.generate.mining import mine_taxonomy
-    from personae.models.opening import open_model
+def _taxonomy(source: Path, model: str, out: Path, seed: int) -> None:
+    """Make a taxonomy for `generate deeppersona --taxonomy`.
 
-    chats = read_conversations(conversations)
-    writer = Writer(open_model(model), Sampling(max_tokens=160, temperature=0.3, seed=seed))
-    merged = mine_taxonomy(writer, chats)
-    merged.taxonomy.save(out)
-    for category, listed in merged.taxonomy.by_category().items():
-        click.echo(f"{len(listed):>6} attributes  {category}")
-    for what, count in sorted({**writer.counts, **merged.dropped}.items()):
-        click.echo(f"{count:>6} {what}")
-    click.echo(f"Written: {out}")
+    SOURCE: conversations (.jsonl), which a model reads; or a tree of attributes (.json), whose near
+    names are merged without one.
+    """
+    from personae.cli.taxonomy import make_taxonomy
+
+    for line in make_taxonomy(source, model, out, seed):
+        click.echo(line)
 
 
 @_personae.command("list")

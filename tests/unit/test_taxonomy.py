@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from personae.cli import main
 from personae.core import BadFile, BadValue, Chat, Message, Sampling
 from personae.generate.asking import Writer
 from personae.generate.merging import merge_paths
@@ -158,3 +159,15 @@ def test_mining_says_what_it_could_not_read() -> None:
     with pytest.raises(BadValue, match="no readable label"):
         mine_taxonomy(writer, chats(4))
     assert writer.counts["unreadable replies"] == 8  # two tries each
+
+
+def test_the_command_merges_a_tree_without_a_model(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tree, out = tmp_path / "tree.json", tmp_path / "out.json"
+    tree.write_text('{"Food": {"Diet": {}, "diets": {}, "Cooking": {}}}')
+    with pytest.raises(SystemExit) as left:
+        main(["taxonomy", str(tree), "--out", str(out)])
+    assert left.value.code == 0
+    assert [a.name for a in read_tree(out).attributes] == ["Food/Diet", "Food/Cooking"]
+    assert "2 attributes  Food" in capsys.readouterr().out

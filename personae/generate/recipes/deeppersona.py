@@ -23,6 +23,7 @@ from personae.core import (
     Sampling,
     Table,
     content_key,
+    data_json,
     file_sha256,
     persona_frame,
 )
@@ -49,6 +50,8 @@ __all__ = ["Depth", "deeppersona"]
 DEEP, WRITTEN = 200, 48
 """Attributes by default: by lot, the paper's best depth; by a model, what a small one writes."""
 EXTREME = 2.5
+VERSION = 1
+"""Raise it, and the header's, when requests change; it is part of the prompt's hash."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +99,7 @@ class _Plan:
     anchors: dict[str, str]
     traits: dict[str, float]
     key: str
+    prompt: str
 
 
 def deeppersona(
@@ -126,6 +130,8 @@ def deeppersona(
     plan = _Plan(
         order=order, depth=depth, filling=filling, taxonomy=tree, chooser=AttributeChooser(tree),
         tables=load_tables(people or ""), anchors=facts, traits=traits, key=content_key(files),
+        prompt=content_key(["deeppersona", VERSION, data_json("personas/life.json")["guidance"],
+                            [one.name for one in tree.attributes]])[:16],
     )  # fmt: skip
     plan.tables.draw(np.random.default_rng(0), facts)  # what can't be drawn fails here, not later
     return Population(
@@ -183,6 +189,7 @@ def _signed(persona: Persona, plan: _Plan) -> Persona:
     }
     if model is not None:
         provenance["model fingerprint"] = model.fingerprint
+        provenance["prompt"] = plan.prompt
     return replace(persona, provenance=provenance)
 
 

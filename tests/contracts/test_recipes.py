@@ -1,0 +1,85 @@
+"""What every recipe owes: a command line, a preview, same bytes in any parts, failures counted."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from personae.cli.signature import parameters
+from personae.core import PERSONA_COLUMNS, Model, Persona, frame_personas
+from personae.generate.recipe import Made, Order, Population, find_recipe, load_recipe, recipes
+from personae.generate.slots import Slots
+from personae.models.null import open_null
+from personae.models.scripted import ScriptedModel
+
+NAMES = [recipe.name for recipe in recipes()]
+EXAMPLES = Path(__file__).parents[2] / "examples"
+NEEDED: dict[str, dict[str, Any]] = {
+    "profiles": {"conversations": str(EXAMPLES / "conversations.jsonl")}
+}
+"""What a recipe can't do without."""
+
+
+def population(name: str, n: int = 6, seed: int = 4, model: Model | None = None) -> Population:
+    function: Callable[..., Population] = load_recipe(find_recipe(name))
+    return function(Order(n=n, seed=seed, model=model), **NEEDED.get(name, {}))
+
+
+def made(of: Population) -> Made:
+    return of.make(of.slots(0, of.order.n))
+
+
+def people(of: Made) -> list[Persona]:
+    return list(frame_personas(of.rows))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_signature_is_a_command_line(name: str) -> None:
+    function = load_recipe(find_recipe(name))
+    assert parameters(function)[0].of == "order" or parameters(function)[0].name == "order"
+    assert find_recipe(name).version.isdigit()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_structure_alone_is_whole_and_says_where_it_comes_from(name: str) -> None:
+    one = population(name)
+    assert one.preview
+    got = made(one)
+    assert list(got.rows.columns) == list(PERSONA_COLUMNS)
+    assert len({p.id for p in people(got)}) == 6
+    for persona in people(got):
+        assert persona.text
+        assert persona.facts
+        assert persona.provenance["made by"]
+        assert persona.provenance["source"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_same_order_same_rows_in_whatever_parts(name: str) -> None:
+    whole = made(population(name)).rows
+    again = population(name)
+    parts = [again.make(Slots.span(4, start, start + 2)).rows for start in (0, 2, 4)]
+    assert pl.concat(parts).equals(whole)
+    backwards = population(name)
+    last = backwards.make(Slots.span(4, 4, 6)).rows
+    assert last.equals(whole[4:6])
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("kind", ["garbage", "refusing", "scripted"])
+def test_a_model_that_writes_nonsense_ends_and_is_counted(name: str, kind: str) -> None:
+    model = ScriptedModel(lambda _: "{}") if kind == "scripted" else open_null(f"null:{kind}")
+    got = made(population(name, n=2, model=model))
+    asked = isinstance(model, ScriptedModel) and bool(model.asked)
+    assert got.rows.height + len(got.failed) == 2
+    assert sum(got.counts.values()) + len(got.failed) > 0 or not asked
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_findings_describe_what_was_made(name: str) -> None:
+    one = population(name)
+    if one.findings is not None:
+        assert one.findings(made(one).rows)
+        one.findings(made(one).rows[:1])
