@@ -11,6 +11,7 @@ from typing import Literal, Protocol, Self, TypeVar, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from personae.core.answers import Answers
 from personae.core.chat import Chat, Choice, Question, Reply, Sampling
 from personae.core.edit import Anatomy, Edit, Site, Touch
 from personae.core.persona import Persona
@@ -22,6 +23,7 @@ __all__ = [
     "Done",
     "Induction",
     "Model",
+    "Observer",
     "OpenModel",
     "Pool",
     "is_control",
@@ -124,6 +126,14 @@ class OpenModel(Chooser, Protocol):
 
         The model itself stays as it is. `trace` receives what the edits do, token by token.
         """
+        ...
+
+
+class Observer(Protocol):
+    """Reads texts, and rates what it sees: a trained reader, a judge, a word count."""
+
+    def rate(self, texts: Sequence[str]) -> Answers:
+        """Rate each text on each scale: a row a text and scale, `item` counting the texts."""
         ...
 
 

@@ -26,13 +26,16 @@ WORDS_OF_POST = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Labelled:
-    """What one author wrote, as one text or as posts, and 0 or 1 for each labelled scale."""
+    """What one author wrote, as one text or as posts, and 0 or 1 for each labelled scale.
+
+    Texts of one `group`, usually the author, never stand on both sides of a split.
+    """
 
     id: str
     labels: Mapping[str, int]
     text: str = ""
     posts: tuple[str, ...] = ()
-    author: str = ""
+    group: str = ""
 
     @property
     def shown(self) -> str:
@@ -119,8 +122,8 @@ def _row(row: Any, where: str) -> Labelled:  # noqa: ANN401
     wrong = {k: v for k, v in labels.items() if v not in (0, 1) or isinstance(v, bool)}
     if wrong or not labels:
         raise BadFile(f"{where}: labels map a scale to 0 (low pole) or 1 (high pole), not {wrong}")
-    author = str(row.get("author", row["id"]))
-    return Labelled(id=str(row["id"]), labels=labels, text=text, posts=tuple(posts), author=author)
+    group = str(row.get("author", row["id"]))
+    return Labelled(id=str(row["id"]), labels=labels, text=text, posts=tuple(posts), group=group)
 
 
 def _labels(row: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -13,7 +13,6 @@ from numpy.typing import ArrayLike
 
 from personae.core import Array, BadValue, Estimate, missing
 from personae.stats.arrays import quotient
-from personae.stats.effects import cliffs_delta
 from personae.stats.resample import DRAWS, bootstrap
 
 __all__ = ["accuracy", "auc", "floor_predictions", "macro_f1", "weighted_f1"]
@@ -28,6 +27,7 @@ def macro_f1(
     predicted: ArrayLike,
     *,
     against: ArrayLike | None = None,
+    groups: Sequence[object] | None = None,
     name: str = "macro-F1",
     of: str = "text",
     seed: int = 0,
@@ -38,6 +38,7 @@ def macro_f1(
         truth: 0 or 1, shape (n,) or (n, traits).
         predicted: 0, 1 or NaN, the same shape.
         against: other predictions of the same cases; the estimate is then the paired difference.
+        groups: what each case belongs to; whole groups are then resampled, and `n` counts them.
         name: what the estimate is called.
         of: what a case is.
         seed: of the BCa bootstrap over cases.
@@ -50,7 +51,7 @@ def macro_f1(
     >>> macro_f1([1] * 3 + [0] * 1, [1, 1, 1, 1]).value  # always the majority
     0.42857142857142855
     """
-    return _scored(_f1, (truth, predicted, against), (name, of), seed)
+    return _scored(_f1, (truth, predicted, against), groups, (name, of), seed)
 
 
 def accuracy(
@@ -58,6 +59,7 @@ def accuracy(
     predicted: ArrayLike,
     *,
     against: ArrayLike | None = None,
+    groups: Sequence[object] | None = None,
     name: str = "accuracy",
     of: str = "text",
     seed: int = 0,
@@ -67,16 +69,22 @@ def accuracy(
     >>> accuracy([1, 0, 1, 0], [1, 0, float("nan"), 1]).value
     0.5
     """
-    return _scored(_hits, (truth, predicted, against), (name, of), seed)
+    return _scored(_hits, (truth, predicted, against), groups, (name, of), seed)
 
 
 def auc(
-    truth: ArrayLike, scores: ArrayLike, *, name: str = "AUC", of: str = "text", seed: int = 0
+    truth: ArrayLike,
+    scores: ArrayLike,
+    *,
+    groups: Sequence[object] | None = None,
+    name: str = "AUC",
+    of: str = "text",
+    seed: int = 0,
 ) -> Estimate:
     """Estimate how often a case of class 1 scores above one of class 0, ties counting half.
 
-    BCa interval, cases of both classes resampled apart; cases without a score are left out.
-    Undefined where a class has no case.
+    BCa interval over cases, or over whole `groups`; cases without a score are left out. Undefined
+    where a class has no case.
 
     >>> auc([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8]).value
     0.75
@@ -85,15 +93,24 @@ def auc(
     if values.shape != cases.shape:
         raise BadValue(f"{cases.size} cases need as many scores, not {values.size}")
     known = ~np.isnan(values)
-    high, low = values[known & (cases == 1)], values[known & (cases == 0)]
-    n = int(known.sum())
-    if not min(high.size, low.size):
-        return missing(name, f"one class has no case: {high.size} high, {low.size} low", n=n, of=of)
-    delta = cliffs_delta(high, low, seed=seed)
-    return replace(
-        delta, name=name, of=of, value=(delta.value + 1) / 2,
-        low=(delta.low + 1) / 2, high=(delta.high + 1) / 2,
-    )  # fmt: skip
+    cases, values = cases[known], values[known]
+    if len(set(cases.tolist())) < 2:
+        counts = f"{int(cases.sum())} high, {int((1 - cases).sum())} low"
+        return missing(name, f"one class has no case: {counts}", n=cases.size, of=of)
+    order = np.argsort(values, kind="stable")
+    cases, values = cases[order], values[order]
+    first = np.searchsorted(values, values, side="left")
+    last = np.searchsorted(values, values, side="right")
+
+    def ranked(weights: Array) -> Array:
+        weights = weights[:, order]
+        low, high = weights * (1 - cases), weights * cases
+        below = np.pad(np.cumsum(low, axis=1), ((0, 0), (1, 0)))
+        won = (high * (below[:, first] + below[:, last]) / 2).sum(axis=1)
+        return quotient(won, high.sum(axis=1) * low.sum(axis=1), 1.0)
+
+    kept = None if groups is None else [g for g, k in zip(groups, known, strict=True) if k]
+    return replace(_resampled(ranked, cases.size, kept, seed), name=name, of=of, unit="rate")
 
 
 def floor_predictions(
@@ -133,6 +150,7 @@ def _nearest(values: Array, cases: Array) -> Array:
 def _scored(
     measure: Measure,
     given: tuple[ArrayLike, ArrayLike, ArrayLike | None],
+    groups: Sequence[object] | None,
     named: tuple[str, str],
     seed: int,
 ) -> Estimate:
@@ -148,8 +166,21 @@ def _scored(
         first, *rest = (one(weights) for one in statistics)
         return first - rest[0] if rest else first
 
-    found = bootstrap(statistic, truth.shape[0], draws=DRAWS, seed=seed)
+    found = _resampled(statistic, truth.shape[0], groups, seed)
     return replace(found, name=named[0], of=named[1], unit="rate")
+
+
+def _resampled(
+    statistic: Weighing, n: int, groups: Sequence[object] | None, seed: int
+) -> Estimate:
+    """Resample cases, or whole groups of them."""
+    if groups is None:
+        return bootstrap(statistic, n, draws=DRAWS, seed=seed)
+    if len(groups) != n:
+        raise BadValue(f"{n} cases need as many groups, not {len(groups)}")
+    names, place = np.unique([str(g) for g in groups], return_inverse=True)
+    found = bootstrap(lambda w: statistic(w[:, place]), names.size, draws=DRAWS, seed=seed)
+    return replace(found, method=f"cluster {found.method}; {n} cases")
 
 
 def _f1(truth: Array, predicted: Array) -> Weighing:

@@ -1,0 +1,122 @@
+"""A model speaks about itself in interviews, and an observer reads what it said.
+
+After Hilliard et al. 2024 (arXiv 2402.08341): beginnings of answers that the model continues, some
+of them plain interview questions, some cueing a trait. Only the continuation is read, as the cue
+itself would be scored otherwise; refusals and degenerate texts are rows with a status.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from personae.core import Answers, Model, Observer, Reply, Sampling, Status, data_json, say
+from personae.measure.parse import is_refusal
+from personae.measure.passages import passage
+from personae.measure.prose import complexity
+
+__all__ = ["Spoken", "Stem", "interview", "read_interview", "stems"]
+
+LEAST_WORDS = 5
+REPEATING = 0.25
+"""Deflated to less than a quarter, a text of 30 words or more says the same again and again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stem:
+    """The beginning of an answer; `domain` is the trait it cues, "" for a plain question."""
+
+    id: str
+    domain: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """One answer: its stem, the number of the draw, the continuation alone, and its status."""
+
+    stem: Stem
+    draw: int
+    text: str
+    status: Status
+    why: str
+
+
+def stems(domains: Sequence[str] = (), *, most: int | None = None) -> tuple[Stem, ...]:
+    """List the plain stems, or those that cue the given traits; at most so many of each.
+
+    >>> len(stems()), len(stems("OCEAN")), stems("E", most=1)[0].id
+    (20, 25, 'E1')
+    """
+    data = data_json("interview.json")
+    if not domains:
+        plain = data["interview"][:most]
+        return tuple(Stem(f"plain{k}", "", text) for k, text in enumerate(plain, 1))
+    return tuple(
+        Stem(f"{domain}{k}", domain, text)
+        for domain in domains
+        for k, text in enumerate(data["activating"][domain][:most], 1)
+    )
+
+
+def interview(
+    model: Model, asked: Sequence[Stem], samples: int, sampling: Sampling
+) -> list[Spoken]:
+    """Let a model continue each stem so many times; stems in order, draws within them.
+
+    Draws count on from `sampling.repeat`, so that more samples begin with the same ones.
+    """
+    request = data_json("interview.json")["ask"]
+    chats = [say(request, lead=stem.text) for stem in asked]
+    drawn = [
+        model.reply(chats, replace(sampling, repeat=sampling.repeat + draw))
+        for draw in range(samples)
+    ]
+    return [
+        _spoken(stem, draw, drawn[draw][place])
+        for place, stem in enumerate(asked)
+        for draw in range(samples)
+    ]
+
+
+def read_interview(observer: Observer, spoken: Sequence[Spoken]) -> Answers:
+    """Rate what was said: a row a text and scale; `item` is the stem, `repeat` the draw.
+
+    What could not be read keeps its row, with the status and the reason, and no value.
+    """
+    rated = observer.rate([one.text if one.status == "ok" else "" for one in spoken]).rows
+    places = [int(item) for item in rated["item"]]
+    lost = [spoken[k].status != "ok" for k in places]
+    rows = []
+    for row, place, gone in zip(rated.iter_rows(named=True), places, lost, strict=True):
+        one = spoken[place]
+        rows.append({
+            **row, "item": one.stem.id, "repeat": one.draw, "raw": one.text,
+            "facet": one.stem.domain or "plain",
+            "status": one.status if gone else row["status"],
+            "why": one.why if gone else row["why"],
+        })  # fmt: skip
+    return Answers.of(rows)
+
+
+def _spoken(stem: Stem, draw: int, reply: Reply) -> Spoken:
+    text = reply.text.strip()
+    if text.lower().startswith(stem.text.lower()):
+        text = text[len(stem.text) :].strip()
+    if reply.status not in ("ok", "cut"):
+        return Spoken(stem, draw, text, reply.status, reply.why)
+    status, why = _sound(text)
+    return Spoken(stem, draw, text, status, why)
+
+
+def _sound(text: str) -> tuple[Status, str]:
+    """Tell a text that can be read from a refusal and from what is none."""
+    one = passage(text)
+    if is_refusal(text):
+        return "refused", "declines, or speaks of itself as a machine"
+    if len(one.words) < LEAST_WORDS:
+        return "unparsed", f"fewer than {LEAST_WORDS} words"
+    if len(one.words) >= 30 and complexity(one)["deflated"] < REPEATING:
+        return "unparsed", "says the same again and again"
+    letters = float(np.mean([c.isalpha() or c.isspace() for c in text]))
+    return ("ok", "") if letters >= 0.7 else ("unparsed", "marks and digits for the most part")

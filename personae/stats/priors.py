@@ -1,0 +1,84 @@
+"""What a classifier's output means beyond the shares it was trained on.
+
+A classifier that reads nothing gives the training share to every text; so a mean output says
+something about texts only against that share. Log-odds against it are 0 for such a classifier;
+the share of a class in new texts is estimated by EM (Saerens, Latinne & Decaestecker 2002, Neural
+Comput. 14).
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from personae.core import Array, BadValue, Estimate, missing
+from personae.stats.resample import bootstrap
+
+__all__ = ["log_odds", "shifted_share"]
+
+ROUNDS = 200
+EDGE = 1e-6
+
+
+def log_odds(probabilities: ArrayLike, share: float) -> Array:
+    """Log-odds (nats) of class 1 less those of the training share; kept finite at 0 and 1.
+
+    Raises:
+        BadValue: a share that isn't between 0 and 1, or outputs outside 0..1.
+
+    >>> log_odds([0.743, 0.5], 0.743).round(3)
+    array([ 0.   , -1.062])
+    """
+    p = np.asarray(probabilities, dtype=np.float64)
+    if not 0 < share < 1:
+        raise BadValue(f"a training share lies between 0 and 1, not {share}")
+    if ((p < 0) | (p > 1)).any():
+        raise BadValue("a classifier's outputs are probabilities, 0..1")
+    p = np.clip(p, EDGE, 1 - EDGE)
+    return np.asarray(np.log(p / (1 - p)) - np.log(share / (1 - share)))
+
+
+def shifted_share(
+    probabilities: ArrayLike,
+    share: float,
+    groups: Sequence[object],
+    *,
+    name: str = "share high",
+    of: str = "prompt",
+    seed: int = 0,
+) -> Estimate:
+    """Estimate the share of class 1 among new texts (rate), whole groups resampled.
+
+    Args:
+        probabilities: a calibrated classifier's output for each text, NaN for none.
+        share: class 1's share among the training texts.
+        groups: what each text belongs to, such as its prompt.
+        name: what the estimate is called.
+        of: what a group is.
+        seed: of the bootstrap.
+
+    It assumes that texts of one class read alike in training and here, which no statistic can
+    check. Where a classifier hardly tells the classes apart, the interval is nearly 0 to 1.
+    Undefined without texts.
+    """
+    p = np.asarray(probabilities, dtype=np.float64)
+    known = ~np.isnan(p)
+    if not known.any():
+        return missing(name, "no text was read", n=0, of=of, unit="rate")
+    ratio = np.exp(log_odds(p[known], share))
+    kept = [str(g) for g, k in zip(groups, known, strict=True) if k]
+    names, place = np.unique(kept, return_inverse=True)
+
+    def statistic(weights: Array) -> Array:
+        each = weights[:, place]
+        total = each.sum(axis=1)
+        now = np.full(total.size, 0.5)
+        for _ in range(ROUNDS):
+            odds = ratio * (now / (1 - now))[:, None]
+            now = np.clip((each * (odds / (1 + odds))).sum(axis=1) / total, EDGE, 1 - EDGE)
+        return np.where(total > 0, now, np.nan)
+
+    found = bootstrap(statistic, names.size, draws=500, seed=seed, kind="percentile")
+    method = f"EM for the class share; cluster {found.method}; {int(known.sum())} texts"
+    return replace(found, name=name, of=of, unit="rate", method=method)
