@@ -115,9 +115,7 @@ class Reader:
         return Answers.of(rows)
 
 
-def train_reader(
-    corpus: Corpus, scales: Sequence[str], training: Training = Training()
-) -> Reader:
+def train_reader(corpus: Corpus, scales: Sequence[str], training: Training = Training()) -> Reader:
     """Train one classifier a scale and test it by nested, grouped cross-validation.
 
     Raises:
@@ -135,8 +133,10 @@ def train_reader(
         truth = np.array([one.labels[scale] for one in corpus.texts], dtype=np.float64)
         for pole in (0, 1):
             if len({g for g, t in zip(groups, truth, strict=True) if t == pole}) < LEAST_GROUPS:
-                raise InputError(f"{corpus.name}: {scale} = {pole} stands in fewer than "
-                                 f"{LEAST_GROUPS} groups; more labelled texts are needed")  # fmt: skip
+                raise InputError(
+                    f"{corpus.name}: {scale} = {pole} stands in fewer than {LEAST_GROUPS} groups; "
+                    "more labelled texts are needed"
+                )
         dealt = _dealt(truth, groups, training.seed)
         found, places = _cross_validated(seen, truth, groups, training)
         _, shuffled = _cross_validated(seen, dealt, groups, training)
@@ -171,21 +171,18 @@ def _pipeline(training: Training) -> Any:  # noqa: ANN401
     """Standardise or count words, then weigh; fitted as one, on training folds only."""
     try:
         from sklearn.feature_extraction.text import TfidfVectorizer  # noqa: PLC0415
+        from sklearn.impute import SimpleImputer  # noqa: PLC0415
         from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
         from sklearn.pipeline import Pipeline  # noqa: PLC0415
         from sklearn.preprocessing import FunctionTransformer, StandardScaler  # noqa: PLC0415
     except ImportError as error:
         raise MissingExtra("scikit-learn", "read", "a trained reader") from error
-    words = not RECIPES[training.recipe]
-    see: list[tuple[str, Any]] = [
-        ("words", TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2)))
-    ] if words else [("scale", StandardScaler()), ("bound", FunctionTransformer(_bounded))]
-    return Pipeline([*see, ("weigh", LogisticRegression(max_iter=1000))])
-
-
-def _bounded(z: Array) -> Array:
-    """Clip z scores; what is undefined counts as average."""
-    return np.nan_to_num(np.clip(z, -BOUND, BOUND), nan=0.0)
+    weigh = ("weigh", LogisticRegression(max_iter=1000))
+    if not RECIPES[training.recipe]:
+        return Pipeline([("words", TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2))), weigh])
+    fill = SimpleImputer(keep_empty_features=True)  # what is undefined counts as average
+    bound = FunctionTransformer(np.clip, kw_args={"a_min": -BOUND, "a_max": BOUND})
+    return Pipeline([("fill", fill), ("scale", StandardScaler()), ("bound", bound), weigh])
 
 
 def _splits(truth: Array, groups: Sequence[str], folds: int, seed: int) -> list[tuple[Any, Any]]:

@@ -14,10 +14,11 @@ import numpy as np
 from personae.core import BIG_FIVE, load_inventory
 from personae.measure.grammar import item_text
 from personae.measure.labelled import Corpus, Labelled
+from personae.models.trait_words import markers
 
 __all__ = ["self_descriptions"]
 
-SOURCES = ("ipip-neo-300", "mpi-1k", "saucier-mini-markers")
+SOURCES = ("ipip-neo-300", "mpi-1k")
 POOLS = 6
 SENTENCES = 4
 Sentences = dict[tuple[str, int], list[str]]
@@ -50,7 +51,7 @@ def self_descriptions(authors: int = 480, seed: int = 0) -> Corpus:
         )  # fmt: skip
     return Corpus(
         name="statements", texts=tuple(texts), tag=f"statements@1-{authors}-{seed}",
-        source=f"synthetic authors of sentences from {', '.join(SOURCES)}",
+        source=f"synthetic authors of sentences from {', '.join(SOURCES)} and adjective markers",
     )  # fmt: skip
 
 
@@ -70,7 +71,7 @@ def _pools(random: np.random.Generator) -> list[Sentences]:
 
 
 def _sentences() -> Sentences:
-    """All sentences by trait and pole, each once."""
+    """All sentences by trait and pole, each once; adjectives come in opposite pairs."""
     found: Sentences = {}
     seen: set[str] = set()
     for name in SOURCES:
@@ -80,6 +81,10 @@ def _sentences() -> Sentences:
             if text.lower() not in seen:
                 seen.add(text.lower())
                 found.setdefault((item.scale, int(item.key > 0)), []).append(text)
+    for domain in BIG_FIVE:
+        for pair in markers(domain):
+            for high, adjective in enumerate(pair):
+                found.setdefault((domain, high), []).append(f"I am {adjective}")
     return found
 
 

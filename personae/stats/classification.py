@@ -29,7 +29,6 @@ def macro_f1(
     against: ArrayLike | None = None,
     groups: Sequence[object] | None = None,
     name: str = "macro-F1",
-    of: str = "text",
     seed: int = 0,
 ) -> Estimate:
     """Estimate the mean F1 of both classes (rate), or how much it exceeds that of `against`.
@@ -40,7 +39,6 @@ def macro_f1(
         against: other predictions of the same cases; the estimate is then the paired difference.
         groups: what each case belongs to; whole groups are then resampled, and `n` counts them.
         name: what the estimate is called.
-        of: what a case is.
         seed: of the BCa bootstrap over cases.
 
     A class that is neither there nor predicted has F1 0. Undefined without cases.
@@ -51,7 +49,7 @@ def macro_f1(
     >>> macro_f1([1] * 3 + [0] * 1, [1, 1, 1, 1]).value  # always the majority
     0.42857142857142855
     """
-    return _scored(_f1, (truth, predicted, against), groups, (name, of), seed)
+    return _scored(_f1, (truth, predicted, against), groups, name, seed)
 
 
 def accuracy(
@@ -61,7 +59,6 @@ def accuracy(
     against: ArrayLike | None = None,
     groups: Sequence[object] | None = None,
     name: str = "accuracy",
-    of: str = "text",
     seed: int = 0,
 ) -> Estimate:
     """Estimate the share of cases told right (rate); arguments as in `macro_f1`.
@@ -69,7 +66,7 @@ def accuracy(
     >>> accuracy([1, 0, 1, 0], [1, 0, float("nan"), 1]).value
     0.5
     """
-    return _scored(_hits, (truth, predicted, against), groups, (name, of), seed)
+    return _scored(_hits, (truth, predicted, against), groups, name, seed)
 
 
 def auc(
@@ -78,7 +75,6 @@ def auc(
     *,
     groups: Sequence[object] | None = None,
     name: str = "AUC",
-    of: str = "text",
     seed: int = 0,
 ) -> Estimate:
     """Estimate how often a case of class 1 scores above one of class 0, ties counting half.
@@ -96,7 +92,7 @@ def auc(
     cases, values = cases[known], values[known]
     if len(set(cases.tolist())) < 2:
         counts = f"{int(cases.sum())} high, {int((1 - cases).sum())} low"
-        return missing(name, f"one class has no case: {counts}", n=cases.size, of=of)
+        return missing(name, f"one class has no case: {counts}", n=cases.size, of="text")
     order = np.argsort(values, kind="stable")
     cases, values = cases[order], values[order]
     first = np.searchsorted(values, values, side="left")
@@ -110,7 +106,7 @@ def auc(
         return quotient(won, high.sum(axis=1) * low.sum(axis=1), 1.0)
 
     kept = None if groups is None else [g for g, k in zip(groups, known, strict=True) if k]
-    return replace(_resampled(ranked, cases.size, kept, seed), name=name, of=of, unit="rate")
+    return replace(_resampled(ranked, cases.size, kept, seed), name=name, unit="rate")
 
 
 def floor_predictions(
@@ -151,7 +147,7 @@ def _scored(
     measure: Measure,
     given: tuple[ArrayLike, ArrayLike, ArrayLike | None],
     groups: Sequence[object] | None,
-    named: tuple[str, str],
+    name: str,
     seed: int,
 ) -> Estimate:
     truth, *others = (_table(part) for part in given if part is not None)
@@ -167,20 +163,18 @@ def _scored(
         return first - rest[0] if rest else first
 
     found = _resampled(statistic, truth.shape[0], groups, seed)
-    return replace(found, name=named[0], of=named[1], unit="rate")
+    return replace(found, name=name, unit="rate")
 
 
-def _resampled(
-    statistic: Weighing, n: int, groups: Sequence[object] | None, seed: int
-) -> Estimate:
+def _resampled(statistic: Weighing, n: int, groups: Sequence[object] | None, seed: int) -> Estimate:
     """Resample cases, or whole groups of them."""
     if groups is None:
-        return bootstrap(statistic, n, draws=DRAWS, seed=seed)
+        return replace(bootstrap(statistic, n, draws=DRAWS, seed=seed), of="text")
     if len(groups) != n:
         raise BadValue(f"{n} cases need as many groups, not {len(groups)}")
     names, place = np.unique([str(g) for g in groups], return_inverse=True)
     found = bootstrap(lambda w: statistic(w[:, place]), names.size, draws=DRAWS, seed=seed)
-    return replace(found, method=f"cluster {found.method}; {n} cases")
+    return replace(found, of="group", method=f"cluster {found.method}; {n} texts")
 
 
 def _f1(truth: Array, predicted: Array) -> Weighing:

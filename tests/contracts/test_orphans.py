@@ -14,7 +14,6 @@ OUTSIDE = [*(ROOT / "examples").glob("*.py"), *(ROOT / "docs" / "guide").glob("*
 # cards of the published systems put, and the studies that will ask it are named.
 AWAITED = {
     "benjamini_hochberg": "audits: many personas at once",
-    "cluster_mean": "audits: questions as clusters",
     "icc_agreement": "persona-varied administrations of the inventories",
     "latin_square": "forms over balanced orders",
     "lambda6": "scored tables",
@@ -23,7 +22,6 @@ AWAITED = {
     "reliable_change": "drift over a conversation",
     "schmid_leiman": "facets under a domain",
     "sem": "drift over a conversation",
-    "split_half": "scored tables",
     "standardized_alpha": "scored tables",
     "total_variation": "option distributions under two orders",
     "tost": "groups of personas",
