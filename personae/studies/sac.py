@@ -13,13 +13,14 @@ Version  1
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import isnan
 from typing import Literal
 
 import numpy as np
 import polars as pl
 
+from personae.audit.levels import LADDERS, Graded, ask_graded, ask_ladders, ask_toggled
 from personae.core import (
     Answers,
     Array,
@@ -32,7 +33,6 @@ from personae.core import (
     Inventory,
     Note,
     Part,
-    Persona,
     Report,
     Table,
     UnknownName,
@@ -41,52 +41,22 @@ from personae.core import (
 from personae.induce.intensity import (
     LEVELS,
     expected_sign,
-    intensity,
     intensity_text,
     toggle_text,
 )
-from personae.induce.prompt import persona_text
 from personae.measure.administer import administer
 from personae.measure.forms import usual_form
+from personae.models.null import open_null
 from personae.stats.contrast import arm_shift
 from personae.stats.dose import Dose, dose_response, level_cells, level_slope
 from personae.stats.multiplicity import holm
 from personae.stats.resample import mean
-from personae.stats.scales import Use, item_matrix
+from personae.stats.scales import item_matrix
 
 __all__ = ["sac"]
 
-LADDERS = ("frequency", "depth", "threshold", "effort", "willingness")
 QUICK = ("A", "E")
 CONTROL = "unchanged"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Plan:
-    """What is asked: targets and levels, and how many items of the target and of the others."""
-
-    tool: Inventory
-    targets: tuple[str, ...]
-    levels: tuple[int, ...]
-    own: int
-    others: int
-    form: Form
-
-    @property
-    def use(self) -> Use:
-        """Mean over option probabilities, or the option named in a reply."""
-        return "value" if self.form.channel == "reply" else "expected"
-
-    def battery(self, target: str) -> Inventory:
-        """The target's items and a few of every other factor."""
-        mine = {i.id for i in self.tool.where(scale=target).few(self.own).items}
-        rest = {i.id for i in self.tool.few(self.others).items if i.scale != target}
-        items = tuple(i for i in self.tool.items if i.id in mine | rest)
-        return replace(self.tool, items=items)
-
-    def ladder(self, name: str) -> Form:
-        """Give the form of one ladder of intensity."""
-        return Form(wording=f"sac-{name}", person="second", channel=self.form.channel)
 
 
 def sac(
@@ -116,34 +86,35 @@ def sac(
         if target not in tool.scales:
             raise UnknownName("factor", target, tool.scales)
     form = replace(usual_form("mpi"), person="second", channel=channel)
-    own, levels = (8, LEVELS[::2]) if quick else (13, LEVELS)
-    targets = targets[:2] if quick else targets
-    plan = _Plan(tool=tool, targets=targets, levels=levels, own=own, others=3, form=form)
-    graded = Answers.concat([_graded(model, plan, target) for target in plan.targets])
-    neutral = administer(model, tool.few(plan.own), form)
-    toggles = Answers.concat([_toggled(model, plan, target) for target in plan.targets])
-    ladders = _ladders(model, plan, threshold, quick=quick)
+    design = _design(targets[:2] if quick else targets, tool, form, quick=quick)
+    graded = ask_graded(model, design)
+    neutral = administer(model, design.battery(design.targets), form)
+    toggles = ask_toggled(model, design)
+    ladders = ask_ladders(model, design, threshold)
     cells = {
         (t, s): level_cells(
-            graded.where(target=t, scale=s), plan.levels, use=plan.use, inventory=tool
+            graded.where(target=t, scale=s), design.levels_of(t, s), use=design.use, inventory=tool
         )
-        for t in plan.targets
+        for t in design.targets
         for s in tool.scales
     }
-    doses = {t: dose_response(plan.levels, cells[t, t], name=t, seed=seed) for t in plan.targets}
+    doses = {
+        t: dose_response(design.levels, cells[t, t], name=t, seed=seed) for t in design.targets
+    }
     answers = Answers.concat([neutral, graded, toggles, ladders]).tag(respondent=model.name)
     return Report(
         title=f"Traits at levels: {model.name}",
         parts=(
-            *_verdicts(doses, cells, plan, seed),
-            _curves(doses, plan),
-            _control_table(doses, answers, plan, seed),
+            *_verdicts(doses, cells, design, seed),
+            _curves(doses, design),
+            _control_table(doses, answers, design, seed),
+            _neutral_table(neutral, design, seed),
             Heading("What else moves?"),
-            *_entanglement(cells, plan, seed),
+            *_entanglement(cells, design, seed),
             Heading("Ladders of intensity"),
-            _ladder_table(ladders, plan, threshold, seed),
+            _ladder_table(ladders, design, threshold, seed),
             Heading("Levels or a toggle?"),
-            _consistency(answers, plan),
+            _consistency(answers, design),
             Heading("Coverage"),
             _coverage(answers),
         ),
@@ -151,64 +122,35 @@ def sac(
     )
 
 
-def _graded(model: Chooser, plan: _Plan, target: str) -> Answers:
-    sheets = []
-    for level in plan.levels:
-        with intensity({target: level})(model, Persona(id=f"{target}@{level}")) as speaker:
-            sheet = administer(speaker, plan.battery(target), plan.form)
-        sheets.append(sheet.tag(arm=f"{target}@{level}", target=target, level=float(level)))
-    return Answers.concat(sheets)
+def _design(targets: tuple[str, ...], tool: Inventory, form: Form, *, quick: bool) -> Graded:
+    if quick:
+        return Graded(tool=tool, targets=targets, form=form, levels=LEVELS[::2],
+                      wide=LEVELS[::4], laddered=LEVELS[::4], own=8, rungs=3)  # fmt: skip
+    return Graded(tool=tool, targets=targets, form=form, levels=LEVELS, wide=LEVELS,
+                  laddered=LEVELS[::2], own=13, rungs=13)  # fmt: skip
 
 
-def _toggled(model: Chooser, plan: _Plan, target: str) -> Answers:
-    own = plan.tool.where(scale=target).few(plan.own)
-    sheets = []
-    for sign in "+-":
-        text = toggle_text(target, high=sign == "+")
-        with persona_text(model, Persona(id=f"{target}{sign}", text=text)) as speaker:
-            sheets.append(administer(speaker, own, plan.form).tag(arm=f"toggle:{target}{sign}"))
-    return Answers.concat(sheets)
-
-
-def _ladders(model: Chooser, plan: _Plan, threshold: str, *, quick: bool) -> Answers:
-    """Ask the target's items on all five ladders, at the lowest, middle and highest level."""
-    levels = plan.levels[:: len(plan.levels) - 1] if quick else plan.levels[::2]
-    sheets = []
-    for target in plan.targets:
-        own = plan.tool.where(scale=target).few(4 if quick else plan.own)
-        for level in levels:
-            with intensity({target: level})(model, Persona(id=f"{target}@{level}")) as speaker:
-                for name in LADDERS:
-                    sheet = administer(speaker, own, plan.ladder(name))
-                    if name == "threshold" and threshold == "as-is":
-                        turned = [(6 - pl.col(c)).alias(c) for c in ("value", "expected")]
-                        sheet = Answers(sheet.rows.with_columns(turned))
-                    sheets.append(sheet.tag(arm=f"{target}@{level}", ladder=name,
-                                            ladder_level=float(level)))  # fmt: skip
-    return Answers.concat(sheets)
-
-
-def _related(cells: Mapping[tuple[str, str], Array], plan: _Plan, seed: int) -> Estimate:
+def _related(cells: Mapping[tuple[str, str], Array], design: Graded, seed: int) -> Estimate:
     """Slope of the factors that go with the target in people, each in the direction expected."""
     parts = [
         sign * cells[target, scale]
-        for target in plan.targets
-        for scale in plan.tool.scales
+        for target in design.targets
+        for scale in design.tool.scales
         if scale != target and (sign := expected_sign(target, scale))
     ]
-    stacked = np.vstack(parts) if parts else np.empty((0, len(plan.levels)))
-    return level_slope(plan.levels, stacked, name="related factors", seed=seed)
+    stacked = np.vstack(parts) if parts else np.empty((0, len(design.wide)))
+    return level_slope(design.wide, stacked, name="related factors", seed=seed)
 
 
-def _whole(cells: Mapping[tuple[str, str], Array], plan: _Plan, seed: int) -> Estimate:
-    stacked = np.vstack([cells[t, t] for t in plan.targets])
-    return level_slope(plan.levels, stacked, name="all targets", seed=seed)
+def _whole(cells: Mapping[tuple[str, str], Array], design: Graded, seed: int) -> Estimate:
+    stacked = np.vstack([cells[t, t] for t in design.targets])
+    return level_slope(design.levels, stacked, name="all targets", seed=seed)
 
 
 def _verdicts(
-    doses: Mapping[str, Dose], cells: Mapping[tuple[str, str], Array], plan: _Plan, seed: int
+    doses: Mapping[str, Dose], cells: Mapping[tuple[str, str], Array], design: Graded, seed: int
 ) -> list[Part]:
-    whole, related = _whole(cells, plan, seed), _related(cells, plan, seed)
+    whole, related = _whole(cells, design, seed), _related(cells, design, seed)
     if isnan(whole.value):
         return [Note(f"Whether levels are followed isn't known: {whole.why_missing}.", "verdict")]
     ps = holm([1.0 if isnan(d.slope.p) else d.slope.p for d in doses.values()])
@@ -233,26 +175,26 @@ def _verdicts(
     return notes
 
 
-def _curves(doses: Mapping[str, Dose], plan: _Plan) -> Figure:
-    series = [{"name": plan.tool.scales[t], "y": list(d.means)} for t, d in doses.items()]
+def _curves(doses: Mapping[str, Dose], design: Graded) -> Figure:
+    series = [{"name": design.tool.scales[t], "y": list(d.means)} for t, d in doses.items()]
     told = "; ".join(f"{t} {d.slope.value:+.2f} a level" for t, d in doses.items())
     return Figure(name="levels", title="Requested and reported level", kind="lines",
-                  data={"x": list(plan.levels), "x_label": "level asked for",
+                  data={"x": list(design.levels), "x_label": "level asked for",
                         "y_label": "mean keyed score", "series": series},
                   alt=f"Mean keyed score by level: {told}.")  # fmt: skip
 
 
-def _control_table(doses: Mapping[str, Dose], answers: Answers, plan: _Plan, seed: int) -> Table:
-    top = plan.levels[-1]
+def _control_table(doses: Mapping[str, Dose], answers: Answers, design: Graded, seed: int) -> Table:
+    top = design.levels[-1]
     rows: list[tuple[Cell, ...]] = []
     for target, dose in doses.items():
         part = Answers(answers.rows.filter(
-            (pl.col("scale") == target) & (pl.col("form") == plan.form.name)
+            (pl.col("scale") == target) & (pl.col("form") == design.form.name)
         ))  # fmt: skip
         shift = arm_shift(part, (CONTROL, f"{target}@{top}"), "against no persona",
-                          use=plan.use, inventory=plan.tool, seed=seed)  # fmt: skip
+                          use=design.use, inventory=design.tool, seed=seed)  # fmt: skip
         fits = [None if isnan(v) else v for v in (dose.linear, dose.isotonic)]
-        rows.append((plan.tool.scales[target], dose.slope, dose.slope.p, dose.rho, dose.rising,
+        rows.append((design.tool.scales[target], dose.slope, dose.slope.p, dose.rho, dose.rising,
                      *fits, dose.step, shift))  # fmt: skip
     return Table(
         name="control", title="Does the score follow the level?", rows=tuple(rows),
@@ -263,41 +205,59 @@ def _control_table(doses: Mapping[str, Dose], answers: Answers, plan: _Plan, see
     )  # fmt: skip
 
 
-def _entanglement(cells: Mapping[tuple[str, str], Array], plan: _Plan, seed: int) -> list[Part]:
-    scales = tuple(plan.tool.scales)
-    found = {pair: level_slope(plan.levels, c, name=" on ".join(pair[::-1]), seed=seed)
+def _neutral_table(neutral: Answers, design: Graded, seed: int) -> Table:
+    """The profile without a persona, beside that of who always takes the first option."""
+    sheets = (
+        neutral,
+        administer(open_null("null:first"), design.battery(design.targets), design.form),
+    )
+    rows: list[tuple[Cell, ...]] = []
+    for scale, title in design.tool.scales.items():
+        own, constant = (
+            item_matrix(sheet.where(scale=scale), ("arm",), design.use, inventory=design.tool)[0]
+            for sheet in sheets
+        )
+        rows.append((title, mean(own.ravel(), name=title, seed=seed), float(constant.mean())))
+    return Table(name="neutral", title="Without a persona", rows=tuple(rows),
+                 columns=("factor", "mean keyed score", "null:first"))  # fmt: skip
+
+
+def _entanglement(cells: Mapping[tuple[str, str], Array], design: Graded, seed: int) -> list[Part]:
+    scales = tuple(design.tool.scales)
+    found = {pair: level_slope(design.levels_of(*pair), c, name=" on ".join(pair[::-1]), seed=seed)
              for pair, c in cells.items()}  # fmt: skip
-    values = [[found[t, s] for s in scales] for t in plan.targets]
-    sizes = np.abs(np.array([[found[t, s].value for s in scales] for t in plan.targets]))
+    values = [[found[t, s] for s in scales] for t in design.targets]
+    sizes = np.abs(np.array([[found[t, s].value for s in scales] for t in design.targets]))
     tops = np.where(np.isnan(sizes), -1.0, sizes).argmax(axis=1)
-    largest = sum(scales[top] == t for top, t in zip(tops, plan.targets, strict=True))
-    alt = f"Slope of sixteen factors on the level of {len(plan.targets)}; "
+    largest = sum(scales[top] == t for top, t in zip(tops, design.targets, strict=True))
+    alt = f"Slope of sixteen factors on the level of {len(design.targets)}; "
     alt += f"the factor asked for moves most in {largest} rows."
     rows: tuple[tuple[Cell, ...], ...] = tuple(
-        (plan.tool.scales[t], *(found[t, s] for s in scales)) for t in plan.targets
+        (design.tool.scales[t], *(found[t, s] for s in scales)) for t in design.targets
     )
     return [
         Figure(name="entanglement", title="Points a level: asked for (rows), moved (columns)",
-               kind="heatmap", data={"rows": [plan.tool.scales[t] for t in plan.targets],
+               kind="heatmap", data={"rows": [design.tool.scales[t] for t in design.targets],
                "columns": list(scales), "values": values, "unit": "points a level"}, alt=alt),
         Table(name="entanglement", title="Points a level, by factor asked for and factor moved",
               columns=("asked for", *scales), rows=rows,
-              note=f"The factor asked for moves most in {largest} of {len(plan.targets)} rows. "
-              f"{plan.others} items of each other factor: single cells are rough."),
-        Table(name="related", title="Factors that go together in people", columns=("", "slope"),
-              rows=(("in the expected direction", _related(cells, plan, seed)),),
-              note="Expected: the second-order factors of people, pairs with one clear sign."),
+              note=f"The factor asked for moves most in {largest} of {len(design.targets)} rows. "
+              f"{design.others} items of each other factor: single cells are rough."),
+        Note("In the expected direction, where people have one: "
+             f"{_related(cells, design, seed)}."),
     ]  # fmt: skip
 
 
-def _ladder_table(ladders: Answers, plan: _Plan, threshold: str, seed: int) -> Table:
+def _ladder_table(ladders: Answers, design: Graded, threshold: str, seed: int) -> Table:
     rows: list[tuple[Cell, ...]] = []
     for (arm, scale), own in ladders.rows.group_by(["arm", "scale"], maintain_order=True):
-        matrix, labels, _ = item_matrix(Answers(own), ("ladder",), plan.use, inventory=plan.tool)
+        matrix, labels, _ = item_matrix(
+            Answers(own), ("ladder",), design.use, inventory=design.tool
+        )
         means = {str(label[0]): mean(row, name=str(label[0]), seed=seed)
                  for label, row in zip(labels, matrix, strict=True)}  # fmt: skip
         whole = mean(matrix.mean(axis=0), name="intensity", seed=seed)
-        rows.append((plan.tool.scales[str(scale)], str(arm), whole, *(means[n] for n in LADDERS)))
+        rows.append((design.tool.scales[str(scale)], str(arm), whole, *(means[n] for n in LADDERS)))
     note = "Keyed, 1 to 5. Intensity: mean over items and ladders. Threshold "
     note += "reversed: an easy threshold counts high." if threshold == "reversed" else (
         "as answered: an easy threshold counts low."
@@ -306,21 +266,21 @@ def _ladder_table(ladders: Answers, plan: _Plan, threshold: str, seed: int) -> T
                  columns=("factor", "arm", "intensity", *LADDERS))  # fmt: skip
 
 
-def _consistency(answers: Answers, plan: _Plan) -> Table:
+def _consistency(answers: Answers, design: Graded) -> Table:
     """SD over items under each prompt, beside the prompt's length."""
     rows: list[tuple[Cell, ...]] = []
-    for target in plan.targets:
-        texts = {f"{target}@{level}": intensity_text({target: level}) for level in plan.levels}
+    for target in design.targets:
+        texts = {f"{target}@{level}": intensity_text({target: level}) for level in design.levels}
         texts |= {f"toggle:{target}{s}": toggle_text(target, high=s == "+") for s in "+-"}
         for arm, text in texts.items():
             part = answers.rows.filter(
-                (pl.col("scale") == target) & (pl.col("form") == plan.form.name)
+                (pl.col("scale") == target) & (pl.col("form") == design.form.name)
                 & (pl.col("arm") == arm)
             )  # fmt: skip
-            matrix, _, _ = item_matrix(Answers(part), ("arm",), plan.use, inventory=plan.tool)
+            matrix, _, _ = item_matrix(Answers(part), ("arm",), design.use, inventory=design.tool)
             known = matrix[~np.isnan(matrix)]
             cells = (float(known.mean()), float(known.std())) if known.size else (None, None)
-            rows.append((plan.tool.scales[target], arm, *cells, len(text.split())))
+            rows.append((design.tool.scales[target], arm, *cells, len(text.split())))
     return Table(name="consistency", title="Mean and SD over items, by prompt", rows=tuple(rows),
                  columns=("factor", "prompt", "mean", "SD of items", "words in the prompt"),
                  note="A toggle switches a factor on (+) or off (-) without levels; it is "

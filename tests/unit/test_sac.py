@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 from scipy import stats
 
+from personae.audit.levels import LADDERS
 from personae.core import (
     Answers,
     BadValue,
@@ -33,7 +34,7 @@ from personae.stats.contrast import arm_shift
 from personae.stats.dose import dose_response, level_cells, level_slope
 from personae.stats.reliability import alpha
 from personae.stats.scales import scale_scores
-from personae.studies.sac import LADDERS, sac
+from personae.studies.sac import sac
 from tests.unit.embedded import embedded
 
 TOOL = load_inventory("ipip-16pf")
