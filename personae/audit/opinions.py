@@ -24,6 +24,7 @@ from personae.core import (
 )
 from personae.measure.forms import Shown
 from personae.measure.hub import read_dataset
+from personae.measure.parse import is_refusal
 from personae.measure.posed import Posed, pose
 
 __all__ = ["FACETS", "STANCES", "Opinion", "agreeableness_items", "ask_opinions", "load_opinions",
@@ -168,7 +169,8 @@ def ask_opinions(model: Model, who: str, opinions: Sequence[Opinion], channel: C
     for tag, reply in zip(tags, replies, strict=True):
         said = stance(reply.text)
         known = bool(said) and reply.status in ("ok", "cut")
-        status = "ok" if known else "unparsed" if reply.status == "ok" else reply.status
+        lost = "refused" if is_refusal(reply.text) else "unparsed"
+        status = "ok" if known else lost if reply.status == "ok" else reply.status
         rows.append({**tag, "raw": reply.text, "status": status, "why": reply.why,
                      "value": float(names.index(said)) if known else None,
                      "respondent": who, "form": "opinion", "channel": channel,

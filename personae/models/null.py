@@ -19,9 +19,10 @@ from personae.core import (
     UnknownName,
     content_key,
 )
+from personae.models.answering import count_tokens, finish, weighed
 from personae.models.comprehension import Reading, Shown, comprehend, levels
 from personae.models.latent import FLOOR, draw, parse_settings
-from personae.models.simulated import count_tokens, finish, weighed, whole_scale
+from personae.models.simulated import whole_scale
 from personae.models.writing import fill_schema
 
 __all__ = ["NULLS", "NullRespondent", "open_null"]

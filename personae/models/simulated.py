@@ -7,9 +7,11 @@ that rises with agreement; anything else by the trait words in it.
 """
 
 from collections.abc import Sequence
-from math import exp, inf, log
+from math import exp, log
 
 from personae.core import Chat, Choice, Done, Question, Reply, Sampling, content_key
+from personae.models.answering import count_tokens, finish, weighed
+from personae.models.assent import assent_probabilities, stance_levels
 from personae.models.comprehension import (
     Asked,
     Reading,
@@ -27,10 +29,7 @@ from personae.models.writing import compose, fill_schema, text_sections
 
 __all__ = [
     "SimulatedRespondent",
-    "count_tokens",
-    "finish",
     "open_simulated",
-    "weighed",
     "whole_scale",
 ]
 
@@ -103,8 +102,15 @@ class SimulatedRespondent:
             return self._of_trial(reading, reading.posed, question, repeat)
         meant = levels(reading, question)
         known = [level for level in meant if level is not None]
+        stances = stance_levels([forms[0] for forms in question.options])
+        if stances is not None:
+            return self._of_stances(reading, question, stances)
         if len(known) > 1 and len(set(known)) == len(known):
             return self._of_scale(reading, question, meant, repeat)
+        return self._of_texts(reading, question)
+
+    def _of_texts(self, reading: Reading, question: Question) -> list[float]:
+        """Log-likelihood of options that are on no scale: deeds, answers, statements, words."""
         texts = [_option_text(reading, forms[0]) for forms in question.options]
         actions = [action for text in texts if (action := find_action(text)) is not None]
         if len(actions) == len(texts):
@@ -117,6 +123,18 @@ class SimulatedRespondent:
         if all(find_statement(text) for text in texts):
             return [self._of_statement(reading, question.chat, text) for text in texts]
         return self._of_words(reading, question.chat, texts)
+
+    def _of_stances(
+        self, reading: Reading, question: Question, stances: tuple[float, ...]
+    ) -> list[float]:
+        """Log-likelihood of stances on an opinion; a question without one tells them apart not."""
+        sizes = [count_tokens(forms[0]) for forms in question.options]
+        if reading.ask.startswith("..."):
+            return [-_NATS * size for size in sizes]
+        who, read = self._who, read_standings(reading.persona)
+        agreeable = who.standing("A", "", read, reading.turns)
+        shares = assent_probabilities(stances, agreeable, who.acquiescence, who.noise)
+        return [size * (log(s) - _NATS) for size, s in zip(sizes, shares, strict=True)]
 
     def _of_scale(
         self,
@@ -308,40 +326,3 @@ def _option_text(reading: Reading, form: str) -> str:
     """Give the words behind an option: its line's text if it is a label."""
     by_label = {s.label: s.text for s in reading.shown if s.label}
     return by_label.get(form.strip(" (.)"), form)
-
-
-def count_tokens(text: str) -> int:
-    """Count words, at least one: the tokens of a model without a tokenizer."""
-    return max(1, len(text.split()))
-
-
-def weighed(question: Question, loglik: Sequence[float]) -> Choice:
-    """Make a choice of log-likelihoods in nats."""
-    top = max(loglik)
-    total = top + log(sum(exp(value - top) for value in loglik)) if top > -inf else top
-    return Choice(
-        loglik=tuple(loglik),
-        logp=tuple(value - total for value in loglik),
-        mass=min(1.0, exp(total)),
-        tokens=tuple(count_tokens(forms[0]) for forms in question.options),
-        method="simulated",
-        tokens_in=sum(count_tokens(m.text) for m in question.chat),
-    )
-
-
-def finish(chat: Chat, text: str, sampling: Sampling) -> Reply:
-    """Make a reply of a text: cut at a stop string or at the token limit.
-
-    A text under a JSON schema is short by construction and never cut.
-    """
-    for stop in sampling.stop:
-        text = text.partition(stop)[0]
-    words = text.split(" ")
-    cut = sampling.schema is None and len(words) > sampling.max_tokens
-    return Reply(
-        text=" ".join(words[: sampling.max_tokens]) if cut else text,
-        status="cut" if cut else "ok",
-        why=f"longer than {sampling.max_tokens} tokens" if cut else "",
-        tokens_in=sum(count_tokens(m.text) for m in chat),
-        tokens_out=min(len(words), sampling.max_tokens) if cut else len(words),
-    )

@@ -26,7 +26,8 @@ from personae.core import (
 )
 from personae.measure.judge import judge, settle
 from personae.measure.rubric import Case, load_rubric
-from personae.models.simulated import open_simulated, weighed
+from personae.models.answering import weighed
+from personae.models.simulated import open_simulated
 from personae.stats.agreement import weighted_kappa
 from personae.stats.calibration import calibration_error
 from personae.stats.graded import bradley_terry, consistency, risk_profile

@@ -25,8 +25,9 @@ from personae.core import (
     Sampling,
     Table,
 )
+from personae.models.answering import weighed
 from personae.models.null import open_null
-from personae.models.simulated import open_simulated, weighed
+from personae.models.simulated import open_simulated
 from personae.stats.classification import weighted_f1
 from personae.studies.phantom import TOLD, phantom
 

@@ -26,11 +26,12 @@ from personae.core import (
     data_json,
 )
 from personae.measure.items import Bank, action_orders, advice_templates, ask_bank, load_bank
+from personae.models.answering import weighed
 from personae.models.latent import draw
 from personae.models.local import LocalModel
 from personae.models.null import open_null
 from personae.models.scripted import ScriptedModel
-from personae.models.simulated import open_simulated, weighed
+from personae.models.simulated import open_simulated
 from personae.stats.choices import (
     Choices,
     credits,
