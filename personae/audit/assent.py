@@ -20,7 +20,7 @@ from personae.stats.groups import label_permutation
 from personae.stats.ranks import mann_whitney
 from personae.stats.resample import bootstrap, mean
 
-__all__ = ["BASELINE", "Scores", "all_tests", "gap", "gaps", "lay_out", "partial", "split",
+__all__ = ["BASELINE", "Scores", "all_tests", "correlation", "gap", "gaps", "lay_out", "partial", "split",
            "stance_level", "zones"]  # fmt: skip
 
 BASELINE = "baseline"
