@@ -20,8 +20,19 @@ from personae.stats.groups import label_permutation
 from personae.stats.ranks import mann_whitney
 from personae.stats.resample import bootstrap, mean
 
-__all__ = ["BASELINE", "Scores", "all_tests", "correlation", "gap", "gaps", "lay_out", "partial", "split",
-           "stance_level", "zones"]  # fmt: skip
+__all__ = [
+    "BASELINE",
+    "Scores",
+    "all_tests",
+    "correlation",
+    "gap",
+    "gaps",
+    "lay_out",
+    "partial",
+    "split",
+    "stance_level",
+    "zones",
+]
 
 BASELINE = "baseline"
 """Respondent of the plain assistant, against whom gaps are taken."""
