@@ -19,6 +19,8 @@ from personae.generate.rules import Rules
 __all__ = ["Board", "Issue", "Workshop"]
 
 Board = dict[str, str]
+TOP_P = 0.9
+"""Cuts the unlikely tail, in which small models lose the thread."""
 PREAMBLE = (
     "You help to invent one person; several writers share a board. Reply with one JSON object "
     "that has only the keys asked for. Don't contradict the board. Nobody is perfect: give the "
@@ -111,6 +113,7 @@ class Workshop:
             sampling = Sampling(
                 max_tokens=owner.max_tokens,
                 temperature=owner.temperature,
+                top_p=TOP_P,
                 schema=schema_of(fields),
                 seed=self.seed,
             )

@@ -215,7 +215,7 @@ def test_levels_go_with_traits() -> None:
 
 
 def test_a_simulated_writer_fills_every_field() -> None:
-    made = hachimi(Order(n=2, seed=0, model=open_model("simulated:noise=0.3")))
+    made = hachimi(Order(n=2, model=open_model("simulated:noise=0.3")), writes="all")
     result = made.make(made.slots(0, 2))
     assert result.rows.height + len(result.failed) == 2
     for person in result.rows["facts"].to_list():

@@ -44,6 +44,7 @@ def hachimi(
     schema: str = "students",
     rounds: int = 3,
     alike: Alike = "auto",
+    writes: Literal["texts", "all"] = "texts",
 ) -> Population:
     """Make students by quota; with a model, owners write and revise under rules.
 
@@ -53,13 +54,18 @@ def hachimi(
         schema: a schema that ships (students), or a JSON file with variables, levels and owners.
         rounds: how often faults are given back for revision.
         alike: what makes near-duplicates; auto is facts without a model, simhash with one.
+        writes: a model's part: the texts, on levels that are drawn; or all, as in the paper.
     """
     spec = _mixed(load_spec(schema), mix)
     levels = levels_of(spec.levels) if spec.levels else None
     rules = rules_of(spec.rules, spec.sets)
     plan = blueprint(spec, order.n, order.seed, rules=rules)
     mould = Mould(spec=spec, plan=plan, rules=rules, levels=levels)
-    making = _Making(order, mould, owners_of(spec, levels), rounds)
+    owners = owners_of(spec, levels)
+    if writes == "texts":
+        texts = [replace(o, fields=tuple(f for f in o.fields if f.is_text)) for o in owners]
+        owners = tuple(owner for owner in texts if owner.fields)
+    making = _Making(order, mould, owners, rounds)
     if order.model is not None and not making.owners:
         raise BadValue(f"the schema {schema!r} has no owners: a model has nothing to write")
     return Population(
