@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: run test check docs bench lm-eval setup
+.PHONY: run test check docs bench lm-eval mimesis setup
 
 run: setup  ## a persona made by lot, and its card on the embedded model, in out/card/
 	$(BIN)/personae generate deeppersona -n 1 --seed 7 --anchors "E=1.5, N=-1" --out out/persona.json
@@ -28,6 +28,10 @@ bench: setup  ## the benchmarks; figures go to benchmarks/RESULTS.md
 lm-eval: setup  ## the harness that the benchmark compares with, in an environment of its own
 	$(PYTHON) -m venv out/lm-eval
 	out/lm-eval/bin/pip install -q -c requirements/constraints.txt lm_eval==0.4.13 torch transformers accelerate
+
+mimesis: setup  ## the sampler that the benchmark compares with, in an environment of its own
+	$(PYTHON) -m venv out/mimesis
+	out/mimesis/bin/pip install -q mimesis==22.2.0
 
 setup: $(STAMP)
 

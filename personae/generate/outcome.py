@@ -3,16 +3,21 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import log2
 
 import polars as pl
 
-from personae.core import Cell, Figure, Note, Part, Report, Table
+from personae.core import Cell, Figure, Heading, Note, Part, Report, Table
+from personae.generate.diversity import diversity, stereotypes
 from personae.generate.recipe import Population
 
-__all__ = ["Outcome", "Tally", "population_report"]
+__all__ = ["SAMPLE", "Outcome", "Tally", "population_report"]
 
 PICTURES = 24
 """With more facts than this only those under quota are drawn."""
+SAMPLE = 20_000
+"""About so many rows are looked at more closely."""
+MOST_BARS = 40
 MOST_VALUES = 2000
 """A fact with more values than this is counted as free text."""
 
@@ -40,10 +45,14 @@ class Tally:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How many personas stand in the file, what failed, and what happened on the way."""
+    """How many personas stand in the file, what failed, and what happened on the way.
+
+    `sample` holds every so manieth row.
+    """
 
     made: int
     tally: Tally
+    sample: pl.DataFrame
     failed: Mapping[int, str] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)
     remade: int = 0
@@ -52,14 +61,21 @@ class Outcome:
 
 def population_report(population: Population, outcome: Outcome) -> Report:
     """Report a finished population against what was asked for."""
-    n = population.order.n
-    parts: list[Part] = [Note(_verdict(n, outcome), "verdict")]
+    seed = population.order.seed
+    parts: list[Part] = [Note(_verdict(population.order.n, outcome), "verdict")]
     if outcome.failed:
         parts.append(
             Note(f"{len(outcome.failed):,} slots failed; the quotas lack them.", "warning")
         )
-    parts += _shares(population, outcome)
-    parts.append(_happened(outcome))
+    parts += _quotas(population, outcome)
+    parts.append(_happened(population, outcome))
+    if population.findings is not None:
+        parts += population.findings(outcome.sample)
+    if outcome.sample.height > 1:
+        size = f"On a sample of {outcome.sample.height:,}." if outcome.made > SAMPLE else ""
+        parts += [Heading("Diversity"), *([Note(size)] if size else [])]
+        parts += diversity(outcome.sample, seed)
+        parts += [Heading("Stereotypes"), *stereotypes(outcome.sample, seed)]
     return Report(title=population.title, parts=tuple(parts))
 
 
@@ -72,52 +88,69 @@ def _verdict(n: int, outcome: Outcome) -> str:
     return said + "."
 
 
-def _shares(population: Population, outcome: Outcome) -> list[Part]:
-    parts: list[Part] = []
+def _quotas(population: Population, outcome: Outcome) -> list[Part]:
+    """Compare the shares that were asked for with those made: a picture, then counts."""
     rows: list[tuple[Cell, ...]] = []
-    for fact, values in sorted(outcome.tally.facts.items()):
-        target = population.quotas.get(fact)
-        if target is None:
-            continue
-        for value in target:
-            rows.append((fact, value, target[value], values[value], values[value] - target[value]))
-    if rows:
-        parts.append(
-            Table(
-                name="quotas",
-                title="Quotas",
-                columns=("fact", "value", "asked", "made", "difference"),
-                rows=tuple(rows),
-            )
-        )
-    few = len(outcome.tally.facts) <= PICTURES
-    for fact, values in sorted(outcome.tally.facts.items()):
-        if 2 <= len(values) <= 30 and (few or fact in population.quotas):
-            names = list(population.quotas.get(fact, sorted(values)))
-            shares = [values[v] / outcome.tally.rows for v in names]
-            parts.append(
-                Figure(
-                    name=f"shares {fact}",
-                    title=fact,
-                    kind="bars",
-                    data={
-                        "categories": names,
-                        "unit": "share",
-                        "series": [{"name": "made", "values": shares}],
-                    },
-                    alt=f"Share of each value of {fact}.",
-                )
-            )
-    return parts
+    gaps: list[tuple[Cell, ...]] = []
+    for fact, target in population.quotas.items():
+        values = outcome.tally.facts.get(fact, Counter())
+        rows += [(fact, v, asked, values[v], values[v] - asked) for v, asked in target.items()]
+        gaps.append((fact, len(target), *_distances(target, values)))
+    if not rows:
+        return []
+    few = rows[:MOST_BARS]
+    total, made = population.order.n, max(1, outcome.made)
+    shares = {"requested": [int(str(r[2])) / total for r in few],
+              "measured": [int(str(r[3])) / made for r in few]}  # fmt: skip
+    return [
+        Figure(
+            name="shares",
+            title="Shares, requested and made",
+            kind="bars",
+            data={
+                "categories": [str(r[1]) for r in few],
+                "groups": [str(r[0]) for r in few],
+                "unit": "share",
+                "low": 0,
+                "series": [
+                    {"name": "requested", "values": shares["requested"]},
+                    {"name": "made", "role": "measured", "values": shares["measured"]},
+                ],
+            },
+            alt="Share of each value under quota, as requested and as made.",
+        ),
+        Table(
+            name="gaps", title="Distance from the quotas",
+            columns=("fact", "values", "largest gap, personas", "KL divergence, bits"),
+            rows=tuple(gaps),
+        ),
+        Table(
+            name="quotas", title="Quotas", columns=("fact", "value", "asked", "made", "difference"),
+            rows=tuple(rows),
+        ),
+    ]  # fmt: skip
 
 
-def _happened(outcome: Outcome) -> Table:
-    rows = [*sorted(outcome.counts.items())]
+def _distances(target: Mapping[str, int], values: Mapping[str, int]) -> tuple[int, float]:
+    """Give the largest gap in personas, and KL(made || asked) in bits."""
+    asked, made = sum(target.values()), sum(values.get(v, 0) for v in target)
+    largest = max(abs(values.get(v, 0) - count) for v, count in target.items())
+    bits = sum(
+        values[v] / made * log2(values[v] / made / (count / asked))
+        for v, count in target.items()
+        if values.get(v, 0) and count
+    )
+    return largest, round(max(0.0, bits), 6)
+
+
+def _happened(population: Population, outcome: Outcome) -> Table:
+    rows: list[tuple[Cell, ...]] = list(sorted(outcome.counts.items()))
+    if population.sameness is not None:
+        rows.append((f"near-duplicates made anew: {population.sameness.says}", outcome.remade))
+        rows.append(("near-duplicates left", outcome.alike_left))
     reasons = Counter(outcome.failed.values())
     rows += [(f"failed: {why}", count) for why, count in sorted(reasons.items())]
     return Table(
-        name="events",
-        title="What happened on the way",
-        columns=("event", "count"),
+        name="events", title="What happened on the way", columns=("event", "count"),
         rows=tuple(rows),
-    )
+    )  # fmt: skip

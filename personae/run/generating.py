@@ -21,6 +21,7 @@ from personae.core import (
     Model,
     Provenance,
     Report,
+    Usage,
     canonical_json,
     file_sha256,
     frame_personas,
@@ -29,7 +30,7 @@ from personae.core import (
     save_personas,
 )
 from personae.generate.dedup import Sameness, repeats
-from personae.generate.outcome import Outcome, Tally, population_report
+from personae.generate.outcome import SAMPLE, Outcome, Tally, population_report
 from personae.generate.recipe import Population
 from personae.generate.slots import ANEW, Places, Slots
 from personae.models.journal import Journal
@@ -110,13 +111,13 @@ def generate(
         shutil.rmtree(folder)
     manifest = open_manifest(folder, identity, fresh=job.fresh)
     with Journal(str(folder / "journal.sqlite")) as journal:
-        if model is not None:
-            population = build(recorded(model, journal))
+        asked = None if model is None else recorded(model, journal)
+        population = build(asked)
         stems = _shards(population, folder, workers, console)
         rounds = _remade(population, stems, folder)
     outcome = _merge(job, population, stems, rounds)
     report = population_report(population, outcome)
-    report = _stamped(report, job, population, manifest.date)
+    report = _stamped(report, job, population, manifest.date, asked.usage if asked else Usage())
     write_atomically(job.beside("report.html"), report_html(report).encode())
     note = {"identity": plain(identity), "sha256": file_sha256(str(job.out)), "date": manifest.date}
     write_atomically(job.beside("manifest.json"), (json.dumps(note, indent=1) + "\n").encode())
@@ -209,6 +210,9 @@ def _merge(
         remade += len(shard.asked)
         overlay.update({int(slot): (shard, i) for i, slot in enumerate(shard.slots)})
 
+    step = -(-population.order.n // SAMPLE)
+    sample: list[pl.DataFrame] = []
+
     def frames() -> Iterator[pl.DataFrame]:
         for stem in stems:
             shard = read_shard(stem)
@@ -216,6 +220,7 @@ def _merge(
             counts.update(shard.counts)
             failed.update(shard.failed)
             frame = _replaced(shard, overlay, failed)
+            sample.append(frame.gather_every(step, offset=-tally.rows % step))
             tally.add(frame)
             yield frame
 
@@ -225,7 +230,13 @@ def _merge(
         made = save_personas((p for f in frames() for p in frame_personas(f)), job.out)
     left = len(_left(population.sameness, stems, rounds))
     return Outcome(
-        made=made, failed=failed, counts=counts, remade=remade, alike_left=left, tally=tally
+        made=made,
+        sample=pl.concat(sample),
+        failed=failed,
+        counts=counts,
+        remade=remade,
+        alike_left=left,
+        tally=tally,
     )
 
 
@@ -258,7 +269,9 @@ def _replaced(
     return pl.concat([frame, rows])[places]
 
 
-def _stamped(report: Report, job: Commission, population: Population, date: str) -> Report:
+def _stamped(
+    report: Report, job: Commission, population: Population, date: str, usage: Usage
+) -> Report:
     model = population.order.model
     return Report(
         title=report.title,
@@ -273,5 +286,6 @@ def _stamped(report: Report, job: Commission, population: Population, date: str)
             seed=population.order.seed,
             date=date or today(),
             options=job.options,
+            usage=usage,
         ),
     )
