@@ -18,6 +18,7 @@ from scipy.stats import chi2_contingency
 
 from personae.core import BIG_FIVE, Array, Cell, Estimate, Figure, Note, Part, Table
 from personae.generate.dedup import simhashes
+from personae.generate.slots import Places
 from personae.stats.multiplicity import holm
 
 __all__ = ["association", "diversity", "marked_words", "stereotypes"]
@@ -27,6 +28,7 @@ PROTECTED = ("sex", "gender", "age", "race", "ethnic", "religion", "national", "
 """A fact whose path has one of these as a word's beginning tells of a protected group."""
 MOST_VALUES, MOST_FACTS, MOST_DRAWN = 12, 40, 7
 DRAWS = 200
+MOST_TEXTS = 4000
 ENOUGH = 20
 """Personas with a value before it is compared."""
 WORD = re.compile(r"[^\W\d_]+")
@@ -53,6 +55,8 @@ def is_protected(path: str) -> bool:
 
 def association(counts: Array, seed: int = 0) -> tuple[Estimate, float]:
     """Give the bias-corrected Cramér's V of a table of counts with its interval, and p.
+
+    Empty rows and columns are left out; with one row or column left, V is 0 and p is 1.
 
     >>> v, p = association(np.array([[50.0, 0.0], [0.0, 50.0]]))
     >>> f"{v.value:.2f}", p < 1e-9
@@ -88,13 +92,18 @@ def _corrected(tables: Array) -> Array:
     return np.minimum(found, 1.0)
 
 
-def _crossed(facts: pl.DataFrame, one: str, two: str) -> tuple[Array, list[str], list[str]]:
-    kept = facts.select(one, two).drop_nulls()
-    rows, columns = sorted(kept[one].unique()), sorted(kept[two].unique())
-    a = kept[one].replace_strict(rows, range(len(rows)), return_dtype=pl.Int64).to_numpy()
-    b = kept[two].replace_strict(columns, range(len(columns)), return_dtype=pl.Int64).to_numpy()
-    flat = np.bincount(a * len(columns) + b, minlength=len(rows) * len(columns))
-    return flat.reshape(len(rows), len(columns)).astype(np.float64), rows, columns
+def _coded(column: pl.Series) -> Places:
+    """Number a fact's values in their order; -1 where it is absent."""
+    values = sorted(column.drop_nulls().unique())
+    numbers = column.replace_strict(values, range(len(values)), default=-1, return_dtype=pl.Int64)
+    return numbers.to_numpy()
+
+
+def _crossed(one: Places, two: Places) -> Array:
+    kept = (one >= 0) & (two >= 0)
+    width = int(two.max()) + 1
+    flat = np.bincount(one[kept] * width + two[kept], minlength=(int(one.max()) + 1) * width)
+    return flat.reshape(-1, width).astype(np.float64)
 
 
 def stereotypes(rows: pl.DataFrame, seed: int = 0) -> tuple[Part, ...]:
@@ -107,10 +116,11 @@ def stereotypes(rows: pl.DataFrame, seed: int = 0) -> tuple[Part, ...]:
     ][:MOST_FACTS]
     if len(fit) < 2:
         return ()
+    codes = {name: _coded(facts[name]) for name in fit}
     found: dict[tuple[str, str], tuple[Estimate, float]] = {}
     for one, two in combinations(fit, 2):
-        table = _crossed(facts, one, two)[0]
-        if min(table.shape) > 1:
+        table = _crossed(codes[one], codes[two])
+        if table.any():
             found[one, two] = association(table, seed)
     adjusted = dict(zip(found, holm([p for _, p in found.values()]).tolist(), strict=True))
     telling = [pair for pair in found if is_protected(pair[0]) != is_protected(pair[1])]
@@ -245,7 +255,7 @@ def diversity(rows: pl.DataFrame, seed: int = 0) -> tuple[Part, ...]:
         columns=("fact", "values", "evenness (1: all alike often)", "share of the commonest"),
         rows=tuple(listed),
     )  # fmt: skip
-    return (*_texts(rows["text"], seed), table, *_traits(rows))
+    return (*_texts(rows["text"].head(MOST_TEXTS), seed), table, *_traits(rows))
 
 
 def _texts(texts: pl.Series, seed: int) -> Iterator[Part]:

@@ -15,7 +15,7 @@ __all__ = ["SAMPLE", "Outcome", "Tally", "population_report"]
 
 PICTURES = 24
 """With more facts than this only those under quota are drawn."""
-SAMPLE = 20_000
+SAMPLE = 10_000
 """About so many rows are looked at more closely."""
 MOST_BARS = 40
 MOST_VALUES = 2000
