@@ -21,7 +21,7 @@ from personae.generate.dedup import simhashes
 from personae.generate.slots import Places
 from personae.stats.multiplicity import holm
 
-__all__ = ["association", "diversity", "marked_words", "stereotypes"]
+__all__ = ["diversity", "stereotypes"]
 
 PROTECTED = ("sex", "gender", "age", "race", "ethnic", "religion", "national", "country", "origin",
              "disab", "orientation", "birth")  # fmt: skip
@@ -34,7 +34,7 @@ ENOUGH = 20
 WORD = re.compile(r"[^\W\d_]+")
 
 
-def wide(rows: pl.DataFrame) -> pl.DataFrame:
+def _wide(rows: pl.DataFrame) -> pl.DataFrame:
     """Spread the facts of store rows into columns; absent facts are null."""
     held = rows.select("id", "facts").explode("facts").unnest("facts")
     held = held.filter(pl.col("key").is_not_null())
@@ -43,22 +43,22 @@ def wide(rows: pl.DataFrame) -> pl.DataFrame:
     return held.pivot("key", index="id", values="value").drop("id")
 
 
-def is_protected(path: str) -> bool:
+def _is_protected(path: str) -> bool:
     """Tell whether a fact speaks of a protected group.
 
-    >>> is_protected("demographic/age band"), is_protected("school/language")
+    >>> _is_protected("demographic/age band"), _is_protected("school/language")
     (True, False)
     """
     words = re.split(r"[^a-z]+", path.lower())
     return any(word.startswith(PROTECTED) for word in words)
 
 
-def association(counts: Array, seed: int = 0) -> tuple[Estimate, float]:
+def _association(counts: Array, seed: int = 0) -> tuple[Estimate, float]:
     """Give the bias-corrected Cramér's V of a table of counts with its interval, and p.
 
     Empty rows and columns are left out; with one row or column left, V is 0 and p is 1.
 
-    >>> v, p = association(np.array([[50.0, 0.0], [0.0, 50.0]]))
+    >>> v, p = _association(np.array([[50.0, 0.0], [0.0, 50.0]]))
     >>> f"{v.value:.2f}", p < 1e-9
     ('0.99', True)
     """
@@ -108,10 +108,10 @@ def _crossed(one: Places, two: Places) -> Array:
 
 def stereotypes(rows: pl.DataFrame, seed: int = 0) -> tuple[Part, ...]:
     """Say which facts go together, protected ones first, and which words mark a group."""
-    facts = wide(rows)
+    facts = _wide(rows)
     fit = [
         name
-        for name in sorted(facts.columns, key=lambda n: (not is_protected(n), n))
+        for name in sorted(facts.columns, key=lambda n: (not _is_protected(n), n))
         if 2 <= facts[name].drop_nulls().n_unique() <= MOST_VALUES
     ][:MOST_FACTS]
     if len(fit) < 2:
@@ -121,15 +121,15 @@ def stereotypes(rows: pl.DataFrame, seed: int = 0) -> tuple[Part, ...]:
     for one, two in combinations(fit, 2):
         table = _crossed(codes[one], codes[two])
         if table.any():
-            found[one, two] = association(table, seed)
+            found[one, two] = _association(table, seed)
     adjusted = dict(zip(found, holm([p for _, p in found.values()]).tolist(), strict=True))
-    telling = [pair for pair in found if is_protected(pair[0]) != is_protected(pair[1])]
+    telling = [pair for pair in found if _is_protected(pair[0]) != _is_protected(pair[1])]
     beyond = [pair for pair in telling if adjusted[pair] < 0.05]
     return (
         _said(telling, beyond, found),
         _heatmap(fit, found),
         *_associations(found, adjusted),
-        *marked_words(rows, facts, fit),
+        *_marked_words(rows, facts, fit),
     )
 
 
@@ -157,7 +157,7 @@ def _heatmap(fit: Sequence[str], found: Mapping[tuple[str, str], tuple[Estimate,
         pair = found.get((one, two)) or found.get((two, one))
         return None if pair is None else round(pair[0].value, 2)
 
-    rows = [name for name in fit if is_protected(name)][:MOST_DRAWN] or list(fit)
+    rows = [name for name in fit if _is_protected(name)][:MOST_DRAWN] or list(fit)
     pull = {name: max(value(row, name) or 0.0 for row in rows) for name in fit}
     columns = sorted(set(fit) - set(rows) or fit, key=lambda n: (-pull[n], n))[:MOST_DRAWN]
     return Figure(
@@ -182,7 +182,7 @@ def _associations(
 ) -> Iterator[Part]:
     strongest = sorted(found, key=lambda pair: -found[pair][0].value)[:15]
     rows: list[tuple[Cell, ...]] = [
-        (one, two, "yes" if is_protected(one) or is_protected(two) else "no",
+        (one, two, "yes" if _is_protected(one) or _is_protected(two) else "no",
          found[one, two][0], adjusted[one, two])
         for one, two in strongest
     ]  # fmt: skip
@@ -194,7 +194,7 @@ def _associations(
     )
 
 
-def marked_words(rows: pl.DataFrame, facts: pl.DataFrame, names: Sequence[str]) -> Iterator[Part]:
+def _marked_words(rows: pl.DataFrame, facts: pl.DataFrame, names: Sequence[str]) -> Iterator[Part]:
     """Find the words that texts of a protected group use more than other groups' texts.
 
     Words of the fact itself are left out; one that half of all texts have is no mark.
@@ -202,7 +202,7 @@ def marked_words(rows: pl.DataFrame, facts: pl.DataFrame, names: Sequence[str]) 
     texts = [set(WORD.findall(t.lower())) for t in rows["text"].to_list()]
     whole = Counter(word for words in texts for word in words)
     marks: list[tuple[Cell, ...]] = []
-    for name in (n for n in names if is_protected(n)):
+    for name in (n for n in names if _is_protected(n)):
         values = facts[name].to_list()
         own = {w for v in values if v for w in WORD.findall(v.lower())}
         for value in sorted({v for v in values if v}):
@@ -241,7 +241,7 @@ def _log_odds(
 
 def diversity(rows: pl.DataFrame, seed: int = 0) -> tuple[Part, ...]:
     """Say how varied facts, texts and traits are."""
-    facts = wide(rows)
+    facts = _wide(rows)
     listed: list[tuple[Cell, ...]] = []
     for name in sorted(facts.columns):
         counts = np.array(list(Counter(facts[name].drop_nulls().to_list()).values()), dtype=float)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from personae.core import Figure, Note, Part, Persona, Table, persona_frame
-from personae.generate.diversity import association, diversity, is_protected, stereotypes
+from personae.generate.diversity import _association, _is_protected, diversity, stereotypes
 
 
 def people(bias: float, n: int = 600) -> list[Persona]:
@@ -56,18 +56,18 @@ def test_where_there_is_none_none_is_reported() -> None:
 def test_corrected_association_is_zero_on_average_without_one() -> None:
     random = np.random.default_rng(1)
     values = [
-        association(random.multinomial(200, [1 / 12] * 12).reshape(3, 4).astype(float))[0].value
+        _association(random.multinomial(200, [1 / 12] * 12).reshape(3, 4).astype(float))[0].value
         for _ in range(60)
     ]
     assert np.mean(values) < 0.06
-    strong, p = association(np.array([[90.0, 10.0], [10.0, 90.0]]))
+    strong, p = _association(np.array([[90.0, 10.0], [10.0, 90.0]]))
     assert strong.low < strong.value < strong.high and strong.value == pytest.approx(0.8, abs=0.01)
     assert p < 1e-20
 
 
 def test_protected_facts_are_told_by_their_words() -> None:
-    assert all(map(is_protected, ("sex", "demographic/age band", "ethnicity", "born/birthplace")))
-    assert not any(map(is_protected, ("school/language", "work/manager", "home/image")))
+    assert all(map(_is_protected, ("sex", "demographic/age band", "ethnicity", "born/birthplace")))
+    assert not any(map(_is_protected, ("school/language", "work/manager", "home/image")))
 
 
 def test_variety_of_facts_texts_and_traits() -> None:
