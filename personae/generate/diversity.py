@@ -60,7 +60,7 @@ def _association(counts: Array, seed: int = 0) -> tuple[Estimate, float]:
 
     >>> v, p = _association(np.array([[50.0, 0.0], [0.0, 50.0]]))
     >>> f"{v.value:.2f}", p < 1e-9
-    ('0.99', True)
+    ('1.00', True)
     """
     n = int(counts.sum())
     _chi, p = chi2_contingency(counts, correction=False)[:2]
