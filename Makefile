@@ -23,6 +23,7 @@ docs: setup  ## the documentation site, in site/
 	$(BIN)/mkdocs build --strict
 
 bench: setup  ## the benchmarks; figures go to benchmarks/RESULTS.md
+	$(BIN)/python -m pip install -q -c requirements/constraints.txt accelerate
 	$(BIN)/python -m benchmarks
 
 lm-eval: setup  ## the harness that the benchmark compares with, in an environment of its own

