@@ -14,6 +14,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from personae.core import Array, data_json, say
+from personae.generate.agreeing import ruled_out
 from personae.generate.asking import Asked, Wanted, Writer, texts_schema
 from personae.generate.life import Life, unfit_text
 from personae.generate.people import Anchors, age_group
@@ -45,12 +46,12 @@ class Filling:
     values: Values = "listed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Draft:
-    """A person in the making: what is fixed, the life, and the sections filled so far.
+    """A person in the making, filled in place: what is fixed, the life, the sections so far.
 
     `traits` are requested standings (z), `lots` where its draws come from, `chosen` the attributes
-    to be filled, by category and in order.
+    to be filled, by category and in order. `facts` holds all that is known by path.
     """
 
     who: Anchors
@@ -58,7 +59,17 @@ class Draft:
     traits: Mapping[str, float]
     lots: np.random.Generator
     chosen: Mapping[str, Sequence[Attribute]] = field(default_factory=dict)
-    sections: Mapping[str, Sequence[tuple[Attribute, str]]] = field(default_factory=dict)
+    sections: dict[str, list[tuple[Attribute, str]]] = field(default_factory=dict)
+    facts: dict[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.facts = {**self.who.facts, **self.life.facts}
+
+    def add(self, category: str, attribute: Attribute, value: str) -> None:
+        """Put a value down; "" and a path that is taken already are passed over."""
+        if value and attribute.name not in self.facts:
+            self.sections.setdefault(category, []).append((attribute, value))
+            self.facts[attribute.name] = value
 
     @property
     def summary(self) -> str:
@@ -113,71 +124,64 @@ class AttributeChooser:
         return replace(draft, chosen=chosen)
 
 
-def draw_value(
-    attribute: Attribute, traits: Mapping[str, float], random: np.random.Generator
-) -> str:
-    """Draw one of an attribute's values, "" where it lists none.
+def draw_value(attribute: Attribute, draft: Draft) -> str:
+    """Draw one of an attribute's values that goes with the facts so far, "" where there is none.
 
     All are equally likely over a population of standard normal traits; with a requested trait on
     which the attribute leans, its place on the list goes with the trait (correlation 0.8).
     """
-    count = len(attribute.values)
-    if not count:
+    out = ruled_out(attribute.name, attribute.values, draft.facts)
+    values = [value for value in attribute.values if value not in out]
+    if not values:
         return ""
-    z = traits.get(attribute.leans[:1]) if attribute.leans else None
-    noise = float(random.standard_normal())
-    if z is None:
-        return attribute.values[min(int(ndtr(noise) * count), count - 1)]
-    sign = -1.0 if attribute.leans.endswith("-") else 1.0
-    latent = LEANING * sign * z + (1 - LEANING**2) ** 0.5 * noise
-    return attribute.values[min(int(ndtr(latent) * count), count - 1)]
+    latent = float(draft.lots.standard_normal())
+    z = draft.traits.get(attribute.leans[:1]) if attribute.leans else None
+    if z is not None:
+        sign = -1.0 if attribute.leans.endswith("-") else 1.0
+        latent = LEANING * sign * z + (1 - LEANING**2) ** 0.5 * latent
+    return values[min(int(ndtr(latent) * len(values)), len(values) - 1)]
 
 
 def drawn_sections(draft: Draft) -> Draft:
-    """Fill all sections by lot; attributes without listed values stay out."""
-    sections = {
-        category: [(a, v) for a in listed if (v := draw_value(a, draft.traits, draft.lots))]
-        for category, listed in draft.chosen.items()
-    }
-    return replace(draft, sections=sections)
+    """Fill all sections by lot; attributes without a value that could be drawn stay out."""
+    for category, listed in draft.chosen.items():
+        for attribute in listed:
+            draft.add(category, attribute, draw_value(attribute, draft))
+    return draft
 
 
-def fill_sections(writer: Writer, drafts: Sequence[Draft], filling: Filling) -> list[Draft]:
+def fill_sections(writer: Writer, drafts: Sequence[Draft], filling: Filling) -> None:
     """Let a model fill the sections of all drafts side by side, section after section.
 
-    A value that stays unfit is drawn by lot and counts as `repaired`, or is left out where none
-    is listed, and counts as `left out`.
+    A value that stays unfit, or doesn't go with the facts so far, is drawn by lot and counts as
+    `repaired`, or is left out where none can be drawn, and counts as `left out`.
     """
-    found = list(drafts)
     for category in dict.fromkeys(c for draft in drafts for c in draft.chosen):
         calls = [_calls(draft.chosen.get(category, ())) for draft in drafts]
         for turn in range(max(map(len, calls), default=0)):
             places = [i for i, listed in enumerate(calls) if turn < len(listed)]
-            wanted = [_request(found[i], category, calls[i][turn], filling) for i in places]
+            wanted = [_request(drafts[i], category, calls[i][turn], filling) for i in places]
             for i, asked in zip(places, writer.ask(wanted), strict=True):
-                found[i] = _filled(found[i], category, calls[i][turn], asked, writer.counts)
-    return found
+                _fill(drafts[i], category, calls[i][turn], asked, writer.counts)
 
 
 def _calls(attributes: Sequence[Attribute]) -> list[Sequence[Attribute]]:
     return [attributes[i : i + A_CALL] for i in range(0, len(attributes), A_CALL)]
 
 
-def _filled(
+def _fill(
     draft: Draft,
     category: str,
     attributes: Sequence[Attribute],
     asked: Asked,
     counts: Counter[str],
-) -> Draft:
-    got = [*draft.sections.get(category, ())]
+) -> None:
     for attribute in attributes:
         value = str(asked.values.get(_key(attribute), "")).strip().rstrip(".")
-        if not value:
-            value = draw_value(attribute, draft.traits, draft.lots)
+        if not value or value in ruled_out(attribute.name, attribute.values, draft.facts):
+            value = draw_value(attribute, draft)
             counts["repaired" if value else "left out"] += 1
-        got += [(attribute, value)] if value else []
-    return replace(draft, sections={**draft.sections, category: got})
+        draft.add(category, attribute, value)
 
 
 def _key(attribute: Attribute) -> str:
@@ -185,10 +189,18 @@ def _key(attribute: Attribute) -> str:
     return ": ".join(attribute.path[1:]) or attribute.path[0]
 
 
+def _offered(attribute: Attribute, draft: Draft, filling: Filling) -> list[str]:
+    """List the values a model may choose from; none means that it writes its own."""
+    if filling.values == "free":
+        return []
+    out = ruled_out(attribute.name, attribute.values, draft.facts)
+    return [v for v in attribute.values if v not in out] or list(attribute.values)
+
+
 def _request(
     draft: Draft, category: str, attributes: Sequence[Attribute], filling: Filling
 ) -> Wanted:
-    listed = {_key(a): a.values if filling.values == "listed" else () for a in attributes}
+    listed = {_key(a): _offered(a, draft, filling) for a in attributes}
     guidance = data_json("personas/life.json")["guidance"].get(category, "")
     chat = say(
         f"An invented person: {draft.summary}\n{draft.so_far}\n\nSection: {category}. {guidance}\n"

@@ -53,15 +53,12 @@ def persona_of_draft(draft: Draft, id_: str, words: int) -> Persona:
     lines = [one.sentence(value) for one, value in ordered]
     text = " ".join(_within([*told, *lines], words))
     leaning = [a.sentence(v) for a, v in ordered if a.say and a.leans]
-    facts = {**draft.who.facts, **draft.life.facts}
-    for filled in draft.sections.values():
-        facts |= {a.name: v for a, v in filled if a.name not in facts}
     kept = _within([*told, *draft.life.stories, *lines], words)
     narrative = [one if one in draft.life.stories else first_person(one) for one in kept]
     return Persona(
         id=id_,
         text=text,
-        facts=facts,
+        facts=draft.facts,
         traits=draft.traits,
         statements=tuple(first_person(one) for one in leaning[:STATEMENTS]),
         narrative=" ".join(narrative),

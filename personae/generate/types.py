@@ -16,7 +16,7 @@ import numpy as np
 
 from personae.core import BIG_FIVE, Persona, data_json, say
 from personae.generate.asking import Asked, Wanted, Writer, texts_schema
-from personae.generate.deep import draw_value
+from personae.generate.deep import Draft, draw_value
 from personae.generate.life import Life, drawn_life, unfit_text
 from personae.generate.people import Anchors
 from personae.generate.taxonomy import Attribute, shipped_taxonomy
@@ -110,6 +110,7 @@ def _pattern(signs: Sequence[int]) -> Type:
 def begin_character(type_: Type, who: Anchors, lots: np.random.Generator) -> Character:
     """Draw all seventeen fields of a character by lot, and five answers by the type's letters."""
     life, data = drawn_life(lots, who.age), data_json("personas/life.json")
+    draft = Draft(who=who, life=life, traits=type_.traits, lots=lots)
 
     def one(name: str) -> str:
         return str(data[name][int(lots.integers(len(data[name])))])
@@ -117,8 +118,10 @@ def begin_character(type_: Type, who: Anchors, lots: np.random.Generator) -> Cha
     def from_taxonomy(*branches: str) -> str:
         listed = [a for a in _branches(branches) if a.suits(who.age, who.works)]
         picked = lots.choice(len(listed), min(2, len(listed)), replace=False)
-        drawn = [(listed[i], draw_value(listed[i], type_.traits, lots)) for i in picked]
-        return " ".join(a.sentence(v) for a, v in drawn)
+        drawn = [(listed[i], draw_value(listed[i], draft)) for i in picked]
+        for attribute, value in drawn:
+            draft.add(attribute.path[0], attribute, value)
+        return " ".join(a.sentence(v) for a, v in drawn if v)
 
     work = f"At work you have {one('working_conditions')}."
     fields = {

@@ -154,7 +154,7 @@ def _make(plan: _Plan, slots: Slots) -> Made:
         whose, begun = [d.who for d in drafts], [d.life for d in drafts]
         lives = write_lives(writer, whose, begun, listed=plan.filling.values == "listed")
         drafts = [replace(d, life=life) for d, life in zip(drafts, lives, strict=True)]
-        drafts = fill_sections(writer.at(0.5), drafts, plan.filling)
+        fill_sections(writer.at(0.5), drafts, plan.filling)
     else:
         drafts = [drawn_sections(draft) for draft in drafts]
     ids = [f"deep-{plan.order.seed}-{place:07d}" for place in slots.places.tolist()]
