@@ -1,8 +1,12 @@
 """What every study owes: a header, a report on controls, same bytes, missing answers counted."""
 
 import inspect
+import json
+import re
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +20,8 @@ from personae.run.registry import Study, load_function, studies
 
 STUDIES = {study.name: study for study in studies()}
 ADA = Persona(id="ada", text="You are very talkative.", traits={"E": 1.5, "N": -1.0})
+GOLDEN = Path(__file__).parents[1] / "golden" / "studies"
+GOLDEN_SPEC = "simulated:follow=1,noise=0.2"
 
 
 def run(study: Study, spec: str) -> Report:
@@ -30,7 +36,7 @@ def run(study: Study, spec: str) -> Report:
 
 @cache
 def simulated(name: str) -> Report:
-    return run(STUDIES[name], "simulated:follow=1,noise=0.2")
+    return run(STUDIES[name], GOLDEN_SPEC)
 
 
 @pytest.mark.parametrize("name", STUDIES)
@@ -54,7 +60,7 @@ def test_a_verdict_a_picture_and_the_missing_answers(name: str) -> None:
 
 @pytest.mark.parametrize("name", STUDIES)
 def test_same_inputs_same_bytes(name: str) -> None:
-    again = run(STUDIES[name], "simulated:follow=1,noise=0.2")
+    again = run(STUDIES[name], GOLDEN_SPEC)
     assert report_json(again) == report_json(simulated(name))
 
 
@@ -71,3 +77,28 @@ def test_it_ends_on_who_says_nothing(name: str, spec: str) -> None:
     report = run(STUDIES[name], spec)
     assert any(isinstance(p, Note) for p in report.parts)
     report_html(report)
+
+
+def numbers(node: Any) -> list[float]:
+    """All numbers of a report in order, also those inside its texts."""
+    if isinstance(node, dict):
+        return [n for key in sorted(node) for n in numbers(node[key])]
+    if isinstance(node, list):
+        return [n for part in node for n in numbers(part)]
+    if isinstance(node, str):
+        return [float(n) for n in re.findall(r"-?\d+(?:\.\d+)?", node)]
+    return [float(node)] if isinstance(node, int | float) else []
+
+
+def words(node: Any) -> str:
+    """A report without its numbers."""
+    return re.sub(r"[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?", "#", json.dumps(node, sort_keys=True))
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in GOLDEN.glob("*.json")))
+def test_its_golden_report(name: str) -> None:
+    """Change it by `python -m tests.golden NAME`, and the study's version with it."""
+    golden = json.loads((GOLDEN / f"{name}.json").read_text(encoding="utf-8"))
+    found = json.loads(report_json(simulated(name)))
+    assert words(found) == words(golden)
+    assert numbers(found) == pytest.approx(numbers(golden), abs=2e-3, rel=1e-6)

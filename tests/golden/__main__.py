@@ -1,0 +1,19 @@
+"""Writes golden reports: `python -m tests.golden trait sac` after a change that is meant."""
+
+import sys
+from pathlib import Path
+
+from personae.report.plain import report_json
+from tests.contracts.test_studies import GOLDEN_SPEC, STUDIES, run
+
+HERE = Path(__file__).parent / "studies"
+
+
+def main(names: list[str]) -> None:
+    for name in names or sorted(path.stem for path in HERE.glob("*.json")):
+        text = report_json(run(STUDIES[name], GOLDEN_SPEC))
+        (HERE / f"{name}.json").write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
