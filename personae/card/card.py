@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from personae.card import background, parts
 from personae.card.analysis import CONTROL, Reading
 from personae.card.behaviour import behaviour
+from personae.card.first_person import first_person
 from personae.card.intensity import intensity
 from personae.card.section import Section, Setting
 from personae.core import (
@@ -49,6 +50,7 @@ PLACEBO = Persona(
 
 SECTIONS: Mapping[str, Callable[[Setting], Section]] = {
     "behaviour": behaviour,
+    "first_person": first_person,
     "intensity": intensity,
 }
 """What the card reports beyond the inventory, in reading order."""
