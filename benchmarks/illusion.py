@@ -8,14 +8,8 @@ the regressions of acts on reports is significant after Holm's correction.
 from collections.abc import Iterable, Sequence
 from math import isnan
 
-from personae.audit.alignment import (
-    Act,
-    Profile,
-    act_shifts,
-    agreement_of_signs,
-    profiles,
-    regress,
-)
+from personae.audit.alignment import Act, Profile, act_shifts, agreement_of_signs, profiles
+from personae.audit.coupling import regress
 from personae.audit.illusion_parts import follows
 from personae.audit.injected import TRAITS, Sitting, conditions, sit
 from personae.core import Answers, load_inventory, load_probe

@@ -16,21 +16,19 @@ import polars as pl
 from personae.core import Answers, Array, Estimate, Inventory, Measure, Probe, missing
 from personae.measure.tasks import scores
 from personae.stats.ranks import sign_test
-from personae.stats.regression import Mixed, Slopes, random_intercept, slopes, standardize
 from personae.stats.resample import cluster_mean, mean
 from personae.stats.scales import keyed
 
 __all__ = [
+    "FLAT",
     "Act",
     "Movement",
     "Profile",
     "Shift",
     "act_shifts",
     "agreement_of_signs",
-    "line",
     "movement",
     "profiles",
-    "regress",
     "report_shift",
     "unit_shifts",
 ]
@@ -38,7 +36,6 @@ __all__ = [
 FLAT = 1e-6
 """Differences below this are no differences: likelihoods that are equal but for rounding."""
 ENOUGH = 0.8
-ROWS_A_SLOPE = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -242,38 +239,3 @@ def agreement_of_signs(shifts: Sequence[Shift], name: str, *, seed: int = 0) -> 
     )
     tested = sign_test(hits, [0.5] * len(hits))
     return replace(found, unit="rate", p=tested.p, method=f"{found.method}; sign test")
-
-
-def regress(people: Sequence[Profile], act: Act, traits: Sequence[str]) -> Mixed | str:
-    """Regress an act on all reports, z scores, with an intercept for each model; or say why not.
-
-    Respondents of which a variable is missing are left out.
-    """
-    table = _complete(people, (*traits, act.measure.name))
-    models = [one.model for one, _ in table]
-    if len(table) < ROWS_A_SLOPE * len(traits):
-        return f"{len(table)} complete respondents for {len(traits)} slopes"
-    values = np.array([row for _, row in table])
-    flat = [n for n, column in zip((*traits, act.measure.name), values.T, strict=True)
-            if np.ptp(column) < FLAT]  # fmt: skip
-    if flat:
-        return f"respondents do not differ on {', '.join(flat)}"
-    z = np.column_stack([standardize(column) for column in values.T])
-    return random_intercept(z[:, -1], z[:, :-1], models, traits, of="respondent")
-
-
-def line(people: Sequence[Profile], act: Act, trait: str) -> Slopes | str:
-    """Give one report's slope on an act, z scores: pooled, within and between models."""
-    table = _complete(people, (trait, act.measure.name))
-    values = np.array([row for _, row in table]).reshape(-1, 2)
-    if len(values) < ROWS_A_SLOPE or min(np.ptp(values, axis=0)) < FLAT:
-        return f"{len(values)} complete respondents, or no differences among them"
-    x, y = (standardize(column) for column in values.T)
-    return slopes(y, x, [one.model for one, _ in table], name=trait, of="respondent")
-
-
-def _complete(
-    people: Sequence[Profile], variables: Sequence[str]
-) -> list[tuple[Profile, list[float]]]:
-    rows = [(one, [one.mean(v) for v in variables]) for one in people]
-    return [(one, row) for one, row in rows if not any(map(isnan, row))]

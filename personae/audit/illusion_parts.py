@@ -4,16 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from math import isnan
 
-from personae.audit.alignment import (
-    Act,
-    Movement,
-    Profile,
-    Shift,
-    agreement_of_signs,
-    line,
-    movement,
-    regress,
-)
+from personae.audit.alignment import Act, Movement, Profile, Shift, agreement_of_signs, movement
+from personae.audit.coupling import coupling, line, regress
 from personae.audit.injected import TRAITS
 from personae.core import Cell, Estimate, Figure, Note, Part, Table, missing
 from personae.stats.dispersion import brown_forsythe, median_absolute_deviation
@@ -224,8 +216,10 @@ def _beside(
         signs = agreement_of_signs(found.shifts, label, seed=seed)
         came = f"{len(found.came)} of {len(traits)}"
         toward = _toward(found.shifts, label, seed)
-        rows.append((label, came, toward, signs, signs.p, follows(signs)))
-    columns = (by, "reports moved as asked", "acts (SD)", "expected signs", "p", "verdict")
+        together = coupling(part, acts, traits, seed=seed)
+        rows.append((label, came, toward, together, signs, follows(signs)))
+    columns = (by, "reports moved as asked", "acts (SD)", "acts with predicted (r)",
+               "expected signs", "verdict")  # fmt: skip
     return Table(name=name, title=title, columns=columns, rows=tuple(rows))
 
 

@@ -20,6 +20,7 @@ from typing import Literal
 import polars as pl
 
 from personae.audit.alignment import Act, Profile, movement, profiles
+from personae.audit.coupling import coupling
 from personae.audit.floors import floors
 from personae.audit.illusion_parts import (
     acts_table,
@@ -90,7 +91,8 @@ def personality_illusion(
     whole = Answers.concat([asked, *(_other(text, asked) for text in others)])
     people = profiles(whole, tools, acts)
     main = "shared" if context == "shared" else "separate"
-    own = [p for p in people if p.model == model.name and p.context == main]
+    kept = [p for p in people if p.context == main]
+    own = [p for p in kept if p.model == model.name]
     found = movement(own, acts, traits, seed=seed)
     return Report(
         title=f"Self-report and behaviour: {model.name}",
@@ -102,8 +104,9 @@ def personality_illusion(
             *floors(asked.where(context=main), acts, model.name, seed),
             acts_table(found, acts),
             Heading("Do reports predict acts over conditions?"),
-            *regressions([p for p in people if p.context == main], acts, traits),
-            persona_odds([p for p in people if p.context == main], seed),
+            coupling(own, acts, traits, seed=seed),
+            *regressions(kept, acts, traits),
+            persona_odds(kept, seed),
             *_compared(people, acts, traits, (main, seed)),
             Heading("Coverage"),
             *gate.parts(),

@@ -8,7 +8,8 @@ import polars as pl
 import pytest
 
 from benchmarks.illusion import false_alarms
-from personae.audit.alignment import Act, agreement_of_signs, movement, profiles, regress
+from personae.audit.alignment import Act, agreement_of_signs, movement, profiles
+from personae.audit.coupling import coupling, regress
 from personae.audit.illusion_parts import follows
 from personae.audit.injected import TRAITS, conditions
 from personae.core import (
@@ -16,6 +17,7 @@ from personae.core import (
     BadFile,
     BadValue,
     Chooser,
+    Estimate,
     InputError,
     Note,
     Report,
@@ -114,6 +116,17 @@ def test_all_six_reports_at_once_on_a_full_set_of_conditions() -> None:
 @cache
 def _full(spec: str) -> Report:
     return personality_illusion(opened(spec))
+
+
+def test_acts_correlate_with_what_reports_predict() -> None:
+    def r(spec: str) -> Estimate:
+        parts = _full(spec).parts
+        return next(p for p in parts if isinstance(p, Estimate) and p.unit == "r")
+
+    assert r("simulated:noise=0.3").low > 0.7
+    assert abs(r("simulated:noise=0.3,follow=0").value) < 0.25
+    flat = coupling([], [], ["A"])
+    assert "0 complete" in flat.why_missing
 
 
 def test_models_and_stages_are_compared(tmp_path: Path) -> None:
