@@ -1,8 +1,9 @@
 """Populations in files: the same bytes whatever the shards, killed or not; quotas in the file."""
 
 import json
+import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,10 +11,24 @@ import polars as pl
 import pytest
 from rich.console import Console
 
-from personae.core import BadValue, Model, UnknownName, load_personas
+from personae.core import (
+    BadValue,
+    Chat,
+    Done,
+    Model,
+    Note,
+    Reply,
+    Sampling,
+    UnknownName,
+    load_personas,
+)
+from personae.generate.dedup import SameFacts
 from personae.generate.recipe import Made, Order, Population, find_recipe
+from personae.generate.recipes.hachimi import hachimi
 from personae.generate.recipes.population import population
 from personae.generate.slots import Slots
+from personae.generate.table import personas
+from personae.models.scripted import ScriptedModel
 from personae.run import generating
 from personae.run.generating import Commission, generate
 
@@ -140,3 +155,102 @@ def test_a_value_that_the_sample_lacks_is_told(
     spec.write_text(json.dumps({"variables": {"sex": {"shares": {"Male": 1, "Other": 1}}}}))
     with pytest.raises(BadValue, match="no unit has"):
         population(Order(n=10), str(spec), str(rows))
+
+
+def crowded(n: int, limit: int = 99) -> tuple[Callable[[Model | None], Population], list[int]]:
+    """Personas with two facts of few values, so that many resemble another."""
+    calls: list[int] = []
+
+    def make(slots: Slots) -> Made:
+        if len(calls) >= limit:
+            raise KeyboardInterrupt
+        calls.append(len(slots))
+        facts = pl.DataFrame(
+            {name: pl.Series(slots.pick(name, [1] * 30)).cast(pl.String) for name in ("a", "b")}
+        )
+        ids = pl.Series(slots.places).cast(pl.String)
+        return Made(personas(ids, facts), {}, {"made": len(slots)})
+
+    one = Population(
+        title="Crowd", order=Order(n=n, seed=1), make=make, preview=(),
+        sameness=SameFacts(("a", "b")),
+    )  # fmt: skip
+    return lambda model: one, calls
+
+
+def test_near_duplicates_are_made_anew_killed_or_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(generating, "STRUCTURE", 60)
+    job = Commission(recipe="x", version="1", options={}, out=tmp_path / "whole.parquet")
+    build, calls = crowded(200)
+    report = generate(job, build, None, QUIET)
+    whole = pl.read_parquet(job.out)
+    facts = [tuple(p["value"] for p in person) for person in whole["facts"].to_list()]
+    assert len(set(facts)) == 200 and whole["id"].to_list() == [str(i) for i in range(200)]
+    assert len(calls) > 5  # four shards, then at least two rounds
+    assert isinstance(report.parts[0], Note) and "made anew" in report.parts[0].text
+    for limit in (2, 4, 5):
+        again = replace(job, out=tmp_path / f"killed{limit}.parquet")
+        with pytest.raises(KeyboardInterrupt):
+            generate(again, crowded(200, limit)[0], None, QUIET)
+        build, later = crowded(200)
+        generate(again, build, None, QUIET)
+        assert len(later) == len(calls) - limit
+        assert again.out.read_bytes() == job.out.read_bytes()
+
+
+def test_what_cannot_be_told_apart_is_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(generating, "ROUNDS", 3)
+    job = Commission(recipe="x", version="1", options={}, out=tmp_path / "full.parquet")
+    report = generate(job, crowded(1500)[0], None, QUIET)  # 900 can differ at most
+    assert pl.read_parquet(job.out).height == 1500
+    assert isinstance(report.parts[0], Note) and "still do" in report.parts[0].text
+
+
+def test_a_model_is_asked_nothing_twice(tmp_path: Path) -> None:
+    """Killed between two owners, a run with a model goes on from its journal."""
+    asked: list[Chat] = []
+
+    class Dying(ScriptedModel):
+        def reply(
+            self, chats: Sequence[Chat], sampling: Sampling, *, done: Done | None = None
+        ) -> list[Reply]:
+            asked.extend(chats)
+            if len(asked) > self.most:
+                raise KeyboardInterrupt
+            return super().reply(chats, sampling, done=done)
+
+        most = 10**6
+
+    def writer(most: int) -> Dying:
+        model = Dying(fill_schema_for)
+        model.most = most
+        return model
+
+    def fill_schema_for(chat: Chat) -> str:
+        keys = re.findall(r"^- (\w+): text", chat[-1].text, re.MULTILINE)
+        texts = dict.fromkeys(
+            keys, "She keeps her word, and is slow to anger, as all who know her say."
+        )
+        if "name" in keys:
+            texts["name"] = "Mei Ito"
+        if "relations" in keys:
+            texts["relations"] += " A shared work on birds brought her two friends in spring."
+        return json.dumps(texts)
+
+    def build(model: Model | None) -> Population:
+        return hachimi(Order(n=6, seed=1, model=model), alike="allowed")
+
+    job = Commission(recipe="hachimi", version="1", options={}, out=tmp_path / "a.jsonl")
+    with pytest.raises(KeyboardInterrupt):
+        generate(job, build, writer(12), QUIET)
+    answered = 12
+    del asked[:]
+    report = generate(job, build, writer(10**6), QUIET)
+    assert len(asked) == 4 * 6 - answered
+    assert report.provenance is not None and report.provenance.usage.requests == 24
+    people = load_personas(job.out)
+    assert len(people) == 6 and all(p.provenance["model"] == "scripted:test" for p in people)

@@ -4,12 +4,13 @@ import json
 import re
 from collections import Counter
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 
-from personae.core import BadValue, Chat, UnknownName
+from personae.core import BadValue, Chat, OpenModel, UnknownName
 from personae.generate.levels import levels_of
 from personae.generate.owners import owners_of
 from personae.generate.recipe import Order
@@ -17,8 +18,11 @@ from personae.generate.recipes.hachimi import hachimi
 from personae.generate.rules import rules_of
 from personae.generate.spec import load_spec
 from personae.generate.workshop import Board, Workshop
+from personae.models.local import LocalModel
 from personae.models.opening import open_model
 from personae.models.scripted import ScriptedModel
+from personae.stats.agreement import pearson
+from tests.unit.embedded import embedded
 
 SPEC = load_spec("students")
 RULES = rules_of(SPEC.rules, SPEC.sets)
@@ -233,3 +237,55 @@ def test_bad_options_are_told() -> None:
         hachimi(Order(n=3), schema="student")
     with pytest.raises(BadValue, match="open --model"):
         hachimi(Order(n=3), alike="vectors")
+
+
+def test_alignment_of_sixteen_cohorts_check_8() -> None:
+    """With 16 points, equal vectors give 1, opposite ones -1, and noise an interval around 0."""
+    human = np.random.default_rng(3).normal(size=16)
+    assert pearson(human, human, of="cohort").value == pytest.approx(1)
+    assert pearson(human, -human, of="cohort").value == pytest.approx(-1)
+    noise = [pearson(human, np.random.default_rng(s).normal(size=16)) for s in range(40)]
+    assert sum(one.low <= 0 <= one.high for one in noise) >= 35
+    free = np.random.default_rng(5).normal(size=16)
+    x, e = (v / v.std() for v in (human - human.mean(), free - free.mean()))
+    e = e - x * (x @ e) / 16
+    half = pearson(x, 0.5 * x + np.sqrt(0.75) * e / e.std(), of="cohort")
+    assert half.value == pytest.approx(0.5) and half.low < 0.03
+    assert half.high - half.low > 0.6
+
+
+SMALL = {
+    "name": "clerks",
+    "variables": {
+        "demographic/sex": {"shares": {"female": 1, "male": 1}},
+        "work/desk": {"shares": {"tax": 1, "parks": 1}},
+    },
+    "rules": [
+        {"code": "R14", "says": "one paragraph", "owner": "teller", "fields": ["work/habit"],
+         "hint": "no bullets", "holds": {"of": "work/habit", "lacks": "(^|\\n)\\s*- "}}
+    ],
+    "owners": [
+        {"name": "teller", "task": "Tell one habit of this clerk at work.", "temperature": 0.7,
+         "fields": [{"path": "work/habit", "text": [10, 60]}]}
+    ],
+    "text": "You are a clerk at the {work/desk} desk.",
+}  # fmt: skip
+
+
+@pytest.mark.embedded
+def test_the_embedded_model_writes_by_a_schema_of_ones_own(tmp_path: Path) -> None:
+    """A whole slice: own schema, constrained decoding, rules, vectors for near-duplicates."""
+    model = LocalModel(embedded())
+    assert isinstance(model, OpenModel)
+    path = tmp_path / "clerks.json"
+    path.write_text(json.dumps(SMALL))
+    made = hachimi(Order(n=2, model=model), schema=str(path), alike="vectors")
+    result = made.make(made.slots(0, 2))
+    assert result.rows.height == 2 and not result.failed
+    for person in result.rows["facts"].to_list():
+        habit = {p["key"]: p["value"] for p in person}["work/habit"]
+        assert 10 <= len(habit) <= 60
+    assert result.counts["fields without a usable value"] == 0
+    assert made.sameness is not None
+    signs = made.sameness.sign(result.rows)
+    assert made.sameness.pairs(np.concatenate([signs, signs])).tolist()[:1] == [[0, 2]]
