@@ -14,6 +14,8 @@ from personae.core import Chat, Model, Reply, Sampling, canonical_json
 
 __all__ = ["Asked", "Wanted", "Writer", "texts_schema"]
 
+ANEW = 0.7
+"""Least temperature of a later try: at 0 the same would come again."""
 Check = Callable[[str, object], str]
 """Takes a field and its value, returns why the value is unfit, or ""."""
 
@@ -69,7 +71,8 @@ class Writer:
     def ask(self, wanted: Sequence[Wanted], tries: int = 2) -> list[Asked]:
         """Ask all requests; requests of one schema go out as one batch.
 
-        Later tries ask again where a field is unfit, and take only the fields still lacking.
+        Later tries ask again, not colder than 0.7, where a field is unfit, and take only the
+        fields still lacking.
         """
         found: list[dict[str, object]] = [{} for _ in wanted]
         unfit: list[dict[str, str]] = [dict.fromkeys(w.fields, "not asked") for w in wanted]
@@ -77,6 +80,8 @@ class Writer:
             open_ = [i for i, lacking in enumerate(unfit) if lacking]
             self.counts["asked again" if attempt else "asked"] += len(open_)
             draw = replace(self.sampling, repeat=self.sampling.repeat + attempt)
+            if attempt:
+                draw = replace(draw, temperature=max(draw.temperature, ANEW))
             replies = _batched(self.model, [wanted[i] for i in open_], draw)
             for i, reply in zip(open_, replies, strict=True):
                 self._take(reply, wanted[i], found[i], unfit[i])
