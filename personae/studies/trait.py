@@ -58,6 +58,7 @@ from personae.stats.choices import (
     pole_difference,
     trait_score,
 )
+from personae.stats.lexical import distinct, word_distance
 from personae.stats.multiplicity import holm
 from personae.stats.proportions import rate
 
@@ -121,6 +122,7 @@ def trait(
             *_moved_parts(moved),
             Heading("Coverage and refusals"),
             *_coverage(answers, free, mass),
+            _variety(whole),
         ),
         answers=answers.tag(respondent=model.name),
     )
@@ -315,3 +317,15 @@ def _coverage(
         Table(name="free", title="Without options, first words", rows=tuple(free),
               columns=("item", "text", "declines")),
     ]  # fmt: skip
+
+
+def _variety(bank: Bank) -> Table:
+    rows: list[tuple[Cell, ...]] = []
+    for scale in bank.scales:
+        texts = [f"{item.text} {item.query}" for item in bank.of(scale).items]
+        apart = word_distance(texts)
+        rows.append((scale, len(texts), distinct(texts), distinct(texts, 2),
+                     None if isnan(apart) else apart))  # fmt: skip
+    return Table(name="items", title="How varied the situations are", rows=tuple(rows),
+                 columns=("trait", "items", "distinct-1", "distinct-2", "mean word distance"),
+                 note="Of words, not of meanings; falls with the number of items.")  # fmt: skip

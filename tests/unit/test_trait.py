@@ -40,6 +40,7 @@ from personae.stats.choices import (
     pole_difference,
     trait_score,
 )
+from personae.stats.lexical import distinct, word_distance
 from personae.studies.trait import LEAST_MASS, trait
 from tests.unit.embedded import embedded
 
@@ -330,3 +331,11 @@ def test_check_7_the_embedded_model_says_labels() -> None:
     mass = sheet["mass"].to_list()
     assert sheet["status"].to_list() == ["ok"] * 4
     assert np.median(mass) > LEAST_MASS, mass
+
+
+def test_the_own_set_is_varied_in_its_words() -> None:
+    for scale in BANK.scales:
+        texts = [item.text for item in BANK.of(scale).items]
+        assert distinct(texts) > 0.45 and distinct(texts, 2) > 0.9
+        assert word_distance(texts) > 0.6
+    assert isnan(word_distance(["alone"])) and isnan(distinct([]))
