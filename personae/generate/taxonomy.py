@@ -7,7 +7,7 @@ JSON objects, with {} as a leaf, is a taxonomy too.
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,8 @@ class Attribute:
 
     `values` run from low to high where the attribute leans on a Big Five domain: `leans` is that
     domain's letter, with "-" where they run the other way. `say` is a sentence with {} for the
-    value. `ages` (years, both included) and `works` say whom the attribute suits.
+    value. `ages` (years, both included) and `works` say whom the attribute suits. `name` is the
+    path as a persona's fact: names joined by slashes.
     """
 
     path: Path_
@@ -35,8 +36,11 @@ class Attribute:
     leans: str = ""
     ages: tuple[int, int] = (0, 150)
     works: bool = False
+    name: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        joined = "/".join(name.replace("/", "-") for name in self.path)
+        object.__setattr__(self, "name", joined)
         where = f"attribute {'/'.join(self.path)!r}"
         if not self.path or any(not name.strip() for name in self.path):
             raise BadValue(f"{where}: every name on the path has a letter at least")
@@ -44,11 +48,6 @@ class Attribute:
             raise BadValue(f"{where}: leans is one of {', '.join(BIG_FIVE)}, not {self.leans!r}")
         if self.say and self.say.count("{}") != 1:
             raise BadValue(f"{where}: its sentence has one place {{}} for the value")
-
-    @property
-    def name(self) -> str:
-        """The path as a persona's fact: names joined by slashes."""
-        return "/".join(name.replace("/", "-") for name in self.path)
 
     def suits(self, age: int, works: bool) -> bool:
         """Tell whether somebody of this age, in or out of work, can have it."""

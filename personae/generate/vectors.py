@@ -7,6 +7,7 @@ synonyms. Everything that takes an `Embed` takes a better one.
 import hashlib
 import re
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -67,12 +68,17 @@ def _counted(texts: Sequence[str]) -> Array:
     rows = np.zeros((len(texts), WIDTH))
     for place, text in enumerate(texts):
         for feature, weight in _features(text):
-            digest = hashlib.blake2b(feature.encode(), digest_size=4).digest()
-            rows[place, int.from_bytes(digest, "big") % WIDTH] += weight
+            rows[place, _column(feature)] += weight
     return rows
+
+
+@lru_cache(maxsize=1 << 16)
+def _column(feature: str) -> int:
+    digest = hashlib.blake2b(feature.encode(), digest_size=4).digest()
+    return int.from_bytes(digest, "big") % WIDTH
 
 
 def _features(text: str) -> list[tuple[str, float]]:
     words = words_of(text)
-    parts = [f"{w}"[i : i + 3] for word in words for w in [f"^{word}$"] for i in range(len(w) - 2)]
+    parts = [w[i : i + 3] for word in words for w in [f"^{word}$"] for i in range(len(w) - 2)]
     return [*((f"w:{word}", 1.0) for word in words), *((part, 0.3) for part in parts)]
