@@ -1,0 +1,69 @@
+"""Text classifiers of the hub as scorers: sequence classification with a harmful class."""
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+
+from personae.core import Array, BadFile, MissingExtra
+
+__all__ = ["TextClassifier", "load_classifier"]
+
+HARMFUL = ("toxic", "hate", "hateful", "offensive", "negative", "label_1")
+BATCH = 16
+
+
+class TextClassifier:
+    """Scores texts by the probability of the harmful class; `label` is the class that counts."""
+
+    def __init__(self, name: str, tokenizer: Any, network: Any, place: int) -> None:  # noqa: ANN401
+        self.name = f"hub:{name}"
+        self.label = str(network.config.id2label[place])
+        self._tokenizer, self._network, self._place = tokenizer, network, place
+
+    def harm(self, texts: Sequence[str]) -> Array:
+        """Return the probability of the harmful class for each text, shape (texts,)."""
+        import torch  # noqa: PLC0415
+
+        found = []
+        for start in range(0, len(texts), BATCH):
+            part = [text or " " for text in texts[start : start + BATCH]]
+            inputs = self._tokenizer(part, return_tensors="pt", padding=True, truncation=True)
+            with torch.no_grad():
+                logits = self._network(**inputs).logits.float()
+            many = getattr(self._network.config, "problem_type", "") == "multi_label_classification"
+            chances = torch.sigmoid(logits) if many else torch.softmax(logits, dim=-1)
+            found += chances[:, self._place].tolist()
+        return np.array(found, dtype=np.float64)
+
+
+def load_classifier(name: str) -> TextClassifier:
+    """Open a text classifier by hub name or folder; weights from safetensors only.
+
+    Raises:
+        MissingExtra: torch or transformers is not installed.
+        BadFile: nothing there, or no class with a harmful name.
+    """
+    for package in ("torch", "transformers"):
+        if find_spec(package) is None:
+            raise MissingExtra(package, "local", "a hub classifier")
+    from transformers import (  # noqa: PLC0415
+        AutoModelForSequenceClassification,
+        AutoTokenizer,
+    )
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(name)
+        network = AutoModelForSequenceClassification.from_pretrained(name, use_safetensors=True)
+    except (OSError, ValueError, KeyError) as error:
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise BadFile(f"hub:{name}: no text classifier to be had there ({first})") from error
+    labels = {str(label).lower(): int(i) for i, label in network.config.id2label.items()}
+    known = [label for label in HARMFUL if label in labels]
+    if not known:
+        raise BadFile(
+            f"hub:{name}: none of its classes {sorted(labels)} is a harmful one; "
+            f"known are {', '.join(HARMFUL)}"
+        )
+    return TextClassifier(name, tokenizer, network.eval(), labels[known[0]])
