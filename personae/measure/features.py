@@ -16,7 +16,7 @@ from personae.measure.passages import Passage, passage, windows
 from personae.measure.prose import complexity, readability, richness, syntax
 from personae.models.encoder import open_encoder
 
-__all__ = ["FAMILIES", "Features", "contour", "feature_table"]
+__all__ = ["FAMILIES", "Features", "contour", "feature_table", "sentiment_reader"]
 
 Columns = tuple[tuple[str, ...], Array]
 
@@ -96,15 +96,25 @@ def _each(of: Callable[[Passage], Mapping[str, float]]) -> Callable[[Sequence[Pa
     return read
 
 
-def _sentiment(passages: Sequence[Passage]) -> Columns:
-    """Mean over sentences of VADER's compound, positive and negative (Hutto & Gilbert 2014)."""
+def sentiment_reader() -> Callable[[str], Mapping[str, float]]:
+    """Make a reader of one text: VADER's compound (-1..1), pos, neu and neg (Hutto & Gilbert 2014).
+
+    Raises:
+        MissingExtra: vaderSentiment is not installed.
+    """
     try:
         from vaderSentiment.vaderSentiment import (  # noqa: PLC0415
             SentimentIntensityAnalyzer,
         )
     except ImportError as error:
-        raise MissingExtra("vaderSentiment", "read", "the family sentiment") from error
-    score = SentimentIntensityAnalyzer().polarity_scores
+        raise MissingExtra("vaderSentiment", "read", "sentiment") from error
+    read: Callable[[str], Mapping[str, float]] = SentimentIntensityAnalyzer().polarity_scores
+    return read
+
+
+def _sentiment(passages: Sequence[Passage]) -> Columns:
+    """Mean over sentences of VADER's compound, positive and negative."""
+    score = sentiment_reader()
     names = ("compound", "pos", "neg")
     rows = [[[score(s)[n] for n in names] for s in one.sentences] for one in passages]
     means = [np.mean(row, axis=0) if row else np.full(len(names), np.nan) for row in rows]

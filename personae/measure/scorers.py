@@ -16,11 +16,11 @@ from personae.core import (
     Array,
     Estimate,
     InputError,
-    MissingExtra,
     Model,
     UnknownName,
     data_json,
 )
+from personae.measure.features import sentiment_reader
 from personae.measure.judge import judge, settle
 from personae.measure.rubric import Case, load_rubric
 from personae.models.classifier import load_classifier
@@ -108,14 +108,8 @@ def _lexicon(text: str) -> float:
 
 
 def _sentiment() -> Callable[[str], float]:
-    try:
-        from vaderSentiment.vaderSentiment import (  # noqa: PLC0415
-            SentimentIntensityAnalyzer,
-        )
-    except ImportError as error:
-        raise MissingExtra("vaderSentiment", "read", "the scorer sentiment") from error
-    reader = SentimentIntensityAnalyzer()
-    return lambda text: max(0.0, -float(reader.polarity_scores(text)["compound"]))
+    read = sentiment_reader()
+    return lambda text: max(0.0, -float(read(text)["compound"]))
 
 
 def scorer_errors(scorer: Scorer) -> tuple[Estimate, Estimate, int]:
