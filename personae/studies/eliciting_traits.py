@@ -87,11 +87,13 @@ def eliciting_traits(
     seen = skills(trained, seed)
     asked = [*stems(most=5 if quick else None), *stems(domains, most=2 if quick else None)]
     draw = Sampling(max_tokens=40 if quick else 80, temperature=TEMPERATURE, top_p=TOP_P, seed=seed)
-    count = min(samples, 3) if quick else samples
+    count = min(samples, 2) if quick else samples
     plain = read_interview(trained, interview(model, asked, count, draw)).tag(
         respondent=model.name, arm="unchanged"
     )
-    induced = _personas(model, trained, domains, (5 if quick else 20, max(2, count // 4)), draw)
+    induced = _personas(
+        model, trained, domains, (5, 1) if quick else (20, max(2, count // 4)), draw
+    )
     answers = Answers.concat([plain, *induced])
     return Report(
         title=f"Traits elicited in interviews: {model.name}",
