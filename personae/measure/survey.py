@@ -20,7 +20,14 @@ from personae.core import Answers, Array, BadFile, Chooser, UnknownName, content
 from personae.measure.forms import Shown
 from personae.measure.posed import Posed, pose
 
-__all__ = ["Survey", "SurveyQuestion", "ask_survey", "load_survey", "respondent_shares"]
+__all__ = [
+    "Survey",
+    "SurveyQuestion",
+    "ask_survey",
+    "load_survey",
+    "order_shares",
+    "respondent_shares",
+]
 
 ORDERS = ("forward", "reverse")
 
@@ -135,6 +142,19 @@ def ask_survey(model: Chooser, survey: Survey, respondent: str, arm: str) -> Ans
     )  # fmt: skip
 
 
+def order_shares(answers: Answers, question: SurveyQuestion, respondents: Sequence[str]) -> Array:
+    """Give each respondent's shares by option order, shape (respondents, 2, options).
+
+    Options stand in their own order in both; NaN where there is no answer.
+    """
+    rows = answers.rows.filter((pl.col("item") == question.id) & (pl.col("status") == "ok"))
+    found = np.full((len(respondents), len(ORDERS), len(question.options)), np.nan)
+    place = {name: i for i, name in enumerate(respondents)}
+    for who, order, logp in rows.select("respondent", "order", "logp").rows():
+        found[place[who], ORDERS.index(order)] = np.exp(logp)
+    return found
+
+
 def respondent_shares(
     answers: Answers, question: SurveyQuestion, respondents: Sequence[str]
 ) -> Array:
@@ -142,9 +162,4 @@ def respondent_shares(
 
     The mean of the probabilities in both orders; NaN where either lacks an answer.
     """
-    rows = answers.rows.filter((pl.col("item") == question.id) & (pl.col("status") == "ok"))
-    found = np.full((len(respondents), len(ORDERS), len(question.options)), np.nan)
-    place = {name: i for i, name in enumerate(respondents)}
-    for who, order, logp in rows.select("respondent", "order", "logp").rows():
-        found[place[who], ORDERS.index(order)] = np.exp(logp)
-    return np.asarray(found.mean(axis=1))
+    return np.asarray(order_shares(answers, question, respondents).mean(axis=1))

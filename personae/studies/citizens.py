@@ -35,19 +35,22 @@ from personae.core import (
 from personae.generate.recipe import Order
 from personae.generate.recipes.deeppersona import Depth, deeppersona
 from personae.induce.prompt import persona_text
-from personae.measure.survey import Survey, ask_survey, load_survey, respondent_shares
+from personae.measure.survey import Survey, ask_survey, load_survey, order_shares, respondent_shares
 from personae.stats.distances import (
     DISTANCES,
     distribution_distances,
     expected_distance,
     mean_distance,
 )
+from personae.stats.effects import total_variation
 
 __all__ = ["citizens"]
 
 ARMS = ("unchanged", "nationality", "citizens")
 FEW = 6
 ROUNDING = 1e-9
+PLACE = 0.25
+"""Shares that move so far with the option order (total variation) answer the place."""
 
 
 def citizens(
@@ -80,6 +83,7 @@ def citizens(
         title=f"Citizens of {asked.country}: {model.name}",
         parts=(
             *_verdicts(whole, answers, asked, len(people)),
+            _by_place(answers, asked, seed),
             _figure(whole, asked, len(people)),
             _means(whole, asked, len(people)),
             _by_question(answers, asked, seed),
@@ -147,9 +151,11 @@ def _verdicts(
     if isnan(made.value) or isnan(nation.value):
         why = made.why_missing or nation.why_missing
         return [Note(f"Nothing can be said about {survey.country}: {why}.", "verdict")]
-    said = [Note(_nearer(made, nation, "the nationality alone"), "verdict")]
+    said = [Note(_nearer(made, nation, "the nationality alone, one prompt"), "verdict")]
     if not isnan(whole["unchanged"]["KS"].value):
-        said.append(Note(_nearer(made, whole["unchanged"]["KS"], "no persona"), "verdict"))
+        said.append(
+            Note(_nearer(made, whole["unchanged"]["KS"], "no persona, one prompt"), "verdict")
+        )
     spread = _differences(answers, survey)
     if spread < 0.01:
         said.append(Note(
@@ -184,6 +190,31 @@ def _differences(answers: Answers, survey: Survey) -> float:
             pairs = np.abs(rows[:, None] - rows[None]).mean(axis=2)
             found.append(pairs.sum() / (len(rows) * (len(rows) - 1)))
     return float(np.mean(found)) if found else 0.0
+
+
+def _by_place(answers: Answers, survey: Survey, seed: int) -> Note:
+    """Say how far shares move when the same options are listed the other way round."""
+    widest = max(len(q.options) for q in survey.questions)
+    first, second = [], []
+    for arm in ARMS:
+        part, who = _arm(answers, arm)
+        for question in survey.questions:
+            both = order_shares(part, question, who)
+            room = ((0, 0), (0, 0), (0, widest - both.shape[2]))
+            forward, reverse = np.moveaxis(np.pad(both, room), 1, 0)
+            first.append(forward)
+            second.append(reverse)
+    moved = total_variation(np.vstack(first), np.vstack(second), of="answer", seed=seed)
+    if isnan(moved.value):
+        return Note(f"Option order: {moved}.")
+    said = f"Reversing the options moves the shares by {moved.value:.2f} on average (0 to 1)"
+    if moved.value < PLACE:
+        return Note(f"{said}.")
+    return Note(
+        f"{said} [{moved.low:.2f}, {moved.high:.2f}]: answers go by place to a large part, and "
+        f"what is left after averaging both orders says little of the question.",
+        "warning",
+    )
 
 
 def _figure(whole: Mapping[str, Mapping[str, Estimate]], survey: Survey, n: int) -> Figure:

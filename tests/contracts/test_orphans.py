@@ -23,7 +23,6 @@ AWAITED = {
     "schmid_leiman": "facets under a domain",
     "sem": "drift over a conversation",
     "standardized_alpha": "scored tables",
-    "total_variation": "option distributions under two orders",
     "tost": "groups of personas",
 }
 

@@ -76,6 +76,10 @@ def test_a_pull_to_the_first_place_cancels() -> None:
     table = next(p for p in rows.parts if isinstance(p, Table) and p.name == "shares")
     trust = [row[3] for row in table.rows if row[0] == "Q57"]
     assert trust == pytest.approx([0.5, 0.5])
+    said = [p.text for p in rows.parts if isinstance(p, Note) and p.level == "warning"]
+    assert any("answers go by place" in text for text in said)
+    even = citizens(open_null("null:uniform"), quick=True)
+    assert not any("by place" in p.text for p in even.parts if isinstance(p, Note))
 
 
 def test_own_personas_and_own_surveys(tmp_path: Path) -> None:
