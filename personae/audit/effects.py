@@ -18,10 +18,19 @@ from personae.stats.multiplicity import benjamini_hochberg, holm
 from personae.stats.proportions import detectable, mcnemar, rate
 from personae.stats.resample import mean
 
-__all__ = ["OUTCOMES", "Effect", "counts_table", "effects", "effects_table", "question_scores"]
+__all__ = [
+    "LEAST",
+    "OUTCOMES",
+    "Effect",
+    "counts_table",
+    "effects",
+    "effects_table",
+    "question_scores",
+]
 
-LEAST = 5
-"""Questions of a scale below which it isn't compared by itself: no sign pattern would be rare."""
+LEAST = 6
+"""Questions of a scale below which it isn't compared by itself: of 2^5 sign patterns none is rarer
+than p = 0.06, so that the test could find nothing, and would only use up the family's level."""
 OUTCOMES = ("correct", "wrong", "abstained", "unparsed", "cut", "error")
 
 
@@ -78,7 +87,7 @@ def effects(
 ) -> list[Effect]:
     """Compare every condition with the reference, over all questions and scale by scale.
 
-    A scale of fewer than five questions is not compared by itself.
+    A scale of fewer than six questions is not compared by itself.
     The family of the adjustment is all comparisons of single scales, or those over all questions
     where there is one scale only; comparisons over all questions are a family of their own.
 

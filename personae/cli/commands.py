@@ -223,6 +223,24 @@ def _report(folder: Path) -> None:
     print_report(report, Console())
 
 
+@_personae.command("compare")
+@click.argument("first", type=click.Path(path_type=Path))
+@click.argument("second", type=click.Path(path_type=Path))
+@click.option("--arms", metavar="A,B", help="Arm A of the first against arm B of the second.")
+@click.option("--unit", type=click.Choice(["item", "respondent"]), default="item",
+              show_default=True, help="What is sampled: items, or respondents.")  # fmt: skip
+@click.option("--each", is_flag=True, help="Compare every respondent by itself.")
+@click.option("--margin", multiple=True, metavar="UNIT=X",
+              help="Differences below X count as none, such as points=0.2.")  # fmt: skip
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for the results.")
+@click.option("--seed", default=0, show_default=True, help="Seed of the resampling.")
+def _compare(**given: Any) -> None:  # noqa: ANN401
+    """Compare two finished runs, answer by answer paired: what differs, what is shown alike."""
+    from personae.cli.bridges import compare
+
+    compare(**given)
+
+
 @_personae.command("doctor")
 def _doctor() -> None:
     """Check what is installed, which models open, and whether they are themselves."""

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from personae.core import BadFile, BadValue, canonical_json, content_key, plain
 
-__all__ = ["Manifest", "open_manifest", "today", "write_atomically"]
+__all__ = ["Manifest", "open_manifest", "read_manifest", "today", "write_atomically"]
 
 NAME = "manifest.json"
 PACKAGES = ("numpy", "polars", "scipy", "torch", "transformers", "tokenizers", "llguidance")
@@ -98,6 +98,18 @@ def open_manifest(folder: Path, identity: Mapping[str, object], *, fresh: bool) 
     )
     manifest.write(folder)
     return manifest
+
+
+def read_manifest(folder: Path) -> Mapping[str, object]:
+    """Read a run's manifest.
+
+    Raises:
+        BadFile: the folder has none, or it can't be read.
+    """
+    found = _read(folder / NAME)
+    if found is None:
+        raise BadFile(f"{str(folder)!r} has no {NAME}; give the folder of a finished run")
+    return found
 
 
 def _read(path: Path) -> Mapping[str, object] | None:

@@ -1,0 +1,144 @@
+"""Which answers of two runs belong together: the same question, put in the same way.
+
+Answers are paired by respondent, arm, inventory with its hash, item, form, channel, option order
+and repeat. What a respondent was asked several times in one way is paired in the order asked, and
+only where both runs asked it equally often, so that no answer picks its own partner.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from personae.core import Answers, BadValue, Cell, Table
+
+__all__ = ["Pairing", "pair_answers"]
+
+KEY = ("respondent", "arm", "inventory", "item", "scale", "form", "channel", "order", "repeat",
+       "unit")  # fmt: skip
+CARRIED = ("key", "value", "expected", "status")
+PLACE = ("_draw", "_times")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Pairing:
+    """Two runs' answers side by side.
+
+    `rows` holds the matched ones: the columns of KEY and `key`, then `value`, `expected` and
+    `status` once as `_1` and once as `_2`. `table` counts by inventory what was matched and what
+    was not; `remarks` says what stood in for what, and whose answers have no partner.
+    """
+
+    rows: pl.DataFrame
+    table: Table
+    remarks: tuple[str, ...]
+
+
+def pair_answers(first: Answers, second: Answers) -> Pairing:
+    """Pair two runs' answers; one respondent a run, or one arm a run, are paired across names.
+
+    Raises:
+        BadValue: the runs were made with different instruments or versions, or nothing matches.
+    """
+    _check_instruments(first, second)
+    remarks: list[str] = []
+    one, two = first.rows, second.rows
+    for column in ("respondent", "arm"):
+        two, said = _renamed(one, two, column)
+        remarks += said
+    left, right = _placed(one), _placed(two)
+    on = [*KEY, *PLACE]
+    rows = left.join(right, on=on, suffix="_2", maintain_order="left")
+    if not rows.height:
+        raise BadValue(
+            f"no answer of one run has a partner in the other; {_apart(one, two) or 'all differ'}"
+        )
+    alone = [a.join(b, on=on, how="anti") for a, b in ((left, right), (right, left))]
+    rows = rows.rename({name: f"{name}_1" for name in CARRIED if name != "key"}).drop("key_2")
+    remarks += _lonely(rows, alone)
+    return Pairing(
+        rows=rows.drop(PLACE), table=_counted(rows, left, right), remarks=tuple(remarks)
+    )  # fmt: skip
+
+
+def _placed(rows: pl.DataFrame) -> pl.DataFrame:
+    """Number the answers to what was asked several times in one way."""
+    return rows.select(*KEY, *CARRIED).with_columns(
+        pl.int_range(pl.len()).over(KEY).alias(PLACE[0]), pl.len().over(KEY).alias(PLACE[1])
+    )
+
+
+def _check_instruments(first: Answers, second: Answers) -> None:
+    """Refuse runs whose instruments differ; parts of one instrument may differ beside equal ones.
+
+    An instrument's tag is its name, its version and the hash of the items asked.
+    """
+    tags = [set(answers.rows["inventory"].unique()) for answers in (first, second)]
+    versions: list[dict[str, set[str]]] = [{}, {}]
+    for found, listed in zip(versions, tags, strict=True):
+        for tag in listed:
+            name, _, rest = tag.partition("@")
+            found.setdefault(name, set()).add(rest.partition("+")[0])
+    for name in sorted(versions[0].keys() & versions[1].keys()):
+        if versions[0][name] != versions[1][name]:
+            there, here = (", ".join(sorted(v[name])) for v in versions)
+            raise BadValue(
+                f"the runs used different versions of {name!r}: {there} in the first, {here} in "
+                "the second; run both with one version of Personae"
+            )
+    if not tags[0] & tags[1]:
+        there, here = (", ".join(sorted(t or "unnamed" for t in found)[:5]) for found in tags)
+        raise BadValue(
+            f"the runs share no instrument: {there} in the first, {here} in the second; compare "
+            "runs that asked the same items"
+        )
+
+
+def _renamed(one: pl.DataFrame, two: pl.DataFrame, column: str) -> tuple[pl.DataFrame, list[str]]:
+    """Let the second run's only name stand for the first's only name, where they differ."""
+    names = [frame[column].unique(maintain_order=True).to_list() for frame in (one, two)]
+    if len(names[0]) != 1 or len(names[1]) != 1 or names[0] == names[1]:
+        return two, []
+    said = f"The only {column} of each run is paired: {names[0][0]!r} with {names[1][0]!r}."
+    return two.with_columns(pl.lit(names[0][0]).alias(column)), [said]
+
+
+def _apart(one: pl.DataFrame, two: pl.DataFrame) -> str:
+    """Say in which columns two runs have no value in common."""
+    said = []
+    for column in KEY:
+        there, here = (set(frame[column].unique().to_list()) for frame in (one, two))
+        if not there & here:
+            said.append(f"{column}: {_some(there)} in the first, {_some(here)} in the second")
+    return "; ".join(said)
+
+
+def _some(values: set[object]) -> str:
+    listed = sorted(str(v) for v in values)
+    return ", ".join(listed[:4]) + (f" and {len(listed) - 4} more" if listed[4:] else "")
+
+
+def _lonely(rows: pl.DataFrame, alone: Sequence[pl.DataFrame]) -> list[str]:
+    """Name respondents, arms and forms that have no partner at all."""
+    said = []
+    for place, frame in zip(("first", "second"), alone, strict=True):
+        for column in ("respondent", "arm", "form"):
+            left = set(frame[column].unique().to_list()) - set(rows[column].unique().to_list())
+            if left:
+                said.append(f"Only in the {place} run, {column}: {_some(left)}.")
+    return said
+
+
+def _counted(rows: pl.DataFrame, left: pl.DataFrame, right: pl.DataFrame) -> Table:
+    counts = [dict(f["inventory"].value_counts().rows()) for f in (rows, left, right)]
+    tags = sorted({*counts[1], *counts[2]})
+    told: list[tuple[Cell, ...]] = []
+    for tag in tags:
+        both, one, two = (c.get(tag, 0) for c in counts)
+        told.append((tag or "unnamed", one, two, both, one - both, two - both))
+    return Table(
+        name="matched", title="What was matched", rows=tuple(told),
+        columns=("instrument", "first", "second", "matched", "only first", "only second"),
+        note="Answers. Matched: same respondent, arm, item, form, channel, option order and "
+             "repeat, asked equally often in both runs.",
+    )  # fmt: skip
