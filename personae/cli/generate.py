@@ -60,7 +60,7 @@ def _perform(recipe: Recipe, function: Callable[..., Population], given: dict[st
     with reached(given):
         model = open_asked(given["model"], given) if given["model"] else None
         population = build(model)
-        _announce(population, build, given)
+        total = _announce(population, build, given)
         if given["preview"]:
             return
         workers = None
@@ -71,7 +71,7 @@ def _perform(recipe: Recipe, function: Callable[..., Population], given: dict[st
         out = given["out"] or Path("out") / f"{recipe.name}.parquet"
         job = Commission(
             recipe=recipe.name, version=recipe.version, options=options, out=out,
-            fresh=given["fresh"],
+            fresh=given["fresh"], total=total,
         )  # fmt: skip
         log = Console(stderr=True)
         print_report(generate(job, build, model, log, workers), Console())
@@ -80,18 +80,22 @@ def _perform(recipe: Recipe, function: Callable[..., Population], given: dict[st
 
 def _announce(
     population: Population, build: Callable[..., Population], given: dict[str, Any]
-) -> None:
-    """Show the preview if asked to, and what a model will take; ask where it may cost."""
+) -> int | None:
+    """Show the preview if asked to, and what a model will take; ask where it may cost.
+
+    Gives the number of requests planned, None where none were.
+    """
     log, model = Console(stderr=True), population.order.model
     if given["preview"]:
         report = Report(title=f"Preview: {population.title}", parts=population.preview)
         print_report(report, Console())
     if model is None or is_control(model.name):
-        return
+        return None
     plan = _plan(build, given["n"])
     log.print(f"{model.name}: {plan}", highlight=False)
     if not given["preview"] and model.name.startswith(("http://", "https://")):
         confirm(plan, given, log)
+    return plan.requests
 
 
 def _plan(build: Callable[..., Population], n: int) -> Plan:

@@ -53,13 +53,17 @@ Workers = Callable[[Sequence[Span]], Iterator[tuple[Span, Shard]]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commission:
-    """What to make and where to: a recipe, its version, its options as plain values, a file."""
+    """What to make and where to: a recipe, its version, its options as plain values, a file.
+
+    `total` is the plan's count of requests to a model, for the progress bar alone.
+    """
 
     recipe: str
     version: str
     options: Mapping[str, object]
     out: Path
     fresh: bool = False
+    total: int | None = None
 
     def identity(self, population: Population) -> Mapping[str, object]:
         """Name everything that the file depends on."""
@@ -110,10 +114,14 @@ def generate(
     if job.fresh and folder.exists():
         shutil.rmtree(folder)
     manifest = open_manifest(folder, identity, fresh=job.fresh)
-    with Journal(str(folder / "journal.sqlite")) as journal:
-        asked = None if model is None else recorded(model, journal)
+    total, what = (job.total, "answers") if model else (population.order.n, "personas")
+    with (
+        Journal(str(folder / "journal.sqlite")) as journal,
+        Meter(console, total, "generate", what) as meter,
+    ):
+        asked = None if model is None else recorded(model, journal, seen=meter.seen)
         population = build(asked)
-        stems = _shards(population, folder, workers, console)
+        stems = _shards(population, folder, workers, meter)
         rounds = _remade(population, stems, folder)
     outcome = _merge(job, population, stems, rounds)
     report = population_report(population, outcome)
@@ -139,7 +147,7 @@ def _refuse_other(job: Commission, identity: Mapping[str, object]) -> None:
 
 
 def _shards(
-    population: Population, folder: Path, workers: Workers | None, console: Console
+    population: Population, folder: Path, workers: Workers | None, meter: Meter
 ) -> list[Path]:
     """Make all shards that aren't there yet; give their paths without suffix, in order."""
     n = population.order.n
@@ -148,10 +156,12 @@ def _shards(
     stems = {span: folder / f"shard-{span[0]:09d}" for span in spans}
     left = [s for s in spans if read_shard(stems[s], rows=False) is None]
     made = workers(left) if workers else ((s, make_span(population, s)) for s in left)
-    with Meter(console, n, "generate", "personas") as meter:
+    counted = population.order.model is None  # a model's answers are counted as they come
+    if counted:
         meter.passed(sum(stop - start for start, stop in set(spans) - set(left)), recalled=True)
-        for span, shard in made:
-            write_shard(shard, stems[span])
+    for span, shard in made:
+        write_shard(shard, stems[span])
+        if counted:
             meter.passed(span[1] - span[0])
     return list(stems.values())
 

@@ -71,3 +71,19 @@ def test_chunks_depend_on_the_requests_alone() -> None:
 def test_limits_and_a_cluster_are_refused_together(tmp_path: Path) -> None:
     assert personae(*RUN, "--ray", "--max-calls", "3", "--out", str(tmp_path / "x")) == 2
     assert issubclass(BadValue, InputError)
+
+
+def test_texts_of_a_model_have_the_same_bytes(tmp_path: Path) -> None:
+    made = [
+        "generate",
+        "hachimi",
+        "-n",
+        "3",
+        "--model",
+        "simulated:noise=0.3",
+        "--alike",
+        "allowed",
+    ]
+    assert personae(*made, "--out", str(tmp_path / "one.jsonl")) == 0
+    assert personae(*made, "--out", str(tmp_path / "two.jsonl"), "--ray") == 0
+    assert (tmp_path / "one.jsonl").read_bytes() == (tmp_path / "two.jsonl").read_bytes()
