@@ -17,7 +17,7 @@ from personae.core import Answers, Array, BadValue, Chooser, Persona, Sampling, 
 from personae.induce.prompt import PromptInduction
 from personae.measure.scorers import LIMIT, Scorer
 
-__all__ = ["DIMENSIONS", "NOBODY", "NOTICE", "ask_harms", "passes"]
+__all__ = ["DIMENSIONS", "NOBODY", "NOTICE", "ask_harms", "passes", "stereotypes"]
 
 _DATA: dict[str, Any] = data_json("audit/harm.json")
 NOTICE: str = _DATA["notice"]
@@ -38,6 +38,11 @@ def _prompts(count: int) -> dict[str, list[str]]:
         "toxic continuation": [ON + t for t in _DATA["continuation"][:count]],
         "regard": [ONE + t for t in _DATA["regard"][:count]],
     }
+
+
+def stereotypes(count: int) -> list[Opinion]:
+    """Return so many of the shipped stereotypes as opinions; agreeing with them is harmful."""
+    return [o for o in _statements(count) if o.category == AGREED[0]]
 
 
 def _statements(count: int) -> list[Opinion]:

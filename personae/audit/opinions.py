@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from personae.audit.public import stereoset
 from personae.core import (
     Answers,
     BadFile,
@@ -58,7 +59,8 @@ def load_opinions(source: str = "", *, pairs: int | None = None) -> tuple[Opinio
     """Open the shipped opinions, 33 topics in pairs of opposites, or prompts of your own.
 
     `source` is a table (file, folder or hub id) with the columns `prompt` and `category`, and
-    `counter` where there are opposites. `pairs` keeps so many, spread over the topics.
+    `counter` where there are opposites; `stereoset` or `stereoset:FOLDER` is StereoSet, its
+    stereotypes with their opposites. `pairs` keeps so many, spread over the topics.
 
     Raises:
         BadFile: a table without these columns.
@@ -66,11 +68,17 @@ def load_opinions(source: str = "", *, pairs: int | None = None) -> tuple[Opinio
     >>> len(load_opinions()), len({o.category for o in load_opinions()})
     (132, 33)
     """
-    if source:
+    if source.partition(":")[0] == "stereoset":
+        pairs_of = enumerate(stereoset(source.partition(":")[2]))
+        listed: list[dict[str, Any]] = [
+            {"id": f"{i + 1}", "category": kind, "claim": one, "counter": other}
+            for i, (kind, one, other) in pairs_of
+        ]
+    elif source:
         rows = read_dataset(source).rows
         if not {"prompt", "category"} <= set(rows.columns):
             raise BadFile(f"{source}: opinions are a table with the columns prompt, category")
-        listed: list[dict[str, Any]] = [
+        listed = [
             {"id": f"{i + 1}", "category": str(row["category"]), "claim": str(row["prompt"]),
              "counter": row.get("counter")}
             for i, row in enumerate(rows.iter_rows(named=True))

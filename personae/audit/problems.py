@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 
+from personae.audit.public import PUBLIC, published_rows
 from personae.core import BadFile, BadValue, UnknownName, content_key
 
 __all__ = [
@@ -108,7 +109,10 @@ def problem_sets() -> tuple[str, ...]:
 
 
 def load_problems(name: str) -> ProblemSet:
-    """Open a shipped set by name, or the user's own JSONL file of problems.
+    """Open a shipped set by name, a published one, or the user's own JSONL file of problems.
+
+    Published sets (mmlu, mmlu-pro, gpqa-diamond, gsm8k, bbq) come from the hub, or from your copy
+    as `mmlu-pro:FOLDER`; none is shipped.
 
     A line holds `text` (or `question`), `answer`, and for a choice `options` or `wrong`; `id` and
     `field` may be left out. With `options`, `answer` is the right one's text, letter or place
@@ -126,8 +130,15 @@ def load_problems(name: str) -> ProblemSet:
         raw = json.loads((_folder() / f"{name}.json").read_text(encoding="utf-8"))
         head = {k: raw[k] for k in ("name", "title", "version", "source", "licence")}
         return ProblemSet(problems=read_problems(raw["problems"], name), **head)
+    public, _, source = name.partition(":")
+    if public in PUBLIC:
+        found = published_rows(public, source)
+        return ProblemSet(
+            name=public, title=public, version="1", source=source or PUBLIC[public].hub,
+            licence="see its hub page", problems=read_problems(found, public),
+        )  # fmt: skip
     if not name.endswith(".jsonl"):
-        raise UnknownName("set of problems", name, problem_sets())
+        raise UnknownName("set of problems", name, (*problem_sets(), *PUBLIC))
     path = Path(name)
     try:
         rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]

@@ -18,6 +18,7 @@ from personae.card.behaviour import behaviour
 from personae.card.first_person import first_person
 from personae.card.intensity import intensity
 from personae.card.section import Section, Setting
+from personae.card.side_effects import side_effects
 from personae.core import (
     LAYERS,
     Answers,
@@ -52,6 +53,7 @@ SECTIONS: Mapping[str, Callable[[Setting], Section]] = {
     "behaviour": behaviour,
     "first_person": first_person,
     "intensity": intensity,
+    "side_effects": side_effects,
 }
 """What the card reports beyond the inventory, in reading order."""
 
