@@ -190,6 +190,9 @@ def _told(one: Character) -> str:
 def _check(one: Character, value: object, size: tuple[int, int]) -> str:
     if isinstance(value, str) and re.search(rf"\b{re.escape(one.type.code)}\b", value):
         return "states the type"
+    words = str(value).lower().split()
+    if len(set(words)) < len(words) / 2:
+        return "repeats itself"
     return unfit_text(value, *size, one.who.age)
 
 
@@ -201,7 +204,14 @@ def _fields_wanted(one: Character, names: Sequence[str]) -> Wanted:
         f"or Your. Unpleasant things may be said. Answer in JSON."
     )
     fields = {name: texts_schema(LEAST, MOST) for name in names}
-    return Wanted(chat=chat, fields=fields, check=lambda _, v: _check(one, v, (LEAST, MOST)))
+
+    def check(_: str, value: object) -> str:
+        why = _check(one, value, (LEAST, MOST))
+        return why or (
+            "" if str(value).lstrip().startswith("You") else "doesn't speak to the person"
+        )
+
+    return Wanted(chat=chat, fields=fields, check=check)
 
 
 def _taken(writer: Writer, one: Character, asked: Asked) -> Character:
@@ -218,7 +228,12 @@ def _presets_wanted(one: Character) -> Wanted:
         f"{heard}"
     )
     fields = {f"answer_{i}": _SAID for i in range(1, len(one.presets) + 1)}
-    return Wanted(chat=chat, fields=fields, check=lambda _, v: _check(one, v, (4, 120)))
+
+    def check(_: str, value: object) -> str:
+        echo = any(hears.lower() in str(value).lower() for hears, _ in one.presets)
+        return _check(one, value, (4, 120)) or ("repeats what was heard" if echo else "")
+
+    return Wanted(chat=chat, fields=fields, check=check)
 
 
 def _answered(writer: Writer, one: Character, asked: Asked) -> Character:

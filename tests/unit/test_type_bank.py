@@ -73,6 +73,24 @@ def test_written_fields_are_kept_and_unfit_ones_counted() -> None:
     assert "INTJ" not in json.dumps([dict(p.facts) for p in people(got)])
 
 
+@pytest.mark.parametrize(
+    "told", ["Quiet by nature, as all agree.", "こんばんは、さようなら、またあした、おやすみなさい"]
+)
+def test_a_field_that_does_not_speak_to_the_person_is_refused(told: str) -> None:
+    names = (*FIELDS, *(f"answer_{i}" for i in range(1, 6)))
+    got = made(1, ScriptedModel(lambda _: json.dumps(dict.fromkeys(names, told))))
+    (one,) = people(got)
+    assert told not in one.text
+    assert got.counts["repaired"] == 12
+
+
+def test_answers_that_echo_or_repeat_themselves_are_refused() -> None:
+    for told in ("I had a terrible day. So did I.", "no no no no no no yes"):
+        names = (*FIELDS, *(f"answer_{i}" for i in range(1, 6)))
+        (one,) = people(made(1, ScriptedModel(lambda _: json.dumps(dict.fromkeys(names, told)))))  # noqa: B023
+        assert told not in json.dumps(one.extra)
+
+
 def test_types_lean_as_their_letters_and_the_big_five_has_thirty_two() -> None:
     by_code = {t.code: t for t in bank_types("mbti")}
     assert by_code["ENFJ"].traits == {"E": 1, "O": 1, "A": 1, "C": 1}

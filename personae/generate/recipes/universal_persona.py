@@ -7,6 +7,7 @@ left out (`--named no`); your own entries are added from JSON.
 Version  1
 """
 
+import re
 from collections import Counter
 from dataclasses import replace
 from functools import partial
@@ -90,6 +91,11 @@ def _make(order: Order, chosen: tuple[GroupPersona, ...], slots: Slots) -> Made:
     return Made(persona_frame(people), counts=counts)
 
 
+def _unfit(_: str, value: object) -> str:
+    own = re.search(r"\b(?:I|I'm|my)\b", str(value)) and not str(value).startswith("You")
+    return unfit_text(value, LEAST, MOST) or ("" if own else "not in the first person")
+
+
 def _introduced(writer: Writer, people: list[Persona]) -> list[Persona]:
     """Add an introduction by the model; the text that audits use stays the bare statement."""
     wanted = [
@@ -99,7 +105,7 @@ def _introduced(writer: Writer, people: list[Persona]) -> list[Persona]:
                 f"Answer in JSON."
             ),
             fields={"introduction": texts_schema(LEAST, MOST)},
-            check=lambda _, value: unfit_text(value, LEAST, MOST),
+            check=_unfit,
         )
         for one in people
     ]
