@@ -132,6 +132,11 @@ class Reading:
                 parts.append(cells / sd * np.sign(asked))
         return np.vstack(parts) if parts else None
 
+    def cells(self, arm: str, scale: str) -> Array:
+        """Lay out an arm's shifts of a scale in SD units: (items, administrations)."""
+        cells, _, _ = paired_cells(self.part(scale), (CONTROL, arm), inventory=self.tool)
+        return cells / self.sd(scale)
+
     def steadiness(self, arm: str, scale: str) -> Stability:
         """Judge whether an arm's shift of a scale holds still over wordings and orders."""
         cells, _, labels = paired_cells(self.part(scale), (CONTROL, arm), inventory=self.tool)

@@ -19,6 +19,7 @@ from personae.card.first_person import first_person
 from personae.card.intensity import intensity
 from personae.card.section import Section, Setting
 from personae.card.side_effects import side_effects
+from personae.card.steering import steering
 from personae.core import (
     LAYERS,
     Answers,
@@ -54,6 +55,7 @@ SECTIONS: Mapping[str, Callable[[Setting], Section]] = {
     "first_person": first_person,
     "intensity": intensity,
     "side_effects": side_effects,
+    "steering": steering,
 }
 """What the card reports beyond the inventory, in reading order."""
 

@@ -11,7 +11,7 @@ import click
 from rich.console import Console
 
 from personae.cli.signature import parameters, take
-from personae.core import BadValue, Chooser, InputError, Model, Report, is_control
+from personae.core import BadValue, Chooser, InputError, Model, OpenModel, Report, is_control
 from personae.models.budget import Budget, Price
 from personae.models.opening import open_model
 from personae.report.text import print_report
@@ -56,7 +56,19 @@ def perform(study: Study, function: Callable[..., Report], given: Mapping[str, A
     body = partial(function, **arguments)
     with reached(given):
         models = {role: open_asked(text, given) for role, text in wanted.items()}
+        _check_open(study, function, models)
         _run(study, given, body, options, models)
+
+
+def _check_open(study: Study, function: Callable[..., Report], models: Mapping[str, Model]) -> None:
+    """Refuse a model that can't be opened where the study works inside it."""
+    for parameter in parameters(function):
+        model = models.get(parameter.name)
+        if parameter.kind is OpenModel and model and not isinstance(model, OpenModel):
+            raise InputError(
+                f"{study.name} works inside the model, and {model.name} can't be opened: use "
+                "smollm2, hf:NAME-OR-FOLDER or gguf:FILE"
+            )
 
 
 def _run(
@@ -131,7 +143,13 @@ def _announce(
     def on_one(model: Chooser) -> Report:
         return body(**dict.fromkeys(models, model))
 
-    plan = plan_study(on_one)
+    try:
+        plan = plan_study(on_one)
+    except InputError:
+        if not all(isinstance(m, OpenModel) for m in models.values()):
+            raise
+        log.print("How much it takes shows only on the way: the work is inside the model.")
+        return None
     log.print(f"{', '.join(m.name for m in models.values())}: {plan}", highlight=False)
     if any(m.name.startswith(("http://", "https://")) for m in models.values()):
         confirm(plan, given, log)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from personae.core import Array, BadValue
 from personae.stats.probes import logistic_probes, ridge_probes
 
-__all__ = ["Method", "cosines", "direction", "gram_schmidt", "orthogonal_to"]
+__all__ = ["Method", "cosines", "direction", "gram_schmidt", "orthogonal_to", "shuffled"]
 
 Floats = NDArray[np.floating[Any]]
 Method = Literal["mean", "pca", "logistic", "ridge"]
@@ -112,3 +112,20 @@ def gram_schmidt(vectors: Sequence[Floats]) -> list[Array]:
         tiny = np.linalg.norm(left) <= 1e-6 * np.linalg.norm(vector)
         made.append(np.zeros_like(left) if tiny else left)
     return made
+
+
+def shuffled(positive: Array, negative: Array, count: int, seed: int = 0) -> Array:
+    """Make mean differences of pairs whose sides are swapped at random, (count, width).
+
+    As many pairs are swapped as are kept (to one), so none is the real difference in disguise. A
+    null is then made orthogonal to the real vector and as long as it: random directions alone are
+    too easy to beat, as activations fill few of the directions there are.
+
+    >>> pairs = np.ones((4, 1)) * [[3.0, 1.0]]
+    >>> shuffled(pairs, -pairs, 3).tolist()
+    [[0.0, 0.0], [0.0, 0.0], [0.0, 0.0]]
+    """
+    random = np.random.default_rng(seed)
+    half = np.arange(len(positive)) % 2 * 2 - 1
+    signs = np.stack([random.permutation(half) for _ in range(count)])
+    return np.asarray(signs @ (positive - negative) / len(positive))

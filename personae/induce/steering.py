@@ -37,6 +37,7 @@ from personae.core import (
 )
 from personae.induce.contrasts import trait_vectors
 from personae.induce.prompt import PromptInduction
+from personae.induce.steered import Steered
 from personae.induce.vector_files import KINDS, load_vector
 from personae.induce.vectors import PERCENTS, SteeringVector
 
@@ -121,8 +122,10 @@ class SteerInduction(PromptInduction):
                 "smollm2, hf:NAME-OR-FOLDER or gguf:FILE"
             )
         edits = self.edits(model, persona)
-        with PromptInduction._carrier(self, model, persona) as told, told.edited(edits) as carrier:
-            yield cast(M, carrier)
+        with model.edited(edits):
+            pass  # edits that don't fit are refused here, before anything is asked
+        with PromptInduction._carrier(self, model, persona) as told:
+            yield cast(M, Steered(told, edits))
 
     def edits(self, model: OpenModel, persona: Persona) -> tuple[Edit, ...]:
         """Give the edits that carry the persona in this model.
