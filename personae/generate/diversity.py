@@ -30,7 +30,7 @@ MOST_VALUES, MOST_FACTS, MOST_DRAWN = 12, 40, 7
 DRAWS = 200
 MOST_TEXTS = 4000
 ENOUGH = 20
-"""Personas with a value before it is compared."""
+"""Personas with a value, or with both facts of a pair, before they are compared."""
 WORD = re.compile(r"[^\W\d_]+")
 
 
@@ -61,7 +61,11 @@ def _association(counts: Array, seed: int = 0) -> tuple[Estimate, float]:
     >>> v, p = _association(np.array([[50.0, 0.0], [0.0, 50.0]]))
     >>> f"{v.value:.2f}", p < 1e-9
     ('1.00', True)
+    >>> v, p = _association(np.array([[30.0, 0.0], [20.0, 0.0]]))
+    >>> v.value, p
+    (0.0, 1.0)
     """
+    counts = counts[counts.any(axis=1)][:, counts.any(axis=0)]
     n = int(counts.sum())
     _chi, p = chi2_contingency(counts, correction=False)[:2]
     random = np.random.default_rng(seed)
@@ -120,8 +124,10 @@ def stereotypes(rows: pl.DataFrame, seed: int = 0) -> tuple[Part, ...]:
     found: dict[tuple[str, str], tuple[Estimate, float]] = {}
     for one, two in combinations(fit, 2):
         table = _crossed(codes[one], codes[two])
-        if table.any():
+        if table.sum() >= ENOUGH:
             found[one, two] = _association(table, seed)
+    if not found:
+        return (Note(f"No two facts stand together in {ENOUGH} personas: nothing to compare."),)
     adjusted = dict(zip(found, holm([p for _, p in found.values()]).tolist(), strict=True))
     telling = [pair for pair in found if _is_protected(pair[0]) != _is_protected(pair[1])]
     beyond = [pair for pair in telling if adjusted[pair] < 0.05]
