@@ -11,7 +11,16 @@ import click
 from rich.console import Console
 
 from personae.cli.signature import parameters, take
-from personae.core import BadValue, Chooser, InputError, Model, OpenModel, Report, is_control
+from personae.core import (
+    BadValue,
+    Chooser,
+    InputError,
+    Model,
+    OpenModel,
+    Report,
+    is_control,
+    need_open,
+)
 from personae.models.budget import Budget, Price
 from personae.models.opening import open_model
 from personae.report.text import print_report
@@ -63,12 +72,8 @@ def perform(study: Study, function: Callable[..., Report], given: Mapping[str, A
 def _check_open(study: Study, function: Callable[..., Report], models: Mapping[str, Model]) -> None:
     """Refuse a model that can't be opened where the study works inside it."""
     for parameter in parameters(function):
-        model = models.get(parameter.name)
-        if parameter.kind is OpenModel and model and not isinstance(model, OpenModel):
-            raise InputError(
-                f"{study.name} works inside the model, and {model.name} can't be opened: use "
-                "smollm2, hf:NAME-OR-FOLDER or gguf:FILE"
-            )
+        if parameter.kind is OpenModel and parameter.name in models:
+            need_open(models[parameter.name], f"the study {study.name}")
 
 
 def _run(

@@ -33,6 +33,7 @@ from personae.core.model import (
     OpenModel,
     Pool,
     is_control,
+    need_open,
 )
 from personae.core.persona import BIG_FIVE, Kind, Persona, domain_code, nobody
 from personae.core.persona_layers import (
@@ -55,18 +56,7 @@ from personae.core.persona_store import (
     save_personas,
 )
 from personae.core.probe import Measure, Probe, Trial, load_probe, probes
-from personae.core.report import (
-    Cell,
-    Figure,
-    Heading,
-    Note,
-    Part,
-    Provenance,
-    Report,
-    Table,
-    Usage,
-    coverage_table,
-)
+from personae.core.report import Cell, Figure, Heading, Note, Part, Provenance, Report, Table, Usage
 from personae.core.resources import data_json, data_names
 from personae.core.strict_json import Json, json_lines, json_problem, parse_json, read_text
 
@@ -139,7 +129,6 @@ __all__ = [
     "canonical_json",
     "consented",
     "content_key",
-    "coverage_table",
     "data_json",
     "data_names",
     "differences",
@@ -158,6 +147,7 @@ __all__ = [
     "load_personas",
     "load_probe",
     "missing",
+    "need_open",
     "nobody",
     "option_orders",
     "parquet_rows",

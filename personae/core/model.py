@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from personae.core.answers import Answers
 from personae.core.chat import Chat, Choice, Question, Reply, Sampling
 from personae.core.edit import Anatomy, Edit, Site, Touch
+from personae.core.errors import InputError
 from personae.core.persona import Persona
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "OpenModel",
     "Pool",
     "is_control",
+    "need_open",
 ]
 
 Array = NDArray[np.float64]
@@ -151,6 +153,20 @@ class Induction(Protocol[M]):
     def __call__(self, model: M, persona: Persona) -> AbstractContextManager[M]:
         """Yield a model of the same capability that carries the persona."""
         ...
+
+
+def need_open(model: Model, what: str) -> OpenModel:
+    """Give the model back as one that can be read and edited inside.
+
+    Raises:
+        InputError: it can't; the message says what needs it, and which models can.
+    """
+    if isinstance(model, OpenModel):
+        return model
+    raise InputError(
+        f"{what} looks inside the model, and {model.name} can't be opened: use smollm2, "
+        "hf:NAME-OR-FOLDER or gguf:FILE, on this machine"
+    )
 
 
 def is_control(name: str) -> bool:

@@ -2,7 +2,8 @@
 
 A study's plan is the study itself on a simulated respondent, with a counter in between: no second
 description of the work can drift away from the first. Where a study branches on what the model
-answers, the real numbers may differ; the plan says "about".
+answers, the real numbers may differ; the plan says "about". A study that looks inside a model has
+no plan: a respondent without an inside can't stand in for it.
 """
 
 from collections.abc import Callable, Sequence

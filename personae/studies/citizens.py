@@ -30,7 +30,6 @@ from personae.core import (
     Persona,
     Report,
     Table,
-    coverage_table,
     frame_personas,
 )
 from personae.generate.recipe import Order
@@ -89,7 +88,7 @@ def citizens(
             _means(whole, asked, len(people)),
             _by_question(answers, asked, seed),
             _shares_table(answers, asked),
-            coverage_table(answers, ("arm", "item")),
+            _coverage(answers),
             Note(f"People: {asked.source}."),
         ),
         answers=answers,
@@ -278,3 +277,9 @@ def _shares_table(answers: Answers, survey: Survey) -> Table:
             rows.append((question.id, option, people, *cells))
     return Table(name="shares", title="Shares of the options", rows=tuple(rows),
                  columns=("question", "option", "people", *ARMS))  # fmt: skip
+
+
+def _coverage(answers: Answers) -> Table:
+    counted = answers.missing(by=("arm", "item"))
+    return Table(name="coverage", title="Coverage", columns=tuple(counted.columns),
+                 rows=tuple(counted.rows()))  # fmt: skip

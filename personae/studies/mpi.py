@@ -33,7 +33,6 @@ from personae.core import (
     Report,
     Sampling,
     Table,
-    coverage_table,
     load_inventory,
     missing,
 )
@@ -99,7 +98,7 @@ def mpi(
             Heading("Does free text show it?"),
             *_judged(rates, essays),
             Heading("Coverage"),
-            coverage_table(whole, ("channel", "arm")),
+            _coverage(whole),
         ),
         answers=whole,
     )
@@ -299,3 +298,9 @@ def _judged(rates: dict[str, Estimate], essays: list[tuple[Cell, ...]]) -> list[
     columns = ("trait", "judged the intended way", "why not judged", "text")
     texts = Table(name="essays", title="Essays", rows=tuple(essays), columns=columns)
     return [table, texts]
+
+
+def _coverage(whole: Answers) -> Table:
+    counted = whole.missing(by=("channel", "arm"))
+    return Table(name="coverage", title="Coverage", columns=tuple(counted.columns),
+                 rows=tuple(counted.rows()))  # fmt: skip

@@ -12,7 +12,9 @@ import torch
 import transformers
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from personae.core import Chat, Question
+from personae.core import Chat, Question, content_key
+from personae.models.loading import Loaded
+from personae.models.local import LocalModel
 
 LINES = (
     "I am the life of the party. I worry about things. I agree strongly, or not at all.",
@@ -91,6 +93,7 @@ def network(kind: str) -> Any:
     }
     configs: dict[str, Any] = {
         "llama": lambda: transformers.LlamaConfig(**shared),
+        "long": lambda: transformers.LlamaConfig(**{**shared, "max_position_embeddings": 8192}),
         "qwen2": lambda: transformers.Qwen2Config(**shared),
         "mistral": lambda: transformers.MistralConfig(**shared, sliding_window=24),
         "gemma2": lambda: transformers.Gemma2Config(
@@ -107,6 +110,13 @@ def network(kind: str) -> Any:
         ),
     }
     return transformers.AutoModelForCausalLM.from_config(configs[kind]()).eval()
+
+
+@cache
+def tiny_model() -> LocalModel:
+    """A random network that reads long texts, as an open model; nothing is to be found in it."""
+    coder: Any = codec()
+    return LocalModel(Loaded("tiny:long", network("long"), coder, content_key("long")))
 
 
 def plain_logp(net: Any, prompt: list[int], option: list[int]) -> float:
