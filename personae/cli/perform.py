@@ -84,14 +84,14 @@ def _run(
     models: Mapping[str, Model],
 ) -> None:
     terminal, log = Console(), Console(stderr=True)
-    total = _announce(body, models, given, log)
+    plan = _announce(body, models, given, log)
     job = Job(
         study=study.name,
         version=study.version,
         options=options,
         out=given["out"] or Path("out") / study.name,
         fresh=bool(given["fresh"]),
-        total=total,
+        plan=plan,
     )
     report = execute(job, body, models, log)
     print_report(report, terminal)
@@ -140,7 +140,7 @@ def _announce(
     models: Mapping[str, Model],
     given: Mapping[str, Any],
     log: Console,
-) -> int | None:
+) -> Plan | None:
     """Say what the run will take; ask first where a server may charge for it."""
     if all(is_control(m.name) for m in models.values()):
         return None
@@ -158,7 +158,7 @@ def _announce(
     log.print(f"{', '.join(m.name for m in models.values())}: {plan}", highlight=False)
     if any(m.name.startswith(("http://", "https://")) for m in models.values()):
         confirm(plan, given, log)
-    return plan.requests
+    return plan
 
 
 def confirm(plan: Plan, given: Mapping[str, Any], log: Console) -> None:

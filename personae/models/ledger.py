@@ -15,8 +15,9 @@ from personae.models.journal import Journal
 
 __all__ = ["CHOICE", "REPLY", "Codec", "Ledger", "Seen"]
 
-Seen = Callable[[Reply | Choice, bool], None]
-"""Called once for each distinct request of a run: its answer, and whether it was recalled."""
+Seen = Callable[[Reply | Choice, int, bool], None]
+"""Called once for each distinct request of a run: its answer, how many tokens that might have
+written at most, and whether it was recalled."""
 
 A = TypeVar("A", Reply, Choice)
 _encode = json.JSONEncoder(separators=(",", ":")).encode
@@ -80,10 +81,12 @@ class Ledger:
         keys: Sequence[str],
         ask: Callable[[list[int], Done], list[A]],
         done: Done | None,
+        bound: int = 1,
     ) -> list[A]:
         """Answer the requests with these keys: `ask(places, done)` gets those not recalled.
 
-        `done` hears of every place, duplicates too, as soon as its answer is known.
+        Each writes `bound` tokens at most. `done` hears of every place, duplicates too,
+        as soon as its answer is known.
         """
         places: dict[str, list[int]] = {}
         for place, key in enumerate(keys):
@@ -92,7 +95,7 @@ class Ledger:
 
         def arrived(key: str, answer: A, recalled: bool) -> None:
             answers[key] = answer
-            self._count(key, answer, recalled)
+            self._count(key, answer, bound, recalled)
             if done is not None:
                 for place in places[key]:
                     done(place, answer)
@@ -131,7 +134,7 @@ class Ledger:
         if len(heard) != len(keys):
             raise ModelError(f"the model gave {len(heard)} answers to {len(keys)} requests")
 
-    def _count(self, key: str, answer: Reply | Choice, recalled: bool) -> None:
+    def _count(self, key: str, answer: Reply | Choice, bound: int, recalled: bool) -> None:
         if key in self._counted:
             return
         if answer.status != "error":
@@ -139,4 +142,4 @@ class Ledger:
             self.tokens_in += answer.tokens_in
             self.tokens_out += answer.tokens_out
         if self._seen is not None:
-            self._seen(answer, recalled)
+            self._seen(answer, bound, recalled)

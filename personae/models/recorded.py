@@ -85,7 +85,8 @@ class RecordedModel(Generic[M_co]):
         def ask(places: list[int], heard: Done) -> list[Reply]:
             return self._inner.reply([chats[p] for p in places], sampling, done=heard)
 
-        return self._ledger.through(REPLY, reply_keys(self.fingerprint, chats, sampling), ask, done)
+        keys = reply_keys(self.fingerprint, chats, sampling)
+        return self._ledger.through(REPLY, keys, ask, done, sampling.max_tokens)
 
 
 class RecordedChooser(RecordedModel[C_co]):
@@ -134,7 +135,7 @@ class RecordedOpenModel(RecordedChooser[OpenModel]):
 
         prints = self._fingerprints(edits)
         keys = [reply_keys(f, [c], sampling)[0] for f, c in zip(prints, chats, strict=True)]
-        return self._ledger.through(REPLY, keys, ask, done)
+        return self._ledger.through(REPLY, keys, ask, done, sampling.max_tokens)
 
     def choose(
         self,
@@ -195,7 +196,7 @@ def recorded(
 def recorded(model: Model, journal: Journal, *, seen: Seen | None = None) -> RecordedModel[Model]:
     """Wrap a model so that it answers from the journal first; same capability, same answers.
 
-    `seen(answer, recalled)` is called once for each distinct request of the run.
+    `seen(answer, bound, recalled)` is called once for each distinct request of the run.
 
     >>> import tempfile
     >>> from personae.core import say

@@ -15,7 +15,9 @@ from personae.core import Model, Provenance, Report, Usage, file_sha256, plain
 from personae.models.journal import Journal
 from personae.models.recorded import recorded
 from personae.report.files import write_report
+from personae.run.eta import Eta
 from personae.run.manifest import Manifest, open_manifest
+from personae.run.plan import Plan
 from personae.run.progress import Meter
 
 __all__ = ["Job", "execute"]
@@ -27,8 +29,8 @@ JOURNAL = "journal.sqlite"
 class Job:
     """What to run: the study's name and version, its options as plain values, and where to.
 
-    `options` (seed and quick among them) are part of the run's identity; `total` is the plan's
-    count of requests, for the progress bar alone.
+    `options` (seed and quick among them) are part of the run's identity; `plan` is what it will
+    ask, for the progress bar alone.
     """
 
     study: str
@@ -36,7 +38,7 @@ class Job:
     options: Mapping[str, object]
     out: Path
     fresh: bool = False
-    total: int | None = None
+    plan: Plan | None = None
     title: str = field(default="")
 
     def identity(self, models: Mapping[str, Model]) -> Mapping[str, object]:
@@ -88,7 +90,9 @@ def execute(
 def _ask(
     job: Job, study: Callable[..., Report], models: Mapping[str, Model], console: Console
 ) -> tuple[Report, Usage]:
-    meter = Meter(console, job.total, job.title or job.study)
+    total = job.plan.requests if job.plan else None
+    eta = Eta(job.plan) if job.plan else None
+    meter = Meter(console, total, job.title or job.study, eta=eta)
     with Journal(job.out / JOURNAL) as journal, meter:
         wrapped = {k: recorded(m, journal, seen=meter.seen) for k, m in models.items()}
         report = study(**wrapped)

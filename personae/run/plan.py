@@ -21,11 +21,15 @@ CHARS_PER_TOKEN = 4.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """About how many requests and tokens a study takes. `tokens_out` is an upper bound."""
+    """About how many requests and tokens a study takes, and how many requests write a reply.
+
+    `tokens_out` is an upper bound, and counts one token a choice.
+    """
 
     requests: int
     tokens_in: int
     tokens_out: int
+    replies: int = 0
 
     def times(self, factor: float) -> "Plan":
         """Give the plan of `factor` times as much work."""
@@ -33,6 +37,7 @@ class Plan:
             requests=ceil(self.requests * factor),
             tokens_in=ceil(self.tokens_in * factor),
             tokens_out=ceil(self.tokens_out * factor),
+            replies=ceil(self.replies * factor),
         )
 
     def __str__(self) -> str:
@@ -50,6 +55,7 @@ class _Counting:
         self._seen: set[int] = set()
         self.tokens_in = 0
         self.tokens_out = 0
+        self.replies = 0
 
     @property
     def name(self) -> str:
@@ -63,23 +69,24 @@ class _Counting:
     def requests(self) -> int:
         return len(self._seen)
 
-    def _count(self, request: object, chat: Chat, tokens_out: int) -> None:
+    def _count(self, request: object, chat: Chat, tokens_out: int, *, writes: bool) -> None:
         key = hash(request)
         if key not in self._seen:
             self._seen.add(key)
             self.tokens_in += round(sum(len(m.text) for m in chat) / CHARS_PER_TOKEN) + 4
             self.tokens_out += tokens_out
+            self.replies += writes
 
     def reply(
         self, chats: Sequence[Chat], sampling: Sampling, *, done: Done | None = None
     ) -> list[Reply]:
         for chat in chats:
-            self._count((chat, sampling), chat, sampling.max_tokens)
+            self._count((chat, sampling), chat, sampling.max_tokens, writes=True)
         return self._inner.reply(chats, sampling, done=done)
 
     def choose(self, questions: Sequence[Question], *, done: Done | None = None) -> list[Choice]:
         for question in questions:
-            self._count(question, question.chat, 1)
+            self._count(question, question.chat, 1, writes=False)
         return self._inner.choose(questions, done=done)
 
 
@@ -93,5 +100,8 @@ def plan_work(work: Callable[[Chooser], object], seed: int = 0) -> Plan:
     counter = _Counting(open_simulated(f"simulated:noise=0.3,seed={seed}"))
     work(counter)
     return Plan(
-        requests=counter.requests, tokens_in=counter.tokens_in, tokens_out=counter.tokens_out
+        requests=counter.requests,
+        tokens_in=counter.tokens_in,
+        tokens_out=counter.tokens_out,
+        replies=counter.replies,
     )

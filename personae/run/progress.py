@@ -11,10 +11,10 @@ from rich.progress import (
     Progress,
     TextColumn,
     TimeElapsedColumn,
-    TimeRemainingColumn,
 )
 
 from personae.core import Choice, Reply
+from personae.run.eta import Eta
 
 __all__ = ["Meter"]
 
@@ -23,7 +23,12 @@ class Meter:
     """Counts answers as they arrive and shows them; `seen` is what a recorded model calls."""
 
     def __init__(
-        self, console: Console, total: int | None, title: str, what: str = "answers"
+        self,
+        console: Console,
+        total: int | None,
+        title: str,
+        what: str = "answers",
+        eta: Eta | None = None,
     ) -> None:
         self._bar = Progress(
             TextColumn("{task.description}"),
@@ -31,17 +36,16 @@ class Meter:
             MofNCompleteColumn(),
             TextColumn("{task.fields[note]}"),
             TimeElapsedColumn(),
-            TextColumn("ETA"),
-            TimeRemainingColumn(),
+            TextColumn("{task.fields[left]}"),
             console=console,
             disable=not console.is_terminal,
             transient=True,
         )
         self._console = console
-        self._task = self._bar.add_task(title, total=total, note="")
-        self._title, self._total, self._what = title, total, what
+        self._task = self._bar.add_task(title, total=total, note="", left="")
+        self._title, self._total, self._what, self._eta = title, total, what, eta
         self._recalled = self._failed = self._count = 0
-        self._began = self._spoke = time.monotonic()
+        self._began = self._spoke = self._heard = time.monotonic()
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -55,8 +59,12 @@ class Meter:
     ) -> None:
         self._bar.stop()
 
-    def seen(self, answer: Reply | Choice, recalled: bool) -> None:
-        """Count one answer; `recalled` ones came from the journal."""
+    def seen(self, answer: Reply | Choice, bound: int, recalled: bool) -> None:
+        """Count one answer of at most `bound` written tokens; `recalled`: from the journal."""
+        now = time.monotonic()
+        if self._eta is not None:
+            self._eta.saw(answer, bound, None if recalled else now - self._heard)
+        self._heard = now
         self._count += 1
         self._recalled += recalled
         self._failed += answer.status == "error"
@@ -66,7 +74,7 @@ class Meter:
         self._show(1)
 
     def _show(self, count: int) -> None:
-        self._bar.update(self._task, advance=count, note=self._note())
+        self._bar.update(self._task, advance=count, note=self._note(), left=self._left())
         if not self._console.is_terminal and time.monotonic() - self._spoke > 15:
             self._spoke = time.monotonic()
             self._console.print(self._line(), highlight=False)
@@ -82,12 +90,30 @@ class Meter:
         parts += [f"{self._failed} failed"] if self._failed else []
         return ", ".join(parts)
 
+    def _left(self) -> str:
+        """Say about how much time is left, by tokens where there is a plan, else by count."""
+        fresh = self._count - self._recalled
+        if not self._total or not fresh:
+            return ""
+        seconds = (time.monotonic() - self._began) / fresh * max(self._total - self._count, 0)
+        if self._eta is not None:
+            by_tokens = self._eta.seconds
+            if by_tokens is None:
+                return ""
+            seconds = by_tokens
+        return f"about {_spell(seconds)} left"
+
     def _line(self) -> str:
         passed = time.monotonic() - self._began
-        fresh = self._count - self._recalled
-        left = ""
-        if self._total and fresh:
-            left = f", ETA {passed / fresh * max(self._total - self._count, 0):.0f} s"
         of = f" of about {self._total:,}" if self._total else ""
         note = f" ({self._note()})" if self._note() else ""
+        left = f", {self._left()}" if self._left() else ""
         return f"{self._title}: {self._count:,}{of} {self._what}{note}, {passed:.0f} s{left}"
+
+
+def _spell(seconds: float) -> str:
+    """Spell a duration as roughly as it is known."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes / 60:.0f} h"

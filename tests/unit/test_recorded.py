@@ -183,7 +183,7 @@ def test_totals_are_those_of_an_uninterrupted_run(tmp_path: Path) -> None:
     with Journal(tmp_path / "j") as journal:
         recorded(Priced(script), journal).reply(CHATS[:7], Sampling())
     with Journal(tmp_path / "j") as journal:
-        resumed = recorded(Priced(script), journal, seen=lambda _, old: seen.append(old))
+        resumed = recorded(Priced(script), journal, seen=lambda _, __, old: seen.append(old))
         for _ in range(2):
             resumed.reply([*CHATS, CHATS[0]], Sampling())
         assert seen == [True] * 7 + [False] * 13
