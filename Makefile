@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: run test check docs bench lm-eval mimesis setup
+.PHONY: run test check docs bench inspect lm-eval mimesis setup
 
 run: setup  ## a persona made by lot, and its card on the embedded model, in out/card/
 	$(BIN)/personae generate deeppersona -n 1 --seed 7 --anchors "E=1.5, N=-1" --out out/persona.json
@@ -25,6 +25,11 @@ docs: setup  ## the documentation site, in site/
 bench: setup  ## the benchmarks; figures go to benchmarks/RESULTS.md
 	$(BIN)/python -m pip install -q -c requirements/constraints.txt accelerate
 	$(BIN)/python -m benchmarks
+
+inspect: setup  ## inspect_ai, whose logs the tests read back, in an environment of its own
+	$(PYTHON) -m venv out/inspect
+	grep -v '^fsspec' requirements/constraints.txt > out/inspect/constraints.txt
+	out/inspect/bin/pip install -q -c out/inspect/constraints.txt -e '.[inspect]' inspect_ai==0.3.285
 
 lm-eval: setup  ## the harness that the benchmark compares with, in an environment of its own
 	$(PYTHON) -m venv out/lm-eval

@@ -7,12 +7,16 @@ from typing import Literal
 from rich.console import Console
 
 from personae.audit.comparison import MARGINS, Judging
+from personae.audit.harness import export_bank, export_problems
+from personae.audit.problems import load_problems
 from personae.core import BadValue
+from personae.measure.items import load_bank
 from personae.report.files import write_report
 from personae.report.text import print_report
 from personae.run.comparing import compare_runs, open_run
+from personae.run.exporting import export_inspect
 
-__all__ = ["compare"]
+__all__ = ["compare", "export"]
 
 
 def compare(
@@ -34,6 +38,27 @@ def compare(
     if out is not None:
         write_report(report, out)
     print_report(report, Console())
+
+
+def export(run: Path | None, to: str, problems: str | None, bank: str | None, out: Path) -> str:
+    """Export a run as an inspect_ai log, or problems and banks as tasks; say what was written.
+
+    Raises:
+        BadValue: what was given doesn't go with the format.
+    """
+    if to == "inspect":
+        if run is None or problems or bank:
+            raise BadValue("to inspect goes a finished run: personae export RUN --to inspect")
+        export_inspect(open_run(run), out)
+        return f"Written: {out}; see it with: inspect view --log-dir {out.parent}"
+    if run is not None or bool(problems) == bool(bank):
+        raise BadValue("to lm-eval goes a set of problems or a bank: --problems or --bank NAME")
+    if problems:
+        names = export_problems(load_problems(problems), out)
+    else:
+        names = export_bank(load_bank(str(bank)), out)
+    listed = ",".join(names)
+    return f"Written to {out}; run them with: lm_eval --include_path {out} --tasks {listed}"
 
 
 def _unit(given: object) -> Literal["item", "respondent"]:

@@ -241,6 +241,21 @@ def _compare(**given: Any) -> None:  # noqa: ANN401
     compare(**given)
 
 
+@_personae.command("export")
+@click.argument("run", type=click.Path(path_type=Path), required=False)
+@click.option("--to", type=click.Choice(["inspect", "lm-eval"]), required=True,
+              help="inspect: a run as a log; lm-eval: problems as tasks.")  # fmt: skip
+@click.option("--problems", help="A shipped set of problems, or a JSONL file of your own.")
+@click.option("--bank", help="A bank of situations, such as personae-trait.")
+@click.option("--out", type=click.Path(path_type=Path), required=True,
+              help="A file .eval or .json (inspect), or a folder (lm-eval).")  # fmt: skip
+def _export(**given: Any) -> None:  # noqa: ANN401
+    """Put a finished run, or a set of problems, into another tool's format."""
+    from personae.cli.bridges import export
+
+    click.echo(export(**given))
+
+
 @_personae.command("doctor")
 def _doctor() -> None:
     """Check what is installed, which models open, and whether they are themselves."""

@@ -32,10 +32,11 @@ __all__ = ["Run", "compare_runs", "open_run"]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Run:
-    """A finished run: its folder, what it was (its identity), its report and answers."""
+    """A finished run: its folder, when it began (ISO), its identity, report and answers."""
 
     folder: Path
     id: str
+    started: str
     identity: dict[str, object]
     report: Report
     answers: Answers
@@ -63,9 +64,9 @@ def open_run(folder: Path) -> Run:
         raise BadFile(f"the manifest in {folder} has no identity; run again with --fresh")
     report = read_report(folder)
     if report.answers is None or not len(report.answers):
-        raise BadValue(f"the run in {folder} holds no answers to compare")
-    return Run(folder=folder, id=str(body.get("id", "")), identity=identity, report=report,
-               answers=report.answers)  # fmt: skip
+        raise BadValue(f"the run in {folder} holds no answers")
+    return Run(folder=folder, id=str(body.get("id", "")), started=str(body.get("started", "")),
+               identity=identity, report=report, answers=report.answers)  # fmt: skip
 
 
 def compare_runs(

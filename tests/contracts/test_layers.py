@@ -21,8 +21,9 @@ ORDER: list[set[str]] = [
 ]
 LEVEL = {room: level for level, rooms in enumerate(ORDER) for room in rooms}
 HEAVY = {"torch", "transformers", "tokenizers", "safetensors", "llguidance", "huggingface_hub",
-         "ray", "sklearn", "vaderSentiment"}  # fmt: skip
+         "ray", "sklearn", "vaderSentiment", "inspect_ai"}  # fmt: skip
 ALLOWED = {
+    "interop/inspect_log.py": {"inspect_ai"},
     "measure/hub.py": {"huggingface_hub"},
     "run/cluster.py": {"ray"},
     "measure/readers.py": {"sklearn"},
