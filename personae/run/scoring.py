@@ -32,7 +32,14 @@ from personae.core import (
 from personae.stats.factor import omega_total
 from personae.stats.keying import keying_alarm
 from personae.stats.norms import norm_groups, norm_standing
-from personae.stats.reliability import alpha, lambda6
+from personae.stats.reliability import (
+    alpha,
+    lambda6,
+    reliable_change,
+    sem,
+    split_half,
+    standardized_alpha,
+)
 from personae.stats.resample import mean
 from personae.stats.scales import item_matrix, scale_scores
 from personae.stats.style import (
@@ -180,19 +187,27 @@ def _scales(answers: Answers, scores: pl.DataFrame, inventory: Inventory, seed: 
         if len(matrix) > RESAMPLED:
             note = f" Reliability rests on {RESAMPLED:,} respondents drawn at random."
             matrix = np.random.default_rng(seed).permutation(matrix)[:RESAMPLED]
-        reliability = (alpha(matrix, seed=seed), omega_total(matrix, seed=seed))
         average = _over_people(scores, scale, unit, seed)
-        rows.append(
-            (inventory.scales[scale], len(items), average, *reliability, _lambda6(matrix, seed))
-        )
+        rows.append((inventory.scales[scale], len(items), average, *_reliability(matrix, seed)))
     return Table(
         name="scales",
         title="Scales over respondents",
-        columns=("scale", "items", "mean", "alpha", "omega", "lambda 6"),
+        columns=("scale", "items", "mean", "alpha", "standardized alpha", "omega", "lambda 6",
+                 "split-half", "SEM", "reliable change"),
         rows=tuple(rows),
         note="A respondent's several administrations are averaged first. Reliability needs three "
-        "respondents or more who differ." + note,
-    )
+        "respondents or more who differ. SEM: standard error of one respondent's mean score, in "
+        "points; a change of one respondent is reliable from 1.96 √2 SEM on." + note,
+    )  # fmt: skip
+
+
+def _reliability(matrix: Array, seed: int) -> tuple[Estimate, ...]:
+    return (
+        alpha(matrix, seed=seed), standardized_alpha(matrix, seed=seed),
+        omega_total(matrix, seed=seed), _lambda6(matrix, seed),
+        split_half(matrix, seed=seed), sem(matrix, seed=seed),
+        reliable_change(matrix, seed=seed),
+    )  # fmt: skip
 
 
 def _lambda6(matrix: Array, seed: int) -> Estimate:

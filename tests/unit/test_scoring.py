@@ -60,11 +60,14 @@ def report(crowd: Answers) -> Report:
 def test_reliability_is_what_the_simulation_put_in(report: Report) -> None:
     """Item variance .49 + 1 + rounding 1/12: item r about .31, alpha by Spearman-Brown .915."""
     scales = table(report, "scales")
-    assert scales.columns == ("scale", "items", "mean", "alpha", "omega", "lambda 6")
-    for name, items, average, alpha, omega, lambda6 in scales.rows:
+    assert scales.columns == ("scale", "items", "mean", "alpha", "standardized alpha", "omega",
+                              "lambda 6", "split-half", "SEM", "reliable change")  # fmt: skip
+    for name, items, average, *reliability, error, change in scales.rows:
         assert name in NEO.scales.values() and items == 24
         assert isinstance(average, Estimate) and average.low < 3.0 < average.high
-        for estimate in (alpha, omega, lambda6):
+        assert isinstance(error, Estimate) and isinstance(change, Estimate)
+        assert change.value == pytest.approx(1.96 * 2**0.5 * error.value)
+        for estimate in reliability:
             assert isinstance(estimate, Estimate)
             assert 0.86 < estimate.value < 0.95
             assert estimate.low < estimate.value < estimate.high
