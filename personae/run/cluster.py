@@ -253,7 +253,7 @@ def cluster_model(text: str) -> Model:
     """Open a model on every worker of the cluster.
 
     Raises:
-        what opening it raises on a worker.
+        PersonaeError: as opening it raises on a worker.
     """
     import ray
 
