@@ -97,3 +97,17 @@ def test_readme_lists_the_studies() -> None:
 def study_table() -> str:
     rows = [f"| `{s.name}` | {s.summary} | {s.paper} |" for s in studies()]
     return "\n".join(["| study | what it does | source |", "| --- | --- | --- |", *rows])
+
+
+def test_every_page_is_in_the_site_and_every_room_has_one() -> None:
+    site = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    pages = [p.relative_to(ROOT / "docs").as_posix() for p in (ROOT / "docs").rglob("*.md")]
+    assert [page for page in pages if page not in site] == []
+    rooms = {p.parent.name for p in (ROOT / "personae").glob("*/__init__.py")} - {"data"}
+    assert rooms - {p.stem for p in (ROOT / "docs" / "api").glob("*.md")} == set()
+
+
+def test_the_first_page_leads_to_every_guide() -> None:
+    text = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    guides = [p.name for p in (ROOT / "docs" / "guide").glob("*.md")]
+    assert [name for name in guides if f"guide/{name}" not in text] == []
