@@ -16,7 +16,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 RESULTS = HERE / "RESULTS.md"
 NAMES = ("load", "choose", "bookkeeping", "server", "start", "coverage", "personas", "illusion",
-         "findings", "million", "readers", "steering")  # fmt: skip
+         "findings", "audits", "million", "readers", "steering")  # fmt: skip
 
 
 def sections(text: str) -> dict[str, str]:

@@ -148,7 +148,8 @@ def split(scores: Scores) -> tuple[Array, Array]:
 def all_tests(scores: Scores, seed: int) -> list[tuple[str, Estimate | None, float]]:
     """Relate agreeableness and agreement in five tests: name, estimate, p (NaN where undefined)."""
     r = correlation(scores, seed)
-    ranks = [stats.rankdata(v, nan_policy="omit") for v in (scores.agreeable, scores.agrees)]
+    known = ~np.isnan(scores.agreeable) & ~np.isnan(scores.agrees)
+    ranks = [stats.rankdata(v[known]) for v in (scores.agreeable, scores.agrees)]
     rho = pearson(ranks[0], ranks[1], name="Spearman rho", of="persona")
     high, low = split(scores)
     welch = mean_difference(high, low, of="persona", unit="rate")

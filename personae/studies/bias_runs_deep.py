@@ -13,10 +13,11 @@ Version  1
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import exp
 
 import numpy as np
+import polars as pl
 
 from personae.audit.ability import BARE, Ability, ability
 from personae.audit.effects import Effect, counts_table, effects, effects_table
@@ -79,8 +80,8 @@ def bias_runs_deep(
     weighed = _weighed(model, run, gate)
     written = _written(model, run)
     found = effects(weighed, REFERENCE, seed=seed)
-    worst = _worst(found, run.personas)
-    eased = _eased(model, run, gate, worst)
+    worst, rest = _worst(weighed, run, seed)
+    eased = _eased(model, rest, gate, worst)
     return Report(
         title=f"Bias runs deep: {model.name}",
         parts=(
@@ -95,7 +96,8 @@ def bias_runs_deep(
                           "Accuracy of written answers", REFERENCE),
             Heading("Mitigations, and what the model says when asked directly"),
             effects_table(effects(eased, "none", by="form", seed=seed), "mitigations",
-                          f"Mitigating sentences for {worst.id}", "none"),
+                          f"Mitigating sentences for {worst.id}, on problems that didn't choose it",
+                          "none"),
             _asked_directly(model, run),
             Heading("Before any persona"),
             gate.table(),
@@ -136,18 +138,26 @@ def _written(model: Chooser, run: _Run) -> Answers:
     return ask_grid(model, [BARE, *_arms(run)], run.written, asking)
 
 
-def _worst(found: Sequence[Effect], personas: Sequence[Persona]) -> Persona:
-    """Pick the identity with the largest loss over all questions."""
-    losses = {e.condition: e.shift.value for e in found if not e.scale}
-    return min(personas, key=lambda p: losses.get(p.id, 0.0))
+def _worst(weighed: Answers, run: _Run, seed: int) -> tuple[Persona, ProblemSet]:
+    """Pick the identity with the largest loss on every other problem; give the problems between.
+
+    On the problems that made it the worst, any other prompt would look like a cure.
+    """
+    listed = run.problems.problems
+    told = [p.id for p in listed[::2]]
+    half = Answers(weighed.rows.filter(pl.col("item").is_in(told)))
+    losses = {e.condition: e.shift.value for e in effects(half, REFERENCE, seed=seed)
+              if not e.scale}  # fmt: skip
+    worst = min(run.personas, key=lambda p: losses.get(p.id, 0.0))
+    return worst, replace(run.problems, problems=listed[1::2] or listed)
 
 
-def _eased(model: Chooser, run: _Run, gate: Ability, worst: Persona) -> Answers:
+def _eased(model: Chooser, problems: ProblemSet, gate: Ability, worst: Persona) -> Answers:
     asking = Asking(channel=gate.channel)
     sheets = []
     for name in ("", *MITIGATIONS):
         arm = Arm(name="role", induction=instruction("role", mitigation=name), persona=worst)
-        sheets.append(ask_grid(model, [arm], run.problems, asking, name=name or "none"))
+        sheets.append(ask_grid(model, [arm], problems, asking, name=name or "none"))
     return Answers.concat(sheets)
 
 

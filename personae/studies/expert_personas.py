@@ -12,6 +12,7 @@ Version  1
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -44,6 +45,7 @@ from personae.core import (
 )
 from personae.induce.prompt import PromptInduction, unchanged
 from personae.stats.effects import paired_permutation
+from personae.stats.multiplicity import benjamini_hochberg, holm
 
 __all__ = ["expert_personas"]
 
@@ -189,7 +191,7 @@ def _levels(weighed: Answers) -> Table:
 
 
 def _fit(weighed: Answers, problems: ProblemSet, seed: int) -> list[tuple[str, Effect]]:
-    """Compare each field's in-domain, adjacent and unrelated expert with no persona."""
+    """Compare each field's in-domain, adjacent and unrelated expert with no persona; one family."""
     found = []
     present = set(weighed.rows["respondent"].to_list())
     for field in problems.fields:
@@ -201,7 +203,9 @@ def _fit(weighed: Answers, problems: ProblemSet, seed: int) -> list[tuple[str, E
         )
         for effect in effects(Answers(kept), BASELINE, use="expected", seed=seed):
             found.append((named[effect.condition], effect))
-    return found
+    tests = [1.0 if np.isnan(e.shift.p) else e.shift.p for _, e in found]
+    family = zip(found, holm(tests).tolist(), benjamini_hochberg(tests).tolist(), strict=True)
+    return [(fit, replace(e, holm=strict, bh=lenient)) for (fit, e), strict, lenient in family]
 
 
 def _fit_table(fitted: Sequence[tuple[str, Effect]]) -> Table:
@@ -213,7 +217,7 @@ def _fit_table(fitted: Sequence[tuple[str, Effect]]) -> Table:
         values = [e.shift.value for f, e in fitted if f == fit]
         over = paired_permutation(values, name=fit, of="field", unit="rate")
         rows.append(("mean over fields", fit, over, over.p, None, ""))
-    note = "Shift against no persona on the questions of one field; Holm within a field."
+    note = "Shift against no persona on the questions of one field; Holm over all fields."
     columns = ("expert", "field of the questions", "shift", "p", "p (Holm)", "verdict")
     return Table(name="fit", title="Fit of expert and field", columns=columns, rows=tuple(rows),
                  note=note)  # fmt: skip

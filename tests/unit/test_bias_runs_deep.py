@@ -1,6 +1,28 @@
 """The identity audit finds planted damage and nothing else."""
 
-from personae.core import Estimate, Note, Persona, Report, Table
+import random
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+
+from personae.audit.effects import effects
+from personae.audit.problems import load_problems
+from personae.core import (
+    Answers,
+    Chat,
+    Choice,
+    Done,
+    Estimate,
+    Note,
+    Persona,
+    Question,
+    Reply,
+    Report,
+    Sampling,
+    Table,
+)
+from personae.models.answering import weighed
 from personae.models.null import open_null
 from personae.models.simulated import open_simulated
 from personae.studies.bias_runs_deep import bias_runs_deep
@@ -28,6 +50,50 @@ def test_silence_on_respondents_who_know_nothing() -> None:
         report = bias_runs_deep(open_null(spec), quick=True)
         assert "nothing to lose" in lines(report)[0]
         assert "none is shown to" in lines(report)[1]
+
+
+def test_many_cells_without_effect_are_flagged_by_chance_alone() -> None:
+    """Check 6: 19 identities x 24 sets, no effect: about 23 of 456 at p < .05, none after Holm."""
+    drawn = np.random.default_rng(6)
+    chance = drawn.beta(0.7, 0.7, (24, 12))
+    rows = [
+        {"item": f"{s}/{i}", "scale": f"set {s}", "respondent": f"p{c}", "value": float(v)}
+        for c in range(20)
+        for s in range(24)
+        for i, v in enumerate(drawn.binomial(25, chance[s]) / 25)
+    ]
+    cells = [e for e in effects(Answers.of(rows), "p0") if e.scale]
+    assert len(cells) == 456
+    assert 8 <= sum(e.shift.p < 0.05 for e in cells) <= 40
+    assert sum(e.holm < 0.05 for e in cells) <= 1
+    assert sum(e.bh < 0.05 for e in cells) <= 1
+    report = bias_runs_deep(open_null("null:uniform"), quick=True)
+    assert "worse at p < 0.05 without correction" in lines(report)[2]
+    assert "after Holm" in lines(report)[2]
+
+
+class Hash:
+    """Answers by a hash of the whole prompt: every prompt is lucky on some problems."""
+
+    name, fingerprint = "scripted:hash", "0" * 64
+
+    def reply(
+        self, chats: Sequence[Chat], sampling: Sampling, *, done: Done | None = None
+    ) -> list[Reply]:
+        return [Reply(text="(A)") for _ in chats]
+
+    def choose(self, questions: Sequence[Question], *, done: Done | None = None) -> list[Choice]:
+        return [weighed(q, [random.Random(f"{q.chat}{o}").random() * 9 for o in q.options])
+                for q in questions]  # fmt: skip
+
+
+def test_mitigations_are_tried_on_problems_that_did_not_choose_the_worst() -> None:
+    report = bias_runs_deep(Hash(), quick=True)
+    assert report.answers is not None
+    rows = report.answers.rows
+    eased = set(rows.filter(pl.col("form") == "none")["item"])
+    listed = [p.id for p in load_problems("plain-knowledge").per_field(2).problems]
+    assert eased == set(listed[1::2])
 
 
 def test_own_personas_are_audited_by_their_text() -> None:

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 
 import numpy as np
+import polars as pl
 import pytest
 from scipy import stats
 
 from personae.audit.ability import BARE
 from personae.audit.effects import effects, question_scores
 from personae.audit.grid import Asking, ask_grid
-from personae.audit.identities import LOW, expert
+from personae.audit.identities import EXPERTS, LOW, expert
 from personae.audit.problems import load_problems
 from personae.core import (
     Answers,
@@ -26,6 +27,7 @@ from personae.core import (
 from personae.induce.prompted import before_question
 from personae.models.null import open_null
 from personae.models.simulated import open_simulated
+from personae.stats.multiplicity import holm
 from personae.studies.expert_personas import BEFORE, LEVELS, SYSTEM, TRIALS, expert_personas
 
 
@@ -85,16 +87,30 @@ def test_the_baseline_against_itself_is_nothing() -> None:
     assert (shift.value, shift.low, shift.high, shift.p) == (0.0, 0.0, 0.0, 1.0)
 
 
+def test_neither_the_order_of_conditions_nor_another_call_changes_a_number() -> None:
+    """Check 6."""
+    rows = sampled(0.05, 2, questions=40).rows
+    both = [rows, rows.with_columns(respondent=rows["respondent"].replace("expert", "other"))]
+    there, back = (Answers(pl.concat(parts).unique(maintain_order=True))
+                   for parts in (both, both[::-1]))  # fmt: skip
+    found = [
+        {e.condition: repr(e) for e in effects(one, "none", seed=4)} for one in (there, back, there)
+    ]
+    assert found[0] == found[1] == found[2]
+    assert set(found[0]) == {"expert", "other"}
+
+
 def test_the_persona_stands_right_before_the_question_under_one_system_text() -> None:
     """Check 7."""
     problem = load_problems("plain-knowledge").problems[0]
-    chats: list[Chat] = [
-        before_question(Asking(system=SYSTEM).chat(problem), expert(name).text) for name in LOW
-    ]
-    assert {chat[0].text for chat in chats} == {SYSTEM}
-    for name, chat in zip(LOW, chats, strict=True):
+    bare = Asking(system=SYSTEM).chat(problem)
+    names = [*EXPERTS[:5], *LOW]
+    chats: list[Chat] = [before_question(bare, expert(name).text) for name in names]
+    assert len({bare, *chats}) == 9
+    assert {chat[0].text for chat in (bare, *chats)} == {SYSTEM}
+    for name, chat in zip(names, chats, strict=True):
         assert chat[1].role == "user"
-        assert chat[1].text.startswith(expert(name).text)
+        assert chat[1].text == f"{expert(name).text}\n\n{bare[1].text}"
     assert BEFORE.layout == "user"
 
 
@@ -105,6 +121,14 @@ def test_no_effect_on_a_respondent_whom_no_persona_moves() -> None:
     own = [row[0] for row in table(report, "fit").rows if row[1] == "in-domain"]
     assert own == ["physics-expert", "chemistry-expert", "biology-expert", "law-expert",
                    "mean over fields"]  # fmt: skip
+
+
+def test_the_fit_of_expert_and_field_is_one_family() -> None:
+    """Holm over all fields: no p is adjusted by the three experts of its own field alone."""
+    report = expert_personas(open_null("null:garbage,seed=3"), quick=True)
+    rows = [r for r in table(report, "fit").rows if r[0] != "mean over fields"]
+    raw = [1.0 if np.isnan(float(str(r[3]))) else float(str(r[3])) for r in rows]
+    assert [r[4] for r in rows] == pytest.approx(holm(raw).tolist())
 
 
 class Refusing:

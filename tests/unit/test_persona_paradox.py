@@ -180,6 +180,11 @@ def test_a_place_cannot_win_and_a_preference_can() -> None:
     [place] = settle(judge(Preferring("first"), rubric, [pair]))
     [longer] = settle(judge(Preferring("longer"), rubric, [pair]))
     assert (place.value, longer.value) == (0.5, 1.0)
+    [fixed] = settle(judge(Preferring("first"), rubric, [pair], orders=["forward"]))
+    assert fixed.value == 1.0  # in one placing the place itself would win
+    same = Case("q", {"question": "?", "first": "As long.", "second": "So long."})
+    [equal] = settle(judge(Preferring("longer"), rubric, [same]))
+    assert equal.value == 0.5  # answers that don't differ rank alike
 
 
 def test_label_probabilities_add_up_and_every_measure_is_there() -> None:
