@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from personae.core import Chat, Model, Reply, Sampling, canonical_json
 
-__all__ = ["Asked", "Wanted", "Writer", "texts_schema"]
+__all__ = ["Asked", "Wanted", "Writer", "texts_schema", "written_by"]
 
 ANEW = 0.7
 """Least temperature of a later try: at 0 the same would come again."""
@@ -50,6 +50,11 @@ class Asked:
 def texts_schema(least: int, most: int) -> dict[str, object]:
     """Give the schema of a text of so many characters."""
     return {"type": "string", "minLength": least, "maxLength": most}
+
+
+def written_by(model: Model, prompt: str) -> dict[str, str]:
+    """Give what a persona's provenance says of the model that wrote it, and its prompts' hash."""
+    return {"model": model.name, "model fingerprint": model.fingerprint, "prompt": prompt}
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,16 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from personae.core import BadFile, BadValue, UnknownName, data_json
+from personae.core import BadFile, BadValue, Kind, UnknownName, data_json
 
 __all__ = ["Margin", "Spec", "Variable", "load_spec", "specs"]
 
-FIELDS = {
-    "name", "title", "version", "source", "licence", "kind", "variables", "margins", "traits",
-    "rules", "sets", "levels", "owners", "text",
-}  # fmt: skip
+TEXTS = ("name", "title", "version", "source", "licence", "kind", "text")
+FIELDS = {*TEXTS, "variables", "margins", "traits", "rules", "sets", "levels", "owners"}
 KINDS = ("shares", "whole", "text")
 
 
@@ -66,6 +64,7 @@ class Spec:
     title: str
     version: str = "1"
     source: str = ""
+    licence: str = ""
     kind: str = "demographic"
     variables: tuple[Variable, ...] = ()
     margins: tuple[Margin, ...] = ()
@@ -75,6 +74,11 @@ class Spec:
     levels: Mapping[str, Any] | None = None
     owners: tuple[Mapping[str, Any], ...] = ()
     text: str = ""
+
+    @property
+    def terms(self) -> Mapping[str, str]:
+        """What the provenance of its personas says of their terms; without a licence nothing."""
+        return {"licence": self.licence} if self.licence else {}
 
 
 def specs() -> tuple[str, ...]:
@@ -108,11 +112,11 @@ def _spec(body: Any, where: str) -> Spec:  # noqa: ANN401
     for name in body:
         if name not in FIELDS:
             raise UnknownName(f"field of a population ({where})", name, FIELDS)
-    texts = {
-        n: body[n] for n in ("name", "title", "version", "source", "kind", "text") if n in body
-    }
+    texts = {name: body[name] for name in TEXTS if name in body}
     if not all(isinstance(v, str) for v in texts.values()):
-        raise BadValue(f"{where}: name, title, version, source, kind and text are texts")
+        raise BadValue(f"{where}: {', '.join(TEXTS)} are texts")
+    if body.get("kind", "demographic") not in get_args(Kind):
+        raise UnknownName(f"kind of persona ({where})", body["kind"], get_args(Kind))
     texts.setdefault("name", Path(where).stem)
     texts.setdefault("title", texts["name"])
     listed = _mapping(body.get("variables", {}), f"{where}: variables")

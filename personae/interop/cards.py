@@ -121,11 +121,11 @@ def _load_png(path: Path, spec: str) -> Iterator[Found]:
 
 def _checked(value: object, path: Path, spec: str) -> Json:
     card = object_of(value, str(path))
-    if card.get("spec") != spec or not isinstance(card.get("data"), dict):
-        raise BadFile(
-            f"{path}: this format's card has 'data' and the 'spec' {spec!r}, "
-            f"not {str(card.get('spec'))[:40]!r}"
-        )
+    if card.get("spec") != spec:
+        said = str(card.get("spec"))[:40]
+        raise BadFile(f"{path}: a card of this format has the 'spec' {spec!r}, not {said!r}")
+    if not isinstance(card.get("data"), dict):
+        raise BadFile(f"{path}: a card's 'data' is an object")
     return card
 
 

@@ -91,6 +91,9 @@ def _write(persona: Persona) -> Json:
 
 def claims(sample: Mapping[str, object]) -> bool:
     """Tell whether an object is an agent's scratch, as in the bank of survey respondents."""
+    rest = sample.get(_LINE)
+    if isinstance(rest, dict) and rest and rest.keys() <= _FILES.keys():
+        return True
     return len(sample.keys() & {field.at[0] for field in _FIELDS}) >= 4 and "schema" not in sample
 
 

@@ -43,10 +43,12 @@ NATIVE = "personae"
 class Format:
     """A foreign format: what it is called, how its files are read and written, what it looks like.
 
-    `claims` is asked with the first object of a file, before the format takes it apart.
+    `suffixes` are those that it writes; "" is a folder. `claims` is asked with the first object of
+    a file, before the format takes it apart.
     """
 
     title: str
+    suffixes: tuple[str, ...]
     lens: Lens
     load: Callable[[Path], Iterator[Found]]
     dump: Callable[[Named, Path], None]
@@ -57,26 +59,30 @@ def _is_card(spec: str) -> Callable[[Mapping[str, object]], bool]:
     return lambda sample: sample.get("spec") == spec
 
 
-def _format(title: str, module: object) -> Format:
+def _format(title: str, module: object, *suffixes: str) -> Format:
     parts = {name: getattr(module, name) for name in ("load", "dump", "claims")}
-    return Format(title, module.LENS, **parts)  # type: ignore[attr-defined]
+    return Format(title, suffixes, module.LENS, **parts)  # type: ignore[attr-defined]
 
 
 FORMATS: Mapping[str, Format] = {
     "card-v2": Format(
-        "character card, version 2 (JSON or PNG)",
+        "character card, version 2 (JSON or PNG)", (".json", ".png", ""),
         cards.LENS_V2, cards.load_v2, cards.dump, _is_card(cards.V2),
     ),
     "card-v3": Format(
-        "character card, version 3 (JSON or PNG)",
+        "character card, version 3 (JSON or PNG)", (".json", ".png", ""),
         cards.LENS_V3, cards.load_v3, cards.dump, _is_card(cards.V3),
     ),
-    "tinytroupe": _format("TinyTroupe agents and fragments (JSON)", tinytroupe),
-    "edsl": _format("EDSL agent list (JSON)", edsl),
-    "sotopia": _format("Sotopia agent profiles (JSON, JSON lines)", sotopia),
-    "nemotron": _format("Nemotron-Personas columns (Parquet, JSON lines)", nemotron),
-    "personahub": _format("PersonaHub lines (JSON lines)", personahub),
-    "genagents": _format("genagents folders, or scratches as JSON lines", genagents),
+    "tinytroupe": _format("TinyTroupe agents and fragments (JSON)", tinytroupe, ".json", ""),
+    "edsl": _format("EDSL agent list (JSON)", edsl, ".json"),
+    "sotopia": _format("Sotopia agent profiles (JSON, JSON lines)", sotopia, ".json", ".jsonl"),
+    "nemotron": _format(
+        "Nemotron-Personas columns (Parquet, JSON lines)", nemotron, ".parquet", ".jsonl"
+    ),
+    "personahub": _format("PersonaHub lines (JSON lines)", personahub, ".jsonl"),
+    "genagents": _format(
+        "genagents folders, or scratches as JSON lines", genagents, "", ".jsonl"
+    ),
 }  # fmt: skip
 
 
@@ -101,9 +107,11 @@ def detect(path: str | Path) -> str:
             return name
     if own:
         return NATIVE
+    if not sample:
+        raise BadFile(f"{source}: no persona in it, or none that begins with an object of fields")
     raise BadFile(
         f"{source}: looks like no format of personas (its first object has "
-        f"{', '.join(sorted(sample)[:8]) or 'no fields'}); name it: {', '.join([NATIVE, *FORMATS])}"
+        f"{', '.join(sorted(sample)[:8])}); name it: {', '.join([NATIVE, *FORMATS])}"
     )
 
 
@@ -213,7 +221,8 @@ def export_personas(
 
     Raises:
         UnknownName: no such format.
-        BadValue: an individual didn't consent, or the format can't hold so many.
+        BadValue: an individual didn't consent, the format can't hold so many, or its files don't
+            end so.
         BadFile: the place can't be written.
     """
     told = [] if dropped is None else dropped
@@ -221,6 +230,9 @@ def export_personas(
     if form == NATIVE:
         return save_personas(shared, path)
     one = _find(form)
+    if Path(path).suffix not in one.suffixes:
+        allowed = " or ".join(s or "nothing (a folder)" for s in one.suffixes)
+        raise BadValue(f"{path}: what is written as {form} ends in {allowed}")
     count = 0
 
     def objects() -> Iterator[tuple[str, Json]]:

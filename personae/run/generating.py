@@ -17,6 +17,7 @@ from rich.console import Console
 
 from personae import __version__
 from personae.core import (
+    BadFile,
     BadValue,
     Model,
     Provenance,
@@ -103,10 +104,9 @@ def generate(
 
     Raises:
         BadValue: the file holds another population and `fresh` isn't set; the suffix is unknown.
+        BadFile: the place can't be written.
     """
-    if job.out.suffix not in (".parquet", ".jsonl", ".json"):
-        raise BadValue(f"{job.out}: a file of personas ends in .json, .jsonl or .parquet")
-    job.out.parent.mkdir(parents=True, exist_ok=True)
+    _refuse_place(job.out)
     population = build(model)
     identity = job.identity(population)
     _refuse_other(job, identity)
@@ -131,6 +131,18 @@ def generate(
     write_atomically(job.beside("manifest.json"), (json.dumps(note, indent=1) + "\n").encode())
     shutil.rmtree(folder)
     return report
+
+
+def _refuse_place(out: Path) -> None:
+    """Refuse, before any work, a place where no file of personas can stand."""
+    if out.suffix not in (".parquet", ".jsonl", ".json"):
+        raise BadValue(f"{out}: a file of personas ends in .json, .jsonl or .parquet")
+    if out.is_dir():
+        raise BadValue(f"{out} is a folder; name a file")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadFile(f"can't write to {out}: {error.strerror or error}") from error
 
 
 def _refuse_other(job: Commission, identity: Mapping[str, object]) -> None:

@@ -56,6 +56,7 @@ def test_structure_alone_is_whole_and_says_where_it_comes_from(name: str) -> Non
         assert persona.facts
         assert persona.provenance["made by"]
         assert persona.provenance["source"]
+        assert persona.provenance.get("licence") or name == "profiles", "whose terms are unknown"
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -74,9 +75,13 @@ def test_same_order_same_rows_in_whatever_parts(name: str) -> None:
 def test_a_model_that_writes_nonsense_ends_and_is_counted(name: str, kind: str) -> None:
     model = ScriptedModel(lambda _: "{}") if kind == "scripted" else open_null(f"null:{kind}")
     got = made(population(name, n=2, model=model))
-    asked = isinstance(model, ScriptedModel) and bool(model.asked)
+    assert not isinstance(model, ScriptedModel) or model.asked, "the model was never asked"
     assert got.rows.height + len(got.failed) == 2
-    assert sum(got.counts.values()) + len(got.failed) > 0 or not asked
+    assert sum(got.counts.values()) + len(got.failed) > 0
+    for persona in people(got):
+        said = persona.provenance
+        assert said["model"] == model.name and said["model fingerprint"] == model.fingerprint
+        assert len(said["prompt"]) == 16
 
 
 @pytest.mark.parametrize("name", NAMES)

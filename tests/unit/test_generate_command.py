@@ -1,12 +1,13 @@
 """The command `generate`: preview first, nothing made; the plan of a model's work; refusals."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from personae.cli import main
 from personae.cli.generate import _plan
-from personae.core import Model
+from personae.core import Model, load_personas
 from personae.generate.recipe import Order, Population
 from personae.generate.recipes.hachimi import hachimi
 
@@ -52,8 +53,40 @@ def test_a_models_work_is_estimated_from_a_few_and_scaled() -> None:
         ("generate population --out a.csv", "ends in"),
         ("generate hachimi --mix 1,2", "one weight for each"),
         ("generate population -n 0", "-n"),
+        ("generate deeppersona --depth 0", "1 attribute or more"),
+        ("generate hachimi --rounds -1", "0 or more"),
+        ("generate hachimi --mix 1e308,1e308,1e308,1e308", "weights of a mix"),
     ],
 )
 def test_bad_input_is_told(line: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert personae(*line.split()) == 2
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("place", ["file/a.jsonl", "folder.jsonl"])
+def test_a_place_where_no_file_can_stand_is_told_before_any_work(
+    place: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "folder.jsonl").mkdir()
+    before = sorted(tmp_path.rglob("*"))
+    given = ("generate", "population", "-n", "2", "--fresh", "--out", str(tmp_path / place))
+    assert personae(*given) == 2
+    assert place in capsys.readouterr().err.replace("\n", "")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_spec_names_its_licence_and_an_allowed_kind(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec, out = tmp_path / "a.json", tmp_path / "a.jsonl"
+    body = {"licence": "CC0-1.0", "variables": {"sex": {"shares": {"female": 1, "male": 1}}}}
+    spec.write_text(json.dumps(body))
+    given = ("generate", "population", "-n", "2", "--spec", str(spec), "--out", str(out))
+    assert personae(*given) == 0
+    assert load_personas(out)[0].provenance["licence"] == "CC0-1.0"
+    assert personae("personas", "check", str(out), "--strict") == 0
+    spec.write_text(json.dumps({**body, "kind": "demografic"}))
+    capsys.readouterr()
+    assert personae(*given, "--fresh") == 2
+    assert "did you mean 'demographic'" in capsys.readouterr().err

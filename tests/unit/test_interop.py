@@ -396,3 +396,20 @@ def test_an_individual_needs_consent_to_leave(tmp_path: Path) -> None:
 def test_unknown_format_has_near_matches(tmp_path: Path) -> None:
     with pytest.raises(UnknownName, match="did you mean 'tinytroupe'"):
         export_personas([Persona(id="a")], tmp_path / "x.json", "tinytrope")
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("suffix", ["", ".json", ".jsonl", ".parquet", ".png", ".csv"])
+def test_what_is_written_is_read_or_its_suffix_is_refused(
+    name: str, suffix: str, tmp_path: Path
+) -> None:
+    one = Persona(id="a", text="You nurse.", facts={"work/what": "nurse"}, traits={"C": 1.0})
+    out = tmp_path / f"people{suffix}"
+    try:
+        export_personas([one], out, name)
+    except BadValue as error:
+        assert "ends in" in str(error)
+        assert suffix not in FORMATS[name].suffixes and not list(tmp_path.iterdir())
+        return
+    assert detect(out) == name
+    assert list(import_personas(out)) == [one]

@@ -120,7 +120,8 @@ def test_odd_objects(name: str, value: Any, tmp_path_factory: pytest.TempPathFac
         ('{"type": "TinyPerson", "persona": {}, "personae": [{"at": ["id"], "was": 1}]}', ""),
         (json.dumps({**PLAIN, "personae": [{"at": ["kind"], "was": KIND, "now": 3}]}), "a text"),
         ('{"what": 1}', "no format of personas"),
-        ('["x"]', "no format of personas"),
+        ('["x"]', "no persona in it"),
+        ("[]", "no persona in it"),
         ("", "not valid JSON"),
     ],
 )

@@ -27,7 +27,7 @@ from personae.core import (
     file_sha256,
     persona_frame,
 )
-from personae.generate.asking import Writer
+from personae.generate.asking import Writer, written_by
 from personae.generate.deep import (
     AttributeChooser,
     Draft,
@@ -75,7 +75,7 @@ class Depth:
 
     def filling(self, written: bool) -> Filling:
         """Give the plan for the attributes."""
-        depth = self.depth or (WRITTEN if written else DEEP)
+        depth = (WRITTEN if written else DEEP) if self.depth is None else self.depth
         shares = self.ratio.split(":")
         if depth < 1 or not 20 <= self.words <= MANY_WORDS:
             raise BadValue(
@@ -185,11 +185,10 @@ def _signed(persona: Persona, plan: _Plan) -> Persona:
         "source": "taxonomy and tables written for Personae; method after arXiv:2511.07338",
         "licence": "Apache-2.0",
         "consent": "an invented person",
-        "model": "none: drawn by lot" if model is None else model.name,
+        "model": "none: drawn by lot",
     }
     if model is not None:
-        provenance["model fingerprint"] = model.fingerprint
-        provenance["prompt"] = plan.prompt
+        provenance |= written_by(model, plan.prompt)
     return replace(persona, provenance=provenance)
 
 

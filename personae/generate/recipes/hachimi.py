@@ -17,6 +17,7 @@ import numpy as np
 import polars as pl
 
 from personae.core import BadValue, Model, OpenModel, content_key
+from personae.generate.asking import written_by
 from personae.generate.blueprint import blueprint
 from personae.generate.dedup import MinHash, SameFacts, Sameness, SimHash, Vectors
 from personae.generate.embedding import embedder
@@ -56,6 +57,8 @@ def hachimi(
         alike: what makes near-duplicates; auto is facts without a model, simhash with one.
         writes: a model's part: the texts, on levels that are drawn; or all, as in the paper.
     """
+    if rounds < 0:
+        raise BadValue(f"rounds of revision are 0 or more, not {rounds}")
     spec = _mixed(load_spec(schema), mix)
     levels = levels_of(spec.levels) if spec.levels else None
     rules = rules_of(spec.rules, spec.sets)
@@ -91,7 +94,7 @@ def _mixed(spec: Spec, mix: tuple[str, ...]) -> Spec:
         if set(weights) == {1.0} and tier is None:
             return spec
         raise BadValue(f"mix has one weight for each of the {count} tiers, not {len(weights)}")
-    if min(weights) < 0 or not np.isfinite(weights).all() or sum(weights) <= 0:
+    if min(weights) < 0 or not 0 < sum(weights) < 1e300:
         raise BadValue(f"weights of a mix are >= 0 and not all 0, not {','.join(mix)!r}")
     changed = replace(tier, shares=dict(zip(tier.values, weights, strict=True)))
     return replace(spec, variables=tuple(changed if v is tier else v for v in spec.variables))
@@ -187,10 +190,13 @@ class _Making:
     def _rows(self, cast: Cast, facts: pl.DataFrame, told: pl.DataFrame) -> pl.DataFrame:
         spec, model = self.mould.spec, self.order.model
         text = worded(spec.text, facts)
-        source = {"made by": "personae generate hachimi", "source": spec.title}
+        source = {
+            "made by": "personae generate hachimi", "source": spec.title, **spec.terms,
+            "model": "none: drawn by lot",
+        }  # fmt: skip
         if model is not None:
             text = text + " " + told.to_series()
-            source |= {"model": model.name, "prompt": content_key(repr(self.owners))[:16]}
+            source |= written_by(model, content_key(repr(self.owners))[:16])
         numbers = pl.Series("id", cast.slots.places).cast(pl.String).str.zfill(7)
         return personas(
             f"{spec.name}-{self.order.seed}-" + numbers,

@@ -3,13 +3,24 @@
 Version  1
 """
 
+from collections import Counter
 from functools import partial
 from pathlib import Path
 
 import polars as pl
 
-from personae.core import BadFile, UnknownName, content_key, file_sha256
+from personae.core import (
+    BadFile,
+    Sampling,
+    UnknownName,
+    content_key,
+    file_sha256,
+    frame_personas,
+    persona_frame,
+)
+from personae.generate.asking import Writer
 from personae.generate.blueprint import blueprint
+from personae.generate.introducing import introduced
 from personae.generate.levels import levels_of
 from personae.generate.mould import Mould
 from personae.generate.recipe import Made, Order, Population
@@ -20,14 +31,12 @@ from personae.generate.table import personas, worded
 
 __all__ = ["population"]
 
-REDRAWS = 200
-
 
 def population(order: Order, spec: str | None = None, sample: str | None = None) -> Population:
     """Make a population by quotas.
 
     Args:
-        order: how many, under which seed.
+        order: how many, under which seed; a model adds an introduction in the first person.
         spec: a population that ships (adults), or a JSON file; see docs/guide/generate.md.
         sample: JSONL, CSV or Parquet file of real rows whose joint distribution is kept.
     """
@@ -44,7 +53,7 @@ def population(order: Order, spec: str | None = None, sample: str | None = None)
     return Population(
         title=plan.title,
         order=order,
-        make=partial(_make, mould, order.seed),
+        make=partial(_make, mould, order),
         preview=mould.preview(),
         quotas={name: blue.margin(name) for name in blue.values},
         fingerprint=key,
@@ -66,17 +75,28 @@ def _read(path: str) -> pl.DataFrame:
     return kept
 
 
-def _make(mould: Mould, seed: int, slots: Slots) -> Made:
+def _make(mould: Mould, order: Order, slots: Slots) -> Made:
     cast, spec = mould.cast(slots), mould.spec
     text = worded(spec.text, cast.facts) if spec.text else _plainly(cast.facts)
     rows = personas(
-        f"{spec.name}-{seed}-" + pl.Series("id", cast.slots.places).cast(pl.String).str.zfill(7),
+        f"{spec.name}-{order.seed}-"
+        + pl.Series("id", cast.slots.places).cast(pl.String).str.zfill(7),
         cast.facts,
         traits=cast.traits,
-        provenance={"made by": "personae generate population", "source": spec.source or spec.title},
+        provenance={
+            "made by": "personae generate population",
+            "source": spec.source or spec.title,
+            **spec.terms,
+            "model": "none: drawn by lot",
+        },
         texts={"text": text, "kind": spec.kind},
     )
-    return Made(rows, cast.failed, {"redrawn to obey rules": cast.redrawn})
+    counts = Counter({"redrawn to obey rules": cast.redrawn})
+    if order.model is not None:
+        sampling = Sampling(max_tokens=120, temperature=0.7, top_p=0.95, seed=order.seed)
+        writer = Writer(order.model, sampling, counts)
+        rows = persona_frame(introduced(writer, list(frame_personas(rows))))
+    return Made(rows, cast.failed, counts)
 
 
 def _plainly(facts: pl.DataFrame) -> pl.Series:

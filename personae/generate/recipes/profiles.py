@@ -13,8 +13,17 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from personae.core import BadValue, Chat, Note, Part, Sampling, file_sha256, persona_frame
-from personae.generate.asking import Writer
+from personae.core import (
+    BadValue,
+    Chat,
+    Note,
+    Part,
+    Sampling,
+    content_key,
+    file_sha256,
+    persona_frame,
+)
+from personae.generate.asking import Writer, written_by
 from personae.generate.conversations import read_conversations, user_turns
 from personae.generate.density import drawn_members, virtual_pairs
 from personae.generate.implicit import heard_profile, joined, read_profiles
@@ -24,6 +33,8 @@ from personae.generate.vectors import HashedVectors
 
 __all__ = ["profiles"]
 
+PROMPT = content_key(["profiles", 1])[:16]
+"""Raise the number, and the header's version, when requests change."""
 Drawn = Literal["all", "population", "majority", "minority", "virtual"]
 
 
@@ -105,6 +116,6 @@ def _provenance(plan: _Plan, first: int, second: int) -> dict[str, str]:
     said = {
         "made by": "personae generate profiles",
         "source": f"what real users said: {plan.source}, {who}",
-        "model": "none: by rules" if model is None else model.name,
+        "model": "none: by rules",
     }
-    return said if model is None else {**said, "model fingerprint": model.fingerprint}
+    return said if model is None else said | written_by(model, PROMPT)

@@ -14,8 +14,19 @@ from functools import partial
 import numpy as np
 import polars as pl
 
-from personae.core import Cell, Note, Part, Persona, Sampling, Table, frame_personas, persona_frame
-from personae.generate.asking import Writer
+from personae.core import (
+    Cell,
+    Note,
+    Part,
+    Persona,
+    Sampling,
+    Table,
+    content_key,
+    data_json,
+    frame_personas,
+    persona_frame,
+)
+from personae.generate.asking import Writer, written_by
 from personae.generate.people import Tables, load_tables
 from personae.generate.recipe import Made, Order, Population
 from personae.generate.slots import Slots
@@ -24,6 +35,8 @@ from personae.generate.types import Bank, bank_types, begin_character, write_cha
 __all__ = ["type_bank"]
 
 AGES = (18, 40)
+VERSION = 1
+"""Raise it, and the header's, when requests change; it is part of the prompt's hash."""
 
 
 def type_bank(order: Order, bank: Bank = "mbti") -> Population:
@@ -83,7 +96,8 @@ def _provenance(order: Order) -> dict[str, str]:
     }
     if order.model is None:
         return {**said, "model": "none: drawn by lot"}
-    return {**said, "model": order.model.name, "model fingerprint": order.model.fingerprint}
+    prompt = content_key(["type_bank", VERSION, data_json("personas/types.json")])[:16]
+    return {**said, **written_by(order.model, prompt)}
 
 
 def _findings(rows: pl.DataFrame) -> tuple[Part, ...]:

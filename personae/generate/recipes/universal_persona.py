@@ -7,9 +7,7 @@ left out (`--named no`); your own entries are added from JSON.
 Version  1
 """
 
-import re
 from collections import Counter
-from dataclasses import replace
 from functools import partial
 from typing import Literal
 
@@ -19,22 +17,18 @@ from personae.core import (
     BadValue,
     Note,
     Part,
-    Persona,
     Sampling,
     Table,
     file_sha256,
     persona_frame,
-    say,
 )
-from personae.generate.asking import Wanted, Writer, texts_schema
+from personae.generate.asking import Writer
 from personae.generate.groups import GroupPersona, group_personas
-from personae.generate.life import unfit_text
+from personae.generate.introducing import introduced
 from personae.generate.recipe import Made, Order, Population
 from personae.generate.slots import Slots
 
 __all__ = ["universal_persona"]
-
-LEAST, MOST = 40, 400
 
 
 def universal_persona(
@@ -87,32 +81,5 @@ def _make(order: Order, chosen: tuple[GroupPersona, ...], slots: Slots) -> Made:
     counts: Counter[str] = Counter()
     if order.model is not None:
         sampling = Sampling(max_tokens=120, temperature=0.7, top_p=0.95, seed=order.seed)
-        people = _introduced(Writer(order.model, sampling, counts), people)
+        people = introduced(Writer(order.model, sampling, counts), people)
     return Made(persona_frame(people), counts=counts)
-
-
-def _unfit(_: str, value: object) -> str:
-    own = re.search(r"\b(?:I|I'm|my)\b", str(value)) and not str(value).startswith("You")
-    return unfit_text(value, LEAST, MOST) or ("" if own else "not in the first person")
-
-
-def _introduced(writer: Writer, people: list[Persona]) -> list[Persona]:
-    """Add an introduction by the model; the text that audits use stays the bare statement."""
-    wanted = [
-        Wanted(
-            chat=say(
-                f"{one.text} Introduce yourself in two sentences, in the first person. "
-                f"Answer in JSON."
-            ),
-            fields={"introduction": texts_schema(LEAST, MOST)},
-            check=_unfit,
-        )
-        for one in people
-    ]
-    found = []
-    for one, asked in zip(people, writer.ask(wanted), strict=True):
-        writer.counts["left out"] += len(asked.unfit)
-        model = {"model": writer.model.name, "model fingerprint": writer.model.fingerprint}
-        told = str(asked.values.get("introduction", ""))
-        found.append(replace(one, narrative=told, provenance={**one.provenance, **model}))
-    return found
