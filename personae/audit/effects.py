@@ -83,11 +83,17 @@ def question_scores(
 
 
 def effects(
-    answers: Answers, reference: str, *, by: str = "respondent", use: str = "value", seed: int = 0
+    answers: Answers,
+    reference: str,
+    *,
+    by: str = "respondent",
+    use: str = "value",
+    of: str = "question",
+    seed: int = 0,
 ) -> list[Effect]:
     """Compare every condition with the reference, over all questions and scale by scale.
 
-    A scale of fewer than six questions is not compared by itself.
+    `of` names what an item is. A scale of fewer than six is not compared by itself.
     The family of the adjustment is all comparisons of single scales, or those over all questions
     where there is one scale only; comparisons over all questions are a family of their own.
 
@@ -102,7 +108,7 @@ def effects(
     found: list[Effect] = []
     for family in ([""], scales):
         if family and conditions:
-            found += _family(answers, (reference, *conditions), family, (by, use, seed))
+            found += _family(answers, (reference, *conditions), family, (by, use, of, seed))
     return found
 
 
@@ -118,15 +124,18 @@ class _Raw(NamedTuple):
 
 
 def _family(
-    answers: Answers, conditions: Sequence[str], scales: Sequence[str], how: tuple[str, str, int]
+    answers: Answers,
+    conditions: Sequence[str],
+    scales: Sequence[str],
+    how: tuple[str, str, str, int],
 ) -> list[Effect]:
-    by, use, seed = how
+    by, use, of, seed = how
     raw: list[_Raw] = []
     for scale in scales:
         part = answers.where(scale=scale) if scale else answers
         table, _ = question_scores(part, by, conditions, use=use)
         for place, condition in enumerate(conditions[1:], start=1):
-            raw.append(_compared(table[[0, place]], (condition, scale), seed))
+            raw.append(_compared(table[[0, place]], (condition, scale), of, seed))
     tests = [1.0 if np.isnan(one.shift.p) else one.shift.p for one in raw]
     family = zip(raw, holm(tests).tolist(), benjamini_hochberg(tests).tolist(), strict=True)
     return [
@@ -139,17 +148,17 @@ def _family(
     ]  # fmt: skip
 
 
-def _compared(pair: Array, cell: tuple[str, str], seed: int) -> _Raw:
+def _compared(pair: Array, cell: tuple[str, str], of: str, seed: int) -> _Raw:
     """Compare the second row of question scores with the first."""
     both = ~np.isnan(pair).any(axis=0)
     first, second = pair[:, both]
     name = cell[0]
-    shift = paired_permutation(second - first, name=name, of="question", unit="rate", seed=seed)
+    shift = paired_permutation(second - first, name=name, of=of, unit="rate", seed=seed)
     exact = float("nan")
-    accuracy = mean(second, name=name, of="question", unit="rate", seed=seed)
+    accuracy = mean(second, name=name, of=of, unit="rate", seed=seed)
     if both.any() and np.isin(pair[:, both], (0.0, 1.0)).all():
         exact = mcnemar(first, second).p
-        accuracy = rate(second, name=name, of="question")
+        accuracy = rate(second, name=name, of=of)
     spread = float(np.std(second - first, ddof=1)) if both.sum() > 1 else float("nan")
     return _Raw(*cell, accuracy, shift, exact, spread)
 
@@ -163,9 +172,10 @@ def effects_table(found: Sequence[Effect], name: str, title: str, reference: str
     ]  # fmt: skip
     columns = ("condition", "questions", "accuracy", "shift", "p", "p (McNemar)", "p (Holm)",
                "p (BH)", "detectable shift", "verdict")  # fmt: skip
+    of = found[0].shift.of if found else "question"
     note = (
-        f"Shift: rate of right answers minus that under {reference!r}, paired by question; a lost "
-        "answer is wrong. p: sign-flip permutation over questions. Detectable: found in 4 of 5 "
+        f"Shift: rate of right answers minus that under {reference!r}, paired by {of}; a lost "
+        f"answer is wrong. p: sign-flip permutation over {of}s. Detectable: found in 4 of 5 "
         "runs at the level shared out over the family."
     )
     return Table(name=name, title=title, columns=columns, rows=tuple(rows), note=note)

@@ -15,11 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from personae.audit.problems import Problem, ProblemSet
-from personae.core import BadFile, content_key, data_json
+import polars as pl
 
-__all__ = ["CONDITIONS", "VARIABLES", "Scene", "belief_problems", "bigtom", "fantom", "load_scenes",
-           "yes_or_no"]  # fmt: skip
+from personae.audit.problems import Problem, ProblemSet
+from personae.core import Answers, BadFile, content_key, data_json
+
+__all__ = ["CONDITIONS", "VARIABLES", "Scene", "belief_problems", "bigtom", "by_scene",
+           "fantom", "load_scenes", "yes_or_no"]  # fmt: skip
 
 VARIABLES = ("forward belief", "forward action", "backward belief")
 CONDITIONS = ("true belief", "false belief", "true control", "false control")
@@ -100,7 +102,7 @@ def load_scenes(source: str = "") -> tuple[Scene, ...]:
         BadFile: a file of another form.
 
     >>> len(load_scenes())
-    8
+    14
     """
     if source:
         return bigtom(source)
@@ -151,8 +153,8 @@ def belief_problems(
 ) -> ProblemSet:
     """Cross scenes with variables, conditions and a told or untold belief at the outset.
 
-    >>> len(belief_problems(load_scenes()).problems)  # 8 scenes x 3 x 4 x 2
-    192
+    >>> len(belief_problems(load_scenes()).problems)  # 14 scenes x 3 x 4 x 2
+    336
     """
     made = [
         scene.problem(variable, condition, shown=told)
@@ -178,6 +180,15 @@ def yes_or_no(text: str) -> str:
     if found:
         return found[1]
     return "no" if re.search(r"\b(?:does|do|did)(?: not|n't)\b", text.lower()) else ""
+
+
+def by_scene(answers: Answers) -> Answers:
+    """Let whole scenes be the items: questions about one scene are no independent ones.
+
+    Answers to a scene's questions are then averaged where effects are estimated.
+    """
+    scene = pl.col("item").str.split("/").list.first().alias("item")
+    return Answers(answers.rows.with_columns(scene))
 
 
 def fantom(path: str | Path, context: str = "short") -> ProblemSet:

@@ -23,7 +23,7 @@ from personae.audit.ability import BARE, Ability, ability
 from personae.audit.effects import Effect, effects, effects_table, question_scores
 from personae.audit.grid import Arm, Asking, ask_grid
 from personae.audit.identities import NEUTRAL
-from personae.audit.mind import belief_problems, fantom, load_scenes
+from personae.audit.mind import belief_problems, by_scene, fantom, load_scenes
 from personae.audit.problems import ProblemSet
 from personae.core import (
     Answers,
@@ -61,7 +61,7 @@ def phantom(
 
     Args:
         model: who is asked; likelihoods are needed.
-        tasks: BigToM's CSV or FANToM's JSON; eight scenes of our own if none is given.
+        tasks: BigToM's CSV or FANToM's JSON; fourteen scenes of our own if none is given.
         seed: seed of the resampling.
         quick: high poles only, beliefs reasoned forward, two situations a trait.
     """
@@ -69,7 +69,7 @@ def phantom(
     gate = ability(model, problems, seed=seed)
     arms = _arms(quick=quick)
     answers = ask_grid(model, arms, problems, Asking(channel=gate.channel))
-    found = effects(answers, "unchanged", seed=seed)
+    found = effects(by_scene(answers), "unchanged", seed=seed, of="scene")
     choices = _choices(model, arms, 2 if quick else 10)
     steered = _controllability(choices, seed)
     return Report(
@@ -97,7 +97,7 @@ def _problems(tasks: str, *, quick: bool) -> ProblemSet:
         return fantom(tasks)
     scenes = load_scenes(tasks)
     if quick:
-        return belief_problems(scenes[:8], variables=("forward belief",), shown=(False,))
+        return belief_problems(scenes[:12], variables=("forward belief",), shown=(False,))
     return belief_problems(scenes)
 
 

@@ -10,9 +10,10 @@ import pytest
 from personae.audit.ability import BARE
 from personae.audit.effects import effects, question_scores
 from personae.audit.grid import Arm, Asking, ask_grid
-from personae.audit.mind import belief_problems, bigtom, fantom, load_scenes, yes_or_no
+from personae.audit.mind import belief_problems, bigtom, by_scene, fantom, load_scenes, yes_or_no
 from personae.audit.problems import load_problems
 from personae.core import (
+    Answers,
     BadFile,
     Chat,
     Choice,
@@ -127,6 +128,29 @@ def test_a_planted_loss_under_one_personality_is_found() -> None:
     found = {e.scale: e for e in effects(sheet, "unchanged")}
     assert found["false belief"].verdict == "worse"
     assert found["true belief"].shift.value == 0.0
+
+
+def test_questions_about_one_scene_are_one_case() -> None:
+    """A persona that is lucky in some scenes throughout has that many lucky cases, not 24 each."""
+    rows: list[dict[str, object]] = [
+        {"item": f"s{scene}/{question}", "respondent": who, "value": float(value)}
+        for scene in range(8)
+        for question in range(24)
+        for who, value in (("unchanged", 1.0), ("lucky", scene >= 4))
+    ]
+    answers = Answers.of(rows)
+    [questions] = effects(answers, "unchanged")
+    [scenes] = effects(by_scene(answers), "unchanged", of="scene")
+    assert questions.shift.value == scenes.shift.value == -0.5
+    assert (questions.shift.n, scenes.shift.n, scenes.shift.of) == (192, 8, "scene")
+    assert scenes.shift.p == 0.125 > questions.shift.p  # 4 of 8 scenes: 2 of 16 patterns
+
+
+def test_a_planted_loss_is_found_scene_by_scene() -> None:
+    report = phantom(Knowing("dark"), quick=True)
+    effect = next(r for r in table(report, "effects").rows if r[:2] == ("Psychopathy", "all"))
+    assert effect[-1] == "worse"
+    assert effect[3].of == "scene" and effect[3].n == 12  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(
