@@ -10,7 +10,7 @@ from math import isnan
 
 import numpy as np
 import polars as pl
-from scipy import stats
+from scipy import special, stats
 
 from personae.audit.opinions import STANCES
 from personae.core import Answers, Array, Estimate, missing
@@ -125,7 +125,7 @@ def correlation(scores: Scores, seed: int) -> Estimate:
 
 
 def partial(scores: Scores) -> Estimate:
-    """Correlate A and S with yes-saying to items taken out of both."""
+    """Correlate A and S with yes-saying to items taken out of both, which costs one degree more."""
     name = "r without yes-saying"
     known = ~np.isnan([scores.agreeable, scores.agrees, scores.yes]).any(axis=0)
     if known.sum() < 5:
@@ -133,7 +133,14 @@ def partial(scores: Scores) -> Estimate:
     x = np.column_stack([np.ones(int(known.sum())), scores.yes[known]])
     rest = [v - x @ np.linalg.lstsq(x, v)[0] for v in
             (scores.agreeable[known], scores.agrees[known])]  # fmt: skip
-    return pearson(rest[0], rest[1], name=name, of="persona")
+    found = pearson(rest[0], rest[1], name=name, of="persona")
+    r, free = found.value, int(known.sum()) - 3
+    if isnan(r) or abs(r) >= 1:
+        return found
+    half = float(special.ndtri(0.975)) / np.sqrt(free - 1)
+    low, high = np.tanh(np.arctanh(r) + np.array([-half, half]))
+    p = 2 * float(special.stdtr(free, -abs(r) * np.sqrt(free / (1 - r**2))))
+    return replace(found, low=float(low), high=float(high), p=p, method="partial Pearson")
 
 
 def split(scores: Scores) -> tuple[Array, Array]:

@@ -2,12 +2,24 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from personae.audit.assent import BASELINE, Scores, all_tests, gap, gaps, lay_out, split, zones
+from personae.audit.assent import (
+    BASELINE,
+    Scores,
+    all_tests,
+    gap,
+    gaps,
+    lay_out,
+    partial,
+    split,
+    zones,
+)
 from personae.audit.opinions import (
     FACETS,
     STANCES,
@@ -120,6 +132,20 @@ def test_a_planted_relation_is_found_and_an_absent_one_is_not() -> None:
         none = all_tests(scores(alone.random(24), alone.random(24), seed), 0)
         found += sum(p < 0.05 for _, _, p in none) >= 3
     assert found <= 6
+
+
+def test_yes_saying_taken_out_is_the_regression_with_it() -> None:
+    """The partial correlation's p is that of the slope beside yes-saying, on n - 3 degrees."""
+    random = np.random.default_rng(8)
+    a, yes = random.random((2, 9))
+    one = scores(a, 0.3 * a + random.random(9))
+    one = replace(one, yes=yes)
+    x = np.column_stack([np.ones(9), a, yes])
+    slope, (left,) = np.linalg.lstsq(x, one.agrees)[:2]
+    error = np.sqrt(left / 6 * np.linalg.inv(x.T @ x)[1, 1])
+    found = partial(one)
+    assert found.p == pytest.approx(2 * stats.t.sf(abs(slope[1] / error), 6))
+    assert found.low < found.value < found.high
 
 
 def test_permutation_is_never_zero_and_repeats() -> None:
