@@ -17,7 +17,7 @@ from personae.induce.contrasts import description_pairs
 from personae.induce.directions import direction, orthogonal_to, shuffled
 from personae.stats.resample import mean
 
-__all__ = ["Calibration", "Point", "Scan", "calibrate", "specificity"]
+__all__ = ["HELD_OUT", "Calibration", "Point", "Scan", "calibrate", "specificity"]
 
 TUNING, HELD_OUT = slice(0, 6), slice(6, 12)
 
@@ -76,21 +76,18 @@ class Calibration:
 
 
 def specificity(
-    model: OpenModel, calibration: Calibration, seed: int = 0
+    model: OpenModel, point: Point, vectors: Mapping[str, Array], seed: int = 0
 ) -> Mapping[str, Mapping[str, Estimate]]:
-    """Steer towards each trait alone, one z unit at the chosen point; give every trait's shift.
+    """Steer along each trait's vector alone, one z unit at a point; give every trait's shift.
 
-    Empty where nothing was chosen. The first key is the trait steered, the second the one measured.
+    The first key is the trait steered, the second the one measured, on held-out statements.
     """
-    point = calibration.chosen
-    if point is None:
-        return {}
     site = Site(point.block)
-    variants = [(Edit(site, v, point.strength),) for v in calibration.vectors.values()]
+    variants = [(Edit(site, vector, point.strength),) for vector in vectors.values()]
     found = shipped_bench(tuple(BIG_FIVE), HELD_OUT).measure(model, [(), *variants]).contrasts
     return {
         steered: {t: _shift(c[[0, row]], t, seed) for t, c in found.items()}
-        for row, steered in enumerate(calibration.vectors, start=1)
+        for row, steered in enumerate(vectors, start=1)
     }
 
 

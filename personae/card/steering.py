@@ -11,7 +11,7 @@ from math import isnan
 import numpy as np
 
 from personae.audit.bench import repetition, shipped_bench
-from personae.audit.calibrate import Calibration, Scan, calibrate, specificity
+from personae.audit.calibrate import Calibration, Point, Scan, calibrate, specificity
 from personae.card.analysis import MARGIN, Reading
 from personae.card.section import Section, Setting
 from personae.core import (
@@ -59,10 +59,10 @@ def steering(setting: Setting) -> Section:
             f"within the damage limit (perplexity +{scan.damage:.0%})."
         )
         return Section(parts=(Heading(TITLE), Note(why, "warning"), _scan_table(found)))
-    return _compared(setting, setting.model, found)
+    return _compared(setting, setting.model, found, found.chosen)
 
 
-def _compared(setting: Setting, model: OpenModel, found: Calibration) -> Section:
+def _compared(setting: Setting, model: OpenModel, found: Calibration, point: Point) -> Section:
     main = setting.arm
     steer = SteerInduction(STEER, lambda _m, _p: "", making=lambda *_: found.edits)
     both = SteerInduction(BOTH, main.write, main.layout, making=lambda *_: found.edits)
@@ -84,9 +84,9 @@ def _compared(setting: Setting, model: OpenModel, found: Calibration) -> Section
         Heading(TITLE),
         _verdict(reading, list(arms)),
         _figure(reading, list(arms)),
-        _table(reading, found, cost),
+        _table(reading, found, point, cost),
         _scan_table(found),
-        *_specificity(specificity(model, found, setting.seed)),
+        *_specificity(specificity(model, point, found.vectors, setting.seed)),
     ]
     return Section(parts=tuple(parts), answers=answers)
 
@@ -155,7 +155,10 @@ def _figure(reading: Reading, names: Sequence[str]) -> Figure:
 
 
 def _table(
-    reading: Reading, found: Calibration, cost: Mapping[str, tuple[Estimate, Estimate]]
+    reading: Reading,
+    found: Calibration,
+    point: Point,
+    cost: Mapping[str, tuple[Estimate, Estimate]],
 ) -> Table:
     rows: list[tuple[Cell, ...]] = []
     for name, (right, again) in cost.items():
@@ -168,8 +171,6 @@ def _table(
             f"{held.count('stable')} of {len(held)}", held.count("unstable"),
             *_coverage(reading.answers.where(arm=name)),
         ))  # fmt: skip
-    point = found.chosen
-    assert point is not None
     note = (
         f"Steered at block {point.block}, strength {point.strength:g} per z unit, chosen on other "
         f"statements; on held-out ones the shift is {found.effect}, p = {found.effect.p:.3f} by "

@@ -112,7 +112,6 @@ def network(kind: str) -> Any:
     return transformers.AutoModelForCausalLM.from_config(configs[kind]()).eval()
 
 
-@cache
 def tiny_model() -> LocalModel:
     """A random network that reads long texts, as an open model; nothing is to be found in it."""
     coder: Any = codec()
