@@ -13,7 +13,7 @@ from personae.core import BadValue, UnknownName, canonical_json
 from personae.generate.levels import Levels
 from personae.generate.spec import Spec
 
-__all__ = ["Field", "Owner", "Patch", "owners_of", "read_patch", "schema_of"]
+__all__ = ["Field", "Issue", "Owner", "Patch", "owners_of", "read_patch", "schema_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +75,17 @@ class Owner:
     def max_tokens(self) -> int:
         """Room for every field at its longest; about three characters a token."""
         return 40 + sum(12 + (f.high // 3 if f.is_text else 8) for f in self.fields)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issue:
+    """A fault: which rule, in words, whose fields, and how to mend it."""
+
+    code: str
+    says: str
+    owner: str
+    fields: tuple[str, ...]
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

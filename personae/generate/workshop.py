@@ -1,9 +1,9 @@
 """Propose, validate, revise: owners write on a shared board, rules find faults, owners mend them.
 
-Each owner sees the board as it stands and answers by a small schema of its own fields. Faults that
-the rules find go, with code, words and hint, to the owners concerned, who may change their own
-fields only. Where the rounds don't suffice, values that can be drawn are taken from the draft;
-what is still at fault then fails, and says so.
+Each owner sees the board as it stands and answers by a small schema of its own fields. What the
+rules find, or a model that reads the boards, goes with code, words and hint to the owners
+concerned, who may change their own fields only. Where the rounds don't suffice, values that can be
+drawn are taken from the draft; what the rules still find then fails, and says so.
 """
 
 from collections import Counter, defaultdict
@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from personae.core import Chat, Model, Sampling, say
-from personae.generate.owners import Field, Owner, read_patch, schema_of
+from personae.generate.owners import Field, Issue, Owner, read_patch, schema_of
+from personae.generate.reading import Reader
 from personae.generate.rules import Rules
 
-__all__ = ["Board", "Issue", "Workshop"]
+__all__ = ["Board", "Workshop"]
 
 Board = dict[str, str]
 TOP_P = 0.9
@@ -28,22 +29,12 @@ PREAMBLE = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Issue:
-    """A fault: which rule, in words, whose fields, and how to mend it."""
-
-    code: str
-    says: str
-    owner: str
-    fields: tuple[str, ...]
-    hint: str = ""
-
-
 @dataclass(eq=False, kw_only=True)
 class Workshop:
     """Writers and rules. `derive` fills in what follows from a board; `counts` says what happened.
 
-    `seed` is the seed of every reply; `max_rounds` bounds the rounds of revision.
+    `seed` is the seed of every reply; `max_rounds` bounds the rounds of revision. What a `reader`
+    objects to is revised like faults; what it objects to at the end is counted and fails nothing.
     """
 
     model: Model
@@ -53,6 +44,7 @@ class Workshop:
     max_rounds: int = 3
     derive: Callable[[Board], None] = lambda board: None
     counts: Counter[str] = field(default_factory=Counter)
+    reader: Reader | None = None
 
     def write(
         self, drafts: Sequence[Board], variations: Sequence[str]
@@ -68,15 +60,18 @@ class Workshop:
         for owner in self.owners:
             jobs = [(i, owner.fields, ()) for i in range(len(boards))]
             self._ask(owner, boards, jobs, variations, unread)
-        issues = self._issues(boards, unread)
+        issues = self._validated(boards, unread)
         for _ in range(self.max_rounds):
             if not any(issues):
                 break
             self._revise(boards, issues, variations, unread)
-            issues = self._issues(boards, unread)
+            issues = self._validated(boards, unread)
+        if self.reader is not None:
+            left = sum(issue.code == self.reader.code for found in issues for issue in found)
+            self.counts["objections left at the end"] += left
         self._fall_back(boards, drafts, issues)
-        left = self._issues(boards, unread)
-        return boards, {i: _named(found) for i, found in enumerate(left) if found}
+        faults = self._issues(boards, unread)
+        return boards, {i: _named(found) for i, found in enumerate(faults) if found}
 
     def _revise(
         self,
@@ -130,6 +125,15 @@ class Workshop:
                 self.counts["replies with JSON among other text"] += patch.mended
                 self.counts["fields without a usable value"] += len(patch.unusable)
                 self.counts["keys of others, dropped"] += patch.dropped
+
+    def _validated(self, boards: Sequence[Board], unread: Sequence[set[str]]) -> list[list[Issue]]:
+        """Find the faults of each board, and what the reader objects to where they have none."""
+        issues = self._issues(boards, unread)
+        if self.reader is not None:
+            whole = [i for i, found in enumerate(issues) if not found]
+            for i, said in zip(whole, self.reader.read([boards[i] for i in whole]), strict=True):
+                issues[i] += [said] if said else []
+        return issues
 
     def _issues(self, boards: Sequence[Board], unread: Sequence[set[str]]) -> list[list[Issue]]:
         """Find the faults of each board: unusable fields, then what the rules say."""

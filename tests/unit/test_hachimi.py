@@ -13,8 +13,9 @@ import pytest
 from personae.core import BadValue, Chat, OpenModel, UnknownName
 from personae.generate.levels import levels_of
 from personae.generate.owners import owners_of
+from personae.generate.reading import Reader
 from personae.generate.recipe import Order
-from personae.generate.recipes.hachimi import hachimi
+from personae.generate.recipes.hachimi import Writing, hachimi
 from personae.generate.rules import rules_of
 from personae.generate.spec import load_spec
 from personae.generate.workshop import Board, Workshop
@@ -135,6 +136,61 @@ def test_revision_receives_the_issues_check_4() -> None:
     assert len(model.asked) == len(bench.owners) + 1
 
 
+def test_what_a_model_objects_to_reaches_the_reviser_check_4() -> None:
+    """A contradiction that no rule sees is mended when the reader's reason is told, else left."""
+    told = {**record(), "mental health/story": "He keeps to himself and has no friend at all. " * 2}
+    path, why = "mental health/story", "the board tells of friends"
+
+    def reply(chat: Chat) -> str:
+        said = chat[-1].text
+        if "contradict" in said:
+            lonely = "no friend at all" in said
+            return json.dumps({"field": path if lonely else "nothing", "why": why})
+        heard = f"READ: {path}: {why}. To do:" in said
+        return answer(record() if heard or not hears else told, chat)
+
+    hears = True
+    bench = shop(ScriptedModel(reply))
+    bench.reader = Reader(model=bench.model, owners=bench.owners, seed=0, counts=bench.counts)
+    (board,), faults = bench.write([record()], ["1"])
+    assert not faults and "no friend" not in board[path]
+    assert bench.counts["objections of the reader"] == bench.counts["revisions"] == 1
+    assert bench.counts["objections left at the end"] == 0
+
+    def deaf(chat: Chat) -> str:
+        return reply(chat) if "contradict" in chat[-1].text else answer(told, chat)
+
+    bench = shop(ScriptedModel(deaf))
+    bench.reader = Reader(model=bench.model, owners=bench.owners, seed=0, counts=bench.counts)
+    (board,), faults = bench.write([record()], ["1"])
+    assert not faults and board[path] == told[path].strip()
+    assert bench.counts["revisions"] == 3 and bench.counts["objections left at the end"] == 1
+
+
+@pytest.mark.parametrize("said", ["", "[]", '{"field": "school/tier", "why": "x"}', '{"why": "x"}'])
+def test_a_reader_that_cannot_be_read_is_counted(said: str) -> None:
+    reader = Reader(
+        model=ScriptedModel(lambda _: said), owners=shop(ScriptedModel(str)).owners, seed=0
+    )
+    assert reader.read([record()]) == [None]
+    assert reader.counts["readings without a usable answer"] == 1
+
+
+def test_the_model_validates_only_when_asked() -> None:
+    """Off by default: no request reads a board; with it, boards are read and findings counted."""
+    for validator, reads in (("rules", False), ("model", True)):
+        model = ScriptedModel(
+            lambda chat: (
+                '{"field": "nothing", "why": "it fits"}'
+                if "contradict" in chat[-1].text
+                else answer(record(), chat)
+            )
+        )
+        made = hachimi(Order(n=1, model=model), writing=Writing(validator=validator))
+        counts = made.make(made.slots(0, 1)).counts
+        assert ("boards read by a model" in counts) is reads
+
+
 def test_withheld_issues_do_not_converge_check_4() -> None:
     def deaf(chat: Chat) -> str:
         return answer(
@@ -219,7 +275,9 @@ def test_levels_go_with_traits() -> None:
 
 
 def test_a_simulated_writer_fills_every_field() -> None:
-    made = hachimi(Order(n=2, model=open_model("simulated:noise=0.3")), writes="all")
+    made = hachimi(
+        Order(n=2, model=open_model("simulated:noise=0.3")), writing=Writing(writes="all")
+    )
     result = made.make(made.slots(0, 2))
     assert result.rows.height + len(result.failed) == 2
     for person in result.rows["facts"].to_list():

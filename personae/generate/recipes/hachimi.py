@@ -2,8 +2,9 @@
 
 System   HACHIMI
 Paper    Jiang et al. (2026), arXiv 2603.04855
-Differs  findings reach the reviser; rules count a level inside its own field; near-duplicates are
-         found by banding, none missed; quotas are exact and a failed slot is listed; seeds go down
+Differs  findings reach the reviser, the rules' and, if asked, a model's; rules count a level inside
+         its own field; near-duplicates are found by banding, none missed; quotas are exact and a
+         failed slot is listed; seeds go down
 Version  1
 """
 
@@ -24,6 +25,7 @@ from personae.generate.embedding import embedder
 from personae.generate.levels import levels_of
 from personae.generate.mould import Cast, Mould
 from personae.generate.owners import Owner, owners_of
+from personae.generate.reading import Reader
 from personae.generate.recipe import Made, Order, Population
 from personae.generate.rules import rules_of
 from personae.generate.slots import Slots
@@ -31,7 +33,7 @@ from personae.generate.spec import Spec, load_spec
 from personae.generate.table import personas, worded
 from personae.generate.workshop import Board, Workshop
 
-__all__ = ["hachimi"]
+__all__ = ["Writing", "hachimi"]
 
 Alike = Literal["auto", "facts", "simhash", "minhash", "vectors", "allowed"]
 TIER, NAME, SHORT = "school/tier", "identity/name", "identity/short name"
@@ -39,13 +41,34 @@ TRIES = 4
 """Attempts at a slot before it fails."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Writing:
+    """How a model writes and who finds its faults.
+
+    Args:
+        rounds: how often faults are given back for revision.
+        writes: a model's part: the texts, on levels that are drawn; or all, as in the paper.
+        validator: rules alone, or also the model, which reads boards that no rule faults.
+
+    Raises:
+        BadValue: a negative number of rounds.
+    """
+
+    rounds: int = 3
+    writes: Literal["texts", "all"] = "texts"
+    validator: Literal["rules", "model"] = "rules"
+
+    def __post_init__(self) -> None:
+        if self.rounds < 0:
+            raise BadValue(f"rounds of revision are 0 or more, not {self.rounds}")
+
+
 def hachimi(
     order: Order,
     mix: tuple[str, ...] = ("1", "1", "1", "1"),
     schema: str = "students",
-    rounds: int = 3,
     alike: Alike = "auto",
-    writes: Literal["texts", "all"] = "texts",
+    writing: Writing = Writing(),
 ) -> Population:
     """Make students by quota; with a model, owners write and revise under rules.
 
@@ -53,22 +76,19 @@ def hachimi(
         order: how many, under which seed, written by which model.
         mix: weights of the four academic tiers, best first.
         schema: a schema that ships (students), or a JSON file with variables, levels and owners.
-        rounds: how often faults are given back for revision.
         alike: what makes near-duplicates; auto is facts without a model, simhash with one.
-        writes: a model's part: the texts, on levels that are drawn; or all, as in the paper.
+        writing: how a model writes and who finds its faults.
     """
-    if rounds < 0:
-        raise BadValue(f"rounds of revision are 0 or more, not {rounds}")
     spec = _mixed(load_spec(schema), mix)
     levels = levels_of(spec.levels) if spec.levels else None
     rules = rules_of(spec.rules, spec.sets)
     plan = blueprint(spec, order.n, order.seed, rules=rules)
     mould = Mould(spec=spec, plan=plan, rules=rules, levels=levels)
     owners = owners_of(spec, levels)
-    if writes == "texts":
+    if writing.writes == "texts":
         texts = [replace(o, fields=tuple(f for f in o.fields if f.is_text)) for o in owners]
         owners = tuple(owner for owner in texts if owner.fields)
-    making = _Making(order, mould, owners, rounds)
+    making = _Making(order, mould, owners, writing)
     if order.model is not None and not making.owners:
         raise BadValue(f"the schema {schema!r} has no owners: a model has nothing to write")
     return Population(
@@ -133,7 +153,7 @@ class _Making:
     order: Order
     mould: Mould
     owners: tuple[Owner, ...]
-    rounds: int
+    writing: Writing
 
     def make(self, slots: Slots) -> Made:
         """Cast the slots; with a model, have them written, up to TRIES times each."""
@@ -164,9 +184,12 @@ class _Making:
     def _written(
         self, model: Model, cast: Cast, counts: Counter[str]
     ) -> tuple[list[Board], dict[int, str]]:
+        reader = None
+        if self.writing.validator == "model":
+            reader = Reader(model=model, owners=self.owners, seed=self.order.seed, counts=counts)
         shop = Workshop(
             model=model, owners=self.owners, rules=self.mould.rules, seed=self.order.seed,
-            max_rounds=self.rounds, derive=_shorten, counts=counts,
+            max_rounds=self.writing.rounds, derive=_shorten, counts=counts, reader=reader,
         )  # fmt: skip
         bits = cast.slots.bits("variation")
         variations = [f"{int(b) % 10**17:017d}" for b in bits]
