@@ -178,7 +178,7 @@ def test_a_reader_that_cannot_be_read_is_counted(said: str) -> None:
 
 def test_the_model_validates_only_when_asked() -> None:
     """Off by default: no request reads a board; with it, boards are read and findings counted."""
-    for validator, reads in (("rules", False), ("model", True)):
+    for writing, reads in ((Writing(), False), (Writing(validator="model"), True)):
         model = ScriptedModel(
             lambda chat: (
                 '{"field": "nothing", "why": "it fits"}'
@@ -186,7 +186,7 @@ def test_the_model_validates_only_when_asked() -> None:
                 else answer(record(), chat)
             )
         )
-        made = hachimi(Order(n=1, model=model), writing=Writing(validator=validator))
+        made = hachimi(Order(n=1, model=model), writing=writing)
         counts = made.make(made.slots(0, 1)).counts
         assert ("boards read by a model" in counts) is reads
 
