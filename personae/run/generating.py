@@ -25,10 +25,8 @@ from personae.core import (
     Usage,
     canonical_json,
     file_sha256,
-    frame_personas,
     plain,
     save_frames,
-    save_personas,
 )
 from personae.generate.dedup import Sameness, repeats
 from personae.generate.outcome import SAMPLE, Outcome, Tally, population_report
@@ -103,7 +101,8 @@ def generate(
     `build` gives the population as a model makes it. `workers` make spans elsewhere, in any order.
 
     Raises:
-        BadValue: the file holds another population and `fresh` isn't set; the suffix is unknown.
+        BadValue: the file holds another population and `fresh` isn't set; the suffix is unknown; no
+            persona could be made.
         BadFile: the place can't be written.
     """
     _refuse_place(job.out)
@@ -246,10 +245,12 @@ def _merge(
             tally.add(frame)
             yield frame
 
-    if job.out.suffix == ".parquet":
+    try:
         made = save_frames(frames(), job.out)
-    else:
-        made = save_personas((p for f in frames() for p in frame_personas(f)), job.out)
+    except BadValue as error:
+        if tally.rows:
+            raise
+        raise BadValue(_none_made(population.order.n, failed)) from error
     left = len(_left(population.sameness, stems, rounds))
     return Outcome(
         made=made,
@@ -260,6 +261,12 @@ def _merge(
         alike_left=left,
         tally=tally,
     )
+
+
+def _none_made(n: int, failed: Mapping[int, str]) -> str:
+    reasons = Counter(failed.values()).most_common(3)
+    said = "; ".join(f"{why} ({count:,})" for why, count in reasons)
+    return f"none of {n:,} personas could be made: {said}; try another model, or structure alone"
 
 
 def _left(sameness: Sameness | None, stems: Sequence[Path], rounds: Sequence[Path]) -> Places:

@@ -90,3 +90,16 @@ def test_a_spec_names_its_licence_and_an_allowed_kind(
     capsys.readouterr()
     assert personae(*given, "--fresh") == 2
     assert "did you mean 'demographic'" in capsys.readouterr().err
+
+
+def test_where_every_slot_fails_the_reasons_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "a.jsonl"
+    assert (
+        personae("generate", "hachimi", "-n", "2", "--model", "null:refusing", "--out", str(out))
+        == 2
+    )
+    said = " ".join(capsys.readouterr().err.split())
+    assert "none of 2 personas could be made: at fault after all rounds: unusable" in said
+    assert not out.exists()
