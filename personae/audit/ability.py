@@ -1,23 +1,22 @@
 """Does the model solve these problems at all? A gate before any claim that a persona harms it."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-
 from personae.audit.effects import question_scores
 from personae.audit.grid import Arm, Asking, ask_grid
 from personae.audit.problems import ProblemSet
-from personae.core import Answers, Chooser, Estimate, Table, nobody
+from personae.core import Answers, Chooser, Estimate, Sampling, Table, nobody
 from personae.induce.prompt import unchanged
-from personae.stats.resample import mean
+from personae.stats.proportions import rate
 
 __all__ = ["BARE", "Ability", "ability"]
 
 BARE = Arm(name="unchanged", induction=unchanged, persona=nobody(), group="reference")
 """The model itself, without any persona."""
-ORDER: tuple[Literal["label", "option"], ...] = ("label", "option")
+Way = Literal["label", "option", "reply"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -28,7 +27,7 @@ class Ability:
     be shown to break what isn't there.
     """
 
-    channel: Literal["label", "option"]
+    channel: Way
     above: bool
     found: Sequence[tuple[str, Estimate, float]]
     answers: Answers
@@ -51,19 +50,48 @@ class Ability:
         )  # fmt: skip
 
 
-def ability(model: Chooser, problems: ProblemSet, *, orders: int = 2, seed: int = 0) -> Ability:
-    """Ask the problems without persona by label and by option text; find the channel to read."""
-    chance = float(np.mean([1 / len(p.options) for p in problems.problems]))
-    found, sheets = [], []
-    main: Literal["label", "option"] | None = None
-    for channel in ORDER:
-        asking = Asking(channel=channel, orders=orders if channel == "label" else 1)
+def _guessing(problems: ProblemSet) -> float:
+    """Give the rate of right answers without reading: a guess, or one answer throughout.
+
+    The second counts where at least half of the problems offer that answer, as urgencies do.
+
+    >>> from personae.audit.problems import load_problems
+    >>> _guessing(load_problems("plain-knowledge")), _guessing(load_problems("word-problems"))
+    (0.25, 0.0)
+    """
+    offered: defaultdict[str, int] = defaultdict(int)
+    gain: defaultdict[str, float] = defaultdict(float)
+    total = 0.0
+    for problem in problems.problems:
+        guess = 1 / len(problem.options) if problem.options else 0.0
+        total += guess
+        for option in problem.options:
+            offered[option] += 1
+            gain[option] += float(option == problem.answer) - guess
+    size = len(problems.problems)
+    common = [gain[option] for option, count in offered.items() if 2 * count >= size]
+    return (total + max([0.0, *common])) / size
+
+
+def ability(model: Chooser, problems: ProblemSet, *, orders: int = 2, tokens: int = 512) -> Ability:
+    """Ask the problems without persona by label and by option text; find the channel to read.
+
+    Where some have no options, all are written out instead, in so many tokens.
+    """
+    chance, found, sheets = _guessing(problems), [], []
+    channels: tuple[Way, ...] = ("label", "option")
+    if not all(problem.options for problem in problems.problems):
+        channels = ("reply",)
+    main: Way | None = None
+    for channel in channels:
+        asking = Asking(channel=channel, orders=orders if channel == "label" else 1,
+                        sampling=Sampling(max_tokens=tokens))  # fmt: skip
         sheet = ask_grid(model, [BARE], problems, asking)
         scores, _ = question_scores(sheet, "arm", ["unchanged"])
-        rate = mean(scores[0], name=channel, of="question", unit="rate", seed=seed)
-        found.append((channel, rate, chance))
+        right = rate(scores[0], name=channel, of="question")
+        found.append((channel, right, chance))
         sheets.append(sheet)
-        if main is None and not np.isnan(rate.low) and rate.low > chance:
+        if main is None and right.low > chance:
             main = channel
-    return Ability(channel=main or ORDER[-1], above=main is not None, found=tuple(found),
+    return Ability(channel=main or channels[-1], above=main is not None, found=tuple(found),
                    answers=Answers.concat(sheets))  # fmt: skip

@@ -4,12 +4,23 @@ The groups are those of Gupta et al. 2023 (arXiv 2311.04892), the fields those o
 (arXiv 2512.05858); all texts are our own. Neutral personas are the control for the wording alone.
 """
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from personae.core import Model, Persona, data_json
+from personae.core import BadValue, Model, Persona, data_json
 from personae.induce.prompt import PromptInduction
 
-__all__ = ["EXPERTS", "FIT", "LOW", "NEUTRAL", "expert", "identities", "identity", "instruction"]
+__all__ = [
+    "EXPERTS",
+    "FIT",
+    "LOW",
+    "NEUTRAL",
+    "beside",
+    "expert",
+    "identities",
+    "identity",
+    "instruction",
+]
 
 _DATA: dict[str, Any] = data_json("audit/personas.json")
 EXPERTS: tuple[str, ...] = tuple(_DATA["experts"])
@@ -35,13 +46,36 @@ def identities(*groups: str) -> tuple[Persona, ...]:
     )  # fmt: skip
 
 
+def beside(personas: Sequence[Persona], taken: Iterable[str]) -> tuple[Persona, ...]:
+    """Return personas whose ids are all their own, and no id of a study's references.
+
+    Raises:
+        BadValue: an id stands twice or is a reference's; two people's answers would be one's.
+
+    >>> [p.id for p in beside([Persona(id="ann", text="You are Ann.")], ["unchanged"])]
+    ['ann']
+    """
+    seen = set(taken)
+    for persona in personas:
+        if persona.id in seen:
+            raise BadValue(
+                f"the id {persona.id!r} stands twice, or names a reference of this study "
+                f"({', '.join(sorted(taken))}); give that persona another id"
+            )
+        seen.add(persona.id)
+    return tuple(personas)
+
+
 def identity(persona: Persona) -> str:
-    """Render a persona as one noun phrase: its fact `identity`, else its own text.
+    """Render a persona as one noun phrase: its fact `identity`, else what its text says it is.
 
     >>> identity(identities("reference")[0])
     'a human'
+    >>> identity(Persona(id="p", text="You are a pirate."))
+    'a pirate'
     """
-    return persona.facts.get("identity") or persona.text.strip() or persona.id
+    told = persona.text.strip().removeprefix("You are ").rstrip(".")
+    return persona.facts.get("identity") or told or persona.id
 
 
 def instruction(name: str, *, mitigation: str = "") -> PromptInduction:

@@ -141,13 +141,21 @@ def load_problems(name: str) -> ProblemSet:
         raise UnknownName("set of problems", name, (*problem_sets(), *PUBLIC))
     path = Path(name)
     try:
-        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
-    except (OSError, ValueError, RecursionError) as error:
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except (OSError, ValueError) as error:
         raise BadFile(f"{path}: not a JSONL file of problems ({error})") from error
+    rows = [_parsed(line, f"{path}, line {i}") for i, line in enumerate(lines, 1) if line.strip()]
     return ProblemSet(
         name=path.stem, title=path.stem, version="1", source=path.name, licence="the user's own",
         problems=read_problems(rows, str(path)),
     )  # fmt: skip
+
+
+def _parsed(line: str, where: str) -> object:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise BadFile(f"{where}: not a JSON object ({error})") from error
 
 
 def read_problems(rows: Iterable[object], where: str) -> tuple[Problem, ...]:

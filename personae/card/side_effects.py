@@ -105,7 +105,7 @@ def _ask(setting: Setting, arms: Sequence[Arm]) -> tuple[str, dict[str, Answers]
     """Ask every measure's questions under every arm; a sheet a measure."""
     model, quick = setting.model, setting.quick
     problems = load_problems("plain-knowledge").per_field(1 if quick else 2)
-    gate = ability(model, problems, orders=1, seed=setting.seed)
+    gate = ability(model, problems, orders=1)
     asking = Asking(channel=gate.channel)
     scenes = belief_problems(
         load_scenes()[: 4 if quick else 8], variables=("forward belief",), shown=(False,),

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from personae import __version__
-from personae.cli.group import ALIKE, Commands
+from personae.cli.group import ALIKE, WHOLE, Commands
 from personae.cli.personas import personas
 
 __all__ = ["main"]
@@ -117,7 +117,7 @@ _personae.add_command(personas)
 @click.argument("source", type=click.Path(path_type=Path))
 @click.option("--model", default="smollm2", show_default=True, help="Reads conversations.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("taxonomy.json"))
-@click.option("--seed", default=0, show_default=True, help="Seed of the readings.")
+@click.option("--seed", type=WHOLE, default=0, show_default=True, help="Seed of the readings.")
 def _taxonomy(source: Path, model: str, out: Path, seed: int) -> None:
     """Make a taxonomy for `generate deeppersona --taxonomy`.
 
@@ -175,7 +175,7 @@ def _show(study: str) -> None:
 @click.option("--items", type=click.Path(path_type=Path), help="Your own item texts (CSV).")
 @click.option("--norms", help="Norm group to compare with, such as 'sex-neutral 21-40'.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the results.")
-@click.option("--seed", default=0, show_default=True, help="Seed of the resampling.")
+@click.option("--seed", type=WHOLE, default=0, show_default=True, help="Seed of the resampling.")
 def _score(**given: Any) -> None:  # noqa: ANN401
     """Score answers collected anywhere: a CSV, one row a respondent or one row an answer."""
     from rich.console import Console
@@ -201,7 +201,7 @@ def _score(**given: Any) -> None:  # noqa: ANN401
 @click.option("--model", default="smollm2", show_default=True, help="An open model.")
 @click.option("--blocks", help="FIRST-LAST; by default all from block 1 on.")
 @click.option("--method", default="mean", show_default=True, help="mean, pca, logistic or ridge.")
-@click.option("--seed", default=0, show_default=True, help="Seed of the checks.")
+@click.option("--seed", type=WHOLE, default=0, show_default=True, help="Seed of the checks.")
 def _vector(**given: Any) -> None:  # noqa: ANN401
     """Make a trait's steering vector, and say how good it is at each block."""
     from personae.cli.vectors import make_file
@@ -233,7 +233,7 @@ def _report(folder: Path) -> None:
 @click.option("--margin", multiple=True, metavar="UNIT=X",
               help="Differences below X count as none, such as points=0.2.")  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the results.")
-@click.option("--seed", default=0, show_default=True, help="Seed of the resampling.")
+@click.option("--seed", type=WHOLE, default=0, show_default=True, help="Seed of the resampling.")
 def _compare(**given: Any) -> None:  # noqa: ANN401
     """Compare two finished runs, answer by answer paired: what differs, what is shown alike."""
     from personae.cli.bridges import compare

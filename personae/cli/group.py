@@ -2,9 +2,11 @@
 
 import click
 
-__all__ = ["ALIKE", "Commands"]
+__all__ = ["ALIKE", "WHOLE", "Commands"]
 
 ALIKE = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+WHOLE = click.IntRange(0, 2**32 - 1)
+"""Counts and seeds: no generator takes a larger seed."""
 
 
 class Commands(click.Group):

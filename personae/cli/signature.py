@@ -22,6 +22,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import click
 
+from personae.cli.group import WHOLE
 from personae.core import (
     BadValue,
     Chooser,
@@ -123,6 +124,7 @@ def options_of(parameter: Parameter) -> Iterator[click.Parameter]:
         choice = click.Choice([str(v) for v in get_args(kind)])
         yield click.Option([flag], type=choice, default=default, show_default=True, help=note)
     elif kind in (int, float, str):
+        kind = WHOLE if kind is int else kind
         fixed = {} if required else {"default": default, "show_default": default is not None}
         yield click.Option([flag], type=kind, required=required, help=note, **fixed)
     elif _is_names(kind):

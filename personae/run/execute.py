@@ -5,17 +5,19 @@ A run that was killed and is started again asks nothing twice and ends in the sa
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rich.console import Console
 
 from personae import __version__
-from personae.core import Model, Provenance, Report, Usage, file_sha256, plain
+from personae.core import Model, PersonaeError, Provenance, Report, Usage, file_sha256, plain
 from personae.models.journal import Journal
 from personae.models.recorded import recorded
 from personae.report.files import write_report
 from personae.run.eta import Eta
+from personae.run.manifest import NAME as MANIFEST
 from personae.run.manifest import Manifest, open_manifest
 from personae.run.plan import Plan
 from personae.run.progress import Meter
@@ -68,12 +70,14 @@ def execute(
         BadValue: the folder holds another run.
         BudgetSpent: a limit was reached; the answers so far are kept, run again to go on.
     """
+    path = job.out / JOURNAL
+    made, new = not job.out.exists(), not any(p.exists() for p in (job.out / MANIFEST, path))
     manifest = open_manifest(job.out, job.identity(models), fresh=job.fresh)
     if job.fresh:
         for old in job.out.glob(f"{JOURNAL}*"):
             old.unlink()
     began = time.monotonic()
-    ended = manifest.ended("stopped")
+    ended, kept = manifest.ended("stopped"), True
     try:
         report, usage = _ask(job, study, models, console)
         report = replace(report, provenance=_provenance(job, models, manifest, report, usage))
@@ -82,9 +86,29 @@ def execute(
             "done",
             results={"usage": plain(usage), **{p.name: file_sha256(str(p)) for p in paths}},
         )
+    except PersonaeError:
+        kept = not new or _answers(path) > 0
+        raise
     finally:
-        replace(ended, seconds=round(time.monotonic() - began, 3)).write(job.out)
+        if kept:
+            replace(ended, seconds=round(time.monotonic() - began, 3)).write(job.out)
+        else:
+            _clear(job.out, whole=made)
     return report
+
+
+def _answers(path: Path) -> int:
+    with Journal(path) as journal:
+        return len(journal)
+
+
+def _clear(folder: Path, *, whole: bool) -> None:
+    """Take back a run that ended before its first answer."""
+    for file in (folder / MANIFEST, *folder.glob(f"{JOURNAL}*")):
+        file.unlink(missing_ok=True)
+    if whole:
+        with suppress(OSError):
+            folder.rmdir()
 
 
 def _ask(

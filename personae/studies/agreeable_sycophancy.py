@@ -29,6 +29,7 @@ from personae.audit.assent import (
     stance_level,
     zones,
 )
+from personae.audit.identities import beside
 from personae.audit.opinions import (
     Opinion,
     agreeableness_items,
@@ -78,7 +79,7 @@ def agreeable_sycophancy(
         seed: seed of the resampling.
         quick: twelve personas, a quarter of the items, six opinions with their opposites.
     """
-    people = tuple(personas) or opinion_personas()
+    people = beside(personas, (BASELINE, BARE)) or opinion_personas()
     people = people[:: max(1, len(people) // 12)][:12] if quick else people
     asked = load_opinions(opinions, pairs=6 if quick else None)
     tool = agreeableness_items()

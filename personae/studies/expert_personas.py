@@ -8,7 +8,7 @@ Differs  questions and not trials are the sampling unit; the probability of the 
          replaces 25 draws where likelihoods are to be had; results are adjusted over all
          comparisons; a paragraph without content of the same length and an arm without any system
          text are controls, since the published baseline is itself a persona; options rotate
-Version  1
+Version  2
 """
 
 from collections.abc import Sequence
@@ -41,6 +41,7 @@ from personae.core import (
     Report,
     Sampling,
     Table,
+    coverage_table,
     nobody,
 )
 from personae.induce.prompt import PromptInduction, unchanged
@@ -68,7 +69,7 @@ def expert_personas(
 
     Args:
         model: who is asked; likelihoods are needed.
-        problems: a shipped set, or a JSONL file of your own; fields pick the experts.
+        problems: a shipped or published set, or a JSONL file; fields pick the experts.
         trials: written answers a question and persona, at temperature 1.
         seed: seed of the draws and of the resampling.
         quick: four fields, four problems each, one written answer to one problem a field.
@@ -80,13 +81,17 @@ def expert_personas(
             name=whole.name, title=whole.title, version=whole.version, source=whole.source,
             licence=whole.licence, problems=kept or whole.per_field(4).problems,
         )  # fmt: skip
-    gate = ability(model, whole, seed=seed)
+    draws = Sampling(max_tokens=32 if quick else 512, temperature=1.0, seed=seed)
+    gate = ability(model, whole, tokens=draws.max_tokens)
     arms = _arms(whole)
-    asking = Asking(channel=gate.channel, system=SYSTEM,
-                    orders=2 if gate.channel == "label" and not quick else 1)  # fmt: skip
-    weighed = Answers.concat([_bare(model, whole, asking), ask_grid(model, arms, whole, asking)])
-    written = _written(model, arms, whole.per_field(1) if quick else whole,
-                       (1 if quick else trials, seed, 32 if quick else 512))  # fmt: skip
+    drawing = Asking(channel="reply", repeats=1 if quick else trials, system=SYSTEM, sampling=draws)
+    asking = drawing if gate.channel == "reply" else Asking(
+        channel=gate.channel, system=SYSTEM,
+        orders=2 if gate.channel == "label" and not quick else 1,
+    )  # fmt: skip
+    asked = Answers.concat([_bare(model, whole, asking), ask_grid(model, arms, whole, asking)])
+    weighed = _likely(asked)
+    written = ask_grid(model, arms, whole.per_field(1) if quick else whole, drawing)
     found = effects(weighed, BASELINE, use="expected", seed=seed)
     fitted = _fit(weighed, whole, seed)
     return Report(
@@ -103,6 +108,7 @@ def expert_personas(
             counts_table(written),
             Heading("Before any persona"),
             gate.table(),
+            coverage_table(asked, ("respondent", "channel"), note="A lost answer is wrong."),
         ),
         answers=Answers.concat([gate.answers.tag(respondent="bare"), weighed, written]),
     )
@@ -120,17 +126,14 @@ def _arms(problems: ProblemSet) -> list[Arm]:
 def _bare(model: Chooser, problems: ProblemSet, asking: Asking) -> Answers:
     """Ask without any system text: the published baseline already flatters the model."""
     arm = Arm(name="no-system-text", induction=unchanged, persona=nobody(), group="control")
-    plain = Asking(channel=asking.channel, orders=asking.orders)
+    plain = replace(asking, system=None)
     return ask_grid(model, [arm], problems, plain).tag(respondent="no-system-text")
 
 
-def _written(
-    model: Chooser, arms: Sequence[Arm], problems: ProblemSet, size: tuple[int, int, int]
-) -> Answers:
-    trials, seed, tokens = size
-    sampling = Sampling(max_tokens=tokens, temperature=1.0, seed=seed)
-    asking = Asking(channel="reply", repeats=trials, system=SYSTEM, sampling=sampling)
-    return ask_grid(model, arms, problems, asking)
+def _likely(asked: Answers) -> Answers:
+    """Let a written answer, right or wrong, stand for its probability."""
+    likely = pl.coalesce("expected", "value").alias("expected")
+    return Answers(asked.rows.with_columns(likely))
 
 
 def _verdicts(
@@ -153,8 +156,9 @@ def _verdicts(
             f"{paragraph:+.1%}.", "verdict",
         ),
         Note(
-            f"On their own field {helped} of {len(own)} experts help. This run would have found a "
-            f"shift of {max(limits, default=float('nan')):.1%} in 4 of 5 cases.", "verdict",
+            f"On their own field {helped} of {len(own)} experts are shown to help (Holm). This run "
+            f"would have found a shift of {max(limits, default=float('nan')):.1%} over all "
+            "questions in 4 of 5 cases.", "verdict",
         ),
     ]  # fmt: skip
 
@@ -176,7 +180,7 @@ def _kind(name: str) -> str:
 def _levels(weighed: Answers) -> Table:
     """Tabulate the rating and the shares of questions right at least 25, 23 and 13 times of 25.
 
-    From each question's probability: a count of 25 draws is binomial, so none need be drawn.
+    From each question's probability: a count of 25 such draws is binomial.
     """
     names = list(dict.fromkeys(weighed.rows["respondent"].to_list()))
     scores, _ = question_scores(weighed, "respondent", names, use="expected")
@@ -185,7 +189,10 @@ def _levels(weighed: Answers) -> Table:
         known = chances[~np.isnan(chances)]
         shares = [float(stats.binom.sf(k - 1, TRIALS, known).mean()) for _, k in LEVELS]
         rows.append((name, float(known.mean()), *shares))
-    note = "Expected shares of questions that are right in at least 25, 23 and 13 of 25 draws."
+    note = (
+        "Shares of questions to be expected right in at least 25, 23 and 13 of 25 draws from the "
+        "options' probabilities as weighed here; no such draws were made."
+    )
     return Table(name="levels", title="How strict a count", rows=tuple(rows), note=note,
                  columns=("condition", "average", *(label for label, _ in LEVELS)))  # fmt: skip
 

@@ -90,7 +90,7 @@ def persona_paradox(
         quick: two roles, six cases a setting, two patient questions with short answers.
     """
     settings = load_settings(cases, first=6 if quick else None)
-    gate = ability(model, settings[-1].problems(0), seed=seed)
+    gate = ability(model, settings[-1].problems(0))
     arms = role_arms(quick=quick)
     answers = ask_triage(model, arms, settings, Asking(channel=gate.channel))
     laid = list(calls(answers, settings))

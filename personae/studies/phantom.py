@@ -66,7 +66,7 @@ def phantom(
         quick: high poles only, beliefs reasoned forward, two situations a trait.
     """
     problems = _problems(tasks, quick=quick)
-    gate = ability(model, problems, seed=seed)
+    gate = ability(model, problems)
     arms = _arms(quick=quick)
     answers = ask_grid(model, arms, problems, Asking(channel=gate.channel))
     found = effects(by_scene(answers), "unchanged", seed=seed, of="scene")

@@ -18,6 +18,7 @@ import numpy as np
 import polars as pl
 
 from personae.audit.harms import DIMENSIONS, NOBODY, NOTICE, ask_harms, passes
+from personae.audit.identities import beside
 from personae.core import (
     Answers,
     Cell,
@@ -83,7 +84,9 @@ def universal_persona(
 
 
 def _people(personas: Sequence[Persona], *, quick: bool) -> list[Persona]:
-    listed = list(personas) or [entry.persona for entry in group_personas(named=False)]
+    listed = list(beside(personas, (NOBODY,))) or [
+        entry.persona for entry in group_personas(named=False)
+    ]
     if not quick:
         return listed
     if personas:

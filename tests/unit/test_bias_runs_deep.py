@@ -5,11 +5,14 @@ from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
+import pytest
 
+from personae.audit.ability import ability
 from personae.audit.effects import effects
-from personae.audit.problems import load_problems
+from personae.audit.problems import Problem, ProblemSet, load_problems
 from personae.core import (
     Answers,
+    BadValue,
     Chat,
     Choice,
     Done,
@@ -100,4 +103,31 @@ def test_own_personas_are_audited_by_their_text() -> None:
     mine = (Persona(id="pirate", text="You are a pirate."),)
     report = bias_runs_deep(open_simulated("simulated:ability=0.9"), mine, quick=True)
     assert "pirate" in {row[0] for row in table(report, "effects").rows}
-    assert [row[0] for row in table(report, "asked").rows] == ["pirate"]
+    assert [row[0] for row in table(report, "asked").rows][-1] == "pirate"
+
+
+def test_exact_answers_are_written_out_and_damage_is_found() -> None:
+    """Issue: reasoning over multiple-choice and exact-answer sets."""
+    weak = open_simulated("simulated:ability=0.9,damage=0.9")
+    report = bias_runs_deep(weak, problems="word-problems", quick=True)
+    assert "by reply" in lines(report)[0]
+    assert "none is shown to" in lines(report)[1]
+    assert "Accuracy by reply" in {p.title for p in report.parts if isinstance(p, Table)}
+
+
+@pytest.mark.parametrize("name", ["human", "unchanged"])
+def test_an_id_of_a_reference_is_refused(name: str) -> None:
+    """Two people's answers under one id would be averaged silently."""
+    with pytest.raises(BadValue, match="another id"):
+        bias_runs_deep(open_null("null:first"), (Persona(id=name, text="You are X."),), quick=True)
+
+
+def test_a_constant_answer_is_no_ability() -> None:
+    """Where all problems offer the same options, always the commonest is the floor."""
+    cases = [Problem(id=str(i), text="How urgent?", answer="low" if i else "high",
+                     options=("low", "high")) for i in range(10)]  # fmt: skip
+    skewed = ProblemSet(name="s", title="s", version="1", source="", licence="",
+                        problems=tuple(cases))  # fmt: skip
+    found = ability(open_null("null:first"), skewed, orders=1)
+    assert not found.above
+    assert found.found[0][2] == pytest.approx(0.9)

@@ -103,3 +103,28 @@ def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
     for order in (["--help"], ["card", "--help"], ["run", "--help"], ["list"], ["show", "card"]):
         assert leave(order) == 0
     assert "persona" in capsys.readouterr().out
+
+
+def test_a_run_that_ends_before_its_first_answer_leaves_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file of problems with a broken row is named by its line; nothing is half-written."""
+    problems, out = tmp_path / "own.jsonl", tmp_path / "out"
+    problems.write_text('{"text": "1 + 1?", "answer": "2", "wrong": ["3"]}\n{"text": \n')
+    order = ["run", "bias_runs_deep", "--model", "null:first", "--quick", "--out", str(out)]
+    assert leave([*order, "--problems", str(problems)]) == 2
+    assert "line 2" in capsys.readouterr().err
+    assert not out.exists()
+    out.mkdir()
+    (out / "mine.txt").write_text("kept")
+    assert leave([*order, "--problems", str(problems)]) == 2
+    assert [p.name for p in out.iterdir()] == ["mine.txt"]
+
+
+@pytest.mark.parametrize("value", ["-1", "99999999999999999999", "x"])
+def test_a_seed_is_a_number_that_every_generator_takes(
+    value: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert leave(["run", "mpi", "--model", "null:yes", "--seed", value]) == 2
+    assert leave(["score", "a.csv", "--inventory", "mpi-120", "--seed", value]) == 2
+    assert "Traceback" not in capsys.readouterr().err
