@@ -39,10 +39,12 @@ def verdicts(gate: Gate, reading: Reading, names: Sequence[str]) -> list[Part]:
     else:
         came = [s for s in asked if s.verdict == "as asked"]
         said.append(Note(_outcome(asked, came, names[0], reading), "verdict"))
-    strays = [s for s in shifts if s.verdict in ("moved unasked", "the other way")]
-    if strays:
-        listed = ", ".join(f"{_title(reading, s)} {_signed(s.standard)}" for s in strays)
-        said.append(Note(f"Not asked for, and moved: {listed} SD.", "verdict"))
+    for verdict, words in (("the other way", "Moved against the request"),
+                           ("moved unasked", "Not asked for, and moved")):  # fmt: skip
+        strays = [s for s in shifts if s.verdict == verdict]
+        if strays:
+            listed = ", ".join(f"{_title(reading, s)} {_signed(s.standard)}" for s in strays)
+            said.append(Note(f"{words}: {listed} SD.", "verdict"))
     if asked:
         said.append(Note(_best(reading, names), "verdict"))
         said.append(Note(_still(reading, names[0], asked), "verdict"))

@@ -82,7 +82,7 @@ def side_effects(setting: Setting) -> Section:
     least = f" A change of reasoning below {max(limits):.0%} would go unseen." if limits else ""
     parts: list[Part] = [
         Heading("Side effects"),
-        Note(f"Side effects beyond doubt (Holm): {told or 'none'}.{least}", "verdict"),
+        Note(f"Side effects shown (Holm): {told or 'none'}.{least}", "verdict"),
         _picture(found),
         _table(found),
         Note(gate),

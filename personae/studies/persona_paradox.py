@@ -10,7 +10,7 @@ Differs  made-up cases, not for clinical use; risk measures are our own definiti
          confidence is the probability of the label, not a number said aloud; always urgent is
          shown as over-triage beside its perfect sensitivity; answers are compared in both
          placings and the judge never reads the role
-Version  1
+Version  2
 """
 
 from collections.abc import Sequence
@@ -56,6 +56,7 @@ from personae.stats.effects import paired_permutation
 from personae.stats.graded import balanced_accuracy, bradley_terry, consistency, risk_profile
 from personae.stats.multiplicity import holm
 from personae.stats.raters import first_place_rate, rater_agreement
+from personae.stats.resample import mean
 
 __all__ = ["persona_paradox"]
 
@@ -166,7 +167,7 @@ def _verdicts(changes: Sequence[_Change]) -> list[Part]:
         if {1.0, -1.0} <= signs:
             flips.append(who)
     told = ", ".join(flips) or "none"
-    said.append(Note(f"Helps in one setting and hurts in another, both beyond doubt: {told}.",
+    said.append(Note(f"Helps in one setting and hurts in another, by 95 % intervals: {told}.",
                      "verdict"))  # fmt: skip
     return said
 
@@ -190,7 +191,7 @@ def _measures(laid: Sequence[Calls], setting: str, seed: int) -> Table:
                             high=one.setting.high, seed=seed)  # fmt: skip
         kept, equal = consistency(one.called, seed=seed)
         rows.append((
-            one.who, paired_permutation(_right(one), of="case", unit="rate", seed=seed),
+            one.who, mean(_right(one), name="accuracy", of="case", unit="rate", seed=seed),
             balanced_accuracy(one.truth, first), weighted_kappa(one.truth, first, seed=seed),
             calibration_error(sure, right, seed=seed), brier_score(sure, right, seed=seed),
             kept, equal, risk.under, risk.over, risk.propensity, risk.sensitivity, risk.slope,

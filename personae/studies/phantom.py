@@ -43,6 +43,7 @@ from personae.measure.items import ask_bank, load_bank, pole_text
 from personae.stats.classification import weighted_f1
 from personae.stats.effects import paired_permutation
 from personae.stats.multiplicity import holm
+from personae.stats.resample import mean
 
 __all__ = ["phantom"]
 
@@ -131,7 +132,7 @@ def _controllability(choices: Answers, seed: int) -> list[tuple[str, Estimate, f
     """Estimate, for each trait, the rise of its high choices under its own persona."""
     found = []
     for trait in (*BIG, *DARK):
-        part = choices.where(scale=trait)
+        part = choices.where(scale=trait, status="ok")
         table, _ = question_scores(part, "respondent", ["unchanged", trait], use="expected")
         known = table[:, ~np.isnan(table).any(axis=0)]
         found.append(paired_permutation(known[1] - known[0], name=trait, of="situation",
@@ -199,8 +200,7 @@ def _beliefs(answers: Answers, seed: int) -> Table:
             values = own.filter(pl.col("scale") == scale)["right"].to_numpy()
             cells.append(float(values.mean()) if values.size else None)
         both = own.group_by("scene", maintain_order=True).agg(pl.col("right").min())["right"]
-        cells.append(paired_permutation(both.to_numpy(), name="both right", of="scene",
-                                        unit="rate", seed=seed))  # fmt: skip
+        cells.append(mean(both.to_numpy(), name="both right", of="scene", unit="rate", seed=seed))
         rows.append(tuple(cells))
     note = "Both right: a scene counts where the true and the false belief are answered rightly."
     columns = ("personality", "true belief", "false belief", "both right")
