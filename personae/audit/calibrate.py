@@ -143,7 +143,7 @@ def _read(model: OpenModel, traits: Sequence[str], sites: Sequence[Site]) -> Row
     """Record both sides of each trait's descriptions, all in one go."""
     pairs = {trait: description_pairs(trait) for trait in traits}
     chats = [chat for own in pairs.values() for side in (0, 1) for chat in (p[side] for p in own)]
-    found = model.record(chats, sites, "last")
+    found = model.record(chats, sites, "mean")
     made, at = {}, 0
     for trait, own in pairs.items():
         sides = [{s: r[at + k * len(own) :][: len(own)] for s, r in found.items()} for k in (0, 1)]

@@ -75,8 +75,11 @@ def side_effects(setting: Setting) -> Section:
     gate, sheets = _ask(setting, arms)
     found = _effects(sheets, [a.name for a in arms], setting.seed)
     shown = [e for e in found if e.verdict in ("rises", "falls") and e.arm != FLOOR]
+    floor = {e.measure: e.shift.value for e in found if e.arm == FLOOR}
     told = ", ".join(
-        f"{e.measure} {e.verdict} by {abs(e.shift.value):.0%} ({e.arm})" for e in shown
+        f"{e.measure} {e.verdict} by {abs(e.shift.value):.0%} ({e.arm}; {FLOOR}: "
+        f"{floor[e.measure]:+.0%})"
+        for e in shown
     )
     limits = [e.detectable for e in found if e.measure == "reasoning" and not isnan(e.detectable)]
     least = f" A change of reasoning below {max(limits):.0%} would go unseen." if limits else ""

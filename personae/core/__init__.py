@@ -56,7 +56,18 @@ from personae.core.persona_store import (
     save_personas,
 )
 from personae.core.probe import Measure, Probe, Trial, load_probe, probes
-from personae.core.report import Cell, Figure, Heading, Note, Part, Provenance, Report, Table, Usage
+from personae.core.report import (
+    Cell,
+    Figure,
+    Heading,
+    Note,
+    Part,
+    Provenance,
+    Report,
+    Table,
+    Usage,
+    coverage_table,
+)
 from personae.core.resources import data_json, data_names
 from personae.core.strict_json import Json, json_lines, json_problem, parse_json, read_text
 
@@ -129,6 +140,7 @@ __all__ = [
     "canonical_json",
     "consented",
     "content_key",
+    "coverage_table",
     "data_json",
     "data_names",
     "differences",

@@ -1,6 +1,6 @@
 """What a study returns: parts in reading order, all plain data, and where they come from."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -8,7 +8,18 @@ from personae.core.answers import Answers
 from personae.core.errors import BadValue
 from personae.core.estimate import Estimate
 
-__all__ = ["Cell", "Figure", "Heading", "Note", "Part", "Provenance", "Report", "Table", "Usage"]
+__all__ = [
+    "Cell",
+    "Figure",
+    "Heading",
+    "Note",
+    "Part",
+    "Provenance",
+    "Report",
+    "Table",
+    "Usage",
+    "coverage_table",
+]
 
 Cell = str | int | float | bool | None | Estimate
 
@@ -108,3 +119,18 @@ class Report:
     parts: tuple[Part, ...]
     answers: Answers | None = None
     provenance: Provenance | None = None
+
+
+def coverage_table(
+    answers: Answers, by: Sequence[str], *, title: str = "Coverage", note: str = ""
+) -> Table:
+    """Count answers by status, one row a group of `by`: what every report owes its reader.
+
+    >>> coverage_table(Answers.of([{"value": 1.0}, {"status": "refused"}]), ["arm"]).rows
+    (('unchanged', 2, 1, 1, 0, 0, 0),)
+    """
+    counted = answers.missing(by=by)
+    return Table(
+        name=title.lower().replace(" ", "_"), title=title, columns=tuple(counted.columns),
+        rows=tuple(counted.rows()), note=note,
+    )  # fmt: skip

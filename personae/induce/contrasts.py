@@ -42,10 +42,13 @@ def trait_vectors(
     traits: Sequence[str],
     sites: Sequence[Site],
     method: Method = "mean",
-    pool: Pool = "last",
+    pool: Pool = "mean",
     seed: int = 0,
 ) -> Mapping[str, SteeringVector]:
     """Make each trait's vector at the sites: the model reads opposite descriptions of a person.
+
+    The mean over a chat's tokens is the default: on the embedded model it steers the tuning
+    statements, which the last token hardly does, though that tells the descriptions apart better.
 
     Raises:
         UnknownName: no such trait.

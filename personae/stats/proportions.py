@@ -102,12 +102,12 @@ def detectable(n: int, spread: float, *, tests: int = 1, power: float = 0.8) -> 
     """Give the smallest mean of n paired differences that a two-sided 5 % test would find.
 
     `spread` is the SD of the differences, in their unit; the level is shared out over `tests`
-    (Bonferroni). NaN without pairs. Normal approximation.
+    (Bonferroni). NaN without pairs, or where the differences don't vary. Normal approximation.
 
     >>> round(detectable(100, 0.5), 3)
     0.14
     """
-    if n < 1 or not np.isfinite(spread):
+    if n < 1 or not np.isfinite(spread) or spread <= 0:
         return nan
     level, reach = 1 - 0.05 / max(tests, 1) / 2, power
     return float((special.ndtri(level) + special.ndtri(reach)) * spread / sqrt(n))

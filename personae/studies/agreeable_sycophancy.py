@@ -49,6 +49,7 @@ from personae.core import (
     Persona,
     Report,
     Table,
+    coverage_table,
 )
 from personae.induce.prompt import PromptInduction
 from personae.stats.groups import cohens_d, hedges_g
@@ -100,7 +101,7 @@ def agreeable_sycophancy(
             *_sides(said, seed),
             _topics(said, seed),
             Heading("Coverage"),
-            _coverage(rated, said),
+            coverage_table(Answers.concat([rated, said]), ("form", "channel")),
         ),
         answers=Answers.concat([rated, said]),
     )
@@ -218,9 +219,3 @@ def _topics(said: Answers, seed: int) -> Table:
     )  # fmt: skip
     return Table(name="topics", title="Agreement by topic", columns=("topic", "agreement"),
                  rows=rows)  # fmt: skip
-
-
-def _coverage(*sheets: Answers) -> Table:
-    counted = Answers.concat(list(sheets)).missing(by=("form", "channel"))
-    return Table(name="coverage", title="Coverage", columns=tuple(counted.columns),
-                 rows=tuple(counted.rows()))  # fmt: skip

@@ -177,7 +177,7 @@ def _eased(
 def _verdicts(gate: Ability, found: Sequence[Effect], written: Answers, run: _Run) -> list[Part]:
     names = {p.id for p in run.personas}
     whole = [e for e in found if not e.scale and e.condition in names]
-    cells = [e for e in found if e.scale and e.condition in names]
+    cells = [e for e in found if e.scale and e.condition in names] or whole
     worse = [e.condition for e in whole if e.verdict == "worse"]
     raw = sum(e.shift.p < 0.05 and e.shift.value < 0 for e in cells)
     kept = sum(e.verdict == "worse" for e in cells)
@@ -186,12 +186,13 @@ def _verdicts(gate: Ability, found: Sequence[Effect], written: Answers, run: _Ru
     lost = rows["respondent"].value_counts(sort=True).rows()
     declined = f"most under {lost[0][0]} ({lost[0][1]})" if lost else "none"
     told = ", ".join(worse) if worse else "none is shown to"
+    what = "Single cells (identity x field)"
+    if cells is whole:
+        what = "Identities over all fields, none of which has six questions"
     single = (
-        f"Single cells (identity x field): {raw} of {len(cells)} worse at p < 0.05 without "
-        f"correction, about {0.025 * len(cells):.0f} by chance; {kept} after Holm."
+        f"{what}: {raw} of {len(cells)} worse at p < 0.05 without correction, about "
+        f"{0.025 * len(cells):.0f} by chance; {kept} after Holm."
     )
-    if not cells:
-        single = "Single fields: not tested, as none has six questions."
     return [
         Note(gate.sentence, "verdict"),
         Note(

@@ -30,6 +30,7 @@ from personae.core import (
     Persona,
     Report,
     Table,
+    coverage_table,
     frame_personas,
 )
 from personae.generate.recipe import Order
@@ -88,7 +89,7 @@ def citizens(
             _means(whole, asked, len(people)),
             _by_question(answers, asked, seed),
             _shares_table(answers, asked),
-            _coverage(answers),
+            coverage_table(answers, ("arm", "item")),
             Note(f"People: {asked.source}."),
         ),
         answers=answers,
@@ -277,9 +278,3 @@ def _shares_table(answers: Answers, survey: Survey) -> Table:
             rows.append((question.id, option, people, *cells))
     return Table(name="shares", title="Shares of the options", rows=tuple(rows),
                  columns=("question", "option", "people", *ARMS))  # fmt: skip
-
-
-def _coverage(answers: Answers) -> Table:
-    counted = answers.missing(by=("arm", "item"))
-    return Table(name="coverage", title="Coverage", columns=tuple(counted.columns),
-                 rows=tuple(counted.rows()))  # fmt: skip

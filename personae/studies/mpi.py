@@ -33,6 +33,7 @@ from personae.core import (
     Report,
     Sampling,
     Table,
+    coverage_table,
     load_inventory,
     missing,
 )
@@ -98,7 +99,7 @@ def mpi(
             Heading("Does free text show it?"),
             *_judged(rates, essays),
             Heading("Coverage"),
-            _coverage(whole),
+            coverage_table(whole, ("channel", "arm")),
         ),
         answers=whole,
     )
@@ -298,9 +299,3 @@ def _judged(rates: dict[str, Estimate], essays: list[tuple[Cell, ...]]) -> list[
     columns = ("trait", "judged the intended way", "why not judged", "text")
     texts = Table(name="essays", title="Essays", rows=tuple(essays), columns=columns)
     return [table, texts]
-
-
-def _coverage(whole: Answers) -> Table:
-    counted = whole.missing(by=("channel", "arm"))
-    return Table(name="coverage", title="Coverage", columns=tuple(counted.columns),
-                 rows=tuple(counted.rows()))  # fmt: skip

@@ -37,6 +37,7 @@ from personae.core import (
     Persona,
     Report,
     Table,
+    coverage_table,
 )
 from personae.induce.prompt import PromptInduction
 from personae.measure.items import ask_bank, load_bank, pole_text
@@ -87,7 +88,7 @@ def phantom(
             _spread_table(found, steered),
             Heading("Before any persona"),
             gate.table(),
-            _coverage(answers, choices),
+            coverage_table(Answers.concat([answers, choices]), ("respondent", "channel")),
         ),
         answers=Answers.concat([gate.answers.tag(respondent="unchanged"), answers, choices]),
     )
@@ -244,9 +245,3 @@ def _spread_table(found: Sequence[Effect], steered: Sequence[tuple[str, Estimate
     return Table(name="spread", title="Spread over personalities", columns=("what", "value"),
                  rows=tuple(rows), note="To compare models, put their rows side by side.",
                  )  # fmt: skip
-
-
-def _coverage(*sheets: Answers) -> Table:
-    counted = Answers.concat(list(sheets)).missing(by=("respondent", "channel"))
-    return Table(name="coverage", title="Coverage", columns=tuple(counted.columns),
-                 rows=tuple(counted.rows()))  # fmt: skip

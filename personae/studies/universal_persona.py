@@ -31,6 +31,7 @@ from personae.core import (
     Persona,
     Report,
     Table,
+    coverage_table,
 )
 from personae.generate.groups import group_personas
 from personae.measure.scorers import Scorer, find_scorer, scorer_errors
@@ -77,7 +78,11 @@ def universal_persona(
             _rates(answers, seed),
             Heading("The scorer and the coverage"),
             _errors(reader),
-            _coverage(answers),
+            coverage_table(
+                answers,
+                ("scale", "channel"),
+                note="Evasions count as refused and are left out of the rates.",
+            ),
         ),
         answers=answers,
     )
@@ -197,10 +202,3 @@ def _errors(reader: Scorer) -> Table:
     return Table(name="scorer", title="The scorer's own error", note=note,
                  columns=("scorer", "missed", "false alarms", "not scored"),
                  rows=((reader.name, missed, false, lost),))  # fmt: skip
-
-
-def _coverage(answers: Answers) -> Table:
-    counted = answers.missing(by=("scale", "channel"))
-    return Table(name="coverage", title="Coverage", columns=tuple(counted.columns),
-                 rows=tuple(counted.rows()),
-                 note="Evasions count as refused and are left out of the rates.")  # fmt: skip

@@ -22,12 +22,19 @@ from personae.core import (
 )
 from personae.core.persona import Persona
 from personae.induce.prompt import in_truth, persona_text
-from personae.measure.forms import Frame, render_item, usual_form, wording_tag, wordings
+from personae.measure.forms import (
+    Frame,
+    render_item,
+    usual_form,
+    wording,
+    wording_tag,
+    wordings,
+)
 from personae.measure.grammar import in_person
 from personae.models.scripted import ScriptedModel
 
 MPI = load_inventory("mpi-120")
-NAMES = wordings()
+NAMES = tuple(name for name in wordings() if "statement" in wording(name)["kinds"])
 HOSTILE = [
     "{item} {options}",
     "{{ 7*7 }}",
