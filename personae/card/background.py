@@ -35,7 +35,8 @@ def channels(gate: Gate, readings: Mapping[str, Reading], arm: str) -> list[Part
             title=f"The persona ({arm}) in every channel",
             columns=("channel", "shift towards the request (SD)", "SD of"),
             rows=rows,
-            note="A channel that failed the gate is shown, not believed.",
+            note="A channel that failed the gate is shown, not believed. Channels beside the main "
+            "one are asked the gate's items.",
         ),
     ]
 

@@ -108,7 +108,7 @@ def card(
     forms = _forms(channel, quick=quick)
     answers = _ask(model, arms, persona, tool, forms)
     reading = Reading(tool=tool, persona=persona, answers=answers, seed=seed)
-    sides = _other_channels(model, arms[0], reading, channel)
+    sides = _other_channels(model, arms[0], reading, channel, gate)
     texts = {arm.name: arm.text(model, persona) for arm in arms} | {PLACEBO.id: PLACEBO.text}
     setting = Setting(
         model=model, persona=persona, tool=tool, arm=arms[0], channel=channel, answers=answers,
@@ -203,14 +203,20 @@ def _ask(
 
 
 def _other_channels(
-    model: Chooser, arm: PromptInduction, reading: Reading, main: Channel
+    model: Chooser, arm: PromptInduction, reading: Reading, main: Channel, gate: Gate
 ) -> dict[str, Reading]:
-    """Ask once in each channel that is not the main one: every channel is reported."""
+    """Put the gate's items in each channel that is not the main one: every channel is reported.
+
+    The gate has asked them without persona already, so half of the answers are in the journal.
+    """
+    known = set(gate.answers.rows["item"])
+    items = tuple(item for item in reading.tool.items if item.id in known)
+    few = replace(reading.tool, items=items)
+    two = [find_induction(CONTROL), arm]
     found = {}
     for channel in CHANNEL_ORDER:
         if channel != main:
             forms = _forms(channel, quick=True)[:2]
-            two = [find_induction(CONTROL), arm]
-            sheet = battery(model, two, reading.persona, reading.tool, forms)
+            sheet = battery(model, two, reading.persona, few, forms)
             found[str(channel)] = replace(reading, answers=sheet)
     return found

@@ -19,6 +19,7 @@ from personae.core import (
     Answers,
     Array,
     Cell,
+    Edit,
     Estimate,
     Figure,
     Form,
@@ -73,17 +74,16 @@ def _compared(setting: Setting, model: OpenModel, found: Calibration, point: Poi
         tool=setting.tool, persona=setting.persona, seed=setting.seed,
         answers=Answers.concat([Answers(before.filter(asked)), answers]),
     )  # fmt: skip
-    arms = {main.name: main, STEER: steer, BOTH: both}
-    damage = {}
-    for name, arm in arms.items():
-        with arm(model, setting.persona) as carrier:
-            damage[name] = _damage(carrier)
-    with_none = _damage(model)
+    arms = [main.name, STEER, BOTH]
+    with_none, steered = _damage(model, found.edits)
+    with main(model, setting.persona) as carrier:
+        asked_for, with_both = _damage(carrier, found.edits)
+    damage = dict(zip(arms, (asked_for, steered, with_both), strict=True))
     cost = {name: _costs(own, with_none, setting.seed) for name, own in damage.items()}
     parts: list[Part] = [
         Heading(TITLE),
-        _verdict(reading, list(arms)),
-        _figure(reading, list(arms)),
+        _verdict(reading, arms),
+        _figure(reading, arms),
         _table(reading, found, point, cost),
         _scan_table(found),
         *_specificity(specificity(model, point, found.vectors, setting.seed)),
@@ -100,10 +100,11 @@ def _forms(setting: Setting) -> list[Form]:
     ]
 
 
-def _damage(model: OpenModel) -> tuple[Array, Array]:
-    """Measure right answers (questions,) and repetition (prompts,) under whatever is in force."""
-    easy = shipped_bench((), choices=12)
-    return easy.measure(model, [()]).right[0], repetition(model, [()], tokens=24)[0]
+def _damage(model: OpenModel, edits: Sequence[Edit]) -> list[tuple[Array, Array]]:
+    """Measure right answers (questions,) and repetition (prompts,), without edits and with them."""
+    variants = [(), tuple(edits)]
+    right = shipped_bench((), choices=12).measure(model, variants).right
+    return list(zip(right, repetition(model, variants, tokens=24), strict=True))
 
 
 def _costs(
