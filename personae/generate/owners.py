@@ -163,12 +163,17 @@ def owners_of(spec: Spec, levels: Levels | None) -> tuple[Owner, ...]:
 
 
 def _owner(body: Mapping[str, Any], values: Mapping[str, tuple[str, ...]]) -> Owner:
-    if not isinstance(body.get("name"), str) or not body.get("fields"):
-        raise BadValue(f"an owner has a name and fields: {str(body)[:100]}")
+    fields, warmth = body.get("fields"), body.get("temperature", 1.0)
+    listed = isinstance(fields, list) and fields and all(isinstance(f, dict) for f in fields)
+    if not isinstance(body.get("name"), str) or not listed or type(warmth) not in (int, float):
+        raise BadValue(
+            f"an owner has a name, a list of fields that are objects, and a number as temperature: "
+            f"{str(body)[:100]}"
+        )
     return Owner(
         name=body["name"],
         task=str(body.get("task", "")),
-        temperature=float(body.get("temperature", 1.0)),
+        temperature=float(warmth),
         fields=tuple(_field(one, values) for one in body["fields"]),
     )
 
@@ -177,7 +182,10 @@ def _field(body: Mapping[str, Any], values: Mapping[str, tuple[str, ...]]) -> Fi
     path, says = str(body.get("path", "")), str(body.get("says", ""))
     for kind in ("text", "whole"):
         if kind in body:
-            low, high = body[kind]
+            ends = body[kind]
+            if not isinstance(ends, list) or [type(e) for e in ends] != [int, int]:
+                raise BadValue(f"{kind} of the field {path!r} is [low, high], not {ends!r}")
+            low, high = ends
             return Field(path=path, low=low, high=high, whole=kind == "whole", says=says)
     if path not in values:
         raise UnknownName("variable or level for an owner's field", path, values)

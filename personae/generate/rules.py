@@ -17,7 +17,7 @@ fulfils no condition.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,15 +63,23 @@ class Rules:
         """Keep the rules that read these facts only."""
         return Rules(tuple(r for r in self.rules if r.facts <= set(facts)))
 
+    def refuse_unknown(self, known: Collection[str]) -> None:
+        """Refuse rules that read facts which nobody has; they would never hold, unseen.
+
+        Raises:
+            UnknownName: a rule reads a fact that isn't known.
+        """
+        for rule in self.rules:
+            for name in sorted(rule.facts - set(known)):
+                raise UnknownName(f"fact of rule {rule.code}", name, known)
+
     def broken(self, facts: pl.DataFrame) -> list[tuple[Rule, NDArray[np.bool_]]]:
         """Tell for each rule which rows break it.
 
         Raises:
             UnknownName: a rule reads a fact that is no column.
         """
-        for rule in self.rules:
-            for name in rule.facts - set(facts.columns):
-                raise UnknownName(f"fact of rule {rule.code}", name, facts.columns)
+        self.refuse_unknown(facts.columns)
         if not self.rules:
             return []
         frame = facts.select(

@@ -76,6 +76,13 @@ class Spec:
     text: str = ""
 
     @property
+    def facts(self) -> tuple[str, ...]:
+        """Every fact that its variables, levels and owners name."""
+        owned = (f["path"] for owner in self.owners for f in owner["fields"])
+        loadings = (self.levels or {}).get("loadings", {})
+        return (*(v.name for v in self.variables), *loadings, *owned)
+
+    @property
     def terms(self) -> Mapping[str, str]:
         """What the provenance of its personas says of their terms; without a licence nothing."""
         return {"licence": self.licence} if self.licence else {}
@@ -123,6 +130,8 @@ def _spec(body: Any, where: str) -> Spec:  # noqa: ANN401
     variables: list[Variable] = []
     for name, given in listed.items():
         variables.append(_variable(name, given, variables, where))
+    if any(not name.strip() or not name.isprintable() for name in listed):
+        raise BadValue(f"{where}: a variable's name is printable text, not empty")
     margins = body.get("margins", [])
     if not isinstance(margins, list):
         raise BadValue(f"{where}: margins is a list")

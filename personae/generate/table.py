@@ -8,7 +8,7 @@ import polars as pl
 
 from personae.core import PERSONA_COLUMNS, PERSONA_SCHEMA, BadValue
 
-__all__ = ["pairs", "personas", "worded"]
+__all__ = ["pairs", "personas", "told", "worded"]
 
 
 def pairs(columns: pl.DataFrame) -> pl.Series:
@@ -51,6 +51,19 @@ def worded(template: str, facts: pl.DataFrame) -> pl.Series:
         for part in (pl.lit(said), *([pl.col(name)] if name is not None else ()))
     ]
     return facts.select(pl.concat_str(parts)).to_series()
+
+
+def told(template: str, facts: pl.DataFrame) -> pl.Series:
+    """Fill a template with each row's facts; without one, list the facts by their last names.
+
+    >>> told("", pl.DataFrame({"home/pet": ["cat"]})).to_list()
+    ['Facts about you: pet: cat.']
+    """
+    if template:
+        return worded(template, facts)
+    said = [pl.lit(f"{name.rpartition('/')[2]}: ") + pl.col(name) for name in facts.columns]
+    listed = pl.concat_str(said, separator="; ", ignore_nulls=True)
+    return facts.select(pl.lit("Facts about you: ") + listed + ".").to_series()
 
 
 def personas(

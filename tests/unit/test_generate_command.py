@@ -54,7 +54,7 @@ def test_a_models_work_is_estimated_from_a_few_and_scaled() -> None:
         ("generate hachimi --mix 1,2", "one weight for each"),
         ("generate population -n 0", "-n"),
         ("generate deeppersona --depth 0", "1 attribute or more"),
-        ("generate hachimi --rounds -1", "0 or more"),
+        ("generate hachimi --rounds -1", "--rounds"),
         ("generate hachimi --mix 1e308,1e308,1e308,1e308", "weights of a mix"),
     ],
 )
@@ -103,3 +103,49 @@ def test_where_every_slot_fails_the_reasons_are_told(
     said = " ".join(capsys.readouterr().err.split())
     assert "none of 2 personas could be made: at fault after all rounds: unusable" in said
     assert not out.exists()
+
+
+SEX = {"sex": {"shares": {"female": 1, "male": 1}}}
+RULE = {"code": "A", "says": "x", "holds": {"of": "sexx", "is": "male"}}
+
+
+@pytest.mark.parametrize("line", ["population --spec", "hachimi --schema"])
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({}, "has variables"),
+        ({"variables": {" ": {"shares": {"a": 1}}}}, "printable"),
+        ({"variables": SEX, "rules": [RULE]}, "did you mean 'sex'"),
+    ],
+)
+def test_bad_descriptions_are_told(
+    line: str, body: object, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A rule over a fact that nobody has would be obeyed by all, unseen."""
+    spec = tmp_path / "a.json"
+    spec.write_text(json.dumps(body))
+    assert personae("generate", *line.split(), str(spec), "-n", "2") == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "owner",
+    [
+        {"name": "x", "fields": 5},
+        {"name": "x", "fields": ["a"]},
+        {"name": "x", "fields": [{"path": "a", "text": [1]}]},
+        {"name": "x", "fields": [{"path": "sex"}], "temperature": "hot"},
+    ],
+)
+def test_bad_owners_are_told(owner: object, tmp_path: Path) -> None:
+    spec = tmp_path / "a.json"
+    spec.write_text(json.dumps({"variables": SEX, "owners": [owner]}))
+    assert personae("generate", "hachimi", "--schema", str(spec), "-n", "2") == 2
+
+
+def test_a_schema_without_a_text_lists_the_facts(tmp_path: Path) -> None:
+    spec, out = tmp_path / "a.json", tmp_path / "a.jsonl"
+    spec.write_text(json.dumps({"variables": SEX}))
+    given = ("hachimi", "--schema", str(spec), "--alike", "allowed", "-n", "2", "--out", str(out))
+    assert personae("generate", *given) == 0
+    assert load_personas(out)[0].text.startswith("Facts about you: sex: ")

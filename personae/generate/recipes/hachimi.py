@@ -30,7 +30,7 @@ from personae.generate.recipe import Made, Order, Population
 from personae.generate.rules import rules_of
 from personae.generate.slots import Slots
 from personae.generate.spec import Spec, load_spec
-from personae.generate.table import personas, worded
+from personae.generate.table import personas, told
 from personae.generate.workshop import Board, Workshop
 
 __all__ = ["Writing", "hachimi"]
@@ -82,9 +82,12 @@ def hachimi(
     spec = _mixed(load_spec(schema), mix)
     levels = levels_of(spec.levels) if spec.levels else None
     rules = rules_of(spec.rules, spec.sets)
+    owners = owners_of(spec, levels)
+    if not spec.variables:
+        raise BadValue(f"{schema}: a schema has variables")
+    rules.refuse_unknown((*spec.facts, SHORT))
     plan = blueprint(spec, order.n, order.seed, rules=rules)
     mould = Mould(spec=spec, plan=plan, rules=rules, levels=levels)
-    owners = owners_of(spec, levels)
     if writing.writes == "texts":
         texts = [replace(o, fields=tuple(f for f in o.fields if f.is_text)) for o in owners]
         owners = tuple(owner for owner in texts if owner.fields)
@@ -139,7 +142,7 @@ def _sameness(alike: Alike, model: Model | None, mould: Mould) -> Sameness | Non
 def _reference(mould: Mould) -> list[str]:
     """Give the texts of a few personas from structure alone, to compare texts with."""
     few = Slots.span(0, 0, min(32, mould.plan.n))
-    return worded(mould.spec.text, mould.cast(few).facts).to_list()
+    return told(mould.spec.text, mould.cast(few).facts).to_list()
 
 
 def _shape(mould: Mould) -> list[str]:
@@ -210,15 +213,15 @@ class _Making:
         )
         return self._rows(part, table, table.select(pl.concat_str(texts, separator=" ")))
 
-    def _rows(self, cast: Cast, facts: pl.DataFrame, told: pl.DataFrame) -> pl.DataFrame:
+    def _rows(self, cast: Cast, facts: pl.DataFrame, written: pl.DataFrame) -> pl.DataFrame:
         spec, model = self.mould.spec, self.order.model
-        text = worded(spec.text, facts)
+        text = told(spec.text, facts)
         source = {
             "made by": "personae generate hachimi", "source": spec.title, **spec.terms,
             "model": "none: drawn by lot",
         }  # fmt: skip
         if model is not None:
-            text = text + " " + told.to_series()
+            text = text + " " + written.to_series()
             source |= written_by(model, content_key(repr(self.owners))[:16])
         numbers = pl.Series("id", cast.slots.places).cast(pl.String).str.zfill(7)
         return personas(

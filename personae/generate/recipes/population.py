@@ -11,6 +11,7 @@ import polars as pl
 
 from personae.core import (
     BadFile,
+    BadValue,
     Sampling,
     UnknownName,
     content_key,
@@ -27,7 +28,7 @@ from personae.generate.recipe import Made, Order, Population
 from personae.generate.rules import rules_of
 from personae.generate.slots import Slots
 from personae.generate.spec import Spec, load_spec
-from personae.generate.table import personas, worded
+from personae.generate.table import personas, told
 
 __all__ = ["population"]
 
@@ -46,6 +47,9 @@ def population(order: Order, spec: str | None = None, sample: str | None = None)
         plan = load_spec(spec or "adults")
     rules = rules_of(plan.rules, plan.sets)
     rows = None if sample is None else _read(sample)
+    if not plan.variables and rows is None:
+        raise BadValue(f"{spec}: a population has variables, or a --sample")
+    rules.refuse_unknown((*plan.facts, *(() if rows is None else rows.columns)))
     blue = blueprint(plan, order.n, order.seed, sample=rows, rules=rules)
     levels = levels_of(plan.levels) if plan.levels else None
     mould = Mould(spec=plan, plan=blue, rules=rules, levels=levels)
@@ -77,7 +81,7 @@ def _read(path: str) -> pl.DataFrame:
 
 def _make(mould: Mould, order: Order, slots: Slots) -> Made:
     cast, spec = mould.cast(slots), mould.spec
-    text = worded(spec.text, cast.facts) if spec.text else _plainly(cast.facts)
+    text = told(spec.text, cast.facts)
     rows = personas(
         f"{spec.name}-{order.seed}-"
         + pl.Series("id", cast.slots.places).cast(pl.String).str.zfill(7),
@@ -97,9 +101,3 @@ def _make(mould: Mould, order: Order, slots: Slots) -> Made:
         writer = Writer(order.model, sampling, counts)
         rows = persona_frame(introduced(writer, list(frame_personas(rows))))
     return Made(rows, cast.failed, counts)
-
-
-def _plainly(facts: pl.DataFrame) -> pl.Series:
-    said = [pl.lit(f"{name.rpartition('/')[2]}: ") + pl.col(name) for name in facts.columns]
-    listed = pl.concat_str(said, separator="; ", ignore_nulls=True)
-    return facts.select(pl.lit("Facts about you: ") + listed + ".").to_series()
