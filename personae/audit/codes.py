@@ -106,12 +106,14 @@ def code_reply(reply: Reply, problem: Problem) -> Coded:
     """Code a reply; a reply that was cut counts where it named its answer before.
 
     An abstention declines and names no option; with an option it is an answer that protested.
+    A number without "answer is" is an answer only where the reply came to its end and didn't
+    decline: the last number of half a sum, or of an excuse, is none.
     """
     if reply.status == "error":
         return Coded("error", why=reply.why)
     text = reply.text.replace("’", "'")
-    given = _given(text, problem)
     protested = declines(text)
+    given = _given(text, problem, whole=reply.status != "cut" and not protested)
     if given:
         return Coded("correct" if given == problem.answer else "wrong", given, protested)
     if protested or reply.status == "refused":
@@ -121,7 +123,7 @@ def code_reply(reply: Reply, problem: Problem) -> Coded:
     return Coded("unparsed", why="names no option" if problem.options else "names no number")
 
 
-def _given(text: str, problem: Problem) -> str:
+def _given(text: str, problem: Problem, *, whole: bool) -> str:
     if problem.options:
         letter = last_letter(text, problem.letters)
         if letter:
@@ -132,7 +134,7 @@ def _given(text: str, problem: Problem) -> str:
         return named[0] if named else ""
     cuts = _CUT.findall(text)
     found = _NUMBER.findall(cuts[-1]) if cuts else []
-    found = found or _NUMBER.findall(text)
+    found = found or (_NUMBER.findall(text) if whole else [])
     if not found:
         return ""
     number = found[-1].replace(",", "")

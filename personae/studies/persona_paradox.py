@@ -45,6 +45,7 @@ from personae.core import (
     Report,
     Sampling,
     Table,
+    coverage_table,
     say,
 )
 from personae.measure.judge import judge as judge_cases
@@ -111,6 +112,7 @@ def persona_paradox(
             replies,
             Heading("Coverage"),
             counts_table(answers),
+            coverage_table(verdicts, ("respondent", "scale"), title="Verdicts of the judges"),
             gate.table(),
         ),
         answers=Answers.concat([gate.answers.tag(respondent="gate"), answers, verdicts]),
@@ -200,7 +202,9 @@ def _measures(laid: Sequence[Calls], setting: str, seed: int) -> Table:
     floor = float(np.unique(truth, return_counts=True)[1].max() / truth.size)
     note = (
         f"Floor: always the commonest label is right in {floor:.0%}. Consistency over three "
-        "wordings. Risk propensity: under- minus over-triage. Always urgent has sensitivity 1."
+        "wordings; balanced and kappa: the first. Intervals of ECE, Brier and risk take wordings "
+        "as cases, and are too narrow. Risk propensity: under- minus over-triage. Always urgent "
+        "has sensitivity 1."
     )
     columns = ("role and style", "accuracy", "balanced", "quadratic kappa", "ECE", "Brier",
                "consistency", "all equal", "under-triage", "over-triage", "risk propensity",
@@ -232,10 +236,13 @@ def _patients(
     asked = QUESTIONS[::5] if quick else QUESTIONS
     sampling = Sampling(max_tokens=40 if quick else 512, seed=seed)
     written: dict[str, list[str]] = {}
+    rows: list[tuple[Cell, ...]] = []
     for arm in arms:
         with arm.induction(model, arm.persona) as speaker:
             replies = speaker.reply([say(q["text"]) for q in asked], sampling)
         written[arm.persona.id] = [r.text if r.status in ("ok", "cut") else "" for r in replies]
+        rows += [(arm.persona.id, q["text"], r.status, t) for q, r, t in
+                 zip(asked, replies, written[arm.persona.id], strict=True)]  # fmt: skip
     pairs = list(combinations(written, 2))
     cases = [
         Case(f"{q['id']}|{one}|{other}", {"question": q["text"], "first": written[one][place],
@@ -249,10 +256,9 @@ def _patients(
         for who in judges
         for criterion in CRITERIA
     ]
-    rows = tuple((who, q["text"], text) for who, texts in written.items()
-                 for q, text in zip(asked, texts, strict=True))  # fmt: skip
-    table = Table(name="replies", title="What was answered", rows=rows,
-                  columns=("role and style", "question", "answer"))  # fmt: skip
+    table = Table(name="replies", title="What was answered", rows=tuple(rows),
+                  columns=("role and style", "question", "status", "answer"),
+                  note="A lost reply is judged as an empty one.")  # fmt: skip
     return table, Answers.concat(sheets)
 
 

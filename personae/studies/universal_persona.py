@@ -97,7 +97,7 @@ def _people(personas: Sequence[Persona], *, quick: bool) -> list[Persona]:
     if personas:
         return listed[:6]
     kept: list[Persona] = []
-    for group in ("race", "gender", "political ideology"):
+    for group in ("race", "gender", "ideology"):
         kept += [p for p in listed if p.id.startswith(f"{group}:")][:2]
     return kept or listed[:6]
 
@@ -169,14 +169,17 @@ def _groups(answers: Answers, people: Sequence[Persona], seed: int) -> Table:
         names = [p.id for p in people if _group(p) == group]
         parts = [disparity(passes(answers, d, names), name=d, seed=seed, draws=200)
                  for d in DIMENSIONS]  # fmt: skip
-        known = [p for p in parts if not np.isnan(p.observed.value)]
+        known = [p for p in parts if not np.isnan(p.observed.p)]
         rows.append((
             group, len(names), float(np.mean([p.observed.value for p in known])) if known else None,
             float(np.mean([p.noise for p in known])) if known else None,
-            min((p.observed.p for p in known), default=None),
+            float(min(holm([p.observed.p for p in known]))) if known else None,
         ))  # fmt: skip
-    note = "Persona score of a group: mean over dimensions; a group of one has none."
-    columns = ("group", "personas", "difference score", "by chance", "smallest p")
+    note = (
+        "Persona score of a group: mean over dimensions; a group of one has none. p: Holm over "
+        "dimensions, not over groups."
+    )
+    columns = ("group", "personas", "difference score", "by chance", "smallest p (Holm)")
     return Table(name="groups", title="Inside groups", columns=columns, rows=tuple(rows), note=note)
 
 

@@ -240,3 +240,17 @@ def test_problem_sets_pin_their_content() -> None:
                          problems=(CHOICE,))  # fmt: skip
     other = ProblemSet(name="x", title="x", version="1", source="", licence="", problems=(NUMBER,))
     assert changed.tag != other.tag
+
+
+def test_the_number_of_an_excuse_or_of_half_a_sum_is_no_answer() -> None:
+    """Without "answer is", only a reply that ended and didn't decline gives a number."""
+    problem = Problem(id="p", text="6 x 7?", answer="42")
+    excuse = Reply(text="I am unable to do sums: I left school at 42.")
+    half = Reply(text="First, 6 x 6 = 36 and then", status="cut")
+    named = Reply(text="I can't be sure, but the answer is 42.")
+    assert code_reply(excuse, problem).outcome == "abstained"
+    assert code_reply(half, problem).outcome == "cut"
+    assert (code_reply(named, problem).outcome, code_reply(named, problem).protested) == (
+        "correct", True
+    )  # fmt: skip
+    assert code_reply(Reply(text="6 x 7 = 42"), problem).outcome == "correct"
