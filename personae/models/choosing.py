@@ -14,7 +14,9 @@ import numpy as np
 
 from personae.core import Chat, Choice, Done, Question
 from personae.models.editing import Editing
-from personae.models.reading import Read, Reader
+from personae.models.reading import Reader
+from personae.models.trunk import read
+from personae.models.walking import Read
 
 __all__ = ["Codec", "choices", "weigh"]
 
@@ -70,7 +72,8 @@ def choices(
             if done is not None:
                 done(index, choice)
 
-    unique = list(places)
+    first = {question: places[question, variant][0] for question, variant in reversed(places)}
+    unique = sorted(places, key=lambda asked: first[asked[0]])  # variants share what is below them
     for start in range(0, len(unique), SLAB):
         _slab(reader, codec, unique[start : start + SLAB], limit, tell)
     return [answers[index] for index in range(len(questions))]
@@ -96,7 +99,7 @@ def _slab(
         wanted.add(case, variant)
     values = np.full(len(wanted.reads), np.nan)
     left = [len(keys) for keys in wanted.by_case]
-    for indices, logps in reader.read(list(wanted.sequences), wanted.reads):
+    for indices, logps in read(reader, list(wanted.sequences), wanted.reads):
         values[indices] = logps
         for at in (wanted.case_of[i] for i in indices):
             left[at] -= 1

@@ -94,6 +94,11 @@ class Editing:
         )
         return tuple(t | self.marks.of(h) << SHIFT for t, h in zip(tokens, held, strict=True))
 
+    def in_marks(self, sequences: Sequence[Sequence[int]]) -> list[Edit]:
+        """Give the edits that hold for any token of marked sequences."""
+        marks = {token >> SHIFT for sequence in sequences for token in sequence}
+        return [edit for mark in sorted(marks) for edit in self.marks.edits[mark]]
+
     @contextmanager
     def in_force(
         self, tokens: Sequence[int], positions: Sequence[int], seeing: Seeing = ()

@@ -15,6 +15,7 @@ from personae.models.drawing import draw, stream
 from personae.models.prefix import PASS_COST, common
 from personae.models.reading import Reader
 from personae.models.rows import Rows
+from personae.models.walking import read_context
 
 __all__ = ["Writer", "WritingCodec"]
 
@@ -142,7 +143,7 @@ class Writer:
         shared = min(common(prompts[0], prompts[-1]), min(map(len, prompts)) - 1)
         if shared * (len(prompts) - 1) < PASS_COST:
             shared = 0
-        context = self.reader.context(prompts[0][:shared]) if shared else None
+        context = read_context(self.reader, prompts[0][:shared]) if shared else None
         rests = [p[shared:] for p in prompts]
         capacity = max(len(r) + d.room for r, d in zip(rests, drafts, strict=True))
         cache = Rows(context, len(drafts), capacity, self.reader.device)
