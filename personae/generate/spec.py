@@ -78,9 +78,11 @@ class Spec:
     @property
     def facts(self) -> tuple[str, ...]:
         """Every fact that its variables, levels and owners name."""
-        owned = (f["path"] for owner in self.owners for f in owner["fields"])
+        listed = [owner.get("fields") for owner in self.owners]
+        fields = [f for part in listed if isinstance(part, list) for f in part]
+        owned = (str(f.get("path", "")) for f in fields if isinstance(f, dict))
         loadings = (self.levels or {}).get("loadings", {})
-        return (*(v.name for v in self.variables), *loadings, *owned)
+        return tuple(dict.fromkeys((*(v.name for v in self.variables), *loadings, *owned)))
 
     @property
     def terms(self) -> Mapping[str, str]:

@@ -141,6 +141,15 @@ def test_bad_owners_are_told(owner: object, tmp_path: Path) -> None:
     spec = tmp_path / "a.json"
     spec.write_text(json.dumps({"variables": SEX, "owners": [owner]}))
     assert personae("generate", "hachimi", "--schema", str(spec), "-n", "2") == 2
+    out = tmp_path / "a.jsonl"  # a population has no use for owners
+    assert (
+        personae("generate", "population", "--spec", str(spec), "-n", "2", "--out", str(out)) == 0
+    )
+
+
+def test_rules_of_a_schema_with_owners_serve_a_population_too(tmp_path: Path) -> None:
+    given = ("population", "--spec", "students", "-n", "2", "--out", str(tmp_path / "a.jsonl"))
+    assert personae("generate", *given) == 0
 
 
 def test_a_schema_without_a_text_lists_the_facts(tmp_path: Path) -> None:

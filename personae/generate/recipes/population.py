@@ -49,7 +49,8 @@ def population(order: Order, spec: str | None = None, sample: str | None = None)
     rows = None if sample is None else _read(sample)
     if not plan.variables and rows is None:
         raise BadValue(f"{spec}: a population has variables, or a --sample")
-    rules.refuse_unknown((*plan.facts, *(() if rows is None else rows.columns)))
+    if not plan.owners:  # rules over what owners write wait for them
+        rules.refuse_unknown((*plan.facts, *(() if rows is None else rows.columns)))
     blue = blueprint(plan, order.n, order.seed, sample=rows, rules=rules)
     levels = levels_of(plan.levels) if plan.levels else None
     mould = Mould(spec=plan, plan=blue, rules=rules, levels=levels)
