@@ -3,7 +3,7 @@
 System   psycot
 Paper    Yang, Shi, Wan, Quan, Wang, Wu & Wu 2023, Findings of EMNLP (arXiv:2310.20256)
 Asks     Does a model that first fills in a questionnaire about a text's author tell the author's
-         traits better than one that is asked at once, and better than who doesn't read?
+         traits better than one that is asked at once, and better than not reading?
 Differs  the note about the items' meaning is made from their keys (the published one misdescribes
          six of eight items of extraversion); public-domain items; the two poles are put in both
          orders, so that a habit of saying "A" ties and predicts nothing; a label of 1 is the high
@@ -168,7 +168,7 @@ def _verdicts(told: _Told, count: int, seed: int) -> list[Part]:
     first, *_, at_once, stepwise = (told.predicted(way) for way in WAYS)
     f1 = macro_f1(told.truth, first, seed=seed)
     beats = {
-        "who doesn't read": macro_f1(told.truth, first, against=_best_floor(told), seed=seed),
+        "not reading": macro_f1(told.truth, first, against=_best_floor(told), seed=seed),
         "being asked at once": macro_f1(told.truth, first, against=at_once, seed=seed),
         "reasoning in words": macro_f1(told.truth, first, against=stepwise, seed=seed),
     }

@@ -232,9 +232,9 @@ def test_a_planted_personality_is_read_and_shuffled_labels_are_not(tmp_path: Pat
     found = ways(psycot(model, texts=planted(tmp_path), quick=False))
     assert all(found[way].value == 1.0 for way in list(found)[:4])
     said = verdicts(psycot(model, texts=planted(tmp_path)))
-    assert "better than who doesn't read" in said
+    assert "better than not reading" in said
     report = psycot(model, texts=planted(tmp_path, shuffled=True))
-    assert "It is better than who doesn't read" not in verdicts(report)
+    assert "It is better than not reading" not in verdicts(report)
 
 
 @pytest.mark.parametrize("name", ["null:uniform", "null:yes", "null:first", "null:midpoint"])
