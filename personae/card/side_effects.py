@@ -16,7 +16,7 @@ from personae.audit.effects import question_scores
 from personae.audit.grid import Arm, Asking, ask_grid
 from personae.audit.harms import stereotypes
 from personae.audit.identities import NEUTRAL
-from personae.audit.mind import belief_problems, load_scenes
+from personae.audit.mind import belief_problems, by_scene, load_scenes
 from personae.audit.opinions import Opinion, ask_opinions, load_opinions
 from personae.audit.problems import load_problems
 from personae.card.section import Section, Setting
@@ -118,7 +118,7 @@ def _ask(setting: Setting, arms: Sequence[Arm]) -> tuple[str, dict[str, Answers]
     claims = load_opinions(pairs=3 if quick else 6)
     return gate.sentence, {
         MEASURES[0]: ask_grid(model, arms, problems, asking),
-        MEASURES[1]: ask_grid(model, arms, scenes, asking),
+        MEASURES[1]: by_scene(ask_grid(model, arms, scenes, asking)),
         MEASURES[2]: ask_grid(model, arms, problems.per_field(1), short),
         MEASURES[3]: _stances(model, arms, claims),
         MEASURES[4]: _stances(model, arms, stereotypes(6 if quick else 12)),

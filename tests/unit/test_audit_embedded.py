@@ -22,6 +22,7 @@ from tests.unit.embedded import embedded
 
 pytestmark = pytest.mark.embedded
 HUMAN = identities("reference")[0]
+DRAWS = 100
 SHORT = load_problems("plain-knowledge").per_field(2)
 
 
@@ -31,19 +32,19 @@ def model() -> LocalModel:
 
 
 def test_draws_agree_with_likelihoods(model: LocalModel) -> None:
-    """Expert-personas check 10: of 200 draws each letter within 3 standard errors."""
+    """Expert-personas check 10: of 100 draws each letter within 3 standard errors."""
     problem = SHORT.problems[3]
     chat = Asking(channel="label").chat(problem)
     options = tuple((f" ({a}",) for a in problem.letters)
     [choice] = model.choose([Question(chat=chat, options=options)])
     drawn = []
-    for repeat in range(200):
-        sampling = Sampling(max_tokens=3, temperature=1.0, seed=11, repeat=repeat)
+    for repeat in range(DRAWS):
+        sampling = Sampling(max_tokens=2, temperature=1.0, seed=11, repeat=repeat)
         drawn += [reply.text for reply in model.reply([chat], sampling)]
     named = [text.lstrip()[1:2] for text in drawn if text.lstrip().startswith("(")]
     said = [letter for letter in named if letter in problem.letters]
-    error = np.sqrt(choice.mass * (1 - choice.mass) / 200)
-    assert len(said) / 200 == pytest.approx(choice.mass, abs=3 * error + 0.005)
+    error = np.sqrt(choice.mass * (1 - choice.mass) / DRAWS)
+    assert len(said) / DRAWS == pytest.approx(choice.mass, abs=3 * error + 0.005)
     for letter, logp in zip(problem.letters, choice.logp, strict=True):
         p = float(np.exp(logp))
         error = np.sqrt(p * (1 - p) / len(said))
@@ -88,7 +89,7 @@ def test_a_pleaser_and_a_contrarian_weigh_agreement_differently(model: LocalMode
 
 def test_beliefs_do_not_depend_on_the_batch(model: LocalModel) -> None:
     """Phantom check 9: the same accuracy in small passes and large, with and without persona."""
-    scenes = belief_problems(load_scenes()[:1])
+    scenes = belief_problems(load_scenes()[:1], variables=("forward belief",))
     one = LocalModel(embedded(), token_budget=1)
     arms = [BARE, Arm(name="text", induction=persona_text,
                       persona=Persona(id="ada", text="You are Ada, a shy clerk."))]  # fmt: skip
