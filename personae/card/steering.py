@@ -176,8 +176,10 @@ def _table(
         f"Steered at block {point.block}, strength {point.strength:g} per z unit, chosen on other "
         f"statements; on held-out ones the shift is {found.effect}, p = {found.effect.p:.3f} by "
         f"rank among {len(found.nulls)} shuffled vectors of the same length. Leak: mean absolute "
-        "shift of domains not asked for, in SD. Perplexity: ratio on neutral text, which is read "
-        "without a chat and so without the words. Costs are against the model as it is."
+        "shift of domains not asked for, in SD; where all are asked for, the map of each "
+        "trait's vector alone shows what it drags along. Perplexity: ratio on neutral text, "
+        "which is read without a chat and so without the words. Costs are against the model "
+        "as it is."
     )
     columns = ("way", "towards the request (SD)", "leak (SD)", "perplexity", "right answers",
                "repetition", "stable traits", "unstable", "refused", "unparsed")  # fmt: skip
