@@ -186,11 +186,10 @@ def _picture(changes: Sequence[_Change]) -> Figure:
 def _measures(laid: Sequence[Calls], setting: str, seed: int) -> Table:
     rows: list[tuple[Cell, ...]] = []
     for one in (c for c in laid if c.setting.name == setting):
-        known = ~np.isnan(one.called)
-        sure, right = one.confidence[known], one.right[known]
         first = one.called[:, 0]
-        risk = risk_profile(np.repeat(one.truth, one.called.shape[1]), one.called.ravel(),
-                            high=one.setting.high, seed=seed)  # fmt: skip
+        known = ~np.isnan(first)
+        sure, right = one.confidence[known, 0], one.right[known, 0]
+        risk = risk_profile(one.truth, first, high=one.setting.high, seed=seed)
         kept, equal = consistency(one.called, seed=seed)
         rows.append((
             one.who, mean(_right(one), name="accuracy", of="case", unit="rate", seed=seed),
@@ -202,9 +201,8 @@ def _measures(laid: Sequence[Calls], setting: str, seed: int) -> Table:
     floor = float(np.unique(truth, return_counts=True)[1].max() / truth.size)
     note = (
         f"Floor: always the commonest label is right in {floor:.0%}. Consistency over three "
-        "wordings; balanced and kappa: the first. Intervals of ECE, Brier and risk take wordings "
-        "as cases, and are too narrow. Risk propensity: under- minus over-triage. Always urgent "
-        "has sensitivity 1."
+        "wordings; balanced, kappa, ECE, Brier and risk: the first alone, so that cases are the "
+        "unit. Risk propensity: under- minus over-triage. Always urgent has sensitivity 1."
     )
     columns = ("role and style", "accuracy", "balanced", "quadratic kappa", "ECE", "Brier",
                "consistency", "all equal", "under-triage", "over-triage", "risk propensity",
