@@ -9,7 +9,7 @@ Differs  replies are found by their place in the chat and not by their text; the
          the others; a role with too few rollouts is named; what a cap holds is read from what was
          said by the model without the cap, beside a cap along a random direction; without a judge
          every reply counts; fewer rollouts by default, with split-half cosines
-Version  1
+Version  2
 """
 
 from collections.abc import Sequence
@@ -179,7 +179,9 @@ def _verdicts(apart: Apart, drift: Drift, held: Held, middle: Site, seed: int) -
     drifts = _difference(drift)
     away = "drift away more" if drifts.high < 0 else "are not shown to drift away more"
     shift, other = _held(held, seed)
-    beyond = paired_permutation((held.axis - held.random).ravel(), of="reply", seed=seed)
+    beyond = two_level_mean(
+        held.axis - held.random, name="difference", of="question", unit=GAP, seed=seed
+    )
     holds = "brings" if beyond.low > 0 else "is not shown to bring"
     return [
         Note(f"The axis {told} the default assistant from roles on held-out questions at block "
@@ -188,7 +190,7 @@ def _verdicts(apart: Apart, drift: Drift, held: Held, middle: Site, seed: int) -
              f"{roles:.2f} (median).", "verdict"),
         Note(f"Conversations about feelings and minds {away} than tasks: {drifts}.", "verdict"),
         Note(f"Capping {holds} what the farthest roles say nearer to the assistant than a random "
-             f"cap does: {shift}; {other}; difference {beyond}.", "verdict"),
+             f"cap does: {shift}; {other}; {beyond}.", "verdict"),
     ]  # fmt: skip
 
 
