@@ -80,7 +80,7 @@ class _Size:
     turns: int
 
 
-QUICK, WHOLE = _Size(8, 1, 6, 16, 1, 3), _Size(1000, 1000, 1000, 64, 2, 6)
+QUICK, WHOLE = _Size(8, 1, 6, 12, 1, 3), _Size(1000, 1000, 1000, 64, 2, 6)
 
 
 def assistant_axis(

@@ -58,7 +58,7 @@ class _Size:
     strengths: tuple[float, ...]
 
 
-QUICK, WHOLE = _Size(3, 8, 3, (2.0, 8.0)), _Size(6, 24, 36, STRENGTHS)
+QUICK, WHOLE = _Size(3, 6, 2, (2.0, 8.0)), _Size(6, 24, 36, STRENGTHS)
 
 
 def pas(

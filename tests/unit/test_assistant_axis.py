@@ -313,14 +313,20 @@ def test_transcripts_are_read_along_the_axis(test_data: Callable[[str], Path]) -
 
 @pytest.mark.embedded
 def test_the_embedded_model_tells_default_from_roles_check_8() -> None:
-    """Measured: see the guide; random directions stay near one half."""
+    """On average over three draws of replies: .88, .73, .54 were measured, .5 is chance.
+
+    One draw this small shows nothing: 95 % of random directions stay under .77 only. The evidence
+    is the study's own run, in docs/guide/inside-the-model.md; here a lost or turned axis fails.
+    """
     from personae.models.local import LocalModel  # noqa: PLC0415
 
     model = LocalModel(embedded())
     bank = load_roles().few(4, 1, 4)
-    drawn = Sampling(max_tokens=12, temperature=0.7, top_p=0.9, seed=0)
-    found = read_roles(model, perform_roles(model, bank, drawn), [Site(15)])
-    apart = found.told_apart(Site(15))
-    assert apart.default.value > 0.8
-    assert apart.default.unit == "rate"
+    found = []
+    for seed in range(3):
+        drawn = Sampling(max_tokens=12, temperature=0.7, top_p=0.9, seed=seed)
+        apart = read_roles(model, perform_roles(model, bank, drawn), [Site(15)])
+        found.append(apart.told_apart(Site(15)).default)
+    assert np.mean([auc.value for auc in found]) > 0.6
+    assert {auc.unit for auc in found} == {"rate"}
     assert GAP == "of the gap"
