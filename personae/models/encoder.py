@@ -60,7 +60,12 @@ class SentenceEncoder:
         """Encode alone: a vector then depends on nothing but its text, at little cost on a CPU."""
         torch = self._torch
         ids = torch.tensor([self._tokenizer.encode(text).ids])
-        mean = self._network(input_ids=ids).last_hidden_state.mean(dim=1)
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)  # sums in one order, however many cores there are
+        try:
+            mean = self._network(input_ids=ids).last_hidden_state.mean(dim=1)
+        finally:
+            torch.set_num_threads(threads)
         return np.asarray(torch.nn.functional.normalize(mean, dim=1)[0].double().numpy())
 
 
