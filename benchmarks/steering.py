@@ -2,7 +2,8 @@
 
 Each library runs in an environment of its own under out/, on the same random Llama of the embedded
 model's size saved to disk; every figure is a ratio to the bare model in the same process, runs in
-turn. The libraries' pins clash, so they share only torch and what they don't pin with Personae.
+turn (PERSONAE_BENCH_ROUNDS, 12 by default). The libraries' pins clash, so they share only torch and
+what they don't pin with Personae.
 """
 
 import json
@@ -24,7 +25,8 @@ LIBRARIES = {
     "nnsight": ("nnsight==0.8.1",),
 }
 STEERED = tuple(range(10, 20))
-TOKENS, ROUNDS, WIDTH = 96, 12, 576
+TOKENS, WIDTH = 96, 576
+ROUNDS = int(os.environ.get("PERSONAE_BENCH_ROUNDS", "12"))
 VALUES = tuple(float(s) for s in range(-5, 6))
 
 
