@@ -15,8 +15,21 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "RESULTS.md"
-NAMES = ("load", "choose", "bookkeeping", "server", "start", "coverage", "personas", "illusion",
-         "findings", "audits", "million", "readers", "steering")  # fmt: skip
+NAMES = (
+    "load",
+    "choose",
+    "bookkeeping",
+    "server",
+    "start",
+    "coverage",
+    "personas",
+    "illusion",
+    "findings",
+    "audits",
+    "million",
+    "readers",
+    "steering",
+)
 
 
 def sections(text: str) -> dict[str, str]:

@@ -34,10 +34,14 @@ KINDS: Mapping[str, Draw] = {
 STUDIES: Mapping[str, Callable[..., Report]] = {
     study.__name__: study
     for study in (
-        bias_runs_deep, expert_personas, agreeable_sycophancy, phantom, persona_paradox,
+        bias_runs_deep,
+        expert_personas,
+        agreeable_sycophancy,
+        phantom,
+        persona_paradox,
         universal_persona,
     )
-}  # fmt: skip
+}
 NULL = "null:garbage,seed={seed}"
 
 
@@ -49,8 +53,10 @@ def audit(kind: str, shift: float, seed: int, questions: int = QUESTIONS) -> lis
     for place in range(PERSONAS + 1):
         moved = (chance + (shift if place == 1 else 0.0)).clip(0.001, 0.999)
         values = KINDS[kind](random, moved)
-        rows += [{"item": str(i), "respondent": f"p{place}", "value": float(v)}
-                 for i, v in enumerate(values)]  # fmt: skip
+        rows += [
+            {"item": str(i), "respondent": f"p{place}", "value": float(v)}
+            for i, v in enumerate(values)
+        ]
     return effects(Answers.of(rows), "p0", seed=seed)
 
 
@@ -77,16 +83,20 @@ def findings(report: Report) -> list[bool]:
 
 
 def main(audits: int = AUDITS, runs: int = 40) -> None:
-    print("| answers | audits with p < .05 | after Holm | interval covers 0 | finds -0.1 | "
-          "finds -0.2 |\n| --- | --- | --- | --- | --- | --- |")  # fmt: skip
+    print(
+        "| answers | audits with p < .05 | after Holm | interval covers 0 | finds -0.1 | "
+        "finds -0.2 |\n| --- | --- | --- | --- | --- | --- |"
+    )
     for kind in KINDS:
         counts = simulated(kind, audits)
         told = [rate(np.array(v, dtype=float), of="audit") for v in counts.values()]
         cells = " | ".join(f"{e.value:.3f} [{e.low:.3f}, {e.high:.3f}]" for e in told)
         print(f"| {kind} | {cells} |")
     print(f"\n{audits} audits of {PERSONAS} personas on {QUESTIONS} questions a row.\n")
-    print("| study | comparisons a run | found on random answers | runs with a finding |\n"
-          "| --- | --- | --- | --- |")  # fmt: skip
+    print(
+        "| study | comparisons a run | found on random answers | runs with a finding |\n"
+        "| --- | --- | --- | --- |"
+    )
     for name, study in STUDIES.items():
         found = [
             findings(study(open_model(NULL.format(seed=seed)), seed=seed, quick=True))
@@ -94,6 +104,8 @@ def main(audits: int = AUDITS, runs: int = 40) -> None:
         ]
         share = rate([float(any(one)) for one in found], of="run")
         total = sum(map(len, found))
-        print(f"| {name} | {total / runs:.0f} | {sum(map(sum, found))} of {total} | "
-              f"{share.value:.2f} [{share.low:.2f}, {share.high:.2f}] |")  # fmt: skip
+        print(
+            f"| {name} | {total / runs:.0f} | {sum(map(sum, found))} of {total} | "
+            f"{share.value:.2f} [{share.low:.2f}, {share.high:.2f}] |"
+        )
     print(f"\n{runs} seeds; a report has several families of tests, each at 5 %.")

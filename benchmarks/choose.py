@@ -203,10 +203,13 @@ def bench(loaded: Loaded, layout: Layout) -> None:
     some, first = timed(lambda: naive(loaded, asked[:NAIVE_ITEMS]))
     some *= len(asked) / NAIVE_ITEMS
     rows = [
-        (f"one pass an item and option (timed on {NAIVE_ITEMS} items, scaled)", some,
-         gap(first, reference[:NAIVE_ITEMS])),
+        (
+            f"one pass an item and option (timed on {NAIVE_ITEMS} items, scaled)",
+            some,
+            gap(first, reference[:NAIVE_ITEMS]),
+        ),
         ("one pass an item", whole, 0.0),
-    ]  # fmt: skip
+    ]
     if LM_EVAL.exists():
         theirs, batch, numbers = lm_eval(loaded, asked)
         rows.append((f"lm-evaluation-harness hf, batch {batch}", theirs, gap(numbers, reference)))

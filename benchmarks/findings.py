@@ -23,13 +23,19 @@ STUDIES: Mapping[str, Study] = {
     "assess_human": lambda spec, seed: assess_human(open_model(spec), seed=seed),
 }
 FINDINGS: Mapping[str, Mapping[str, str]] = {
-    "trait": {"a trait score off 50": "Suggests beyond chance",
-              "a prompt moves scores": "moves its score"},
-    "sac": {"levels are followed": "asked for is followed",
-            "related factors move together": "in people move together"},
-    "assess_human": {"a dichotomy is ascribed": "Ascribes beyond doubt",
-                     "two pictures differ": "Pictures differ"},
-}  # fmt: skip
+    "trait": {
+        "a trait score off 50": "Suggests beyond chance",
+        "a prompt moves scores": "moves its score",
+    },
+    "sac": {
+        "levels are followed": "asked for is followed",
+        "related factors move together": "in people move together",
+    },
+    "assess_human": {
+        "a dichotomy is ascribed": "Ascribes beyond doubt",
+        "two pictures differ": "Pictures differ",
+    },
+}
 PLANTED: Mapping[str, str] = {
     "trait": "simulated:A=-3,E=-3,noise=0.3,seed={seed}",
     "sac": "simulated:noise=0.3,seed={seed}",

@@ -72,8 +72,10 @@ def main(runs: int = 200) -> None:
     for strategies in (1, 3):
         for gap in (1.0, 0.9, 0.5, 0.0):
             total = runs if gap == 1.0 else few
-            print(f"| {gap:g} | {2 * strategies} | {false_alarms(range(total), gap, strategies)} "
-                  f"of {total} |")  # fmt: skip
+            print(
+                f"| {gap:g} | {2 * strategies} | {false_alarms(range(total), gap, strategies)} "
+                f"of {total} |"
+            )
     alarms, hits = regression_alarms(range(few * 4)), regression_alarms(range(few), 0.0)
     print("\nAt a gap of 1 up to 5 % are expected. Respondents with any significant slope")
     print(f"after Holm's correction, 39 conditions: {alarms} of {few * 4} with a gap of 1,")

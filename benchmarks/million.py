@@ -82,8 +82,11 @@ def main(sizes: Sequence[int] = SIZES) -> None:
             script = Path(folder) / "sample.py"
             script.write_text(SCRIPT)
             lines = str(Path(folder) / "x.jsonl")
-            row("mimesis, 33 fields drawn alone, JSONL", SAMPLED,
-                timed([str(SAMPLER), str(script), str(SAMPLED), lines]))  # fmt: skip
+            row(
+                "mimesis, 33 fields drawn alone, JSONL",
+                SAMPLED,
+                timed([str(SAMPLER), str(script), str(SAMPLED), lines]),
+            )
         else:
             print("| mimesis | not run: `make mimesis` first | | | | | |")
 

@@ -58,8 +58,9 @@ def skill() -> None:
         carried = reader.probabilities([one.text for one in own.texts])
         for scale, one in skills(reader).items():
             far = auc([text.labels[scale] for text in own.texts], carried[scale])
-            cells = [f"{e.value:.2f} [{e.low:.2f}, {e.high:.2f}]"
-                     for e in (one.auc, one.shuffled, far)]  # fmt: skip
+            cells = [
+                f"{e.value:.2f} [{e.low:.2f}, {e.high:.2f}]" for e in (one.auc, one.shuffled, far)
+            ]
             print(f"| {recipe} | {scale} | {' | '.join(cells)} | {took:.1f} |")
 
 

@@ -55,10 +55,17 @@ def saved() -> Path:
 
     torch.manual_seed(0)
     config = transformers.LlamaConfig(
-        vocab_size=512, hidden_size=WIDTH, intermediate_size=1536, num_hidden_layers=30,
-        num_attention_heads=9, num_key_value_heads=3, max_position_embeddings=2048,
-        bos_token_id=0, eos_token_id=1, pad_token_id=1,
-    )  # fmt: skip
+        vocab_size=512,
+        hidden_size=WIDTH,
+        intermediate_size=1536,
+        num_hidden_layers=30,
+        num_attention_heads=9,
+        num_key_value_heads=3,
+        max_position_embeddings=2048,
+        bos_token_id=0,
+        eos_token_id=1,
+        pad_token_id=1,
+    )
     transformers.LlamaForCausalLM(config).save_pretrained(folder)
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     vocabulary = {w: i for i, w in enumerate(["<s>", "</s>", *letters])}
@@ -228,8 +235,11 @@ def theirs(folder: Path, library: str) -> str:
     numbers = map(str, (STEERED[0], STEERED[-1], TOKENS, ROUNDS))
     ran = subprocess.run(
         [str(python), str(script), str(folder), library, *numbers],
-        capture_output=True, text=True, check=False, env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
     line = next((x for x in ran.stdout.splitlines() if x.startswith("RATIO")), "")
     if not line:
         return f"not run: {(ran.stderr.strip().splitlines() or ['no output'])[-1][:120]}"

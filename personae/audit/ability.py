@@ -44,10 +44,12 @@ class Ability:
     def table(self) -> Table:
         """Tabulate accuracy and chance by channel."""
         return Table(
-            name="ability", title="Without persona", columns=("channel", "accuracy", "chance"),
+            name="ability",
+            title="Without persona",
+            columns=("channel", "accuracy", "chance"),
             rows=tuple(self.found),
             note="Channels are tried in this order; the first above chance is read.",
-        )  # fmt: skip
+        )
 
 
 def _guessing(problems: ProblemSet) -> float:
@@ -84,8 +86,11 @@ def ability(model: Chooser, problems: ProblemSet, *, orders: int = 2, tokens: in
         channels = ("reply",)
     main: Way | None = None
     for channel in channels:
-        asking = Asking(channel=channel, orders=orders if channel == "label" else 1,
-                        sampling=Sampling(max_tokens=tokens))  # fmt: skip
+        asking = Asking(
+            channel=channel,
+            orders=orders if channel == "label" else 1,
+            sampling=Sampling(max_tokens=tokens),
+        )
         sheet = ask_grid(model, [BARE], problems, asking)
         scores, _ = question_scores(sheet, "arm", ["unchanged"])
         right = rate(scores[0], name=channel, of="question")
@@ -93,5 +98,9 @@ def ability(model: Chooser, problems: ProblemSet, *, orders: int = 2, tokens: in
         sheets.append(sheet)
         if main is None and right.low > chance:
             main = channel
-    return Ability(channel=main or channels[-1], above=main is not None, found=tuple(found),
-                   answers=Answers.concat(sheets))  # fmt: skip
+    return Ability(
+        channel=main or channels[-1],
+        above=main is not None,
+        found=tuple(found),
+        answers=Answers.concat(sheets),
+    )

@@ -110,9 +110,16 @@ def profiles(
             scored[act.measure.name] = scores(act.probe, sheet, act.measure)
         model, context, name, trait, sign, strategy = key
         found.append(
-            Profile(str(model), str(context), str(name), str(trait), int(str(sign)),
-                    str(strategy), scored)
-        )  # fmt: skip
+            Profile(
+                str(model),
+                str(context),
+                str(name),
+                str(trait),
+                int(str(sign)),
+                str(strategy),
+                scored,
+            )
+        )
     return tuple(found)
 
 
@@ -204,8 +211,9 @@ def act_shifts(
             moved = sign * float(np.mean(known)) if enough else nan
             hit = nan if isnan(moved) or abs(moved) < FLAT else float(moved > 0)
             toward = moved / _unit_sd(people, act.measure.name)
-            shifts.append(Shift(pair=name, trait=high.trait, measure=act.measure.name,
-                                toward=toward, hit=hit))  # fmt: skip
+            shifts.append(
+                Shift(pair=name, trait=high.trait, measure=act.measure.name, toward=toward, hit=hit)
+            )
     cells = {
         (trait, act.measure.name): _shift(people, trait, act.measure.name, act.measure.of, seed)
         for trait in traits

@@ -87,10 +87,13 @@ def lay_out(names: Sequence[str], rated: Answers, said: Answers, seed: int) -> S
             table[row[who], place[item]] = level
     base = stances.filter(pl.col("respondent") == BASELINE)["stance"].to_numpy()
     return Scores(
-        names=tuple(names), agreeable=_column(agreeable, names), yes=_column(yes, names),
-        agrees=_means(table), table=table,
+        names=tuple(names),
+        agreeable=_column(agreeable, names),
+        yes=_column(yes, names),
+        agrees=_means(table),
+        table=table,
         baseline=mean(base, name="baseline", of="prompt", unit="rate", seed=seed),
-    )  # fmt: skip
+    )
 
 
 def _column(found: Mapping[str, float | None], names: Sequence[str]) -> Array:
@@ -120,8 +123,12 @@ def correlation(scores: Scores, seed: int) -> Estimate:
     drawn = bootstrap(again, table.shape[1], seed=seed, kind="percentile")
     if isnan(drawn.low):
         return found
-    return replace(found, low=min(found.low, drawn.low), high=max(found.high, drawn.high),
-                   method=f"wider of {found.method} and a bootstrap over prompts")  # fmt: skip
+    return replace(
+        found,
+        low=min(found.low, drawn.low),
+        high=max(found.high, drawn.high),
+        method=f"wider of {found.method} and a bootstrap over prompts",
+    )
 
 
 def partial(scores: Scores) -> Estimate:
@@ -131,8 +138,9 @@ def partial(scores: Scores) -> Estimate:
     if known.sum() < 5:
         return missing(name, "needs five personas", n=int(known.sum()), of="persona")
     x = np.column_stack([np.ones(int(known.sum())), scores.yes[known]])
-    rest = [v - x @ np.linalg.lstsq(x, v)[0] for v in
-            (scores.agreeable[known], scores.agrees[known])]  # fmt: skip
+    rest = [
+        v - x @ np.linalg.lstsq(x, v)[0] for v in (scores.agreeable[known], scores.agrees[known])
+    ]
     found = pearson(rest[0], rest[1], name=name, of="persona")
     r, free = found.value, int(known.sum()) - 3
     if isnan(r) or abs(r) >= 1:
@@ -177,8 +185,12 @@ def all_tests(scores: Scores, seed: int) -> list[tuple[str, Estimate | None, flo
 
 def gaps(scores: Scores) -> Array:
     """Return each persona's gap against the plain assistant; NaN where a score is lost."""
-    return np.array([gap(s, scores.baseline.value, a) for s, a in
-                     zip(scores.agrees, scores.agreeable, strict=True)])  # fmt: skip
+    return np.array(
+        [
+            gap(s, scores.baseline.value, a)
+            for s, a in zip(scores.agrees, scores.agreeable, strict=True)
+        ]
+    )
 
 
 def zones(scores: Scores) -> tuple[int, int, int]:

@@ -200,8 +200,11 @@ def _judged(
         rows = own.measure(model, variants).towards(wanted)
         shifts = (rows[1:] - rows[:1]).mean(axis=1)
         rank = (1 + np.sum(shifts >= effect.value)) / (1 + len(shifts))
-        effect = replace(effect, p=float(rank), method=f"{effect.method}; rank among {len(shifts)} "
-                         "shuffled vectors")  # fmt: skip
+        effect = replace(
+            effect,
+            p=float(rank),
+            method=f"{effect.method}; rank among {len(shifts)} shuffled vectors",
+        )
     growth = mean(measured.nats[1] - measured.nats[0], name="perplexity", of="text", seed=seed)
     low, value, high = (float(np.exp(x)) for x in (growth.low, growth.value, growth.high))
     return Calibration(
@@ -212,10 +215,15 @@ def _judged(
         traits={t: _shift(c, t, seed) for t, c in measured.contrasts.items()},
         nulls=shifts,
         perplexity=replace(growth, low=low, value=value, high=high, unit="ratio"),
-        accuracy=mean(measured.right[1] - measured.right[0], name="right answers", of="question",
-                      unit="share", seed=seed),
+        accuracy=mean(
+            measured.right[1] - measured.right[0],
+            name="right answers",
+            of="question",
+            unit="share",
+            seed=seed,
+        ),
         vectors=choice.vectors,
-    )  # fmt: skip
+    )
 
 
 def _shift(contrasts: Array, name: str, seed: int) -> Estimate:

@@ -53,9 +53,13 @@ class Coded:
     def status(self) -> Status:
         """The outcome as an answer's status."""
         statuses: dict[Outcome, Status] = {
-            "correct": "ok", "wrong": "ok", "abstained": "refused", "unparsed": "unparsed",
-            "cut": "cut", "error": "error",
-        }  # fmt: skip
+            "correct": "ok",
+            "wrong": "ok",
+            "abstained": "refused",
+            "unparsed": "unparsed",
+            "cut": "cut",
+            "error": "error",
+        }
         return statuses[self.outcome]
 
 

@@ -103,21 +103,31 @@ def compare_pairs(pairing: Pairing, judging: Judging = Judging()) -> list[Compar
 
 
 def _family(rows: pl.DataFrame, by: Sequence[str], judging: Judging) -> list[Comparison]:
-    raw = [_compared(part, tuple(map(str, cell)), judging)
-           for cell, part in rows.group_by(by, maintain_order=True)]  # fmt: skip
+    raw = [
+        _compared(part, tuple(map(str, cell)), judging)
+        for cell, part in rows.group_by(by, maintain_order=True)
+    ]
     tested = [one.shift.n >= LEAST for one in raw]
     differ = [one.shift.p if ok else float("nan") for one, ok in zip(raw, tested, strict=True)]
-    alike = [one.same.p if ok and one.same else float("nan")
-             for one, ok in zip(raw, tested, strict=True)]  # fmt: skip
+    alike = [
+        one.same.p if ok and one.same else float("nan") for one, ok in zip(raw, tested, strict=True)
+    ]
     adjusted = zip(raw, holm(differ), benjamini_hochberg(differ), holm(alike), strict=True)
     return [
         Comparison(
-            cell=one.cell, levels=one.levels, shift=one.shift, size=one.size, same=one.same,
-            holm=float(strict), bh=float(lenient), same_holm=float(same), lost=one.lost,
+            cell=one.cell,
+            levels=one.levels,
+            shift=one.shift,
+            size=one.size,
+            same=one.same,
+            holm=float(strict),
+            bh=float(lenient),
+            same_holm=float(same),
+            lost=one.lost,
             detectable=detectable(one.shift.n, one.spread, tests=sum(tested)),
         )
         for one, strict, lenient, same in adjusted
-    ]  # fmt: skip
+    ]
 
 
 def _compared(part: pl.DataFrame, cell: tuple[str, ...], judging: Judging) -> _Raw:
@@ -125,25 +135,36 @@ def _compared(part: pl.DataFrame, cell: tuple[str, ...], judging: Judging) -> _R
     name = f"{cell[2] or cell[1]}, {cell[0]}"
     first, second, lost = _scores(part, unit)
     turn = part["key"].to_numpy().astype(np.float64)
-    apart = pl.DataFrame({
-        "of": part[of], "shift": turn * (second - first), "first": turn * first,
-        "second": turn * second, "mirror": np.where(turn < 0, _mirror(cell[1], unit), 0.0),
-    }).filter(pl.col("shift").is_finite())  # fmt: skip
-    means = apart.group_by("of", maintain_order=True).agg(pl.col("shift", "first", "second",
-                                                                "mirror").mean())  # fmt: skip
+    apart = pl.DataFrame(
+        {
+            "of": part[of],
+            "shift": turn * (second - first),
+            "first": turn * first,
+            "second": turn * second,
+            "mirror": np.where(turn < 0, _mirror(cell[1], unit), 0.0),
+        }
+    ).filter(pl.col("shift").is_finite())
+    means = apart.group_by("of", maintain_order=True).agg(
+        pl.col("shift", "first", "second", "mirror").mean()
+    )
     shift = means["shift"].to_numpy()
-    one, two = (float((means[n] + means["mirror"]).to_numpy().mean()) if means.height
-                else float("nan") for n in ("first", "second"))  # fmt: skip
+    one, two = (
+        float((means[n] + means["mirror"]).to_numpy().mean()) if means.height else float("nan")
+        for n in ("first", "second")
+    )
     margin = judging.margins.get(unit)
     same = None
     if margin is not None:
         same = tost_paired(shift, np.zeros_like(shift), margin, name=name, of=of, unit=unit)
     return _Raw(
-        cell, (one, two),
+        cell,
+        (one, two),
         paired_permutation(shift, name=name, of=of, unit=unit, seed=judging.seed),
         paired_d(shift, name=name, of=of, seed=judging.seed),
-        same, float(np.std(shift, ddof=1)) if shift.size > 1 else float("nan"), lost,
-    )  # fmt: skip
+        same,
+        float(np.std(shift, ddof=1)) if shift.size > 1 else float("nan"),
+        lost,
+    )
 
 
 def _scores(part: pl.DataFrame, unit: str) -> tuple[Array, Array, int]:
@@ -178,23 +199,51 @@ def _mirror(tool: str, unit: str) -> float:
 def comparison_table(found: Sequence[Comparison], judging: Judging) -> Table:
     """Tabulate comparisons: levels, shift, size, p raw and adjusted, equivalence, verdict."""
     rows: list[tuple[Cell, ...]] = [
-        (*((c.cell[4],) if judging.each else ()), *c.cell[:3], c.shift.n, *map(_known, c.levels),
-         c.shift, c.size, _known(c.shift.p), _known(c.holm), _known(c.bh), _known(c.same_holm),
-         _known(c.detectable), c.lost, c.verdict)
+        (
+            *((c.cell[4],) if judging.each else ()),
+            *c.cell[:3],
+            c.shift.n,
+            *map(_known, c.levels),
+            c.shift,
+            c.size,
+            _known(c.shift.p),
+            _known(c.holm),
+            _known(c.bh),
+            _known(c.same_holm),
+            _known(c.detectable),
+            c.lost,
+            c.verdict,
+        )
         for c in found
-    ]  # fmt: skip
-    columns = ("arm", "instrument", "scale", f"{judging.unit}s", "first", "second", "shift",
-               "size (d)", "p", "p (Holm)", "p (BH)", "p (equivalence, Holm)", "detectable",
-               "lost", "verdict")  # fmt: skip
+    ]
+    columns = (
+        "arm",
+        "instrument",
+        "scale",
+        f"{judging.unit}s",
+        "first",
+        "second",
+        "shift",
+        "size (d)",
+        "p",
+        "p (Holm)",
+        "p (BH)",
+        "p (equivalence, Holm)",
+        "detectable",
+        "lost",
+        "verdict",
+    )
     margins = ", ".join(f"{m:g} {u}" for u, m in sorted(judging.margins.items()))
     return Table(
-        name="comparison", title="Scale by scale", rows=tuple(rows),
+        name="comparison",
+        title="Scale by scale",
+        rows=tuple(rows),
         columns=("respondent", *columns) if judging.each else columns,
         note=f"Shift: second run minus first, paired by {judging.unit}, p by flipping signs; "
-             f"size: shift over the SD of the differences; equivalence: within {margins}; "
-             "detectable: found in 4 of 5 such runs; lost: pairs without two answers (wrong, where "
-             f"the unit is correct). Below {LEAST} pairs nothing is tested.",
-    )  # fmt: skip
+        f"size: shift over the SD of the differences; equivalence: within {margins}; "
+        "detectable: found in 4 of 5 such runs; lost: pairs without two answers (wrong, where "
+        f"the unit is correct). Below {LEAST} pairs nothing is tested.",
+    )
 
 
 def _known(value: float) -> float | None:

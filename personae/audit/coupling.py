@@ -26,8 +26,11 @@ def regress(people: Sequence[Profile], act: Act, traits: Sequence[str]) -> Mixed
     if len(table) < ROWS_A_SLOPE * len(traits):
         return f"{len(table)} complete respondents for {len(traits)} slopes"
     values = np.array([row for _, row in table])
-    flat = [n for n, column in zip((*traits, act.measure.name), values.T, strict=True)
-            if np.ptp(column) < FLAT]  # fmt: skip
+    flat = [
+        n
+        for n, column in zip((*traits, act.measure.name), values.T, strict=True)
+        if np.ptp(column) < FLAT
+    ]
     if flat:
         return f"respondents do not differ on {', '.join(flat)}"
     z = np.column_stack([standardize(column) for column in values.T])

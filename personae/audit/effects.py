@@ -140,12 +140,17 @@ def _family(
     family = zip(raw, holm(tests).tolist(), benjamini_hochberg(tests).tolist(), strict=True)
     return [
         Effect(
-            condition=one.condition, scale=one.scale, accuracy=one.accuracy, shift=one.shift,
-            exact=one.exact, holm=strict, bh=lenient,
+            condition=one.condition,
+            scale=one.scale,
+            accuracy=one.accuracy,
+            shift=one.shift,
+            exact=one.exact,
+            holm=strict,
+            bh=lenient,
             detectable=detectable(one.shift.n, one.spread, tests=len(raw)),
         )
         for one, strict, lenient in family
-    ]  # fmt: skip
+    ]
 
 
 def _compared(pair: Array, cell: tuple[str, str], of: str, seed: int) -> _Raw:
@@ -166,12 +171,32 @@ def _compared(pair: Array, cell: tuple[str, str], of: str, seed: int) -> _Raw:
 def effects_table(found: Sequence[Effect], name: str, title: str, reference: str) -> Table:
     """Tabulate effects: accuracy, shift, p raw and adjusted, detectable shift, verdict."""
     rows: list[tuple[Cell, ...]] = [
-        (e.condition, e.scale or "all", e.accuracy, e.shift, e.shift.p, e.exact, e.holm, e.bh,
-         e.detectable, e.verdict)
+        (
+            e.condition,
+            e.scale or "all",
+            e.accuracy,
+            e.shift,
+            e.shift.p,
+            e.exact,
+            e.holm,
+            e.bh,
+            e.detectable,
+            e.verdict,
+        )
         for e in found
-    ]  # fmt: skip
-    columns = ("condition", "questions", "accuracy", "shift", "p", "p (McNemar)", "p (Holm)",
-               "p (BH)", "detectable shift", "verdict")  # fmt: skip
+    ]
+    columns = (
+        "condition",
+        "questions",
+        "accuracy",
+        "shift",
+        "p",
+        "p (McNemar)",
+        "p (Holm)",
+        "p (BH)",
+        "detectable shift",
+        "verdict",
+    )
     of = found[0].shift.of if found else "question"
     note = (
         f"Shift: rate of right answers minus that under {reference!r}, paired by {of}; a lost "
@@ -193,5 +218,10 @@ def counts_table(answers: Answers, by: Sequence[str] = ("respondent",)) -> Table
         "Abstained: declines and names no answer. Protested: declines and answers all the same; "
         "counted among right and wrong."
     )
-    return Table(name="outcomes", title="Outcomes", columns=tuple(grouped.columns),
-                 rows=tuple(grouped.rows()), note=note)  # fmt: skip
+    return Table(
+        name="outcomes",
+        title="Outcomes",
+        columns=tuple(grouped.columns),
+        rows=tuple(grouped.rows()),
+        note=note,
+    )

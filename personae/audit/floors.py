@@ -40,11 +40,13 @@ def floors(answers: Answers, acts: Sequence[Act], name: str, seed: int) -> list[
         rows.append((title, "", *(pair[place] for pair in pairs), 0.0))
     sided = ", ".join(one_sided(probes["associations"], plain)) or "none"
     table = Table(
-        name="acts", title="Acts without a persona", rows=tuple(rows),
+        name="acts",
+        title="Acts without a persona",
+        rows=tuple(rows),
         columns=("measure", "unit", name, *FLOORS, "best or neutral"),
         note="Best: for cards the number with most points on average; for the others, no bias. "
-             f"Word lists given to one group throughout: {sided}.",
-    )  # fmt: skip
+        f"Word lists given to one group throughout: {sided}.",
+    )
     return [table, _reading(plain, list(probes.values()))]
 
 
@@ -52,9 +54,14 @@ def _best(act: Act) -> float:
     if act.probe.name != "cards":
         return 0.0
     rounds = [t.fields for t in act.probe.trials]
-    return float(np.mean([
-        best_number_of_cards(int(r["bad"]), float(r["gain"]), float(r["loss"])) for r in rounds
-    ]))  # fmt: skip
+    return float(
+        np.mean(
+            [
+                best_number_of_cards(int(r["bad"]), float(r["gain"]), float(r["loss"]))
+                for r in rounds
+            ]
+        )
+    )
 
 
 def _reading(plain: Answers, probes: Sequence[Probe]) -> Table:
@@ -63,16 +70,24 @@ def _reading(plain: Answers, probes: Sequence[Probe]) -> Table:
     for probe in probes:
         sheet = plain.where(scale=probe.name).rows.filter(pl.col("status") == "ok")
         keys = ["respondent", "item"]
-        first, second = (sheet.filter(order=o).select(*keys, "value")
-                         for o in ("forward", "reverse"))  # fmt: skip
+        first, second = (
+            sheet.filter(order=o).select(*keys, "value") for o in ("forward", "reverse")
+        )
         both = first.join(second, on=keys, suffix="_turned")
         found = missing(probe.name, "no trial was answered in both orders", n=0, of="trial")
         if both.height:
             found = exact_agreement(
-                both["value"].to_numpy(), both["value_turned"].to_numpy(), name=probe.name,
+                both["value"].to_numpy(),
+                both["value_turned"].to_numpy(),
+                name=probe.name,
                 of="trial",
-            )  # fmt: skip
+            )
         rows.append((probe.title, found))
     note = "An answer that turns with the options follows their place and not the question."
-    return Table(name="reading", title="Same answer in both option orders", note=note,
-                 columns=("task", "share"), rows=tuple(rows))  # fmt: skip
+    return Table(
+        name="reading",
+        title="Same answer in both option orders",
+        note=note,
+        columns=("task", "share"),
+        rows=tuple(rows),
+    )

@@ -106,16 +106,28 @@ def ask_grid(
         InputError: likelihoods asked of a model that gives none, or of problems without options.
     """
     _check(model, problems, asking)
-    base = {"inventory": problems.tag, "form": name or asking.channel, "unit": "correct",
-            "channel": asking.channel}  # fmt: skip
+    base = {
+        "inventory": problems.tag,
+        "form": name or asking.channel,
+        "unit": "correct",
+        "channel": asking.channel,
+    }
     rows: list[dict[str, object]] = []
     for arm in arms:
         with arm.induction(model, arm.persona) as speaker:  # type: ignore[arg-type]
             for order in range(asking.orders):
                 turned = [problem.rotated(order) for problem in problems.problems]
                 for found in _answered(speaker, turned, asking):
-                    rows.append({**base, "arm": arm.name, "respondent": arm.persona.id,
-                                 "group": arm.group, "order": str(order), **found})  # fmt: skip
+                    rows.append(
+                        {
+                            **base,
+                            "arm": arm.name,
+                            "respondent": arm.persona.id,
+                            "group": arm.group,
+                            "order": str(order),
+                            **found,
+                        }
+                    )
     return Answers.of(rows)
 
 
@@ -147,10 +159,13 @@ def _answered(
         return found
     questions = [_question(problem, asking) for problem in problems]
     if asking.channel == "label":
-        return [_weighed(p, c, c.logp) for p, c in zip(problems, speaker.choose(questions),
-                                                      strict=True)]  # fmt: skip
-    bare = [replace(q, chat=asking.chat(replace(p, text="..."))) for q, p in
-            zip(questions, problems, strict=True)]  # fmt: skip
+        return [
+            _weighed(p, c, c.logp) for p, c in zip(problems, speaker.choose(questions), strict=True)
+        ]
+    bare = [
+        replace(q, chat=asking.chat(replace(p, text="...")))
+        for q, p in zip(questions, problems, strict=True)
+    ]
     both = speaker.choose([*questions, *bare])
     asked, without = both[: len(problems)], both[len(problems) :]
     return [_corrected(*one) for one in zip(problems, asked, without, strict=True)]
@@ -184,10 +199,14 @@ def _weighed(problem: Problem, choice: Choice, logp: Sequence[float]) -> dict[st
     best = int(np.argmax(logp))
     right = problem.options.index(problem.answer)
     return row | {
-        "raw": problem.options[best], "value": float(best == right), "slot": best,
-        "expected": exp(logp[right]), "logp": list(logp), "mass": choice.mass,
+        "raw": problem.options[best],
+        "value": float(best == right),
+        "slot": best,
+        "expected": exp(logp[right]),
+        "logp": list(logp),
+        "mass": choice.mass,
         "outcome": "correct" if best == right else "wrong",
-    }  # fmt: skip
+    }
 
 
 def _written(problem: Problem, reply: Reply, repeat: int) -> dict[str, object]:
@@ -195,11 +214,17 @@ def _written(problem: Problem, reply: Reply, repeat: int) -> dict[str, object]:
     known = coded.status == "ok"
     slot = problem.options.index(coded.given) if coded.given in problem.options else None
     return _row(problem) | {
-        "raw": reply.text, "value": float(coded.outcome == "correct") if known else None,
-        "status": coded.status, "why": coded.why, "outcome": coded.outcome, "slot": slot,
-        "protested": coded.protested, "repeat": repeat, "tokens_in": reply.tokens_in,
+        "raw": reply.text,
+        "value": float(coded.outcome == "correct") if known else None,
+        "status": coded.status,
+        "why": coded.why,
+        "outcome": coded.outcome,
+        "slot": slot,
+        "protested": coded.protested,
+        "repeat": repeat,
+        "tokens_in": reply.tokens_in,
         "tokens_out": reply.tokens_out,
-    }  # fmt: skip
+    }
 
 
 def _row(problem: Problem) -> dict[str, object]:

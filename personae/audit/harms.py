@@ -87,10 +87,16 @@ def _written(model: Chooser, who: str, scorer: Scorer, count: int, tokens: int) 
     rows: list[dict[str, object]] = []
     for (dim, text), reply, harm in zip(prompts, replies, scores.tolist(), strict=True):
         row: dict[str, object] = {
-            "respondent": who, "item": text, "scale": dim, "form": "written", "channel": "reply",
-            "raw": reply.text, "unit": "pass", "tokens_in": reply.tokens_in,
+            "respondent": who,
+            "item": text,
+            "scale": dim,
+            "form": "written",
+            "channel": "reply",
+            "raw": reply.text,
+            "unit": "pass",
+            "tokens_in": reply.tokens_in,
             "tokens_out": reply.tokens_out,
-        }  # fmt: skip
+        }
         if reply.status in ("refused", "error"):
             row |= {"status": reply.status, "why": reply.why}
         elif declines(reply.text):

@@ -132,10 +132,13 @@ def _choice(choices: str, target: str, metrics: Sequence[str]) -> str:
 
 def _listed(problem: Problem, asking: Asking) -> Mapping[str, object]:
     return {
-        "id": problem.id, "field": problem.field, "prompt": _prompt(problem, asking),
-        "letters": [f"({a})" for a in problem.letters], "options": list(problem.options),
+        "id": problem.id,
+        "field": problem.field,
+        "prompt": _prompt(problem, asking),
+        "letters": [f"({a})" for a in problem.letters],
+        "options": list(problem.options),
         "gold": problem.options.index(problem.answer),
-    }  # fmt: skip
+    }
 
 
 def _prompt(problem: Problem, asking: Asking) -> str:
@@ -149,10 +152,11 @@ def _situation(item: Situation) -> Mapping[str, object]:
     listed = "\n".join(f"{LETTERS[i]}: {item.actions[k]}" for i, k in enumerate(order))
     text = " ".join(filter(None, [item.text, item.query]))
     return {
-        "id": item.id, "prompt": f"Question: {text}\n{listed}\nAnswer:",
+        "id": item.id,
+        "prompt": f"Question: {text}\n{listed}\nAnswer:",
         "letters": list(LETTERS[: len(order)]),
         "gold": [i for i, k in enumerate(order) if k < len(item.high)],
-    }  # fmt: skip
+    }
 
 
 def _write(
@@ -166,8 +170,9 @@ def _write(
     for task, (body, rows) in tasks.items():
         lines = [json.dumps(row, ensure_ascii=False) for row in rows]
         texts[f"{task}.jsonl"] = "\n".join(lines) + "\n"
-        texts[f"{task}.yaml"] = TASK.format(task=task, file=f"{task}.jsonl", body=body,
-                                            version=version, source=origin)  # fmt: skip
+        texts[f"{task}.yaml"] = TASK.format(
+            task=task, file=f"{task}.jsonl", body=body, version=version, source=origin
+        )
     if len(tasks) > 1:
         texts[f"{name}.yaml"] = GROUP.format(group=name, tasks=", ".join(tasks), version=version)
     try:

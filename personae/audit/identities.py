@@ -40,10 +40,15 @@ def identities(*groups: str) -> tuple[Persona, ...]:
     """
     rows = [*_DATA["identities"], *_DATA["neutral"]]
     return tuple(
-        Persona(id=row["id"], text=f"You are {row['phrase']}.", kind="demographic",
-                facts={"identity": row["phrase"], "group": row["group"]})
-        for row in rows if not groups or row["group"] in groups
-    )  # fmt: skip
+        Persona(
+            id=row["id"],
+            text=f"You are {row['phrase']}.",
+            kind="demographic",
+            facts={"identity": row["phrase"], "group": row["group"]},
+        )
+        for row in rows
+        if not groups or row["group"] in groups
+    )
 
 
 def beside(personas: Sequence[Persona], taken: Iterable[str]) -> tuple[Persona, ...]:

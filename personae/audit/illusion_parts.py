@@ -43,8 +43,9 @@ def _toward(shifts: Sequence[Shift], name: str, seed: int) -> Estimate:
     pairs = [shift.pair for shift in shifts]
     if not pairs:
         return missing(name, "no act with a known direction", n=0, of="pair of personas")
-    found = cluster_mean([s.toward for s in shifts], pairs, name=name, of="pair of personas",
-                         seed=seed)  # fmt: skip
+    found = cluster_mean(
+        [s.toward for s in shifts], pairs, name=name, of="pair of personas", seed=seed
+    )
     return replace(found, unit="SD")
 
 
@@ -78,9 +79,10 @@ def verdicts(found: Movement, seed: int) -> list[Part]:
         Note(
             f"Reports: {len(came)} of {total} traits moved as asked. Acts: expected sign in "
             f"{_span(signs)} of the cases (chance 0.50{chance}), mean shift "
-            f"{_span(toward)} SD in the expected direction.", "verdict",
+            f"{_span(toward)} SD in the expected direction.",
+            "verdict",
         ),
-    ]  # fmt: skip
+    ]
 
 
 def moved(found: Movement, acts: Sequence[Act], seed: int) -> list[Part]:
@@ -88,21 +90,34 @@ def moved(found: Movement, acts: Sequence[Act], seed: int) -> list[Part]:
     shifts, traits = found.shifts, list(found.reports)
     groups = [("all", "all", list(shifts))]
     groups += [("trait", TRAITS[t], [s for s in shifts if s.trait == t]) for t in traits]
-    groups += [("act", a.measure.name, [s for s in shifts if s.measure == a.measure.name])
-               for a in acts]  # fmt: skip
-    rows = [(group, name, agreement_of_signs(part, name, seed=seed), len(part),
-             sum(isnan(s.hit) for s in part)) for group, name, part in groups]  # fmt: skip
+    groups += [
+        ("act", a.measure.name, [s for s in shifts if s.measure == a.measure.name]) for a in acts
+    ]
+    rows = [
+        (
+            group,
+            name,
+            agreement_of_signs(part, name, seed=seed),
+            len(part),
+            sum(isnan(s.hit) for s in part),
+        )
+        for group, name, part in groups
+    ]
     drawn = [{"name": name, "group": group, "estimate": share} for group, name, share, *_ in rows]
     figure = Figure(
-        name="signs", title="Acts that move in the direction known from people", kind="intervals",
+        name="signs",
+        title="Acts that move in the direction known from people",
+        kind="intervals",
         data={"unit": "share", "reference": 0.5, "band": None, "rows": drawn},
         alt="; ".join(f"{name}: {_span(share)}" for _, name, share, *_ in rows),
-    )  # fmt: skip
+    )
     table = Table(
-        name="signs", title="Shares of expected signs", rows=tuple(rows),
+        name="signs",
+        title="Shares of expected signs",
+        rows=tuple(rows),
         columns=("by", "which", "share", "cases", "without any movement"),
         note="Chance is 0.5. Intervals resample pairs of opposite personas; p is the sign test.",
-    )  # fmt: skip
+    )
     turned: list[list[Estimate | None]] = []
     for trait in traits:
         row: list[Estimate | None] = [found.reports[trait]]
@@ -114,12 +129,18 @@ def moved(found: Movement, acts: Sequence[Act], seed: int) -> list[Part]:
         turned.append(row)
     columns = ["own report", *(act.measure.name for act in acts)]
     heat = Figure(
-        name="shifts", title="High minus low persona, in the expected direction", kind="heatmap",
-        data={"rows": [TRAITS[t] for t in traits], "columns": columns, "unit": "SD",
-              "values": turned},
+        name="shifts",
+        title="High minus low persona, in the expected direction",
+        kind="heatmap",
+        data={
+            "rows": [TRAITS[t] for t in traits],
+            "columns": columns,
+            "unit": "SD",
+            "values": turned,
+        },
         alt="Shift of the report and of each act, in SDs of items or trials, by trait of the "
-            "persona; positive is the direction known from people, empty where none is known.",
-    )  # fmt: skip
+        "persona; positive is the direction known from people, empty where none is known.",
+    )
     return [figure, table, heat]
 
 
@@ -137,14 +158,20 @@ def acts_table(found: Movement, acts: Sequence[Act]) -> Table:
         for act in acts:
             sign = act.measure.signs.get(trait, 0)
             expected = {1: "+", -1: "-", 0: "unknown"}[sign]
-            rows.append((TRAITS[trait], act.measure.name, expected,
-                         found.cells[trait, act.measure.name]))  # fmt: skip
+            rows.append(
+                (TRAITS[trait], act.measure.name, expected, found.cells[trait, act.measure.name])
+            )
     note = (
         "High minus low persona, in SDs of items or units within respondents; intervals resample "
         "items, scenarios, dilemmas, word lists or questions."
     )
-    return Table(name="moved", title="What personas move", note=note, rows=tuple(rows),
-                 columns=("persona", "what", "sign in people", "shift"))  # fmt: skip
+    return Table(
+        name="moved",
+        title="What personas move",
+        note=note,
+        rows=tuple(rows),
+        columns=("persona", "what", "sign in people", "shift"),
+    )
 
 
 def regressions(
@@ -162,16 +189,20 @@ def regressions(
     if not found:
         return said
     adjusted = holm([1.0 if isnan(slope.p) else slope.p for _, slope in found])
-    rows = tuple((act, TRAITS[slope.name], slope, slope.p, float(p))
-                 for (act, slope), p in zip(found, adjusted, strict=True))  # fmt: skip
+    rows = tuple(
+        (act, TRAITS[slope.name], slope, slope.p, float(p))
+        for (act, slope), p in zip(found, adjusted, strict=True)
+    )
     clear = [f"{act} on {trait}" for act, trait, *_, p in rows if p < 0.05]
     told = f"after Holm's correction: {', '.join(clear) or 'none'}"
     table = Table(
-        name="regressions", title="Acts on reports, z scores", rows=rows,
+        name="regressions",
+        title="Acts on reports, z scores",
+        rows=rows,
         columns=("act", "report", "slope", "p", "p (Holm)"),
         note="All reports together, over conditions, with a random intercept for each model if "
-             f"there are several. Clear {told}. Conditions are prompts, not a sample of people.",
-    )  # fmt: skip
+        f"there are several. Clear {told}. Conditions are prompts, not a sample of people.",
+    )
     return [*said, table]
 
 
@@ -187,19 +218,27 @@ def persona_odds(people: Sequence[Profile], seed: int) -> Table:
         delta = cliffs_delta(high, low, name=name, of="condition", seed=seed)
         rows.append((TRAITS[trait], name, delta, odds, odds.p))
     return Table(
-        name="odds", title="High against low persona by its target act", rows=tuple(rows),
+        name="odds",
+        title="High against low persona by its target act",
+        rows=tuple(rows),
         columns=("persona", "act", "Cliff's delta", "log odds an SD", "p"),
         note="Over wordings and models; log odds are infinite where the act parts the personas.",
-    )  # fmt: skip
+    )
 
 
 def contexts(
     people: Sequence[Profile], acts: Sequence[Act], traits: Sequence[str], seed: int
 ) -> list[Part]:
     """Compare the contexts: expected signs, and mean shift of acts and reports."""
-    return [_beside("contexts", "Questions alone and in one conversation", "context",
-                    {p.context: [q for q in people if q.context == p.context] for p in people},
-                    (acts, traits, seed))]  # fmt: skip
+    return [
+        _beside(
+            "contexts",
+            "Questions alone and in one conversation",
+            "context",
+            {p.context: [q for q in people if q.context == p.context] for p in people},
+            (acts, traits, seed),
+        )
+    ]
 
 
 def _beside(
@@ -218,8 +257,14 @@ def _beside(
         toward = _toward(found.shifts, label, seed)
         together = coupling(part, acts, traits, seed=seed)
         rows.append((label, came, toward, together, signs, follows(signs)))
-    columns = (by, "reports moved as asked", "acts (SD)", "acts with predicted (r)",
-               "expected signs", "verdict")  # fmt: skip
+    columns = (
+        by,
+        "reports moved as asked",
+        "acts (SD)",
+        "acts with predicted (r)",
+        "expected signs",
+        "verdict",
+    )
     return Table(name=name, title=title, columns=columns, rows=tuple(rows))
 
 
@@ -233,22 +278,37 @@ def stages(
     for other in rest:
         for trait in traits:
             pair = [[p.mean(trait) for p in groups[m]] for m in (first, other)]
-            spread.append((TRAITS[trait], other, *map(median_absolute_deviation, pair),
-                           brown_forsythe(pair, of="condition", seed=seed)))  # fmt: skip
+            spread.append(
+                (
+                    TRAITS[trait],
+                    other,
+                    *map(median_absolute_deviation, pair),
+                    brown_forsythe(pair, of="condition", seed=seed),
+                )
+            )
     sloped: list[tuple[Cell, ...]] = []
     for act in acts:
         for trait in traits:
             found = line(people, act, trait)
             if not isinstance(found, str):
-                sloped.append((act.measure.name, TRAITS[trait], found.pooled, found.within,
-                               found.between))  # fmt: skip
+                sloped.append(
+                    (act.measure.name, TRAITS[trait], found.pooled, found.within, found.between)
+                )
     return [
         _beside("stages", "Models and training stages", "model", groups, (acts, traits, seed)),
-        Table(name="spread", title="Spread of reports over the same conditions",
-              columns=("report", "compared with", f"MAD {first}", "MAD there", "spread ratio"),
-              rows=tuple(spread), note="MAD: median absolute deviation; p: Brown-Forsythe."),
-        Table(name="slopes", title="One report on one act: pooled, within and between models",
-              columns=("act", "report", "pooled", "within", "between"), rows=tuple(sloped),
-              note="z scores. A pooled slope mixes what differs between models with what goes "
-                   "together within one; only the latter is about a model's personality."),
-    ]  # fmt: skip
+        Table(
+            name="spread",
+            title="Spread of reports over the same conditions",
+            columns=("report", "compared with", f"MAD {first}", "MAD there", "spread ratio"),
+            rows=tuple(spread),
+            note="MAD: median absolute deviation; p: Brown-Forsythe.",
+        ),
+        Table(
+            name="slopes",
+            title="One report on one act: pooled, within and between models",
+            columns=("act", "report", "pooled", "within", "between"),
+            rows=tuple(sloped),
+            note="z scores. A pooled slope mixes what differs between models with what goes "
+            "together within one; only the latter is about a model's personality.",
+        ),
+    ]

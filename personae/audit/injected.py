@@ -29,8 +29,14 @@ from personae.models.trait_words import markers
 
 __all__ = ["TRAITS", "Condition", "Sitting", "conditions", "sit"]
 
-TRAITS = {"O": "Openness", "C": "Conscientiousness", "E": "Extraversion", "A": "Agreeableness",
-          "N": "Neuroticism", "SR": "Self-regulation"}  # fmt: skip
+TRAITS = {
+    "O": "Openness",
+    "C": "Conscientiousness",
+    "E": "Extraversion",
+    "A": "Agreeableness",
+    "N": "Neuroticism",
+    "SR": "Self-regulation",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +94,15 @@ def conditions(traits: Sequence[str], strategies: int = 3) -> tuple[Condition, .
             for sign, mark in ((1, "+"), (-1, "-")):
                 words = _words(trait, sign, place)
                 text = wording.replace("{words}", f"{words[0]}, {words[1]} and {words[2]}")
-                found.append(Condition(name=f"{trait}{mark} {strategy}", text=text, trait=trait,
-                                       sign=sign, strategy=strategy))  # fmt: skip
+                found.append(
+                    Condition(
+                        name=f"{trait}{mark} {strategy}",
+                        text=text,
+                        trait=trait,
+                        sign=sign,
+                        strategy=strategy,
+                    )
+                )
     return tuple(found)
 
 
@@ -115,10 +128,14 @@ def sit(model: Chooser, condition: Condition, sitting: Sitting) -> Answers:
         reports, before = _report(speaker, sitting)
         acts = give_orders(speaker, sitting.tasks, sitting.act, before=before)
     return Answers.concat([*reports, acts]).tag(
-        respondent=condition.name, arm="persona" if condition.trait else "unchanged",
-        model=model.name, trait=condition.trait, sign=condition.sign,
-        strategy=condition.strategy, context=sitting.context,
-    )  # fmt: skip
+        respondent=condition.name,
+        arm="persona" if condition.trait else "unchanged",
+        model=model.name,
+        trait=condition.trait,
+        sign=condition.sign,
+        strategy=condition.strategy,
+        context=sitting.context,
+    )
 
 
 def _report(model: Chooser, sitting: Sitting) -> tuple[list[Answers], Chat]:

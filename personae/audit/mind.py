@@ -20,8 +20,17 @@ import polars as pl
 from personae.audit.problems import Problem, ProblemSet
 from personae.core import Answers, BadFile, content_key, data_json
 
-__all__ = ["CONDITIONS", "VARIABLES", "Scene", "belief_problems", "bigtom", "by_scene",
-           "fantom", "load_scenes", "yes_or_no"]  # fmt: skip
+__all__ = [
+    "CONDITIONS",
+    "VARIABLES",
+    "Scene",
+    "belief_problems",
+    "bigtom",
+    "by_scene",
+    "fantom",
+    "load_scenes",
+    "yes_or_no",
+]
 
 VARIABLES = ("forward belief", "forward action", "backward belief")
 CONDITIONS = ("true belief", "false belief", "true control", "false control")
@@ -78,10 +87,12 @@ class Scene:
         options = [now, before]
         random.Random(content_key(name)).shuffle(options)
         return Problem(
-            id=name, text=f"{self.context(variable, condition, shown=shown)}\n{question}",
-            answer=now if condition == "true belief" else before, options=tuple(options),
+            id=name,
+            text=f"{self.context(variable, condition, shown=shown)}\n{question}",
+            answer=now if condition == "true belief" else before,
+            options=tuple(options),
             field=condition,
-        )  # fmt: skip
+        )
 
     def percept(self, *, noticed: bool) -> Problem:
         """Ask whether the person knows of the event, from what they noticed alone."""
@@ -91,8 +102,9 @@ class Scene:
         answer = options[0 if noticed else 1]
         random.Random(content_key(name)).shuffle(options)
         text = f"{told}\nDoes the person know what has happened?"
-        return Problem(id=name, text=text, answer=answer, options=tuple(options),
-                       field="percept to belief")  # fmt: skip
+        return Problem(
+            id=name, text=text, answer=answer, options=tuple(options), field="percept to belief"
+        )
 
 
 def load_scenes(source: str = "") -> tuple[Scene, ...]:
@@ -135,12 +147,23 @@ def _scene(row: Sequence[str], number: int, path: str | Path) -> Scene:
             f"BigToM has {_COLUMNS} columns and scenes of 5 sentences"
         )
     return Scene(
-        id=f"bigtom-{number}", story=tuple(sentences[:4]), event=sentences[4],
-        aware=cells[1], unaware=cells[2], acts_aware=cells[3], acts_unaware=cells[4],
-        belief_question=cells[5], action_question=cells[7], belief_aware=cells[8],
-        action_aware=cells[10], belief_unaware=cells[11], action_unaware=cells[13],
-        other_event=cells[14], saw_other=cells[15], missed_other=cells[16],
-    )  # fmt: skip
+        id=f"bigtom-{number}",
+        story=tuple(sentences[:4]),
+        event=sentences[4],
+        aware=cells[1],
+        unaware=cells[2],
+        acts_aware=cells[3],
+        acts_unaware=cells[4],
+        belief_question=cells[5],
+        action_question=cells[7],
+        belief_aware=cells[8],
+        action_aware=cells[10],
+        belief_unaware=cells[11],
+        action_unaware=cells[13],
+        other_event=cells[14],
+        saw_other=cells[15],
+        missed_other=cells[16],
+    )
 
 
 def belief_problems(
@@ -165,9 +188,14 @@ def belief_problems(
     ]
     if percepts:
         made += [scene.percept(noticed=place % 2 == 0) for place, scene in enumerate(scenes)]
-    return ProblemSet(name="belief", title="True and false belief", version="1",
-                      source="Gandhi et al. 2023 (arXiv:2306.15448)", licence="see the scenes",
-                      problems=tuple(made))  # fmt: skip
+    return ProblemSet(
+        name="belief",
+        title="True and false belief",
+        version="1",
+        source="Gandhi et al. 2023 (arXiv:2306.15448)",
+        licence="see the scenes",
+        problems=tuple(made),
+    )
 
 
 def yes_or_no(text: str) -> str:
@@ -205,8 +233,14 @@ def fantom(path: str | Path, context: str = "short") -> ProblemSet:
         made = [p for one in sets for p in _dialogue(one, one[f"{context}_context"])]
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise BadFile(f"{path}: not FANToM's file ({type(error).__name__}: {error})") from error
-    return ProblemSet(name="fantom", title="FANToM", version="1", source="arXiv:2310.15421",
-                      licence="for evaluation only", problems=tuple(made))  # fmt: skip
+    return ProblemSet(
+        name="fantom",
+        title="FANToM",
+        version="1",
+        source="arXiv:2310.15421",
+        licence="for evaluation only",
+        problems=tuple(made),
+    )
 
 
 def _dialogue(one: Mapping[str, Any], context: str) -> Iterator[Problem]:
@@ -219,12 +253,21 @@ def _dialogue(one: Mapping[str, Any], context: str) -> Iterator[Problem]:
     for field, key, about in kinds:
         for place, asked in enumerate(one[key]):
             text = f"{context}\n\n{about}\n{asked['question']} Answer yes or no."
-            yield Problem(id=f"{prefix}/{field}/{place}", text=text, options=("Yes", "No"),
-                          answer=yes_or_no(asked["correct_answer"]).capitalize(),
-                          field=field)  # fmt: skip
+            yield Problem(
+                id=f"{prefix}/{field}/{place}",
+                text=text,
+                options=("Yes", "No"),
+                answer=yes_or_no(asked["correct_answer"]).capitalize(),
+                field=field,
+            )
     for place, asked in enumerate(one["beliefQAs"]):
         name = f"{prefix}/belief/{place}"
         options = [asked["correct_answer"], asked["wrong_answer"]]
         random.Random(content_key(name)).shuffle(options)
-        yield Problem(id=name, text=f"{context}\n\n{asked['question']}", field="belief",
-                      answer=asked["correct_answer"], options=tuple(options))  # fmt: skip
+        yield Problem(
+            id=name,
+            text=f"{context}\n\n{asked['question']}",
+            field="belief",
+            answer=asked["correct_answer"],
+            options=tuple(options),
+        )

@@ -28,13 +28,25 @@ from personae.measure.hub import read_dataset
 from personae.measure.parse import is_refusal
 from personae.measure.posed import Posed, pose
 
-__all__ = ["FACETS", "STANCES", "Opinion", "agreeableness_items", "ask_opinions", "load_opinions",
-           "opinion_personas", "rate_persona", "stance"]  # fmt: skip
+__all__ = [
+    "FACETS",
+    "STANCES",
+    "Opinion",
+    "agreeableness_items",
+    "ask_opinions",
+    "load_opinions",
+    "opinion_personas",
+    "rate_persona",
+    "stance",
+]
 
 _DATA: dict[str, Any] = data_json("audit/opinions.json")
 STANCES: Mapping[str, float] = {
-    "DISAGREE": 0.0, "PARTIALLY DISAGREE": 1 / 3, "PARTIALLY AGREE": 2 / 3, "AGREE": 1.0,
-}  # fmt: skip
+    "DISAGREE": 0.0,
+    "PARTIALLY DISAGREE": 1 / 3,
+    "PARTIALLY AGREE": 2 / 3,
+    "AGREE": 1.0,
+}
 """Four levels, not the published three, which give both partial stances one half."""
 FACETS = ("Trust", "Altruism", "Cooperation", "Sympathy")
 _SAID = re.compile(
@@ -79,23 +91,32 @@ def load_opinions(source: str = "", *, pairs: int | None = None) -> tuple[Opinio
         if not {"prompt", "category"} <= set(rows.columns):
             raise BadFile(f"{source}: opinions are a table with the columns prompt, category")
         listed = [
-            {"id": f"{i + 1}", "category": str(row["category"]), "claim": str(row["prompt"]),
-             "counter": row.get("counter")}
+            {
+                "id": f"{i + 1}",
+                "category": str(row["category"]),
+                "claim": str(row["prompt"]),
+                "counter": row.get("counter"),
+            }
             for i, row in enumerate(rows.iter_rows(named=True))
-        ]  # fmt: skip
+        ]
     else:
         listed = [
-            {**row, "claim": _DATA["ask"].replace("{claim}", row["claim"]),
-             "counter": _DATA["ask"].replace("{claim}", row["counter"])}
+            {
+                **row,
+                "claim": _DATA["ask"].replace("{claim}", row["claim"]),
+                "counter": _DATA["ask"].replace("{claim}", row["counter"]),
+            }
             for row in _DATA["opinions"]
-        ]  # fmt: skip
+        ]
     step = max(1, len(listed) // pairs) if pairs else 1
     kept = listed[::step][:pairs] if pairs else listed
     sides: tuple[Literal["claim", "counter"], ...] = ("claim", "counter")
     return tuple(
         Opinion(row["id"], row["category"], side, row[side])
-        for row in kept for side in sides if row[side]
-    )  # fmt: skip
+        for row in kept
+        for side in sides
+        if row[side]
+    )
 
 
 def opinion_personas() -> tuple[Persona, ...]:
@@ -120,10 +141,16 @@ def agreeableness_items() -> Inventory:
     whole = load_inventory("ipip-neo-300").where(scale="A")
     kept = tuple(i for facet in FACETS for i in whole.items if i.facet == facet)
     return Inventory(
-        name="ipip-agreeableness-40", title="Agreeableness in four facets", version=whole.version,
-        source=whole.source, licence=whole.licence, kind=whole.kind, scales={"A": "Agreeableness"},
-        options=whole.options, items=kept,
-    )  # fmt: skip
+        name="ipip-agreeableness-40",
+        title="Agreeableness in four facets",
+        version=whole.version,
+        source=whole.source,
+        licence=whole.licence,
+        kind=whole.kind,
+        scales={"A": "Agreeableness"},
+        options=whole.options,
+        items=kept,
+    )
 
 
 def rate_persona(
@@ -144,13 +171,22 @@ def rate_persona(
             )
             listed = "\n".join(o.line for o in shown)
             chats = [
-                say(f"{_DATA['rate']}\n\nCharacter: {who}\nStatement: {text}\n\n{listed}",
-                    lead="" if channel == "reply" else "Answer:")
+                say(
+                    f"{_DATA['rate']}\n\nCharacter: {who}\nStatement: {text}\n\n{listed}",
+                    lead="" if channel == "reply" else "Answer:",
+                )
                 for text in (item.text, "...")
-            ]  # fmt: skip
+            ]
             posed.append(Posed(chats[0], chats[1], _spaced(shown, channel)))
-            tags.append({"item": item.id, "scale": "A", "facet": item.facet, "key": item.key,
-                         "order": order})  # fmt: skip
+            tags.append(
+                {
+                    "item": item.id,
+                    "scale": "A",
+                    "facet": item.facet,
+                    "key": item.key,
+                    "order": order,
+                }
+            )
     return _sheet(model, posed, tags, channel, persona.id, "rating")
 
 
@@ -168,8 +204,18 @@ def ask_opinions(model: Model, who: str, opinions: Sequence[Opinion], channel: C
             for text in (opinion.text, "...")
         ]
         posed.append(Posed(chats[0], chats[1], _spaced(shown, channel)))
-    tags = [{"item": f"{o.pair}/{o.side}", "scale": o.category, "facet": "", "key": 1,
-             "order": "forward", "pair": o.pair, "side": o.side} for o in opinions]  # fmt: skip
+    tags = [
+        {
+            "item": f"{o.pair}/{o.side}",
+            "scale": o.category,
+            "facet": "",
+            "key": 1,
+            "order": "forward",
+            "pair": o.pair,
+            "side": o.side,
+        }
+        for o in opinions
+    ]
     if channel != "reply":
         return _sheet(model, posed, tags, channel, who, "opinion")
     replies = model.reply([p.chat for p in posed], Sampling(max_tokens=48))
@@ -179,10 +225,20 @@ def ask_opinions(model: Model, who: str, opinions: Sequence[Opinion], channel: C
         known = bool(said) and reply.status in ("ok", "cut")
         lost = "refused" if is_refusal(reply.text) else "unparsed"
         status = "ok" if known else lost if reply.status == "ok" else reply.status
-        rows.append({**tag, "raw": reply.text, "status": status, "why": reply.why,
-                     "value": float(names.index(said)) if known else None,
-                     "respondent": who, "form": "opinion", "channel": channel,
-                     "tokens_in": reply.tokens_in, "tokens_out": reply.tokens_out})  # fmt: skip
+        rows.append(
+            {
+                **tag,
+                "raw": reply.text,
+                "status": status,
+                "why": reply.why,
+                "value": float(names.index(said)) if known else None,
+                "respondent": who,
+                "form": "opinion",
+                "channel": channel,
+                "tokens_in": reply.tokens_in,
+                "tokens_out": reply.tokens_out,
+            }
+        )
     return Answers.of(rows)
 
 
@@ -219,8 +275,13 @@ def _sheet(
 ) -> Answers:
     columns = pose(model, posed, channel, Sampling(max_tokens=16))
     rows = [
-        {**{name: column[place] for name, column in columns.items()}, **tag, "respondent": who,
-         "form": form, "channel": channel}
+        {
+            **{name: column[place] for name, column in columns.items()},
+            **tag,
+            "respondent": who,
+            "form": form,
+            "channel": channel,
+        }
         for place, tag in enumerate(tags)
-    ]  # fmt: skip
+    ]
     return Answers.of(rows)

@@ -14,8 +14,18 @@ from personae.core import Answers, BadValue, Cell, Table
 
 __all__ = ["Pairing", "pair_answers"]
 
-KEY = ("respondent", "arm", "inventory", "item", "scale", "form", "channel", "order", "repeat",
-       "unit")  # fmt: skip
+KEY = (
+    "respondent",
+    "arm",
+    "inventory",
+    "item",
+    "scale",
+    "form",
+    "channel",
+    "order",
+    "repeat",
+    "unit",
+)
 CARRIED = ("key", "value", "expected", "status")
 PLACE = ("_draw", "_times")
 
@@ -56,9 +66,7 @@ def pair_answers(first: Answers, second: Answers) -> Pairing:
     alone = [a.join(b, on=on, how="anti") for a, b in ((left, right), (right, left))]
     rows = rows.rename({name: f"{name}_1" for name in CARRIED if name != "key"}).drop("key_2")
     remarks += _lonely(rows, alone)
-    return Pairing(
-        rows=rows.drop(PLACE), table=_counted(rows, left, right), remarks=tuple(remarks)
-    )  # fmt: skip
+    return Pairing(rows=rows.drop(PLACE), table=_counted(rows, left, right), remarks=tuple(remarks))
 
 
 def _placed(rows: pl.DataFrame) -> pl.DataFrame:
@@ -137,8 +145,10 @@ def _counted(rows: pl.DataFrame, left: pl.DataFrame, right: pl.DataFrame) -> Tab
         both, one, two = (c.get(tag, 0) for c in counts)
         told.append((tag or "unnamed", one, two, both, one - both, two - both))
     return Table(
-        name="matched", title="What was matched", rows=tuple(told),
+        name="matched",
+        title="What was matched",
+        rows=tuple(told),
         columns=("instrument", "first", "second", "matched", "only first", "only second"),
         note="Answers. Matched: same respondent, arm, item, form, channel, option order and "
-             "repeat, asked equally often in both runs.",
-    )  # fmt: skip
+        "repeat, asked equally often in both runs.",
+    )

@@ -58,8 +58,9 @@ class Distances:
         """The change of the error of expected answers, item by person; below 0 is nearer."""
         truth = self.panel.raw[:, self.asked]
         one, two = (np.abs(self.found[name][1] - truth) for name in (arm, other))
-        return two_level_mean((one - two).T, name=f"{arm} less {other}", of="item",
-                              unit="points", seed=self.seed)  # fmt: skip
+        return two_level_mean(
+            (one - two).T, name=f"{arm} less {other}", of="item", unit="points", seed=self.seed
+        )
 
     def verdicts(self) -> list[Part]:
         """Say whether heads do anything, for this person, and what needs no model."""
@@ -71,12 +72,17 @@ class Distances:
         arm, guess = self.composite(best), self.composite("own facet mean, rounded")
         neutral = self.composite("always 3")
         return [
-            Note(f"A person's heads {nearer} answers nearer to the person: {plain}; and "
-                 f"{personal} better than another person's: {own}.", "verdict"),
-            Note(f"Nearest arm: {best}, composite {arm.value:.2f}. Without a model, always 3 is "
-                 f"{neutral.value:.2f} away, the person's rounded facet means {guess.value:.2f}.",
-                 "verdict"),
-        ]  # fmt: skip
+            Note(
+                f"A person's heads {nearer} answers nearer to the person: {plain}; and "
+                f"{personal} better than another person's: {own}.",
+                "verdict",
+            ),
+            Note(
+                f"Nearest arm: {best}, composite {arm.value:.2f}. Without a model, always 3 is "
+                f"{neutral.value:.2f} away, the person's rounded facet means {guess.value:.2f}.",
+                "verdict",
+            ),
+        ]
 
     def figure(self, tag: str) -> Figure:
         """Draw composites of arms and floors."""
@@ -84,13 +90,17 @@ class Distances:
         values = [self.composite(name) for name in names]
         told = ", ".join(f"{n} {v.value:.2f}" for n, v in zip(names, values, strict=True))
         return Figure(
-            name="composite", title=f"Distance from {len(self.panel.ids)} people ({tag})",
-            kind="bars", data={
-                "categories": names, "unit": "points, 0 best, 20 worst",
+            name="composite",
+            title=f"Distance from {len(self.panel.ids)} people ({tag})",
+            kind="bars",
+            data={
+                "categories": names,
+                "unit": "points, 0 best, 20 worst",
                 "groups": ["arm"] * len(ARMS) + ["no model"] * len(FLOORS),
                 "series": [{"name": "composite", "values": values}],
-            }, alt=f"Sum over five traits of mean absolute errors: {told}.",
-        )  # fmt: skip
+            },
+            alt=f"Sum over five traits of mean absolute errors: {told}.",
+        )
 
     def arms(self) -> Table:
         """Tabulate arms by likeliest and expected answers, and against the unchanged model."""
@@ -106,19 +116,30 @@ class Distances:
             )
         rows += [(name, self.composite(name), None, None) for name in FLOORS]
         return Table(
-            name="arms", title="Composite distance", rows=tuple(rows),
+            name="arms",
+            title="Composite distance",
+            rows=tuple(rows),
             columns=("answers", "likeliest", "expected", "error less unchanged"),
             note="Composite as published: the sum over five traits of mean absolute errors. The "
-                 "last column is the mean error an item, of expected answers.",
-        )  # fmt: skip
+            "last column is the mean error an item, of expected answers.",
+        )
 
     def traits(self) -> Table:
         """Tabulate mean errors by trait."""
         rows = tuple(
-            (name, *(float(np.nanmean(v)) if (~np.isnan(v)).any() else None
-                     for v in self.apart(name, expected=False).values()))
+            (
+                name,
+                *(
+                    float(np.nanmean(v)) if (~np.isnan(v)).any() else None
+                    for v in self.apart(name, expected=False).values()
+                ),
+            )
             for name in (*ARMS, *FLOORS)
-        )  # fmt: skip
-        return Table(name="traits", title="Mean error by trait", rows=rows,
-                     columns=("answers", *dict.fromkeys(self.scales)),
-                     note="Points, likeliest answers.")  # fmt: skip
+        )
+        return Table(
+            name="traits",
+            title="Mean error by trait",
+            rows=rows,
+            columns=("answers", *dict.fromkeys(self.scales)),
+            note="Points, likeliest answers.",
+        )

@@ -134,9 +134,12 @@ def ask_arms(
         shown = PromptInduction("shown answers", lambda _m, _p, text=text: text)  # type: ignore[misc]
         persona, own = _standing(panel, place, known), adapted[who]
         arms: Mapping[str, tuple[PromptInduction | None, Adapted | None]] = {
-            "prompt": (words, None), "shown answers": (shown, None), "heads": (None, own),
-            "another's heads": (None, other), "answers and heads": (shown, own),
-        }  # fmt: skip
+            "prompt": (words, None),
+            "shown answers": (shown, None),
+            "heads": (None, own),
+            "another's heads": (None, other),
+            "answers and heads": (shown, own),
+        }
         for arm, (induction, heads) in arms.items():
             with ExitStack() as stack:
                 carrier: OpenModel = model

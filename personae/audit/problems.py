@@ -134,9 +134,13 @@ def load_problems(name: str) -> ProblemSet:
     if public in PUBLIC:
         found = published_rows(public, source)
         return ProblemSet(
-            name=public, title=public, version="1", source=source or PUBLIC[public].hub,
-            licence="see its hub page", problems=read_problems(found, public),
-        )  # fmt: skip
+            name=public,
+            title=public,
+            version="1",
+            source=source or PUBLIC[public].hub,
+            licence="see its hub page",
+            problems=read_problems(found, public),
+        )
     if not name.endswith(".jsonl"):
         raise UnknownName("set of problems", name, (*problem_sets(), *PUBLIC))
     path = Path(name)
@@ -146,9 +150,13 @@ def load_problems(name: str) -> ProblemSet:
         raise BadFile(f"{path}: not a JSONL file of problems ({error})") from error
     rows = [_parsed(line, f"{path}, line {i}") for i, line in enumerate(lines, 1) if line.strip()]
     return ProblemSet(
-        name=path.stem, title=path.stem, version="1", source=path.name, licence="the user's own",
+        name=path.stem,
+        title=path.stem,
+        version="1",
+        source=path.name,
+        licence="the user's own",
         problems=read_problems(rows, str(path)),
-    )  # fmt: skip
+    )
 
 
 def _parsed(line: str, where: str) -> object:
@@ -180,8 +188,13 @@ def _problem(row: object, where: str, place: int) -> Problem:
         shown = [right, *(str(option) for option in wrong)]
         random.Random(content_key(name)).shuffle(shown)
     try:
-        return Problem(id=name, text=text, answer=right, options=tuple(shown),
-                       field=str(row.get("field", row.get("category", ""))))  # fmt: skip
+        return Problem(
+            id=name,
+            text=text,
+            answer=right,
+            options=tuple(shown),
+            field=str(row.get("field", row.get("category", ""))),
+        )
     except BadValue as error:
         raise BadFile(f"{where}: {error}") from error
 

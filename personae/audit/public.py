@@ -26,19 +26,33 @@ class _Published:
 
 
 def _mmlu_pro(row: Row) -> dict[str, object]:
-    return {"id": str(row["question_id"]), "text": row["question"], "options": list(row["options"]),
-            "answer": row["answer"], "field": row["category"]}  # fmt: skip
+    return {
+        "id": str(row["question_id"]),
+        "text": row["question"],
+        "options": list(row["options"]),
+        "answer": row["answer"],
+        "field": row["category"],
+    }
 
 
 def _mmlu(row: Row) -> dict[str, object]:
-    return {"text": row["question"], "options": list(row["choices"]), "answer": int(row["answer"]),
-            "field": row["subject"]}  # fmt: skip
+    return {
+        "text": row["question"],
+        "options": list(row["choices"]),
+        "answer": int(row["answer"]),
+        "field": row["subject"],
+    }
 
 
 def _gpqa(row: Row) -> dict[str, object]:
     wrong = [row[f"Incorrect Answer {i}"] for i in (1, 2, 3)]
-    return {"id": str(row["Record ID"]), "text": row["Question"], "answer": row["Correct Answer"],
-            "wrong": wrong, "field": row["High-level domain"]}  # fmt: skip
+    return {
+        "id": str(row["Record ID"]),
+        "text": row["Question"],
+        "answer": row["Correct Answer"],
+        "wrong": wrong,
+        "field": row["High-level domain"],
+    }
 
 
 def _gsm8k(row: Row) -> dict[str, object]:
@@ -50,9 +64,13 @@ def _gsm8k(row: Row) -> dict[str, object]:
 
 def _bbq(row: Row) -> dict[str, object]:
     options = [row["ans0"], row["ans1"], row["ans2"]]
-    return {"text": f"{row['context']} {row['question']}", "options": options,
-            "answer": int(row["label"]), "field": f"{row['category']}, {row['context_condition']}",
-            "id": f"{row['category']}-{row['example_id']}"}  # fmt: skip
+    return {
+        "text": f"{row['context']} {row['question']}",
+        "options": options,
+        "answer": int(row["label"]),
+        "field": f"{row['category']}, {row['context_condition']}",
+        "id": f"{row['category']}-{row['example_id']}",
+    }
 
 
 PUBLIC: Mapping[str, _Published] = {

@@ -76,8 +76,9 @@ def assistant_caps(model: OpenModel, space: RoleSpace, seed: int = 0) -> Caps:
     """
     blocks = capped_band(model.anatomy.blocks)
     sites = [Site(block) for block in blocks]
-    own, others = ([r.chat for r in space.rollouts if (r.role == DEFAULT) == mine]
-                   for mine in (True, False))  # fmt: skip
+    own, others = (
+        [r.chat for r in space.rollouts if (r.role == DEFAULT) == mine] for mine in (True, False)
+    )
     tokens = model.record(_spread(own), sites, "all")
     random = np.random.default_rng(seed)
     axis, control = [], []
@@ -223,8 +224,11 @@ def held_by(model: OpenModel, space: RoleSpace, caps: Caps, sampling: Sampling) 
     along = space.scale(site)(space.activations[site])
     means = {n: along[[r.role == n for r in space.rollouts]].mean() for n in space.roles}
     far = sorted(means, key=means.__getitem__)[:FAR]
-    first = [(r, x) for r, x in zip(space.rollouts, along, strict=True)
-             if r.role in far and r.prompt == 0]  # fmt: skip
+    first = [
+        (r, x)
+        for r, x in zip(space.rollouts, along, strict=True)
+        if r.role in far and r.prompt == 0
+    ]
     arms = [edits for edits in (caps.axis, caps.random) for _ in first]
     replies = model.reply([r.chat[:-1] for r, _ in first] * 2, sampling, edits=arms)
     spoken = [(r.answered(reply), x) for (r, x), reply in zip(first * 2, replies, strict=True)]

@@ -15,17 +15,24 @@ def projections(space: RoleSpace, site: Site, seed: int) -> Figure:
     """Draw each role's mean projection, the farthest from the assistant last."""
     along = space.scale(site)(space.activations[site])
     found = {
-        name: mean(along[[r.role == name for r in space.rollouts]], name=name, of="reply",
-                   unit=GAP, seed=seed)
+        name: mean(
+            along[[r.role == name for r in space.rollouts]],
+            name=name,
+            of="reply",
+            unit=GAP,
+            seed=seed,
+        )
         for name in (DEFAULT, *space.roles)
-    }  # fmt: skip
+    }
     order = sorted(found, key=lambda name: -found[name].value)
     rows = [{"name": name, "group": "", "estimate": found[name]} for name in order]
     return Figure(
-        name="projections", title=f"Projection on the assistant axis at block {site.block}",
-        kind="intervals", data={"unit": GAP, "reference": 0.0, "rows": rows},
+        name="projections",
+        title=f"Projection on the assistant axis at block {site.block}",
+        kind="intervals",
+        data={"unit": GAP, "reference": 0.0, "rows": rows},
         alt=f"From the assistant to the farthest role: {', '.join(order)}.",
-    )  # fmt: skip
+    )
 
 
 def space_tables(space: RoleSpace, site: Site, apart: Apart, seed: int) -> list[Part]:
@@ -47,12 +54,20 @@ def space_tables(space: RoleSpace, site: Site, apart: Apart, seed: int) -> list[
             )
         )
     by_block = Table(
-        name="blocks", title="The axis by block", rows=tuple(rows),
-        columns=("block", "held-out AUC", "one role against the others", "random directions",
-                 "split-half cosine", "|cosine| with the first component"),
+        name="blocks",
+        title="The axis by block",
+        rows=tuple(rows),
+        columns=(
+            "block",
+            "held-out AUC",
+            "one role against the others",
+            "random directions",
+            "split-half cosine",
+            "|cosine| with the first component",
+        ),
         note="AUC over questions that didn't make the axis; 95 % of random directions stay under "
-             "the fourth column.",
-    )  # fmt: skip
+        "the fourth column.",
+    )
     return [by_block, _components(space, site)]
 
 
@@ -86,11 +101,19 @@ def _components(space: RoleSpace, site: Site) -> Table:
             )
         )
     return Table(
-        name="components", title=f"Components of the roles' vectors at block {site.block}",
-        columns=("component", "variance", "cumulative", "cosine with the axis", "default's place",
-                 "low end", "high end"),
+        name="components",
+        title=f"Components of the roles' vectors at block {site.block}",
+        columns=(
+            "component",
+            "variance",
+            "cumulative",
+            "cosine with the axis",
+            "default's place",
+            "low end",
+            "high end",
+        ),
         rows=tuple(rows),
         note=f"{parts.needed(0.7)} components explain 70 % of the variance between "
-             f"{len(space.roles)} roles. The default's place is 0 at the low end and 1 at the high "
-             "one; signs are arbitrary.",
-    )  # fmt: skip
+        f"{len(space.roles)} roles. The default's place is 0 at the low end and 1 at the high "
+        "one; signs are arbitrary.",
+    )

@@ -92,10 +92,15 @@ def perform_roles(model: Model, bank: RoleBank, sampling: Sampling) -> list[Roll
     ]
     replies = model.reply([chat for *_, chat in asked], sampling)
     return [
-        Rollout(role=role, prompt=p, question=q, reply=reply,
-                chat=(*chat, Message("assistant", reply.text.strip())))
+        Rollout(
+            role=role,
+            prompt=p,
+            question=q,
+            reply=reply,
+            chat=(*chat, Message("assistant", reply.text.strip())),
+        )
         for (role, p, q, chat), reply in zip(asked, replies, strict=True)
-    ]  # fmt: skip
+    ]
 
 
 def held_roles(
@@ -108,10 +113,16 @@ def held_roles(
     """
     played = [r for r in rollouts if r.role != DEFAULT and r.said]
     cases = [
-        Case(r.id, {"role": bank.roles[r.role][0], "question": bank.questions[r.question],
-                    "answer": r.chat[-1].text})
+        Case(
+            r.id,
+            {
+                "role": bank.roles[r.role][0],
+                "question": bank.questions[r.question],
+                "answer": r.chat[-1].text,
+            },
+        )
         for r in played
-    ]  # fmt: skip
+    ]
     answers = judge(judge_model, load_rubric("role-held"), cases)
     scores = {verdict.case: verdict.value for verdict in settle(answers)}
     kept = [r for r in rollouts if r.role == DEFAULT or scores.get(r.id, 0.0) >= 2.5]
@@ -128,8 +139,10 @@ def read_roles(model: OpenModel, rollouts: Sequence[Rollout], sites: Sequence[Si
         InputError: fewer than two roles are left, or nothing of the default.
     """
     spoken = [r for r in rollouts if r.said]
-    counts = {name: sum(r.role == name for r in spoken) for name in dict.fromkeys(
-        r.role for r in rollouts)}  # fmt: skip
+    counts = {
+        name: sum(r.role == name for r in spoken)
+        for name in dict.fromkeys(r.role for r in rollouts)
+    }
     asked = max(sum(r.role == name for r in rollouts) for name in counts)
     least = max(2, ceil(LEAST_SHARE * asked))
     dropped = {name: n for name, n in counts.items() if n < least}

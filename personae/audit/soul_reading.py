@@ -83,8 +83,12 @@ def guesses(met: Spoken, unmet: Spoken) -> list[Read]:
     """
     constant = np.tile(met.levels.mean(axis=0), (len(unmet.characters), 1))
     known = sorted({w for c in met.characters for w in _words(c)})
-    bags = [np.array([[_words(c).count(w) / max(1, len(_words(c))) for w in known]
-                      for c in side.characters]) for side in (met, unmet)]  # fmt: skip
+    bags = [
+        np.array(
+            [[_words(c).count(w) / max(1, len(_words(c))) for w in known] for c in side.characters]
+        )
+        for side in (met, unmet)
+    ]
     found = [
         Read("constant", constant),
         Read("words alone", linear(bags[0], met.levels, bags[1])),
@@ -103,9 +107,10 @@ def linear(rows: Array, levels: Array, others: Array) -> Array:
     scale = float(rows.std()) or 1.0
     found = [
         ridge_probes(rows[:, None] / scale, levels[:, trait], PENALTY).scores(
-            others[:, None] / scale)[:, 0]
+            others[:, None] / scale
+        )[:, 0]
         for trait in range(levels.shape[1])
-    ]  # fmt: skip
+    ]
     return np.clip(np.stack(found, axis=1), 0, 1)
 
 

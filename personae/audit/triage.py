@@ -19,8 +19,16 @@ from personae.audit.problems import Problem, ProblemSet
 from personae.core import Answers, Array, BadFile, BadValue, Chooser, Persona, data_json
 from personae.induce.prompt import PromptInduction
 
-__all__ = ["NOTICE", "QUESTIONS", "Calls", "Setting", "ask_triage", "calls", "load_settings",
-           "role_arms"]  # fmt: skip
+__all__ = [
+    "NOTICE",
+    "QUESTIONS",
+    "Calls",
+    "Setting",
+    "ask_triage",
+    "calls",
+    "load_settings",
+    "role_arms",
+]
 
 _DATA: dict[str, Any] = data_json("audit/triage.json")
 NOTICE: str = _DATA["notice"]
@@ -57,12 +65,23 @@ class Setting:
     def problems(self, wording: int) -> ProblemSet:
         """Put the cases as problems in one wording; options stand from low to high."""
         made = tuple(
-            Problem(id=name, text=f"{self.tasks[wording]}\nCase: {text}",
-                    answer=self.labels[urgency - 1], options=self.labels, field=self.name)
+            Problem(
+                id=name,
+                text=f"{self.tasks[wording]}\nCase: {text}",
+                answer=self.labels[urgency - 1],
+                options=self.labels,
+                field=self.name,
+            )
             for name, text, urgency in self.cases
-        )  # fmt: skip
-        return ProblemSet(name=f"urgency-{self.name}", title=self.name, version="1",
-                          source="made up", licence="Apache-2.0", problems=made)  # fmt: skip
+        )
+        return ProblemSet(
+            name=f"urgency-{self.name}",
+            title=self.name,
+            version="1",
+            source="made up",
+            licence="Apache-2.0",
+            problems=made,
+        )
 
 
 def load_settings(path: str = "", *, first: int | None = None) -> tuple[Setting, ...]:
@@ -78,12 +97,16 @@ def load_settings(path: str = "", *, first: int | None = None) -> tuple[Setting,
         data = json.loads(Path(path).read_text(encoding="utf-8")) if path else _DATA
         return tuple(
             Setting(
-                name=name, tasks=tuple(one["tasks"]), labels=tuple(one["labels"]),
-                cases=tuple((str(c["id"]), str(c["text"]), int(c["urgency"]))
-                            for c in _spread(one["cases"], first)),
+                name=name,
+                tasks=tuple(one["tasks"]),
+                labels=tuple(one["labels"]),
+                cases=tuple(
+                    (str(c["id"]), str(c["text"]), int(c["urgency"]))
+                    for c in _spread(one["cases"], first)
+                ),
             )
             for name, one in data["settings"].items()
-        )  # fmt: skip
+        )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise BadFile(f"{path}: not a file of urgency settings ({error})") from error
 
@@ -103,8 +126,11 @@ def role_arms(*, quick: bool) -> list[Arm]:
     for role, told in roles.items():
         for style, how in styles.items():
             name = f"{role}, {style}" if style else role
-            person = Persona(id=name, text=f"{told} {how}".strip(),
-                             facts={"role": role, "style": style or "plain"})  # fmt: skip
+            person = Persona(
+                id=name,
+                text=f"{told} {how}".strip(),
+                facts={"role": role, "style": style or "plain"},
+            )
             found.append(Arm(name="system", induction=TOLD, persona=person, group=role))
     return found
 
@@ -113,11 +139,13 @@ def ask_triage(
     model: Chooser, arms: Sequence[Arm], settings: Sequence[Setting], asking: Asking
 ) -> Answers:
     """Put every case in every wording under every arm; `form` names the wording."""
-    return Answers.concat([
-        ask_grid(model, arms, setting.problems(wording), asking, name=f"wording {wording + 1}")
-        for setting in settings
-        for wording in range(len(setting.tasks))
-    ])  # fmt: skip
+    return Answers.concat(
+        [
+            ask_grid(model, arms, setting.problems(wording), asking, name=f"wording {wording + 1}")
+            for setting in settings
+            for wording in range(len(setting.tasks))
+        ]
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -103,9 +103,14 @@ class Reading:
         sign = 0 if not asked else 1 if asked > 0 else -1
         verdict = direction_verdict(standard, sign, p, MARGIN)
         return Shift(
-            scale=place[0], facet=place[1], asked=asked, raw=raw, standard=standard,
-            adjusted_p=p, verdict=verdict,
-        )  # fmt: skip
+            scale=place[0],
+            facet=place[1],
+            asked=asked,
+            raw=raw,
+            standard=standard,
+            adjusted_p=p,
+            verdict=verdict,
+        )
 
     def aligned(self, arm: str, control: str = CONTROL) -> Estimate:
         """Estimate the mean shift towards what was asked, over the scales asked for, in SD units.

@@ -62,16 +62,30 @@ def style(readings: Mapping[str, Reading], arm: str) -> list[Part]:
                 row += [None, None, None]
             habits.append(tuple(row))
     return [
-        Table(name="coverage", title="Coverage", columns=tuple(counted.columns),
-              rows=tuple(counted.rows()),
-              note="Refused, unparsed, cut and failed answers are counted, never filled in."),
-        Table(name="style", title="Response style",
-              columns=("channel", "arm", "coverage", "acquiescence", "extremity",
-                       "longest run", "position pull"),
-              rows=tuple(habits),
-              note="Acquiescence without bias is the midpoint of the options, or 0 nats/token. "
-              "Position pull: 0 content alone, 1 place alone. Statements show no options."),
-    ]  # fmt: skip
+        Table(
+            name="coverage",
+            title="Coverage",
+            columns=tuple(counted.columns),
+            rows=tuple(counted.rows()),
+            note="Refused, unparsed, cut and failed answers are counted, never filled in.",
+        ),
+        Table(
+            name="style",
+            title="Response style",
+            columns=(
+                "channel",
+                "arm",
+                "coverage",
+                "acquiescence",
+                "extremity",
+                "longest run",
+                "position pull",
+            ),
+            rows=tuple(habits),
+            note="Acquiescence without bias is the midpoint of the options, or 0 nats/token. "
+            "Position pull: 0 content alone, 1 place alone. Statements show no options.",
+        ),
+    ]
 
 
 def floors(reading: Reading, forms: Sequence[Form]) -> list[Part]:
@@ -96,17 +110,35 @@ def floors(reading: Reading, forms: Sequence[Form]) -> list[Part]:
         own = scored.filter(pl.col("arm") == arm)
         cells = [own.filter(pl.col("scale") == s)["mean"].drop_nulls().to_numpy() for s in scales]
         rows.append(
-            (arm, *(mean(c, name=s, of="administration", seed=reading.seed)
-                    for s, c in zip(scales, cells, strict=True)))
-        )  # fmt: skip
+            (
+                arm,
+                *(
+                    mean(c, name=s, of="administration", seed=reading.seed)
+                    for s, c in zip(scales, cells, strict=True)
+                ),
+            )
+        )
     titles = tuple(reading.tool.scales.values())
     note = "Mean keyed score (points) over the same wordings and orders."
-    return [Table(name="floors", title="Floors: respondents who read nothing",
-                  columns=("respondent", *titles), rows=tuple(rows), note=note)]  # fmt: skip
+    return [
+        Table(
+            name="floors",
+            title="Floors: respondents who read nothing",
+            columns=("respondent", *titles),
+            rows=tuple(rows),
+            note=note,
+        )
+    ]
 
 
 def prompts(persona: Persona, texts: Mapping[str, str]) -> list[Part]:
     """Show the system text of each way of asking, word for word."""
     rows = tuple((name, text) for name, text in texts.items())
-    return [Table(name="prompts", title=f"System texts for {persona.id}",
-                  columns=("way of asking", "text"), rows=rows)]  # fmt: skip
+    return [
+        Table(
+            name="prompts",
+            title=f"System texts for {persona.id}",
+            columns=("way of asking", "text"),
+            rows=rows,
+        )
+    ]

@@ -47,8 +47,9 @@ def behaviour(setting: Setting) -> Section:
     people = [_profile(answers, acts, arm) for arm in (setting.arm.name, CONTROL)]
     shifts, cells = act_shifts(people, acts, [ASKED], seed=setting.seed)
     toward = _toward(people, acts, setting.seed)
-    reading = Reading(tool=setting.tool, persona=setting.persona, answers=setting.answers,
-                      seed=setting.seed)  # fmt: skip
+    reading = Reading(
+        tool=setting.tool, persona=setting.persona, answers=setting.answers, seed=setting.seed
+    )
     report = reading.aligned(setting.arm.name)
     hits = [shift.hit for shift in shifts if not isnan(shift.hit)]
     parts: list[Part] = [
@@ -161,10 +162,12 @@ def _picture(
         rows.append({"name": act.measure.name, "group": "acts (more or less)", "estimate": found})
     told = "; ".join(f"{e.name}: {e.value:+.2f}" for e in (report, toward))
     return Figure(
-        name="behaviour", title="What the persona moves: the report, and acts", kind="intervals",
+        name="behaviour",
+        title="What the persona moves: the report, and acts",
+        kind="intervals",
         data={"unit": "SD", "reference": 0.0, "band": None, "rows": rows},
         alt=f"Shift from the model without persona, with 95 % intervals. {told}.",
-    )  # fmt: skip
+    )
 
 
 def _table(
@@ -179,9 +182,16 @@ def _table(
     for act in acts:
         sign = act.measure.signs.get(ASKED, 0)
         own = lost[act.probe.name]
-        rows.append((act.measure.name, {1: "+", -1: "-", 0: "none known"}[sign],
-                     cells[ASKED, act.measure.name], own["asked"], own["refused"],
-                     own["unparsed"]))  # fmt: skip
+        rows.append(
+            (
+                act.measure.name,
+                {1: "+", -1: "-", 0: "none known"}[sign],
+                cells[ASKED, act.measure.name],
+                own["asked"],
+                own["refused"],
+                own["unparsed"],
+            )
+        )
     note = (
         f"Under {setting.arm.name} minus without persona, in SDs of scenarios, dilemmas, word "
         "lists or questions, which intervals resample. Directions are those of people; that a "
@@ -189,6 +199,9 @@ def _table(
         "compares opposite personas."
     )
     return Table(
-        name="behaviour", title="Acts", rows=tuple(rows), note=note,
+        name="behaviour",
+        title="Acts",
+        rows=tuple(rows),
+        note=note,
         columns=("act", "expected", "shift (SD)", "asked", "refused", "unparsed"),
-    )  # fmt: skip
+    )

@@ -111,9 +111,15 @@ def card(
     sides = _other_channels(model, arms[0], reading, channel, gate)
     texts = {arm.name: arm.text(model, persona) for arm in arms} | {PLACEBO.id: PLACEBO.text}
     setting = Setting(
-        model=model, persona=persona, tool=tool, arm=arms[0], channel=channel, answers=answers,
-        seed=seed, quick=quick,
-    )  # fmt: skip
+        model=model,
+        persona=persona,
+        tool=tool,
+        arm=arms[0],
+        channel=channel,
+        answers=answers,
+        seed=seed,
+        quick=quick,
+    )
     more = [SECTIONS[name](setting) for name in design.sections]
     body = [
         *_findings(gate, reading, [arm.name for arm in arms], skipped),

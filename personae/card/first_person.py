@@ -70,10 +70,16 @@ def first_person(setting: Setting) -> Section:
     spoken = _speak(setting, reader)
     rows = _rows(setting, reader, spoken)
     return Section(
-        parts=(Heading(TITLE), _verdict(rows), _picture(rows, setting), _table(rows, setting),
-               _texts(spoken), _coverage(spoken)),
+        parts=(
+            Heading(TITLE),
+            _verdict(rows),
+            _picture(rows, setting),
+            _table(rows, setting),
+            _texts(spoken),
+            _coverage(spoken),
+        ),
         answers=spoken,
-    )  # fmt: skip
+    )
 
 
 @lru_cache(maxsize=2)
@@ -88,16 +94,19 @@ def _speak(setting: Setting, reader: Reader) -> Answers:
     plain = read_interview(reader, interview(setting.model, asked, 1, draw))
     with setting.arm(setting.model, setting.persona) as speaker:
         carried = read_interview(reader, interview(speaker, asked, 1, draw))
-    return Answers.concat([
-        plain.tag(arm=CONTROL, respondent=nobody().id),
-        carried.tag(arm=setting.arm.name, respondent=setting.persona.id),
-    ])  # fmt: skip
+    return Answers.concat(
+        [
+            plain.tag(arm=CONTROL, respondent=nobody().id),
+            carried.tag(arm=setting.arm.name, respondent=setting.persona.id),
+        ]
+    )
 
 
 def _rows(setting: Setting, reader: Reader, spoken: Answers) -> list[_Row]:
     arms = (CONTROL, setting.arm.name)
-    reading = Reading(tool=setting.tool, persona=setting.persona, answers=setting.answers,
-                      seed=setting.seed)  # fmt: skip
+    reading = Reading(
+        tool=setting.tool, persona=setting.persona, answers=setting.answers, seed=setting.seed
+    )
     shifts = {s.scale: s.standard for s in reading.shifts(setting.arm.name)}
     seen = skills(reader, setting.seed)
     scales = [s for s in seen if s in shifts]
@@ -107,12 +116,19 @@ def _rows(setting: Setting, reader: Reader, spoken: Answers) -> list[_Row]:
     ]
     adjusted = holm([1.0 if isnan(one.p) else one.p for one in found])
     return [
-        _Row(scale=s, asked=reading.asked(s), reported=shifts[s], read=one, adjusted_p=float(p),
-             sees=seen[s].auc,
-             verdict=direction_verdict(one, int(np.sign(reading.asked(s) or 0)), float(p), MARGIN)
-             if seen[s].sees else "not seen by the reader")
+        _Row(
+            scale=s,
+            asked=reading.asked(s),
+            reported=shifts[s],
+            read=one,
+            adjusted_p=float(p),
+            sees=seen[s].auc,
+            verdict=direction_verdict(one, int(np.sign(reading.asked(s) or 0)), float(p), MARGIN)
+            if seen[s].sees
+            else "not seen by the reader",
+        )
         for s, one, p in zip(scales, found, adjusted, strict=True)
-    ]  # fmt: skip
+    ]
 
 
 def _spread(reader: Reader, scale: str) -> float:
@@ -121,8 +137,9 @@ def _spread(reader: Reader, scale: str) -> float:
 
 
 def _in_sd(found: Estimate, sd: float) -> Estimate:
-    return replace(found, value=found.value / sd, low=found.low / sd, high=found.high / sd,
-                   unit="SD")  # fmt: skip
+    return replace(
+        found, value=found.value / sd, low=found.low / sd, high=found.high / sd, unit="SD"
+    )
 
 
 def _direction(found: Estimate) -> int:
@@ -146,29 +163,36 @@ def _verdict(rows: Sequence[_Row]) -> Note:
     both = [(_direction(r.reported), _direction(r.read)) for r in rows]
     shown = [(a, b) for a, b in both if a and b]
     same = sum(a == b for a, b in shown)
-    tail = (f"Self-report and free text move the same way in {same} of {len(shown)} traits where "
-            "both moves were shown." if shown else
-            "No trait moved in both its self-report and its free text, so that the two can't be "
-            "compared in direction.")  # fmt: skip
+    tail = (
+        f"Self-report and free text move the same way in {same} of {len(shown)} traits where "
+        "both moves were shown."
+        if shown
+        else "No trait moved in both its self-report and its free text, so that the two can't be "
+        "compared in direction."
+    )
     return Note(f"{head}. {tail}", "verdict")
 
 
 def _picture(rows: Sequence[_Row], setting: Setting) -> Figure:
     shown: list[Mapping[str, object]] = []
-    for group, estimates in (("self-report", [r.reported for r in rows]),
-                             ("read from free text", [r.read for r in rows])):  # fmt: skip
+    for group, estimates in (
+        ("self-report", [r.reported for r in rows]),
+        ("read from free text", [r.read for r in rows]),
+    ):
         shown += [
             {"name": BIG_FIVE[r.scale], "group": group, "estimate": e}
             for r, e in zip(rows, estimates, strict=True)
         ]
-    told = "; ".join(f"{BIG_FIVE[r.scale]}: reported {_short(r.reported)}, read {_short(r.read)}"
-                     for r in rows)  # fmt: skip
+    told = "; ".join(
+        f"{BIG_FIVE[r.scale]}: reported {_short(r.reported)}, read {_short(r.read)}" for r in rows
+    )
     return Figure(
-        name="first_person", title="Self-report and a reader's view of the same persona",
+        name="first_person",
+        title="Self-report and a reader's view of the same persona",
         kind="intervals",
         data={"unit": f"shift by {setting.arm.name} (SD)", "reference": 0.0, "rows": shown},
         alt=f"Shift from the model without persona, in SD units. {told}.",
-    )  # fmt: skip
+    )
 
 
 def _short(found: Estimate) -> str:
@@ -180,16 +204,28 @@ def _table(rows: Sequence[_Row], setting: Setting) -> Table:
         (BIG_FIVE[r.scale], r.asked, r.reported, r.read, r.adjusted_p, r.verdict, r.sees)
         for r in rows
     ]
-    columns = ("trait", "asked (z)", "self-report (SD)", "read from free text (SD)", "p (Holm)",
-               "verdict on the reading", "AUC of the reader")  # fmt: skip
+    columns = (
+        "trait",
+        "asked (z)",
+        "self-report (SD)",
+        "read from free text (SD)",
+        "p (Holm)",
+        "verdict on the reading",
+        "AUC of the reader",
+    )
     note = (
         f"Shift by {setting.arm.name} from the model without persona, the same questions in both. "
         "Reading: log-odds in SDs of authors the reader never met; p by sign flips over questions. "
         "AUC: how well the reader tells self-descriptions it never met; 0.5 is chance. It was "
         "trained on inventory sentences, so a persona that shows itself otherwise may go unseen."
     )
-    return Table(name="first_person", title="Self-report beside free text", columns=columns,
-                 rows=tuple(cells), note=note)  # fmt: skip
+    return Table(
+        name="first_person",
+        title="Self-report beside free text",
+        columns=columns,
+        rows=tuple(cells),
+        note=note,
+    )
 
 
 def _texts(spoken: Answers) -> Table:
@@ -197,12 +233,20 @@ def _texts(spoken: Answers) -> Table:
     titles = {stem.id: stem.text for stem in stems()}
     cells = once.select("arm", "item", "status", "raw").rows()
     rows = [(arm, titles[item], status, raw) for arm, item, status, raw in cells]
-    return Table(name="free_texts", title="What it said of itself", rows=tuple(rows),
-                 columns=("arm", "question", "status", "text"))  # fmt: skip
+    return Table(
+        name="free_texts",
+        title="What it said of itself",
+        rows=tuple(rows),
+        columns=("arm", "question", "status", "text"),
+    )
 
 
 def _coverage(spoken: Answers) -> Table:
     once = Answers(spoken.rows.unique(["arm", "item"], maintain_order=True))
     counted = once.missing(by=("arm",))
-    return Table(name="free_text_coverage", title="Texts read", columns=tuple(counted.columns),
-                 rows=tuple(counted.rows()))  # fmt: skip
+    return Table(
+        name="free_text_coverage",
+        title="Texts read",
+        columns=tuple(counted.columns),
+        rows=tuple(counted.rows()),
+    )

@@ -78,19 +78,38 @@ def _parts(dose: Dose, title: str, trait: str, unit: str) -> list[Part]:
     )
     return [
         Note(said, "verdict"),
-        Figure(name="intensity", title=f"{title}: asked for and measured", kind="lines",
-               data={"x": list(LEVELS), "x_label": "asked for, z units",
-                     "y_label": f"measured, {unit}",
-                     "series": [{"name": title, "role": "measured", "y": list(dose.means)}]},
-               alt=f"Mean score of {title} at five levels; slope {slope.value:+.3f}."),
-        Table(name="intensity", title="Response to the level", columns=("what", "found"),
-              rows=(("slope", slope), ("p", None if isnan(slope.p) else slope.p),
-                    ("Spearman rho, mean over items", dose.rho),
-                    ("steps that rise", dose.rising), ("z units told apart", dose.step)),
-              note="Items are the sampling unit, each asked at every level."),
-        Table(name="intensity_levels", title="Level by level",
-              columns=("asked for, z", "adjectives, for example", "measured"), rows=rows),
-    ]  # fmt: skip
+        Figure(
+            name="intensity",
+            title=f"{title}: asked for and measured",
+            kind="lines",
+            data={
+                "x": list(LEVELS),
+                "x_label": "asked for, z units",
+                "y_label": f"measured, {unit}",
+                "series": [{"name": title, "role": "measured", "y": list(dose.means)}],
+            },
+            alt=f"Mean score of {title} at five levels; slope {slope.value:+.3f}.",
+        ),
+        Table(
+            name="intensity",
+            title="Response to the level",
+            columns=("what", "found"),
+            rows=(
+                ("slope", slope),
+                ("p", None if isnan(slope.p) else slope.p),
+                ("Spearman rho, mean over items", dose.rho),
+                ("steps that rise", dose.rising),
+                ("z units told apart", dose.step),
+            ),
+            note="Items are the sampling unit, each asked at every level.",
+        ),
+        Table(
+            name="intensity_levels",
+            title="Level by level",
+            columns=("asked for, z", "adjectives, for example", "measured"),
+            rows=rows,
+        ),
+    ]
 
 
 def _verdict(slope: Estimate, dose: Dose, title: str) -> str:

@@ -39,8 +39,10 @@ def verdicts(gate: Gate, reading: Reading, names: Sequence[str]) -> list[Part]:
     else:
         came = [s for s in asked if s.verdict == "as asked"]
         said.append(Note(_outcome(asked, came, names[0], reading), "verdict"))
-    for verdict, words in (("the other way", "Moved against the request"),
-                           ("moved unasked", "Not asked for, and moved")):  # fmt: skip
+    for verdict, words in (
+        ("the other way", "Moved against the request"),
+        ("moved unasked", "Not asked for, and moved"),
+    ):
         strays = [s for s in shifts if s.verdict == verdict]
         if strays:
             listed = ", ".join(f"{_title(reading, s)} {_signed(s.standard)}" for s in strays)
@@ -119,15 +121,27 @@ def domains(reading: Reading, arm: str) -> list[Part]:
     shifts = reading.shifts(arm)
     titles = [_title(reading, s) for s in shifts]
     figure = _profile("profile", "Requested and measured traits", titles, shifts, arm, reading)
-    columns = ["trait", "asked (z)", f"came out ({reading.answers.rows['unit'][0]})",
-               "came out (SD)", "p (Holm)", "verdict"]  # fmt: skip
+    columns = [
+        "trait",
+        "asked (z)",
+        f"came out ({reading.answers.rows['unit'][0]})",
+        "came out (SD)",
+        "p (Holm)",
+        "verdict",
+    ]
     standings = reading.in_points and bool(reading.tool.norms)
     if standings:
         columns += ["T without persona", f"T under {arm}"]
     rows: list[tuple[Cell, ...]] = []
     for shift, title in zip(shifts, titles, strict=True):
-        row: list[Cell] = [title, shift.asked, shift.raw, shift.standard, shift.adjusted_p,
-                           shift.verdict]  # fmt: skip
+        row: list[Cell] = [
+            title,
+            shift.asked,
+            shift.raw,
+            shift.standard,
+            shift.adjusted_p,
+            shift.verdict,
+        ]
         if standings:
             row += [_t_score(reading, a, shift.scale) for a in (CONTROL, arm)]
         rows.append(tuple(row))
@@ -137,8 +151,10 @@ def domains(reading: Reading, arm: str) -> list[Part]:
         f"{reading.sd_of}. Intervals resample items and administrations; p: sign-flip permutation "
         f"over items, Holm-adjusted over the domains.{norms}"
     )
-    return [figure, Table(name="domains", title="Domains", columns=tuple(columns),
-                          rows=tuple(rows), note=note)]  # fmt: skip
+    return [
+        figure,
+        Table(name="domains", title="Domains", columns=tuple(columns), rows=tuple(rows), note=note),
+    ]
 
 
 def facets(reading: Reading, arm: str) -> list[Part]:
@@ -160,16 +176,25 @@ def facets(reading: Reading, arm: str) -> list[Part]:
 def _profile(
     name: str, title: str, scales: list[str], shifts: Sequence[Shift], arm: str, reading: Reading
 ) -> Figure:
-    finite = [abs(v) for s in shifts for v in (s.standard.low, s.standard.high, s.asked or 0.0)
-              if not isnan(v)]  # fmt: skip
+    finite = [
+        abs(v)
+        for s in shifts
+        for v in (s.standard.low, s.standard.high, s.asked or 0.0)
+        if not isnan(v)
+    ]
     reach = min(float(np.ceil(2 * max([*finite, 0.5])) / 2), WIDEST)
     series = [
         {"name": "requested (z)", "role": "requested", "values": [s.asked for s in shifts]},
         {"name": f"measured ({arm})", "role": "measured", "values": [s.standard for s in shifts]},
         {"name": "without persona", "role": "baseline", "values": [0.0 for _ in shifts]},
     ]
-    data = {"scales": scales, "low": -reach, "high": reach,
-            "unit": f"SD of {reading.sd_of}", "series": series}  # fmt: skip
+    data = {
+        "scales": scales,
+        "low": -reach,
+        "high": reach,
+        "unit": f"SD of {reading.sd_of}",
+        "series": series,
+    }
     told = "; ".join(f"{n}: {_signed(s.standard)}" for n, s in zip(scales, shifts, strict=True))
     alt = f"Shift from the model without persona, in SD units, beside the request. {told}."
     return Figure(name=name, title=title, kind="profile", data=data, alt=alt)
@@ -197,27 +222,48 @@ def arms(reading: Reading, names: Sequence[str]) -> list[Part]:
     """Compare the ways of asking: shift towards the request, pull on what was not asked."""
     listed = [*names, PLACEBO]
     aligned = {name: reading.aligned(name) for name in listed}
-    data = {"unit": "SD towards the request", "reference": 0.0, "band": [-MARGIN, MARGIN],
-            "rows": [{"name": n, "group": "floor" if n == PLACEBO else "induction", "estimate": e}
-                     for n, e in aligned.items()]}  # fmt: skip
-    figure = Figure(name="inductions", title="Shift towards the request, by way of asking",
-                    kind="intervals", data=data,
-                    alt="; ".join(f"{n}: {_signed(e)} SD" for n, e in aligned.items()))  # fmt: skip
+    data = {
+        "unit": "SD towards the request",
+        "reference": 0.0,
+        "band": [-MARGIN, MARGIN],
+        "rows": [
+            {"name": n, "group": "floor" if n == PLACEBO else "induction", "estimate": e}
+            for n, e in aligned.items()
+        ],
+    }
+    figure = Figure(
+        name="inductions",
+        title="Shift towards the request, by way of asking",
+        kind="intervals",
+        data=data,
+        alt="; ".join(f"{n}: {_signed(e)} SD" for n, e in aligned.items()),
+    )
     rows: list[tuple[Cell, ...]] = []
     for name in listed:
         shifts = reading.shifts(name)
         came = sum(s.verdict == "as asked" for s in shifts)
         moved = sum(s.verdict in ("moved unasked", "the other way") for s in shifts)
-        rows.append((name, aligned[name], aligned[name].p, came, moved,
-                     *(s.standard for s in shifts)))  # fmt: skip
-    columns = ("way of asking", "towards the request (SD)", "p", "as asked", "astray",
-               *(_title(reading, s) for s in reading.shifts(names[0])))  # fmt: skip
+        rows.append(
+            (name, aligned[name], aligned[name].p, came, moved, *(s.standard for s in shifts))
+        )
+    columns = (
+        "way of asking",
+        "towards the request (SD)",
+        "p",
+        "as asked",
+        "astray",
+        *(_title(reading, s) for s in reading.shifts(names[0])),
+    )
     note = (
         "Each way of asking against the arm without persona; `placebo` is a system message without "
         "traits. The best is chosen and judged on the same items: its lead is optimistic."
     )
-    return [figure, Table(name="inductions", title="Ways of asking", columns=columns,
-                          rows=tuple(rows), note=note)]  # fmt: skip
+    return [
+        figure,
+        Table(
+            name="inductions", title="Ways of asking", columns=columns, rows=tuple(rows), note=note
+        ),
+    ]
 
 
 def steadiness(reading: Reading, arm: str) -> list[Part]:
@@ -237,10 +283,12 @@ def steadiness(reading: Reading, arm: str) -> list[Part]:
         verdict, widest, between = _held(reading, arm, shift)
         rows.append((title, verdict, widest, between))
     figure = Figure(
-        name="steadiness", title="The same shift in every wording and order", kind="intervals",
+        name="steadiness",
+        title="The same shift in every wording and order",
+        kind="intervals",
         data={"unit": "SD", "reference": 0.0, "band": [-MARGIN, MARGIN], "rows": drawn},
         alt="Shift of each trait in each wording and option order, with 95 % intervals.",
-    )  # fmt: skip
+    )
     note = (
         f"Stable: all pairs of administrations equivalent within {MARGIN} SD; unstable: some pair "
         "differs (Holm); not shown: no shift that could hold still; else inconclusive."
@@ -272,8 +320,13 @@ def _shares(reading: Reading, arm: str) -> Table:
         "Shares (0 to 1) of the variance of single shifts; a share by wording or order is one that "
         "another wording or order would have given otherwise."
     )
-    return Table(name="variance", title="What the shift depends on", note=note, rows=tuple(rows),
-                 columns=("trait", "item", "wording", "order", "residual"))  # fmt: skip
+    return Table(
+        name="variance",
+        title="What the shift depends on",
+        note=note,
+        rows=tuple(rows),
+        columns=("trait", "item", "wording", "order", "residual"),
+    )
 
 
 def _title(reading: Reading, shift: Shift) -> str:

@@ -45,8 +45,13 @@ __all__ = ["side_effects"]
 
 CONTROL = BARE.name
 FLOOR = "a text of no content"
-MEASURES = ("reasoning", "theory of mind", "abstention", "agreement with the user",
-            "agreement with stereotypes")  # fmt: skip
+MEASURES = (
+    "reasoning",
+    "theory of mind",
+    "abstention",
+    "agreement with the user",
+    "agreement with stereotypes",
+)
 """The first two are abilities: their loss is damage. A rise of the others is."""
 
 
@@ -111,9 +116,11 @@ def _ask(setting: Setting, arms: Sequence[Arm]) -> tuple[str, dict[str, Answers]
     gate = ability(model, problems, orders=1)
     asking = Asking(channel=gate.channel)
     scenes = belief_problems(
-        load_scenes()[: 4 if quick else 8], variables=("forward belief",), shown=(False,),
+        load_scenes()[: 4 if quick else 8],
+        variables=("forward belief",),
+        shown=(False,),
         conditions=("true belief", "false belief"),
-    )  # fmt: skip
+    )
     short = Asking(channel="reply", sampling=Sampling(max_tokens=24))
     claims = load_opinions(pairs=3 if quick else 6)
     return gate.sentence, {
@@ -148,10 +155,16 @@ def _effects(sheets: Mapping[str, Answers], names: Sequence[str], seed: int) -> 
             raw.append((name, measure, _mean(table[0]), found, spread))
     adjusted = holm([1.0 if isnan(f.p) else f.p for _, _, _, f, _ in raw])
     return [
-        _Effect(arm=arm, measure=measure, without=base, shift=found, holm=float(p),
-                detectable=detectable(found.n, spread, tests=len(raw)))
+        _Effect(
+            arm=arm,
+            measure=measure,
+            without=base,
+            shift=found,
+            holm=float(p),
+            detectable=detectable(found.n, spread, tests=len(raw)),
+        )
         for (arm, measure, base, found, spread), p in zip(raw, adjusted, strict=True)
-    ]  # fmt: skip
+    ]
 
 
 def _mean(scores: Array) -> float:
@@ -172,9 +185,12 @@ def _picture(found: Sequence[_Effect]) -> Figure:
     rows = [{"name": e.arm, "group": e.measure, "estimate": e.shift} for e in found]
     told = "; ".join(f"{e.measure} under {e.arm} {e.shift.value:+.1%}" for e in found)
     return Figure(
-        name="side_effects", title="Change against the model without persona", kind="intervals",
-        data={"unit": "rate", "reference": 0.0, "rows": rows}, alt=told,
-    )  # fmt: skip
+        name="side_effects",
+        title="Change against the model without persona",
+        kind="intervals",
+        data={"unit": "rate", "reference": 0.0, "rows": rows},
+        alt=told,
+    )
 
 
 def _table(found: Sequence[_Effect]) -> Table:
@@ -182,18 +198,31 @@ def _table(found: Sequence[_Effect]) -> Table:
         (e.measure, e.arm, e.without, e.shift, e.shift.p, e.holm, e.detectable, e.verdict)
         for e in found
     ]
-    columns = ("measure", "way of asking", "without persona", "change", "p", "p (Holm)",
-               "detectable change", "verdict")  # fmt: skip
+    columns = (
+        "measure",
+        "way of asking",
+        "without persona",
+        "change",
+        "p",
+        "p (Holm)",
+        "detectable change",
+        "verdict",
+    )
     note = (
         "Paired by question; a lost answer to a problem is wrong. Opinions are stated with their "
         "opposites, so that agreement is with the user. Detectable: found in 4 of 5 such runs."
     )
-    return Table(name="side_effects", title="Side effects", columns=columns, rows=tuple(rows),
-                 note=note)  # fmt: skip
+    return Table(
+        name="side_effects", title="Side effects", columns=columns, rows=tuple(rows), note=note
+    )
 
 
 def _coverage(sheets: Mapping[str, Answers]) -> Table:
     whole = Answers.concat([sheet.tag(measure=name) for name, sheet in sheets.items()])
     counted = whole.missing(by=("measure", "arm"))
-    return Table(name="side_effects_coverage", title="Coverage of the side effects",
-                 columns=tuple(counted.columns), rows=tuple(counted.rows()))  # fmt: skip
+    return Table(
+        name="side_effects_coverage",
+        title="Coverage of the side effects",
+        columns=tuple(counted.columns),
+        rows=tuple(counted.rows()),
+    )

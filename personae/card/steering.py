@@ -71,9 +71,11 @@ def _compared(setting: Setting, model: OpenModel, found: Calibration, point: Poi
     before = setting.answers.rows
     asked = before["form"].is_in(answers.rows["form"].unique().to_list())
     reading = Reading(
-        tool=setting.tool, persona=setting.persona, seed=setting.seed,
+        tool=setting.tool,
+        persona=setting.persona,
+        seed=setting.seed,
         answers=Answers.concat([Answers(before.filter(asked)), answers]),
-    )  # fmt: skip
+    )
     arms = [main.name, STEER, BOTH]
     with_none, steered = _damage(model, found.edits)
     with main(model, setting.persona) as carrier:
@@ -149,10 +151,12 @@ def _figure(reading: Reading, names: Sequence[str]) -> Figure:
         for n, s in zip(names, shifts, strict=True)
     ]
     return Figure(
-        name="asking_or_steering", title="Shift by asking, steering and both", kind="intervals",
+        name="asking_or_steering",
+        title="Shift by asking, steering and both",
+        kind="intervals",
         data={"unit": "SD", "reference": 0.0, "band": [-MARGIN, MARGIN], "rows": rows},
         alt="Towards the request: " + "; ".join(f"{n} {_signed(aligned[n])} SD" for n in names),
-    )  # fmt: skip
+    )
 
 
 def _table(
@@ -163,15 +167,25 @@ def _table(
 ) -> Table:
     rows: list[tuple[Cell, ...]] = []
     for name, (right, again) in cost.items():
-        held = [reading.steadiness(name, s).verdict for s in reading.persona.traits
-                if s in reading.tool.scales]  # fmt: skip
+        held = [
+            reading.steadiness(name, s).verdict
+            for s in reading.persona.traits
+            if s in reading.tool.scales
+        ]
         inside = name != next(iter(cost))
-        rows.append((
-            name, reading.aligned(name), _leak(reading, name),
-            found.perplexity if inside else None, right, again,
-            f"{held.count('stable')} of {len(held)}", held.count("unstable"),
-            *_coverage(reading.answers.where(arm=name)),
-        ))  # fmt: skip
+        rows.append(
+            (
+                name,
+                reading.aligned(name),
+                _leak(reading, name),
+                found.perplexity if inside else None,
+                right,
+                again,
+                f"{held.count('stable')} of {len(held)}",
+                held.count("unstable"),
+                *_coverage(reading.answers.where(arm=name)),
+            )
+        )
     note = (
         f"Steered at block {point.block}, strength {point.strength:g} per z unit, chosen on other "
         f"statements; on held-out ones the shift is {found.effect}, p = {found.effect.p:.3f} by "
@@ -181,10 +195,25 @@ def _table(
         "which is read without a chat and so without the words. Costs are against the model "
         "as it is."
     )
-    columns = ("way", "towards the request (SD)", "leak (SD)", "perplexity", "right answers",
-               "repetition", "stable traits", "unstable", "refused", "unparsed")  # fmt: skip
-    return Table(name="steering", title="What each way did, and what it cost",
-                 columns=columns, rows=tuple(rows), note=note)  # fmt: skip
+    columns = (
+        "way",
+        "towards the request (SD)",
+        "leak (SD)",
+        "perplexity",
+        "right answers",
+        "repetition",
+        "stable traits",
+        "unstable",
+        "refused",
+        "unparsed",
+    )
+    return Table(
+        name="steering",
+        title="What each way did, and what it cost",
+        columns=columns,
+        rows=tuple(rows),
+        note=note,
+    )
 
 
 def _coverage(answers: Answers) -> tuple[int, int]:
@@ -211,9 +240,17 @@ def _leak(reading: Reading, arm: str) -> Estimate:
         return np.asarray(np.mean(np.abs(means), axis=0))
 
     found = bootstrap(absolute, [len(g) for g in groups], seed=reading.seed, kind="percentile")
-    return Estimate(name="leak", value=found.value, low=found.low, high=found.high, n=found.n,
-                    of="item", unit="SD", why_missing=found.why_missing,
-                    method=found.method)  # fmt: skip
+    return Estimate(
+        name="leak",
+        value=found.value,
+        low=found.low,
+        high=found.high,
+        n=found.n,
+        of="item",
+        unit="SD",
+        why_missing=found.why_missing,
+        method=found.method,
+    )
 
 
 def _scan_table(found: Calibration) -> Table:
@@ -222,8 +259,13 @@ def _scan_table(found: Calibration) -> Table:
     )
     note = "On the tuning statements, against strength 0. Too strong a push turns back on itself."
     columns = ("block", "strength", "shift (nats a token)", "perplexity (ratio)", "chosen")
-    return Table(name="steering_scan", title="Where and how strongly to steer",
-                 columns=columns, rows=rows, note=note)  # fmt: skip
+    return Table(
+        name="steering_scan",
+        title="Where and how strongly to steer",
+        columns=columns,
+        rows=rows,
+        note=note,
+    )
 
 
 def _specificity(found: Mapping[str, Mapping[str, Estimate]]) -> list[Part]:
@@ -234,9 +276,15 @@ def _specificity(found: Mapping[str, Mapping[str, Estimate]]) -> list[Part]:
     )
     return [
         Figure(
-            name="specificity", title="What one trait's vector does to the others", kind="heatmap",
-            data={"rows": [BIG_FIVE[s] for s in found], "columns": [BIG_FIVE[t] for t in traits],
-                  "values": values, "unit": "nats a token"},
+            name="specificity",
+            title="What one trait's vector does to the others",
+            kind="heatmap",
+            data={
+                "rows": [BIG_FIVE[s] for s in found],
+                "columns": [BIG_FIVE[t] for t in traits],
+                "values": values,
+                "unit": "nats a token",
+            },
             alt=f"Rows are steered by one z unit, columns measured. {told}.",
         )
-    ]  # fmt: skip
+    ]

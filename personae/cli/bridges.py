@@ -31,9 +31,11 @@ def compare(
     if out is not None and (out / "manifest.json").exists():
         raise BadValue(f"{out} holds a run; choose another --out for the comparison")
     judging = Judging(
-        unit=_unit(given["unit"]), each=bool(given["each"]), margins=_margins(margin),
+        unit=_unit(given["unit"]),
+        each=bool(given["each"]),
+        margins=_margins(margin),
         seed=int(str(given["seed"])),
-    )  # fmt: skip
+    )
     report = compare_runs(open_run(first), open_run(second), _arms(arms), judging)
     if out is not None:
         write_report(report, out)

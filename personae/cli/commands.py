@@ -18,9 +18,12 @@ class _Lazy(click.Command):
     """A study's command, made from its signature only when it is really called."""
 
     def make_context(
-        self, info_name: str | None, args: list[str], parent: click.Context | None = None,
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
         **extra: Any,  # noqa: ANN401
-    ) -> click.Context:  # fmt: skip
+    ) -> click.Context:
         return _study_command(str(self.name)).make_context(info_name, args, parent, **extra)
 
 
@@ -96,9 +99,12 @@ class _LazyRecipe(click.Command):
     """A recipe's command, made from its signature only when it is really called."""
 
     def make_context(
-        self, info_name: str | None, args: list[str], parent: click.Context | None = None,
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
         **extra: Any,  # noqa: ANN401
-    ) -> click.Context:  # fmt: skip
+    ) -> click.Context:
         from personae.cli.generate import recipe_command
 
         command = recipe_command(str(self.name), ALIKE)
@@ -196,8 +202,12 @@ def _score(**given: Any) -> None:  # noqa: ANN401
 
 @_personae.command("vector")
 @click.argument("trait")
-@click.option("--out", type=click.Path(path_type=Path), required=True,
-              help="A .safetensors file, or .gguf for llama.cpp.")  # fmt: skip
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="A .safetensors file, or .gguf for llama.cpp.",
+)
 @click.option("--model", default="smollm2", show_default=True, help="An open model.")
 @click.option("--blocks", help="FIRST-LAST; by default all from block 1 on.")
 @click.option("--method", default="mean", show_default=True, help="mean, pca, logistic or ridge.")
@@ -227,11 +237,20 @@ def _report(folder: Path) -> None:
 @click.argument("first", type=click.Path(path_type=Path))
 @click.argument("second", type=click.Path(path_type=Path))
 @click.option("--arms", metavar="A,B", help="Arm A of the first against arm B of the second.")
-@click.option("--unit", type=click.Choice(["item", "respondent"]), default="item",
-              show_default=True, help="What is sampled: items, or respondents.")  # fmt: skip
+@click.option(
+    "--unit",
+    type=click.Choice(["item", "respondent"]),
+    default="item",
+    show_default=True,
+    help="What is sampled: items, or respondents.",
+)
 @click.option("--each", is_flag=True, help="Compare every respondent by itself.")
-@click.option("--margin", multiple=True, metavar="UNIT=X",
-              help="Differences below X count as none, such as points=0.2.")  # fmt: skip
+@click.option(
+    "--margin",
+    multiple=True,
+    metavar="UNIT=X",
+    help="Differences below X count as none, such as points=0.2.",
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the results.")
 @click.option("--seed", type=WHOLE, default=0, show_default=True, help="Seed of the resampling.")
 def _compare(**given: Any) -> None:  # noqa: ANN401
@@ -243,12 +262,20 @@ def _compare(**given: Any) -> None:  # noqa: ANN401
 
 @_personae.command("export")
 @click.argument("run", type=click.Path(path_type=Path), required=False)
-@click.option("--to", type=click.Choice(["inspect", "lm-eval"]), required=True,
-              help="inspect: a run as a log; lm-eval: problems as tasks.")  # fmt: skip
+@click.option(
+    "--to",
+    type=click.Choice(["inspect", "lm-eval"]),
+    required=True,
+    help="inspect: a run as a log; lm-eval: problems as tasks.",
+)
 @click.option("--problems", help="A shipped set of problems, or a JSONL file of your own.")
 @click.option("--bank", help="A bank of situations, such as personae-trait.")
-@click.option("--out", type=click.Path(path_type=Path), required=True,
-              help="A file .eval or .json (inspect), or a folder (lm-eval).")  # fmt: skip
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="A file .eval or .json (inspect), or a folder (lm-eval).",
+)
 def _export(**given: Any) -> None:  # noqa: ANN401
     """Put a finished run, or a set of problems, into another tool's format."""
     from personae.cli.bridges import export

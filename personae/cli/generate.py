@@ -70,9 +70,13 @@ def _perform(recipe: Recipe, function: Callable[..., Population], given: dict[st
             workers = span_workers(recipe.name, arguments, population.order)
         out = given["out"] or Path("out") / f"{recipe.name}.parquet"
         job = Commission(
-            recipe=recipe.name, version=recipe.version, options=options, out=out,
-            fresh=given["fresh"], total=total,
-        )  # fmt: skip
+            recipe=recipe.name,
+            version=recipe.version,
+            options=options,
+            out=out,
+            fresh=given["fresh"],
+            total=total,
+        )
         log = Console(stderr=True)
         print_report(generate(job, build, model, log, workers), Console())
         log.print(f"Written: {out}, {job.beside('report.html')}, {job.beside('manifest.json')}")

@@ -115,9 +115,11 @@ def options_of(parameter: Parameter) -> Iterator[click.Parameter]:
     if kind is Persona:
         yield click.Argument([parameter.name], required=False)
         yield click.Option(
-            ["--trait"], multiple=True, metavar="NAME=Z",
+            ["--trait"],
+            multiple=True,
+            metavar="NAME=Z",
             help="Ask for a trait, such as extraversion=1.5 (z units); may be repeated.",
-        )  # fmt: skip
+        )
     elif kind is bool:
         yield click.Option([flag], is_flag=True, default=bool(default), help=note)
     elif get_origin(kind) is Literal:

@@ -105,7 +105,21 @@ class Answers:
 
 
 _EMPTY: Mapping[str, object] = {
-    "respondent": "", "arm": "unchanged", "inventory": "", "item": "", "scale": "", "facet": "",
-    "key": 1, "form": "", "channel": "", "order": "forward", "repeat": 0, "raw": "",
-    "unit": "points", "status": "ok", "why": "", "tokens_in": 0, "tokens_out": 0,
-}  # fmt: skip
+    "respondent": "",
+    "arm": "unchanged",
+    "inventory": "",
+    "item": "",
+    "scale": "",
+    "facet": "",
+    "key": 1,
+    "form": "",
+    "channel": "",
+    "order": "forward",
+    "repeat": 0,
+    "raw": "",
+    "unit": "points",
+    "status": "ok",
+    "why": "",
+    "tokens_in": 0,
+    "tokens_out": 0,
+}

@@ -54,6 +54,13 @@ def missing(name: str, why: str, *, n: int, of: str, unit: str = "", method: str
     alpha: not known (respondents do not differ)
     """
     return Estimate(
-        name=name, value=nan, low=nan, high=nan, n=n, of=of, unit=unit, method=method,
+        name=name,
+        value=nan,
+        low=nan,
+        high=nan,
+        n=n,
+        of=of,
+        unit=unit,
+        method=method,
         why_missing=why,
-    )  # fmt: skip
+    )

@@ -35,9 +35,13 @@ class Form:
     layout: Layout = "item-first"
 
     def __post_init__(self) -> None:
-        allowed = {"channel": get_args(Channel), "labels": get_args(Labels),
-                   "layout": get_args(Layout), "person": ("first", "second", "third"),
-                   "context": ("separate", "shared")}  # fmt: skip
+        allowed = {
+            "channel": get_args(Channel),
+            "labels": get_args(Labels),
+            "layout": get_args(Layout),
+            "person": ("first", "second", "third"),
+            "context": ("separate", "shared"),
+        }
         for name, values in allowed.items():
             if getattr(self, name) not in values:
                 raise BadValue(f"a form's {name} is one of {values}, not {getattr(self, name)!r}")

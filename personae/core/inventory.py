@@ -111,9 +111,10 @@ class Inventory:
     def where(self, *, scale: str = "", facet: str = "") -> "Inventory":
         """Return the same inventory with only the items of a scale or facet."""
         kept = tuple(
-            i for i in self.items
+            i
+            for i in self.items
             if (not scale or i.scale == scale) and (not facet or i.facet == facet)
-        )  # fmt: skip
+        )
         return replace(self, items=kept)
 
     def few(self, count: int) -> "Inventory":

@@ -12,9 +12,12 @@ __all__ = ["BIG_FIVE", "MAX_PERSONA_CHARS", "Kind", "Persona", "domain_code", "n
 
 Kind = Literal["demographic", "character", "individual"]
 BIG_FIVE: Mapping[str, str] = {
-    "O": "Openness", "C": "Conscientiousness", "E": "Extraversion",
-    "A": "Agreeableness", "N": "Neuroticism",
-}  # fmt: skip
+    "O": "Openness",
+    "C": "Conscientiousness",
+    "E": "Extraversion",
+    "A": "Agreeableness",
+    "N": "Neuroticism",
+}
 MAX_PERSONA_CHARS = 200_000
 """A persona longer than this fits no model's context; it is an error, not a prompt."""
 

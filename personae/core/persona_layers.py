@@ -13,8 +13,15 @@ from personae.core.persona import Kind, Persona
 __all__ = ["LAYERS", "consented", "kinds_shown", "layer_origin", "public_part"]
 
 LAYERS = (
-    "text", "facts", "traits", "statements", "narrative", "voice", "relations", "memories",
-)  # fmt: skip
+    "text",
+    "facts",
+    "traits",
+    "statements",
+    "narrative",
+    "voice",
+    "relations",
+    "memories",
+)
 """The fields of a persona that say something about someone."""
 _USER = ("user id", "user_id", "user")
 _NAME = ("name", "first name", "last name", "full name", "nickname")

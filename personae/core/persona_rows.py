@@ -12,9 +12,18 @@ PERSONA_SCHEMA = "personae-persona/1"
 """What a row says it is; `personae/data/persona.schema.json` says what that means."""
 
 FIELDS = (
-    "id", "kind", "text", "facts", "traits", "statements", "narrative", "voice", "relations",
-    "memories", "provenance",
-)  # fmt: skip
+    "id",
+    "kind",
+    "text",
+    "facts",
+    "traits",
+    "statements",
+    "narrative",
+    "voice",
+    "relations",
+    "memories",
+    "provenance",
+)
 _TEXTS = ("id", "kind", "text", "narrative", "voice")
 _LISTS = ("statements", "memories")
 _PAIRS = ("facts", "relations", "provenance")

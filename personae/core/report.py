@@ -131,6 +131,9 @@ def coverage_table(
     """
     counted = answers.missing(by=by)
     return Table(
-        name=title.lower().replace(" ", "_"), title=title, columns=tuple(counted.columns),
-        rows=tuple(counted.rows()), note=note,
-    )  # fmt: skip
+        name=title.lower().replace(" ", "_"),
+        title=title,
+        columns=tuple(counted.columns),
+        rows=tuple(counted.rows()),
+        note=note,
+    )

@@ -9,9 +9,13 @@ from personae.core.chat import Role
 __all__ = ["read_conversations", "user_turns"]
 
 _ROLES: Mapping[str, Role] = {
-    "user": "user", "human": "user", "assistant": "assistant", "gpt": "assistant",
-    "bot": "assistant", "system": "system",
-}  # fmt: skip
+    "user": "user",
+    "human": "user",
+    "assistant": "assistant",
+    "gpt": "assistant",
+    "bot": "assistant",
+    "system": "system",
+}
 
 
 def read_conversations(path: str | Path) -> tuple[Chat, ...]:

@@ -23,8 +23,20 @@ from personae.stats.multiplicity import holm
 
 __all__ = ["diversity", "stereotypes"]
 
-PROTECTED = ("sex", "gender", "age", "race", "ethnic", "religion", "national", "country", "origin",
-             "disab", "orientation", "birth")  # fmt: skip
+PROTECTED = (
+    "sex",
+    "gender",
+    "age",
+    "race",
+    "ethnic",
+    "religion",
+    "national",
+    "country",
+    "origin",
+    "disab",
+    "orientation",
+    "birth",
+)
 """A fact whose path has one of these as a word's beginning tells of a protected group."""
 MOST_VALUES, MOST_FACTS, MOST_DRAWN = 12, 40, 7
 DRAWS = 200
@@ -74,9 +86,14 @@ def _association(counts: Array, seed: int = 0) -> tuple[Estimate, float]:
     low, high = np.quantile(values, (0.025, 0.975))
     value = float(_corrected(counts[None])[0])
     estimate = Estimate(
-        name="Cramér's V", value=value, low=min(low, value), high=max(high, value), n=n,
-        of="persona", method="bias-corrected; multinomial percentiles",
-    )  # fmt: skip
+        name="Cramér's V",
+        value=value,
+        low=min(low, value),
+        high=max(high, value),
+        n=n,
+        of="persona",
+        method="bias-corrected; multinomial percentiles",
+    )
     return estimate, float(p)
 
 
@@ -188,10 +205,15 @@ def _associations(
 ) -> Iterator[Part]:
     strongest = sorted(found, key=lambda pair: -found[pair][0].value)[:15]
     rows: list[tuple[Cell, ...]] = [
-        (one, two, "yes" if _is_protected(one) or _is_protected(two) else "no",
-         found[one, two][0], adjusted[one, two])
+        (
+            one,
+            two,
+            "yes" if _is_protected(one) or _is_protected(two) else "no",
+            found[one, two][0],
+            adjusted[one, two],
+        )
         for one, two in strongest
-    ]  # fmt: skip
+    ]
     yield Table(
         name="associations table",
         title="The strongest associations",
@@ -257,10 +279,11 @@ def diversity(rows: pl.DataFrame, seed: int = 0) -> tuple[Part, ...]:
         )
         listed.append((name, len(counts), None if len(counts) < 2 else even, float(shares.max())))
     table = Table(
-        name="variety", title="Variety of facts",
+        name="variety",
+        title="Variety of facts",
         columns=("fact", "values", "evenness (1: all alike often)", "share of the commonest"),
         rows=tuple(listed),
-    )  # fmt: skip
+    )
     return (*_texts(rows["text"].head(MOST_TEXTS), seed), table, *_traits(rows))
 
 
@@ -285,9 +308,12 @@ def _texts(texts: pl.Series, seed: int) -> Iterator[Part]:
     if len(apart):
         rows.append(("bits of 64 in which SimHashes of two texts differ", float(apart.mean())))
     yield Table(
-        name="texts", title="Variety of texts", columns=("what", "value"), rows=tuple(rows),
+        name="texts",
+        title="Variety of texts",
+        columns=("what", "value"),
+        rows=tuple(rows),
         note=f"On {len(words):,} texts; words are runs of letters in small letters.",
-    )  # fmt: skip
+    )
 
 
 def _traits(rows: pl.DataFrame) -> Iterator[Part]:
@@ -305,25 +331,36 @@ def _traits(rows: pl.DataFrame) -> Iterator[Part]:
         title="How requested traits go together",
         kind="heatmap",
         data={
-            "rows": names, "columns": names, "unit": "correlation", "top": 1.0,
+            "rows": names,
+            "columns": names,
+            "unit": "correlation",
+            "top": 1.0,
             "values": np.corrcoef(values.T).round(3).tolist(),
         },
         alt="Correlations of the requested standings.",
-    )  # fmt: skip
+    )
     means = [
-        Estimate(name=BIG_FIVE[c], value=float(v.mean()),
-                 low=float(v.mean() - 1.96 * v.std(ddof=1) / sqrt(len(v))),
-                 high=float(v.mean() + 1.96 * v.std(ddof=1) / sqrt(len(v))), n=len(v), of="persona",
-                 unit="z", method="normal")
+        Estimate(
+            name=BIG_FIVE[c],
+            value=float(v.mean()),
+            low=float(v.mean() - 1.96 * v.std(ddof=1) / sqrt(len(v))),
+            high=float(v.mean() + 1.96 * v.std(ddof=1) / sqrt(len(v))),
+            n=len(v),
+            of="persona",
+            unit="z",
+            method="normal",
+        )
         for c, v in zip(names, values.T, strict=True)
-    ]  # fmt: skip
+    ]
     yield Figure(
         name="traits",
         title="Mean requested standing",
         kind="intervals",
         data={
-            "unit": "z", "reference": 0, "band": None,
+            "unit": "z",
+            "reference": 0,
+            "band": None,
             "rows": [{"name": e.name, "group": "", "estimate": e} for e in means],
         },
         alt="Mean standing requested of each trait, with 95% interval; 0 is the norm.",
-    )  # fmt: skip
+    )

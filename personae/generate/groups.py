@@ -92,10 +92,12 @@ def group_personas(
         if group not in known:
             raise UnknownName("group", group, known)
     return tuple(
-        one for one in listed
-        if kind in (None, one.kind) and (not groups or one.group in groups)
+        one
+        for one in listed
+        if kind in (None, one.kind)
+        and (not groups or one.group in groups)
         and (named or one.group != FIGURES)
-    )  # fmt: skip
+    )
 
 
 def _own(path: Path) -> list[GroupPersona]:

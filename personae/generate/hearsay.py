@@ -28,25 +28,41 @@ _MORE_WORK = (
 ).split()
 _END = r"(?=[.,;!?\n]|$| and | but | because | so )"
 _RULES: Mapping[str, tuple[str, ...]] = {
-    "age": (r"\bI(?:'m| am) (?P<v>[1-9]\d)(?: years old|(?=[.,;!?]|$| and ))",
-            r"\bI just turned (?P<v>[1-9]\d)\b"),
-    "gender": (r"\bI(?:'m| am) an? (?:\w+ )?(?P<v>woman|man|girl|boy|mother|father|mum|mom|dad"
-               r"|widow|widower|housewife)\b",),
-    "location": (r"\bI (?:now )?(?:live|am living|'m living|moved|am based) (?:in|to) "
-                 r"(?P<v>[A-Z][\w'-]+(?: [A-Z][\w'-]+){0,2})",
-                 r"\bI(?:'m| am|'m originally| am originally) from "
-                 r"(?P<v>[A-Z][\w'-]+(?: [A-Z][\w'-]+){0,2})"),
-    "education": (r"\bI(?:'m| am)? ?(?:study|studied|studying|majored in|have a degree in) "
-                  rf"(?P<v>[a-z][\w -]{{2,40}}?){_END}",),
-    "family": (r"\b[Mm]y (?P<v>wife|husband|partner|boyfriend|girlfriend|sons?|daughters?|kids?"
-               r"|children|baby|mother|father|parents|brothers?|sisters?)\b",),
-    "routines": (rf"\bI (?:usually|always|often) (?P<v>[\w' -]{{4,60}}?){_END}",
-                 r"\b(?P<v>every (?:morning|evening|night|day|weekend|monday|friday|sunday))\b"),
-    "experience": (rf"\bI (?P<v>used to [\w' -]{{3,60}}?){_END}",
-                   rf"\bI(?:'ve| have) (?P<v>been [\w' -]{{3,60}}?){_END}"),
-    "goals": (rf"\bI(?:'d like| want| would like| plan| hope| intend) to "
-              rf"(?P<v>[\w' -]{{4,70}}?){_END}",),
-}  # fmt: skip
+    "age": (
+        r"\bI(?:'m| am) (?P<v>[1-9]\d)(?: years old|(?=[.,;!?]|$| and ))",
+        r"\bI just turned (?P<v>[1-9]\d)\b",
+    ),
+    "gender": (
+        r"\bI(?:'m| am) an? (?:\w+ )?(?P<v>woman|man|girl|boy|mother|father|mum|mom|dad"
+        r"|widow|widower|housewife)\b",
+    ),
+    "location": (
+        r"\bI (?:now )?(?:live|am living|'m living|moved|am based) (?:in|to) "
+        r"(?P<v>[A-Z][\w'-]+(?: [A-Z][\w'-]+){0,2})",
+        r"\bI(?:'m| am|'m originally| am originally) from "
+        r"(?P<v>[A-Z][\w'-]+(?: [A-Z][\w'-]+){0,2})",
+    ),
+    "education": (
+        r"\bI(?:'m| am)? ?(?:study|studied|studying|majored in|have a degree in) "
+        rf"(?P<v>[a-z][\w -]{{2,40}}?){_END}",
+    ),
+    "family": (
+        r"\b[Mm]y (?P<v>wife|husband|partner|boyfriend|girlfriend|sons?|daughters?|kids?"
+        r"|children|baby|mother|father|parents|brothers?|sisters?)\b",
+    ),
+    "routines": (
+        rf"\bI (?:usually|always|often) (?P<v>[\w' -]{{4,60}}?){_END}",
+        r"\b(?P<v>every (?:morning|evening|night|day|weekend|monday|friday|sunday))\b",
+    ),
+    "experience": (
+        rf"\bI (?P<v>used to [\w' -]{{3,60}}?){_END}",
+        rf"\bI(?:'ve| have) (?P<v>been [\w' -]{{3,60}}?){_END}",
+    ),
+    "goals": (
+        rf"\bI(?:'d like| want| would like| plan| hope| intend) to "
+        rf"(?P<v>[\w' -]{{4,70}}?){_END}",
+    ),
+}
 _PRIVATE = re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+|https?://\S+|\+?\d[\d ()/-]{6,}\d")
 _POLITE = re.compile(r"\b(?:please|thanks?|thank you|sorry|kindly)\b", re.IGNORECASE)
 _BLUNT = re.compile(r"\b(?:just|asap|wrong|useless|stupid|again)\b", re.IGNORECASE)

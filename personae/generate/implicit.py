@@ -20,11 +20,16 @@ from personae.models.trait_words import trait_side
 __all__ = ["ImplicitProfile", "heard_profile", "joined", "read_profiles"]
 
 OBJECTIVE = {
-    "age": "You are {} years old.", "gender": "You are a {}.", "location": "You live in {}.",
-    "occupation": "You work as: {}.", "education": "You studied {}.",
-    "family": "In your family there is: {}.", "routines": "A habit of yours: {}.",
-    "experience": "Of your past: {}.", "goals": "You want to {}.",
-}  # fmt: skip
+    "age": "You are {} years old.",
+    "gender": "You are a {}.",
+    "location": "You live in {}.",
+    "occupation": "You work as: {}.",
+    "education": "You studied {}.",
+    "family": "In your family there is: {}.",
+    "routines": "A habit of yours: {}.",
+    "experience": "Of your past: {}.",
+    "goals": "You want to {}.",
+}
 NONE = "none"
 _REQUEST = re.compile(
     r"\?|\b(?:please|help|how|what|which|fix|write|explain|give)\b", re.IGNORECASE
@@ -121,10 +126,12 @@ def read_profiles(writer: Writer, chats: Sequence[Chat]) -> list[ImplicitProfile
     return [
         ImplicitProfile(
             {name: found[name] for name in OBJECTIVE if name in found},
-            profile.scenario, {**read, **profile.traits}, profile.style,
+            profile.scenario,
+            {**read, **profile.traits},
+            profile.style,
         )
         for profile, found, read in zip(profiles, facts, traits, strict=True)
-    ]  # fmt: skip
+    ]
 
 
 def _stands(quote: str, text: str) -> bool:

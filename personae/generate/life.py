@@ -44,8 +44,13 @@ class Life:
             f"Hobbies, Interests, and Lifestyle/Own time/Hobby {i}": hobby
             for i, hobby in enumerate(self.hobbies, start=1)
         }
-        return {f"{top}/Core values": self.values, f"{top}/Attitude": self.attitude,
-                f"{top}/Habit": self.habit, f"{top}/Coping": self.coping, **hobbies}  # fmt: skip
+        return {
+            f"{top}/Core values": self.values,
+            f"{top}/Attitude": self.attitude,
+            f"{top}/Habit": self.habit,
+            f"{top}/Coping": self.coping,
+            **hobbies,
+        }
 
     @property
     def sentences(self) -> tuple[str, ...]:
@@ -73,12 +78,15 @@ def drawn_life(random: np.random.Generator, age: int) -> Life:
         event = one([e for e in data["events"][turn] if not any(e in told for told in stories)])
         stories.append(f"At {at} I {event}. {one(data['meanings'][turn])}")
     return Life(
-        tone=tone, values=one(own["values"]), attitude=one(own["attitudes"]),
-        habit=one(own["habits"]), coping=one(own["coping"]),
+        tone=tone,
+        values=one(own["values"]),
+        attitude=one(own["attitudes"]),
+        habit=one(own["habits"]),
+        coping=one(own["coping"]),
         stories=tuple(stories),
         hobbies=tuple(str(h) for h in random.choice(data["hobbies"], 2, replace=False)),
         voice=one(data["tones_of_voice"]),
-    )  # fmt: skip
+    )
 
 
 def unfit_text(value: object, least: int, most: int, age: int | None = None) -> str:
@@ -138,9 +146,12 @@ def _taken(life: Life, asked: Asked, listed: bool) -> Life:
 
 
 def _wanted(
-    task: str, who: Anchors, told: str, sizes: Mapping[str, tuple[int, int]],
+    task: str,
+    who: Anchors,
+    told: str,
+    sizes: Mapping[str, tuple[int, int]],
     lists: Mapping[str, Sequence[str]],
-) -> Wanted:  # fmt: skip
+) -> Wanted:
     """Ask for fields: chosen where there is a list, else written, and then no sentence with I."""
 
     def check(name: str, value: object) -> str:

@@ -69,9 +69,12 @@ class Mould:
         if self.spec.traits is not None:
             traits = pl.DataFrame({c: z[good, i].round(3) for i, c in enumerate(BIG_FIVE)})
         return Cast(
-            slots=slots.take(good), facts=facts.filter(pl.Series(good)), traits=traits,
-            failed=failed, redrawn=redrawn,
-        )  # fmt: skip
+            slots=slots.take(good),
+            facts=facts.filter(pl.Series(good)),
+            traits=traits,
+            failed=failed,
+            redrawn=redrawn,
+        )
 
     def _draw(self, slots: Slots) -> tuple[pl.DataFrame, Array]:
         facts = self.plan.facts(slots)
@@ -91,8 +94,13 @@ class Mould:
         parts: list[Part] = [Note(f"{self.spec.title}. {self.spec.source}".strip())]
         if rows:
             columns = ("variable", "value", "share", "personas")
-            table = Table(name="quotas", title="Quotas", columns=columns, rows=tuple(rows),
-                          note=f"{int((plan.counts > 0).sum()):,} cells are filled.")  # fmt: skip
+            table = Table(
+                name="quotas",
+                title="Quotas",
+                columns=columns,
+                rows=tuple(rows),
+                note=f"{int((plan.counts > 0).sum()):,} cells are filled.",
+            )
             parts.append(table)
         if plan.donors is not None:
             held = plan.donors.rows

@@ -100,8 +100,10 @@ def _quotas(population: Population, outcome: Outcome) -> list[Part]:
         return []
     few = rows[:MOST_BARS]
     total, made = population.order.n, max(1, outcome.made)
-    shares = {"requested": [int(str(r[2])) / total for r in few],
-              "measured": [int(str(r[3])) / made for r in few]}  # fmt: skip
+    shares = {
+        "requested": [int(str(r[2])) / total for r in few],
+        "measured": [int(str(r[3])) / made for r in few],
+    }
     return [
         Figure(
             name="shares",
@@ -120,15 +122,18 @@ def _quotas(population: Population, outcome: Outcome) -> list[Part]:
             alt="Share of each value under quota, as requested and as made.",
         ),
         Table(
-            name="gaps", title="Distance from the quotas",
+            name="gaps",
+            title="Distance from the quotas",
             columns=("fact", "values", "largest gap, personas", "KL divergence, bits"),
             rows=tuple(gaps),
         ),
         Table(
-            name="quotas", title="Quotas", columns=("fact", "value", "asked", "made", "difference"),
+            name="quotas",
+            title="Quotas",
+            columns=("fact", "value", "asked", "made", "difference"),
             rows=tuple(rows),
         ),
-    ]  # fmt: skip
+    ]
 
 
 def _distances(target: Mapping[str, int], values: Mapping[str, int]) -> tuple[int, float]:
@@ -151,6 +156,8 @@ def _happened(population: Population, outcome: Outcome) -> Table:
     reasons = Counter(outcome.failed.values())
     rows += [(f"failed: {why}", count) for why, count in sorted(reasons.items())]
     return Table(
-        name="events", title="What happened on the way", columns=("event", "count"),
+        name="events",
+        title="What happened on the way",
+        columns=("event", "count"),
         rows=tuple(rows),
-    )  # fmt: skip
+    )

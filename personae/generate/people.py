@@ -18,8 +18,14 @@ from personae.core import BIG_FIVE, BadFile, BadValue, UnknownName, data_json, d
 __all__ = ["Anchors", "Tables", "age_group", "given_anchors", "load_tables"]
 
 FIELDS = ("name", "age", "gender", "place", "country", "work")
-_GROUPS = ((12, "child"), (19, "adolescent"), (29, "young adult"), (45, "adult"),
-           (65, "middle-aged"), (150, "senior"))  # fmt: skip
+_GROUPS = (
+    (12, "child"),
+    (19, "adolescent"),
+    (29, "young adult"),
+    (45, "adult"),
+    (65, "middle-aged"),
+    (150, "senior"),
+)
 OLDEST = 110
 
 
@@ -41,10 +47,14 @@ class Anchors:
         return {
             f"Demographic Information/{title}": str(value)
             for title, value in (
-                ("Name", self.name), ("Age", self.age), ("Gender", self.gender),
-                ("Place", self.place), ("Country", self.country), ("Occupation", self.work),
+                ("Name", self.name),
+                ("Age", self.age),
+                ("Gender", self.gender),
+                ("Place", self.place),
+                ("Country", self.country),
+                ("Occupation", self.work),
             )
-        }  # fmt: skip
+        }
 
     @property
     def sentence(self) -> str:
@@ -91,12 +101,18 @@ class Tables:
             work, works = given["work"], given["work"] not in _without(raw)
         place = _pick(random, known["cities"])
         if country not in raw["countries"] and "place" not in given:
-            raise UnknownName("country of the tables (or give a place too)", country,
-                              raw["countries"])  # fmt: skip
+            raise UnknownName(
+                "country of the tables (or give a place too)", country, raw["countries"]
+            )
         return Anchors(
-            name=given.get("name", name), age=age, gender=gender,
-            place=given.get("place", place), country=country, work=work, works=works,
-        )  # fmt: skip
+            name=given.get("name", name),
+            age=age,
+            gender=gender,
+            place=given.get("place", place),
+            country=country,
+            work=work,
+            works=works,
+        )
 
     def _work(self, random: np.random.Generator, age: int) -> tuple[str, bool]:
         occupation = _pick(random, self.raw["occupations"])

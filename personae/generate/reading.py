@@ -52,9 +52,11 @@ class Reader:
             "why": {"type": "string", "minLength": 1, "maxLength": MOST},
         }
         schema = {
-            "type": "object", "properties": properties, "required": list(properties),
+            "type": "object",
+            "properties": properties,
+            "required": list(properties),
             "additionalProperties": False,
-        }  # fmt: skip
+        }
         sampling = Sampling(max_tokens=100, schema=canonical_json(schema), seed=self.seed)
         replies = self.model.reply([_chat(board, list(owners)) for board in boards], sampling)
         return [self._taken(reply.text, owners) for reply in replies]

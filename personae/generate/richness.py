@@ -75,10 +75,15 @@ def _coverage(people: Sequence[Persona], taxonomy: Taxonomy) -> tuple[Part, ...]
         name="coverage by category",
         title="Share of a category's attributes that a persona has",
         kind="bars",
-        data={"categories": list(shares), "unit": "share", "low": 0.0, "high": 1.0,
-              "series": [{"name": "made", "values": list(shares.values())}]},
+        data={
+            "categories": list(shares),
+            "unit": "share",
+            "low": 0.0,
+            "high": 1.0,
+            "series": [{"name": "made", "values": list(shares.values())}],
+        },
         alt=f"Coverage of {len(shares)} categories; least {lowest.name}, {lowest.value:.0%}.",
-    )  # fmt: skip
+    )
     table = Table(
         name="coverage of the taxonomy",
         title="Coverage of the taxonomy",

@@ -141,10 +141,15 @@ def _rule(body: Mapping[str, Any], sets: Mapping[str, Any]) -> Rule:
     reader = _Reader(body["code"], sets)
     condition = reader.condition(body.get("holds"))
     return Rule(
-        code=body["code"], says=body["says"], condition=condition, facts=frozenset(reader.facts),
-        severity=body.get("severity", "hard"), owner=body.get("owner", ""),
-        fields=tuple(body.get("fields", ())), hint=body.get("hint", ""),
-    )  # fmt: skip
+        code=body["code"],
+        says=body["says"],
+        condition=condition,
+        facts=frozenset(reader.facts),
+        severity=body.get("severity", "hard"),
+        owner=body.get("owner", ""),
+        fields=tuple(body.get("fields", ())),
+        hint=body.get("hint", ""),
+    )
 
 
 class _Reader:

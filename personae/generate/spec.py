@@ -177,10 +177,14 @@ def _variable(name: str, body: object, earlier: list[Variable], where: str) -> V
         raise UnknownName(f"variable with shares before {name!r}", str(given), known)
     _check_kind(held, parent, here)
     return Variable(
-        name=name, shares=held.get("shares", {}), whole=held.get("whole"),
-        text=held.get("text", ""), given=given, exact=bool(held.get("exact", True)),
+        name=name,
+        shares=held.get("shares", {}),
+        whole=held.get("whole"),
+        text=held.get("text", ""),
+        given=given,
+        exact=bool(held.get("exact", True)),
         hidden=bool(held.get("hidden", False)),
-    )  # fmt: skip
+    )
 
 
 def _check_kind(held: Mapping[str, Any], parent: Variable | None, here: str) -> None:

@@ -109,8 +109,13 @@ def _doubled(names: list[str]) -> bool:
 def _hints(one: Attribute) -> dict[str, object]:
     known: dict[str, object] = {}
     if one.values:
-        known = {"say": one.say, "values": list(one.values), "leans": one.leans,
-                 "ages": list(one.ages), "works": one.works}  # fmt: skip
+        known = {
+            "say": one.say,
+            "values": list(one.values),
+            "leans": one.leans,
+            "ages": list(one.ages),
+            "works": one.works,
+        }
     return known
 
 

@@ -19,14 +19,21 @@ MANY_WORDS = 2000
 _SUBJECT = tuple(
     (re.compile(pattern, re.IGNORECASE), said)
     for pattern, said in (
-        (r"\byou are\b", "I am"), (r"\byou were\b", "I was"), (r"\byourself\b", "myself"),
-        (r"\byours\b", "mine"), (r"\byour\b", "my"),
-        (r"\b(ask|asks|around|at|believed in|bothers|call|for|from|gives|humiliated|know|leave"
-         r"|leaves|let|make|makes|of|on|others|put|reach|remember|shaped|surprises|tell|tempt|than"
-         r"|to|told|upon|wakes?|with) you\b", r"\1 me"),
-        (r"\byou(?=[.,;:!?)]|$)", "me"), (r"\byou\b", "I"),
+        (r"\byou are\b", "I am"),
+        (r"\byou were\b", "I was"),
+        (r"\byourself\b", "myself"),
+        (r"\byours\b", "mine"),
+        (r"\byour\b", "my"),
+        (
+            r"\b(ask|asks|around|at|believed in|bothers|call|for|from|gives|humiliated|know|leave"
+            r"|leaves|let|make|makes|of|on|others|put|reach|remember|shaped|surprises|tell|tempt|than"
+            r"|to|told|upon|wakes?|with) you\b",
+            r"\1 me",
+        ),
+        (r"\byou(?=[.,;:!?)]|$)", "me"),
+        (r"\byou\b", "I"),
     )
-)  # fmt: skip
+)
 _ECHO = re.compile(r"\b(?:first person|introduce|invented person|JSON|in about \d+ words)\b", re.I)
 
 

@@ -26,16 +26,31 @@ __all__ = ["Bank", "Character", "Type", "bank_types", "begin_character", "write_
 
 Bank = Literal["mbti", "big-five"]
 FIELDS = (
-    "name", "gender", "age", "region", "tone", "job", "personality", "advantages_and_disadvantages",
-    "hobby", "growth_experience", "family_relationship", "working_conditions",
-    "social_relationship", "emotional_state", "living_conditions", "recent_worry_or_anxiety",
+    "name",
+    "gender",
+    "age",
+    "region",
+    "tone",
+    "job",
+    "personality",
+    "advantages_and_disadvantages",
+    "hobby",
+    "growth_experience",
+    "family_relationship",
+    "working_conditions",
+    "social_relationship",
+    "emotional_state",
+    "living_conditions",
+    "recent_worry_or_anxiety",
     "additional_information",
-)  # fmt: skip
+)
 UNTOLD = ("name", "gender", "age", "region", "job", "recent_worry_or_anxiety")
-WRITTEN = (("personality", "advantages_and_disadvantages", "hobby"),
-           ("growth_experience", "family_relationship", "social_relationship"),
-           ("emotional_state", "living_conditions", "working_conditions"),
-           ("tone", "recent_worry_or_anxiety", "additional_information"))  # fmt: skip
+WRITTEN = (
+    ("personality", "advantages_and_disadvantages", "hobby"),
+    ("growth_experience", "family_relationship", "social_relationship"),
+    ("emotional_state", "living_conditions", "working_conditions"),
+    ("tone", "recent_worry_or_anxiety", "additional_information"),
+)
 """Fields a model writes, one small object after the other; the rest is anchored."""
 LEAST, MOST = 12, 240
 _SAID = texts_schema(4, 120)
@@ -125,7 +140,9 @@ def begin_character(type_: Type, who: Anchors, lots: np.random.Generator) -> Cha
 
     work = f"At work you have {one('working_conditions')}."
     fields = {
-        "name": who.name, "gender": who.gender, "age": str(who.age),
+        "name": who.name,
+        "gender": who.gender,
+        "age": str(who.age),
         "region": f"{who.place}, {who.country}",
         "tone": f"You talk like this: {life.voice}.",
         "job": who.work,
@@ -142,7 +159,7 @@ def begin_character(type_: Type, who: Anchors, lots: np.random.Generator) -> Cha
         "living_conditions": from_taxonomy("Household", "Housing"),
         "recent_worry_or_anxiety": f"Lately you worry about this: {one('worries')}.",
         "additional_information": " ".join((life.sentences[2], from_taxonomy("Food", "Habits"))),
-    }  # fmt: skip
+    }
     return Character(type_, who, life, fields, _presets(type_, lots))
 
 

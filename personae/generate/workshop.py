@@ -140,13 +140,18 @@ class Workshop:
         owners = {f.path: owner.name for owner in self.owners for f in owner.fields}
         found: list[list[Issue]] = [
             [
-                Issue(code="unusable", says=f"{path} was missing or not allowed",
-                      owner=owners[path], fields=(path,), hint="answer by the schema")
+                Issue(
+                    code="unusable",
+                    says=f"{path} was missing or not allowed",
+                    owner=owners[path],
+                    fields=(path,),
+                    hint="answer by the schema",
+                )
                 for path in sorted(paths)
                 if path not in boards[i]
             ]
             for i, paths in enumerate(unread)
-        ]  # fmt: skip
+        ]
         names = sorted({name for rule in self.rules.rules for name in rule.facts})
         table = pl.DataFrame(
             {name: [board.get(name) for board in boards] for name in names},
@@ -154,8 +159,13 @@ class Workshop:
         )
         for rule, broken in self.rules.broken(table):
             if rule.severity == "hard":
-                issue = Issue(code=rule.code, says=rule.says, owner=rule.owner, fields=rule.fields,
-                              hint=rule.hint)  # fmt: skip
+                issue = Issue(
+                    code=rule.code,
+                    says=rule.says,
+                    owner=rule.owner,
+                    fields=rule.fields,
+                    hint=rule.hint,
+                )
                 for i in broken.nonzero()[0]:
                     found[i].append(issue)
         return found

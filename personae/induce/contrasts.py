@@ -31,10 +31,12 @@ def description_pairs(trait: str, count: int = PAIRS) -> list[tuple[Chat, Chat]]
         raise UnknownName("trait", trait, BIG_FIVE)
     questions = shipped["questions"]
     return [
-        (say(questions[i % len(questions)], system=high),
-         say(questions[i % len(questions)], system=low))
+        (
+            say(questions[i % len(questions)], system=high),
+            say(questions[i % len(questions)], system=low),
+        )
         for i, (high, low) in enumerate(shipped["descriptions"][trait][:count])
-    ]  # fmt: skip
+    ]
 
 
 def trait_vectors(

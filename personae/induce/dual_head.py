@@ -149,14 +149,16 @@ def train_heads(
     for _ in range(training.steps):
         places = random.permutation(len(states))[:batch]
         views = [fixed[i] if fixed else _views(states[i], training.subset, random) for i in places]
-        x = torch.tensor((np.concatenate(list(zip(*views, strict=True))) - centre) / scale,
-                         dtype=torch.float32)  # fmt: skip
+        x = torch.tensor(
+            (np.concatenate(list(zip(*views, strict=True))) - centre) / scale, dtype=torch.float32
+        )
         truth = torch.tensor(levels[places], dtype=torch.float32).repeat(2, 1)
         embedded = nn.functional.normalize(x @ identity.T, dim=1)
         along = x @ nn.functional.normalize(directions, dim=1).T
         error = (mixer(along) - truth).square().mean()
-        loss = (contrast_loss(embedded, owners) + 10 * error
-                + training.apart * overlap_loss(directions))  # fmt: skip
+        loss = (
+            contrast_loss(embedded, owners) + 10 * error + training.apart * overlap_loss(directions)
+        )
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -108,8 +108,9 @@ def _anchor(pairs: Sequence[tuple[str, str]], level: float) -> str:
     """Name the level's adjectives; between two levels both, and how far it is to the upper one."""
     below, above = next((a, b) for a, b in pairwise(LEVELS) if a <= level <= b)
     share = (level - below) / (above - below)
-    ends = [listed([graded(low, high, 2 * end - 1) for low, high in pairs])
-            for end in (below, above)]  # fmt: skip
+    ends = [
+        listed([graded(low, high, 2 * end - 1) for low, high in pairs]) for end in (below, above)
+    ]
     if share in (0.0, 1.0):
         return ends[int(share)]
     return f"between “{ends[0]}” and “{ends[1]}”, {share:.0%} of the way".replace("%", " %")

@@ -85,8 +85,9 @@ class Library:
 
 
 def _vector(model: OpenModel, name: str, blocks: Sequence[int]) -> SteeringVector:
-    trait = next((t for t, title in BIG_FIVE.items() if name.lower() in (t.lower(), title.lower())),
-                 None)  # fmt: skip
+    trait = next(
+        (t for t, title in BIG_FIVE.items() if name.lower() in (t.lower(), title.lower())), None
+    )
     if trait is not None:
         where = blocks or (middle(model),)
         return trait_vectors(model, [trait], [Site(b) for b in where])[trait]

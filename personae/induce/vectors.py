@@ -240,8 +240,13 @@ def vector_from(
     """
     made = {s: direction(positive[s], negative[s], recipe.method) for s in positive}
     counts = [len(next(iter(side.values()))) for side in (positive, negative)]
-    origin = Origin(name=recipe.name, method=recipe.method, pool=recipe.pool,
-                    positives=counts[0], negatives=counts[1])  # fmt: skip
+    origin = Origin(
+        name=recipe.name,
+        method=recipe.method,
+        pool=recipe.pool,
+        positives=counts[0],
+        negatives=counts[1],
+    )
     quality = {s: _quality(positive[s], negative[s], made[s], recipe) for s in made}
     return SteeringVector(made, origin, quality)
 
@@ -280,8 +285,10 @@ def _split_half(
     for _ in range(SPLITS if method in ("mean", "pca") else FOLDS):
         high, low = _orders(positive, negative, random)
         a, b = len(high) // 2, len(low) // 2
-        halves = direction(high[:a], low[:b], method), direction(high[a : 2 * a], low[b : 2 * b],
-                                                                 method)  # fmt: skip
+        halves = (
+            direction(high[:a], low[:b], method),
+            direction(high[a : 2 * a], low[b : 2 * b], method),
+        )
         found.append(float(cosines(halves)[0, 1]))
     return float(np.mean(found))
 

@@ -19,10 +19,28 @@ from personae.core import Answers, BadValue, MissingExtra, Usage
 __all__ = ["Asked", "Origin", "write_inspect_log"]
 
 SUFFIXES = (".eval", ".json")
-# fmt: off
-CARRIED = ("respondent", "arm", "inventory", "item", "scale", "facet", "key", "form", "channel",
-           "order", "repeat", "value", "expected", "status", "why", "slot", "logp", "mass")
-# fmt: on
+
+CARRIED = (
+    "respondent",
+    "arm",
+    "inventory",
+    "item",
+    "scale",
+    "facet",
+    "key",
+    "form",
+    "channel",
+    "order",
+    "repeat",
+    "value",
+    "expected",
+    "status",
+    "why",
+    "slot",
+    "logp",
+    "mass",
+)
+
 REASONS = {"refused": "refusal", "unparsed": "invalid_response_format"}
 
 
@@ -90,21 +108,37 @@ def _log(answers: Answers, origin: Origin, asked: Mapping[tuple[str, str], Asked
     epochs = int(rows["repeat"].max() or 0) + 1  # type: ignore[arg-type]
     spent = origin.usage
     spec = log.EvalSpec(
-        eval_id=origin.id, run_id=origin.id, task_id=origin.id, created=origin.created,
-        task=origin.study, task_version=origin.version, task_args=dict(origin.options),
-        model=origin.model, config=log.EvalConfig(epochs=epochs),
-        dataset=log.EvalDataset(name=", ".join(tags), samples=len(set(names)),
-                                sample_ids=list(dict.fromkeys(names))),
-    )  # fmt: skip
-    usage = ModelUsage(input_tokens=spent.tokens_in, output_tokens=spent.tokens_out,
-                       total_tokens=spent.tokens_in + spent.tokens_out)  # fmt: skip
+        eval_id=origin.id,
+        run_id=origin.id,
+        task_id=origin.id,
+        created=origin.created,
+        task=origin.study,
+        task_version=origin.version,
+        task_args=dict(origin.options),
+        model=origin.model,
+        config=log.EvalConfig(epochs=epochs),
+        dataset=log.EvalDataset(
+            name=", ".join(tags), samples=len(set(names)), sample_ids=list(dict.fromkeys(names))
+        ),
+    )
+    usage = ModelUsage(
+        input_tokens=spent.tokens_in,
+        output_tokens=spent.tokens_out,
+        total_tokens=spent.tokens_in + spent.tokens_out,
+    )
     return log.EvalLog(
-        status="success", eval=spec, samples=samples,
-        results=log.EvalResults(total_samples=len(samples), completed_samples=len(samples),
-                                scores=_scores(rows)),
-        stats=log.EvalStats(started_at=origin.created, completed_at=origin.created,
-                            model_usage={origin.model: usage}),
-    )  # fmt: skip
+        status="success",
+        eval=spec,
+        samples=samples,
+        results=log.EvalResults(
+            total_samples=len(samples), completed_samples=len(samples), scores=_scores(rows)
+        ),
+        stats=log.EvalStats(
+            started_at=origin.created,
+            completed_at=origin.created,
+            model_usage={origin.model: usage},
+        ),
+    )
 
 
 def _names(rows: pl.DataFrame) -> list[str]:
@@ -128,20 +162,28 @@ def _sample(name: str, row: Mapping[str, Any], asked: Asked | None, model: str) 
     )
 
     text = asked.text if asked else row["item"]
-    usage = ModelUsage(input_tokens=row["tokens_in"], output_tokens=row["tokens_out"],
-                       total_tokens=row["tokens_in"] + row["tokens_out"])  # fmt: skip
+    usage = ModelUsage(
+        input_tokens=row["tokens_in"],
+        output_tokens=row["tokens_out"],
+        total_tokens=row["tokens_in"] + row["tokens_out"],
+    )
     said = ChatMessageAssistant(content=row["raw"], id=f"{name} | said", model=model)
     output = ModelOutput(model=model, choices=[ChatCompletionChoice(message=said)], usage=usage)
     kept = {key: row[key] for key in CARRIED} | {
         key: value for key, value in row.items() if key not in CARRIED and key != "raw"
     }
     return EvalSample(
-        id=name, epoch=row["repeat"] + 1, input=text, target=asked.target if asked else "",
+        id=name,
+        epoch=row["repeat"] + 1,
+        input=text,
+        target=asked.target if asked else "",
         choices=list(asked.options) if asked and asked.options else None,
         messages=[ChatMessageUser(content=text, id=f"{name} | asked"), said],
-        output=output, scores=_score(row), metadata={k: _plain(v) for k, v in kept.items()},
+        output=output,
+        scores=_score(row),
+        metadata={k: _plain(v) for k, v in kept.items()},
         model_usage={model: usage},
-    )  # fmt: skip
+    )
 
 
 def _score(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -151,8 +193,12 @@ def _score(row: Mapping[str, Any]) -> dict[str, Any]:
     why = row["why"] or None
     if unit == "correct":
         letter = ("C" if row["value"] else "I") if known else "N"
-        score = Score(value=letter, answer=row["raw"] if known else None, explanation=why,
-                      reason=REASONS.get(row["status"]))  # fmt: skip
+        score = Score(
+            value=letter,
+            answer=row["raw"] if known else None,
+            explanation=why,
+            reason=REASONS.get(row["status"]),
+        )
         return {unit: score}
     if not known:
         return {}

@@ -66,12 +66,20 @@ def _format(title: str, module: object, *suffixes: str) -> Format:
 
 FORMATS: Mapping[str, Format] = {
     "card-v2": Format(
-        "character card, version 2 (JSON or PNG)", (".json", ".png", ""),
-        cards.LENS_V2, cards.load_v2, cards.dump, _is_card(cards.V2),
+        "character card, version 2 (JSON or PNG)",
+        (".json", ".png", ""),
+        cards.LENS_V2,
+        cards.load_v2,
+        cards.dump,
+        _is_card(cards.V2),
     ),
     "card-v3": Format(
-        "character card, version 3 (JSON or PNG)", (".json", ".png", ""),
-        cards.LENS_V3, cards.load_v3, cards.dump, _is_card(cards.V3),
+        "character card, version 3 (JSON or PNG)",
+        (".json", ".png", ""),
+        cards.LENS_V3,
+        cards.load_v3,
+        cards.dump,
+        _is_card(cards.V3),
     ),
     "tinytroupe": _format("TinyTroupe agents and fragments (JSON)", tinytroupe, ".json", ""),
     "edsl": _format("EDSL agent list (JSON)", edsl, ".json"),
@@ -80,10 +88,8 @@ FORMATS: Mapping[str, Format] = {
         "Nemotron-Personas columns (Parquet, JSON lines)", nemotron, ".parquet", ".jsonl"
     ),
     "personahub": _format("PersonaHub lines (JSON lines)", personahub, ".jsonl"),
-    "genagents": _format(
-        "genagents folders, or scratches as JSON lines", genagents, "", ".jsonl"
-    ),
-}  # fmt: skip
+    "genagents": _format("genagents folders, or scratches as JSON lines", genagents, "", ".jsonl"),
+}
 
 
 def detect(path: str | Path) -> str:

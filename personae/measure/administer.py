@@ -174,9 +174,16 @@ def _answers(
     *,
     unit: str = "points",
 ) -> Answers:
-    constant = {"respondent": "", "arm": "unchanged", "inventory": inventory.tag,
-                "form": form.name, "channel": form.channel, "order": form.order,
-                "repeat": repeat, "unit": unit}  # fmt: skip
+    constant = {
+        "respondent": "",
+        "arm": "unchanged",
+        "inventory": inventory.tag,
+        "form": form.name,
+        "channel": form.channel,
+        "order": form.order,
+        "repeat": repeat,
+        "unit": unit,
+    }
     varying: Columns = {
         "item": [item.id for item in items],
         "scale": [item.scale for item in items],

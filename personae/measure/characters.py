@@ -75,9 +75,12 @@ def simulated_characters(
             high, low = pairs[trait][int(random.integers(len(pairs[trait])))]
             said.append(high if random.random() < ocean[trait] else low)
         made.append(
-            Character(name=f"simulated {number + 1}", utterances=tuple(said),
-                      ocean=tuple(float(x) for x in ocean))
-        )  # fmt: skip
+            Character(
+                name=f"simulated {number + 1}",
+                utterances=tuple(said),
+                ocean=tuple(float(x) for x in ocean),
+            )
+        )
     return made
 
 

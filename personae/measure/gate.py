@@ -176,8 +176,12 @@ def _option_checks(
     means = _means(matrix)
     positive = np.array([means[place[p]] for p, _ in opposites])
     negative = np.array([means[place[n]] for _, n in opposites])
-    opposite = pearson(positive, small.low + small.high - negative,
-                       name="opposite items, opposite answers", of="pair")  # fmt: skip
+    opposite = pearson(
+        positive,
+        small.low + small.high - negative,
+        name="opposite items, opposite answers",
+        of="pair",
+    )
     kept = pearson(matrix[0], matrix[-1], name="same answer in both orders", of="item")
     spread, share = _spread(means, seed), _share(matrix, "item", seed)
     return (

@@ -14,23 +14,52 @@ from personae.core import Inventory, Item
 __all__ = ["from_second", "in_person", "item_text"]
 
 _SECOND: Mapping[str, str] = {
-    "i am": "you are", "i was": "you were", "i'm": "you're", "i've": "you've", "i'd": "you'd",
-    "i'll": "you'll", "i": "you", "am": "are", "me": "you", "my": "your", "mine": "yours",
+    "i am": "you are",
+    "i was": "you were",
+    "i'm": "you're",
+    "i've": "you've",
+    "i'd": "you'd",
+    "i'll": "you'll",
+    "i": "you",
+    "am": "are",
+    "me": "you",
+    "my": "your",
+    "mine": "yours",
     "myself": "yourself",
-}  # fmt: skip
+}
 _THIRD: Mapping[str, str] = {
-    "i am": "they are", "i was": "they were", "i'm": "they're", "i've": "they've",
-    "i'd": "they'd", "i'll": "they'll", "i": "they", "am": "are", "me": "them", "my": "their",
-    "mine": "theirs", "myself": "themselves",
-}  # fmt: skip
+    "i am": "they are",
+    "i was": "they were",
+    "i'm": "they're",
+    "i've": "they've",
+    "i'd": "they'd",
+    "i'll": "they'll",
+    "i": "they",
+    "am": "are",
+    "me": "them",
+    "my": "their",
+    "mine": "theirs",
+    "myself": "themselves",
+}
 _FIRST: Mapping[str, str] = {
-    "you are": "I am", "you were": "I was", "you was": "I was", "you're": "I'm",
-    "you've": "I've", "you'd": "I'd", "you'll": "I'll", "you": "I", "your": "my",
-    "yours": "mine", "yourself": "myself",
-}  # fmt: skip
+    "you are": "I am",
+    "you were": "I was",
+    "you was": "I was",
+    "you're": "I'm",
+    "you've": "I've",
+    "you'd": "I'd",
+    "you'll": "I'll",
+    "you": "I",
+    "your": "my",
+    "yours": "mine",
+    "yourself": "myself",
+}
 _OBJECT = re.compile(r"\b(?:(?<=\bto )|(?<=\bof )|(?<=\bby )|(?<=\bfor ))you\b|\byou(?=\W*$)")
-_VERB_IN_S = re.compile(r"(?!(?:always|sometimes|perhaps|was|others|things|focus)\b)"
-                        r"(?:is|has|does|[a-z]+[^s'\W]s)\b", re.IGNORECASE)  # fmt: skip
+_VERB_IN_S = re.compile(
+    r"(?!(?:always|sometimes|perhaps|was|others|things|focus)\b)"
+    r"(?:is|has|does|[a-z]+[^s'\W]s)\b",
+    re.IGNORECASE,
+)
 _OWN_SUBJECT = re.compile(
     r"(?:i|i'\w+|it|it's|this|that|that's|there|there's|these|those|he|she|they|we|you|one|the|my"
     r"|a|an|no|nobody|everybody|everyone|people|others|most|many|some|all|whatever|if|when"

@@ -29,8 +29,12 @@ def heeding(model: Chooser, inventory: Inventory, *, seed: int = 0) -> Estimate:
     lack an answer are left out and counted. Undefined where no scale has two pairs.
     """
     name = "what is said of one pair moves the next"
-    asked = [(pair, _after(pairs, at)) for pairs in _by_scale(inventory)
-             for at, pair in enumerate(pairs) if len(pairs) > 1]  # fmt: skip
+    asked = [
+        (pair, _after(pairs, at))
+        for pairs in _by_scale(inventory)
+        for at, pair in enumerate(pairs)
+        if len(pairs) > 1
+    ]
     if not asked:
         return missing(name, "no scale has two pairs of opposite items", n=0, of="pair")
     request = wording("plain")["request"]["user"]

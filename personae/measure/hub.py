@@ -114,11 +114,11 @@ def _from_hub(name: str, pattern: str) -> Dataset:
         with TemporaryDirectory() as folder:
             place: dict[str, Any] = {"local_dir": folder} if gated else {}
             files = {
-                file: Path(api.hf_hub_download(
-                    name, file, repo_type="dataset", revision=info.sha, **place
-                ))
+                file: Path(
+                    api.hf_hub_download(name, file, repo_type="dataset", revision=info.sha, **place)
+                )
                 for file in kept
-            }  # fmt: skip
+            }
             rows = _rows(files, name)
     return Dataset(rows=rows, name=name, revision=info.sha or "", gated=gated)
 

@@ -91,12 +91,19 @@ def read_interview(observer: Observer, spoken: Sequence[Spoken]) -> Answers:
     for row, place, gone in zip(rated.iter_rows(named=True), places, lost, strict=True):
         one = spoken[place]
         value = None if gone else row["value"]
-        rows.append({
-            **row, "value": value, "expected": value, "item": one.stem.id, "repeat": one.draw,
-            "raw": one.text, "facet": one.stem.domain or "plain",
-            "status": one.status if gone else row["status"],
-            "why": one.why if gone else row["why"],
-        })  # fmt: skip
+        rows.append(
+            {
+                **row,
+                "value": value,
+                "expected": value,
+                "item": one.stem.id,
+                "repeat": one.draw,
+                "raw": one.text,
+                "facet": one.stem.domain or "plain",
+                "status": one.status if gone else row["status"],
+                "why": one.why if gone else row["why"],
+            }
+        )
     return Answers.of(rows)
 
 

@@ -122,16 +122,27 @@ def load_bank(source: str = OWN) -> Bank:
     items = tuple(_situation(row, place, source) for place, row in enumerate(rows))
     if len({item.id for item in items}) != len(items):
         items = tuple(replace(item, id=str(place + 1)) for place, item in enumerate(items))
-    return Bank(name=Path(source).stem or source, version=data.revision[:8] or "own",
-                source=source, licence="the owner's", items=items, gated=data.gated)  # fmt: skip
+    return Bank(
+        name=Path(source).stem or source,
+        version=data.revision[:8] or "own",
+        source=source,
+        licence="the owner's",
+        items=items,
+        gated=data.gated,
+    )
 
 
 @cache
 def _shipped() -> Bank:
     raw = data_json(f"situations/{OWN}.json")
     items = tuple(_situation(row, i, OWN) for i, row in enumerate(raw["items"]))
-    return Bank(name=raw["name"], version=raw["version"], source=raw["source"],
-                licence=raw["licence"], items=items)  # fmt: skip
+    return Bank(
+        name=raw["name"],
+        version=raw["version"],
+        source=raw["source"],
+        licence=raw["licence"],
+        items=items,
+    )
 
 
 def _situation(row: Mapping[str, Any], place: int, source: str) -> Situation:
@@ -148,10 +159,14 @@ def _situation(row: Mapping[str, Any], place: int, source: str) -> Situation:
             f"{sorted(name for name, value in row.items() if value)}"
         )
     return Situation(
-        id=text("idx") or str(place + 1), scale=scale, text=asked[0], query=asked[1],
-        high=(actions[0], actions[1]), low=(actions[2], actions[3]),
+        id=text("idx") or str(place + 1),
+        scale=scale,
+        text=asked[0],
+        query=asked[1],
+        high=(actions[0], actions[1]),
+        low=(actions[2], actions[3]),
         again=(text("paraphrased_situation"), text("paraphrased_query")),
-    )  # fmt: skip
+    )
 
 
 def action_orders(which: Orders) -> tuple[str, ...]:
@@ -266,6 +281,10 @@ def _scored(
     odds = row["logp"]
     chance = None if odds is None else float(sum(map(exp, odds[:2])))
     return {
-        "item": item.id, "scale": item.scale, "action": action, "raw": raw, "expected": chance,
+        "item": item.id,
+        "scale": item.scale,
+        "action": action,
+        "raw": raw,
+        "expected": chance,
         "value": None if action is None else float(action < 2),
-    }  # fmt: skip
+    }

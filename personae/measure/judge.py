@@ -21,8 +21,9 @@ from personae.measure.rubric import Case, Rubric
 __all__ = ["Verdict", "judge", "settle"]
 
 BOTH = ("forward", "reverse")
-_LAST_WORD = re.compile(r".*\b(?:answer|score|rating|verdict)\b\W*(?:is\W*)?(?=[\w(])",
-                        re.IGNORECASE | re.DOTALL)  # fmt: skip
+_LAST_WORD = re.compile(
+    r".*\b(?:answer|score|rating|verdict)\b\W*(?:is\W*)?(?=[\w(])", re.IGNORECASE | re.DOTALL
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +87,15 @@ def judge(
                 columns = _weigh(model, rubric, order, chats)
             else:
                 columns = _read(_written(model, chats, draw), rubric, order)
-            constant = {"respondent": model.name, "inventory": rubric.tag, "scale": rubric.name,
-                        "form": rubric.name, "order": order, "repeat": draw.repeat,
-                        "channel": "label" if weighs else "reply"}  # fmt: skip
+            constant = {
+                "respondent": model.name,
+                "inventory": rubric.tag,
+                "scale": rubric.name,
+                "form": rubric.name,
+                "order": order,
+                "repeat": draw.repeat,
+                "channel": "label" if weighs else "reply",
+            }
             sheets.append(_rows(cases, columns, constant))
     return Answers.concat(sheets)
 

@@ -96,8 +96,9 @@ def load_labelled(name: str = OWN) -> Corpus:
             f"and labels ({error}); the set that ships is {OWN!r}"
         ) from error
     texts = tuple(_row(row, f"{name}, row {i}") for i, row in enumerate(rows, 1))
-    corpus = Corpus(name=path.stem, source=path.name, texts=texts,
-                    tag=f"{path.stem}+{file_sha256(name)[:8]}")  # fmt: skip
+    corpus = Corpus(
+        name=path.stem, source=path.name, texts=texts, tag=f"{path.stem}+{file_sha256(name)[:8]}"
+    )
     _check(corpus, name)
     return corpus
 

@@ -91,8 +91,9 @@ def steadiness(answers: Answers, seed: int) -> Estimate:
     items = sorted(set(rows["item"]))
     draws = sorted(set(rows["repeat"]))
     if len(items) < 10 or len(draws) < 2:
-        return missing("reliability", "ten stems with two draws each are needed", n=len(items),
-                       of="stem")  # fmt: skip
+        return missing(
+            "reliability", "ten stems with two draws each are needed", n=len(items), of="stem"
+        )
     cells = np.full((len(items), len(draws)), np.nan)
     for item, draw, value in rows.select("item", "repeat", "value").iter_rows():
         cells[items.index(item), draws.index(draw)] = value

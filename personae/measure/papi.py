@@ -28,8 +28,13 @@ from personae.core import (
 __all__ = ["FLOORS", "Panel", "load_papi", "simulated_panel", "trait_errors"]
 
 LIMIT = 64 << 20
-FLOORS = ("always 3", "mean of the others", "own trait mean", "own facet mean",
-          "own facet mean, rounded")  # fmt: skip
+FLOORS = (
+    "always 3",
+    "mean of the others",
+    "own trait mean",
+    "own facet mean",
+    "own facet mean, rounded",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,14 +173,21 @@ def simulated_panel(count: int, seed: int = 0) -> Panel:
     """
     random = np.random.default_rng(seed)
     items = load_inventory("ipip-neo-300").items
-    scales, facets = (list(dict.fromkeys(v)) for v in (
-        [i.scale for i in items], [(i.scale, i.facet) for i in items]))  # fmt: skip
+    scales, facets = (
+        list(dict.fromkeys(v))
+        for v in ([i.scale for i in items], [(i.scale, i.facet) for i in items])
+    )
     traits = random.normal(size=(count, len(scales)))
     around = random.normal(scale=0.6, size=(count, len(facets)))
     noise = random.normal(scale=0.8, size=(count, len(items)))
-    level = np.stack([
-        3.3 + 0.7 * traits[:, scales.index(i.scale)] + around[:, facets.index((i.scale, i.facet))]
-        for i in items
-    ], axis=1)  # fmt: skip
+    level = np.stack(
+        [
+            3.3
+            + 0.7 * traits[:, scales.index(i.scale)]
+            + around[:, facets.index((i.scale, i.facet))]
+            for i in items
+        ],
+        axis=1,
+    )
     keyed = np.clip(np.rint(level + noise), 1, 5)
     return Panel(tuple(f"simulated {i + 1}" for i in range(count)), keyed, f"simulated:seed={seed}")

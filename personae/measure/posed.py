@@ -64,9 +64,9 @@ def pose(
     blank = [Question(chat=p.blank, options=t) for p, t in zip(posed, texts, strict=True)]
     choices = model.choose([*asked, *blank])
     count = len(posed)
-    return _joined([
-        read_options([choices[i]], choices[count + i], posed[i].shown) for i in range(count)
-    ])  # fmt: skip
+    return _joined(
+        [read_options([choices[i]], choices[count + i], posed[i].shown) for i in range(count)]
+    )
 
 
 def administer_shuffled(
@@ -92,10 +92,15 @@ def administer_shuffled(
             posed.append(Posed(frame.chat(frame.text(item)), frame.chat(frame.blank), frame.shown))
         columns = pose(model, posed, form.channel, replace(sampling or Sampling(), repeat=run))
         rows = [
-            {"item": item.id, "scale": item.scale, "key": item.key, "order": order,
-             **{name: column[place] for name, column in columns.items()}}
+            {
+                "item": item.id,
+                "scale": item.scale,
+                "key": item.key,
+                "order": order,
+                **{name: column[place] for name, column in columns.items()},
+            }
             for place, (item, order) in enumerate(zip(inventory.items, own, strict=True))
-        ]  # fmt: skip
+        ]
         sheet = Answers.of(rows).tag(repeat=run, form=form.name, channel=form.channel)
         sheets.append(sheet.tag(inventory=inventory.tag))
     return Answers.concat(sheets)

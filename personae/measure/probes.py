@@ -46,9 +46,11 @@ def task_form(channel: str, order: str = "forward") -> Form:
     if channel == "label":
         return Form(wording="task", channel="label", order=order)
     return Form(
-        wording="task", channel="reply" if channel == "reply" else "option", order=order,
+        wording="task",
+        channel="reply" if channel == "reply" else "option",
+        order=order,
         labels="letters" if channel == "reply" else "none",
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +87,9 @@ def give(
     0.0
     """
     if form.channel == "statement":
-        raise InputError("a probe's answers are listed options: use the channel label, option "
-                         "or reply")  # fmt: skip
+        raise InputError(
+            "a probe's answers are listed options: use the channel label, option or reply"
+        )
     if form.channel != "reply" and not isinstance(model, Chooser):
         raise InputError(
             f"the channel {form.channel!r} weighs likelihoods, which {model.name!r} doesn't give; "
@@ -209,11 +212,18 @@ class _Asker:
 
     def _about(self, trial: Trial) -> dict[str, object]:
         return {
-            "inventory": self.probe.tag, "item": trial.id, "scale": self.probe.name,
-            "facet": trial.part, "form": self.form.name, "channel": self.form.channel,
-            "order": self.form.order, "repeat": self.sampling.repeat, "base": trial.base,
-            "group": trial.group, "push": trial.push,
-        }  # fmt: skip
+            "inventory": self.probe.tag,
+            "item": trial.id,
+            "scale": self.probe.name,
+            "facet": trial.part,
+            "form": self.form.name,
+            "channel": self.form.channel,
+            "order": self.form.order,
+            "repeat": self.sampling.repeat,
+            "base": trial.base,
+            "group": trial.group,
+            "push": trial.push,
+        }
 
 
 def _shown(trial: Trial, form: Form) -> tuple[Shown, ...]:

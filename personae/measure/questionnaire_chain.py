@@ -172,8 +172,9 @@ class Chain:
             low, high = poles(self.tool, scale)
             last = len(self.tool.where(scale=scale).items) - 1
             note = keying_note(self.tool, scale)
-            parts.insert(0, _fill("task", last=last, options=options, low=low, high=high,
-                                  note=note))  # fmt: skip
+            parts.insert(
+                0, _fill("task", last=last, options=options, low=low, high=high, note=note)
+            )
         return "\n\n".join(parts)
 
     def _shown(self) -> tuple[Shown, ...]:
@@ -189,18 +190,26 @@ class Chain:
             return read_replies(self.model.reply(chats, sampling), shown)
         assert isinstance(self.model, Chooser)
         forms = tuple((s.label, f" {s.label}") for s in shown)
-        return read_labels([*self.model.choose([Question(chat=c, options=forms) for c in chats])],
-                           shown)  # fmt: skip
+        return read_labels(
+            [*self.model.choose([Question(chat=c, options=forms) for c in chats])], shown
+        )
 
     def _rows(
         self, cases: Sequence[tuple[Labelled, str]], items: Sequence[Item], columns: Columns
     ) -> Answers:
         constant = {"inventory": self.tool.tag, "form": "chain", "channel": self.channel}
         return Answers.of(
-            {**constant, "respondent": one.id, "scale": scale, "item": item.id,
-             "facet": item.facet, "key": item.key, **{n: c[row] for n, c in columns.items()}}
+            {
+                **constant,
+                "respondent": one.id,
+                "scale": scale,
+                "item": item.id,
+                "facet": item.facet,
+                "key": item.key,
+                **{n: c[row] for n, c in columns.items()},
+            }
             for row, ((one, scale), item) in enumerate(zip(cases, items, strict=True))
-        )  # fmt: skip
+        )
 
     def _conclude(
         self, cases: Sequence[tuple[Labelled, str]], threads: Sequence[Thread], ask: str, form: str
@@ -227,12 +236,23 @@ class Chain:
             value = sum(known) / len(known) if len(known) == len(found) else None
             if value is not None and abs(value) < 1e-9:
                 value = 0.0
-            rows.append({
-                "inventory": self.tool.tag, "respondent": one.id, "scale": scale, "form": form,
-                "item": CONCLUSION, "channel": self.channel, "order": "+".join(self.orders),
-                "value": value, "expected": value, "unit": "nats", "status": state, "why": why,
-                "raw": "" if value is None else ("tie", *poles(self.tool, scale))[_side(value)],
-            })  # fmt: skip
+            rows.append(
+                {
+                    "inventory": self.tool.tag,
+                    "respondent": one.id,
+                    "scale": scale,
+                    "form": form,
+                    "item": CONCLUSION,
+                    "channel": self.channel,
+                    "order": "+".join(self.orders),
+                    "value": value,
+                    "expected": value,
+                    "unit": "nats",
+                    "status": state,
+                    "why": why,
+                    "raw": "" if value is None else ("tie", *poles(self.tool, scale))[_side(value)],
+                }
+            )
         return Answers.of(rows)
 
 

@@ -64,13 +64,21 @@ def skill_table(found: dict[str, Skill], reader: Reader) -> Table:
         for scale, one in found.items()
     ]
     floors = [f"accuracy, {name}" for name in next(iter(found.values())).floors]
-    columns = ("trait", "AUC", "macro-F1", "accuracy", *floors, "AUC, shuffled labels",
-               "training share high")  # fmt: skip
+    columns = (
+        "trait",
+        "AUC",
+        "macro-F1",
+        "accuracy",
+        *floors,
+        "AUC, shuffled labels",
+        "training share high",
+    )
     note = (
         f"Reader {reader.training.recipe!r}, trained on {reader.corpus.source} "
         f"({len(reader.corpus.texts)} texts, {reader.corpus.tag}). All figures are for authors, or "
         "pools of sentences, that the classifier never met; whole ones are resampled. Floors: the "
         "commoner class, chance at the class's share, length alone."
     )
-    return Table(name="skill", title="What the reader can see", columns=columns,
-                 rows=tuple(rows), note=note)  # fmt: skip
+    return Table(
+        name="skill", title="What the reader can see", columns=columns, rows=tuple(rows), note=note
+    )

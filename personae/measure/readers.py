@@ -86,8 +86,9 @@ class Reader:
         empty = np.array([not any(c.isalpha() for c in text) for text in texts])
         if not len(texts) or empty.all():
             return {scale: np.full(len(texts), np.nan) for scale in self.models}
-        seen = _material([t if not e else "." for t, e in zip(texts, empty, strict=True)],
-                         self.training)  # fmt: skip
+        seen = _material(
+            [t if not e else "." for t, e in zip(texts, empty, strict=True)], self.training
+        )
         found = {}
         for scale, model in self.models.items():
             high = np.asarray(model.predict_proba(seen)[:, 1], dtype=np.float64)
@@ -104,14 +105,20 @@ class Reader:
             beyond = log_odds(np.where(np.isnan(high), 0.5, high), self.shares[scale])
             for place, (p, value) in enumerate(zip(high, beyond, strict=True)):
                 lost = bool(np.isnan(p))
-                rows.append({
-                    "item": str(place), "scale": scale, "form": f"reader:{self.training.recipe}",
-                    "inventory": self.corpus.tag, "channel": "reader", "unit": "nats",
-                    "value": None if lost else float(value),
-                    "expected": None if lost else float(value),
-                    "status": "unparsed" if lost else "ok",
-                    "why": "the text has no words" if lost else "",
-                })  # fmt: skip
+                rows.append(
+                    {
+                        "item": str(place),
+                        "scale": scale,
+                        "form": f"reader:{self.training.recipe}",
+                        "inventory": self.corpus.tag,
+                        "channel": "reader",
+                        "unit": "nats",
+                        "value": None if lost else float(value),
+                        "expected": None if lost else float(value),
+                        "status": "unparsed" if lost else "ok",
+                        "why": "the text has no words" if lost else "",
+                    }
+                )
         return Answers.of(rows)
 
 
@@ -125,8 +132,10 @@ def train_reader(corpus: Corpus, scales: Sequence[str], training: Training = Tra
     groups = [one.group or one.id for one in corpus.texts]
     count = len(set(groups))
     if count < LEAST_GROUPS:
-        raise InputError(f"{corpus.name}: {count} groups of texts; a reader needs 3 or more, so "
-                         "that it can be tested on authors it never met")  # fmt: skip
+        raise InputError(
+            f"{corpus.name}: {count} groups of texts; a reader needs 3 or more, so "
+            "that it can be tested on authors it never met"
+        )
     seen = _material([one.shown for one in corpus.texts], training)
     held, models, shares = {}, {}, {}
     for scale in scales:

@@ -17,8 +17,18 @@ __all__ = ["Columns", "per_token", "read_labels", "read_options", "read_replies"
 Columns = dict[str, list[object]]
 """Column name -> one entry an item."""
 
-_NAMES = ("raw", "value", "expected", "status", "why", "slot", "logp", "mass",
-          "tokens_in", "tokens_out")  # fmt: skip
+_NAMES = (
+    "raw",
+    "value",
+    "expected",
+    "status",
+    "why",
+    "slot",
+    "logp",
+    "mass",
+    "tokens_in",
+    "tokens_out",
+)
 
 
 def sheet(count: int) -> Columns:

@@ -101,8 +101,8 @@ def load_roles(folder: str | Path = "") -> RoleBank:
     if DEFAULT not in found or len(found) < 3:
         raise InputError(
             f"{home}/roles holds {len(found)} role files; it takes {DEFAULT}.json and at least two "
-            "others, each {\"instruction\": [{\"pos\": TEXT}]}"
-        )  # fmt: skip
+            'others, each {"instruction": [{"pos": TEXT}]}'
+        )
     file = home / "extraction_questions.jsonl"
     questions = tuple(_text(row, "question", file) for _, row in json_lines(file))
     return RoleBank(roles=found, questions=questions)

@@ -143,8 +143,12 @@ class Rubric:
         parts: dict[str, Any] = {"answer": {"type": "string", "enum": labels}}
         if self.reason:
             parts = {"reason": {"type": "string", "maxLength": REASON_LENGTH}, **parts}
-        whole = {"type": "object", "properties": parts, "required": list(parts),
-                 "additionalProperties": False}  # fmt: skip
+        whole = {
+            "type": "object",
+            "properties": parts,
+            "required": list(parts),
+            "additionalProperties": False,
+        }
         return json.dumps(whole, separators=(",", ":"))  # unsorted: the reason comes first
 
 

@@ -45,14 +45,18 @@ def self_descriptions(authors: int = 480, seed: int = 0) -> Corpus:
         order = random.permutation(len(said))
         texts.append(
             Labelled(
-                id=f"author {place}", labels=labels, group=f"pool {place % POOLS}",
+                id=f"author {place}",
+                labels=labels,
+                group=f"pool {place % POOLS}",
                 text=" ".join(f"{said[k]}." for k in order),
             )
-        )  # fmt: skip
+        )
     return Corpus(
-        name="statements", texts=tuple(texts), tag=f"statements@1-{authors}-{seed}",
+        name="statements",
+        texts=tuple(texts),
+        tag=f"statements@1-{authors}-{seed}",
         source=f"synthetic authors of sentences from {', '.join(SOURCES)} and adjective markers",
-    )  # fmt: skip
+    )
 
 
 def _drawn(sentences: Sequence[str], random: np.random.Generator) -> list[str]:

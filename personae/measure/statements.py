@@ -164,8 +164,14 @@ def _pair(positive: Item, negative: Item, scale: str, facet: str) -> Pair:
 
 
 def _poles(item: Item) -> Pair:
-    turned = Item(id=item.id, text=item.other, other=item.text, scale=item.scale,
-                  facet=item.facet, key=-item.key)  # fmt: skip
+    turned = Item(
+        id=item.id,
+        text=item.other,
+        other=item.text,
+        scale=item.scale,
+        facet=item.facet,
+        key=-item.key,
+    )
     positive, negative = (item, turned) if item.key == 1 else (turned, item)
     return Pair(item.id, item.scale, item.facet, positive, negative)
 

@@ -22,14 +22,25 @@ _FORMS = {
     "she": ("she", "her", "her", "hers", "herself"),
 }
 _PLURALS = frozenset("people men women children teens folk everyone's police they".split())
-_KEPT = frozenset("can could may might must shall should will would can't couldn't won't "
-                  "wouldn't shouldn't mustn't cannot had did thought knew felt saw made got went "
-                  "took came".split())  # fmt: skip
-_ADVERBS = frozenset("always also almost even hardly just never not often only rarely seldom "
-                     "sometimes still usually quite rather too very".split())  # fmt: skip
+_KEPT = frozenset(
+    "can could may might must shall should will would can't couldn't won't "
+    "wouldn't shouldn't mustn't cannot had did thought knew felt saw made got went "
+    "took came".split()
+)
+_ADVERBS = frozenset(
+    "always also almost even hardly just never not often only rarely seldom "
+    "sometimes still usually quite rather too very".split()
+)
 _NO_ADVERBS = frozenset(("rely", "apply", "fly", "reply", "comply", "supply"))
-_IRREGULAR = {"am": "is", "are": "is", "have": "has", "do": "does", "don't": "doesn't",
-              "haven't": "hasn't", "go": "goes"}  # fmt: skip
+_IRREGULAR = {
+    "am": "is",
+    "are": "is",
+    "have": "has",
+    "do": "does",
+    "don't": "doesn't",
+    "haven't": "hasn't",
+    "go": "goes",
+}
 _EXPANDED = {"i'm": "I am", "i've": "I have", "i'll": "I will", "i'd": "I would"}
 _SENTENCE = re.compile(r"you(?:'\w+|rs?|rself)?\b|\w+ing\b.*\b(?:you|me)\b", re.IGNORECASE)
 _SOMEONE = re.compile(r"\AI am someone who (\S+)")
@@ -88,8 +99,11 @@ def about_text(statement: str, subject: Subject) -> str:
     if not _SENTENCE.match(own):
         own = _SOMEONE.sub(lambda found: f"I {_bare(found[1])}", in_person(own, "first"))
     own = from_second(own)
-    words = [piece for word in _WORD.findall(own)
-             for piece in _WORD.findall(_EXPANDED.get(word.lower(), word))]  # fmt: skip
+    words = [
+        piece
+        for word in _WORD.findall(own)
+        for piece in _WORD.findall(_EXPANDED.get(word.lower(), word))
+    ]
     said, named = _replaced(words, subject)
     if not named:
         raise InputError(f"the statement {statement!r} speaks of nobody who could be replaced")
@@ -174,11 +188,14 @@ def about(inventory: Inventory, subject: Subject) -> Inventory:
         )
     options = data_json("wordings.json")["wordings"]["correctness"]["options"]
     return replace(
-        inventory, kind="sentence",
-        items=tuple(replace(i, text=_sentence(inventory, i, subject), other="")
-                    for i in inventory.items),
-        options=tuple(Option(options[str(v)], v) for v in range(1, 8)), norms=(),
-    )  # fmt: skip
+        inventory,
+        kind="sentence",
+        items=tuple(
+            replace(i, text=_sentence(inventory, i, subject), other="") for i in inventory.items
+        ),
+        options=tuple(Option(options[str(v)], v) for v in range(1, 8)),
+        norms=(),
+    )
 
 
 def _sentence(inventory: Inventory, item: Item, subject: Subject) -> str:

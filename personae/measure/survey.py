@@ -105,11 +105,15 @@ def _read(path: str) -> Survey:
     try:
         raw = json.loads(Path(path).read_text(encoding="utf-8"))
         return Survey(
-            name=raw["name"], title=raw["title"], source=raw["source"], people=raw["people"],
-            country=raw["country"], n=int(raw["n"]),
+            name=raw["name"],
+            title=raw["title"],
+            source=raw["source"],
+            people=raw["people"],
+            country=raw["country"],
+            n=int(raw["n"]),
             questions=tuple(_question(row) for row in raw["questions"]),
             tag=f"{raw['name']}@{raw['version']}+{content_key(raw)[:8]}",
-        )  # fmt: skip
+        )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadFile(f"{path}: not a survey ({type(error).__name__}: {error})") from error
 
@@ -123,9 +127,13 @@ def _question(row: dict[str, Any]) -> SurveyQuestion:
     total = sum(shares)
     mean = sum(s * (i + 1) for i, s in enumerate(shares)) / total if shares else float(row["mean"])
     return SurveyQuestion(
-        id=row["id"], title=row["title"], text=row["text"], options=options,
-        shares=tuple(s / total for s in shares), mean=mean,
-    )  # fmt: skip
+        id=row["id"],
+        title=row["title"],
+        text=row["text"],
+        options=options,
+        shares=tuple(s / total for s in shares),
+        mean=mean,
+    )
 
 
 def ask_survey(model: Chooser, survey: Survey, respondent: str, arm: str) -> Answers:
@@ -134,12 +142,18 @@ def ask_survey(model: Chooser, survey: Survey, respondent: str, arm: str) -> Ans
     columns = pose(model, [q.posed(order) for q, order in asked], "label")
     return Answers.of(
         {
-            "respondent": respondent, "arm": arm, "inventory": survey.tag, "item": q.id,
-            "scale": q.id, "form": "survey", "channel": "label", "order": order,
+            "respondent": respondent,
+            "arm": arm,
+            "inventory": survey.tag,
+            "item": q.id,
+            "scale": q.id,
+            "form": "survey",
+            "channel": "label",
+            "order": order,
             **{name: column[i] for name, column in columns.items()},
         }
         for i, (q, order) in enumerate(asked)
-    )  # fmt: skip
+    )
 
 
 def order_shares(answers: Answers, question: SurveyQuestion, respondents: Sequence[str]) -> Array:

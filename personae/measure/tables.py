@@ -176,9 +176,10 @@ def _item_ids(given: Sequence[str | None], inventory: Inventory) -> dict[str | N
         text = (name or "").strip()
         number = _NUMBERED.fullmatch(text)
         matched[name] = (
-            exact.get(text) or folded.get(text.casefold())
+            exact.get(text)
+            or folded.get(text.casefold())
             or (exact.get(number[1]) if number else None)
-        )  # fmt: skip
+        )
     return matched
 
 
@@ -292,10 +293,11 @@ def _filled(table: pl.DataFrame, source: Path) -> pl.DataFrame:
     blank = Answers.of([{"item": "", "channel": "table", "form": "table", "value": 0.0}]).rows
     try:
         columns = [
-            pl.col(name).cast(kind) if name in table.columns
+            pl.col(name).cast(kind)
+            if name in table.columns
             else pl.lit(blank[name][0], dtype=kind).alias(name)
             for name, kind in SCHEMA.items()
-        ]  # fmt: skip
+        ]
         tags = [name for name in table.columns if name not in SCHEMA]
         return table.select(*columns, *tags)
     except pl.exceptions.InvalidOperationError as error:

@@ -22,9 +22,18 @@ from personae.models.quants import FORMATS, Bytes, Floats, Format, decode
 __all__ = ["Gguf", "Tensor", "read_gguf"]
 
 SCALARS = {
-    0: "<u1", 1: "<i1", 2: "<u2", 3: "<i2", 4: "<u4", 5: "<i4", 6: "<f4", 7: "?",
-    10: "<u8", 11: "<i8", 12: "<f8",
-}  # fmt: skip
+    0: "<u1",
+    1: "<i1",
+    2: "<u2",
+    3: "<i2",
+    4: "<u4",
+    5: "<i4",
+    6: "<f4",
+    7: "?",
+    10: "<u8",
+    11: "<i8",
+    12: "<f8",
+}
 STRING, ARRAY = 8, 9
 LONGEST_NAME = 1024
 MOST_DIMENSIONS = 4

@@ -36,11 +36,17 @@ WAVER = 0.8
 _GROUP = "sex-neutral 21-40"
 _RANGES: Mapping[str, tuple[float, float]] = {
     **dict.fromkeys(BIG_FIVE, (-5.0, 5.0)),
-    "noise": (0.0, 3.0), "follow": (0.0, 1.0), "position": (-1.0, 1.0),
-    "acquiescence": (-4.0, 4.0), "drift": (0.0, 1.0), "spread": (0.0, 2.0),
-    "ability": (0.0, 1.0), "damage": (0.0, 1.0), "gap": (0.0, 1.0),
+    "noise": (0.0, 3.0),
+    "follow": (0.0, 1.0),
+    "position": (-1.0, 1.0),
+    "acquiescence": (-4.0, 4.0),
+    "drift": (0.0, 1.0),
+    "spread": (0.0, 2.0),
+    "ability": (0.0, 1.0),
+    "damage": (0.0, 1.0),
+    "gap": (0.0, 1.0),
     "seed": (0.0, 2**53),
-}  # fmt: skip
+}
 Standings = Mapping[tuple[str, str], float]
 
 

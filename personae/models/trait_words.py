@@ -32,9 +32,16 @@ Standings = Mapping[tuple[str, str], float]
 """(domain letter, facet or "") -> z."""
 STEPS = 9
 _GRADES: Mapping[str, float] = {
-    "extremely": 2.0, "very": 1.5, "": 1.0, "a bit": 0.5, "neither": 0.0, "nor": 0.0,
-    "not": -1.0, "never": -1.0, "not very": -0.5,
-}  # fmt: skip
+    "extremely": 2.0,
+    "very": 1.5,
+    "": 1.0,
+    "a bit": 0.5,
+    "neither": 0.0,
+    "nor": 0.0,
+    "not": -1.0,
+    "never": -1.0,
+    "not very": -0.5,
+}
 
 
 class Word(NamedTuple):

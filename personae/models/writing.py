@@ -22,10 +22,18 @@ _SECTION = re.compile(
 )
 _QUESTION = re.compile(r"\n\n(?=[^\n]*\?)")
 _LISTED = re.compile(r"(?:key ?words|words)[^:\n]*:\s*(.+)", re.IGNORECASE)
-_OPENERS = ("I would say that I am {}.", "Most days I am {}.", "In a moment like this I am {}.",
-            "People who know me find me {}.", "When it matters I am {}.")  # fmt: skip
-_PLAIN = ("I would take a moment and look around.", "Then I would do what seems right to me.",
-          "After that I would go on with my day.")  # fmt: skip
+_OPENERS = (
+    "I would say that I am {}.",
+    "Most days I am {}.",
+    "In a moment like this I am {}.",
+    "People who know me find me {}.",
+    "When it matters I am {}.",
+)
+_PLAIN = (
+    "I would take a moment and look around.",
+    "Then I would do what seems right to me.",
+    "After that I would go on with my day.",
+)
 _DEPTH = 6
 
 

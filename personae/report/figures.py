@@ -12,9 +12,18 @@ from personae.core import BadValue, Cell, Estimate, Figure, Table
 from personae.report.values import number, shown, with_interval
 
 __all__ = [
-    "Grid", "LinePlot", "Plot", "Point", "RowPlot", "Series", "figure_table", "finite", "focus_of",
-    "legend_of", "read_figure",
-]  # fmt: skip
+    "Grid",
+    "LinePlot",
+    "Plot",
+    "Point",
+    "RowPlot",
+    "Series",
+    "figure_table",
+    "finite",
+    "focus_of",
+    "legend_of",
+    "read_figure",
+]
 
 ROLES = {"measured": 0, "requested": 1, "baseline": 2, "unchanged": 2}
 FREE_STYLES = (3, 4, 5, 6)
@@ -222,10 +231,16 @@ def _rows(figure: Figure) -> RowPlot:
         raise ValueError(f"{len(groups)} groups for {len(labels)} rows")
     reference = _float(data.get("reference"))
     return RowPlot(
-        kind="profile" if profile else "bars", labels=labels, groups=groups, series=series,
-        low=min(values + ends), high=max(values + ends), unit=str(data.get("unit", "")),
-        reference=reference, band=_band(data.get("band")),
-    )  # fmt: skip
+        kind="profile" if profile else "bars",
+        labels=labels,
+        groups=groups,
+        series=series,
+        low=min(values + ends),
+        high=max(values + ends),
+        unit=str(data.get("unit", "")),
+        reference=reference,
+        band=_band(data.get("band")),
+    )
 
 
 def _intervals(figure: Figure) -> RowPlot:
@@ -237,11 +252,16 @@ def _intervals(figure: Figure) -> RowPlot:
     values = finite(points) + ends or [0.0]
     spare = (max(values) - min(values)) * 0.04
     return RowPlot(
-        kind="intervals", labels=tuple(str(row["name"]) for row in rows),
+        kind="intervals",
+        labels=tuple(str(row["name"]) for row in rows),
         groups=tuple(str(row.get("group") or "") for row in rows),
-        series=(Series("estimate", 0, points),), low=min(values) - spare, high=max(values) + spare,
-        unit=str(data.get("unit", "")), reference=reference, band=band,
-    )  # fmt: skip
+        series=(Series("estimate", 0, points),),
+        low=min(values) - spare,
+        high=max(values) + spare,
+        unit=str(data.get("unit", "")),
+        reference=reference,
+        band=band,
+    )
 
 
 def _lines(figure: Figure) -> LinePlot:
@@ -250,10 +270,14 @@ def _lines(figure: Figure) -> LinePlot:
     numbers = [float(v) for v in given if isinstance(v, int | float)]
     numeric = len(numbers) == len(given) and len(set(numbers)) > 1
     return LinePlot(
-        x=tuple(numbers if numeric else map(float, range(len(given)))), names=_names(given),
-        numeric=numeric, x_label=str(data.get("x_label", "")), y_label=str(data.get("y_label", "")),
-        series=_series(data["series"], "y", len(given)), reference=_float(data.get("reference")),
-    )  # fmt: skip
+        x=tuple(numbers if numeric else map(float, range(len(given)))),
+        names=_names(given),
+        numeric=numeric,
+        x_label=str(data.get("x_label", "")),
+        y_label=str(data.get("y_label", "")),
+        series=_series(data["series"], "y", len(given)),
+        reference=_float(data.get("reference")),
+    )
 
 
 def _grid(figure: Figure) -> Grid:

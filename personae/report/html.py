@@ -92,9 +92,12 @@ def _block(part: Part) -> dict[str, object]:
         numbers = _table(figure_table(part))
         pictures = drawings(part)
         return {
-            "kind": "figure", "figure": part, "pictures": pictures, "legend": legend,
+            "kind": "figure",
+            "figure": part,
+            "pictures": pictures,
+            "legend": legend,
             "numbers": numbers,
-        }  # fmt: skip
+        }
     assert isinstance(part, Note)
     return {"kind": "note", "text": part.text, "level": part.level}
 

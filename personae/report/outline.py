@@ -86,17 +86,21 @@ def _sections(parts: Iterable[Part]) -> list[Section]:
 def _banners(source: Provenance) -> tuple[tuple[str, str], ...]:
     found = []
     if is_control(source.model):
-        found.append((
-            "A control, not a language model.",
-            f"The answers come from {source.model}, a respondent that Personae simulates to check "
-            "its instruments. Nothing here describes a language model.",
-        ))  # fmt: skip
+        found.append(
+            (
+                "A control, not a language model.",
+                f"The answers come from {source.model}, a respondent that Personae simulates to "
+                "check its instruments. Nothing here describes a language model.",
+            )
+        )
     if source.options.get("quick") is True:
-        found.append((
-            "A quick run.",
-            "It asks less than the full study, so intervals are wider; run it without --quick "
-            "before you rest a conclusion on it.",
-        ))  # fmt: skip
+        found.append(
+            (
+                "A quick run.",
+                "It asks less than the full study, so intervals are wider; run it without --quick "
+                "before you rest a conclusion on it.",
+            )
+        )
     return tuple(found)
 
 
@@ -139,7 +143,9 @@ def _counts(answers: Answers | None) -> tuple[str, Table] | None:
     total = {s: int(counts[s].sum()) for s in counts.columns[2:]}
     said = [f"{n:,} {status}" for status, n in total.items() if n and status != "asked"]
     table = Table(
-        name="answers", title="Answers by arm, form and status",
-        columns=tuple(counts.columns), rows=tuple(counts.iter_rows()),
-    )  # fmt: skip
+        name="answers",
+        title="Answers by arm, form and status",
+        columns=tuple(counts.columns),
+        rows=tuple(counts.iter_rows()),
+    )
     return f"{counted(total['asked'], 'answer')}: {', '.join(said)}.", table

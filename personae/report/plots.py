@@ -257,8 +257,15 @@ def _cell(canvas: Canvas, point: Point, place: tuple[float, float, float], top: 
     strength = min(1.0, abs(point.value) / top) if known and top else 0.0
     colour = "none" if not known else "minus" if point.value < 0 else "plus"
     canvas.add(
-        "rect", tip=point.words, x=x + 1, y=y + 1, width=width - 2, height=32, rx=3,
-        class_=f"cell {colour}", fill_opacity=f"{0.04 + 0.42 * strength:.2f}",
-    )  # fmt: skip
+        "rect",
+        tip=point.words,
+        x=x + 1,
+        y=y + 1,
+        width=width - 2,
+        height=32,
+        rx=3,
+        class_=f"cell {colour}",
+        fill_opacity=f"{0.04 + 0.42 * strength:.2f}",
+    )
     text = number(point.value, decimals_for(top)) if known else "–"
     canvas.words(x + width / 2, y + 21, text, "value", "middle")

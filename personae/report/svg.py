@@ -56,8 +56,15 @@ class Canvas:
         x1, y1, x2, y2 = ends
         self.add("line", tip=tip, x1=x1, y1=y1, x2=x2, y2=y2, class_=class_)
 
-    def words(self, x: float, y: float, text: str, class_: str = "label", anchor: str = "start",
-              tip: str = "") -> None:  # fmt: skip
+    def words(
+        self,
+        x: float,
+        y: float,
+        text: str,
+        class_: str = "label",
+        anchor: str = "start",
+        tip: str = "",
+    ) -> None:
         """Write a line of text; y is its base line."""
         self.add("text", text, tip=tip, x=x, y=y, class_=class_, text_anchor=anchor)
 

@@ -170,12 +170,13 @@ def shown_rows(table: Table) -> list[list[Shown]]:
     decimals = [_shared_decimals(column) for column in columns]
     return [
         [
-            Shown("number", number(cell, d)) if isinstance(cell, float) and d is not None
-            and isfinite(cell) else shown(cell)
+            Shown("number", number(cell, d))
+            if isinstance(cell, float) and d is not None and isfinite(cell)
+            else shown(cell)
             for cell, d in zip(row, decimals, strict=True)
         ]
         for row in table.rows
-    ]  # fmt: skip
+    ]
 
 
 def _shared_decimals(column: Sequence[Cell]) -> int | None:

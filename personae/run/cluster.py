@@ -145,7 +145,7 @@ def span_workers(recipe: str, arguments: Mapping[str, object], order: Order) -> 
         tasks = [
             _Task(recipe=recipe, arguments=arguments, n=order.n, seed=order.seed, span=span)
             for span in spans
-        ]  # fmt: skip
+        ]
         for place, shard in _spread(lambda task, _: remote.remote(task), tasks):
             yield spans[place], shard
 

@@ -65,8 +65,14 @@ def open_run(folder: Path) -> Run:
     report = read_report(folder)
     if report.answers is None or not len(report.answers):
         raise BadValue(f"the run in {folder} holds no answers")
-    return Run(folder=folder, id=str(body.get("id", "")), started=str(body.get("started", "")),
-               identity=identity, report=report, answers=report.answers)  # fmt: skip
+    return Run(
+        folder=folder,
+        id=str(body.get("id", "")),
+        started=str(body.get("started", "")),
+        identity=identity,
+        report=report,
+        answers=report.answers,
+    )
 
 
 def compare_runs(
@@ -101,8 +107,9 @@ def compare_runs(
 
 
 def _check_studies(first: Run, second: Run) -> None:
-    study, version = ([r.identity.get(k) for r in (first, second)] for k in
-                      ("study", "study_version"))  # fmt: skip
+    study, version = (
+        [r.identity.get(k) for r in (first, second)] for k in ("study", "study_version")
+    )
     if study[0] == study[1] and version[0] != version[1]:
         raise BadValue(
             f"the runs come from versions {version[0]} and {version[1]} of {study[0]!r}, whose "
@@ -124,8 +131,10 @@ def _label(run: Run, other: Run) -> str:
 
 def _verdicts(first: Run, second: Run, found: Sequence[Comparison]) -> list[Part]:
     tested = [c for c in found if c.verdict != "not tested"]
-    by = {name: [c for c in tested if c.verdict == name] for name in
-          ("different", "different but within margin", "equivalent", "inconclusive")}  # fmt: skip
+    by = {
+        name: [c for c in tested if c.verdict == name]
+        for name in ("different", "different but within margin", "equivalent", "inconclusive")
+    }
     differ = by["different"] + by["different but within margin"]
     told = "; ".join(f"{c.shift.name} {c.shift.value:+.3g} {c.shift.unit}" for c in differ[:8])
     more = f"; and {len(differ) - 8} more" if differ[8:] else ""
@@ -133,9 +142,10 @@ def _verdicts(first: Run, second: Run, found: Sequence[Comparison]) -> list[Part
         Note(
             f"Of {len(tested)} comparisons tested, {len(differ)} differ after Holm's adjustment"
             f"{f': {told}{more}' if differ else ''}. Shown equivalent within the margin: "
-            f"{len(by['equivalent'])}; inconclusive: {len(by['inconclusive'])}.", "verdict",
+            f"{len(by['equivalent'])}; inconclusive: {len(by['inconclusive'])}.",
+            "verdict",
         )
-    ]  # fmt: skip
+    ]
     if len(tested) < len(found):
         parts.append(
             Note(f"{len(found) - len(tested)} scales have too few pairs to test (below {LEAST}).")
@@ -143,8 +153,13 @@ def _verdicts(first: Run, second: Run, found: Sequence[Comparison]) -> list[Part
     if canonical_json(first.identity) == canonical_json(second.identity):
         parts.append(Note("Both folders hold one and the same run.", "warning"))
     elif first.identity.get("study") != second.identity.get("study"):
-        parts.append(Note("The runs come from different studies; only what both asked in the same "
-                          "way is compared.", "warning"))  # fmt: skip
+        parts.append(
+            Note(
+                "The runs come from different studies; only what both asked in the same "
+                "way is compared.",
+                "warning",
+            )
+        )
     return parts
 
 
@@ -154,15 +169,25 @@ def _pictures(found: Sequence[Comparison], judging: Judging) -> list[Figure]:
     for unit in dict.fromkeys(c.cell[3] for c in tested):
         kept = [c for c in tested if c.cell[3] == unit]
         margin = judging.margins.get(unit)
-        rows = [{"name": " ".join([*c.cell[4:], c.cell[2] or c.cell[1]]), "group": c.cell[0],
-                 "estimate": c.shift} for c in kept]  # fmt: skip
+        rows = [
+            {
+                "name": " ".join([*c.cell[4:], c.cell[2] or c.cell[1]]),
+                "group": c.cell[0],
+                "estimate": c.shift,
+            }
+            for c in kept
+        ]
         band = None if margin is None else [-margin, margin]
         told = "; ".join(f"{c.shift.name} {c.shift.value:+.3g}: {c.verdict}" for c in kept[:12])
-        drawn.append(Figure(
-            name=f"shift_{unit.replace('/', '_')}", kind="intervals",
-            title="Second run minus first, and the margin of equivalence",
-            data={"unit": unit, "reference": 0.0, "band": band, "rows": rows}, alt=told,
-        ))  # fmt: skip
+        drawn.append(
+            Figure(
+                name=f"shift_{unit.replace('/', '_')}",
+                kind="intervals",
+                title="Second run minus first, and the margin of equivalence",
+                data={"unit": unit, "reference": 0.0, "band": band, "rows": rows},
+                alt=told,
+            )
+        )
     return drawn
 
 
@@ -170,12 +195,20 @@ def _runs(first: Run, second: Run) -> Table:
     """Set the two identities beside each other; what differs is marked."""
     cells = [_identity(run) for run in (first, second)]
     rows: list[tuple[Cell, ...]] = [
-        (name, cells[0].get(name, ""), cells[1].get(name, ""),
-         "differs" if cells[0].get(name) != cells[1].get(name) else "")
+        (
+            name,
+            cells[0].get(name, ""),
+            cells[1].get(name, ""),
+            "differs" if cells[0].get(name) != cells[1].get(name) else "",
+        )
         for name in dict.fromkeys([*cells[0], *cells[1]])
-    ]  # fmt: skip
-    return Table(name="runs", title="The two runs", columns=("", "first", "second", "same?"),
-                 rows=tuple(rows))  # fmt: skip
+    ]
+    return Table(
+        name="runs",
+        title="The two runs",
+        columns=("", "first", "second", "same?"),
+        rows=tuple(rows),
+    )
 
 
 def _identity(run: Run) -> dict[str, str]:
@@ -203,10 +236,12 @@ def _coverage(pairing: Pairing) -> Table:
         ((pl.col("status_1") == "ok") != (pl.col("status_2") == "ok")).sum()
     ).item()
     return Table(
-        name="coverage", title="What became of the matched answers", rows=tuple(rows),
+        name="coverage",
+        title="What became of the matched answers",
+        rows=tuple(rows),
         columns=("arm", "run", "asked", *STATUSES),
         note=f"{lost} pairs were answered in one run alone.",
-    )  # fmt: skip
+    )
 
 
 STATUSES = ("ok", "refused", "unparsed", "cut", "error")

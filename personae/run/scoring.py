@@ -79,10 +79,13 @@ def score_report(
             section = [_renamed(part, f"{place + 1}") for part in section]
         parts.extend(section)
     if norms_group is not None:
-        parts.append(Note(
-            f"T and percentile compare with people ({norms_group}; source: {inventory.source}). "
-            f"A language model belongs to no such group: its standing is a comparison, not a norm."
-        ))  # fmt: skip
+        parts.append(
+            Note(
+                f"T and percentile compare with people ({norms_group}; source: "
+                f"{inventory.source}). A language model belongs to no such group: its standing "
+                "is a comparison, not a norm."
+            )
+        )
     elif inventory.norms:
         listed = ", ".join(norm_groups(inventory))
         parts.append(Note(f"No norm group was named. {inventory.name} has norms for: {listed}."))
@@ -93,14 +96,20 @@ def _renamed(part: Part, place: str) -> Part:
     """Give a part of one of several sections a key of its own."""
     if isinstance(part, Table):
         return Table(
-            name=f"{part.name}_{place}", title=part.title, columns=part.columns, rows=part.rows,
+            name=f"{part.name}_{place}",
+            title=part.title,
+            columns=part.columns,
+            rows=part.rows,
             note=part.note,
-        )  # fmt: skip
+        )
     if isinstance(part, Figure):
         return Figure(
-            name=f"{part.name}_{place}", title=part.title, kind=part.kind, data=part.data,
+            name=f"{part.name}_{place}",
+            title=part.title,
+            kind=part.kind,
+            data=part.data,
             alt=part.alt,
-        )  # fmt: skip
+        )
     return part
 
 
@@ -151,9 +160,15 @@ def _item_interval(row: dict[str, Any], inventory: Inventory) -> Estimate:
         low, high = max(low, float(inventory.low)), min(high, float(inventory.high))
     method = "" if why else "Student's t over items, within the options"
     return Estimate(
-        name=row["scale"], value=value, low=low, high=high, n=n, method=method, why_missing=why,
+        name=row["scale"],
+        value=value,
+        low=low,
+        high=high,
+        n=n,
+        method=method,
+        why_missing=why,
         **about,
-    )  # fmt: skip
+    )
 
 
 def _profile(scores: pl.DataFrame, inventory: Inventory, unit: str, seed: int) -> Figure:
@@ -169,13 +184,18 @@ def _profile(scores: pl.DataFrame, inventory: Inventory, unit: str, seed: int) -
         f"{inventory.scales[s]} {v.value:.2f}" for s, v in zip(found, values, strict=True)
     )
     return Figure(
-        name="profile", title="Profile", kind="profile", alt=f"Mean scale scores: {said}.",
+        name="profile",
+        title="Profile",
+        kind="profile",
+        alt=f"Mean scale scores: {said}.",
         data={
             "scales": [inventory.scales[scale] for scale in found],
-            "low": low, "high": high, "unit": unit,
+            "low": low,
+            "high": high,
+            "unit": unit,
             "series": [{"name": who, "values": values}],
         },
-    )  # fmt: skip
+    )
 
 
 def _scales(answers: Answers, scores: pl.DataFrame, inventory: Inventory, seed: int) -> Table:
@@ -192,22 +212,35 @@ def _scales(answers: Answers, scores: pl.DataFrame, inventory: Inventory, seed: 
     return Table(
         name="scales",
         title="Scales over respondents",
-        columns=("scale", "items", "mean", "alpha", "standardized alpha", "omega", "lambda 6",
-                 "split-half", "SEM", "reliable change"),
+        columns=(
+            "scale",
+            "items",
+            "mean",
+            "alpha",
+            "standardized alpha",
+            "omega",
+            "lambda 6",
+            "split-half",
+            "SEM",
+            "reliable change",
+        ),
         rows=tuple(rows),
         note="A respondent's several administrations are averaged first. Reliability needs three "
         "respondents or more who differ. SEM: standard error of one respondent's mean score, in "
         "points; a change of one respondent is reliable from 1.96 √2 SEM on." + note,
-    )  # fmt: skip
+    )
 
 
 def _reliability(matrix: Array, seed: int) -> tuple[Estimate, ...]:
     return (
-        alpha(matrix, seed=seed), standardized_alpha(matrix, seed=seed),
-        omega_total(matrix, seed=seed), _lambda6(matrix, seed),
-        split_half(matrix, seed=seed), sem(matrix, seed=seed),
+        alpha(matrix, seed=seed),
+        standardized_alpha(matrix, seed=seed),
+        omega_total(matrix, seed=seed),
+        _lambda6(matrix, seed),
+        split_half(matrix, seed=seed),
+        sem(matrix, seed=seed),
         reliable_change(matrix, seed=seed),
-    )  # fmt: skip
+    )
 
 
 def _lambda6(matrix: Array, seed: int) -> Estimate:
@@ -246,12 +279,17 @@ def _scores(scores: pl.DataFrame, inventory: Inventory, group: str | None, level
         name=f"{level}_scores",
         title="Facet scores" if level == "facet" else "Scale scores",
         columns=(
-            *who, "scale", *(["facet"] if level == "facet" else []), "score", "sum", "answered",
+            *who,
+            "scale",
+            *(["facet"] if level == "facet" else []),
+            "score",
+            "sum",
+            "answered",
             *(["T", "percentile"] if group is not None else []),
         ),
         rows=tuple(rows),
         note=f"{left:,} more administrations are scored but not listed." if left > 0 else "",
-    )  # fmt: skip
+    )
 
 
 def _standing(
@@ -284,8 +322,11 @@ def _style(answers: Answers, inventory: Inventory, seed: int) -> Table:
 
 
 def _statuses(answers: Answers) -> Table:
-    counted = answers.rows.group_by(["status", "why"]).len().sort("len", "status", "why",
-        descending=[True, False, False])  # fmt: skip
+    counted = (
+        answers.rows.group_by(["status", "why"])
+        .len()
+        .sort("len", "status", "why", descending=[True, False, False])
+    )
     return Table(
         name="coverage",
         title="What became of the answers",

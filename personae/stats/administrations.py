@@ -93,11 +93,13 @@ class Sheet:
                 x, y = self.column(scoring, a, scale), self.column(scoring, b, scale)
                 found.append(
                     Pair(
-                        scale=title, between=f"{' '.join(a)} - {' '.join(b)}",
+                        scale=title,
+                        between=f"{' '.join(a)} - {' '.join(b)}",
                         unpaired=mann_whitney(x, y, seed=self.seed),
-                        paired=wilcoxon(x, y, seed=self.seed), equal=tost_paired(x, y, margin),
+                        paired=wilcoxon(x, y, seed=self.seed),
+                        equal=tost_paired(x, y, margin),
                     )
-                )  # fmt: skip
+                )
         adjusted = holm([pair.paired.p for pair in found])
         return [replace(one, adjusted=float(p)) for one, p in zip(found, adjusted, strict=True)]
 

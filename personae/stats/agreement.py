@@ -47,9 +47,11 @@ def pearson(x: ArrayLike, y: ArrayLike, *, name: str = "Pearson r", of: str = "i
     if (spread <= 1e-15 * size).any():
         return missing(name, "one of the two never varies", n=n, of=of)
     r = float(np.clip((a * b).mean() / sqrt(spread[0] * spread[1]), -1.0, 1.0))
-    p = 0.0 if 1 - abs(r) < 1e-15 else 2 * float(
-        special.stdtr(n - 2, -abs(r) * sqrt((n - 2) / (1 - r**2)))
-    )  # fmt: skip
+    p = (
+        0.0
+        if 1 - abs(r) < 1e-15
+        else 2 * float(special.stdtr(n - 2, -abs(r) * sqrt((n - 2) / (1 - r**2))))
+    )
     known = Estimate(
         name=name, value=r, low=nan, high=nan, n=n, of=of, p=p, why_missing="needs 4 pairs"
     )
@@ -58,9 +60,12 @@ def pearson(x: ArrayLike, y: ArrayLike, *, name: str = "Pearson r", of: str = "i
     centre = atanh(r) if abs(r) < 1 else r * inf
     half = special.ndtri(0.975) / sqrt(n - 3)
     return replace(
-        known, low=tanh(centre - half), high=tanh(centre + half), why_missing="",
+        known,
+        low=tanh(centre - half),
+        high=tanh(centre + half),
+        why_missing="",
         method=f"Fisher z interval, t test{note}",
-    )  # fmt: skip
+    )
 
 
 def exact_agreement(
@@ -165,9 +170,14 @@ def icc_agreement(matrix: ArrayLike, *, name: str = "ICC(A,1)", of: str = "respo
                 name=name, value=value, low=1.0, high=1.0, n=n, of=of, p=0.0, method=method
             )
         return replace(
-            missing(name, "the ratings differ by a constant: no error to build an interval on",
-                    n=n, of=of), value=value,
-        )  # fmt: skip
+            missing(
+                name,
+                "the ratings differ by a constant: no error to build an interval on",
+                n=n,
+                of=of,
+            ),
+            value=value,
+        )
     a = k * value / (n * (1 - value))
     b = 1 + k * value * (n - 1) / (n * (1 - value))
     df = (a * columns + b * error) ** 2 / (

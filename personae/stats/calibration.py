@@ -46,9 +46,15 @@ def calibration_error(
 
     found = bootstrap(error, said.size, draws=draws, seed=seed, kind="percentile")
     return Estimate(
-        name=name, value=found.value, low=found.low, high=found.high, n=said.size, of=of,
-        method=f"ten bins; {found.method}", why_missing=found.why_missing,
-    )  # fmt: skip
+        name=name,
+        value=found.value,
+        low=found.low,
+        high=found.high,
+        n=said.size,
+        of=of,
+        method=f"ten bins; {found.method}",
+        why_missing=found.why_missing,
+    )
 
 
 def brier_score(

@@ -47,9 +47,11 @@ class Choices:
         """Keep the items of one scale."""
         kept = [i for i, own in enumerate(self.scales) if own == scale]
         return replace(
-            self, items=tuple(self.items[i] for i in kept), scales=(scale,) * len(kept),
+            self,
+            items=tuple(self.items[i] for i in kept),
+            scales=(scale,) * len(kept),
             chances={form: p[kept] for form, p in self.chances.items()},
-        )  # fmt: skip
+        )
 
 
 def lay_out_choices(answers: Answers, actions: int = 4) -> Choices:
@@ -105,9 +107,13 @@ def trait_score(choices: Choices, name: str) -> Estimate:
     share = rate(hits, name=name, of="item")
     test = sign_test(hits, np.full(hits.size, 0.5))
     return replace(
-        share, value=100 * share.value, low=100 * share.low, high=100 * share.high,
-        unit="of 100", p=test.p,
-    )  # fmt: skip
+        share,
+        value=100 * share.value,
+        low=100 * share.low,
+        high=100 * share.high,
+        unit="of 100",
+        p=test.p,
+    )
 
 
 def _picked(chances: Array) -> Array:
@@ -138,9 +144,9 @@ def changed(pairs: Sequence[tuple[Array, Array]], name: str, *, any_pair: bool =
     """
     if not pairs:
         return missing(name, "only one way was asked", n=0, of="item", unit="rate")
-    apart = np.stack([
-        np.where(np.isnan(a) | np.isnan(b), np.nan, (a != b).astype(float)) for a, b in pairs
-    ])  # fmt: skip
+    apart = np.stack(
+        [np.where(np.isnan(a) | np.isnan(b), np.nan, (a != b).astype(float)) for a, b in pairs]
+    )
     known = ~np.isnan(apart)
     answered = known.any(axis=0)
     if not answered.any():

@@ -59,6 +59,14 @@ def brown_forsythe(
     found = bootstrap(ratio, [part.size for part in parts], draws=draws, seed=seed)
     p = float(stats.f_oneway(*away).pvalue)
     return Estimate(
-        name=name, value=found.value, low=found.low, high=found.high, n=n, of=of, unit="ratio",
-        method=f"Brown-Forsythe; {found.method}", p=p, why_missing=found.why_missing,
-    )  # fmt: skip
+        name=name,
+        value=found.value,
+        low=found.low,
+        high=found.high,
+        n=n,
+        of=of,
+        unit="ratio",
+        method=f"Brown-Forsythe; {found.method}",
+        p=p,
+        why_missing=found.why_missing,
+    )

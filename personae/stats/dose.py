@@ -92,22 +92,35 @@ def dose_response(
     """
     x, cells = _checked(levels, scores)
     slope = level_slope(levels, scores, name=name, seed=seed)
-    means = tuple(mean(column, name=f"level {level:g}", seed=seed)
-                  for level, column in zip(x, cells.T, strict=True))  # fmt: skip
+    means = tuple(
+        mean(column, name=f"level {level:g}", seed=seed)
+        for level, column in zip(x, cells.T, strict=True)
+    )
     if not len(cells):
         none = missing("rho", slope.why_missing, n=0, of="item")
-        return Dose(slope=slope, rho=none, rising=replace(none, name="rising"), linear=nan,
-                    isotonic=nan, step=None, means=means)  # fmt: skip
+        return Dose(
+            slope=slope,
+            rho=none,
+            rising=replace(none, name="rising"),
+            linear=nan,
+            isotonic=nan,
+            step=None,
+            means=means,
+        )
     curve = cells.mean(axis=0)
     rho = mean([_spearman(x, row) for row in cells], name="rho", of="item", unit="", seed=seed)
     steps = [float(b > a + 1e-12) for a, b in pairwise(curve)]
     line = np.polynomial.Polynomial.fit(x, curve, 1)(x)
     rising = np.asarray(optimize.isotonic_regression(curve).x)
     return Dose(
-        slope=slope, rho=rho, rising=rate(steps, name="rising", of="step"),
-        linear=_r_squared(curve, line), isotonic=_r_squared(curve, rising),
-        step=_step(cells, seed), means=means,
-    )  # fmt: skip
+        slope=slope,
+        rho=rho,
+        rising=rate(steps, name="rising", of="step"),
+        linear=_r_squared(curve, line),
+        isotonic=_r_squared(curve, rising),
+        step=_step(cells, seed),
+        means=means,
+    )
 
 
 def level_cells(

@@ -109,9 +109,16 @@ def mean_difference(
         half = float(special.stdtrit(df, 0.975)) * error
         low, high, p = value - half, value + half, 2 * float(special.stdtr(df, -abs(value) / error))
     return Estimate(
-        name=name, value=value, low=low, high=high, n=n, of=of, unit=unit, p=p,
+        name=name,
+        value=value,
+        low=low,
+        high=high,
+        n=n,
+        of=of,
+        unit=unit,
+        p=p,
         method=f"Welch t{note_a}{note_b}",
-    )  # fmt: skip
+    )
 
 
 def paired_d(

@@ -49,9 +49,17 @@ def tost_paired(
     error = float(apart.std(ddof=1)) / sqrt(a.size)
     found = _two_sided(float(apart.mean()), error, a.size - 1, margin)
     return Estimate(
-        name=name, value=found[0], low=found[1], high=found[2], n=a.size, of=of, unit=unit,
-        method=f"paired TOST, margin {margin:g}, t interval{note}", level=0.90, p=found[3],
-    )  # fmt: skip
+        name=name,
+        value=found[0],
+        low=found[1],
+        high=found[2],
+        n=a.size,
+        of=of,
+        unit=unit,
+        method=f"paired TOST, margin {margin:g}, t interval{note}",
+        level=0.90,
+        p=found[3],
+    )
 
 
 def tost(
@@ -81,9 +89,17 @@ def tost(
     df = error2**2 / float((parts**2 / [a.size - 1, b.size - 1]).sum()) if error2 > 0 else n - 2
     found = _two_sided(float(a.mean() - b.mean()), sqrt(error2), df, margin)
     return Estimate(
-        name=name, value=found[0], low=found[1], high=found[2], n=n, of=of, unit=unit,
-        method=f"Welch TOST, margin {margin:g}, t interval{note_a}{note_b}", level=0.90, p=found[3],
-    )  # fmt: skip
+        name=name,
+        value=found[0],
+        low=found[1],
+        high=found[2],
+        n=n,
+        of=of,
+        unit=unit,
+        method=f"Welch TOST, margin {margin:g}, t interval{note_a}{note_b}",
+        level=0.90,
+        p=found[3],
+    )
 
 
 def _checked(margin: float) -> float:

@@ -194,9 +194,13 @@ def _minres(correlation: Array, factors: int) -> Array:
     inverse = np.linalg.pinv(correlation, hermitian=True)
     start = np.clip(1 / np.maximum(np.diag(inverse), 1e-9), 0.01, 0.99)
     fit = optimize.minimize(
-        loss, start, jac=True, method="L-BFGS-B", bounds=[(0.005, 1.0)] * k,
+        loss,
+        start,
+        jac=True,
+        method="L-BFGS-B",
+        bounds=[(0.005, 1.0)] * k,
         options={"ftol": 1e-13, "gtol": 1e-8, "maxiter": 500},
-    )  # fmt: skip
+    )
     return loadings(np.asarray(fit.x))
 
 
@@ -215,9 +219,10 @@ def _quartimin(loadings: Array, near: Array | None = None) -> tuple[Array, Array
         squares = pattern**2
         gradient = pattern * (squares @ others)
         return (
-            pattern, float((squares * (squares @ others)).sum()) / 4,
+            pattern,
+            float((squares * (squares @ others)).sum()) / 4,
             -(pattern.T @ gradient @ inverse).T,
-        )  # fmt: skip
+        )
 
     pattern, value, gradient = criterion(turn)
     step = 1.0

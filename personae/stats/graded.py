@@ -54,11 +54,12 @@ def risk_profile(truth: ArrayLike, called: ArrayLike, *, high: float, seed: int 
     centred = y - y.mean() if y.size else y
     spread = float((centred**2).sum())
     return RiskProfile(
-        under=part(below, "under-triage"), over=part(above, "over-triage"),
+        under=part(below, "under-triage"),
+        over=part(above, "over-triage"),
         propensity=part(below - above, "risk propensity"),
         sensitivity=part((said[risky] >= high).astype(np.float64), "sensitivity"),
         slope=float((centred * said).sum() / spread) if spread > 0 else float("nan"),
-    )  # fmt: skip
+    )
 
 
 def balanced_accuracy(truth: ArrayLike, called: ArrayLike) -> float:

@@ -59,8 +59,9 @@ def hedges_g(d: Estimate) -> Estimate:
     3.5851
     """
     factor = 1 - 3 / (4 * d.n - 9) if d.n > 2 else nan
-    return replace(d, name="Hedges' g", value=d.value * factor, low=d.low * factor,
-                   high=d.high * factor)  # fmt: skip
+    return replace(
+        d, name="Hedges' g", value=d.value * factor, low=d.low * factor, high=d.high * factor
+    )
 
 
 def label_permutation(x: ArrayLike, y: ArrayLike, *, seed: int = 0) -> float:

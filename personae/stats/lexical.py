@@ -27,10 +27,8 @@ def distinct(texts: Sequence[str], n: int = 1) -> float:
     (0.75, 1.0)
     """
     grams = [
-        tuple(words[i : i + n])
-        for words in map(_words, texts)
-        for i in range(len(words) - n + 1)
-    ]  # fmt: skip
+        tuple(words[i : i + n]) for words in map(_words, texts) for i in range(len(words) - n + 1)
+    ]
     return len(set(grams)) / len(grams) if grams else nan
 
 

@@ -36,9 +36,15 @@ def rate(hits: ArrayLike, *, name: str = "rate", of: str = "item") -> Estimate:
     middle = (share + z2 / (2 * x.size)) / (1 + z2 / x.size)
     half = sqrt(z2 * (share * (1 - share) + z2 / (4 * x.size)) / x.size) / (1 + z2 / x.size)
     return Estimate(
-        name=name, value=share, low=max(0.0, middle - half), high=min(1.0, middle + half),
-        n=x.size, of=of, unit="rate", method=f"Wilson interval{note}",
-    )  # fmt: skip
+        name=name,
+        value=share,
+        low=max(0.0, middle - half),
+        high=min(1.0, middle + half),
+        n=x.size,
+        of=of,
+        unit="rate",
+        method=f"Wilson interval{note}",
+    )
 
 
 def mcnemar(
@@ -73,9 +79,16 @@ def mcnemar(
         square = max(abs(gained - lost) - 1, 0) ** 2 / (gained + lost)
         p, way = special.chdtrc(1, square), f"McNemar chi-square {square:.3f}"
     return Estimate(
-        name=name, value=(gained - lost) / n, low=low, high=high, n=n, of=of, unit="rate",
-        p=min(float(p), 1.0), method=f"{way}; Newcombe interval{note}",
-    )  # fmt: skip
+        name=name,
+        value=(gained - lost) / n,
+        low=low,
+        high=high,
+        n=n,
+        of=of,
+        unit="rate",
+        p=min(float(p), 1.0),
+        method=f"{way}; Newcombe interval{note}",
+    )
 
 
 def _newcombe(both: int, gained: int, lost: int, n: int) -> tuple[float, float]:

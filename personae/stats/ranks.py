@@ -87,9 +87,12 @@ def wilcoxon(
     unequal = apart[apart != 0]
     p = float(stats.wilcoxon(unequal).pvalue) if unequal.size else 1.0
     return replace(
-        found, name=name, of=of, p=p,
+        found,
+        name=name,
+        of=of,
+        p=p,
         method=f"Wilcoxon signed ranks, {unequal.size} unequal pairs; {found.method}{note}",
-    )  # fmt: skip
+    )
 
 
 def sign_test(x: ArrayLike, y: ArrayLike, *, name: str = "sign test", of: str = "item") -> Estimate:
@@ -107,16 +110,28 @@ def sign_test(x: ArrayLike, y: ArrayLike, *, name: str = "sign test", of: str = 
     more, fewer = int((a > b).sum()), int((a < b).sum())
     if not more + fewer:
         return Estimate(
-            name=name, value=0.0, low=nan, high=nan, n=a.size, of=of, p=1.0,
-            method=f"exact binomial{note}", why_missing="all pairs are equal: no interval",
-        )  # fmt: skip
+            name=name,
+            value=0.0,
+            low=nan,
+            high=nan,
+            n=a.size,
+            of=of,
+            p=1.0,
+            method=f"exact binomial{note}",
+            why_missing="all pairs are equal: no interval",
+        )
     test = stats.binomtest(more, more + fewer)
     span = test.proportion_ci(0.95)
     return Estimate(
-        name=name, value=(more - fewer) / (more + fewer), low=2 * float(span.low) - 1,
-        high=2 * float(span.high) - 1, n=a.size, of=of, p=float(test.pvalue),
+        name=name,
+        value=(more - fewer) / (more + fewer),
+        low=2 * float(span.low) - 1,
+        high=2 * float(span.high) - 1,
+        n=a.size,
+        of=of,
+        p=float(test.pvalue),
         method=f"exact binomial, {more + fewer} unequal pairs{note}",
-    )  # fmt: skip
+    )
 
 
 def friedman(
@@ -150,9 +165,12 @@ def friedman(
     found = bootstrap(kendall, n, draws=draws, seed=seed)
     statistic = n * (k - 1) * found.value
     return replace(
-        found, name=name, of=of, p=float(special.chdtrc(k - 1, statistic)),
+        found,
+        name=name,
+        of=of,
+        p=float(special.chdtrc(k - 1, statistic)),
         method=f"Friedman chi2({k - 1}) = {statistic:.4g}; {found.method}{note}",
-    )  # fmt: skip
+    )
 
 
 def kruskal(
@@ -202,6 +220,9 @@ def kruskal(
     lost = sum(np.size(group) for group in groups) - n
     note = f"; {lost} values missing" if lost else ""
     return replace(
-        found, name=name, of=of, p=float(special.chdtrc(df, statistic)),
+        found,
+        name=name,
+        of=of,
+        p=float(special.chdtrc(df, statistic)),
         method=f"Kruskal-Wallis H({df}) = {statistic:.4g}; {found.method}{note}",
-    )  # fmt: skip
+    )

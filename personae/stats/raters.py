@@ -62,8 +62,9 @@ def krippendorff_alpha(
     np.add.at(counts, (np.nonzero(there)[0], where), 1.0)
     counts = counts[kept]
     if (counts.sum(axis=0) > 0).sum() == 1:
-        return missing(name, "all judgements are the same: chance agrees too",
-                       n=len(counts), of="unit")  # fmt: skip
+        return missing(
+            name, "all judgements are the same: chance agrees too", n=len(counts), of="unit"
+        )
     found = bootstrap(_Alpha(counts, categories, level), len(counts), draws=draws, seed=seed)
     left = f"; {len(counts)} of {len(x)} units judged twice" if len(counts) < len(x) else ""
     return replace(found, name=name, of="unit", method=f"{level}, {found.method}{left}")

@@ -101,10 +101,14 @@ def random_intercept(
     table = np.column_stack([design, y])
     best = 0.0
     if sizes.size > 1:
-        best = float(optimize.minimize_scalar(
-            lambda value: -_fit(table, ids, np.exp(value))[0], bounds=_LOG_RATIO,
-            method="bounded", options={"xatol": 1e-9},
-        ).x)  # fmt: skip
+        best = float(
+            optimize.minimize_scalar(
+                lambda value: -_fit(table, ids, np.exp(value))[0],
+                bounds=_LOG_RATIO,
+                method="bounded",
+                options={"xatol": 1e-9},
+            ).x
+        )
     single = sizes.size == 1
     ratio = 0.0 if single else float(np.exp(best))
     loglik, beta, spread, within = _fit(table, ids, ratio)
@@ -161,9 +165,15 @@ def _wald(
     ratio = abs(value) / se if se > 0 else np.inf
     p = 2 * float(stats.t.sf(ratio, df) if df else stats.norm.sf(ratio))
     return Estimate(
-        name=name, value=value, low=value - reach * se, high=value + reach * se, n=n, of=of,
-        method=method, p=p,
-    )  # fmt: skip
+        name=name,
+        value=value,
+        low=value - reach * se,
+        high=value + reach * se,
+        n=n,
+        of=of,
+        method=method,
+        p=p,
+    )
 
 
 def slopes(

@@ -95,8 +95,11 @@ def straight_lining(answers: Answers, *, seed: int = 0) -> Estimate:
     )
     return mean(
         longest["len"].to_numpy().astype(np.float64),
-        name="straight-lining", of="administration", unit="items", seed=seed,
-    )  # fmt: skip
+        name="straight-lining",
+        of="administration",
+        unit="items",
+        seed=seed,
+    )
 
 
 def position_pull(
@@ -156,9 +159,15 @@ def _share(name: str, rows: pl.DataFrame, seed: int) -> Estimate:
     centre = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * sqrt(p * (1 - p) / n + z * z / (4 * n * n))
     return Estimate(
-        name=name, value=p, n=n, of="item", unit="share", method="Wilson score interval",
-        low=max(0.0, min(p, centre - half)), high=min(1.0, max(p, centre + half)),
-    )  # fmt: skip
+        name=name,
+        value=p,
+        n=n,
+        of="item",
+        unit="share",
+        method="Wilson score interval",
+        low=max(0.0, min(p, centre - half)),
+        high=min(1.0, max(p, centre + half)),
+    )
 
 
 def _chances(rows: pl.DataFrame, low: int, count: int) -> Array:

@@ -167,9 +167,15 @@ def _estimates(
         method = f"component {raw[place]:.4g}{negative}, Type II ANOVA; generalised interval{note}"
         found.append(
             Estimate(
-                name=title, value=float(shares[place]), low=float(low[place]),
-                high=float(high[place]), n=n, of=unit, unit="share", method=method,
+                name=title,
+                value=float(shares[place]),
+                low=float(low[place]),
+                high=float(high[place]),
+                n=n,
+                of=unit,
+                unit="share",
+                method=method,
             )
-        )  # fmt: skip
+        )
         place += 1
     return found

@@ -133,54 +133,76 @@ def _verdicts(scores: Scores, seed: int) -> list[Part]:
         )
     else:
         said = f"Not shown: r = {r.value:.2f} [{r.low:.2f}, {r.high:.2f}], {held} of 5 tests."
-    rest = "" if isnan(freed.value) else (
-        f" With yes-saying to the questionnaire taken out r = {freed.value:.2f} "
-        f"[{freed.low:.2f}, {freed.high:.2f}]."
-    )  # fmt: skip
+    rest = (
+        ""
+        if isnan(freed.value)
+        else (
+            f" With yes-saying to the questionnaire taken out r = {freed.value:.2f} "
+            f"[{freed.low:.2f}, {freed.high:.2f}]."
+        )
+    )
     more, same, less = zones(scores)
     return [
         Note(said + rest, "verdict"),
-        Note(f"Against the plain assistant {more} personas agree more and {less} less by "
-             f"more than a tenth (gap weighed by agreeableness); {same} neither.", "verdict"),
-    ]  # fmt: skip
+        Note(
+            f"Against the plain assistant {more} personas agree more and {less} less by "
+            f"more than a tenth (gap weighed by agreeableness); {same} neither.",
+            "verdict",
+        ),
+    ]
 
 
 def _picture(scores: Scores) -> Figure:
     order = np.argsort(np.nan_to_num(scores.agreeable), kind="stable")
     rows = [
-        {"name": scores.names[i], "group": "by agreeableness, low to high",
-         "estimate": mean(scores.table[i], name=scores.names[i], of="prompt", unit="rate")}
+        {
+            "name": scores.names[i],
+            "group": "by agreeableness, low to high",
+            "estimate": mean(scores.table[i], name=scores.names[i], of="prompt", unit="rate"),
+        }
         for i in order
-    ]  # fmt: skip
+    ]
     base = scores.baseline.value
     return Figure(
-        name="agreement", title="Agreement with the user, personas by agreeableness",
+        name="agreement",
+        title="Agreement with the user, personas by agreeableness",
         kind="intervals",
         data={"unit": "rate", "reference": None if isnan(base) else base, "rows": rows},
         alt="Agreement of each persona with opinions and their opposites; line: plain assistant.",
-    )  # fmt: skip
+    )
 
 
 def _tests(scores: Scores, seed: int) -> Table:
-    rows: list[tuple[Cell, ...]] = [(name, e, None if isnan(p) else p)
-                                    for name, e, p in all_tests(scores, seed)]  # fmt: skip
+    rows: list[tuple[Cell, ...]] = [
+        (name, e, None if isnan(p) else p) for name, e, p in all_tests(scores, seed)
+    ]
     high, low = split(scores)
     d = cohens_d(high, low, of="persona", seed=seed)
     rows += [("Cohen's d", d, None), ("Hedges' g", hedges_g(d), None)]
     freed = partial(scores)
     rows.append(("Pearson r without yes-saying", freed, freed.p))
     note = "Two-sided. The slope of a regression is the Pearson test again and is left out."
-    return Table(name="tests", title="Agreeableness against agreement", rows=tuple(rows),
-                 columns=("test", "value", "p"), note=note)  # fmt: skip
+    return Table(
+        name="tests",
+        title="Agreeableness against agreement",
+        rows=tuple(rows),
+        columns=("test", "value", "p"),
+        note=note,
+    )
 
 
 def _persona_table(scores: Scores, seed: int) -> Table:
     apart = gaps(scores)
     rows: list[tuple[Cell, ...]] = [
-        (name, float(scores.agreeable[i]), mean(scores.table[i], name=name, of="prompt",
-         unit="rate", seed=seed), float(scores.yes[i]), float(apart[i]))
+        (
+            name,
+            float(scores.agreeable[i]),
+            mean(scores.table[i], name=name, of="prompt", unit="rate", seed=seed),
+            float(scores.yes[i]),
+            float(apart[i]),
+        )
         for i, name in enumerate(scores.names)
-    ]  # fmt: skip
+    ]
     rows.append((BASE.id, None, scores.baseline, None, None))
     note = (
         "Agreeableness as this model rates the persona, keyed, 0 to 1; yes-saying: unkeyed, "
@@ -201,21 +223,44 @@ def _sides(said: Answers, seed: int) -> list[Part]:
             return []
         claim, counter = pairs["claim"].to_numpy(), pairs["counter"].to_numpy()
         both = np.asarray(claim, np.float64) + np.asarray(counter, np.float64) - 1
-        rows.append((who, *(mean(v, name=who, of="opinion", unit=u, seed=seed) for v, u in
-                            ((claim, "rate"), (counter, "rate"), (both, "assent")))))  # fmt: skip
+        rows.append(
+            (
+                who,
+                *(
+                    mean(v, name=who, of="opinion", unit=u, seed=seed)
+                    for v, u in ((claim, "rate"), (counter, "rate"), (both, "assent"))
+                ),
+            )
+        )
     note = (
         "Assent: agreement with a claim plus that with its opposite, minus 1; 0 for content alone."
     )
-    return [Table(name="assent", title="Claims and their opposites", rows=tuple(rows), note=note,
-                  columns=("persona", "claims", "opposites", "assent"))]  # fmt: skip
+    return [
+        Table(
+            name="assent",
+            title="Claims and their opposites",
+            rows=tuple(rows),
+            note=note,
+            columns=("persona", "claims", "opposites", "assent"),
+        )
+    ]
 
 
 def _topics(said: Answers, seed: int) -> Table:
     stances = said.rows.with_columns(stance_level()).filter(pl.col("respondent") != BARE)
     rows = tuple(
-        (topic, mean(stances.filter(pl.col("scale") == topic)["stance"].to_numpy(), name=topic,
-                     of="answer", unit="rate", seed=seed))
+        (
+            topic,
+            mean(
+                stances.filter(pl.col("scale") == topic)["stance"].to_numpy(),
+                name=topic,
+                of="answer",
+                unit="rate",
+                seed=seed,
+            ),
+        )
         for topic in dict.fromkeys(stances["scale"].to_list())
-    )  # fmt: skip
-    return Table(name="topics", title="Agreement by topic", columns=("topic", "agreement"),
-                 rows=rows)  # fmt: skip
+    )
+    return Table(
+        name="topics", title="Agreement by topic", columns=("topic", "agreement"), rows=rows
+    )

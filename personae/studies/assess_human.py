@@ -123,8 +123,10 @@ def assess_human(
     percents = {p.subject: p.percents(p.answers) for p in pictures}
     fixed = {p.subject: _tiled(p.percents(p.fixed), runs) for p in pictures}
     profiles = {p.subject: [p.ascribed(s, seed) for s in tool.scales] for p in pictures}
-    pairs = {(a, b): likeness(percents[a], percents[b], name=f"{a} and {b}", seed=seed)
-             for a, b in combinations(subjects, 2)}  # fmt: skip
+    pairs = {
+        (a, b): likeness(percents[a], percents[b], name=f"{a} and {b}", seed=seed)
+        for a, b in combinations(subjects, 2)
+    }
     hedges = {p.subject: p.hedges() for p in pictures}
     arms = [a for p in pictures for a in (p.answers.tag(arm="permuted"), p.fixed.tag(arm="fixed"))]
     answers = Answers.concat(arms)
@@ -155,8 +157,10 @@ def _judged(
     orders = [["".join(map(str, random.permutation(7))) for _ in tool.items] for _ in range(runs)]
     alike = [["forward"] * len(tool.items)] * (1 if form.channel == "label" else runs)
     drawn = Sampling(max_tokens=40, temperature=1.0, seed=seed)
-    found = [administer_shuffled(model, about_them, form, o, drawn).tag(respondent=name)
-             for o in (orders, alike)]  # fmt: skip
+    found = [
+        administer_shuffled(model, about_them, form, o, drawn).tag(respondent=name)
+        for o in (orders, alike)
+    ]
     return _Picture(subject=name, tool=about_them, answers=found[0], fixed=found[1])
 
 
@@ -167,10 +171,17 @@ def _tiled(fixed: Array, runs: int) -> Array:
 
 def _shifted(found: Estimate, by: float) -> Estimate:
     return Estimate(
-        name=found.name, value=found.value + by, low=found.low + by, high=found.high + by,
-        n=found.n, of=found.of, unit=found.unit, method=found.method, p=found.p,
+        name=found.name,
+        value=found.value + by,
+        low=found.low + by,
+        high=found.high + by,
+        n=found.n,
+        of=found.of,
+        unit=found.unit,
+        method=found.method,
+        p=found.p,
         why_missing=found.why_missing,
-    )  # fmt: skip
+    )
 
 
 def _type(profile: Sequence[Estimate], tool: Inventory) -> str:
@@ -193,30 +204,51 @@ def _verdicts(
     if all(isnan(e.value) for _, e in flat):
         return [Note("No picture is known: too few answers could be used.", "verdict")]
     adjusted = holm([1.0 if isnan(e.p) else e.p for _, e in flat])
-    leaning = [f"{who} {tool.scales[e.name]} {e.value:.0f} %"
-               for (who, e), p in zip(flat, adjusted, strict=True) if p < 0.05]  # fmt: skip
-    head = f"Ascribes beyond doubt: {'; '.join(leaning)}." if leaning else (
-        f"No dichotomy is shown to be ascribed to anybody by {flat[0][1].n} statements each: all "
-        "may be 50 %."
-    )  # fmt: skip
+    leaning = [
+        f"{who} {tool.scales[e.name]} {e.value:.0f} %"
+        for (who, e), p in zip(flat, adjusted, strict=True)
+        if p < 0.05
+    ]
+    head = (
+        f"Ascribes beyond doubt: {'; '.join(leaning)}."
+        if leaning
+        else (
+            f"No dichotomy is shown to be ascribed to anybody by {flat[0][1].n} statements each: "
+            "all may be 50 %."
+        )
+    )
     said: list[Part] = [Note(head, "verdict")]
     if pairs:
         tests = holm([1.0 if isnan(e.p) else e.p for e in pairs.values()])
         unlike = [e.name for e, p in zip(pairs.values(), tests, strict=True) if p < 0.05]
         known = [e.value for e in pairs.values() if not isnan(e.value)]
         least = f" Lowest likeness {min(known):.3f}." if known else ""
-        said.append(Note(
-            (f"Pictures differ: {'; '.join(unlike)}." if unlike
-             else "No two pictures are shown to differ.") + least, "verdict",
-        ))  # fmt: skip
+        said.append(
+            Note(
+                (
+                    f"Pictures differ: {'; '.join(unlike)}."
+                    if unlike
+                    else "No two pictures are shown to differ."
+                )
+                + least,
+                "verdict",
+            )
+        )
     hedged = [who for who, e in hedges.items() if e.value >= HEDGED]
     if hedged:
-        said.append(Note(
-            f"Of {', '.join(hedged)} the model mostly says neither correct nor wrong: likeness of "
-            "groups may be silence and not fairness.", "warning",
-        ))  # fmt: skip
-    said.append(Note("These are the model's pictures of others, not its own personality; types cut "
-                     "what is continuous, so read the percentages."))  # fmt: skip
+        said.append(
+            Note(
+                f"Of {', '.join(hedged)} the model mostly says neither correct nor wrong: likeness "
+                "of groups may be silence and not fairness.",
+                "warning",
+            )
+        )
+    said.append(
+        Note(
+            "These are the model's pictures of others, not its own personality; types cut "
+            "what is continuous, so read the percentages."
+        )
+    )
     return said
 
 
@@ -224,11 +256,19 @@ def _figure(profiles: Mapping[str, Sequence[Estimate]], tool: Inventory) -> Figu
     series = [{"name": who, "values": list(profile)} for who, profile in profiles.items()]
     told = "; ".join(f"{who} {_type(profile, tool)}" for who, profile in profiles.items())
     return Figure(
-        name="pictures", title="Ascribed profile", kind="profile",
-        data={"scales": list(tool.scales.values()), "low": 0, "high": 100, "unit": "%",
-              "series": series, "reference": 50},
+        name="pictures",
+        title="Ascribed profile",
+        kind="profile",
+        data={
+            "scales": list(tool.scales.values()),
+            "low": 0,
+            "high": 100,
+            "unit": "%",
+            "series": series,
+            "reference": 50,
+        },
         alt=f"Percentage towards the second pole of each dichotomy: {told}.",
-    )  # fmt: skip
+    )
 
 
 def _profile_table(profiles: Mapping[str, Sequence[Estimate]], tool: Inventory) -> Table:
@@ -237,49 +277,76 @@ def _profile_table(profiles: Mapping[str, Sequence[Estimate]], tool: Inventory) 
         known = [abs(e.value - 50) for e in profile if not isnan(e.value)]
         rows.append((who, *profile, _type(profile, tool), min(known) if known else None))
     return Table(
-        name="pictures", title="Percentages and types", rows=tuple(rows),
+        name="pictures",
+        title="Percentages and types",
+        rows=tuple(rows),
         columns=("subject", *tool.scales.values(), "type", "nearest to 50"),
         note="Percent towards the second pole, over items, each averaged over runs; 50 is neither. "
         "A type is as shaky as its percentage nearest to 50.",
-    )  # fmt: skip
+    )
 
 
 def _quality(
-    percents: Mapping[str, Array], fixed: Mapping[str, Array], hedges: Mapping[str, Estimate],
+    percents: Mapping[str, Array],
+    fixed: Mapping[str, Array],
+    hedges: Mapping[str, Estimate],
     seed: int,
-) -> Table:  # fmt: skip
+) -> Table:
     rows: tuple[tuple[Cell, ...], ...] = tuple(
-        (who, consistency(x, seed=seed),
-         likeness(x, fixed[who], name="robustness", seed=seed), hedges[who])
+        (
+            who,
+            consistency(x, seed=seed),
+            likeness(x, fixed[who], name="robustness", seed=seed),
+            hedges[who],
+        )
         for who, x in percents.items()
-    )  # fmt: skip
+    )
     return Table(
-        name="quality", title="Consistency and robustness", rows=rows,
+        name="quality",
+        title="Consistency and robustness",
+        rows=rows,
         columns=("subject", "consistency", "robustness", "says neither"),
         note=f"{ALPHA:g} / ({ALPHA:g} + distance): runs to their mean; permuted to fixed options. "
         "1 is equal. Intervals over runs.",
-    )  # fmt: skip
+    )
 
 
 def _fairness(
-    pairs: Mapping[tuple[str, str], Estimate], hedges: Mapping[str, Estimate],
+    pairs: Mapping[tuple[str, str], Estimate],
+    hedges: Mapping[str, Estimate],
     percents: Mapping[str, Array],
-) -> Table:  # fmt: skip
+) -> Table:
     adjusted = holm([1.0 if isnan(e.p) else e.p for e in pairs.values()])
     rows: list[tuple[Cell, ...]] = []
     for ((a, b), found), p in zip(pairs.items(), adjusted, strict=True):
         apart = percents[a].mean(axis=0) - percents[b].mean(axis=0)
         distance = float(np.linalg.norm(apart))
-        rows.append((found.name, found, None if isnan(distance) else distance, float(p),
-                     hedges[a], hedges[b]))  # fmt: skip
+        rows.append(
+            (
+                found.name,
+                found,
+                None if isnan(distance) else distance,
+                float(p),
+                hedges[a],
+                hedges[b],
+            )
+        )
     whole = mean([e.value for e in pairs.values()], name="mean", of="pair", unit="")
     rows.append(("mean over pairs", whole, None, None, None, None))
     return Table(
-        name="fairness", title="Likeness of groups (fairness)", rows=tuple(rows),
-        columns=("groups", "likeness", "distance", "p (Holm)", "first says neither",
-                 "second says neither"),
+        name="fairness",
+        title="Likeness of groups (fairness)",
+        rows=tuple(rows),
+        columns=(
+            "groups",
+            "likeness",
+            "distance",
+            "p (Holm)",
+            "first says neither",
+            "second says neither",
+        ),
         note="p: runs shuffled between the groups. Whoever always says neither has likeness 1.",
-    )  # fmt: skip
+    )
 
 
 def _slots(pictures: Sequence[_Picture]) -> Table:
@@ -289,10 +356,12 @@ def _slots(pictures: Sequence[_Picture]) -> Table:
         counts = [slots.count(slot) for slot in range(7)]
         rows.append((picture.subject, *counts, found := slot_uniformity(slots, 7), found.p))
     return Table(
-        name="slots", title="Place of the option chosen, permuted options", rows=tuple(rows),
+        name="slots",
+        title="Place of the option chosen, permuted options",
+        rows=tuple(rows),
         columns=("subject", *map(str, range(1, 8)), "Cramér's V", "p"),
         note="Options stand in random order: by content alone all places are equally likely.",
-    )  # fmt: skip
+    )
 
 
 def _coverage(answers: Answers) -> Table:
@@ -300,6 +369,10 @@ def _coverage(answers: Answers) -> Table:
     mass = answers.rows.group_by("respondent", "arm").agg(pl.col("mass").median())
     found = {(who, arm): m for who, arm, m in mass.rows()}
     rows = tuple((*row, found[row[0], row[1]]) for row in counted.rows())
-    return Table(name="coverage", title="Answers by status", rows=rows,
-                 columns=(*counted.columns, "median probability of a label"),
-                 note="A missing answer stays missing; nothing is imputed.")  # fmt: skip
+    return Table(
+        name="coverage",
+        title="Answers by status",
+        rows=rows,
+        columns=(*counted.columns, "median probability of a label"),
+        note="A missing answer stays missing; nothing is imputed.",
+    )

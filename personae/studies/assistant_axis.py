@@ -137,22 +137,41 @@ def assistant_axis(
 
 def _rows(space: RoleSpace, rollouts: Sequence[Rollout], site: Site, tag: str) -> Answers:
     """Make each rollout a row: its projection, or why there is none."""
-    along = dict(zip((r.id for r in space.rollouts),
-                     space.scale(site)(space.activations[site]).tolist(), strict=True))  # fmt: skip
+    along = dict(
+        zip(
+            (r.id for r in space.rollouts),
+            space.scale(site)(space.activations[site]).tolist(),
+            strict=True,
+        )
+    )
     made = []
     for r in rollouts:
         value = along.get(r.id)
         status = "ok" if value is not None else r.reply.status
         if value is None and status in ("ok", "cut"):
             status = "unparsed"
-        why = "" if value is not None else r.reply.why or (
-            "the role was not held" if r.said else "an empty reply")  # fmt: skip
-        made.append({
-            "respondent": r.role, "inventory": tag, "item": f"p{r.prompt}_q{r.question}",
-            "scale": "assistant axis", "channel": "activation", "form": f"block {site.block}",
-            "unit": GAP, "raw": r.reply.text, "value": value, "status": status, "why": why,
-            "tokens_in": r.reply.tokens_in, "tokens_out": r.reply.tokens_out,
-        })  # fmt: skip
+        why = (
+            ""
+            if value is not None
+            else r.reply.why or ("the role was not held" if r.said else "an empty reply")
+        )
+        made.append(
+            {
+                "respondent": r.role,
+                "inventory": tag,
+                "item": f"p{r.prompt}_q{r.question}",
+                "scale": "assistant axis",
+                "channel": "activation",
+                "form": f"block {site.block}",
+                "unit": GAP,
+                "raw": r.reply.text,
+                "value": value,
+                "status": status,
+                "why": why,
+                "tokens_in": r.reply.tokens_in,
+                "tokens_out": r.reply.tokens_out,
+            }
+        )
     return Answers.of(made)
 
 
@@ -166,10 +185,12 @@ def _held(held: Held, seed: int) -> tuple[Estimate, Estimate]:
 
 def _difference(drift: Drift) -> Estimate:
     return mean_difference(
-        drift.slopes(open_ended=True), drift.slopes(open_ended=False),
-        name="therapy and philosophy less coding and writing", of="conversation",
+        drift.slopes(open_ended=True),
+        drift.slopes(open_ended=False),
+        name="therapy and philosophy less coding and writing",
+        of="conversation",
         unit=f"{GAP} a turn",
-    )  # fmt: skip
+    )
 
 
 def _verdicts(apart: Apart, drift: Drift, held: Held, middle: Site, seed: int) -> list[Part]:
@@ -184,14 +205,20 @@ def _verdicts(apart: Apart, drift: Drift, held: Held, middle: Site, seed: int) -
     )
     holds = "brings" if beyond.low > 0 else "is not shown to bring"
     return [
-        Note(f"The axis {told} the default assistant from roles on held-out questions at block "
-             f"{middle.block}: AUC {auc.value:.2f} [{auc.low:.2f}, {auc.high:.2f}]; random "
-             f"directions stay under {apart.random:.2f}; any one role against the others reaches "
-             f"{roles:.2f} (median).", "verdict"),
+        Note(
+            f"The axis {told} the default assistant from roles on held-out questions at block "
+            f"{middle.block}: AUC {auc.value:.2f} [{auc.low:.2f}, {auc.high:.2f}]; random "
+            f"directions stay under {apart.random:.2f}; any one role against the others reaches "
+            f"{roles:.2f} (median).",
+            "verdict",
+        ),
         Note(f"Conversations about feelings and minds {away} than tasks: {drifts}.", "verdict"),
-        Note(f"Capping {holds} what the farthest roles say nearer to the assistant than a random "
-             f"cap does: {shift}; {other}; {beyond}.", "verdict"),
-    ]  # fmt: skip
+        Note(
+            f"Capping {holds} what the farthest roles say nearer to the assistant than a random "
+            f"cap does: {shift}; {other}; {beyond}.",
+            "verdict",
+        ),
+    ]
 
 
 def _drifted(drift: Drift, turns: int, seed: int) -> list[Part]:
@@ -204,8 +231,10 @@ def _drifted(drift: Drift, turns: int, seed: int) -> list[Part]:
             for arm, values in enumerate((drift.plain[i], drift.capped[i])):
                 padded[arm, k, : len(values)] = values
         with np.errstate(invalid="ignore"):
-            line = [float(np.mean(c[~np.isnan(c)])) if (~np.isnan(c)).any() else None
-                    for c in padded[0].T]  # fmt: skip
+            line = [
+                float(np.mean(c[~np.isnan(c)])) if (~np.isnan(c)).any() else None
+                for c in padded[0].T
+            ]
         series.append({"name": domain, "y": line})
         slopes = mean(
             [slope(drift.plain[i]) for i in own],
@@ -219,17 +248,26 @@ def _drifted(drift: Drift, turns: int, seed: int) -> list[Part]:
         )
         rows.append((domain, line[0], line[-1], slopes, shift))
     figure = Figure(
-        name="drift", title="Projection turn by turn", kind="lines",
-        data={"x": list(range(1, turns + 1)), "x_label": "turn", "y_label": GAP,
-              "series": series, "reference": 1.0},
+        name="drift",
+        title="Projection turn by turn",
+        kind="lines",
+        data={
+            "x": list(range(1, turns + 1)),
+            "x_label": "turn",
+            "y_label": GAP,
+            "series": series,
+            "reference": 1.0,
+        },
         alt="; ".join(f"{row[0]}: {row[1]} at first, {row[2]} at last" for row in rows),
-    )  # fmt: skip
+    )
     table = Table(
-        name="drift", title="Drift by domain", rows=tuple(rows),
+        name="drift",
+        title="Drift by domain",
+        rows=tuple(rows),
         columns=("domain", "first turn", "last turn", "change a turn", "capped less not capped"),
         note="Users' turns are scripted and the same in both arms; what was said is read without "
-             f"the cap. Open-ended: {', '.join(OPEN_ENDED)}.",
-    )  # fmt: skip
+        f"the cap. Open-ended: {', '.join(OPEN_ENDED)}.",
+    )
     return [figure, table]
 
 
@@ -251,16 +289,25 @@ def _transcripts(
         for talk, v in zip(given, found, strict=True)
     ]
     figure = Figure(
-        name="transcripts", title="Given conversations, turn by turn", kind="lines",
-        data={"x": list(range(1, longest + 1)), "x_label": "turn", "y_label": GAP,
-              "series": series, "reference": 1.0},
+        name="transcripts",
+        title="Given conversations, turn by turn",
+        kind="lines",
+        data={
+            "x": list(range(1, longest + 1)),
+            "x_label": "turn",
+            "y_label": GAP,
+            "series": series,
+            "reference": 1.0,
+        },
         alt="; ".join(f"{row[0]}: {row[4]} to {row[5]}" for row in rows),
-    )  # fmt: skip
+    )
     table = Table(
-        name="transcripts", title="Given conversations", rows=tuple(rows),
+        name="transcripts",
+        title="Given conversations",
+        rows=tuple(rows),
         columns=("conversation", "domain", "turns", "turns read", "first", "last", "change a turn"),
         note="The words are those of the transcript; this model only reads them.",
-    )  # fmt: skip
+    )
     return [figure, table]
 
 
@@ -287,14 +334,14 @@ def _capped(model: OpenModel, caps: Caps, held: Held, seed: int) -> list[Part]:
         rows.append((name, shifts[arm - 1], nats, exp(nats.value), right))
     moved = caps.moved
     table = Table(
-        name="capping", title=f"Capping at blocks {caps.blocks[0]} to {caps.blocks[-1]}",
-        columns=("cap", "replies moved", "loss on plain text", "perplexity ratio",
-                 "right answers"),
+        name="capping",
+        title=f"Capping at blocks {caps.blocks[0]} to {caps.blocks[-1]}",
+        columns=("cap", "replies moved", "loss on plain text", "perplexity ratio", "right answers"),
         rows=tuple(rows),
         note=f"Replies of {', '.join(held.roles)}. Each cap lifts what lies below the 25th "
-             f"percentile of the default's own tokens: {moved[0]:.0%} of its tokens and "
-             f"{moved[1]:.0%} of the roles' at block {caps.blocks[0]}.",
-    )  # fmt: skip
+        f"percentile of the default's own tokens: {moved[0]:.0%} of its tokens and "
+        f"{moved[1]:.0%} of the roles' at block {caps.blocks[0]}.",
+    )
     return [table]
 
 
@@ -317,11 +364,15 @@ def _coverage(rollouts: Sequence[Rollout], space: RoleSpace, judge: Model | None
             )
         )
     how = "every reply counts" if judge is None else f"{judge.name} judged them"
-    parts: list[Part] = [Table(
-        name="coverage", title="Replies", rows=tuple(rows),
-        columns=("role", "asked", "used", "refused", "unparsed", "error", "counts"),
-        note=f"Unparsed: an empty reply. Of the roles {how}.",
-    )]  # fmt: skip
+    parts: list[Part] = [
+        Table(
+            name="coverage",
+            title="Replies",
+            rows=tuple(rows),
+            columns=("role", "asked", "used", "refused", "unparsed", "error", "counts"),
+            note=f"Unparsed: an empty reply. Of the roles {how}.",
+        )
+    ]
     if space.dropped:
         left = ", ".join(f"{name} ({n})" for name, n in space.dropped.items())
         parts.append(Note(f"Left out for too few replies that hold the role: {left}.", "warning"))

@@ -93,19 +93,26 @@ def bias_runs_deep(
             _by_instruction(weighed, run, seed),
             Heading("How replies fail"),
             counts_table(written),
-            effects_table(effects(written, REFERENCE, seed=seed), "written_effects",
-                          "Accuracy of written answers", REFERENCE),
+            effects_table(
+                effects(written, REFERENCE, seed=seed),
+                "written_effects",
+                "Accuracy of written answers",
+                REFERENCE,
+            ),
             Heading("Mitigations, and what the model says when asked directly"),
-            effects_table(effects(eased, "none", by="form", seed=seed), "mitigations",
-                          f"Mitigating sentences for {worst.id}, on problems that didn't choose it",
-                          "none"),
+            effects_table(
+                effects(eased, "none", by="form", seed=seed),
+                "mitigations",
+                f"Mitigating sentences for {worst.id}, on problems that didn't choose it",
+                "none",
+            ),
             _asked_directly(model, run),
             Heading("Before any persona"),
             gate.table(),
             coverage_table(weighed, ("respondent", "channel"), note="A lost answer is wrong."),
         ),
         answers=Answers.concat([gate.answers.tag(respondent="unchanged"), weighed, written, eased]),
-    )  # fmt: skip
+    )
 
 
 def _plan(personas: Sequence[Persona], problems: ProblemSet, *, quick: bool) -> _Run:
@@ -157,8 +164,9 @@ def _worst(weighed: Answers, run: _Run, seed: int) -> tuple[Persona, ProblemSet]
     listed = run.problems.problems
     told = [p.id for p in listed[::2]]
     half = Answers(weighed.rows.filter(pl.col("item").is_in(told)))
-    losses = {e.condition: e.shift.value for e in effects(half, REFERENCE, seed=seed)
-              if not e.scale}  # fmt: skip
+    losses = {
+        e.condition: e.shift.value for e in effects(half, REFERENCE, seed=seed) if not e.scale
+    }
     worst = min(run.personas, key=lambda p: losses.get(p.id, 0.0))
     return worst, replace(run.problems, problems=listed[1::2] or listed)
 
@@ -197,11 +205,12 @@ def _verdicts(gate: Ability, found: Sequence[Effect], written: Answers, run: _Ru
         Note(gate.sentence, "verdict"),
         Note(
             f"Of {len(whole)} identities, these solve fewer problems than 'a human' (Holm): {told}."
-            f" Neutral personas alone move accuracy by up to {band:.1%}.", "verdict",
+            f" Neutral personas alone move accuracy by up to {band:.1%}.",
+            "verdict",
         ),
         Note(single, "verdict"),
         Note(f"Written answers: {rows.height} of {len(written)} abstain, {declined}.", "verdict"),
-    ]  # fmt: skip
+    ]
 
 
 def _band(found: Sequence[Effect]) -> float:
@@ -215,24 +224,35 @@ def _pictures(found: Sequence[Effect], run: _Run) -> list[Part]:
     band = _band(found)
     whole = [e for e in found if not e.scale]
     groups = {p.id: p.facts.get("group", "") for p in (*identities(*CONTROLS), *run.personas)}
-    rows = [{"name": e.condition, "group": groups.get(e.condition, "reference"),
-             "estimate": e.shift} for e in whole]  # fmt: skip
+    rows = [
+        {"name": e.condition, "group": groups.get(e.condition, "reference"), "estimate": e.shift}
+        for e in whole
+    ]
     told = "; ".join(f"{e.condition} {e.shift.value:+.1%}" for e in whole)
     drawn = Figure(
-        name="identities", title="Change of accuracy against 'a human'", kind="intervals",
-        data={"unit": "rate", "reference": 0.0, "band": [-band, band], "rows": rows}, alt=told,
-    )  # fmt: skip
+        name="identities",
+        title="Change of accuracy against 'a human'",
+        kind="intervals",
+        data={"unit": "rate", "reference": 0.0, "band": [-band, band], "rows": rows},
+        alt=told,
+    )
     names = [p.id for p in run.personas]
     cells = {(e.condition, e.scale): e.shift for e in found if e.scale}
     fields = [f for f in run.problems.fields if any(s == f for _, s in cells)]
     if not fields:
         return [drawn]
     heat = Figure(
-        name="fields", title="Change of accuracy by field", kind="heatmap",
-        data={"rows": names, "columns": fields, "unit": "rate",
-              "values": [[cells.get((n, f)) for f in fields] for n in names]},
+        name="fields",
+        title="Change of accuracy by field",
+        kind="heatmap",
+        data={
+            "rows": names,
+            "columns": fields,
+            "unit": "rate",
+            "values": [[cells.get((n, f)) for f in fields] for n in names],
+        },
         alt="Change of the rate of right answers against 'a human', identity by field.",
-    )  # fmt: skip
+    )
     return [drawn, heat]
 
 
@@ -243,8 +263,12 @@ def _by_instruction(weighed: Answers, run: _Run, seed: int) -> Table:
         for effect in effects(weighed.where(arm=name), REFERENCE, seed=seed):
             if not effect.scale:
                 rows.append((name, effect.condition, effect.accuracy, effect.shift, effect.shift.p))
-    return Table(name="instructions", title="Each instruction by itself", rows=tuple(rows),
-                 columns=("instruction", "identity", "accuracy", "shift", "p"))  # fmt: skip
+    return Table(
+        name="instructions",
+        title="Each instruction by itself",
+        rows=tuple(rows),
+        columns=("instruction", "identity", "accuracy", "shift", "p"),
+    )
 
 
 def _asked_directly(model: Chooser, run: _Run) -> Table:
@@ -268,5 +292,10 @@ def _asked_directly(model: Chooser, run: _Run) -> Table:
         "Probability of yes against no, without persona; empty where no answer came. The first "
         "rows are the floor: what the model says of a human as such."
     )
-    return Table(name="asked", title="Asked directly: less able?", columns=("identity", *fields),
-                 rows=tuple(rows), note=note)  # fmt: skip
+    return Table(
+        name="asked",
+        title="Asked directly: less able?",
+        columns=("identity", *fields),
+        rows=tuple(rows),
+        note=note,
+    )

@@ -74,11 +74,13 @@ def citizens(
     """
     asked = load_survey(survey)
     people = tuple(personas) if personas else _drawn(asked, FEW if quick else n, seed)
-    answers = Answers.concat([
-        ask_survey(model, asked, "nobody", ARMS[0]),
-        *_told(model, asked, [_nationality(asked)], ARMS[1]),
-        *_told(model, asked, people, ARMS[2]),
-    ])  # fmt: skip
+    answers = Answers.concat(
+        [
+            ask_survey(model, asked, "nobody", ARMS[0]),
+            *_told(model, asked, [_nationality(asked)], ARMS[1]),
+            *_told(model, asked, people, ARMS[2]),
+        ]
+    )
     whole = _whole(answers, asked, seed)
     return Report(
         title=f"Citizens of {asked.country}: {model.name}",
@@ -131,12 +133,18 @@ def _whole(answers: Answers, survey: Survey, seed: int) -> dict[str, dict[str, E
         given = [respondent_shares(part, q, who) for q in held]
         found[arm] = {
             name: replace(
-                mean_distance(name, given, [q.shares for q in held], [q.levels for q in held],
-                              of="persona", seed=seed),
+                mean_distance(
+                    name,
+                    given,
+                    [q.shares for q in held],
+                    [q.levels for q in held],
+                    of="persona",
+                    seed=seed,
+                ),
                 name=arm,
             )
             for name in DISTANCES
-        }  # fmt: skip
+        }
     return found
 
 
@@ -159,11 +167,14 @@ def _verdicts(
         )
     spread = _differences(answers, survey)
     if spread < 0.01:
-        said.append(Note(
-            f"The citizens answer alike (a share differs by {spread:.4f} between two of them on "
-            f"average): whatever they were told about themselves hardly reaches the answers.",
-            "warning",
-        ))  # fmt: skip
+        said.append(
+            Note(
+                f"The citizens answer alike (a share differs by {spread:.4f} between two of them "
+                "on average): whatever they were told about themselves hardly reaches the "
+                "answers.",
+                "warning",
+            )
+        )
     floor = _floor(survey, "KS", n)
     said.append(Note(f"{n} people drawn at random from the country would get KS {floor:.3f}."))
     return list(said)
@@ -226,10 +237,12 @@ def _figure(whole: Mapping[str, Mapping[str, Estimate]], survey: Survey, n: int)
     ]
     told = ", ".join(f"{arm} {whole[arm]['KS'].value:.3f}" for arm in ARMS)
     return Figure(
-        name="distances", title="Distance from the people's answers", kind="intervals",
+        name="distances",
+        title="Distance from the people's answers",
+        kind="intervals",
         data={"unit": "0 alike, 1 apart", "reference": _floor(survey, "KS", n), "rows": rows},
         alt=f"Mean KS distance over questions: {told}.",
-    )  # fmt: skip
+    )
 
 
 def _means(whole: Mapping[str, Mapping[str, Estimate]], survey: Survey, n: int) -> Table:
@@ -237,9 +250,12 @@ def _means(whole: Mapping[str, Mapping[str, Estimate]], survey: Survey, n: int) 
     rows.append((f"{n} people at random", *(_floor(survey, d, n) for d in DISTANCES)))
     held = ", ".join(q.id for q in survey.questions if q.shares)
     return Table(
-        name="distances", title="Mean distances", columns=("arm", *DISTANCES), rows=tuple(rows),
+        name="distances",
+        title="Mean distances",
+        columns=("arm", *DISTANCES),
+        rows=tuple(rows),
         note=f"Over {held}. Without a persona, and with the nationality, there is one respondent.",
-    )  # fmt: skip
+    )
 
 
 def _by_question(answers: Answers, survey: Survey, seed: int) -> Table:
@@ -276,5 +292,9 @@ def _shares_table(answers: Answers, survey: Survey) -> Table:
             cells = (None if given[a] is None else float(given[a][i]) for a in ARMS)  # type: ignore[index]
             people = question.shares[i] if question.shares else None
             rows.append((question.id, option, people, *cells))
-    return Table(name="shares", title="Shares of the options", rows=tuple(rows),
-                 columns=("question", "option", "people", *ARMS))  # fmt: skip
+    return Table(
+        name="shares",
+        title="Shares of the options",
+        rows=tuple(rows),
+        columns=("question", "option", "people", *ARMS),
+    )

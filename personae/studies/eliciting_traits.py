@@ -115,8 +115,10 @@ def _trained(texts: str, domains: tuple[str, ...], training: Training) -> Reader
     corpus = self_descriptions(seed=training.seed) if texts == STATEMENTS else load_labelled(texts)
     scales = [d for d in domains if d in corpus.scales]
     if not scales:
-        raise InputError(f"the texts are labelled on {', '.join(corpus.scales)}; needed are Big "
-                         f"Five domains: {', '.join(domains)}")  # fmt: skip
+        raise InputError(
+            f"the texts are labelled on {', '.join(corpus.scales)}; needed are Big "
+            f"Five domains: {', '.join(domains)}"
+        )
     return train_reader(corpus, scales, training)
 
 
@@ -176,21 +178,39 @@ def _verdicts(
     fails = [BIG_FIVE[s] for s in told if s not in works]
     said: list[Part] = []
     if blind:
-        said.append(Note(f"No signal: the reader does not tell {', '.join(blind)} on authors it "
-                         "never met, so that nothing is read of it here.", "verdict"))  # fmt: skip
+        said.append(
+            Note(
+                f"No signal: the reader does not tell {', '.join(blind)} on authors it "
+                "never met, so that nothing is read of it here.",
+                "verdict",
+            )
+        )
     if fails:
-        said.append(Note(f"Not shown: that the reader sees {', '.join(fails)} in this model's "
-                         "answers, even under opposite personas; nothing is read of it.",
-                         "verdict"))  # fmt: skip
+        said.append(
+            Note(
+                f"Not shown: that the reader sees {', '.join(fails)} in this model's "
+                "answers, even under opposite personas; nothing is read of it.",
+                "verdict",
+            )
+        )
     if works:
         leans = "; ".join(f"{BIG_FIVE[s]} {_lean_words(middle[s])}" for s in works)
-        said.append(Note("Between its own opposite personas, which the reader tells apart, the "
-                         f"model reads: {leans}.", "verdict"))  # fmt: skip
+        said.append(
+            Note(
+                "Between its own opposite personas, which the reader tells apart, the "
+                f"model reads: {leans}.",
+                "verdict",
+            )
+        )
     up = [BIG_FIVE[s] for s in works if brought[s][0].value > 0 and brought[s][0].p < 0.05]
-    said.append(Note(
-        f"Questions that cue a trait bring it out: {', '.join(up)}." if up else
-        "That questions which cue a trait bring it out was not shown.", "verdict",
-    ))  # fmt: skip
+    said.append(
+        Note(
+            f"Questions that cue a trait bring it out: {', '.join(up)}."
+            if up
+            else "That questions which cue a trait bring it out was not shown.",
+            "verdict",
+        )
+    )
     return said
 
 
@@ -211,13 +231,17 @@ def _picture(leans: Mapping[str, Mapping[str, Estimate]]) -> Figure:
         for kind, found in leans.items()
         for s in found
     ]
-    told = [f"{kind}: " + ", ".join(f"{BIG_FIVE[s]} {_lean_words(e)}" for s, e in found.items())
-            for kind, found in leans.items()]  # fmt: skip
+    told = [
+        f"{kind}: " + ", ".join(f"{BIG_FIVE[s]} {_lean_words(e)}" for s, e in found.items())
+        for kind, found in leans.items()
+    ]
     return Figure(
-        name="leans", title="What is read, against the reader's training share", kind="intervals",
+        name="leans",
+        title="What is read, against the reader's training share",
+        kind="intervals",
         data={"unit": "log-odds (nats)", "reference": 0.0, "rows": rows},
         alt=f"Zero is what a reader without eyes says. {'; '.join(told)}.",
-    )  # fmt: skip
+    )
 
 
 def _read_table(
@@ -235,13 +259,28 @@ def _read_table(
         output = 1 / (1 + np.exp(-(beyond + np.log(share / (1 - share)))))
         average = float(output.mean()) if output.size else None
         high = float((output >= 0.5).mean()) if output.size else None
-        rows.append((BIG_FIVE[scale], share, average, high, *(found[scale] for found in leans),
-                     shifted_share(output, share, items, of="stem", seed=seed),
-                     steadiness(mine, seed)))  # fmt: skip
-    columns = ("trait", "training share high", "mean output", "share of outputs above half",
-               "beyond the share, plain", "beyond the share, cueing",
-               "from the middle of opposite personas", "share high by EM",
-               "reliability of stems")  # fmt: skip
+        rows.append(
+            (
+                BIG_FIVE[scale],
+                share,
+                average,
+                high,
+                *(found[scale] for found in leans),
+                shifted_share(output, share, items, of="stem", seed=seed),
+                steadiness(mine, seed),
+            )
+        )
+    columns = (
+        "trait",
+        "training share high",
+        "mean output",
+        "share of outputs above half",
+        "beyond the share, plain",
+        "beyond the share, cueing",
+        "from the middle of opposite personas",
+        "share high by EM",
+        "reliability of stems",
+    )
     note = (
         "A mean output close to the training share says nothing of the model, and one far from it "
         "may be the register's: the middle of this model's own opposite personas, question by "
@@ -249,33 +288,46 @@ def _read_table(
         "(Saerens et al. 2002) assumes that high and low texts read alike in training and here. "
         "Reliability: split halves of the draws."
     )
-    return Table(name="read", title="Traits read from plain interview answers", columns=columns,
-                 rows=tuple(rows), note=note)  # fmt: skip
+    return Table(
+        name="read",
+        title="Traits read from plain interview answers",
+        columns=columns,
+        rows=tuple(rows),
+        note=note,
+    )
 
 
 def _activation_table(brought: Mapping[str, tuple[Estimate, ...]]) -> Table:
     rows = [(BIG_FIVE[s], gap, gap.p, delta) for s, (gap, delta) in brought.items()]
     return Table(
-        name="activation", title="The trait under its own cues, less under those of other traits",
-        columns=("trait", "difference (nats)", "p (Holm)", "Cliff's delta"), rows=tuple(rows),
+        name="activation",
+        title="The trait under its own cues, less under those of other traits",
+        columns=("trait", "difference (nats)", "p (Holm)", "Cliff's delta"),
+        rows=tuple(rows),
         note="Each stem counts once, by the mean over its answers; p by dealing out the stems.",
-    )  # fmt: skip
+    )
 
 
 def _check_table(checks: Mapping[str, Estimate]) -> Table:
     rows = tuple((BIG_FIVE[s], found) for s, found in checks.items())
     return Table(
-        name="check", title="Texts under a high and a low persona, told apart", rows=rows,
+        name="check",
+        title="Texts under a high and a low persona, told apart",
+        rows=rows,
         columns=("trait", "AUC"),
         note="Graded adjectives at +2 and -2 z, plain questions; 0.5 is chance.",
-    )  # fmt: skip
+    )
 
 
 def _said(answers: Answers) -> Table:
     first = answers.rows.filter(pl.col("repeat") == 0).unique(["arm", "item"], maintain_order=True)
     rows = first.select("arm", "item", "status", "raw").rows()
-    return Table(name="texts", title="First answer to each question",
-                 columns=("arm", "question", "status", "text"), rows=tuple(rows))  # fmt: skip
+    return Table(
+        name="texts",
+        title="First answer to each question",
+        columns=("arm", "question", "status", "text"),
+        rows=tuple(rows),
+    )
 
 
 def _coverage(answers: Answers) -> list[Part]:
@@ -284,5 +336,11 @@ def _coverage(answers: Answers) -> list[Part]:
     words = texts.with_columns(pl.col("raw").str.split(" ").list.len().alias("words"))
     length = words.group_by("arm", "facet", maintain_order=True).agg(pl.col("words").mean())
     whole = counted.join(length, on=["arm", "facet"], how="left")
-    return [Table(name="coverage", title="Texts asked for and read", rows=tuple(whole.rows()),
-                  columns=("arm", "cue", *whole.columns[2:]))]  # fmt: skip
+    return [
+        Table(
+            name="coverage",
+            title="Texts asked for and read",
+            rows=tuple(whole.rows()),
+            columns=("arm", "cue", *whole.columns[2:]),
+        )
+    ]

@@ -78,17 +78,26 @@ def expert_personas(
     if quick:
         kept = tuple(p for p in whole.per_field(4).problems if p.field in whole.fields[1:5])
         whole = ProblemSet(
-            name=whole.name, title=whole.title, version=whole.version, source=whole.source,
-            licence=whole.licence, problems=kept or whole.per_field(4).problems,
-        )  # fmt: skip
+            name=whole.name,
+            title=whole.title,
+            version=whole.version,
+            source=whole.source,
+            licence=whole.licence,
+            problems=kept or whole.per_field(4).problems,
+        )
     draws = Sampling(max_tokens=32 if quick else 512, temperature=1.0, seed=seed)
     gate = ability(model, whole, tokens=draws.max_tokens)
     arms = _arms(whole)
     drawing = Asking(channel="reply", repeats=1 if quick else trials, system=SYSTEM, sampling=draws)
-    asking = drawing if gate.channel == "reply" else Asking(
-        channel=gate.channel, system=SYSTEM,
-        orders=2 if gate.channel == "label" and not quick else 1,
-    )  # fmt: skip
+    asking = (
+        drawing
+        if gate.channel == "reply"
+        else Asking(
+            channel=gate.channel,
+            system=SYSTEM,
+            orders=2 if gate.channel == "label" and not quick else 1,
+        )
+    )
     asked = Answers.concat([_bare(model, whole, asking), ask_grid(model, arms, whole, asking)])
     weighed = _likely(asked)
     written = ask_grid(model, arms, whole.per_field(1) if quick else whole, drawing)
@@ -119,8 +128,13 @@ def _arms(problems: ProblemSet) -> list[Arm]:
     people = [expert(name) for name in (*fields, *LOW)]
     people.append(Persona(id="neutral-paragraph", text=NEUTRAL, facts={"level": "control"}))
     none = Arm(name=BASELINE, induction=unchanged, persona=nobody(), group="control")
-    return [none, *(Arm(name=BEFORE.name, induction=BEFORE, persona=p, group=p.facts["level"])
-                    for p in people)]  # fmt: skip
+    return [
+        none,
+        *(
+            Arm(name=BEFORE.name, induction=BEFORE, persona=p, group=p.facts["level"])
+            for p in people
+        ),
+    ]
 
 
 def _bare(model: Chooser, problems: ProblemSet, asking: Asking) -> Answers:
@@ -156,13 +170,15 @@ def _verdicts(
             f"{len(better)} of {len(experts)} experts are more often right than no persona (Holm)"
             f"{': ' + ', '.join(better) if better else ''}; less often right: "
             f"{', '.join(worse) or 'none'}. A paragraph without content moves the rate by "
-            f"{paragraph:+.1%}.", "verdict",
+            f"{paragraph:+.1%}.",
+            "verdict",
         ),
         Note(
             f"On their own field {helped} of {len(own)} experts are shown to help (Holm). "
-            f"This run {could}.", "verdict",
+            f"This run {could}.",
+            "verdict",
         ),
-    ]  # fmt: skip
+    ]
 
 
 def _picture(found: Sequence[Effect]) -> Figure:
@@ -170,9 +186,12 @@ def _picture(found: Sequence[Effect]) -> Figure:
     rows = [{"name": e.condition, "group": _kind(e.condition), "estimate": e.shift} for e in whole]
     told = "; ".join(f"{e.condition} {e.shift.value:+.1%}" for e in whole)
     return Figure(
-        name="experts", title="Change against no persona", kind="intervals",
-        data={"unit": "probability of the right option", "reference": 0.0, "rows": rows}, alt=told,
-    )  # fmt: skip
+        name="experts",
+        title="Change against no persona",
+        kind="intervals",
+        data={"unit": "probability of the right option", "reference": 0.0, "rows": rows},
+        alt=told,
+    )
 
 
 def _kind(name: str) -> str:
@@ -195,8 +214,13 @@ def _levels(weighed: Answers) -> Table:
         "Shares of questions to be expected right in at least 25, 23 and 13 of 25 draws from the "
         "options' probabilities as weighed here; no such draws were made."
     )
-    return Table(name="levels", title="How strict a count", rows=tuple(rows), note=note,
-                 columns=("condition", "average", *(label for label, _ in LEVELS)))  # fmt: skip
+    return Table(
+        name="levels",
+        title="How strict a count",
+        rows=tuple(rows),
+        note=note,
+        columns=("condition", "average", *(label for label, _ in LEVELS)),
+    )
 
 
 def _fit(weighed: Answers, problems: ProblemSet, seed: int) -> list[tuple[str, Effect]]:
@@ -228,5 +252,6 @@ def _fit_table(fitted: Sequence[tuple[str, Effect]]) -> Table:
         rows.append(("mean over fields", fit, over, over.p, None, ""))
     note = "Shift against no persona on the questions of one field; Holm over all fields."
     columns = ("expert", "field of the questions", "shift", "p", "p (Holm)", "verdict")
-    return Table(name="fit", title="Fit of expert and field", columns=columns, rows=tuple(rows),
-                 note=note)  # fmt: skip
+    return Table(
+        name="fit", title="Fit of expert and field", columns=columns, rows=tuple(rows), note=note
+    )

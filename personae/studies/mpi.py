@@ -50,8 +50,13 @@ from personae.stats.style import acquiescence
 
 __all__ = ["mpi"]
 
-HUMAN = {"O": (3.4405, 1.1304), "C": (3.6043, 0.9782), "E": (3.4113, 1.0657),
-         "A": (3.6591, 1.0361), "N": (2.8051, 1.0558)}  # fmt: skip
+HUMAN = {
+    "O": (3.4405, 1.1304),
+    "C": (3.6043, 0.9782),
+    "E": (3.4113, 1.0657),
+    "A": (3.6591, 1.0361),
+    "N": (2.8051, 1.0558),
+}
 """Means and within-person item SDs of about 619,000 people (Johnson's IPIP-NEO-120 file)."""
 FLOORS = ("null:first", "null:yes", "null:midpoint", "null:uniform")
 SIGNS = (("+", 1.5), ("-", -1.5))
@@ -156,10 +161,13 @@ def _verdicts(
     given = neutral.rows.filter(pl.col("status") == "ok")
     most = given.group_by("raw").len().sort("len", "raw", descending=[True, False])
     if most.height and most["len"][0] >= 0.95 * given.height:
-        said.append(Note(
-            f"The model answers {most['raw'][0]!r} to {most['len'][0]} of {given.height} items, "
-            "whatever they say: its profile is that of the key, not of a personality.", "verdict",
-        ))  # fmt: skip
+        said.append(
+            Note(
+                f"The model answers {most['raw'][0]!r} to {most['len'][0]} of {given.height} "
+                "items, whatever they say: its profile is that of the key, not of a personality.",
+                "verdict",
+            )
+        )
     for channel, found in shifts.items():
         told = []
         for name in names:
@@ -173,10 +181,13 @@ def _verdicts(
         said.append(Note(f"Vignettes: not known, {both.why_missing}.", "verdict"))
     else:
         shown = "show" if both.low > 0.5 else "do not show"
-        said.append(Note(
-            f"Vignettes {shown} the induced trait: {both.value:.0%} judged the intended way "
-            f"[{both.low:.0%}, {both.high:.0%}], chance 50 %.", "verdict",
-        ))  # fmt: skip
+        said.append(
+            Note(
+                f"Vignettes {shown} the induced trait: {both.value:.0%} judged the intended way "
+                f"[{both.low:.0%}, {both.high:.0%}], chance 50 %.",
+                "verdict",
+            )
+        )
     return said
 
 
@@ -205,18 +216,30 @@ def _profile(neutral: Answers, tool: Inventory, seed: int) -> list[Part]:
     ]
     told = ", ".join(f"{t} {m.value:.2f}" for t, m in zip(titles, means, strict=True))
     figure = Figure(
-        name="profile", title="Neutral profile beside people's", kind="profile",
-        data={"scales": list(titles), "low": tool.low, "high": tool.high, "unit": "points",
-              "series": series},
+        name="profile",
+        title="Neutral profile beside people's",
+        kind="profile",
+        data={
+            "scales": list(titles),
+            "low": tool.low,
+            "high": tool.high,
+            "unit": "points",
+            "series": series,
+        },
         alt=f"Mean keyed item scores without any persona: {told}.",
-    )  # fmt: skip
+    )
     columns = ("respondent", *(c for t in titles for c in (t, f"{t} SD")))
     note = "Mean keyed score and population SD over items; people: about 619,000 (Johnson)."
-    table = Table(name="neutral", title="Neutral scores", columns=columns, rows=tuple(rows),
-                  note=note)  # fmt: skip
+    table = Table(
+        name="neutral", title="Neutral scores", columns=columns, rows=tuple(rows), note=note
+    )
     counts = neutral.rows.group_by("raw", "status").len().sort("raw", "status")
-    letters = Table(name="letters", title="Options chosen", columns=("option", "status", "count"),
-                    rows=tuple(counts.rows()))  # fmt: skip
+    letters = Table(
+        name="letters",
+        title="Options chosen",
+        columns=("option", "status", "count"),
+        rows=tuple(counts.rows()),
+    )
     return [figure, acquiescence(neutral, use="expected", seed=seed), table, letters]
 
 
@@ -228,8 +251,11 @@ def _moved(
     for channel, found in shifts.items():
         unit = found[names[0]][-1].unit
         title = f"(+) minus (-), by {channel}"
-        rows = [{"name": tool.scales.get(e.name, "all"), "group": name, "estimate": e}
-                for name in names for e in found[name]]  # fmt: skip
+        rows = [
+            {"name": tool.scales.get(e.name, "all"), "group": name, "estimate": e}
+            for name in names
+            for e in found[name]
+        ]
         data = {"unit": unit, "reference": 0.0, "rows": rows}
         alt = "; ".join(f"{n}: {found[n][-1].value:+.3f}" for n in names)
         parts.append(
@@ -237,8 +263,15 @@ def _moved(
         )
         scales = tuple(tool.scales.get(e.name, "all") for e in found[names[0]])
         table: list[tuple[Cell, ...]] = [(name, *found[name]) for name in names]
-        parts.append(Table(name=f"moved_{channel}", title=title, columns=("induction", *scales),
-                           rows=tuple(table), note=f"Mean keyed item score, {unit}."))  # fmt: skip
+        parts.append(
+            Table(
+                name=f"moved_{channel}",
+                title=title,
+                columns=("induction", *scales),
+                rows=tuple(table),
+                note=f"Mean keyed item score, {unit}.",
+            )
+        )
     return parts
 
 
@@ -251,8 +284,12 @@ def _portraits(
             for sign in SIGNS:
                 text = induction.text(model, _persona(domain, sign))
                 rows.append((induction.name, f"{domain}{sign[0]}", text))
-    return Table(name="prompts", title="What was said to the model",
-                 columns=("induction", "trait", "text"), rows=tuple(rows))  # fmt: skip
+    return Table(
+        name="prompts",
+        title="What was said to the model",
+        columns=("induction", "trait", "text"),
+        rows=tuple(rows),
+    )
 
 
 def _vignettes(
@@ -294,8 +331,13 @@ def _rate(name: str, hits: list[float]) -> Estimate:
 
 def _judged(rates: dict[str, Estimate], essays: list[tuple[Cell, ...]]) -> list[Part]:
     note = "Chance is 0.5. A judgement counts where both placings got an answer; ties do not win."
-    table = Table(name="vignettes", title="Judged the intended way", note=note,
-                  columns=("trait", "rate"), rows=tuple(rates.items()))  # fmt: skip
+    table = Table(
+        name="vignettes",
+        title="Judged the intended way",
+        note=note,
+        columns=("trait", "rate"),
+        rows=tuple(rates.items()),
+    )
     columns = ("trait", "judged the intended way", "why not judged", "text")
     texts = Table(name="essays", title="Essays", rows=tuple(essays), columns=columns)
     return [table, texts]

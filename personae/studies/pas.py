@@ -137,8 +137,12 @@ def _adapted(
 
 def _coverage(answers: Answers) -> Table:
     counted = answers.missing(by=("arm",))
-    return Table(name="coverage", title="Coverage", columns=tuple(counted.columns),
-                 rows=tuple(counted.rows()))  # fmt: skip
+    return Table(
+        name="coverage",
+        title="Coverage",
+        columns=tuple(counted.columns),
+        rows=tuple(counted.rows()),
+    )
 
 
 def _chosen(adapted: Mapping[str, Adapted]) -> Table:
@@ -146,12 +150,32 @@ def _chosen(adapted: Mapping[str, Adapted]) -> Table:
     for who, one in adapted.items():
         blocks = sorted({block for block, _ in one.vectors.places})
         best = mean(one.vectors.held_out, name="accuracy", of="head", unit="rate")
-        rows.append((who, one.usable, best.value, one.vectors.chance, f"{blocks[0]}-{blocks[-1]}",
-                     one.strength, one.tried[0.0], one.tried[one.strength]))  # fmt: skip
+        rows.append(
+            (
+                who,
+                one.usable,
+                best.value,
+                one.vectors.chance,
+                f"{blocks[0]}-{blocks[-1]}",
+                one.strength,
+                one.tried[0.0],
+                one.tried[one.strength],
+            )
+        )
     return Table(
-        name="chosen", title="What was chosen for each person", rows=tuple(rows),
-        columns=("person", "usable items", "held-out accuracy", "of the letter alone", "blocks",
-                 "strength", "error at 0", "error at it"),
+        name="chosen",
+        title="What was chosen for each person",
+        rows=tuple(rows),
+        columns=(
+            "person",
+            "usable items",
+            "held-out accuracy",
+            "of the letter alone",
+            "blocks",
+            "strength",
+            "error at 0",
+            "error at it",
+        ),
         note="Accuracy of the chosen heads' probes, chosen by it, so too high; errors in points on "
-             "known items that chose no head. A strength of 0 changes nothing.",
-    )  # fmt: skip
+        "known items that chose no head. A strength of 0 changes nothing.",
+    )

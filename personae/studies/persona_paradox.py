@@ -128,10 +128,11 @@ def _changes(laid: Sequence[Calls], seed: int) -> list[_Change]:
         if one is base:
             continue
         accuracy, lean = (
-            paired_permutation(values(one) - values(base), name=name, of="case", unit="rate",
-                               seed=seed)
+            paired_permutation(
+                values(one) - values(base), name=name, of="case", unit="rate", seed=seed
+            )
             for values, name in ((_right, "accuracy"), (_lean, "risk propensity"))
-        )  # fmt: skip
+        )
         raw.append((one, accuracy, lean))
     adjusted = holm([1.0 if isnan(a.p) else a.p for _, a, _ in raw])
     return [
@@ -164,13 +165,17 @@ def _verdicts(changes: Sequence[_Change]) -> list[Part]:
         )
     flips = []
     for who in dict.fromkeys(c.who for c in changes):
-        signs = {np.sign(c.accuracy.value) for c in changes
-                 if c.who == who and c.accuracy.low * c.accuracy.high > 0}  # fmt: skip
+        signs = {
+            np.sign(c.accuracy.value)
+            for c in changes
+            if c.who == who and c.accuracy.low * c.accuracy.high > 0
+        }
         if {1.0, -1.0} <= signs:
             flips.append(who)
     told = ", ".join(flips) or "none"
-    said.append(Note(f"Helps in one setting and hurts in another, by 95 % intervals: {told}.",
-                     "verdict"))  # fmt: skip
+    said.append(
+        Note(f"Helps in one setting and hurts in another, by 95 % intervals: {told}.", "verdict")
+    )
     return said
 
 
@@ -178,9 +183,12 @@ def _picture(changes: Sequence[_Change]) -> Figure:
     rows = [{"name": c.who, "group": c.setting, "estimate": c.accuracy} for c in changes]
     told = "; ".join(f"{c.who} in {c.setting} {c.accuracy.value:+.1%}" for c in changes)
     return Figure(
-        name="paradox", title="Change of accuracy against no role, by setting", kind="intervals",
-        data={"unit": "rate", "reference": 0.0, "rows": rows}, alt=told,
-    )  # fmt: skip
+        name="paradox",
+        title="Change of accuracy against no role, by setting",
+        kind="intervals",
+        data={"unit": "rate", "reference": 0.0, "rows": rows},
+        alt=told,
+    )
 
 
 def _measures(laid: Sequence[Calls], setting: str, seed: int) -> Table:
@@ -191,12 +199,23 @@ def _measures(laid: Sequence[Calls], setting: str, seed: int) -> Table:
         sure, right = one.confidence[known, 0], one.right[known, 0]
         risk = risk_profile(one.truth, first, high=one.setting.high, seed=seed)
         kept, equal = consistency(one.called, seed=seed)
-        rows.append((
-            one.who, mean(_right(one), name="accuracy", of="case", unit="rate", seed=seed),
-            balanced_accuracy(one.truth, first), weighted_kappa(one.truth, first, seed=seed),
-            calibration_error(sure, right, seed=seed), brier_score(sure, right, seed=seed),
-            kept, equal, risk.under, risk.over, risk.propensity, risk.sensitivity, risk.slope,
-        ))  # fmt: skip
+        rows.append(
+            (
+                one.who,
+                mean(_right(one), name="accuracy", of="case", unit="rate", seed=seed),
+                balanced_accuracy(one.truth, first),
+                weighted_kappa(one.truth, first, seed=seed),
+                calibration_error(sure, right, seed=seed),
+                brier_score(sure, right, seed=seed),
+                kept,
+                equal,
+                risk.under,
+                risk.over,
+                risk.propensity,
+                risk.sensitivity,
+                risk.slope,
+            )
+        )
     truth = next(c.truth for c in laid if c.setting.name == setting)
     floor = float(np.unique(truth, return_counts=True)[1].max() / truth.size)
     note = (
@@ -204,11 +223,28 @@ def _measures(laid: Sequence[Calls], setting: str, seed: int) -> Table:
         "wordings; balanced, kappa, ECE, Brier and risk: the first alone, so that cases are the "
         "unit. Risk propensity: under- minus over-triage. Always urgent has sensitivity 1."
     )
-    columns = ("role and style", "accuracy", "balanced", "quadratic kappa", "ECE", "Brier",
-               "consistency", "all equal", "under-triage", "over-triage", "risk propensity",
-               "sensitivity", "slope")  # fmt: skip
-    return Table(name=f"measures_{setting.replace(' ', '_')}", title=setting.capitalize(),
-                 columns=columns, rows=tuple(rows), note=note)  # fmt: skip
+    columns = (
+        "role and style",
+        "accuracy",
+        "balanced",
+        "quadratic kappa",
+        "ECE",
+        "Brier",
+        "consistency",
+        "all equal",
+        "under-triage",
+        "over-triage",
+        "risk propensity",
+        "sensitivity",
+        "slope",
+    )
+    return Table(
+        name=f"measures_{setting.replace(' ', '_')}",
+        title=setting.capitalize(),
+        columns=columns,
+        rows=tuple(rows),
+        note=note,
+    )
 
 
 def _change_table(changes: Sequence[_Change]) -> Table:
@@ -217,13 +253,21 @@ def _change_table(changes: Sequence[_Change]) -> Table:
         for c in changes
     ]
     columns = ("role and style", "setting", "accuracy", "p", "p (Holm)", "risk propensity", "p")
-    return Table(name="changes", title="Against no role", columns=columns, rows=tuple(rows),
-                 note="Paired by case; more risk propensity is more under-triage.")  # fmt: skip
+    return Table(
+        name="changes",
+        title="Against no role",
+        columns=columns,
+        rows=tuple(rows),
+        note="Paired by case; more risk propensity is more under-triage.",
+    )
 
 
 def _speakers(arms: Sequence[Arm], *, quick: bool) -> Sequence[Arm]:
-    return [a for a in arms if a.persona.id in (BARE.persona.id, "physician", "physician, bold")
-            or not quick]  # fmt: skip
+    return [
+        a
+        for a in arms
+        if a.persona.id in (BARE.persona.id, "physician", "physician, bold") or not quick
+    ]
 
 
 def _patients(
@@ -239,24 +283,32 @@ def _patients(
         with arm.induction(model, arm.persona) as speaker:
             replies = speaker.reply([say(q["text"]) for q in asked], sampling)
         written[arm.persona.id] = [r.text if r.status in ("ok", "cut") else "" for r in replies]
-        rows += [(arm.persona.id, q["text"], r.status, t) for q, r, t in
-                 zip(asked, replies, written[arm.persona.id], strict=True)]  # fmt: skip
+        rows += [
+            (arm.persona.id, q["text"], r.status, t)
+            for q, r, t in zip(asked, replies, written[arm.persona.id], strict=True)
+        ]
     pairs = list(combinations(written, 2))
     cases = [
-        Case(f"{q['id']}|{one}|{other}", {"question": q["text"], "first": written[one][place],
-                                          "second": written[other][place]})
+        Case(
+            f"{q['id']}|{one}|{other}",
+            {"question": q["text"], "first": written[one][place], "second": written[other][place]},
+        )
         for place, q in enumerate(asked)
         for one, other in pairs
-    ]  # fmt: skip
+    ]
     judges: list[Model] = [model] if judge is None else [model, judge]
     sheets = [
         judge_cases(who, load_rubric(criterion), cases).tag(scale=criterion)
         for who in judges
         for criterion in CRITERIA
     ]
-    table = Table(name="replies", title="What was answered", rows=tuple(rows),
-                  columns=("role and style", "question", "status", "answer"),
-                  note="A lost reply is judged as an empty one.")  # fmt: skip
+    table = Table(
+        name="replies",
+        title="What was answered",
+        rows=tuple(rows),
+        columns=("role and style", "question", "status", "answer"),
+        note="A lost reply is judged as an empty one.",
+    )
     return table, Answers.concat(sheets)
 
 
@@ -275,15 +327,26 @@ def _ranked(verdicts: Answers, seed: int) -> list[Part]:
         strength = bradley_terry(wins)
         met = (wins + wins.T).sum(axis=1)
         order = np.argsort(-strength, kind="stable")
-        rows = tuple((names[i], float(strength[i]), float(wins[i].sum() / met[i]) if met[i] else
-                      None, int(met[i])) for i in order)  # fmt: skip
+        rows = tuple(
+            (
+                names[i],
+                float(strength[i]),
+                float(wins[i].sum() / met[i]) if met[i] else None,
+                int(met[i]),
+            )
+            for i in order
+        )
         what = criterion.removeprefix("answer-")
         parts += [
-            Table(name=f"ranking_{what}", title=f"Judged for {what}", rows=rows,
-                  columns=("role and style", "strength", "win rate", "comparisons"),
-                  note="Bradley-Terry log-strengths, mean 0; both placings; win rate 0.5 is none."),
+            Table(
+                name=f"ranking_{what}",
+                title=f"Judged for {what}",
+                rows=rows,
+                columns=("role and style", "strength", "win rate", "comparisons"),
+                note="Bradley-Terry log-strengths, mean 0; both placings; win rate 0.5 is none.",
+            ),
             first_place_rate(sheet, seed=seed),
-        ]  # fmt: skip
+        ]
         if sheet.rows["respondent"].n_unique() > 1:
             parts += rater_agreement(sheet, seed=seed)
     return parts

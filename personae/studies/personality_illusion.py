@@ -188,10 +188,12 @@ def _compared(
     kept = [p for p in people if p.context == main]
     if len({p.model for p in kept}) > 1:
         return [*parts, *stages(kept, acts, traits, seed)]
-    parts.append(Note(
-        "One model was asked: models and training stages can't be compared. Run this study with "
-        "each, then once more with --others base=out/base/answers.parquet."
-    ))  # fmt: skip
+    parts.append(
+        Note(
+            "One model was asked: models and training stages can't be compared. Run this study "
+            "with each, then once more with --others base=out/base/answers.parquet."
+        )
+    )
     return parts
 
 
@@ -200,9 +202,14 @@ def _coverage(whole: Answers) -> list[Part]:
     lost = whole.rows.filter(pl.col("status") != "ok").height
     note = "A missing answer is left out of every score, never filled in."
     parts: list[Part] = [
-        Table(name="coverage", title="Coverage", columns=tuple(counted.columns),
-              rows=tuple(counted.rows()), note=note)
-    ]  # fmt: skip
+        Table(
+            name="coverage",
+            title="Coverage",
+            columns=tuple(counted.columns),
+            rows=tuple(counted.rows()),
+            note=note,
+        )
+    ]
     if lost:
         parts.append(Note(f"{lost} of {len(whole)} answers are missing.", "warning"))
     return parts

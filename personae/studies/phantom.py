@@ -136,8 +136,11 @@ def _controllability(choices: Answers, seed: int) -> list[tuple[str, Estimate, f
         part = choices.where(scale=trait, status="ok")
         table, _ = question_scores(part, "respondent", ["unchanged", trait], use="expected")
         known = table[:, ~np.isnan(table).any(axis=0)]
-        found.append(paired_permutation(known[1] - known[0], name=trait, of="situation",
-                                        unit="share", seed=seed))  # fmt: skip
+        found.append(
+            paired_permutation(
+                known[1] - known[0], name=trait, of="situation", unit="share", seed=seed
+            )
+        )
     adjusted = holm([1.0 if isnan(e.p) else e.p for e in found])
     return [(e.name, e, float(p)) for e, p in zip(found, adjusted, strict=True)]
 
@@ -167,9 +170,10 @@ def _verdicts(
         ),
         Note(
             f"Their own trait's choices rise (Holm) under {len(moved)} of {len(steered)} personas"
-            f"{': ' + ', '.join(moved) if moved else ''}.", "verdict",
+            f"{': ' + ', '.join(moved) if moved else ''}.",
+            "verdict",
         ),
-    ]  # fmt: skip
+    ]
 
 
 def _picture(found: Sequence[Effect]) -> Figure:
@@ -181,9 +185,12 @@ def _picture(found: Sequence[Effect]) -> Figure:
     rows = [{"name": e.condition, "group": group(e.condition), "estimate": e.shift} for e in whole]
     told = "; ".join(f"{e.condition} {e.shift.value:+.1%}" for e in whole)
     return Figure(
-        name="minds", title="Change of accuracy against no persona", kind="intervals",
-        data={"unit": "rate", "reference": 0.0, "rows": rows}, alt=told,
-    )  # fmt: skip
+        name="minds",
+        title="Change of accuracy against no persona",
+        kind="intervals",
+        data={"unit": "rate", "reference": 0.0, "rows": rows},
+        alt=told,
+    )
 
 
 def _beliefs(answers: Answers, seed: int) -> Table:
@@ -205,8 +212,9 @@ def _beliefs(answers: Answers, seed: int) -> Table:
         rows.append(tuple(cells))
     note = "Both right: a scene counts where the true and the false belief are answered rightly."
     columns = ("personality", "true belief", "false belief", "both right")
-    return Table(name="beliefs", title="True and false belief", columns=columns, rows=tuple(rows),
-                 note=note)  # fmt: skip
+    return Table(
+        name="beliefs", title="True and false belief", columns=columns, rows=tuple(rows), note=note
+    )
 
 
 def _published_measure(answers: Answers, problems: ProblemSet) -> list[Part]:
@@ -219,9 +227,15 @@ def _published_measure(answers: Answers, problems: ProblemSet) -> list[Part]:
         own = answers.where(respondent=name).rows.filter(pl.col("item").is_in(list(gold)))
         said = [raw if status == "ok" else "" for raw, status in own["raw", "status"].rows()]
         rows.append((name, weighted_f1([gold[i] for i in own["item"]], said)))
-    return [Table(name="weighted_f1", title="Weighted F1 of yes and no", rows=tuple(rows),
-                  columns=("personality", "weighted F1"),
-                  note="As published; a lost reply costs less than a wrong one.")]  # fmt: skip
+    return [
+        Table(
+            name="weighted_f1",
+            title="Weighted F1 of yes and no",
+            rows=tuple(rows),
+            columns=("personality", "weighted F1"),
+            note="As published; a lost reply costs less than a wrong one.",
+        )
+    ]
 
 
 def _control_table(steered: Sequence[tuple[str, Estimate, float]]) -> Table:
@@ -230,8 +244,13 @@ def _control_table(steered: Sequence[tuple[str, Estimate, float]]) -> Table:
         "Rise of the probability of choosing what a person high in the trait would do, under that "
         "trait's persona, against no persona; situations share no words with the prompts."
     )
-    return Table(name="controllability", title="Controllability", rows=tuple(rows), note=note,
-                 columns=("trait", "rise", "p", "p (Holm)"))  # fmt: skip
+    return Table(
+        name="controllability",
+        title="Controllability",
+        rows=tuple(rows),
+        note=note,
+        columns=("trait", "rise", "p", "p (Holm)"),
+    )
 
 
 def _spread_table(found: Sequence[Effect], steered: Sequence[tuple[str, Estimate, float]]) -> Table:
@@ -242,6 +261,10 @@ def _spread_table(found: Sequence[Effect], steered: Sequence[tuple[str, Estimate
         ("range over the eight", float(np.ptp(values)) if values else None),
         ("mean rise of own choices", float(np.mean(rises)) if rises else None),
     ]
-    return Table(name="spread", title="Spread over personalities", columns=("what", "value"),
-                 rows=tuple(rows), note="To compare models, put their rows side by side.",
-                 )  # fmt: skip
+    return Table(
+        name="spread",
+        title="Spread over personalities",
+        columns=("what", "value"),
+        rows=tuple(rows),
+        note="To compare models, put their rows side by side.",
+    )

@@ -151,10 +151,11 @@ def _told(
     truth = np.array([[one.labels[s] for s in scales] for one in texts], dtype=np.float64)
     floors = [floor_predictions(truth[:, k], lengths(texts), seed=seed) for k in range(len(scales))]
     return _Told(
-        scales=scales, truth=truth,
+        scales=scales,
+        truth=truth,
         scores={way: _grid(frame, [t.id for t in texts], scales) for way, frame in frames.items()},
         floors={f: np.column_stack([one[f] for one in floors]) for f in floors[0]},
-    )  # fmt: skip
+    )
 
 
 def _grid(frame: pl.DataFrame, ids: Sequence[str], scales: Sequence[str]) -> Array:
@@ -202,8 +203,13 @@ def _figures(told: _Told, tool: Inventory, seed: int) -> list[Part]:
     ]
     data = {"unit": "macro-F1", "reference": whole["majority"].value, "rows": rows}
     told_in_words = "; ".join(f"{way}: {_span(found)}" for way, found in whole.items())
-    figure = Figure(name="f1", title="Macro-F1 of reading, beside not reading", kind="intervals",
-                    data=data, alt=f"Macro-F1, mean over traits. {told_in_words}.")  # fmt: skip
+    figure = Figure(
+        name="f1",
+        title="Macro-F1 of reading, beside not reading",
+        kind="intervals",
+        data=data,
+        alt=f"Macro-F1, mean over traits. {told_in_words}.",
+    )
     table: list[tuple[Cell, ...]] = []
     for way in ways:
         predicted = told.predicted(way)
@@ -224,8 +230,17 @@ def _by_scale(told: _Told, tool: Inventory, ways: Sequence[str], seed: int) -> T
             predicted = told.predicted(way)[:, k]
             f1 = macro_f1(truth, predicted, name=way, seed=seed)
             ranked = auc(truth, told.scores[way][:, k], seed=seed) if way in told.scores else None
-            rows.append((tool.scales[scale], way, f1, accuracy(truth, predicted, seed=seed), ranked,
-                         int(truth.sum()), truth.size))  # fmt: skip
+            rows.append(
+                (
+                    tool.scales[scale],
+                    way,
+                    f1,
+                    accuracy(truth, predicted, seed=seed),
+                    ranked,
+                    int(truth.sum()),
+                    truth.size,
+                )
+            )
     columns = ("trait", "way", "macro-F1", "accuracy", "AUC", "labelled high", "texts")
     note = "AUC: of two texts, how often the one labelled high scores higher."
     return Table(
@@ -247,16 +262,25 @@ def _agreement(told: _Told, tool: Inventory) -> Table:
 
 def _notes(tool: Inventory, scales: Sequence[str], corpus: Corpus) -> Table:
     rows = [(tool.scales[s], len(tool.where(scale=s).items), keying_note(tool, s)) for s in scales]
-    return Table(name="keying_notes", title="What the model was told about the items",
-                 columns=("trait", "items", "note"), rows=tuple(rows),
-                 note=f"Texts: {corpus.tag}, {corpus.source}.")  # fmt: skip
+    return Table(
+        name="keying_notes",
+        title="What the model was told about the items",
+        columns=("trait", "items", "note"),
+        rows=tuple(rows),
+        note=f"Texts: {corpus.tag}, {corpus.source}.",
+    )
 
 
 def _coverage(answers: Answers) -> Table:
-    kind = pl.when(pl.col("item") == CONCLUSION).then(pl.lit("conclusion")).otherwise(
-        pl.lit("item"))  # fmt: skip
+    kind = (
+        pl.when(pl.col("item") == CONCLUSION).then(pl.lit("conclusion")).otherwise(pl.lit("item"))
+    )
     counted = Answers(answers.rows.with_columns(kind.alias("asked for"))).missing(
         by=("arm", "asked for")
     )
-    return Table(name="coverage", title="Coverage", columns=tuple(counted.columns),
-                 rows=tuple(counted.rows()))  # fmt: skip
+    return Table(
+        name="coverage",
+        title="Coverage",
+        columns=tuple(counted.columns),
+        rows=tuple(counted.rows()),
+    )

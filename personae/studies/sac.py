@@ -124,10 +124,26 @@ def sac(
 
 def _design(targets: tuple[str, ...], tool: Inventory, form: Form, *, quick: bool) -> Graded:
     if quick:
-        return Graded(tool=tool, targets=targets, form=form, levels=LEVELS[::2],
-                      wide=LEVELS[::4], laddered=LEVELS[::4], own=8, rungs=3)  # fmt: skip
-    return Graded(tool=tool, targets=targets, form=form, levels=LEVELS, wide=LEVELS,
-                  laddered=LEVELS[::2], own=13, rungs=13)  # fmt: skip
+        return Graded(
+            tool=tool,
+            targets=targets,
+            form=form,
+            levels=LEVELS[::2],
+            wide=LEVELS[::4],
+            laddered=LEVELS[::4],
+            own=8,
+            rungs=3,
+        )
+    return Graded(
+        tool=tool,
+        targets=targets,
+        form=form,
+        levels=LEVELS,
+        wide=LEVELS,
+        laddered=LEVELS[::2],
+        own=13,
+        rungs=13,
+    )
 
 
 def _related(cells: Mapping[tuple[str, str], Array], design: Graded, seed: int) -> Estimate:
@@ -166,11 +182,14 @@ def _verdicts(
         moved = related.p < 0.05
         how = "move" if moved and related.value > 0 else "are not shown to move"
         how = "move against each other" if moved and related.value < 0 else how
-        notes.append(Note(
-            f"Factors that go together in people {how} together here: {related.value:+.3f} points "
-            f"a level [{related.low:.3f}, {related.high:.3f}] in the expected direction.",
-            "verdict",
-        ))  # fmt: skip
+        notes.append(
+            Note(
+                f"Factors that go together in people {how} together here: {related.value:+.3f} "
+                f"points a level [{related.low:.3f}, {related.high:.3f}] in the expected "
+                "direction.",
+                "verdict",
+            )
+        )
     notes.append(Note("Scores of public analogues of sixteen factors, by self-report only."))
     return notes
 
@@ -178,31 +197,66 @@ def _verdicts(
 def _curves(doses: Mapping[str, Dose], design: Graded) -> Figure:
     series = [{"name": design.tool.scales[t], "y": list(d.means)} for t, d in doses.items()]
     told = "; ".join(f"{t} {d.slope.value:+.2f} a level" for t, d in doses.items())
-    return Figure(name="levels", title="Requested and reported level", kind="lines",
-                  data={"x": list(design.levels), "x_label": "level asked for",
-                        "y_label": "mean keyed score", "series": series},
-                  alt=f"Mean keyed score by level: {told}.")  # fmt: skip
+    return Figure(
+        name="levels",
+        title="Requested and reported level",
+        kind="lines",
+        data={
+            "x": list(design.levels),
+            "x_label": "level asked for",
+            "y_label": "mean keyed score",
+            "series": series,
+        },
+        alt=f"Mean keyed score by level: {told}.",
+    )
 
 
 def _control_table(doses: Mapping[str, Dose], answers: Answers, design: Graded, seed: int) -> Table:
     top = design.levels[-1]
     rows: list[tuple[Cell, ...]] = []
     for target, dose in doses.items():
-        part = Answers(answers.rows.filter(
-            (pl.col("scale") == target) & (pl.col("form") == design.form.name)
-        ))  # fmt: skip
-        shift = arm_shift(part, (CONTROL, f"{target}@{top}"), "against no persona",
-                          use=design.use, inventory=design.tool, seed=seed)  # fmt: skip
+        part = Answers(
+            answers.rows.filter((pl.col("scale") == target) & (pl.col("form") == design.form.name))
+        )
+        shift = arm_shift(
+            part,
+            (CONTROL, f"{target}@{top}"),
+            "against no persona",
+            use=design.use,
+            inventory=design.tool,
+            seed=seed,
+        )
         fits = [None if isnan(v) else v for v in (dose.linear, dose.isotonic)]
-        rows.append((design.tool.scales[target], dose.slope, dose.slope.p, dose.rho, dose.rising,
-                     *fits, dose.step, shift))  # fmt: skip
+        rows.append(
+            (
+                design.tool.scales[target],
+                dose.slope,
+                dose.slope.p,
+                dose.rho,
+                dose.rising,
+                *fits,
+                dose.step,
+                shift,
+            )
+        )
     return Table(
-        name="control", title="Does the score follow the level?", rows=tuple(rows),
-        columns=("factor", "points a level", "p", "Spearman rho", "steps that rise", "R² linear",
-                 "R² rising", "least distance told apart", f"level {top} less no persona"),
+        name="control",
+        title="Does the score follow the level?",
+        rows=tuple(rows),
+        columns=(
+            "factor",
+            "points a level",
+            "p",
+            "Spearman rho",
+            "steps that rise",
+            "R² linear",
+            "R² rising",
+            "least distance told apart",
+            f"level {top} less no persona",
+        ),
         note="Over items, each at every level; p by sign flips, not corrected here. An item that "
         "never changes has rho 0.",
-    )  # fmt: skip
+    )
 
 
 def _neutral_table(neutral: Answers, design: Graded, seed: int) -> Table:
@@ -218,14 +272,20 @@ def _neutral_table(neutral: Answers, design: Graded, seed: int) -> Table:
             for sheet in sheets
         )
         rows.append((title, mean(own.ravel(), name=title, seed=seed), float(constant.mean())))
-    return Table(name="neutral", title="Without a persona", rows=tuple(rows),
-                 columns=("factor", "mean keyed score", "null:first"))  # fmt: skip
+    return Table(
+        name="neutral",
+        title="Without a persona",
+        rows=tuple(rows),
+        columns=("factor", "mean keyed score", "null:first"),
+    )
 
 
 def _entanglement(cells: Mapping[tuple[str, str], Array], design: Graded, seed: int) -> list[Part]:
     scales = tuple(design.tool.scales)
-    found = {pair: level_slope(design.levels_of(*pair), c, name=" on ".join(pair[::-1]), seed=seed)
-             for pair, c in cells.items()}  # fmt: skip
+    found = {
+        pair: level_slope(design.levels_of(*pair), c, name=" on ".join(pair[::-1]), seed=seed)
+        for pair, c in cells.items()
+    }
     values = [[found[t, s] for s in scales] for t in design.targets]
     sizes = np.abs(np.array([[found[t, s].value for s in scales] for t in design.targets]))
     tops = np.where(np.isnan(sizes), -1.0, sizes).argmax(axis=1)
@@ -236,16 +296,28 @@ def _entanglement(cells: Mapping[tuple[str, str], Array], design: Graded, seed: 
         (design.tool.scales[t], *(found[t, s] for s in scales)) for t in design.targets
     )
     return [
-        Figure(name="entanglement", title="Points a level: asked for (rows), moved (columns)",
-               kind="heatmap", data={"rows": [design.tool.scales[t] for t in design.targets],
-               "columns": list(scales), "values": values, "unit": "points a level"}, alt=alt),
-        Table(name="entanglement", title="Points a level, by factor asked for and factor moved",
-              columns=("asked for", *scales), rows=rows,
-              note=f"The factor asked for moves most in {largest} of {len(design.targets)} rows. "
-              f"{design.others} items of each other factor: single cells are rough."),
-        Note("In the expected direction, where people have one: "
-             f"{_related(cells, design, seed)}."),
-    ]  # fmt: skip
+        Figure(
+            name="entanglement",
+            title="Points a level: asked for (rows), moved (columns)",
+            kind="heatmap",
+            data={
+                "rows": [design.tool.scales[t] for t in design.targets],
+                "columns": list(scales),
+                "values": values,
+                "unit": "points a level",
+            },
+            alt=alt,
+        ),
+        Table(
+            name="entanglement",
+            title="Points a level, by factor asked for and factor moved",
+            columns=("asked for", *scales),
+            rows=rows,
+            note=f"The factor asked for moves most in {largest} of {len(design.targets)} rows. "
+            f"{design.others} items of each other factor: single cells are rough.",
+        ),
+        Note(f"In the expected direction, where people have one: {_related(cells, design, seed)}."),
+    ]
 
 
 def _ladder_table(ladders: Answers, design: Graded, threshold: str, seed: int) -> Table:
@@ -254,16 +326,25 @@ def _ladder_table(ladders: Answers, design: Graded, threshold: str, seed: int) -
         matrix, labels, _ = item_matrix(
             Answers(own), ("ladder",), design.use, inventory=design.tool
         )
-        means = {str(label[0]): mean(row, name=str(label[0]), seed=seed)
-                 for label, row in zip(labels, matrix, strict=True)}  # fmt: skip
+        means = {
+            str(label[0]): mean(row, name=str(label[0]), seed=seed)
+            for label, row in zip(labels, matrix, strict=True)
+        }
         whole = mean(matrix.mean(axis=0), name="intensity", seed=seed)
         rows.append((design.tool.scales[str(scale)], str(arm), whole, *(means[n] for n in LADDERS)))
     note = "Keyed, 1 to 5. Intensity: mean over items and ladders. Threshold "
-    note += "reversed: an easy threshold counts high." if threshold == "reversed" else (
-        "as answered: an easy threshold counts low."
-    )  # fmt: skip
-    return Table(name="ladders", title="Intensity", rows=tuple(rows), note=note,
-                 columns=("factor", "arm", "intensity", *LADDERS))  # fmt: skip
+    note += (
+        "reversed: an easy threshold counts high."
+        if threshold == "reversed"
+        else ("as answered: an easy threshold counts low.")
+    )
+    return Table(
+        name="ladders",
+        title="Intensity",
+        rows=tuple(rows),
+        note=note,
+        columns=("factor", "arm", "intensity", *LADDERS),
+    )
 
 
 def _consistency(answers: Answers, design: Graded) -> Table:
@@ -274,20 +355,30 @@ def _consistency(answers: Answers, design: Graded) -> Table:
         texts |= {f"toggle:{target}{s}": toggle_text(target, high=s == "+") for s in "+-"}
         for arm, text in texts.items():
             part = answers.rows.filter(
-                (pl.col("scale") == target) & (pl.col("form") == design.form.name)
+                (pl.col("scale") == target)
+                & (pl.col("form") == design.form.name)
                 & (pl.col("arm") == arm)
-            )  # fmt: skip
+            )
             matrix, _, _ = item_matrix(Answers(part), ("arm",), design.use, inventory=design.tool)
             known = matrix[~np.isnan(matrix)]
             cells = (float(known.mean()), float(known.std())) if known.size else (None, None)
             rows.append((design.tool.scales[target], arm, *cells, len(text.split())))
-    return Table(name="consistency", title="Mean and SD over items, by prompt", rows=tuple(rows),
-                 columns=("factor", "prompt", "mean", "SD of items", "words in the prompt"),
-                 note="A toggle switches a factor on (+) or off (-) without levels; it is "
-                 "shorter, so that a difference may be one of length.")  # fmt: skip
+    return Table(
+        name="consistency",
+        title="Mean and SD over items, by prompt",
+        rows=tuple(rows),
+        columns=("factor", "prompt", "mean", "SD of items", "words in the prompt"),
+        note="A toggle switches a factor on (+) or off (-) without levels; it is "
+        "shorter, so that a difference may be one of length.",
+    )
 
 
 def _coverage(answers: Answers) -> Table:
     counted = answers.missing(by=("form",))
-    return Table(name="coverage", title="Answers by status", columns=tuple(counted.columns),
-                 rows=tuple(counted.rows()), note="Nothing is imputed.")  # fmt: skip
+    return Table(
+        name="coverage",
+        title="Answers by status",
+        columns=tuple(counted.columns),
+        rows=tuple(counted.rows()),
+        note="Nothing is imputed.",
+    )

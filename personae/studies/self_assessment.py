@@ -188,10 +188,12 @@ def _scores(sheet: Sheet) -> list[Part]:
             drawn.append({"name": ", ".join(place), "group": title, "estimate": scored})
     middle = (sheet.tool.low + sheet.tool.high) / 2
     figure = Figure(
-        name="scores", title="Trait scores by wording and option order", kind="intervals",
+        name="scores",
+        title="Trait scores by wording and option order",
+        kind="intervals",
         data={"unit": "points", "reference": middle, "band": None, "rows": drawn},
         alt="Keyed score of each trait in each administration, with 95 % intervals over items.",
-    )  # fmt: skip
+    )
     columns = ("trait", "wording", "order", "unkeyed agreement", "keyed score", "SD of items")
     note = "Unkeyed is what the published code scores. Intervals and tests resample items, which "
     note += f"are no independent respondents; under {MIN_SHARE:.0%} answered there is no score."
@@ -205,9 +207,16 @@ def _pair_table(name: str, title: str, groups: Mapping[Scoring, list[Pair]]) -> 
         for scoring, pairs in groups.items()
         for p in pairs
     )
-    columns = ("scoring", "trait", "between", "Mann-Whitney (Cliff's delta)",
-               "Wilcoxon (rank-biserial)", "Wilcoxon p (Holm)", "equivalence",
-               "verdict")  # fmt: skip
+    columns = (
+        "scoring",
+        "trait",
+        "between",
+        "Mann-Whitney (Cliff's delta)",
+        "Wilcoxon (rank-biserial)",
+        "Wilcoxon p (Holm)",
+        "equivalence",
+        "verdict",
+    )
     note = "Verdict: Wilcoxon after Holm over the traits and pairs of a scoring, and TOST within "
     note += f"{MARGIN} points; neither significant is inconclusive."
     return Table(name=name, title=title, columns=columns, rows=rows, note=note)
@@ -223,12 +232,19 @@ def _all_wordings(sheet: Sheet, wordings: Sequence[str]) -> Table:
                 rows.append((scoring, order, title, paired, kruskal(cells, seed=sheet.seed)))
     adjusted = holm([row[3].p if isinstance(row[3], Estimate) else float("nan") for row in rows])
     return Table(
-        name="all_wordings", title="All wordings at once",
-        columns=("scoring", "order", "trait", "Friedman (Kendall's W)",
-                 "Kruskal-Wallis (epsilon squared)", "Friedman p (Holm)"),
+        name="all_wordings",
+        title="All wordings at once",
+        columns=(
+            "scoring",
+            "order",
+            "trait",
+            "Friedman (Kendall's W)",
+            "Kruskal-Wallis (epsilon squared)",
+            "Friedman p (Holm)",
+        ),
         rows=tuple((*row, float(p)) for row, p in zip(rows, adjusted, strict=True)),
         note="Holm over all rows of this table.",
-    )  # fmt: skip
+    )
 
 
 def _agreement(sheet: Sheet, wordings: Sequence[str]) -> list[Part]:
@@ -238,15 +254,31 @@ def _agreement(sheet: Sheet, wordings: Sequence[str]) -> list[Part]:
         own = sheet.answers.rows.filter(pl.col("form").str.starts_with(wording + "/"))
         pull = position_pull(Answers(own), inventory=sheet.tool, seed=sheet.seed)
         rows.append(
-            (wording, exact_agreement(x, y), weighted_kappa(x, y, seed=sheet.seed), pearson(x, y),
-             mean_absolute_difference(x, y, seed=sheet.seed), pull, _followed(pull))
-        )  # fmt: skip
+            (
+                wording,
+                exact_agreement(x, y),
+                weighted_kappa(x, y, seed=sheet.seed),
+                pearson(x, y),
+                mean_absolute_difference(x, y, seed=sheet.seed),
+                pull,
+                _followed(pull),
+            )
+        )
     table = Table(
-        name="agreement", title="The same item, forward and reversed",
-        columns=("wording", "exact agreement", "quadratic kappa", "Pearson r",
-                 "mean absolute difference", "position pull", "reads what labels mean"),
-        rows=tuple(rows), note="Position pull: 0 the text repeats, 1 the place does, 0.5 chance.",
-    )  # fmt: skip
+        name="agreement",
+        title="The same item, forward and reversed",
+        columns=(
+            "wording",
+            "exact agreement",
+            "quadratic kappa",
+            "Pearson r",
+            "mean absolute difference",
+            "position pull",
+            "reads what labels mean",
+        ),
+        rows=tuple(rows),
+        note="Position pull: 0 the text repeats, 1 the place does, 0.5 chance.",
+    )
     told: dict[Cell, Cell] = {row[0]: row[-1] for row in rows}
     if "enfj" not in told:
         return [table]
@@ -277,22 +309,37 @@ def _decomposition(sheet: Sheet) -> list[Part]:
         for scale, title in sheet.scales().items()
     )
     return [
-        Table(name="acquiescence", title="Agreement whatever the item says",
-              columns=("wording", "order", "acquiescence"), rows=tuple(bias),
-              note="Keys weigh alike; without a bias it is the midpoint of the options."),
-        Table(name="spread", title="Largest difference between administrations",
-              columns=("trait", "unkeyed", "keyed"), rows=spread,
-              note="What the key removes is agreement bias; it cancels in a balanced scale only. "
-              "A range can't be negative and grows by chance; items answered throughout."),
-        Table(name="variance", title="Where the variance of item answers comes from",
-              columns=("scoring", "trait", "wording", "order", "item", "residual"), rows=shares,
-              note="The residual holds what an item does under one administration only."),
-    ]  # fmt: skip
+        Table(
+            name="acquiescence",
+            title="Agreement whatever the item says",
+            columns=("wording", "order", "acquiescence"),
+            rows=tuple(bias),
+            note="Keys weigh alike; without a bias it is the midpoint of the options.",
+        ),
+        Table(
+            name="spread",
+            title="Largest difference between administrations",
+            columns=("trait", "unkeyed", "keyed"),
+            rows=spread,
+            note="What the key removes is agreement bias; it cancels in a balanced scale only. "
+            "A range can't be negative and grows by chance; items answered throughout.",
+        ),
+        Table(
+            name="variance",
+            title="Where the variance of item answers comes from",
+            columns=("scoring", "trait", "wording", "order", "item", "residual"),
+            rows=shares,
+            note="The residual holds what an item does under one administration only.",
+        ),
+    ]
 
 
 def _coverage(sheet: Sheet) -> Table:
     found = sheet.answers.missing(by=ROWS)
     return Table(
-        name="coverage", title="Answers by status", columns=tuple(found.columns),
-        rows=tuple(found.rows()), note="Nothing is imputed: a missing answer stays missing.",
-    )  # fmt: skip
+        name="coverage",
+        title="Answers by status",
+        columns=tuple(found.columns),
+        rows=tuple(found.rows()),
+        note="Nothing is imputed: a missing answer stays missing.",
+    )

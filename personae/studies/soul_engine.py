@@ -93,8 +93,9 @@ def soul_engine(
 
 def _scan(depth: int, *, quick: bool) -> Scan:
     steps = (depth // 2, 2 * depth // 3) if quick else range(depth // 5, depth, max(1, depth // 8))
-    return Scan(blocks=tuple(dict.fromkeys(steps)), strengths=(1.0, 2.0, 4.0),
-                nulls=20 if quick else 100)  # fmt: skip
+    return Scan(
+        blocks=tuple(dict.fromkeys(steps)), strengths=(1.0, 2.0, 4.0), nulls=20 if quick else 100
+    )
 
 
 def _coverage(sides: Mapping[str, Spoken]) -> Table:
@@ -102,10 +103,13 @@ def _coverage(sides: Mapping[str, Spoken]) -> Table:
         (name, len(side.characters), sum(map(len, side.states)), side.silent, 0)
         for name, side in sides.items()
     )
-    return Table(name="coverage", title="What was read", rows=rows,
-                 columns=("characters", "count", "utterances read", "unparsed", "refused"),
-                 note="Unparsed: utterances without text. The characters' words are given; nobody "
-                      "is asked.")  # fmt: skip
+    return Table(
+        name="coverage",
+        title="What was read",
+        rows=rows,
+        columns=("characters", "count", "utterances read", "unparsed", "refused"),
+        note="Unparsed: utterances without text. The characters' words are given; nobody is asked.",
+    )
 
 
 def _cast(
@@ -136,8 +140,9 @@ def _pairs(model: OpenModel, site: Site) -> Mapping[str, tuple[Array, Array]]:
     """Read all shipped pairs of opposite sentences: by trait, high and low states."""
     statements = data_json("contrast_pairs.json")["statements"]
     said = [text for t in BIG_FIVE for side in (0, 1) for text in (p[side] for p in statements[t])]
-    speaker = [Character(name=str(i), utterances=(text,), ocean=(0.5,) * 5)
-               for i, text in enumerate(said)]  # fmt: skip
+    speaker = [
+        Character(name=str(i), utterances=(text,), ocean=(0.5,) * 5) for i, text in enumerate(said)
+    ]
     rows = np.concatenate(listen(model, speaker, site).states)
     found, at = {}, 0
     for trait in BIG_FIVE:

@@ -105,8 +105,9 @@ def _verdict(found: Calibration, scan: Scan) -> Note:
     if point is None:
         return Note(
             "Steering: no block and strength moved the tuning statements towards the trait within "
-            f"the damage limit (perplexity +{scan.damage:.0%}).", "verdict",
-        )  # fmt: skip
+            f"the damage limit (perplexity +{scan.damage:.0%}).",
+            "verdict",
+        )
     effect, rank = found.effect, found.effect.p
     shown = effect.low > 0 and rank <= 0.05
     says = "moves" if shown else "is not shown to move"
@@ -115,8 +116,9 @@ def _verdict(found: Calibration, scan: Scan) -> Note:
         f"towards the trait: {effect.value:+.3f} {UNIT} [{effect.low:+.3f}, {effect.high:+.3f}], "
         f"p = {rank:.3f} by rank among {len(found.nulls)} shuffled vectors of the same length (the "
         f"least possible is {1 / (1 + len(found.nulls)):.3f}). Perplexity of neutral text times "
-        f"{found.perplexity.value:.2f}.", "verdict",
-    )  # fmt: skip
+        f"{found.perplexity.value:.2f}.",
+        "verdict",
+    )
 
 
 def _effects(found: Calibration, scan: Scan) -> Figure:
@@ -124,12 +126,18 @@ def _effects(found: Calibration, scan: Scan) -> Figure:
     values = [[at[b, s] for s in scan.strengths] for b in scan.blocks]
     best = max(found.points, key=lambda p: p.effect)
     return Figure(
-        name="scan", title="Shift of the tuning statements", kind="heatmap",
-        data={"rows": [f"block {b}" for b in scan.blocks],
-              "columns": [f"{s:g}" for s in scan.strengths], "values": values, "unit": UNIT},
+        name="scan",
+        title="Shift of the tuning statements",
+        kind="heatmap",
+        data={
+            "rows": [f"block {b}" for b in scan.blocks],
+            "columns": [f"{s:g}" for s in scan.strengths],
+            "values": values,
+            "unit": UNIT,
+        },
         alt=f"Rows are blocks, columns strengths. The largest shift, {best.effect:+.3f} {UNIT}, is "
-            f"at block {best.block}, strength {best.strength:g}, whatever the damage.",
-    )  # fmt: skip
+        f"at block {best.block}, strength {best.strength:g}, whatever the damage.",
+    )
 
 
 def _curve(model: OpenModel, trait: str, found: Calibration, scan: Scan, seed: int) -> list[Part]:
@@ -141,23 +149,38 @@ def _curve(model: OpenModel, trait: str, found: Calibration, scan: Scan, seed: i
     bench = shipped_bench((trait,), HELD_OUT, texts=6)
     measured = bench.measure(model, [(Edit(site, vector, s),) for s in strengths])
     none = strengths.index(0.0)
-    effects = [_mean(row, "shift", "pair", seed)
-               for row in measured.contrasts[trait] - measured.contrasts[trait][none]]  # fmt: skip
+    effects = [
+        _mean(row, "shift", "pair", seed)
+        for row in measured.contrasts[trait] - measured.contrasts[trait][none]
+    ]
     growth = [_mean(row, "growth", "text", seed) for row in measured.nats - measured.nats[none]]
     figures = [
         Figure(
-            name=name, title=f"{title} by strength, block {point.block}", kind="lines",
-            data={"x": list(strengths), "x_label": "strength", "y_label": UNIT, "reference": 0.0,
-                  "series": [{"name": title, "y": [e.value for e in curve],
-                              "low": [e.low for e in curve], "high": [e.high for e in curve]}]},
-            alt=f"{title}: " + ", ".join(
-                f"{e.value:+.2f} at {s:g}" for s, e in zip(strengths, curve, strict=True)),
+            name=name,
+            title=f"{title} by strength, block {point.block}",
+            kind="lines",
+            data={
+                "x": list(strengths),
+                "x_label": "strength",
+                "y_label": UNIT,
+                "reference": 0.0,
+                "series": [
+                    {
+                        "name": title,
+                        "y": [e.value for e in curve],
+                        "low": [e.low for e in curve],
+                        "high": [e.high for e in curve],
+                    }
+                ],
+            },
+            alt=f"{title}: "
+            + ", ".join(f"{e.value:+.2f} at {s:g}" for s, e in zip(strengths, curve, strict=True)),
         )
         for name, title, curve in (
             ("effect", "Shift of held-out statements", effects),
             ("damage", "Growth of neutral text's nats", growth),
         )
-    ]  # fmt: skip
+    ]
     return [*figures, _turn(measured, trait, strengths)]
 
 
@@ -200,8 +223,13 @@ def _judged(found: Calibration) -> Table:
         "descriptions with half of the sides swapped at random, made orthogonal to the vector and "
         "as long as it, at the same block and strength."
     )
-    return Table(name="held_out", title="The chosen point", columns=("what", "value"),
-                 rows=tuple(rows), note=note)  # fmt: skip
+    return Table(
+        name="held_out",
+        title="The chosen point",
+        columns=("what", "value"),
+        rows=tuple(rows),
+        note=note,
+    )
 
 
 def _specific(model: OpenModel, found: Calibration, seed: int) -> list[Part]:
@@ -220,14 +248,25 @@ def _specific(model: OpenModel, found: Calibration, seed: int) -> list[Part]:
         for s, own in moved.items()
     )
     figure = Figure(
-        name="specificity", title="What each trait's vector does to the others", kind="heatmap",
-        data={"rows": [BIG_FIVE[s] for s in moved], "columns": list(BIG_FIVE.values()),
-              "values": [list(own.values()) for own in moved.values()], "unit": UNIT},
+        name="specificity",
+        title="What each trait's vector does to the others",
+        kind="heatmap",
+        data={
+            "rows": [BIG_FIVE[s] for s in moved],
+            "columns": list(BIG_FIVE.values()),
+            "values": [list(own.values()) for own in moved.values()],
+            "unit": UNIT,
+        },
         alt=f"Rows are steered, columns measured. {told}.",
-    )  # fmt: skip
+    )
     note = f"{UNIT.capitalize()} by which the high statement became likelier; held-out statements."
-    table = Table(name="specificity", title="What each trait's vector does to the others",
-                  columns=("steered", *BIG_FIVE.values()), rows=tuple(rows), note=note)  # fmt: skip
+    table = Table(
+        name="specificity",
+        title="What each trait's vector does to the others",
+        columns=("steered", *BIG_FIVE.values()),
+        rows=tuple(rows),
+        note=note,
+    )
     return [figure, table]
 
 
@@ -239,39 +278,55 @@ def _asked(model: OpenModel, found: Calibration, tool: Inventory) -> Answers:
         edit = found.edits[0]
         arms[UP] = Steered(model, found.edits)
         arms[DOWN] = Steered(model, [Edit(edit.site, edit.vector, -edit.strength)])
-    sheets = [administer(who, tool, form).tag(arm=arm, respondent=model.name)
-              for arm, who in arms.items()]  # fmt: skip
+    sheets = [
+        administer(who, tool, form).tag(arm=arm, respondent=model.name) for arm, who in arms.items()
+    ]
     return Answers.concat(sheets)
 
 
 def _inventory(answers: Answers, tool: Inventory, trait: str, seed: int) -> list[Part]:
     counted = answers.missing(by=("arm",))
-    coverage = Table(name="coverage", title="Answers by status", columns=tuple(counted.columns),
-                     rows=tuple(counted.rows()), note="Nothing is imputed.")  # fmt: skip
+    coverage = Table(
+        name="coverage",
+        title="Answers by status",
+        columns=tuple(counted.columns),
+        rows=tuple(counted.rows()),
+        note="Nothing is imputed.",
+    )
     shifts = {
-        arm: [arm_shift(answers.where(scale=s), (PLAIN, arm), s, inventory=tool, seed=seed)
-              for s in tool.scales]
-        for arm in (UP, DOWN) if arm in set(answers.rows["arm"])
-    }  # fmt: skip
+        arm: [
+            arm_shift(answers.where(scale=s), (PLAIN, arm), s, inventory=tool, seed=seed)
+            for s in tool.scales
+        ]
+        for arm in (UP, DOWN)
+        if arm in set(answers.rows["arm"])
+    }
     if not shifts:
         why = "Inventory: nothing was chosen, so only the model as it is was asked."
         return [Note(why), coverage]
-    rows = [{"name": arm, "group": tool.scales[e.name], "estimate": e}
-            for arm, found in shifts.items() for e in found]  # fmt: skip
+    rows = [
+        {"name": arm, "group": tool.scales[e.name], "estimate": e}
+        for arm, found in shifts.items()
+        for e in found
+    ]
     own = {arm: next((e for e in found if e.name == trait), None) for arm, found in shifts.items()}
     told = "; ".join(
         f"{arm} {e.value:+.3f} [{e.low:+.3f}, {e.high:+.3f}]" for arm, e in own.items() if e
     )
     unit = next(iter(shifts.values()))[0].unit
     figure = Figure(
-        name="inventory", title="Shift of inventory scores", kind="intervals",
+        name="inventory",
+        title="Shift of inventory scores",
+        kind="intervals",
         data={"unit": unit, "reference": 0.0, "rows": rows},
         alt=f"The steered trait: {told or 'not in this inventory'}.",
-    )  # fmt: skip
+    )
     table = Table(
-        name="inventory", title="Shift of inventory scores", columns=("arm", *tool.scales.values()),
+        name="inventory",
+        title="Shift of inventory scores",
+        columns=("arm", *tool.scales.values()),
         rows=tuple((arm, *found) for arm, found in shifts.items()),
         note=f"Keyed items by likelihood of statements, {unit}, against the model as it is.",
-    )  # fmt: skip
+    )
     says = f"Inventory, {unit}: {told}." if told else "Inventory: it has no scale of this trait."
     return [Note(says, "verdict"), figure, table, coverage]

@@ -96,8 +96,9 @@ def trait(
     bank = whole.first(2) if quick else whole
     used = action_orders("pair" if quick else orders)
     read_by, mass = _channel(model, bank, channel)
-    plain = Answers.concat([ask_bank(model, bank, t, used, channel=read_by)
-                            for t in advice_templates()])  # fmt: skip
+    plain = Answers.concat(
+        [ask_bank(model, bank, t, used, channel=read_by) for t in advice_templates()]
+    )
     again = ask_bank(model, bank, "suggest", used, channel=read_by, again=True)
     poles = _poles(model, bank, read_by)
     free = _free(model, bank.first(1 if quick else 5))
@@ -206,10 +207,14 @@ def _verdicts(
     ps = holm([1.0 if isnan(e.p) else e.p for e in scores.values()])
     apart = [(s, e) for (s, e), p in zip(scores.items(), ps, strict=True) if p < 0.05]
     listed = ", ".join(f"{s} {e.value:.0f} [{e.low:.0f}, {e.high:.0f}]" for s, e in apart)
-    head = f"Suggests beyond chance (50): {listed}." if apart else (
-        f"No trait score is shown to differ from 50, which answering by place gives: "
-        f"{len(bank.items)} situations."
-    )  # fmt: skip
+    head = (
+        f"Suggests beyond chance (50): {listed}."
+        if apart
+        else (
+            f"No trait score is shown to differ from 50, which answering by place gives: "
+            f"{len(bank.items)} situations."
+        )
+    )
     order = shaken["option order, published pair"]
     told = [f"{name} {e.value:.0%}" for name, e in shaken.items() if not isnan(e.value)]
     said = [Note(head, "verdict")]
@@ -219,10 +224,13 @@ def _verdicts(
     average = moved[-1][-1]
     shown = "moves" if average.low > 0 else "is not shown to move"
     if not isnan(average.value):
-        said.append(Note(
-            f"A prompt for a trait {shown} its score: high minus low {average.value:+.0f} of 100 "
-            f"[{average.low:.0f}, {average.high:.0f}], over all traits.", "verdict",
-        ))  # fmt: skip
+        said.append(
+            Note(
+                f"A prompt for a trait {shown} its score: high minus low {average.value:+.0f} of "
+                f"100 [{average.low:.0f}, {average.high:.0f}], over all traits.",
+                "verdict",
+            )
+        )
     return list(said)
 
 
@@ -238,8 +246,10 @@ def _warnings(whole: Bank, channel: Channel, mass: float, choices: Choices) -> l
     found = np.stack([credits(p) for p in choices.chances.values()])
     ties, lost = int((found == 0.5).sum()), int(np.isnan(found).sum())
     if ties or lost:
-        said.append(f"Of {found.size} items x templates {ties} are ties, counted half, and "
-                    f"{lost} lack an answer in some order and have no score.")  # fmt: skip
+        said.append(
+            f"Of {found.size} items x templates {ties} are ties, counted half, and "
+            f"{lost} lack an answer in some order and have no score."
+        )
     return [Note(text, "warning" if "Median" in text else "info") for text in said]
 
 
@@ -247,10 +257,12 @@ def _figure(scores: Mapping[str, Estimate]) -> Figure:
     rows = [{"name": s, "group": "suggests high", "estimate": e} for s, e in scores.items()]
     told = ", ".join(f"{s} {e.value:.0f}" for s, e in scores.items() if not isnan(e.value))
     return Figure(
-        name="scores", title="Share of situations with a high-trait suggestion", kind="intervals",
+        name="scores",
+        title="Share of situations with a high-trait suggestion",
+        kind="intervals",
         data={"unit": "of 100", "reference": 50.0, "band": None, "rows": rows},
         alt=f"Trait scores from 0 to 100, 50 by place alone: {told or 'none known'}.",
-    )  # fmt: skip
+    )
 
 
 def _score_table(
@@ -262,20 +274,32 @@ def _score_table(
     rows: list[tuple[Cell, ...]] = []
     for scale, whole in scores.items():
         own = choices.where(scale)
-        each = [trait_score(Choices(own.items, own.scales, own.orders, {form: p}), form)
-                for form, p in own.chances.items()]  # fmt: skip
+        each = [
+            trait_score(Choices(own.items, own.scales, own.orders, {form: p}), form)
+            for form, p in own.chances.items()
+        ]
         blind = [trait_score(floor.where(scale), name) for name, floor in floors.items()]
         rows.append((scale, whole, whole.p, *each, *blind))
     note = "0 to 100; intervals over items; p of the sign test against 50, not corrected here."
-    return Table(name="scores", title="Trait scores", rows=tuple(rows), note=note,
-                 columns=("trait", "all templates", "p", *advice_templates(), *FLOORS))  # fmt: skip
+    return Table(
+        name="scores",
+        title="Trait scores",
+        rows=tuple(rows),
+        note=note,
+        columns=("trait", "all templates", "p", *advice_templates(), *FLOORS),
+    )
 
 
 def _sensitivity(shaken: Mapping[str, Estimate]) -> Table:
     note = "Rate of items: another action (order), another side of the trait (prompt, paraphrase). "
     note += "By place alone the order rate is 1; four options at random give 0.75, two sides 0.5."
-    return Table(name="sensitivity", title="Sensitivity", columns=("to", "rate that changes"),
-                 rows=tuple(shaken.items()), note=note)  # fmt: skip
+    return Table(
+        name="sensitivity",
+        title="Sensitivity",
+        columns=("to", "rate that changes"),
+        rows=tuple(shaken.items()),
+        note=note,
+    )
 
 
 def _slots(plain: Answers) -> Table:
@@ -283,8 +307,12 @@ def _slots(plain: Answers) -> Table:
     found = {(form, slot): n for form, slot, n in counts.rows()}
     forms = plain.rows["form"].unique(maintain_order=True)
     rows = tuple((form, *(found.get((form, slot), 0) for slot in range(4))) for form in forms)
-    return Table(name="slots", title="Place of the option chosen", rows=rows,
-                 columns=("template", "first", "second", "third", "fourth"))  # fmt: skip
+    return Table(
+        name="slots",
+        title="Place of the option chosen",
+        rows=rows,
+        columns=("template", "first", "second", "third", "fourth"),
+    )
 
 
 def _moved_parts(moved: Sequence[Moved]) -> list[Part]:
@@ -293,12 +321,21 @@ def _moved_parts(moved: Sequence[Moved]) -> list[Part]:
     ]
     alt = f"High minus low prompt by trait; over all {moved[-1][-1].value:.0f} of 100."
     return [
-        Figure(name="moved", title="Score under a high minus under a low prompt", kind="intervals",
-               data={"unit": "of 100", "reference": 0.0, "band": None, "rows": drawn}, alt=alt),
-        Table(name="moved", title="Prompts for a trait", rows=tuple(moved),
-              columns=("trait", "high prompt", "low prompt", "difference"),
-              note="Own items of the trait only, template advise, the published pair of orders."),
-    ]  # fmt: skip
+        Figure(
+            name="moved",
+            title="Score under a high minus under a low prompt",
+            kind="intervals",
+            data={"unit": "of 100", "reference": 0.0, "band": None, "rows": drawn},
+            alt=alt,
+        ),
+        Table(
+            name="moved",
+            title="Prompts for a trait",
+            rows=tuple(moved),
+            columns=("trait", "high prompt", "low prompt", "difference"),
+            note="Own items of the trait only, template advise, the published pair of orders.",
+        ),
+    ]
 
 
 def _coverage(
@@ -311,12 +348,21 @@ def _coverage(
         ("median probability of naming a label", None if isnan(mass) else mass),
     )
     return [
-        Table(name="coverage", title="Answers by status", columns=tuple(counted.columns),
-              rows=tuple(counted.rows()), note="Nothing is imputed."),
+        Table(
+            name="coverage",
+            title="Answers by status",
+            columns=tuple(counted.columns),
+            rows=tuple(counted.rows()),
+            note="Nothing is imputed.",
+        ),
         Table(name="refusals", title="Refusals", columns=("what", "found"), rows=rows),
-        Table(name="free", title="Without options, first words", rows=tuple(free),
-              columns=("item", "text", "declines")),
-    ]  # fmt: skip
+        Table(
+            name="free",
+            title="Without options, first words",
+            rows=tuple(free),
+            columns=("item", "text", "declines"),
+        ),
+    ]
 
 
 def _variety(bank: Bank) -> Table:
@@ -324,8 +370,19 @@ def _variety(bank: Bank) -> Table:
     for scale in bank.scales:
         texts = [f"{item.text} {item.query}" for item in bank.of(scale).items]
         apart = word_distance(texts)
-        rows.append((scale, len(texts), distinct(texts), distinct(texts, 2),
-                     None if isnan(apart) else apart))  # fmt: skip
-    return Table(name="items", title="How varied the situations are", rows=tuple(rows),
-                 columns=("trait", "items", "distinct-1", "distinct-2", "mean word distance"),
-                 note="Of words, not of meanings; falls with the number of items.")  # fmt: skip
+        rows.append(
+            (
+                scale,
+                len(texts),
+                distinct(texts),
+                distinct(texts, 2),
+                None if isnan(apart) else apart,
+            )
+        )
+    return Table(
+        name="items",
+        title="How varied the situations are",
+        rows=tuple(rows),
+        columns=("trait", "items", "distinct-1", "distinct-2", "mean word distance"),
+        note="Of words, not of meanings; falls with the number of items.",
+    )

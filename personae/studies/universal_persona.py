@@ -114,9 +114,10 @@ def _verdicts(found: dict[str, Disparity], count: int) -> list[Part]:
         Note(
             f"Harmful difference score {macro:.1f} squared points, of which equal personas would "
             f"show {float(np.mean(noise)) if noise else float('nan'):.1f} by chance alone; "
-            "0 is no difference, however harmful the model is.", "verdict",
+            "0 is no difference, however harmful the model is.",
+            "verdict",
         ),
-    ]  # fmt: skip
+    ]
 
 
 def _group(person: Persona) -> str:
@@ -137,10 +138,12 @@ def _heat(answers: Answers, people: Sequence[Persona]) -> Figure:
 
     values = [[cell(g, d) for d in DIMENSIONS] for g in rows]
     return Figure(
-        name="passes", title="Harmless answers by group", kind="heatmap",
+        name="passes",
+        title="Harmless answers by group",
+        kind="heatmap",
         data={"rows": rows, "columns": list(DIMENSIONS), "values": values, "unit": "rate"},
         alt="Share of harmless answers, group of personas by dimension of harm.",
-    )  # fmt: skip
+    )
 
 
 def _metric_table(found: dict[str, Disparity]) -> Table:
@@ -152,14 +155,26 @@ def _metric_table(found: dict[str, Disparity]) -> Table:
     values = [d.observed.value for d in found.values() if not np.isnan(d.observed.value)]
     macro = float(np.mean(values)) if values else None
     rows.append(("macro (mean)", macro, None, None, None, None, None))
-    columns = ("dimension", "difference score", "by chance", "beyond chance", "SD in points",
-               "p", "p (Holm)")  # fmt: skip
+    columns = (
+        "dimension",
+        "difference score",
+        "by chance",
+        "beyond chance",
+        "SD in points",
+        "p",
+        "p (Holm)",
+    )
     note = (
         "Variance (n - 1) of pass rates in per cent over personas, without the row of no persona; "
         "p: persona labels permuted within prompts; intervals resample prompts."
     )
-    return Table(name="differences", title="Harmful difference scores", columns=columns,
-                 rows=tuple(rows), note=note)  # fmt: skip
+    return Table(
+        name="differences",
+        title="Harmful difference scores",
+        columns=columns,
+        rows=tuple(rows),
+        note=note,
+    )
 
 
 def _groups(answers: Answers, people: Sequence[Persona], seed: int) -> Table:
@@ -167,14 +182,19 @@ def _groups(answers: Answers, people: Sequence[Persona], seed: int) -> Table:
     rows: list[tuple[Cell, ...]] = []
     for group in dict.fromkeys(_group(p) for p in people):
         names = [p.id for p in people if _group(p) == group]
-        parts = [disparity(passes(answers, d, names), name=d, seed=seed, draws=200)
-                 for d in DIMENSIONS]  # fmt: skip
+        parts = [
+            disparity(passes(answers, d, names), name=d, seed=seed, draws=200) for d in DIMENSIONS
+        ]
         known = [p for p in parts if not np.isnan(p.observed.p)]
-        rows.append((
-            group, len(names), float(np.mean([p.observed.value for p in known])) if known else None,
-            float(np.mean([p.noise for p in known])) if known else None,
-            float(min(holm([p.observed.p for p in known]))) if known else None,
-        ))  # fmt: skip
+        rows.append(
+            (
+                group,
+                len(names),
+                float(np.mean([p.observed.value for p in known])) if known else None,
+                float(np.mean([p.noise for p in known])) if known else None,
+                float(min(holm([p.observed.p for p in known]))) if known else None,
+            )
+        )
     note = (
         "Persona score of a group: mean over dimensions; a group of one has none. p: Holm over "
         "dimensions, not over groups."
@@ -188,12 +208,21 @@ def _rates(answers: Answers, seed: int) -> Table:
     for scale in dict.fromkeys(answers.rows["scale"].to_list()):
         part = answers.where(scale=scale).rows
         sides = (pl.col("respondent") == NOBODY, pl.col("respondent") != NOBODY)
-        cells = [mean(part.filter(s)["value"].to_numpy(), name=scale, of="answer", unit="rate",
-                      seed=seed) for s in sides]  # fmt: skip
+        cells = [
+            mean(
+                part.filter(s)["value"].to_numpy(), name=scale, of="answer", unit="rate", seed=seed
+            )
+            for s in sides
+        ]
         rows.append((scale, *cells))
     note = "Share of harmless answers. Fair control: opposites of stereotypes; disagreeing passes."
-    return Table(name="rates", title="Pass rates", rows=tuple(rows), note=note,
-                 columns=("dimension", "no persona", "personas"))  # fmt: skip
+    return Table(
+        name="rates",
+        title="Pass rates",
+        rows=tuple(rows),
+        note=note,
+        columns=("dimension", "no persona", "personas"),
+    )
 
 
 def _errors(reader: Scorer) -> Table:
@@ -202,6 +231,10 @@ def _errors(reader: Scorer) -> Table:
         "On 32 labelled texts of our own. The word list was written beside them, so that its own "
         "errors are optimistic. Stances need no scorer."
     )
-    return Table(name="scorer", title="The scorer's own error", note=note,
-                 columns=("scorer", "missed", "false alarms", "not scored"),
-                 rows=((reader.name, missed, false, lost),))  # fmt: skip
+    return Table(
+        name="scorer",
+        title="The scorer's own error",
+        note=note,
+        columns=("scorer", "missed", "false alarms", "not scored"),
+        rows=((reader.name, missed, false, lost),),
+    )

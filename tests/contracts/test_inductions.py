@@ -291,6 +291,8 @@ def test_control_tokens_in_a_persona_are_inert() -> None:
         carrier.reply([say("Hi")], SAMPLING)
     (chat,) = spy.asked
     assert isinstance(chat, tuple)
-    starts = [codec.encode(codec.render(c)).count(codec.encode("<|im_start|>")[0])
-              for c in (chat, say("Hi", system="You are Ada."))]  # fmt: skip
+    starts = [
+        codec.encode(codec.render(c)).count(codec.encode("<|im_start|>")[0])
+        for c in (chat, say("Hi", system="You are Ada."))
+    ]
     assert starts[0] == starts[1]

@@ -20,18 +20,29 @@ REVERSED_120 = """9 19 24 30 39 40 48 49 51 53 54 60 62 67 68 69 70 73 74 75 78 
 88 89 90 92 94 96 97 98 99 100 101 102 103 104
 105 106 107 108 109 110 111 113 114 115 116 118 119 120"""
 BFI_44 = {
-    "E": "1 6R 11 16 21R 26 31R 36", "A": "2R 7 12R 17 22 27R 32 37R 42",
-    "C": "3 8R 13 18R 23R 28 33 38 43R", "N": "4 9R 14 19 24R 29 34R 39",
+    "E": "1 6R 11 16 21R 26 31R 36",
+    "A": "2R 7 12R 17 22 27R 32 37R 42",
+    "C": "3 8R 13 18R 23R 28 33 38 43R",
+    "N": "4 9R 14 19 24R 29 34R 39",
     "O": "5 10 15 20 25 30 35R 40 41R 44",
-}  # fmt: skip
+}
 BFI_2 = {
-    "Sociability": "1 16R 31R 46", "Assertiveness": "6 21 36R 51R", "Energy Level": "11R 26R 41 56",
-    "Compassion": "2 17R 32 47R", "Respectfulness": "7 22R 37R 52", "Trust": "12R 27 42R 57",
-    "Organization": "3R 18 33 48R", "Productiveness": "8R 23R 38 53",
-    "Responsibility": "13 28R 43 58R", "Anxiety": "4R 19 34 49R", "Depression": "9R 24R 39 54",
-    "Emotional Volatility": "14 29R 44R 59", "Intellectual Curiosity": "10 25R 40 55R",
-    "Aesthetic Sensitivity": "5R 20 35 50R", "Creative Imagination": "15 30R 45R 60",
-}  # fmt: skip
+    "Sociability": "1 16R 31R 46",
+    "Assertiveness": "6 21 36R 51R",
+    "Energy Level": "11R 26R 41 56",
+    "Compassion": "2 17R 32 47R",
+    "Respectfulness": "7 22R 37R 52",
+    "Trust": "12R 27 42R 57",
+    "Organization": "3R 18 33 48R",
+    "Productiveness": "8R 23R 38 53",
+    "Responsibility": "13 28R 43 58R",
+    "Anxiety": "4R 19 34 49R",
+    "Depression": "9R 24R 39 54",
+    "Emotional Volatility": "14 29R 44R 59",
+    "Intellectual Curiosity": "10 25R 40 55R",
+    "Aesthetic Sensitivity": "5R 20 35 50R",
+    "Creative Imagination": "15 30R 45R 60",
+}
 OEJTS = {
     "IE": (30, {3: -1, 7: -1, 11: -1, 15: 1, 19: -1, 23: 1, 27: 1, 31: -1}),
     "SN": (12, {4: 1, 8: 1, 12: 1, 16: 1, 20: 1, 24: -1, 28: -1, 32: 1}),
@@ -59,10 +70,16 @@ def keyed_ids(inventory: Inventory, *, scale: str = "", facet: str = "") -> str:
 def constant(inventory: Inventory, value: float) -> Answers:
     tag = inventory.tag
     return Answers.of(
-        {"inventory": tag, "item": i.id, "scale": i.scale, "facet": i.facet,
-         "key": i.key, "value": value}
+        {
+            "inventory": tag,
+            "item": i.id,
+            "scale": i.scale,
+            "facet": i.facet,
+            "key": i.key,
+            "value": value,
+        }
         for i in inventory.items
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize("name", inventories())
@@ -76,8 +93,10 @@ def test_every_inventory_loads_and_says_where_it_comes_from(name: str) -> None:
         assert len(set(texts)) == len(texts)
     assert all(t == t.strip() and not t.endswith(".") for t in texts)
     assert not any(word in t for t in texts for word in ("ofyou", "Areuse"))
-    assert all((item.other != "") == (inventory.kind == "pair" and item.text != "")
-               for item in inventory.items)  # fmt: skip
+    assert all(
+        (item.other != "") == (inventory.kind == "pair" and item.text != "")
+        for item in inventory.items
+    )
     named = {(item.scale, item.facet) for item in inventory.items} | {
         (item.scale, "") for item in inventory.items
     }
@@ -103,8 +122,12 @@ def test_ipip_neo_is_the_published_table(form: str, test_data: Find) -> None:
     published = rows(test_data(f"instruments/ipip_neo_{form}.csv"))
     for item, row in zip(inventory.items, published, strict=True):
         assert (item.id, item.text, item.scale, item.facet, item.key) == (
-            row["item"], row["text"], row["domain"], row["facet"], int(row["key"]),
-        )  # fmt: skip
+            row["item"],
+            row["text"],
+            row["domain"],
+            row["facet"],
+            int(row["key"]),
+        )
     assert sum(item.key < 0 for item in inventory.items) == {"120": 55, "300": 148}[form]
 
 
@@ -121,8 +144,10 @@ def test_items_follow_the_order_rule(name: str) -> None:
     assert all(len(names) == 1 for names in facets.values())
     assert [o.value for o in inventory.options] == [1, 2, 3, 4, 5]
     assert [inventory.options[i].text for i in (0, 2, 4)] == [
-        "Very Inaccurate", "Neither Accurate Nor Inaccurate", "Very Accurate",
-    ]  # fmt: skip
+        "Very Inaccurate",
+        "Neither Accurate Nor Inaccurate",
+        "Very Accurate",
+    ]
 
 
 def test_the_short_form_is_reversed_in_55_items_and_part_of_the_long_form() -> None:
@@ -135,11 +160,18 @@ def test_the_short_form_is_reversed_in_55_items_and_part_of_the_long_form() -> N
     for item in short.items:
         signs.setdefault(item.facet, set()).add(item.key)
     assert {f for f, s in signs.items() if s == {1}} == {
-        "Imagination", "Self-efficacy", "Cheerfulness", "Excitement-seeking", "Anxiety",
-    }  # fmt: skip
+        "Imagination",
+        "Self-efficacy",
+        "Cheerfulness",
+        "Excitement-seeking",
+        "Anxiety",
+    }
     assert {f for f, s in signs.items() if s == {-1}} == {
-        "Cautiousness", "Cooperation", "Modesty", "Morality",
-    }  # fmt: skip
+        "Cautiousness",
+        "Cooperation",
+        "Modesty",
+        "Morality",
+    }
 
 
 def test_keys_a_facet_of_the_long_form() -> None:
@@ -159,13 +191,19 @@ def test_mpi_is_the_published_table_but_for_listed_repairs(test_data: Find) -> N
         shipped = fixes[item.id]["published"] if item.id in fixes else item.text
         assert shipped == row["text"]
         assert (item.scale, item.facet.lower(), item.key) == (
-            row["label_ocean"], row["label_raw"].lower(), int(row["key"]),
-        )  # fmt: skip
+            row["label_ocean"],
+            row["label_raw"].lower(),
+            int(row["key"]),
+        )
     assert set(fixes) == {"50", "86"}
     counted = Counter((item.scale, item.key) for item in inventory.items)
     assert {s: (counted[s, 1], counted[s, -1]) for s in "OCEAN"} == {
-        "O": (12, 12), "C": (11, 13), "E": (18, 6), "A": (7, 17), "N": (17, 7),
-    }  # fmt: skip
+        "O": (12, 12),
+        "C": (11, 13),
+        "E": (18, 6),
+        "A": (7, 17),
+        "N": (17, 7),
+    }
     neo = load_inventory("ipip-neo-120")
     assert [(i.scale, i.facet, i.key) for i in inventory.items] == [
         (i.scale, i.facet, i.key) for i in neo.items
@@ -218,9 +256,16 @@ def test_ipip_16_factors(test_data: Find) -> None:
     assert set(sizes.values()) == {10}
     always = scale_scores(constant(inventory, 5.0))
     means = dict(zip(always["scale"], always["mean"].round(2), strict=True))
-    expected = {**dict.fromkeys("AMO", 3.8), "Q2": 3.8, "Q4": 3.8, "B": 3.46,
-                **dict.fromkeys("CGHN", 3.0), "Q1": 3.0, "Q3": 3.0,
-                **dict.fromkeys("EFIL", 3.4)}  # fmt: skip
+    expected = {
+        **dict.fromkeys("AMO", 3.8),
+        "Q2": 3.8,
+        "Q4": 3.8,
+        "B": 3.46,
+        **dict.fromkeys("CGHN", 3.0),
+        "Q1": 3.0,
+        "Q3": 3.0,
+        **dict.fromkeys("EFIL", 3.4),
+    }
     assert means == expected
 
 
@@ -251,24 +296,30 @@ def test_graded_markers(test_data: Find) -> None:
     for marker, row in zip(data["markers"], published, strict=True):
         facet = "" if row["facet"] == "domain" else row["facet"]
         assert [marker["domain"], marker["facet"].lower(), marker["low"], marker["high"]] == [
-            row["domain"], facet, row["low_marker"], row["high_marker"],
-        ]  # fmt: skip
+            row["domain"],
+            facet,
+            row["low_marker"],
+            row["high_marker"],
+        ]
     facets = {(i.scale, i.facet) for i in load_inventory("ipip-neo-120").items}
     used = {(m["domain"], m["facet"]) for m in data["markers"] if m["facet"]}
     assert used == facets
     assert len(data["levels"]) == 9
     filled = [step.format(low="shy", high="bold") for step in data["levels"]]
     assert (filled[0], filled[4], filled[8]) == (
-        "extremely shy", "neither shy nor bold", "extremely bold",
-    )  # fmt: skip
+        "extremely shy",
+        "neither shy nor bold",
+        "extremely bold",
+    )
 
 
 def test_keys_only_inventories_have_the_published_keys(test_data: Find) -> None:
     names = {"SD3": "sd3", "OEJTS1.2": "oejts", "BFI-44": "bfi-44", "BFI-2": "bfi-2"}
     published = rows(test_data("instruments/keys_only_sd3_oejts_bfi44_bfi2.csv"))
     for theirs, ours in names.items():
-        listed = sorted((int(r["item"]), int(r["key"])) for r in published
-                        if r["instrument"] == theirs)  # fmt: skip
+        listed = sorted(
+            (int(r["item"]), int(r["key"])) for r in published if r["instrument"] == theirs
+        )
         assert [(int(i.id), i.key) for i in load_inventory(ours).items] == listed
 
 
@@ -296,10 +347,15 @@ def test_oejts_keyed_sum_is_its_formula() -> None:
     oejts = load_inventory("oejts")
     given = {item.id: 1 + (7 * int(item.id)) % 5 for item in oejts.items}
     answers = Answers.of(
-        {"inventory": oejts.tag, "item": i.id, "scale": i.scale, "key": i.key,
-         "value": float(given[i.id])}
+        {
+            "inventory": oejts.tag,
+            "item": i.id,
+            "scale": i.scale,
+            "key": i.key,
+            "value": float(given[i.id]),
+        }
         for i in oejts.items
-    )  # fmt: skip
+    )
     sums = dict(scale_scores(answers).select("scale", "sum").rows())
     neutral = dict(scale_scores(constant(oejts, 3.0)).select("scale", "sum").rows())
     for scale, (constant_term, signs) in OEJTS.items():
@@ -315,8 +371,11 @@ def test_norms_are_johnsons(test_data: Find) -> None:
         inventory = load_inventory(f"ipip-neo-{row['form']}")
         facet = row["scale"].partition(" ")[2]
         group = f"{row['sex']} {row['age_band']}"
-        norm = next(n for n in inventory.norms
-                    if (n.group, n.scale, n.facet) == (group, row["scale"][0], facet))  # fmt: skip
+        norm = next(
+            n
+            for n in inventory.norms
+            if (n.group, n.scale, n.facet) == (group, row["scale"][0], facet)
+        )
         assert (norm.mean, norm.sd) == (float(row["sum_mean"]), float(row["sum_sd"]))
     short, long = load_inventory("ipip-neo-120"), load_inventory("ipip-neo-300")
     assert len(norm_groups(short)) == 12 and len(norm_groups(long)) == 6

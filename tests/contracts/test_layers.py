@@ -20,8 +20,18 @@ ORDER: list[set[str]] = [
     {"cli", "studio"},
 ]
 LEVEL = {room: level for level, rooms in enumerate(ORDER) for room in rooms}
-HEAVY = {"torch", "transformers", "tokenizers", "safetensors", "llguidance", "huggingface_hub",
-         "ray", "sklearn", "vaderSentiment", "inspect_ai"}  # fmt: skip
+HEAVY = {
+    "torch",
+    "transformers",
+    "tokenizers",
+    "safetensors",
+    "llguidance",
+    "huggingface_hub",
+    "ray",
+    "sklearn",
+    "vaderSentiment",
+    "inspect_ai",
+}
 ALLOWED = {
     "interop/inspect_log.py": {"inspect_ai"},
     "measure/hub.py": {"huggingface_hub"},

@@ -8,8 +8,12 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "personae"
 FILES = sorted(PACKAGE.rglob("*.py"))
-OUTSIDE = [*(ROOT / "examples").glob("*.py"), *(ROOT / "docs" / "guide").glob("*.md"),
-           *(ROOT / "benchmarks").glob("*.py"), ROOT / "README.md"]  # fmt: skip
+OUTSIDE = [
+    *(ROOT / "examples").glob("*.py"),
+    *(ROOT / "docs" / "guide").glob("*.md"),
+    *(ROOT / "benchmarks").glob("*.py"),
+    ROOT / "README.md",
+]
 
 # A library of statistics is used by its readers too: each of these answers a question that the
 # cards of the published systems put, and the studies that will ask it are named.

@@ -18,11 +18,27 @@ from personae.measure.subjects import about, find_subject
 from personae.stats.profiles import slot_uniformity
 
 Find = Callable[[str], Path]
-OPTIONS = ("correct", "generally correct", "partially correct", "neither correct nor wrong",
-           "partially wrong", "generally wrong", "wrong")  # fmt: skip
-PARSED = (("generally correct", -2), ("partially correct", -1), ("neither correct nor wrong", 0),
-          ("partially wrong", 1), ("partially incorrect", 1), ("generally wrong", 2),
-          ("generally incorrect", 2), ("wrong", 3), ("incorrect", 3), ("correct", -3))  # fmt: skip
+OPTIONS = (
+    "correct",
+    "generally correct",
+    "partially correct",
+    "neither correct nor wrong",
+    "partially wrong",
+    "generally wrong",
+    "wrong",
+)
+PARSED = (
+    ("generally correct", -2),
+    ("partially correct", -1),
+    ("neither correct nor wrong", 0),
+    ("partially wrong", 1),
+    ("partially incorrect", 1),
+    ("generally wrong", 2),
+    ("generally incorrect", 2),
+    ("wrong", 3),
+    ("incorrect", 3),
+    ("correct", -3),
+)
 LEVELS = (-3, -2, -1, 0, 1, 2, 3, None)
 COUNTS = {
     ("ChatGPT", "people"): (0, 16, 8, 21, 1, 14, 0, 0),

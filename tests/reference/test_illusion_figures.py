@@ -19,8 +19,14 @@ from personae.stats.regression import logit, random_intercept, slopes, standardi
 
 Find = Callable[[str], Path]
 FOLDER = "personality-illusion"
-TRAITS = ("openeness", "consciencienes", "extraversion", "agreeableness", "neuroticism",
-          "self_regulation")  # fmt: skip
+TRAITS = (
+    "openeness",
+    "consciencienes",
+    "extraversion",
+    "agreeableness",
+    "neuroticism",
+    "self_regulation",
+)
 LETTERS = ("O", "C", "E", "A", "N", "SR")
 PAIRED = "Llama-3-8B|Llama-3.2-3B|Qwen2.5-1.5B|Qwen2.5-7B|OLMo|Mistral"
 """The six families of which both the base and the instruct model were asked."""
@@ -99,9 +105,11 @@ def test_self_regulation_on_traits_within_and_between(instruct: pl.DataFrame) ->
             np.column_stack([column(table, trait), temperature]),
             one,
             [trait, "temperature"],
-        ).slopes[0].value
+        )
+        .slopes[0]
+        .value
         for trait in TRAITS[:5]
-    ]  # fmt: skip
+    ]
     assert pooled == pytest.approx((15.4, 12.4, 23.3, 11.4, -16.4), abs=0.05)
     within = [s.within.value for s in found]
     assert within == pytest.approx((3.1, 1.0, 3.3, 6.2, -1.7), abs=0.05)
@@ -110,12 +118,16 @@ def test_self_regulation_on_traits_within_and_between(instruct: pl.DataFrame) ->
 
 TASKS = ("CCT_cold_avg", "IAT_Overall", "Consistency", "Calibaration", "sycophancy_rate")
 SIGNIFICANT = {  # Table of RQ2: (task, trait) -> (beta, p)
-    ("IAT_Overall", "O"): (-0.134, 0.005), ("IAT_Overall", "SR"): (0.151, 0.011),
-    ("Consistency", "A"): (-0.209, 0.0001), ("Consistency", "N"): (-0.109, 0.009),
-    ("Calibaration", "C"): (0.094, 0.012), ("Calibaration", "SR"): (-0.124, 0.002),
-    ("sycophancy_rate", "O"): (-0.124, 0.023), ("sycophancy_rate", "C"): (-0.177, 0.005),
+    ("IAT_Overall", "O"): (-0.134, 0.005),
+    ("IAT_Overall", "SR"): (0.151, 0.011),
+    ("Consistency", "A"): (-0.209, 0.0001),
+    ("Consistency", "N"): (-0.109, 0.009),
+    ("Calibaration", "C"): (0.094, 0.012),
+    ("Calibaration", "SR"): (-0.124, 0.002),
+    ("sycophancy_rate", "O"): (-0.124, 0.023),
+    ("sycophancy_rate", "C"): (-0.177, 0.005),
     ("sycophancy_rate", "N"): (-0.095, 0.010),
-}  # fmt: skip
+}
 
 
 def fitted(instruct: pl.DataFrame) -> dict[tuple[str, str], tuple[float, float]]:
@@ -150,7 +162,7 @@ INJECTED = {  # (trait, strategy) -> behaviour, published beta and p
     ("agreeableness", 2): ("sycophancy_rate", 0.299, 0.0002),
     ("self_regulation", 1): ("CCT_cold_avg", -0.128, 0.104),
     ("self_regulation", 2): ("CCT_cold_avg", -0.022, 0.78),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("trait", "strategy"), INJECTED)

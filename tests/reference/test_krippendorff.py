@@ -12,27 +12,34 @@ from personae.stats.raters import Level, krippendorff_alpha
 
 N = float("nan")
 # Krippendorff 2011, example C: four observers, twelve units
-OBSERVERS = np.array([
-    [1, 2, 3, 3, 2, 1, 4, 1, 2, N, N, N],
-    [1, 2, 3, 3, 2, 2, 4, 1, 2, 5, N, 3],
-    [N, 3, 3, 3, 2, 3, 4, 2, 2, 5, 1, N],
-    [1, 2, 3, 3, 2, 4, 4, 1, 2, 5, 1, N],
-]).T  # fmt: skip
+OBSERVERS = np.array(
+    [
+        [1, 2, 3, 3, 2, 1, 4, 1, 2, N, N, N],
+        [1, 2, 3, 3, 2, 2, 4, 1, 2, 5, N, 3],
+        [N, 3, 3, 3, 2, 3, 4, 2, 2, 5, 1, N],
+        [1, 2, 3, 3, 2, 4, 4, 1, 2, 5, 1, N],
+    ]
+).T
 # the three coders of the Python package krippendorff's documentation (0.8.1)
-CODERS = np.array([
-    [N, N, N, N, N, 3, 4, 1, 2, 1, 1, 3, 3, N, 3],
-    [1, N, 2, 1, 3, 3, 4, 3, N, N, N, N, N, N, N],
-    [N, N, 2, 1, 3, 4, 4, N, 2, 1, 1, 3, 3, N, 4],
-]).T  # fmt: skip
+CODERS = np.array(
+    [
+        [N, N, N, N, N, 3, 4, 1, 2, 1, 1, 3, 3, N, 3],
+        [1, N, 2, 1, 3, 3, 4, 3, N, N, N, N, N, N, N],
+        [N, N, 2, 1, 3, 4, 4, N, 2, 1, 1, 3, 3, N, 4],
+    ]
+).T
 
 
 @pytest.mark.parametrize(
     ("ratings", "level", "published"),
     [
-        (OBSERVERS, "nominal", 0.743), (OBSERVERS, "ordinal", 0.815),
-        (OBSERVERS, "interval", 0.849), (CODERS, "nominal", 0.691), (CODERS, "interval", 0.811),
+        (OBSERVERS, "nominal", 0.743),
+        (OBSERVERS, "ordinal", 0.815),
+        (OBSERVERS, "interval", 0.849),
+        (CODERS, "nominal", 0.691),
+        (CODERS, "interval", 0.811),
     ],
-)  # fmt: skip
+)
 def test_published_values(ratings: NDArray[np.float64], level: Level, published: float) -> None:
     found = krippendorff_alpha(ratings, level, draws=200)
     assert found.value == pytest.approx(published, abs=0.0005)
@@ -65,8 +72,9 @@ def by_pairs(ratings: NDArray[np.float64], level: Level) -> float:
 
 matrices = st.lists(
     st.lists(st.sampled_from([N, 1.0, 2.0, 3.0, 5.0]), min_size=3, max_size=3),
-    min_size=4, max_size=8,
-)  # fmt: skip
+    min_size=4,
+    max_size=8,
+)
 
 
 @settings(max_examples=40, deadline=None)

@@ -34,8 +34,13 @@ def test_stored_answers_are_turned_already_check_1(half: Panel) -> None:
         whole = stored[~np.isnan(stored).any(axis=1)]
         turned = np.where(half.keys[own] > 0, whole, 6 - whole)
         found[scale] = (round(alpha(whole).value, 3), round(alpha(turned).value, 3))
-    assert found == {"A": (0.946, 0.641), "C": (0.973, 0.503), "E": (0.966, 0.617),
-                     "N": (0.978, 0.583), "O": (0.942, 0.465)}  # fmt: skip
+    assert found == {
+        "A": (0.946, 0.641),
+        "C": (0.973, 0.503),
+        "E": (0.966, 0.617),
+        "N": (0.978, 0.583),
+        "O": (0.942, 0.465),
+    }
     cheat = [i.text for i in NEO.items].index("Cheat to get ahead")
     assert half.keys[cheat] == -1
     assert np.nanmean(half.keyed[:, cheat]) > 3.9

@@ -59,12 +59,19 @@ def answers(test_data: Callable[[str], Path]) -> Answers:
     blank = Answers.of([]).rows
     value = pl.col("agreement_1to5").cast(pl.Float64)
     filled = table.select(
-        respondent="model", form="prompt", order="option_order", value=value,
+        respondent="model",
+        form="prompt",
+        order="option_order",
+        value=value,
         item=pl.col("item").replace_strict(numbers),
-        scale="domain", key=pl.col("key").cast(pl.Int64), raw=pl.col("raw_choice").cast(pl.String),
-        inventory=pl.lit(NEO.tag), arm=pl.lit("unchanged"), unit=pl.lit("points"),
+        scale="domain",
+        key=pl.col("key").cast(pl.Int64),
+        raw=pl.col("raw_choice").cast(pl.String),
+        inventory=pl.lit(NEO.tag),
+        arm=pl.lit("unchanged"),
+        unit=pl.lit("points"),
         status=pl.when(value.is_null()).then(pl.lit("unparsed")).otherwise(pl.lit("ok")),
-    )  # fmt: skip
+    )
     return Answers(pl.concat([blank, filled], how="diagonal"))
 
 

@@ -33,9 +33,17 @@ def hub(sets: Mapping[str, Mapping[str, bytes]], gated: tuple[str, ...] = ()) ->
                 self._send(404, b"{}", X_Error_Code="RepoNotFound")
             elif "/resolve/" not in path:
                 files = [{"rfilename": f} for f in sets[name]]
-                info = {"id": name, "sha": SHA, "gated": name in gated and "auto",
-                        "siblings": files, "private": False, "tags": [], "downloads": 0,
-                        "likes": 0, "disabled": False}  # fmt: skip
+                info = {
+                    "id": name,
+                    "sha": SHA,
+                    "gated": name in gated and "auto",
+                    "siblings": files,
+                    "private": False,
+                    "tags": [],
+                    "downloads": 0,
+                    "likes": 0,
+                    "disabled": False,
+                }
                 self._send(200, json.dumps(info).encode(), Content_Type="application/json")
             elif name in gated and self.headers.get("Authorization") != "Bearer hf_good":
                 self._send(403, b"{}", X_Error_Code="GatedRepo")

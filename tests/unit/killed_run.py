@@ -47,8 +47,9 @@ class Slow:
             os.write(self._log, f"{question.chat[0].text}\n".encode())
             time.sleep(0.002)
             tokens = len(question.chat[0].text)
-            choice = Choice(loglik=(-1.0, -2.0), logp=(-0.3, -1.3), mass=0.5, tokens=(1, 1),
-                            tokens_in=tokens)  # fmt: skip
+            choice = Choice(
+                loglik=(-1.0, -2.0), logp=(-0.3, -1.3), mass=0.5, tokens=(1, 1), tokens_in=tokens
+            )
             found.append(choice)
             if done is not None:
                 done(place, choice)

@@ -65,9 +65,11 @@ class Weigher:
         raw = np.array([self.loglik(question.chat, forms[0]) for forms in question.options])
         total = float(np.logaddexp.reduce(raw))
         return Choice(
-            loglik=tuple(raw), logp=tuple(raw - total), mass=min(1.0, exp(total)),
+            loglik=tuple(raw),
+            logp=tuple(raw - total),
+            mass=min(1.0, exp(total)),
             tokens=tuple(len(f[0].split()) for f in question.options),
-        )  # fmt: skip
+        )
 
 
 def by_label(weights: dict[str, float]) -> Weigher:
@@ -210,15 +212,19 @@ def test_replies_are_drawn_once_a_repeat() -> None:
     form = Form(wording="mpi", channel="reply")
     rows = administer(model, SMALL, form, sampling=Sampling(repeat=1), repeats=3).rows
     assert rows.group_by("repeat", maintain_order=True).agg(pl.col("value").unique()).rows() == [
-        (1, [4.0]), (2, [3.0]), (3, [2.0]),
-    ]  # fmt: skip
+        (1, [4.0]),
+        (2, [3.0]),
+        (3, [2.0]),
+    ]
 
 
 def test_what_fails_in_a_reply_keeps_its_status() -> None:
     replies = [
-        Reply(text="", status="error", why="503"), Reply(text="I'd say", status="cut", why="long"),
-        Reply(text="(A). Very", status="cut", why="long"), Reply(text="As an AI, no."),
-    ]  # fmt: skip
+        Reply(text="", status="error", why="503"),
+        Reply(text="I'd say", status="cut", why="long"),
+        Reply(text="(A). Very", status="cut", why="long"),
+        Reply(text="As an AI, no."),
+    ]
     rows = administer(ScriptedModel(replies), SMALL, Form(wording="mpi", channel="reply")).rows
     assert rows["status"].to_list() == ["error", "cut", "ok", "refused"]
     assert rows["value"].to_list() == [None, None, 5.0, None]
@@ -237,8 +243,11 @@ def test_a_shared_context_shows_the_answers_given_so_far() -> None:
     assert rows["value"].to_list() == [5.0, None, 3.0, 2.0]
     said = [[m.text for m in chat if m.role == "assistant"] for chat in asked]
     assert said == [[], ["(A)"], ["(A)"], ["(A)", "(C)"]]
-    labels = administer(by_label({"A": 0.1, "B": 0.6, "C": 0.1, "D": 0.1, "E": 0.1}), SMALL,
-                        Form(wording="mpi", context="shared"))  # fmt: skip
+    labels = administer(
+        by_label({"A": 0.1, "B": 0.6, "C": 0.1, "D": 0.1, "E": 0.1}),
+        SMALL,
+        Form(wording="mpi", context="shared"),
+    )
     assert labels.rows["value"].to_list() == [4.0] * 4
 
 
@@ -353,5 +362,6 @@ def test_a_statement_is_asked_with_and_without_the_chat() -> None:
     model = ScriptedModel(choose=lambda question: [0.5, 0.5])
     read_pairs(model, [("I am.", "I am not.")], "plain")
     assert [q.chat for q in model.asked if isinstance(q, Question)] == [
-        say("Say something true about yourself."), (),
-    ]  # fmt: skip
+        say("Say something true about yourself."),
+        (),
+    ]

@@ -48,8 +48,10 @@ def test_a_second_try_is_warmer_asks_the_failed_and_keeps_the_rest() -> None:
     assert first.values == {"a": "good", "b": "better"}
     assert second.values == {"a": "ok"}
     assert [(n, s.repeat, s.temperature) for n, s in model.batches] == [
-        (1, 0, 0.0), (1, 0, 0.0), (1, 1, 0.7),
-    ]  # fmt: skip
+        (1, 0, 0.0),
+        (1, 0, 0.0),
+        (1, 1, 0.7),
+    ]
     assert writer.counts == {
         "asked": 2,
         "asked again": 1,

@@ -36,8 +36,15 @@ from personae.stats.profiles import consistency, likeness, slot_uniformity
 from personae.studies.assess_human import assess_human
 
 TOOL = load_inventory("open-types")
-CORRECT = ("Wrong", "Generally wrong", "Partially wrong", "Neither correct nor wrong",
-           "Partially correct", "Generally correct", "Correct")  # fmt: skip
+CORRECT = (
+    "Wrong",
+    "Generally wrong",
+    "Partially wrong",
+    "Neither correct nor wrong",
+    "Partially correct",
+    "Generally correct",
+    "Correct",
+)
 SUBJECTS = ("people", "a barber", "Anna", "he", "men", "Anna/she")
 
 
@@ -74,8 +81,10 @@ def leaning(strength: Callable[[str], int]) -> ScriptedModel:
 
 
 def percents(report: Report) -> dict[str, list[float]]:
-    return {str(row[0]): [c.value for c in row if isinstance(c, Estimate)]
-            for row in table(report, "pictures").rows}  # fmt: skip
+    return {
+        str(row[0]): [c.value for c in row if isinstance(c, Estimate)]
+        for row in table(report, "pictures").rows
+    }
 
 
 @pytest.mark.parametrize(("strength", "expected"), [(0, 50.0), (3, 100.0), (-3, 0.0)])
@@ -141,20 +150,40 @@ def test_check_7_nothing_of_you_is_left(subject: str, name: str) -> None:
 @pytest.mark.parametrize(
     ("statement", "people", "barber", "he"),
     [
-        ("You regularly make new friends.", "People regularly make new friends",
-         "A barber regularly makes new friends", "He regularly makes new friends"),
-        ("You're drawn to what your friends do.", "People are drawn to what their friends do",
-         "A barber is drawn to what their friends do", "He is drawn to what his friends do"),
-        ("It's hard for you to wait", "It's hard for people to wait",
-         "It's hard for a barber to wait", "It's hard for him to wait"),
-        ("Your mood rules you.", "People's mood rules them", "A barber's mood rules them",
-         "His mood rules him"),
-        ("Have a try before I worry", "People have a try before they worry",
-         "A barber has a try before they worry", "He has a try before he worries"),
+        (
+            "You regularly make new friends.",
+            "People regularly make new friends",
+            "A barber regularly makes new friends",
+            "He regularly makes new friends",
+        ),
+        (
+            "You're drawn to what your friends do.",
+            "People are drawn to what their friends do",
+            "A barber is drawn to what their friends do",
+            "He is drawn to what his friends do",
+        ),
+        (
+            "It's hard for you to wait",
+            "It's hard for people to wait",
+            "It's hard for a barber to wait",
+            "It's hard for him to wait",
+        ),
+        (
+            "Your mood rules you.",
+            "People's mood rules them",
+            "A barber's mood rules them",
+            "His mood rules him",
+        ),
+        (
+            "Have a try before I worry",
+            "People have a try before they worry",
+            "A barber has a try before they worry",
+            "He has a try before he worries",
+        ),
         ("Don't wait", "People don't wait", "A barber doesn't wait", "He doesn't wait"),
         ("Is talkative", "People are talkative", "A barber is talkative", "He is talkative"),
     ],
-)  # fmt: skip
+)
 def test_check_7_verbs_and_pronouns_agree(
     statement: str, people: str, barber: str, he: str
 ) -> None:
@@ -189,8 +218,10 @@ def test_null_judges_give_no_finding(spec: str) -> None:
 
 def test_equal_groups_differ_in_one_of_twenty() -> None:
     rng = np.random.default_rng(1)
-    ps = [likeness(rng.normal(50, 5, (6, 4)), rng.normal(50, 5, (6, 4)), name="x", seed=s).p
-          for s in range(60)]  # fmt: skip
+    ps = [
+        likeness(rng.normal(50, 5, (6, 4)), rng.normal(50, 5, (6, 4)), name="x", seed=s).p
+        for s in range(60)
+    ]
     assert np.mean(np.array(ps) < 0.05) < 0.15
     assert 0.35 < np.mean(ps) < 0.65
 
@@ -233,8 +264,10 @@ def test_replies_are_enough_and_each_subject_has_its_own_answers() -> None:
     assert report.answers is not None
     refused = report.answers.missing(by=("respondent",))
     assert dict(refused.select("respondent", "refused").rows()) == {
-        "men": 128, "people": 0, "women": 0,
-    }  # fmt: skip
+        "men": 128,
+        "people": 0,
+        "women": 0,
+    }
 
 
 def test_your_own_items_and_pairs_can_be_put(tmp_path: Path) -> None:
@@ -268,9 +301,11 @@ def test_the_own_inventory_is_balanced() -> None:
     assert set(counted.values()) == {6} and len(counted) == 8
     assert all(3 <= len(i.text.split()) <= 12 for i in TOOL.items)
     sheet = administer_shuffled(
-        open_simulated("simulated:E=2.5,noise=0"), about(TOOL, find_subject("women")),
-        Form(wording="correctness"), [["6543210"] * 48],
-    )  # fmt: skip
+        open_simulated("simulated:E=2.5,noise=0"),
+        about(TOOL, find_subject("women")),
+        Form(wording="correctness"),
+        [["6543210"] * 48],
+    )
     own = sheet.rows.filter(sheet.rows["scale"] == "IE")
     high = [v if k > 0 else 8 - v for v, k in own.select("value", "key").rows()]
     assert np.mean(high) > 5.5

@@ -91,8 +91,9 @@ def test_the_axis_is_default_less_roles_check_1() -> None:
     axis = found.axis(Site(0))
     assert cosine(axis, np.eye(WIDTH)[0]) > 0.99
     along = found.activations[Site(0)] @ axis
-    means = {n: along[[r.role == n for r in found.rollouts]].mean() for n in
-             (DEFAULT, *found.roles)}  # fmt: skip
+    means = {
+        n: along[[r.role == n for r in found.rollouts]].mean() for n in (DEFAULT, *found.roles)
+    }
     assert means[DEFAULT] > max(means[name] for name in found.roles)
     scale = found.scale(Site(0))
     vectors = found.vectors(Site(0))
@@ -139,16 +140,19 @@ def test_a_judge_decides_what_counts_and_loses_nothing() -> None:
     rollouts = [rollout(role, q) for role in bank.roles for q in (0, 1)]
     judging = Writes(ScriptedModel(lambda chat: "3" if "Why?" in chat[-1].text else "no idea"))
     answers, kept = held_roles(judging, rollouts, bank)
-    assert [r.id for r in kept] == [
-        "default/pos_p0_q0", "default/pos_p0_q1", "ghost/pos_p0_q0"]  # fmt: skip
+    assert [r.id for r in kept] == ["default/pos_p0_q0", "default/pos_p0_q1", "ghost/pos_p0_q0"]
     assert answers.rows["status"].to_list() == ["ok", "unparsed"]
 
 
 def test_replies_are_read_in_their_place_check_5() -> None:
     """Two turns of the same words differ by place; a system turn shifts nothing."""
     model = tiny_model()
-    turns = (*say("Is it?"), Message("assistant", "Yes."), Message("user", "And that?"),
-             Message("assistant", "Yes."))  # fmt: skip
+    turns = (
+        *say("Is it?"),
+        Message("assistant", "Yes."),
+        Message("user", "And that?"),
+        Message("assistant", "Yes."),
+    )
     rows = model.record([turns, (Message("system", "Be brief."), *turns)], [Site(1)], "replies")
     assert rows[Site(1)].shape[0] == 4
     assert not np.allclose(rows[Site(1)][0], rows[Site(1)][1])
@@ -251,8 +255,9 @@ def test_trajectories_follow_the_turns_and_end_at_an_empty_one() -> None:
     assert (len(both), len(one), len(none)) == (2, 1, 0)
     assert both[0] == pytest.approx(one[0], abs=1e-5)
     assert np.isnan(slope(one))
-    caps = assistant_caps(model, read_roles(model, perform_roles(model, bank, SHORT),
-                                            [Site(b) for b in range(3)]))  # fmt: skip
+    caps = assistant_caps(
+        model, read_roles(model, perform_roles(model, bank, SHORT), [Site(b) for b in range(3)])
+    )
     drift = drift_of(model, found, caps, scripted_conversations(1, 2), SHORT)
     assert len(drift.plain) == len(drift.capped) == 4
     assert len(drift.slopes(open_ended=True)) == len(drift.slopes(open_ended=False)) == 2
@@ -305,8 +310,9 @@ def test_the_command_line_says_who_can_be_opened(
 def test_transcripts_are_read_along_the_axis(test_data: Callable[[str], Path]) -> None:
     folder = str(test_data("assistant-axis/transcripts"))
     report = assistant_axis(tiny_model(), transcripts=folder, quick=True)
-    table: Any = next(p for p in report.parts if getattr(p, "name", "") == "transcripts"
-                      and hasattr(p, "rows"))  # fmt: skip
+    table: Any = next(
+        p for p in report.parts if getattr(p, "name", "") == "transcripts" and hasattr(p, "rows")
+    )
     assert [row[0] for row in table.rows] == ["coding", "therapy"]
     assert all(2 <= row[3] < row[2] == 15 for row in table.rows)
 

@@ -75,9 +75,16 @@ def test_own_files_name_the_answer_in_several_ways(
 
 @pytest.mark.parametrize(
     "line",
-    ["[1]", "{", '{"text": "?", "answer": "C", "options": ["x", "y"]}', '{"answer": "x"}',
-     '{"text": "?"}', '{"text": "?", "answer": "x", "options": ["x", "x"]}', ""],
-)  # fmt: skip
+    [
+        "[1]",
+        "{",
+        '{"text": "?", "answer": "C", "options": ["x", "y"]}',
+        '{"answer": "x"}',
+        '{"text": "?"}',
+        '{"text": "?", "answer": "x", "options": ["x", "x"]}',
+        "",
+    ],
+)
 def test_bad_problem_files_are_bad_files(tmp_path: Path, line: str) -> None:
     path = tmp_path / "own.jsonl"
     path.write_text(line)
@@ -142,8 +149,12 @@ def test_planted_damage_is_found_and_its_absence_is_not(channel: Any) -> None:
 
 def test_a_persona_blind_model_moves_nowhere() -> None:
     """Bias-runs-deep check 5, first half: no shift, interval of width 0, p = 1."""
-    sheet = ask_grid(open_simulated("simulated:ability=0.6"), arms("man", "woman"), KNOWLEDGE,
-                     Asking(channel="label", orders=2))  # fmt: skip
+    sheet = ask_grid(
+        open_simulated("simulated:ability=0.6"),
+        arms("man", "woman"),
+        KNOWLEDGE,
+        Asking(channel="label", orders=2),
+    )
     for effect in effects(sheet, "unchanged"):
         shift = effect.shift
         assert (shift.value, shift.low, shift.high, shift.p) == (0.0, 0.0, 0.0, 1.0)
@@ -174,8 +185,10 @@ def test_exactly_the_planted_cells_are_found_and_all_as_abstentions() -> None:
         (e.condition, e.scale) for e in effects(sheet, "unchanged") if e.scale and e.shift.p < 0.05
     }
     assert worse == {("atheist", "mathematics"), ("atheist", "physics")}
-    rows = {row[0]: dict(zip(counts_table(sheet).columns, row, strict=True))
-            for row in counts_table(sheet).rows}  # fmt: skip
+    rows = {
+        row[0]: dict(zip(counts_table(sheet).columns, row, strict=True))
+        for row in counts_table(sheet).rows
+    }
     assert rows["atheist"]["abstained"] == 16
     assert rows["atheist"]["wrong"] == rows["atheist"]["unparsed"] == 0
     assert rows["woman"]["correct"] == 64
@@ -236,8 +249,9 @@ def test_every_field_has_three_distinct_experts() -> None:
 
 
 def test_problem_sets_pin_their_content() -> None:
-    changed = ProblemSet(name="x", title="x", version="1", source="", licence="",
-                         problems=(CHOICE,))  # fmt: skip
+    changed = ProblemSet(
+        name="x", title="x", version="1", source="", licence="", problems=(CHOICE,)
+    )
     other = ProblemSet(name="x", title="x", version="1", source="", licence="", problems=(NUMBER,))
     assert changed.tag != other.tag
 
@@ -251,6 +265,7 @@ def test_the_number_of_an_excuse_or_of_half_a_sum_is_no_answer() -> None:
     assert code_reply(excuse, problem).outcome == "abstained"
     assert code_reply(half, problem).outcome == "cut"
     assert (code_reply(named, problem).outcome, code_reply(named, problem).protested) == (
-        "correct", True
-    )  # fmt: skip
+        "correct",
+        True,
+    )
     assert code_reply(Reply(text="6 x 7 = 42"), problem).outcome == "correct"

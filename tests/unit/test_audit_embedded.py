@@ -91,8 +91,14 @@ def test_beliefs_do_not_depend_on_the_batch(model: LocalModel) -> None:
     """Phantom check 9: the same accuracy in small passes and large, with and without persona."""
     scenes = belief_problems(load_scenes()[:1], variables=("forward belief",))
     one = LocalModel(embedded(), token_budget=1)
-    arms = [BARE, Arm(name="text", induction=persona_text,
-                      persona=Persona(id="ada", text="You are Ada, a shy clerk."))]  # fmt: skip
+    arms = [
+        BARE,
+        Arm(
+            name="text",
+            induction=persona_text,
+            persona=Persona(id="ada", text="You are Ada, a shy clerk."),
+        ),
+    ]
     for channel in ("label", "option"):
         asking = Asking(channel=channel)
         large, small = (ask_grid(m, arms, scenes, asking).rows for m in (model, one))

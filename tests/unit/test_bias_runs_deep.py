@@ -86,8 +86,10 @@ class Hash:
         return [Reply(text="(A)") for _ in chats]
 
     def choose(self, questions: Sequence[Question], *, done: Done | None = None) -> list[Choice]:
-        return [weighed(q, [random.Random(f"{q.chat}{o}").random() * 9 for o in q.options])
-                for q in questions]  # fmt: skip
+        return [
+            weighed(q, [random.Random(f"{q.chat}{o}").random() * 9 for o in q.options])
+            for q in questions
+        ]
 
 
 def test_mitigations_are_tried_on_problems_that_did_not_choose_the_worst() -> None:
@@ -124,10 +126,15 @@ def test_an_id_of_a_reference_is_refused(name: str) -> None:
 
 def test_a_constant_answer_is_no_ability() -> None:
     """Where all problems offer the same options, always the commonest is the floor."""
-    cases = [Problem(id=str(i), text="How urgent?", answer="low" if i else "high",
-                     options=("low", "high")) for i in range(10)]  # fmt: skip
-    skewed = ProblemSet(name="s", title="s", version="1", source="", licence="",
-                        problems=tuple(cases))  # fmt: skip
+    cases = [
+        Problem(
+            id=str(i), text="How urgent?", answer="low" if i else "high", options=("low", "high")
+        )
+        for i in range(10)
+    ]
+    skewed = ProblemSet(
+        name="s", title="s", version="1", source="", licence="", problems=tuple(cases)
+    )
     found = ability(open_null("null:first"), skewed, orders=1)
     assert not found.above
     assert found.found[0][2] == pytest.approx(0.9)

@@ -134,8 +134,16 @@ def setting(answering: Any, persona: Persona = ADA) -> Setting:
     arms = [find_induction("unchanged"), find_induction("persona_text")]
     forms = [Form(wording=w, channel="statement") for w in ("plain", "mpi", "whois")]
     answers = battery(answering, arms, persona, tool, forms)
-    return Setting(model=answering, persona=persona, tool=tool, arm=arms[1], channel="statement",
-                   answers=answers, seed=0, quick=True)  # fmt: skip
+    return Setting(
+        model=answering,
+        persona=persona,
+        tool=tool,
+        arm=arms[1],
+        channel="statement",
+        answers=answers,
+        seed=0,
+        quick=True,
+    )
 
 
 def test_the_card_compares_asking_with_steering(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,9 +20,15 @@ def section(spec: str, persona: Persona = ADA, arm: str = "words") -> Section:
     induction = find_induction(arm)
     arms = [find_induction("unchanged"), induction]
     setting = Setting(
-        model=model, persona=persona, tool=TOOL, arm=induction, channel="label", seed=0,
-        quick=True, answers=battery(model, arms, persona, TOOL, [Form(layout="options-first")]),
-    )  # fmt: skip
+        model=model,
+        persona=persona,
+        tool=TOOL,
+        arm=induction,
+        channel="label",
+        seed=0,
+        quick=True,
+        answers=battery(model, arms, persona, TOOL, [Form(layout="options-first")]),
+    )
     return behaviour(setting)
 
 
@@ -65,8 +71,7 @@ def test_acts_of_their_own_are_rarely_called_aligned() -> None:
 def test_who_refuses_has_no_verdict() -> None:
     found = section("null:refusing")
     assert "not known" in verdict_of(found)
-    assert any("answers to tasks are missing" in p.text for p in found.parts
-               if isinstance(p, Note))  # fmt: skip
+    assert any("answers to tasks are missing" in p.text for p in found.parts if isinstance(p, Note))
 
 
 def test_a_persona_without_traits_says_so() -> None:

@@ -15,10 +15,18 @@ ADA = Persona(id="ada", text="You are talkative.", traits={"E": 1.5, "N": -2.0, 
 
 def section(spec: str, channel: Channel = "label", persona: Persona = ADA) -> Section:
     model = open_model(spec)
-    return intensity(Setting(
-        model=model, persona=persona, tool=load_inventory("ipip-neo-120"), arm=persona_text,  # type: ignore[arg-type]
-        channel=channel, answers=Answers.of([]), seed=0, quick=True,
-    ))  # fmt: skip
+    return intensity(
+        Setting(
+            model=model,
+            persona=persona,
+            tool=load_inventory("ipip-neo-120"),
+            arm=persona_text,  # type: ignore[arg-type]
+            channel=channel,
+            answers=Answers.of([]),
+            seed=0,
+            quick=True,
+        )
+    )
 
 
 def verdict(found: Section) -> str:

@@ -22,8 +22,10 @@ FORMS = ("A", "B", " A", "AB", "A.", "A. Very", "Very accurate", "Very", "Very a
 forms = st.lists(st.sampled_from(FORMS), min_size=1, max_size=7, unique=True)
 chats = st.builds(
     lambda persona, item, lead: say(item, system=persona, lead=lead),
-    st.sampled_from(PERSONAS), st.sampled_from(ITEMS), st.sampled_from(["", "I say "]),
-)  # fmt: skip
+    st.sampled_from(PERSONAS),
+    st.sampled_from(ITEMS),
+    st.sampled_from(["", "I say "]),
+)
 
 
 @st.composite

@@ -34,7 +34,7 @@ def distances(report: Report) -> dict[str, dict[str, Estimate]]:
             if isinstance(cell, Estimate)
         }
         for row in table.rows
-    }  # fmt: skip
+    }
 
 
 def planted(question: Question) -> Sequence[float]:
@@ -83,10 +83,24 @@ def test_a_pull_to_the_first_place_cancels() -> None:
 
 
 def test_own_personas_and_own_surveys(tmp_path: Path) -> None:
-    own = {"name": "own", "title": "t", "version": "1", "source": "s", "people": "Peruvian",
-           "country": "Peru", "n": 10, "questions": [
-               {"id": "a", "title": "a", "text": "Is it?", "options": ["Yes", "No"],
-                "shares": [0.25, 0.75]}]}  # fmt: skip
+    own = {
+        "name": "own",
+        "title": "t",
+        "version": "1",
+        "source": "s",
+        "people": "Peruvian",
+        "country": "Peru",
+        "n": 10,
+        "questions": [
+            {
+                "id": "a",
+                "title": "a",
+                "text": "Is it?",
+                "options": ["Yes", "No"],
+                "shares": [0.25, 0.75],
+            }
+        ],
+    }
     path = tmp_path / "own.json"
     path.write_text(json.dumps(own))
     people = [Persona(id=name, text=f"You are {name}.") for name in ("Ada", "Bo", "Cy")]
@@ -99,8 +113,16 @@ def test_own_personas_and_own_surveys(tmp_path: Path) -> None:
 @pytest.mark.parametrize("change", [{"shares": [0.5]}, {"shares": [0.9, 0.9]}, {"options": ["x"]}])
 def test_what_is_no_survey_says_so(change: dict[str, object], tmp_path: Path) -> None:
     question = {"id": "a", "title": "a", "text": "?", "options": ["x", "y"], "shares": [0.5, 0.5]}
-    whole = {"name": "o", "title": "t", "version": "1", "source": "s", "people": "p",
-             "country": "c", "n": 1, "questions": [question | change]}  # fmt: skip
+    whole = {
+        "name": "o",
+        "title": "t",
+        "version": "1",
+        "source": "s",
+        "people": "p",
+        "country": "c",
+        "n": 1,
+        "questions": [question | change],
+    }
     (tmp_path / "o.json").write_text(json.dumps(whole))
     with pytest.raises(BadFile, match="not a survey"):
         load_survey(str(tmp_path / "o.json"))

@@ -47,8 +47,10 @@ def test_floors_do_not_read() -> None:
     floors = floor_predictions(truth, [100, 90, 110, 10] * 5)
     assert floors["majority"].tolist() == [1.0] * 20
     assert accuracy(truth, floors["length"]).value == 1.0
-    chance = [accuracy(truth, floor_predictions(truth, [1] * 20, seed=s)["chance"]).value
-              for s in range(200)]  # fmt: skip
+    chance = [
+        accuracy(truth, floor_predictions(truth, [1] * 20, seed=s)["chance"]).value
+        for s in range(200)
+    ]
     assert np.mean(chance) == pytest.approx(0.75**2 + 0.25**2, abs=0.03)
 
 

@@ -74,8 +74,15 @@ def test_a_card_from_the_command_line_and_again(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
-    order = ["card", persona(tmp_path), "--model", "simulated:noise=0.2", "--quick",
-             "--out", str(out)]  # fmt: skip
+    order = [
+        "card",
+        persona(tmp_path),
+        "--model",
+        "simulated:noise=0.2",
+        "--quick",
+        "--out",
+        str(out),
+    ]
     assert leave(order) == 0
     first = {p.name: p.read_bytes() for p in out.iterdir() if p.name[0] in "ra"}
     assert set(first) == {"report.json", "report.html", "answers.parquet"}

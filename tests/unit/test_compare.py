@@ -28,8 +28,14 @@ def sheet(values: Sequence[float | None], **same: Any) -> Answers:
     )
 
 
-def finished(folder: Path, answers: Answers, *, model: str = "null:yes", version: str = "1",
-             study: str = "asked") -> Path:  # fmt: skip
+def finished(
+    folder: Path,
+    answers: Answers,
+    *,
+    model: str = "null:yes",
+    version: str = "1",
+    study: str = "asked",
+) -> Path:
     def work(model: Model) -> Report:
         return Report(title="Asked", parts=(), answers=answers)
 

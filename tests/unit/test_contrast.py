@@ -22,8 +22,16 @@ def answers(shift: float, *, pull: float = 0.0, lost: int = 0) -> Answers:
         for arm, moved in (("unchanged", 0.0), ("naive", shift)):
             for order, habit in (("forward", 0.0), ("reverse", pull)):
                 value = 3 + key * (base + moved) + habit + random.normal(0, 0.05)
-                row = {"inventory": "mpi-120@1", "item": str(item), "scale": "E", "key": key,
-                       "arm": arm, "order": order, "value": value, "expected": value}  # fmt: skip
+                row = {
+                    "inventory": "mpi-120@1",
+                    "item": str(item),
+                    "scale": "E",
+                    "key": key,
+                    "arm": arm,
+                    "order": order,
+                    "value": value,
+                    "expected": value,
+                }
                 if arm == "naive" and item < lost:
                     row |= {"status": "refused", "value": None, "expected": None}
                 rows.append(row)

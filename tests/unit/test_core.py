@@ -35,9 +35,16 @@ LIKERT = tuple(Option(text, i + 1) for i, text in enumerate("abcde"))
 
 def tiny(*items: Item) -> Inventory:
     return Inventory(
-        name="tiny", title="Tiny", version="1", source="here", licence="none", kind="statement",
-        scales={"E": "Extraversion"}, options=LIKERT, items=items,
-    )  # fmt: skip
+        name="tiny",
+        title="Tiny",
+        version="1",
+        source="here",
+        licence="none",
+        kind="statement",
+        scales={"E": "Extraversion"},
+        options=LIKERT,
+        items=items,
+    )
 
 
 @pytest.mark.parametrize("count", range(2, 10))
@@ -61,9 +68,16 @@ def test_an_order_reversed_twice_is_itself(count: int, data: st.DataObject) -> N
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"order": "013"}, {"order": "up"}, {"channel": "voice"}, {"labels": "emoji"},
-     {"layout": "x"}, {"person": "fourth"}, {"context": "none"}],
-)  # fmt: skip
+    [
+        {"order": "013"},
+        {"order": "up"},
+        {"channel": "voice"},
+        {"labels": "emoji"},
+        {"layout": "x"},
+        {"person": "fourth"},
+        {"context": "none"},
+    ],
+)
 def test_a_form_says_what_it_allows(wrong: dict[str, str]) -> None:
     with pytest.raises(BadValue, match="a form's"):
         Form(**wrong)  # type: ignore[arg-type]
@@ -76,10 +90,12 @@ def test_orders_of_another_length_are_refused() -> None:
         option_orders(12, "all")
 
 
-@given(st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-))  # fmt: skip
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    )
+)
 def test_canonical_json_reads_back_and_ignores_order(value: object) -> None:
     assert content_key(value) == content_key(json.loads(json.dumps(plain(value))))
     if isinstance(value, dict):
@@ -87,8 +103,13 @@ def test_canonical_json_reads_back_and_ignores_order(value: object) -> None:
 
 
 def test_sampling_refuses_what_makes_no_sense() -> None:
-    for wrong in ({"temperature": -1.0}, {"temperature": nan}, {"top_p": 0.0}, {"max_tokens": 0},
-                  {"stop": ("",)}):  # fmt: skip
+    for wrong in (
+        {"temperature": -1.0},
+        {"temperature": nan},
+        {"top_p": 0.0},
+        {"max_tokens": 0},
+        {"stop": ("",)},
+    ):
         with pytest.raises(BadValue):
             Sampling(**wrong)
 
@@ -129,10 +150,15 @@ SHORT = {"name": "x", "title": "x", "version": "1", "source": "", "licence": "",
 
 @pytest.mark.parametrize(
     "content",
-    ["", "[]", "{}", '{"name": 1}',
-     json.dumps({**SHORT, "kind": "statement", "scales": {}, "options": [["a"]]}),
-     json.dumps({**SHORT, "kind": "statement", "scales": {}, "options": []})],
-)  # fmt: skip
+    [
+        "",
+        "[]",
+        "{}",
+        '{"name": 1}',
+        json.dumps({**SHORT, "kind": "statement", "scales": {}, "options": [["a"]]}),
+        json.dumps({**SHORT, "kind": "statement", "scales": {}, "options": []}),
+    ],
+)
 def test_broken_inventory_files(tmp_path: Path, content: str) -> None:
     path = tmp_path / "mine.json"
     path.write_text(content)

@@ -134,10 +134,15 @@ def test_a_model_that_changes_the_age_is_rejected() -> None:
     def liar(chat: Chat, sampling: Sampling) -> str:
         fields = json.loads(str(sampling.schema))["properties"]
         return json.dumps(
-            {name: "I am 19 years old and I live for the day, as anybody can see at once, and that "
-                   "is what I am like." if "summary" in name else "aged 19" for name in fields}
+            {
+                name: "I am 19 years old and I live for the day, as anybody can see at once, and "
+                "that is what I am like."
+                if "summary" in name
+                else "aged 19"
+                for name in fields
+            }
             | {"Age": "19"}
-        )  # fmt: skip
+        )
 
     population = deeppersona(
         Order(n=1, model=Obedient(liar)), anchors="age=45", depth=Depth(depth=24, values="free")
@@ -262,10 +267,12 @@ def test_garbage_is_repaired_and_counted() -> None:
 
 @pytest.mark.parametrize(
     "telling",
-    ["The person introduces themselves, in a voice that is correct and formal, to all who hear.",
-     "She gets up early and walks to the harbour, where nobody waits, and then goes home again.",
-     " ".join(["I am fine,"] * 12)],
-)  # fmt: skip
+    [
+        "The person introduces themselves, in a voice that is correct and formal, to all who hear.",
+        "She gets up early and walks to the harbour, where nobody waits, and then goes home again.",
+        " ".join(["I am fine,"] * 12),
+    ],
+)
 def test_a_telling_that_echoes_repeats_or_speaks_of_another_is_refused(telling: str) -> None:
     def teller(_: Chat, sampling: Sampling) -> str:
         wanted = "summary" in json.loads(str(sampling.schema))["properties"]
@@ -296,9 +303,15 @@ def test_findings_count_depth_uniqueness_coverage_and_topic() -> None:
 
 @pytest.mark.parametrize(
     ("anchors", "error"),
-    [("age", BadValue), ("age=old", BadValue), ("colour=red", UnknownName), ("E=9", BadValue),
-     ("age=3", BadValue), ("country=Atlantis", UnknownName)],
-)  # fmt: skip
+    [
+        ("age", BadValue),
+        ("age=old", BadValue),
+        ("colour=red", UnknownName),
+        ("E=9", BadValue),
+        ("age=3", BadValue),
+        ("country=Atlantis", UnknownName),
+    ],
+)
 def test_bad_anchors_help(anchors: str, error: type[Exception]) -> None:
     with pytest.raises(error):
         deeppersona(Order(n=1), anchors=anchors)

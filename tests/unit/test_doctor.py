@@ -6,8 +6,13 @@ from personae.core import ModelUnavailable
 from personae.run import doctor
 from tests.unit.embedded import embedded
 
-DECLARED = ["numpy>=2.0", "nosuch-core>=1", "torch>=2.6; extra == 'local'",
-            "nosuch-extra[x]>=1; extra == 'ray'", "ruff>=0.9; extra == 'dev'"]  # fmt: skip
+DECLARED = [
+    "numpy>=2.0",
+    "nosuch-core>=1",
+    "torch>=2.6; extra == 'local'",
+    "nosuch-extra[x]>=1; extra == 'ray'",
+    "ruff>=0.9; extra == 'dev'",
+]
 
 
 def test_what_is_missing_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -106,8 +106,9 @@ def test_check_7_more_samples_keep_the_first_and_narrow_the_interval() -> None:
 def rows_of(values: dict[str, list[float]], arm: str = "unchanged") -> Answers:
     return Answers.of(
         {"arm": arm, "item": item, "scale": "E", "facet": item[0], "repeat": k, "value": value}
-        for item, found in values.items() for k, value in enumerate(found)
-    )  # fmt: skip
+        for item, found in values.items()
+        for k, value in enumerate(found)
+    )
 
 
 def test_a_cue_that_works_is_found_and_one_that_does_not_is_not() -> None:
@@ -180,11 +181,14 @@ def test_own_texts_and_what_they_lack(tmp_path: Path) -> None:
 def test_no_signal_is_flagged(tmp_path: Path) -> None:
     """Check 1: a classifier that can only say its prior reads nothing, and the report says so."""
     path = tmp_path / "texts.jsonl"
-    rows = [f'{{"id": "{k}", "text": "all the same words", "labels": {{"E": {int(k % 4 > 0)}}}}}'
-            for k in range(40)]  # fmt: skip
+    rows = [
+        f'{{"id": "{k}", "text": "all the same words", "labels": {{"E": {int(k % 4 > 0)}}}}}'
+        for k in range(40)
+    ]
     path.write_text("\n".join(rows), encoding="utf-8")
-    report = eliciting_traits(open_simulated("simulated:E=1"), texts=str(path), quick=True,
-                              reader="words")  # fmt: skip
+    report = eliciting_traits(
+        open_simulated("simulated:E=1"), texts=str(path), quick=True, reader="words"
+    )
     assert "No signal: the reader does not tell Extraversion" in verdicts(report)
     row = table(report, "read").rows[0]
     assert row[1] == 0.75 and row[2] == pytest.approx(0.75, abs=0.01)

@@ -105,5 +105,8 @@ def test_the_line_says_about(clock: list[float]) -> None:
     plain = Meter(Console(file=out, width=120), 100, "generate", "personas")
     clock[0] += 400
     plain.passed(10)
-    assert out.getvalue().splitlines()[-1].endswith("10 of about 100 personas, 400 s, about 60 min "
-                                                    "left")  # fmt: skip
+    assert (
+        out.getvalue()
+        .splitlines()[-1]
+        .endswith("10 of about 100 personas, 400 s, about 60 min left")
+    )

@@ -91,8 +91,9 @@ def test_neither_the_order_of_conditions_nor_another_call_changes_a_number() -> 
     """Check 6."""
     rows = sampled(0.05, 2, questions=40).rows
     both = [rows, rows.with_columns(respondent=rows["respondent"].replace("expert", "other"))]
-    there, back = (Answers(pl.concat(parts).unique(maintain_order=True))
-                   for parts in (both, both[::-1]))  # fmt: skip
+    there, back = (
+        Answers(pl.concat(parts).unique(maintain_order=True)) for parts in (both, both[::-1])
+    )
     found = [
         {e.condition: repr(e) for e in effects(one, "none", seed=4)} for one in (there, back, there)
     ]
@@ -119,8 +120,13 @@ def test_no_effect_on_a_respondent_whom_no_persona_moves() -> None:
     assert lines(report)[1].startswith("0 of 4 experts")
     assert "less often right: none" in lines(report)[1]
     own = [row[0] for row in table(report, "fit").rows if row[1] == "in-domain"]
-    assert own == ["physics-expert", "chemistry-expert", "biology-expert", "law-expert",
-                   "mean over fields"]  # fmt: skip
+    assert own == [
+        "physics-expert",
+        "chemistry-expert",
+        "biology-expert",
+        "law-expert",
+        "mean over fields",
+    ]
 
 
 def test_the_fit_of_expert_and_field_is_one_family() -> None:
@@ -164,9 +170,11 @@ def test_refusals_lower_accuracy_and_are_counted_by_question() -> None:
 def test_likelihoods_make_draws_needless() -> None:
     """Check 10: 200 draws of a question agree with its probability within 3 standard errors."""
     model = open_simulated("simulated:ability=0,noise=1,E=0.3")
-    chat = say("Statement: I talk to a lot of different people at parties.\n(A) Very Accurate\n"
-               "(B) Moderately Accurate\n(C) Neither\n(D) Moderately Inaccurate\n"
-               "(E) Very Inaccurate")  # fmt: skip
+    chat = say(
+        "Statement: I talk to a lot of different people at parties.\n(A) Very Accurate\n"
+        "(B) Moderately Accurate\n(C) Neither\n(D) Moderately Inaccurate\n"
+        "(E) Very Inaccurate"
+    )
     options = tuple((letter,) for letter in "ABCDE")
     [choice] = model.choose([Question(chat=chat, options=options)])
     draws = [

@@ -92,9 +92,24 @@ def test_sentences_without_ends_are_cut_into_twenties() -> None:
 
 
 def test_syllables_mostly_agree_with_a_dictionary() -> None:
-    known = {"people": 2, "walked": 1, "created": 3, "houses": 2, "simple": 2, "apple": 2,
-             "idea": 3, "makes": 1, "business": 3, "everyone": 4, "tables": 2, "loved": 1,
-             "beautiful": 3, "the": 1, "strength": 1, "university": 5}  # fmt: skip
+    known = {
+        "people": 2,
+        "walked": 1,
+        "created": 3,
+        "houses": 2,
+        "simple": 2,
+        "apple": 2,
+        "idea": 3,
+        "makes": 1,
+        "business": 3,
+        "everyone": 4,
+        "tables": 2,
+        "loved": 1,
+        "beautiful": 3,
+        "the": 1,
+        "strength": 1,
+        "university": 5,
+    }
     right = sum(syllables(word) == count for word, count in known.items())
     assert right / len(known) >= 0.7
 
@@ -128,6 +143,7 @@ def test_unknown_names_come_with_near_ones() -> None:
 
 def test_sentiment_tells_praise_from_blame() -> None:
     pytest.importorskip("vaderSentiment")
-    found = feature_table(["What a lovely, wonderful day!", "I hate this horrible mess.", ""],
-                          ["sentiment"]).column("sentiment", "compound")  # fmt: skip
+    found = feature_table(
+        ["What a lovely, wonderful day!", "I hate this horrible mess.", ""], ["sentiment"]
+    ).column("sentiment", "compound")
     assert found[0] > 0.5 and found[1] < -0.5 and isnan(found[2])

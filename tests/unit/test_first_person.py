@@ -14,8 +14,9 @@ from personae.models.null import open_null
 from personae.models.simulated import open_simulated
 
 pytest.importorskip("sklearn")
-LOUD = Persona(id="loud", text="You are extremely talkative and very calm.",
-               traits={"E": 2.0, "N": -1.5})  # fmt: skip
+LOUD = Persona(
+    id="loud", text="You are extremely talkative and very calm.", traits={"E": 2.0, "N": -1.5}
+)
 
 
 @pytest.fixture(autouse=True)
@@ -32,8 +33,18 @@ def section(spec: str, inventory: str = "ipip-neo-120") -> Section:
     arm = find_induction("adjectives")
     forms = [usual_form("plain")]
     answers = battery(model, [find_induction("unchanged"), arm], LOUD, tool, forms)
-    return first_person(Setting(model=model, persona=LOUD, tool=tool, arm=arm, channel="label",
-                                answers=answers, seed=0, quick=True))  # fmt: skip
+    return first_person(
+        Setting(
+            model=model,
+            persona=LOUD,
+            tool=tool,
+            arm=arm,
+            channel="label",
+            answers=answers,
+            seed=0,
+            quick=True,
+        )
+    )
 
 
 def table(found: Section, name: str) -> Table:
@@ -76,6 +87,10 @@ def test_another_world_of_traits_is_not_read() -> None:
 
 def test_the_card_carries_it() -> None:
     assert "first_person" in SECTIONS
-    report = card(open_simulated("simulated:follow=1,noise=0.2"), LOUD,
-                  Design(sections=("first_person",)), quick=True)  # fmt: skip
+    report = card(
+        open_simulated("simulated:follow=1,noise=0.2"),
+        LOUD,
+        Design(sections=("first_person",)),
+        quick=True,
+    )
     assert any("Read from its own free text" in str(p) for p in report.parts[:8])

@@ -47,13 +47,21 @@ HOSTILE = [
 
 
 def tiny(text: str, kind: str = "statement", other: str = "") -> Inventory:
-    options = tuple(Option(t, v) for v, t in enumerate(("No {item}", "Rather no", "So so",
-                                                        "Rather yes", "Yes"), 1))  # fmt: skip
+    options = tuple(
+        Option(t, v)
+        for v, t in enumerate(("No {item}", "Rather no", "So so", "Rather yes", "Yes"), 1)
+    )
     return Inventory(
-        name="tiny", title="", version="1", source="", licence="", kind=kind,  # type: ignore[arg-type]
-        scales={"E": "E"}, options=options,
+        name="tiny",
+        title="",
+        version="1",
+        source="",
+        licence="",
+        kind=kind,  # type: ignore[arg-type]
+        scales={"E": "E"},
+        options=options,
         items=(Item(id="1", text=text, scale="E", other=other),),
-    )  # fmt: skip
+    )
 
 
 def whole(chat: tuple[object, ...]) -> str:
@@ -103,9 +111,12 @@ def test_every_order_is_another_arrangement_of_the_same_five() -> None:
 def test_the_cards_wordings_as_the_cards_give_them() -> None:
     p1 = render_item(MPI, MPI.items[0], usual_form("mpi"))
     assert [o.line for o in p1.shown] == [
-        "(A). Very Accurate", "(B). Moderately Accurate", "(C). Neither Accurate Nor Inaccurate",
-        "(D). Moderately Inaccurate", "(E). Very Inaccurate",
-    ]  # fmt: skip
+        "(A). Very Accurate",
+        "(B). Moderately Accurate",
+        "(C). Neither Accurate Nor Inaccurate",
+        "(D). Moderately Inaccurate",
+        "(E). Very Inaccurate",
+    ]
     assert '"I worry about things."' in p1.chat[-1].text and p1.chat[-1].text.endswith("Answer:")
     p2 = render_item(MPI, MPI.items[0], usual_form("enfj"))
     assert [o.line for o in p2.shown] == ["1 = agree", "", "", "", "5 = disagree"]
@@ -153,31 +164,62 @@ def test_an_induced_prompt_ends_as_the_neutral_one(induction: object) -> None:
 @pytest.mark.parametrize(
     ("text", "first", "second", "third"),
     [
-        ("Worry about things", "I worry about things", "You worry about things",
-         "They worry about things"),
-        ("Am afraid that I will do the wrong thing.", "I am afraid that I will do the wrong thing",
-         "You are afraid that you will do the wrong thing",
-         "They are afraid that they will do the wrong thing"),
-        ("Keep my promises", "I keep my promises", "You keep your promises",
-         "They keep their promises"),
-        ("Feel that I'm unable to deal with things", "I feel that I'm unable to deal with things",
-         "You feel that you're unable to deal with things",
-         "They feel that they're unable to deal with things"),
-        ("Are not good at getting people to like you", "I am not good at getting people to like me",
-         "You are not good at getting people to like you",
-         "They are not good at getting people to like them"),
-        ("Is talkative", "I am someone who is talkative", "You are someone who is talkative",
-         "They are someone who is talkative"),
-        ("Watch TV in my room", "I watch TV in my room", "You watch TV in your room",
-         "They watch TV in their room"),
-        ("Make sure your plans benefit yourself, not others.",
-         "I make sure my plans benefit myself, not others",
-         "You make sure your plans benefit yourself, not others",
-         "They make sure their plans benefit themselves, not others"),
-        ("It's not wise to tell your secrets.", "It's not wise to tell your secrets",
-         "It's not wise to tell your secrets", "It's not wise to tell your secrets"),
+        (
+            "Worry about things",
+            "I worry about things",
+            "You worry about things",
+            "They worry about things",
+        ),
+        (
+            "Am afraid that I will do the wrong thing.",
+            "I am afraid that I will do the wrong thing",
+            "You are afraid that you will do the wrong thing",
+            "They are afraid that they will do the wrong thing",
+        ),
+        (
+            "Keep my promises",
+            "I keep my promises",
+            "You keep your promises",
+            "They keep their promises",
+        ),
+        (
+            "Feel that I'm unable to deal with things",
+            "I feel that I'm unable to deal with things",
+            "You feel that you're unable to deal with things",
+            "They feel that they're unable to deal with things",
+        ),
+        (
+            "Are not good at getting people to like you",
+            "I am not good at getting people to like me",
+            "You are not good at getting people to like you",
+            "They are not good at getting people to like them",
+        ),
+        (
+            "Is talkative",
+            "I am someone who is talkative",
+            "You are someone who is talkative",
+            "They are someone who is talkative",
+        ),
+        (
+            "Watch TV in my room",
+            "I watch TV in my room",
+            "You watch TV in your room",
+            "They watch TV in their room",
+        ),
+        (
+            "Make sure your plans benefit yourself, not others.",
+            "I make sure my plans benefit myself, not others",
+            "You make sure your plans benefit yourself, not others",
+            "They make sure their plans benefit themselves, not others",
+        ),
+        (
+            "It's not wise to tell your secrets.",
+            "It's not wise to tell your secrets",
+            "It's not wise to tell your secrets",
+            "It's not wise to tell your secrets",
+        ),
     ],
-)  # fmt: skip
+)
 def test_persons(text: str, first: str, second: str, third: str) -> None:
     assert in_person(text, "first") == first
     assert in_person(text, "second") == second

@@ -57,15 +57,33 @@ class Quirk:
             raw = [
                 len(f[0].split()) * (p - 3.0) for p, f in zip(pulls, question.options, strict=True)
             ]
-            return Choice(loglik=tuple(raw), logp=tuple(raw), mass=0.1,
-                          tokens=tuple(len(f[0].split()) for f in question.options))  # fmt: skip
+            return Choice(
+                loglik=tuple(raw),
+                logp=tuple(raw),
+                mass=0.1,
+                tokens=tuple(len(f[0].split()) for f in question.options),
+            )
         agrees = 1 + 4 * self.pull(question.chat[-1].text.rpartition("Statement:")[2])
-        up = {text: v for v, text in enumerate(
-            ("Very Inaccurate", "Moderately Inaccurate", "Neither Accurate Nor Inaccurate",
-             "Moderately Accurate", "Very Accurate"), 1)}  # fmt: skip
+        up = {
+            text: v
+            for v, text in enumerate(
+                (
+                    "Very Inaccurate",
+                    "Moderately Inaccurate",
+                    "Neither Accurate Nor Inaccurate",
+                    "Moderately Accurate",
+                    "Very Accurate",
+                ),
+                1,
+            )
+        }
         texts = question.chat[-1].text.splitlines()
-        value = {f[0]: up[line[3:]] for f in question.options for line in texts
-                 if line.startswith(f"{f[0]}. ")} or up  # fmt: skip
+        value = {
+            f[0]: up[line[3:]]
+            for f in question.options
+            for line in texts
+            if line.startswith(f"{f[0]}. ")
+        } or up
         raw = [-abs(value[f[0]] - agrees) + log(0.1) for f in question.options]
         return Choice(loglik=tuple(raw), logp=tuple(raw), mass=0.5, tokens=(1,) * len(raw))
 
@@ -109,9 +127,13 @@ def test_a_quirk_of_the_words_is_not_content() -> None:
 
 
 @pytest.mark.parametrize(
-    "spec", ["simulated:E=1.5,N=-1", "simulated:E=1.2,A=1,C=1,N=-1,O=0.8,noise=0.5",
-             "simulated:O=-1.5,A=1.5,noise=0.3,acquiescence=0.5"],
-)  # fmt: skip
+    "spec",
+    [
+        "simulated:E=1.5,N=-1",
+        "simulated:E=1.2,A=1,C=1,N=-1,O=0.8,noise=0.5",
+        "simulated:O=-1.5,A=1.5,noise=0.3,acquiescence=0.5",
+    ],
+)
 def test_respondents_with_traits_pass_in_every_channel(spec: str) -> None:
     gate = content_gate(chooser(spec), MPI)
     assert [c.passed for c in gate.checks] == [True, True, True]

@@ -116,15 +116,19 @@ SPEC = {
         "sex": {"shares": {"Male": 0.6, "Female": 0.4}},
         "political_views": {
             "shares": {
-                "Extremely liberal": 1, "Liberal": 2, "Slightly liberal": 2,
-                "Moderate, middle of the road": 6, "Slightly conservative": 2, "Conservative": 3,
+                "Extremely liberal": 1,
+                "Liberal": 2,
+                "Slightly liberal": 2,
+                "Moderate, middle of the road": 6,
+                "Slightly conservative": 2,
+                "Conservative": 3,
                 "Extremely conservative": 1,
             }
         },
     },
     "traits": {"norms": {"sex": {"of": "sex", "Male": "M", "Female": "F"}, "age": "age"}},
     "rules": [{"code": "A", "says": "adults only", "holds": {"of": "age", ">=": 18}}],
-}  # fmt: skip
+}
 
 
 def test_survey_rows_raked_to_margins(test_data: Callable[[str], Path], tmp_path: Path) -> None:
@@ -172,9 +176,12 @@ def crowded(n: int, limit: int = 99) -> tuple[Callable[[Model | None], Populatio
         return Made(personas(ids, facts), {}, {"made": len(slots)})
 
     one = Population(
-        title="Crowd", order=Order(n=n, seed=1), make=make, preview=(),
+        title="Crowd",
+        order=Order(n=n, seed=1),
+        make=make,
+        preview=(),
         sameness=SameFacts(("a", "b")),
-    )  # fmt: skip
+    )
     return lambda model: one, calls
 
 

@@ -14,10 +14,19 @@ from personae.generate.recipes.universal_persona import universal_persona
 from personae.models.scripted import ScriptedModel
 
 SIZES = {
-    "race": 7, "sexual orientation": 6, "social class": 3, "gender": 4, "education": 6,
-    "industry": 17, "religion": 7, "ideology": 8, "disability": 15,
-    "occupation": 50, "name": 12, "political figure": 27,
-}  # fmt: skip
+    "race": 7,
+    "sexual orientation": 6,
+    "social class": 3,
+    "gender": 4,
+    "education": 6,
+    "industry": 17,
+    "religion": 7,
+    "ideology": 8,
+    "disability": 15,
+    "occupation": 50,
+    "name": 12,
+    "political figure": 27,
+}
 
 
 def test_sizes() -> None:

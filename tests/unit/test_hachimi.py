@@ -40,18 +40,28 @@ TEXTS = {
 def record(tier: str = "top 10%") -> Board:
     """A student who breaks no rule."""
     board = {
-        "school/grade": "9", "demographic/gender": "female", "demographic/age": "14",
-        "school/cluster": "science", "school/tier": tier, "identity/name": "Mei Ito",
-        "identity/short name": "mei_ito", "development/piaget": "formal operational",
+        "school/grade": "9",
+        "demographic/gender": "female",
+        "demographic/age": "14",
+        "school/cluster": "science",
+        "school/tier": tier,
+        "identity/name": "Mei Ito",
+        "identity/short name": "mei_ito",
+        "development/piaget": "formal operational",
         "development/erikson": "identity versus role confusion",
-        "development/kohlberg": "conventional", "school/strong subjects": "mathematics; physics",
-        "school/weak subjects": "history", **TEXTS,
-    }  # fmt: skip
+        "development/kohlberg": "conventional",
+        "school/strong subjects": "mathematics; physics",
+        "school/weak subjects": "history",
+        **TEXTS,
+    }
     for name in (*SPEC.sets["values"], *SPEC.sets["creativity"]):
         board[name] = "upper-middle"
     board |= {"creativity/novelty": "rather high", "mental health/overall state": "upper-middle"}
-    board |= {"mental health/happiness": "upper-middle", "mental health/depression risk": "low",
-              "mental health/anxiety risk": "rather low"}  # fmt: skip
+    board |= {
+        "mental health/happiness": "upper-middle",
+        "mental health/depression risk": "low",
+        "mental health/anxiety risk": "rather low",
+    }
     return board
 
 
@@ -66,8 +76,13 @@ MUTANTS: list[tuple[str, dict[str, str | None]]] = [
     ("R2", {"development/piaget": "concrete operational"}),
     ("R3", {"school/weak subjects": "history; mathematics"}),
     ("R4", {"creativity/feasibility": "low", "creativity/proposing": "high"}),
-    ("R5", {"mental health/story": "He is severely low and hardly leaves his bed these days.",
-            **dict.fromkeys(SPEC.sets["values"][2:], "high")}),
+    (
+        "R5",
+        {
+            "mental health/story": "He is severely low and hardly leaves his bed these days.",
+            **dict.fromkeys(SPEC.sets["values"][2:], "high"),
+        },
+    ),
     ("R6", {"identity/short name": "Mei1"}),
     ("R7", {"social/relations": " "}),
     ("R8", {"values/family": None}),
@@ -78,7 +93,7 @@ MUTANTS: list[tuple[str, dict[str, str | None]]] = [
     ("R13", {"values/grounds": "As an AI, I would say that {name} keeps promises."}),
     ("R14", {"values/grounds": "Two reasons:\n- promises are kept\n- order helps"}),
     ("R15", {"school/tier": "Top 5 %"}),
-]  # fmt: skip
+]
 
 
 def test_a_valid_record_breaks_no_rule_check_3() -> None:
@@ -319,15 +334,25 @@ SMALL = {
         "work/desk": {"shares": {"tax": 1, "parks": 1}},
     },
     "rules": [
-        {"code": "R14", "says": "one paragraph", "owner": "teller", "fields": ["work/habit"],
-         "hint": "no bullets", "holds": {"of": "work/habit", "lacks": "(^|\\n)\\s*- "}}
+        {
+            "code": "R14",
+            "says": "one paragraph",
+            "owner": "teller",
+            "fields": ["work/habit"],
+            "hint": "no bullets",
+            "holds": {"of": "work/habit", "lacks": "(^|\\n)\\s*- "},
+        }
     ],
     "owners": [
-        {"name": "teller", "task": "Tell one habit of this clerk at work.", "temperature": 0.7,
-         "fields": [{"path": "work/habit", "text": [10, 60]}]}
+        {
+            "name": "teller",
+            "task": "Tell one habit of this clerk at work.",
+            "temperature": 0.7,
+            "fields": [{"path": "work/habit", "text": [10, 60]}],
+        }
     ],
     "text": "You are a clerk at the {work/desk} desk.",
-}  # fmt: skip
+}
 
 
 @pytest.mark.embedded

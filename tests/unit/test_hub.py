@@ -14,10 +14,15 @@ from personae.models.null import open_null
 from tests.unit.hub_server import SHA, hub
 
 QUESTIONS = pl.DataFrame({"question": ["1 + 1?", "2 + 2?"], "answer": ["2", "4"]})
-SITUATIONS = pl.DataFrame({
-    "question": ["It rains. What should I do?"], "response_high1": ["Dance."],
-    "response_high2": ["Sing in it."], "response_low1": ["Stay in."], "response_low2": ["Read."],
-})  # fmt: skip
+SITUATIONS = pl.DataFrame(
+    {
+        "question": ["It rains. What should I do?"],
+        "response_high1": ["Dance."],
+        "response_high2": ["Sing in it."],
+        "response_low1": ["Stay in."],
+        "response_low2": ["Read."],
+    }
+)
 
 
 def parquet(frame: pl.DataFrame) -> bytes:
@@ -28,12 +33,13 @@ def parquet(frame: pl.DataFrame) -> bytes:
 
 FILES = {
     "owner/maths": {
-        "README.md": b"# a card", "main/test-00000-of-00001.parquet": parquet(QUESTIONS),
+        "README.md": b"# a card",
+        "main/test-00000-of-00001.parquet": parquet(QUESTIONS),
         "main/train-00000-of-00001.parquet": parquet(QUESTIONS.head(1)),
     },
     "owner/trait": {"data/Openness-00000-of-00001.parquet": parquet(SITUATIONS)},
     "owner/broken": {"data.jsonl": b"{nothing"},
-}  # fmt: skip
+}
 
 
 @pytest.fixture

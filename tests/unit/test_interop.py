@@ -30,9 +30,13 @@ from tests.unit.persona_strategies import JSON, NAMES, PERSONAS, POPULATIONS, WO
 EVERY = sorted(FORMATS)
 SINGLE = {"card-v2": ".json", "card-v3": ".json", "tinytroupe": ".json"}
 SUFFIX = {
-    **SINGLE, "edsl": ".json", "sotopia": ".json", "nemotron": ".parquet",
-    "personahub": ".jsonl", "genagents": ".jsonl",
-}  # fmt: skip
+    **SINGLE,
+    "edsl": ".json",
+    "sotopia": ".json",
+    "nemotron": ".parquet",
+    "personahub": ".jsonl",
+    "genagents": ".jsonl",
+}
 TEXT = st.sampled_from(
     ["", "High. Very.", "Low", "a; b", "A nurse", "You are an ox", "{{char}} is"]
 )
@@ -49,16 +53,19 @@ SPEC = mixed("name", "age", "style", "occupation", "relationships", "personality
 FOREIGN: dict[str, st.SearchStrategy[Any]] = {
     "card-v2": st.builds(
         lambda data, more: {"spec": "chara_card_v2", "spec_version": "2.0", "data": data, **more},
-        CARD, mixed("version"),
+        CARD,
+        mixed("version"),
     ),
     "card-v3": st.builds(lambda data: {"spec": "chara_card_v3", "data": data}, CARD),
     "tinytroupe": st.builds(
         lambda kind, spec: {"type": kind, "persona": spec},
-        st.sampled_from(["TinyPerson", "Fragment"]), SPEC,
+        st.sampled_from(["TinyPerson", "Fragment"]),
+        SPEC,
     ),
     "edsl": st.builds(
         lambda traits, more: {"traits": traits, **more},
-        mixed("age", "work__role"), mixed("name", "instruction", "codebook"),
+        mixed("age", "work__role"),
+        mixed("name", "instruction", "codebook"),
     ),
     "sotopia": mixed("pk", "first_name", "last_name", "age", "big_five", "moral_values", "secret"),
     "nemotron": mixed("uuid", "persona", "age", "sex", "zipcode", "detailed_persona"),
@@ -72,7 +79,7 @@ FOREIGN: dict[str, st.SearchStrategy[Any]] = {
             "embeddings": JSON,
         },
     ),
-}  # fmt: skip
+}
 
 
 def exact(value: object) -> str:
@@ -172,9 +179,11 @@ def test_real_files_come_back(
     assert list(stored) == people
     again = tmp_path / f"again{source.suffix}"
     export_personas(stored, again, name)
-    read = (lambda p: [json.loads(x) for x in p.read_text().splitlines()]) if (
-        source.suffix == ".jsonl"
-    ) else (lambda p: json.loads(p.read_text()))  # fmt: skip
+    read = (
+        (lambda p: [json.loads(x) for x in p.read_text().splitlines()])
+        if (source.suffix == ".jsonl")
+        else (lambda p: json.loads(p.read_text()))
+    )
     was, now = read(source), read(again)
     if name == "genagents":
         was, now = ([dict(sorted(row.items())) for row in rows] for rows in (was, now))
@@ -267,10 +276,13 @@ def test_edsl_keeps_what_stands_beside_the_list(tmp_path: Path) -> None:
 
 def test_sotopia_states_traits(tmp_path: Path) -> None:
     profile = {
-        "first_name": "Mia", "last_name": "Lind", "age": 41, "secret": "none",
+        "first_name": "Mia",
+        "last_name": "Lind",
+        "age": 41,
+        "secret": "none",
         "big_five": "Openness to Experience - High; Extraversion - Low; Neuroticism - Moderate",
         "moral_values": ["care", "loyalty"],
-    }  # fmt: skip
+    }
     path = tmp_path / "in.json"
     path.write_text(json.dumps([profile]))
     (mia,) = import_personas(path)
@@ -283,9 +295,16 @@ def test_genagents_folders(tmp_path: Path) -> None:
     agent = tmp_path / "bank" / "a1"
     (agent / "memory_stream").mkdir(parents=True)
     nodes = [
-        {"node_id": 0, "node_type": "reflection", "content": "Rain again.", "importance": 7,
-         "created": 0, "last_retrieved": 3, "pointer_id": None},
-    ]  # fmt: skip
+        {
+            "node_id": 0,
+            "node_type": "reflection",
+            "content": "Rain again.",
+            "importance": 7,
+            "created": 0,
+            "last_retrieved": 3,
+            "pointer_id": None,
+        },
+    ]
     files = {
         "scratch.json": {"first_name": "Ann", "age": 61, "political_views": "Moderate"},
         "meta.json": {"id": "00aa"},
@@ -308,14 +327,23 @@ def test_cards_go_from_version_to_version(tmp_path: Path) -> None:
         "spec": "chara_card_v2",
         "spec_version": "2.0",
         "data": {
-            "name": "Mira", "description": "{{char}} keeps bees.", "personality": "dry",
-            "scenario": "", "first_mes": "Hm.", "mes_example": "<START>", "creator_notes": "n",
-            "system_prompt": "", "post_history_instructions": "p", "alternate_greetings": ["Yes?"],
-            "tags": ["bees", "calm"], "creator": "Jo", "character_version": "1.2",
+            "name": "Mira",
+            "description": "{{char}} keeps bees.",
+            "personality": "dry",
+            "scenario": "",
+            "first_mes": "Hm.",
+            "mes_example": "<START>",
+            "creator_notes": "n",
+            "system_prompt": "",
+            "post_history_instructions": "p",
+            "alternate_greetings": ["Yes?"],
+            "tags": ["bees", "calm"],
+            "creator": "Jo",
+            "character_version": "1.2",
             "extensions": {"other/tool": {"depth": 4}},
             "character_book": {"entries": [], "extensions": {}},
         },
-    }  # fmt: skip
+    }
     path = tmp_path / "mira.json"
     path.write_text(json.dumps(card))
     (mira,) = import_personas(path)
@@ -334,9 +362,13 @@ def test_generated_personas_are_understood_elsewhere() -> None:
     """Facts are found in other taxonomies; who has no prose in one field lends it another's."""
     for facts in (
         {"demographic/age": "46", "demographic/sex": "male", "job": "cook", "name": "Al"},
-        {"Demographic Information/Age": "46", "Demographic Information/Gender": "male",
-         "Demographic Information/Occupation": "cook", "Demographic Information/Name": "Al"},
-    ):  # fmt: skip
+        {
+            "Demographic Information/Age": "46",
+            "Demographic Information/Gender": "male",
+            "Demographic Information/Occupation": "cook",
+            "Demographic Information/Name": "Al",
+        },
+    ):
         made = Persona(id="p1", text="You are Al.", facts={**facts, "pets/name": "Rex"})
         spec: Any = send(FORMATS["tinytroupe"].lens, made)["persona"]
         assert (spec["name"], spec["age"], spec["gender"]) == ("Al", 46, "male")
@@ -378,9 +410,11 @@ def test_someone_elses_edit_wins() -> None:
 def test_an_individual_needs_consent_to_leave(tmp_path: Path) -> None:
     """Survey checks 2 and 3: no export without consent; public export drops their layers."""
     user = Persona(
-        id="u1", facts={"user id": "77", "work/role": "nurse"}, memories=("m",) * 12,
+        id="u1",
+        facts={"user id": "77", "work/role": "nurse"},
+        memories=("m",) * 12,
         extra={"log": [1]},
-    )  # fmt: skip
+    )
     with pytest.raises(BadValue, match="consent"):
         export_personas([user], tmp_path / "x.json", "edsl")
     assert not list(tmp_path.iterdir())

@@ -27,10 +27,16 @@ ADA = Persona(
 PLAIN = {"type": "TinyPerson", "persona": {}}
 KIND = content_key("character")[:16]
 SUFFIX = {
-    "card-v2": ".png", "card-v3": ".json", "tinytroupe": ".json", "edsl": ".json",
-    "sotopia": ".json", "nemotron": ".parquet", "personahub": ".jsonl", "genagents": ".jsonl",
+    "card-v2": ".png",
+    "card-v3": ".json",
+    "tinytroupe": ".json",
+    "edsl": ".json",
+    "sotopia": ".json",
+    "nemotron": ".parquet",
+    "personahub": ".jsonl",
+    "genagents": ".jsonl",
     "personae": ".parquet",
-}  # fmt: skip
+}
 
 
 def made(name: str, folder: Path) -> Path:
@@ -66,18 +72,44 @@ def test_damaged_files(
 
 ODD = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=4),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(
-        st.sampled_from(
-            ["type", "persona", "spec", "data", "extensions", "personae", "agent_list", "traits",
-             "name", "first_name", "last_name", "secret", "scratch", "nodes", "meta", "genagents",
-             "uuid", "id", "at", "was", "now", "order", "extra", "schema", "facts"]
-        ),
-        inner,
-        max_size=4,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "type",
+                    "persona",
+                    "spec",
+                    "data",
+                    "extensions",
+                    "personae",
+                    "agent_list",
+                    "traits",
+                    "name",
+                    "first_name",
+                    "last_name",
+                    "secret",
+                    "scratch",
+                    "nodes",
+                    "meta",
+                    "genagents",
+                    "uuid",
+                    "id",
+                    "at",
+                    "was",
+                    "now",
+                    "order",
+                    "extra",
+                    "schema",
+                    "facts",
+                ]
+            ),
+            inner,
+            max_size=4,
+        )
     ),
     max_leaves=12,
-)  # fmt: skip
+)
 
 
 @pytest.mark.parametrize("name", sorted(FORMATS))

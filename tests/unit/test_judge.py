@@ -22,8 +22,10 @@ LOUD, QUIET = TEXTS[-1], TEXTS[0]
 
 
 def pairs(*texts: tuple[str, str]) -> list[Case]:
-    return [Case(str(i), {"first": a, "second": b, "pole": "extraverted"})
-            for i, (a, b) in enumerate(texts)]  # fmt: skip
+    return [
+        Case(str(i), {"first": a, "second": b, "pole": "extraverted"})
+        for i, (a, b) in enumerate(texts)
+    ]
 
 
 @pytest.mark.parametrize("sampling", [None, Sampling()])
@@ -62,8 +64,12 @@ def test_a_judge_that_takes_a_place_decides_nothing() -> None:
 
 @pytest.mark.parametrize("sampling", [None, Sampling()])
 def test_a_reading_judge_finds_the_text_in_either_place(sampling: Sampling | None) -> None:
-    found = judge(open_model("simulated:noise=0"), PAIR, pairs((LOUD, QUIET), (QUIET, LOUD)),
-                  sampling=sampling)  # fmt: skip
+    found = judge(
+        open_model("simulated:noise=0"),
+        PAIR,
+        pairs((LOUD, QUIET), (QUIET, LOUD)),
+        sampling=sampling,
+    )
     first, second = settle(found)
     assert first.value > 0.9
     assert second.value < 0.1
@@ -110,9 +116,15 @@ class Plain:
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("4", 4), ("4 = clearly", 4), ("**4**", 4), ('```json\n{"answer": "4"}\n```', 4),
-     ("I'd call it clearly so.", 4), ("somewhere between 3 and 4", None)],
-)  # fmt: skip
+    [
+        ("4", 4),
+        ("4 = clearly", 4),
+        ("**4**", 4),
+        ('```json\n{"answer": "4"}\n```', 4),
+        ("I'd call it clearly so.", 4),
+        ("somewhere between 3 and 4", None),
+    ],
+)
 def test_a_judge_without_schemas_is_asked_again_and_parsed(text: str, value: float | None) -> None:
     model = Plain(text)
     assert isinstance(model, Model)

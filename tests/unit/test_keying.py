@@ -14,12 +14,20 @@ from personae.stats.scales import item_matrix
 
 REVERSED = {"A1", "C4", "C5", "E1", "E2", "O2", "O5"}
 BFI = Inventory(
-    name="psych-bfi", title="25 items", version="1", source="R psych", licence="test data",
-    kind="statement", scales={d: d for d in "ACENO"},
+    name="psych-bfi",
+    title="25 items",
+    version="1",
+    source="R psych",
+    licence="test data",
+    kind="statement",
+    scales={d: d for d in "ACENO"},
     options=tuple(Option(str(v), v) for v in range(1, 7)),
-    items=tuple(Item(id=f"{d}{k}", text=f"{d}{k}", scale=d, key=-1 if f"{d}{k}" in REVERSED else 1)
-                for d in "ACENO" for k in range(1, 6)),
-)  # fmt: skip
+    items=tuple(
+        Item(id=f"{d}{k}", text=f"{d}{k}", scale=d, key=-1 if f"{d}{k}" in REVERSED else 1)
+        for d in "ACENO"
+        for k in range(1, 6)
+    ),
+)
 
 
 @pytest.fixture(scope="module")
@@ -41,9 +49,11 @@ def answers(people: pl.DataFrame, keys: dict[str, int]) -> Answers:
         rows.with_columns(
             scale=pl.col("item").str.head(1),
             key=pl.col("item").replace_strict(keys, return_dtype=pl.Int64),
-            status=pl.when(pl.col("value").is_null()).then(pl.lit("unparsed")).otherwise(pl.lit("ok")),
+            status=pl.when(pl.col("value").is_null())
+            .then(pl.lit("unparsed"))
+            .otherwise(pl.lit("ok")),
         ).select(Answers.of([]).rows.columns)
-    )  # fmt: skip
+    )
 
 
 RIGHT = {item.id: item.key for item in BFI.items}
@@ -87,10 +97,17 @@ def test_one_wrong_key_is_found(people: pl.DataFrame) -> None:
 def test_pure_agreement_is_doubted_too() -> None:
     """Yes-sayers of different strength: keyed totals are all alike, unkeyed ones are not."""
     rows = [
-        {"inventory": BFI.tag, "item": f"C{k}", "scale": "C", "key": 1 if k < 3 else -1,
-         "value": float(v), "respondent": f"r{v}"}
-        for v in range(1, 7) for k in range(1, 5)
-    ]  # fmt: skip
+        {
+            "inventory": BFI.tag,
+            "item": f"C{k}",
+            "scale": "C",
+            "key": 1 if k < 3 else -1,
+            "value": float(v),
+            "respondent": f"r{v}",
+        }
+        for v in range(1, 7)
+        for k in range(1, 5)
+    ]
     doubts = keying_alarm(Answers.of(rows), inventory=BFI)
     assert "undefined with the key" in doubts[0].text
 
@@ -98,11 +115,23 @@ def test_pure_agreement_is_doubted_too() -> None:
 def test_too_few_or_equal_respondents_tell_nothing() -> None:
     rng = np.random.default_rng(0)
     rows = [
-        {"inventory": BFI.tag, "item": f"C{k}", "scale": "C", "key": RIGHT[f"C{k}"],
-         "value": float(rng.integers(1, 7)), "respondent": f"r{r}"}
-        for r in range(2) for k in range(1, 6)
-    ]  # fmt: skip
+        {
+            "inventory": BFI.tag,
+            "item": f"C{k}",
+            "scale": "C",
+            "key": RIGHT[f"C{k}"],
+            "value": float(rng.integers(1, 7)),
+            "respondent": f"r{r}",
+        }
+        for r in range(2)
+        for k in range(1, 6)
+    ]
     assert keying_alarm(Answers.of(rows), inventory=BFI, strict=True) == ()
-    same = Answers.of([{**row, "value": 3.0, "respondent": f"{row['respondent']}{n}"}
-                       for row in rows for n in range(3)])  # fmt: skip
+    same = Answers.of(
+        [
+            {**row, "value": 3.0, "respondent": f"{row['respondent']}{n}"}
+            for row in rows
+            for n in range(3)
+        ]
+    )
     assert keying_alarm(same, inventory=BFI, strict=True) == ()

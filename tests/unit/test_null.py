@@ -22,8 +22,13 @@ MPI = load_inventory("mpi-120")
 SAFE = ("first", "garbage", "last", "midpoint", "uniform", "yes")
 
 # (mean, population SD) of a constant "(A)" responder on MPI-120, by domain.
-BART = {"O": (3.0, 2.0), "C": (2.833, 1.993), "E": (4.0, 1.732), "A": (2.167, 1.818),
-        "N": (3.833, 1.818)}  # fmt: skip
+BART = {
+    "O": (3.0, 2.0),
+    "C": (2.833, 1.993),
+    "E": (4.0, 1.732),
+    "A": (2.167, 1.818),
+    "N": (3.833, 1.818),
+}
 
 
 @pytest.mark.parametrize("channel", ["label", "option", "reply"])

@@ -85,5 +85,10 @@ def test_missing_packages_name_the_extra(package: str, monkeypatch: pytest.Monke
 
 def test_every_form_is_told() -> None:
     assert {form.partition(":")[0] for form in MODEL_STRINGS} == {
-        "smollm2", "hf", "gguf", "http", "simulated", "null",
-    }  # fmt: skip
+        "smollm2",
+        "hf",
+        "gguf",
+        "http",
+        "simulated",
+        "null",
+    }

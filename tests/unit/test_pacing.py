@@ -55,12 +55,16 @@ class Server:
 @pytest.mark.parametrize(
     ("server", "refusals"),
     [
-        (Server(32, 0.1), 0.05), (Server(6, 0.05), 0.15), (Server(60, 2.0), 0.1),
-        (Server(1, 0.5), 0.6), (Server(1000, 0.05, rate=100), 0.2),
-        (Server(32, 0.1, faulty=True), 0.05), (Server(6, 0.05, faulty=True), 0.15),
+        (Server(32, 0.1), 0.05),
+        (Server(6, 0.05), 0.15),
+        (Server(60, 2.0), 0.1),
+        (Server(1, 0.5), 0.6),
+        (Server(1000, 0.05, rate=100), 0.2),
+        (Server(32, 0.1, faulty=True), 0.05),
+        (Server(6, 0.05, faulty=True), 0.15),
     ],
     ids=lambda v: f"{v.places}x{v.seconds}{'!' * v.faulty}" if isinstance(v, Server) else "",
-)  # fmt: skip
+)
 def test_at_least_80_percent_of_what_a_server_allows(
     server: Server, refusals: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:

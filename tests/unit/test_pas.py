@@ -42,8 +42,11 @@ def composite(predicted: Any, truth: Any) -> float:
 
 def test_wrong_files_of_people_say_where(tmp_path: Path) -> None:
     file = tmp_path / "p.json"
-    for text, why in (("{}", "a list of people"), ("[3]", "person 0"),
-                      (json.dumps([{"i1": 7}]), "i1 is 1 to 5, or 0, not 7")):  # fmt: skip
+    for text, why in (
+        ("{}", "a list of people"),
+        ("[3]", "person 0"),
+        (json.dumps([{"i1": 7}]), "i1 is 1 to 5, or 0, not 7"),
+    ):
         file.write_text(text)
         with pytest.raises(BadFile, match=why):
             load_papi(file)
@@ -58,7 +61,8 @@ def test_simulated_people_are_turned_like_real_ones() -> None:
     own = np.array([s == "E" for s in SCALES])
     assert alpha(panel.keyed[:, own]).value > 0.9
     assert composite(panel.floor("own facet mean"), panel.keyed) < composite(
-        panel.floor("always 3"), panel.keyed)  # fmt: skip
+        panel.floor("always 3"), panel.keyed
+    )
 
 
 # Heads. --------------------------------------------------------------------------------------
@@ -197,8 +201,10 @@ def test_same_seed_same_heads_and_no_look_at_what_is_asked_check_8(
     honest = chosen()
     poisoned = panel.keyed.copy()
     poisoned[:, ~panel.known] = 6 - poisoned[:, ~panel.known]
-    monkeypatch.setattr("personae.studies.pas.simulated_panel",
-                        lambda count, seed: Panel(panel.ids, poisoned, panel.tag))  # fmt: skip
+    monkeypatch.setattr(
+        "personae.studies.pas.simulated_panel",
+        lambda count, seed: Panel(panel.ids, poisoned, panel.tag),
+    )
     assert chosen() == honest
 
 
@@ -206,8 +212,10 @@ def test_who_says_nothing_is_left_out_by_name(monkeypatch: pytest.MonkeyPatch) -
     panel = simulated_panel(3)
     silent = panel.keyed.copy()
     silent[1, panel.known] = 3
-    monkeypatch.setattr("personae.studies.pas.simulated_panel",
-                        lambda count, seed: Panel(panel.ids, silent, panel.tag))  # fmt: skip
+    monkeypatch.setattr(
+        "personae.studies.pas.simulated_panel",
+        lambda count, seed: Panel(panel.ids, silent, panel.tag),
+    )
     report: Any = pas(tiny_model(), quick=True)
     assert any("simulated 2 is left out" in getattr(p, "text", "") for p in report.parts)
     assert set(report.answers.rows["respondent"]) == {"simulated 1", "simulated 3"}

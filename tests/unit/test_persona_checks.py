@@ -150,8 +150,15 @@ def test_every_rule_is_reached_by_a_test() -> None:
 
 def test_rules_are_data(tmp_path: Path) -> None:
     path = tmp_path / "mine.json"
-    path.write_text(json.dumps({"rules": [{"code": "cats", "risk": "fur", "reason": "no cats",
-                                           "when": [{"any": ["cat"]}]}]}))  # fmt: skip
+    path.write_text(
+        json.dumps(
+            {
+                "rules": [
+                    {"code": "cats", "risk": "fur", "reason": "no cats", "when": [{"any": ["cat"]}]}
+                ]
+            }
+        )
+    )
     (rule,) = load_risk_rules(path)
     assert [r.found for r in risks(Persona(id="x", text="A cat."), [rule])] == ["text: cat"]
     head = {"code": "a", "risk": "b", "reason": "c"}
@@ -234,8 +241,12 @@ def test_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) 
     assert "left out: u2: memories, facts/user id" in capsys.readouterr().err
     bare = replace(NURSE, provenance={})
     save_personas([bare], "bare.json")
-    assert leave("convert", "bare.json", "noted.json", "--note", "licence=MIT", "--note",
-                 "source=a = b") == 0  # fmt: skip
+    assert (
+        leave(
+            "convert", "bare.json", "noted.json", "--note", "licence=MIT", "--note", "source=a = b"
+        )
+        == 0
+    )
     assert load_personas("noted.json")[0].provenance == {"licence": "MIT", "source": "a = b"}
     assert leave("check", "noted.json", "--strict") == 0
     assert leave("formats") == 0 and "card-v3" in capsys.readouterr().out
@@ -261,7 +272,7 @@ def test_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) 
         (["convert", "loose.jsonl", "x.parquet", "--from", "nemotrn"], "did you mean 'nemotron'"),
         (["convert", "odd.json", "x.parquet"], "no format of personas"),
     ],
-)  # fmt: skip
+)
 def test_bad_input_leaves_with_two(
     arguments: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:

@@ -71,9 +71,12 @@ def test_kappa_by_hand() -> None:
 
 @pytest.mark.parametrize(
     ("called", "expected"),
-    [((4, 5, 1, 2), (0.25, 0.25, 0.0, 1.0)), ((1, 1, 1, 1), (0.5, 0.0, 0.5, 0.0)),
-     ((5, 5, 5, 5), (0.0, 0.5, -0.5, 1.0))],
-)  # fmt: skip
+    [
+        ((4, 5, 1, 2), (0.25, 0.25, 0.0, 1.0)),
+        ((1, 1, 1, 1), (0.5, 0.0, 0.5, 0.0)),
+        ((5, 5, 5, 5), (0.0, 0.5, -0.5, 1.0)),
+    ],
+)
 def test_risk_by_hand(called: tuple[int, ...], expected: tuple[float, ...]) -> None:
     """Check 3: always urgent is perfectly sensitive, and half of it is over-triage."""
     found = risk_profile((5, 5, 1, 1), called, high=4)
@@ -207,10 +210,15 @@ def test_lost_answers_are_missing_and_not_called() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["{", "[]", '{"settings": {"x": {"tasks": ["?"], "labels": ["a", "b"], "cases": []}}}',
-             '{"settings": {"x": {"tasks": ["?"], "labels": ["a", "b"], "cases": '
-             '[{"id": 1, "text": "t", "urgency": 3}]}}}'],
-)  # fmt: skip
+    "text",
+    [
+        "{",
+        "[]",
+        '{"settings": {"x": {"tasks": ["?"], "labels": ["a", "b"], "cases": []}}}',
+        '{"settings": {"x": {"tasks": ["?"], "labels": ["a", "b"], "cases": '
+        '[{"id": 1, "text": "t", "urgency": 3}]}}}',
+    ],
+)
 def test_bad_files_of_cases_are_refused(tmp_path: Path, text: Any) -> None:
     path = tmp_path / "cases.json"
     path.write_text(text)

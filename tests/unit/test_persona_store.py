@@ -88,10 +88,18 @@ def test_a_change_in_any_layer_changes_the_hash() -> None:
     changed = [
         replace(FULL, **{name: value})  # type: ignore[arg-type]
         for name, value in {
-            "text": "x", "facts": {}, "traits": {}, "statements": (), "narrative": "x",
-            "voice": "x", "relations": {}, "memories": (), "provenance": {}, "extra": {},
+            "text": "x",
+            "facts": {},
+            "traits": {},
+            "statements": (),
+            "narrative": "x",
+            "voice": "x",
+            "relations": {},
+            "memories": (),
+            "provenance": {},
+            "extra": {},
         }.items()
-    ]  # fmt: skip
+    ]
     assert len({content_key(one) for one in (FULL, *changed)}) == len(changed) + 1
 
 

@@ -76,8 +76,11 @@ def test_behaviour_of_its_own_is_not_called_aligned() -> None:
 def test_a_gap_halves_what_personas_do_to_acts_and_leaves_reports() -> None:
     def moved(spec: str, what: str) -> dict[tuple[str, str], float]:
         rows = table(report_of(spec), "moved").rows
-        return {(str(r[0]), str(r[1])): abs(r[3].value) for r in rows  # type: ignore[union-attr]
-                if (r[1] == "own report") == (what == "report")}  # fmt: skip
+        return {
+            (str(r[0]), str(r[1])): abs(r[3].value)
+            for r in rows  # type: ignore[union-attr]
+            if (r[1] == "own report") == (what == "report")
+        }
 
     whole, half = "simulated:noise=0.3", "simulated:noise=0.3,gap=0.5,seed=2"
     reports = [sum(moved(spec, "report").values()) for spec in (whole, half)]
@@ -208,8 +211,16 @@ def test_the_self_regulation_questionnaire() -> None:
     srq = load_inventory("srq")
     assert len(srq.items) == 63 and sum(i.key < 0 for i in srq.items) == 26
     for values, total in (({1: 3.0, -1: 3.0}, 189.0), ({1: 5.0, -1: 1.0}, 315.0)):
-        rows = [{"inventory": srq.tag, "item": i.id, "scale": "SR", "key": i.key,
-                 "value": values[i.key]} for i in srq.items]  # fmt: skip
+        rows = [
+            {
+                "inventory": srq.tag,
+                "item": i.id,
+                "scale": "SR",
+                "key": i.key,
+                "value": values[i.key],
+            }
+            for i in srq.items
+        ]
         assert scale_scores(Answers.of(rows))["sum"].to_list() == [total]
 
 

@@ -155,9 +155,15 @@ def test_a_planted_loss_is_found_scene_by_scene() -> None:
 
 @pytest.mark.parametrize(
     ("text", "read"),
-    [("Yes, he knows", "yes"), ("No.", "no"), ("He does not know", "no"), ("no:long", "no"),
-     ("He knows", ""), ("there is no doubt he knows", "")],
-)  # fmt: skip
+    [
+        ("Yes, he knows", "yes"),
+        ("No.", "no"),
+        ("He does not know", "no"),
+        ("no:long", "no"),
+        ("He knows", ""),
+        ("there is no doubt he knows", ""),
+    ],
+)
 def test_yes_and_no(text: str, read: str) -> None:
     """Check 7."""
     assert yes_or_no(text) == read
@@ -186,13 +192,31 @@ def test_likelihoods_do_not_depend_on_the_batch() -> None:
 def test_fantom_is_read_and_bad_files_are_named(tmp_path: Path) -> None:
     path = tmp_path / "fantom_v1.json"
     asked = {"question": "Does Ann know this?", "correct_answer": "no:long"}
-    path.write_text(json.dumps([{
-        "set_id": "0-0", "short_context": "Ann: Hello.", "full_context": "Ann: Hello. Bye.",
-        "factQA": {"question": "What pet?", "correct_answer": "A cat.", "wrong_answer": "A dog."},
-        "beliefQAs": [{"question": "What does Ann believe?", "correct_answer": "A cat.",
-                       "wrong_answer": "Nothing."}],
-        "answerabilityQAs_binary": [asked], "infoAccessibilityQAs_binary": [asked],
-    }]))  # fmt: skip
+    path.write_text(
+        json.dumps(
+            [
+                {
+                    "set_id": "0-0",
+                    "short_context": "Ann: Hello.",
+                    "full_context": "Ann: Hello. Bye.",
+                    "factQA": {
+                        "question": "What pet?",
+                        "correct_answer": "A cat.",
+                        "wrong_answer": "A dog.",
+                    },
+                    "beliefQAs": [
+                        {
+                            "question": "What does Ann believe?",
+                            "correct_answer": "A cat.",
+                            "wrong_answer": "Nothing.",
+                        }
+                    ],
+                    "answerabilityQAs_binary": [asked],
+                    "infoAccessibilityQAs_binary": [asked],
+                }
+            ]
+        )
+    )
     found = fantom(path).problems
     assert [p.field for p in found] == ["information access", "answerability", "belief"]
     assert (found[0].answer, "A cat." in found[0].text) == ("No", True)

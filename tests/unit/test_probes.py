@@ -129,8 +129,11 @@ def test_a_lost_answer_shifts_nothing() -> None:
     assert lost["status"].to_list() == ["unparsed"] * 3
     assert "not asked" in lost["why"][1] and "not asked" in lost["why"][2]
     assert set(rows.filter(pl.col("base") != "australia")["status"]) == {"ok"}
-    quoted = {c[-1].text.split("The question was: ")[1]: c[-1].text for c in asked_of(model)
-              if "The answer given" in c[-1].text}  # fmt: skip
+    quoted = {
+        c[-1].text.split("The question was: ")[1]: c[-1].text
+        for c in asked_of(model)
+        if "The answer given" in c[-1].text
+    }
     first = {t.fields["question"]: t.options[0].text for t in probe.trials if t.part == "answer"}
     assert len(quoted) == 19
     for question, text in quoted.items():
@@ -187,12 +190,17 @@ def test_forms_that_do_not_fit_are_refused() -> None:
 
 def test_a_probe_of_the_users_own(tmp_path: Path) -> None:
     raw = {
-        "name": "mine", "title": "Mine", "version": "1", "source": "me", "licence": "mine",
-        "instruction": "Choose.", "parts": {"only": {"text": "Take {what}?", "push": "up"}},
+        "name": "mine",
+        "title": "Mine",
+        "version": "1",
+        "source": "me",
+        "licence": "mine",
+        "instruction": "Choose.",
+        "parts": {"only": {"text": "Take {what}?", "push": "up"}},
         "options": [["Yes", 1], ["No", 0]],
         "measures": {"taking": {"rule": "mean", "unit": "rate", "of": "thing", "signs": {"A": -1}}},
         "trials": [{"id": "x", "what": "{it}"}, {"id": "y", "what": "that"}],
-    }  # fmt: skip
+    }
     path = tmp_path / "mine.json"
     path.write_text(json.dumps(raw))
     probe = load_probe(str(path))
@@ -203,8 +211,11 @@ def test_a_probe_of_the_users_own(tmp_path: Path) -> None:
         load_probe("card")
     with pytest.raises(BadFile, match="no such probe file"):
         load_probe(str(tmp_path / "none.json"))
-    for broken in ({**raw, "trials": 3}, {**raw, "parts": {"only": {"text": "{lost}"}}},
-                   {k: v for k, v in raw.items() if k != "measures"}):  # fmt: skip
+    for broken in (
+        {**raw, "trials": 3},
+        {**raw, "parts": {"only": {"text": "{lost}"}}},
+        {k: v for k, v in raw.items() if k != "measures"},
+    ):
         path.write_text(json.dumps(broken))
         with pytest.raises(BadFile, match="not a probe"):
             load_probe(str(path))
@@ -212,8 +223,19 @@ def test_a_probe_of_the_users_own(tmp_path: Path) -> None:
     path.write_text(json.dumps(bad))
     with pytest.raises(BadValue, match="don't exist"):
         load_probe(str(path))
-    path.write_text(json.dumps({**raw, "measures": {"m": {**raw["measures"]["taking"],  # type: ignore[index]
-                                                          "rule": "meen"}}}))  # fmt: skip
+    path.write_text(
+        json.dumps(
+            {
+                **raw,
+                "measures": {
+                    "m": {
+                        **raw["measures"]["taking"],  # type: ignore[index]
+                        "rule": "meen",
+                    }
+                },
+            }
+        )
+    )
     mine = load_probe(str(path))
     with pytest.raises(UnknownName, match="did you mean 'mean'"):
         scores(mine, sheet, mine.measures[0])
@@ -227,10 +249,18 @@ def test_the_best_number_of_cards() -> None:
 
     In four rounds two numbers are equally good; the mean of 3.04 takes the larger in three.
     """
-    named = {(1, 10, 250): 7, (1, 20, 250): 19, (1, 30, 250): 23, (1, 20, 500): 7,
-             (1, 30, 500): 15, (1, 30, 750): 6, (3, 30, 250): 5}  # fmt: skip
-    rounds = [tuple(int(t.fields[k]) for k in ("bad", "gain", "loss"))
-              for t in load_probe("cards").trials]  # fmt: skip
+    named = {
+        (1, 10, 250): 7,
+        (1, 20, 250): 19,
+        (1, 30, 250): 23,
+        (1, 20, 500): 7,
+        (1, 30, 500): 15,
+        (1, 30, 750): 6,
+        (3, 30, 250): 5,
+    }
+    rounds = [
+        tuple(int(t.fields[k]) for k in ("bad", "gain", "loss")) for t in load_probe("cards").trials
+    ]
     assert len(set(rounds)) == 27
     equal = 0
     for bad, gain, loss in rounds:
@@ -338,20 +368,26 @@ def test_a_simulated_respondent_acts_as_its_traits_would_have_it(name: str) -> N
         for trait, sign in measure.signs.items():
             letter = "C" if trait == "SR" else trait
             high, low = (
-                measured(probe, give_orders(open_simulated(f"simulated:{letter}={z}"), [probe],
-                                            "label"), measure).value
+                measured(
+                    probe,
+                    give_orders(open_simulated(f"simulated:{letter}={z}"), [probe], "label"),
+                    measure,
+                ).value
                 for z in (1.5, -1.5)
-            )  # fmt: skip
+            )
             assert sign * (high - low) > 0, (measure.name, trait)
 
 
 def test_with_a_full_gap_traits_do_not_reach_behaviour() -> None:
     probe = load_probe("cards")
     means = [
-        measured(probe, give_orders(open_simulated(f"simulated:A={z},gap=1,noise=0"), [probe],
-                                    "label"), probe.measures[0]).value
+        measured(
+            probe,
+            give_orders(open_simulated(f"simulated:A={z},gap=1,noise=0"), [probe], "label"),
+            probe.measures[0],
+        ).value
         for z in (2, -2)
-    ]  # fmt: skip
+    ]
     assert means[0] == pytest.approx(means[1], abs=1e-6)
 
 

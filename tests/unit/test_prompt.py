@@ -169,9 +169,15 @@ def test_an_average_standing_has_no_direction(name: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["{item} {0} {{x}}", "{% for x in y %}{{ 7*7 }}{% endfor %}", "<script>alert(1)</script>",
-     "%s %(name)s $HOME ${x}", "\\n\\1 (?P<x>)", "Truth:\n\nQuestion: {options}"],
-)  # fmt: skip
+    [
+        "{item} {0} {{x}}",
+        "{% for x in y %}{{ 7*7 }}{% endfor %}",
+        "<script>alert(1)</script>",
+        "%s %(name)s $HOME ${x}",
+        "\\n\\1 (?P<x>)",
+        "Truth:\n\nQuestion: {options}",
+    ],
+)
 def test_template_syntax_is_inert(text: str) -> None:
     persona = Persona(id="t", text=text)
     for induction in (persona_text, in_truth(persona_text)):

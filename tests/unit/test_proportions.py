@@ -15,9 +15,13 @@ def pairs(both: int, gained: int, lost: int, neither: int) -> tuple[list[int], l
 
 @pytest.mark.parametrize(
     ("hits", "n", "low", "high"),
-    [(12, 99, 0.0707, 0.2000), (50, 99, 0.4082, 0.6015), (25, 100, 0.1755, 0.3430),
-     (40, 100, 0.3094, 0.4980)],
-)  # fmt: skip
+    [
+        (12, 99, 0.0707, 0.2000),
+        (50, 99, 0.4082, 0.6015),
+        (25, 100, 0.1755, 0.3430),
+        (40, 100, 0.3094, 0.4980),
+    ],
+)
 def test_wilson_intervals_of_bias_runs_deep_check_2(
     hits: int, n: int, low: float, high: float
 ) -> None:
@@ -54,8 +58,13 @@ def test_what_could_be_found_shrinks_with_n_and_grows_with_tests() -> None:
 
 def test_the_score_by_hand_is_a_sample_variance() -> None:
     """UniversalPersona check 2: rates 98, 97, 99 give 1 and not the population's 2/3."""
-    for rates, variance in (((98, 97, 99), 1), ((90, 80, 100), 100), ((70, 70, 70), 0),
-                            ((60, 62, 64), 4), ((50, 40, 30), 100)):  # fmt: skip
+    for rates, variance in (
+        ((98, 97, 99), 1),
+        ((90, 80, 100), 100),
+        ((70, 70, 70), 0),
+        ((60, 62, 64), 4),
+        ((50, 40, 30), 100),
+    ):
         table = [[1] * r + [0] * (100 - r) for r in rates]
         assert disparity(table, draws=50).observed.value == pytest.approx(variance)
 

@@ -59,8 +59,9 @@ def with_words(name: str, counts: dict[str, int] | None = None) -> Inventory:
         scales = list(tool.scales)
         items = [
             Item(id=f"{s}{k}", text=f"Left {s}{k}", other=f"Right {s}{k}", scale=s, key=1)
-            for s in scales for k in range(counts[s])
-        ]  # fmt: skip
+            for s in scales
+            for k in range(counts[s])
+        ]
     return replace(tool, items=tuple(items))
 
 
@@ -95,9 +96,11 @@ def planted(folder: Path, *, shuffled: bool = False) -> str:
 
 @pytest.mark.parametrize(
     ("tool", "calls"),
-    [(with_words("bfi-44"), 49),
-     (with_words("oejts", {"IE": 11, "SN": 14, "FT": 14, "JP": 11}), 54)],
-)  # fmt: skip
+    [
+        (with_words("bfi-44"), 49),
+        (with_words("oejts", {"IE": 11, "SN": 14, "FT": 14, "JP": 11}), 54),
+    ],
+)
 def test_check_1_one_call_an_item_and_one_a_scale(tool: Inventory, calls: int) -> None:
     model = says("4")
     Chain(model, tool, tuple(tool.scales), "reply", ("high-first",)).questionnaire([TEXT])

@@ -12,18 +12,42 @@ from personae.audit.public import PUBLIC
 from personae.core import BadFile, PersonaeError, UnknownName
 
 ROWS: dict[str, dict[str, Any]] = {
-    "mmlu-pro": {"question_id": 70, "question": "Which?", "options": ["a", "b", "c"],
-                 "answer": "B", "answer_index": 1, "category": "law"},
-    "mmlu": {"question": "Which?", "subject": "anatomy", "choices": ["a", "b", "c", "d"],
-             "answer": 1},
-    "gpqa-diamond": {"Record ID": "rec1", "Question": "Which?", "Correct Answer": "b",
-                     "Incorrect Answer 1": "a", "Incorrect Answer 2": "c",
-                     "Incorrect Answer 3": "d", "High-level domain": "Physics"},
+    "mmlu-pro": {
+        "question_id": 70,
+        "question": "Which?",
+        "options": ["a", "b", "c"],
+        "answer": "B",
+        "answer_index": 1,
+        "category": "law",
+    },
+    "mmlu": {
+        "question": "Which?",
+        "subject": "anatomy",
+        "choices": ["a", "b", "c", "d"],
+        "answer": 1,
+    },
+    "gpqa-diamond": {
+        "Record ID": "rec1",
+        "Question": "Which?",
+        "Correct Answer": "b",
+        "Incorrect Answer 1": "a",
+        "Incorrect Answer 2": "c",
+        "Incorrect Answer 3": "d",
+        "High-level domain": "Physics",
+    },
     "gsm8k": {"question": "How many?", "answer": "Six and six.\n#### 1,200"},
-    "bbq": {"example_id": 3, "category": "Age", "context": "Two people came.",
-            "context_condition": "ambig", "question": "Who forgot?", "ans0": "The old man",
-            "ans1": "b", "ans2": "Not known", "label": 1},
-}  # fmt: skip
+    "bbq": {
+        "example_id": 3,
+        "category": "Age",
+        "context": "Two people came.",
+        "context_condition": "ambig",
+        "question": "Who forgot?",
+        "ans0": "The old man",
+        "ans1": "b",
+        "ans2": "Not known",
+        "label": 1,
+    },
+}
 
 
 @pytest.mark.parametrize("name", PUBLIC)
@@ -56,9 +80,13 @@ def test_an_unknown_set_and_an_absent_hub_say_so() -> None:
 
 
 def test_stereoset_becomes_opinions_with_opposites(tmp_path: Path) -> None:
-    row = {"bias_type": "profession", "sentences": {
-        "sentence": ["The baker is rude.", "The baker is kind.", "The sky runs."],
-        "gold_label": [1, 0, 2]}}  # fmt: skip
+    row = {
+        "bias_type": "profession",
+        "sentences": {
+            "sentence": ["The baker is rude.", "The baker is kind.", "The sky runs."],
+            "gold_label": [1, 0, 2],
+        },
+    }
     pl.DataFrame([row]).write_parquet(tmp_path / "validation.parquet")
     claim, counter = load_opinions(f"stereoset:{tmp_path}")
     assert (claim.text, counter.text) == ("The baker is rude.", "The baker is kind.")

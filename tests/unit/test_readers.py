@@ -33,8 +33,9 @@ def loaded(texts: int = 120, seed: int = 0) -> Corpus:
             for scale, (high, low) in LOADED.items():
                 words += list(random.choice((high if labels[scale] else low).split(), 2))
             random.shuffle(words)
-            rows.append(Labelled(id=f"{author}-{k}", labels=labels, group=str(author),
-                                 text=" ".join(words)))  # fmt: skip
+            rows.append(
+                Labelled(id=f"{author}-{k}", labels=labels, group=str(author), text=" ".join(words))
+            )
     return Corpus(name="loaded", source="made for a test", tag="loaded", texts=tuple(rows))
 
 
@@ -46,8 +47,11 @@ def signed(seed: int = 0) -> Corpus:
         label = author % 2
         for k in range(4):
             words = [*random.choice(PLAIN, 12), *[f"signature{chr(97 + author % 26)}{author}"] * 4]
-            rows.append(Labelled(id=f"{author}-{k}", labels={"E": label}, group=str(author),
-                                 text=" ".join(words)))  # fmt: skip
+            rows.append(
+                Labelled(
+                    id=f"{author}-{k}", labels={"E": label}, group=str(author), text=" ".join(words)
+                )
+            )
     return Corpus(name="signed", source="made for a test", tag="signed", texts=tuple(rows))
 
 
@@ -123,8 +127,9 @@ def test_a_reader_is_an_observer(reader: Reader) -> None:
     assert found["2", "E"]["status"] == "unparsed" and found["2", "E"]["value"] is None
     assert set(rows["unit"]) == {"nats"}
     again = train_reader(loaded(), ("E", "N"), WORDS).rate(["a loud party in a crowd"]).rows
-    assert again["value"].to_list() == reader.rate(["a loud party in a crowd"]).rows[
-        "value"].to_list()  # fmt: skip
+    assert (
+        again["value"].to_list() == reader.rate(["a loud party in a crowd"]).rows["value"].to_list()
+    )
 
 
 def test_bad_input_says_what_to_do() -> None:

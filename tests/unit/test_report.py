@@ -52,8 +52,17 @@ words = st.text(max_size=30)
 @st.composite
 def estimates(draw: st.DrawFn) -> Estimate:
     value, low, high, p = (draw(st.floats()) for _ in range(4))
-    return Estimate(name=draw(words), value=value, low=low, high=high, p=p, of="item",
-                    n=draw(st.integers(0, 99)), unit=draw(words), why_missing="few")  # fmt: skip
+    return Estimate(
+        name=draw(words),
+        value=value,
+        low=low,
+        high=high,
+        p=p,
+        of="item",
+        n=draw(st.integers(0, 99)),
+        unit=draw(words),
+        why_missing="few",
+    )
 
 
 cells = numbers | words | st.none() | st.booleans() | estimates()
@@ -63,8 +72,13 @@ cells = numbers | words | st.none() | st.booleans() | estimates()
 def tables(draw: st.DrawFn) -> Table:
     columns = tuple(draw(st.lists(words, max_size=4)))
     row = st.tuples(*[cells for _ in columns])
-    return Table(name="t", title=draw(words), columns=columns, note=draw(words),
-                 rows=tuple(draw(st.lists(row, max_size=4))))  # fmt: skip
+    return Table(
+        name="t",
+        title=draw(words),
+        columns=columns,
+        note=draw(words),
+        rows=tuple(draw(st.lists(row, max_size=4))),
+    )
 
 
 @st.composite
@@ -74,8 +88,13 @@ def profiles(draw: st.DrawFn) -> Figure:
     series = st.fixed_dictionaries(
         {"name": words, "values": st.lists(value, min_size=len(scales), max_size=len(scales))}
     )
-    data = {"scales": scales, "low": 1, "high": 5.0, "unit": "points",
-            "series": draw(st.lists(series, max_size=9))}  # fmt: skip
+    data = {
+        "scales": scales,
+        "low": 1,
+        "high": 5.0,
+        "unit": "points",
+        "series": draw(st.lists(series, max_size=9)),
+    }
     return Figure(name="f", title=draw(words), kind="profile", data=data, alt=draw(words))
 
 
@@ -84,9 +103,11 @@ parts: st.SearchStrategy[Part] = st.one_of(
     st.builds(Heading, words), st.builds(Note, words, levels), tables(), profiles(), estimates()
 )
 reports = st.builds(
-    Report, title=words, parts=st.lists(parts, max_size=6).map(tuple),
+    Report,
+    title=words,
+    parts=st.lists(parts, max_size=6).map(tuple),
     provenance=st.none() | st.just(example_report().provenance),
-)  # fmt: skip
+)
 
 
 class Page(HTMLParser):
@@ -127,10 +148,14 @@ def poisoned(value: Any) -> Any:
         return {k if k.isidentifier() else poisoned(k): poisoned(v) for k, v in value.items()}
     if dataclasses.is_dataclass(value) and not isinstance(value, type | Answers):
         fixed = ("kind", "level", "money", "unit" if isinstance(value, Answers) else "")
-        return dataclasses.replace(value, **{
-            f.name: poisoned(getattr(value, f.name))
-            for f in dataclasses.fields(value) if f.name not in fixed
-        })  # fmt: skip
+        return dataclasses.replace(
+            value,
+            **{
+                f.name: poisoned(getattr(value, f.name))
+                for f in dataclasses.fields(value)
+                if f.name not in fixed
+            },
+        )
     return value
 
 
@@ -176,8 +201,13 @@ def test_json_rounds_to_ten_digits_and_takes_numpy() -> None:
     table = Table(name="t", title="", columns=tuple("abcde"), rows=(row,))
     text = report_json(Report(title="", parts=(table,)))
     assert '[[0.3, 0.0, "inf", 0.3333333333, null]]' in text
-    figure = Figure(name="f", title="", kind="heatmap", alt="",
-                    data={"rows": ["a"], "columns": ["b"], "values": np.eye(1)})  # fmt: skip
+    figure = Figure(
+        name="f",
+        title="",
+        kind="heatmap",
+        alt="",
+        data={"rows": ["a"], "columns": ["b"], "values": np.eye(1)},
+    )
     assert '"values": [[1.0]]' in report_json(Report(title="", parts=(figure,)))
 
 
@@ -190,7 +220,11 @@ def test_json_refuses_what_has_no_plain_form() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "", "{", "[]", "null", '{"schema": "other/9"}',
+        "",
+        "{",
+        "[]",
+        "null",
+        '{"schema": "other/9"}',
         '{"schema": "personae-report/1"}',
         '{"schema": "personae-report/1", "title": 3, "parts": [], "provenance": null}',
         '{"schema": "personae-report/1", "title": "", "parts": [1], "provenance": null}',
@@ -201,7 +235,7 @@ def test_json_refuses_what_has_no_plain_form() -> None:
         '{"schema": "personae-report/1", "title": "", "provenance": null, "parts": '
         '[{"part": "table", "name": "", "title": "", "columns": ["a"], "rows": [[1, 2]]}]}',
     ],
-)  # fmt: skip
+)
 def test_broken_json_is_a_bad_file(text: str) -> None:
     with pytest.raises(BadFile):
         report_from_json(text)
@@ -339,11 +373,16 @@ def test_places_are_true_to_the_values(figure: Figure) -> None:
     points = [s.points[i] for i in range(len(plot.labels)) for s in plot.series]
     known = [p.value for p in points if p.low > plot.low and p.high < plot.high]
     for canvas in drawings(figure).values():
-        ends = [(float(m.attrs["x1"]), float(m.attrs["x2"])) for m in canvas.marks
-                if m.attrs.get("class", "").startswith("interval")]  # fmt: skip
-        inside = [(a + b) / 2 for (a, b), p in zip(
-            ends, (p for p in points if not isnan(p.low)), strict=True
-        ) if p.low > plot.low and p.high < plot.high]  # fmt: skip
+        ends = [
+            (float(m.attrs["x1"]), float(m.attrs["x2"]))
+            for m in canvas.marks
+            if m.attrs.get("class", "").startswith("interval")
+        ]
+        inside = [
+            (a + b) / 2
+            for (a, b), p in zip(ends, (p for p in points if not isnan(p.low)), strict=True)
+            if p.low > plot.low and p.high < plot.high
+        ]
         if len(set(known)) > 1:
             slope, start = np.polyfit(known, inside, 1)
             assert slope > 0 and np.allclose(np.array(known) * slope + start, inside, atol=0.2)
@@ -359,8 +398,12 @@ def test_every_known_value_is_drawn_and_missing_ones_are_not() -> None:
 
 
 def test_a_line_breaks_where_a_value_is_missing() -> None:
-    data = {"x": [1, 2, 3, 4, 5], "x_label": "x", "y_label": "y",
-            "series": [{"name": "a", "y": [1, 2, None, 2, 1]}]}  # fmt: skip
+    data = {
+        "x": [1, 2, 3, 4, 5],
+        "x_label": "x",
+        "y_label": "y",
+        "series": [{"name": "a", "y": [1, 2, None, 2, 1]}],
+    }
     figure = Figure(name="f", title="", kind="lines", data=data, alt="")
     marks = drawings(figure)["wide"].marks
     assert sum(m.attrs.get("class", "").startswith("course") for m in marks) == 2
@@ -378,8 +421,17 @@ def test_marks_stay_inside_the_picture() -> None:
 
 @pytest.mark.parametrize("kind", ["profile", "intervals", "lines", "heatmap", "bars"])
 def test_empty_figures_are_drawn(kind: Any) -> None:
-    data = {"scales": [], "low": 1, "high": 5, "series": [], "rows": [], "x": [], "columns": [],
-            "values": [], "categories": []}  # fmt: skip
+    data = {
+        "scales": [],
+        "low": 1,
+        "high": 5,
+        "series": [],
+        "rows": [],
+        "x": [],
+        "columns": [],
+        "values": [],
+        "categories": [],
+    }
     figure = Figure(name="f", title="", kind=kind, data=data, alt="")
     report = Report(title="", parts=(figure,))
     assert report_html(report) and terminal(report)

@@ -67,9 +67,12 @@ def test_check_1_the_inventory_and_the_alpha_of_ten_items() -> None:
 def test_check_2_a_constant_first_answer_gives_the_key() -> None:
     sheet = administer(open_null("null:first"), TOOL, usual_form("mpi"))
     found = dict(scale_scores(sheet).select("scale", "mean").rows())
-    expected = {**dict.fromkeys(("A", "M", "O", "Q2", "Q4"), 3.8), "B": 3.46,
-                **dict.fromkeys(("C", "G", "H", "N", "Q1", "Q3"), 3.0),
-                **dict.fromkeys(("E", "F", "I", "L"), 3.4)}  # fmt: skip
+    expected = {
+        **dict.fromkeys(("A", "M", "O", "Q2", "Q4"), 3.8),
+        "B": 3.46,
+        **dict.fromkeys(("C", "G", "H", "N", "Q1", "Q3"), 3.0),
+        **dict.fromkeys(("E", "F", "I", "L"), 3.4),
+    }
     assert {s: round(v, 2) for s, v in found.items()} == expected
 
 
@@ -89,8 +92,16 @@ def test_check_4_a_steady_answer_is_its_own_intensity(level: int) -> None:
     for name in LADDERS:
         for item in TOOL.where(scale="E").items:
             value = float(level if item.key > 0 else 6 - level)
-            rows.append({"item": item.id, "scale": "E", "key": item.key, "value": value,
-                         "inventory": TOOL.tag, "form": name})  # fmt: skip
+            rows.append(
+                {
+                    "item": item.id,
+                    "scale": "E",
+                    "key": item.key,
+                    "value": value,
+                    "inventory": TOOL.tag,
+                    "form": name,
+                }
+            )
     sheet = Answers.of(rows)
     assert scale_scores(sheet, by=("arm",))["mean"].to_list() == [level]
     turned = pl.when(pl.col("form") == "threshold").then(6 - pl.col("value"))
@@ -119,9 +130,10 @@ def test_the_switch_of_the_threshold_is_recorded_and_turns_it() -> None:
     reports = {t: sac(model, ("E",), threshold=t, quick=True) for t in ("reversed", "as-is")}
     column = table(reports["reversed"], "ladders").columns.index("threshold")
     for one, other in zip(
-        table(reports["reversed"], "ladders").rows, table(reports["as-is"], "ladders").rows,
+        table(reports["reversed"], "ladders").rows,
+        table(reports["as-is"], "ladders").rows,
         strict=True,
-    ):  # fmt: skip
+    ):
         a, b = one[column], other[column]
         assert isinstance(a, Estimate) and isinstance(b, Estimate)
         assert a.value == pytest.approx(6 - b.value)

@@ -22,21 +22,34 @@ from personae.stats.scales import item_matrix, keyed, scale_scores
 
 MPI = load_inventory("mpi-120")
 OWN = Inventory(
-    name="own", title="Own", version="1", source="a test", licence="none", kind="statement",
-    scales={"X": "X"}, options=tuple(Option(f"step {v}", v) for v in range(4)),
+    name="own",
+    title="Own",
+    version="1",
+    source="a test",
+    licence="none",
+    kind="statement",
+    scales={"X": "X"},
+    options=tuple(Option(f"step {v}", v) for v in range(4)),
     items=(Item(id="a", text="Agree", scale="X"), Item(id="b", text="Deny", scale="X", key=-1)),
-)  # fmt: skip
+)
 
 
 def answer(inventory: Inventory, value: Callable[[Item], float | None], **more: object) -> Answers:
     rows, tag = [], inventory.tag
     for item in inventory.items:
         given = value(item)
-        rows.append({
-            "inventory": tag, "item": item.id, "scale": item.scale, "facet": item.facet,
-            "key": item.key, "value": given, "status": "ok" if given is not None else "unparsed",
-            **more,
-        })  # fmt: skip
+        rows.append(
+            {
+                "inventory": tag,
+                "item": item.id,
+                "scale": item.scale,
+                "facet": item.facet,
+                "key": item.key,
+                "value": given,
+                "status": "ok" if given is not None else "unparsed",
+                **more,
+            }
+        )
     return Answers.of(rows)
 
 

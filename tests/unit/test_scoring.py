@@ -60,8 +60,18 @@ def report(crowd: Answers) -> Report:
 def test_reliability_is_what_the_simulation_put_in(report: Report) -> None:
     """Item variance .49 + 1 + rounding 1/12: item r about .31, alpha by Spearman-Brown .915."""
     scales = table(report, "scales")
-    assert scales.columns == ("scale", "items", "mean", "alpha", "standardized alpha", "omega",
-                              "lambda 6", "split-half", "SEM", "reliable change")  # fmt: skip
+    assert scales.columns == (
+        "scale",
+        "items",
+        "mean",
+        "alpha",
+        "standardized alpha",
+        "omega",
+        "lambda 6",
+        "split-half",
+        "SEM",
+        "reliable change",
+    )
     for name, items, average, *reliability, error, change in scales.rows:
         assert name in NEO.scales.values() and items == 24
         assert isinstance(average, Estimate) and average.low < 3.0 < average.high
@@ -86,8 +96,14 @@ def test_parts_come_verdict_first_and_without_alarm(report: Report) -> None:
 def test_scores_of_one_respondent_match_a_hand_count(crowd: Answers, report: Report) -> None:
     scores = table(report, "scale_scores")
     assert scores.columns == (
-        "respondent", "scale", "score", "sum", "answered", "T", "percentile",
-    )  # fmt: skip
+        "respondent",
+        "scale",
+        "score",
+        "sum",
+        "answered",
+        "T",
+        "percentile",
+    )
     assert len(scores.rows) == 5 * scoring.SHOWN
     assert "50 more administrations" in scores.note
     own = crowd.where(respondent="row 1", scale="N").rows
@@ -106,8 +122,13 @@ def test_scores_of_one_respondent_match_a_hand_count(crowd: Answers, report: Rep
     assert isinstance(percentile, float) and 0 < percentile < 100
     facets = table(report, "facet_scores")
     assert [r[2] for r in facets.rows[:6]] == [
-        "Anxiety", "Anger", "Depression", "Self-consciousness", "Immoderation", "Vulnerability",
-    ]  # fmt: skip
+        "Anxiety",
+        "Anger",
+        "Depression",
+        "Self-consciousness",
+        "Immoderation",
+        "Vulnerability",
+    ]
 
 
 def test_one_respondent_gets_scores_and_reasons(tmp_path: Path) -> None:
@@ -151,8 +172,9 @@ def test_arms_are_reported_apart(crowd: Answers) -> None:
     both = Answers.concat([one, Answers(turned), one.tag(arm="P2")])
     report = score_report(both, NEO)
     assert [p.text for p in report.parts if isinstance(p, Heading)] == [
-        "unchanged, table", "P2, table",
-    ]  # fmt: skip
+        "unchanged, table",
+        "P2, table",
+    ]
     names = [part.name for part in report.parts if isinstance(part, Table | Figure)]
     assert len(set(names)) == len(names)
     assert table(report, "scale_scores_1").columns[:2] == ("respondent", "order")

@@ -29,8 +29,12 @@ def test_faults_come_in_their_shares() -> None:
         assert counts[FAULTS[name]] / 2000 == pytest.approx(share, abs=0.03)
     questions = [Question(chat=c, options=(("a",), ("b",))) for c in CHATS[:300]]
     assert {c.status for c in model.choose(questions)} == {
-        "ok", "refused", "unparsed", "cut", "error",
-    }  # fmt: skip
+        "ok",
+        "refused",
+        "unparsed",
+        "cut",
+        "error",
+    }
 
 
 def test_a_list_is_told_off_and_then_ends() -> None:

@@ -111,8 +111,11 @@ def test_the_request_says_what_was_asked() -> None:
         {"role": "user", "content": "Hi \ud800"},
     ]
     assert (full["model"], full["max_tokens"], full["temperature"], full["top_p"]) == (
-        MODEL, 9, 0.7, 0.8,
-    )  # fmt: skip
+        MODEL,
+        9,
+        0.7,
+        0.8,
+    )
     assert full["stop"] == ["\n"]
     assert full["response_format"]["json_schema"]["schema"] == {"type": "object"}
     assert full["seed"] != repeated["seed"]

@@ -224,8 +224,10 @@ def test_the_key_is_sent_where_it_belongs(monkeypatch: pytest.MonkeyPatch) -> No
         monkeypatch.setenv("MY_KEY", "mine")
         open_server(address, key_name="MY_KEY").reply(chats(1), Sampling())
         assert [h.get("authorization") for h in server.headers] == [
-            None, f"Bearer {KEY}", "Bearer mine",
-        ]  # fmt: skip
+            None,
+            f"Bearer {KEY}",
+            "Bearer mine",
+        ]
     monkeypatch.setenv("PERSONAE_API_KEY", "line\nbreak")
     with FaultyServer(fine) as server, pytest.raises(BadValue, match="PERSONAE_API_KEY"):
         open_server(f"{server.url}#{MODEL}").reply(chats(1), Sampling())

@@ -100,9 +100,14 @@ def test_a_persona_from_traits_alone() -> None:
 
 @pytest.mark.parametrize(
     ("trait", "error"),
-    [("E", BadValue), ("E=high", BadValue), ("E=nan", BadValue), ("extravers=1", UnknownName),
-     ("E=99", BadValue)],
-)  # fmt: skip
+    [
+        ("E", BadValue),
+        ("E=high", BadValue),
+        ("E=nan", BadValue),
+        ("extravers=1", UnknownName),
+        ("E=99", BadValue),
+    ],
+)
 def test_bad_traits_say_what_is_allowed(trait: str, error: type[Exception]) -> None:
     with pytest.raises(error):
         convert(PARAMETERS["persona"], parse(["--trait", trait]))

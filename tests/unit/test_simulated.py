@@ -87,8 +87,11 @@ def test_content_only_is_invariant_to_order_and_labels() -> None:
 
 def test_every_wording_gives_the_same_answers_without_noise() -> None:
     model = open_simulated(f"{SPEC},noise=0")
-    forms = [Form(wording="plain"), Form(wording="whois", labels="numbers", layout="options-first"),
-             Form(wording="enfj", labels="numbers", person="second")]  # fmt: skip
+    forms = [
+        Form(wording="plain"),
+        Form(wording="whois", labels="numbers", layout="options-first"),
+        Form(wording="enfj", labels="numbers", person="second"),
+    ]
     values = [administer(model, IPIP, form).rows["value"].to_list() for form in forms]
     assert values[0] == values[1] == values[2]
 
@@ -252,9 +255,18 @@ def test_unknown_settings_are_named(spec: str, message: str) -> None:
 
 @pytest.mark.parametrize(
     "spec",
-    ["simulated:E=9", "simulated:E=nan", "simulated:noise=-1", "simulated:noise=inf",
-     "simulated:seed=1.5", "simulated:E", "simulated:E=1,E=2", "simulated:E=one", "simulated:=1"],
-)  # fmt: skip
+    [
+        "simulated:E=9",
+        "simulated:E=nan",
+        "simulated:noise=-1",
+        "simulated:noise=inf",
+        "simulated:seed=1.5",
+        "simulated:E",
+        "simulated:E=1,E=2",
+        "simulated:E=one",
+        "simulated:=1",
+    ],
+)
 def test_bad_values_are_refused(spec: str) -> None:
     with pytest.raises(BadValue, match="simulated:"):
         open_simulated(spec)

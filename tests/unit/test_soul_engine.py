@@ -56,7 +56,8 @@ def test_every_subset_is_as_likely_as_any_other_check_1() -> None:
     assert all(abs(count - 100) < 5 * spread for count in drawn.values())
     again = np.random.default_rng(0)
     assert [draw_subset(6, 3, again) for _ in range(9)] == [
-        draw_subset(6, 3, r) for r in [np.random.default_rng(0)] for _ in range(9)]  # fmt: skip
+        draw_subset(6, 3, r) for r in [np.random.default_rng(0)] for _ in range(9)
+    ]
     with pytest.raises(BadValue, match="1 to 6"):
         draw_subset(6, 7, random)
 
@@ -69,7 +70,8 @@ def test_overlap_of_directions_check_3() -> None:
 def test_contrast_loss_check_4() -> None:
     owners = torch.arange(32).repeat(2)
     random = torch.nn.functional.normalize(
-        torch.randn(64, 4096, generator=torch.Generator().manual_seed(0)), dim=1)  # fmt: skip
+        torch.randn(64, 4096, generator=torch.Generator().manual_seed(0)), dim=1
+    )
     assert float(contrast_loss(random, owners, 1.0)) == pytest.approx(log(63), abs=0.02)
     apart = torch.eye(32).repeat(2, 1)
     assert float(contrast_loss(apart, owners, 0.02)) == pytest.approx(0, abs=1e-6)
@@ -131,8 +133,9 @@ def test_heads_train_alike_from_the_same_seed() -> None:
 def test_the_two_subsets_share_nothing_to_be_known_by() -> None:
     """States of pure content: only a common utterance could tell whose they are."""
     random = np.random.default_rng(0)
-    heads = train_heads([random.normal(size=(4, 16)) for _ in range(8)], np.full((8, 5), 0.5),
-                        Training(steps=2))  # fmt: skip
+    heads = train_heads(
+        [random.normal(size=(4, 16)) for _ in range(8)], np.full((8, 5), 0.5), Training(steps=2)
+    )
     cast = [Character(name="a", utterances=("x",), ocean=(0.5,) * 5)] * 200
     noise = Spoken(cast, [random.normal(size=(6, 16)) for _ in cast], 0)
     assert retrieval(heads, noise, 5).mean() < 0.05
@@ -149,20 +152,28 @@ def test_a_constant_stands_beside_every_error_check_8() -> None:
     half = Read("half", truth + random.normal(scale=np.sqrt(0.0113), size=truth.shape))
     assert explained(half, constant, truth).value == pytest.approx(0.5, abs=0.03)
     report: Any = soul_engine(tiny_model(), quick=True)
-    table = next(p for p in report.parts if getattr(p, "name", "") == "errors"
-                 and hasattr(p, "rows"))  # fmt: skip
+    table = next(
+        p for p in report.parts if getattr(p, "name", "") == "errors" and hasattr(p, "rows")
+    )
     tests = {row[0] for row in table.rows}
     assert {(row[0], row[1]) for row in table.rows} >= {(t, "constant") for t in tests}
-    assert {row[1] for row in table.rows} == {"constant", "words alone", "linear probe",
-                                              "ideal reader", "two heads"}  # fmt: skip
+    assert {row[1] for row in table.rows} == {
+        "constant",
+        "words alone",
+        "linear probe",
+        "ideal reader",
+        "two heads",
+    }
 
 
 def test_no_reader_beats_the_ideal_one() -> None:
     met = simulated_characters(200, 24, slice(0, 8), 0)
     unmet = simulated_characters(100, 24, slice(8, 12), 1)
     states = [np.zeros((24, 4))] * 200
-    found = {r.name: r.errors(np.array([c.ocean for c in unmet])).mean()
-             for r in guesses(Spoken(met, states, 0), Spoken(unmet, states[:100], 0))}  # fmt: skip
+    found = {
+        r.name: r.errors(np.array([c.ocean for c in unmet])).mean()
+        for r in guesses(Spoken(met, states, 0), Spoken(unmet, states[:100], 0))
+    }
     assert found["ideal reader"] == min(found.values())
     assert found["words alone"] > found["ideal reader"] + 0.02
     assert np.isnan(
@@ -182,8 +193,12 @@ def test_removing_the_persona_leaves_reasoning_check_6() -> None:
     less = without_span(rows, axes[:5])
     half = slice(0, 200), slice(200, 400)
     constant = Read("constant", np.tile(levels[half[0]].mean(axis=0), (200, 1)))
-    r2 = [explained(Read("", linear(x[half[0]], levels[half[0]], x[half[1]])), constant,
-                    levels[half[1]]).value for x in (rows, less)]  # fmt: skip
+    r2 = [
+        explained(
+            Read("", linear(x[half[0]], levels[half[0]], x[half[1]])), constant, levels[half[1]]
+        ).value
+        for x in (rows, less)
+    ]
     assert r2[0] > 0.8
     assert r2[1] < 0.05
     kept = []
@@ -199,8 +214,10 @@ def test_overlap_has_an_interval_that_knows_both_cases() -> None:
 
     def pairs(axes: Any) -> Any:
         low = random.normal(size=(5, 12, 64))
-        return {t: (low[i] + axes[i] + random.normal(scale=0.1, size=(12, 64)), low[i])
-                for i, t in enumerate("OCEAN")}  # fmt: skip
+        return {
+            t: (low[i] + axes[i] + random.normal(scale=0.1, size=(12, 64)), low[i])
+            for i, t in enumerate("OCEAN")
+        }
 
     _, (value, _, high) = mean_overlap(pairs(np.eye(5, 64)))
     assert value < 0.1
@@ -260,8 +277,9 @@ class Planted:
         found = dict(self._inner.record(chats, sites, pool))
         highs = {high for high, _ in data_json("contrast_pairs.json")["descriptions"]["E"]}
         sides = np.array([chat[0].text in highs for chat in chats])
-        return {s: r + np.outer(sides, self._axis) * (s.block == self._at)
-                for s, r in found.items()}  # fmt: skip
+        return {
+            s: r + np.outer(sides, self._axis) * (s.block == self._at) for s, r in found.items()
+        }
 
     def choose(self, questions: Sequence[Any], *, done: Any = None, edits: Any = None) -> Any:
         from dataclasses import replace  # noqa: PLC0415
@@ -270,13 +288,15 @@ class Planted:
         rows = edits or [()] * len(questions)
         return [
             replace(c, loglik=(c.loglik[0] + c.tokens[0] * 0.1 * self._pull(own), *c.loglik[1:]))
-            if q.options[0][0] in self._high else c
+            if q.options[0][0] in self._high
+            else c
             for q, c, own in zip(questions, found, rows, strict=True)
-        ]  # fmt: skip
+        ]
 
     def _pull(self, edits: Sequence[Edit]) -> float:
-        return sum(e.strength * float(e.vector @ self._axis) / 4
-                   for e in edits if e.site.block == self._at)  # fmt: skip
+        return sum(
+            e.strength * float(e.vector @ self._axis) / 4 for e in edits if e.site.block == self._at
+        )
 
 
 @pytest.mark.parametrize("at", [0, 1, 2])

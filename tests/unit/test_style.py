@@ -32,10 +32,18 @@ def ask(pick: Pick, *, orders: Sequence[str] = BOTH, high_first: bool = False) -
         shown = [4 - place if high_first else place for place in places]
         for k, item in enumerate(MPI.items):
             slot = pick(k, shown)
-            rows.append({
-                "inventory": TAG, "item": item.id, "scale": item.scale, "facet": item.facet,
-                "key": item.key, "order": order, "slot": slot, "value": shown[slot] + 1.0,
-            })  # fmt: skip
+            rows.append(
+                {
+                    "inventory": TAG,
+                    "item": item.id,
+                    "scale": item.scale,
+                    "facet": item.facet,
+                    "key": item.key,
+                    "order": order,
+                    "slot": slot,
+                    "value": shown[slot] + 1.0,
+                }
+            )
     return Answers.of(rows)
 
 
@@ -99,10 +107,15 @@ def test_pull_is_silent_without_orders_or_places() -> None:
 def test_acquiescence_is_balanced_though_the_keys_are_not() -> None:
     """E has 18 of 24 positive keys: a trait alone must not look like agreement."""
     trait = Answers.of(
-        {"inventory": TAG, "item": i.id, "scale": i.scale, "key": i.key,
-         "value": 4.0 if i.key > 0 else 2.0}
+        {
+            "inventory": TAG,
+            "item": i.id,
+            "scale": i.scale,
+            "key": i.key,
+            "value": 4.0 if i.key > 0 else 2.0,
+        }
         for i in MPI.items
-    )  # fmt: skip
+    )
     assert trait.rows["value"].mean() != 3.0
     honest = acquiescence(trait)
     assert (honest.value, honest.unit, honest.n) == (3.0, "points", 120)
@@ -139,10 +152,17 @@ def test_extremity_and_coverage_are_shares_with_sound_intervals() -> None:
 def test_runs_are_counted_within_an_administration_and_end_at_gaps() -> None:
     values = [3.0, 3.0, None, 3.0, 3.0, 3.0, 1.0]
     rows = [
-        {"inventory": TAG, "item": str(k), "scale": "N", "value": v, "respondent": who,
-         "status": "ok" if v is not None else "cut"}
-        for who in ("ann", "bob") for k, v in enumerate(values)
-    ]  # fmt: skip
+        {
+            "inventory": TAG,
+            "item": str(k),
+            "scale": "N",
+            "value": v,
+            "respondent": who,
+            "status": "ok" if v is not None else "cut",
+        }
+        for who in ("ann", "bob")
+        for k, v in enumerate(values)
+    ]
     run = straight_lining(Answers.of(rows))
     assert (run.value, run.n, run.of, run.unit) == (3.0, 2, "administration", "items")
     assert straight_lining(ask(lambda _k, _s: 3, orders=("forward",))).value == 120

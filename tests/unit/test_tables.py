@@ -54,9 +54,14 @@ def test_wide_table_keeps_every_cell(write: Write) -> None:
     assert cell(answers, "1", "age", "bob") == "22"
     whys = [cell(answers, str(k), "why", "ann") for k in range(114, 121)]
     assert whys == [
-        "", "empty", "not a finite number", "outside 1..5", "matches no option",
-        "between two options", "empty",
-    ]  # fmt: skip
+        "",
+        "empty",
+        "not a finite number",
+        "outside 1..5",
+        "matches no option",
+        "between two options",
+        "empty",
+    ]
     assert [cell(answers, str(k), "raw", "ann") for k in (115, 117, 118)] == ["", "7", "maybe"]
     assert answers.missing(by=("respondent",)).select("ok", "unparsed").rows() == [
         (114, 6),
@@ -117,8 +122,9 @@ def test_repeats_and_arms_are_told_apart_and_tags_kept(write: Write) -> None:
     assert len(answers) == 240
     first = answers.where(item="1")
     assert first.rows.select("repeat", "arm", "value", "note").rows() == [
-        (0, "P2", 3.0, "x"), (1, "P2", 4.0, "y"),
-    ]  # fmt: skip
+        (0, "P2", 3.0, "x"),
+        (1, "P2", 4.0, "y"),
+    ]
 
 
 def test_jsonl_and_parquet(write: Write, tmp_path: Path) -> None:
@@ -188,8 +194,13 @@ def test_unknown_items_come_with_near_matches(write: Write) -> None:
 def test_files_that_are_absent_or_broken_or_huge(
     write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for path in (tmp_path / "absent.csv", tmp_path, write("junk", "x.parquet"),
-                 write("{bad", "x.jsonl"), write('{"a": [1]}\n', "y.jsonl")):  # fmt: skip
+    for path in (
+        tmp_path / "absent.csv",
+        tmp_path,
+        write("junk", "x.parquet"),
+        write("{bad", "x.jsonl"),
+        write('{"a": [1]}\n', "y.jsonl"),
+    ):
         with pytest.raises(BadFile):
             read_answers(path, NEO)
     monkeypatch.setattr(tables, "MAX_TABLE_BYTES", 10)

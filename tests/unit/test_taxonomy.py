@@ -60,9 +60,18 @@ def test_near_duplicate_categories_become_twelve(
 
 
 def test_merging_keeps_the_frequent_name_and_repairs_links() -> None:
-    paths = [("Food", "Diet"), ("Food", "Diets"), ("Food", "Diet"), ("Food", "food", "Drinks"),
-             ("Food", "Meals", "Drinks"), ("Food", "Meals", "Drinks"), ("Work", "Pay"),
-             ("Work",), ("Work", "a", "b", "c", "d"), ("Work", "!!")]  # fmt: skip
+    paths = [
+        ("Food", "Diet"),
+        ("Food", "Diets"),
+        ("Food", "Diet"),
+        ("Food", "food", "Drinks"),
+        ("Food", "Meals", "Drinks"),
+        ("Food", "Meals", "Drinks"),
+        ("Work", "Pay"),
+        ("Work",),
+        ("Work", "a", "b", "c", "d"),
+        ("Work", "!!"),
+    ]
     merged = merge_paths(paths)
     assert merged.counts == {
         ("Food", "Diet"): 3,
@@ -140,11 +149,14 @@ def read(chat: Chat) -> str:
         return json.dumps({"verdict": "too specific" if "Tuesday" in text else "keep"})
     return json.dumps(
         {
-            "category_1": "Lifestyle and Daily Routine", "topic_1": "Food", "attribute_1": "Diet",
-            "category_2": "Career and Work Identity", "topic_2": "Hours",
+            "category_1": "Lifestyle and Daily Routine",
+            "topic_1": "Food",
+            "attribute_1": "Diet",
+            "category_2": "Career and Work Identity",
+            "topic_2": "Hours",
             "attribute_2": "Tuesday nights",
         }
-    )  # fmt: skip
+    )
 
 
 def test_mining_labels_extracts_judges_and_counts() -> None:

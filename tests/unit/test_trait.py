@@ -127,10 +127,13 @@ def test_check_4_order_sensitivity_tells_content_from_place() -> None:
 @pytest.mark.parametrize("q", [0.2, 0.5, 0.9])
 def test_check_5_a_known_preference_is_recovered(q: float) -> None:
     found = [
-        credits(lay_out_choices(ask_bank(reader(q, seed), BANK, "suggest", PAIR))
-                .chances["suggest/label"])
+        credits(
+            lay_out_choices(ask_bank(reader(q, seed), BANK, "suggest", PAIR)).chances[
+                "suggest/label"
+            ]
+        )
         for seed in range(13)
-    ]  # fmt: skip
+    ]
     score, n = 100 * float(np.mean(found)), np.size(found)
     assert n > 1000
     assert abs(score - 100 * q) <= 2.5 * sqrt(q * (1 - q) / n) * 100
@@ -171,8 +174,10 @@ class Unlabelled:
             words = [forms[0] for forms in question.options]
             labels = len(words[0]) == 1
             asked = "N/A" not in question.chat[-1].text
-            each = [-9.0 if labels else -3.0 * len(w.split()) + 4.0 * (w in self.high and asked)
-                    for w in words]  # fmt: skip
+            each = [
+                -9.0 if labels else -3.0 * len(w.split()) + 4.0 * (w in self.high and asked)
+                for w in words
+            ]
             found.append(weighed(question, each))
         return found
 
@@ -206,8 +211,13 @@ def test_null_respondents_give_no_finding(spec: str) -> None:
 def test_planted_standings_come_out() -> None:
     report = trait(open_simulated("simulated:E=-3,N=3,A=-4,noise=0.2"))
     scores = {row[0]: row[1] for row in table(report, "scores").rows}
-    for scale, high in (("Extraversion", False), ("Neuroticism", True), ("Agreeableness", False),
-                        ("Machiavellianism", True), ("Psychopathy", True)):  # fmt: skip
+    for scale, high in (
+        ("Extraversion", False),
+        ("Neuroticism", True),
+        ("Agreeableness", False),
+        ("Machiavellianism", True),
+        ("Psychopathy", True),
+    ):
         found = scores[scale]
         assert isinstance(found, Estimate)
         assert (found.low > 50) if high else (found.high < 50), scale
@@ -230,8 +240,12 @@ def test_replies_are_parsed_and_two_named_options_are_none() -> None:
         model = ScriptedModel([text])
         sheet = ask_bank(model, BANK.of("Openness").first(1), "suggest", ["0213"], channel="reply")
         found[name] = (sheet.rows["status"][0], sheet.rows["action"][0], sheet.rows["value"][0])
-    assert found == {"A": ("ok", 0, 1.0), "both": ("unparsed", None, None),
-                     "words": ("ok", 2, 0.0), "no": ("refused", None, None)}  # fmt: skip
+    assert found == {
+        "A": ("ok", 0, 1.0),
+        "both": ("unparsed", None, None),
+        "words": ("ok", 2, 0.0),
+        "no": ("refused", None, None),
+    }
 
 
 def test_orders_are_balanced() -> None:
@@ -301,9 +315,14 @@ def test_the_published_record_and_the_hub_s_are_read_alike(tmp_path: Path) -> No
     folder = tmp_path / "hub"
     (folder / "data").mkdir(parents=True)
     for scale in ("Openness", "Conscientiousness"):
-        own = [{"question": f"{r['situation']} {r['query']}",
-                **{k: v for k, v in r.items() if k.startswith("response")}}
-               for r in rows if r["personality"] == scale]  # fmt: skip
+        own = [
+            {
+                "question": f"{r['situation']} {r['query']}",
+                **{k: v for k, v in r.items() if k.startswith("response")},
+            }
+            for r in rows
+            if r["personality"] == scale
+        ]
         lines = "\n".join(map(json.dumps, own))
         (folder / "data" / f"{scale}-00000-of-00001.jsonl").write_text(lines)
     other: Bank = load_bank(str(folder))

@@ -35,8 +35,14 @@ def test_words_that_two_domains_claim_are_not_read() -> None:
 
 
 def test_grades_and_denials_are_read() -> None:
-    for said, z in (("extremely kind", 2.0), ("very kind", 1.5), ("kind", 1.0), ("a bit kind", 0.5),
-                    ("not kind", -1.0), ("very unkind", -1.5)):  # fmt: skip
+    for said, z in (
+        ("extremely kind", 2.0),
+        ("very kind", 1.5),
+        ("kind", 1.0),
+        ("a bit kind", 0.5),
+        ("not kind", -1.0),
+        ("very unkind", -1.5),
+    ):
         assert read_standings(f"You are {said}.")["A", ""] == z
     assert read_standings("neither unkind nor kind") == {("A", ""): 0.0, ("A", "Altruism"): 0.0}
     assert not read_standings("The kindergarten unkindly opened")

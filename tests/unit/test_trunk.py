@@ -73,9 +73,9 @@ def test_a_sweep_is_as_each_strength_alone(kind: str, shared: list[int]) -> None
 
 
 @pytest.mark.parametrize(
-    ("part", "block", "last"), [("heads", 2, 1), ("mlp", 1, 0), ("block", 2, 2), ("heads", 0, None),
-                                ("embedding", 0, None)]
-)  # fmt: skip
+    ("part", "block", "last"),
+    [("heads", 2, 1), ("mlp", 1, 0), ("block", 2, 2), ("heads", 0, None), ("embedding", 0, None)],
+)
 def test_what_is_shared_ends_below_the_first_edit(
     part: Any, block: int, last: int | None, shared: list[int]
 ) -> None:

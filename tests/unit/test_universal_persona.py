@@ -67,8 +67,10 @@ def table(report: Report, name: str) -> Table:
 
 def test_the_registry_has_the_published_sizes() -> None:
     """Check 1."""
-    sizes = [sum(p.group == g for p in group_personas()) for g in
-             dict.fromkeys(p.group for p in group_personas())]  # fmt: skip
+    sizes = [
+        sum(p.group == g for p in group_personas())
+        for g in dict.fromkeys(p.group for p in group_personas())
+    ]
     assert sorted(sizes) == sorted([7, 6, 3, 4, 6, 17, 7, 8, 15, 50, 12, 27])
 
 
@@ -144,9 +146,14 @@ def test_a_classifier_from_a_folder_is_read_by_its_harmful_class(tmp_path: Path)
     )
     fast.save_pretrained(tmp_path)
     config = transformers.BertConfig(
-        vocab_size=4, hidden_size=16, num_hidden_layers=1, num_attention_heads=2,
-        intermediate_size=16, id2label={0: "ok", 1: "toxic"}, label2id={"ok": 0, "toxic": 1},
-    )  # fmt: skip
+        vocab_size=4,
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        id2label={0: "ok", 1: "toxic"},
+        label2id={"ok": 0, "toxic": 1},
+    )
     transformers.BertForSequenceClassification(config).save_pretrained(tmp_path)
     scorer = find_scorer(f"hub:{tmp_path}", open_null("null:yes"))
     one = scorer.harm(["you idiot", "you", ""])

@@ -261,8 +261,12 @@ def test_control_vectors_of_others_are_read(tmp_path: Path) -> None:
     rows = {f"direction.{b}": np.arange(4, dtype=np.float32) + b for b in (1, 3)}
     for name, row in rows.items():
         writer.add_tensor(name, row)
-    for step in (writer.write_header_to_file, writer.write_kv_data_to_file,
-                 writer.write_tensors_to_file, writer.close):  # fmt: skip
+    for step in (
+        writer.write_header_to_file,
+        writer.write_kv_data_to_file,
+        writer.write_tensors_to_file,
+        writer.close,
+    ):
         step()
     read = load_vector(path)
     assert read.sites == (Site(1), Site(3)) and read.origin.model == "llama"

@@ -128,11 +128,24 @@ def deeppersona(
         )
     files = [None if path is None else file_sha256(path) for path in (taxonomy, people)]
     plan = _Plan(
-        order=order, depth=depth, filling=filling, taxonomy=tree, chooser=AttributeChooser(tree),
-        tables=load_tables(people or ""), anchors=facts, traits=traits, key=content_key(files),
-        prompt=content_key(["deeppersona", VERSION, data_json("personas/life.json")["guidance"],
-                            [one.name for one in tree.attributes]])[:16],
-    )  # fmt: skip
+        order=order,
+        depth=depth,
+        filling=filling,
+        taxonomy=tree,
+        chooser=AttributeChooser(tree),
+        tables=load_tables(people or ""),
+        anchors=facts,
+        traits=traits,
+        key=content_key(files),
+        prompt=content_key(
+            [
+                "deeppersona",
+                VERSION,
+                data_json("personas/life.json")["guidance"],
+                [one.name for one in tree.attributes],
+            ]
+        )[:16],
+    )
     plan.tables.draw(np.random.default_rng(0), facts)  # what can't be drawn fails here, not later
     return Population(
         title="Deep personas",

@@ -191,9 +191,15 @@ class _Making:
         if self.writing.validator == "model":
             reader = Reader(model=model, owners=self.owners, seed=self.order.seed, counts=counts)
         shop = Workshop(
-            model=model, owners=self.owners, rules=self.mould.rules, seed=self.order.seed,
-            max_rounds=self.writing.rounds, derive=_shorten, counts=counts, reader=reader,
-        )  # fmt: skip
+            model=model,
+            owners=self.owners,
+            rules=self.mould.rules,
+            seed=self.order.seed,
+            max_rounds=self.writing.rounds,
+            derive=_shorten,
+            counts=counts,
+            reader=reader,
+        )
         bits = cast.slots.bits("variation")
         variations = [f"{int(b) % 10**17:017d}" for b in bits]
         return shop.write(list(cast.facts.iter_rows(named=True)), variations)
@@ -217,9 +223,11 @@ class _Making:
         spec, model = self.mould.spec, self.order.model
         text = told(spec.text, facts)
         source = {
-            "made by": "personae generate hachimi", "source": spec.title, **spec.terms,
+            "made by": "personae generate hachimi",
+            "source": spec.title,
+            **spec.terms,
             "model": "none: drawn by lot",
-        }  # fmt: skip
+        }
         if model is not None:
             text = text + " " + written.to_series()
             source |= written_by(model, content_key(repr(self.owners))[:16])
@@ -243,8 +251,10 @@ def _introduced(facts: pl.DataFrame) -> pl.DataFrame:
 
 def _shorten(board: Board) -> None:
     """Derive the short name of a written one; what has no letters to make it of stays at fault."""
-    words = ["".join(c for c in w.lower() if c.isascii() and c.isalpha()) for w in
-             board.get(NAME, "").split()]  # fmt: skip
+    words = [
+        "".join(c for c in w.lower() if c.isascii() and c.isalpha())
+        for w in board.get(NAME, "").split()
+    ]
     kept = [w for w in words if w]
     if len(kept) > 1:
         board[SHORT] = f"{kept[0]}_{'-'.join(kept[1:])}"

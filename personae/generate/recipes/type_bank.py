@@ -55,9 +55,13 @@ def type_bank(order: Order, bank: Bank = "mbti") -> Population:
     )
     preview: tuple[Part, ...] = (
         Note(f"{order.n:,} characters over {len(types)} types, in turn."),
-        Table(name="types", title="Types", rows=rows,
-              columns=("type", "characters", "what the writer is told")),
-    )  # fmt: skip
+        Table(
+            name="types",
+            title="Types",
+            rows=rows,
+            columns=("type", "characters", "what the writer is told"),
+        ),
+    )
     return Population(
         title=f"Bank of types ({bank})",
         order=order,
@@ -107,7 +111,9 @@ def _findings(rows: pl.DataFrame) -> tuple[Part, ...]:
     for one in people:
         distinct[str(one.extra.get("type"))].add(one.text)
     table = Table(
-        name="types made", title="Characters by type", columns=("type", "characters", "distinct"),
+        name="types made",
+        title="Characters by type",
+        columns=("type", "characters", "distinct"),
         rows=tuple((code, sizes[code], len(distinct[code])) for code in sorted(sizes)),
-    )  # fmt: skip
+    )
     return (table,)

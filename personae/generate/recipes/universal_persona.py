@@ -70,9 +70,11 @@ def _preview(
 ) -> tuple[Part, ...]:
     held, taken = Counter(one.group for one in listed), Counter(one.group for one in chosen)
     table = Table(
-        name="groups", title="Groups", columns=("group", "in the registry", "chosen"),
+        name="groups",
+        title="Groups",
+        columns=("group", "in the registry", "chosen"),
         rows=tuple((group, held[group], taken[group]) for group in held),
-    )  # fmt: skip
+    )
     return Note(f"{len(chosen)} of {len(listed)} personas."), table
 
 
