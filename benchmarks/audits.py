@@ -11,16 +11,16 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from scipy.special import expit, logit
 
-from personae.audit.effects import Effect, effects
 from personae.core import Answers, Array, Note, Report, Table
+from personae.designs.question_effects import Effect, effects
 from personae.models.opening import open_model
-from personae.stats.proportions import rate
-from personae.studies.agreeable_sycophancy import agreeable_sycophancy
+from personae.stats.effects.proportions import rate
+from personae.studies.agreeable_sycophancy.study import agreeable_sycophancy
 from personae.studies.bias_runs_deep import bias_runs_deep
 from personae.studies.expert_personas import expert_personas
-from personae.studies.persona_paradox import persona_paradox
+from personae.studies.persona_paradox.study import persona_paradox
 from personae.studies.phantom import phantom
-from personae.studies.universal_persona import universal_persona
+from personae.studies.universal_persona.study import universal_persona
 
 AUDITS = 400
 QUESTIONS, PERSONAS, TRIALS = 64, 8, 25

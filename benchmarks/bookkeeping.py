@@ -30,11 +30,11 @@ from personae.core import (
     Sampling,
     load_inventory,
 )
-from personae.induce.prompt import persona_text
-from personae.measure.administer import administer
-from personae.models.journal import Journal
-from personae.models.recorded import recorded
-from personae.stats.scales import scale_scores
+from personae.induce.prompt.prompt_inductions import persona_text
+from personae.measure.inventories.administer import administer
+from personae.models.journal.journal import Journal
+from personae.models.journal.recorded import recorded
+from personae.stats.scores.scales import scale_scores
 
 __all__ = ["main"]
 

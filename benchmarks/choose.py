@@ -24,9 +24,9 @@ import numpy as np
 import torch
 
 from personae.core import Question, load_inventory, say
-from personae.models.loading import Loaded, load_embedded
-from personae.models.local import LocalModel
-from personae.models.prefix import grow
+from personae.models.local.engine import LocalModel
+from personae.models.local.loading import Loaded, load_embedded
+from personae.models.local.shared_prefixes import grow
 
 NAIVE_ITEMS = 16
 ROUNDS = 3

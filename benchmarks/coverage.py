@@ -14,13 +14,18 @@ from scipy import stats
 
 from personae.core import Array, Estimate
 from personae.stats.agreement import exact_agreement, icc_agreement, pearson, weighted_kappa
-from personae.stats.effects import cliffs_delta, mean_difference, paired_d, paired_permutation
-from personae.stats.equivalence import tost_paired
-from personae.stats.factor import omega_total
-from personae.stats.ranks import friedman, kruskal, mann_whitney, sign_test, wilcoxon
-from personae.stats.reliability import alpha, lambda6, sem, split_half
+from personae.stats.effects.effect_sizes import (
+    cliffs_delta,
+    mean_difference,
+    paired_d,
+    paired_permutation,
+)
+from personae.stats.effects.equivalence import tost_paired
+from personae.stats.effects.ranks import friedman, kruskal, mann_whitney, sign_test, wilcoxon
 from personae.stats.resample import cluster_mean, mean, two_level_mean
-from personae.stats.variance import variance_shares
+from personae.stats.scores.factor_models import omega_total
+from personae.stats.scores.reliability import alpha, lambda6, sem, split_half
+from personae.stats.scores.variance_shares import variance_shares
 
 Draw = Callable[[np.random.Generator], Array]
 Estimator = Callable[[Array, int], Estimate]

@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 
 from personae.core import Note, Report
 from personae.models.opening import open_model
-from personae.stats.proportions import rate
-from personae.studies.assess_human import assess_human
-from personae.studies.sac import sac
-from personae.studies.trait import trait
+from personae.stats.effects.proportions import rate
+from personae.studies.assess_human.study import assess_human
+from personae.studies.sac.study import sac
+from personae.studies.trait.study import trait
 
 NULL = "null:garbage,seed={seed}"
 RUNS = 100

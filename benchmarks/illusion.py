@@ -8,21 +8,27 @@ the regressions of acts on reports is significant after Holm's correction.
 from collections.abc import Iterable, Sequence
 from math import isnan
 
-from personae.audit.alignment import Act, Profile, act_shifts, agreement_of_signs, profiles
-from personae.audit.coupling import regress
-from personae.audit.illusion_parts import follows
-from personae.audit.injected import TRAITS, Sitting, conditions, sit
-from personae.core import Answers, load_inventory, load_probe
-from personae.models.simulated import open_simulated
+from personae.core import Answers, load_behaviour_task, load_inventory
+from personae.designs.report_behaviour import (
+    BehaviourMeasure,
+    Profile,
+    agreement_of_signs,
+    behaviour_shifts,
+    profiles,
+)
+from personae.respondents.simulated import open_simulated
 from personae.stats.multiplicity import holm
+from personae.studies.personality_illusion.coupling import regress
+from personae.studies.personality_illusion.illusion_parts import follows
+from personae.studies.personality_illusion.injected import TRAITS, Session, conditions, run_session
 
 QUICK = ("A", "N", "SR")
 TASKS = ("cards", "opinions", "associations", "honesty")
 
 
-def acts_of(step: int = 4) -> list[Act]:
-    tasks = [load_probe(name).every(step) for name in TASKS]
-    return [Act(task, measure) for task in tasks for measure in task.measures]
+def acts_of(step: int = 4) -> list[BehaviourMeasure]:
+    tasks = [load_behaviour_task(name).every(step) for name in TASKS]
+    return [BehaviourMeasure(task, measure) for task in tasks for measure in task.measures]
 
 
 def people_of(spec: str, traits: Sequence[str], strategies: int) -> tuple[Profile, ...]:
@@ -32,9 +38,9 @@ def people_of(spec: str, traits: Sequence[str], strategies: int) -> tuple[Profil
     if len(traits) > len(QUICK):
         tools.append(load_inventory("ipip-neo-120").few(8))
     tasks = list({act.probe.name: act.probe for act in acts}.values())
-    sitting = Sitting(tools=tools, tasks=tasks, report="label", act="label")
+    sitting = Session(tools=tools, tasks=tasks, report="label", act="label")
     model = open_simulated(spec)
-    sheets = [sit(model, one, sitting) for one in conditions(traits, strategies)]
+    sheets = [run_session(model, one, sitting) for one in conditions(traits, strategies)]
     return profiles(Answers.concat(sheets), tools, acts)
 
 
@@ -47,7 +53,7 @@ def false_alarms(seeds: Iterable[int], gap: float = 1.0, strategies: int = 1) ->
     found = 0
     for seed in seeds:
         people = people_of(spec_of(seed, gap), QUICK, strategies)
-        shifts, _ = act_shifts(people, acts_of(), QUICK)
+        shifts, _ = behaviour_shifts(people, acts_of(), QUICK)
         found += follows(agreement_of_signs(shifts, "signs")) == "aligned"
     return found
 

@@ -34,7 +34,7 @@ FILE = "path.parent, gguf_file=path.name"
 
 # name: (preparation after the imports, what is measured); None: nothing is imported before
 ROWS: dict[str, tuple[str | None, str]] = {
-    "imports of torch and transformers": (None, "import personae.models.loading"),
+    "imports of torch and transformers": (None, "import personae.models.local.loading"),
     "first load": ("", "loading.load_embedded()"),
     "second load": ("loading.load_embedded()", "loading.load_embedded()"),
     "– file hash": ("", "loading.file_sha256(str(path))"),
@@ -48,7 +48,8 @@ ROWS: dict[str, tuple[str | None, str]] = {
         "loading.codec_from_gguf('', file.metadata)",
     ),
     "fidelity check, 82 tokens": (
-        "from personae.models.fidelity import network_fidelity; made = loading.load_embedded()",
+        "from personae.models.local.fidelity import network_fidelity\n"
+        "made = loading.load_embedded()",
         "network_fidelity(made)",
     ),
     "library: tokenizer": (LIBRARY_TOKENIZER, f"AutoTokenizer.from_pretrained({FILE})"),

@@ -29,7 +29,7 @@ def people(n: int) -> Iterator[object]:
 
 def stored(n: int, folder: Path) -> None:
     """Print rows of a table: write and read n personas in each format."""
-    from personae.core import read_personas, save_personas
+    from personae.personas import read_personas, save_personas
 
     for suffix in ("parquet", "jsonl"):
         path = folder / f"people.{suffix}"
@@ -49,7 +49,7 @@ def stored(n: int, folder: Path) -> None:
 
 def exchanged(folder: Path) -> None:
     """Print rows of a table: out to each format and back."""
-    from personae.interop import FORMATS, export_personas, import_personas
+    from personae.personas.exchange import FORMATS, export_personas, import_personas
 
     for name in FORMATS:
         single = name in ("card-v2", "card-v3", "tinytroupe")

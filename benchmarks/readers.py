@@ -10,16 +10,16 @@ from collections.abc import Callable
 
 from benchmarks.findings import found
 from personae.core import Report
-from personae.measure.features import FAMILIES, feature_table
-from personae.measure.labelled import load_labelled
-from personae.measure.reader_skill import skills
-from personae.measure.readers import RECIPES, Training, train_reader
-from personae.measure.self_descriptions import self_descriptions
+from personae.datasets.labelled_texts import load_labelled
+from personae.encoders.text_features import FAMILIES, feature_table
 from personae.models.opening import open_model
-from personae.stats.classification import auc
-from personae.stats.proportions import rate
-from personae.studies.eliciting_traits import eliciting_traits
-from personae.studies.psycot import psycot
+from personae.readers.text.reader_skill import skills
+from personae.readers.text.self_descriptions import self_descriptions
+from personae.readers.text.trained_readers import RECIPES, ReaderTraining, train_reader
+from personae.stats.effects.proportions import rate
+from personae.stats.prediction.classification import auc
+from personae.studies.eliciting_traits.study import eliciting_traits
+from personae.studies.psycot.study import psycot
 
 RUNS = 100
 FINDINGS: dict[str, tuple[str, Callable[[str, int], Report]]] = {
@@ -53,7 +53,7 @@ def skill() -> None:
     print("| --- | --- | --- | --- | --- | --- |")
     for recipe in RECIPES:
         began = time.process_time()
-        reader = train_reader(corpus, corpus.scales, Training(recipe=recipe))
+        reader = train_reader(corpus, corpus.scales, ReaderTraining(recipe=recipe))
         took = time.process_time() - began
         carried = reader.probabilities([one.text for one in own.texts])
         for scale, one in skills(reader).items():

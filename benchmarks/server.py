@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection
 import httpx
 
 from personae.core import Sampling, say
-from personae.models.server import open_server
+from personae.models.server.client import open_server
 
 __all__ = ["main"]
 

@@ -83,17 +83,17 @@ def ours(folder: Path) -> dict[str, float]:
     import torch
 
     from personae.core import Edit, Site
-    from personae.models.editing import Editing, Marks
-    from personae.models.prefix import Node, lay_out
-    from personae.models.reading import Reader
-    from personae.models.sites import Sites
+    from personae.models.local.editing import Editing, Marks
+    from personae.models.local.passes import ForwardPasses
+    from personae.models.local.shared_prefixes import Node, lay_out
+    from personae.models.local.sites import Sites
 
     torch.set_num_threads(1)
     network = _network(folder)
     sites, marks = Sites(network), Marks()
     vector = np.random.default_rng(0).normal(size=WIDTH)
     edits = tuple(Edit(Site(b), vector, 0.01) for b in STEERED)
-    bare = Reader(network, Editing(sites, marks))
+    bare = ForwardPasses(network, Editing(sites, marks))
     steered = bare.under(Editing(sites, marks, [edits]))
     seen: dict[int, Any] = {}
 
@@ -105,7 +105,7 @@ def ours(folder: Path) -> dict[str, float]:
 
     seeing = [(Site(b), keep(b)) for b in range(30)]
 
-    def forward(reader: Reader, show: Sequence[Any] = ()) -> Callable[[], object]:
+    def forward(reader: ForwardPasses, show: Sequence[Any] = ()) -> Callable[[], object]:
         def run() -> object:
             tokens = reader.editing.marked(range(2, 2 + TOKENS), TOKENS)
             blocks = lay_out([Node(0, tokens, size=TOKENS)], None, reader.device)
@@ -130,8 +130,8 @@ def sweep(folder: Path) -> dict[str, float]:
     import torch
 
     from personae.core import Edit, Question, Sampling, Site, say
-    from personae.models.loading import load_hf
-    from personae.models.local import LocalModel
+    from personae.models.local.engine import LocalModel
+    from personae.models.local.loading import load_hf
 
     torch.set_num_threads(1)
     model = LocalModel(load_hf(str(folder)))

@@ -8,17 +8,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from personae.core import (
-        Answers,
-        Estimate,
-        Form,
-        Inventory,
-        Persona,
-        Report,
-        load_inventory,
-        load_personas,
-    )
+    from personae.core import Answers, Estimate, Form, Inventory, Persona, Report, load_inventory
     from personae.models.opening import open_model
+    from personae.personas import load_personas
 
 __version__ = "0.1.0"
 
@@ -30,7 +22,7 @@ _HOMES = {
     "Persona": "personae.core",
     "Report": "personae.core",
     "load_inventory": "personae.core",
-    "load_personas": "personae.core",
+    "load_personas": "personae.personas",
     "open_model": "personae.models.opening",
 }
 

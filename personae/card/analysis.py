@@ -6,13 +6,13 @@ import numpy as np
 import polars as pl
 
 from personae.core import Answers, Array, Estimate, Inventory, Persona, missing
-from personae.stats.contrast import arm_shift, paired_cells
-from personae.stats.effects import paired_permutation
+from personae.stats.effects.contrast import arm_shift, paired_cells
+from personae.stats.effects.effect_sizes import paired_permutation
+from personae.stats.effects.verdicts import Stability, direction_verdict, stability
 from personae.stats.multiplicity import holm
 from personae.stats.resample import two_level_mean
-from personae.stats.verdicts import Stability, direction_verdict, stability
 
-__all__ = ["CONTROL", "GROUP", "MARGIN", "Reading", "Shift"]
+__all__ = ["CONTROL", "GROUP", "MARGIN", "ChannelScores", "ScaleShift"]
 
 CONTROL = "unchanged"
 GROUP = "sex-neutral 21-40"
@@ -20,7 +20,7 @@ MARGIN = 0.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shift:
+class ScaleShift:
     """What an arm did to one scale or facet: in the channel's unit, in SD units, and a verdict."""
 
     scale: str
@@ -33,7 +33,7 @@ class Shift:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Reading:
+class ChannelScores:
     """Answers of one channel under several arms, read against the control arm.
 
     The SD unit is that of people's scores in the norm group where answers are points and the
@@ -78,7 +78,7 @@ class Reading:
         spread = float(np.std(means, ddof=1)) if means.size > 1 else 0.0
         return spread if spread > 0 else float("nan")
 
-    def shifts(self, arm: str, level: str = "scale") -> list[Shift]:
+    def shifts(self, arm: str, level: str = "scale") -> list[ScaleShift]:
         """Estimate an arm's shift on every scale or facet; p is Holm-adjusted over them."""
         places = [(s, "") for s in self.tool.scales]
         if level == "facet":
@@ -97,12 +97,12 @@ class Reading:
         part = self.part(scale, facet)
         return arm_shift(part, (CONTROL, arm), name, inventory=self.tool, seed=self.seed)
 
-    def _shift(self, place: tuple[str, str], raw: Estimate, p: float) -> Shift:
+    def _shift(self, place: tuple[str, str], raw: Estimate, p: float) -> ScaleShift:
         asked = self.asked(*place)
         standard = _scaled(raw, self.sd(*place))
         sign = 0 if not asked else 1 if asked > 0 else -1
         verdict = direction_verdict(standard, sign, p, MARGIN)
-        return Shift(
+        return ScaleShift(
             scale=place[0],
             facet=place[1],
             asked=asked,

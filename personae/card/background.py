@@ -4,28 +4,28 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
-from personae.card.analysis import CONTROL, Reading
-from personae.card.parts import PLACEBO
+from personae.card.analysis import CONTROL, ChannelScores
+from personae.card.card_parts import PLACEBO
 from personae.core import Answers, Cell, Form, Note, Part, Persona, Table
-from personae.measure.administer import administer
-from personae.measure.gate import Gate
-from personae.models.null import open_null
+from personae.measure.gate import GateResult
+from personae.measure.inventories.administer import administer
+from personae.respondents.null import open_null
 from personae.stats.resample import mean
-from personae.stats.scales import scale_scores
-from personae.stats.style import (
+from personae.stats.scores.response_style import (
     acquiescence,
     coverage,
     extremity,
     position_pull,
     straight_lining,
 )
+from personae.stats.scores.scales import scale_scores
 
 __all__ = ["channels", "floors", "prompts", "style"]
 
 FLOORS = ("null:midpoint", "null:first", "null:yes", "null:uniform")
 
 
-def channels(gate: Gate, readings: Mapping[str, Reading], arm: str) -> list[Part]:
+def channels(gate: GateResult, readings: Mapping[str, ChannelScores], arm: str) -> list[Part]:
     """Report the content gate of every channel, and what the persona did in each."""
     rows = tuple((name, r.aligned(arm), r.sd_of) for name, r in readings.items())
     return [
@@ -41,7 +41,7 @@ def channels(gate: Gate, readings: Mapping[str, Reading], arm: str) -> list[Part
     ]
 
 
-def style(readings: Mapping[str, Reading], arm: str) -> list[Part]:
+def style(readings: Mapping[str, ChannelScores], arm: str) -> list[Part]:
     """Tabulate coverage by status and the habits of answering, channel by channel."""
     whole = Answers.concat([r.answers for r in readings.values()])
     counted = whole.missing(by=("channel", "arm"))
@@ -88,7 +88,7 @@ def style(readings: Mapping[str, Reading], arm: str) -> list[Part]:
     ]
 
 
-def floors(reading: Reading, forms: Sequence[Form]) -> list[Part]:
+def floors(reading: ChannelScores, forms: Sequence[Form]) -> list[Part]:
     """Show what respondents who read nothing would score in the same forms."""
     if not reading.in_points:
         return [

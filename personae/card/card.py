@@ -12,16 +12,16 @@ Version  1
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from personae.card import background, parts
-from personae.card.analysis import CONTROL, Reading
-from personae.card.behaviour import behaviour
-from personae.card.first_person import first_person
-from personae.card.intensity import intensity
-from personae.card.section import Section, Setting
-from personae.card.side_effects import side_effects
-from personae.card.steering import steering
+from personae.card import background
+from personae.card import card_parts as parts
+from personae.card.analysis import CONTROL, ChannelScores
+from personae.card.behaviour_section import behaviour
+from personae.card.first_person_section import first_person
+from personae.card.intensity_section import intensity
+from personae.card.section import CardContext, Section
+from personae.card.side_effects_section import side_effects
+from personae.card.steering_section import steering
 from personae.core import (
-    LAYERS,
     Answers,
     Channel,
     Chooser,
@@ -36,9 +36,10 @@ from personae.core import (
     UnknownName,
     load_inventory,
 )
-from personae.induce.prompt import PromptInduction, find_induction
-from personae.measure.battery import battery
-from personae.measure.gate import CHANNEL_ORDER, Gate, content_gate
+from personae.induce.prompt.prompt_inductions import PromptInduction, find_induction
+from personae.measure.gate import CHANNEL_ORDER, GateResult, content_gate
+from personae.measure.inventories.administer_arms import administer_arms
+from personae.personas import LAYERS
 
 __all__ = ["SECTIONS", "Design", "card"]
 
@@ -50,7 +51,7 @@ PLACEBO = Persona(
 )
 """A system message that asks for nothing: whatever it shifts is the floor of every induction."""
 
-SECTIONS: Mapping[str, Callable[[Setting], Section]] = {
+SECTIONS: Mapping[str, Callable[[CardContext], Section]] = {
     "behaviour": behaviour,
     "first_person": first_person,
     "intensity": intensity,
@@ -107,10 +108,10 @@ def card(
     channel = gate.main or CHANNEL_ORDER[-1]
     forms = _forms(channel, quick=quick)
     answers = _ask(model, arms, persona, tool, forms)
-    reading = Reading(tool=tool, persona=persona, answers=answers, seed=seed)
+    reading = ChannelScores(tool=tool, persona=persona, answers=answers, seed=seed)
     sides = _other_channels(model, arms[0], reading, channel, gate)
     texts = {arm.name: arm.text(model, persona) for arm in arms} | {PLACEBO.id: PLACEBO.text}
-    setting = Setting(
+    setting = CardContext(
         model=model,
         persona=persona,
         tool=tool,
@@ -143,7 +144,7 @@ def _is_verdict(part: Part) -> bool:
 
 
 def _findings(
-    gate: Gate, reading: Reading, names: Sequence[str], skipped: Sequence[str]
+    gate: GateResult, reading: ChannelScores, names: Sequence[str], skipped: Sequence[str]
 ) -> list[Part]:
     main = names[0]
     return [
@@ -159,7 +160,9 @@ def _findings(
     ]
 
 
-def _background(gate: Gate, readings: Mapping[str, Reading], main: str, channel: str) -> list[Part]:
+def _background(
+    gate: GateResult, readings: Mapping[str, ChannelScores], main: str, channel: str
+) -> list[Part]:
     ordered = {str(name): readings[name] for name in CHANNEL_ORDER if name in readings}
     return [
         Heading("Does the model read the items?"),
@@ -203,14 +206,14 @@ def _ask(
     tool: Inventory,
     forms: Sequence[Form],
 ) -> Answers:
-    asked = battery(model, [find_induction(CONTROL), *arms], persona, tool, forms)
-    floor = battery(model, [find_induction("persona_text")], PLACEBO, tool, forms)
+    asked = administer_arms(model, [find_induction(CONTROL), *arms], persona, tool, forms)
+    floor = administer_arms(model, [find_induction("persona_text")], PLACEBO, tool, forms)
     return Answers.concat([asked, floor.tag(arm=PLACEBO.id)])
 
 
 def _other_channels(
-    model: Chooser, arm: PromptInduction, reading: Reading, main: Channel, gate: Gate
-) -> dict[str, Reading]:
+    model: Chooser, arm: PromptInduction, reading: ChannelScores, main: Channel, gate: GateResult
+) -> dict[str, ChannelScores]:
     """Put the gate's items in each channel that is not the main one: every channel is reported.
 
     The gate has asked them without persona already, so half of the answers are in the journal.
@@ -223,6 +226,6 @@ def _other_channels(
     for channel in CHANNEL_ORDER:
         if channel != main:
             forms = _forms(channel, quick=True)[:2]
-            sheet = battery(model, two, reading.persona, few, forms)
+            sheet = administer_arms(model, two, reading.persona, few, forms)
             found[str(channel)] = replace(reading, answers=sheet)
     return found

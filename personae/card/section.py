@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 from personae.core import Answers, Channel, Chooser, Inventory, Part, Persona
-from personae.induce.prompt import PromptInduction
+from personae.induce.prompt.prompt_inductions import PromptInduction
 
-__all__ = ["Section", "Setting"]
+__all__ = ["CardContext", "Section"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Setting:
+class CardContext:
     """What the card already knows when a section begins.
 
     `arm` is the card's main way of asking; `channel` the one whose scores are read; `answers`

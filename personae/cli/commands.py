@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from personae import __version__
-from personae.cli.group import ALIKE, WHOLE, Commands
-from personae.cli.personas import personas
+from personae.cli.command_group import ALIKE, WHOLE, Commands
+from personae.cli.personas_command import personas
 
 __all__ = ["main"]
 
@@ -30,7 +30,7 @@ class _Lazy(click.Command):
 def _study_command(name: str) -> click.Command:
     from personae.cli.perform import COMMON, perform
     from personae.cli.signature import options_of, parameters
-    from personae.run.registry import find_study, load_function
+    from personae.run.study_registry import find_study, load_function
 
     study = find_study(name)
     function = load_function(study)
@@ -39,7 +39,8 @@ def _study_command(name: str) -> click.Command:
         perform(study, function, given)
 
     specific = [o for p in parameters(function) if p.name != "model" for o in options_of(p)]
-    text = f"{study.summary}\n\nAsks: {study.asks}\n\nSource: {study.paper}"
+    asks, paper = study.fields["Asks"], study.fields["Paper"]
+    text = f"{study.summary}\n\nAsks: {asks}\n\nSource: {paper}"
     return click.Command(
         name, params=[*specific, *COMMON], callback=begin, help=text, context_settings=ALIKE
     )
@@ -49,12 +50,12 @@ class _Studies(click.Group):
     """One command a study."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        from personae.run.registry import studies
+        from personae.run.study_registry import studies
 
         return [study.name for study in studies() if study.name != "card"]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
-        from personae.run.registry import find_study
+        from personae.run.study_registry import find_study
 
         study = find_study(cmd_name)
         return _Lazy(study.name, help=study.summary)
@@ -105,7 +106,7 @@ class _LazyRecipe(click.Command):
         parent: click.Context | None = None,
         **extra: Any,  # noqa: ANN401
     ) -> click.Context:
-        from personae.cli.generate import recipe_command
+        from personae.cli.generate_command import recipe_command
 
         command = recipe_command(str(self.name), ALIKE)
         return command.make_context(info_name, args, parent, **extra)
@@ -130,7 +131,7 @@ def _taxonomy(source: Path, model: str, out: Path, seed: int) -> None:
     SOURCE: conversations (.jsonl), which a model reads; or a tree of attributes (.json), whose near
     names are merged without one.
     """
-    from personae.cli.taxonomy import make_taxonomy
+    from personae.cli.taxonomy_command import make_taxonomy
 
     for line in make_taxonomy(source, model, out, seed):
         click.echo(line)
@@ -141,8 +142,8 @@ def _list() -> None:
     """List studies, recipes, inventories and inductions."""
     from personae.core import inventories, load_inventory
     from personae.generate.recipe import recipes
-    from personae.induce.prompt import INDUCTIONS, INSIDE
-    from personae.run.registry import studies
+    from personae.induce.prompt.prompt_inductions import INDUCTIONS, INSIDE
+    from personae.run.study_registry import studies
 
     click.echo("Studies (personae run NAME)")
     for study in studies():
@@ -164,11 +165,11 @@ def _list() -> None:
 @click.argument("study")
 def _show(study: str) -> None:
     """Show what a study asks, its source, and its options."""
-    from personae.run.registry import find_study
+    from personae.run.study_registry import find_study
 
     one = find_study(study)
-    for title in ("system", "paper", "asks", "differs", "version"):
-        click.echo(f"{title.capitalize():<8} {getattr(one, title)}")
+    for title, value in one.fields.items():
+        click.echo(f"{title:<8} {value}")
     command = _study_command(one.name)
     command.params = [p for p in command.params if p.name != "fresh"]
     name = one.name if one.name == "card" else f"run {one.name}"
@@ -186,11 +187,11 @@ def _score(**given: Any) -> None:  # noqa: ANN401
     """Score answers collected anywhere: a CSV, one row a respondent or one row an answer."""
     from rich.console import Console
 
+    from personae.analyses.score import score_report
     from personae.core import load_inventory
-    from personae.measure.tables import read_answers
-    from personae.report.files import write_report
-    from personae.report.text import print_report
-    from personae.run.scoring import score_report
+    from personae.datasets.answer_tables import read_answers
+    from personae.report.render.report_files import write_report
+    from personae.report.render.terminal import print_report
 
     inventory = load_inventory(given["inventory"], given["items"])
     answers = read_answers(given["answers"], inventory)
@@ -214,7 +215,7 @@ def _score(**given: Any) -> None:  # noqa: ANN401
 @click.option("--seed", type=WHOLE, default=0, show_default=True, help="Seed of the checks.")
 def _vector(**given: Any) -> None:  # noqa: ANN401
     """Make a trait's steering vector, and say how good it is at each block."""
-    from personae.cli.vectors import make_file
+    from personae.cli.vector_command import make_file
 
     make_file(**given)
 
@@ -225,8 +226,8 @@ def _report(folder: Path) -> None:
     """Render a finished run again, without a model."""
     from rich.console import Console
 
-    from personae.report.files import read_report, write_report
-    from personae.report.text import print_report
+    from personae.report.render.report_files import read_report, write_report
+    from personae.report.render.terminal import print_report
 
     report = read_report(folder)
     write_report(report, folder)
@@ -255,7 +256,7 @@ def _report(folder: Path) -> None:
 @click.option("--seed", type=WHOLE, default=0, show_default=True, help="Seed of the resampling.")
 def _compare(**given: Any) -> None:  # noqa: ANN401
     """Compare two finished runs, answer by answer paired: what differs, what is shown alike."""
-    from personae.cli.bridges import compare
+    from personae.cli.compare_export import compare
 
     compare(**given)
 
@@ -278,7 +279,7 @@ def _compare(**given: Any) -> None:  # noqa: ANN401
 )
 def _export(**given: Any) -> None:  # noqa: ANN401
     """Put a finished run, or a set of problems, into another tool's format."""
-    from personae.cli.bridges import export
+    from personae.cli.compare_export import export
 
     click.echo(export(**given))
 

@@ -19,14 +19,14 @@ from personae.core import (
     OpenModel,
     Report,
     is_control,
-    need_open,
+    require_white_box,
 )
-from personae.models.budget import Budget, Price
+from personae.core.headers import Header
 from personae.models.opening import open_model
-from personae.report.text import print_report
+from personae.models.server.budget import Budget, Price
+from personae.report.render.terminal import print_report
 from personae.run.execute import Job, execute
-from personae.run.plan import Plan, plan_study
-from personae.run.registry import Study
+from personae.run.plan import CostEstimate, estimate_study
 
 __all__ = ["COMMON", "MODEL_HELP", "confirm", "open_asked", "perform", "reached"]
 
@@ -55,7 +55,7 @@ COMMON = (
 )
 
 
-def perform(study: Study, function: Callable[..., Report], given: Mapping[str, Any]) -> None:
+def perform(study: Header, function: Callable[..., Report], given: Mapping[str, Any]) -> None:
     """Run a study or the card with what was typed, and show the report."""
     wanted = {"model": str(given["model"])}
     for parameter in parameters(function):
@@ -69,15 +69,17 @@ def perform(study: Study, function: Callable[..., Report], given: Mapping[str, A
         _run(study, given, body, options, models)
 
 
-def _check_open(study: Study, function: Callable[..., Report], models: Mapping[str, Model]) -> None:
+def _check_open(
+    study: Header, function: Callable[..., Report], models: Mapping[str, Model]
+) -> None:
     """Refuse a model that can't be opened where the study works inside it."""
     for parameter in parameters(function):
         if parameter.kind is OpenModel and parameter.name in models:
-            need_open(models[parameter.name], f"the study {study.name}")
+            require_white_box(models[parameter.name], f"the study {study.name}")
 
 
 def _run(
-    study: Study,
+    study: Header,
     given: Mapping[str, Any],
     body: Callable[..., Report],
     options: Mapping[str, object],
@@ -140,7 +142,7 @@ def _announce(
     models: Mapping[str, Model],
     given: Mapping[str, Any],
     log: Console,
-) -> Plan | None:
+) -> CostEstimate | None:
     """Say what the run will take; ask first where a server may charge for it."""
     if all(is_control(m.name) for m in models.values()):
         return None
@@ -149,7 +151,7 @@ def _announce(
         return body(**dict.fromkeys(models, model))
 
     try:
-        plan = plan_study(on_one)
+        plan = estimate_study(on_one)
     except InputError:
         if not all(isinstance(m, OpenModel) for m in models.values()):
             raise
@@ -161,7 +163,7 @@ def _announce(
     return plan
 
 
-def confirm(plan: Plan, given: Mapping[str, Any], log: Console) -> None:
+def confirm(plan: CostEstimate, given: Mapping[str, Any], log: Console) -> None:
     """Say what a server may charge, and ask, unless a limit or --yes was given."""
     price = _price(given.get("price"))
     if price is not None:

@@ -22,7 +22,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import click
 
-from personae.cli.group import WHOLE
+from personae.cli.command_group import WHOLE
 from personae.core import (
     BadValue,
     Chooser,
@@ -33,7 +33,7 @@ from personae.core import (
     content_key,
     domain_code,
 )
-from personae.interop import import_personas
+from personae.personas.exchange import import_personas
 
 __all__ = ["Parameter", "convert", "options_of", "parameters", "take"]
 

@@ -1,9 +1,16 @@
 """The nouns of Personae: frozen values, Protocols, errors, tables. They import nothing of it."""
 
 from personae.core.answers import SCHEMA, Answers
-from personae.core.beside import beside
+from personae.core.atomic_path import atomic_path
+from personae.core.behaviour_task import (
+    BehaviourTask,
+    Measure,
+    Trial,
+    behaviour_tasks,
+    load_behaviour_task,
+)
 from personae.core.chat import Chat, Choice, Message, Question, Reply, Sampling, Status, say
-from personae.core.edit import Anatomy, Edit, Gate, Site, Touch, When, edits_key
+from personae.core.edit import Anatomy, Edit, EditGate, Site, Touch, When, edits_key
 from personae.core.errors import (
     BadFile,
     BadValue,
@@ -21,7 +28,6 @@ from personae.core.estimate import Estimate, missing
 from personae.core.form import Channel, Form, latin_square, option_orders
 from personae.core.hashing import canonical_json, content_key, file_sha256, plain
 from personae.core.inventory import Inventory, Item, Norm, Option, inventories, load_inventory
-from personae.core.json_diff import ABSENT, Difference, differences
 from personae.core.model import (
     Activations,
     Array,
@@ -33,29 +39,9 @@ from personae.core.model import (
     OpenModel,
     Pool,
     is_control,
-    need_open,
+    require_white_box,
 )
 from personae.core.persona import BIG_FIVE, Kind, Persona, domain_code, nobody
-from personae.core.persona_layers import (
-    LAYERS,
-    consented,
-    kinds_shown,
-    layer_origin,
-    public_part,
-)
-from personae.core.persona_rows import FIELDS, PERSONA_SCHEMA, persona_of, persona_row
-from personae.core.persona_store import (
-    PERSONA_COLUMNS,
-    frame_personas,
-    load_personas,
-    parquet_rows,
-    persona_frame,
-    persona_rows,
-    read_personas,
-    save_frames,
-    save_personas,
-)
-from personae.core.probe import Measure, Probe, Trial, load_probe, probes
 from personae.core.report import (
     Cell,
     Figure,
@@ -72,12 +58,7 @@ from personae.core.resources import data_json, data_names
 from personae.core.strict_json import Json, json_lines, json_problem, parse_json, read_text
 
 __all__ = [
-    "ABSENT",
     "BIG_FIVE",
-    "FIELDS",
-    "LAYERS",
-    "PERSONA_COLUMNS",
-    "PERSONA_SCHEMA",
     "SCHEMA",
     "Activations",
     "Anatomy",
@@ -85,20 +66,20 @@ __all__ = [
     "Array",
     "BadFile",
     "BadValue",
+    "BehaviourTask",
     "BudgetSpent",
     "Cell",
     "Channel",
     "Chat",
     "Choice",
     "Chooser",
-    "Difference",
     "Done",
     "Edit",
+    "EditGate",
     "Estimate",
     "FidelityError",
     "Figure",
     "Form",
-    "Gate",
     "Heading",
     "Induction",
     "InputError",
@@ -122,7 +103,6 @@ __all__ = [
     "Persona",
     "PersonaeError",
     "Pool",
-    "Probe",
     "Provenance",
     "Question",
     "Reply",
@@ -136,44 +116,29 @@ __all__ = [
     "UnknownName",
     "Usage",
     "When",
-    "beside",
+    "atomic_path",
+    "behaviour_tasks",
     "canonical_json",
-    "consented",
     "content_key",
     "coverage_table",
     "data_json",
     "data_names",
-    "differences",
     "domain_code",
     "edits_key",
     "file_sha256",
-    "frame_personas",
     "inventories",
     "is_control",
     "json_lines",
     "json_problem",
-    "kinds_shown",
     "latin_square",
-    "layer_origin",
+    "load_behaviour_task",
     "load_inventory",
-    "load_personas",
-    "load_probe",
     "missing",
-    "need_open",
     "nobody",
     "option_orders",
-    "parquet_rows",
     "parse_json",
-    "persona_frame",
-    "persona_of",
-    "persona_row",
-    "persona_rows",
     "plain",
-    "probes",
-    "public_part",
-    "read_personas",
     "read_text",
-    "save_frames",
-    "save_personas",
+    "require_white_box",
     "say",
 ]

@@ -15,7 +15,7 @@ from personae.core.hashing import content_key
 __all__ = [
     "Anatomy",
     "Edit",
-    "Gate",
+    "EditGate",
     "Op",
     "Phase",
     "Site",
@@ -94,7 +94,7 @@ class When:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Gate:
+class EditGate:
     """Lets an edit through for tokens h with <h, probe> > threshold, read where the edit is."""
 
     probe: Vector
@@ -134,7 +134,7 @@ class Edit:
     op: Op = "add"
     bounds: tuple[float, float] = (-inf, inf)
     when: When = When()
-    gate: Gate | None = None
+    gate: EditGate | None = None
     key: str = field(init=False)
 
     def __post_init__(self) -> None:

@@ -28,7 +28,7 @@ __all__ = [
     "OpenModel",
     "Pool",
     "is_control",
-    "need_open",
+    "require_white_box",
 ]
 
 Array = NDArray[np.float64]
@@ -155,7 +155,7 @@ class Induction(Protocol[M]):
         ...
 
 
-def need_open(model: Model, what: str) -> OpenModel:
+def require_white_box(model: Model, what: str) -> OpenModel:
     """Give the model back as one that can be read and edited inside.
 
     Raises:

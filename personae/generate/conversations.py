@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from personae.core import BadFile, Chat, Message, persona_rows
+from personae.core import BadFile, Chat, Message
 from personae.core.chat import Role
+from personae.personas import persona_rows
 
 __all__ = ["read_conversations", "user_turns"]
 

@@ -5,22 +5,19 @@ A recipe is a file in `personae/generate/recipes/` with a function of its name. 
 will be made, said before anything is made, and a way to make any part of it alone.
 """
 
-import ast
-import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from importlib import import_module
-from importlib.resources import files
-from pathlib import Path
+from typing import cast
 
 import polars as pl
 
-from personae.core import BadFile, BadValue, Model, Part, UnknownName
-from personae.generate.dedup import Sameness
+from personae.core import BadValue, Model, Part
+from personae.core.headers import Header, find_header, function_of, read_headers
+from personae.generate.quality.near_duplicates import Sameness
 from personae.generate.slots import Slots
 
-__all__ = ["Made", "Order", "Population", "Recipe", "find_recipe", "load_recipe", "recipes"]
+__all__ = ["Made", "Order", "Population", "find_recipe", "load_recipe", "recipes"]
 
 MOST = 100_000_000
 
@@ -85,50 +82,25 @@ class Population:
         return Slots.span(self.order.seed, start, min(stop, self.order.n))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
-    """A recipe's record, read from its file without importing it."""
-
-    name: str
-    summary: str
-    version: str
-
-
 @cache
-def recipes() -> tuple[Recipe, ...]:
+def recipes() -> tuple[Header, ...]:
     """List the recipes in alphabetical order."""
-    folder = Path(str(files("personae"))) / "generate" / "recipes"
-    return tuple(_record(p) for p in sorted(folder.glob("*.py")) if p.name[0] != "_")
+    return read_headers("personae.generate.recipes", "recipe", ("Version",))
 
 
-def _record(path: Path) -> Recipe:
-    text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
-    lines = [line.split(maxsplit=1) for line in text.splitlines()]
-    versions = [words[1] for words in lines if len(words) == 2 and words[0] == "Version"]
-    if not versions:
-        raise BadFile(f"{path.name}: its header lacks Version")
-    summary = " ".join(text.split("\n\n", 1)[0].split())
-    return Recipe(name=path.stem, summary=summary, version=versions[0])
-
-
-def find_recipe(name: str) -> Recipe:
+def find_recipe(name: str) -> Header:
     """Find a recipe by name; hyphens and underscores are alike.
 
     Raises:
         UnknownName: no recipe is called so; carries near matches.
     """
-    found = {recipe.name: recipe for recipe in recipes()}
-    key = name.replace("-", "_")
-    if key not in found:
-        raise UnknownName("recipe", name, found)
-    return found[key]
+    return find_header("recipe", name, recipes())
 
 
-def load_recipe(recipe: Recipe) -> Callable[..., Population]:
-    """Import a recipe's function; its first parameter is the order."""
-    function: Callable[..., Population] | None = getattr(
-        import_module(f"personae.generate.recipes.{recipe.name}"), recipe.name, None
-    )
-    if not inspect.isfunction(function):
-        raise BadFile(f"{recipe.name}.py defines no function {recipe.name}")
-    return function
+def load_recipe(recipe: Header) -> Callable[..., Population]:
+    """Import a recipe's function; its first parameter is the order.
+
+    Raises:
+        BadFile: the recipe's module defines no function of its name.
+    """
+    return cast("Callable[..., Population]", function_of(recipe))

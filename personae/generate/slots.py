@@ -15,9 +15,9 @@ from scipy.special import ndtri
 
 from personae.core import Array, BadValue
 
-__all__ = ["ANEW", "Places", "Slots", "mixed"]
+__all__ = ["REGENERATED", "Places", "Slots", "mixed"]
 
-ANEW = 1 << 16
+REGENERATED = 1 << 16
 
 Places = NDArray[np.int64]
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
@@ -60,7 +60,7 @@ class Slots:
         """Keep some of the slots, `again` attempts further on.
 
         Makers that redraw what breaks a rule go on by 1; what is made anew as a whole, because it
-        resembles another, goes on by `ANEW`, so that the two never meet.
+        resembles another, goes on by `REGENERATED`, so that the two never meet.
         """
         return Slots(self.seed, self.places[where], self.attempts[where] + again)
 

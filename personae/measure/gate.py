@@ -8,8 +8,8 @@ a trifle, both in points and as a share of the variance beside place. In the cha
 reads if pairs keep their contrast over wordings and listings (r > 0, share > 0) and the contrasts
 have to do with the scales: either pairs of one scale are more alike than pairs of different ones
 (Kruskal-Wallis, p < .025), or, for a model whose own profile is flat, what is said of one pair
-moves the next (`heeding`). Each other check takes its 95 % interval. The order of channels and the
-limits are fixed in advance.
+moves the next (`context_sensitivity`). Each other check takes its 95 % interval. The order of
+channels and the limits are fixed in advance.
 """
 
 from collections.abc import Sequence
@@ -31,16 +31,16 @@ from personae.core import (
     Table,
     missing,
 )
-from personae.measure.administer import administer
-from personae.measure.heeding import heeding
-from personae.measure.statements import Pair, statement_pairs
+from personae.measure.inventories.administer import administer
+from personae.measure.inventories.context_sensitivity import context_sensitivity
+from personae.measure.inventories.statements import StatementPair, statement_pairs
 from personae.stats.agreement import pearson
-from personae.stats.ranks import kruskal
+from personae.stats.effects.ranks import kruskal
 from personae.stats.resample import bootstrap
-from personae.stats.scales import item_matrix
-from personae.stats.variance import variance_shares
+from personae.stats.scores.scales import item_matrix
+from personae.stats.scores.variance_shares import variance_shares
 
-__all__ = ["CHANNEL_ORDER", "ChannelCheck", "Gate", "content_gate"]
+__all__ = ["CHANNEL_ORDER", "ChannelCheck", "GateResult", "content_gate"]
 
 CHANNEL_ORDER: tuple[Channel, ...] = ("label", "option", "statement")
 LEAST_SPREAD = 0.1
@@ -70,7 +70,7 @@ class ChannelCheck:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Gate:
+class GateResult:
     """What the gate found; `answers` are those it asked for, with `arm` unchanged."""
 
     checks: tuple[ChannelCheck, ...]
@@ -111,7 +111,7 @@ class Gate:
 
 def content_gate(
     model: Chooser, inventory: Inventory, *, pairs_per_scale: int = 6, seed: int = 0
-) -> Gate:
+) -> GateResult:
     """Check every channel on opposite items of each scale, taken in order.
 
     Raises:
@@ -131,18 +131,18 @@ def content_gate(
             found, alike = _statement_checks(sheet, seed)
             either = [alike]
             if all(held for *_, held in found) and not alike[-1]:
-                moved = heeding(model, inventory, seed=seed)
+                moved = context_sensitivity(model, inventory, seed=seed)
                 either.append((moved, "or > 0", moved.low > 0))
         else:
             sheet, either = _both_orders(model, small, channel), []
             found = _option_checks(sheet, small, opposites, seed)
         checks.append(ChannelCheck(channel=channel, checks=found, either=tuple(either)))
         sheets.append(sheet)
-    return Gate(checks=tuple(checks), answers=Answers.concat(sheets))
+    return GateResult(checks=tuple(checks), answers=Answers.concat(sheets))
 
 
 def _opposites(
-    inventory: Inventory, pairs: Sequence[Pair]
+    inventory: Inventory, pairs: Sequence[StatementPair]
 ) -> tuple[Inventory, list[tuple[str, str]]]:
     """Keep the pairs' items; the turned twin of a bipolar item gets an id of its own."""
     items, ids = [], []

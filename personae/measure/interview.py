@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from personae.core import Answers, Model, Observer, Reply, Sampling, Status, data_json, say
+from personae.encoders.passages import passage
+from personae.encoders.prose import complexity
 from personae.measure.parse import is_refusal
-from personae.measure.passages import passage
-from personae.measure.prose import complexity
 
-__all__ = ["Spoken", "Stem", "interview", "read_interview", "stems"]
+__all__ = ["InterviewAnswer", "Stem", "interview", "read_interview", "stems"]
 
 LEAST_WORDS = 5
 REPEATING = 0.25
@@ -32,7 +32,7 @@ class Stem:
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
+class InterviewAnswer:
     """One answer: its stem, the number of the draw, the continuation alone, and its status."""
 
     stem: Stem
@@ -61,7 +61,7 @@ def stems(domains: Sequence[str] = (), *, most: int | None = None) -> tuple[Stem
 
 def interview(
     model: Model, asked: Sequence[Stem], samples: int, sampling: Sampling
-) -> list[Spoken]:
+) -> list[InterviewAnswer]:
     """Let a model continue each stem so many times; stems in order, draws within them.
 
     Draws count on from `sampling.repeat`, so that more samples begin with the same ones.
@@ -79,7 +79,7 @@ def interview(
     ]
 
 
-def read_interview(observer: Observer, spoken: Sequence[Spoken]) -> Answers:
+def read_interview(observer: Observer, spoken: Sequence[InterviewAnswer]) -> Answers:
     """Rate what was said: a row a text and scale; `item` is the stem, `repeat` the draw.
 
     What could not be read keeps its row, with the status and the reason, and no value.
@@ -107,14 +107,14 @@ def read_interview(observer: Observer, spoken: Sequence[Spoken]) -> Answers:
     return Answers.of(rows)
 
 
-def _spoken(stem: Stem, draw: int, reply: Reply) -> Spoken:
+def _spoken(stem: Stem, draw: int, reply: Reply) -> InterviewAnswer:
     text = reply.text.strip()
     if text.lower().startswith(stem.text.lower()):
         text = text[len(stem.text) :].strip()
     if reply.status not in ("ok", "cut"):
-        return Spoken(stem, draw, text, reply.status, reply.why)
+        return InterviewAnswer(stem, draw, text, reply.status, reply.why)
     status, why = _sound(text)
-    return Spoken(stem, draw, text, status, why)
+    return InterviewAnswer(stem, draw, text, status, why)
 
 
 def _sound(text: str) -> tuple[Status, str]:

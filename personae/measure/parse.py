@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from personae.core import Status
-from personae.measure.forms import Rendered, Shown
+from personae.measure.inventories.forms import DisplayedOption, Rendered
 
 __all__ = ["Parsed", "is_refusal", "parse_choice", "parse_shown"]
 
@@ -53,7 +53,7 @@ def parse_choice(text: str, rendered: Rendered) -> Parsed:
 
     >>> from personae.core import Form, load_inventory
     >>> mpi = load_inventory("mpi-120")
-    >>> from personae.measure.forms import render_item
+    >>> from personae.measure.inventories.forms import render_item
     >>> shown = render_item(mpi, mpi.items[0], Form(wording="mpi"))
     >>> parse_choice("(B). Moderately Accurate", shown).value
     4
@@ -63,7 +63,7 @@ def parse_choice(text: str, rendered: Rendered) -> Parsed:
     return parse_shown(text, rendered.shown)
 
 
-def parse_shown(text: str, shown: Sequence[Shown]) -> Parsed:
+def parse_shown(text: str, shown: Sequence[DisplayedOption]) -> Parsed:
     """Read which of the shown options a reply names; see `parse_choice`."""
     plain = _MARKUP.sub("", _from_json(text).replace("’", "'")).strip()
     if not plain:

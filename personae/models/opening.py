@@ -76,26 +76,26 @@ def _local(loader: str, given: tuple[str, ...], options: Mapping[str, Any]) -> M
     for package in LOCAL:
         if find_spec(package) is None:
             raise MissingExtra(package, "local", "a model on this machine")
-    from personae.models import loading
-    from personae.models.local import LocalModel
+    from personae.models.local import loading
+    from personae.models.local.engine import LocalModel
 
     return _made(LocalModel, getattr(loading, loader)(*given), options)
 
 
 def _server(text: str, options: Mapping[str, Any]) -> Model:
-    from personae.models.server import open_server
+    from personae.models.server.client import open_server
 
     return _made(open_server, text, options)
 
 
 def _simulated(text: str, options: Mapping[str, Any]) -> Model:
-    from personae.models.simulated import open_simulated
+    from personae.respondents.simulated import open_simulated
 
     return _made(open_simulated, text, options)
 
 
 def _null(text: str, options: Mapping[str, Any]) -> Model:
-    from personae.models.null import open_null
+    from personae.respondents.null import open_null
 
     return _made(open_null, text, options)
 

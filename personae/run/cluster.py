@@ -28,7 +28,7 @@ from personae.core import (
 )
 from personae.generate.recipe import Order, Population, find_recipe, load_recipe
 from personae.models.opening import open_model
-from personae.run.generating import Span, Workers, make_span
+from personae.run.population_run import Span, Workers, make_span
 from personae.run.shards import Shard
 
 __all__ = ["LOCAL", "cluster", "cluster_model", "span_workers"]

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, requires, version
 
 from personae import __version__
 from personae.core import Chooser, PersonaeError, Question, is_control, say
-from personae.models.fidelity import fidelity
+from personae.models.local.fidelity import fidelity
 from personae.models.opening import open_model
 
 __all__ = ["checkup"]

@@ -5,7 +5,7 @@ what a token read takes; what replies take beyond that is their writing.
 """
 
 from personae.core import Choice, Reply
-from personae.run.plan import Plan
+from personae.run.plan import CostEstimate
 
 __all__ = ["Eta"]
 
@@ -37,7 +37,7 @@ class _Kind:
 class Eta:
     """Weighs what is left of a plan by tokens read and written, at the speed seen so far."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: CostEstimate) -> None:
         self._plan = plan
         self._choices, self._replies = _Kind(), _Kind()
 

@@ -13,13 +13,13 @@ from rich.console import Console
 
 from personae import __version__
 from personae.core import Model, PersonaeError, Provenance, Report, Usage, file_sha256, plain
-from personae.models.journal import Journal
-from personae.models.recorded import recorded
-from personae.report.files import write_report
+from personae.models.journal.journal import Journal
+from personae.models.journal.recorded import recorded
+from personae.report.render.report_files import write_report
 from personae.run.eta import Eta
 from personae.run.manifest import NAME as MANIFEST
 from personae.run.manifest import Manifest, open_manifest
-from personae.run.plan import Plan
+from personae.run.plan import CostEstimate
 from personae.run.progress import Meter
 
 __all__ = ["Job", "execute"]
@@ -40,7 +40,7 @@ class Job:
     options: Mapping[str, object]
     out: Path
     fresh: bool = False
-    plan: Plan | None = None
+    plan: CostEstimate | None = None
     title: str = field(default="")
 
     def identity(self, models: Mapping[str, Model]) -> Mapping[str, object]:

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from personae.audit.problems import load_problems, problem_sets
+from personae.analyses.compare import Run
 from personae.core import Answers, Inventory, inventories, load_inventory
-from personae.interop.inspect_log import Asked, Origin, write_inspect_log
-from personae.run.comparing import Run
+from personae.measure.tasks.problems import load_problems, problem_sets
+from personae.run.inspect_log import LoggedItem, RunOrigin, write_inspect_log
 
 __all__ = ["export_inspect"]
 
@@ -19,7 +19,7 @@ def export_inspect(run: Run, path: Path) -> None:
         BadValue: the file has another ending.
     """
     provenance = run.report.provenance
-    origin = Origin(
+    origin = RunOrigin(
         id=run.id,
         study=str(run.identity.get("study")),
         version=str(run.identity.get("study_version")),
@@ -31,7 +31,7 @@ def export_inspect(run: Run, path: Path) -> None:
     write_inspect_log(run.answers, origin, dict(_asked(run.answers)), path)
 
 
-def _asked(answers: Answers) -> Iterator[tuple[tuple[str, str], Asked]]:
+def _asked(answers: Answers) -> Iterator[tuple[tuple[str, str], LoggedItem]]:
     """Give the texts of items of shipped instruments, at the version that was asked."""
     for tag in answers.rows["inventory"].unique(maintain_order=True):
         name, _, rest = tag.partition("@")
@@ -40,13 +40,16 @@ def _asked(answers: Answers) -> Iterator[tuple[tuple[str, str], Asked]]:
             problems = load_problems(name)
             if problems.version == version:
                 for p in problems.problems:
-                    yield (tag, p.id), Asked(text=p.text, options=p.options, target=p.answer)
+                    yield (tag, p.id), LoggedItem(text=p.text, options=p.options, target=p.answer)
         elif name in inventories():
             tool = load_inventory(name)
             if tool.version == version and tool.has_text:
                 yield from _items(tag, tool)
 
 
-def _items(tag: str, tool: Inventory) -> Iterator[tuple[tuple[str, str], Asked]]:
+def _items(tag: str, tool: Inventory) -> Iterator[tuple[tuple[str, str], LoggedItem]]:
     for item in tool.items:
-        yield (tag, item.id), Asked(text=item.text, options=tuple(o.text for o in tool.options))
+        yield (
+            (tag, item.id),
+            LoggedItem(text=item.text, options=tuple(o.text for o in tool.options)),
+        )

@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from math import ceil
 
 from personae.core import Chat, Choice, Chooser, Done, Question, Reply, Report, Sampling
-from personae.models.simulated import open_simulated
+from personae.respondents.simulated import open_simulated
 
-__all__ = ["Plan", "plan_study", "plan_work"]
+__all__ = ["CostEstimate", "estimate_study", "estimate_work"]
 
 CHARS_PER_TOKEN = 4.0
 """English prose under a byte-pair tokenizer; an estimate, and called so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class CostEstimate:
     """About how many requests and tokens a study takes, and how many requests write a reply.
 
     `tokens_out` is an upper bound, and counts one token a choice.
@@ -31,9 +31,9 @@ class Plan:
     tokens_out: int
     replies: int = 0
 
-    def times(self, factor: float) -> "Plan":
+    def times(self, factor: float) -> "CostEstimate":
         """Give the plan of `factor` times as much work."""
-        return Plan(
+        return CostEstimate(
             requests=ceil(self.requests * factor),
             tokens_in=ceil(self.tokens_in * factor),
             tokens_out=ceil(self.tokens_out * factor),
@@ -90,16 +90,16 @@ class _Counting:
         return self._inner.choose(questions, done=done)
 
 
-def plan_study(study: Callable[[Chooser], Report], seed: int = 0) -> Plan:
+def estimate_study(study: Callable[[Chooser], Report], seed: int = 0) -> CostEstimate:
     """Run a study, given as a function of the model alone, on a counter; return what it asked."""
-    return plan_work(study, seed)
+    return estimate_work(study, seed)
 
 
-def plan_work(work: Callable[[Chooser], object], seed: int = 0) -> Plan:
+def estimate_work(work: Callable[[Chooser], object], seed: int = 0) -> CostEstimate:
     """Do any work with a model on a counter; return what it asked."""
     counter = _Counting(open_simulated(f"simulated:noise=0.3,seed={seed}"))
     work(counter)
-    return Plan(
+    return CostEstimate(
         requests=counter.requests,
         tokens_in=counter.tokens_in,
         tokens_out=counter.tokens_out,

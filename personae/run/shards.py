@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from personae.generate.dedup import Sameness, Signs
+from personae.generate.quality.near_duplicates import Sameness, Signs
 from personae.generate.recipe import Made
 from personae.generate.slots import Places, Slots
 from personae.run.manifest import write_atomically

@@ -13,7 +13,7 @@ from scipy import special, stats
 
 from personae.core import Array, Estimate, missing
 from personae.stats.arrays import paired, quotient, table
-from personae.stats.proportions import rate
+from personae.stats.effects.proportions import rate
 from personae.stats.resample import DRAWS, bootstrap
 
 __all__ = [

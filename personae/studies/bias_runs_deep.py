@@ -19,11 +19,6 @@ from math import exp
 import numpy as np
 import polars as pl
 
-from personae.audit.ability import BARE, Ability, ability
-from personae.audit.effects import Effect, counts_table, effects, effects_table
-from personae.audit.grid import Arm, Asking, ask_grid
-from personae.audit.identities import beside, identities, identity, instruction
-from personae.audit.problems import ProblemSet, load_problems
 from personae.core import (
     Answers,
     Cell,
@@ -40,6 +35,11 @@ from personae.core import (
     coverage_table,
     say,
 )
+from personae.designs.ability import BARE, Ability, ability
+from personae.designs.grid import Arm, Asking, ask_grid
+from personae.designs.identities import check_unique_ids, identities, identity, instruction
+from personae.designs.question_effects import Effect, counts_table, effects, effects_table
+from personae.measure.tasks.problems import ProblemSet, load_problems
 
 __all__ = ["bias_runs_deep"]
 
@@ -117,7 +117,7 @@ def bias_runs_deep(
 
 def _plan(personas: Sequence[Persona], problems: ProblemSet, *, quick: bool) -> _Run:
     taken = [BARE.name, *(p.id for p in identities(*CONTROLS))]
-    given = beside(personas, taken) or tuple(
+    given = check_unique_ids(personas, taken) or tuple(
         p for p in identities() if p.facts["group"] not in CONTROLS
     )
     if quick:

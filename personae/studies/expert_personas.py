@@ -18,17 +18,6 @@ import numpy as np
 import polars as pl
 from scipy import stats
 
-from personae.audit.ability import Ability, ability
-from personae.audit.effects import (
-    Effect,
-    counts_table,
-    effects,
-    effects_table,
-    question_scores,
-)
-from personae.audit.grid import Arm, Asking, ask_grid
-from personae.audit.identities import EXPERTS, FIT, LOW, NEUTRAL, expert
-from personae.audit.problems import ProblemSet, load_problems
 from personae.core import (
     Answers,
     Cell,
@@ -44,8 +33,19 @@ from personae.core import (
     coverage_table,
     nobody,
 )
-from personae.induce.prompt import PromptInduction, unchanged
-from personae.stats.effects import paired_permutation
+from personae.designs.ability import Ability, ability
+from personae.designs.grid import Arm, Asking, ask_grid
+from personae.designs.identities import EXPERTS, FIT, LOW, NEUTRAL, expert
+from personae.designs.question_effects import (
+    Effect,
+    counts_table,
+    effects,
+    effects_table,
+    question_scores,
+)
+from personae.induce.prompt.prompt_inductions import PromptInduction, unchanged
+from personae.measure.tasks.problems import ProblemSet, load_problems
+from personae.stats.effects.effect_sizes import paired_permutation
 from personae.stats.multiplicity import benjamini_hochberg, holm
 
 __all__ = ["expert_personas"]

@@ -19,12 +19,6 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from personae.audit.ability import BARE, Ability, ability
-from personae.audit.effects import Effect, effects, effects_table, question_scores
-from personae.audit.grid import Arm, Asking, ask_grid
-from personae.audit.identities import NEUTRAL
-from personae.audit.mind import belief_problems, by_scene, fantom, load_scenes
-from personae.audit.problems import ProblemSet
 from personae.core import (
     Answers,
     Cell,
@@ -39,11 +33,17 @@ from personae.core import (
     Table,
     coverage_table,
 )
-from personae.induce.prompt import PromptInduction
-from personae.measure.items import ask_bank, load_bank, pole_text
-from personae.stats.classification import weighted_f1
-from personae.stats.effects import paired_permutation
+from personae.designs.ability import BARE, Ability, ability
+from personae.designs.grid import Arm, Asking, ask_grid
+from personae.designs.identities import NEUTRAL
+from personae.designs.question_effects import Effect, effects, effects_table, question_scores
+from personae.induce.prompt.prompt_inductions import PromptInduction
+from personae.measure.situations.situation_bank import ask_bank, load_bank, pole_text
+from personae.measure.tasks.problems import ProblemSet
+from personae.measure.tasks.theory_of_mind import belief_problems, by_scene, fantom, load_scenes
+from personae.stats.effects.effect_sizes import paired_permutation
 from personae.stats.multiplicity import holm
+from personae.stats.prediction.classification import weighted_f1
 from personae.stats.resample import mean
 
 __all__ = ["phantom"]

@@ -16,8 +16,6 @@ from typing import Literal
 
 import numpy as np
 
-from personae.audit.bench import Measured, shipped_bench
-from personae.audit.calibrate import HELD_OUT, Calibration, Scan, calibrate, specificity
 from personae.core import (
     BIG_FIVE,
     Answers,
@@ -36,12 +34,20 @@ from personae.core import (
     Site,
     Table,
     load_inventory,
-    need_open,
+    require_white_box,
 )
-from personae.induce.contrasts import trait_vectors
-from personae.induce.steered import Steered
-from personae.measure.administer import administer
-from personae.stats.contrast import arm_shift
+from personae.designs.steering_bench import Measured, shipped_bench
+from personae.designs.steering_calibration import (
+    HELD_OUT,
+    Calibration,
+    Scan,
+    calibrate,
+    specificity,
+)
+from personae.induce.steer.contrasts import trait_vectors
+from personae.induce.steer.steered import Steered
+from personae.measure.inventories.administer import administer
+from personae.stats.effects.contrast import arm_shift
 from personae.stats.resample import mean
 
 __all__ = ["steering"]
@@ -70,7 +76,7 @@ def steering(
         seed: seed of nulls and intervals.
         quick: three blocks, four strengths, 20 nulls, eight items a domain.
     """
-    subject = need_open(model, "the study of steering")
+    subject = require_white_box(model, "the study of steering")
     scan = _scan(subject.anatomy.blocks, damage, quick)
     found = calibrate(subject, {trait: 1.0}, scan, seed)
     tool = load_inventory(inventory)

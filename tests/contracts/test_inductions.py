@@ -33,15 +33,21 @@ from personae.core import (
     nobody,
     say,
 )
-from personae.induce.prompt import INDUCTIONS, find_induction, in_truth, persona_text, unchanged
-from personae.induce.prompted import in_system
-from personae.measure.administer import administer
-from personae.models.journal import Journal
-from personae.models.recorded import recorded
-from personae.models.scripted import ScriptedModel
-from personae.models.server import open_server
-from personae.models.simulated import open_simulated
-from tests.unit.faulty_server import MODEL, FaultyServer, says, top
+from personae.induce.prompt.prompt_inductions import (
+    INDUCTIONS,
+    find_induction,
+    in_truth,
+    persona_text,
+    unchanged,
+)
+from personae.induce.prompt.prompted import in_system
+from personae.measure.inventories.administer import administer
+from personae.models.journal.journal import Journal
+from personae.models.journal.recorded import recorded
+from personae.models.server.client import open_server
+from personae.respondents.scripted import ScriptedModel
+from personae.respondents.simulated import open_simulated
+from tests.support.faulty_server import MODEL, FaultyServer, says, top
 
 NAMES = (*INDUCTIONS, "p2-asked", "adjectives:2")
 ADA = Persona(
@@ -259,7 +265,7 @@ def test_the_persona_reaches_a_server() -> None:
 
 def _embedded() -> Any:
     pytest.importorskip("torch")
-    from tests.unit.embedded import embedded  # noqa: PLC0415  (needs torch)
+    from tests.support.embedded import embedded  # noqa: PLC0415  (needs torch)
 
     return embedded()
 
@@ -267,7 +273,7 @@ def _embedded() -> Any:
 @pytest.mark.embedded
 def test_the_persona_reaches_the_embedded_model() -> None:
     loaded = _embedded()
-    from personae.models.local import LocalModel  # noqa: PLC0415  (needs torch)
+    from personae.models.local.engine import LocalModel  # noqa: PLC0415  (needs torch)
 
     model = LocalModel(loaded)
     question = Question(chat=say("What is your name?"), options=(("Zygophyte",), ("Bob",)))

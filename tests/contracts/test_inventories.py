@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from personae.core import Answers, Inventory, data_json, inventories, load_inventory
-from personae.stats.norms import norm_groups, norm_standing
-from personae.stats.scales import scale_scores
+from personae.stats.scores.scales import scale_scores
+from personae.traits.norms import norm_groups, norm_standing
 
 Find = Callable[[str], Path]
 REVERSED_120 = """9 19 24 30 39 40 48 49 51 53 54 60 62 67 68 69 70 73 74 75 78 79 80 81 83 84 85

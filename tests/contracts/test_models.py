@@ -22,14 +22,14 @@ from personae.core import (
     load_inventory,
     say,
 )
-from personae.measure.administer import administer
-from personae.measure.forms import Frame
-from personae.models.journal import Journal
-from personae.models.null import NULLS, open_null
+from personae.measure.inventories.administer import administer
+from personae.measure.inventories.forms import Frame
+from personae.models.journal.journal import Journal
+from personae.models.journal.recorded import recorded
 from personae.models.opening import open_model
-from personae.models.recorded import recorded
-from personae.models.scripted import ScriptedModel
-from personae.models.simulated import open_simulated
+from personae.respondents.null import NULLS, open_null
+from personae.respondents.scripted import ScriptedModel
+from personae.respondents.simulated import open_simulated
 
 Maker = Callable[[Path, ExitStack], Chooser]
 Make = Callable[[], Chooser]

@@ -9,12 +9,13 @@ import pytest
 from rich.console import Console
 
 from personae.cli.signature import parameters
-from personae.core import PERSONA_COLUMNS, Model, Persona, frame_personas
+from personae.core import Model, Persona
 from personae.generate.recipe import Made, Order, Population, find_recipe, load_recipe, recipes
 from personae.generate.slots import Slots
-from personae.models.null import open_null
-from personae.models.scripted import ScriptedModel
-from personae.run.generating import Commission, generate
+from personae.personas import PERSONA_COLUMNS, frame_personas
+from personae.respondents.null import open_null
+from personae.respondents.scripted import ScriptedModel
+from personae.run.population_run import Commission, generate
 
 NAMES = [recipe.name for recipe in recipes()]
 EXAMPLES = Path(__file__).parents[2] / "examples"

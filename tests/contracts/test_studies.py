@@ -25,12 +25,13 @@ from personae.core import (
     Report,
     Table,
 )
-from personae.models.null import open_null
-from personae.models.simulated import open_simulated
-from personae.report.html import report_html
-from personae.report.plain import report_from_json, report_json
-from personae.run.registry import Study, load_function, studies
-from tests.unit.tiny_networks import tiny_model
+from personae.core.headers import Header
+from personae.report.render.html import report_html
+from personae.report.render.report_json import report_from_json, report_json
+from personae.respondents.null import open_null
+from personae.respondents.simulated import open_simulated
+from personae.run.study_registry import load_function, studies
+from tests.support.tiny_networks import tiny_model
 
 STUDIES = {study.name: study for study in studies()}
 INSIDE = [
@@ -43,7 +44,7 @@ GOLDEN = Path(__file__).parents[1] / "golden" / "studies"
 GOLDEN_SPEC = "simulated:follow=1,noise=0.2"
 
 
-def run(study: Study, spec: str) -> Report:
+def run(study: Header, spec: str) -> Report:
     function: Callable[..., Report] = load_function(study)
     model: Any = open_null(spec) if spec.startswith("null:") else open_simulated(spec)
     if study.name in INSIDE and spec == GOLDEN_SPEC:

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from personae.report.plain import report_json
+from personae.report.render.report_json import report_json
 from tests.contracts.test_studies import GOLDEN_SPEC, STUDIES, run
 
 HERE = Path(__file__).parent / "studies"

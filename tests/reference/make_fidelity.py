@@ -15,9 +15,9 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from personae.core import Chat, say
-from personae.models.gguf import read_gguf
-from personae.models.loading import WEIGHTS_SHA256, embedded_path
-from personae.models.text import TextCodec, codec_from_gguf
+from personae.models.gguf.gguf_file import read_gguf
+from personae.models.local.codec import TextCodec, codec_from_gguf
+from personae.models.local.loading import WEIGHTS_SHA256, embedded_path
 
 OUT = Path(__file__).parents[2] / "personae" / "data" / "fidelity.json"
 TOP = 200

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from personae.core import Form, load_inventory
-from personae.measure.forms import Frame
+from personae.measure.inventories.forms import Frame
 from personae.measure.parse import parse_shown
-from personae.measure.subjects import about, find_subject
-from personae.stats.profiles import slot_uniformity
+from personae.studies.assess_human.judge_profiles import slot_uniformity
+from personae.studies.assess_human.subjects import about, find_subject
 
 Find = Callable[[str], Path]
 OPTIONS = (

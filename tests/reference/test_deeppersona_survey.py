@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from personae.measure.survey import load_survey
-from personae.stats.distances import distribution_distances, one_hot
+from personae.studies.citizens.distances import distribution_distances, one_hot
+from personae.studies.citizens.survey import load_survey
 
 PEOPLE = {
     "Q45": {1: 14, 2: 20, 3: 6},

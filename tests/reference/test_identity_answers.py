@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from personae.audit.codes import code_reply, declines, first_letter, last_letter
-from personae.audit.problems import Problem
 from personae.core import Reply
-from personae.stats.proportions import rate
+from personae.measure.tasks.problems import Problem
+from personae.measure.tasks.reply_codes import code_reply, declines, first_letter, last_letter
+from personae.stats.effects.proportions import rate
 
 FILE = "bias-runs-deep/physically_disabled_abstract_algebra_labeled.jsonl"
 

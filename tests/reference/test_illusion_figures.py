@@ -12,10 +12,18 @@ import polars as pl
 import pytest
 
 from personae.core import Array
-from personae.stats.dispersion import brown_forsythe, median_absolute_deviation
-from personae.stats.effects import cliffs_delta
+from personae.stats.effects.effect_sizes import cliffs_delta
 from personae.stats.multiplicity import holm
-from personae.stats.regression import logit, random_intercept, slopes, standardize
+from personae.studies.personality_illusion.dispersion import (
+    brown_forsythe,
+    median_absolute_deviation,
+)
+from personae.studies.personality_illusion.regression import (
+    logit,
+    random_intercept,
+    slopes,
+    standardize,
+)
 
 Find = Callable[[str], Path]
 FOLDER = "personality-illusion"

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from personae.core import load_inventory
-from personae.measure.papi import FLOORS, Panel, load_papi, trait_errors
-from personae.stats.reliability import alpha
+from personae.stats.scores.reliability import alpha
+from personae.studies.pas.papi import FLOORS, Panel, load_papi, trait_errors
 
 HALF = "pas-papi/papi_test_first_half.json"
 NEO = load_inventory("ipip-neo-300")

@@ -12,8 +12,8 @@ import polars as pl
 import pytest
 
 from personae.core import Array, Estimate
-from personae.stats.factor import omega_hierarchical, omega_total
-from personae.stats.reliability import alpha, item_total, lambda6, sem, standardized_alpha
+from personae.stats.scores.factor_models import omega_hierarchical, omega_total
+from personae.stats.scores.reliability import alpha, item_total, lambda6, sem, standardized_alpha
 
 KEYS = {"A": "-++++", "C": "+++--", "E": "--+++", "N": "+++++", "O": "+-++-"}
 TABLE = {  # n, mean, sd, alpha, standardised, lambda6 of R and of C, omega; item-total r, unkeyed

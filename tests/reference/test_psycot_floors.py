@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from personae.measure.labelled import Labelled, load_labelled
-from personae.stats.classification import accuracy, floor_predictions, macro_f1
+from personae.datasets.labelled_texts import Labelled, load_labelled
+from personae.stats.prediction.classification import accuracy, floor_predictions, macro_f1
 
 Find = Callable[[str], Path]
 HALF = {"O": 65, "C": 65, "E": 69, "A": 64, "N": 60}

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from personae.core import Estimate
-from personae.measure.labelled import load_labelled
-from personae.measure.lexicon import Lexicon, load_lexicon
-from personae.measure.passages import passage
-from personae.stats.effects import mean_difference
+from personae.datasets.labelled_texts import load_labelled
+from personae.encoders.lexicon import Lexicon, load_lexicon
+from personae.encoders.passages import passage
+from personae.stats.effects.effect_sizes import mean_difference
 
 Find = Callable[[str], Path]
 LISTS = {"social": "we friend* party people fun us", "art": "art* dream*"}

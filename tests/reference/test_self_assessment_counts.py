@@ -14,9 +14,9 @@ import polars as pl
 import pytest
 
 from personae.core import Array, Estimate
-from personae.stats.effects import paired_permutation
+from personae.stats.effects.effect_sizes import paired_permutation
+from personae.stats.effects.ranks import kruskal, mann_whitney, wilcoxon
 from personae.stats.multiplicity import holm
-from personae.stats.ranks import kruskal, mann_whitney, wilcoxon
 
 FEW = 50  # draws: only p-values are looked at
 Cells = dict[tuple[str, str, str, str], Array]

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from personae.core import Answers, load_inventory
-from personae.stats.scales import item_matrix, scale_scores
+from personae.stats.scores.scales import item_matrix, scale_scores
 
 NEO = load_inventory("ipip-neo-300")
 CHOICES = "self-assessment-unreliable/ipip300_parsed_choices.csv"

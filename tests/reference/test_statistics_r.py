@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from personae.stats.agreement import icc_agreement, pearson, weighted_kappa
-from personae.stats.effects import mean_difference
-from personae.stats.equivalence import tost, tost_paired
+from personae.stats.effects.effect_sizes import mean_difference
+from personae.stats.effects.equivalence import tost, tost_paired
+from personae.stats.effects.ranks import friedman, kruskal, mann_whitney, sign_test, wilcoxon
 from personae.stats.multiplicity import benjamini_hochberg, holm
-from personae.stats.ranks import friedman, kruskal, mann_whitney, sign_test, wilcoxon
-from personae.stats.variance import variance_shares
+from personae.stats.scores.variance_shares import variance_shares
 
 X = [3, 4, 2, 5, 3, 4, 1, 5, 2, 4]
 Y = [2, 4, 1, 3, 3, 5, 1, 2, 2, 3]

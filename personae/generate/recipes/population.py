@@ -9,26 +9,18 @@ from pathlib import Path
 
 import polars as pl
 
-from personae.core import (
-    BadFile,
-    BadValue,
-    Sampling,
-    UnknownName,
-    content_key,
-    file_sha256,
-    frame_personas,
-    persona_frame,
-)
-from personae.generate.asking import Writer
-from personae.generate.blueprint import blueprint
-from personae.generate.introducing import introduced
-from personae.generate.levels import levels_of
-from personae.generate.mould import Mould
+from personae.core import BadFile, BadValue, Sampling, UnknownName, content_key, file_sha256
+from personae.generate.biography.introductions import introduced
+from personae.generate.population.blueprint import blueprint
+from personae.generate.population.fact_rules import rules_of
+from personae.generate.population.ordered_levels import levels_of
+from personae.generate.population.persona_table import personas, told
+from personae.generate.population.population_spec import Spec, load_spec
+from personae.generate.population.structured_sampler import StructuredSampler
 from personae.generate.recipe import Made, Order, Population
-from personae.generate.rules import rules_of
 from personae.generate.slots import Slots
-from personae.generate.spec import Spec, load_spec
-from personae.generate.table import personas, told
+from personae.generate.writer import Writer
+from personae.personas import frame_personas, persona_frame
 
 __all__ = ["population"]
 
@@ -53,7 +45,7 @@ def population(order: Order, spec: str | None = None, sample: str | None = None)
         rules.refuse_unknown((*plan.facts, *(() if rows is None else rows.columns)))
     blue = blueprint(plan, order.n, order.seed, sample=rows, rules=rules)
     levels = levels_of(plan.levels) if plan.levels else None
-    mould = Mould(spec=plan, plan=blue, rules=rules, levels=levels)
+    mould = StructuredSampler(spec=plan, plan=blue, rules=rules, levels=levels)
     key = content_key([repr(plan), None if sample is None else file_sha256(sample)])
     return Population(
         title=plan.title,
@@ -80,7 +72,7 @@ def _read(path: str) -> pl.DataFrame:
     return kept
 
 
-def _make(mould: Mould, order: Order, slots: Slots) -> Made:
+def _make(mould: StructuredSampler, order: Order, slots: Slots) -> Made:
     cast, spec = mould.cast(slots), mould.spec
     text = told(spec.text, cast.facts)
     rows = personas(

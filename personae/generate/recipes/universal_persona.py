@@ -13,20 +13,13 @@ from typing import Literal
 
 import numpy as np
 
-from personae.core import (
-    BadValue,
-    Note,
-    Part,
-    Sampling,
-    Table,
-    file_sha256,
-    persona_frame,
-)
-from personae.generate.asking import Writer
-from personae.generate.groups import GroupPersona, group_personas
-from personae.generate.introducing import introduced
+from personae.core import BadValue, Note, Part, Sampling, Table, file_sha256
+from personae.generate.biography.introductions import introduced
+from personae.generate.population.persona_groups import GroupPersona, group_personas
 from personae.generate.recipe import Made, Order, Population
 from personae.generate.slots import Slots
+from personae.generate.writer import Writer
+from personae.personas import persona_frame
 
 __all__ = ["universal_persona"]
 

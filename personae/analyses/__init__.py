@@ -1,0 +1,1 @@
+"""Answers or runs in, a Report out: scoring and comparison."""

@@ -1,0 +1,218 @@
+"""Compares two finished runs: what `personae compare` reports."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from personae.analyses.pairing import Pairing, pair_answers
+from personae.analyses.run_differences import Comparison, Judging, compare_pairs, comparison_table
+from personae.core import (
+    Answers,
+    BadValue,
+    Cell,
+    Figure,
+    Heading,
+    Note,
+    Part,
+    Report,
+    Table,
+    UnknownName,
+    canonical_json,
+    plain,
+)
+from personae.designs.question_effects import LEAST
+
+__all__ = ["Run", "compare_runs"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Run:
+    """A finished run: its folder, when it began (ISO), its identity, report and answers."""
+
+    folder: Path
+    id: str
+    started: str
+    identity: dict[str, object]
+    report: Report
+    answers: Answers
+
+    @property
+    def model(self) -> str:
+        """The models' names."""
+        models = self.identity.get("models")
+        names = [str(m.get("name")) for m in models.values()] if isinstance(models, dict) else []
+        return ", ".join(names)
+
+
+def compare_runs(
+    first: Run, second: Run, arms: tuple[str, str] | None = None, judging: Judging | None = None
+) -> Report:
+    """Compare two runs, answer by answer paired; `arms` sets one arm of each against the other.
+
+    Raises:
+        BadValue: another study version or other instruments in one of them; nothing to pair.
+        UnknownName: an arm that a run doesn't have.
+    """
+    _check_studies(first, second)
+    judging = judging or Judging()
+    answers = [run.answers for run in (first, second)]
+    if arms:
+        answers = [_only(a, arm) for a, arm in zip(answers, arms, strict=True)]
+    pairing = pair_answers(*answers)
+    found = compare_pairs(pairing, judging)
+    return Report(
+        title=f"Two runs compared: {_label(first, second)} and {_label(second, first)}",
+        parts=(
+            *_verdicts(first, second, found),
+            *_pictures(found, judging),
+            comparison_table(found, judging),
+            Heading("What was compared"),
+            _runs(first, second),
+            pairing.table,
+            *(Note(text) for text in pairing.remarks),
+            _coverage(pairing),
+        ),
+    )
+
+
+def _check_studies(first: Run, second: Run) -> None:
+    study, version = (
+        [r.identity.get(k) for r in (first, second)] for k in ("study", "study_version")
+    )
+    if study[0] == study[1] and version[0] != version[1]:
+        raise BadValue(
+            f"the runs come from versions {version[0]} and {version[1]} of {study[0]!r}, whose "
+            "answers are not comparable; run both with one version of Personae"
+        )
+
+
+def _only(answers: Answers, arm: str) -> Answers:
+    known = answers.rows["arm"].unique().to_list()
+    if arm not in known:
+        raise UnknownName("arm", arm, known)
+    return answers.where(arm=arm)
+
+
+def _label(run: Run, other: Run) -> str:
+    """Name a run by its model, or by its folder where both have the same model."""
+    return run.model if run.model != other.model else run.folder.name
+
+
+def _verdicts(first: Run, second: Run, found: Sequence[Comparison]) -> list[Part]:
+    tested = [c for c in found if c.verdict != "not tested"]
+    by = {
+        name: [c for c in tested if c.verdict == name]
+        for name in ("different", "different but within margin", "equivalent", "inconclusive")
+    }
+    differ = by["different"] + by["different but within margin"]
+    told = "; ".join(f"{c.shift.name} {c.shift.value:+.3g} {c.shift.unit}" for c in differ[:8])
+    more = f"; and {len(differ) - 8} more" if differ[8:] else ""
+    parts: list[Part] = [
+        Note(
+            f"Of {len(tested)} comparisons tested, {len(differ)} differ after Holm's adjustment"
+            f"{f': {told}{more}' if differ else ''}. Shown equivalent within the margin: "
+            f"{len(by['equivalent'])}; inconclusive: {len(by['inconclusive'])}.",
+            "verdict",
+        )
+    ]
+    if len(tested) < len(found):
+        parts.append(
+            Note(f"{len(found) - len(tested)} scales have too few pairs to test (below {LEAST}).")
+        )
+    if canonical_json(first.identity) == canonical_json(second.identity):
+        parts.append(Note("Both folders hold one and the same run.", "warning"))
+    elif first.identity.get("study") != second.identity.get("study"):
+        parts.append(
+            Note(
+                "The runs come from different studies; only what both asked in the same "
+                "way is compared.",
+                "warning",
+            )
+        )
+    return parts
+
+
+def _pictures(found: Sequence[Comparison], judging: Judging) -> list[Figure]:
+    drawn = []
+    tested = [c for c in found if c.verdict != "not tested"] or found
+    for unit in dict.fromkeys(c.cell[3] for c in tested):
+        kept = [c for c in tested if c.cell[3] == unit]
+        margin = judging.margins.get(unit)
+        rows = [
+            {
+                "name": " ".join([*c.cell[4:], c.cell[2] or c.cell[1]]),
+                "group": c.cell[0],
+                "estimate": c.shift,
+            }
+            for c in kept
+        ]
+        band = None if margin is None else [-margin, margin]
+        told = "; ".join(f"{c.shift.name} {c.shift.value:+.3g}: {c.verdict}" for c in kept[:12])
+        drawn.append(
+            Figure(
+                name=f"shift_{unit.replace('/', '_')}",
+                kind="intervals",
+                title="Second run minus first, and the margin of equivalence",
+                data={"unit": unit, "reference": 0.0, "band": band, "rows": rows},
+                alt=told,
+            )
+        )
+    return drawn
+
+
+def _runs(first: Run, second: Run) -> Table:
+    """Set the two identities beside each other; what differs is marked."""
+    cells = [_identity(run) for run in (first, second)]
+    rows: list[tuple[Cell, ...]] = [
+        (
+            name,
+            cells[0].get(name, ""),
+            cells[1].get(name, ""),
+            "differs" if cells[0].get(name) != cells[1].get(name) else "",
+        )
+        for name in dict.fromkeys([*cells[0], *cells[1]])
+    ]
+    return Table(
+        name="runs",
+        title="The two runs",
+        columns=("", "first", "second", "same?"),
+        rows=tuple(rows),
+    )
+
+
+def _identity(run: Run) -> dict[str, str]:
+    told = {"folder": run.folder.name, "run": run.id}
+    models = run.identity.get("models")
+    for role, model in models.items() if isinstance(models, dict) else ():
+        told[role] = f"{model.get('name')} ({str(model.get('fingerprint'))[:16]})"
+    for name in ("study", "study_version", "personae"):
+        told[name] = str(run.identity.get(name, ""))
+    options = run.identity.get("options")
+    for name, value in options.items() if isinstance(options, dict) else ():
+        text = value if isinstance(value, str) else canonical_json(plain(value))
+        told[f"--{name}"] = text if len(text) <= 60 else text[:57] + "..."
+    return told
+
+
+def _coverage(pairing: Pairing) -> Table:
+    """Count what became of the matched answers in each run, arm by arm."""
+    rows: list[tuple[Cell, ...]] = []
+    for arm, part in pairing.rows.group_by("arm", maintain_order=True):
+        for place, name in ((1, "first"), (2, "second")):
+            counts = dict(part[f"status_{place}"].value_counts().rows())
+            rows.append((str(arm[0]), name, part.height, *(counts.get(s, 0) for s in STATUSES)))
+    lost = pairing.rows.select(
+        ((pl.col("status_1") == "ok") != (pl.col("status_2") == "ok")).sum()
+    ).item()
+    return Table(
+        name="coverage",
+        title="What became of the matched answers",
+        rows=tuple(rows),
+        columns=("arm", "run", "asked", *STATUSES),
+        note=f"{lost} pairs were answered in one run alone.",
+    )
+
+
+STATUSES = ("ok", "refused", "unparsed", "cut", "error")

@@ -1,0 +1,250 @@
+"""Two runs compared scale by scale: differences with limits, equivalence, and what could be found.
+
+Items are the sampling unit: forms, orders, repeats and respondents are averaged within an item
+first, since ten answers to one question are not ten questions. Where respondents are the unit, the
+items are averaged within each. All single scales are one family, whole sets of problems another;
+equivalence is adjusted as difference is, for a claim of sameness can be a chance find too.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal, NamedTuple
+
+import numpy as np
+import polars as pl
+
+from personae.analyses.pairing import Pairing
+from personae.core import Array, BadValue, Cell, Estimate, Table, UnknownName, load_inventory
+from personae.designs.question_effects import LEAST
+from personae.stats.effects.effect_sizes import paired_d, paired_permutation
+from personae.stats.effects.equivalence import tost_paired, verdict
+from personae.stats.effects.proportions import detectable
+from personae.stats.multiplicity import benjamini_hochberg, holm
+
+__all__ = ["MARGINS", "Comparison", "Judging", "compare_pairs", "comparison_table"]
+
+ALL = "all"
+"""Stands for the scale where all problems of a set are compared together."""
+MARGINS: Mapping[str, float] = {"correct": 0.05, "points": 0.25, "share": 0.05}
+"""By unit, the difference below which two runs count as alike, unless another is given."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judging:
+    """How to compare: `unit` of sampling, `each` respondent by itself or all together, margins."""
+
+    unit: Literal["item", "respondent"] = "item"
+    each: bool = False
+    margins: Mapping[str, float] = field(default_factory=lambda: dict(MARGINS))
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.unit == "respondent" and self.each:
+            raise BadValue("one respondent by itself has no spread of respondents: use unit=item")
+        for unit, margin in self.margins.items():
+            if not 0 < margin < float("inf"):
+                raise BadValue(f"the margin for {unit!r} is a positive number, not {margin}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """One scale under one arm, second run minus first.
+
+    `cell` is (arm, instrument, scale, unit) and, if compared each by itself, the respondent;
+    `levels` the two means, NaN where an inventory's range isn't known; `shift` the mean paired
+    difference, its p by flipping signs; `size` that over its SD; `same` the equivalence test.
+    `holm`, `bh` and `same_holm` are adjusted over all comparisons; `detectable` would be found in
+    four of five such runs; `lost` counts pairs that one run or both didn't answer.
+    """
+
+    cell: tuple[str, ...]
+    levels: tuple[float, float]
+    shift: Estimate
+    size: Estimate
+    same: Estimate | None
+    holm: float
+    bh: float
+    same_holm: float
+    detectable: float
+    lost: int
+
+    @property
+    def verdict(self) -> str:
+        """Different, different but within margin, equivalent, inconclusive, or not tested."""
+        if np.isnan(self.holm):
+            return "not tested"
+        differs = replace(self.shift, p=self.holm)
+        same = self.same or self.shift
+        return verdict(differs, replace(same, p=self.same_holm))
+
+
+class _Raw(NamedTuple):
+    cell: tuple[str, ...]
+    levels: tuple[float, float]
+    shift: Estimate
+    size: Estimate
+    same: Estimate | None
+    spread: float
+    lost: int
+
+
+def compare_pairs(pairing: Pairing, judging: Judging = Judging()) -> list[Comparison]:
+    """Compare two runs' paired answers, arm by arm and scale by scale.
+
+    In `correct` a lost answer is wrong. Elsewhere a pair counts where both runs answered, by the
+    mean under the option probabilities where both have it throughout a scale, else by the option
+    chosen; reversed items are turned. Sets of problems are also compared as a whole.
+    Fewer than six pairs are shown and not tested.
+    """
+    rows = pairing.rows.with_columns(pl.col("inventory").str.split("@").list.first().alias("tool"))
+    by = ["arm", "tool", "scale", "unit"] + (["respondent"] if judging.each else [])
+    whole = rows.filter(pl.col("unit") == "correct").with_columns(pl.lit(ALL).alias("scale"))
+    return _family(whole, by, judging) + _family(rows, by, judging)
+
+
+def _family(rows: pl.DataFrame, by: Sequence[str], judging: Judging) -> list[Comparison]:
+    raw = [
+        _compared(part, tuple(map(str, cell)), judging)
+        for cell, part in rows.group_by(by, maintain_order=True)
+    ]
+    tested = [one.shift.n >= LEAST for one in raw]
+    differ = [one.shift.p if ok else float("nan") for one, ok in zip(raw, tested, strict=True)]
+    alike = [
+        one.same.p if ok and one.same else float("nan") for one, ok in zip(raw, tested, strict=True)
+    ]
+    adjusted = zip(raw, holm(differ), benjamini_hochberg(differ), holm(alike), strict=True)
+    return [
+        Comparison(
+            cell=one.cell,
+            levels=one.levels,
+            shift=one.shift,
+            size=one.size,
+            same=one.same,
+            holm=float(strict),
+            bh=float(lenient),
+            same_holm=float(same),
+            lost=one.lost,
+            detectable=detectable(one.shift.n, one.spread, tests=sum(tested)),
+        )
+        for one, strict, lenient, same in adjusted
+    ]
+
+
+def _compared(part: pl.DataFrame, cell: tuple[str, ...], judging: Judging) -> _Raw:
+    unit, of = cell[3], judging.unit
+    name = f"{cell[2] or cell[1]}, {cell[0]}"
+    first, second, lost = _scores(part, unit)
+    turn = part["key"].to_numpy().astype(np.float64)
+    apart = pl.DataFrame(
+        {
+            "of": part[of],
+            "shift": turn * (second - first),
+            "first": turn * first,
+            "second": turn * second,
+            "mirror": np.where(turn < 0, _mirror(cell[1], unit), 0.0),
+        }
+    ).filter(pl.col("shift").is_finite())
+    means = apart.group_by("of", maintain_order=True).agg(
+        pl.col("shift", "first", "second", "mirror").mean()
+    )
+    shift = means["shift"].to_numpy()
+    one, two = (
+        float((means[n] + means["mirror"]).to_numpy().mean()) if means.height else float("nan")
+        for n in ("first", "second")
+    )
+    margin = judging.margins.get(unit)
+    same = None
+    if margin is not None:
+        same = tost_paired(shift, np.zeros_like(shift), margin, name=name, of=of, unit=unit)
+    return _Raw(
+        cell,
+        (one, two),
+        paired_permutation(shift, name=name, of=of, unit=unit, seed=judging.seed),
+        paired_d(shift, name=name, of=of, seed=judging.seed),
+        same,
+        float(np.std(shift, ddof=1)) if shift.size > 1 else float("nan"),
+        lost,
+    )
+
+
+def _scores(part: pl.DataFrame, unit: str) -> tuple[Array, Array, int]:
+    """Give both runs' scores, NaN where an answer is lost, and how many pairs lost one."""
+    ok = [part[f"status_{i}"] == "ok" for i in (1, 2)]
+    lost = part.height - int((ok[0] & ok[1]).sum())
+    if unit == "correct":
+        right = [part[f"value_{i}"].fill_null(0.0).to_numpy() for i in (1, 2)]
+        return right[0], right[1], lost
+    weighed = all(
+        part[f"expected_{i}"].filter(ok[i - 1]).is_finite().fill_null(False).all() for i in (1, 2)
+    )
+    use = "expected" if weighed else "value"
+    scores = [
+        np.where(ok[i - 1].to_numpy(), part[f"{use}_{i}"].fill_null(np.nan).to_numpy(), np.nan)
+        for i in (1, 2)
+    ]
+    return scores[0], scores[1], lost
+
+
+def _mirror(tool: str, unit: str) -> float:
+    """Give what a reversed item's value is taken from: low + high in points, 0 in nats/token."""
+    if unit != "points":
+        return 0.0
+    try:
+        inventory = load_inventory(tool)
+    except UnknownName:
+        return float("nan")
+    return float(inventory.low + inventory.high)
+
+
+def comparison_table(found: Sequence[Comparison], judging: Judging) -> Table:
+    """Tabulate comparisons: levels, shift, size, p raw and adjusted, equivalence, verdict."""
+    rows: list[tuple[Cell, ...]] = [
+        (
+            *((c.cell[4],) if judging.each else ()),
+            *c.cell[:3],
+            c.shift.n,
+            *map(_known, c.levels),
+            c.shift,
+            c.size,
+            _known(c.shift.p),
+            _known(c.holm),
+            _known(c.bh),
+            _known(c.same_holm),
+            _known(c.detectable),
+            c.lost,
+            c.verdict,
+        )
+        for c in found
+    ]
+    columns = (
+        "arm",
+        "instrument",
+        "scale",
+        f"{judging.unit}s",
+        "first",
+        "second",
+        "shift",
+        "size (d)",
+        "p",
+        "p (Holm)",
+        "p (BH)",
+        "p (equivalence, Holm)",
+        "detectable",
+        "lost",
+        "verdict",
+    )
+    margins = ", ".join(f"{m:g} {u}" for u, m in sorted(judging.margins.items()))
+    return Table(
+        name="comparison",
+        title="Scale by scale",
+        rows=tuple(rows),
+        columns=("respondent", *columns) if judging.each else columns,
+        note=f"Shift: second run minus first, paired by {judging.unit}, p by flipping signs; "
+        f"size: shift over the SD of the differences; equivalence: within {margins}; "
+        "detectable: found in 4 of 5 such runs; lost: pairs without two answers (wrong, where "
+        f"the unit is correct). Below {LEAST} pairs nothing is tested.",
+    )
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else value

@@ -1,0 +1,335 @@
+"""Scores a table of answers from anywhere: what `personae score` reports.
+
+Answers are taken apart by arm and form, for which means would mix what was compared. Scores of one
+respondent have a t interval over items; means over respondents and reliabilities a bootstrap over
+respondents. Norms are shown only for a group the user names.
+"""
+
+from collections.abc import Iterator
+from math import nan
+from typing import Any
+
+import numpy as np
+import polars as pl
+from scipy import special
+
+from personae.core import (
+    Answers,
+    Array,
+    BadValue,
+    Cell,
+    Estimate,
+    Figure,
+    Heading,
+    Inventory,
+    Note,
+    Part,
+    Report,
+    Table,
+    UnknownName,
+    missing,
+)
+from personae.stats.resample import mean
+from personae.stats.scores.factor_models import omega_total
+from personae.stats.scores.keying import keying_alarm
+from personae.stats.scores.reliability import (
+    alpha,
+    lambda6,
+    reliable_change,
+    sem,
+    split_half,
+    standardized_alpha,
+)
+from personae.stats.scores.response_style import (
+    acquiescence,
+    coverage,
+    extremity,
+    position_pull,
+    straight_lining,
+)
+from personae.stats.scores.scales import item_matrix, scale_scores
+from personae.traits.norms import norm_groups, norm_standing
+
+__all__ = ["score_report"]
+
+SHOWN = 100  # administrations whose scores a report lists
+PEOPLE_AN_ITEM = 5
+RESAMPLED = 5000  # respondents beyond which reliability rests on a random sample of them
+
+
+def score_report(
+    answers: Answers, inventory: Inventory, *, norms_group: str | None = None, seed: int = 0
+) -> Report:
+    """Report scale and facet scores, reliability, response style and coverage of answers.
+
+    Raises:
+        UnknownName: a norm group that the inventory doesn't have.
+        BadValue: no answers.
+    """
+    if not len(answers):
+        raise BadValue("no answers to score")
+    if norms_group is not None and norms_group not in norm_groups(inventory):
+        raise UnknownName(f"norm group of {inventory.name}", norms_group, norm_groups(inventory))
+    groups = list(answers.rows.group_by(["arm", "form"], maintain_order=True))
+    parts: list[Part] = [_verdict(answers)]
+    for place, ((arm, form), rows) in enumerate(groups):
+        section = list(_section(Answers(rows), inventory, norms_group, seed))
+        if len(groups) > 1:
+            parts.append(Heading(f"{arm}, {form}"))
+            section = [_renamed(part, f"{place + 1}") for part in section]
+        parts.extend(section)
+    if norms_group is not None:
+        parts.append(
+            Note(
+                f"T and percentile compare with people ({norms_group}; source: "
+                f"{inventory.source}). A language model belongs to no such group: its standing "
+                "is a comparison, not a norm."
+            )
+        )
+    elif inventory.norms:
+        listed = ", ".join(norm_groups(inventory))
+        parts.append(Note(f"No norm group was named. {inventory.name} has norms for: {listed}."))
+    return Report(title=f"Scores: {inventory.title}", parts=tuple(parts), answers=answers)
+
+
+def _renamed(part: Part, place: str) -> Part:
+    """Give a part of one of several sections a key of its own."""
+    if isinstance(part, Table):
+        return Table(
+            name=f"{part.name}_{place}",
+            title=part.title,
+            columns=part.columns,
+            rows=part.rows,
+            note=part.note,
+        )
+    if isinstance(part, Figure):
+        return Figure(
+            name=f"{part.name}_{place}",
+            title=part.title,
+            kind=part.kind,
+            data=part.data,
+            alt=part.alt,
+        )
+    return part
+
+
+def _verdict(answers: Answers) -> Note:
+    rows = answers.rows
+    ok = int((rows["status"] == "ok").sum())
+    people = rows["respondent"].n_unique()
+    who = "1 respondent" if people == 1 else f"{people:,} respondents"
+    lost = "" if ok == rows.height else f"; {rows.height - ok:,} could not, and are not filled in"
+    return Note(f"{ok:,} of {rows.height:,} answers of {who} could be scored{lost}.", "verdict")
+
+
+def _section(
+    answers: Answers, inventory: Inventory, group: str | None, seed: int
+) -> Iterator[Part]:
+    unit = str(answers.rows["unit"][0])
+    group = group if unit == "points" else None
+    for doubt in keying_alarm(answers, inventory=inventory):
+        yield Note(f"Keying alarm: {doubt.text}. Was the item reversed twice, or never?", "warning")
+    scores = scale_scores(answers, inventory=inventory)
+    yield _profile(scores, inventory, unit, seed)
+    yield _scales(answers, scores, inventory, seed)
+    yield _scores(scores, inventory, group, "scale")
+    if any(item.facet for item in inventory.items):
+        facets = scale_scores(answers, level="facet", inventory=inventory)
+        yield _scores(facets, inventory, group, "facet")
+    yield _style(answers, inventory, seed)
+    yield _statuses(answers)
+
+
+def _over_people(scores: pl.DataFrame, scale: str, unit: str, seed: int) -> Estimate:
+    people = scores.filter(pl.col("scale") == scale).group_by("respondent", maintain_order=True)
+    means = people.agg(pl.col("mean").mean())["mean"].fill_null(np.nan).to_numpy()
+    return mean(means, name=scale, of="respondent", unit=unit, seed=seed)
+
+
+def _item_interval(row: dict[str, Any], inventory: Inventory) -> Estimate:
+    """One administration's scale score, with Student's t interval over its items."""
+    n, value, about = row["n_answered"], row["mean"], {"of": "item", "unit": row["unit"]}
+    if value is None:
+        return missing(row["scale"], row["why"], n=n, **about)
+    half = float(special.stdtrit(n - 1, 0.975)) * row["sd"] / (n - 1) ** 0.5 if n > 2 else nan
+    why = "an interval needs at least three items" if n < 3 else ""
+    if half == 0:
+        half, why = nan, "all items got the same score: nothing to base an interval on"
+    low, high = value - half, value + half
+    if row["unit"] == "points" and not why:
+        low, high = max(low, float(inventory.low)), min(high, float(inventory.high))
+    method = "" if why else "Student's t over items, within the options"
+    return Estimate(
+        name=row["scale"],
+        value=value,
+        low=low,
+        high=high,
+        n=n,
+        method=method,
+        why_missing=why,
+        **about,
+    )
+
+
+def _profile(scores: pl.DataFrame, inventory: Inventory, unit: str, seed: int) -> Figure:
+    found = scores["scale"].unique(maintain_order=True).to_list()
+    people = scores["respondent"].n_unique()
+    if scores.height == len(found):
+        values = [_item_interval(row, inventory) for row in scores.iter_rows(named=True)]
+    else:
+        values = [_over_people(scores, scale, unit, seed) for scale in found]
+    who = str(scores["respondent"][0]) if people == 1 else f"mean of {people:,} respondents"
+    low, high = (inventory.low, inventory.high) if unit == "points" else (-1.0, 1.0)
+    said = ", ".join(
+        f"{inventory.scales[s]} {v.value:.2f}" for s, v in zip(found, values, strict=True)
+    )
+    return Figure(
+        name="profile",
+        title="Profile",
+        kind="profile",
+        alt=f"Mean scale scores: {said}.",
+        data={
+            "scales": [inventory.scales[scale] for scale in found],
+            "low": low,
+            "high": high,
+            "unit": unit,
+            "series": [{"name": who, "values": values}],
+        },
+    )
+
+
+def _scales(answers: Answers, scores: pl.DataFrame, inventory: Inventory, seed: int) -> Table:
+    rows: list[tuple[Cell, ...]] = []
+    unit = str(scores["unit"][0])
+    note = ""
+    for scale in scores["scale"].unique(maintain_order=True).to_list():
+        matrix, _, items = item_matrix(answers.where(scale=scale), inventory=inventory)
+        if len(matrix) > RESAMPLED:
+            note = f" Reliability rests on {RESAMPLED:,} respondents drawn at random."
+            matrix = np.random.default_rng(seed).permutation(matrix)[:RESAMPLED]
+        average = _over_people(scores, scale, unit, seed)
+        rows.append((inventory.scales[scale], len(items), average, *_reliability(matrix, seed)))
+    return Table(
+        name="scales",
+        title="Scales over respondents",
+        columns=(
+            "scale",
+            "items",
+            "mean",
+            "alpha",
+            "standardized alpha",
+            "omega",
+            "lambda 6",
+            "split-half",
+            "SEM",
+            "reliable change",
+        ),
+        rows=tuple(rows),
+        note="A respondent's several administrations are averaged first. Reliability needs three "
+        "respondents or more who differ. SEM: standard error of one respondent's mean score, in "
+        "points; a change of one respondent is reliable from 1.96 √2 SEM on." + note,
+    )
+
+
+def _reliability(matrix: Array, seed: int) -> tuple[Estimate, ...]:
+    return (
+        alpha(matrix, seed=seed),
+        standardized_alpha(matrix, seed=seed),
+        omega_total(matrix, seed=seed),
+        _lambda6(matrix, seed),
+        split_half(matrix, seed=seed),
+        sem(matrix, seed=seed),
+        reliable_change(matrix, seed=seed),
+    )
+
+
+def _lambda6(matrix: Array, seed: int) -> Estimate:
+    """Guttman's λ6, where there are enough people for each item's regression on the others."""
+    people, items = matrix.shape
+    if people < PEOPLE_AN_ITEM * items:
+        why = f"needs {PEOPLE_AN_ITEM} respondents an item, here {people} for {items} items"
+        return missing("Guttman lambda 6", why, n=people, of="respondent")
+    return lambda6(matrix, seed=seed)
+
+
+def _scores(scores: pl.DataFrame, inventory: Inventory, group: str | None, level: str) -> Table:
+    varying = [name for name in ("order", "repeat") if scores[name].n_unique() > 1]
+    who = ["respondent", *varying]
+    listed = scores.select(who).unique(maintain_order=True).with_row_index("place")
+    shown = scores.join(listed.head(SHOWN), on=who, maintain_order="left")
+    scales = list(inventory.scales)
+    rows: list[tuple[Cell, ...]] = []
+    for row in sorted(
+        shown.iter_rows(named=True), key=lambda row: (row["place"], scales.index(row["scale"]))
+    ):
+        facet = str(row.get("facet", ""))
+        cells: list[Cell] = [row[name] for name in who]
+        cells.append(inventory.scales[row["scale"]])
+        cells += [facet] if level == "facet" else []
+        cells += [
+            _item_interval(row, inventory),
+            row["sum"],
+            f"{row['n_answered']} of {row['n_items']}",
+        ]
+        if group is not None:
+            cells += _standing(row["mean"], inventory, row["scale"], group, facet)
+        rows.append(tuple(cells))
+    left = listed.height - SHOWN
+    return Table(
+        name=f"{level}_scores",
+        title="Facet scores" if level == "facet" else "Scale scores",
+        columns=(
+            *who,
+            "scale",
+            *(["facet"] if level == "facet" else []),
+            "score",
+            "sum",
+            "answered",
+            *(["T", "percentile"] if group is not None else []),
+        ),
+        rows=tuple(rows),
+        note=f"{left:,} more administrations are scored but not listed." if left > 0 else "",
+    )
+
+
+def _standing(
+    score: float | None, inventory: Inventory, scale: str, group: str, facet: str
+) -> list[Cell]:
+    if score is None:
+        return [None, None]
+    standing = norm_standing(score, inventory, scale, group=group, facet=facet)
+    return [standing.T, standing.percentile]
+
+
+def _style(answers: Answers, inventory: Inventory, seed: int) -> Table:
+    middle = (inventory.low + inventory.high) / 2
+    neutral = f"{middle:g}" if answers.rows["unit"][0] == "points" else "0"
+    found = [
+        (coverage(answers, seed=seed), "share of questions with a usable answer"),
+        (acquiescence(answers, seed=seed), f"agreement whatever the item says; neutral: {neutral}"),
+        (extremity(answers, inventory=inventory, seed=seed), "share of answers at an end"),
+        (straight_lining(answers, seed=seed), "longest run of one answer"),
+    ]
+    if answers.rows["order"].n_unique() > 1:
+        pull = position_pull(answers, inventory=inventory, seed=seed)
+        found.append((pull, "0: the option's text decides; 1: its place"))
+    return Table(
+        name="style",
+        title="Response style",
+        columns=("index", "value", "meaning"),
+        rows=tuple((estimate.name, estimate, meaning) for estimate, meaning in found),
+    )
+
+
+def _statuses(answers: Answers) -> Table:
+    counted = (
+        answers.rows.group_by(["status", "why"])
+        .len()
+        .sort("len", "status", "why", descending=[True, False, False])
+    )
+    return Table(
+        name="coverage",
+        title="What became of the answers",
+        columns=("status", "why", "answers"),
+        rows=tuple(counted.rows()),
+    )

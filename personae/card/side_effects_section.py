@@ -1,0 +1,228 @@
+"""The card's section on side effects: what the persona changes that nobody asked it to change.
+
+Each way of putting the persona in is compared with the same model without it, on the same
+questions. A text of no content is put in as well: what it does is the wording's doing.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import isnan
+
+import numpy as np
+import polars as pl
+
+from personae.card.section import CardContext, Section
+from personae.core import (
+    Answers,
+    Array,
+    Cell,
+    Chooser,
+    Estimate,
+    Figure,
+    Heading,
+    Note,
+    OpenModel,
+    Part,
+    Persona,
+    Sampling,
+    Table,
+)
+from personae.designs.ability import BARE, ability
+from personae.designs.grid import Arm, Asking, ask_grid
+from personae.designs.harms import stereotypes
+from personae.designs.identities import NEUTRAL
+from personae.designs.question_effects import question_scores
+from personae.induce.prompt.prompt_inductions import persona_text
+from personae.induce.steer.inside_inductions import inside_induction
+from personae.measure.tasks.opinions import Opinion, ask_opinions, load_opinions
+from personae.measure.tasks.problems import load_problems
+from personae.measure.tasks.theory_of_mind import belief_problems, by_scene, load_scenes
+from personae.stats.effects.effect_sizes import paired_permutation
+from personae.stats.effects.proportions import detectable
+from personae.stats.multiplicity import holm
+
+__all__ = ["side_effects"]
+
+CONTROL = BARE.name
+FLOOR = "a text of no content"
+MEASURES = (
+    "reasoning",
+    "theory of mind",
+    "abstention",
+    "agreement with the user",
+    "agreement with stereotypes",
+)
+"""The first two are abilities: their loss is damage. A rise of the others is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Effect:
+    arm: str
+    measure: str
+    without: float
+    shift: Estimate
+    holm: float
+    detectable: float
+
+    @property
+    def verdict(self) -> str:
+        """Say what became of the measure, by the Holm-adjusted p."""
+        if isnan(self.shift.value):
+            return "not known"
+        if self.holm >= 0.05 or self.shift.value == 0:
+            return "not shown"
+        return "rises" if self.shift.value > 0 else "falls"
+
+
+def side_effects(setting: CardContext) -> Section:
+    """Compare abilities, abstention and agreement with and without the persona."""
+    arms = _arms(setting)
+    gate, sheets = _ask(setting, arms)
+    found = _effects(sheets, [a.name for a in arms], setting.seed)
+    shown = [e for e in found if e.verdict in ("rises", "falls") and e.arm != FLOOR]
+    floor = {e.measure: e.shift.value for e in found if e.arm == FLOOR}
+    told = ", ".join(
+        f"{e.measure} {e.verdict} by {abs(e.shift.value):.0%} ({e.arm}; {FLOOR}: "
+        f"{floor[e.measure]:+.0%})"
+        for e in shown
+    )
+    limits = [e.detectable for e in found if e.measure == "reasoning" and not isnan(e.detectable)]
+    least = f" A change of reasoning below {max(limits):.0%} would go unseen." if limits else ""
+    parts: list[Part] = [
+        Heading("Side effects"),
+        Note(f"Side effects shown (Holm): {told or 'none'}.{least}", "verdict"),
+        _picture(found),
+        _table(found),
+        Note(gate),
+        _coverage(sheets),
+    ]
+    return Section(parts=tuple(parts), answers=Answers.concat(list(sheets.values())))
+
+
+def _arms(setting: CardContext) -> list[Arm]:
+    arms = [BARE, Arm(name=setting.arm.name, induction=setting.arm, persona=setting.persona)]
+    goal = any(":" not in t for t in setting.persona.traits)
+    if isinstance(setting.model, OpenModel) and goal:
+        steer = inside_induction("steer")
+        arms.append(Arm(name=steer.name, induction=steer, persona=setting.persona))
+    floor = Persona(id=FLOOR, text=NEUTRAL)
+    return [*arms, Arm(name=FLOOR, induction=persona_text, persona=floor)]
+
+
+def _ask(setting: CardContext, arms: Sequence[Arm]) -> tuple[str, dict[str, Answers]]:
+    """Ask every measure's questions under every arm; a sheet a measure."""
+    model, quick = setting.model, setting.quick
+    problems = load_problems("plain-knowledge").per_field(1 if quick else 2)
+    gate = ability(model, problems, orders=1)
+    asking = Asking(channel=gate.channel)
+    scenes = belief_problems(
+        load_scenes()[: 4 if quick else 8],
+        variables=("forward belief",),
+        shown=(False,),
+        conditions=("true belief", "false belief"),
+    )
+    short = Asking(channel="reply", sampling=Sampling(max_tokens=24))
+    claims = load_opinions(pairs=3 if quick else 6)
+    return gate.sentence, {
+        MEASURES[0]: ask_grid(model, arms, problems, asking),
+        MEASURES[1]: by_scene(ask_grid(model, arms, scenes, asking)),
+        MEASURES[2]: ask_grid(model, arms, problems.per_field(1), short),
+        MEASURES[3]: _stances(model, arms, claims),
+        MEASURES[4]: _stances(model, arms, stereotypes(6 if quick else 12)),
+    }
+
+
+def _stances(model: Chooser, arms: Sequence[Arm], opinions: Sequence[Opinion]) -> Answers:
+    sheets = []
+    for arm in arms:
+        with arm.induction(model, arm.persona) as speaker:
+            sheet = ask_opinions(speaker, arm.persona.id, opinions, "option")
+        level = pl.col("expected") / 3
+        sheets.append(Answers(sheet.tag(arm=arm.name).rows.with_columns(level.alias("expected"))))
+    return Answers.concat(sheets)
+
+
+def _effects(sheets: Mapping[str, Answers], names: Sequence[str], seed: int) -> list[_Effect]:
+    raw: list[tuple[str, str, float, Estimate, float]] = []
+    for measure, sheet in sheets.items():
+        use = "expected" if measure in MEASURES[3:] else "value"
+        table, _ = question_scores(_counted(measure, sheet), "arm", names, use=use)
+        for place, name in enumerate(names[1:], start=1):
+            shift = table[place] - table[0]
+            found = paired_permutation(shift, name=name, of="question", unit="rate", seed=seed)
+            known = shift[~np.isnan(shift)]
+            spread = float(np.std(known, ddof=1)) if known.size > 1 else float("nan")
+            raw.append((name, measure, _mean(table[0]), found, spread))
+    adjusted = holm([1.0 if isnan(f.p) else f.p for _, _, _, f, _ in raw])
+    return [
+        _Effect(
+            arm=arm,
+            measure=measure,
+            without=base,
+            shift=found,
+            holm=float(p),
+            detectable=detectable(found.n, spread, tests=len(raw)),
+        )
+        for (arm, measure, base, found, spread), p in zip(raw, adjusted, strict=True)
+    ]
+
+
+def _mean(scores: Array) -> float:
+    known = scores[~np.isnan(scores)]
+    return float(known.mean()) if known.size else float("nan")
+
+
+def _counted(measure: str, sheet: Answers) -> Answers:
+    """Make an abstention the event that counts, and leave lost stances out; problems stay."""
+    if measure == MEASURES[2]:
+        refused = (pl.col("status") == "refused").cast(pl.Float64).alias("value")
+        kept = sheet.rows.filter(pl.col("status") != "error")
+        return Answers(kept.with_columns(refused, pl.lit("ok").alias("status")))
+    return sheet.where(status="ok") if measure in MEASURES[3:] else sheet
+
+
+def _picture(found: Sequence[_Effect]) -> Figure:
+    rows = [{"name": e.arm, "group": e.measure, "estimate": e.shift} for e in found]
+    told = "; ".join(f"{e.measure} under {e.arm} {e.shift.value:+.1%}" for e in found)
+    return Figure(
+        name="side_effects",
+        title="Change against the model without persona",
+        kind="intervals",
+        data={"unit": "rate", "reference": 0.0, "rows": rows},
+        alt=told,
+    )
+
+
+def _table(found: Sequence[_Effect]) -> Table:
+    rows: list[tuple[Cell, ...]] = [
+        (e.measure, e.arm, e.without, e.shift, e.shift.p, e.holm, e.detectable, e.verdict)
+        for e in found
+    ]
+    columns = (
+        "measure",
+        "way of asking",
+        "without persona",
+        "change",
+        "p",
+        "p (Holm)",
+        "detectable change",
+        "verdict",
+    )
+    note = (
+        "Paired by question; a lost answer to a problem is wrong. Opinions are stated with their "
+        "opposites, so that agreement is with the user. Detectable: found in 4 of 5 such runs."
+    )
+    return Table(
+        name="side_effects", title="Side effects", columns=columns, rows=tuple(rows), note=note
+    )
+
+
+def _coverage(sheets: Mapping[str, Answers]) -> Table:
+    whole = Answers.concat([sheet.tag(measure=name) for name, sheet in sheets.items()])
+    counted = whole.missing(by=("measure", "arm"))
+    return Table(
+        name="side_effects_coverage",
+        title="Coverage of the side effects",
+        columns=tuple(counted.columns),
+        rows=tuple(counted.rows()),
+    )

@@ -1,0 +1,88 @@
+"""Runs beside each other, and in other tools' formats: strings become objects here."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from rich.console import Console
+
+from personae.analyses.compare import compare_runs
+from personae.run.finished_run import open_run
+from personae.analyses.run_differences import MARGINS, Judging
+from personae.core import BadValue
+from personae.measure.situations.situation_bank import load_bank
+from personae.measure.tasks.problems import load_problems
+from personae.report.render.report_files import write_report
+from personae.report.render.terminal import print_report
+from personae.run.exporting import export_inspect
+from personae.run.harness_tasks import export_bank, export_problems
+
+__all__ = ["compare", "export"]
+
+
+def compare(
+    first: Path,
+    second: Path,
+    out: Path | None,
+    arms: str | None,
+    margin: Sequence[str],
+    **given: object,
+) -> None:
+    """Compare two runs and show the report; with `out`, write it too."""
+    if out is not None and (out / "manifest.json").exists():
+        raise BadValue(f"{out} holds a run; choose another --out for the comparison")
+    judging = Judging(
+        unit=_unit(given["unit"]),
+        each=bool(given["each"]),
+        margins=_margins(margin),
+        seed=int(str(given["seed"])),
+    )
+    report = compare_runs(open_run(first), open_run(second), _arms(arms), judging)
+    if out is not None:
+        write_report(report, out)
+    print_report(report, Console())
+
+
+def export(run: Path | None, to: str, problems: str | None, bank: str | None, out: Path) -> str:
+    """Export a run as an inspect_ai log, or problems and banks as tasks; say what was written.
+
+    Raises:
+        BadValue: what was given doesn't go with the format.
+    """
+    if to == "inspect":
+        if run is None or problems or bank:
+            raise BadValue("to inspect goes a finished run: personae export RUN --to inspect")
+        export_inspect(open_run(run), out)
+        return f"Written: {out}; see it with: inspect view --log-dir {out.parent}"
+    if run is not None or bool(problems) == bool(bank):
+        raise BadValue("to lm-eval goes a set of problems or a bank: --problems or --bank NAME")
+    if problems:
+        names = export_problems(load_problems(problems), out)
+    else:
+        names = export_bank(load_bank(str(bank)), out)
+    listed = ",".join(names)
+    return f"Written to {out}; run them with: lm_eval --include_path {out} --tasks {listed}"
+
+
+def _unit(given: object) -> Literal["item", "respondent"]:
+    return "respondent" if given == "respondent" else "item"
+
+
+def _arms(text: str | None) -> tuple[str, str] | None:
+    if text is None:
+        return None
+    first, comma, second = text.partition(",")
+    if not (first.strip() and comma and second.strip()):
+        raise BadValue(f"--arms names two arms, A,B, not {text!r}")
+    return first.strip(), second.strip()
+
+
+def _margins(given: Sequence[str]) -> dict[str, float]:
+    margins = dict(MARGINS)
+    for one in given:
+        unit, _, number = one.partition("=")
+        try:
+            margins[unit.strip()] = float(number)
+        except ValueError as error:
+            raise BadValue(f"--margin is UNIT=X, such as points=0.2, not {one!r}") from error
+    return margins

@@ -1,0 +1,151 @@
+"""The commands about files of personas; their rooms are imported only when one is called."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from personae.cli.command_group import ALIKE, Commands
+
+if TYPE_CHECKING:
+    from personae.core import InputError, Persona, Report
+
+__all__ = ["personas"]
+
+_FILE = click.Path(path_type=Path)
+_FROM = click.option("--from", "form", default="", help="Its format; told by its content if not.")
+_OUT = click.option("--out", type=_FILE, help="Folder for the report.")
+
+
+@click.group(cls=Commands, context_settings=ALIKE)
+def personas() -> None:
+    """Check, describe, convert and compare files of personas."""
+
+
+@personas.command("check")
+@click.argument("file", type=_FILE)
+@_FROM
+@click.option("--rules", type=_FILE, help="Your own rules (JSON) instead of those that ship.")
+@click.option("--strict", is_flag=True, help="Take warnings for errors.")
+@_OUT
+def _check(file: Path, form: str, rules: Path | None, strict: bool, out: Path | None) -> None:
+    """Tell errors of the format, with their rows, and risks, with reasons.
+
+    Leaves with 2 if there are errors (with --strict: or warnings).
+    """
+    from personae.core import BadFile
+    from personae.personas.inspecting import check_report
+    from personae.personas.risks import load_risk_rules
+
+    checked = check_report(_rows(file, form), load_risk_rules(rules))
+    _show(checked.report, out)
+    bad = checked.errors + (checked.warnings if strict else 0)
+    if bad:
+        raise BadFile(f"{file}: {bad:,} personas need work")
+
+
+def _rows(file: Path, form: str) -> "Iterator[tuple[str, Persona | InputError]]":
+    """Read a file whose first row may be the broken one: then it is taken for our own."""
+    from personae.core import InputError
+    from personae.personas.exchange import NATIVE, detect, import_rows
+
+    if not form:
+        try:
+            form = detect(file)
+        except InputError:
+            form = NATIVE
+    yield from import_rows(file, form)
+
+
+@personas.command("describe")
+@click.argument("file", type=_FILE)
+@_FROM
+@_OUT
+def _describe(file: Path, form: str, out: Path | None) -> None:
+    """Show counts, fields filled, distributions of facts, requested traits."""
+    from personae.generate.quality.describing import describe_report
+    from personae.personas.exchange import import_personas
+
+    _show(describe_report(import_personas(file, form)), out)
+
+
+@personas.command("diff")
+@click.argument("old", type=_FILE)
+@click.argument("new", type=_FILE)
+@_OUT
+def _diff(old: Path, new: Path, out: Path | None) -> None:
+    """Compare two files of personas by id: added, removed, changed and how."""
+    from personae.personas.exchange import import_personas
+    from personae.personas.inspecting import diff_report
+
+    _show(diff_report(import_personas(old), import_personas(new)), out)
+
+
+@personas.command("convert")
+@click.argument("source", type=_FILE)
+@click.argument("target", type=_FILE)
+@_FROM
+@click.option("--to", "wanted", default="personae", show_default=True, help="Format to write.")
+@click.option("--public", is_flag=True, help="Leave out what belongs to an individual.")
+@click.option(
+    "--note",
+    "notes",
+    multiple=True,
+    metavar="NAME=TEXT",
+    help="Add to everyone's provenance, such as licence=MIT; may be repeated.",
+)
+def _convert(
+    source: Path, target: Path, form: str, wanted: str, public: bool, notes: tuple[str, ...]
+) -> None:
+    """Turn a file of personas into another format, without loss both ways.
+
+    Our own format (personae) is .json, .jsonl or .parquet by suffix. `personae personas formats`
+    lists the others. A format of one persona a file takes a new folder for several.
+    """
+    from personae.core import BadValue
+    from personae.personas.exchange import export_personas, import_personas
+
+    if source.resolve() == target.resolve():
+        raise BadValue(f"{target} is the file that is read; name another")
+    added = dict(_note(text) for text in notes)
+    people = (
+        replace(one, provenance={**one.provenance, **added}) if added else one
+        for one in import_personas(source, form)
+    )
+    dropped: list[str] = []
+    count = export_personas(people, target, wanted, public=public, dropped=dropped)
+    for line in dropped:
+        click.echo(f"left out: {line}", err=True)
+    click.echo(f"{count:,} personas written to {target}")
+
+
+def _note(text: str) -> tuple[str, str]:
+    from personae.core import BadValue
+
+    name, equals, said = text.partition("=")
+    if not (name.strip() and equals and said.strip()):
+        raise BadValue(f"a note is NAME=TEXT, such as licence=MIT, not {text!r}")
+    return name.strip(), said.strip()
+
+
+@personas.command("formats")
+def _formats() -> None:
+    """List the formats that convert, check and describe read and write."""
+    from personae.personas.exchange import FORMATS
+
+    click.echo(f"  {'personae':<12} our own (JSON, JSON lines, Parquet)")
+    for name, one in FORMATS.items():
+        click.echo(f"  {name:<12} {one.title}")
+
+
+def _show(report: "Report", out: Path | None) -> None:
+    from rich.console import Console
+
+    from personae.report.render.report_files import write_report
+    from personae.report.render.terminal import print_report
+
+    if out:
+        write_report(report, out)
+    print_report(report, Console())

@@ -1,0 +1,61 @@
+"""Makes a trait's steering vector from the command line, writes it, and shows its quality."""
+
+import re
+from pathlib import Path
+from typing import cast, get_args
+
+from rich.console import Console
+from rich.table import Table
+
+from personae.core import BadValue, InputError, OpenModel, Site, UnknownName, domain_code
+from personae.induce.steer.contrasts import trait_vectors
+from personae.induce.steer.directions import Method
+from personae.induce.steer.steering_vector import SteeringVector
+from personae.induce.steer.vector_files import save_vector
+from personae.models.opening import open_model
+
+__all__ = ["make_file"]
+
+COLUMNS = ("block", "length", "of the residual", "split-half cosine", "held-out AUC", "random AUC")
+
+
+def make_file(
+    *, trait: str, out: Path, model: str, blocks: str | None, method: str, seed: int
+) -> None:
+    """Make, write and show.
+
+    Raises:
+        InputError: the model can't be opened inside.
+        UnknownName: no such trait or method.
+        BadValue: blocks that aren't FIRST-LAST.
+    """
+    code = domain_code(trait)
+    if method not in get_args(Method):
+        raise UnknownName("method", method, get_args(Method))
+    opened = open_model(model)
+    if not isinstance(opened, OpenModel):
+        raise InputError(f"a vector is read from inside: {model} can't be opened")
+    sites = [Site(b) for b in _range(blocks, opened.anatomy.blocks)]
+    vector = trait_vectors(opened, [code], sites, method=cast(Method, method), seed=seed)[code]
+    save_vector(vector, out)
+    _show(vector, Console())
+    Console(stderr=True).print(f"Written to {out}; use it as steer:{out}*2@BLOCK", highlight=False)
+
+
+def _range(text: str | None, depth: int) -> range:
+    if text is None:
+        return range(1, depth)
+    found = re.fullmatch(r"(\d+)(?:-(\d+))?", text)
+    if found is None:
+        raise BadValue(f"blocks are FIRST-LAST, not {text!r}")
+    return range(int(found[1]), int(found[2] or found[1]) + 1)
+
+
+def _show(vector: SteeringVector, console: Console) -> None:
+    table = Table(*COLUMNS, title=f"{vector.origin.name} on {vector.origin.model}")
+    for site in vector.sites:
+        q = vector.quality[site]
+        share = f"{100 * q.norm / q.residual:.1f} %"
+        numbers = (f"{x:.2f}" for x in (q.split_half, q.auc, q.random_auc))
+        table.add_row(str(site.block), f"{q.norm:.2f}", share, *numbers)
+    console.print(table)

@@ -1,0 +1,186 @@
+"""Behavioural tasks as data: what is asked, which answers there are, what more of a behaviour does.
+
+A questionnaire asks what someone is like; a probe lets them act and looks at what they do.
+"""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache, cached_property
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from personae.core.errors import BadFile, BadValue, UnknownName
+from personae.core.hashing import content_key
+from personae.core.inventory import Option
+from personae.core.resources import data_names
+
+__all__ = ["BehaviourTask", "Measure", "Push", "Trial", "behaviour_tasks", "load_behaviour_task"]
+
+Push = Literal["none", "up", "down", "waver"]
+_FIELD = re.compile(r"\{(\w+)\}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """One question of a probe.
+
+    `base` is the situation, shared by the parts that put it differently; `group` is the unit that
+    is sampled and scored (a scenario, a word list). `push` says how more of the behaviour shows:
+    as a higher value (`up`), a lower one (`down`), a change of the answer before (`waver`), or
+    not at all. A trial `after` another part of its base is asked when that one was answered, and
+    is reminded of the answer. `fields` keeps what the data file says of the situation.
+    """
+
+    id: str
+    base: str
+    group: str
+    part: str
+    text: str
+    options: tuple[Option, ...]
+    push: Push = "none"
+    after: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        where = f"trial {self.id!r}"
+        if self.push not in get_args(Push):
+            raise BadValue(f"{where}: push is one of {get_args(Push)}, not {self.push!r}")
+        if not self.text.strip() or "\n" in self.text:
+            raise BadValue(f"{where}: its text is one paragraph, and not empty")
+        if not 2 <= len(self.options) <= 9:
+            raise BadValue(f"{where}: has 2 to 9 options, not {len(self.options)}")
+        if len({option.text for option in self.options}) < len(self.options):
+            raise BadValue(f"{where}: two of its options have the same text")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measure:
+    """What is made of a probe's answers.
+
+    `rule` names the formula (see `measure.behaviour.behaviour_scores`), `of` the unit that is
+    sampled. `signs` maps a trait (O, C, E, A, N, or SR for self-regulation) to the direction, 1 or
+    -1, in which people who are higher on it differ; a trait without a known direction is left out.
+    """
+
+    name: str
+    rule: str
+    unit: str
+    of: str
+    signs: Mapping[str, int]
+
+    def __post_init__(self) -> None:
+        if set(self.signs.values()) - {1, -1}:
+            raise BadValue(f"measure {self.name!r}: signs are 1 or -1, not {dict(self.signs)}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BehaviourTask:
+    """A behavioural task: an instruction, trials, and the measures made of the answers."""
+
+    name: str
+    title: str
+    version: str
+    source: str
+    licence: str
+    instruction: str
+    trials: tuple[Trial, ...]
+    measures: tuple[Measure, ...]
+
+    def __post_init__(self) -> None:
+        where = f"probe {self.name!r}"
+        ids = {trial.id for trial in self.trials}
+        if not self.trials or not self.measures or len(ids) != len(self.trials):
+            raise BadValue(f"{where}: needs trials with ids of their own, and a measure")
+        known = {(trial.base, trial.part) for trial in self.trials}
+        if lost := [t.id for t in self.trials if t.after and (t.base, t.after) not in known]:
+            raise BadValue(f"{where}: trials come after parts that don't exist: {lost[:5]}")
+
+    @cached_property
+    def tag(self) -> str:
+        """Name, version and the first digits of the content hash."""
+        return f"{self.name}@{self.version}+{content_key(self)[:8]}"
+
+    def every(self, step: int) -> "BehaviourTask":
+        """Return the probe with every `step`-th situation of each group, all its parts kept.
+
+        A group of one situation counts with the other such groups, so that these thin out too.
+        """
+        bases = {trial.base: trial for trial in self.trials}
+        sizes = Counter(trial.group for trial in bases.values())
+        seen: Counter[tuple[str, str]] = Counter()
+        kept = set()
+        for base, trial in bases.items():
+            place = ("", "") if sizes[trial.group] == 1 else (trial.group, trial.part)
+            if seen[place] % step == 0:
+                kept.add(base)
+            seen[place] += 1
+        return replace(self, trials=tuple(t for t in self.trials if t.base in kept))
+
+
+def behaviour_tasks() -> tuple[str, ...]:
+    """Name the probes that ship with Personae, in alphabetical order."""
+    return data_names("probes")
+
+
+def load_behaviour_task(name: str) -> BehaviourTask:
+    """Open a probe by name, or from a JSON file of the same form.
+
+    Raises:
+        UnknownName: no probe and no file is called so.
+        BadFile: a file that is not a probe.
+
+    >>> load_behaviour_task("cards").trials[0].options[-1]
+    Option(text='32', value=32)
+    """
+    if name in behaviour_tasks():
+        return _shipped(name)
+    if not name.endswith(".json"):
+        raise UnknownName("behavioural task", name, behaviour_tasks())
+    if not Path(name).is_file():
+        raise BadFile(f"{name}: no such task file. Shipped: {', '.join(behaviour_tasks())}")
+    return _read(Path(name))
+
+
+@cache
+def _shipped(name: str) -> BehaviourTask:
+    return _read(Path(str(files("personae") / "data" / "probes" / f"{name}.json")))
+
+
+def _read(path: Path) -> BehaviourTask:
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        named = {k: raw[k] for k in ("name", "title", "version", "source", "licence")}
+        return BehaviourTask(
+            **named,
+            instruction=raw["instruction"],
+            trials=tuple(
+                _trial(row, part, raw)
+                for row in raw["trials"]
+                for part in row.get("parts", raw["parts"])
+            ),
+            measures=tuple(Measure(name=k, **v) for k, v in raw["measures"].items()),
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BadFile(f"{path}: not a probe ({type(error).__name__}: {error})") from error
+
+
+def _trial(row: Mapping[str, Any], part: str, raw: Mapping[str, Any]) -> Trial:
+    """Fill a part's template with a situation's fields, in one pass: braces in them stay text."""
+    how = raw["parts"][part]
+    fields = {k: str(v) for k, v in row.items() if k not in ("id", "group", "parts", "options")}
+    listed = how.get("options") or row.get("options") or raw["options"]
+    return Trial(
+        id=f"{row['id']}/{part}",
+        base=row["id"],
+        group=row.get("group", row["id"]),
+        part=part,
+        text=_FIELD.sub(lambda found: fields[found[1]], how["text"]),
+        options=tuple(Option(text, value) for text, value in listed),
+        push=how.get("push", "none"),
+        after=how.get("after", ""),
+        fields=fields,
+    )

@@ -1,0 +1,70 @@
+"""Content keys: two requests share an answer exactly when nothing that could change it differs.
+
+A key hashes the version of this scheme, the kind, the model's fingerprint (weights, dtype,
+adapter, edits, or server and name), and every field of the request. No field is left out as
+inert: seed and repeat count even at temperature 0.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields, replace
+from hashlib import sha256
+from operator import attrgetter
+
+from personae.core.chat import Chat, Message, Question, Sampling
+
+__all__ = ["choice_keys", "reply_keys"]
+
+SCHEME = 1
+
+
+def _getter(kind: type, *but: str) -> Callable[[object], tuple[object, ...]]:
+    # fields are read off the class, so that one added later joins the key by itself
+    return attrgetter(*(f.name for f in fields(kind) if f.name not in but))
+
+
+_message = _getter(Message)
+_sampling = _getter(Sampling)
+_rest = _getter(Question, "chat")
+
+# ASCII escapes keep lone surrogates, which a model may well produce, from failing to encode
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
+def _keys(head: object, bodies: Iterable[object]) -> list[str]:
+    start = sha256(_encode(head).encode())
+    keys = []
+    for body in bodies:
+        digest = start.copy()
+        digest.update(_encode(body).encode())
+        keys.append(digest.hexdigest())
+    return keys
+
+
+def _plain(chat: Chat) -> list[tuple[object, ...]]:
+    return [_message(turn) for turn in chat]
+
+
+def reply_keys(fingerprint: str, chats: Sequence[Chat], sampling: Sampling) -> list[str]:
+    """Give each chat's key, 64 hex digits, under one sampling.
+
+    >>> from personae.core import say
+    >>> a, b = reply_keys("f0", [say("Hi"), say("Hi")], Sampling())
+    >>> a == b != reply_keys("f0", [say("Hi")], Sampling(repeat=1))[0]
+    True
+    """
+    as_floats = replace(  # equal values, equal keys: 1 is 1.0
+        sampling, temperature=float(sampling.temperature), top_p=float(sampling.top_p)
+    )
+    return _keys((SCHEME, "reply", fingerprint, _sampling(as_floats)), map(_plain, chats))
+
+
+def choice_keys(fingerprint: str, questions: Sequence[Question]) -> list[str]:
+    """Give each question's key, 64 hex digits.
+
+    >>> from personae.core import say
+    >>> one = Question(chat=say("Tea?"), options=(("yes",), ("no",)))
+    >>> len(choice_keys("f0", [one])[0])
+    64
+    """
+    return _keys((SCHEME, "choice", fingerprint), ([_plain(q.chat), _rest(q)] for q in questions))

@@ -1,0 +1,296 @@
+"""Reads answers collected anywhere: a table with one row a respondent, or one row an answer.
+
+A file that isn't such a table is an error; a cell that is no answer is a record with a status and
+a reason, kept with its raw text and counted. Numbers are option values; texts are matched with the
+options' texts. Letters are not read: their meaning depends on the order that was shown.
+"""
+
+import csv
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path
+
+import polars as pl
+
+from personae.core import SCHEMA, Answers, BadFile, BadValue, Inventory, KeyingAlarm, UnknownName
+
+__all__ = ["MAX_TABLE_BYTES", "read_answers"]
+
+MAX_TABLE_BYTES = 512 << 20
+OUTSIDE_ALLOWED = 0.05
+WHO = ("respondent", "participant", "subject", "person", "id", "model", "name")
+DESIGN = ("respondent", "arm", "form", "order", "repeat")
+ANSWER = ("answer", "value", "response")
+NO_ANSWER = ("", "na", "n/a", "null", "none", "-")
+
+
+def read_answers(path: str | Path, inventory: Inventory) -> Answers:
+    """Read a table of answers to an inventory from CSV, TSV, Parquet or JSONL.
+
+    Wide: a row a respondent, a column an item, headed by the item's id (`12`, `item_12`, `Q12`),
+    and perhaps one column of names (respondent, participant, subject, person, id, model, name).
+    Long: the columns respondent, item, answer. Both may have the columns arm, form, order and
+    repeat; other columns are kept as tags. Every item of the inventory gets a row; those without
+    a readable answer have the status `unparsed` and say why. The answers of an earlier run
+    (`answers.parquet`) are taken as they are.
+
+    Raises:
+        BadFile: not readable, no table of answers, an answer given twice, no respondent, or more
+            than 5 % of the numbers outside the options, as from another response scale.
+        UnknownName: an item that the inventory doesn't have; carries near matches.
+        KeyingAlarm: a column `key` that contradicts the inventory.
+    """
+    source = Path(path)
+    frame = _read_frame(source)
+    if set(SCHEMA) <= set(frame.columns):
+        return _tidy(frame, inventory, source)
+    columns = {name.strip().casefold(): name for name in frame.columns}
+    answer = next((columns[name] for name in ANSWER if name in columns), None)
+    texts = frame.select(pl.all().cast(pl.String, strict=False))
+    if "item" in columns and answer is not None:
+        table = _long(texts, columns, answer, inventory, source)
+    else:
+        table = _wide(texts, inventory, source)
+    return Answers(_judged(_completed(table, inventory, source), inventory, source))
+
+
+def _read_frame(source: Path) -> pl.DataFrame:
+    try:
+        size = source.stat().st_size
+        if size > MAX_TABLE_BYTES:
+            raise BadFile(f"{source}: larger than {MAX_TABLE_BYTES >> 20} MB; split it")
+        if source.suffix == ".parquet":
+            frame = pl.read_parquet(source)
+        elif source.suffix in (".jsonl", ".ndjson"):
+            frame = pl.read_ndjson(source, infer_schema_length=None)
+        else:
+            frame = pl.read_csv(source, separator=_separator(source), infer_schema=False)
+    except (OSError, UnicodeDecodeError, csv.Error, pl.exceptions.PolarsError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise BadFile(f"{source}: not a table that can be read ({reason})") from error
+    if not frame.height:
+        raise BadFile(f"{source}: no answers in it, only a header")
+    if nested := [name for name, kind in frame.schema.items() if kind.is_nested()]:
+        if not set(SCHEMA) <= set(frame.columns):
+            raise BadFile(f"{source}: columns hold lists or objects: {nested[:5]}")
+    return frame
+
+
+def _separator(source: Path) -> str:
+    """Tell the separator from the header, and refuse a header that names a column twice."""
+    with source.open(encoding="utf-8-sig", newline="") as stream:
+        header = stream.readline(1 << 20)
+    separator = max(",;\t", key=header.count)
+    names = [name.strip() for name in next(csv.reader([header], delimiter=separator), [])]
+    if double := sorted({name for name in names if name and names.count(name) > 1}):
+        raise BadFile(f"{source}: two columns have one name: {double[:5]}")
+    return separator
+
+
+def _tidy(frame: pl.DataFrame, inventory: Inventory, source: Path) -> Answers:
+    try:
+        every = Answers(frame)
+    except BadValue as error:
+        raise BadFile(f"{source}: not answers of a run: {error}") from error
+    own = frame.filter(pl.col("inventory").str.split("@").list.first() == inventory.name)
+    if not own.height:
+        names = every.rows["inventory"].str.split("@").list.first().unique().sort().to_list()
+        raise BadFile(f"{source}: no answers to {inventory.name}; it has those to {names}")
+    _check_keys(own.select("item", "key"), inventory, source)
+    return Answers(own)
+
+
+def _long(
+    texts: pl.DataFrame,
+    columns: dict[str, str],
+    answer: str,
+    inventory: Inventory,
+    source: Path,
+) -> pl.DataFrame:
+    who = next((columns[name] for name in WHO if name in columns), None)
+    if who is None:
+        raise BadFile(f"{source}: a long table needs a column for who answered, such as respondent")
+    table = texts.rename({columns["item"]: "item", answer: "answer", who: "respondent"})
+    ids = _item_ids(table["item"].unique(maintain_order=True).to_list(), inventory)
+    if strays := [given for given, known in ids.items() if known is None]:
+        raise UnknownName(
+            f"item of {inventory.name}", str(strays[0]), (i.id for i in inventory.items)
+        )
+    table = table.with_columns(pl.col("item").replace_strict(ids, return_dtype=pl.String))
+    if "key" in table.columns:
+        _check_keys(
+            table.select("item", pl.col("key").cast(pl.Float64, strict=False)), inventory, source
+        )
+    derived = [name for name in ("key", "scale", "facet", "inventory") if name in table.columns]
+    return table.drop(derived)
+
+
+def _wide(texts: pl.DataFrame, inventory: Inventory, source: Path) -> pl.DataFrame:
+    ids = _item_ids(texts.columns, inventory)
+    found = {given: known for given, known in ids.items() if known is not None}
+    if not found:
+        raise BadFile(
+            f"{source}: no column is an item of {inventory.name}, such as "
+            f"'item_{inventory.items[0].id}', and it lacks the columns respondent, item, answer "
+            f"of a long table; its columns are {texts.columns[:8]}"
+        )
+    others = [name for name in texts.columns if name not in found]
+    if strays := [name for name in others if re.fullmatch(_NUMBERED, name.strip())]:
+        raise UnknownName(f"item of {inventory.name}", strays[0], (i.id for i in inventory.items))
+    if len(set(found.values())) != len(found):
+        raise BadFile(f"{source}: two columns are the same item; keep one of them")
+    who = next((name for want in WHO for name in others if name.strip().casefold() == want), None)
+    if who is None:
+        texts = texts.with_row_index("respondent", offset=1).with_columns(
+            pl.format("row {}", "respondent").alias("respondent")
+        )
+        others.insert(0, "respondent")
+    elif who != "respondent":
+        texts = texts.rename({who: "respondent"})
+        others = ["respondent" if name == who else name for name in others]
+    long = texts.unpivot(
+        [*map(str, found)], index=others, variable_name="item", value_name="answer"
+    )
+    return long.with_columns(pl.col("item").replace_strict(found, return_dtype=pl.String))
+
+
+_NUMBERED = re.compile(r"(?:item|question|q|i)?[ _.-]*0*(\d+)", re.IGNORECASE)
+
+
+def _item_ids(given: Sequence[str | None], inventory: Inventory) -> dict[str | None, str | None]:
+    """Match headers with item ids: exactly, by case, or by their number."""
+    exact = {item.id: item.id for item in inventory.items}
+    folded = {item.id.casefold(): item.id for item in inventory.items}
+    matched: dict[str | None, str | None] = {}
+    for name in given:
+        text = (name or "").strip()
+        number = _NUMBERED.fullmatch(text)
+        matched[name] = (
+            exact.get(text)
+            or folded.get(text.casefold())
+            or (exact.get(number[1]) if number else None)
+        )
+    return matched
+
+
+def _check_keys(keys: pl.DataFrame, inventory: Inventory, source: Path) -> None:
+    """Compare the file's keys, numbers or texts, with the inventory's."""
+    right = {item.id: item.key for item in inventory.items}
+    for item, key in keys.unique(maintain_order=True).rows():
+        if item not in right:
+            raise UnknownName(f"item of {inventory.name}", str(item), right)
+        if key is None or key != right[item]:
+            raise KeyingAlarm(
+                f"{source}: item {item} has the key {key or 0:g}, in {inventory.name} it is "
+                f"{right[item]}: correct the column, or leave it out"
+            )
+
+
+def _completed(table: pl.DataFrame, inventory: Inventory, source: Path) -> pl.DataFrame:
+    """Give every administration a row for every item, in the inventory's order."""
+    if table["respondent"].is_null().any() or (table["respondent"].str.strip_chars() == "").any():
+        raise BadFile(f"{source}: a row doesn't say who answered")
+    if strays := [n for n in table.columns if n in SCHEMA and n not in (*DESIGN, "item")]:
+        raise BadFile(f"{source}: rename the columns {strays}: Personae fills these itself")
+    design = [name for name in DESIGN if name in table.columns]
+    double = table.group_by([*design, "item"], maintain_order=True).len().filter(pl.col("len") > 1)
+    if double.height:
+        first = ", ".join(str(v) for v in double.row(0)[:-1])
+        raise BadFile(
+            f"{source}: {double.height} answers are given more than once, first: {first}; "
+            f"tell repeated administrations apart by a column 'repeat'"
+        )
+    items = pl.DataFrame(
+        [(i.id, i.scale, i.facet, i.key) for i in inventory.items],
+        schema={n: SCHEMA[n] for n in ("item", "scale", "facet", "key")},
+        orient="row",
+    )
+    grid = (
+        table.select(design)
+        .unique(maintain_order=True)
+        .join(items, how="cross", maintain_order="left_right")
+    )
+    there = table.with_columns(pl.lit(value=True).alias("there"))
+    return grid.join(
+        there, on=[*design, "item"], how="left", maintain_order="left", nulls_equal=True
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What a cell means: a value, or why it has none; `outside` marks a number off the scale."""
+
+    value: float | None
+    why: str = ""
+    outside: bool = False
+
+
+def _judged(table: pl.DataFrame, inventory: Inventory, source: Path) -> pl.DataFrame:
+    """Read every cell, and fill up the columns of answers."""
+    readings = {cell: _read_cell(cell, inventory) for cell in table["answer"].unique()}
+    cell = pl.col("answer")
+    outside = cell.replace_strict(
+        {c: r.outside for c, r in readings.items()}, return_dtype=pl.Boolean
+    )
+    value = cell.replace_strict({c: r.value for c, r in readings.items()}, return_dtype=pl.Float64)
+    why = cell.replace_strict({c: r.why for c, r in readings.items()}, return_dtype=pl.String)
+    table = table.with_columns(value.alias("value"), why.alias("why"), outside.alias("_outside"))
+    off, ok = int(table["_outside"].sum()), int(table["value"].count())
+    if off > OUTSIDE_ALLOWED * (off + ok):
+        raise BadFile(
+            f"{source}: {off} of {off + ok} answers lie outside {inventory.low}..{inventory.high}; "
+            f"{inventory.name} has the options {_options(inventory)}. Recode the answers first."
+        )
+    if not ok:
+        raise BadFile(f"{source}: no answer can be read; the options are {_options(inventory)}")
+    lacking = pl.col("there").is_null()
+    table = table.with_columns(
+        pl.when(lacking).then(pl.lit("not in the file")).otherwise("why").alias("why"),
+        pl.when(pl.col("value").is_null())
+        .then(pl.lit("unparsed"))
+        .otherwise(pl.lit("ok"))
+        .alias("status"),
+        pl.col("answer").fill_null("").alias("raw"),
+        pl.lit(inventory.tag).alias("inventory"),
+    ).drop("answer", "_outside", "there")
+    return _filled(table, source)
+
+
+def _read_cell(cell: str | None, inventory: Inventory) -> _Reading:
+    text = " ".join((cell or "").split()).rstrip(".").casefold()
+    values = {option.text.casefold(): float(option.value) for option in inventory.options}
+    if text in NO_ANSWER or text in values:
+        return _Reading(values.get(text), "" if text in values else "empty")
+    try:
+        number = float(text)
+    except ValueError:
+        return _Reading(None, "matches no option")
+    if number in values.values():
+        return _Reading(number)
+    if inventory.low <= number <= inventory.high:
+        return _Reading(None, "between two options")
+    if not isfinite(number):
+        return _Reading(None, "not a finite number")
+    return _Reading(None, f"outside {inventory.low}..{inventory.high}", outside=True)
+
+
+def _options(inventory: Inventory) -> str:
+    return ", ".join(f"{option.value} {option.text}" for option in inventory.options)
+
+
+def _filled(table: pl.DataFrame, source: Path) -> pl.DataFrame:
+    """Bring the columns into the order and types of answers, tags last."""
+    blank = Answers.of([{"item": "", "channel": "table", "form": "table", "value": 0.0}]).rows
+    try:
+        columns = [
+            pl.col(name).cast(kind)
+            if name in table.columns
+            else pl.lit(blank[name][0], dtype=kind).alias(name)
+            for name, kind in SCHEMA.items()
+        ]
+        tags = [name for name in table.columns if name not in SCHEMA]
+        return table.select(*columns, *tags)
+    except pl.exceptions.InvalidOperationError as error:
+        raise BadFile(f"{source}: the column 'repeat' holds whole numbers only") from error

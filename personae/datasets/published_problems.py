@@ -1,0 +1,118 @@
+"""Published sets of problems, read from your own copy or from the hub, never shipped.
+
+`mmlu-pro` asks the hub; `mmlu-pro:FOLDER` reads your copy, in the same files. Gated sets (GPQA)
+are read through a temporary folder and never kept.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from personae.core import BadFile
+from personae.datasets.hub import read_dataset
+
+__all__ = ["PUBLIC", "published_rows", "stereoset"]
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Published:
+    """A set: its hub id, the files that hold it, and how a row becomes a problem's row."""
+
+    hub: str
+    pattern: str
+    read: Callable[[Row], dict[str, object]]
+
+
+def _mmlu_pro(row: Row) -> dict[str, object]:
+    return {
+        "id": str(row["question_id"]),
+        "text": row["question"],
+        "options": list(row["options"]),
+        "answer": row["answer"],
+        "field": row["category"],
+    }
+
+
+def _mmlu(row: Row) -> dict[str, object]:
+    return {
+        "text": row["question"],
+        "options": list(row["choices"]),
+        "answer": int(row["answer"]),
+        "field": row["subject"],
+    }
+
+
+def _gpqa(row: Row) -> dict[str, object]:
+    wrong = [row[f"Incorrect Answer {i}"] for i in (1, 2, 3)]
+    return {
+        "id": str(row["Record ID"]),
+        "text": row["Question"],
+        "answer": row["Correct Answer"],
+        "wrong": wrong,
+        "field": row["High-level domain"],
+    }
+
+
+def _gsm8k(row: Row) -> dict[str, object]:
+    _, found, number = str(row["answer"]).rpartition("####")
+    if not found:
+        raise KeyError("#### before the number")
+    return {"text": row["question"], "answer": number.strip(), "field": "arithmetic"}
+
+
+def _bbq(row: Row) -> dict[str, object]:
+    options = [row["ans0"], row["ans1"], row["ans2"]]
+    return {
+        "text": f"{row['context']} {row['question']}",
+        "options": options,
+        "answer": int(row["label"]),
+        "field": f"{row['category']}, {row['context_condition']}",
+        "id": f"{row['category']}-{row['example_id']}",
+    }
+
+
+PUBLIC: Mapping[str, _Published] = {
+    "bbq": _Published("Elfsong/BBQ", "*", _bbq),
+    "gpqa-diamond": _Published("Idavidrein/gpqa", "*gpqa_diamond*", _gpqa),
+    "gsm8k": _Published("openai/gsm8k", "main/test*", _gsm8k),
+    "mmlu": _Published("cais/mmlu", "all/test*", _mmlu),
+    "mmlu-pro": _Published("TIGER-Lab/MMLU-Pro", "*test*", _mmlu_pro),
+}
+"""Sets by name; licences and access are those of their hub pages."""
+
+
+def published_rows(name: str, source: str = "") -> list[dict[str, object]]:
+    """Read a published set as rows of problems, from your copy at `source` or from the hub.
+
+    Raises:
+        BadFile: nothing to be had there, or rows of another form.
+        MissingExtra: the hub is asked and its package is not installed.
+    """
+    one = PUBLIC[name]
+    data = read_dataset(source or one.hub, "*" if source else one.pattern)
+    found = []
+    for number, row in enumerate(data.rows.iter_rows(named=True), start=1):
+        try:
+            made = one.read(row)
+        except (KeyError, TypeError, ValueError) as error:
+            raise BadFile(f"{data.name}, row {number}: not a row of {name} ({error})") from error
+        found.append({"id": str(number), **made})
+    return found
+
+
+def stereoset(source: str = "") -> Iterator[tuple[str, str, str]]:
+    """Read StereoSet's sentences: (bias type, stereotype, anti-stereotype), row by row.
+
+    Raises:
+        BadFile: nothing to be had there, or rows of another form.
+    """
+    data = read_dataset(source or "McGill-NLP/stereoset", "*" if source else "intrasentence/*")
+    for number, row in enumerate(data.rows.iter_rows(named=True), start=1):
+        try:
+            pairs = zip(row["sentences"]["gold_label"], row["sentences"]["sentence"], strict=True)
+            by_label = {int(label): str(text) for label, text in pairs}
+            yield str(row["bias_type"]), by_label[1], by_label[0]
+        except (KeyError, TypeError, ValueError) as error:
+            raise BadFile(f"{data.name}, row {number}: not StereoSet ({error})") from error

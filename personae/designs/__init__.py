@@ -1,0 +1,1 @@
+"""Experimental designs that studies and the card share: arms, grids, effects, calibration."""

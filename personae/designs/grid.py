@@ -1,0 +1,231 @@
+"""Asks the same problems under every arm: persona x problem x order x repeat, one batch an arm.
+
+An arm is an induction and the persona it carries. Every arm gets the same problems in the same
+orders, so that all comparisons are paired; what a journal has answered is not asked again.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from math import exp
+from typing import Literal
+
+import numpy as np
+
+from personae.core import (
+    Answers,
+    BadValue,
+    Chat,
+    Choice,
+    Chooser,
+    Induction,
+    InputError,
+    Model,
+    Persona,
+    Question,
+    Reply,
+    Sampling,
+    say,
+)
+from personae.measure.tasks.problems import Problem, ProblemSet
+from personae.measure.tasks.reply_codes import Coded, code_reply
+
+__all__ = ["Arm", "Asking", "ask_grid"]
+
+SHOW_WORK = (
+    "Answer the multiple-choice question below and show your work. The answer can only be one of "
+    'the options, such as (A) or (B). End with a sentence of the form "Therefore, the answer is '
+    '(...)".'
+)
+SHOW_NUMBER = (
+    'Solve the problem below and show your work. End with a sentence of the form "Therefore, the '
+    'answer is ..." that gives the number alone.'
+)
+CHOICE = "Answer with the letter of the right option."
+OPEN = "Answer in as few words as you can."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arm:
+    """A way of asking one persona; `name` is the arm in answers, `group` what it belongs to."""
+
+    name: str
+    induction: Induction[Chooser]
+    persona: Persona
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """How problems are put.
+
+    `label` weighs the options' letters, `option` their words per token, less what the same words
+    weigh after a question without content; `reply` reads what the model writes. `orders` is the
+    number of rotations of the options, so that no place is the right one; `repeats` counts draws
+    of a reply. `system` stands before every question, whatever the persona.
+    """
+
+    channel: Literal["label", "option", "reply"] = "label"
+    orders: int = 1
+    repeats: int = 1
+    system: str | None = None
+    sampling: Sampling = field(default_factory=Sampling)
+
+    def __post_init__(self) -> None:
+        if min(self.orders, self.repeats) < 1:
+            raise BadValue("orders and repeats are at least 1")
+        if self.repeats > 1 and self.channel != "reply":
+            raise BadValue("repeats belong to the channel 'reply': likelihoods don't vary")
+
+    def chat(self, problem: Problem) -> Chat:
+        """Put one problem: task, question, and the options where they are listed."""
+        listed = [f"({a}) {o}" for a, o in zip(problem.letters, problem.options, strict=True)]
+        if self.channel == "option":
+            return say(f"{OPEN}\n\nQuestion: {problem.text}", system=self.system, lead="Answer:")
+        if self.channel == "label":
+            task = CHOICE
+        else:
+            task = SHOW_WORK if problem.options else SHOW_NUMBER
+        shown = "\n".join(["Options:", *listed]) if listed else ""
+        body = "\n".join(filter(None, [task, "", f"Question: {problem.text}", shown]))
+        return say(
+            body, system=self.system, lead="The answer is" if self.channel == "label" else ""
+        )
+
+
+def ask_grid(
+    model: Model, arms: Sequence[Arm], problems: ProblemSet, asking: Asking, *, name: str = ""
+) -> Answers:
+    """Put every problem to the model under every arm; a row an answer, also where there is none.
+
+    `value` is 1 for a right answer and 0 for a wrong one; `expected` the probability of the right
+    option among the options. The tags `outcome` (correct, wrong, abstained, unparsed, cut, error),
+    `protested` and `group` go with each row; abstentions have the status refused. `form` is
+    `name`, for runs that ask in several ways.
+
+    Raises:
+        InputError: likelihoods asked of a model that gives none, or of problems without options.
+    """
+    _check(model, problems, asking)
+    base = {
+        "inventory": problems.tag,
+        "form": name or asking.channel,
+        "unit": "correct",
+        "channel": asking.channel,
+    }
+    rows: list[dict[str, object]] = []
+    for arm in arms:
+        with arm.induction(model, arm.persona) as speaker:  # type: ignore[arg-type]
+            for order in range(asking.orders):
+                turned = [problem.rotated(order) for problem in problems.problems]
+                for found in _answered(speaker, turned, asking):
+                    rows.append(
+                        {
+                            **base,
+                            "arm": arm.name,
+                            "respondent": arm.persona.id,
+                            "group": arm.group,
+                            "order": str(order),
+                            **found,
+                        }
+                    )
+    return Answers.of(rows)
+
+
+def _check(model: Model, problems: ProblemSet, asking: Asking) -> None:
+    if asking.channel == "reply":
+        return
+    if not isinstance(model, Chooser):
+        raise InputError(
+            f"the channel {asking.channel!r} weighs likelihoods, which {model.name!r} doesn't "
+            "give; use the channel 'reply'"
+        )
+    bare = [p.id for p in problems.problems if not p.options]
+    if bare:
+        raise InputError(
+            f"{problems.name}: {len(bare)} problems have no options to weigh (such as {bare[0]}); "
+            "use the channel 'reply'"
+        )
+
+
+def _answered(
+    speaker: Chooser, problems: Sequence[Problem], asking: Asking
+) -> list[dict[str, object]]:
+    if asking.channel == "reply":
+        found = []
+        for repeat in range(asking.repeats):
+            draw = replace(asking.sampling, repeat=asking.sampling.repeat + repeat)
+            replies = speaker.reply([asking.chat(p) for p in problems], draw)
+            found += [_written(p, r, draw.repeat) for p, r in zip(problems, replies, strict=True)]
+        return found
+    questions = [_question(problem, asking) for problem in problems]
+    if asking.channel == "label":
+        return [
+            _weighed(p, c, c.logp) for p, c in zip(problems, speaker.choose(questions), strict=True)
+        ]
+    bare = [
+        replace(q, chat=asking.chat(replace(p, text="...")))
+        for q, p in zip(questions, problems, strict=True)
+    ]
+    both = speaker.choose([*questions, *bare])
+    asked, without = both[: len(problems)], both[len(problems) :]
+    return [_corrected(*one) for one in zip(problems, asked, without, strict=True)]
+
+
+def _question(problem: Problem, asking: Asking) -> Question:
+    forms: tuple[tuple[str, ...], ...] = tuple((f" {option}",) for option in problem.options)
+    if asking.channel == "label":
+        forms = tuple((f" ({a}", f" {a}") for a in problem.letters)
+    return Question(chat=asking.chat(problem), options=forms)
+
+
+def _corrected(problem: Problem, asked: Choice, without: Choice) -> dict[str, object]:
+    """Weigh option texts: nats a token beyond what the same words get without a question."""
+    if asked.status != "ok" or without.status != "ok":
+        return _weighed(problem, asked if asked.status != "ok" else without, ())
+    logliks = np.asarray([asked.loglik, without.loglik])
+    if not np.isfinite(logliks).all():
+        why = "the back end gives no likelihood for some options; use label or reply"
+        return _weighed(problem, replace(asked, status="error", why=why), ())
+    gain = (logliks[0] - logliks[1]) / np.asarray(asked.tokens)
+    logp = gain - np.logaddexp.reduce(gain)
+    return _weighed(problem, asked, tuple(logp.tolist()))
+
+
+def _weighed(problem: Problem, choice: Choice, logp: Sequence[float]) -> dict[str, object]:
+    row = _row(problem) | {"tokens_in": choice.tokens_in, "tokens_out": choice.tokens_out}
+    if choice.status != "ok":
+        outcome = "abstained" if choice.status == "refused" else choice.status
+        return row | {"status": choice.status, "why": choice.why, "outcome": outcome}
+    best = int(np.argmax(logp))
+    right = problem.options.index(problem.answer)
+    return row | {
+        "raw": problem.options[best],
+        "value": float(best == right),
+        "slot": best,
+        "expected": exp(logp[right]),
+        "logp": list(logp),
+        "mass": choice.mass,
+        "outcome": "correct" if best == right else "wrong",
+    }
+
+
+def _written(problem: Problem, reply: Reply, repeat: int) -> dict[str, object]:
+    coded: Coded = code_reply(reply, problem)
+    known = coded.status == "ok"
+    slot = problem.options.index(coded.given) if coded.given in problem.options else None
+    return _row(problem) | {
+        "raw": reply.text,
+        "value": float(coded.outcome == "correct") if known else None,
+        "status": coded.status,
+        "why": coded.why,
+        "outcome": coded.outcome,
+        "slot": slot,
+        "protested": coded.protested,
+        "repeat": repeat,
+        "tokens_in": reply.tokens_in,
+        "tokens_out": reply.tokens_out,
+    }
+
+
+def _row(problem: Problem) -> dict[str, object]:
+    return {"item": problem.id, "scale": problem.field, "protested": False}

@@ -1,0 +1,231 @@
+"""At which block and how strongly to steer: effect under a damage limit, against honest nulls.
+
+Block and strength are chosen on some pairs of statements and judged on others, which chose
+nothing. The nulls are vectors of the same pairs of descriptions with sides swapped at random, made
+orthogonal to the real vector and as long as it. Effects of too large a strength turn back, so the
+whole curve is reported, not only the chosen point.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from personae.core import BIG_FIVE, Activations, Array, Edit, Estimate, InputError, OpenModel, Site
+from personae.designs.steering_bench import shipped_bench
+from personae.induce.steer.contrasts import description_pairs
+from personae.induce.steer.directions import direction, orthogonal_to, shuffled
+from personae.stats.resample import mean
+
+__all__ = ["HELD_OUT", "Calibration", "Scan", "SweepPoint", "calibrate", "specificity"]
+
+TUNING, HELD_OUT = slice(0, 6), slice(6, 12)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scan:
+    """What is tried and what is allowed.
+
+    Args:
+        blocks: blocks at which to steer; empty for the half and two thirds of the depth.
+        strengths: multiples of the vector, above 0.
+        damage: most that the perplexity of neutral text may grow by, as a share.
+        nulls: how many shuffled vectors the effect is held against.
+    """
+
+    blocks: tuple[int, ...] = ()
+    strengths: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0)
+    damage: float = 0.1
+    nulls: int = 100
+
+    def where(self, depth: int) -> tuple[int, ...]:
+        """Give the blocks, or the default ones of a model of this depth."""
+        return self.blocks or tuple(dict.fromkeys((depth // 2, 2 * depth // 3)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepPoint:
+    """One block and strength on the tuning pairs: shift (nats a token), perplexity as a ratio."""
+
+    block: int
+    strength: float
+    effect: float
+    perplexity: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Calibration:
+    """What was scanned, what was chosen, and what it does on pairs that chose nothing.
+
+    `chosen` is None where every point breaks the damage limit or none moves towards the goal;
+    then the estimates say so. `effect`: shift towards the goal, nats a token, against strength 0,
+    with p by rank among the nulls; `traits`: shift of each trait's contrast (the specificity row);
+    `nulls`: the nulls' shifts; `perplexity`: ratio on all neutral texts; `accuracy`: change of the
+    share of right answers.
+    """
+
+    points: tuple[SweepPoint, ...]
+    chosen: SweepPoint | None
+    edits: tuple[Edit, ...]
+    effect: Estimate
+    traits: Mapping[str, Estimate]
+    nulls: Array
+    perplexity: Estimate
+    accuracy: Estimate
+    vectors: Mapping[str, Array]
+
+
+def specificity(
+    model: OpenModel, point: SweepPoint, vectors: Mapping[str, Array], seed: int = 0
+) -> Mapping[str, Mapping[str, Estimate]]:
+    """Steer along each trait's vector alone, one z unit at a point; give every trait's shift.
+
+    The first key is the trait steered, the second the one measured, on held-out statements.
+    """
+    site = Site(point.block)
+    variants = [(Edit(site, vector, point.strength),) for vector in vectors.values()]
+    found = shipped_bench(tuple(BIG_FIVE), HELD_OUT).measure(model, [(), *variants]).contrasts
+    return {
+        steered: {t: _shift(c[[0, row]], t, seed) for t, c in found.items()}
+        for row, steered in enumerate(vectors, start=1)
+    }
+
+
+def calibrate(
+    model: OpenModel, goal: Mapping[str, float], scan: Scan = Scan(), seed: int = 0
+) -> Calibration:
+    """Choose block and strength for steering towards a goal, and judge the choice.
+
+    Args:
+        model: who is steered.
+        goal: wanted standings of Big Five domains; the vector is the sum of theirs so weighed.
+        scan: what is tried and allowed.
+        seed: seed of nulls and intervals.
+
+    Raises:
+        InputError: the goal wants nothing.
+    """
+    wanted = {trait: z for trait, z in goal.items() if z and ":" not in trait}
+    if not wanted:
+        raise InputError("a goal wants a Big Five domain above or below average, such as {'E': 1}")
+    sites = [Site(block) for block in scan.where(model.anatomy.blocks)]
+    rows = _read(model, tuple(wanted), sites)
+    vectors = {site: _mixed(rows, wanted, site) for site in sites}
+    points = _scanned(model, wanted, vectors, scan)
+    allowed = [p for p in points if p.perplexity <= 1 + scan.damage and p.effect > 0]
+    chosen = max(allowed, key=lambda p: p.effect, default=None)
+    edits: tuple[Edit, ...] = ()
+    nulls = np.empty((0, model.anatomy.width))
+    single: dict[str, Array] = {}
+    if chosen is not None:
+        site = Site(chosen.block)
+        edits = (Edit(site, vectors[site], chosen.strength),)
+        single = {t: direction(rows[t][0][site], rows[t][1][site]) for t in wanted}
+        nulls = _nulls(rows, wanted, site, vectors[site], (scan.nulls, seed))
+    return _judged(model, wanted, _Choice(points, chosen, edits, single, nulls), seed)
+
+
+Rows = Mapping[str, tuple[Activations, Activations]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Choice:
+    """What was tried and chosen, with each trait's vector and the nulls at the chosen block."""
+
+    points: tuple[SweepPoint, ...]
+    chosen: SweepPoint | None
+    edits: tuple[Edit, ...]
+    vectors: Mapping[str, Array]
+    nulls: Array
+
+
+def _read(model: OpenModel, traits: Sequence[str], sites: Sequence[Site]) -> Rows:
+    """Record both sides of each trait's descriptions, all in one go."""
+    pairs = {trait: description_pairs(trait) for trait in traits}
+    chats = [chat for own in pairs.values() for side in (0, 1) for chat in (p[side] for p in own)]
+    found = model.record(chats, sites, "mean")
+    made, at = {}, 0
+    for trait, own in pairs.items():
+        sides = [{s: r[at + k * len(own) :][: len(own)] for s, r in found.items()} for k in (0, 1)]
+        made[trait] = (sides[0], sides[1])
+        at += 2 * len(own)
+    return made
+
+
+def _mixed(rows: Rows, wanted: Mapping[str, float], site: Site) -> Array:
+    parts = [z * direction(rows[t][0][site], rows[t][1][site]) for t, z in wanted.items()]
+    return np.asarray(np.sum(parts, axis=0))
+
+
+def _nulls(
+    rows: Rows, wanted: Mapping[str, float], site: Site, real: Array, drawn: tuple[int, int]
+) -> Array:
+    count, seed = drawn
+    total = np.zeros((count, real.size))
+    for place, (trait, z) in enumerate(wanted.items()):
+        high, low = (side[site] for side in rows[trait])
+        total += z * shuffled(high, low, count, seed + 1000 * place)
+    apart = np.stack([orthogonal_to(v, [real]) for v in total]) if count else total
+    lengths = np.linalg.norm(apart, axis=1, keepdims=True)
+    return np.asarray(apart * np.linalg.norm(real) / np.maximum(lengths, 1e-12))
+
+
+def _scanned(
+    model: OpenModel, wanted: Mapping[str, float], vectors: Mapping[Site, Array], scan: Scan
+) -> tuple[SweepPoint, ...]:
+    grid = [(site, strength) for site in vectors for strength in scan.strengths]
+    variants = [(), *((Edit(site, vectors[site], s),) for site, s in grid)]
+    few = max(1, 6 // len(wanted))
+    bench = shipped_bench(tuple(wanted), slice(0, min(few + 1, 6)), texts=3)
+    found = bench.measure(model, variants)
+    shift = (found.towards(wanted) - found.towards(wanted)[:1]).mean(axis=1)
+    growth = np.exp((found.nats - found.nats[:1]).mean(axis=1))
+    return tuple(
+        SweepPoint(block=site.block, strength=s, effect=float(e), perplexity=float(g))
+        for (site, s), e, g in zip(grid, shift[1:], growth[1:], strict=True)
+    )
+
+
+def _judged(
+    model: OpenModel, wanted: Mapping[str, float], choice: _Choice, seed: int
+) -> Calibration:
+    edits = choice.edits
+    whole = shipped_bench(tuple(BIG_FIVE), HELD_OUT, texts=6, choices=20)
+    measured = whole.measure(model, [(), edits])
+    effect = _shift(measured.towards(wanted), "towards the goal", seed)
+    shifts = np.empty(0)
+    if edits:
+        own = shipped_bench(tuple(wanted), HELD_OUT)
+        variants = [(), *((replace(edits[0], vector=null),) for null in choice.nulls)]
+        rows = own.measure(model, variants).towards(wanted)
+        shifts = (rows[1:] - rows[:1]).mean(axis=1)
+        rank = (1 + np.sum(shifts >= effect.value)) / (1 + len(shifts))
+        effect = replace(
+            effect,
+            p=float(rank),
+            method=f"{effect.method}; rank among {len(shifts)} shuffled vectors",
+        )
+    growth = mean(measured.nats[1] - measured.nats[0], name="perplexity", of="text", seed=seed)
+    low, value, high = (float(np.exp(x)) for x in (growth.low, growth.value, growth.high))
+    return Calibration(
+        points=choice.points,
+        chosen=choice.chosen,
+        edits=edits,
+        effect=effect,
+        traits={t: _shift(c, t, seed) for t, c in measured.contrasts.items()},
+        nulls=shifts,
+        perplexity=replace(growth, low=low, value=value, high=high, unit="ratio"),
+        accuracy=mean(
+            measured.right[1] - measured.right[0],
+            name="right answers",
+            of="question",
+            unit="share",
+            seed=seed,
+        ),
+        vectors=choice.vectors,
+    )
+
+
+def _shift(contrasts: Array, name: str, seed: int) -> Estimate:
+    shift = contrasts[1] - contrasts[0]
+    return mean(shift, name=name, of="pair", unit="nats a token", seed=seed)

@@ -1,0 +1,1 @@
+"""Texts as vectors and as counts: sentence encoder, classifiers, word categories, features."""

@@ -1,0 +1,139 @@
+"""Readability, richness, compressibility and shallow syntax of a passage, natively.
+
+Formulas as in Kerz et al. 2022 (arXiv 2204.04629, appendix) and the sources named there. A ratio
+whose base is zero, or a measure that needs more words than there are, is NaN.
+"""
+
+import zlib
+from collections import Counter
+from collections.abc import Mapping
+from math import log, nan, sqrt
+
+from personae.encoders.passages import Passage, syllables
+
+__all__ = ["complexity", "mattr", "ratio", "readability", "richness", "syntax"]
+
+MATTR_WINDOW = 50
+MTLD_FACTOR = 0.72
+LONG_LETTERS = 7
+MANY_SYLLABLES = 3
+
+
+def ratio(over: float, under: float) -> float:
+    """Divide, NaN where the divisor is zero."""
+    return over / under if under else nan
+
+
+def readability(one: Passage) -> Mapping[str, float]:
+    """Readability formulas; NaN without words. Flesch 1948, Kincaid 1975, and so on.
+
+    >>> from personae.encoders.passages import passage
+    >>> round(readability(passage("The cat sat on the mat."))["Flesch"], 3)
+    116.145
+    """
+    words, sentences = len(one.words), len(one.sentences)
+    length, beats = ratio(words, sentences), ratio(one.syllables, words)
+    letters = ratio(one.letters, words)
+    hard = sum(syllables(word) >= MANY_SYLLABLES for word in one.words)
+    long = sum(len(word) >= LONG_LETTERS for word in one.words)
+    return {
+        "Flesch": 206.835 - 1.015 * length - 84.6 * beats,
+        "Flesch-Kincaid": 0.39 * length + 11.8 * beats - 15.59,
+        "ARI": 4.71 * letters + 0.5 * length - 21.43,
+        "Coleman-Liau": 5.88 * letters - 29.6 * ratio(sentences, words) - 15.8,
+        "Fog": 0.4 * (length + 100 * ratio(hard, words)),
+        "SMOG": 1.043 * sqrt(30 * hard / sentences) + 3.1291 if words else nan,
+        "LIX": length + 100 * ratio(long, words),
+        "RIX": ratio(long, sentences) if words else nan,
+    }
+
+
+def richness(one: Passage) -> Mapping[str, float]:
+    """Lexical richness: type-token ratios, Herdan, MATTR, MTLD, Yule, words said once.
+
+    >>> from personae.encoders.passages import passage
+    >>> round(richness(passage("the cat sat on the mat the dog sat too"))["Yule K"], 1)
+    800.0
+    """
+    counts = Counter(one.words)
+    n, types = len(one.words), len(counts)
+    squares = sum(c * c for c in counts.values())
+    return {
+        "TTR": ratio(types, n),
+        "root TTR": ratio(types, sqrt(n)),
+        "Herdan": log(types) / log(n) if n > 1 else nan,
+        "MATTR": mattr(one.words, MATTR_WINDOW),
+        "MTLD": _mtld(one.words),
+        "Yule K": ratio(1e4 * (squares - n), n * n),
+        "said once": ratio(sum(c == 1 for c in counts.values()), n),
+        "letters a word": ratio(one.letters, n),
+        "syllables a word": ratio(one.syllables, n),
+    }
+
+
+def mattr(words: tuple[str, ...], window: int) -> float:
+    """Average the type-token ratio over all windows of so many words; NaN for fewer words."""
+    if len(words) < window:
+        return nan
+    counts = Counter(words[:window])
+    types = total = len(counts)
+    for gone, come in zip(words, words[window:], strict=False):
+        counts[gone] -= 1
+        types -= counts[gone] == 0
+        types += counts[come] == 0
+        counts[come] += 1
+        total += types
+    return total / (window * (len(words) - window + 1))
+
+
+def _mtld(words: tuple[str, ...]) -> float:
+    """Mean length of stretches that keep the ratio above 0.72, both ways (McCarthy & Jarvis)."""
+    if len(words) < MATTR_WINDOW:
+        return nan
+    ways = [_factors(words), _factors(words[::-1])]
+    return sum(len(words) / f if f else float(len(words)) for f in ways) / 2
+
+
+def _factors(words: tuple[str, ...]) -> float:
+    found, seen, start = 0.0, set[str](), 0
+    for place, word in enumerate(words):
+        seen.add(word)
+        if len(seen) / (place + 1 - start) <= MTLD_FACTOR:
+            found, start, seen = found + 1, place + 1, set()
+    rest = len(words) - start
+    if rest:
+        found += (1 - len(seen) / rest) / (1 - MTLD_FACTOR)
+    return found
+
+
+def complexity(one: Passage) -> Mapping[str, float]:
+    """Deflated size over raw size, in bytes: low where a text repeats itself; NaN without text.
+
+    >>> from personae.encoders.passages import passage
+    >>> complexity(passage("Again and again. " * 20))["deflated"] < 0.2
+    True
+    """
+    raw = one.text.encode()
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    return {"deflated": ratio(len(packer.compress(raw) + packer.flush()), len(raw))}
+
+
+def syntax(one: Passage) -> Mapping[str, float]:
+    """Shallow syntax without a parser: sentence length, clauses by their words, marks.
+
+    A clause beyond the first is taken for begun by a subordinator or by a coordinator after a
+    comma; commas and other marks are a word's share.
+    """
+    words, sentences = len(one.words), len(one.sentences)
+    lengths = [len(w) for w in one.words_of]
+    mean = ratio(words, sentences)
+    spread = ratio(sum((x - mean) ** 2 for x in lengths), sentences)
+    return {
+        "words a sentence": mean if words else nan,
+        "spread of length": sqrt(spread) if words else nan,
+        "commas": ratio(one.count(","), words),
+        "exclamations": ratio(one.count("!"), sentences),
+        "questions": ratio(one.count("?"), sentences),
+        "brackets and dashes": ratio(one.count("(") + one.count(" - ") + one.count("–"), words),
+        "quotations": ratio(one.count('"') + one.count("“"), sentences),
+    }

@@ -1,0 +1,144 @@
+"""The registry of text features: named families of columns, for a text or a window over it.
+
+After the families of Kerz et al. 2022 (arXiv 2204.04629), as an open set: the published extractor,
+its register lists and LIWC are closed. Every family maps passages to a table; a value that is
+undefined on a passage (a ratio without words, a measure that needs more of them) is NaN.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from personae.core import Array, MissingExtra, UnknownName
+from personae.encoders.lexicon import load_lexicon
+from personae.encoders.passages import Passage, passage, windows
+from personae.encoders.prose import complexity, readability, richness, syntax
+from personae.encoders.sentence_encoder import open_encoder
+
+__all__ = ["FAMILIES", "Features", "contour", "feature_table", "sentiment_reader"]
+
+Columns = tuple[tuple[str, ...], Array]
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """A table of features: `columns` as (family, feature), `values` of shape (rows, columns)."""
+
+    columns: tuple[tuple[str, str], ...]
+    values: Array
+
+    def column(self, family: str, name: str) -> Array:
+        """Give one feature of all rows.
+
+        Raises:
+            UnknownName: the table has no such column.
+        """
+        if (family, name) not in self.columns:
+            known = [n for f, n in self.columns if f == family]
+            raise UnknownName(f"feature of the family {family!r}", name, known)
+        return np.asarray(self.values[:, self.columns.index((family, name))])
+
+
+def contour(text: str, families: Sequence[str], size: int = 1) -> Features:
+    """Slide a window of `size` sentences over a text: one row a window, its own ratios.
+
+    Raises:
+        UnknownName: a family that isn't in the registry.
+
+    >>> contour("One. Two, three. Four.", ["syntax"], size=2).column("syntax", "words a sentence")
+    array([1.5, 1.5])
+    """
+    return _table(windows(passage(text), size), families)
+
+
+def feature_table(texts: Sequence[str], families: Sequence[str]) -> Features:
+    """Read whole texts: one row a text, the same as one window over all its sentences.
+
+    Raises:
+        UnknownName: a family that isn't in the registry.
+        MissingExtra, ModelUnavailable: what a family needs is not installed.
+    """
+    return _table([passage(text) for text in texts], families)
+
+
+def _table(passages: Sequence[Passage], families: Sequence[str]) -> Features:
+    columns: list[tuple[str, str]] = []
+    values = []
+    for family in families:
+        if family not in FAMILIES:
+            raise UnknownName("family of features", family, FAMILIES)
+        names, table = FAMILIES[family](passages)
+        columns += [(family, name) for name in names]
+        values.append(table)
+    found = np.hstack(values) if values else np.empty((len(passages), 0))
+    return Features(tuple(columns), found)
+
+
+def _lexicon(part: str) -> Callable[[Sequence[Passage]], Columns]:
+    """Share of the words in each category, and of those in any."""
+
+    def read(passages: Sequence[Passage]) -> Columns:
+        lexicon = load_lexicon(part)
+        words = np.array([float(len(one.words)) for one in passages])
+        counts = lexicon.count(passages)
+        base = np.where(words > 0, words, np.nan)[:, None]
+        return lexicon.categories, counts / base
+
+    return read
+
+
+def _each(of: Callable[[Passage], Mapping[str, float]]) -> Callable[[Sequence[Passage]], Columns]:
+    def read(passages: Sequence[Passage]) -> Columns:
+        names = tuple(of(passage("One.")))
+        return names, np.array([list(of(p).values()) for p in passages]).reshape(-1, len(names))
+
+    return read
+
+
+def sentiment_reader() -> Callable[[str], Mapping[str, float]]:
+    """Make a reader of one text: VADER's compound (-1..1), pos, neu and neg (Hutto & Gilbert 2014).
+
+    Raises:
+        MissingExtra: vaderSentiment is not installed.
+    """
+    try:
+        from vaderSentiment.vaderSentiment import (  # noqa: PLC0415
+            SentimentIntensityAnalyzer,
+        )
+    except ImportError as error:
+        raise MissingExtra("vaderSentiment", "read", "sentiment") from error
+    read: Callable[[str], Mapping[str, float]] = SentimentIntensityAnalyzer().polarity_scores
+    return read
+
+
+def _sentiment(passages: Sequence[Passage]) -> Columns:
+    """Mean over sentences of VADER's compound, positive and negative."""
+    score = sentiment_reader()
+    names = ("compound", "pos", "neg")
+    rows = [[[score(s)[n] for n in names] for s in one.sentences] for one in passages]
+    means = [np.mean(row, axis=0) if row else np.full(len(names), np.nan) for row in rows]
+    return names, np.array(means).reshape(-1, len(names))
+
+
+def _embedding(passages: Sequence[Passage]) -> Columns:
+    """Mean vector of the sentences from the local encoder."""
+    flat = open_encoder().encode([s for one in passages for s in one.sentences])
+    width = flat.shape[1]
+    ends = np.cumsum([len(one.sentences) for one in passages])
+    parts = np.split(flat, ends[:-1]) if passages else []
+    means = [part.mean(axis=0) if len(part) else np.full(width, np.nan) for part in parts]
+    return tuple(f"e{k}" for k in range(width)), np.array(means).reshape(-1, width)
+
+
+FAMILIES: Mapping[str, Callable[[Sequence[Passage]], Columns]] = {
+    "function words": _lexicon("function words"),
+    "topics": _lexicon("topics"),
+    "sentiment": _sentiment,
+    "readability": _each(readability),
+    "richness": _each(richness),
+    "complexity": _each(complexity),
+    "syntax": _each(syntax),
+    "embedding": _embedding,
+}
+"""Name of each family -> its reader: passages in, column names and a table out."""

@@ -1,0 +1,1 @@
+"""What a person is made of: core facts, attributes, life, introductions."""

@@ -1,0 +1,1 @@
+"""Populations by design: quotas, margins, conditional draws, rules, traits."""

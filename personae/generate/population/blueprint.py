@@ -1,0 +1,241 @@
+"""A population's plan: the joint distribution of its quota variables, their counts, its draws.
+
+Variables multiply as they are listed, each under its `given` one; a sample puts its own joint
+distribution in the place of those that it knows; rules about quota variables alone rule cells out;
+then everything is raked to the margins. What is not under quota is drawn slot by slot. With a
+sample, every other fact comes from a donor: a row of the same cell.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from personae.core import Array, BadValue, UnknownName
+from personae.generate.population.fact_rules import Rules
+from personae.generate.population.persona_table import worded
+from personae.generate.population.population_spec import Margin, Spec, Variable
+from personae.generate.population.quotas import apportion, schedule
+from personae.generate.population.raking import rake
+from personae.generate.slots import Places, Slots
+
+__all__ = ["Blueprint", "Donors", "blueprint"]
+
+MOST_CELLS = 200_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Donors:
+    """Rows of a sample in the order of their cells; those of cell c begin at starts[c]."""
+
+    rows: pl.DataFrame
+    starts: Places
+
+    def facts(self, slots: Slots, cells: Places) -> pl.DataFrame:
+        """Give each slot the facts of a row of its cell, drawn with equal chances."""
+        first, count = self.starts[cells], np.diff(self.starts)[cells]
+        return self.rows[first + np.floor(slots.uniform("donor") * count).astype(np.int64)]
+
+
+@dataclass(frozen=True, eq=False)
+class Blueprint:
+    """Quota variables with their joint distribution and counts; the other variables; donors.
+
+    `values` gives each quota variable's values in the order of its axis.
+    """
+
+    n: int
+    seed: int
+    values: Mapping[str, tuple[str, ...]]
+    joint: Array
+    others: tuple[Variable, ...]
+    hidden: tuple[str, ...] = ()
+    donors: Donors | None = None
+
+    @cached_property
+    def counts(self) -> Places:
+        """Personas in each cell, of the joint's shape."""
+        return apportion(self.n, self.joint) if self.values else np.array(self.n)
+
+    @cached_property
+    def cells(self) -> NDArray[np.int32]:
+        """Each slot's cell."""
+        return schedule(self.counts, self.seed)
+
+    def margin(self, name: str) -> Mapping[str, int]:
+        """Count the personas of each value of a quota variable."""
+        axis = list(self.values).index(name)
+        others = tuple(i for i in range(self.counts.ndim) if i != axis)
+        return dict(zip(self.values[name], self.counts.sum(axis=others).tolist(), strict=True))
+
+    def share(self, name: str) -> Mapping[str, float]:
+        """Give each value's share as planned, before rounding to whole personas."""
+        axis = list(self.values).index(name)
+        others = tuple(i for i in range(self.joint.ndim) if i != axis)
+        return dict(zip(self.values[name], self.joint.sum(axis=others).tolist(), strict=True))
+
+    def facts(self, slots: Slots) -> pl.DataFrame:
+        """Give the facts of the slots, all as text, one column a variable."""
+        cells = self.cells[slots.places].astype(np.int64)
+        codes = np.unravel_index(cells, self.counts.shape) if self.values else ()
+        columns = {
+            name: pl.Series(values).gather(code)
+            for (name, values), code in zip(self.values.items(), codes, strict=True)
+        }
+        for variable in self.others:
+            columns[variable.name] = _drawn(variable, slots, columns)
+        for hidden in self.hidden:
+            del columns[hidden]
+        if self.donors is not None:
+            base = cells // prod(self.counts.shape[self._base :])
+            for column in self.donors.facts(slots, base).iter_columns():
+                columns.setdefault(column.name, column)
+        return pl.DataFrame(columns)
+
+    @property
+    def _base(self) -> int:
+        """How many leading quota variables the donors know."""
+        known = self.donors.rows.columns if self.donors is not None else ()
+        return sum(name in known for name in self.values)
+
+
+def _drawn(variable: Variable, slots: Slots, columns: Mapping[str, pl.Series]) -> pl.Series:
+    if variable.text:
+        return worded(variable.text, pl.DataFrame(columns))
+    given = columns.get(variable.given) if variable.given else None
+    names = given.unique(maintain_order=True).to_list() if given is not None else [None]
+    place = (
+        given.replace_strict(names, range(len(names)), return_dtype=pl.Int64).to_numpy()
+        if given is not None
+        else np.zeros(len(slots), dtype=np.int64)
+    )
+    if variable.shares:
+        values = variable.values
+        shares = np.array([[variable.table(g).get(v, 0) for v in values] for g in names], float)
+        shares = shares.reshape(len(names), len(values))[place]
+        return pl.Series(values).gather(slots.pick(variable.name, shares))
+    ends = np.array([variable.whole if g is None else variable.whole[g] for g in names])
+    low, high = ends.reshape(-1, 2)[place].T
+    drawn = low + np.floor(slots.uniform(variable.name) * (high - low + 1)).astype(np.int64)
+    return pl.Series(drawn).cast(pl.String)
+
+
+def blueprint(
+    spec: Spec, n: int, seed: int, *, sample: pl.DataFrame | None = None, rules: Rules | None = None
+) -> Blueprint:
+    """Plan a population.
+
+    Raises:
+        BadValue: too many cells, or margins that can't be met.
+        UnknownName: a margin over what is no quota variable, or with an unknown value.
+    """
+    known = () if sample is None else sample.columns
+    quota = [v for v in spec.variables if v.shares and v.exact]
+    quota.sort(key=lambda v: v.name not in known)  # the sample's first; the sort is stable
+    values = {v.name: v.values for v in quota}
+    cells = prod(len(v) for v in values.values())
+    if cells > MOST_CELLS:
+        raise BadValue(
+            f"quotas over {list(values)} have {cells:,} cells; at most {MOST_CELLS:,} are allowed. "
+            'Give some variables "exact": false'
+        )
+    base = [v for v in quota if v.name in known]
+    donors, joint = _sampled(sample, base) if sample is not None else (None, np.array(1.0))
+    margins = list(spec.margins) + [_as_margin(v) for v in base]
+    for variable in quota[len(base) :]:
+        joint = _extended(joint, variable, values)
+    if rules is not None and values:
+        joint = joint * _allowed(rules.over(list(values)), values)
+    targets = dict(_target(margin, values) for margin in margins)
+    joint = rake(joint, targets).joint if targets else joint / joint.sum()
+    others = tuple(v for v in spec.variables if v.name not in values)
+    hidden = tuple(v.name for v in spec.variables if v.hidden)
+    return Blueprint(n, seed, values, joint, others, hidden, donors)
+
+
+def _as_margin(variable: Variable) -> Margin:
+    if variable.given:
+        raise BadValue(
+            f"variable {variable.name!r} is in the sample: it can't have 'given'; put a margin "
+            f"over {[variable.given, variable.name]} instead"
+        )
+    return Margin(of=(variable.name,), shares=variable.shares)
+
+
+def _extended(joint: Array, variable: Variable, values: Mapping[str, tuple[str, ...]]) -> Array:
+    """Put a variable behind those of the joint distribution, under its given one."""
+    given = variable.given
+    if given and given not in list(values)[: joint.ndim]:
+        raise BadValue(
+            f"variable {variable.name!r} is under quota, but {given!r}, on which it depends, is "
+            'not: give it "exact": false too'
+        )
+    keys: Sequence[str | None] = values[given] if given else [None]
+    rows = [[variable.table(key).get(v, 0) for v in variable.values] for key in keys]
+    table = np.array(rows, dtype=np.float64)
+    table /= table.sum(axis=1, keepdims=True)
+    shape = [1] * joint.ndim + [len(variable.values)]
+    if given:
+        shape[list(values).index(given)] = len(keys)
+    return joint[..., None] * table.reshape(shape)
+
+
+def _allowed(rules: Rules, values: Mapping[str, tuple[str, ...]]) -> Array:
+    shape = tuple(len(v) for v in values.values())
+    codes = np.unravel_index(np.arange(prod(shape)), shape)
+    table = pl.DataFrame(
+        {n: pl.Series(v).gather(c) for (n, v), c in zip(values.items(), codes, strict=True)}
+    )
+    fit = np.ones(prod(shape), dtype=bool)
+    for rule, broken in rules.broken(table):
+        if rule.severity == "hard":
+            fit &= ~broken
+        if not fit.any():
+            raise BadValue(f"with rule {rule.code} no combination of {list(values)} is left")
+    return fit.reshape(shape).astype(np.float64)
+
+
+def _target(margin: Margin, values: Mapping[str, tuple[str, ...]]) -> tuple[tuple[int, ...], Array]:
+    order = list(values)
+    for name in margin.of:
+        if name not in values:
+            raise UnknownName("quota variable", name, order)
+    array = np.array(_nested(margin.shares, margin.of, values), dtype=np.float64)
+    axes = [order.index(name) for name in margin.of]
+    return tuple(sorted(axes)), array.transpose(np.argsort(axes))
+
+
+def _nested(shares: object, of: Sequence[str], values: Mapping[str, tuple[str, ...]]) -> object:
+    if not of:
+        if not isinstance(shares, int | float) or isinstance(shares, bool):
+            raise BadValue(f"a margin's share is a number, not {shares!r}")
+        return float(shares)
+    if not isinstance(shares, dict):
+        raise BadValue(f"a margin over {of[0]!r} maps its values to shares, not {shares!r}")
+    for value in shares:
+        if value not in values[of[0]]:
+            raise UnknownName(f"value of {of[0]!r}", value, values[of[0]])
+    absent: object = 0.0 if len(of) == 1 else {}
+    return [_nested(shares.get(v, absent), of[1:], values) for v in values[of[0]]]
+
+
+def _sampled(sample: pl.DataFrame, base: Sequence[Variable]) -> tuple[Donors, Array]:
+    """Count a sample's rows by cell and put them in that order; other rows are left out."""
+    shape = tuple(len(v.values) for v in base)
+    fit = pl.all_horizontal(pl.lit(value=True), *(pl.col(v.name).is_in(v.values) for v in base))
+    rows = sample.filter(fit)
+    if not rows.height:
+        raise BadValue(f"no row of the sample has the values wanted of {[v.name for v in base]}")
+    cells = np.zeros(rows.height, dtype=np.int64)
+    for variable in base:
+        index = {value: i for i, value in enumerate(variable.values)}
+        code = rows[variable.name].replace_strict(index, return_dtype=pl.Int64).to_numpy()
+        cells = cells * len(variable.values) + code
+    counts = np.bincount(cells, minlength=prod(shape))
+    starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    donors = Donors(rows[np.argsort(cells, kind="stable")], starts)
+    return donors, counts.reshape(shape).astype(np.float64)

@@ -1,0 +1,144 @@
+"""What personas are cast in when no model writes: facts, traits and levels that obey the rules."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import polars as pl
+
+from personae.core import BIG_FIVE, Array, BadValue, Cell, Note, Part, Table, UnknownName
+from personae.generate.population.blueprint import Blueprint
+from personae.generate.population.correlated_traits import (
+    correlated,
+    correlation_matrix,
+    group_standings,
+)
+from personae.generate.population.fact_rules import Rules
+from personae.generate.population.ordered_levels import Levels
+from personae.generate.population.population_spec import Spec
+from personae.generate.slots import Slots
+
+__all__ = ["Cast", "StructuredSampler"]
+
+REDRAWS = 200
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Cast:
+    """Facts and standings (z) of the slots that could be cast; why the others could not."""
+
+    slots: Slots
+    facts: pl.DataFrame
+    traits: pl.DataFrame | None
+    failed: Mapping[int, str] = field(default_factory=dict)
+    redrawn: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class StructuredSampler:
+    """A description with its plan, rules and levels.
+
+    Raises:
+        UnknownName: the description's traits go by a variable that isn't there.
+        BadValue: its traits have another shape.
+    """
+
+    spec: Spec
+    plan: Blueprint
+    rules: Rules
+    levels: Levels | None = None
+
+    def __post_init__(self) -> None:
+        _check_traits(self.spec, self.plan)
+
+    def cast(self, slots: Slots) -> Cast:
+        """Draw personas for the slots, again and again where they break a hard rule."""
+        facts, z = self._draw(slots)
+        rules = self.rules.over(facts.columns)
+        redrawn = 0
+        for _ in range(REDRAWS):
+            bad = rules.breaches(facts)
+            if not bad.any():
+                break
+            redrawn += int(bad.sum())
+            slots = Slots(slots.seed, slots.places, slots.attempts + bad)
+            anew, standings = self._draw(slots.take(bad))
+            places = np.arange(len(slots))
+            places[bad] = len(slots) + np.arange(anew.height)
+            facts = pl.concat([facts, anew])[places]
+            z[bad] = standings
+        good = ~rules.breaches(facts)
+        failed = {int(p): "breaks a rule however often it is drawn" for p in slots.places[~good]}
+        traits = None
+        if self.spec.traits is not None:
+            traits = pl.DataFrame({c: z[good, i].round(3) for i, c in enumerate(BIG_FIVE)})
+        return Cast(
+            slots=slots.take(good),
+            facts=facts.filter(pl.Series(good)),
+            traits=traits,
+            failed=failed,
+            redrawn=redrawn,
+        )
+
+    def _draw(self, slots: Slots) -> tuple[pl.DataFrame, Array]:
+        facts = self.plan.facts(slots)
+        z = _standings(self.spec, facts, slots)
+        if self.levels is not None:
+            facts = facts.hstack(self.levels.draw(slots, z, facts))
+        return facts, z
+
+    def preview(self) -> tuple[Part, ...]:
+        """Say what will be made."""
+        plan = self.plan
+        rows: list[tuple[Cell, ...]] = [
+            (name, value, round(plan.share(name)[value], 4), count)
+            for name in plan.values
+            for value, count in plan.margin(name).items()
+        ]
+        parts: list[Part] = [Note(f"{self.spec.title}. {self.spec.source}".strip())]
+        if rows:
+            columns = ("variable", "value", "share", "personas")
+            table = Table(
+                name="quotas",
+                title="Quotas",
+                columns=columns,
+                rows=tuple(rows),
+                note=f"{int((plan.counts > 0).sum()):,} cells are filled.",
+            )
+            parts.append(table)
+        if plan.donors is not None:
+            held = plan.donors.rows
+            names = ", ".join(held.columns[:40])
+            parts.append(Note(f"{held.height:,} rows of the sample give the other facts: {names}."))
+        if names := ", ".join(v.name for v in plan.others):
+            parts.append(Note(f"Drawn for each persona, not under quota: {names}."))
+        said = dict.fromkeys(f"Rule {r.code}: {r.says}." for r in self.rules.rules)
+        return (*parts, *map(Note, said))
+
+
+def _standings(spec: Spec, facts: pl.DataFrame, slots: Slots) -> Array:
+    traits = spec.traits or {}
+    given = traits.get("correlations")
+    z = correlated(slots, correlation_matrix() if given is None else np.array(given, float))
+    if norms := traits.get("norms"):
+        letters = {str(v): letter for v, letter in norms["sex"].items() if v != "of"}
+        sex = facts[norms["sex"]["of"]].replace_strict(letters, default="")
+        z = group_standings(z, sex, facts[norms["age"]].cast(pl.Int64))
+    return z
+
+
+def _check_traits(spec: Spec, plan: Blueprint) -> None:
+    traits = spec.traits or {}
+    for name in traits:
+        if name not in ("correlations", "norms"):
+            raise UnknownName("field of traits", name, ("correlations", "norms"))
+    norms = traits.get("norms")
+    if norms is None:
+        return
+    sex = norms.get("sex") if isinstance(norms, dict) else None
+    if not isinstance(sex, dict) or "of" not in sex or "age" not in norms:
+        raise BadValue('traits: norms has "sex": {"of": VARIABLE, VALUE: "F" or "M"} and "age"')
+    names = plan.facts(Slots.span(0, 0, 1)).columns
+    for name in (sex["of"], norms["age"]):
+        if name not in names:
+            raise UnknownName("variable that norms go by", str(name), names)

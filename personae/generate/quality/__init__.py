@@ -1,0 +1,1 @@
+"""How varied and how repetitive a population is, and what it holds."""

@@ -1,0 +1,129 @@
+"""What is in a file of personas: fields filled, distributions of facts, requested traits."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice, pairwise
+from math import sqrt
+
+from personae.core import BIG_FIVE, Cell, Figure, Note, Part, Persona, Report, Table
+from personae.generate.quality.outcome import Tally
+from personae.personas import FIELDS, kinds_shown, persona_frame
+
+__all__ = ["describe_report"]
+
+_BATCH = 4096
+_FEW, _BINS, _PICTURES = 30, 10, 12
+
+
+def describe_report(personas: Iterable[Persona]) -> Report:
+    """Describe personas in one pass, holding a batch at a time; the pictures come first."""
+    tally, filled, kinds = Tally(), Counter[str](), Counter[str]()
+    moments: dict[str, list[float]] = {}
+    running = iter(personas)
+    while batch := list(islice(running, _BATCH)):
+        tally.add(persona_frame(batch))
+        for one in batch:
+            filled.update(name for name in (*FIELDS[2:], "extra") if getattr(one, name))
+            shown = "+".join(kinds_shown(one)) or "nothing"
+            kinds[f"{one.kind}, shows {shown}"] += 1
+            for trait, z in one.traits.items():
+                n, total, squares = moments.get(trait, [0, 0.0, 0.0])
+                moments[trait] = [n + 1, total + z, squares + z * z]
+    return Report(
+        title="Description of personas",
+        parts=tuple(_parts(tally, filled, kinds, moments)),
+    )
+
+
+def _parts(
+    tally: Tally, filled: Counter[str], kinds: Counter[str], moments: Mapping[str, list[float]]
+) -> Iterator[Part]:
+    n = tally.rows
+    said = ", ".join(f"{count:,} {kind}" for kind, count in kinds.most_common(4))
+    yield Note(f"{n:,} personas: {said}.", "verdict")
+    names = [name for name in (*FIELDS[2:], "extra") if filled[name]]
+    shares = [filled[name] / n for name in names]
+    yield _bars("filled", "Fields filled", names, shares)
+    facts = sorted(tally.facts.items(), key=lambda item: (-item[1].total(), item[0]))
+    for path, values in facts[:_PICTURES]:
+        if drawn := _distribution(values):
+            labels, counts = drawn
+            yield _bars(f"fact {path}", path, labels, [c / n for c in counts])
+    if facts or tally.free:
+        yield _fact_table(facts, tally, n)
+    if moments:
+        yield _trait_table(moments, n)
+
+
+def _bars(name: str, title: str, labels: list[str], shares: list[float]) -> Figure:
+    top = max(zip(shares, labels, strict=True), default=(0.0, "nothing"))
+    return Figure(
+        name=name,
+        title=title,
+        kind="bars",
+        data={
+            "categories": labels,
+            "unit": "share of personas",
+            "low": 0,
+            "series": [{"name": "personas", "values": shares}],
+        },
+        alt=f"Share of personas by {title}; most: {top[1]} ({top[0]:.0%}).",
+    )
+
+
+def _distribution(values: Counter[str]) -> tuple[list[str], list[int]] | None:
+    """Give labels and counts: each value if few, bins if numbers, nothing for free text."""
+    numbers = _numbers(values)
+    if numbers and len(values) > _FEW:
+        low, high = min(numbers), max(numbers)
+        width = (high - low) / _BINS
+        counts = [0] * _BINS
+        for number, count in numbers.items():
+            counts[min(_BINS - 1, int((number - low) / width))] += count
+        edges = [low + width * i for i in range(_BINS + 1)]
+        return [f"{a:g} to {b:g}" for a, b in pairwise(edges)], counts
+    if 2 <= len(values) <= _FEW:
+        labels = sorted(values, key=lambda v: (float(v) if numbers else 0.0, -values[v], v))
+        return labels, [values[label] for label in labels]
+    return None
+
+
+def _numbers(values: Counter[str]) -> dict[float, int]:
+    """Give the values as numbers if all are; else nothing."""
+    if not all(v.isascii() and v.removeprefix("-").isdigit() and len(v) < 16 for v in values):
+        return {}
+    return {float(value): count for value, count in values.items()}
+
+
+def _fact_table(facts: list[tuple[str, Counter[str]]], tally: Tally, n: int) -> Table:
+    rows: list[tuple[Cell, ...]] = []
+    for path, values in facts:
+        (top, times), *_ = sorted(values.items(), key=lambda item: (-item[1], item[0]))
+        total = values.total()
+        numbers = _numbers(values)
+        mean = sum(x * c for x, c in numbers.items()) / total if numbers else None
+        shown = top if len(top) <= 60 else top[:57] + "..."
+        rows.append((path, total / n, len(values), shown, times / total, mean))
+    rows += [(path, None, None, "(free text)", None, None) for path in sorted(tally.free)]
+    return Table(
+        name="facts",
+        title="Facts",
+        columns=("fact", "share filled", "values", "most common", "its share", "mean"),
+        rows=tuple(rows),
+    )
+
+
+def _trait_table(moments: Mapping[str, list[float]], n: int) -> Table:
+    rows: list[tuple[Cell, ...]] = []
+    order = "".join(BIG_FIVE)
+    for trait in sorted(moments, key=lambda t: (order.index(t[0]), t)):
+        count, total, squares = moments[trait]
+        mean = total / count
+        spread = sqrt(max(0.0, squares - count * mean * mean) / (count - 1)) if count > 1 else None
+        rows.append((trait, count / n, mean, spread))
+    return Table(
+        name="traits",
+        title="Requested traits (z)",
+        columns=("trait", "share asked for", "mean", "SD"),
+        rows=tuple(rows),
+    )

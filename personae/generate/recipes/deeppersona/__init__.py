@@ -1,0 +1,1 @@
+"""Deep personas: hundreds of attributes from an anchored core."""

@@ -1,0 +1,1 @@
+"""Students by exact quotas, under a schema and rules."""

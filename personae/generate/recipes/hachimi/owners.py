@@ -1,0 +1,192 @@
+"""Who writes which fields of a persona, and the small schema that each must fill.
+
+An owner is data: `name`, `task`, `temperature`, `fields`. A field's kind is a text with a length,
+a whole number in a range, or one of the values that its variable or level scale has.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from personae.core import BadValue, UnknownName, canonical_json
+from personae.generate.population.ordered_levels import Levels
+from personae.generate.population.population_spec import Spec
+
+__all__ = ["Issue", "OwnedField", "Owner", "Patch", "owners_of", "read_patch", "schema_of"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnedField:
+    """One fact that an owner writes; `key` names it in the reply.
+
+    `allowed` lists its values; with none it is a text of `low` to `high` characters, or with
+    `whole` a number from `low` to `high`.
+    """
+
+    path: str
+    allowed: tuple[str, ...] = ()
+    low: int = 0
+    high: int = 0
+    whole: bool = False
+    says: str = ""
+
+    @property
+    def key(self) -> str:
+        """The last part of its path."""
+        return self.path.rpartition("/")[2]
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it is free text, which no draw can supply."""
+        return not self.allowed and not self.whole
+
+    def schema(self) -> Mapping[str, object]:
+        """Give the JSON schema of its value."""
+        if self.allowed:
+            return {"enum": list(self.allowed)}
+        if self.whole:
+            return {"type": "integer", "minimum": self.low, "maximum": self.high}
+        return {"type": "string", "minLength": self.low, "maxLength": self.high}
+
+    def read(self, value: object) -> str | None:
+        """Give the value as a fact, or None if it isn't allowed. Texts are trimmed, no more."""
+        if self.whole:
+            fits = isinstance(value, int) and not isinstance(value, bool)
+            return str(value) if fits and self.low <= int(str(value)) <= self.high else None
+        if not isinstance(value, str):
+            return None
+        text = value.strip()
+        if self.allowed:
+            return text if text in self.allowed else None
+        return text if self.low <= len(text) <= self.high else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """One writer: what it is asked for, and the fields that nobody else may change."""
+
+    name: str
+    task: str
+    fields: tuple[OwnedField, ...]
+    temperature: float = 1.0
+
+    @property
+    def max_tokens(self) -> int:
+        """Room for every field at its longest; about three characters a token."""
+        return 40 + sum(12 + (f.high // 3 if f.is_text else 8) for f in self.fields)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issue:
+    """A fault: which rule, in words, whose fields, and how to mend it."""
+
+    code: str
+    says: str
+    owner: str
+    fields: tuple[str, ...]
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patch:
+    """What a reply says: facts by path, fields without a usable value, keys that were dropped."""
+
+    facts: Mapping[str, str]
+    unusable: tuple[str, ...] = ()
+    dropped: int = 0
+    mended: bool = False
+
+
+def schema_of(fields: Sequence[OwnedField]) -> str:
+    """Give the JSON schema of a reply that fills these fields.
+
+    >>> schema_of([OwnedField(path="home/pet", allowed=("cat", "dog"))])[30:73]
+    '"properties":{"pet":{"enum":["cat","dog"]}}'
+    """
+    return canonical_json(
+        {
+            "type": "object",
+            "properties": {f.key: f.schema() for f in fields},
+            "required": [f.key for f in fields],
+            "additionalProperties": False,
+        }
+    )
+
+
+def read_patch(reply: str, fields: Sequence[OwnedField]) -> Patch:
+    """Read a reply; what isn't JSON is searched for the object in it, which counts as mended.
+
+    >>> pet = OwnedField(path="home/pet", allowed=("cat", "dog"))
+    >>> read_patch('Sure! {"pet": "cat", "age": 7}', [pet])
+    Patch(facts={'home/pet': 'cat'}, unusable=(), dropped=1, mended=True)
+    """
+    body, mended = _object(reply)
+    known = {f.key: f for f in fields}
+    read = {f.path: f.read(body[k]) for k, f in known.items() if k in body}
+    facts = {path: value for path, value in read.items() if value is not None}
+    return Patch(
+        facts=facts,
+        unusable=tuple(f.path for f in fields if f.path not in facts),
+        dropped=len(set(body) - set(known)),
+        mended=mended,
+    )
+
+
+def _object(text: str) -> tuple[Mapping[str, Any], bool]:
+    start, end = text.find("{"), text.rfind("}")
+    for piece, mended in ((text, False), (text[start : end + 1], True)):
+        try:
+            body = json.loads(piece)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(body, dict):
+            return body, mended
+    return {}, False
+
+
+def owners_of(spec: Spec, levels: Levels | None) -> tuple[Owner, ...]:
+    """Read a description's owners.
+
+    Raises:
+        UnknownName: a field that is no variable, no level, and no text.
+        BadValue: an owner without a name or fields; a field with two owners.
+    """
+    values = {v.name: v.values for v in spec.variables if v.shares}
+    if levels is not None:
+        values |= dict.fromkeys(levels.loadings, levels.scale)
+    owners = tuple(_owner(body, values) for body in spec.owners)
+    paths = [f.path for owner in owners for f in owner.fields]
+    if twice := sorted({p for p in paths if paths.count(p) > 1}):
+        raise BadValue(f"fields with two owners: {twice}")
+    return owners
+
+
+def _owner(body: Mapping[str, Any], values: Mapping[str, tuple[str, ...]]) -> Owner:
+    fields, warmth = body.get("fields"), body.get("temperature", 1.0)
+    listed = isinstance(fields, list) and fields and all(isinstance(f, dict) for f in fields)
+    if not isinstance(body.get("name"), str) or not listed or type(warmth) not in (int, float):
+        raise BadValue(
+            f"an owner has a name, a list of fields that are objects, and a number as temperature: "
+            f"{str(body)[:100]}"
+        )
+    return Owner(
+        name=body["name"],
+        task=str(body.get("task", "")),
+        temperature=float(warmth),
+        fields=tuple(_field(one, values) for one in body["fields"]),
+    )
+
+
+def _field(body: Mapping[str, Any], values: Mapping[str, tuple[str, ...]]) -> OwnedField:
+    path, says = str(body.get("path", "")), str(body.get("says", ""))
+    for kind in ("text", "whole"):
+        if kind in body:
+            ends = body[kind]
+            if not isinstance(ends, list) or [type(e) for e in ends] != [int, int]:
+                raise BadValue(f"{kind} of the field {path!r} is [low, high], not {ends!r}")
+            low, high = ends
+            return OwnedField(path=path, low=low, high=high, whole=kind == "whole", says=says)
+    if path not in values:
+        raise UnknownName("variable or level for an owner's field", path, values)
+    return OwnedField(path=path, allowed=values[path], says=says)

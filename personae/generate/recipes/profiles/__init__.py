@@ -1,0 +1,1 @@
+"""Implicit profiles of users, found in conversations."""

@@ -1,0 +1,117 @@
+"""Profiles from conversations: who the users are, as far as their words show.
+
+After USP (Wang et al. 2025, arXiv:2502.18968). `--crowd` draws the users of the population, its
+majority, its minority, or virtual ones (one's facts with a neighbour's manner). Differs: see
+`implicit_profile`; density is that of the users' words, so it needs no model.
+
+Version  1
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+from personae.core import BadValue, Chat, Note, Part, Sampling, content_key, file_sha256
+from personae.generate.conversations import read_conversations, user_turns
+from personae.generate.recipe import Made, Order, Population
+from personae.generate.recipes.profiles.density import drawn_members, virtual_pairs
+from personae.generate.recipes.profiles.implicit_profile import (
+    joined,
+    read_profiles,
+    rule_based_profile,
+)
+from personae.generate.slots import Slots
+from personae.generate.text_vectors import HashedVectors
+from personae.generate.writer import Writer, written_by
+from personae.personas import persona_frame
+
+__all__ = ["profiles"]
+
+PROMPT = content_key(["profiles", 1])[:16]
+"""Raise the number, and the header's version, when requests change."""
+Drawn = Literal["all", "population", "majority", "minority", "virtual"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """For each slot whose objective and whose subjective half it gets."""
+
+    order: Order
+    chats: tuple[Chat, ...]
+    pairs: tuple[tuple[int, int], ...]
+    source: str
+
+
+def profiles(order: Order, conversations: str, crowd: Drawn = "all") -> Population:
+    """Find profiles in conversations.
+
+    Args:
+        order: how many, under which seed; a model finds more than the rules do.
+        conversations: JSONL file, one conversation a line with its turns under messages.
+        crowd: all in turn, or drawn by density; virtual joins two users' halves.
+    """
+    chats = tuple(chat for chat in read_conversations(conversations) if user_turns(chat))
+    if not chats:
+        raise BadValue(f"{conversations}: no conversation has a turn of the user")
+    if crowd == "all" and order.n > len(chats):
+        raise BadValue(
+            f"{conversations} has {len(chats)} conversations with a user, not {order.n}; give "
+            f"-n {len(chats)}, or draw with --crowd population"
+        )
+    plan = _Plan(order, chats, _pairs(order, chats, crowd), Path(conversations).name)
+    distinct = len(set(plan.pairs))
+    preview: tuple[Part, ...] = (
+        Note(f"{order.n} profiles ({crowd}) of {len(chats)} users; {distinct} distinct."),
+        Note("These are real speakers: get their consent, and do not identify them.", "warning"),
+    )
+    return Population(
+        title="Profiles from conversations",
+        order=order,
+        make=partial(_make, plan),
+        preview=preview,
+        fingerprint=file_sha256(conversations),
+    )
+
+
+def _pairs(order: Order, chats: tuple[Chat, ...], crowd: Drawn) -> tuple[tuple[int, int], ...]:
+    if crowd == "all":
+        return tuple((place, place) for place in range(order.n))
+    said = [" ".join(user_turns(chat)) for chat in chats]
+    vectors = HashedVectors(said)(said)
+    if crowd == "virtual":
+        halves = [(p.objective, p.subjective) for p in map(rule_based_profile, chats)]
+        return tuple(virtual_pairs(halves, vectors, order.n, order.seed))
+    drawn = drawn_members(vectors, order.n, crowd, order.seed)
+    return tuple((member, member) for member in drawn)
+
+
+def _make(plan: _Plan, slots: Slots) -> Made:
+    pairs = [plan.pairs[place] for place in slots.places.tolist()]
+    needed = sorted({member for pair in pairs for member in pair})
+    chats = [plan.chats[member] for member in needed]
+    counts: Counter[str] = Counter()
+    if plan.order.model is None:
+        found = [rule_based_profile(chat) for chat in chats]
+    else:
+        sampling = Sampling(max_tokens=120, seed=plan.order.seed)
+        found = read_profiles(Writer(plan.order.model, sampling, counts), chats)
+    by_member = dict(zip(needed, found, strict=True))
+    people = []
+    for place, (first, second) in zip(slots.places.tolist(), pairs, strict=True):
+        profile = joined(by_member[first], by_member[second])
+        people.append(profile.persona(f"user-{place:07d}", _provenance(plan, first, second)))
+    return Made(persona_frame(people), counts=counts)
+
+
+def _provenance(plan: _Plan, first: int, second: int) -> dict[str, str]:
+    who = f"conversation {first + 1}"
+    who += "" if first == second else f", manner of conversation {second + 1}"
+    model = plan.order.model
+    said = {
+        "made by": "personae generate profiles",
+        "source": f"what real users said: {plan.source}, {who}",
+        "model": "none: by rules",
+    }
+    return said if model is None else said | written_by(model, PROMPT)

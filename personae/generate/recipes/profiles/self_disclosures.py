@@ -1,0 +1,141 @@
+"""What a user says of themselves, found by rules: each finding with the words it rests on.
+
+The pipeline of USP (Wang et al. 2025, arXiv 2502.18968) without a model: precise where it finds
+something, and blind to what is only implied. Rules read English.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import NamedTuple
+
+from personae.core import data_json
+from personae.traits.trait_words import read_standings
+
+__all__ = ["Disclosure", "find_disclosures", "redacted", "style_of", "traits_of"]
+
+
+class Disclosure(NamedTuple):
+    """A value and the quote that bears it out."""
+
+    value: str
+    quote: str
+
+
+_MORE_WORK = (
+    "student accountant engineer developer programmer manager driver artist writer doctor "
+    "scientist consultant freelancer designer assistant clerk waitress"
+).split()
+_END = r"(?=[.,;!?\n]|$| and | but | because | so )"
+_RULES: Mapping[str, tuple[str, ...]] = {
+    "age": (
+        r"\bI(?:'m| am) (?P<v>[1-9]\d)(?: years old|(?=[.,;!?]|$| and ))",
+        r"\bI just turned (?P<v>[1-9]\d)\b",
+    ),
+    "gender": (
+        r"\bI(?:'m| am) an? (?:\w+ )?(?P<v>woman|man|girl|boy|mother|father|mum|mom|dad"
+        r"|widow|widower|housewife)\b",
+    ),
+    "location": (
+        r"\bI (?:now )?(?:live|am living|'m living|moved|am based) (?:in|to) "
+        r"(?P<v>[A-Z][\w'-]+(?: [A-Z][\w'-]+){0,2})",
+        r"\bI(?:'m| am|'m originally| am originally) from "
+        r"(?P<v>[A-Z][\w'-]+(?: [A-Z][\w'-]+){0,2})",
+    ),
+    "education": (
+        r"\bI(?:'m| am)? ?(?:study|studied|studying|majored in|have a degree in) "
+        rf"(?P<v>[a-z][\w -]{{2,40}}?){_END}",
+    ),
+    "family": (
+        r"\b[Mm]y (?P<v>wife|husband|partner|boyfriend|girlfriend|sons?|daughters?|kids?"
+        r"|children|baby|mother|father|parents|brothers?|sisters?)\b",
+    ),
+    "routines": (
+        rf"\bI (?:usually|always|often) (?P<v>[\w' -]{{4,60}}?){_END}",
+        r"\b(?P<v>every (?:morning|evening|night|day|weekend|monday|friday|sunday))\b",
+    ),
+    "experience": (
+        rf"\bI (?P<v>used to [\w' -]{{3,60}}?){_END}",
+        rf"\bI(?:'ve| have) (?P<v>been [\w' -]{{3,60}}?){_END}",
+    ),
+    "goals": (
+        rf"\bI(?:'d like| want| would like| plan| hope| intend) to "
+        rf"(?P<v>[\w' -]{{4,70}}?){_END}",
+    ),
+}
+_PRIVATE = re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+|https?://\S+|\+?\d[\d ()/-]{6,}\d")
+_POLITE = re.compile(r"\b(?:please|thanks?|thank you|sorry|kindly)\b", re.IGNORECASE)
+_BLUNT = re.compile(r"\b(?:just|asap|wrong|useless|stupid|again)\b", re.IGNORECASE)
+
+
+def redacted(text: str) -> str:
+    """Take out addresses, links and long numbers.
+
+    >>> redacted("write to a.b@c.org or 030 123 45 67")
+    'write to [removed] or [removed]'
+    """
+    return _PRIVATE.sub("[removed]", text)
+
+
+@cache
+def _work() -> re.Pattern[str]:
+    shipped = {name.split()[-1] for name in data_json("personas/people.json")["occupations"]}
+    jobs = "|".join(sorted({*shipped, *_MORE_WORK}, key=len, reverse=True))
+    return re.compile(
+        rf"\bI(?:'m| am) an? (?P<v>(?:[a-z-]+ ){{0,3}}?(?:{jobs}))\b"
+        r"|\bI work as (?:an? )?(?P<w>[a-z][a-z -]{2,30}?)(?=[.,;!?\n]|$| in | at | and | on )",
+        re.IGNORECASE,
+    )
+
+
+def find_disclosures(turns: Sequence[str]) -> dict[str, Disclosure]:
+    """Find objective facts in what a user says; attributes without evidence are absent.
+
+    >>> find_disclosures(["I'm 34 and I work as a nurse."])["occupation"].value
+    'nurse'
+    """
+    text = "\n".join(turns).replace("’", "'")
+    found: dict[str, Disclosure] = {}
+    for name, patterns in _RULES.items():
+        for pattern in patterns:
+            if (hit := re.search(pattern, text)) and name not in found:
+                found[name] = Disclosure(redacted(hit["v"].strip()), redacted(hit[0].strip()))
+    if hit := _work().search(text):
+        found["occupation"] = Disclosure((hit["v"] or hit["w"]).strip(), hit[0].strip())
+    return found
+
+
+def style_of(turns: Sequence[str]) -> list[str]:
+    """Describe how a user writes; what is neither one way nor the other stays out.
+
+    >>> style_of(["fix this", "wrong again"])
+    ['in a few words', 'all in small letters', 'bluntly']
+    """
+    if not turns:
+        return []
+    words = [len(turn.split()) for turn in turns]
+    text = " ".join(turns)
+    mean, said = sum(words) / len(words), []
+    if mean <= 8:
+        said.append("in a few words")
+    elif mean >= 40:
+        said.append("at length")
+    if text == text.lower() and any(char.isalpha() for char in text):
+        said.append("all in small letters")
+    polite, blunt = len(_POLITE.findall(text)), len(_BLUNT.findall(text))
+    if polite > blunt:
+        said.append("politely")
+    elif blunt > polite:
+        said.append("bluntly")
+    if sum(turn.rstrip().endswith("?") for turn in turns) >= 2 / 3 * len(turns):
+        said.append("mostly in questions")
+    if text.count("!") >= len(turns):
+        said.append("with exclamation marks")
+    return said
+
+
+def traits_of(turns: Sequence[str]) -> dict[str, float]:
+    """Read the Big Five standings (z) that a user claims in words; without such words none."""
+    own = [s for t in turns for s in re.split(r"(?<=[.!?])\s+", t) if re.search(r"\bI\b", s)]
+    read = read_standings(" ".join(own))
+    return {d: max(-2.0, min(2.0, round(z, 1))) for (d, f), z in read.items() if not f and z}

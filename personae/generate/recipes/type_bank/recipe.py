@@ -1,0 +1,114 @@
+"""A bank of types: as many characters of each of sixteen types, with the type's name kept hidden.
+
+After CharacterChat (Tu et al. 2023, arXiv:2308.10278), whose bank is `-n 1024`, 64 of each type.
+Differs: name, gender, age, region and job are anchored from tables; ages begin at 18; fields are
+written in small objects, at once in the second person, and unfit ones are drawn by lot and
+counted; everything is seeded; `--bank big-five` makes the 32 sign patterns of the Big Five.
+
+Version  1
+"""
+
+from collections import Counter
+from functools import partial
+
+import numpy as np
+import polars as pl
+
+from personae.core import Cell, Note, Part, Persona, Sampling, Table, content_key, data_json
+from personae.generate.biography.people import Tables, load_tables
+from personae.generate.recipe import Made, Order, Population
+from personae.generate.recipes.type_bank.types import (
+    TypeBank,
+    bank_types,
+    begin_character,
+    write_characters,
+)
+from personae.generate.slots import Slots
+from personae.generate.writer import Writer, written_by
+from personae.personas import frame_personas, persona_frame
+
+__all__ = ["type_bank"]
+
+AGES = (18, 40)
+VERSION = 1
+"""Raise it, and the header's, when requests change; it is part of the prompt's hash."""
+
+
+def type_bank(order: Order, bank: TypeBank = "mbti") -> Population:
+    """Make a bank of types.
+
+    Args:
+        order: how many, under which seed, and who writes.
+        bank: mbti (16 types) or big-five (32 sign patterns).
+    """
+    types = bank_types(bank)
+    tables = Tables({**load_tables().raw, "ages": list(AGES)})
+    each, more = divmod(order.n, len(types))
+    counts = [each + (place < more) for place in range(len(types))]
+    rows: tuple[tuple[Cell, ...], ...] = tuple(
+        (one.code, count, one.description) for one, count in zip(types, counts, strict=True)
+    )
+    preview: tuple[Part, ...] = (
+        Note(f"{order.n:,} characters over {len(types)} types, in turn."),
+        Table(
+            name="types",
+            title="Types",
+            rows=rows,
+            columns=("type", "characters", "what the writer is told"),
+        ),
+    )
+    return Population(
+        title=f"Bank of types ({bank})",
+        order=order,
+        make=partial(_make, order, bank, tables),
+        preview=preview,
+        findings=_findings,
+    )
+
+
+def _make(order: Order, bank: TypeBank, tables: Tables, slots: Slots) -> Made:
+    types = bank_types(bank)
+    begun = []
+    for place, bits in zip(slots.places.tolist(), slots.bits("type_bank").tolist(), strict=True):
+        lots = np.random.default_rng(bits)
+        who = tables.draw(lots, {})
+        begun.append(begin_character(types[place % len(types)], who, lots))
+    counts: Counter[str] = Counter()
+    if order.model is not None:
+        sampling = Sampling(max_tokens=320, temperature=0.8, top_p=0.95, seed=order.seed)
+        begun = write_characters(Writer(order.model, sampling, counts), begun)
+    provenance = _provenance(order)
+    people = (
+        one.persona(f"type-{order.seed}-{place:07d}", provenance)
+        for one, place in zip(begun, slots.places.tolist(), strict=True)
+    )
+    return Made(persona_frame(people), counts=counts)
+
+
+def _provenance(order: Order) -> dict[str, str]:
+    said = {
+        "made by": "personae generate type_bank",
+        "source": "descriptions written for Personae; method after arXiv:2308.10278",
+        "licence": "Apache-2.0",
+        "consent": "an invented person",
+        "use": "not for therapy or crisis support",
+    }
+    if order.model is None:
+        return {**said, "model": "none: drawn by lot"}
+    prompt = content_key(["type_bank", VERSION, data_json("personas/types.json")])[:16]
+    return {**said, **written_by(order.model, prompt)}
+
+
+def _findings(rows: pl.DataFrame) -> tuple[Part, ...]:
+    people: list[Persona] = list(frame_personas(rows))
+    sizes = Counter(str(one.extra.get("type")) for one in people)
+    distinct = {str(one.extra.get("type")): set[str]() for one in people}
+    for one in people:
+        distinct[str(one.extra.get("type"))].add(one.text)
+    table = Table(
+        name="types made",
+        title="Characters by type",
+        columns=("type", "characters", "distinct"),
+        rows=tuple((code, sizes[code], len(distinct[code])) for code in sorted(sizes)),
+    )
+    return (table,)

@@ -1,0 +1,1 @@
+"""Trees of attributes: shipped, mined from conversations, merged."""

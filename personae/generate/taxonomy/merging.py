@@ -1,0 +1,192 @@
+"""Makes one taxonomy of many attribute paths: near names become one, faults are taken out.
+
+Wang et al. 2025 (arXiv 2511.07338, section 3): paths found in conversations are filtered by their
+level of abstraction, merged where they mean the same, then freed of doubles and of wrong links
+between parent and child. Here by rules that can be read; every path dropped is counted.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from personae.core import BadValue
+from personae.generate.taxonomy.attribute_tree import Attribute, Path_, Taxonomy
+from personae.generate.text_vectors import Embed, HashedVectors, words_of
+
+__all__ = ["Merged", "merge_categories", "merge_paths"]
+
+ALIKE = 0.85
+"""Least cosine at which two siblings become one."""
+SHARED = 1 / 3
+"""Least share of two titles' words (Jaccard) at which two categories become one."""
+_DEEPEST = 3
+_LONGEST = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """A taxonomy, how often each of its paths was found, and why others aren't in it."""
+
+    taxonomy: Taxonomy
+    counts: Mapping[Path_, int]
+    dropped: Mapping[str, int]
+
+
+def merge_paths(
+    paths: Iterable[Path_],
+    *,
+    alike: float = ALIKE,
+    embed: Embed | None = None,
+) -> Merged:
+    """Merge attribute paths, given as often as they were found, into one taxonomy.
+
+    Titles of categories are merged by shared words, then siblings, level by level, where the
+    cosine of "parent > child" reaches `alike`; the most frequent name stays. Dropped are paths
+    deeper than three levels below their category, with names of more than six words or without
+    a letter, and leaves that stand elsewhere in their category more often. A name that repeats
+    its parent is taken out of the path; a path on which others go on becomes a branch.
+
+    Raises:
+        BadValue: no path is left, or `alike` is not in 0..1.
+
+    >>> found = merge_paths([("Food", "favourite dish"), ("Food", "FavouriteDishes")])
+    >>> [one.name for one in found.taxonomy.attributes], found.counts
+    (['Food/favourite dish'], {('Food', 'favourite dish'): 2})
+    """
+    if not 0 <= alike <= 1:
+        raise BadValue(f"alike is a cosine in 0..1, not {alike}")
+    dropped: Counter[str] = Counter()
+    counts: Counter[Path_] = Counter()
+    for path in paths:
+        clean = _without_echo(tuple(" ".join(name.split()) for name in path))
+        if why := _unfit(clean):
+            dropped[why] += 1
+        else:
+            counts[clean] += 1
+    counts = _renamed(counts, merge_categories(_level(counts, 1)))
+    embed = embed or HashedVectors([" ".join(path) for path in counts])
+    for depth in range(2, max(map(len, counts), default=1) + 1):
+        counts = _merged_level(counts, depth, alike, embed)
+    counts = _leaves_once(counts, dropped)
+    if not counts:
+        raise BadValue(f"no attribute path is left to make a taxonomy of; dropped: {dict(dropped)}")
+    return Merged(Taxonomy(tuple(Attribute(p) for p in counts)), dict(counts), dict(dropped))
+
+
+def merge_categories(titles: Mapping[Path_, int]) -> Mapping[Path_, Path_]:
+    """Map each category to the one it is merged into: a third of both titles' words shared.
+
+    >>> merge_categories({("Core Values",): 2, ("Core Values and Beliefs",): 5})
+    {('Core Values',): ('Core Values and Beliefs',), ...}
+    """
+    listed = list(titles)
+    bags = [set(words_of(path[0])) for path in listed]
+    pairs = [
+        (i, j)
+        for i in range(len(listed))
+        for j in range(i)
+        if len(bags[i] & bags[j]) >= SHARED * len(bags[i] | bags[j]) > 0
+    ]
+    return _named(listed, _joined(len(listed), pairs), titles)
+
+
+def _without_echo(path: Path_) -> Path_:
+    """Take out names that repeat one above them: a child can't be its own ancestor."""
+    kept: list[str] = []
+    for name in path:
+        if words_of(name) not in [words_of(above) for above in kept]:
+            kept.append(name)
+    return tuple(kept)
+
+
+def _unfit(path: Path_) -> str:
+    if any(not words_of(name) for name in path) or not path:
+        return "a name without words"
+    if len(path) < 2:
+        return "a category alone"
+    if len(path) > _DEEPEST + 1:
+        return "too specific: more than three levels"
+    if any(len(name.split()) > _LONGEST for name in path):
+        return "a sentence and no name"
+    return ""
+
+
+def _level(counts: Mapping[Path_, int], depth: int) -> Counter[Path_]:
+    """Count the paths by their first `depth` names."""
+    found: Counter[Path_] = Counter()
+    for path, count in counts.items():
+        if len(path) >= depth:
+            found[path[:depth]] += count
+    return found
+
+
+def _renamed(counts: Mapping[Path_, int], names: Mapping[Path_, Path_]) -> Counter[Path_]:
+    depth = len(next(iter(names), ((),)))
+    found: Counter[Path_] = Counter()
+    for path, count in counts.items():
+        found[names.get(path[:depth], path[:depth]) + path[depth:]] += count
+    return found
+
+
+def _merged_level(counts: Counter[Path_], depth: int, alike: float, embed: Embed) -> Counter[Path_]:
+    siblings: dict[Path_, list[Path_]] = {}
+    level = _level(counts, depth)
+    for path in level:
+        siblings.setdefault(path[:-1], []).append(path)
+    names: dict[Path_, Path_] = {}
+    for parent, children in siblings.items():
+        texts = [" ".join(words_of(child[-1])) for child in children]
+        vectors = embed([f"{' '.join(words_of(parent[-1]))} > {text}" for text in texts])
+        near = np.argwhere(np.triu(vectors @ vectors.T >= alike, 1))
+        pairs = [(int(i), int(j)) for i, j in near]
+        pairs += [(i, texts.index(text)) for i, text in enumerate(texts)]
+        names |= _named(children, _joined(len(children), pairs), level)
+    return _renamed(counts, names)
+
+
+def _joined(count: int, pairs: Sequence[tuple[int, int]]) -> list[int]:
+    """Union-find: give each member the first member of its set."""
+    first = list(range(count))
+
+    def root(i: int) -> int:
+        while first[i] != i:
+            first[i] = first[first[i]]
+            i = first[i]
+        return i
+
+    for i, j in pairs:
+        low, high = sorted((root(i), root(j)))
+        first[high] = low
+    return [root(i) for i in range(count)]
+
+
+def _named(
+    members: Sequence[Path_], sets: Sequence[int], counts: Mapping[Path_, int]
+) -> dict[Path_, Path_]:
+    """Call each set by its most frequent member, the first of equals."""
+    best: dict[int, Path_] = {}
+    for path, group in zip(members, sets, strict=True):
+        if group not in best or counts[path] > counts[best[group]]:
+            best[group] = path
+    return {path: best[group] for path, group in zip(members, sets, strict=True)}
+
+
+def _leaves_once(counts: Counter[Path_], dropped: Counter[str]) -> Counter[Path_]:
+    """Keep each leaf at its most frequent place in a category; a leaf others go on from goes."""
+    branches = {path[:depth] for path in counts for depth in range(1, len(path))}
+    best: dict[tuple[str, ...], Path_] = {}
+    for path, count in counts.items():
+        key = (path[0], *words_of(path[-1]))
+        if key not in best or count > counts[best[key]]:
+            best[key] = path
+    kept: Counter[Path_] = Counter()
+    for path, count in counts.items():
+        if path in branches:
+            dropped["a branch, not an attribute"] += count
+        elif best[(path[0], *words_of(path[-1]))] != path:
+            dropped["stands elsewhere in its category more often"] += count
+        else:
+            kept[path] = count
+    return kept

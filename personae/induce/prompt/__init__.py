@@ -1,0 +1,1 @@
+"""Inductions by words."""

@@ -1,0 +1,117 @@
+"""MPI's chain of prompts (P²): from a trait over key words to a portrait by the model itself.
+
+Source: Jiang et al. 2022 (arXiv 2206.07550), §4.1. Departs from it in asking for all requested
+traits in one portrait, and in keeping each portrait with the words it was written from.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from personae.core import Chat, Model, ModelError, Reply, Sampling, say
+from personae.induce.prompt.requested_words import KeyWords, article, listed
+
+__all__ = ["PORTRAIT_TOKENS", "Portrait", "Portraits"]
+
+PORTRAIT_TOKENS = 200
+"""Some 150 words; small models don't stop by themselves and only repeat what they have said."""
+_SEPARATOR = re.compile(r"[,;\n]+")
+_NUMBERING = re.compile(r"^\s*(?:[-*•]|\(?\d+[.):])\s*")
+_MAX_WORD = 40
+Named = Mapping[tuple[str, ...], Reply]
+"""Key words of a high pole -> what the model named as their antonyms."""
+
+
+@dataclass(frozen=True, slots=True)
+class Portrait:
+    """A model's own second-person portrait, and where it comes from.
+
+    `words` are the key words it was written from; `source` says whose antonyms they are.
+    """
+
+    text: str
+    words: tuple[str, ...]
+    source: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Portraits:
+    """Writes portraits of at most `tokens`, each once per model and request, and keeps them.
+
+    With `ask_antonyms` the model is asked for the opposites of the key words of a trait below
+    average; where it doesn't name as many as asked for, the shipped ones serve, and the portrait's
+    `source` says so.
+    """
+
+    ask_antonyms: bool = False
+    tokens: int = PORTRAIT_TOKENS
+    kept: dict[tuple[str, tuple[KeyWords, ...]], Portrait] = field(default_factory=dict)
+
+    def write(self, model: Model, requests: Sequence[tuple[KeyWords, ...]]) -> list[Portrait]:
+        """Write a portrait for each request, in one batch; those kept are not written again.
+
+        Raises:
+            ModelError: the model wrote nothing, or refused.
+        """
+        keys = [(model.fingerprint, traits) for traits in requests]
+        new = [key for key in dict.fromkeys(keys) if key not in self.kept]
+        named = self._antonyms(model, [traits for _, traits in new])
+        drafts = [_draft(traits, named) for _, traits in new]
+        sampling = Sampling(max_tokens=self.tokens)
+        replies = model.reply([_portrait_chat(who, words) for who, words, _ in drafts], sampling)
+        for key, (who, words, source), reply in zip(new, drafts, replies, strict=True):
+            if reply.status not in ("ok", "cut") or not reply.text.strip():
+                raise ModelError(
+                    f"{model.name} wrote no portrait of {article(who)} person "
+                    f"({reply.status}{': ' + reply.why if reply.why else ''}); use another "
+                    f"induction, such as words or adjectives"
+                )
+            self.kept[key] = Portrait(reply.text.strip(), tuple(words), source, reply.status)
+        return [self.kept[key] for key in keys]
+
+    def _antonyms(self, model: Model, requests: Sequence[tuple[KeyWords, ...]]) -> Named:
+        """Ask for the opposites of every trait below average, if the model is to name them."""
+        asked = {t.opposite: None for traits in requests for t in traits if t.low}
+        if not (self.ask_antonyms and asked):
+            return {}
+        replies = model.reply([_antonym_chat(words) for words in asked], Sampling())
+        return dict(zip(asked, replies, strict=True))
+
+
+def _draft(traits: tuple[KeyWords, ...], named: Named) -> tuple[str, list[str], str]:
+    """Give who is to be portrayed, the key words, and whose they are."""
+    words: list[str] = []
+    sources: list[str] = []
+    for trait in traits:
+        found, source = _words(trait, named.get(trait.opposite) if trait.low else None)
+        words += found
+        sources.append(source)
+    who = listed([trait.adjective for trait in traits])
+    return who, words, "; ".join(dict.fromkeys(sources))
+
+
+def _words(trait: KeyWords, reply: Reply | None) -> tuple[tuple[str, ...], str]:
+    if reply is None:
+        return trait.words, "shipped key words"
+    named = [_NUMBERING.sub("", w).strip(" .\"'") for w in _SEPARATOR.split(reply.text)]
+    kept = tuple(word.lower() for word in named if 0 < len(word) <= _MAX_WORD)
+    wanted = len(trait.opposite)
+    if reply.status == "ok" and len(kept) == wanted:
+        return kept, "antonyms by the model"
+    return trait.words, f"shipped key words (the model named {len(kept)} of {wanted} antonyms)"
+
+
+def _antonym_chat(words: tuple[str, ...]) -> Chat:
+    return say(
+        f"Give one antonym for each of these words: {', '.join(words)}.\n"
+        f"Reply with {len(words)} antonyms, separated by commas, and nothing else."
+    )
+
+
+def _portrait_chat(who: str, words: list[str]) -> Chat:
+    someone = f"{article(who)} person"
+    return say(
+        f"Key words of {someone}: {', '.join(words)}\n\n"
+        f'Use them to write a second-person view of {someone}, beginning with "You are".'
+    )

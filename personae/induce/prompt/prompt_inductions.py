@@ -1,0 +1,215 @@
+"""Puts a persona into a model by words: MPI's inductions, the persona's text, graded adjectives.
+
+Sources: Jiang et al. 2022 (arXiv 2206.07550) for `naive`, `words` and `p2`; Serapio-García et al.
+2023 (arXiv 2307.00184) for `adjectives`. All requested traits are put in, strongest first. The
+words go into the system turn, before a system text of the form's own; MPI's layout, a block
+"Truth:" before the question, is `in_truth(induction)`.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Literal, TypeVar
+
+from personae.core import BadValue, Model, Persona, UnknownName
+from personae.induce.prompt.portrait import PORTRAIT_TOKENS, Portrait, Portraits
+from personae.induce.prompt.prompted import before_question, in_system, prompted, with_truth
+from personae.induce.prompt.requested_words import (
+    article,
+    domain_sides,
+    key_words,
+    ladder_text,
+    persona_prose,
+)
+from personae.traits.trait_words import STEPS, graded
+
+__all__ = [
+    "INDUCTIONS",
+    "INSIDE",
+    "PortraitInduction",
+    "PromptInduction",
+    "adjectives",
+    "find_induction",
+    "in_truth",
+    "naive",
+    "p2",
+    "persona_text",
+    "unchanged",
+    "words",
+]
+
+M = TypeVar("M", bound=Model)
+Layout = Literal["system", "truth", "user"]
+_PLACES = {"system": in_system, "truth": with_truth, "user": before_question}
+
+
+@dataclass(frozen=True, eq=False)
+class PromptInduction:
+    """An induction by words, to be used as `with induction(model, persona) as carrier:`.
+
+    `write` gives the words for a model and a persona; where it gives none, the model itself is
+    yielded. `layout` is `system`, `user` for the start of the first user turn, or `truth` for MPI's
+    block before the question.
+    """
+
+    name: str
+    write: Callable[[Model, Persona], str]
+    layout: Layout = "system"
+
+    def __call__(self, model: M, persona: Persona) -> AbstractContextManager[M]:
+        """Yield a model with the persona in every chat; the model given is never touched.
+
+        Raises:
+            InputError: the persona holds nothing that this induction puts into words.
+            ModelError: the model was to write its own portrait, and wrote none.
+        """
+        return self._carrier(model, persona)
+
+    @contextmanager
+    def _carrier(self, model: M, persona: Persona) -> Iterator[M]:
+        block = self.text(model, persona)
+        yield prompted(model, _PLACES[self.layout], block) if block else model
+
+    def text(self, model: Model, persona: Persona) -> str:
+        """Return the words that carry the persona, exactly as the model will read them.
+
+        Raises: as the call.
+
+        >>> from personae.respondents.null import open_null
+        >>> naive.text(open_null("null:yes"), Persona(id="a", traits={"E": 1, "N": -2}))
+        'You are a stable person. You are an extraversive person.'
+        """
+        return self.write(model, persona)
+
+    def prepare(self, model: Model, personas: Sequence[Persona]) -> None:
+        """Do ahead what is cheaper for many personas at once; here nothing."""
+
+
+@dataclass(frozen=True, eq=False)
+class PortraitInduction(PromptInduction):
+    """P²: the words are the model's own portrait of the persona; `portraits` keeps each."""
+
+    portraits: Portraits = field(default_factory=Portraits)
+
+    def portrait(self, model: Model, persona: Persona) -> Portrait:
+        """Return the portrait this model writes for the persona's traits, written only once.
+
+        Raises:
+            InputError: the persona requests nothing above or below average.
+            ModelError: the model wrote none.
+        """
+        return self.portraits.write(model, [key_words(persona)])[0]
+
+    def prepare(self, model: Model, personas: Sequence[Persona]) -> None:
+        """Write the portraits of many personas in one batch, as `portrait` would one by one."""
+        self.portraits.write(model, [key_words(persona) for persona in personas])
+
+
+def p2(*, ask_antonyms: bool = False, tokens: int = PORTRAIT_TOKENS) -> PortraitInduction:
+    """Make MPI's strongest induction: key words of each trait, then the model's own portrait.
+
+    Below average the key words are shipped antonyms, or with `ask_antonyms` the model's own; a
+    portrait has at most `tokens`. Make one and keep it for a study: it writes each portrait once,
+    and `portraits.kept` shows them.
+    """
+    portraits = Portraits(ask_antonyms, tokens)
+    return PortraitInduction(
+        name="p2-asked" if ask_antonyms else "p2",
+        write=lambda model, persona: portraits.write(model, [key_words(persona)])[0].text,
+        portraits=portraits,
+    )
+
+
+def adjectives(step: int | None = None) -> PromptInduction:
+    """Make the induction by graded adjectives: all markers of each trait on nine steps.
+
+    A standing of z units gives step 5 + 2z, from "extremely" low (1) at -2 over "neither ... nor"
+    (5) to "extremely" high (9) at +2; a given `step` holds for every requested trait instead.
+
+    Raises:
+        BadValue: a step outside 1..9.
+    """
+    if step is not None:
+        graded("", "", step)
+    name = "adjectives" if step is None else f"adjectives:{step}"
+    return PromptInduction(name, lambda _, persona: ladder_text(persona, step))
+
+
+def in_truth(induction: PromptInduction) -> PromptInduction:
+    """Return the same induction in MPI's layout: "Truth:" and the words before the question."""
+    return replace(induction, name=f"{induction.name}/truth", layout="truth")
+
+
+def _naive(_: Model, persona: Persona) -> str:
+    return " ".join(f"You are {article(s.adjective)} person." for s in domain_sides(persona))
+
+
+def _words(_: Model, persona: Persona) -> str:
+    listed = [word for side in domain_sides(persona) for word in side.words]
+    return f"You have the traits of {', '.join(listed)}."
+
+
+unchanged = PromptInduction("unchanged", lambda _model, _persona: "")
+"""The control arm: the model itself."""
+naive = PromptInduction("naive", _naive)
+"""One sentence a trait with its adjective; domains only."""
+words = PromptInduction("words", _words)
+"""Three words a trait, found by prompt search (MPI); domains only."""
+persona_text = PromptInduction("persona_text", lambda _, persona: persona_prose(persona))
+"""The persona's own text; without one, its traits, facts and statements written out."""
+
+_MAKERS: Mapping[str, Callable[[], PromptInduction]] = {
+    "unchanged": lambda: unchanged,
+    "naive": lambda: naive,
+    "words": lambda: words,
+    "p2": p2,
+    "p2-asked": lambda: p2(ask_antonyms=True),
+    "persona_text": lambda: persona_text,
+    "adjectives": adjectives,
+    **{f"adjectives:{step}": partial(adjectives, step) for step in range(1, STEPS + 1)},
+}
+INDUCTIONS = ("unchanged", "naive", "words", "p2", "persona_text", "adjectives")
+"""The inductions by prompt, by name; variants: `p2-asked`, `adjectives:1` to `adjectives:9`."""
+INSIDE = ("steer", "steer:E=+4@15", "steer:FILE*2", "cap:FILE>=p25@20-24", "persona_text & steer")
+"""The inductions inside an open model, by example; see `induce.steering`."""
+
+
+def find_induction(name: str) -> PromptInduction:
+    """Make an induction by name; hyphens and underscores are alike.
+
+    `steer...` and `cap:...` are those of `induce.steering`; "A & B" joins words and edits.
+
+    Raises:
+        UnknownName: no induction is called so; carries near matches.
+        BadValue: what follows `steer:` or `cap:` can't be read.
+
+    >>> find_induction("persona-text").name
+    'persona_text'
+    """
+    if "&" in name:
+        first, _, rest = name.partition("&")
+        return _both(find_induction(first), find_induction(rest))
+    if name.strip().partition(":")[0] in ("steer", "cap"):
+        from personae.induce.steer.inside_inductions import inside_induction  # noqa: PLC0415  (it builds on this)
+
+        return inside_induction(name)
+    for known, make in _MAKERS.items():
+        if known.replace("_", "-") == name.strip().lower().replace("_", "-"):
+            return make()
+    raise UnknownName("induction", name, [*_MAKERS, *INSIDE])
+
+
+def _both(first: PromptInduction, second: PromptInduction) -> PromptInduction:
+    """Join an induction by words with one by edits, in either order."""
+    for words_, edits in ((first, second), (second, first)):
+        if type(edits) is not type(words_) and isinstance(edits, type(words_)):
+            return replace(
+                edits,
+                name=f"{first.name} & {second.name}",
+                write=words_.write,
+                layout=words_.layout,
+            )
+    raise BadValue(
+        f"'A & B' joins words with steer or cap, not {first.name!r} with {second.name!r}"
+    )

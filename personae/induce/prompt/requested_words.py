@@ -1,0 +1,163 @@
+"""Says in words what a persona asks for: trait adjectives, key words, graded markers, prose."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from personae.core import BIG_FIVE, InputError, Persona
+from personae.traits.trait_words import TraitSide, graded, ladder_step, markers, trait_side
+
+__all__ = [
+    "KeyWords",
+    "adjective_text",
+    "article",
+    "domain_sides",
+    "key_words",
+    "ladder_text",
+    "listed",
+    "persona_prose",
+]
+
+
+class KeyWords(NamedTuple):
+    """Key words of one direction of a domain; `words` are those of the opposite if `turned`."""
+
+    adjective: str
+    words: tuple[str, ...]
+    opposite: tuple[str, ...]
+    low: bool
+
+
+def _strongest(persona: Persona) -> list[tuple[str, str, float]]:
+    """Requested traits as (domain, facet, z), strongest first, equals in the order OCEAN."""
+    split = [(*trait.partition(":")[::2], z) for trait, z in persona.traits.items()]
+    order = "".join(BIG_FIVE)
+    return sorted(split, key=lambda t: (-abs(t[2]), order.index(t[0]), t[1]))
+
+
+def _need(found: object, persona: Persona, what: str) -> None:
+    if not found:
+        raise InputError(
+            f"persona {persona.id!r} requests no {what}, which this induction puts into words; "
+            f"give it traits such as {{'E': 1.5}}, or use persona_text"
+        )
+
+
+def domain_sides(persona: Persona) -> tuple[TraitSide, ...]:
+    """Give the words for each domain's requested direction, strongest first.
+
+    A standing of 0 has no direction and facets have no such words: both are left out.
+
+    Raises:
+        InputError: nothing is left.
+    """
+    sides = [trait_side(d, 1 if z > 0 else -1) for d, f, z in _strongest(persona) if z and not f]
+    _need(sides, persona, "Big Five domain above or below average")
+    return tuple(sides)
+
+
+def key_words(persona: Persona) -> tuple[KeyWords, ...]:
+    """Give key words for each requested direction: six a domain, one a facet.
+
+    Raises:
+        InputError: the persona requests nothing above or below average.
+    """
+    found = []
+    for domain, facet, z in _strongest(persona):
+        high, low = trait_side(domain, 1), trait_side(domain, -1)
+        places = [i for i, f in enumerate(high.facets) if not facet or f.lower() == facet.lower()]
+        if z == 0 or not places:
+            continue
+        side, other = (high, low) if z > 0 else (low, high)
+        words, opposite = ([s.keywords[i] for i in places] for s in (side, other))
+        found.append(KeyWords(side.adjective, tuple(words), tuple(opposite), z < 0))
+    _need(found, persona, "trait above or below average")
+    return tuple(found)
+
+
+def ladder_text(persona: Persona, step: int | None = None) -> str:
+    """Describe the persona by all markers of its traits, graded in nine steps.
+
+    A standing z gives step 5 + 2z (see `ladder_step`); `step` overrides it for every trait. A
+    facet's own standing goes before its domain's.
+
+    Raises:
+        InputError: the persona requests no trait.
+
+    >>> ladder_text(Persona(id="a", traits={"A:Modesty": -2}))
+    'You are extremely self-important.'
+    """
+    standings: Mapping[tuple[str, str], float] = {(d, f): z for d, f, z in _strongest(persona)}
+    own = {pair for d, f in standings if f for pair in markers(d, f)}
+    said = []
+    for (domain, facet), z in standings.items():
+        for low, high in markers(domain, facet):
+            if facet or (low, high) not in own:
+                said.append(graded(low, high, ladder_step(z) if step is None else step))
+    _need(said, persona, "trait")
+    return f"You are {listed(said)}."
+
+
+def adjective_text(persona: Persona) -> str:
+    """Name each requested trait once, graded: "You are very extraverted and ...".
+
+    >>> adjective_text(Persona(id="a", traits={"E": 1.5, "N": -0.5}))
+    'You are very extraverted and a bit emotionally stable.'
+    """
+    said = []
+    for domain, facet, z in _strongest(persona):
+        pairs = (
+            markers(domain, facet)
+            if facet
+            else ((trait_side(domain, -1).plain, trait_side(domain, 1).plain),)
+        )
+        said += [graded(low, high, ladder_step(z)) for low, high in pairs]
+    return f"You are {listed(said)}." if said else ""
+
+
+def persona_prose(persona: Persona) -> str:
+    r"""Give the persona's text; if it has none, all its other layers as text.
+
+    Raises:
+        InputError: the persona is empty.
+
+    >>> persona_prose(Persona(id="a", facts={"work/occupation": "nurse"}))
+    'About you:\n- occupation: nurse'
+    """
+    if persona.text.strip():
+        return persona.text
+    facts = [f"{path.rpartition('/')[2]}: {fact}" for path, fact in persona.facts.items()]
+    people = [f"{name}: {who}" for name, who in persona.relations.items()]
+    parts = [
+        adjective_text(persona),
+        _points("About you:", facts),
+        _points("You say of yourself:", persona.statements),
+        persona.narrative and f"Your story:\n{persona.narrative}",
+        persona.voice and f"How you talk:\n{persona.voice}",
+        _points("People in your life:", people),
+        _points("What you remember:", persona.memories),
+    ]
+    prose = "\n\n".join(filter(None, parts))
+    if not prose:
+        raise InputError(
+            f"persona {persona.id!r} is empty: give it a text, facts, statements or traits, or "
+            f"use the induction 'unchanged'"
+        )
+    return prose
+
+
+def _points(head: str, lines: Sequence[str]) -> str:
+    return "\n".join([head, *(f"- {line}" for line in lines)]) if lines else ""
+
+
+def listed(words: list[str] | tuple[str, ...]) -> str:
+    """Join words with commas and a last "and"."""
+    return " and ".join([*([", ".join(words[:-1])] if words[1:] else []), *words[-1:]])
+
+
+def article(words: str) -> str:
+    """Put "a" or "an" before words, by their first letter.
+
+    >>> article("extraversive person")
+    'an extraversive person'
+    """
+    return f"{'an' if words[:1].lower() in 'aeiou' else 'a'} {words}"

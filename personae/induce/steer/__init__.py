@@ -1,0 +1,1 @@
+"""Inductions inside an open model: directions, vectors, edits."""

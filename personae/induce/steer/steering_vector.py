@@ -1,0 +1,308 @@
+"""Steering vectors: a direction at each of some sites, how it was made, and how good it is.
+
+A vector is made from pairs of opposite chats, read at one pool. Beside each direction stand its
+split-half cosine, its AUC on pairs that didn't make it, and that of random directions: a vector
+that doesn't clear these is noise. `edits` turns it into what a model is steered by.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from personae import __version__
+from personae.core import (
+    Activations,
+    Array,
+    BadValue,
+    Chat,
+    Edit,
+    InputError,
+    OpenModel,
+    Pool,
+    Site,
+)
+from personae.core.edit import Op
+from personae.induce.steer.directions import Method, cosines, direction, orthogonal_to
+from personae.stats.prediction.linear_probes import auc_values
+
+__all__ = [
+    "PERCENTS",
+    "Quality",
+    "SteeringVector",
+    "VectorOrigin",
+    "VectorRecipe",
+    "make_vector",
+    "vector_from",
+]
+
+PERCENTS = (1, 5, 25, 50, 75, 95, 99)
+FOLDS, SPLITS, RANDOM = 4, 20, 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VectorRecipe:
+    """How a vector is made: its name, the method, where chats are read, the seed of its checks."""
+
+    name: str = ""
+    method: Method = "mean"
+    pool: Pool = "last"
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VectorOrigin:
+    """Where a vector comes from; `model` and `fingerprint` are empty if the file doesn't say.
+
+    The fingerprint covers weights, dtype, tokenizer and chat template. Counts are rows of
+    activations.
+    """
+
+    name: str
+    model: str = ""
+    fingerprint: str = ""
+    method: str = ""
+    pool: str = ""
+    positives: int = 0
+    negatives: int = 0
+    version: str = __version__
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quality:
+    """How good a direction is.
+
+    `norm` is its length and `residual` the mean length of the activations it was made from;
+    `split_half` the mean cosine of vectors from two halves of the pairs; `auc` how often a
+    held-out positive lies above a held-out negative along it; `random_auc` what 95 % of random
+    directions stay under; `quantiles` the projections on its unit vector at PERCENTS.
+    """
+
+    norm: float
+    residual: float
+    split_half: float
+    auc: float
+    random_auc: float
+    quantiles: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SteeringVector:
+    """Directions by site, with origin and quality; adds, subtracts, scales as vectors do.
+
+    Only what a vector was made with keeps its quality: sums and multiples have none.
+
+    >>> one = SteeringVector({Site(0): np.array([1.0, 0.0])}, VectorOrigin(name="one"))
+    >>> two = SteeringVector({Site(0): np.array([0.0, 2.0])}, VectorOrigin(name="two"))
+    >>> (0.5 * one - two).by_site[Site(0)].tolist(), (0.5 * one - two).origin.name
+    ([0.5, -2.0], '0.5 * one - two')
+    """
+
+    by_site: Mapping[Site, NDArray[np.floating[Any]]]
+    origin: VectorOrigin
+    quality: Mapping[Site, Quality] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for site, vector in self.by_site.items():
+            if vector.ndim != 1 or not np.isfinite(vector).all():
+                raise BadValue(f"a direction is (width,) of finite numbers; not so at {site}")
+
+    @property
+    def sites(self) -> tuple[Site, ...]:
+        """Where it has directions, by block."""
+        return tuple(sorted(self.by_site, key=lambda s: (s.block, s.part)))
+
+    def at(self, *blocks: int) -> "SteeringVector":
+        """Keep the directions of some blocks.
+
+        Raises:
+            InputError: it has none at one of them.
+        """
+        known = sorted({site.block for site in self.by_site})
+        if absent := sorted(set(blocks) - set(known)):
+            raise InputError(f"vector {self.origin.name!r} has the blocks {known}, not {absent}")
+        return replace(self, by_site={s: v for s, v in self.by_site.items() if s.block in blocks})
+
+    def edits(self, strength: float = 1.0, op: Op = "add") -> tuple[Edit, ...]:
+        """Make an edit of each direction, by block; see `Edit` for the ops."""
+        return tuple(Edit(s, self.by_site[s], strength, op) for s in self.sites)
+
+    def unit(self, site: Site) -> Array:
+        """Give the unit vector at a site.
+
+        Raises:
+            BadValue: the direction there is zero.
+        """
+        vector = np.asarray(self.by_site[site], dtype=np.float64)
+        length = float(np.linalg.norm(vector))
+        if not length:
+            raise BadValue(f"vector {self.origin.name!r} is zero at {site}: it has no direction")
+        return vector / length
+
+    def projections(self, activations: Activations) -> Mapping[Site, Array]:
+        """Project recorded activations (n, width) on the unit vectors, site by site: (n,)."""
+        return {s: activations[s] @ self.unit(s) for s in self.sites if s in activations}
+
+    def cosine(self, other: "SteeringVector") -> Mapping[Site, float]:
+        """Give the cosine with another vector at each site that both have."""
+        shared = [s for s in self.sites if s in other.by_site]
+        return {s: float(cosines([self.by_site[s], other.by_site[s]])[0, 1]) for s in shared}
+
+    def without(self, *others: "SteeringVector") -> "SteeringVector":
+        """Take out what it shares with others, site by site."""
+        name = " | ".join([self.origin.name, *(o.origin.name for o in others)])
+        return _derived(
+            self,
+            {
+                s: orthogonal_to(v, [o.by_site[s] for o in others if s in o.by_site])
+                for s, v in self.by_site.items()
+            },
+            name,
+        )
+
+    def __add__(self, other: "SteeringVector") -> "SteeringVector":
+        return self._joined(other, "+", lambda a, b: a + b)
+
+    def __sub__(self, other: "SteeringVector") -> "SteeringVector":
+        return self._joined(other, "-", lambda a, b: a - b)
+
+    def __mul__(self, factor: float) -> "SteeringVector":
+        scaled = {s: v * factor for s, v in self.by_site.items()}
+        return _derived(self, scaled, f"{factor:g} * {self.origin.name}")
+
+    __rmul__ = __mul__
+
+    def __neg__(self) -> "SteeringVector":
+        return _derived(self, {s: -v for s, v in self.by_site.items()}, f"-{self.origin.name}")
+
+    def _joined(
+        self, other: "SteeringVector", sign: str, join: Callable[[Any, Any], Any]
+    ) -> "SteeringVector":
+        mine, theirs = self.origin.fingerprint, other.origin.fingerprint
+        if mine and theirs and mine != theirs:
+            raise InputError(
+                f"{self.origin.name!r} is of {self.origin.model}, {other.origin.name!r} of "
+                f"{other.origin.model}: directions of different models have nothing in common"
+            )
+        made = {}
+        for site in dict.fromkeys((*self.by_site, *other.by_site)):
+            one, two = self.by_site.get(site), other.by_site.get(site)
+            if one is not None and two is not None and one.shape != two.shape:
+                raise InputError(f"widths differ at {site}: {one.shape[0]} and {two.shape[0]}")
+            made[site] = join(0.0 if one is None else one, 0.0 if two is None else two)
+        return _derived(self, made, f"{self.origin.name} {sign} {other.origin.name}")
+
+
+def _derived(
+    vector: SteeringVector, by_site: Mapping[Site, NDArray[np.floating[Any]]], name: str
+) -> SteeringVector:
+    return SteeringVector(by_site, replace(vector.origin, name=name, method="algebra"))
+
+
+def make_vector(
+    model: OpenModel,
+    pairs: Sequence[tuple[Chat, Chat]],
+    sites: Sequence[Site],
+    recipe: VectorRecipe = VectorRecipe(),
+) -> SteeringVector:
+    """Make a vector from pairs of chats, (positive, negative), all sites read in one go.
+
+    Raises:
+        InputError: fewer than two pairs, or no site.
+        BadValue: as `OpenModel.record`.
+    """
+    if len(pairs) < 2 or not sites:
+        raise InputError(f"a vector takes two pairs and a site, not {len(pairs)} and {len(sites)}")
+    chats = [chat for side in (0, 1) for chat in (pair[side] for pair in pairs)]
+    found = model.record(chats, sites, recipe.pool)
+    count = len(next(iter(found.values()))) // 2
+    if recipe.pool == "all":
+        raise BadValue("pairs are compared chat by chat: the pool 'all' has rows of tokens")
+    positive = {s: rows[:count] for s, rows in found.items()}
+    negative = {s: rows[count:] for s, rows in found.items()}
+    made = vector_from(positive, negative, recipe)
+    return replace(
+        made, origin=replace(made.origin, model=model.name, fingerprint=model.fingerprint)
+    )
+
+
+def vector_from(
+    positive: Activations,
+    negative: Activations,
+    recipe: VectorRecipe = VectorRecipe(),
+) -> SteeringVector:
+    """Make a vector from activations already recorded; where counts agree, row i is a pair.
+
+    Raises:
+        BadValue: as `direction`.
+    """
+    made = {s: direction(positive[s], negative[s], recipe.method) for s in positive}
+    counts = [len(next(iter(side.values()))) for side in (positive, negative)]
+    origin = VectorOrigin(
+        name=recipe.name,
+        method=recipe.method,
+        pool=recipe.pool,
+        positives=counts[0],
+        negatives=counts[1],
+    )
+    quality = {s: _quality(positive[s], negative[s], made[s], recipe) for s in made}
+    return SteeringVector(made, origin, quality)
+
+
+def _quality(positive: Array, negative: Array, vector: Array, recipe: VectorRecipe) -> Quality:
+    random = np.random.default_rng(recipe.seed)
+    rows = np.concatenate([positive, negative])
+    length = float(np.linalg.norm(vector))
+    along = rows @ (vector / length if length else vector)
+    directions = random.normal(size=(vector.size, RANDOM))
+    aucs = auc_values(positive @ directions, negative @ directions)
+    return Quality(
+        norm=length,
+        residual=float(np.linalg.norm(rows, axis=1).mean()),
+        split_half=_split_half(positive, negative, recipe.method, random),
+        auc=_held_out_auc(positive, negative, recipe.method, random),
+        random_auc=float(np.quantile(np.maximum(aucs, 1 - aucs), 0.95)),
+        quantiles=tuple(float(q) for q in np.percentile(along, PERCENTS)),
+    )
+
+
+def _orders(positive: Array, negative: Array, random: np.random.Generator) -> tuple[Array, Array]:
+    """Shuffle the rows of both sides, pairs together where there are pairs."""
+    first = random.permutation(len(positive))
+    paired = len(positive) == len(negative)
+    return positive[first], negative[first if paired else random.permutation(len(negative))]
+
+
+def _split_half(
+    positive: Array, negative: Array, method: Method, random: np.random.Generator
+) -> float:
+    """Average the cosine between vectors from two halves; NaN below four rows a side."""
+    if min(len(positive), len(negative)) < 4:
+        return float("nan")
+    found = []
+    for _ in range(SPLITS if method in ("mean", "pca") else FOLDS):
+        high, low = _orders(positive, negative, random)
+        a, b = len(high) // 2, len(low) // 2
+        halves = (
+            direction(high[:a], low[:b], method),
+            direction(high[a : 2 * a], low[b : 2 * b], method),
+        )
+        found.append(float(cosines(halves)[0, 1]))
+    return float(np.mean(found))
+
+
+def _held_out_auc(
+    positive: Array, negative: Array, method: Method, random: np.random.Generator
+) -> float:
+    """Give the AUC of rows along the direction made from the other folds."""
+    if min(len(positive), len(negative)) < FOLDS:
+        return float("nan")
+    high, low = _orders(positive, negative, random)
+    found = []
+    for fold in range(FOLDS):
+        out, outside = np.arange(len(high)) % FOLDS == fold, np.arange(len(low)) % FOLDS == fold
+        axis = direction(high[~out], low[~outside], method)[:, None]
+        found.append(auc_values(high[out] @ axis, low[outside] @ axis)[0])
+    return float(np.mean(found))

@@ -1,0 +1,1 @@
+"""Behavioural tasks, and the scores that their trials give."""

@@ -1,0 +1,1 @@
+"""Questionnaires: forms, administration, statements."""

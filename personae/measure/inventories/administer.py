@@ -1,0 +1,204 @@
+"""Gives an inventory to a model in one form: questions out in one batch, answers as rows."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+
+from personae.core import (
+    SCHEMA,
+    Answers,
+    BadValue,
+    Chat,
+    Chooser,
+    Form,
+    InputError,
+    Inventory,
+    Item,
+    Message,
+    Model,
+    Question,
+    Sampling,
+)
+from personae.measure.inventories.forms import Frame, wording_tag
+from personae.measure.inventories.statements import pair_texts, read_pairs, statement_pairs
+from personae.measure.reply_columns import Columns, read_labels, read_options, read_replies
+
+__all__ = ["administer", "conversation"]
+
+Turns = Sequence[tuple[str, str]]
+
+
+def administer(
+    model: Model,
+    inventory: Inventory,
+    form: Form,
+    *,
+    sampling: Sampling | None = None,
+    repeats: int = 1,
+) -> Answers:
+    """Ask every item once per repeat; one row an answer, also where there is none.
+
+    The channels `label`, `option` and `statement` need a Chooser and give, beside the likeliest
+    option's `value`, its mean under the option probabilities (`expected`), their logarithms from
+    the low to the high option, and the chosen `slot`. Of equally likely options the one shown
+    first counts, and `why` says so. `reply` needs a Model only; `sampling` and `repeats` belong to
+    it, repeats counting on from `sampling.repeat`. In the context `shared` the items are asked in
+    one conversation, in order; an item without an answer leaves no trace in it.
+
+    Rows have `respondent` "" and `arm` "unchanged", for the caller to tag, and a column `wording`
+    with the wording's version.
+
+    Raises:
+        InputError: a form, model or inventory that don't go together.
+    """
+    _check(form, repeats)
+    if form.channel == "statement":
+        return _statements(_chooser(model, form), inventory, form)
+    frame = Frame(inventory, form)
+    drawn = sampling or Sampling()
+    sheets = []
+    for repeat in range(repeats):
+        draw = replace(drawn, repeat=drawn.repeat + repeat)
+        columns = (
+            _alone(model, frame, draw)
+            if form.context == "separate"
+            else _in_turn(model, frame, draw)
+        )
+        sheets.append(_answers(inventory, inventory.items, form, columns, draw.repeat))
+    return Answers.concat(sheets)
+
+
+def conversation(inventory: Inventory, form: Form, answers: Answers) -> Chat:
+    """Return the conversation that an administration in the context `shared` was.
+
+    Items without an answer are not in it. Other questions may follow it.
+    """
+    frame = Frame(inventory, form)
+    said = {str(row["item"]): row for row in answers.rows.iter_rows(named=True)}
+    turns = []
+    for item in inventory.items:
+        row = said.get(item.id)
+        if row is not None and row["status"] == "ok":
+            turns.append((frame.text(item), _spoken(frame, row["slot"], row["raw"])))
+    if not turns:
+        return ()
+    return (*frame.chat(turns[-1][0], turns[:-1]), Message("assistant", turns[-1][1]))
+
+
+def _spoken(frame: Frame, slot: object, raw: object) -> str:
+    """Give the words of an answer as they stand in the conversation."""
+    if frame.form.channel == "reply" or not isinstance(slot, int):
+        return str(raw)
+    option = frame.shown[slot]
+    return option.text if frame.form.channel == "option" else option.label
+
+
+def _check(form: Form, repeats: int) -> None:
+    if repeats < 1:
+        raise BadValue(f"repeats is at least 1, not {repeats}")
+    if repeats > 1 and form.channel != "reply":
+        raise InputError(
+            f"likelihoods don't vary from draw to draw: the channel {form.channel!r} is asked "
+            f"once, not {repeats} times; repeats belong to the channel 'reply'"
+        )
+
+
+def _chooser(model: Model, form: Form) -> Chooser:
+    if isinstance(model, Chooser):
+        return model
+    raise InputError(
+        f"the channel {form.channel!r} weighs likelihoods, which {model.name!r} doesn't give; "
+        f"use the channel 'reply'"
+    )
+
+
+def _alone(model: Model, frame: Frame, sampling: Sampling) -> Columns:
+    return _ask(model, frame, [frame.text(item) for item in frame.inventory.items], (), sampling)
+
+
+def _in_turn(model: Model, frame: Frame, sampling: Sampling) -> Columns:
+    """One conversation: each answer given stands in the next question's chat."""
+    turns: list[tuple[str, str]] = []
+    whole: Columns = {}
+    for item in frame.inventory.items:
+        text = frame.text(item)
+        answer = _ask(model, frame, [text], turns, sampling)
+        for name, column in answer.items():
+            whole.setdefault(name, []).extend(column)
+        if answer["status"][0] == "ok":
+            turns.append((text, _spoken(frame, answer["slot"][0], answer["raw"][0])))
+    return whole
+
+
+def _ask(
+    model: Model, frame: Frame, texts: Sequence[str], turns: Turns, sampling: Sampling
+) -> Columns:
+    """Ask item texts in one batch, each after the same earlier turns."""
+    chats = [frame.chat(text, turns) for text in texts]
+    if frame.form.channel == "reply":
+        return read_replies(model.reply(chats, sampling), frame.shown)
+    chooser = _chooser(model, frame.form)
+    if frame.form.channel == "label":
+        forms = frame.label_forms()
+        choices = chooser.choose([Question(chat=chat, options=forms) for chat in chats])
+        return read_labels(choices, frame.shown)
+    chats.append(frame.chat(frame.blank, turns))
+    forms = frame.text_forms()
+    *choices, blank = chooser.choose([Question(chat=chat, options=forms) for chat in chats])
+    return read_options(choices, blank, frame.shown)
+
+
+def _statements(model: Chooser, inventory: Inventory, form: Form) -> Answers:
+    if form.order not in ("forward", "reverse"):
+        raise InputError("two statements are listed forward (positive first) or reverse")
+    if form.person != "first" or form.context != "separate":
+        raise InputError(
+            "statements are weighed in the first person, each pair alone: give the form "
+            "person 'first' and context 'separate'"
+        )
+    pairs = statement_pairs(inventory)
+    texts = [pair_texts(inventory, pair) for pair in pairs]
+    columns = read_pairs(model, texts, form.wording, swapped=form.order == "reverse")
+    items = [Item(id=p.id, text="", scale=p.scale, facet=p.facet, key=1) for p in pairs]
+    return _answers(inventory, items, form, columns, 0, unit="nats/token")
+
+
+def _answers(
+    inventory: Inventory,
+    items: Sequence[Item],
+    form: Form,
+    columns: Columns,
+    repeat: int,
+    *,
+    unit: str = "points",
+) -> Answers:
+    constant = {
+        "respondent": "",
+        "arm": "unchanged",
+        "inventory": inventory.tag,
+        "form": form.name,
+        "channel": form.channel,
+        "order": form.order,
+        "repeat": repeat,
+        "unit": unit,
+    }
+    varying: Columns = {
+        "item": [item.id for item in items],
+        "scale": [item.scale for item in items],
+        "facet": [item.facet for item in items],
+        "key": [item.key for item in items],
+        **columns,
+    }
+    data = {name: varying.get(name) or [constant.get(name)] * len(items) for name in SCHEMA}
+    tags = pl.Series("wording", [wording_tag(form.wording)] * len(items), dtype=pl.String())
+    return Answers(pl.DataFrame([*(_series(n, c) for n, c in data.items()), tags]))
+
+
+def _series(name: str, column: list[object]) -> pl.Series:
+    """Make a column; lists of one length go through an array, which is several times as fast."""
+    lengths = {len(v) if isinstance(v, list) else -1 for v in column}
+    if SCHEMA[name] == pl.List(pl.Float64) and len(lengths) == 1 and min(lengths) > 0:
+        return pl.Series(name, np.array(column, dtype=np.float64)).cast(SCHEMA[name])
+    return pl.Series(name, column, dtype=SCHEMA[name])

@@ -1,0 +1,30 @@
+"""One inventory, many arms, many forms: the design under every comparison of inductions."""
+
+from collections.abc import Sequence
+
+from personae.core import Answers, Chooser, Form, Induction, Inventory, Persona, nobody
+from personae.measure.inventories.administer import administer
+
+__all__ = ["administer_arms"]
+
+
+def administer_arms(
+    model: Chooser,
+    inductions: Sequence[Induction[Chooser]],
+    persona: Persona,
+    inventory: Inventory,
+    forms: Sequence[Form],
+) -> Answers:
+    """Give the inventory in every form to the model under every induction of one persona.
+
+    Rows carry the induction's name as `arm` and the persona's id as `respondent`; under the
+    induction `unchanged` the persona is nobody.
+    """
+    sheets = []
+    for induction in inductions:
+        asked = nobody() if induction.name == "unchanged" else persona
+        with induction(model, asked) as speaker:
+            for form in forms:
+                sheet = administer(speaker, inventory, form)
+                sheets.append(sheet.tag(arm=induction.name, respondent=asked.id))
+    return Answers.concat(sheets)

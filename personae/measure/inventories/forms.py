@@ -1,0 +1,258 @@
+"""Renders items as chats: wording, person, order of options, labels, layout.
+
+The wordings are data (`data/wordings.json`); their sources stand there. Fields are filled in one
+pass, so that braces or template syntax in an item, an option or an answer stay plain text.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from personae.core import (
+    Chat,
+    Form,
+    InputError,
+    Inventory,
+    Item,
+    Message,
+    UnknownName,
+    content_key,
+    data_json,
+)
+from personae.traits.item_grammar import item_text
+
+__all__ = [
+    "DisplayedOption",
+    "Frame",
+    "Rendered",
+    "label_forms",
+    "published_form",
+    "render_item",
+    "wording",
+    "wording_tag",
+    "wordings",
+]
+
+_FIELD = re.compile(r"\{(whom|options|first|last|how)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class DisplayedOption:
+    """An option in its slot: label ("" under the label style `none`), text, value, and its line.
+
+    The text is empty where a wording leaves a point of the scale without a name.
+    """
+
+    label: str
+    text: str
+    value: int
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """An item as it is put: the chat, and the options slot by slot."""
+
+    item: Item
+    text: str
+    chat: Chat
+    shown: tuple[DisplayedOption, ...]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels, slot by slot."""
+        return tuple(option.label for option in self.shown)
+
+    @property
+    def values(self) -> tuple[int, ...]:
+        """The values, slot by slot; a value belongs to the option's text, not to its label."""
+        return tuple(option.value for option in self.shown)
+
+
+def wordings() -> tuple[str, ...]:
+    """Name the wordings, in the order of the data file.
+
+    >>> wordings()[:4]
+    ('plain', 'mpi', 'enfj', 'whois')
+    """
+    return tuple(data_json("wordings.json")["wordings"])
+
+
+def wording(name: str) -> Mapping[str, Any]:
+    """Return a wording's data.
+
+    Raises:
+        UnknownName: no wording is called so.
+    """
+    known = data_json("wordings.json")["wordings"]
+    if name not in known:
+        raise UnknownName("wording", name, known)
+    found: Mapping[str, Any] = known[name]
+    return found
+
+
+@cache
+def wording_tag(name: str) -> str:
+    """Name, version and the first digits of the content hash of a wording: `mpi@1+0a1b2c3d`."""
+    version = data_json("wordings.json")["version"]
+    return f"{name}@{version}+{content_key(wording(name))[:8]}"
+
+
+def published_form(name: str, *, order: str = "forward") -> Form:
+    """Return the form in which a wording was published: its labels and its layout.
+
+    >>> published_form("enfj").labels
+    'numbers'
+    """
+    usual = wording(name)["usual"]
+    return Form(wording=name, order=order, labels=usual["labels"], layout=usual["layout"])
+
+
+class Frame:
+    """All of a form but the item, made once for an inventory: `chat` only puts the item in.
+
+    Raises:
+        UnknownName: no wording is called so.
+        InputError: the wording can't be put so, or the inventory comes without its texts.
+    """
+
+    __slots__ = ("_ask", "_lead", "_opening", "_system", "blank", "form", "inventory", "shown")
+
+    def __init__(self, inventory: Inventory, form: Form) -> None:
+        data = wording(form.wording)
+        _check(inventory, form, data)
+        self.inventory, self.form = inventory, form
+        self.shown = _shown(inventory, form, data)
+        named = [option.line for option in self.shown if option.line]
+        fields = {
+            "whom": data["persons"][form.person],
+            "options": "\n".join(named),
+            "first": self.shown[0].label,
+            "last": self.shown[-1].label,
+        }
+        fields["how"] = _fill(data["how"][form.labels], fields)
+        layouts = data["pair_layouts" if inventory.kind == "pair" else "layouts"]
+        parts = layouts[form.layout]
+        self._system = None if parts["system"] is None else _fill(parts["system"], fields)
+        self._opening = _fill(parts["opening"], fields)
+        before, after = parts["ask"].split("{item}")
+        self._ask = (_fill(before, fields), _fill(after, fields))
+        self._lead: str = data["lead"]
+        self.blank: str = data["blank"]
+
+    def chat(self, text: str, turns: Sequence[tuple[str, str]] = ()) -> Chat:
+        """Build the chat that asks `text`, after earlier turns (item text, answer) if given."""
+        before, after = self._ask
+        messages = [] if self._system is None else [Message("system", self._system)]
+        opening = self._opening
+        for earlier, answer in turns:
+            messages.append(Message("user", f"{opening}{before}{earlier}{after}"))
+            messages.append(Message("assistant", answer))
+            opening = ""
+        messages.append(Message("user", f"{opening}{before}{text}{after}"))
+        if self._lead:
+            messages.append(Message("assistant", self._lead))
+        return tuple(messages)
+
+    def text(self, item: Item) -> str:
+        """Write the item in the form's person."""
+        return item_text(self.inventory, item, self.form.person)
+
+    def label_forms(self) -> tuple[tuple[str, ...], ...]:
+        """Surface forms of each slot's label; see `label_forms`."""
+        return label_forms(self.shown)
+
+    def text_forms(self) -> tuple[tuple[str, ...], ...]:
+        """The words of each slot's option, as the reply would go on with them."""
+        gap = " " if self._lead and not self._lead[-1].isspace() else ""
+        return tuple((gap + o.text,) for o in self.shown)
+
+
+def label_forms(shown: Sequence[DisplayedOption]) -> tuple[tuple[str, ...], ...]:
+    """Surface forms of each slot's label: bare, in a bracket, and both after a blank."""
+    return tuple((o.label, f"({o.label}", f" {o.label}", f" ({o.label}") for o in shown)
+
+
+def render_item(inventory: Inventory, item: Item, form: Form) -> Rendered:
+    """Put one item: the chat to send, and which option stands where.
+
+    For many items make one `Frame`. Persona texts are added by inductions, not here.
+
+    Raises:
+        InputError: the wording has no such person, kind, label style or order.
+
+    >>> from personae.core import load_inventory
+    >>> mpi = load_inventory("mpi-120")
+    >>> shown = render_item(mpi, mpi.items[0], Form(wording="mpi", order="reverse")).shown
+    >>> shown[0].line, shown[0].value
+    ('(A). Very Inaccurate', 1)
+    """
+    frame = Frame(inventory, form)
+    text = frame.text(item)
+    return Rendered(item, text, frame.chat(text), frame.shown)
+
+
+def _fill(template: str, fields: Mapping[str, str]) -> str:
+    return _FIELD.sub(lambda found: fields[found[1]], template)
+
+
+def _check(inventory: Inventory, form: Form, data: Mapping[str, Any]) -> None:
+    if form.channel == "statement":
+        raise InputError("statements are weighed as pairs, see statement_pairs; nothing is listed")
+    if not inventory.items:
+        raise InputError(f"inventory {inventory.name!r} has no items to ask")
+    if not inventory.has_text:
+        raise InputError(
+            f"inventory {inventory.name!r} comes without item texts ({inventory.licence}): "
+            f"give your own item file, load_inventory({inventory.name!r}, items='FILE.csv') or "
+            f"--items FILE.csv, with the columns item,text"
+        )
+    offered = {"person": tuple(data["persons"]), "kind": data["kinds"], "labels": data["labels"]}
+    asked = {"person": form.person, "kind": inventory.kind, "labels": form.labels}
+    for name, value in asked.items():
+        if value not in offered[name]:
+            raise InputError(
+                f"the wording {form.wording!r} has no {name} {value!r}; "
+                f"it has {', '.join(offered[name])}"
+            )
+
+
+def _shown(
+    inventory: Inventory, form: Form, data: Mapping[str, Any]
+) -> tuple[DisplayedOption, ...]:
+    options = _forward(inventory, form, data)
+    places = form.arrange(len(options))
+    if data["orders"] == "ends" and list(places) not in (sorted(places), sorted(places)[::-1]):
+        raise InputError(f"the wording {form.wording!r} can only be asked forward and reverse")
+    shown = []
+    for slot, place in enumerate(places):
+        text, value = options[place]
+        label = {"letters": chr(65 + slot), "numbers": str(slot + 1), "none": ""}[form.labels]
+        style = data["line"] if label else data["bare"]
+        line = style.replace("{label}", label, 1).replace("{text}", text, 1) if text else ""
+        shown.append(DisplayedOption(label, text, value, line))
+    return tuple(shown)
+
+
+def _forward(inventory: Inventory, form: Form, data: Mapping[str, Any]) -> list[tuple[str, int]]:
+    """Options as (text, value) in the wording's own order."""
+    rename: Mapping[str, str] | None = data["options"]
+    if rename is None:
+        options = [(option.text, option.value) for option in inventory.options]
+    elif {int(value) for value in rename} != {option.value for option in inventory.options}:
+        raise InputError(
+            f"the wording {form.wording!r} has its own {len(rename)} options; {inventory.name!r} "
+            f"is answered from {inventory.low} to {inventory.high}. Use the wording 'plain'"
+        )
+    else:
+        options = [(rename[str(o.value)], o.value) for o in inventory.options]
+    if form.channel == "label" and form.labels == "none":
+        raise InputError("the channel label needs labels: letters or numbers")
+    if form.channel == "option" and not all(text for text, _ in options):
+        raise InputError(
+            f"the wording {form.wording!r} names only the ends of its scale: the channel option "
+            f"needs a text for every option"
+        )
+    return options[::-1] if data["direction"] == "high-first" else options

@@ -1,0 +1,176 @@
+"""Which of two opposite statements about itself does a model find likelier?
+
+For a pair, the contrast in nats a token is [log p(positive | chat) - log p(positive)] / tokens
+minus the same for the negative statement. The chat asks for a true statement about oneself and
+carries whatever persona was induced; the likelihood without a chat comes from the empty chat (),
+which inductions leave alone. Choosers take statements as one question's two options, so the
+order in which they are listed can be swapped; a likelihood must not care.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from personae.core import Array, Chat, Choice, Chooser, InputError, Inventory, Item, Question, say
+from personae.measure.inventories.forms import wording
+from personae.measure.reply_columns import Columns, per_token, sheet
+from personae.traits.item_grammar import in_person, item_text
+
+__all__ = ["StatementPair", "pair_texts", "read_pairs", "statement_pairs"]
+
+
+@dataclass(frozen=True, slots=True)
+class StatementPair:
+    """Two opposite items: agreeing with `positive` speaks for the scale, with `negative` against.
+
+    `facet` is empty where the two come from different facets. Of a bipolar item the two are the
+    item and the same with its poles exchanged.
+    """
+
+    id: str
+    scale: str
+    facet: str
+    positive: Item
+    negative: Item
+
+
+def statement_pairs(inventory: Inventory) -> tuple[StatementPair, ...]:
+    """Pair oppositely keyed items, first within facets, then what is left within scales.
+
+    Items are taken in order and at most once; an item without an opposite stays out. Bipolar
+    items are pairs by themselves.
+
+    Raises:
+        InputError: the inventory has no texts, or no two items of one scale are opposite.
+
+    >>> from personae.core import load_inventory
+    >>> pair = statement_pairs(load_inventory("ipip-neo-120").where(facet="Anger"))[0]
+    >>> pair.id, pair.positive.text, pair.negative.text
+    ('6|96', 'Get angry easily', 'Am not easily annoyed')
+    """
+    if not inventory.has_text:
+        raise InputError(
+            f"inventory {inventory.name!r} comes without item texts ({inventory.licence}): "
+            f"give your own item file with the columns item,text"
+        )
+    if inventory.kind == "pair":
+        pairs = tuple(_poles(item) for item in inventory.items)
+    else:
+        pairs = _opposites(inventory.items)
+    if not pairs:
+        raise InputError(
+            f"inventory {inventory.name!r} has no two oppositely keyed items of one scale, so the "
+            f"channel statement has nothing to weigh; use label, option or reply"
+        )
+    return pairs
+
+
+def pair_texts(inventory: Inventory, pair: StatementPair) -> tuple[str, str]:
+    """Write a pair's two sentences in the first person: positive, negative."""
+    if inventory.kind != "pair":
+        return _sentence(item_text(inventory, pair.positive, "first")), _sentence(
+            item_text(inventory, pair.negative, "first")
+        )
+    return _pole(pair.positive.other), _pole(pair.negative.other)
+
+
+def read_pairs(
+    model: Chooser, texts: Sequence[tuple[str, str]], wording_name: str, *, swapped: bool = False
+) -> Columns:
+    """Weigh pairs of sentences under one wording's request: one row a pair, in nats a token.
+
+    `value` is the contrast, `raw` the sentence that gains more by the chat, `logp` both gains in
+    nats a token, negative first. A pair of which a likelihood is missing is a row with that status.
+    """
+    choices = _ask(model, texts, wording_name, swapped=swapped)
+    columns = sheet(len(texts))
+    for row, pair in enumerate(texts):
+        asked = choices[2 * row : 2 * row + 2]
+        columns["tokens_in"][row] = sum(choice.tokens_in for choice in asked)
+        columns["tokens_out"][row] = sum(choice.tokens_out for choice in asked)
+        columns["raw"][row], columns["why"][row] = "", ""
+        failed = next((choice for choice in asked if choice.status != "ok"), None)
+        if failed is not None:
+            columns["status"][row], columns["why"][row] = failed.status, failed.why
+            continue
+        gains = _gains(asked, swapped=swapped)
+        if not np.isfinite(gains).all():
+            columns["status"][row] = "error"
+            columns["why"][row] = "a statement has no finite likelihood"
+            continue
+        contrast = float(gains[0] - gains[1])
+        columns["status"][row] = "ok"
+        columns["value"][row] = columns["expected"][row] = contrast
+        columns["raw"][row] = pair[0] if contrast >= 0 else pair[1]
+        columns["logp"][row] = gains[::-1].tolist()
+    return columns
+
+
+def _ask(
+    model: Chooser, texts: Sequence[tuple[str, str]], wording_name: str, *, swapped: bool
+) -> list[Choice]:
+    """Choices two by two: after the request, and after nothing."""
+    request = wording(wording_name)["request"]
+    asked: Chat = say(request["user"], system=request["system"])
+    questions = []
+    for positive, negative in texts:
+        options = ((negative,), (positive,)) if swapped else ((positive,), (negative,))
+        questions.append(Question(chat=asked, options=options))
+        questions.append(Question(chat=(), options=options))
+    return model.choose(questions)
+
+
+def _gains(asked: Sequence[Choice], *, swapped: bool) -> Array:
+    """(positive, negative): log-likelihood a token with the chat minus without it."""
+    within, without = (per_token(choice) for choice in asked)
+    with np.errstate(invalid="ignore"):
+        gains: Array = within - without
+    return gains[::-1] if swapped else gains
+
+
+def _opposites(items: Sequence[Item]) -> tuple[StatementPair, ...]:
+    """Zip plus and minus items of each facet, then the left-overs of each scale."""
+    groups: dict[tuple[str, str], list[Item]] = {}
+    for item in items:
+        groups.setdefault((item.scale, item.facet), []).append(item)
+    pairs: list[StatementPair] = []
+    left: dict[str, list[Item]] = {}
+    for (scale, facet), members in groups.items():
+        plus = [item for item in members if item.key == 1]
+        minus = [item for item in members if item.key == -1]
+        pairs += [_pair(p, m, scale, facet) for p, m in zip(plus, minus, strict=False)]
+        few = min(len(plus), len(minus))
+        left.setdefault(scale, []).extend(plus[few:] + minus[few:])
+    for scale, members in left.items():
+        plus = [item for item in members if item.key == 1]
+        minus = [item for item in members if item.key == -1]
+        pairs += [_pair(p, m, scale, "") for p, m in zip(plus, minus, strict=False)]
+    return tuple(pairs)
+
+
+def _pair(positive: Item, negative: Item, scale: str, facet: str) -> StatementPair:
+    return StatementPair(f"{positive.id}|{negative.id}", scale, facet, positive, negative)
+
+
+def _poles(item: Item) -> StatementPair:
+    turned = Item(
+        id=item.id,
+        text=item.other,
+        other=item.text,
+        scale=item.scale,
+        facet=item.facet,
+        key=-item.key,
+    )
+    positive, negative = (item, turned) if item.key == 1 else (turned, item)
+    return StatementPair(item.id, item.scale, item.facet, positive, negative)
+
+
+def _pole(words: str) -> str:
+    """Put one pole of a bipolar item: "I am silent.", "I am someone who makes lists."."""
+    as_verb = in_person(words, "first")
+    return _sentence(as_verb if "someone who" in as_verb else in_person(f"am {words}", "first"))
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?", '"')) else f"{text}."

@@ -1,0 +1,1 @@
+"""Models and word lists that judge texts."""

@@ -1,0 +1,123 @@
+"""Who says that a text is harmful: word lists, sentiment, a model by likelihood, a classifier.
+
+All behind one interface, each with its measured error on labelled texts, since an audit is no
+better than its scorer. A text that can't be scored is NaN and is counted, never dropped.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import isnan
+from typing import Any, Protocol
+
+import numpy as np
+
+from personae.core import Array, Estimate, InputError, Model, UnknownName, data_json
+from personae.encoders.text_classifier import load_classifier
+from personae.encoders.text_features import sentiment_reader
+from personae.measure.judge.judge import judge, settle
+from personae.measure.judge.rubric import Case, load_rubric
+from personae.stats.effects.proportions import rate
+
+__all__ = ["SCORERS", "Scorer", "find_scorer", "scorer_errors"]
+
+_DATA: dict[str, Any] = data_json("audit/harm.json")
+SCORERS = ("lexicon", "sentiment", "model", "hub:NAME")
+LIMIT = 0.5
+"""A text is harmful above it."""
+
+
+class Scorer(Protocol):
+    """Scores texts for harm."""
+
+    @property
+    def name(self) -> str:
+        """Its name in reports."""
+        ...
+
+    def harm(self, texts: Sequence[str]) -> Array:
+        """Return the harm of each text, 0..1, shape (texts,); NaN where it couldn't be scored."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Plain:
+    """A scorer that reads one text at a time."""
+
+    name: str
+    one: Callable[[str], float]
+
+    def harm(self, texts: Sequence[str]) -> Array:
+        return np.array([self.one(text) for text in texts], dtype=np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class _Judge:
+    """A model that is asked whether a text is harmful; read by likelihood where it gives any."""
+
+    model: Model
+
+    @property
+    def name(self) -> str:
+        return f"model {self.model.name}"
+
+    def harm(self, texts: Sequence[str]) -> Array:
+        distinct = list(dict.fromkeys(texts))
+        cases = [Case(str(i), {"text": text or "(nothing)"}) for i, text in enumerate(distinct)]
+        found = settle(judge(self.model, load_rubric("harm"), cases, orders=("forward", "reverse")))
+        by_text = dict(zip(distinct, (v.value for v in found), strict=True))
+        return np.array([by_text[text] for text in texts], dtype=np.float64)
+
+
+def find_scorer(name: str, model: Model) -> Scorer:
+    """Make a scorer by name; `model` is who judges under the name `model`.
+
+    `lexicon` finds rude words of a short list; `sentiment` is VADER's share of negative words
+    (extra `read`); `hub:NAME` a text classifier from the hub or a folder, whose class called
+    toxic, hate, offensive, negative or LABEL_1 counts (extra `local`).
+
+    Raises:
+        UnknownName: no scorer is called so.
+        InputError: an extra is missing, or the classifier can't be read.
+
+    >>> from personae.respondents.null import open_null
+    >>> find_scorer("lexicon", open_null("null:yes")).harm(["You idiot!", "Good day."]).tolist()
+    [1.0, 0.0]
+    """
+    if name == "lexicon":
+        return _Plain(name, _lexicon)
+    if name == "sentiment":
+        return _Plain(name, _sentiment())
+    if name == "model":
+        return _Judge(model)
+    if name.startswith("hub:"):
+        return load_classifier(name.removeprefix("hub:"))
+    raise UnknownName("scorer", name, SCORERS)
+
+
+def _lexicon(text: str) -> float:
+    words = "|".join(re.escape(word) for word in _DATA["words"])
+    return float(bool(re.search(rf"(?<!\w)(?:{words})(?!\w)", text, re.IGNORECASE)))
+
+
+def _sentiment() -> Callable[[str], float]:
+    read = sentiment_reader()
+    return lambda text: max(0.0, -float(read(text)["compound"]))
+
+
+def scorer_errors(scorer: Scorer) -> tuple[Estimate, Estimate, int]:
+    """Measure a scorer on labelled texts: missed among harmful, false alarms, and lost ones.
+
+    Raises:
+        InputError: the scorer scored none of them.
+    """
+    harmful, harmless = _DATA["labelled"]["harmful"], _DATA["labelled"]["harmless"]
+    scores = scorer.harm([*harmful, *harmless])
+    lost = sum(isnan(s) for s in scores.tolist())
+    if lost == len(scores):
+        raise InputError(f"the scorer {scorer.name!r} scored none of {len(scores)} labelled texts")
+    known, alarm = ~np.isnan(scores), scores > LIMIT
+    first = np.arange(len(scores)) < len(harmful)
+    missed = rate((~alarm[known & first]).astype(np.float64), name="missed", of="text")
+    false = rate(alarm[known & ~first].astype(np.float64), name="false alarms", of="text")
+    return missed, false, lost

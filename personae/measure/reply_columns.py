@@ -1,0 +1,120 @@
+"""From what a model returns to columns of answers; values belong to option texts.
+
+`option` corrects each option's likelihood by what the option would get without the item, as in
+domain-conditional PMI (Holtzman et al. 2021, arXiv 2104.08315), here per token.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from personae.core import Array, Choice, Reply
+from personae.measure.inventories.forms import DisplayedOption
+from personae.measure.parse import parse_shown
+
+__all__ = ["Columns", "per_token", "read_labels", "read_options", "read_replies", "sheet"]
+
+Columns = dict[str, list[object]]
+"""Column name -> one entry an item."""
+
+_NAMES = (
+    "raw",
+    "value",
+    "expected",
+    "status",
+    "why",
+    "slot",
+    "logp",
+    "mass",
+    "tokens_in",
+    "tokens_out",
+)
+
+
+def sheet(count: int) -> Columns:
+    """Return empty columns for a number of answers."""
+    return {name: [None] * count for name in _NAMES}
+
+
+def read_labels(choices: Sequence[Choice], shown: Sequence[DisplayedOption]) -> Columns:
+    """Read label choices: the options' normalised log-probabilities, slot by slot."""
+    return _weigh(choices, shown, [c.logp for c in choices])
+
+
+def read_options(
+    choices: Sequence[Choice], blank: Choice, shown: Sequence[DisplayedOption]
+) -> Columns:
+    """Read choices over option texts: nats a token beyond the same options without the item.
+
+    `blank` is the choice for the item without content; without it nothing can be corrected, so
+    all answers then take its status.
+    """
+    if blank.status != "ok":
+        reason = f"the question without an item was not answered: {blank.why or blank.status}"
+        choices = [Choice(status=blank.status, why=reason) for _ in choices]
+        return _weigh(choices, shown, [() for _ in choices])
+    without = per_token(blank)
+    with np.errstate(invalid="ignore"):
+        scores = [tuple(per_token(c) - without) if c.status == "ok" else () for c in choices]
+    return _weigh(choices, shown, scores)
+
+
+def read_replies(replies: Sequence[Reply], shown: Sequence[DisplayedOption]) -> Columns:
+    """Parse replies; one that was cut or refused keeps its status unless it names an option."""
+    columns = sheet(len(replies))
+    for row, reply in enumerate(replies):
+        columns["raw"][row] = reply.text
+        columns["tokens_in"][row], columns["tokens_out"][row] = reply.tokens_in, reply.tokens_out
+        if reply.status == "error":
+            columns["status"][row], columns["why"][row] = reply.status, reply.why
+            continue
+        found = parse_shown(reply.text, shown)
+        failed = found.value is None and reply.status != "ok"
+        columns["status"][row] = reply.status if failed else found.status
+        columns["why"][row] = (reply.why or found.why) if failed else found.why
+        columns["value"][row] = None if found.value is None else float(found.value)
+        columns["slot"][row] = found.slot
+    return columns
+
+
+def per_token(choice: Choice) -> Array:
+    """Return the log-likelihood of each option in nats a token."""
+    rate: Array = np.asarray(choice.loglik) / np.asarray(choice.tokens)
+    return rate
+
+
+def _weigh(
+    choices: Sequence[Choice], shown: Sequence[DisplayedOption], scores: Sequence[tuple[float, ...]]
+) -> Columns:
+    """Softmax the scores; the answer is the likeliest option, of equals the one shown first."""
+    columns = sheet(len(choices))
+    for name in ("status", "why", "mass", "tokens_in", "tokens_out"):
+        columns[name] = [getattr(choice, name) for choice in choices]
+    columns["raw"] = [""] * len(choices)
+    kept = [row for row, choice in enumerate(choices) if choice.status == "ok"]
+    if not kept:
+        return columns
+    raw = np.array([scores[row] for row in kept], dtype=np.float64)
+    top = raw.max(axis=1, keepdims=True)
+    usable = np.isfinite(top[:, 0]) & ~np.isnan(raw).any(axis=1)
+    with np.errstate(invalid="ignore"):
+        shifted = np.where(usable[:, None], raw - top, 0.0)
+    logp = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    values = np.array([option.value for option in shown], dtype=np.float64)
+    expected = (np.exp(logp) @ values).tolist()
+    slots = shifted.argmax(axis=1).tolist()
+    ties = (shifted >= -1e-12).sum(axis=1).tolist()
+    upward = logp[:, np.argsort(values)].tolist()
+    texts = [option.text or option.label for option in shown]
+    for place, row in enumerate(kept):
+        if not usable[place]:
+            columns["status"][row] = "error"
+            columns["why"][row] = "no option has a finite likelihood"
+            continue
+        slot = slots[place]
+        columns["raw"][row], columns["slot"][row] = texts[slot], slot
+        columns["value"][row], columns["expected"][row] = float(values[slot]), expected[place]
+        columns["logp"][row] = upward[place]
+        if ties[place] > 1:
+            columns["why"][row] = f"{ties[place]} options are equally likely; the first shown"
+    return columns

@@ -1,0 +1,1 @@
+"""Situations with actions to choose from."""

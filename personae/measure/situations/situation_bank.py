@@ -1,0 +1,292 @@
+"""Situations with actions to choose from: a keyed bank of items, its loaders, and how it is asked.
+
+Layout after TRAIT (Lee et al. 2024, arXiv 2406.14703): a first-person situation, a question to the
+assistant, two actions of a person high and two of one low in a trait. It asks what the model would
+suggest to somebody, which is not what it would do itself.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
+from itertools import permutations
+from math import exp
+from pathlib import Path
+from typing import Any, Literal
+
+import polars as pl
+
+from personae.core import (
+    Answers,
+    BadFile,
+    Channel,
+    Chat,
+    Model,
+    Sampling,
+    UnknownName,
+    content_key,
+    data_json,
+    say,
+)
+from personae.datasets.hub import read_dataset
+from personae.measure.inventories.forms import DisplayedOption
+from personae.measure.listed_questions import ListedQuestion, list_question
+
+__all__ = [
+    "OWN",
+    "Orders",
+    "Situation",
+    "SituationBank",
+    "action_orders",
+    "advice_templates",
+    "ask_bank",
+    "load_bank",
+    "pole_scales",
+    "pole_text",
+]
+
+Orders = Literal["pair", "latin", "all"]
+_LATIN = ("0213", "2031", "1302", "3120")
+OWN = "personae-trait"
+"""The set that ships."""
+_FIELD = re.compile(r"\{(situation|query|options)\}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """One item: `high` and `low` actions of its scale; `again` is (text, query) as a paraphrase."""
+
+    id: str
+    scale: str
+    text: str
+    query: str
+    high: tuple[str, str]
+    low: tuple[str, str]
+    again: tuple[str, str] = ("", "")
+
+    @property
+    def actions(self) -> tuple[str, ...]:
+        """All actions in stored order: high, high, low, low. Orders are digits into it."""
+        return (*self.high, *self.low)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SituationBank:
+    """A set of situations. Of a gated set, answers keep no text, only which action it was."""
+
+    name: str
+    version: str
+    source: str
+    licence: str
+    items: tuple[Situation, ...]
+    gated: bool = False
+
+    @property
+    def scales(self) -> tuple[str, ...]:
+        """The scales, in order of first appearance."""
+        return tuple(dict.fromkeys(item.scale for item in self.items))
+
+    @cached_property
+    def tag(self) -> str:
+        """Name, version and the first digits of the content hash."""
+        return f"{self.name}@{self.version}+{content_key(self)[:8]}"
+
+    def of(self, scale: str) -> "SituationBank":
+        """Keep the items of one scale."""
+        return replace(self, items=tuple(i for i in self.items if i.scale == scale))
+
+    def first(self, count: int) -> "SituationBank":
+        """Keep the first items of each scale."""
+        kept = [[i for i in self.items if i.scale == scale][:count] for scale in self.scales]
+        return replace(self, items=tuple(item for items in kept for item in items))
+
+
+def load_bank(source: str = OWN) -> SituationBank:
+    """Load the bank that ships (`personae-trait`), the user's own copy, or one from the hub.
+
+    A row has `response_high1`, `response_high2`, `response_low1`, `response_low2`; `situation`
+    and `query`, or `question` for both; `personality`, or a file named for it; perhaps `idx`,
+    `paraphrased_situation`, `paraphrased_query`. The hub id of TRAIT is `mirlab/TRAIT`, gated.
+
+    Raises:
+        BadFile: no such file, a row that lacks something, or no access.
+
+    >>> bank = load_bank()
+    >>> len(bank.items), bank.items[0].scale
+    (80, 'Openness')
+    """
+    if source == OWN:
+        return _shipped()
+    data = read_dataset(source)
+    rows = data.rows.to_dicts()
+    items = tuple(_situation(row, place, source) for place, row in enumerate(rows))
+    if len({item.id for item in items}) != len(items):
+        items = tuple(replace(item, id=str(place + 1)) for place, item in enumerate(items))
+    return SituationBank(
+        name=Path(source).stem or source,
+        version=data.revision[:8] or "own",
+        source=source,
+        licence="the owner's",
+        items=items,
+        gated=data.gated,
+    )
+
+
+@cache
+def _shipped() -> SituationBank:
+    raw = data_json(f"situations/{OWN}.json")
+    items = tuple(_situation(row, i, OWN) for i, row in enumerate(raw["items"]))
+    return SituationBank(
+        name=raw["name"],
+        version=raw["version"],
+        source=raw["source"],
+        licence=raw["licence"],
+        items=items,
+    )
+
+
+def _situation(row: Mapping[str, Any], place: int, source: str) -> Situation:
+    def text(name: str) -> str:
+        return str(row.get(name) or "").strip()
+
+    actions = [text(f"response_{name}") for name in ("high1", "high2", "low1", "low2")]
+    asked = (text("situation") or text("question"), text("query"))
+    scale = text("personality") or Path(text("file")).stem.split("-")[0]
+    if not all(actions) or not asked[0] or not scale or len(set(actions)) < len(actions):
+        raise BadFile(
+            f"{source}, row {place + 1}: an item needs personality, situation and query (or "
+            f"question), and four different texts response_high1, _high2, _low1, _low2; it has "
+            f"{sorted(name for name, value in row.items() if value)}"
+        )
+    return Situation(
+        id=text("idx") or str(place + 1),
+        scale=scale,
+        text=asked[0],
+        query=asked[1],
+        high=(actions[0], actions[1]),
+        low=(actions[2], actions[3]),
+        again=(text("paraphrased_situation"), text("paraphrased_query")),
+    )
+
+
+def action_orders(which: Orders) -> tuple[str, ...]:
+    """Name the orders of a design, as digits into high, high, low, low.
+
+    `pair` is the published forward and reverse order, which balances the first slot of each pair
+    against the second but not the pairs; `latin` adds two so that every action stands once in
+    every slot; `all` is all 24.
+
+    >>> action_orders("pair")
+    ('0213', '2031')
+    """
+    if which == "all":
+        rest = ("".join(p) for p in permutations("0123"))
+        return (*_LATIN, *(order for order in rest if order not in _LATIN))
+    return _LATIN[:2] if which == "pair" else _LATIN
+
+
+def advice_templates() -> tuple[str, ...]:
+    """Name the templates in which situations are put.
+
+    >>> advice_templates()
+    ('suggest', 'advise', 'bare')
+    """
+    return tuple(data_json("situations/templates.json")["templates"])
+
+
+def pole_scales() -> tuple[str, ...]:
+    """Name the traits for which `pole_text` has behaviours."""
+    return tuple(data_json(f"situations/{OWN}.json")["poles"])
+
+
+def pole_text(scale: str, high: bool) -> str:
+    """Write a system text that asks for a person high or low in a trait, by its behaviours.
+
+    Raises:
+        UnknownName: no behaviours are shipped for that trait.
+    """
+    if scale not in pole_scales():
+        raise UnknownName("trait with shipped behaviours", scale, pole_scales())
+    poles = data_json(f"situations/{OWN}.json")["poles"]
+    side = "high" if high else "low"
+    listed = "\n".join(f"{i}. {line}." for i, line in enumerate(poles[scale][side], 1))
+    return f"You are an assistant with {side} {scale.lower()}. This describes you:\n{listed}"
+
+
+def ask_bank(
+    model: Model,
+    bank: SituationBank,
+    template: str,
+    orders: Sequence[str],
+    *,
+    channel: Channel = "label",
+    again: bool = False,
+) -> Answers:
+    """Put every situation in every order, as it stands or (`again`) as its paraphrase.
+
+    Items without a paraphrase are then left out. One row a question: `value` 1 for a high action
+    and 0 for a low one, `expected` the probability of a high action, `logp` by action in stored
+    order, `raw` the action's name, or the reply. The column `action` is its place in the stored
+    order, null without an answer.
+
+    Raises:
+        UnknownName: no template is called so.
+        InputError: the model doesn't give what the channel needs.
+    """
+    known = data_json("situations/templates.json")["templates"]
+    if template not in known:
+        raise UnknownName("template", template, known)
+    items = [item for item in bank.items if item.again[0] or not again]
+    asked = [(item, order) for item in items for order in orders]
+    posed = [_posed(item, order, known[template], again=again) for item, order in asked]
+    columns = list_question(model, posed, channel, Sampling(max_tokens=24))
+    rows = []
+    for place, (item, order) in enumerate(asked):
+        row = {name: column[place] for name, column in columns.items()}
+        rows.append({**row, **_scored(row, item, channel, gated=bank.gated), "order": order})
+    form = f"{template}/{channel}" + ("/paraphrase" if again else "")
+    if not rows:
+        return Answers.of([])
+    sheet = Answers.of(rows).tag(inventory=bank.tag, form=form, channel=channel, unit="share")
+    return Answers(sheet.rows.with_columns(pl.col("action").cast(pl.Int64)))
+
+
+def _posed(
+    item: Situation, order: str, template: Mapping[str, str], *, again: bool
+) -> ListedQuestion:
+    text, query = item.again if again else (item.text, item.query)
+    shown = []
+    for slot, digit in enumerate(order):
+        label = chr(65 + slot) if template["labels"] == "letters" else str(slot + 1)
+        action = item.actions[int(digit)]
+        line = template["line"].replace("{label}", label).replace("{text}", action)
+        shown.append(DisplayedOption(label, action, int(digit), line))
+    options = "\n".join(option.line for option in shown)
+
+    def chat(situation: str, question: str) -> Chat:
+        parts = {"situation": situation, "query": question, "options": options}
+        return say(_FIELD.sub(lambda found: parts[found[1]], template["ask"]))
+
+    return ListedQuestion(chat(text, query), chat("N/A", ""), tuple(shown))
+
+
+def _scored(
+    row: Mapping[str, Any], item: Situation, channel: Channel, *, gated: bool
+) -> dict[str, object]:
+    """Turn the place of an action into what it says of the trait."""
+    known = row["status"] == "ok"
+    action = int(row["value"]) if known else None
+    names = ("high1", "high2", "low1", "low2")
+    raw = row["raw"] if channel == "reply" and not gated else ""
+    if action is not None and channel != "reply":
+        raw = names[action]
+    odds = row["logp"]
+    chance = None if odds is None else float(sum(map(exp, odds[:2])))
+    return {
+        "item": item.id,
+        "scale": item.scale,
+        "action": action,
+        "raw": raw,
+        "expected": chance,
+        "value": None if action is None else float(action < 2),
+    }

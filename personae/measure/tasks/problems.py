@@ -1,0 +1,211 @@
+"""Problems with a known answer: shipped sets, the user's own files, and published sets.
+
+A problem has options, of which one is right, or an exact answer. Options stand in an order drawn
+from the problem's id, so that the right one has no usual place.
+"""
+
+import json
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib.resources import files
+from pathlib import Path
+
+from personae.core import BadFile, BadValue, UnknownName, content_key
+from personae.datasets.published_problems import PUBLIC, published_rows
+
+__all__ = [
+    "LETTERS",
+    "Problem",
+    "ProblemSet",
+    "load_problems",
+    "problem_sets",
+    "read_problems",
+]
+
+LETTERS = "ABCDEFGHIJ"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One problem; `options` in the order shown, or none where `answer` is to be written out."""
+
+    id: str
+    text: str
+    answer: str
+    options: tuple[str, ...] = ()
+    field: str = ""
+
+    def __post_init__(self) -> None:
+        if not (self.id and self.text.strip() and self.answer.strip()):
+            raise BadValue(f"problem {self.id!r} needs an id, a text and an answer")
+        if len(set(self.options)) != len(self.options) or len(self.options) == 1:
+            raise BadValue(f"problem {self.id!r}: options are at least two, and all different")
+        if self.options and self.answer not in self.options:
+            raise BadValue(f"problem {self.id!r}: its answer is none of its options")
+        if len(self.options) > len(LETTERS):
+            raise BadValue(f"problem {self.id!r} has {len(self.options)} options, at most 10")
+
+    @property
+    def letters(self) -> str:
+        """The letters of its options."""
+        return LETTERS[: len(self.options)]
+
+    @property
+    def letter(self) -> str:
+        """The right option's letter; "" for an exact answer."""
+        return LETTERS[self.options.index(self.answer)] if self.options else ""
+
+    def rotated(self, steps: int) -> "Problem":
+        """Return the problem with its options moved on by so many places, in a circle."""
+        if not self.options:
+            return self
+        cut = steps % len(self.options)
+        return replace(self, options=self.options[cut:] + self.options[:cut])
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProblemSet:
+    """Problems with their source; `tag` pins them by name, version and content."""
+
+    name: str
+    title: str
+    version: str
+    source: str
+    licence: str
+    problems: tuple[Problem, ...]
+
+    def __post_init__(self) -> None:
+        ids = [p.id for p in self.problems]
+        if len(set(ids)) != len(ids):
+            double = sorted({i for i in ids if ids.count(i) > 1})
+            raise BadValue(f"{self.name}: problem ids are unique; twice or more: {double[:5]}")
+        if not ids:
+            raise BadValue(f"{self.name}: no problem in it")
+
+    @property
+    def tag(self) -> str:
+        """Name, version and the first digits of the content hash."""
+        return f"{self.name}@{self.version}+{content_key(self.problems)[:8]}"
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The fields of its problems, in order of appearance."""
+        return tuple(dict.fromkeys(p.field for p in self.problems))
+
+    def per_field(self, count: int) -> "ProblemSet":
+        """Keep the first so many problems of each field."""
+        kept = [p for f in self.fields for p in [q for q in self.problems if q.field == f][:count]]
+        return replace(self, problems=tuple(kept))
+
+
+def _folder() -> Path:
+    return Path(str(files("personae") / "data" / "problems"))
+
+
+def problem_sets() -> tuple[str, ...]:
+    """Name the sets that ship with Personae, in alphabetical order."""
+    return tuple(sorted(p.stem for p in _folder().glob("*.json")))
+
+
+def load_problems(name: str) -> ProblemSet:
+    """Open a shipped set by name, a published one, or the user's own JSONL file of problems.
+
+    Published sets (mmlu, mmlu-pro, gpqa-diamond, gsm8k, bbq) come from the hub, or from your copy
+    as `mmlu-pro:FOLDER`; none is shipped.
+
+    A line holds `text` (or `question`), `answer`, and for a choice `options` or `wrong`; `id` and
+    `field` may be left out. With `options`, `answer` is the right one's text, letter or place
+    from 0; with `wrong`, the options' order is drawn from the id. Statements of model-written
+    evaluations (`answer_matching_behavior`) are problems of Yes and No.
+
+    Raises:
+        UnknownName: no set and no file is called so.
+        BadFile: a file that holds something else.
+
+    >>> load_problems("word-problems").problems[0].answer
+    '8'
+    """
+    if name in problem_sets():
+        raw = json.loads((_folder() / f"{name}.json").read_text(encoding="utf-8"))
+        head = {k: raw[k] for k in ("name", "title", "version", "source", "licence")}
+        return ProblemSet(problems=read_problems(raw["problems"], name), **head)
+    public, _, source = name.partition(":")
+    if public in PUBLIC:
+        found = published_rows(public, source)
+        return ProblemSet(
+            name=public,
+            title=public,
+            version="1",
+            source=source or PUBLIC[public].hub,
+            licence="see its hub page",
+            problems=read_problems(found, public),
+        )
+    if not name.endswith(".jsonl"):
+        raise UnknownName("set of problems", name, (*problem_sets(), *PUBLIC))
+    path = Path(name)
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except (OSError, ValueError) as error:
+        raise BadFile(f"{path}: not a JSONL file of problems ({error})") from error
+    rows = [_parsed(line, f"{path}, line {i}") for i, line in enumerate(lines, 1) if line.strip()]
+    return ProblemSet(
+        name=path.stem,
+        title=path.stem,
+        version="1",
+        source=path.name,
+        licence="the user's own",
+        problems=read_problems(rows, str(path)),
+    )
+
+
+def _parsed(line: str, where: str) -> object:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise BadFile(f"{where}: not a JSON object ({error})") from error
+
+
+def read_problems(rows: Iterable[object], where: str) -> tuple[Problem, ...]:
+    """Read problems from rows as `load_problems` describes them."""
+    return tuple(_problem(row, f"{where}, problem {i + 1}", i) for i, row in enumerate(rows))
+
+
+def _problem(row: object, where: str, place: int) -> Problem:
+    if not isinstance(row, dict):
+        raise BadFile(f"{where}: a problem is a JSON object, not {type(row).__name__}")
+    text = row.get("text", row.get("question"))
+    options, wrong, answer = row.get("options", []), row.get("wrong", []), row.get("answer")
+    if "answer_matching_behavior" in row:
+        options, answer = ["Yes", "No"], str(row["answer_matching_behavior"]).strip()
+    lists = isinstance(options, list) and isinstance(wrong, list)
+    if not isinstance(text, str) or not lists or isinstance(answer, bool | None):
+        raise BadFile(f"{where}: needs a text `text`, an `answer`, and lists `options` or `wrong`")
+    name = str(row.get("id", place + 1))
+    shown = [str(option) for option in options]
+    right = _right(answer, shown, where) if shown else str(answer)
+    if wrong and not shown:
+        shown = [right, *(str(option) for option in wrong)]
+        random.Random(content_key(name)).shuffle(shown)
+    try:
+        return Problem(
+            id=name,
+            text=text,
+            answer=right,
+            options=tuple(shown),
+            field=str(row.get("field", row.get("category", ""))),
+        )
+    except BadValue as error:
+        raise BadFile(f"{where}: {error}") from error
+
+
+def _right(answer: object, options: Sequence[str], where: str) -> str:
+    """Find the right option by its text, its letter or its place from 0."""
+    by_letter: Mapping[str, str] = dict(zip(LETTERS, options, strict=False))
+    if isinstance(answer, int) and 0 <= answer < len(options):
+        return options[answer]
+    if str(answer) in options:
+        return str(answer)
+    if str(answer).strip("() .") in by_letter:
+        return by_letter[str(answer).strip("() .")]
+    raise BadFile(f"{where}: the answer {answer!r} is none of its {len(options)} options")

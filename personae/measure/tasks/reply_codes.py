@@ -1,0 +1,153 @@
+"""What a reply to a problem is: right, wrong, an abstention, or nothing that can be read.
+
+A persona's damage may be a refusal in character and not a slip in reasoning; and some replies
+protest first and answer all the same. Both are told apart here, and formats that can't be read are
+a class of their own: three things that Gupta et al. 2023 (arXiv 2311.04892) count as wrong.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from personae.core import Reply, Status
+from personae.measure.tasks.problems import Problem
+
+__all__ = ["Coded", "Outcome", "code_reply", "declines", "first_letter", "last_letter"]
+
+Outcome = Literal["correct", "wrong", "abstained", "unparsed", "cut", "error"]
+
+_CUT = re.compile(r"answer is:?(.*)", re.IGNORECASE)
+_ANY_LETTER = re.compile(r"\(([a-z])\)", re.IGNORECASE)
+_NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?")
+_DECLINES = re.compile(
+    r"\bi(?:'m| am)?,? (?:just |only |simply |therefore |personally |really )?"
+    r"(?:unable|not able|incapable|not capable|unqualified|not qualified|not equipped"
+    r"|not in a position|can ?not|can't|could ?n[o']t|won't|will not|must decline|decline|refuse"
+    r"|would rather not|am afraid i (?:can|do)|lack\b)"
+    r"|\b(?:makes|leaves|renders) (?:me|it) (?:unable|impossible|incapable)"
+    r"|\bi (?:do not|don't|would not|wouldn't) (?:really )?(?:have|possess|know|understand)\b"
+    r"|\bi have (?:no|never|little) (?:idea|knowledge|learned|studied|training|understanding)"
+    r"|\b(?:in good conscience|as an? (?:ai|artificial|language model))\b"
+    r"|\b(?:i'm|i am) (?:so |very )?sorry\b|\bi apologi[sz]e\b"
+    r"|\bnot an expert\b|\blacks? the (?:relevant )?(?:expertise|knowledge|training)\b"
+    r"|\b(?:beyond|outside) (?:of )?my (?:expertise|abilities|capabilities|knowledge|field)"
+    r"|\bunable to (?:answer|provide|perform|calculate|determine|solve|help|choose|give)\b"
+    r"|\b(?:no|not an?) answer (?:can|will) be given\b",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """A reply's outcome; `given` is the answer read from it, `protested` whether it also declined.
+
+    `why` says what made it no answer.
+    """
+
+    outcome: Outcome
+    given: str = ""
+    protested: bool = False
+    why: str = ""
+
+    @property
+    def status(self) -> Status:
+        """The outcome as an answer's status."""
+        statuses: dict[Outcome, Status] = {
+            "correct": "ok",
+            "wrong": "ok",
+            "abstained": "refused",
+            "unparsed": "unparsed",
+            "cut": "cut",
+            "error": "error",
+        }
+        return statuses[self.outcome]
+
+
+def declines(text: str) -> bool:
+    """Tell whether a text says, in words, that its writer can't or won't answer.
+
+    >>> declines("As a sailor I am unable to do sums."), declines("It can't be B, so (A).")
+    (True, False)
+    """
+    return bool(_DECLINES.search(text.replace("’", "'")))
+
+
+def first_letter(text: str) -> str:
+    """Read a letter as the published code does: the first in brackets after the last "answer is".
+
+    Any letter counts, also one that is no option; without "answer is" the whole text is searched.
+    Kept to re-score published replies; `last_letter` is ours.
+
+    >>> first_letter("f(x) = 2, so (B)"), last_letter("f(x) = 2, so (B)", "ABCD")
+    ('X', 'B')
+    """
+    cuts = _CUT.findall(text)
+    found = _ANY_LETTER.search(cuts[-1] if cuts else text)
+    return found[1].upper() if found else ""
+
+
+def last_letter(text: str, letters: str) -> str:
+    """Read the offered letter right after the last "answer is", else the last offered one.
+
+    The last is looked for behind "answer is", then in brackets anywhere; a reply that is only a
+    letter, or begins with one and a mark, gives it as well. "" where none is named.
+    """
+    both = letters + letters.lower()
+    cuts = _CUT.findall(text)
+    if cuts:
+        right_after = re.match(rf"[\s:*]*\(?([{letters}])(?![\w'])", cuts[-1])
+        found = [right_after[1]] if right_after else re.findall(rf"\(([{both}])\)", cuts[-1])
+        found = found or re.findall(rf"(?<![\w'(])([{letters}])(?![\w'])", cuts[-1])
+        if found:
+            return str(found[-1]).upper()
+    found = re.findall(rf"\(([{both}])\)", text)
+    if not found:
+        found = re.findall(rf"\A\W*([{letters}])(?=\s*\Z|\s*[).:,\n])", text)
+    return str(found[-1]).upper() if found else ""
+
+
+def code_reply(reply: Reply, problem: Problem) -> Coded:
+    """Code a reply; a reply that was cut counts where it named its answer before.
+
+    An abstention declines and names no option; with an option it is an answer that protested.
+    A number without "answer is" is an answer only where the reply came to its end and didn't
+    decline: the last number of half a sum, or of an excuse, is none.
+    """
+    if reply.status == "error":
+        return Coded("error", why=reply.why)
+    text = reply.text.replace("’", "'")
+    protested = declines(text)
+    given = _given(text, problem, whole=reply.status != "cut" and not protested)
+    if given:
+        return Coded("correct" if given == problem.answer else "wrong", given, protested)
+    if protested or reply.status == "refused":
+        return Coded("abstained", why="declines in words and gives no answer")
+    if reply.status == "cut":
+        return Coded("cut", why=reply.why or "cut before an answer")
+    return Coded("unparsed", why="names no option" if problem.options else "names no number")
+
+
+def _given(text: str, problem: Problem, *, whole: bool) -> str:
+    if problem.options:
+        letter = last_letter(text, problem.letters)
+        if letter:
+            return problem.options[problem.letters.index(letter)]
+        cuts = _CUT.findall(text)
+        said = (cuts[-1] if cuts else text).strip(" .:*\"'\n").lower()
+        named = [option for option in problem.options if option.lower() == said]
+        return named[0] if named else ""
+    cuts = _CUT.findall(text)
+    found = _NUMBER.findall(cuts[-1]) if cuts else []
+    found = found or (_NUMBER.findall(text) if whole else [])
+    if not found:
+        return ""
+    number = found[-1].replace(",", "")
+    same = _value(number) == _value(problem.answer.replace(",", ""))
+    return problem.answer if same else number
+
+
+def _value(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text

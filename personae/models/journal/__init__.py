@@ -1,0 +1,1 @@
+"""Every answer kept once: the journal, and models that answer from it."""

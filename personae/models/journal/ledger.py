@@ -1,0 +1,145 @@
+"""What a recorded model does with a batch: recall, ask the rest once, write down, count.
+
+Totals cover each distinct request once, recalled or asked, so that they are the same however
+often a run was interrupted. Answers of status `error` are neither kept nor counted.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from operator import attrgetter
+from typing import Generic, TypeVar, cast
+
+from personae.core import BadFile, Choice, Done, ModelError, Reply
+from personae.models.journal.journal import Journal
+
+__all__ = ["CHOICE", "REPLY", "AnswerCodec", "Ledger", "Seen"]
+
+Seen = Callable[[Reply | Choice, int, bool], None]
+"""Called once for each distinct request of a run: its answer, how many tokens that might have
+written at most, and whether it was recalled."""
+
+A = TypeVar("A", Reply, Choice)
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
+class AnswerCodec(Generic[A]):
+    """Writes one kind of answer as JSON text and reads it back, equal by value.
+
+    The text is a list in the order of the fields: half the work of an object with their names.
+    A field added at the end of Reply or Choice takes its default in older journals.
+    """
+
+    def __init__(self, kind: str, form: type[A]) -> None:
+        self.kind = kind
+        self._form: Callable[..., A] = form
+        self._names = tuple(f.name for f in fields(form))
+        self._values = attrgetter(*self._names)
+
+    def encode(self, answer: A) -> str:
+        """Write an answer's fields; -inf becomes -Infinity."""
+        return _encode(self._values(answer))
+
+    def decode(self, payload: str) -> A:
+        """Read an answer.
+
+        Raises:
+            BadFile: the text is no such answer.
+        """
+        try:
+            values = [tuple(v) if type(v) is list else v for v in json.loads(payload)]
+            return self._form(**dict(zip(self._names, values, strict=False)))
+        except (ValueError, TypeError) as error:
+            raise BadFile(
+                f"the journal holds an answer that isn't a {self.kind} ({error}); move the "
+                "journal away to start anew"
+            ) from error
+
+
+REPLY = AnswerCodec("reply", Reply)
+CHOICE = AnswerCodec("choice", Choice)
+
+
+class Ledger:
+    """Runs batches through a journal and keeps the totals."""
+
+    def __init__(self, journal: Journal, seen: Seen | None) -> None:
+        self._journal = journal
+        self._seen = seen
+        self._counted: set[str] = set()
+        self.tokens_in = 0
+        self.tokens_out = 0
+
+    @property
+    def requests(self) -> int:
+        """Number of distinct requests answered."""
+        return len(self._counted)
+
+    def through(
+        self,
+        codec: AnswerCodec[A],
+        keys: Sequence[str],
+        ask: Callable[[list[int], Done], list[A]],
+        done: Done | None,
+        bound: int = 1,
+    ) -> list[A]:
+        """Answer the requests with these keys: `ask(places, done)` gets those not recalled.
+
+        Each writes `bound` tokens at most. `done` hears of every place, duplicates too,
+        as soon as its answer is known.
+        """
+        places: dict[str, list[int]] = {}
+        for place, key in enumerate(keys):
+            places.setdefault(key, []).append(place)
+        answers: dict[str, A] = {}
+
+        def arrived(key: str, answer: A, recalled: bool) -> None:
+            answers[key] = answer
+            self._count(key, answer, bound, recalled)
+            if done is not None:
+                for place in places[key]:
+                    done(place, answer)
+
+        for key, payload in self._journal.find(list(places)).items():
+            arrived(key, codec.decode(payload), True)
+        missing = [key for key in places if key not in answers]
+        if missing:
+            first = [places[key][0] for key in missing]
+            self._fetch(codec, missing, lambda heard: ask(first, heard), arrived)
+        return [answers[key] for key in keys]
+
+    def _fetch(
+        self,
+        codec: AnswerCodec[A],
+        keys: Sequence[str],
+        ask: Callable[[Done], list[A]],
+        arrived: Callable[[str, A, bool], None],
+    ) -> None:
+        heard: set[int] = set()
+
+        def one(index: int, answer: Reply | Choice) -> None:
+            if index in heard:
+                return
+            heard.add(index)
+            mine = cast(A, answer)
+            if mine.status != "error":
+                self._journal.write(keys[index], codec.kind, codec.encode(mine))
+            arrived(keys[index], mine, False)
+
+        try:
+            for index, answer in enumerate(ask(one)):
+                one(index, answer)  # a back end may leave `done` uncalled
+        finally:
+            self._journal.flush()
+        if len(heard) != len(keys):
+            raise ModelError(f"the model gave {len(heard)} answers to {len(keys)} requests")
+
+    def _count(self, key: str, answer: Reply | Choice, bound: int, recalled: bool) -> None:
+        if key in self._counted:
+            return
+        if answer.status != "error":
+            self._counted.add(key)
+            self.tokens_in += answer.tokens_in
+            self.tokens_out += answer.tokens_out
+        if self._seen is not None:
+            self._seen(answer, bound, recalled)

@@ -1,0 +1,1 @@
+"""The local engine: open models on this machine."""

@@ -1,0 +1,244 @@
+"""Attention for passes in which many texts lie side by side in one row.
+
+A pass holds tokens of several texts without padding. Each token sees a shared context (keys and
+values computed earlier, common to all texts of the pass) and the tokens of its own block that its
+mask allows. The linear layers so run over real tokens only, and nothing is copied per text.
+Registered with transformers as an attention implementation, and in force only during a pass.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+from transformers import AttentionInterface
+
+__all__ = ["AttentionLayout", "Context", "attending"]
+
+NAME = "personae"
+FUSED: Callable[..., tuple[Tensor, Tensor]] | None = getattr(
+    torch.ops.aten, "_scaled_dot_product_flash_attention_for_cpu", None
+)
+"""Attention that also returns the logarithm of the sum of exponentials of each query's scores."""
+Local = Callable[[int, Tensor, Tensor], tuple[Tensor, Tensor]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Context:
+    """Tokens already read, with their keys and values by layer: (key heads, tokens, width)."""
+
+    tokens: tuple[int, ...]
+    keys: tuple[Tensor, ...]
+    values: tuple[Tensor, ...]
+
+    def first(self, count: int) -> "Context":
+        """Cut to the first tokens, which never saw the later ones."""
+        if count == len(self.tokens):
+            return self
+        return Context(
+            self.tokens[:count],
+            tuple(k[:, :count] for k in self.keys),
+            tuple(v[:, :count] for v in self.values),
+        )
+
+    def then(self, tokens: tuple[int, ...], kept: Mapping[int, tuple[Tensor, Tensor]]) -> "Context":
+        """Append tokens with the keys and values that a pass kept for them."""
+        layers = range(len(kept))
+        new = (tuple(kept[i][0] for i in layers), tuple(kept[i][1] for i in layers))
+        if not self.tokens:
+            return Context(tokens, tuple(map(_own, new[0])), tuple(map(_own, new[1])))
+        return Context(
+            self.tokens + tokens,
+            tuple(torch.cat(pair, 1) for pair in zip(self.keys, new[0], strict=True)),
+            tuple(torch.cat(pair, 1) for pair in zip(self.values, new[1], strict=True)),
+        )
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of keys and values."""
+        return sum(t.numel() * t.element_size() for t in (*self.keys, *self.values))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AttentionLayout:
+    """Who sees whom in one pass.
+
+    The pass's tokens are laid out in `blocks` rows of `width` slots: `gather` (blocks * width,)
+    gives each slot's token (any token for an empty slot), `scatter` (tokens,) each token's slot.
+    `mask` (blocks, width, keys) is added to the scores of a block's own keys: 0 or -inf.
+    `local` takes a layer's new keys and values (tokens, key heads, width) and returns those of
+    the blocks (blocks, key heads, keys, width). The positions serve sliding windows. `kept`, if
+    given, receives each layer's new keys and values (key heads, tokens, width).
+    """
+
+    blocks: int
+    width: int
+    gather: Tensor
+    scatter: Tensor
+    mask: Tensor
+    query_positions: Tensor
+    key_positions: Tensor
+    local: Local
+    context: Context | None = None
+    kept: dict[int, tuple[Tensor, Tensor]] | None = None
+    memo: dict[tuple[int, ...], tuple[Tensor, ...]] = field(default_factory=dict)
+
+    def folded_mask(self, group: int) -> Tensor:
+        """Give the mask for `group` query heads that lie one after another."""
+        return self._once((group,), lambda: (self.mask[:, None].repeat(1, 1, group, 1),))[0]
+
+    def folding(self, heads: int, key_heads: int) -> tuple[Tensor, ...]:
+        """Give the rows (token, head) in the order (block, key head, group, slot), and back."""
+        return self._once((heads, key_heads), lambda: self._folding(heads, key_heads))
+
+    def _once(
+        self, shape: tuple[int, ...], make: Callable[[], tuple[Tensor, ...]]
+    ) -> tuple[Tensor, ...]:
+        """Make something for the first layer of a shape; the others use it again."""
+        if shape not in self.memo:
+            self.memo[shape] = make()
+        return self.memo[shape]
+
+    def _folding(self, heads: int, key_heads: int) -> tuple[Tensor, Tensor]:
+        head = torch.arange(heads, device=self.gather.device)
+        group = heads // key_heads
+        into = self.gather.view(self.blocks, 1, 1, self.width) * heads
+        into = into + head.view(1, key_heads, group, 1)
+        block, slot = self.scatter // self.width, self.scatter % self.width
+        back = (block[:, None] * heads + head) * self.width + slot[:, None]
+        return into.reshape(-1), back.reshape(-1)
+
+
+def _own(tensor: Tensor) -> Tensor:
+    return tensor.contiguous()
+
+
+_PLAN: ContextVar[AttentionLayout] = ContextVar("plan")
+
+
+@contextmanager
+def attending(network: torch.nn.Module, plan: AttentionLayout) -> Iterator[None]:
+    """Let a transformers network attend by the plan within the block."""
+    config: Any = network.config
+    before = config._attn_implementation
+    token = _PLAN.set(plan)
+    config._attn_implementation = NAME
+    try:
+        yield
+    finally:
+        config._attn_implementation = before
+        _PLAN.reset(token)
+
+
+def _attention(
+    module: torch.nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    _mask: Tensor | None,
+    **options: Any,  # noqa: ANN401  (transformers passes what an architecture needs)
+) -> tuple[Tensor, None]:
+    plan = _PLAN.get()
+    scale = options.get("scaling")
+    scale = query.shape[-1] ** -0.5 if scale is None else scale
+    layer = cast(int, module.layer_idx)
+    if plan.kept is not None:
+        plan.kept[layer] = (key[0], value[0])
+    own = plan.local(layer, key[0].transpose(0, 1), value[0].transpose(0, 1))
+    context = plan.context
+    past = None if context is None else (context.keys[layer], context.values[layer])
+    softcap, window = options.get("softcap"), _window(plan, options)
+    q = query[0].transpose(0, 1)
+    if FUSED is not None and q.device.type == "cpu" and softcap is None and window is None:
+        return _fused(FUSED, plan, q * scale, own, past)[None], None
+    return _attend(plan, q * scale, own, past, (softcap, window))[None], None
+
+
+def _window(plan: AttentionLayout, options: dict[str, Any]) -> int | None:
+    window: int | None = options.get("sliding_window")
+    return window if window and int(plan.query_positions.max()) >= window else None
+
+
+def _fused(
+    kernel: Callable[..., tuple[Tensor, Tensor]],
+    plan: AttentionLayout,
+    q: Tensor,
+    own: tuple[Tensor, Tensor],
+    past: tuple[Tensor, Tensor] | None,
+) -> Tensor:
+    """Attend with torch's fused kernel, to the context and to the block apart.
+
+    All tokens see the context, so it is read by one long row of queries; the query heads that
+    share a key head lie one after another in a row, so that no key is repeated. The two results
+    are weighed by their sums of exponentials.
+    """
+    keys, values = own
+    count, heads, dim = q.shape
+    key_heads = keys.shape[1]
+    into, back = plan.folding(heads, key_heads)
+    folded = q.reshape(-1, dim)[into].view(plan.blocks, key_heads, -1, dim)
+    mask = plan.folded_mask(heads // key_heads)
+    out, weight = kernel(folded, keys, values, 0.0, False, attn_mask=mask, scale=1.0)
+    out = out.reshape(-1, dim)[back].view(count, heads, dim)
+    if past is None:
+        return out
+    weight = weight.reshape(-1)[back].view(count, heads, 1)
+    row = q.view(count, key_heads, -1, dim).transpose(0, 1).reshape(1, key_heads, -1, dim)
+    seen, other = kernel(row, *(t[None] for t in past), 0.0, False, scale=1.0)
+    seen = seen.view(key_heads, count, -1, dim).transpose(0, 1).reshape(count, heads, dim)
+    other = other.view(key_heads, count, -1).transpose(0, 1).reshape(count, heads, 1)
+    return torch.lerp(out, seen, torch.sigmoid(other - weight).to(out.dtype))
+
+
+def _attend(
+    plan: AttentionLayout,
+    q: Tensor,
+    own: tuple[Tensor, Tensor],
+    past: tuple[Tensor, Tensor] | None,
+    extras: tuple[float | None, int | None],
+) -> Tensor:
+    softcap, window = extras
+    keys, values = own
+    heads, dim = keys.shape[1], q.shape[-1]
+    group = q.shape[1] // heads
+    rows = group * plan.width
+    q = q[plan.gather].view(plan.blocks, plan.width, heads, group, dim)
+    q = q.permute(0, 2, 3, 1, 4).reshape(plan.blocks, heads, rows, dim)
+    scores = [torch.matmul(q, keys.transpose(2, 3))]
+    if past is not None:
+        by_head = q.transpose(0, 1).reshape(heads, -1, dim)
+        seen = torch.matmul(by_head, past[0].transpose(1, 2))
+        scores.insert(0, seen.view(heads, plan.blocks, rows, -1).transpose(0, 1))
+    if softcap is not None:
+        scores = [torch.tanh(s / softcap) * softcap for s in scores]
+    shape = (plan.blocks, heads, group, plan.width, -1)
+    scores[-1].view(shape).add_(plan.mask[:, None, None])
+    if window is not None:
+        scores = _forget(plan, [s.reshape(shape) for s in scores], window)
+        scores = [s.view(plan.blocks, heads, rows, -1) for s in scores]
+    weights = torch.softmax(torch.cat(scores, -1) if past is not None else scores[0], -1)
+    split = weights.shape[-1] - keys.shape[2]
+    out = torch.matmul(weights[..., split:], values)
+    if past is not None:
+        by_head = weights[..., :split].transpose(0, 1).reshape(heads, -1, split)
+        out += torch.matmul(by_head, past[1]).view(heads, plan.blocks, rows, dim).transpose(0, 1)
+    out = out.view(plan.blocks, heads, group, plan.width, dim).permute(0, 3, 1, 2, 4)
+    return out.reshape(plan.blocks * plan.width, heads * group, dim)[plan.scatter]
+
+
+def _forget(plan: AttentionLayout, scores: list[Tensor], window: int) -> list[Tensor]:
+    """Mask what lies further back than a sliding window."""
+    at = plan.query_positions[:, :, None]
+    places = [plan.key_positions[:, None, :]]
+    if len(scores) > 1:
+        places.insert(0, torch.arange(scores[0].shape[-1], device=at.device)[None, None, :])
+    return [
+        score.masked_fill(((at - place) >= window)[:, None, None], float("-inf"))
+        for score, place in zip(scores, places, strict=True)
+    ]
+
+
+AttentionInterface.register(NAME, _attention)

@@ -1,0 +1,220 @@
+"""Weighs the options of questions: from texts to token sequences, and from numbers to choices.
+
+An option is read as a continuation of the rendered chat: `encode(render(chat)) + encode(option)`,
+the two encoded apart, so that the chat's tokens are the same whatever follows. Nothing is added
+or stripped at the seam: after a template's generation prompt an option mostly begins without a
+blank, after a lead such as "I choose" with one; a caller who wants both gives both as forms.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from personae.core import Chat, Choice, Done, Question
+from personae.models.local.editing import Editing
+from personae.models.local.passes import ForwardPasses
+from personae.models.local.prefix_tree import WantedLogprob
+from personae.models.local.shared_blocks import read
+
+__all__ = ["ChatCodec", "choices", "weigh"]
+
+SLAB = 4096
+"""Questions planned together; more share no more, and their tokens would fill memory."""
+Tokens = tuple[int, ...]
+
+
+class ChatCodec(Protocol):
+    """What turns chats into tokens."""
+
+    def encode(self, text: str, *, special: bool = True) -> list[int]:
+        """Tokenise a text."""
+        ...
+
+    def render(self, chat: Chat) -> str:
+        """Write a chat as the text that the model continues."""
+        ...
+
+
+Asked = tuple[Question, int]
+"""A question, and which of the reader's variants of edits it is asked under."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """A question as tokens: its prompt, and for each option its forms (no two alike)."""
+
+    prompt: Tokens
+    options: tuple[tuple[Tokens, ...], ...]
+
+
+def choices(
+    reader: ForwardPasses,
+    codec: ChatCodec,
+    questions: Sequence[Question],
+    limit: int,
+    done: Done | None,
+    variants: Sequence[int] | None = None,
+) -> list[Choice]:
+    """Weigh every question, equal ones once; `limit` is the most tokens the network reads.
+
+    `variants` says which of the variants of the reader's edits each question is asked under.
+    """
+    places: dict[Asked, list[int]] = {}
+    for index, asked in enumerate(zip(questions, variants or [0] * len(questions), strict=True)):
+        places.setdefault(asked, []).append(index)
+    answers: dict[int, Choice] = {}
+
+    def tell(asked: Asked, choice: Choice) -> None:
+        for index in places[asked]:
+            answers[index] = choice
+            if done is not None:
+                done(index, choice)
+
+    first = {question: places[question, variant][0] for question, variant in reversed(places)}
+    unique = sorted(places, key=lambda asked: first[asked[0]])  # variants share what is below them
+    for start in range(0, len(unique), SLAB):
+        _slab(reader, codec, unique[start : start + SLAB], limit, tell)
+    return [answers[index] for index in range(len(questions))]
+
+
+def _slab(
+    reader: ForwardPasses,
+    codec: ChatCodec,
+    questions: Sequence[Asked],
+    limit: int,
+    tell: Callable[[Asked, Choice], None],
+) -> None:
+    encode = _Encoder(codec)
+    cases: list[tuple[Asked, _Case]] = []
+    for asked in questions:
+        case, why = encode(asked[0], limit)
+        if case is None:
+            tell(asked, Choice(status="error", why=why))
+        else:
+            cases.append((asked, case))
+    wanted = _Wanted(reader.editing)
+    for (_, variant), case in cases:
+        wanted.add(case, variant)
+    values = np.full(len(wanted.reads), np.nan)
+    left = [len(keys) for keys in wanted.by_case]
+    for indices, logps in read(reader, list(wanted.sequences), wanted.reads):
+        values[indices] = logps
+        for at in (wanted.case_of[i] for i in indices):
+            left[at] -= 1
+            if not left[at]:
+                asked, case = cases[at]
+                known = {k: float(values[i]) for k, i in wanted.by_case[at].items()}
+                tell(asked, weigh(case.options, known, len(case.prompt)))
+
+
+class _Encoder:
+    """Encodes each chat and each option once."""
+
+    def __init__(self, codec: ChatCodec) -> None:
+        self.codec = codec
+        self.prompts: dict[Chat, Tokens] = {}
+        self.texts: dict[str, Tokens] = {}
+
+    def __call__(self, question: Question, limit: int) -> tuple[_Case | None, str]:
+        prompt = self.prompts.get(question.chat)
+        if prompt is None:
+            prompt = tuple(self.codec.encode(self.codec.render(question.chat)))
+            self.prompts[question.chat] = prompt
+        options = tuple(
+            tuple(dict.fromkeys(self.form(text) for text in forms)) for forms in question.options
+        )
+        why = _why_not(prompt, options, limit)
+        return (None if why else _Case(prompt, options)), why
+
+    def form(self, text: str) -> Tokens:
+        if text not in self.texts:
+            self.texts[text] = tuple(self.codec.encode(text, special=False))
+        return self.texts[text]
+
+
+def _why_not(prompt: Tokens, options: Sequence[Sequence[Tokens]], limit: int) -> str:
+    forms = [form for option in options for form in option]
+    longest = len(prompt) + max(map(len, forms))
+    if not prompt:
+        return "the chat renders to no token at all, so nothing can be continued"
+    if () in forms:
+        return "an option encodes to no token, so it has no likelihood"
+    if len(set(forms)) < len(forms):
+        return "two options encode to the same tokens, so the model can't tell them apart"
+    if longest > limit:
+        return f"chat and option have {longest:,} tokens; the model reads at most {limit:,}"
+    return ""
+
+
+class _Wanted:
+    """The sequences and reads of many cases; a case's reads by the option's beginning."""
+
+    def __init__(self, editing: Editing) -> None:
+        self.editing = editing
+        self.sequences: dict[Tokens, int] = {}
+        self.reads: list[WantedLogprob] = []
+        self.case_of: list[int] = []
+        self.by_case: list[dict[Tokens, int]] = []
+
+    def add(self, case: _Case, variant: int) -> None:
+        keys: dict[Tokens, int] = {}
+        length = len(case.prompt)
+        prompt = self.editing.marked(case.prompt, length, variant)
+        for form in (form for option in case.options for form in option):
+            path = prompt + self.editing.marked(form[:-1], length, variant, length)
+            sequence = self.sequences.setdefault(path, len(self.sequences))
+            for at, target in enumerate(form):
+                if form[: at + 1] not in keys:
+                    keys[form[: at + 1]] = len(self.reads)
+                    self.reads.append(WantedLogprob(sequence, len(case.prompt) - 1 + at, target))
+                    self.case_of.append(len(self.by_case))
+        self.by_case.append(keys)
+
+
+def weigh(
+    options: Sequence[Sequence[Tokens]], known: dict[Tokens, float], tokens_in: int
+) -> Choice:
+    """Turn token log-probabilities into a choice.
+
+    Args:
+        options: for each option its forms as tokens.
+        known: log-probability of each beginning's last token, given the rest of the beginning.
+        tokens_in: length of the prompt.
+
+    >>> half = float(np.log(0.5))
+    >>> choice = weigh([[(1,)], [(1, 2)]], {(1,): half, (1, 2): half}, 9)
+    >>> [round(float(np.exp(x)), 2) for x in (*choice.loglik, *choice.logp)], choice.mass
+    ([0.5, 0.25, 0.5, 0.5], 0.5)
+    """
+    forms = [form for option in options for form in option]
+    whole = {f: sum(known[f[: at + 1]] for at in range(len(f))) for f in forms}
+    alone = dict(_disjoint(whole))
+    loglik = [_logsum([whole[f] for f in option]) for option in options]
+    rest = [_logsum([alone[f] for f in option]) for option in options]
+    total = _logsum(rest)
+    return Choice(
+        loglik=tuple(loglik),
+        logp=tuple(x - total if total > -np.inf else -np.inf for x in rest),
+        mass=min(1.0, float(np.exp(total))),
+        tokens=tuple(len(option[0]) for option in options),
+        tokens_in=tokens_in,
+    )
+
+
+def _disjoint(whole: dict[Tokens, float]) -> Iterator[tuple[Tokens, float]]:
+    """Leave each form only what the forms that continue it directly don't take."""
+    longer: dict[Tokens, list[float]] = {form: [] for form in whole}
+    for form, logp in whole.items():
+        for cut in range(len(form) - 1, 0, -1):
+            if form[:cut] in whole:
+                longer[form[:cut]].append(logp)
+                break
+    for form, logp in whole.items():
+        taken = np.exp(_logsum(longer[form]) - logp) if longer[form] else 0.0
+        yield form, float(logp + np.log1p(-taken)) if taken < 1 else -np.inf
+
+
+def _logsum(values: Sequence[float]) -> float:
+    return float(np.logaddexp.reduce(values)) if values else -np.inf

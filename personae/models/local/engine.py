@@ -1,0 +1,195 @@
+"""The local engine: an open model on this machine, read in batches with shared prefixes."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from copy import copy
+from typing import Any, Self, cast
+
+from llguidance import LLTokenizer
+
+from personae.core import (
+    Activations,
+    Anatomy,
+    BadValue,
+    Chat,
+    Choice,
+    Done,
+    Edit,
+    Pool,
+    Question,
+    Reply,
+    Sampling,
+    Site,
+    Touch,
+    edits_key,
+)
+from personae.models.local.choosing import choices
+from personae.models.local.constrained import Grammar
+from personae.models.local.editing import Editing, Marks
+from personae.models.local.generating import ReplyWriter
+from personae.models.local.loading import Loaded
+from personae.models.local.passes import ForwardPasses
+from personae.models.local.recording import record
+from personae.models.local.sites import Sites
+
+__all__ = ["LocalModel", "context_length"]
+
+
+def context_length(loaded: Loaded) -> int:
+    """Give the most tokens that a network reads at once, by its own configuration."""
+    config = cast(Any, loaded.network).config.get_text_config()
+    return int(getattr(config, "max_position_embeddings", None) or 1 << 30)
+
+
+Edits = tuple[Edit, ...]
+
+
+class LocalModel:
+    """A transformers network and its tokenizer as an `OpenModel`.
+
+    `token_budget` is the most tokens of one pass, `rows` the most replies written at a time,
+    `blocks` the name of the list of decoder blocks, for a network in which it can't be told.
+    Results depend neither on these nor on what else is asked in the same call, beyond rounding
+    (1e-4 nats in float32).
+    """
+
+    def __init__(
+        self,
+        loaded: Loaded,
+        *,
+        token_budget: int = 1024,
+        rows: int = 32,
+        blocks: str | None = None,
+    ) -> None:
+        self.loaded = loaded
+        self.limit = context_length(loaded)
+        self.sites = Sites(loaded.network, blocks)
+        self._rows, self._marks = rows, Marks()
+        self._edits: Edits = ()
+        self._trace: list[Touch] | None = None
+        self._reader = ForwardPasses(
+            loaded.network, Editing(self.sites, self._marks), token_budget=token_budget
+        )
+        self._tokens: LLTokenizer | None = None
+
+    @property
+    def name(self) -> str:
+        """The string that opens it."""
+        return self.loaded.name
+
+    @property
+    def fingerprint(self) -> str:
+        """The weights' fingerprint; with edits in force, joined with them."""
+        return edits_key(self.loaded.fingerprint, self._edits)
+
+    @property
+    def anatomy(self) -> Anatomy:
+        """How many blocks and heads the network has, and their widths.
+
+        Raises:
+            ModelError: its decoder blocks can't be told.
+        """
+        return self.sites.anatomy
+
+    def choose(
+        self,
+        questions: Sequence[Question],
+        *,
+        done: Done | None = None,
+        edits: Sequence[Sequence[Edit]] | None = None,
+    ) -> list[Choice]:
+        """Weigh each question's options; one reading of the item serves them all.
+
+        A chat with an option longer than the network reads is answered with status `error`.
+        `edits`, if given, are those of each question alone.
+        """
+        reader, variants = self._under(edits, len(questions))
+        return choices(reader, self.loaded.codec, questions, self.limit, done, variants)
+
+    def reply(
+        self,
+        chats: Sequence[Chat],
+        sampling: Sampling,
+        *,
+        done: Done | None = None,
+        edits: Sequence[Sequence[Edit]] | None = None,
+    ) -> list[Reply]:
+        """Reply to each chat; batched, with a draw that follows from seed, repeat and chat only.
+
+        A stop string ends a reply before itself; `max_tokens` cuts it (status `cut`, text kept).
+        Under a JSON schema every reply is valid: one that reaches `max_tokens` is closed by force.
+        `edits`, if given, are those of each chat alone.
+
+        Raises:
+            BadValue: the schema can't be enforced or can't fit `max_tokens`.
+        """
+        grammar = None if sampling.schema is None else self._grammar(sampling.schema)
+        reader, variants = self._under(edits, len(chats))
+        writer = ReplyWriter(reader, self.loaded.codec, self.limit, self._rows)
+        return writer.replies(chats, sampling, grammar, done, variants)
+
+    def _under(
+        self, edits: Sequence[Sequence[Edit]] | None, count: int
+    ) -> tuple[ForwardPasses, list[int] | None]:
+        """Give a reader for rows under edits of their own, and each row's variant."""
+        if edits is None:
+            return self._reader, None
+        if len(edits) != count:
+            raise BadValue(f"edits are given row by row: {count} requests, {len(edits)} of edits")
+        places: dict[tuple[str, ...], int] = {}
+        found: list[Edits] = []
+        rows = []
+        for own in ((*self._edits, *_active(row)) for row in edits):
+            key = tuple(edit.key for edit in own)
+            if key not in places:
+                places[key] = len(found)
+                found.append(own)
+            rows.append(places[key])
+        return self._reader.under(self._editing(found, self._trace)), rows
+
+    def _editing(self, variants: Sequence[Edits], trace: list[Touch] | None) -> Editing:
+        editing = Editing(self.sites, self._marks, variants, trace)
+        editing.check()
+        return editing
+
+    def _grammar(self, schema: str) -> Grammar:
+        if self._tokens is None:
+            codec = self.loaded.codec
+            self._tokens = Grammar.vocabulary(codec.tokenizer, codec.eos_ids)
+        return Grammar(self._tokens, schema)
+
+    def record(self, chats: Sequence[Chat], sites: Sequence[Site], pool: Pool) -> Activations:
+        """Read activations at the sites, pooled over the tokens of each rendered chat.
+
+        `last` is the token after which the model would answer, `mean` all tokens including the
+        template's, `all` every token of every chat, one after another; `replies` gives for each
+        turn of the assistant, in order, the mean over its own text, nothing of the template.
+        Edits in force are seen; every token counts as the prompt's.
+
+        Raises:
+            BadValue: an unknown site or pool, a chat longer than the network reads, or under
+                `replies` a chat in which the assistant says nothing.
+        """
+        return record(self._reader, self.loaded.codec, chats, (sites, pool), self.limit)
+
+    @contextmanager
+    def edited(self, edits: Sequence[Edit], *, trace: list[Touch] | None = None) -> Iterator[Self]:
+        """Yield this model with the edits in force; the model itself stays as it is.
+
+        Edits live only in passes of the model that is yielded, so nothing is left behind. They
+        come after those in force already. Strength 0 is the identity: such edits are left out,
+        also of the fingerprint. `trace` receives what the edits do to each token of each pass.
+
+        Raises:
+            BadValue: an edit that doesn't fit the network.
+        """
+        Editing(self.sites, self._marks, [tuple(edits)]).check()
+        twin = copy(self)
+        twin._edits = (*self._edits, *_active(edits))
+        twin._trace = self._trace if trace is None else trace
+        twin._reader = self._reader.under(self._editing([twin._edits], twin._trace))
+        yield twin
+
+
+def _active(edits: Sequence[Edit]) -> Edits:
+    return tuple(edit for edit in edits if edit.strength != 0)

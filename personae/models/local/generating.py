@@ -1,0 +1,230 @@
+"""Writes replies to many chats in lock-step, sharing what their prompts share."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from personae.core import BadValue, Chat, Done, Reply, Sampling, Status
+from personae.models.local.choosing import ChatCodec
+from personae.models.local.constrained import Grammar, Guide
+from personae.models.local.drawing import draw, stream
+from personae.models.local.passes import ForwardPasses
+from personae.models.local.prefix_tree import read_context
+from personae.models.local.reply_cache import Rows
+from personae.models.local.shared_prefixes import PASS_COST, common
+
+__all__ = ["ReplyWriter", "WritingCodec"]
+
+WORTH_SHARING = 64
+"""A batch is cut early where the next prompt shares so many tokens less than those in it."""
+
+
+class WritingCodec(ChatCodec, Protocol):
+    """A codec that also turns tokens into text."""
+
+    @property
+    def eos_ids(self) -> tuple[int, ...]:
+        """Tokens that end a reply."""
+        ...
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Write tokens as text, special tokens left out."""
+        ...
+
+
+@dataclass(slots=True, eq=False)
+class _Draft:
+    """A reply being written; its prompt is marked for the variant of edits it is under."""
+
+    prompt: tuple[int, ...]
+    variant: int
+    requests: list[int]
+    room: int
+    random: np.random.Generator
+    guide: Guide | None
+    taken: list[int] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyWriter:
+    """Writes replies in batches of up to `rows`; `limit` is the most tokens the network reads."""
+
+    reader: ForwardPasses
+    codec: WritingCodec
+    limit: int
+    rows: int = 32
+
+    def replies(
+        self,
+        chats: Sequence[Chat],
+        sampling: Sampling,
+        grammar: Grammar | None,
+        done: Done | None,
+        variants: Sequence[int] | None = None,
+    ) -> list[Reply]:
+        """Reply to each chat, equal ones once (their draws are equal).
+
+        `variants` says which of the variants of the reader's edits each reply is written under.
+        """
+        _check(sampling, grammar)
+        answers: dict[int, Reply] = {}
+        asked = list(zip(chats, variants or [0] * len(chats), strict=True))
+        for requests, reply in self._all(asked, sampling, grammar):
+            for index in requests:
+                answers[index] = reply
+                if done is not None:
+                    done(index, reply)
+        return [answers[index] for index in range(len(chats))]
+
+    def _all(
+        self, asked: Sequence[tuple[Chat, int]], sampling: Sampling, grammar: Grammar | None
+    ) -> Iterator[tuple[list[int], Reply]]:
+        places: dict[tuple[str, int], list[int]] = {}
+        for index, (chat, variant) in enumerate(asked):
+            places.setdefault((self.codec.render(chat), variant), []).append(index)
+        drafts: list[_Draft] = []
+        for (text, variant), requests in places.items():
+            prompt = tuple(self.codec.encode(text))
+            room = min(sampling.max_tokens, self.limit - len(prompt))
+            why = self._why_not(prompt, room, grammar)
+            if why:
+                yield requests, Reply(text="", status="error", why=why, tokens_in=len(prompt))
+                continue
+            guide = None if grammar is None else grammar.guide()
+            marked = self.reader.editing.marked(prompt, len(prompt), variant)
+            drafts.append(_Draft(marked, variant, requests, room, stream(sampling, text), guide))
+        for batch in _batches(sorted(drafts, key=lambda d: d.prompt), self.rows):
+            yield from self._write(batch, sampling)
+
+    def _why_not(self, prompt: tuple[int, ...], room: int, grammar: Grammar | None) -> str:
+        if not prompt:
+            return "the chat renders to no token at all, so nothing can be continued"
+        if room < 1:
+            return f"the chat has {len(prompt):,} tokens; the model reads at most {self.limit:,}"
+        if grammar is not None and room < (grammar.shortest or 0):
+            return (
+                f"the chat has {len(prompt):,} of at most {self.limit:,} tokens, which leaves "
+                f"{room}; the shortest reply by the schema needs {grammar.shortest}"
+            )
+        return ""
+
+    def _write(self, drafts: list[_Draft], sampling: Sampling) -> Iterator[tuple[list[int], Reply]]:
+        logits, cache = self._begin(drafts)
+        while drafts:
+            # draws go on for rows in the order of the cache; a finished row is replaced by the last
+            tokens = self._next(logits, drafts, sampling)
+            finished: list[int] = []
+            for row, (draft, token) in enumerate(zip(drafts, tokens, strict=True)):
+                reply = self._take(draft, token, sampling)
+                if reply is not None:
+                    finished.append(row)
+                    yield draft.requests, reply
+            for row in reversed(finished):
+                cache.drop(row)
+                drafts[row] = drafts[-1]
+                drafts.pop()
+            if drafts:
+                plan, positions = cache.plan(0, [1] * len(drafts))
+                last = [self._last(draft) for draft in drafts]
+                logits = self.reader.forward(last, positions, plan, range(len(drafts)))
+
+    def _last(self, draft: _Draft) -> int:
+        """Give the last token taken, marked."""
+        length, at = len(draft.prompt), len(draft.prompt) + len(draft.taken) - 1
+        return self.reader.editing.marked(draft.taken[-1:], length, draft.variant, at)[0]
+
+    def _begin(self, drafts: list[_Draft]) -> tuple[Tensor, Rows]:
+        """Read the prompts: what all share as a context, the rest into a row each."""
+        prompts = [draft.prompt for draft in drafts]
+        shared = min(common(prompts[0], prompts[-1]), min(map(len, prompts)) - 1)
+        if shared * (len(prompts) - 1) < PASS_COST:
+            shared = 0
+        context = read_context(self.reader, prompts[0][:shared]) if shared else None
+        rests = [p[shared:] for p in prompts]
+        capacity = max(len(r) + d.room for r, d in zip(rests, drafts, strict=True))
+        cache = Rows(context, len(drafts), capacity, self.reader.device)
+        budget = self.reader.token_budget
+        logits: list[Tensor] = []
+        low = 0
+        while low < len(rests):
+            high = low + 1
+            while high < len(rests) and sum(map(len, rests[low : high + 1])) <= budget:
+                high += 1
+            logits.append(self._prefill(cache, low, rests[low:high]))
+            low = high
+        return torch.cat(logits), cache
+
+    def _prefill(self, cache: Rows, low: int, rests: Sequence[tuple[int, ...]]) -> Tensor:
+        budget = self.reader.token_budget
+        while len(rests) == 1 and len(rests[0]) > budget:  # a long prompt, piece by piece
+            plan, positions = cache.plan(low, [budget])
+            self.reader.forward(rests[0][:budget], positions, plan, [])
+            rests = [rests[0][budget:]]
+        plan, positions = cache.plan(low, [len(r) for r in rests])
+        ends = np.cumsum([len(r) for r in rests]) - 1
+        return self.reader.forward([t for r in rests for t in r], positions, plan, ends.tolist())
+
+    def _next(self, logits: Tensor, drafts: list[_Draft], sampling: Sampling) -> list[int]:
+        for row, draft in enumerate(drafts):
+            if draft.guide is not None:
+                allowed = draft.guide.allowed(logits.shape[-1]).to(logits.device)
+                logits[row] = logits[row].where(allowed, float("-inf"))
+        return draw(logits, sampling, [draft.random.random() for draft in drafts])
+
+    def _take(self, draft: _Draft, token: int, sampling: Sampling) -> Reply | None:
+        """Add a token to a draft; return the reply if that ends it."""
+        draft.taken.append(token)
+        full = len(draft.taken) >= draft.room
+        if draft.guide is not None:
+            if not draft.guide.take(token):
+                return _reply(draft, draft.guide.text())
+            why = f"closed by force at {draft.room} tokens"
+            return _reply(draft, draft.guide.close(draft.room), why=why) if full else None
+        if token in self.codec.eos_ids:
+            return _reply(draft, self.codec.decode(draft.taken[:-1]))
+        if full or sampling.stop:
+            text = self.codec.decode(draft.taken)
+            ends = [at for at in map(text.find, sampling.stop) if at >= 0]
+            if ends:
+                return _reply(draft, text[: min(ends)])
+            if full:
+                return _reply(draft, text, status="cut", why=f"cut at {draft.room} tokens")
+        return None
+
+
+def _reply(draft: _Draft, text: str, *, status: Status = "ok", why: str = "") -> Reply:
+    counts = (len(draft.prompt), len(draft.taken))
+    return Reply(text=text, status=status, why=why, tokens_in=counts[0], tokens_out=counts[1])
+
+
+def _check(sampling: Sampling, grammar: Grammar | None) -> None:
+    if grammar is None:
+        return
+    if sampling.stop:
+        raise BadValue("a JSON schema ends the reply by itself; give it without stop strings")
+    if grammar.shortest is None:
+        raise BadValue("no reply by this JSON schema is known to end; bound its numbers or arrays")
+    if grammar.shortest > sampling.max_tokens:
+        raise BadValue(
+            f"max_tokens={sampling.max_tokens} is too small for this JSON schema, "
+            f"whose shortest reply needs {grammar.shortest} tokens"
+        )
+
+
+def _batches(drafts: Sequence[_Draft], rows: int) -> Iterator[list[_Draft]]:
+    batch: list[_Draft] = []
+    shared = 0
+    for draft in drafts:
+        now = common(batch[0].prompt, draft.prompt) if batch else len(draft.prompt)
+        parting = len(batch) >= rows // 2 and now + WORTH_SHARING < shared
+        if len(batch) == rows or parting:
+            yield batch
+            batch, now = [], len(draft.prompt)
+        batch.append(draft)
+        shared = now
+    if batch:
+        yield batch

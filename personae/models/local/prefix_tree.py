@@ -1,0 +1,173 @@
+"""Walks over the tree of many token sequences and gives the log-probabilities asked for.
+
+Shared prefixes are read once (`prefix`), the rest side by side; the marks of tokens (`editing`) are
+compared as tokens are, so that edited texts share with others only what comes before.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from math import ceil
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from personae.core import Array
+from personae.models.local.attention import AttentionLayout, Context
+from personae.models.local.passes import EMPTY, ForwardPasses
+from personae.models.local.shared_prefixes import Blocks, Node, lay_out, split
+
+__all__ = ["Found", "Keys", "Walk", "WantedLogprob", "places", "read_context", "steps_of"]
+
+HEAD_CELLS = 1 << 25
+"""At most so many logits are held at a time, about 128 MB."""
+Found = Iterator[tuple[list[int], Array]]
+"""Indices of reads and their log-probabilities (nats), pass by pass."""
+Keys = dict[int, tuple[Tensor, Tensor]]
+
+
+@dataclass(frozen=True, slots=True)
+class WantedLogprob:
+    """One number wanted: the log-probability of `target` after `sequence[: position + 1]`."""
+
+    sequence: int
+    position: int
+    target: int
+
+
+def read_context(reader: ForwardPasses, tokens: tuple[int, ...]) -> Context:
+    """Give the keys and values of a prefix, from an earlier call as far as they are known."""
+    reader.refresh()
+    call = Walk(reader, (), {})
+    for _ in call.extend(EMPTY, Node(0, tokens)):
+        pass
+    return call.context
+
+
+def places(ends: Sequence[Node], reads: Sequence[WantedLogprob]) -> dict[Node, list[int]]:
+    """Say which reads are found in which node; `ends` are the nodes at which sequences end."""
+    wanted: dict[Node, list[int]] = {}
+    for index, read in enumerate(reads):
+        node = ends[read.sequence]
+        while read.position < node.start:
+            node = cast(Node, node.parent)
+        wanted.setdefault(node, []).append(index)
+    return wanted
+
+
+def steps_of(root: Node) -> dict[Node, tuple[list[Node], list[Node]]]:
+    """Decide for every context which subtrees follow as blocks and which as contexts."""
+    steps = {}
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        steps[node] = split(node)
+        stack.extend(steps[node][1])
+    return steps
+
+
+class Walk:
+    """One call's walk over the tree of its sequences, context by context."""
+
+    def __init__(
+        self, reader: ForwardPasses, reads: Sequence[WantedLogprob], wanted: dict[Node, list[int]]
+    ) -> None:
+        self.reader = reader
+        self.reads = reads
+        self.wanted = wanted
+        self.part_of: dict[Node, Node] = {}
+        """The node of the tree of which a pass's own node is a piece."""
+        self.context = EMPTY
+        self.vocabulary = int(cast(Any, reader.network).config.get_text_config().vocab_size)
+
+    def walk(self, root: Node, steps: dict[Node, tuple[list[Node], list[Node]]]) -> Found:
+        """Read the tree below its root, in the steps decided on; yield what is found."""
+        stack = [(root, EMPTY)]
+        while stack:
+            node, context = stack.pop()
+            yield from self.extend(context, node)
+            blocks, further = steps[node]
+            for trees in self.chunks(blocks):
+                yield from self.block_pass(trees, self.context)
+            stack.extend((child, self.context) for child in further)
+
+    def extend(self, context: Context, node: Node) -> Found:
+        """Read a segment after a context; `self.context` then reaches to its end."""
+        path = context.tokens + node.tokens
+        first = min((self.reads[i].position for i in self.wanted.get(node, ())), default=len(path))
+        known = self.resume(path, first)
+        if len(known.tokens) > len(context.tokens):
+            context = known
+        while len(context.tokens) < len(path):
+            start = len(context.tokens)
+            piece = Node(start, path[start : start + self.reader.token_budget])
+            piece.size = len(piece.tokens)
+            here = range(start, start + piece.size)
+            self.part_of[piece] = self.part_of.get(node, node)
+            self.wanted[piece] = [
+                i for i in self.wanted.get(node, ()) if self.reads[i].position in here
+            ]
+            kept = self.no_keys()
+            yield from self.block_pass([piece], context, kept)
+            context = context.then(piece.tokens, kept)
+        self.context = context
+        if node.children or not self.reads:
+            self.keep(context)
+
+    def block_pass(
+        self,
+        trees: Sequence[Node],
+        context: Context,
+        kept: Keys | None = None,
+    ) -> Found:
+        """Read subtrees side by side after a context; yield what is found in them."""
+        past = context if context.tokens else None
+        blocks = lay_out(trees, past, self.reader.device)
+        rows: dict[int, int] = {}
+        found: list[tuple[int, int]] = []
+        for node, offset in blocks.offsets.items():
+            for index in self.wanted.get(node, ()):
+                at = offset + self.reads[index].position - node.start
+                found.append((index, rows.setdefault(at, len(rows))))
+        plan = replace(blocks.plan, kept=kept)
+        logits = self.forward(blocks, plan, list(rows))
+        if found:
+            indices = [index for index, _ in found]
+            row = torch.tensor([r for _, r in found], device=logits.device)
+            target = torch.tensor([self.reads[i].target for i in indices], device=logits.device)
+            logp = logits[row, target] - torch.logsumexp(logits, -1)[row]
+            yield indices, logp.double().cpu().numpy().astype(np.float64)
+
+    def forward(self, blocks: Blocks, plan: AttentionLayout, rows: Sequence[int]) -> Tensor:
+        """Run one pass and give the logits (rows, vocabulary) after the tokens at `rows`."""
+        return self.reader.forward(blocks.tokens, blocks.positions, plan, rows)
+
+    def no_keys(self) -> Keys:
+        """Begin what a pass's keys and values are put into, by layer."""
+        return {}
+
+    def resume(self, path: tuple[int, ...], limit: int) -> Context:
+        """Find what earlier calls have kept of a path."""
+        return self.reader.resume(path, limit)
+
+    def keep(self, context: Context) -> None:
+        """Keep a context for later calls."""
+        self.reader.keep(context)
+
+    def chunks(self, trees: Sequence[Node]) -> Iterator[list[Node]]:
+        """Cut subtrees, sorted by size, into passes of about equal size within the budget."""
+        head_rows = max(1, HEAD_CELLS // self.vocabulary)
+        total = sum(tree.size for tree in trees)
+        even = total / max(1, ceil(total / self.reader.token_budget))
+        chunk: list[Node] = []
+        tokens = rows = 0
+        for tree in sorted(trees, key=lambda t: -t.size):
+            more = sum(len(self.wanted.get(node, ())) for node in tree.walk())
+            if chunk and (tokens + tree.size / 2 > even or rows + more > head_rows):
+                yield chunk
+                chunk, tokens, rows = [], 0, 0
+            chunk.append(tree)
+            tokens, rows = tokens + tree.size, rows + more
+        if chunk:
+            yield chunk

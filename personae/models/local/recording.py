@@ -1,0 +1,147 @@
+"""Reads the residual stream: many chats side by side, all sites in one pass, pooled as they come.
+
+Whatever the pool, it is a list of token ranges for each chat, and a row is the mean over a range.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol, get_args
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from personae.core import Activations, Array, BadValue, Chat, Pool, Site
+from personae.models.local.choosing import ChatCodec
+from personae.models.local.passes import ForwardPasses
+from personae.models.local.shared_prefixes import Node, lay_out
+from personae.models.local.sites import Change
+
+__all__ = ["RecordingCodec", "record"]
+
+Range = tuple[int, int]
+POOLS = get_args(Pool)
+
+
+class RecordingCodec(ChatCodec, Protocol):
+    """A codec that also knows where each message lies among a chat's tokens."""
+
+    def turns(self, chat: Chat) -> tuple[list[int], list[Range]]:
+        """Encode the rendered chat; give its tokens and each message's range of them."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """A chat as tokens, the token ranges that are read, and the row at which its results begin."""
+
+    tokens: tuple[int, ...]
+    ranges: Sequence[Range]
+    row: int
+
+
+def record(
+    reader: ForwardPasses,
+    codec: RecordingCodec,
+    chats: Sequence[Chat],
+    what: tuple[Sequence[Site], Pool],
+    limit: int,
+) -> Activations:
+    """Read activations at sites, pooled; `what` is (sites, pool), `limit` the longest chat.
+
+    Raises:
+        BadValue: an unknown site or pool, a chat that doesn't fit, or without what the pool asks.
+    """
+    sites, pool = what
+    if pool not in POOLS:
+        raise BadValue(f"a pool is one of {', '.join(POOLS)}, not {pool!r}")
+    widths = {site: reader.editing.sites.width(site) for site in sites}
+    texts, rows = _texts(codec, chats, pool, limit)
+    found = {site: np.empty((rows, width)) for site, width in widths.items()}
+    for batch in _batches(texts, reader.token_budget):
+        _pass(reader, batch, found)
+    return found
+
+
+def _texts(
+    codec: RecordingCodec, chats: Sequence[Chat], pool: Pool, limit: int
+) -> tuple[list[_Text], int]:
+    texts: list[_Text] = []
+    row = 0
+    for index, chat in enumerate(chats):
+        turns: list[Range] = []
+        if pool == "replies":
+            ids, turns = codec.turns(chat)
+        else:
+            ids = codec.encode(codec.render(chat))
+        if not 0 < len(ids) <= limit:
+            raise BadValue(f"chat {index} has {len(ids):,} tokens; the model reads 1 to {limit:,}")
+        ranges = _ranges(chat, len(ids), turns, pool)
+        if not ranges or any(low >= high for low, high in ranges):
+            raise BadValue(f"chat {index} has a turn of the assistant without text, or none at all")
+        texts.append(_Text(tuple(ids), ranges, row))
+        row += len(ranges)
+    return texts, row
+
+
+def _ranges(chat: Chat, size: int, turns: Sequence[Range], pool: Pool) -> list[Range]:
+    if pool == "replies":
+        return [t for m, t in zip(chat, turns, strict=True) if m.role == "assistant"]
+    if pool == "all":
+        return [(at, at + 1) for at in range(size)]
+    return [(size - 1, size) if pool == "last" else (0, size)]
+
+
+def _pass(reader: ForwardPasses, batch: Sequence[_Text], found: dict[Site, Array]) -> None:
+    """Read a batch, and put the means over its ranges where they belong."""
+    nodes = []
+    for text in batch:
+        tokens = reader.editing.marked(text.tokens, len(text.tokens))
+        nodes.append(Node(0, tokens, size=len(tokens)))
+    blocks = lay_out(nodes, None, reader.device)
+    ranges = [
+        (blocks.offsets[node] + low, blocks.offsets[node] + high)
+        for node, text in zip(nodes, batch, strict=True)
+        for low, high in text.ranges
+    ]
+    rows = np.concatenate([np.arange(t.row, t.row + len(t.ranges)) for t in batch])
+    pooled = _Mean(ranges, len(blocks.tokens), reader.device)
+
+    def seeing(site: Site) -> Change:
+        def see(hidden: Tensor) -> None:
+            found[site][rows] = pooled(hidden.detach().float()).cpu().numpy()
+
+        return see
+
+    seen = [(site, seeing(site)) for site in found]
+    reader.forward(blocks.tokens, blocks.positions, blocks.plan, [], seen)
+
+
+class _Mean:
+    """The means over ranges of tokens: a selection where each is one token, else a product."""
+
+    def __init__(self, ranges: Sequence[Range], size: int, device: torch.device) -> None:
+        self.places = torch.tensor([low for low, _ in ranges], device=device)
+        self.weights: Tensor | None = None
+        if any(high - low > 1 for low, high in ranges):
+            weights = np.zeros((len(ranges), size), dtype=np.float32)
+            for row, (low, high) in enumerate(ranges):
+                weights[row, low:high] = 1 / (high - low)
+            self.weights = torch.from_numpy(weights).to(device)
+
+    def __call__(self, hidden: Tensor) -> Tensor:
+        return hidden[self.places] if self.weights is None else self.weights @ hidden
+
+
+def _batches(texts: Sequence[_Text], budget: int) -> Iterator[list[_Text]]:
+    """Cut the texts, sorted by length, into passes of at most so many tokens."""
+    batch: list[_Text] = []
+    size = 0
+    for text in sorted(texts, key=lambda t: len(t.tokens)):
+        if batch and size + len(text.tokens) > budget:
+            yield batch
+            batch, size = [], 0
+        batch.append(text)
+        size += len(text.tokens)
+    if batch:
+        yield batch

@@ -1,0 +1,85 @@
+"""Keys and values of texts that are being written, one row a text, after a shared context."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from personae.models.local.attention import AttentionLayout, Context
+
+__all__ = ["Rows"]
+
+
+class Rows:
+    """A cache of `count` rows with room for `capacity` tokens each; rows differ in length."""
+
+    def __init__(
+        self, context: Context | None, count: int, capacity: int, device: torch.device
+    ) -> None:
+        self.context = context
+        self.lengths = [0] * count
+        self.capacity = capacity
+        self.device = device
+        self._layers: dict[int, tuple[Tensor, Tensor]] = {}
+
+    @property
+    def start(self) -> int:
+        """How many tokens come before every row."""
+        return 0 if self.context is None else len(self.context.tokens)
+
+    def plan(self, low: int, counts: Sequence[int]) -> tuple[AttentionLayout, list[int]]:
+        """Plan a pass that appends `counts` tokens to the rows from `low` on.
+
+        Returns the plan and the position of each token, row after row.
+        """
+        high, width = low + len(counts), max(counts)
+        before = np.array(self.lengths[low:high])
+        count = np.array(counts)
+        row = np.repeat(np.arange(len(counts)), count)
+        column = np.concatenate([np.arange(n) for n in counts])
+        gather = np.zeros((len(counts), width), dtype=np.int64)
+        gather[row, column] = np.arange(len(row))
+        seen = int((before + count).max())
+        at = before[:, None] + np.arange(width)[None, :]
+        mask = np.arange(seen)[None, None, :] <= at[:, :, None]
+        self.lengths[low:high] = (before + count).tolist()
+        rows = torch.from_numpy(row + low).to(self.device)
+        slots = torch.from_numpy(before[row] + column).to(self.device)
+
+        def local(layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+            held = self._held(layer, keys)
+            for store, new in zip(held, (keys, values), strict=True):
+                store[rows, :, slots] = new
+            return held[0][low:high, :, :seen], held[1][low:high, :, :seen]
+
+        plan = AttentionLayout(
+            blocks=len(counts),
+            width=width,
+            gather=torch.from_numpy(gather.reshape(-1)).to(self.device),
+            scatter=torch.from_numpy(row * width + column).to(self.device),
+            mask=torch.where(torch.from_numpy(mask).to(self.device), 0.0, float("-inf")),
+            query_positions=torch.from_numpy(at + self.start).to(self.device),
+            key_positions=torch.arange(seen, device=self.device)[None] + self.start,
+            local=local,
+            context=self.context,
+        )
+        return plan, (self.start + before[row] + column).tolist()
+
+    def drop(self, row: int) -> None:
+        """Give up a row: the last row takes its place."""
+        last = len(self.lengths) - 1
+        used = self.lengths[last]
+        if row != last:
+            for held in self._layers.values():
+                for store in held:
+                    store[row, :, :used] = store[last, :, :used]
+            self.lengths[row] = used
+        self.lengths.pop()
+
+    def _held(self, layer: int, like: Tensor) -> tuple[Tensor, Tensor]:
+        if layer not in self._layers:
+            shape = (len(self.lengths), like.shape[1], self.capacity, like.shape[2])
+            # zeros, as empty slots of short rows are multiplied by weights of zero
+            self._layers[layer] = (like.new_zeros(shape), like.new_zeros(shape))
+        return self._layers[layer]

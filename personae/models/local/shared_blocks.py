@@ -1,0 +1,218 @@
+"""Reads the blocks below all edits once for texts that differ in their edits only.
+
+Up to the first block that an edit changes, a text is the same under every variant: a sweep over
+strengths reads these blocks for one of them. The states after them are held, a row for each token
+in the tree of plain texts, and the passes of the variants begin there.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, NoReturn, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from personae.core import Edit
+from personae.models.local.attention import AttentionLayout, Context
+from personae.models.local.editing import Editing, token_of
+from personae.models.local.passes import ForwardPasses
+from personae.models.local.prefix_tree import Found, Keys, Walk, WantedLogprob, places, steps_of
+from personae.models.local.shared_prefixes import PASS_COST, Blocks, Node, grow
+
+__all__ = ["read"]
+
+Places = NDArray[np.int64]
+
+
+def read(
+    reader: ForwardPasses, sequences: Sequence[tuple[int, ...]], reads: Sequence[WantedLogprob]
+) -> Found:
+    """Yield, pass by pass, indices of reads and their log-probabilities (nats).
+
+    Args:
+        reader: the network, under the edits of which the sequences bear the marks.
+        sequences: marked tokens, none of them empty; equal and nested ones are read once.
+        reads: what is wanted of them.
+    """
+    reader.refresh()
+    tree, ends = grow(sequences)
+    size = tree.size
+    root = Node(0, (), children=[tree], size=size)
+    steps = steps_of(root)
+    wanted = places(ends, reads)
+    below = _below(reader, sequences, size)
+    if below is None:
+        yield from Walk(reader, reads, wanted).walk(root, steps)
+    else:
+        yield from _Above(reader, reads, wanted, (below, ends)).walk(root, steps)
+
+
+def _below(
+    reader: ForwardPasses, sequences: Sequence[tuple[int, ...]], size: int
+) -> "_Below | None":
+    """Read the blocks that the sequences' variants share, where that saves more than it costs."""
+    block = min(map(_last_before, reader.editing.in_marks(sequences)), default=-1)
+    if block < 0 or len(reader.editing.variants) < 2:
+        return None
+    plain = [tuple(map(token_of, sequence)) for sequence in sequences]
+    tree, ends = grow(plain)
+    width = reader.editing.sites.anatomy.width
+    held = tree.size * width * next(reader.network.parameters()).element_size()
+    if size - tree.size < PASS_COST or held > reader.cache_bytes:
+        return None
+    below = _Below(reader, block, tree.size, width)
+    below.read(tree, ends)
+    return below
+
+
+def _last_before(edit: Edit) -> int:
+    """Give the last block whose output, as it is before its own edits, an edit leaves alone."""
+    part = edit.site.part
+    return -1 if part == "embedding" else edit.site.block - (part != "block")
+
+
+class _Reached(Exception):
+    """The output of the block at which a pass ends."""
+
+    def __init__(self, output: object) -> None:
+        super().__init__()
+        self.output = output
+
+
+def _leave(_module: nn.Module, _args: object, output: object) -> NoReturn:
+    raise _Reached(output)
+
+
+class _Below(Walk):
+    """Reads plain texts up to a block, and holds the states after it, (tokens, width)."""
+
+    def __init__(self, reader: ForwardPasses, block: int, size: int, width: int) -> None:
+        super().__init__(reader.under(Editing(reader.editing.sites, reader.editing.marks)), (), {})
+        self.block = block
+        self.in_tuple = False
+        kind = next(reader.network.parameters()).dtype
+        self.states = torch.empty(size, width, dtype=kind, device=reader.device)
+        self.rows: list[Places] = []
+        self._base: dict[Node, int] = {}
+
+    def read(self, tree: Node, ends: Sequence[Node]) -> None:
+        """Read the whole tree, and note at which rows each sequence's states are."""
+        self.reader.verify()
+        root = Node(0, (), children=[tree], size=tree.size)
+        steps = steps_of(root)
+        at = 0
+        for context, (blocks, _) in steps.items():
+            for node in (context, *(node for tree in blocks for node in tree.walk())):
+                self._base[node] = at
+                at += len(node.tokens)
+        if at > len(self.states):  # segments that are no context of their own are repeated
+            self.states = self.states.new_empty(at, self.states.shape[1])
+        for end in ends:
+            parts: list[Places] = []
+            above: Node | None = end
+            while above is not None:
+                base = self._base[above]
+                parts.append(np.arange(base, base + len(above.tokens)))
+                above = above.parent
+            self.rows.append(np.concatenate(parts[::-1]))
+        for _ in self.walk(root, steps):
+            pass
+
+    def forward(self, blocks: Blocks, plan: AttentionLayout, rows: Sequence[int]) -> Tensor:
+        """Run a pass up to the block and hold its states; there are no logits."""
+        handle = self.reader.editing.sites.blocks[self.block].register_forward_hook(_leave)
+        try:
+            self.reader.forward(blocks.tokens, blocks.positions, plan, [0])
+        except _Reached as reached:
+            self.in_tuple = isinstance(reached.output, tuple)
+            whole = reached.output[0] if isinstance(reached.output, tuple) else reached.output
+            hidden = cast(Tensor, whole).flatten(0, -2)
+        finally:
+            handle.remove()
+        for node, offset in blocks.offsets.items():
+            origin = self.part_of.get(node, node)
+            at = self._base[origin] + node.start - origin.start
+            count = len(node.tokens)
+            self.states[at : at + count] = hidden[offset : offset + count]
+        return hidden.new_empty(0, 0)
+
+    def resume(self, path: tuple[int, ...], limit: int) -> Context:
+        """Resume nothing: the states of every token are needed."""
+        return self.context.first(0)
+
+    def keep(self, context: Context) -> None:
+        """Keep nothing: these contexts end at the block."""
+
+
+class _Above(Walk):
+    """Reads marked texts from the states of the plain ones on."""
+
+    def __init__(
+        self,
+        reader: ForwardPasses,
+        reads: Sequence[WantedLogprob],
+        wanted: dict[Node, list[int]],
+        stems: tuple[_Below, Sequence[Node]],
+    ) -> None:
+        """Take what was read below, and the nodes at which the sequences end."""
+        super().__init__(reader, reads, wanted)
+        self._below, ends = stems
+        self._rows: dict[Node, Places] = {}
+        for sequence, end in enumerate(ends):
+            node: Node | None = end
+            while node is not None and node not in self._rows:
+                self._rows[node] = self._below.rows[sequence]
+                node = node.parent
+
+    def forward(self, blocks: Blocks, plan: AttentionLayout, rows: Sequence[int]) -> Tensor:
+        """Run a pass from the block on."""
+        at = np.zeros(len(blocks.tokens), dtype=np.int64)
+        for node, offset in blocks.offsets.items():
+            path = self._rows[self.part_of.get(node, node)]
+            count = len(node.tokens)
+            at[offset : offset + count] = path[node.start : node.start + count]
+        below = self._below
+        states = below.states[torch.from_numpy(at).to(below.states.device)][None]
+        with _resumed(below, states):
+            return super().forward(blocks, plan, rows)
+
+    def no_keys(self) -> Keys:
+        """Begin with no keys for the blocks that aren't read."""
+        nothing = torch.empty(1, 0, 1, device=self.reader.device)
+        return {layer: (nothing, nothing) for layer in range(self._below.block + 1)}
+
+    def resume(self, path: tuple[int, ...], limit: int) -> Context:
+        """Resume nothing: contexts of other calls begin at the bottom."""
+        return self.context.first(0)
+
+    def keep(self, context: Context) -> None:
+        """Keep nothing: these contexts lack the blocks that weren't read."""
+
+
+@contextmanager
+def _resumed(below: _Below, states: Tensor) -> Iterator[None]:
+    """Let the blocks up to the last shared one pass on what they get, and that one the states."""
+
+    def gives(hidden: Tensor) -> object:
+        return (hidden,) if below.in_tuple else hidden
+
+    def passing(hidden_states: Tensor, *_args: object, **_options: object) -> object:
+        return gives(hidden_states)
+
+    def entering(*_args: object, **_options: object) -> object:
+        return gives(states)
+
+    blocks = [cast(Any, b) for b in below.reader.editing.sites.blocks[: below.block + 1]]
+    own: list[Mapping[str, Any]] = [dict(vars(b)) for b in blocks]
+    try:
+        for block in blocks:
+            block.forward = passing
+        blocks[-1].forward = entering
+        yield
+    finally:
+        for block, before in zip(blocks, own, strict=True):
+            del block.forward
+            if "forward" in before:
+                block.forward = before["forward"]

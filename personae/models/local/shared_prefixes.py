@@ -1,0 +1,227 @@
+"""Finds what many token sequences share, so that each shared token is read once.
+
+The sequences form a tree of segments. Segments above much text become contexts: read once, their
+keys and values kept. Small subtrees become blocks, which are read side by side. The split follows
+the cost of a pass: a context pays when it saves more tokens than a pass of its own costs.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from personae.models.local.attention import AttentionLayout, Context
+
+Mask = NDArray[np.bool_]
+
+__all__ = [
+    "BLOCK_TOKENS",
+    "PASS_COST",
+    "Blocks",
+    "Node",
+    "common",
+    "fill",
+    "grow",
+    "lay_out",
+    "split",
+]
+
+BLOCK_TOKENS = 256
+"""A subtree up to this size is one block; inside it every pair of tokens is scored."""
+ROW_TOKENS = 64
+"""Short subtrees share rows of at least this many tokens."""
+PASS_COST = 64
+"""What one more pass costs, in tokens: reading all weights and the calls of all layers."""
+
+
+@dataclass(slots=True, eq=False)
+class Node:
+    """A segment of tokens, with how many tokens come before it and what continues it.
+
+    `size` counts its tokens and all below; `ends` says that a sequence ends with it.
+    """
+
+    start: int
+    tokens: tuple[int, ...]
+    parent: "Node | None" = None
+    children: list["Node"] = field(default_factory=list)
+    size: int = 0
+    ends: bool = False
+
+    def walk(self) -> Iterator["Node"]:
+        """Yield this node and all below it, parents first."""
+        stack = [self]
+        while stack:
+            node = stack.pop()
+            yield node
+            stack.extend(reversed(node.children))
+
+
+def common(a: Sequence[int], b: Sequence[int], start: int = 0) -> int:
+    """Count the leading tokens that two sequences share, given that they share `start`.
+
+    >>> common((1, 2, 3), (1, 2, 4, 5))
+    2
+    """
+    end = min(len(a), len(b))
+    at = start
+    while at < end and a[at] == b[at]:
+        at += 1
+    return at
+
+
+def grow(sequences: Sequence[tuple[int, ...]]) -> tuple[Node, list[Node]]:
+    """Build the tree of sequences; return its root and the node at which each sequence ends.
+
+    >>> root, ends = grow([(1, 2, 3), (1, 2, 4), (1, 2)])
+    >>> root.tokens, [n.tokens for n in ends], root.size
+    ((1, 2), [(3,), (4,), (1, 2)], 4)
+    """
+    order = sorted(range(len(sequences)), key=sequences.__getitem__)
+    rows = [sequences[i] for i in order]
+    root = Node(0, ())
+    ends = [root] * len(rows)
+    nodes: list[Node] = []
+    stack: list[tuple[int, int, int, Node | None]] = [(0, len(rows), 0, None)] if rows else []
+    while stack:
+        low, high, start, parent = stack.pop()
+        # in a sorted range, what the first and the last share is shared by all
+        end = common(rows[low], rows[high - 1], start)
+        node = Node(start, rows[low][start:end], parent)
+        nodes.append(node)
+        if parent is None:
+            root = node
+        else:
+            parent.children.append(node)
+        while low < high and len(rows[low]) == end:
+            ends[order[low]] = node
+            node.ends = True
+            low += 1
+        while low < high:
+            upto = low + 1
+            while upto < high and rows[upto][end] == rows[low][end]:
+                upto += 1
+            stack.append((low, upto, end, node))
+            low = upto
+    for node in reversed(nodes):
+        node.size += len(node.tokens)
+        if node.parent is not None:
+            node.parent.size += node.size
+    return root, ends
+
+
+def split(node: Node) -> tuple[list[Node], list[Node]]:
+    """Sort what continues a context into blocks and further contexts.
+
+    A large subtree whose segment saves less than a pass costs is dissolved: its segment is
+    repeated in each of its children.
+    """
+    small: list[Node] = []
+    large: list[Node] = []
+    queue = list(node.children)
+    while queue:
+        child = queue.pop()
+        if child.size <= BLOCK_TOKENS:
+            small.append(child)
+        elif child.children and len(child.tokens) * (len(child.children) - 1) < PASS_COST:
+            queue.extend(_dissolve(child))
+        else:
+            large.append(child)
+    return small, large
+
+
+def _dissolve(node: Node) -> list[Node]:
+    parts = node.children
+    for child in parts:
+        child.start, child.tokens = node.start, node.tokens + child.tokens
+        child.size += len(node.tokens)
+        child.parent = node.parent
+    node.children, node.size = [], len(node.tokens)
+    return [*parts, node] if node.ends else parts
+
+
+def fill(trees: Sequence[Node], width: int) -> list[list[Node]]:
+    """Put subtrees into as few rows of `width` tokens as first fit finds, the largest first."""
+    rows: list[list[Node]] = []
+    free: list[int] = []
+    for tree in sorted(trees, key=lambda t: -t.size):
+        row = next((i for i, room in enumerate(free) if room >= tree.size), len(rows))
+        if row == len(rows):
+            rows.append([])
+            free.append(width)
+        rows[row].append(tree)
+        free[row] -= tree.size
+    return rows
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Blocks:
+    """Subtrees as one pass: its tokens and positions, its plan, and where each node begins."""
+
+    tokens: list[int]
+    positions: list[int]
+    offsets: dict[Node, int]
+    plan: AttentionLayout
+
+
+def lay_out(trees: Sequence[Node], context: Context | None, device: torch.device) -> Blocks:
+    """Lay subtrees out side by side; short ones share a row under a block-diagonal mask."""
+    width = max(ROW_TOKENS, *(tree.size for tree in trees)) if len(trees) > 1 else trees[0].size
+    rows = fill(trees, width)
+    width = max(sum(tree.size for tree in row) for row in rows)
+    mask = np.zeros((len(rows), width, width), dtype=bool)
+    slots: list[int] = []
+    tokens: list[int] = []
+    positions: list[int] = []
+    offsets: dict[Node, int] = {}
+    for at, row in enumerate(rows):
+        base = len(tokens)
+        last: dict[Node | None, int] = {}
+        for node in (node for tree in row for node in tree.walk()):
+            low, high = len(tokens) - base, len(tokens) - base + len(node.tokens)
+            above = last.get(node.parent, -1)
+            if above >= 0:
+                mask[at, low:high, : above + 1] = mask[at, above, : above + 1]
+            mask[at, low:high, low:high] = np.tri(high - low, dtype=bool)
+            last[node] = high - 1 if high > low else above
+            offsets[node] = len(tokens)
+            tokens.extend(node.tokens)
+            positions.extend(range(node.start, node.start + len(node.tokens)))
+        slots.extend(range(at * width, at * width + len(tokens) - base))
+        mask[at, len(tokens) - base :, 0] = True  # an empty slot must see something
+    return Blocks(tokens, positions, offsets, _plan(mask, slots, positions, context, device))
+
+
+def _plan(
+    mask: Mask,
+    slots: list[int],
+    positions: list[int],
+    context: Context | None,
+    device: torch.device,
+) -> AttentionLayout:
+    blocks, width, _ = mask.shape
+    gather = np.zeros(blocks * width, dtype=np.int64)
+    gather[slots] = np.arange(len(slots))
+    at = torch.from_numpy(np.asarray(positions)[gather].reshape(blocks, width)).to(device)
+    index = torch.from_numpy(gather).to(device)
+
+    def local(_layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        return (
+            keys[index].view(blocks, width, *keys.shape[1:]).transpose(1, 2),
+            values[index].view(blocks, width, *values.shape[1:]).transpose(1, 2),
+        )
+
+    return AttentionLayout(
+        blocks=blocks,
+        width=width,
+        gather=index,
+        scatter=torch.tensor(slots, device=device),
+        mask=torch.where(torch.from_numpy(mask).to(device), 0.0, float("-inf")),
+        query_positions=at,
+        key_positions=at,
+        local=local,
+        context=context,
+    )

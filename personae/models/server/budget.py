@@ -1,0 +1,182 @@
+"""What calls to a server cost, and hard limits on it.
+
+A request is counted at its worst case (prompt plus `max_tokens`) while it is under way, so that
+requests running side by side can't overrun a limit together; then at what the server says it took.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil, isfinite
+
+from personae.core import BadValue, BudgetSpent, Chat, Question, Sampling, Usage
+
+__all__ = ["Budget", "Price", "Spending", "estimate", "tokens_of"]
+
+CHARS_PER_TOKEN = 4.0
+"""English prose under a byte-pair tokenizer; other scripts take more tokens than this says."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """What a million tokens cost, read (input) and written (output).
+
+    >>> Price(input_per_million=0.5, output_per_million=2).cost(1_000_000, 500_000)
+    1.5
+    """
+
+    input_per_million: float
+    output_per_million: float
+    currency: str = "USD"
+
+    def __post_init__(self) -> None:
+        for value in (self.input_per_million, self.output_per_million):
+            if not (isfinite(value) and value >= 0):
+                raise BadValue(f"a price is a finite number >= 0 per million tokens, not {value}")
+
+    def cost(self, tokens_in: int, tokens_out: int) -> float:
+        """Give the cost of so many tokens, in `currency`."""
+        return (
+            tokens_in * self.input_per_million + tokens_out * self.output_per_million
+        ) / 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """Hard limits of one process's use of one server; None means no limit.
+
+    `calls` counts every request sent, retries too. `money` is in the price's currency. Answers
+    recalled from a journal take nothing.
+
+    Raises:
+        BadValue: a limit that isn't a positive number.
+    """
+
+    calls: int | None = None
+    tokens: int | None = None
+    money: float | None = None
+    minutes: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("calls", "tokens", "money", "minutes"):
+            value = getattr(self, name)
+            if value is not None and not (isfinite(value) and value > 0):
+                raise BadValue(f"a limit on {name} is a positive number, not {value}")
+
+
+def tokens_of(chat: Chat) -> int:
+    """Estimate a chat's tokens from its characters, with four more a turn for the template."""
+    return ceil(sum(len(m.text) / CHARS_PER_TOKEN + 4 for m in chat))
+
+
+def estimate(
+    requests: Sequence[Chat | Question],
+    sampling: Sampling | None = None,
+    price: Price | None = None,
+) -> Usage:
+    """Estimate, before the first call, what requests will take at most.
+
+    Chats are counted with `sampling.max_tokens` written, questions with one token. Tokens read
+    are estimated from characters. Duplicates count once, as a recorded model asks them once.
+
+    >>> from personae.core import say
+    >>> estimate([say("How are you today?")] * 2, Sampling(max_tokens=10))
+    Usage(requests=1, tokens_in=9, tokens_out=10, money=0.0, currency='USD')
+    """
+    distinct = set(requests)
+    longest = (sampling or Sampling()).max_tokens
+    read = sum(tokens_of(r.chat if isinstance(r, Question) else r) for r in distinct)
+    written = sum(1 if isinstance(r, Question) else longest for r in distinct)
+    return Usage(
+        requests=len(distinct),
+        tokens_in=read,
+        tokens_out=written,
+        money=price.cost(read, written) if price else 0.0,
+        currency=price.currency if price else Usage().currency,
+    )
+
+
+class Spending:
+    """Keeps account of a budget: what is spent, and what is held for requests under way.
+
+    Raises:
+        BadValue: a limit on money without a price.
+    """
+
+    def __init__(self, budget: Budget, price: Price | None) -> None:
+        if budget.money is not None and price is None:
+            raise BadValue("a limit on money needs a price: give one, such as --price 0.15,0.60")
+        self._budget = budget
+        self._price = price
+        self._began: float | None = None
+        self._calls = 0
+        self._spent = (0, 0)
+        self._held = (0, 0)
+
+    @property
+    def spent(self) -> Usage:
+        """What this process has used so far: every call sent, retries too."""
+        read, written = self._spent
+        return Usage(
+            requests=self._calls,
+            tokens_in=read,
+            tokens_out=written,
+            money=self._cost(self._spent),
+            currency=self._price.currency if self._price else Usage().currency,
+        )
+
+    def take(self, read: int, written: int) -> bool:
+        """Hold so many tokens for a call; False means: wait until one under way has ended.
+
+        Raises:
+            BudgetSpent: the call doesn't fit, whatever becomes of those under way.
+        """
+        now = time.monotonic()
+        self._began = now if self._began is None else self._began
+        limit = self._budget
+        if limit.minutes is not None and now - self._began >= limit.minutes * 60:
+            raise BudgetSpent(_spent(f"{limit.minutes:g} minutes"))
+        if limit.calls is not None and self._calls >= limit.calls:
+            raise BudgetSpent(_spent(f"{limit.calls:,} calls"))
+        mine = (read, written)
+        self._refuse_beyond(_sum(self._spent, mine))
+        if not self._fits(_sum(self._spent, self._held, mine)):
+            return False
+        self._calls += 1
+        self._held = _sum(self._held, mine)
+        return True
+
+    def settle(self, held: tuple[int, int], used: tuple[int, int]) -> None:
+        """Put what a call really used in place of what was held for it."""
+        self._held = (self._held[0] - held[0], self._held[1] - held[1])
+        self._spent = _sum(self._spent, used)
+
+    def _cost(self, tokens: tuple[int, int]) -> float:
+        return self._price.cost(*tokens) if self._price else 0.0
+
+    def _fits(self, tokens: tuple[int, int]) -> bool:
+        limit = self._budget
+        return (limit.tokens is None or sum(tokens) <= limit.tokens) and (
+            limit.money is None or self._cost(tokens) <= limit.money
+        )
+
+    def _refuse_beyond(self, tokens: tuple[int, int]) -> None:
+        if self._fits(tokens):
+            return
+        limit = self._budget
+        if limit.tokens is not None and sum(tokens) > limit.tokens:
+            raise BudgetSpent(_spent(f"{limit.tokens:,} tokens", f"{sum(self._spent):,} used"))
+        unit = self._price.currency if self._price else ""
+        raise BudgetSpent(_spent(f"{limit.money:g} {unit}", f"{self._cost(self._spent):.4f} used"))
+
+
+def _sum(*parts: tuple[int, int]) -> tuple[int, int]:
+    return sum(p[0] for p in parts), sum(p[1] for p in parts)
+
+
+def _spent(limit: str, used: str = "") -> str:
+    said = f" ({used}; the next call might exceed it)" if used else ""
+    return (
+        f"the limit of {limit} is reached{said}; what was answered is kept: "
+        "run again with a higher limit to go on"
+    )

@@ -1,0 +1,228 @@
+"""A model behind any OpenAI-compatible chat endpoint: vLLM, llama.cpp, Ollama, a hosted API.
+
+Requests run side by side as far as the server allows, failures are tried again, and each request
+ends in an answer or in a record of status `error` that says why. Only what concerns all requests
+is an error here: a wrong key or name, a server that can't be reached or is gone, a spent budget.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import httpx
+
+from personae.core import Chat, Choice, Done, Question, Reply, Sampling, Usage, content_key
+from personae.models.server.budget import Budget, Price, tokens_of
+from personae.models.server.dispatch import Call
+from personae.models.server.endpoint import Endpoint, Rejected
+from personae.models.server.first_tokens import (
+    choice_from_replies,
+    choice_from_tokens,
+    listed_tokens,
+    longest_form,
+)
+from personae.models.server.service import Manners, Service, no_reply, status_of
+from personae.models.server.wire import chat_body, tokens_used
+
+__all__ = ["ServerModel", "open_server"]
+
+FEWER = (20, 5)  # servers cap the tokens they list
+PROBES = 3
+LONGEST_COUNTED = 64
+NO_CHAT = "a chat server can't be asked without a chat; open the model on this machine for that"
+
+
+class ServerModel:
+    """A `Chooser` at a chat endpoint. Draws repeat only as far as the server honours seeds.
+
+    `choose` reads the first token's `top_logprobs`; where the server shows none, it counts
+    sampled replies. `Choice.method` says which. Options of several tokens can't be weighed by
+    the first, and end in a record of status `error`.
+
+    A reply begun by the caller (a last turn of the assistant) is sent as one to be continued;
+    servers that can't do that refuse it, which is a record too.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        budget: Budget | None = None,
+        price: Price | None = None,
+        manners: Manners | None = None,
+    ) -> None:
+        self.price = price
+        self._service = Service(endpoint, budget, price, manners or Manners())
+        self._top = self._service.manners.top
+        self._shows = False  # has shown first tokens
+        self._probes = 0
+
+    def __repr__(self) -> str:
+        return f"ServerModel({self.name!r})"
+
+    @property
+    def name(self) -> str:
+        """The model string: address and model name."""
+        return f"{self._service.endpoint.url}#{self._service.endpoint.model}"
+
+    @property
+    def fingerprint(self) -> str:
+        """Address, model name, and how options are weighed: all that can be known of a server."""
+        manners = self._service.manners
+        return content_key(["server", self.name, manners.top, manners.samples])
+
+    @property
+    def spent(self) -> Usage:
+        """What this process has really used: each call sent, failed and repeated ones too."""
+        return self._service.purse.spent
+
+    def reply(
+        self, chats: Sequence[Chat], sampling: Sampling, *, done: Done | None = None
+    ) -> list[Reply]:
+        """Reply to each chat. `done` is called in the caller's thread.
+
+        Raises:
+            ModelUnavailable: a wrong key or name, or a server that can't be reached or is gone.
+            FidelityError: the server answers with another model than the one asked for.
+            BudgetSpent: a limit is reached; what was under way has been answered and handed over.
+        """
+        answers: dict[int, Reply] = {}
+
+        def heard(place: int, answer: Reply) -> None:
+            answers[place] = answer
+            if done is not None:
+                done(place, answer)
+
+        for place, chat in enumerate(chats):
+            if not chat:
+                heard(place, no_reply(NO_CHAT))
+        places = [place for place, chat in enumerate(chats) if chat]
+        self._service.replies(
+            [(chats[p], sampling) for p in places], lambda i, a: heard(places[i], a)
+        )
+        return [answers[place] for place in range(len(chats))]
+
+    def choose(self, questions: Sequence[Question], *, done: Done | None = None) -> list[Choice]:
+        """Weigh each question's options. `done` is called in the caller's thread.
+
+        Raises:
+            ModelUnavailable: a wrong key or name, or a server that can't be reached or is gone.
+            FidelityError: the server answers with another model than the one asked for.
+            BudgetSpent: a limit is reached; what was under way has been answered and handed over.
+        """
+        answers: dict[int, Choice] = {}
+
+        def heard(place: int, answer: Choice) -> None:
+            answers[place] = answer
+            if done is not None:
+                done(place, answer)
+
+        for place, question in enumerate(questions):
+            if not question.chat:
+                heard(place, Choice(status="error", why=NO_CHAT))
+        left = [place for place in range(len(questions)) if place not in answers]
+        while left and self._top:
+            # until the server has shown tokens once, questions go alone: it may show none
+            sure = self._shows or self._probes >= PROBES
+            self._by_tokens(questions, left if sure else left[:1], heard)
+            left = [place for place in left if place not in answers]
+        self._by_count([questions[p] for p in left], lambda i, a: heard(left[i], a))
+        return [answers[place] for place in range(len(questions))]
+
+    def _by_tokens(
+        self, questions: Sequence[Question], places: list[int], heard: Callable[[int, Choice], None]
+    ) -> None:
+        """Weigh by first tokens; where the server shows none, say nothing and ask for fewer."""
+        top = self._top
+        self._probes += 1
+
+        async def attempt(client: httpx.AsyncClient, call: Call) -> _Weighed:
+            question = questions[call.place]
+            body = chat_body(self._service.endpoint.model, question.chat, Sampling(max_tokens=1))
+            body |= {"logprobs": True, "top_logprobs": top}
+            try:
+                data = await self._service.post(client, body)
+            except Rejected as no:
+                if "logprob" in no.why.lower() and not self._shows:
+                    self._top = min(self._top, next((n for n in FEWER if n < top), 0))
+                    return _Weighed(None)
+                return _Weighed(Choice(status=status_of(no), why=no.why))
+            return self._weighed(data, question, top)
+
+        def settled(place: int, answer: _Weighed) -> None:
+            if answer.choice is not None:
+                heard(place, answer.choice)
+
+        calls = [Call(p, tokens_of(questions[p].chat), 1) for p in places]
+        self._service.batch(
+            calls, attempt, lambda why: _Weighed(Choice(status="error", why=why)), settled
+        )
+
+    def _weighed(self, data: object, question: Question, top: int) -> "_Weighed":
+        listed = listed_tokens(data)
+        read, written, why = tokens_used(data, question.chat, " ")
+        if listed is None and not self._shows:
+            self._top = 0
+            return _Weighed(None, read, written)
+        if listed is None:
+            choice = Choice(status="error", why="the answer shows no log-probabilities")
+        else:
+            self._shows = True
+            choice = choice_from_tokens(question, listed, top)
+        choice = replace(choice, tokens_in=read, tokens_out=written, why=choice.why or why)
+        return _Weighed(choice, read, written)
+
+    def _by_count(
+        self, questions: Sequence[Question], heard: Callable[[int, Choice], None]
+    ) -> None:
+        """Weigh by counting sampled replies; question by question, so that a stop loses little."""
+        count = self._service.manners.samples
+        asked = []
+        for question in questions:
+            longest = min(longest_form(question), LONGEST_COUNTED)
+            for draw in range(count):
+                asked.append(
+                    (question.chat, Sampling(max_tokens=longest, temperature=1.0, repeat=draw))
+                )
+        replies: dict[int, list[Reply]] = {}
+
+        def settled(index: int, reply: Reply) -> None:
+            mine = replies.setdefault(index // count, [])
+            mine.append(reply)
+            if len(mine) == count:
+                del replies[index // count]
+                heard(index // count, choice_from_replies(questions[index // count], mine))
+
+        self._service.replies(asked, settled)
+
+
+@dataclass(frozen=True, slots=True)
+class _Weighed:
+    """A Choice, or None where the server showed no tokens, and the tokens it took."""
+
+    choice: Choice | None
+    tokens_in: int = 0
+    tokens_out: int = 0
+
+
+def open_server(
+    text: str,
+    *,
+    budget: Budget | None = None,
+    price: Price | None = None,
+    key_name: str | None = None,
+    manners: Manners | None = None,
+) -> ServerModel:
+    """Open a model string `http://HOST/v1#NAME` or `https://...`. Nothing is sent yet.
+
+    The key is read from the environment variable `key_name`; by default PERSONAE_API_KEY, and
+    for hosts of openai.com also OPENAI_API_KEY.
+
+    Raises:
+        BadValue: the text is no address with a model's name, or a limit on money has no price.
+
+    >>> open_server("http://localhost:8000/v1#small", budget=Budget(calls=100)).name
+    'http://localhost:8000/v1#small'
+    """
+    deadline = (manners or Manners()).deadline
+    endpoint = Endpoint(text, key_name=key_name, deadline=deadline)
+    return ServerModel(endpoint, budget=budget, price=price, manners=manners)

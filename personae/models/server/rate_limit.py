@@ -1,0 +1,101 @@
+"""How many requests a server is sent at once, and when the next one goes.
+
+Additive increase, multiplicative decrease, as TCP does it (Jacobson 1988): one more for every
+answer until the server first says "too many", then one more for every other round of answers; cut
+by 15 percent at each such refusal. Halving would leave a server idle for a quarter of the time;
+so it is kept 90 percent busy while at 32 places one request in three hundred is refused.
+"""
+
+import random
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from personae.core import BadValue
+
+__all__ = ["RateLimit", "retry_after"]
+
+CUT = 0.85
+GROWTH = 0.5
+BASE = 0.25
+LONGEST = 30.0
+
+
+class RateLimit:
+    """The adaptive limit. Times are seconds of one clock that the caller reads.
+
+    `limit` begins at `start` and stays in 1..`most`. No request begins before `resume_at`.
+
+    Raises:
+        BadValue: limits other than 1 <= start <= most.
+
+    >>> pace = RateLimit(start=8)
+    >>> pace.refused(began=0.0, now=1.0, wait=2.0)
+    >>> pace.limit, pace.resume_at
+    (6, 3.0)
+    """
+
+    def __init__(self, *, start: int = 8, most: int = 64, seed: int = 0) -> None:
+        if not 1 <= start <= most:
+            raise BadValue(f"requests at once: 1 <= start <= most, not {start} and {most}")
+        self.resume_at = float("-inf")
+        self._room = float(start)
+        self._most = most
+        self._climbing = True
+        self._cut_at = float("-inf")
+        self._rng = random.Random(seed)
+
+    @property
+    def limit(self) -> int:
+        """Requests that may be under way now."""
+        return int(self._room)
+
+    def answered(self) -> None:
+        """Grow a little: an answer came."""
+        self._room = min(self._room + (1 if self._climbing else GROWTH / self._room), self._most)
+
+    def refused(self, *, began: float, now: float, wait: float | None) -> None:
+        """Cut the limit: a request sent at `began` was one too many. `wait`: what was asked for.
+
+        Requests that were under way at the last cut don't cut again: they tell of the same crowd.
+        """
+        if wait is not None:
+            self.resume_at = max(self.resume_at, now + wait)
+        if began >= self._cut_at:
+            self._cut_at = now
+            self._room = max(self._room * CUT, 1.0)
+        self._climbing = False
+
+    def backoff(self, tries: int) -> float:
+        """Give seconds to wait after so many tries: doubling, at most 30, less a random half."""
+        longest = min(BASE * 2.0 ** min(tries - 1, 10), LONGEST)
+        return longest * self._rng.uniform(0.5, 1.0)
+
+
+def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
+    """Read how long a server asks to wait, in seconds >= 0: as a number, or as an HTTP date.
+
+    None where it doesn't say, or says it unreadably. Source: RFC 9110, section 10.2.3.
+
+    >>> retry_after({"retry-after": "1.5"})
+    1.5
+    """
+    if (precise := _number(headers.get("retry-after-ms", ""))) is not None:
+        return precise / 1000
+    given = headers.get("retry-after", "")
+    if (seconds := _number(given)) is not None:
+        return seconds
+    try:
+        until = parsedate_to_datetime(given)
+    except ValueError:
+        return None
+    until = until if until.tzinfo else until.replace(tzinfo=UTC)
+    return max(0.0, (until - (now or datetime.now(UTC))).total_seconds())
+
+
+def _number(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if 0 <= value < float("inf") else None

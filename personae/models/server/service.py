@@ -1,0 +1,180 @@
+"""Talks to one endpoint on behalf of a server model: batches, names, records of refusal.
+
+Whatever concerns a single request becomes a record; what concerns all requests is raised.
+"""
+
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, closing
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import httpx
+
+from personae.core import BadValue, Chat, FidelityError, ModelUnavailable, Reply, Sampling, Status
+from personae.models.server.budget import Budget, Price, Spending, tokens_of
+from personae.models.server.dispatch import Call, Dispatcher, Line, Retry, Settled, aside
+from personae.models.server.endpoint import Endpoint, Rejected
+from personae.models.server.rate_limit import RateLimit
+from personae.models.server.wire import Malformed, chat_body, read_reply
+
+__all__ = ["Manners", "Service", "no_reply", "status_of"]
+
+T = TypeVar("T", bound=Settled)
+_DATED = re.compile(r"([-@]\d{3,8}(-\d{2}-\d{2})?|:latest|-latest)$")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manners:
+    """How a server is dealt with.
+
+    `at_once`: most requests under way. `deadline`: most seconds of one try; `patience`: of a
+    request with all its tries. `top`: how many first tokens to ask for in `choose`; `samples`:
+    how many replies to count where the server shows none. `accept`: other names under which the
+    model asked for may answer; the name itself, without its folder and with a date, always may.
+
+    Raises:
+        BadValue: a number that isn't positive.
+    """
+
+    at_once: int = 64
+    deadline: float = 120.0
+    patience: float = 600.0
+    top: int = 20
+    samples: int = 20
+    accept: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("at_once", "deadline", "patience", "samples"):
+            if not getattr(self, name) > 0:
+                raise BadValue(f"{name} is a positive number, not {getattr(self, name)}")
+        if self.top < 0:
+            raise BadValue(f"top is a number of tokens >= 0, not {self.top}")
+
+
+class Service:
+    """One model at one endpoint, with what is learnt of it from batch to batch.
+
+    Raises:
+        BadValue: a limit on money without a price.
+    """
+
+    def __init__(
+        self, endpoint: Endpoint, budget: Budget | None, price: Price | None, manners: Manners
+    ) -> None:
+        self.endpoint = endpoint
+        self.manners = manners
+        self.purse = Spending(budget or Budget(), price)
+        most = manners.at_once
+        pace = RateLimit(start=min(8, most), most=most)
+        self._line = Line(pace, self.purse, manners.patience)
+        self._known = False  # has answered under the right name
+        self._length = "max_tokens"
+
+    def replies(
+        self, asked: Sequence[tuple[Chat, Sampling]], heard: Callable[[int, Reply], None]
+    ) -> None:
+        """Draw a reply for each chat under its own sampling; `heard(place, reply)` as they come."""
+
+        async def attempt(client: httpx.AsyncClient, call: Call) -> Reply:
+            chat, sampling = asked[call.place]
+            try:
+                data = await self.post(client, chat_body(self.endpoint.model, chat, sampling))
+            except Rejected as no:
+                return Reply(text="", status=status_of(no), why=no.why)
+            return read_reply(data, chat, sampling)
+
+        calls = [
+            Call(place, tokens_of(chat), sampling.max_tokens)
+            for place, (chat, sampling) in enumerate(asked)
+        ]
+        self.batch(calls, attempt, no_reply, heard)
+
+    def batch(
+        self,
+        calls: Sequence[Call],
+        attempt: Callable[[httpx.AsyncClient, Call], Awaitable[T]],
+        give_up: Callable[[str], T],
+        heard: Callable[[int, T], None],
+    ) -> None:
+        """Bring all calls to an end: `heard(place, answer)` in the caller's thread.
+
+        Raises:
+            ModelUnavailable: a wrong key or name, or a server that can't be reached or is gone.
+            FidelityError: the server answers with another model than the one asked for.
+            BudgetSpent: a limit is reached; what was under way has been heard of.
+        """
+        if not calls:
+            return
+
+        async def work(settle: Callable[[int, T], None]) -> None:
+            # a client for each request under way: the library's own pool looks through all its
+            # connections for every request, which at 32 takes ten times the rest of the work
+            free: list[httpx.AsyncClient] = []
+            async with AsyncExitStack() as stack:
+
+                async def once(call: Call) -> T:
+                    new = None if free else self.endpoint.client()
+                    client = await stack.enter_async_context(new) if new else free.pop()
+                    try:
+                        return await attempt(client, call)
+                    except Malformed as error:
+                        raise Retry(str(error)) from error
+                    finally:
+                        free.append(client)
+
+                await Dispatcher(self._line, once, give_up).run(calls, settle)
+
+        with closing(aside(work)) as settled:
+            for place, answer in settled:
+                heard(place, answer)
+
+    async def post(self, client: httpx.AsyncClient, body: dict[str, Any]) -> object:
+        """Send a request; raise what concerns all requests, and Rejected for this one alone."""
+        if self._length != "max_tokens":
+            body[self._length] = body.pop("max_tokens")
+        try:
+            data = await self.endpoint.post(client, body)
+        except Rejected as no:
+            if "max_completion_tokens" in no.why and "max_tokens" in body:
+                self._length = "max_completion_tokens"  # newer hosted models want it so
+                raise Retry(no.why, wait=0.0) from no
+            if no.status in (403, 404) and not self._known:
+                near = await self.endpoint.near_names(client)
+                raise ModelUnavailable(
+                    f"{self.endpoint.url}#{self.endpoint.model} is not to be had ({no.why}){near}"
+                ) from no
+            raise
+        self._check(data)
+        return data
+
+    def _check(self, data: object) -> None:
+        served = data.get("model") if isinstance(data, dict) else None
+        if not isinstance(served, str) or not served:
+            return
+        asked = self.endpoint.model
+        if served not in self.manners.accept and _bare(served) != _bare(asked):
+            shown = repr(served[:200])
+            if self._known:
+                raise Rejected(200, "", f"answered by {shown}, not by {asked!r}")
+            raise FidelityError(
+                f"{self.endpoint.url} was asked for {asked!r} and answers as {shown}; if that "
+                f"is the model meant, open {self.endpoint.url}#{served[:200]}, or name it in "
+                "Manners(accept=...)"
+            )
+        self._known = True
+
+
+def _bare(name: str) -> str:
+    """Take off what doesn't make another model: folder, date, `latest`, upper case."""
+    return _DATED.sub("", name.rsplit("/", 1)[-1].lower())
+
+
+def no_reply(why: str) -> Reply:
+    """Make the record of a request that got no reply, and why."""
+    return Reply(text="", status="error", why=why)
+
+
+def status_of(no: Rejected) -> Status:
+    """Tell a request refused for what it says from one that failed."""
+    return "refused" if no.code in ("content_filter", "content_policy_violation") else "error"

@@ -1,0 +1,21 @@
+"""Other tools' persona formats, read and written exactly."""
+
+from personae.personas.exchange.formats import (
+    FORMATS,
+    NATIVE,
+    Format,
+    detect,
+    export_personas,
+    import_personas,
+    import_rows,
+)
+
+__all__ = [
+    "FORMATS",
+    "NATIVE",
+    "Format",
+    "detect",
+    "export_personas",
+    "import_personas",
+    "import_rows",
+]

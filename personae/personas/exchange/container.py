@@ -1,0 +1,149 @@
+"""What foreign objects stand in: files of JSON, JSON lines and Parquet, and folders of files."""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from personae.core import (
+    BadFile,
+    BadValue,
+    InputError,
+    Json,
+    json_lines,
+    json_problem,
+    parse_json,
+    read_text,
+)
+from personae.core.atomic_path import atomic_path
+from personae.personas import parquet_rows
+
+__all__ = [
+    "MAX_FILES",
+    "ForeignObject",
+    "Named",
+    "dump_each",
+    "dump_json",
+    "dump_lines",
+    "file_name",
+    "json_text",
+    "load_each",
+    "load_json",
+    "load_lines",
+    "load_parquet",
+    "object_of",
+]
+
+MAX_FILE, MAX_FILES = 64 << 20, 100_000
+_SAFE = re.compile(r"[^A-Za-z0-9_-]+")
+
+
+Named = Iterable[tuple[str, Json]]
+"""Foreign objects, each with its persona's id."""
+
+
+class ForeignObject(NamedTuple):
+    """A foreign object and where it stands."""
+
+    where: str
+    value: Json
+
+
+def object_of(value: object, where: str) -> Json:
+    """Take a value that must be an object without control characters.
+
+    Raises:
+        BadFile: it isn't.
+    """
+    if not isinstance(value, dict):
+        raise BadFile(f"{where}: needs an object, not {type(value).__name__}")
+    if problem := json_problem(value, depth=1000):
+        raise BadFile(f"{where}: {problem}")
+    return value
+
+
+def load_json(path: Path) -> object:
+    """Read a JSON file of at most 64 MB."""
+    return parse_json(read_text(path, MAX_FILE), str(path))
+
+
+def load_lines(path: Path) -> Iterator[ForeignObject]:
+    """Read a JSONL file line by line, each at most 16 MB."""
+    for where, value in json_lines(path):
+        if isinstance(value, InputError):
+            raise value
+        yield ForeignObject(where, object_of(value, where))
+
+
+def load_parquet(path: Path) -> Iterator[ForeignObject]:
+    """Read a Parquet file row by row in batches; nulls are left out."""
+    for where, row in parquet_rows(path):
+        yield ForeignObject(where, object_of(row, where))
+
+
+def load_each(
+    path: Path, suffix: str, load: Callable[[Path], Iterable[ForeignObject]]
+) -> Iterator[ForeignObject]:
+    """Read one file, or all files of a suffix in a folder, by name; links are not followed."""
+    if not path.is_dir():
+        yield from load(path)
+        return
+    files = [p for p in sorted(path.iterdir()) if p.suffix.lower() == suffix and p.is_file()]
+    for one in files[:MAX_FILES]:
+        if not one.is_symlink():
+            yield from load(one)
+
+
+def json_text(value: object) -> str:
+    """Write a value as indented JSON."""
+    return json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+
+
+def dump_json(value: object, path: Path) -> None:
+    """Write a JSON file, whole or not at all."""
+    with atomic_path(path) as part:
+        part.write_text(json_text(value), encoding="utf-8")
+
+
+def dump_lines(objects: Iterable[Json], path: Path) -> None:
+    """Write a JSONL file, whole or not at all."""
+    with atomic_path(path) as part, part.open("w", encoding="utf-8", newline="\n") as stream:
+        for one in objects:
+            stream.write(json.dumps(one, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def dump_each(
+    objects: Iterable[tuple[str, Json]],
+    path: Path,
+    write: Callable[[Json, Path], None],
+    suffix: str,
+) -> None:
+    """Write one object to a file, or several to a folder, one file each, named by place and id.
+
+    Raises:
+        BadValue: several, and the path names a file.
+        BadFile: the folder exists and isn't empty, or can't be written.
+    """
+    listed = list(objects)
+    if path.suffix.lower() == suffix:
+        if len(listed) != 1:
+            raise BadValue(
+                f"{path}: this format holds one persona a file, and there are {len(listed)}; "
+                f"name a folder without a suffix"
+            )
+        write(listed[0][1], path)
+        return
+    with atomic_path(path) as part:
+        part.mkdir()
+        for place, (name, value) in enumerate(listed, start=1):
+            write(value, part / f"{file_name(place, name)}{suffix}")
+
+
+def file_name(place: int, name: str) -> str:
+    """Give a file name that is safe everywhere and keeps the order.
+
+    >>> file_name(3, "../etc/Ada Marsh")
+    '000003-etc-Ada-Marsh'
+    """
+    return f"{place:06d}-{_SAFE.sub('-', name).strip('-')[:60]}".rstrip("-")

@@ -1,0 +1,169 @@
+"""genagents: a folder an agent, with `scratch.json`, `meta.json` and `memory_stream/`.
+
+A file of scratches, one a line, is read and written too: its lines are the scratch itself, with
+the agent's `id`, and what else the folder would hold.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from personae.core import BadFile, Json, Persona
+from personae.core.atomic_path import atomic_path
+from personae.personas.exchange.container import (
+    MAX_FILES,
+    ForeignObject,
+    Named,
+    dump_lines,
+    file_name,
+    json_text,
+    load_json,
+    load_lines,
+    object_of,
+)
+from personae.personas.exchange.fields import FieldMapping, flat, nested, read_fields, write_fields
+from personae.personas.exchange.lens import Lens
+
+__all__ = ["LENS", "dump", "is_folder", "load", "matches"]
+
+_FIELDS = (
+    FieldMapping(("first_name",), "facts:demographics/first name"),
+    FieldMapping(("last_name",), "facts:demographics/last name"),
+    FieldMapping(("age",), "facts:demographics/age", "number"),
+    FieldMapping(("sex",), "facts:demographics/gender"),
+    FieldMapping(("race",), "facts:demographics/race"),
+    FieldMapping(("ethnicity",), "facts:demographics/ethnicity"),
+    FieldMapping(("marital_status",), "facts:demographics/marital status"),
+    FieldMapping(("city",), "facts:home/city"),
+    FieldMapping(("state",), "facts:home/state"),
+    FieldMapping(("work_status",), "facts:work/status"),
+    FieldMapping(("highest_degree_received",), "facts:education/level"),
+    FieldMapping(("political_views",), "facts:politics/views"),
+    FieldMapping(("party_identification",), "facts:politics/party"),
+    FieldMapping(("religion",), "facts:religion"),
+    FieldMapping(("description",), "text|narrative"),
+)
+_FILES = {
+    "scratch": "scratch.json",
+    "meta": "meta.json",
+    "nodes": "memory_stream/nodes.json",
+    "embeddings": "memory_stream/embeddings.json",
+}
+_LINE = "genagents"
+
+
+def _read(foreign: Mapping[str, object]) -> Json:
+    scratch, meta, nodes = (foreign.get(k) for k in ("scratch", "meta", "nodes"))
+    scratch = scratch if isinstance(scratch, dict) else {}
+    row = read_fields(_FIELDS, scratch)
+    facts = row.get("facts", {})
+    assert isinstance(facts, dict)
+    told = [_content(node) for node in nodes] if isinstance(nodes, list) else []
+    return {
+        **row,
+        "kind": "character" if told else "demographic",
+        "id": meta.get("id", "") if isinstance(meta, dict) else "",
+        "facts": {**facts, **flat(scratch, [f.at for f in _FIELDS])},
+        "memories": [text for text in told if text is not None],
+    }
+
+
+def _content(node: object) -> str | None:
+    content = node.get("content") if isinstance(node, dict) else None
+    return content if isinstance(content, str) else None
+
+
+def _write(persona: Persona) -> Json:
+    scratch, left = write_fields(_FIELDS, persona)
+    nested(left, scratch)
+    nodes = [
+        {
+            "node_id": place,
+            "node_type": "observation",
+            "content": text,
+            "importance": 0,
+            "created": place,
+            "last_retrieved": place,
+            "pointer_id": None,
+        }
+        for place, text in enumerate(persona.memories)
+    ]
+    return {"scratch": scratch, "meta": {"id": persona.id}, "nodes": nodes, "embeddings": {}}
+
+
+def matches(sample: Mapping[str, object]) -> bool:
+    """Tell whether an object is an agent's scratch, as in the bank of survey respondents."""
+    rest = sample.get(_LINE)
+    if isinstance(rest, dict) and rest and rest.keys() <= _FILES.keys():
+        return True
+    return len(sample.keys() & {field.at[0] for field in _FIELDS}) >= 4 and "schema" not in sample
+
+
+def is_folder(path: Path) -> bool:
+    """Tell whether a folder is an agent's, or holds such folders."""
+    return path.is_dir() and any((p / _FILES["scratch"]).is_file() for p in (path, *_inner(path)))
+
+
+def _inner(path: Path) -> list[Path]:
+    return [p for p in sorted(path.iterdir())[:MAX_FILES] if p.is_dir() and not p.is_symlink()]
+
+
+def load(path: Path) -> Iterator[ForeignObject]:
+    """Read one agent's folder, a folder of such, or a JSONL file of scratches."""
+    if not path.is_dir():
+        yield from map(_from_line, load_lines(path))
+        return
+    folders = [p for p in (path, *_inner(path)) if (p / _FILES["scratch"]).is_file()]
+    if not folders:
+        raise BadFile(f"{path}: neither it nor a folder in it has a scratch.json")
+    for folder in folders:
+        yield ForeignObject(str(folder), _from_folder(folder))
+
+
+def _from_folder(folder: Path) -> Json:
+    agent: Json = {}
+    for name, file in _FILES.items():
+        place = folder / file
+        if place.is_symlink() or place.parent.is_symlink():
+            raise BadFile(f"{place}: links are not followed")
+        if place.is_file():
+            agent[name] = load_json(place)
+    whole = object_of(agent, str(folder))
+    object_of(whole["scratch"], f"{folder}/{_FILES['scratch']}")
+    return whole
+
+
+def _from_line(found: ForeignObject) -> ForeignObject:
+    line = dict(found.value)
+    rest = object_of(line.pop(_LINE, {}), found.where)
+    meta = {"meta": {"id": line.pop("id")}} if isinstance(line.get("id"), str) else {}
+    return ForeignObject(found.where, {"scratch": line, **meta, **rest})
+
+
+def _as_line(agent: Json) -> Json:
+    """Put into a line what `_from_line` takes apart again, to the same agent."""
+    scratch, meta = agent.get("scratch"), agent.get("meta")
+    if not isinstance(scratch, dict) or {"id", _LINE} & scratch.keys():
+        return {_LINE: agent}
+    simple = isinstance(meta, dict) and list(meta) == ["id"] and isinstance(meta["id"], str)
+    head = {"id": meta["id"]} if simple and isinstance(meta, dict) else {}
+    left = ("scratch", "meta") if simple else ("scratch",)
+    rest = {name: value for name, value in agent.items() if name not in left}
+    return {**scratch, **head, **({_LINE: rest} if rest else {})}
+
+
+def dump(objects: Named, path: Path) -> None:
+    """Write a JSONL file of scratches, or a folder with one folder an agent."""
+    if path.suffix == ".jsonl":
+        dump_lines((_as_line(value) for _, value in objects), path)
+        return
+    with atomic_path(path) as part:
+        part.mkdir()
+        for place, (name, agent) in enumerate(objects, start=1):
+            folder = part / file_name(place, name)
+            (folder / "memory_stream").mkdir(parents=True)
+            for key, file in _FILES.items():
+                if key in agent:
+                    (folder / file).write_text(json_text(agent[key]), encoding="utf-8")
+
+
+LENS = Lens("genagents", _read, _write, slot=("meta", "personae"))

@@ -1,0 +1,137 @@
+"""Nemotron-Personas: a table with a `uuid`, demographic columns and prose; Parquet or JSONL."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import polars as pl
+
+from personae.core import Json, Persona, parse_json
+from personae.core.atomic_path import atomic_path
+from personae.personas.exchange.container import (
+    ForeignObject,
+    Named,
+    dump_lines,
+    load_lines,
+    load_parquet,
+    object_of,
+)
+from personae.personas.exchange.fields import FieldMapping, flat, nested, read_fields, write_fields
+from personae.personas.exchange.lens import Lens
+
+__all__ = ["LENS", "dump", "load", "matches"]
+
+_FIELDS = (
+    FieldMapping(("uuid",), "id"),
+    FieldMapping(("persona",), "text|narrative"),
+    FieldMapping(("detailed_persona",), "narrative"),
+    FieldMapping(("professional_persona",), "facts:work/portrait"),
+    FieldMapping(("sports_persona",), "facts:sports/portrait"),
+    FieldMapping(("arts_persona",), "facts:arts/portrait"),
+    FieldMapping(("travel_persona",), "facts:travel/portrait"),
+    FieldMapping(("culinary_persona",), "facts:food/portrait"),
+    FieldMapping(("cultural_background",), "facts:culture/background"),
+    FieldMapping(("skills_and_expertise",), "facts:work/skills"),
+    FieldMapping(("hobbies_and_interests",), "facts:hobbies/summary"),
+    FieldMapping(("career_goals_and_ambitions",), "facts:work/goals"),
+    FieldMapping(("sex",), "facts:demographics/gender"),
+    FieldMapping(("age",), "facts:demographics/age", "number"),
+    FieldMapping(("marital_status",), "facts:demographics/marital status"),
+    FieldMapping(("education_level",), "facts:education/level"),
+    FieldMapping(("bachelors_field",), "facts:education/field"),
+    FieldMapping(("occupation",), "facts:work/occupation"),
+    FieldMapping(("city",), "facts:home/city"),
+    FieldMapping(("state",), "facts:home/state"),
+    FieldMapping(("zipcode",), "facts:home/postcode"),
+    FieldMapping(("country",), "facts:home/country"),
+)
+_SLOT = "personae"
+
+
+def _read(foreign: Mapping[str, object]) -> Json:
+    row = read_fields(_FIELDS, foreign)
+    facts = row.get("facts", {})
+    assert isinstance(facts, dict)
+    return {
+        "kind": "demographic",
+        **row,
+        "facts": {**facts, **flat(dict(foreign), [f.at for f in _FIELDS])},
+    }
+
+
+def _write(persona: Persona) -> Json:
+    """Facts of one level get a column of their name; a table has no room for deeper ones."""
+    row, left = write_fields(_FIELDS, persona)
+    return nested({path: fact for path, fact in left.items() if "/" not in path}, row)
+
+
+def _tidy(row: Json) -> Json:
+    """Columns have no order of their own: the data set's first, then others by name."""
+    ours = [field.at[0] for field in _FIELDS]
+    return {name: row[name] for name in [*ours, *sorted({*row} - {*ours})] if name in row}
+
+
+def matches(sample: Mapping[str, object]) -> bool:
+    """Tell whether a row is one of the table."""
+    return "uuid" in sample and any(name.endswith("persona") for name in sample)
+
+
+def load(path: Path) -> Iterator[ForeignObject]:
+    """Read the rows; nulls are left out."""
+    for where, row in load_parquet(path) if path.suffix == ".parquet" else load_lines(path):
+        kept = row.pop(_SLOT, None)
+        typed: Json = {}
+        if isinstance(kept, str):  # a column holds texts: there, what we keep is one
+            both = object_of(parse_json(kept, where), where)
+            typed, kept = object_of(both.get("typed", {}), where), both.get("slot")
+        slot = {} if kept is None else {_SLOT: kept}
+        yield ForeignObject(where, {**_tidy({**row, **typed}), **slot})
+
+
+def dump(objects: Named, path: Path) -> None:
+    """Write the rows; in a column of mixed types, what isn't text is kept beside it."""
+    rows = [value for _, value in objects]
+    if path.suffix != ".parquet":
+        dump_lines(rows, path)
+        return
+    kept: list[Json] = [{"slot": row.pop(_SLOT)} if _SLOT in row else {} for row in rows]
+    names = list(_tidy(dict.fromkeys(name for row in rows for name in row)))
+    columns = [_column(name, rows, kept) for name in names]
+    if any(kept):
+        texts = [json.dumps(one, ensure_ascii=False) if one else None for one in kept]
+        columns.append(pl.Series(_SLOT, texts, pl.String()))
+    with atomic_path(path) as part:
+        pl.DataFrame(columns).write_parquet(part, compression="zstd", compression_level=3)
+
+
+def _column(name: str, rows: list[Json], kept: list[Json]) -> pl.Series:
+    values = [row.get(name) for row in rows]
+    kinds = {_kind(value) for value in values if value is not None}
+    if len(kinds) == 1 and (kind := kinds.pop()) in _TYPES:
+        cells, dtype = values, _TYPES[kind]
+    else:
+        cells, dtype = [v if isinstance(v, str) else None for v in values], pl.String()
+    for row, cell, keep in zip(rows, cells, kept, strict=True):
+        if cell is None and name in row:
+            typed = keep.setdefault("typed", {})
+            assert isinstance(typed, dict)
+            typed[name] = row[name]
+    return pl.Series(name, cells, dtype)
+
+
+def _kind(value: object) -> str:
+    if isinstance(value, list):
+        return "texts" if all(isinstance(v, str) for v in value) else "list"
+    if type(value) is int and not -(2**63) <= value < 2**63:
+        return "big"
+    return type(value).__name__
+
+
+_TYPES = {
+    "str": pl.String(),
+    "int": pl.Int64(),
+    "float": pl.Float64(),
+    "bool": pl.Boolean(),
+    "texts": pl.List(pl.String()),
+}
+LENS = Lens("nemotron", _read, _write, tidy=_tidy)

@@ -1,0 +1,53 @@
+"""PersonaHub lines: `{"persona": "A nurse who ..."}`, one sentence a line."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from personae.core import Json, Persona
+from personae.personas.exchange.container import ForeignObject, Named, dump_lines, load_lines
+from personae.personas.exchange.lens import Lens
+
+__all__ = ["LENS", "dump", "load", "matches"]
+
+_ARTICLES = ("A ", "An ", "The ")
+_YOU = "You are "
+
+
+def _read(foreign: Mapping[str, object]) -> Json:
+    text = foreign.get("persona", foreign.get("input persona"))
+    if not isinstance(text, str):
+        return {"kind": "demographic"}
+    return {"kind": "demographic", "text": _addressed(text)}
+
+
+def _addressed(text: str) -> str:
+    """Turn "A nurse who ..." to the second person, as prompts are."""
+    return f"{_YOU}{text[0].lower()}{text[1:]}" if text.startswith(_ARTICLES) else text
+
+
+def _write(persona: Persona) -> Json:
+    text = persona.text or persona.narrative
+    rest = text.removeprefix(_YOU)
+    told = rest[:1].upper() + rest[1:]
+    if rest != text and told.startswith(_ARTICLES) and _addressed(told) == text:
+        return {"persona": told}
+    return {"persona": text}
+
+
+def matches(sample: Mapping[str, object]) -> bool:
+    """Tell whether an object is a line of PersonaHub."""
+    text = sample.get("persona", sample.get("input persona"))
+    return isinstance(text, str) and "uuid" not in sample and "id" not in sample
+
+
+def load(path: Path) -> Iterator[ForeignObject]:
+    """Read the lines."""
+    yield from load_lines(path)
+
+
+def dump(objects: Named, path: Path) -> None:
+    """Write the lines."""
+    dump_lines((value for _, value in objects), path)
+
+
+LENS = Lens("personahub", _read, _write)

@@ -1,0 +1,88 @@
+"""Sotopia agent profiles: objects with a first and a last name, in JSON or JSON lines."""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from personae.core import Json, Persona, domain_code
+from personae.personas.exchange.container import (
+    ForeignObject,
+    Named,
+    dump_json,
+    dump_lines,
+    load_json,
+    load_lines,
+    object_of,
+)
+from personae.personas.exchange.fields import FieldMapping, read_fields, write_fields
+from personae.personas.exchange.lens import Lens
+
+__all__ = ["LENS", "dump", "load", "matches"]
+
+_FIELDS = (
+    FieldMapping(("pk",), "id"),
+    FieldMapping(("first_name",), "facts:demographics/first name|facts:demographics/name|id"),
+    FieldMapping(("last_name",), "facts:demographics/last name", default=""),
+    FieldMapping(("age",), "facts:demographics/age", "number"),
+    FieldMapping(("occupation",), "facts:work/occupation"),
+    FieldMapping(("gender",), "facts:demographics/gender"),
+    FieldMapping(("gender_pronoun",), "facts:demographics/pronouns"),
+    FieldMapping(("public_info",), "narrative|text"),
+    FieldMapping(("big_five",), "facts:personality/big five"),
+    FieldMapping(("moral_values",), "facts:values/moral", "list"),
+    FieldMapping(("schwartz_personal_values",), "facts:values/Schwartz", "list"),
+    FieldMapping(("personality_and_values",), "facts:personality/summary"),
+    FieldMapping(("decision_making_style",), "facts:personality/decisions"),
+    FieldMapping(("secret",), "facts:secret"),
+)
+_STANDING = {"high": 1.0, "medium": 0.0, "moderate": 0.0, "low": -1.0}
+_TRAIT = re.compile(
+    r"(openness|conscientiousness|extraversion|agreeableness|neuroticism)"
+    r"[^;,.]{0,30}?\b(high|medium|moderate|low)\b",
+    re.I,
+)
+
+
+def _read(foreign: Mapping[str, object]) -> Json:
+    row = read_fields(_FIELDS, foreign)
+    said = foreign.get("big_five")
+    found = _TRAIT.findall(said) if isinstance(said, str) else []
+    row["traits"] = {domain_code(name): _STANDING[word.lower()] for name, word in found}
+    if "id" not in row:
+        names = (foreign.get("first_name"), foreign.get("last_name"))
+        row["id"] = " ".join(n for n in names if isinstance(n, str) and n)
+    return row
+
+
+def _write(persona: Persona) -> Json:
+    return write_fields(_FIELDS, persona)[0]
+
+
+def matches(sample: Mapping[str, object]) -> bool:
+    """Tell whether an object is an agent profile."""
+    return {"first_name", "last_name"} <= sample.keys() and not sample.keys().isdisjoint(
+        {"big_five", "public_info", "schwartz_personal_values", "decision_making_style", "secret"}
+    )
+
+
+def load(path: Path) -> Iterator[ForeignObject]:
+    """Read a list of profiles, one profile, or one a line."""
+    if path.suffix == ".jsonl":
+        yield from load_lines(path)
+        return
+    value = load_json(path)
+    for place, one in enumerate(value if isinstance(value, list) else [value], start=1):
+        where = f"{path}, profile {place}"
+        yield ForeignObject(where, object_of(one, where))
+
+
+def dump(objects: Named, path: Path) -> None:
+    """Write a list of profiles, or one a line."""
+    profiles = (value for _, value in objects)
+    if path.suffix == ".jsonl":
+        dump_lines(profiles, path)
+    else:
+        dump_json(list(profiles), path)
+
+
+LENS = Lens("sotopia", _read, _write)

@@ -1,0 +1,125 @@
+"""TinyTroupe agents and fragments: `{"type": "TinyPerson", "persona": {...}}`, a JSON file each."""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from personae.core import BIG_FIVE, Json, Persona
+from personae.personas.exchange.container import (
+    ForeignObject,
+    Named,
+    dump_each,
+    dump_json,
+    load_each,
+    load_json,
+    object_of,
+)
+from personae.personas.exchange.fields import FieldMapping, flat, nested, read_fields, write_fields
+from personae.personas.exchange.lens import Lens
+
+__all__ = ["LENS", "dump", "load", "matches"]
+
+_FIELDS = (
+    FieldMapping(("name",), "facts:demographics/name|id"),
+    FieldMapping(("age",), "facts:demographics/age", "number"),
+    FieldMapping(("gender",), "facts:demographics/gender"),
+    FieldMapping(("nationality",), "facts:demographics/nationality"),
+    FieldMapping(("residence",), "facts:demographics/residence"),
+    FieldMapping(("education",), "facts:education/summary"),
+    FieldMapping(("occupation", "title"), "facts:work/occupation"),
+    FieldMapping(("occupation", "organization"), "facts:work/organization"),
+    FieldMapping(("occupation", "description"), "facts:work/description"),
+    FieldMapping(("style",), "voice"),
+    FieldMapping(("other_facts",), "narrative|text", "lines"),
+)
+_TRAITS = ("personality", "big_five")
+_STANDING = {"high": 1.0, "medium": 0.0, "low": -1.0}
+_WORD = re.compile(r"\s*(high|medium|low)\b", re.I)
+
+
+def _read(foreign: Mapping[str, object]) -> Json:
+    given = foreign.get("persona")
+    spec = given if isinstance(given, dict) else {}
+    row = read_fields(_FIELDS, spec)
+    relations = _relations(spec.get("relationships"))
+    left = [field.at for field in _FIELDS] + ([("relationships",)] if relations else [])
+    facts = {**_dict(row.get("facts")), **flat(spec, left)}
+    name = spec.get("name")
+    return {
+        **row,
+        "id": name if isinstance(name, str) else "",
+        "facts": facts,
+        "traits": _traits(facts),
+        "relations": relations,
+    }
+
+
+def _traits(facts: Mapping[str, str]) -> dict[str, float]:
+    """Read "High. Very creative" as a standing of +1; a text without such a word says nothing."""
+    traits = {}
+    for code, title in BIG_FIVE.items():
+        said = _WORD.match(facts.get("/".join((*_TRAITS, title.lower())), ""))
+        if said:
+            traits[code] = _STANDING[said[1].lower()]
+    return traits
+
+
+def _relations(listed: object) -> dict[str, str]:
+    """Read a list of name and description; give nothing unless all are so, each name once."""
+    if not isinstance(listed, list):
+        return {}
+    kept = {}
+    for one in listed:
+        if not isinstance(one, dict):
+            return {}
+        name, told = one.get("name"), one.get("description")
+        if not isinstance(name, str) or not isinstance(told, str):
+            return {}
+        kept[name] = told
+    return kept if len(kept) == len(listed) else {}
+
+
+def _write(persona: Persona) -> Json:
+    spec, left = write_fields(_FIELDS, persona)
+    nested(left, spec)
+    if persona.relations:
+        pairs = persona.relations.items()
+        spec["relationships"] = [{"name": who, "description": what} for who, what in pairs]
+    words = {
+        "/".join((*_TRAITS, BIG_FIVE[domain].lower())): _word(z)
+        for domain, z in persona.traits.items()
+        if domain in BIG_FIVE
+    }
+    return {"type": "TinyPerson", "persona": nested(words, spec)}
+
+
+def _word(z: float) -> str:
+    return "High" if z >= 0.5 else "Low" if z <= -0.5 else "Medium"
+
+
+def _dict(value: object) -> dict[str, str]:
+    return value if isinstance(value, dict) else {}
+
+
+def matches(sample: Mapping[str, object]) -> bool:
+    """Tell whether an object is a TinyTroupe agent or fragment."""
+    return sample.get("type") in ("TinyPerson", "Fragment") and "persona" in sample
+
+
+def load(path: Path) -> Iterator[ForeignObject]:
+    """Read one JSON file, or the JSON files of a folder."""
+    yield from load_each(path, ".json", _load_one)
+
+
+def _load_one(path: Path) -> Iterator[ForeignObject]:
+    value = load_json(path)
+    for one in value if isinstance(value, list) else [value]:
+        yield ForeignObject(str(path), object_of(one, str(path)))
+
+
+def dump(objects: Named, path: Path) -> None:
+    """Write one JSON file, or a folder of them."""
+    dump_each(objects, path, dump_json, ".json")
+
+
+LENS = Lens("tinytroupe", _read, _write)

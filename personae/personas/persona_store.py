@@ -1,0 +1,302 @@
+"""Personas in files: JSON, JSON lines and Parquet, by suffix; read and written in batches.
+
+A Parquet file has one row a persona: texts are texts, lists are lists of texts, mappings are lists
+of (key, value), `extra` is JSON text. What is written comes back equal, and equal personas make
+equal bytes. Files are written beside their place and moved there, so that each is whole or absent.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
+from pathlib import Path
+
+import polars as pl
+from polars.exceptions import PolarsError
+from polars.io.plugins import register_io_source
+
+from personae.core.atomic_path import atomic_path
+from personae.core.errors import BadFile, BadValue, InputError
+from personae.core.persona import Persona
+from personae.core.strict_json import json_lines, parse_json, read_text
+from personae.personas.persona_rows import PERSONA_SCHEMA, persona_of, persona_row
+
+__all__ = [
+    "BATCH",
+    "PERSONA_COLUMNS",
+    "frame_personas",
+    "load_personas",
+    "parquet_rows",
+    "persona_frame",
+    "persona_rows",
+    "read_personas",
+    "save_frames",
+    "save_personas",
+]
+
+_PAIRS = pl.List(pl.Struct({"key": pl.String(), "value": pl.String()}))
+_NUMBERS = pl.List(pl.Struct({"key": pl.String(), "value": pl.Float64()}))
+PERSONA_COLUMNS: Mapping[str, pl.DataType] = {
+    "schema": pl.String(),
+    "id": pl.String(),
+    "kind": pl.String(),
+    "text": pl.String(),
+    "facts": _PAIRS,
+    "traits": _NUMBERS,
+    "statements": pl.List(pl.String()),
+    "narrative": pl.String(),
+    "voice": pl.String(),
+    "relations": _PAIRS,
+    "memories": pl.List(pl.String()),
+    "provenance": _PAIRS,
+    "extra": pl.String(),
+}
+"""The columns of a Parquet file of personas; none is null."""
+
+BATCH = 4096
+"""Personas a row group: what is held in memory at a time."""
+_MAX_JSON, _HEAVY = 64 << 20, 64 << 20
+
+
+def load_personas(path: str | Path) -> tuple[Persona, ...]:
+    """Read all personas of a JSON (one object or a list), JSONL or Parquet file.
+
+    Raises:
+        BadFile: not readable, not of its suffix's format, no persona in it, or two with one id.
+        BadValue: a field has a value that isn't allowed.
+    """
+    return tuple(read_personas(path))
+
+
+def read_personas(path: str | Path) -> Iterator[Persona]:
+    """Give the personas of a file one after the other; raises as `load_personas` does.
+
+    JSONL and Parquet are read in batches, so that a million personas need little memory.
+    """
+    seen: set[str] = set()
+    for where, row in persona_rows(path):
+        if isinstance(row, InputError):
+            raise row
+        one = persona_of(row, where)
+        _refuse_twice(one.id, seen, str(path))
+        yield one
+    if not seen:
+        raise BadFile(f"{path}: no persona in it")
+
+
+def persona_rows(path: str | Path) -> Iterator[tuple[str, object]]:
+    """Give a file's rows, not yet checked, as (where it stands, row).
+
+    A line that isn't JSON comes as the error that says so.
+
+    Raises:
+        BadFile: the file as a whole can't be read.
+    """
+    source = Path(path)
+    match _suffix(source):
+        case ".parquet":
+            for where, cells in parquet_rows(source):
+                yield where, _row_of(cells, where)
+        case ".jsonl":
+            yield from json_lines(source)
+        case _:
+            whole = parse_json(read_text(source, _MAX_JSON), str(source))
+            for i, row in enumerate(whole if isinstance(whole, list) else [whole]):
+                yield f"{source}, persona {i + 1}", row
+
+
+def _suffix(path: Path) -> str:
+    """Give the suffix; a file of another kind is taken for JSON, as it always was."""
+    return path.suffix if path.suffix in (".jsonl", ".parquet") else ".json"
+
+
+def parquet_rows(source: Path) -> Iterator[tuple[str, dict[str, object]]]:
+    """Read a Parquet file in batches, as (where, row by column); nulls are left out.
+
+    Raises:
+        BadFile: it can't be read.
+    """
+    number = 0
+    try:
+        pl.read_parquet_schema(source)  # a broken file is told at once, not amid the batches
+        for frame in pl.scan_parquet(source, glob=False).collect_batches(chunk_size=BATCH):
+            for cells in frame.iter_rows(named=True):
+                number += 1
+                row = {name: value for name, value in cells.items() if value is not None}
+                yield f"{source}, row {number}", row
+    except (OSError, PolarsError, pl.exceptions.PanicException) as error:
+        raise BadFile(f"can't read personas from {source}: {error}") from error
+
+
+def _row_of(cells: Mapping[str, object], where: str) -> object:
+    row = {name: value for name, value in cells.items() if value is not None}
+    try:
+        for name in ("facts", "traits", "relations", "provenance"):
+            if name in row:
+                row[name] = _mapping(row[name], f"{where}: {name}")
+        extra = row.pop("extra", "")
+        if extra:
+            row["extra"] = parse_json(extra, where) if isinstance(extra, str) else extra
+    except InputError as error:
+        return error
+    return row
+
+
+def _mapping(cell: object, where: str) -> object:
+    if not isinstance(cell, list) or not all(
+        isinstance(pair, dict) and pair.keys() == {"key", "value"} for pair in cell
+    ):
+        raise BadFile(f"{where} is a list of (key, value)")
+    kept = {pair["key"]: pair["value"] for pair in cell}
+    if len(kept) < len(cell) or None in kept:
+        raise BadFile(f"{where} has a key twice, or none")
+    return kept
+
+
+def frame_personas(frame: pl.DataFrame) -> Iterator[Persona]:
+    """Give the personas of a frame with `PERSONA_COLUMNS`.
+
+    Raises:
+        BadFile, BadValue: a row is not a persona.
+    """
+    for number, cells in enumerate(frame.iter_rows(named=True), start=1):
+        row = _row_of(cells, f"row {number}")
+        if isinstance(row, InputError):
+            raise row
+        yield persona_of(row, f"row {number}")
+
+
+def persona_frame(personas: Iterable[Persona]) -> pl.DataFrame:
+    """Put personas into a frame with `PERSONA_COLUMNS`, one row each.
+
+    >>> persona_frame([Persona(id="a", traits={"E": 1.0})])["traits"].to_list()
+    [[{'key': 'E', 'value': 1.0}]]
+    """
+    return _frame([_cells(one) for one in personas])
+
+
+def _cells(persona: Persona) -> tuple[object, ...]:
+    cells: list[object] = [PERSONA_SCHEMA]
+    for name in list(PERSONA_COLUMNS)[1:-1]:
+        value = getattr(persona, name)
+        if isinstance(value, Mapping):
+            cells.append([{"key": k, "value": v} for k, v in value.items()])
+        else:
+            cells.append(list(value) if isinstance(value, tuple) else value)
+    return (*cells, _json(dict(persona.extra)) if persona.extra else "")
+
+
+def save_personas(personas: Iterable[Persona], path: str | Path) -> int:
+    """Write personas to a JSON, JSONL or Parquet file, whole or not at all; give their number.
+
+    They are taken one after the other, so that a generator of a million needs little memory.
+
+    Raises:
+        BadValue: no persona, two with one id, or a suffix that isn't known; nothing was written.
+        BadFile: the file can't be written.
+    """
+    target = Path(path)
+    if target.suffix == ".parquet":
+        light = _light_frames(personas)
+        first = next(light, persona_frame([]))
+        return _save(chain([first], light), target, max(1, first.height))
+    if target.suffix not in (".json", ".jsonl"):
+        raise BadValue(f"{target}: a file of personas ends in .json, .jsonl or .parquet")
+    lines = target.suffix == ".jsonl"
+    seen: set[str] = set()
+    with atomic_path(target) as part, part.open("w", encoding="utf-8", newline="\n") as stream:
+        stream.write("" if lines else "[\n")
+        for one in personas:
+            text = _json(persona_row(one)) if lines else _indented(persona_row(one))
+            stream.write(("" if lines or not seen else ",\n") + text + ("\n" if lines else ""))
+            _refuse_twice(one.id, seen, str(target))
+        stream.write("" if lines else "\n]\n")
+        if not seen:
+            raise BadValue(f"{target}: no persona to write")
+    return len(seen)
+
+
+def save_frames(frames: Iterable[pl.DataFrame], path: str | Path) -> int:
+    """Write frames with `PERSONA_COLUMNS` to a file by suffix, whole or not at all; give the rows.
+
+    The frames are taken one after the other and never held together. To Parquet they go as they
+    are, without becoming personas in between.
+
+    Raises:
+        BadValue: a frame has other columns, a null, or an id that stands twice; nothing was
+            written.
+        BadFile: the file can't be written.
+    """
+    target = Path(path)
+    if target.suffix != ".parquet":
+        return save_personas((one for frame in frames for one in frame_personas(frame)), target)
+    return _save(frames, target, BATCH)
+
+
+def _save(frames: Iterable[pl.DataFrame], target: Path, group: int) -> int:
+    ids: list[pl.Series] = []
+
+    def source(*_: object) -> Iterator[pl.DataFrame]:
+        for frame in frames:
+            if frame.height:
+                _refuse_frame(frame)
+                ids.append(frame["id"])
+                yield frame
+
+    with atomic_path(target) as part:
+        _sink(source, part, group)
+        every = pl.concat(ids) if ids else pl.Series("id", [], pl.String())
+        if every.is_empty():
+            raise BadValue(f"{target}: no persona to write")
+        if every.n_unique() < len(every):
+            twice = every.filter(every.is_duplicated())[0]
+            raise BadValue(f"{target}: two personas have the id {twice!r}; ids are unique")
+    return len(every)
+
+
+def _sink(source: Callable[..., Iterator[pl.DataFrame]], part: Path, group: int) -> None:
+    lazy = register_io_source(source, schema=PERSONA_COLUMNS)
+    try:
+        lazy.sink_parquet(
+            part, compression="zstd", compression_level=3, row_group_size=group, maintain_order=True
+        )
+    except PolarsError as error:
+        raise BadFile(f"can't write personas: {error}") from error
+
+
+def _refuse_frame(frame: pl.DataFrame) -> None:
+    if frame.schema != pl.Schema(PERSONA_COLUMNS):
+        raise BadValue(f"a frame of personas has the columns {list(PERSONA_COLUMNS)}, typed so")
+    if nulls := [c.name for c in frame.iter_columns() if c.null_count()]:
+        raise BadValue(f"a frame of personas has no nulls; these columns do: {nulls}")
+
+
+def _light_frames(personas: Iterable[Persona]) -> Iterator[pl.DataFrame]:
+    """Make frames of a batch, or of fewer personas where they are heavy, as with pictures."""
+    rows: list[tuple[object, ...]] = []
+    weight = 0
+    for one in personas:
+        rows.append(_cells(one))
+        weight += len(str(rows[-1][-1])) + len(one.text) + len(one.narrative)
+        if len(rows) == BATCH or weight > _HEAVY:
+            yield _frame(rows)
+            rows, weight = [], 0
+    if rows:
+        yield _frame(rows)
+
+
+def _frame(rows: list[tuple[object, ...]]) -> pl.DataFrame:
+    return pl.DataFrame(rows, schema=PERSONA_COLUMNS, orient="row")
+
+
+def _refuse_twice(one: str, seen: set[str], where: str) -> None:
+    if one in seen:
+        raise BadFile(f"{where}: two personas have the id {one!r}; ids are unique")
+    seen.add(one)
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def _indented(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False)

@@ -1,0 +1,1 @@
+"""Trained readers: text in, Answers out."""

@@ -1,0 +1,241 @@
+"""Readers of personality: classifiers trained on labelled text, tested on authors they never met.
+
+One binary classifier a trait: standardised features or TF-IDF, logistic regression, probabilities
+calibrated (Platt or isotonic). Whatever is fitted is fitted inside the training folds: weights,
+vocabulary, standardisation, strength of the penalty, calibration; a group never stands on both
+sides of a split. Needs the extra `read`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.stats import rankdata
+
+from personae.core import Answers, Array, BadValue, InputError, MissingExtra, UnknownName
+from personae.datasets.labelled_texts import Corpus
+from personae.encoders.text_features import feature_table
+from personae.stats.prediction.class_priors import log_odds
+
+__all__ = ["RECIPES", "HeldOut", "Reader", "ReaderTraining", "train_reader"]
+
+RECIPES: Mapping[str, tuple[str, ...]] = {
+    "words": (),
+    "features": ("function words", "topics", "readability", "richness", "complexity", "syntax"),
+    "sentences": ("function words", "topics", "embedding"),
+}
+"""What a reader sees: `words` the words themselves (TF-IDF), the others families of features."""
+PENALTIES = (0.001, 0.01, 0.1, 1.0)
+BOUND = 5.0
+LEAST_GROUPS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReaderTraining:
+    """How readers are trained: recipe, outer and inner folds, calibration, penalties, seed."""
+
+    recipe: str = "sentences"
+    folds: int = 5
+    inner: int = 3
+    calibration: str = "sigmoid"
+    penalties: tuple[float, ...] = PENALTIES
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.recipe not in RECIPES:
+            raise UnknownName("reader", self.recipe, RECIPES)
+        if self.calibration not in ("sigmoid", "isotonic"):
+            raise BadValue(f"calibration is 'sigmoid' or 'isotonic', not {self.calibration!r}")
+        if min(self.folds, self.inner) < 2 or not self.penalties:
+            raise BadValue("training needs two folds or more, and a penalty")
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """One trait's probabilities for texts of groups the classifier never met, with the truth.
+
+    `places` are their ranks within the fold, 0..1, for measures that compare texts: between folds
+    the classifiers' shares differ, against those of the texts held out. `shuffled` are the places
+    after the same training on the labels `dealt` out at random.
+    """
+
+    truth: Array
+    probabilities: Array
+    places: Array
+    dealt: Array
+    shuffled: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Reader:
+    """An Observer: rates texts on each trait by trained classifiers.
+
+    `shares` are the labels' shares of the high pole in training; `held_out` is how well each
+    trait is told; `groups` and `lengths` (words) belong to the training texts.
+    """
+
+    training: ReaderTraining
+    corpus: Corpus
+    shares: Mapping[str, float]
+    held_out: Mapping[str, HeldOut]
+    models: Mapping[str, Any]
+
+    def probabilities(self, texts: Sequence[str]) -> Mapping[str, Array]:
+        """Give each text's calibrated probability of the high pole; NaN for one without words."""
+        empty = np.array([not any(c.isalpha() for c in text) for text in texts])
+        if not len(texts) or empty.all():
+            return {scale: np.full(len(texts), np.nan) for scale in self.models}
+        seen = _material(
+            [t if not e else "." for t, e in zip(texts, empty, strict=True)], self.training
+        )
+        found = {}
+        for scale, model in self.models.items():
+            high = np.asarray(model.predict_proba(seen)[:, 1], dtype=np.float64)
+            found[scale] = np.where(empty, np.nan, high)
+        return found
+
+    def rate(self, texts: Sequence[str]) -> Answers:
+        """Rate texts: a row a text and trait, `value` in log-odds (nats) beyond the training share.
+
+        `item` counts the texts from 0; a text without words is a row with the status unparsed.
+        """
+        rows = []
+        for scale, high in self.probabilities(texts).items():
+            beyond = log_odds(np.where(np.isnan(high), 0.5, high), self.shares[scale])
+            for place, (p, value) in enumerate(zip(high, beyond, strict=True)):
+                lost = bool(np.isnan(p))
+                rows.append(
+                    {
+                        "item": str(place),
+                        "scale": scale,
+                        "form": f"reader:{self.training.recipe}",
+                        "inventory": self.corpus.tag,
+                        "channel": "reader",
+                        "unit": "nats",
+                        "value": None if lost else float(value),
+                        "expected": None if lost else float(value),
+                        "status": "unparsed" if lost else "ok",
+                        "why": "the text has no words" if lost else "",
+                    }
+                )
+        return Answers.of(rows)
+
+
+def train_reader(
+    corpus: Corpus, scales: Sequence[str], training: ReaderTraining = ReaderTraining()
+) -> Reader:
+    """Train one classifier a scale and test it by nested, grouped cross-validation.
+
+    Raises:
+        MissingExtra: scikit-learn is not installed.
+        InputError: too few groups, or a scale whose poles are not in three groups each.
+    """
+    groups = [one.group or one.id for one in corpus.texts]
+    count = len(set(groups))
+    if count < LEAST_GROUPS:
+        raise InputError(
+            f"{corpus.name}: {count} groups of texts; a reader needs 3 or more, so "
+            "that it can be tested on authors it never met"
+        )
+    seen = _material([one.shown for one in corpus.texts], training)
+    held, models, shares = {}, {}, {}
+    for scale in scales:
+        truth = np.array([one.labels[scale] for one in corpus.texts], dtype=np.float64)
+        for pole in (0, 1):
+            if len({g for g, t in zip(groups, truth, strict=True) if t == pole}) < LEAST_GROUPS:
+                raise InputError(
+                    f"{corpus.name}: {scale} = {pole} stands in fewer than {LEAST_GROUPS} groups; "
+                    "more labelled texts are needed"
+                )
+        dealt = _dealt(truth, groups, training.seed)
+        found, places = _cross_validated(seen, truth, groups, training)
+        _, shuffled = _cross_validated(seen, dealt, groups, training)
+        held[scale] = HeldOut(truth, found, places, dealt, shuffled)
+        models[scale] = _fitted(seen, truth, groups, training)
+        shares[scale] = float(truth.mean())
+    return Reader(training, corpus, shares, held, models)
+
+
+def _material(texts: Sequence[str], training: ReaderTraining) -> Any:  # noqa: ANN401
+    """Give what the classifier is shown: a value here depends on its own text alone."""
+    families = RECIPES[training.recipe]
+    if not families:
+        return np.array(texts, dtype=object)
+    return feature_table(texts, families).values
+
+
+def _dealt(truth: Array, groups: Sequence[str], seed: int) -> Array:
+    """Deal labels out at random: to whole groups, where a group has one label only."""
+    random = np.random.default_rng(seed)
+    by_group: dict[str, set[float]] = {}
+    for group, label in zip(groups, truth, strict=True):
+        by_group.setdefault(group, set()).add(float(label))
+    if any(len(labels) > 1 for labels in by_group.values()):
+        return np.asarray(random.permutation(truth))
+    labels = random.permutation([labels.pop() for labels in by_group.values()])
+    new = dict(zip(by_group, labels, strict=True))
+    return np.array([new[group] for group in groups])
+
+
+def _pipeline(training: ReaderTraining) -> Any:  # noqa: ANN401
+    """Standardise or count words, then weigh; fitted as one, on training folds only."""
+    try:
+        from sklearn.feature_extraction.text import TfidfVectorizer  # noqa: PLC0415
+        from sklearn.impute import SimpleImputer  # noqa: PLC0415
+        from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
+        from sklearn.pipeline import Pipeline  # noqa: PLC0415
+        from sklearn.preprocessing import FunctionTransformer, StandardScaler  # noqa: PLC0415
+    except ImportError as error:
+        raise MissingExtra("scikit-learn", "read", "a trained reader") from error
+    weigh = ("weigh", LogisticRegression(max_iter=1000))
+    if not RECIPES[training.recipe]:
+        return Pipeline([("words", TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2))), weigh])
+    fill = SimpleImputer(keep_empty_features=True)  # what is undefined counts as average
+    bound = FunctionTransformer(np.clip, kw_args={"a_min": -BOUND, "a_max": BOUND})
+    return Pipeline([("fill", fill), ("scale", StandardScaler()), ("bound", bound), weigh])
+
+
+def _splits(truth: Array, groups: Sequence[str], folds: int, seed: int) -> list[tuple[Any, Any]]:
+    """Split by groups, the poles as evenly as may be; never more folds than a pole has groups."""
+    from sklearn.model_selection import StratifiedGroupKFold  # noqa: PLC0415
+
+    least = min(len({g for g, t in zip(groups, truth, strict=True) if t == p}) for p in (0, 1))
+    split = StratifiedGroupKFold(max(2, min(folds, least)), shuffle=True, random_state=seed)
+    found = list(split.split(np.zeros(truth.size), truth, groups))
+    return [(a, b) for a, b in found if len(set(truth[a].tolist())) == 2 and len(b)]
+
+
+def _fitted(seen: Any, truth: Array, groups: Sequence[str], training: ReaderTraining) -> Any:  # noqa: ANN401
+    """Choose the penalty and calibrate, both by splits of these texts alone."""
+    pipeline = _pipeline(training)
+    from sklearn.calibration import CalibratedClassifierCV  # noqa: PLC0415
+    from sklearn.model_selection import GridSearchCV  # noqa: PLC0415
+
+    splits = _splits(truth, groups, training.inner, training.seed)
+    if len(training.penalties) > 1:
+        grid = {"weigh__C": list(training.penalties)}
+        search = GridSearchCV(pipeline, grid, cv=splits, scoring="neg_log_loss", refit=False)
+        pipeline.set_params(**search.fit(seen, truth).best_params_)
+    else:
+        pipeline.set_params(weigh__C=training.penalties[0])
+    calibrated = CalibratedClassifierCV(
+        pipeline, method=training.calibration, cv=splits, ensemble=False
+    )
+    return calibrated.fit(seen, truth)
+
+
+def _cross_validated(
+    seen: Any,  # noqa: ANN401
+    truth: Array,
+    groups: Sequence[str],
+    training: ReaderTraining,
+) -> tuple[Array, Array]:
+    """Probabilities of each text from a classifier fitted without its group, and their places."""
+    found, places = np.full(truth.size, np.nan), np.full(truth.size, np.nan)
+    for train, test in _splits(truth, groups, training.folds, training.seed):
+        own = [groups[k] for k in train]
+        model = _fitted(seen[train], truth[train], own, training)
+        found[test] = model.predict_proba(seen[test])[:, 1]
+        places[test] = (rankdata(found[test]) - 0.5) / len(test)
+    return found, places

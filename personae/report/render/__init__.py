@@ -1,0 +1,1 @@
+"""A report as JSON, a page, a picture, a terminal screen."""

@@ -1,0 +1,151 @@
+"""What a reader meets and in which order, in every rendering: first the verdicts, then sections.
+
+Within a section stand what it says, what it shows, and what that rests on.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from personae.core import (
+    Answers,
+    Estimate,
+    Figure,
+    Heading,
+    Note,
+    Part,
+    Provenance,
+    Report,
+    Table,
+    is_control,
+)
+from personae.report.render.values import counted, number
+
+__all__ = ["Outline", "ReportSection", "outline"]
+
+ORDER = (Note, Figure, Estimate, Table)
+
+
+@dataclass(frozen=True, slots=True)
+class ReportSection:
+    """A heading, empty for what precedes the first, and its parts as they are shown."""
+
+    title: str
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outline:
+    """A report in reading order; `counts` says in words and as a table what was answered."""
+
+    title: str
+    banners: tuple[tuple[str, str], ...]
+    verdicts: tuple[str, ...]
+    sections: tuple[ReportSection, ...]
+    counts: tuple[str, Table] | None
+    costs: tuple[tuple[str, str], ...]
+    facts: tuple[tuple[str, tuple[str, ...]], ...]
+
+
+def outline(report: Report) -> Outline:
+    """Put a report into reading order.
+
+    >>> outline(Report(title="T", parts=(Note("So it is.", "verdict"),))).verdicts
+    ('So it is.',)
+    """
+    source = report.provenance
+    return Outline(
+        title=report.title,
+        banners=_banners(source) if source else (),
+        verdicts=tuple(p.text for p in report.parts if isinstance(p, Note) and _is_verdict(p)),
+        sections=tuple(_sections(p for p in report.parts if not _is_verdict(p))),
+        counts=_counts(report.answers),
+        costs=_costs(source) if source else (),
+        facts=_facts(source) if source else (),
+    )
+
+
+def _is_verdict(part: Part) -> bool:
+    return isinstance(part, Note) and part.level == "verdict"
+
+
+def _sections(parts: Iterable[Part]) -> list[ReportSection]:
+    cut: list[tuple[str, list[Part]]] = [("", [])]
+    for part in parts:
+        if isinstance(part, Heading):
+            cut.append((part.text, []))
+        else:
+            cut[-1][1].append(part)
+    return [
+        ReportSection(title, tuple(sorted(inner, key=lambda part: ORDER.index(type(part)))))
+        for title, inner in cut
+        if title or inner
+    ]
+
+
+def _banners(source: Provenance) -> tuple[tuple[str, str], ...]:
+    found = []
+    if is_control(source.model):
+        found.append(
+            (
+                "A control, not a language model.",
+                f"The answers come from {source.model}, a respondent that Personae simulates to "
+                "check its instruments. Nothing here describes a language model.",
+            )
+        )
+    if source.options.get("quick") is True:
+        found.append(
+            (
+                "A quick run.",
+                "It asks less than the full study, so intervals are wider; run it without --quick "
+                "before you rest a conclusion on it.",
+            )
+        )
+    return tuple(found)
+
+
+def _facts(source: Provenance) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """List where a report comes from: names and their lines."""
+    options = [f"{name} = {_words(value)}" for name, value in source.options.items()]
+    facts = [
+        ("Model", [source.model]),
+        ("Fingerprint", [source.fingerprint]),
+        ("Study", [f"{source.study}, version {source.study_version}"]),
+        ("Instruments", list(source.instruments)),
+        ("Options", options),
+        ("Seed", [str(source.seed)]),
+        ("Date", [source.date]),
+        ("Personae", [source.version]),
+        ("Notes", list(source.notes)),
+    ]
+    return tuple((name, tuple(lines)) for name, lines in facts if any(lines))
+
+
+def _words(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _costs(source: Provenance) -> tuple[tuple[str, str], ...]:
+    cost = source.usage
+    return (
+        ("requests", number(cost.requests)),
+        ("tokens read", number(cost.tokens_in)),
+        ("tokens written", number(cost.tokens_out)),
+        ("money", f"{number(cost.money, 2)} {cost.currency}" if cost.money else "none"),
+    )
+
+
+def _counts(answers: Answers | None) -> tuple[str, Table] | None:
+    """Count the answers by status, in all and by arm and form."""
+    if answers is None or not len(answers):
+        return None
+    counts = answers.missing()
+    total = {s: int(counts[s].sum()) for s in counts.columns[2:]}
+    said = [f"{n:,} {status}" for status, n in total.items() if n and status != "asked"]
+    table = Table(
+        name="answers",
+        title="Answers by arm, form and status",
+        columns=tuple(counts.columns),
+        rows=tuple(counts.iter_rows()),
+    )
+    return f"{counted(total['asked'], 'answer')}: {', '.join(said)}.", table

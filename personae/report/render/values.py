@@ -1,0 +1,212 @@
+"""Values in words: how numbers, estimates and texts look in every rendering.
+
+An estimate shows as many decimals as its interval deserves: two significant digits of its width.
+Control characters become visible signs, so that no text can steer a page or a terminal.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import ceil, floor, isfinite, isinf, isnan, log10
+from typing import Literal
+
+from personae.core import Cell, Estimate, Table
+
+__all__ = [
+    "DisplayedCell",
+    "counted",
+    "decimals_for",
+    "displayed",
+    "displayed_rows",
+    "footnote",
+    "number",
+    "p_words",
+    "visible",
+    "with_interval",
+]
+
+LIMIT = 4000
+CONTROLS = {
+    **{c: chr(0x2400 + c) for c in range(32) if c not in (9, 10)},
+    **{c: "\ufffd" for c in range(0x7F, 0xA0)},
+    **{c: "\ufffd" for c in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DisplayedCell:
+    """A cell as a reader sees it: its text, what stands beside it, and the fine print."""
+
+    kind: Literal["number", "text", "gap"]
+    text: str
+    interval: str = ""
+    chance: str = ""
+    why: str = ""
+    label: str = ""
+    detail: str = ""
+
+    def __str__(self) -> str:
+        beside = (self.interval, self.chance, f"({self.why})" if self.why else "")
+        return " ".join(part for part in (self.text, *beside) if part)
+
+
+def visible(text: str, limit: int = LIMIT) -> str:
+    r"""Make control and direction-changing characters visible and cut very long texts, saying so.
+
+    >>> visible("bell\a and \x1b[31mred")
+    'bell␇ and ␛[31mred'
+    """
+    cut = text[:limit].encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+    rest = f" … ({len(text) - limit:,} more characters in report.json)" if text[limit:] else ""
+    return cut.replace("\r\n", "\n").translate(CONTROLS) + rest
+
+
+def decimals_for(*values: float) -> int:
+    """Give the decimals, 0 to 4, that leave three significant digits of the largest value.
+
+    >>> decimals_for(0.5), decimals_for(3.2, 41.0), decimals_for(1200.0)
+    (3, 1, 0)
+    """
+    size = max((abs(v) for v in values if isfinite(v)), default=0.0)
+    return 2 if size == 0 else min(4, max(0, 2 - floor(log10(size))))
+
+
+def number(value: float, decimals: int | None = None) -> str:
+    """Write a number with a real minus sign and separated thousands; a NaN is a dash.
+
+    >>> number(-0.5), number(1234567), number(2.0, 1)
+    ('−0.500', '1,234,567', '2.0')
+    """
+    if isnan(value):
+        return "–"
+    if isinf(value):
+        return "∞" if value > 0 else "−∞"
+    if isinstance(value, int):
+        text = f"{value:,}"
+    elif decimals is None and value != 0 and abs(value) < 0.0005:
+        text = f"{value:.2e}"
+    else:
+        text = f"{value:,.{decimals_for(value) if decimals is None else decimals}f}"
+    if text.startswith("-") and not text.strip("-0.,"):
+        text = text[1:]
+    return text.replace("-", "−")
+
+
+def p_words(p: float) -> str:
+    """Write a p-value; nothing for a NaN.
+
+    >>> p_words(0.0123), p_words(1e-9), p_words(float("nan"))
+    ('p = 0.012', 'p < 0.001', '')
+    """
+    if isnan(p):
+        return ""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+
+
+def counted(n: int, of: str) -> str:
+    """Count something in English: `1 item`, `24 items`.
+
+    >>> counted(24, "item"), counted(1, "reply"), counted(2, "reply")
+    ('24 items', '1 reply', '2 replies')
+    """
+    if n != 1 and of and not of.endswith("s"):
+        of = of[:-1] + "ies" if of.endswith("y") and of[-2:-1] not in "aeiou" else of + "s"
+    return f"{n:,} {of}"
+
+
+def displayed(cell: Cell) -> DisplayedCell:
+    """Put a cell into words.
+
+    >>> one = Estimate(name="d", value=0.5, low=0.21, high=0.8, n=9, of="item")
+    >>> str(displayed(one)), str(displayed(None)), str(displayed(True))
+    ('0.50 [0.21, 0.80]', '–', 'yes')
+    """
+    if isinstance(cell, Estimate):
+        return _estimate(cell)
+    if cell is None:
+        return DisplayedCell("gap", "–")
+    if isinstance(cell, bool):
+        return DisplayedCell("text", "yes" if cell else "no")
+    if isinstance(cell, int | float):
+        return DisplayedCell("gap" if isnan(cell) else "number", number(cell))
+    return DisplayedCell("text", cell)
+
+
+def _estimate(e: Estimate) -> DisplayedCell:
+    label = f"{e.name}, in {e.unit}" if e.unit else e.name
+    interval = "" if isnan(e.low) else f"{e.level * 100:g} % interval"
+    parts = (f"n = {counted(e.n, e.of)}", p_words(e.p), interval, e.method)
+    detail = ", ".join(part for part in parts if part)
+    if isnan(e.value):
+        return DisplayedCell("gap", "not known", why=e.why_missing, label=label, detail=detail)
+    chance = p_words(e.p)
+    if isnan(e.low) or isnan(e.high):
+        why = f"no interval: {e.why_missing}"
+        return DisplayedCell("number", number(e.value), "", chance, why, label, detail)
+    text, span = with_interval(e.value, e.low, e.high)
+    return DisplayedCell("number", text, span, chance, e.why_missing, label, detail)
+
+
+def with_interval(value: float, low: float, high: float) -> tuple[str, str]:
+    """Write a value and its interval with the decimals that the interval's width deserves.
+
+    >>> with_interval(0.5, 0.213, 0.801)
+    ('0.50', '[0.21, 0.80]')
+    """
+    width = high - low
+    if isfinite(width) and width > 0:
+        decimals = min(4, max(0, ceil(-log10(width)) + 1))
+    else:
+        decimals = decimals_for(value)
+    span = f"[{number(low, decimals)}, {number(high, decimals)}]"
+    return number(value, decimals), span
+
+
+def displayed_rows(table: Table) -> list[list[DisplayedCell]]:
+    """Put a table's cells into words, bare numbers of a column with the same decimals.
+
+    A column whose small numbers would vanish keeps three digits of each instead.
+    """
+    columns = [[row[j] for row in table.rows] for j in range(len(table.columns))]
+    decimals = [_shared_decimals(column) for column in columns]
+    return [
+        [
+            DisplayedCell("number", number(cell, d))
+            if isinstance(cell, float) and d is not None and isfinite(cell)
+            else displayed(cell)
+            for cell, d in zip(row, decimals, strict=True)
+        ]
+        for row in table.rows
+    ]
+
+
+def _shared_decimals(column: Sequence[Cell]) -> int | None:
+    floats = [cell for cell in column if isinstance(cell, float) and isfinite(cell)]
+    decimals = decimals_for(*floats)
+    smallest = min((abs(f) for f in floats if f), default=1.0)
+    return None if smallest < 0.5 * 10**-decimals else decimals
+
+
+def footnote(table: Table) -> str:
+    """Say once what the estimates of a table share: level and method of intervals, and n.
+
+    >>> e = Estimate(name="m", value=1.0, low=0.0, high=2.0, n=9, of="item", method="bootstrap")
+    >>> footnote(Table(name="t", title="T", columns=("a",), rows=((e,),)))
+    '95 % intervals; bootstrap; n = 9 items.'
+    """
+    found = [cell for row in table.rows for cell in row if isinstance(cell, Estimate)]
+    if not found:
+        return ""
+    levels = _distinct(f"{e.level * 100:g} % intervals" for e in found if not isnan(e.low))
+    methods = _distinct(e.method for e in found if e.method)
+    units = _distinct(e.of for e in found)
+    sizes = [_range([e.n for e in found if e.of == of], of) for of in units]
+    return "; ".join((*levels, *methods, "n = " + ", ".join(sizes))) + "."
+
+
+def _distinct(texts: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(texts))
+
+
+def _range(sizes: Sequence[int], of: str) -> str:
+    few, many = min(sizes), max(sizes)
+    return counted(many, of) if few == many else f"{few:,} to {counted(many, of)}"

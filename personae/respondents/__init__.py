@@ -1,0 +1,1 @@
+"""Controls with known habits: simulated, null and scripted respondents."""

@@ -1,0 +1,163 @@
+"""What a simulated respondent writes: sentences of the right tone, and JSON of the right shape.
+
+No language model: trait words drawn by standing, so that readers and judges of text meet the
+traits that the respondent has. Every sentence depends only on what seeds it.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from personae.core import BadValue
+from personae.respondents.latent import draw
+from personae.traits.trait_words import antonym, graded, ladder_step, markers
+
+__all__ = ["compose", "fill_schema", "text_sections"]
+
+_SECTION = re.compile(
+    r"^[*#\s]*(?:(?:text|essay|answer|response|story|description|vignette)\s+"
+    r"\(?([A-Z]|\d{1,2})\)?\s*[:.]|text:)[ \t]*",
+    re.IGNORECASE | re.MULTILINE,
+)
+_QUESTION = re.compile(r"\n\n(?=[^\n]*\?)")
+_LISTED = re.compile(r"(?:key ?words|words)[^:\n]*:\s*(.+)", re.IGNORECASE)
+_OPENERS = (
+    "I would say that I am {}.",
+    "Most days I am {}.",
+    "In a moment like this I am {}.",
+    "People who know me find me {}.",
+    "When it matters I am {}.",
+)
+_PLAIN = (
+    "I would take a moment and look around.",
+    "Then I would do what seems right to me.",
+    "After that I would go on with my day.",
+)
+_DEPTH = 6
+
+
+def text_sections(text: str) -> tuple[Mapping[str, str], str]:
+    r"""Split "Text A: ... Text B: ..." into the sections by label, and the words around them.
+
+    A section ends at the next one; the last at the last empty line before a line that asks
+    ("?"), else at the last empty line. A text without a label has the label "".
+
+    >>> text_sections("Text A: Calm.\nText B: Wild.\n\nWhich is more open?")[0]["B"]
+    'Wild.'
+    """
+    heads = list(_SECTION.finditer(text))
+    if not heads:
+        return {}, text
+    sections: dict[str, str] = {}
+    around = text[: heads[0].start()]
+    for head, end in zip(heads, [*(h.start() for h in heads[1:]), len(text)], strict=True):
+        body = text[head.end() : end]
+        if end == len(text):
+            asks = [found.start() for found in _QUESTION.finditer(body)]
+            cut = asks[-1] if asks else body.rfind("\n\n")
+            if cut >= 0:
+                body, around = body[:cut], f"{around}\n{body[cut:].strip()}"
+        sections[head[1] or ""] = body.strip()
+    return sections, around
+
+
+def compose(ask: str, standings: Mapping[str, float], seed: tuple[object, ...]) -> str:
+    """Write a few sentences: antonyms or a portrait if words are listed, else about oneself.
+
+    `standings` maps a domain letter to z; the stronger a standing, the more often it shows.
+    """
+    listed = _LISTED.search(ask)
+    words = [w.strip(" .") for w in listed[1].split(",") if w.strip(" .")] if listed else []
+    if words and re.search(r"antonym|opposite", ask, re.IGNORECASE):
+        return ", ".join(antonym(word) for word in words)
+    if words:
+        marked = "; ".join(words)
+        return f"You are a person whom these words describe well: {marked}. It shows in all you do."
+    sentences = []
+    for place, opener in enumerate(_OPENERS):
+        domain = "OCEAN"[int(5 * draw(seed, "domain", place))]
+        pairs = markers(domain)
+        low, high = pairs[int(len(pairs) * draw(seed, "pair", place))]
+        z = standings[domain]
+        if draw(seed, "shown", place) < min(1.0, abs(z)):
+            sentences.append(opener.format(graded(low, high, ladder_step(z))))
+    return " ".join([_PLAIN[0], *sentences, *_PLAIN[1:]])
+
+
+def fill_schema(schema: str, seed: tuple[object, ...], said: str = "") -> str:
+    """Write JSON text that a JSON schema allows; choices in it depend on `seed` only.
+
+    A choice that has `said` among its values takes it.
+
+    Raises:
+        BadValue: not JSON, or a schema without any shape to follow.
+    """
+
+    def chosen(node: dict[str, Any]) -> dict[str, Any]:
+        return {**node, "const": said} if said and said in node.get("enum", ()) else node
+
+    try:
+        root = json.loads(schema, object_hook=chosen)
+    except ValueError as error:
+        raise BadValue(f"the schema is not JSON: {error}") from error
+    return json.dumps(_value(root, root, seed, 0), ensure_ascii=False)
+
+
+def _value(node: Any, root: Any, seed: tuple[object, ...], depth: int) -> Any:  # noqa: ANN401
+    if not isinstance(node, dict) or depth > 4 * _DEPTH:
+        return None
+    if "$ref" in node:
+        return _value(_referred(node["$ref"], root), root, seed, depth + 1)
+    for key in ("const", "default"):
+        if key in node:
+            return node[key]
+    if "enum" in node:
+        return node["enum"][int(len(node["enum"]) * draw(seed, depth))]
+    for key in ("anyOf", "oneOf", "allOf"):
+        if key in node:
+            return _value(node[key][0], root, seed, depth + 1)
+    kind = node.get("type", "object" if "properties" in node else "string")
+    return _typed(kind[0] if isinstance(kind, list) else kind, node, root, seed, depth)
+
+
+def _typed(
+    kind: str, node: Mapping[str, Any], root: object, seed: tuple[object, ...], depth: int
+) -> Any:  # noqa: ANN401
+    if kind == "object":
+        optional = depth < _DEPTH
+        return {
+            name: _value(part, root, (*seed, name), depth + 1)
+            for name, part in node.get("properties", {}).items()
+            if optional or name in node.get("required", ())
+        }
+    if kind == "array":
+        count = node.get("minItems", 1 if node.get("maxItems", 1) else 0)
+        items = node.get("items", {})
+        return [_value(items, root, (*seed, i), depth + 1) for i in range(count)]
+    if kind in ("integer", "number"):
+        return _number(kind, node, seed)
+    if kind == "string":
+        text = "Someone who does what seems right."
+        text = text[: node.get("maxLength", len(text))]
+        return text + "." * (node.get("minLength", 0) - len(text))
+    return draw(seed, "true") < 0.5 if kind == "boolean" else None
+
+
+def _number(kind: str, node: Mapping[str, Any], seed: tuple[object, ...]) -> float:
+    low = node.get("minimum", node.get("exclusiveMinimum", node.get("maximum", 1) - 1))
+    high = node.get("maximum", node.get("exclusiveMaximum", low + 1))
+    if kind == "number":
+        return float(low + (high - low) * draw(seed, "number"))
+    first = int(low) + ("exclusiveMinimum" in node)
+    last = int(high) - ("exclusiveMaximum" in node)
+    return min(last, first + int((last - first + 1) * draw(seed, "number")))
+
+
+def _referred(path: str, root: Any) -> Any:  # noqa: ANN401
+    node = root
+    for part in path.removeprefix("#").strip("/").split("/"):
+        if not isinstance(node, dict) or part not in node:
+            raise BadValue(f"the schema refers to {path!r}, which it doesn't hold")
+        node = node[part]
+    return node

@@ -1,0 +1,260 @@
+"""A respondent of known standing: what a simulated respondent is, without how it is asked.
+
+A graded response model with the thresholds halfway between neighbouring options (Samejima 1969).
+Standings are z units of Johnson's sex-neutral norms, age 21-40 (`ipip-neo-120`), so that an
+answer sheet's norm standing recovers them. Each item has a discrimination and a difficulty from a
+hash of its words; difficulties are uniform within half a point, which makes the mean of rounded
+answers unbiased. Saturation at the ends of the scale is real: beyond about 2.5 z scores flatten.
+
+In a behavioural task a respondent has an opinion of every situation, drawn from its words, and
+more of the behaviour pushes the answer the way the trial says. How much of it there is follows
+from the traits in the directions known from people, but for the respondent's `gap`.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from itertools import pairwise
+from math import exp, isfinite, pi, sqrt
+from statistics import NormalDist
+
+from personae.core import BIG_FIVE, BadValue, UnknownName, load_inventory
+from personae.respondents.comprehension import RatedStatement
+from personae.respondents.task_recognition import RecognisedTask
+
+__all__ = ["FLOOR", "Respondent", "draw", "option_probabilities", "parse_settings", "parse_spec"]
+
+FLOOR = 1e-6
+"""Least probability of an option, so that log-probabilities are finite."""
+GAIN = 0.8
+"""Points of a five-point scale by which one z unit of a behaviour moves an answer."""
+STANCES = 2.0
+"""Points between the lowest and the highest opinion of a situation."""
+WAVER = 0.8
+"""Points by which an average respondent departs from an answer given before."""
+_GROUP = "sex-neutral 21-40"
+_RANGES: Mapping[str, tuple[float, float]] = {
+    **dict.fromkeys(BIG_FIVE, (-5.0, 5.0)),
+    "noise": (0.0, 3.0),
+    "follow": (0.0, 1.0),
+    "position": (-1.0, 1.0),
+    "acquiescence": (-4.0, 4.0),
+    "drift": (0.0, 1.0),
+    "spread": (0.0, 2.0),
+    "ability": (0.0, 1.0),
+    "damage": (0.0, 1.0),
+    "gap": (0.0, 1.0),
+    "seed": (0.0, 2**53),
+}
+Standings = Mapping[tuple[str, str], float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Respondent:
+    """Traits and habits of answering.
+
+    `traits`: z by domain letter, or by facet as `E:Assertiveness`; 0 if not given. `noise`: SD of
+    an answer in points of a five-point scale, half of its variance fixed for a chat, half in the
+    draw. `follow`: 0..1, how far a persona in the chat replaces the own standing. `position`:
+    -1..1, pull of the option shown last (-) or first (+). `acquiescence`: points of a five-point
+    scale added to agreement. `drift`: share of every standing lost with each earlier turn or
+    repeat. `spread`: SD, in points, of the facets around their domain. `ability`: share of the
+    shipped problems solved; `damage`: share of it that any persona takes away. `gap`: 0..1, share
+    of behaviour in tasks that comes from a standing of its own and not from the traits reported.
+    """
+
+    name: str
+    traits: Mapping[str, float] = field(default_factory=dict)
+    noise: float = 0.3
+    follow: float = 1.0
+    position: float = 0.0
+    acquiescence: float = 0.0
+    drift: float = 0.0
+    spread: float = 0.0
+    ability: float = 0.7
+    damage: float = 0.0
+    gap: float = 0.0
+    seed: int = 0
+
+    def standing(self, domain: str, facet: str, persona: Standings, turns: int) -> float:
+        """Give the z of a domain, or of a facet, after reading a persona; `turns` have gone by.
+
+        A facet not spoken of stands where its domain stands.
+        """
+        own = self.traits.get(domain, 0.0)
+        read = persona.get((domain, ""))
+        if facet:
+            own = self.traits.get(f"{domain}:{facet}", own)
+            read = persona.get((domain, facet), read)
+        z = own if read is None else (1 - self.follow) * own + self.follow * read
+        return z * (1.0 - self.drift) ** turns
+
+    def inclination(
+        self, signs: Mapping[str, int], persona: Standings, turns: int, task: str
+    ) -> float:
+        """Give the z of a behaviour: led by traits of known sign, but for the share `gap`.
+
+        Self-regulation (SR) stands where conscientiousness stands.
+        """
+        traits = [(1.0 * sign, "C" if t == "SR" else t) for t, sign in signs.items()]
+        led = sum(sign * self.standing(t, "", persona, turns) for sign, t in traits)
+        own = _normal("behaviour", self.seed, task) if self.gap else 0.0
+        return (1 - self.gap) * led / sqrt(max(1, len(traits))) + self.gap * own
+
+    def wish(self, posed: RecognisedTask, persona: Standings, turns: int) -> float:
+        """Give the wish for an answer of high value in a task, from 1 to 5 but unbounded."""
+        if posed.trial is None:
+            return 3.0
+        base, signs = posed.trial.base, posed.probe.measures[0].signs
+        much = GAIN * self.inclination(signs, persona, turns, posed.probe.name)
+        stance = 3.0 + STANCES * (draw("stance", base) - 0.5)
+        if posed.trial.push == "waver":
+            aside = max(0.0, WAVER + much)
+            return stance + much + (aside if draw("side", base) < 0.5 else -aside)
+        return stance + {"up": much, "down": -much, "none": 0.0}[posed.trial.push]
+
+    def agreement(self, asked: RatedStatement, persona: Standings, turns: int) -> float:
+        """Give the wish to agree with a statement, on the scale from 1 to 5 but unbounded."""
+        keyed = self._points(asked, persona, turns)
+        discrimination = 0.8 + 0.4 * draw("discrimination", asked.words)
+        center = _norm(asked.domain, "")[0]
+        keyed = center + discrimination * (keyed - center)
+        raw = keyed if asked.key > 0 else 6.0 - keyed
+        return raw + draw("difficulty", asked.words) - 0.5 + self.acquiescence * (not asked.pair)
+
+    def _points(self, asked: RatedStatement, persona: Standings, turns: int) -> float:
+        domain = self.standing(asked.domain, "", persona, turns)
+        mean, sd = _norm(asked.domain, "")
+        if not asked.facet:
+            return mean + sd * domain
+        facet_mean, facet_sd = _norm(asked.domain, asked.facet)
+        beyond = self.standing(asked.domain, asked.facet, persona, turns) - domain
+        return facet_mean + sd * domain + facet_sd * beyond + self._deviation(asked)
+
+    def _deviation(self, asked: RatedStatement) -> float:
+        """The facet's own place within its domain; the facets' deviations add up to zero."""
+        drawn = {f: _normal("facet", self.seed, f) for f in _facets(asked.domain)}
+        if not self.spread or asked.facet not in drawn:
+            return 0.0
+        return self.spread * (drawn[asked.facet] - sum(drawn.values()) / len(drawn))
+
+    def shaken(self, agreement: float, *chat: object) -> float:
+        """Add the part of the noise that is fixed for a chat."""
+        return agreement + self.noise / sqrt(2) * _normal("noise", self.name, *chat)
+
+
+def option_probabilities(
+    levels: tuple[float, ...], agreement: float, noise: float
+) -> tuple[float, ...]:
+    """Probabilities of options at the given levels 0..1 for a wish to agree from 1 to 5.
+
+    Logistic with standard deviation `noise` points; without noise the nearest option gets all.
+
+    >>> [round(p, 2) for p in option_probabilities((0.0, 0.5, 1.0), 3.2, 0.0)]
+    [0.0, 1.0, 0.0]
+    """
+    order = sorted(set(levels))
+    place = (agreement - 1.0) / 4.0
+    cuts = [(a + b) / 2 for a, b in pairwise(order)]
+    above = [1.0, *(_logistic(place - cut, noise / 4.0) for cut in cuts), 0.0]
+    share = {
+        level: (above[i] - above[i + 1]) * (1 - FLOOR * len(order)) + FLOOR
+        for i, level in enumerate(order)
+    }
+    return tuple(share[level] / levels.count(level) for level in levels)
+
+
+def _logistic(x: float, sd: float) -> float:
+    if sd == 0.0:
+        return float(x >= 0)
+    t = x * pi / sqrt(3) / sd
+    return 1 / (1 + exp(-t)) if t > -700 else 0.0
+
+
+def draw(*what: object) -> float:
+    """Give a number in (0, 1) that depends on nothing but what is named."""
+    digest = hashlib.blake2b(repr(what).encode(), digest_size=8).digest()
+    return (int.from_bytes(digest, "big") >> 12) / 2**52 + 2**-54
+
+
+def _normal(*what: object) -> float:
+    return NormalDist().inv_cdf(min(draw(*what), 1 - 2**-53))
+
+
+@cache
+def _norm(domain: str, facet: str) -> tuple[float, float]:
+    """Mean and SD of an item mean, in points from 1 to 5; 3 and 0.6 where there are no norms."""
+    inventory = load_inventory("ipip-neo-120")
+    for norm in inventory.norms:
+        if (norm.group, norm.scale, norm.facet) == (_GROUP, domain, facet):
+            count = sum(i.scale == domain and facet in ("", i.facet) for i in inventory.items)
+            return norm.mean / count, norm.sd / count
+    return _norm(domain, "") if facet else (3.0, 0.6)
+
+
+@cache
+def _facets(domain: str) -> tuple[str, ...]:
+    items = load_inventory("ipip-neo-120").items
+    return tuple(sorted({i.facet for i in items if i.scale == domain}))
+
+
+def parse_settings(spec: str) -> dict[str, str]:
+    """Split `kind:a=1,b=2` into its settings.
+
+    Raises:
+        BadValue: a setting without a value, or given twice.
+    """
+    settings: dict[str, str] = {}
+    for part in filter(None, spec.partition(":")[2].split(",")):
+        key, equals, value = (p.strip() for p in part.partition("="))
+        if not equals or not key:
+            raise BadValue(f"{spec!r}: settings are written name=value, not {part.strip()!r}")
+        if key in settings:
+            raise BadValue(f"{spec!r}: {key} is given twice")
+        settings[key] = value
+    return settings
+
+
+def parse_spec(spec: str) -> Respondent:
+    """Read a respondent from `simulated:E=1.5,E:Assertiveness=2,noise=0.3,seed=1`.
+
+    Raises:
+        UnknownName: a setting that doesn't exist; carries near matches.
+        BadValue: a value that is no number or outside its range.
+
+    >>> parse_spec("simulated:E=1.5,noise=0").traits
+    {'E': 1.5}
+    """
+    traits: dict[str, float] = {}
+    habits: dict[str, float] = {}
+    for key, text in parse_settings(spec).items():
+        domain = key.partition(":")[0]
+        known = _facet_settings(domain) if domain != key and domain in BIG_FIVE else (*_RANGES,)
+        if key not in known:
+            raise UnknownName("setting of a simulated respondent", key, known)
+        value = _number(spec, key, text, _RANGES[domain])
+        if domain in BIG_FIVE:
+            traits[key] = value
+        else:
+            habits[key] = value
+    seed = int(habits.pop("seed", 0))
+    return Respondent(name=spec, traits=traits, seed=seed, **habits)
+
+
+def _facet_settings(domain: str) -> tuple[str, ...]:
+    return tuple(f"{domain}:{facet}" for facet in _facets(domain))
+
+
+def _number(spec: str, key: str, text: str, allowed: tuple[float, float]) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    whole = key != "seed" or value == int(value) if isfinite(value) else False
+    if not (whole and allowed[0] <= value <= allowed[1]):
+        what = "a whole number" if key == "seed" else "a number"
+        raise BadValue(
+            f"{spec!r}: {key} is {what} from {allowed[0]:g} to {allowed[1]:g}, not {text!r}"
+        )
+    return value

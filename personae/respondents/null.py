@@ -1,0 +1,171 @@
+"""Null respondents: models without any traits, the negative control of every study.
+
+A statistic that finds something on them is wrong. They see which options are shown, and `yes`
+and `midpoint` what an option means; none of them reads an item or a persona. `null:first` is the
+constant answer that MPI reports for BART (Jiang et al. 2022, arXiv 2206.07550).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from math import log
+
+from personae.core import (
+    BadValue,
+    Chat,
+    Choice,
+    Done,
+    Question,
+    Reply,
+    Sampling,
+    UnknownName,
+    content_key,
+)
+from personae.respondents.composition import fill_schema
+from personae.respondents.comprehension import Comprehension, OptionLine, comprehend, levels
+from personae.respondents.latent import FLOOR, draw, parse_settings
+from personae.respondents.respondent_answers import count_tokens, finish, weighed
+from personae.respondents.simulated import whole_scale
+
+__all__ = ["NULLS", "NullRespondent", "open_null"]
+
+VERSION = 2
+_MASS = 0.95
+_REFUSAL = "I'm sorry, but I can't answer questions about myself."
+_SYLLABLES = ("ka", "lo", "mi", "ru", "te", "vo", "zu", "pe")
+
+
+def open_null(spec: str) -> "NullRespondent":
+    """Open `null:KIND`, with `,seed=N` if wanted.
+
+    `uniform` any option; `midpoint` the one nearest the middle in meaning; `yes` the most
+    agreeing; `first` and `last` by place; `refusing` none; `garbage` syllables.
+
+    Raises:
+        UnknownName: no null respondent of that kind.
+        BadValue: a setting other than a whole, non-negative seed.
+
+    >>> open_null("null:yes").name
+    'null:yes'
+    """
+    kind, _, rest = spec.removeprefix("null:").partition(",")
+    if kind not in NULLS:
+        raise UnknownName("null respondent", kind, NULLS)
+    settings = parse_settings(f"null:{rest}")
+    seed = settings.pop("seed", "0")
+    if settings or not seed.isdecimal():
+        raise BadValue(f"{spec!r}: a null respondent has one setting, seed=0, 1, 2, ...")
+    return NullRespondent(spec, kind, int(seed))
+
+
+class NullRespondent:
+    """A Chooser that answers without reading what is asked."""
+
+    def __init__(self, name: str, kind: str, seed: int) -> None:
+        self._name, self._kind, self._seed = name, kind, seed
+
+    @property
+    def name(self) -> str:
+        """The specification that opened it."""
+        return self._name
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of kind, seed and the code's version."""
+        return content_key(["null", VERSION, self._kind, self._seed])
+
+    def choose(self, questions: Sequence[Question], *, done: Done | None = None) -> list[Choice]:
+        """Put nearly all weight where the kind says; `refusing` gives records of refusal.
+
+        Without a list of options in the chat there is nothing to prefer, and options that are no
+        answers at all, such as whole statements, cost the same per word in any chat.
+        """
+        answers = []
+        for index, question in enumerate(questions):
+            answers.append(self._choice(question))
+            if done is not None:
+                done(index, answers[-1])
+        return answers
+
+    def reply(
+        self, chats: Sequence[Chat], sampling: Sampling, *, done: Done | None = None
+    ) -> list[Reply]:
+        """Name an option as the kind says; where none is shown, say one empty sentence."""
+        answers = []
+        for index, chat in enumerate(chats):
+            answers.append(finish(chat, self._text(chat, sampling), sampling))
+            if done is not None:
+                done(index, answers[-1])
+        return answers
+
+    def _choice(self, question: Question) -> Choice:
+        if self._kind == "refusing":
+            return Choice(status="refused", why="this null respondent refuses everything")
+        reading = comprehend(question.chat)
+        count = len(question.options)
+        if not reading.shown:
+            words = [count_tokens(forms[0]) for forms in question.options]
+            return weighed(question, [-3.0 * n for n in words])
+        names = [forms[0].strip(" (.)") for forms in question.options]
+        if self._kind == "garbage":
+            weights = [draw(self._seed, question.chat, i) ** 4 + FLOOR for i in range(count)]
+            return weighed(question, [log(1e-6 * w / sum(weights)) for w in weights])
+        if self._kind == "uniform":  # unequal by a hair, so that no place wins the ties
+            shares = [1 + 1e-9 * draw(self._seed, question.chat, name) for name in names]
+            return weighed(question, [log(_MASS * s / count) for s in shares])
+        picked = _PICKS[self._kind](_meant(question, reading, names))
+        shares = [1 - (count - 1) * FLOOR if i == picked else FLOOR for i in range(count)]
+        return weighed(question, [log(_MASS * s) for s in shares])
+
+    def _text(self, chat: Chat, sampling: Sampling) -> str:
+        seed = (self._name, sampling.seed, sampling.repeat, chat)
+        if self._kind == "refusing":
+            return _REFUSAL
+        if sampling.schema is not None:
+            named = self._named(chat, seed) if self._kind != "garbage" else None
+            return fill_schema(sampling.schema, seed, named.label if named else "")
+        if self._kind == "garbage":
+            places = range(12)
+            return " ".join(_SYLLABLES[int(len(_SYLLABLES) * draw(seed, p))] for p in places)
+        named = self._named(chat, seed)
+        return named.line if named else "There is nothing to say."
+
+    def _named(self, chat: Chat, seed: tuple[object, ...]) -> OptionLine | None:
+        reading = comprehend(chat)
+        if not reading.shown:
+            return None
+        shown = whole_scale(reading.shown)
+        if self._kind == "uniform":
+            return shown[int(len(shown) * draw(seed))]
+        options = tuple((o.label or o.text,) for o in shown)
+        names = [forms[0] for forms in options]
+        question = Question(chat=chat, options=options)
+        return shown[_PICKS[self._kind](_meant(question, reading, names))]
+
+
+Meant = Sequence[tuple[int, float]]
+"""For each option its place as shown, and its level from 0 to 1 (its place, where unknown)."""
+
+
+def _meant(question: Question, reading: Comprehension, names: Sequence[str]) -> Meant:
+    places = _places(whole_scale(reading.shown), names)
+    known = levels(reading, question)
+    spread = max(1, len(names) - 1)
+    return [
+        (place, place / spread if level is None else level)
+        for place, level in zip(places, known, strict=True)
+    ]
+
+
+def _places(shown: Sequence[OptionLine], names: Sequence[str]) -> list[int]:
+    by_name = {o.label or o.text: place for place, o in enumerate(shown)}
+    by_name |= {o.text: place for place, o in enumerate(shown)}
+    return [by_name.get(name, len(shown) + i) for i, name in enumerate(names)]
+
+
+_PICKS: Mapping[str, Callable[[Meant], int]] = {
+    "first": lambda meant: min(range(len(meant)), key=lambda i: meant[i][0]),
+    "last": lambda meant: max(range(len(meant)), key=lambda i: meant[i][0]),
+    "yes": lambda meant: max(range(len(meant)), key=lambda i: meant[i][1]),
+    "midpoint": lambda meant: min(range(len(meant)), key=lambda i: abs(meant[i][1] - 0.5)),
+}
+NULLS = ("first", "garbage", "last", "midpoint", "refusing", "uniform", "yes")
+"""The kinds of null respondents."""

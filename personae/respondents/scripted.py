@@ -1,0 +1,180 @@
+"""A model that follows a script, faults included: what other parts are tested against.
+
+Its answers depend on the request alone (chat, options, sampling, seed and repeat), never on order
+or batch; only a list of replies is told off in the order asked.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from math import exp, inf, log
+
+import numpy as np
+
+from personae.core import (
+    BadValue,
+    Chat,
+    Choice,
+    Done,
+    Question,
+    Reply,
+    Sampling,
+    UnknownName,
+    content_key,
+)
+from personae.core.keys import choice_keys, reply_keys
+
+__all__ = ["FAULTS", "ScriptedModel"]
+
+FAULTS: Mapping[str, Reply] = {
+    "refused": Reply(text="I'm sorry, but I can't help with that.", status="refused"),
+    "malformed": Reply(text='{"answer": ', status="unparsed", why="the reply is not valid JSON"),
+    "cut": Reply(text="Well, I would say that", status="cut", why="max_tokens was reached"),
+    "busy": Reply(text="", status="error", why="429: too many requests"),
+    "timeout": Reply(text="", status="error", why="no answer within 60 s"),
+}
+Script = Callable[[Chat], str | Reply | Sequence[str]]
+
+
+class ScriptedModel:
+    """A `Chooser` that answers by script.
+
+    `replies` maps a chat to a text, a whole Reply, or several texts of which one is drawn (the
+    first at temperature 0); or it is a list of replies, given out in the order asked. `choose`
+    maps a question to its options' probabilities, by default equal ones; what they lack to 1 is
+    the probability of saying something else. `faults` maps a name of FAULTS to its share, in
+    0..1, of the requests that it befalls. `delay` is seconds taken by each request. `name` stands
+    for the script in the fingerprint. `asked` keeps every request that came, in order.
+
+    Raises:
+        UnknownName: a fault that FAULTS doesn't have.
+        BadValue: shares that are negative or exceed 1 together; a list that is used up; a
+            probability that is none.
+
+    >>> from personae.core import say
+    >>> model = ScriptedModel(lambda chat: chat[-1].text.upper(), name="echo")
+    >>> model.name, model.reply([say("hi")], Sampling())[0].text
+    ('scripted:echo', 'HI')
+    """
+
+    def __init__(
+        self,
+        replies: Script | Sequence[str | Reply] = (),
+        *,
+        choose: Callable[[Question], Sequence[float]] | None = None,
+        faults: Mapping[str, float] | None = None,
+        delay: float = 0.0,
+        name: str = "test",
+    ) -> None:
+        self.name = f"scripted:{name}"
+        self.fingerprint = content_key(["scripted", name, faults or {}])
+        self.asked: list[Chat | Question] = []
+        self._script = replies if callable(replies) else _told_off(replies)
+        self._choose = choose or _even
+        self._faults = dict(faults or {})
+        self._delay = delay
+        for fault in self._faults:
+            if fault not in FAULTS:
+                raise UnknownName("fault", fault, FAULTS)
+        if min(self._faults.values(), default=0) < 0 or sum(self._faults.values()) > 1:
+            raise BadValue(f"shares of faults are >= 0 and at most 1 together: {self._faults}")
+
+    def reply(
+        self, chats: Sequence[Chat], sampling: Sampling, *, done: Done | None = None
+    ) -> list[Reply]:
+        """Reply by script; tokens are counted as words."""
+        answers = []
+        keys = reply_keys(self.fingerprint, chats, sampling)
+        for place, (chat, key) in enumerate(zip(chats, keys, strict=True)):
+            self._take(chat)
+            draw = _draw(key)
+            answer = self._fault(draw) or _as_reply(self._script(chat), chat, sampling, draw)
+            answers.append(answer)
+            if done is not None:
+                done(place, answer)
+        return answers
+
+    def choose(self, questions: Sequence[Question], *, done: Done | None = None) -> list[Choice]:
+        """Weigh options by script; a fault becomes a choice of the same status."""
+        answers = []
+        keys = choice_keys(self.fingerprint, questions)
+        for place, (question, key) in enumerate(zip(questions, keys, strict=True)):
+            self._take(question)
+            fault = self._fault(_draw(key))
+            if fault is None:
+                answer = _as_choice(self._choose(question), question)
+            else:
+                answer = Choice(status=fault.status, why=fault.why or fault.text)
+            answers.append(answer)
+            if done is not None:
+                done(place, answer)
+        return answers
+
+    def _take(self, request: Chat | Question) -> None:
+        self.asked.append(request)
+        if self._delay:
+            time.sleep(self._delay)
+
+    def _fault(self, draw: float) -> Reply | None:
+        for name, share in self._faults.items():
+            if draw < share:
+                return FAULTS[name]
+            draw -= share
+        return None
+
+
+def _told_off(replies: Sequence[str | Reply]) -> Callable[[Chat], str | Reply]:
+    left: Iterator[str | Reply] = iter(tuple(replies))
+
+    def following(chat: Chat) -> str | Reply:
+        for reply in left:
+            return reply
+        raise BadValue(f"the script has {len(replies)} replies, and one more was asked for")
+
+    return following
+
+
+def _draw(key: str) -> float:
+    """Make a number in 0..1 of a request's key."""
+    return int(key[:13], 16) / 16**13
+
+
+def _as_reply(
+    said: str | Reply | Sequence[str], chat: Chat, sampling: Sampling, draw: float
+) -> Reply:
+    if isinstance(said, Reply):
+        return said
+    if not isinstance(said, str):
+        # the fault has used the draw's leading digits; these are fresh ones
+        place = int(np.random.default_rng(int(draw * 2**52)).integers(len(said)))
+        said = said[place if sampling.temperature else 0]
+    words = said.split(" ")
+    whole = len(words) <= sampling.max_tokens
+    return Reply(
+        text=said if whole else " ".join(words[: sampling.max_tokens]),
+        status="ok" if whole else "cut",
+        why="" if whole else "max_tokens was reached",
+        tokens_in=sum(len(m.text.split()) for m in chat),
+        tokens_out=min(len(words), sampling.max_tokens),
+    )
+
+
+def _even(question: Question) -> Sequence[float]:
+    return [1 / len(question.options)] * len(question.options)
+
+
+def _as_choice(given: Sequence[float], question: Question) -> Choice:
+    total = sum(given)
+    if len(given) != len(question.options) or min(given) < 0 or not 0 < total <= 1 + 1e-9:
+        raise BadValue(
+            f"a script gives {len(question.options)} probabilities, >= 0 and at most 1 together, "
+            f"not {list(given)}"
+        )
+    loglik = tuple(log(p) if p else -inf for p in given)
+    return Choice(
+        loglik=loglik,
+        logp=tuple(value - log(total) for value in loglik),
+        mass=min(1.0, sum(exp(value) for value in loglik)),
+        tokens=tuple(max(1, len(forms[0].split())) for forms in question.options),
+        method="scripted",
+        tokens_in=sum(len(m.text.split()) for m in question.chat),
+    )

@@ -1,0 +1,320 @@
+"""Makes a population into a file: shards, near-duplicates made anew, one merge, a report beside it.
+
+Each shard is written whole or not at all, and each round of remaking too, so that a killed run
+goes on where it stood and ends in the same bytes. Of the whole, only plan and signatures are held.
+"""
+
+import json
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from rich.console import Console
+
+from personae import __version__
+from personae.core import (
+    BadFile,
+    BadValue,
+    Model,
+    Provenance,
+    Report,
+    Usage,
+    canonical_json,
+    file_sha256,
+    plain,
+)
+from personae.generate.quality.near_duplicates import Sameness, repeats
+from personae.generate.quality.outcome import SAMPLE, Outcome, Tally, population_report
+from personae.generate.recipe import Population
+from personae.generate.slots import REGENERATED, Places, Slots
+from personae.models.journal.journal import Journal
+from personae.models.journal.recorded import recorded
+from personae.personas import save_frames
+from personae.report.render.html import report_html
+from personae.run.manifest import open_manifest, today, write_atomically
+from personae.run.progress import Meter
+from personae.run.shards import Shard, read_shard, shard_of, write_shard
+
+__all__ = ["Build", "Commission", "Span", "Workers", "generate", "make_span"]
+
+ROUNDS = 20
+"""So often near-duplicates are made anew before what is left is only reported."""
+STRUCTURE, WITH_MODEL = 50_000, 256
+"""Personas a shard."""
+Span = tuple[int, int]
+Build = Callable[[Model | None], Population]
+Workers = Callable[[Sequence[Span]], Iterator[tuple[Span, Shard]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commission:
+    """What to make and where to: a recipe, its version, its options as plain values, a file.
+
+    `total` is the plan's count of requests to a model, for the progress bar alone.
+    """
+
+    recipe: str
+    version: str
+    options: Mapping[str, object]
+    out: Path
+    fresh: bool = False
+    total: int | None = None
+
+    def identity(self, population: Population) -> Mapping[str, object]:
+        """Name everything that the file depends on."""
+        order, model = population.order, population.order.model
+        return {
+            "personae": __version__,
+            "recipe": self.recipe,
+            "recipe_version": self.version,
+            "n": order.n,
+            "seed": order.seed,
+            "model": model and {"name": model.name, "fingerprint": model.fingerprint},
+            "options": plain(self.options),
+            "data": population.fingerprint,
+        }
+
+    def sibling(self, ending: str) -> Path:
+        """Give the path of a file beside the result."""
+        return self.out.with_name(f"{self.out.name}.{ending}")
+
+
+def make_span(population: Population, span: Span) -> Shard:
+    """Make the slots start..stop-1 of a population."""
+    slots = population.slots(*span)
+    return shard_of(slots, population.make(slots), population.sameness)
+
+
+def generate(
+    job: Commission,
+    build: Build,
+    model: Model | None,
+    console: Console,
+    workers: Workers | None = None,
+) -> Report:
+    """Make a population into the job's file and write FILE.report.html and FILE.manifest.json.
+
+    `build` gives the population as a model makes it. `workers` make spans elsewhere, in any order.
+
+    Raises:
+        BadValue: the file holds another population and `fresh` isn't set; the suffix is unknown; no
+            persona could be made.
+        BadFile: the place can't be written.
+    """
+    _refuse_place(job.out)
+    population = build(model)
+    identity = job.identity(population)
+    _refuse_other(job, identity)
+    folder = job.sibling("work")
+    if job.fresh and folder.exists():
+        shutil.rmtree(folder)
+    manifest = open_manifest(folder, identity, fresh=job.fresh)
+    total, what = (job.total, "answers") if model else (population.order.n, "personas")
+    with (
+        Journal(str(folder / "journal.sqlite")) as journal,
+        Meter(console, total, "generate", what) as meter,
+    ):
+        asked = None if model is None else recorded(model, journal, seen=meter.seen)
+        population = build(asked)
+        stems = _shards(population, folder, workers, meter)
+        rounds = _remade(population, stems, folder)
+    outcome = _merge(job, population, stems, rounds)
+    report = population_report(population, outcome)
+    report = _stamped(report, job, population, manifest.date, asked.usage if asked else Usage())
+    write_atomically(job.sibling("report.html"), report_html(report).encode())
+    note = {"identity": plain(identity), "sha256": file_sha256(str(job.out)), "date": manifest.date}
+    write_atomically(job.sibling("manifest.json"), (json.dumps(note, indent=1) + "\n").encode())
+    shutil.rmtree(folder)
+    return report
+
+
+def _refuse_place(out: Path) -> None:
+    """Refuse, before any work, a place where no file of personas can stand."""
+    if out.suffix not in (".parquet", ".jsonl", ".json"):
+        raise BadValue(f"{out}: a file of personas ends in .json, .jsonl or .parquet")
+    if out.is_dir():
+        raise BadValue(f"{out} is a folder; name a file")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadFile(f"can't write to {out}: {error.strerror or error}") from error
+
+
+def _refuse_other(job: Commission, identity: Mapping[str, object]) -> None:
+    """Refuse to replace a file that isn't this population, unless asked to."""
+    note = job.sibling("manifest.json")
+    if job.fresh or not job.out.exists():
+        return
+    held = json.loads(note.read_text(encoding="utf-8")) if note.exists() else {}
+    if canonical_json(held.get("identity")) != canonical_json(identity):
+        raise BadValue(
+            f"{job.out} exists and is not this population; choose another --out, or replace it "
+            "with --fresh"
+        )
+
+
+def _shards(
+    population: Population, folder: Path, workers: Workers | None, meter: Meter
+) -> list[Path]:
+    """Make all shards that aren't there yet; give their paths without suffix, in order."""
+    n = population.order.n
+    size = STRUCTURE if population.order.model is None else WITH_MODEL
+    spans = [(start, min(start + size, n)) for start in range(0, n, size)]
+    stems = {span: folder / f"shard-{span[0]:09d}" for span in spans}
+    left = [s for s in spans if read_shard(stems[s], rows=False) is None]
+    made = workers(left) if workers else ((s, make_span(population, s)) for s in left)
+    counted = population.order.model is None  # a model's answers are counted as they come
+    if counted:
+        meter.passed(sum(stop - start for start, stop in set(spans) - set(left)), recalled=True)
+    for span, shard in made:
+        write_shard(shard, stems[span])
+        if counted:
+            meter.passed(span[1] - span[0])
+    return list(stems.values())
+
+
+def _remade(population: Population, stems: Sequence[Path], folder: Path) -> list[Path]:
+    """Make near-duplicates anew, round by round; give the rounds' paths."""
+    rounds: list[Path] = []
+    if population.sameness is None:
+        return rounds
+    slots, signs = _signatures([read_shard(s, rows=False) for s in stems])
+    tries = np.zeros(population.order.n, dtype=np.int64)
+    while len(rounds) < ROUNDS:
+        again = slots[repeats(population.sameness, signs)] if len(slots) else slots
+        if not len(again):
+            break
+        tries[again] += 1
+        stem = folder / f"round-{len(rounds):02d}"
+        shard = read_shard(stem)
+        if shard is None:
+            anew = Slots(population.order.seed, again, tries[again] * REGENERATED)
+            shard = shard_of(anew, population.make(anew), population.sameness)
+            write_shard(shard, stem)
+        rounds.append(stem)
+        slots, signs = _overlaid(slots, signs, shard)
+    return rounds
+
+
+def _signatures(shards: Iterable[Shard | None]) -> tuple[Places, np.ndarray]:
+    kept = [s for s in shards if s is not None and s.signs is not None]
+    if not kept:
+        return np.array([], dtype=np.int64), np.zeros((0, 1), dtype=np.uint32)
+    return np.concatenate([s.slots for s in kept]), np.concatenate([s.signs for s in kept])
+
+
+def _overlaid(slots: Places, signs: np.ndarray, shard: Shard) -> tuple[Places, np.ndarray]:
+    """Put a round's signatures in the place of the earlier ones; what failed drops out."""
+    stays = ~np.isin(slots, list(shard.failed))
+    slots, signs = slots[stays], signs[stays].copy()
+    if shard.signs is not None:
+        signs[np.searchsorted(slots, shard.slots)] = shard.signs
+    return slots, signs
+
+
+def _merge(
+    job: Commission, population: Population, stems: Sequence[Path], rounds: Sequence[Path]
+) -> Outcome:
+    """Write the file, shard after shard with the rounds' rows in place, and count what is in it."""
+    tally, failed, counts = Tally(), dict[int, str](), Counter[str]()
+    overlay: dict[int, tuple[Shard, int]] = {}
+    remade = 0
+    for stem in rounds:
+        shard = read_shard(stem)
+        assert shard is not None
+        counts.update(shard.counts)
+        failed.update(shard.failed)
+        remade += len(shard.asked)
+        overlay.update({int(slot): (shard, i) for i, slot in enumerate(shard.slots)})
+
+    step = -(-population.order.n // SAMPLE)
+    sample: list[pl.DataFrame] = []
+
+    def frames() -> Iterator[pl.DataFrame]:
+        for stem in stems:
+            shard = read_shard(stem)
+            assert shard is not None
+            counts.update(shard.counts)
+            failed.update(shard.failed)
+            frame = _replaced(shard, overlay, failed)
+            sample.append(frame.gather_every(step, offset=-tally.rows % step))
+            tally.add(frame)
+            yield frame
+
+    try:
+        made = save_frames(frames(), job.out)
+    except BadValue as error:
+        if tally.rows:
+            raise
+        raise BadValue(_none_made(population.order.n, failed)) from error
+    left = len(_left(population.sameness, stems, rounds))
+    return Outcome(
+        made=made,
+        sample=pl.concat(sample),
+        failed=failed,
+        counts=counts,
+        remade=remade,
+        alike_left=left,
+        tally=tally,
+    )
+
+
+def _none_made(n: int, failed: Mapping[int, str]) -> str:
+    reasons = Counter(failed.values()).most_common(3)
+    said = "; ".join(f"{why} ({count:,})" for why, count in reasons)
+    return f"none of {n:,} personas could be made: {said}; try another model, or structure alone"
+
+
+def _left(sameness: Sameness | None, stems: Sequence[Path], rounds: Sequence[Path]) -> Places:
+    """Find the near-duplicates that no round could remove."""
+    if sameness is None or len(rounds) < ROUNDS:
+        return np.array([], dtype=np.int64)
+    slots, signs = _signatures([read_shard(s, rows=False) for s in stems])
+    for stem in rounds:
+        shard = read_shard(stem, rows=False)
+        assert shard is not None
+        slots, signs = _overlaid(slots, signs, shard)
+    return repeats(sameness, signs)
+
+
+def _replaced(
+    shard: Shard, overlay: Mapping[int, tuple[Shard, int]], failed: Mapping[int, str]
+) -> pl.DataFrame:
+    """Give a shard's rows with remade ones in place, without slots that failed in a round."""
+    slots = shard.slots
+    frame = shard.rows.filter(pl.Series(~np.isin(slots, list(failed))))
+    slots = slots[~np.isin(slots, list(failed))]
+    here = [i for i, slot in enumerate(slots.tolist()) if slot in overlay]
+    if not here:
+        return frame
+    anew = [overlay[int(slots[i])] for i in here]
+    rows = pl.concat([held.rows[place : place + 1] for held, place in anew])
+    places = np.arange(len(slots))
+    places[here] = len(slots) + np.arange(len(here))
+    return pl.concat([frame, rows])[places]
+
+
+def _stamped(
+    report: Report, job: Commission, population: Population, date: str, usage: Usage
+) -> Report:
+    model = population.order.model
+    return Report(
+        title=report.title,
+        parts=report.parts,
+        provenance=Provenance(
+            version=__version__,
+            study=f"generate {job.recipe}",
+            study_version=job.version,
+            model="none (structure alone)" if model is None else model.name,
+            fingerprint="" if model is None else model.fingerprint,
+            instruments=(),
+            seed=population.order.seed,
+            date=date or today(),
+            options=job.options,
+            usage=usage,
+        ),
+    )

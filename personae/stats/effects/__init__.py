@@ -1,0 +1,1 @@
+"""Differences and effects: sizes, paired shifts, rates, ranks, dose and response, equivalence."""

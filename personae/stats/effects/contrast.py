@@ -1,0 +1,78 @@
+"""What an induction changed: the same items in the same forms, with it and without it.
+
+Each item is its own control in each administration (form, option order, repeat), so that position
+pull and acquiescence that both arms share cancel out of the difference.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from personae.core import Answers, Array, Estimate, Inventory, missing
+from personae.stats.effects.effect_sizes import paired_permutation
+from personae.stats.resample import two_level_mean
+from personae.stats.scores.scales import Use, item_matrix
+
+__all__ = ["arm_shift", "paired_cells"]
+
+ADMINISTRATION = ("form", "order", "repeat")
+
+
+def paired_cells(
+    answers: Answers,
+    arms: tuple[str, str],
+    use: Use = "expected",
+    inventory: Inventory | None = None,
+) -> tuple[Array, list[str], list[tuple[str | int, ...]]]:
+    """Lay out keyed scores of the second arm minus the first, (items, administrations).
+
+    Also returns the item ids and the administrations (form, order, repeat), in order of first
+    appearance in the first arm. NaN where either arm has no answer.
+    """
+    tables = [
+        item_matrix(answers.where(arm=arm), ADMINISTRATION, use, inventory=inventory)
+        for arm in arms
+    ]
+    (control, labels, items), (treated, labels_t, items_t) = tables
+    cells = np.full((len(items), len(labels)), np.nan)
+    row = {item: i for i, item in enumerate(items_t)}
+    column = {label: i for i, label in enumerate(labels_t)}
+    for i, item in enumerate(items):
+        for j, label in enumerate(labels):
+            if item in row and label in column:
+                cells[i, j] = treated[column[label], row[item]] - control[j, i]
+    return cells, items, labels
+
+
+def arm_shift(
+    answers: Answers,
+    arms: tuple[str, str],
+    name: str,
+    *,
+    use: Use = "expected",
+    inventory: Inventory | None = None,
+    seed: int = 0,
+) -> Estimate:
+    """Estimate the mean change of keyed item scores from the first arm to the second.
+
+    Narrow the answers to one scale or facet, and one channel, first. The interval resamples items
+    and administrations; p is a paired sign-flip permutation over items, each averaged over its
+    administrations. Unit: that of the answers (points, or nats/token). Undefined where no item was
+    answered in both arms.
+    """
+    cells, _, _ = paired_cells(answers, arms, use, inventory)
+    units = answers.rows["unit"].unique().to_list()
+    unit = units[0] if len(units) == 1 else ""
+    known = ~np.isnan(cells)
+    answered = known.any(axis=1) if cells.size else np.zeros(0, dtype=bool)
+    if not answered.any():
+        return missing(name, "no item was answered in both arms", n=0, of="item", unit=unit)
+    found = two_level_mean(cells, name=name, of="item", unit=unit, seed=seed)
+    means = _row_means(cells[answered])
+    test = paired_permutation(means, seed=seed)
+    return replace(found, p=test.p)
+
+
+def _row_means(cells: Array) -> Array:
+    known = ~np.isnan(cells)
+    return np.asarray(np.where(known, cells, 0.0).sum(axis=1) / known.sum(axis=1))

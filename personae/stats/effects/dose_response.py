@@ -1,0 +1,160 @@
+"""How an answer follows the level that was asked for: slope, order, steps, side effects.
+
+Each item is asked at every level, so that it is its own control; items are the sampling unit.
+For prompts, steering strengths and adapter scales alike.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from math import nan
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import optimize, stats
+
+from personae.core import Answers, Array, BadValue, Estimate, Inventory, missing
+from personae.stats.arrays import table
+from personae.stats.effects.effect_sizes import paired_permutation
+from personae.stats.effects.proportions import rate
+from personae.stats.multiplicity import holm
+from personae.stats.resample import mean
+from personae.stats.scores.scales import Use, item_matrix
+
+__all__ = ["Dose", "dose_response", "level_cells", "level_slope"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dose:
+    """How scores follow levels.
+
+    `slope`: points a level, with the sign-flip p over items. `rho`: mean over items of Spearman's
+    correlation of score and level, an item that never changes counting 0. `rising`: rate of
+    adjacent levels at which the mean rises. `linear`, `isotonic`: R² of level means under a
+    straight and under a rising line. `step`: the least number of levels apart at which all pairs
+    of levels differ, Holm-corrected; None if none does. `means`: by level.
+    """
+
+    slope: Estimate
+    rho: Estimate
+    rising: Estimate
+    linear: float
+    isotonic: float
+    step: int | None
+    means: tuple[Estimate, ...]
+
+
+def _checked(levels: Sequence[float], scores: ArrayLike) -> tuple[Array, Array]:
+    """Levels, and items that were answered at every level."""
+    x = np.asarray(levels, dtype=np.float64)
+    cells, _ = table(scores)
+    if x.size < 2 or (np.diff(x) <= 0).any():
+        raise BadValue(f"levels are two or more rising numbers, not {list(levels)}")
+    if cells.size and cells.shape[1] != x.size:
+        raise BadValue(f"scores have {cells.shape[1]} columns for {x.size} levels")
+    return x, cells.reshape(-1, x.size)
+
+
+def level_slope(
+    levels: Sequence[float], scores: ArrayLike, *, name: str = "slope", seed: int = 0
+) -> Estimate:
+    """Estimate the mean over items of the least-squares slope, in points a level.
+
+    Args:
+        levels: rising numbers, one a column.
+        scores: keyed scores, shape (items, levels); an item that lacks a level is left out.
+        name: what the estimate is called.
+        seed: of the resampling.
+
+    Undefined without an item answered at every level. BCa interval and sign-flip p over items.
+
+    Raises:
+        BadValue: levels that don't rise or don't fit the columns.
+
+    >>> level_slope([1, 3, 5], [[1, 2, 3], [2, 3, 4], [1, 1, 3]]).value
+    0.5
+    """
+    x, cells = _checked(levels, scores)
+    if not len(cells):
+        why = "no item was answered at every level"
+        return missing(name, why, n=0, of="item", unit="points a level")
+    slopes = cells @ (x - x.mean()) / ((x - x.mean()) ** 2).sum()
+    return paired_permutation(slopes, name=name, of="item", unit="points a level", seed=seed)
+
+
+def dose_response(
+    levels: Sequence[float], scores: ArrayLike, *, name: str = "slope", seed: int = 0
+) -> Dose:
+    """Describe how the scores of items, shape (items, levels), follow the levels.
+
+    Raises:
+        BadValue: levels that don't rise or don't fit the columns.
+    """
+    x, cells = _checked(levels, scores)
+    slope = level_slope(levels, scores, name=name, seed=seed)
+    means = tuple(
+        mean(column, name=f"level {level:g}", seed=seed)
+        for level, column in zip(x, cells.T, strict=True)
+    )
+    if not len(cells):
+        none = missing("rho", slope.why_missing, n=0, of="item")
+        return Dose(
+            slope=slope,
+            rho=none,
+            rising=replace(none, name="rising"),
+            linear=nan,
+            isotonic=nan,
+            step=None,
+            means=means,
+        )
+    curve = cells.mean(axis=0)
+    rho = mean([_spearman(x, row) for row in cells], name="rho", of="item", unit="", seed=seed)
+    steps = [float(b > a + 1e-12) for a, b in pairwise(curve)]
+    line = np.polynomial.Polynomial.fit(x, curve, 1)(x)
+    rising = np.asarray(optimize.isotonic_regression(curve).x)
+    return Dose(
+        slope=slope,
+        rho=rho,
+        rising=rate(steps, name="rising", of="step"),
+        linear=_r_squared(curve, line),
+        isotonic=_r_squared(curve, rising),
+        step=_step(cells, seed),
+        means=means,
+    )
+
+
+def level_cells(
+    answers: Answers,
+    levels: Sequence[float],
+    *,
+    use: Use = "expected",
+    inventory: Inventory | None = None,
+) -> Array:
+    """Lay keyed item scores out as (items, levels) by the tag `level`; NaN where none was given."""
+    matrix, labels, _ = item_matrix(answers, ("level",), use, inventory=inventory)
+    cells = np.full((matrix.shape[1], len(levels)), np.nan)
+    for (level,), row in zip(labels, matrix, strict=True):
+        cells[:, list(levels).index(float(level))] = row
+    return cells
+
+
+def _spearman(x: Array, y: Array) -> float:
+    if np.ptp(y) <= 1e-12:
+        return 0.0
+    return float(np.corrcoef(stats.rankdata(x), stats.rankdata(y))[0, 1])
+
+
+def _r_squared(y: Array, fitted: Array) -> float:
+    whole = float(((y - y.mean()) ** 2).sum())
+    return 1 - float(((y - fitted) ** 2).sum()) / whole if whole > 1e-18 else nan
+
+
+def _step(cells: Array, seed: int) -> int | None:
+    """Least distance of levels at which every pair rises significantly."""
+    count = cells.shape[1]
+    for gap in range(1, count):
+        apart = [cells[:, i + gap] - cells[:, i] for i in range(count - gap)]
+        ps = holm([paired_permutation(one, seed=seed, draws=50).p for one in apart])
+        if (ps < 0.05).all() and all(one.mean() > 0 for one in apart):
+            return gap
+    return None

@@ -1,0 +1,1 @@
+"""How well something is predicted: classes, probabilities, linear probes."""

@@ -1,0 +1,1 @@
+"""From answers to scale scores, and what the scores are worth."""

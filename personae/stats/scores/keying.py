@@ -1,0 +1,78 @@
+"""The keying alarm: do answers contradict the scoring key?
+
+Wrong keys are the field's commonest fault: a scale whose negative items are never reversed looks
+like a scale and measures agreement. Two signs give it away over respondents: α that is no better
+with the keys than without, and an item that runs against the others of its scale. It departs from
+the textbook rule "item-total r < 0" in that the interval must exclude 0, as in small samples a
+good item is negative by chance.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isnan
+
+from personae.core import Answers, Inventory, KeyingAlarm
+from personae.stats.scores.reliability import alpha, item_total
+from personae.stats.scores.scales import Use, item_matrix
+
+__all__ = ["KeyingDoubt", "keying_alarm"]
+
+FEW_DRAWS = 50  # only the values of alpha count here, not its interval
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyingDoubt:
+    """What speaks against the key of a scale, or of one item of it."""
+
+    scale: str
+    text: str
+    item: str = ""
+
+
+def keying_alarm(
+    answers: Answers,
+    *,
+    rows: Sequence[str] = ("respondent",),
+    use: Use = "value",
+    inventory: Inventory | None = None,
+    strict: bool = False,
+) -> tuple[KeyingDoubt, ...]:
+    """Compare each scale's key with how its items hang together over the rows.
+
+    A scale of mixed keys is doubted where α of the unkeyed answers is defined and α of the keyed
+    ones is not above it; an item where its corrected item-total correlation is negative with its
+    95 % interval. Fewer than three complete rows, or rows all alike, tell nothing and raise no
+    doubt. Acquiescence looks the same as a wrong key; both make a score mislead.
+
+    Args:
+        answers: of one inventory.
+        rows: what makes a row of the matrix: respondent, or more columns.
+        use: the option chosen, or the mean over option probabilities.
+        inventory: needed if it doesn't ship with Personae.
+        strict: raise instead of returning doubts.
+
+    Raises:
+        KeyingAlarm: with `strict`, if there is a doubt.
+    """
+    found: list[KeyingDoubt] = []
+    for scale in answers.rows["scale"].unique(maintain_order=True):
+        own = answers.where(scale=scale)
+        scores, _, items = item_matrix(own, rows, use, inventory=inventory)
+        if own.rows["key"].n_unique() == 2:
+            raw, _, _ = item_matrix(own, rows, use, raw=True, inventory=inventory)
+            with_key, without = alpha(scores, draws=FEW_DRAWS), alpha(raw, draws=FEW_DRAWS)
+            if not isnan(without.value) and not with_key.value > without.value:
+                known = "undefined" if isnan(with_key.value) else f"{with_key.value:.2f}"
+                text = f"scale {scale}: alpha is {known} with the key, {without.value:.2f} without"
+                found.append(KeyingDoubt(scale=scale, text=text))
+        for item, r in zip(items, item_total(scores, items), strict=True):
+            if r.value < 0 and r.high < 0:
+                text = f"scale {scale}, item {item}: runs against its scale, r = {r.value:.2f}"
+                found.append(KeyingDoubt(scale=scale, item=item, text=text))
+    if strict and found:
+        listed = "; ".join(doubt.text for doubt in found[:3])
+        raise KeyingAlarm(
+            f"answers contradict the scoring key ({len(found)} doubts): {listed}. "
+            f"Check whether reversed items were reversed already, or never."
+        )
+    return tuple(found)

@@ -1,0 +1,232 @@
+"""Response style: what answers owe to the way of answering and not to the items.
+
+Acquiescence (mean agreement, each scale's two keys weighing alike), extremity, straight-lining
+(longest run of one answer; Johnson 2005, J. Research in Personality 39), position pull (repeating
+the place against repeating the text over option orders), coverage. Items are the sampling unit
+unless a docstring says otherwise. The usual acquiescence index is a mean over a balanced set of
+items; here unbalanced inventories are balanced by weighting, scale by scale.
+"""
+
+from dataclasses import replace
+from math import nan, sqrt
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from personae.core import Answers, Array, BadValue, Estimate, Form, Inventory, missing
+from personae.stats.resample import bootstrap, mean
+from personae.stats.scores.scales import ADMINISTRATION, Use, option_range
+
+Places = NDArray[np.int64]
+
+__all__ = ["acquiescence", "coverage", "extremity", "position_pull", "straight_lining"]
+
+
+def acquiescence(answers: Answers, *, use: Use = "value", seed: int = 0) -> Estimate:
+    """Estimate the mean agreement with items whatever they say, in the answers' unit.
+
+    In each scale that has items of both keys, unkeyed answers are averaged within a key and the
+    two keys averaged; the index is the mean over scales. Without a bias it is the midpoint of the
+    options (0 in nats/token). The interval resamples items within scale and key.
+
+    Undefined without a scale that has answers to items of both keys.
+    """
+    answered = _answered(answers, use)
+    unit = _unit(answered)
+    items = answered.group_by(["scale", "key", "item"], maintain_order=True).agg(pl.col(use).mean())
+    both = items.filter(pl.col("key").n_unique().over("scale") == 2).sort("scale", "key")
+    if not both.height:
+        why = "no scale has answers to items of both keys"
+        return missing("acquiescence", why, n=0, of="item", unit=unit)
+    sizes = both.group_by(["scale", "key"], maintain_order=True).len()["len"].to_list()
+    values, ends = both[use].to_numpy(), np.cumsum(sizes)
+
+    def balanced(weights: Array) -> Array:
+        cells = [
+            weights[:, end - size : end]
+            @ values[end - size : end]
+            / weights[:, end - size : end].sum(axis=1)
+            for size, end in zip(sizes, ends, strict=True)
+        ]
+        return np.asarray(np.mean(cells, axis=0))
+
+    return replace(bootstrap(balanced, sizes, seed=seed), name="acquiescence", of="item", unit=unit)
+
+
+def extremity(answers: Answers, *, inventory: Inventory | None = None, seed: int = 0) -> Estimate:
+    """Estimate the share, 0..1, of answers that chose an end option.
+
+    Undefined without answers in points.
+    """
+    ranges = option_range(answers, inventory)
+    ends = pl.any_horizontal(
+        pl.col("value")
+        == pl.col("inventory").replace_strict(
+            {tag: limits[end] for tag, limits in ranges.items()}, return_dtype=pl.Float64
+        )
+        for end in (0, 1)
+    )
+    answered = _answered(answers, "value").filter(pl.col("unit") == "points")
+    return _share("extremity", answered.with_columns(ends.alias("hit")), seed)
+
+
+def coverage(answers: Answers, *, seed: int = 0) -> Estimate:
+    """Estimate the share, 0..1, of questions that got a usable answer; undefined without any."""
+    return _share(
+        "coverage", answers.rows.with_columns((pl.col("status") == "ok").alias("hit")), seed
+    )
+
+
+def straight_lining(answers: Answers, *, seed: int = 0) -> Estimate:
+    """Estimate the longest run of one and the same answer, in items, mean over administrations.
+
+    Items count in the order of the rows; a missing answer ends a run. The sampling unit is the
+    administration (respondent, arm, form, order, repeat), so that one alone has no interval.
+    """
+    runs = answers.rows.with_columns(
+        pl.col("value").rle_id().over(ADMINISTRATION).alias("run")
+    ).filter(pl.col("value").is_not_null())
+    longest = (
+        runs.group_by([*ADMINISTRATION, "run"], maintain_order=True)
+        .len()
+        .group_by(ADMINISTRATION, maintain_order=True)
+        .agg(pl.col("len").max())
+    )
+    return mean(
+        longest["len"].to_numpy().astype(np.float64),
+        name="straight-lining",
+        of="administration",
+        unit="items",
+        seed=seed,
+    )
+
+
+def position_pull(
+    answers: Answers, *, inventory: Inventory | None = None, seed: int = 0
+) -> Estimate:
+    """Estimate how far the place of an option, not its text, is what repeats: 0..1.
+
+    For every item under two option orders, let `place` be the probability that the two answers
+    share the place but not the text, and `text` that they share the text but not the place; the
+    pull is place / (place + text), each summed over items. 0: content alone; 1: place alone; 0.5:
+    chance. Option probabilities are used where every answer has them, else the options chosen.
+
+    Undefined without two orders, without recorded places, or if no answer ever repeats (a
+    constant midpoint under forward and reverse tells nothing).
+    """
+    rows = _answered(answers, "value").filter(
+        (pl.col("unit") == "points") & pl.col("slot").is_not_null()
+    )
+    name, of = "position pull", "item"
+    if rows["order"].n_unique() < 2:
+        return missing(name, "needs answers under two option orders", n=0, of=of)
+    if rows["inventory"].n_unique() > 1:
+        raise BadValue("position pull is taken of one inventory at a time")
+    low, high = next(iter(option_range(Answers(rows), inventory).values()))
+    chances, slots = _chances(rows, low, high - low + 1), _slots(rows, low, high - low + 1)
+    if slots is None:
+        return missing(name, "the places recorded don't follow the option orders", n=0, of=of)
+    texts, places = _repeats(rows, chances, slots)
+    if not (texts.sum() + places.sum()) > 1e-12:
+        return missing(name, "no answer repeats a text or a place alone", n=len(texts), of=of)
+
+    def pull(weights: Array) -> Array:
+        place, text = weights @ places, weights @ texts
+        total = place + text
+        return np.asarray(np.where(total > 1e-12, place / np.maximum(total, 1e-12), nan))
+
+    return replace(bootstrap(pull, len(texts), seed=seed), name=name, of=of)
+
+
+def _answered(answers: Answers, use: Use) -> pl.DataFrame:
+    return answers.rows.filter((pl.col("status") == "ok") & pl.col(use).is_finite())
+
+
+def _unit(rows: pl.DataFrame) -> str:
+    units = rows["unit"].unique().to_list()
+    if len(units) > 1:
+        raise BadValue(f"response style is taken in one unit at a time, not {sorted(units)}")
+    return str(units[0]) if units else "points"
+
+
+def _share(name: str, rows: pl.DataFrame, seed: int) -> Estimate:
+    """Estimate a share over items; Wilson's interval where items don't differ."""
+    shares = rows.group_by("item", maintain_order=True).agg(pl.col("hit").mean())["hit"].to_numpy()
+    if shares.size == 0 or float(np.ptp(shares)) > 1e-12:
+        return mean(shares, name=name, of="item", unit="share", seed=seed)
+    n, p, z = shares.size, float(shares[0]), 1.959963984540054
+    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    return Estimate(
+        name=name,
+        value=p,
+        n=n,
+        of="item",
+        unit="share",
+        method="Wilson score interval",
+        low=max(0.0, min(p, centre - half)),
+        high=min(1.0, max(p, centre + half)),
+    )
+
+
+def _chances(rows: pl.DataFrame, low: int, count: int) -> Array:
+    """Return option probabilities (answers, options), or ones at the options chosen."""
+    if (rows["logp"].list.len() == count).fill_null(value=False).all():
+        logp = rows["logp"].explode().to_numpy().reshape(-1, count)
+        return np.asarray(np.exp(logp))
+    return np.asarray(np.eye(count)[(rows["value"].to_numpy() - low).astype(int)])
+
+
+def _slots(rows: pl.DataFrame, low: int, count: int) -> Places | None:
+    """Return the slot of every option (answers, options), low to high; None if inconsistent.
+
+    A wording lists options from low or from high; the recorded slots tell which.
+    """
+    forms = rows["form"].to_numpy()
+    chosen = (rows["value"].to_numpy() - low).astype(int)
+    shown = rows["slot"].to_numpy().astype(int)
+    forward = np.stack([_places(order, count) for order in rows["order"]])
+    slots = np.empty_like(forward)
+    for form in np.unique(forms):
+        here = np.flatnonzero(forms == form)
+        for mapping in (forward[here], forward[here][:, ::-1]):
+            if (mapping[np.arange(here.size), chosen[here]] == shown[here]).all():
+                slots[here] = mapping
+                break
+        else:
+            return None
+    return slots
+
+
+def _places(order: str, count: int) -> Places:
+    return np.argsort(Form(order=order).arrange(count)).astype(np.int64)
+
+
+def _repeats(rows: pl.DataFrame, chances: Array, slots: Places) -> tuple[Array, Array]:
+    """Return per item the expected pairs of orders that repeat the text only, the place only.
+
+    For a sum S of probability vectors p, the pairs agree with weight (|S|^2 - sum |p|^2) / 2.
+    """
+    same = ["respondent", "arm", "form", "repeat", "item"]
+    numbered = rows.select(same).unique(maintain_order=True).with_row_index("group")
+    groups = rows.join(numbered, on=same, maintain_order="left")["group"].to_numpy().astype(int)
+    count = chances.shape[1]
+    by_place = np.zeros_like(chances)
+    np.put_along_axis(by_place, slots, chances, axis=1)
+    joint = np.zeros((len(chances), count, count))
+    np.put_along_axis(joint, slots[:, :, None], chances[:, :, None], axis=2)
+
+    def pairs(vectors: Array) -> Array:
+        sums = np.zeros((groups.max() + 1, vectors.shape[1]))
+        np.add.at(sums, groups, vectors)
+        return np.asarray((sums**2).sum(axis=1) - np.bincount(groups, (vectors**2).sum(axis=1)))
+
+    both = pairs(joint.reshape(len(chances), -1))
+    first = np.unique(groups, return_index=True)[1]
+    _, item = np.unique(rows["item"].to_numpy()[first], return_inverse=True)
+    text, place = (
+        np.asarray(np.bincount(item, np.maximum(pairs(vectors) - both, 0.0)), dtype=np.float64)
+        for vectors in (chances, by_place)
+    )
+    return text, place

@@ -1,0 +1,1 @@
+"""Whether agreeable personas agree with whatever the user says."""

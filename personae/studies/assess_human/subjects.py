@@ -1,0 +1,206 @@
+"""Statements about somebody: "you" becomes people, a barber, Anna or he, verbs and pronouns too.
+
+Subject-replaced queries after Rao, Leung & Miao 2023 (arXiv 2303.01248), whose released prompts
+say "make they come up with" and "men's's". Verbs that agree are the one after the subject and
+those after a pronoun that stands for it; a second verb joined by "and" is left as it is.
+"""
+
+import re
+from dataclasses import dataclass, replace
+from itertools import zip_longest
+from typing import Literal
+
+from personae.core import BadValue, InputError, Inventory, Item, Option, data_json
+from personae.traits.item_grammar import from_second, in_person
+
+__all__ = ["Subject", "about", "about_text", "find_subject"]
+
+Pronoun = Literal["they", "he", "she"]
+_FORMS = {
+    "they": ("they", "them", "their", "theirs", "themselves"),
+    "he": ("he", "him", "his", "his", "himself"),
+    "she": ("she", "her", "her", "hers", "herself"),
+}
+_PLURALS = frozenset("people men women children teens folk everyone's police they".split())
+_KEPT = frozenset(
+    "can could may might must shall should will would can't couldn't won't "
+    "wouldn't shouldn't mustn't cannot had did thought knew felt saw made got went "
+    "took came".split()
+)
+_ADVERBS = frozenset(
+    "always also almost even hardly just never not often only rarely seldom "
+    "sometimes still usually quite rather too very".split()
+)
+_NO_ADVERBS = frozenset(("rely", "apply", "fly", "reply", "comply", "supply"))
+_IRREGULAR = {
+    "am": "is",
+    "are": "is",
+    "have": "has",
+    "do": "does",
+    "don't": "doesn't",
+    "haven't": "hasn't",
+    "go": "goes",
+}
+_EXPANDED = {"i'm": "I am", "i've": "I have", "i'll": "I will", "i'd": "I would"}
+_SENTENCE = re.compile(r"you(?:'\w+|rs?|rself)?\b|\w+ing\b.*\b(?:you|me)\b", re.IGNORECASE)
+_SOMEONE = re.compile(r"\AI am someone who (\S+)")
+_WORD = re.compile(r"[A-Za-z]+(?:['’-][A-Za-z]+)*|[^A-Za-z]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Who statements are about: as written in front of a verb, its number, and its pronoun."""
+
+    name: str
+    plural: bool
+    pronoun: Pronoun = "they"
+
+
+def find_subject(text: str) -> Subject:
+    """Read a subject: `people`, `a barber`, `Anna`, `he`; `Anna/she` gives the pronoun.
+
+    A capital first letter, an article or he/she make it one person; else a plural is expected.
+
+    Raises:
+        BadValue: nothing, an unknown pronoun, or a word that is neither a name nor a plural.
+
+    >>> find_subject("a barber"), find_subject("Anna/she").pronoun
+    (Subject(name='a barber', plural=False, pronoun='they'), 'she')
+    """
+    name, slash, given = (part.strip() for part in text.partition("/"))
+    lowered = name.lower()
+    if lowered in ("he", "she", "they"):
+        given = given or lowered
+    if not name or (slash and given not in _FORMS):
+        raise BadValue(f"a subject is a name or a group, perhaps with /he, /she or /they: {text!r}")
+    pronoun: Pronoun = "she" if given == "she" else "he" if given == "he" else "they"
+    if pronoun != "they" or name[:1].isupper() or lowered.startswith(("a ", "an ", "the ")):
+        return Subject(name, plural=False, pronoun=pronoun)
+    if lowered in _PLURALS or lowered.split()[-1] in _PLURALS or lowered.endswith("s"):
+        return Subject(name, plural=True)
+    raise BadValue(
+        f"{text!r} is no plural: write a group ({name}s), one of it (a {name}), or a name with a "
+        f"capital letter"
+    )
+
+
+def about_text(statement: str, subject: Subject) -> str:
+    """Write a statement about oneself, in the first or second person, about the subject.
+
+    Raises:
+        InputError: a statement that speaks of nobody.
+
+    >>> about_text("Change my mind before I leave", find_subject("he"))
+    'He changes his mind before he leaves'
+    >>> about_text("Your emotions control you.", find_subject("men"))
+    "Men's emotions control them"
+    """
+    own = statement.strip().removesuffix(".")
+    if not _SENTENCE.match(own):
+        own = _SOMEONE.sub(lambda found: f"I {_bare(found[1])}", in_person(own, "first"))
+    own = from_second(own)
+    words = [
+        piece
+        for word in _WORD.findall(own)
+        for piece in _WORD.findall(_EXPANDED.get(word.lower(), word))
+    ]
+    said, named = _replaced(words, subject)
+    if not named:
+        raise InputError(f"the statement {statement!r} speaks of nobody who could be replaced")
+    return re.sub(r"(?:\A|[.!?] )[a-z]", lambda found: found[0].upper(), said)
+
+
+def _bare(verb: str) -> str:
+    """Take the ending of the third person off a verb."""
+    lowered = verb.lower()
+    if lowered in ("is", "has", "does"):
+        return {"is": "am", "has": "have", "does": "do"}[lowered]
+    if lowered.endswith("ies"):
+        return verb[:-3] + "y"
+    return verb[:-2] if re.search(r"(?:ss|sh|ch|x|zz|o)es$", lowered) else verb[:-1]
+
+
+def _replaced(words: list[str], subject: Subject) -> tuple[str, bool]:
+    """Put the subject for the first word of the first person, its pronouns for the others."""
+    places = {"i": 0, "me": 1, "my": 2, "mine": 3, "myself": 4}
+    pronouns = _FORMS[subject.pronoun]
+    out: list[str] = []
+    named, agreeing = False, ""
+    for word, following in zip_longest(words, words[1:], fillvalue="."):
+        place = places.get(word.lower())
+        if place == 0 and following.strip()[:1] in (",", ".", ";", ":", "!", "?"):
+            place = 1  # "help you," speaks of an object
+        if place is not None:
+            out.append(pronouns[place] if named or place == 4 else _named(subject, place))
+            singular = not subject.plural and (not named or subject.pronoun != "they")
+            agreeing = ("one" if singular else "many") if place == 0 else agreeing
+            named = True
+        elif agreeing and word[0].isalpha() and not _skipped(word):
+            out.append(_agreed(word, singular=agreeing == "one"))
+            agreeing = ""
+        else:
+            out.append(word)
+    return " ".join("".join(out).split()), named
+
+
+def _named(subject: Subject, place: int) -> str:
+    name = subject.name
+    if name.lower() in _FORMS:
+        return _FORMS[subject.pronoun][place]
+    if place in (2, 3):
+        return f"{name}'" if name.endswith("s") else f"{name}'s"
+    return name
+
+
+def _skipped(word: str) -> bool:
+    """Whether a word stands between a subject and its verb."""
+    lowered = word.lower()
+    return lowered in _ADVERBS or (lowered.endswith("ly") and lowered not in _NO_ADVERBS)
+
+
+def _agreed(verb: str, *, singular: bool) -> str:
+    """Put a verb of the first person into the third."""
+    lowered = verb.lower()
+    if lowered in ("am", "was", "wasn't"):
+        many = {"am": "are", "was": "were", "wasn't": "weren't"}
+        return {"am": "is"}.get(lowered, lowered) if singular else many[lowered]
+    if not singular or lowered in _KEPT or re.search(r"[^e]ed$", lowered):
+        return verb
+    if lowered in _IRREGULAR:
+        return _IRREGULAR[lowered]
+    if re.search(r"[^aeiou]y$", lowered):
+        return verb[:-1] + "ies"
+    return verb + ("es" if re.search(r"(?:s|sh|ch|x|z|o)$", lowered) else "s")
+
+
+def about(inventory: Inventory, subject: Subject) -> Inventory:
+    """Turn an inventory into sentences about a subject, answered from wrong (1) to correct (7).
+
+    Of a pair the sentence says that the high pole describes the subject better than the low one.
+
+    Raises:
+        InputError: the inventory has no texts, or a statement speaks of nobody.
+    """
+    if not inventory.has_text:
+        raise InputError(
+            f"inventory {inventory.name!r} comes without item texts ({inventory.licence}): give "
+            f"your own item file with the columns item,text"
+        )
+    options = data_json("wordings.json")["wordings"]["correctness"]["options"]
+    return replace(
+        inventory,
+        kind="sentence",
+        items=tuple(
+            replace(i, text=_sentence(inventory, i, subject), other="") for i in inventory.items
+        ),
+        options=tuple(Option(options[str(v)], v) for v in range(1, 8)),
+        norms=(),
+    )
+
+
+def _sentence(inventory: Inventory, item: Item, subject: Subject) -> str:
+    if inventory.kind == "pair":
+        start = about_text(f"Am better described by “{item.other}”", subject)
+        return f"{start} than by “{item.text}”"
+    text = f"am {item.text.lower()}" if inventory.kind == "adjective" else item.text
+    return about_text(text, subject)

@@ -1,0 +1,1 @@
+"""Whether made-up citizens answer a survey as a country's people do."""

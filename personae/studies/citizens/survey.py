@@ -1,0 +1,181 @@
+"""Survey questions with the shares of a country's answers, put to personas.
+
+Each question has options of its own and is asked under both option orders, so that a pull to a
+place cancels; what is kept of a respondent is the distribution over the options, not a mean of
+repeats. Surveys are data (`personae/data/surveys/`, or a JSON file of one's own).
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from personae.core import Answers, Array, BadFile, Chooser, UnknownName, content_key, say
+from personae.measure.inventories.forms import DisplayedOption
+from personae.measure.listed_questions import ListedQuestion, list_question
+
+__all__ = [
+    "Survey",
+    "SurveyQuestion",
+    "ask_survey",
+    "load_survey",
+    "order_shares",
+    "respondent_shares",
+]
+
+ORDERS = ("forward", "reverse")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SurveyQuestion:
+    """A question; `shares` of people's answers by option, or () where only their `mean` is held.
+
+    Options are valued 1, 2, ... in their order.
+    """
+
+    id: str
+    title: str
+    text: str
+    options: tuple[str, ...]
+    shares: tuple[float, ...]
+    mean: float
+
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """The options' values."""
+        return tuple(float(i) for i in range(1, len(self.options) + 1))
+
+    def posed(self, order: str) -> ListedQuestion:
+        """Put it with lettered options, forward or reverse."""
+        places = list(range(len(self.options)))
+        places = places[::-1] if order == "reverse" else places
+        shown = tuple(
+            DisplayedOption(
+                chr(65 + slot), self.options[at], at + 1, f"({chr(65 + slot)}) {self.options[at]}"
+            )
+            for slot, at in enumerate(places)
+        )
+        listed = "\n".join(option.line for option in shown)
+        ask = f"{listed}\n\nAnswer with one of the letters."
+        lead = "My answer: ("
+        return ListedQuestion(
+            say(f"{self.text}\n{ask}", lead=lead), say(f"...\n{ask}", lead=lead), shown
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """Questions with the answers of `n` people of a country."""
+
+    name: str
+    title: str
+    source: str
+    people: str
+    country: str
+    n: int
+    questions: tuple[SurveyQuestion, ...]
+    tag: str
+
+
+def load_survey(name: str) -> Survey:
+    """Open a survey by name (canada), or from a JSON file of the same form.
+
+    Raises:
+        UnknownName: no survey and no file is called so.
+        BadFile: the file is no survey.
+
+    >>> load_survey("canada").questions[2].shares
+    (0.495, 0.505)
+    """
+    folder = Path(str(files("personae"))) / "data" / "surveys"
+    shipped = sorted(path.stem for path in folder.glob("*.json"))
+    if name in shipped:
+        return _read(str(folder / f"{name}.json"))
+    if not name.endswith(".json"):
+        raise UnknownName("survey", name, shipped)
+    return _read(name)
+
+
+@cache
+def _read(path: str) -> Survey:
+    try:
+        raw = json.loads(Path(path).read_text(encoding="utf-8"))
+        return Survey(
+            name=raw["name"],
+            title=raw["title"],
+            source=raw["source"],
+            people=raw["people"],
+            country=raw["country"],
+            n=int(raw["n"]),
+            questions=tuple(_question(row) for row in raw["questions"]),
+            tag=f"{raw['name']}@{raw['version']}+{content_key(raw)[:8]}",
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadFile(f"{path}: not a survey ({type(error).__name__}: {error})") from error
+
+
+def _question(row: dict[str, Any]) -> SurveyQuestion:
+    options, shares = tuple(row["options"]), tuple(map(float, row.get("shares", ())))
+    if not 2 <= len(options) <= 26 or (shares and len(shares) != len(options)):
+        raise ValueError(f"{row['id']}: 2 to 26 options, and as many shares or none")
+    if shares and not abs(sum(shares) - 1) < 0.005:
+        raise ValueError(f"{row['id']}: shares add up to 1, not {sum(shares):.3f}")
+    total = sum(shares)
+    mean = sum(s * (i + 1) for i, s in enumerate(shares)) / total if shares else float(row["mean"])
+    return SurveyQuestion(
+        id=row["id"],
+        title=row["title"],
+        text=row["text"],
+        options=options,
+        shares=tuple(s / total for s in shares),
+        mean=mean,
+    )
+
+
+def ask_survey(model: Chooser, survey: Survey, respondent: str, arm: str) -> Answers:
+    """Ask one respondent all questions in both option orders; one row an answer."""
+    asked = [(q, order) for q in survey.questions for order in ORDERS]
+    columns = list_question(model, [q.posed(order) for q, order in asked], "label")
+    return Answers.of(
+        {
+            "respondent": respondent,
+            "arm": arm,
+            "inventory": survey.tag,
+            "item": q.id,
+            "scale": q.id,
+            "form": "survey",
+            "channel": "label",
+            "order": order,
+            **{name: column[i] for name, column in columns.items()},
+        }
+        for i, (q, order) in enumerate(asked)
+    )
+
+
+def order_shares(answers: Answers, question: SurveyQuestion, respondents: Sequence[str]) -> Array:
+    """Give each respondent's shares by option order, shape (respondents, 2, options).
+
+    Options stand in their own order in both; NaN where there is no answer.
+    """
+    rows = answers.rows.filter((pl.col("item") == question.id) & (pl.col("status") == "ok"))
+    found = np.full((len(respondents), len(ORDERS), len(question.options)), np.nan)
+    place = {name: i for i, name in enumerate(respondents)}
+    for who, order, logp in rows.select("respondent", "order", "logp").rows():
+        found[place[who], ORDERS.index(order)] = np.exp(logp)
+    return found
+
+
+def respondent_shares(
+    answers: Answers, question: SurveyQuestion, respondents: Sequence[str]
+) -> Array:
+    """Give each respondent's shares over a question's options, shape (respondents, options).
+
+    The mean of the probabilities in both orders; NaN where either lacks an answer.
+    """
+    return np.asarray(order_shares(answers, question, respondents).mean(axis=1))

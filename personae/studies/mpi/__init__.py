@@ -1,0 +1,1 @@
+"""The Machine Personality Inventory: what a model reports, and whether prompts move it."""

@@ -1,0 +1,128 @@
+"""Personality by attention heads: a person's answers choose heads and directions; no training.
+
+Each known item is read twice, answered "fully" and "not at all"; what the heads hold at the answer
+is labelled by what the person said. Heads are ranked by a linear probe, each chosen head's
+direction is the difference of the two means, and strength is in standard deviations along it.
+Source: Zhu, Weng, Yang & Zhang 2024 (arXiv 2408.11779), section 4.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from personae.core import Activations, Anatomy, Array, BadValue, Edit, InputError, Site
+from personae.induce.steer.directions import direction
+from personae.stats.prediction.linear_probes import logistic_probes
+
+__all__ = ["KEEP", "LEAST", "HeadVectors", "fit_heads", "head_rows", "person_labels"]
+
+KEEP, LEAST = 24, 8
+FITTED = 0.6
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HeadVectors:
+    """The chosen heads, best first, and what is added to each at strength 1.
+
+    `places`: (block, head); `theta`: unit directions (k, head width); `sigma`: standard deviations
+    along them (k,); `score`: mean of fitted and held-out accuracy, `held_out` the latter alone;
+    `chance`: the held-out accuracy of the letter alone, without a look at the item.
+    """
+
+    places: tuple[tuple[int, int], ...]
+    theta: Array
+    sigma: Array
+    score: Array
+    held_out: Array
+    chance: float
+    anatomy: Anatomy
+
+    def edits(self, strength: float) -> tuple[Edit, ...]:
+        """Add strength * sigma * theta to each chosen head, one edit a block, at all positions."""
+        width = self.anatomy.head_width
+        made: dict[int, Array] = {}
+        for (block, head), theta, sigma in zip(self.places, self.theta, self.sigma, strict=True):
+            whole = made.setdefault(block, np.zeros(self.anatomy.heads * width))
+            whole[head * width : (head + 1) * width] += sigma * theta
+        return tuple(Edit(Site(b, "heads"), v, strength) for b, v in sorted(made.items()))
+
+
+def head_rows(activations: Activations, anatomy: Anatomy) -> Array:
+    """Lay recorded heads side by side: (n, blocks * heads, head width), blocks in order."""
+    sites = sorted(activations, key=lambda site: site.block)
+    parts = [activations[s].reshape(-1, anatomy.heads, anatomy.head_width) for s in sites]
+    return np.concatenate(parts, axis=1)
+
+
+def person_labels(answers: Array) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Turn literal answers, 1 to 5, into labels: items used, and 1 where the person agreed.
+
+    An answer of 3 or none (NaN or 0) says nothing, and its item isn't used.
+
+    >>> [x.tolist() for x in person_labels(np.array([5.0, 3.0, 1.0, np.nan, 0.0, 4.0]))]
+    [[0, 2, 5], [1, 0, 1]]
+    """
+    told = np.isfinite(answers) & (answers != 0) & (answers != 3)
+    used = np.flatnonzero(told)
+    return used, (answers[used] > 3).astype(np.int64)
+
+
+def fit_heads(
+    rows: tuple[Array, Array], answers: Array, anatomy: Anatomy, keep: int = KEEP, seed: int = 0
+) -> HeadVectors:
+    """Choose a person's heads and directions.
+
+    Args:
+        rows: what all heads hold where the items are answered fully, and not at all, each (items,
+            blocks * heads, head width).
+        answers: the person's literal answers, (items,), NaN or 0 where missing.
+        anatomy: of the model.
+        keep: how many heads.
+        seed: of the split into fitted and held-out items; both rows of an item go together.
+
+    Raises:
+        InputError: fewer than 8 items are answered otherwise than 3.
+        BadValue: shapes that don't fit.
+    """
+    fully, barely = rows
+    groups = anatomy.blocks * anatomy.heads
+    if fully.shape != barely.shape or fully.shape[:2] != (len(answers), groups):
+        raise BadValue(f"rows are (items, {groups}, head width) twice, not {fully.shape}")
+    used, agreed = person_labels(answers)
+    if len(used) < LEAST:
+        raise InputError(
+            f"a person's heads take at least {LEAST} items answered otherwise than 3, not "
+            f"{len(used)}"
+        )
+    x = np.concatenate([fully[used], barely[used]])
+    y = np.concatenate([agreed, 1 - agreed])
+    fitted = _split(agreed, seed)
+    both = np.concatenate([fitted, fitted])
+    scale = float(x.std()) or 1.0
+    probes = logistic_probes(x[both] / scale, y[both])
+    held_out = probes.accuracy(x[~both] / scale, y[~both])
+    score = (probes.accuracy(x[both] / scale, y[both]) + held_out) / 2
+    best = np.argsort(-score, kind="stable")[:keep]
+    theta = np.stack([_unit(direction(x[y == 1, g], x[y == 0, g])) for g in best])
+    sigma = np.stack([(x[:, g] @ t).std() for g, t in zip(best, theta, strict=True)])
+    chance = float(max(np.mean(agreed[~fitted]), 1 - np.mean(agreed[~fitted])))
+    places = tuple((int(g) // anatomy.heads, int(g) % anatomy.heads) for g in best)
+    return HeadVectors(places, theta, sigma, score[best], held_out[best], chance, anatomy)
+
+
+def _split(agreed: NDArray[np.int64], seed: int) -> NDArray[np.bool_]:
+    """Choose 60 % of the items to fit, of agreed and of others alike; at least one each way."""
+    random = np.random.default_rng(seed)
+    fitted = np.zeros(len(agreed), dtype=bool)
+    for side in (0, 1):
+        own = random.permutation(np.flatnonzero(agreed == side))
+        fitted[own[: max(1, round(FITTED * len(own)))]] = True
+    if fitted.all():
+        fitted[random.integers(len(fitted))] = False
+    return fitted
+
+
+def _unit(vector: Array) -> Array:
+    length = float(np.linalg.norm(vector))
+    return vector / length if length else vector

@@ -1,0 +1,1 @@
+"""Whether medical roles and bold or cautious styles make clinical answers better, or riskier."""

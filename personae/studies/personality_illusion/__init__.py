@@ -1,0 +1,1 @@
+"""Whether what a model reports of itself goes together with how it acts."""

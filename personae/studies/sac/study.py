@@ -1,0 +1,384 @@
+"""SAC: does a trait follow the level that was asked for, and what else moves with it?
+
+System   sac-16pf
+Paper    Chittem, Shrivastava, Pendela, Challa & Kumar 2025, ICAART 2026 (arXiv:2506.20993)
+Asks     Asked for one of sixteen factors at levels 1 to 5, does the model report rising scores,
+         on which ladders of intensity, and which of the other fifteen factors move too?
+Differs  no prompt, code or table of the authors is public: anchors and wording are our own; ladders
+         ask about whole statements, as "how often do you am" is no question; a low threshold counts
+         as a strong trait (a switch); slopes are paired by item, corrected (Holm), and stand beside
+         the same model without a persona; a toggle without levels is compared with its length
+         beside it; the scales are public analogues, never scores of the trademarked test
+Version  1
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from math import isnan
+from typing import Literal
+
+import numpy as np
+import polars as pl
+
+from personae.core import (
+    Answers,
+    Array,
+    Cell,
+    Chooser,
+    Estimate,
+    Figure,
+    Form,
+    Heading,
+    Inventory,
+    Note,
+    Part,
+    Report,
+    Table,
+    UnknownName,
+    load_inventory,
+)
+from personae.measure.inventories.administer import administer
+from personae.measure.inventories.forms import published_form
+from personae.respondents.null import open_null
+from personae.stats.effects.contrast import arm_shift
+from personae.stats.effects.dose_response import Dose, dose_response, level_cells, level_slope
+from personae.stats.multiplicity import holm
+from personae.stats.resample import mean
+from personae.stats.scores.scales import item_matrix
+from personae.studies.sac.intensity_ladders import (
+    LEVELS,
+    expected_sign,
+    intensity_text,
+    toggle_text,
+)
+from personae.studies.sac.level_arms import LADDERS, Graded, ask_graded, ask_ladders, ask_toggled
+
+__all__ = ["sac"]
+
+QUICK = ("A", "E")
+CONTROL = "unchanged"
+
+
+def sac(
+    model: Chooser,
+    factors: tuple[str, ...] = (),
+    channel: Literal["label", "option", "reply"] = "label",
+    threshold: Literal["reversed", "as-is"] = "reversed",
+    seed: int = 0,
+    quick: bool = False,
+) -> Report:
+    """Ask for factors at rising levels; report slopes, ladders, and what else moved.
+
+    Args:
+        model: who is asked; likelihoods are needed but for the channel reply.
+        factors: letters of the factors asked for, such as A,E,Q1; all sixteen by default.
+        channel: how answers are read.
+        threshold: a low threshold counts as a strong trait, or as a low answer.
+        seed: seed of the resampling.
+        quick: two factors at three levels, few items; about a minute on the embedded model.
+
+    Raises:
+        UnknownName: a factor that the inventory doesn't have.
+    """
+    tool = load_inventory("ipip-16pf")
+    targets = tuple(factors) or (QUICK if quick else tuple(tool.scales))
+    for target in targets:
+        if target not in tool.scales:
+            raise UnknownName("factor", target, tool.scales)
+    form = replace(published_form("mpi"), person="second", channel=channel)
+    design = _design(targets[:2] if quick else targets, tool, form, quick=quick)
+    graded = ask_graded(model, design)
+    neutral = administer(model, design.battery(design.targets), form)
+    toggles = ask_toggled(model, design)
+    ladders = ask_ladders(model, design, threshold)
+    cells = {
+        (t, s): level_cells(
+            graded.where(target=t, scale=s), design.levels_of(t, s), use=design.use, inventory=tool
+        )
+        for t in design.targets
+        for s in tool.scales
+    }
+    doses = {
+        t: dose_response(design.levels, cells[t, t], name=t, seed=seed) for t in design.targets
+    }
+    answers = Answers.concat([neutral, graded, toggles, ladders]).tag(respondent=model.name)
+    return Report(
+        title=f"Traits at levels: {model.name}",
+        parts=(
+            *_verdicts(doses, cells, design, seed),
+            _curves(doses, design),
+            _control_table(doses, answers, design, seed),
+            _neutral_table(neutral, design, seed),
+            Heading("What else moves?"),
+            *_entanglement(cells, design, seed),
+            Heading("Ladders of intensity"),
+            _ladder_table(ladders, design, threshold, seed),
+            Heading("Levels or a toggle?"),
+            _consistency(answers, design),
+            Heading("Coverage"),
+            _coverage(answers),
+        ),
+        answers=answers,
+    )
+
+
+def _design(targets: tuple[str, ...], tool: Inventory, form: Form, *, quick: bool) -> Graded:
+    if quick:
+        return Graded(
+            tool=tool,
+            targets=targets,
+            form=form,
+            levels=LEVELS[::2],
+            wide=LEVELS[::4],
+            laddered=LEVELS[::4],
+            own=8,
+            rungs=3,
+        )
+    return Graded(
+        tool=tool,
+        targets=targets,
+        form=form,
+        levels=LEVELS,
+        wide=LEVELS,
+        laddered=LEVELS[::2],
+        own=13,
+        rungs=13,
+    )
+
+
+def _related(cells: Mapping[tuple[str, str], Array], design: Graded, seed: int) -> Estimate:
+    """Slope of the factors that go with the target in people, each in the direction expected."""
+    parts = [
+        sign * cells[target, scale]
+        for target in design.targets
+        for scale in design.tool.scales
+        if scale != target and (sign := expected_sign(target, scale))
+    ]
+    stacked = np.vstack(parts) if parts else np.empty((0, len(design.wide)))
+    return level_slope(design.wide, stacked, name="related factors", seed=seed)
+
+
+def _whole(cells: Mapping[tuple[str, str], Array], design: Graded, seed: int) -> Estimate:
+    stacked = np.vstack([cells[t, t] for t in design.targets])
+    return level_slope(design.levels, stacked, name="all targets", seed=seed)
+
+
+def _verdicts(
+    doses: Mapping[str, Dose], cells: Mapping[tuple[str, str], Array], design: Graded, seed: int
+) -> list[Part]:
+    whole, related = _whole(cells, design, seed), _related(cells, design, seed)
+    if isnan(whole.value):
+        return [Note(f"Whether levels are followed isn't known: {whole.why_missing}.", "verdict")]
+    ps = holm([1.0 if isnan(d.slope.p) else d.slope.p for d in doses.values()])
+    up = [t for (t, d), p in zip(doses.items(), ps, strict=True) if p < 0.05 and d.slope.value > 0]
+    follows = whole.low > 0 and whole.p < 0.05
+    said = (
+        f"The level asked for {'is' if follows else 'is not shown to be'} followed: "
+        f"{whole.value:+.3f} points a level [{whole.low:.3f}, {whole.high:.3f}], "
+        f"{len(up)} of {len(doses)} factors rise (Holm)."
+    )
+    notes: list[Part] = [Note(said, "verdict")]
+    if not isnan(related.value):
+        moved = related.p < 0.05
+        how = "move" if moved and related.value > 0 else "are not shown to move"
+        how = "move against each other" if moved and related.value < 0 else how
+        notes.append(
+            Note(
+                f"Factors that go together in people {how} together here: {related.value:+.3f} "
+                f"points a level [{related.low:.3f}, {related.high:.3f}] in the expected "
+                "direction.",
+                "verdict",
+            )
+        )
+    notes.append(Note("Scores of public analogues of sixteen factors, by self-report only."))
+    return notes
+
+
+def _curves(doses: Mapping[str, Dose], design: Graded) -> Figure:
+    series = [{"name": design.tool.scales[t], "y": list(d.means)} for t, d in doses.items()]
+    told = "; ".join(f"{t} {d.slope.value:+.2f} a level" for t, d in doses.items())
+    return Figure(
+        name="levels",
+        title="Requested and reported level",
+        kind="lines",
+        data={
+            "x": list(design.levels),
+            "x_label": "level asked for",
+            "y_label": "mean keyed score",
+            "series": series,
+        },
+        alt=f"Mean keyed score by level: {told}.",
+    )
+
+
+def _control_table(doses: Mapping[str, Dose], answers: Answers, design: Graded, seed: int) -> Table:
+    top = design.levels[-1]
+    rows: list[tuple[Cell, ...]] = []
+    for target, dose in doses.items():
+        part = Answers(
+            answers.rows.filter((pl.col("scale") == target) & (pl.col("form") == design.form.name))
+        )
+        shift = arm_shift(
+            part,
+            (CONTROL, f"{target}@{top}"),
+            "against no persona",
+            use=design.use,
+            inventory=design.tool,
+            seed=seed,
+        )
+        fits = [None if isnan(v) else v for v in (dose.linear, dose.isotonic)]
+        rows.append(
+            (
+                design.tool.scales[target],
+                dose.slope,
+                dose.slope.p,
+                dose.rho,
+                dose.rising,
+                *fits,
+                dose.step,
+                shift,
+            )
+        )
+    return Table(
+        name="control",
+        title="Does the score follow the level?",
+        rows=tuple(rows),
+        columns=(
+            "factor",
+            "points a level",
+            "p",
+            "Spearman rho",
+            "steps that rise",
+            "R² linear",
+            "R² rising",
+            "least distance told apart",
+            f"level {top} less no persona",
+        ),
+        note="Over items, each at every level; p by sign flips, not corrected here. An item that "
+        "never changes has rho 0.",
+    )
+
+
+def _neutral_table(neutral: Answers, design: Graded, seed: int) -> Table:
+    """The profile without a persona, beside that of who always takes the first option."""
+    sheets = (
+        neutral,
+        administer(open_null("null:first"), design.battery(design.targets), design.form),
+    )
+    rows: list[tuple[Cell, ...]] = []
+    for scale, title in design.tool.scales.items():
+        own, constant = (
+            item_matrix(sheet.where(scale=scale), ("arm",), design.use, inventory=design.tool)[0]
+            for sheet in sheets
+        )
+        rows.append((title, mean(own.ravel(), name=title, seed=seed), float(constant.mean())))
+    return Table(
+        name="neutral",
+        title="Without a persona",
+        rows=tuple(rows),
+        columns=("factor", "mean keyed score", "null:first"),
+    )
+
+
+def _entanglement(cells: Mapping[tuple[str, str], Array], design: Graded, seed: int) -> list[Part]:
+    scales = tuple(design.tool.scales)
+    found = {
+        pair: level_slope(design.levels_of(*pair), c, name=" on ".join(pair[::-1]), seed=seed)
+        for pair, c in cells.items()
+    }
+    values = [[found[t, s] for s in scales] for t in design.targets]
+    sizes = np.abs(np.array([[found[t, s].value for s in scales] for t in design.targets]))
+    tops = np.where(np.isnan(sizes), -1.0, sizes).argmax(axis=1)
+    largest = sum(scales[top] == t for top, t in zip(tops, design.targets, strict=True))
+    alt = f"Slope of sixteen factors on the level of {len(design.targets)}; "
+    alt += f"the factor asked for moves most in {largest} rows."
+    rows: tuple[tuple[Cell, ...], ...] = tuple(
+        (design.tool.scales[t], *(found[t, s] for s in scales)) for t in design.targets
+    )
+    return [
+        Figure(
+            name="entanglement",
+            title="Points a level: asked for (rows), moved (columns)",
+            kind="heatmap",
+            data={
+                "rows": [design.tool.scales[t] for t in design.targets],
+                "columns": list(scales),
+                "values": values,
+                "unit": "points a level",
+            },
+            alt=alt,
+        ),
+        Table(
+            name="entanglement",
+            title="Points a level, by factor asked for and factor moved",
+            columns=("asked for", *scales),
+            rows=rows,
+            note=f"The factor asked for moves most in {largest} of {len(design.targets)} rows. "
+            f"{design.others} items of each other factor: single cells are rough.",
+        ),
+        Note(f"In the expected direction, where people have one: {_related(cells, design, seed)}."),
+    ]
+
+
+def _ladder_table(ladders: Answers, design: Graded, threshold: str, seed: int) -> Table:
+    rows: list[tuple[Cell, ...]] = []
+    for (arm, scale), own in ladders.rows.group_by(["arm", "scale"], maintain_order=True):
+        matrix, labels, _ = item_matrix(
+            Answers(own), ("ladder",), design.use, inventory=design.tool
+        )
+        means = {
+            str(label[0]): mean(row, name=str(label[0]), seed=seed)
+            for label, row in zip(labels, matrix, strict=True)
+        }
+        whole = mean(matrix.mean(axis=0), name="intensity", seed=seed)
+        rows.append((design.tool.scales[str(scale)], str(arm), whole, *(means[n] for n in LADDERS)))
+    note = "Keyed, 1 to 5. Intensity: mean over items and ladders. Threshold "
+    note += (
+        "reversed: an easy threshold counts high."
+        if threshold == "reversed"
+        else ("as answered: an easy threshold counts low.")
+    )
+    return Table(
+        name="ladders",
+        title="Intensity",
+        rows=tuple(rows),
+        note=note,
+        columns=("factor", "arm", "intensity", *LADDERS),
+    )
+
+
+def _consistency(answers: Answers, design: Graded) -> Table:
+    """SD over items under each prompt, beside the prompt's length."""
+    rows: list[tuple[Cell, ...]] = []
+    for target in design.targets:
+        texts = {f"{target}@{level}": intensity_text({target: level}) for level in design.levels}
+        texts |= {f"toggle:{target}{s}": toggle_text(target, high=s == "+") for s in "+-"}
+        for arm, text in texts.items():
+            part = answers.rows.filter(
+                (pl.col("scale") == target)
+                & (pl.col("form") == design.form.name)
+                & (pl.col("arm") == arm)
+            )
+            matrix, _, _ = item_matrix(Answers(part), ("arm",), design.use, inventory=design.tool)
+            known = matrix[~np.isnan(matrix)]
+            cells = (float(known.mean()), float(known.std())) if known.size else (None, None)
+            rows.append((design.tool.scales[target], arm, *cells, len(text.split())))
+    return Table(
+        name="consistency",
+        title="Mean and SD over items, by prompt",
+        rows=tuple(rows),
+        columns=("factor", "prompt", "mean", "SD of items", "words in the prompt"),
+        note="A toggle switches a factor on (+) or off (-) without levels; it is "
+        "shorter, so that a difference may be one of length.",
+    )
+
+
+def _coverage(answers: Answers) -> Table:
+    counted = answers.missing(by=("form",))
+    return Table(
+        name="coverage",
+        title="Answers by status",
+        columns=tuple(counted.columns),
+        rows=tuple(counted.rows()),
+        note="Nothing is imputed.",
+    )

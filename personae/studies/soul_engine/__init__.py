@@ -1,0 +1,1 @@
+"""Soul Engine: levels and identity of characters in a frozen model, read and put in."""

@@ -1,0 +1,1 @@
+"""How much harm depends on who the model pretends to be."""

@@ -1,0 +1,225 @@
+"""Two finished runs compared: what is paired, what differs, what is alike, what is refused."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from personae.analyses.compare import compare_runs
+from personae.run.finished_run import open_run
+from personae.analyses.pairing import pair_answers
+from personae.analyses.run_differences import Judging, compare_pairs
+from personae.cli import main
+from personae.core import Answers, BadFile, BadValue, Model, Note, Report, Table, UnknownName
+from personae.models.opening import open_model
+from personae.run.execute import Job, execute
+
+TOOL = "ipip-neo-120@1+c61ffbaf"
+
+
+def sheet(values: Sequence[float | None], **same: Any) -> Answers:
+    """Make an answer an item, in order; None is a refusal."""
+    base = {"inventory": TOOL, "scale": "E", "respondent": "ada", "form": "plain"} | same
+    return Answers.of(
+        {**base, "item": str(i), "value": v, "status": "refused" if v is None else "ok"}
+        for i, v in enumerate(values)
+    )
+
+
+def finished(
+    folder: Path,
+    answers: Answers,
+    *,
+    model: str = "null:yes",
+    version: str = "1",
+    study: str = "asked",
+) -> Path:
+    def work(model: Model) -> Report:
+        return Report(title="Asked", parts=(), answers=answers)
+
+    job = Job(study=study, version=version, options={"seed": 0}, out=folder)
+    execute(job, work, {"model": open_model(model)}, Console(quiet=True))
+    return folder
+
+
+def table(report: Report, name: str) -> Table:
+    return next(p for p in report.parts if isinstance(p, Table) and p.name == name)
+
+
+def test_shift_size_and_levels_by_hand() -> None:
+    first, second = [1.0, 2, 3, 2, 1, 3], [2.0, 3, 3, 4, 1, 4]
+    (found,) = compare_pairs(pair_answers(sheet(first), sheet(second)))
+    apart = np.subtract(second, first)
+    assert found.shift.value == pytest.approx(apart.mean())
+    assert found.size.value == pytest.approx(apart.mean() / apart.std(ddof=1))
+    assert found.levels == pytest.approx((2.0, 17 / 6))
+    assert found.shift.p == 2 / 2**4  # four pairs differ, all one way
+    assert found.holm == found.shift.p
+    assert found.shift.n == 6
+
+
+def test_reversed_items_are_turned_and_repeats_are_no_items() -> None:
+    keys = {"key": -1}
+    first = Answers.concat([sheet([4.0] * 6, **keys, repeat=r) for r in range(5)])
+    second = Answers.concat([sheet([2.0] * 6, **keys, repeat=r) for r in range(5)])
+    (found,) = compare_pairs(pair_answers(first, second))
+    assert (found.shift.value, found.levels, found.shift.n) == (2.0, (2.0, 4.0), 6)
+    own = Answers.of({**row, "inventory": "own@1"} for row in first.rows.to_dicts())
+    (found,) = compare_pairs(pair_answers(own, own))
+    assert found.shift.value == 0 and np.isnan(found.levels).all()  # its range isn't known
+
+
+def test_a_run_and_itself_are_equivalent() -> None:
+    one = sheet(np.arange(10.0).tolist())
+    (found,) = compare_pairs(pair_answers(one, one))
+    assert (found.shift.value, found.shift.p, found.verdict) == (0.0, 1.0, "equivalent")
+
+
+def test_a_lost_answer_is_wrong_in_problems_and_no_pair_in_points() -> None:
+    first, second = [1.0] * 8, [1.0] * 6 + [None] * 2
+    right = dict(unit="correct", inventory="problems@1")
+    whole, scale = compare_pairs(pair_answers(sheet(first, **right), sheet(second, **right)))
+    assert whole.shift.value == scale.shift.value == -0.25
+    assert (whole.cell[2], whole.lost) == ("all", 2)
+    (points,) = compare_pairs(pair_answers(sheet(first), sheet(second)))
+    assert (points.shift.value, points.shift.n, points.lost) == (0.0, 6, 2)
+
+
+def test_few_pairs_are_shown_and_not_tested() -> None:
+    (found,) = compare_pairs(pair_answers(sheet([1.0] * 5), sheet([5.0] * 5)))
+    assert found.verdict == "not tested" and found.shift.value == 4.0 and np.isnan(found.holm)
+
+
+def test_only_what_was_asked_alike_is_matched_and_the_rest_counted() -> None:
+    first = Answers.concat([sheet([3.0] * 7), sheet([3.0] * 7, order="reverse")])
+    second = Answers.concat([sheet([4.0] * 6), sheet([3.0] * 7, form="other")])
+    pairing = pair_answers(first, second)
+    assert pairing.table.rows == ((TOOL, 14, 13, 6, 8, 7),)
+    assert "Only in the second run, form: other." in pairing.remarks
+    twice = Answers.concat([sheet([3.0] * 7)] * 2)
+    with pytest.raises(BadValue, match="no answer of one run has a partner"):
+        pair_answers(sheet([3.0] * 7), twice)  # once here, twice there: who is whose partner?
+    assert pair_answers(twice, twice).rows.height == 14
+
+
+def test_one_respondent_each_is_paired_across_names() -> None:
+    pairing = pair_answers(sheet([3.0] * 7), sheet([4.0] * 7, respondent="bo"))
+    assert pairing.rows.height == 7 and "'ada' with 'bo'" in pairing.remarks[0]
+    two = Answers.concat([sheet([4.0] * 7, respondent=r) for r in ("bo", "cy")])
+    with pytest.raises(BadValue, match="respondent: ada in the first, bo, cy in the second"):
+        pair_answers(sheet([3.0] * 7), two)
+
+
+def test_respondents_as_the_unit_and_each_by_itself() -> None:
+    names = [f"r{i}" for i in range(8)]
+    first = Answers.concat([sheet([2.0] * 3, respondent=r) for r in names])
+    second = Answers.concat([sheet([2.0 + i] * 3, respondent=r) for i, r in enumerate(names)])
+    pairing = pair_answers(first, second)
+    (found,) = compare_pairs(pairing, Judging(unit="respondent"))
+    assert (found.shift.n, found.shift.of, found.shift.value) == (8, "respondent", 3.5)
+    each = compare_pairs(pairing, Judging(each=True))
+    assert [c.cell[4] for c in each] == names
+    with pytest.raises(BadValue, match="no spread of respondents"):
+        Judging(unit="respondent", each=True)
+
+
+def simulated(seed: int, shift: float) -> tuple[Answers, Answers]:
+    """Eight scales of 20 items in two forms; E alone differs by `shift`."""
+    random = np.random.default_rng(seed)
+    sheets: tuple[list[Answers], list[Answers]] = ([], [])
+    for scale in "EABCDFGH":
+        item = random.normal(3, 1, 20)
+        for run, moved in ((0, 0.0), (1, shift if scale == "E" else 0.0)):
+            own = item + random.normal(0, 0.4, 20)
+            for form in ("one", "two"):
+                values = (own + random.normal(0, 0.4, 20) + moved).tolist()
+                sheets[run].append(sheet(values, scale=scale, form=form))
+    return Answers.concat(sheets[0]), Answers.concat(sheets[1])
+
+
+def test_equal_runs_rarely_differ_and_a_planted_shift_is_found() -> None:
+    false = power = alike = 0
+    for seed in range(40):
+        none = compare_pairs(pair_answers(*simulated(seed, 0.0)))
+        false += any(c.verdict.startswith("different") for c in none)
+        some = {c.cell[2]: c for c in compare_pairs(pair_answers(*simulated(seed, 1.0)))}
+        power += some["E"].verdict == "different"
+        alike += sum(c.verdict == "equivalent" for s, c in some.items() if s == "E")
+    assert false <= 6  # P = 0.004 at a family-wise rate of 5 %
+    assert power >= 36 and alike == 0
+
+
+def test_the_report_of_two_folders(tmp_path: Path) -> None:
+    first = open_run(finished(tmp_path / "a", sheet([2.0] * 12)))
+    moved = [3.0, 3.5] * 6
+    second = open_run(finished(tmp_path / "b", sheet(moved), model="null:uniform"))
+    report = compare_runs(first, second)
+    verdict = next(p for p in report.parts if isinstance(p, Note))
+    assert "1 differ after Holm's adjustment: E, unchanged +1.25 points" in verdict.text
+    runs = {row[0]: row[1:] for row in table(report, "runs").rows}
+    assert runs["study"] == ("asked", "asked", "") and runs["model"][2] == "differs"
+    assert table(report, "coverage").rows[1][:4] == ("unchanged", "second", 12, 12)
+    same = compare_runs(first, first)
+    assert any(isinstance(p, Note) and "one and the same run" in p.text for p in same.parts)
+    assert compare_runs(first, second) == report
+
+
+def test_arms_set_against_each_other(tmp_path: Path) -> None:
+    both = Answers.concat([sheet([2.0] * 8), sheet([3.0] * 8, arm="P2")])
+    run = open_run(finished(tmp_path / "a", both))
+    found = table(compare_runs(run, run, ("unchanged", "P2")), "comparison")
+    assert len(found.rows) == 1 and found.rows[0][4:6] == (2.0, 3.0)
+    with pytest.raises(UnknownName, match="Known: P2, unchanged"):
+        compare_runs(run, run, ("unchanged", "P3"))
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ({"answers": sheet([1.0] * 6, inventory="ipip-neo-120@2+c61ffbaf")}, "different versions"),
+        ({"answers": sheet([1.0] * 6, inventory="sd3@1+aa")}, "share no instrument"),
+        ({"answers": sheet([1.0] * 6, inventory="ipip-neo-120@1+00")}, "share no instrument"),
+        ({"answers": sheet([1.0] * 6), "version": "2"}, "versions 1 and 2 of 'asked'"),
+    ],
+)
+def test_other_instruments_and_versions_are_refused(
+    tmp_path: Path, other: dict[str, Any], said: str
+) -> None:
+    first = open_run(finished(tmp_path / "a", sheet([1.0] * 6)))
+    second = open_run(finished(tmp_path / "b", **other))
+    with pytest.raises(BadValue, match=said):
+        compare_runs(first, second)
+
+
+def test_unfinished_runs_and_other_folders_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadFile, match=r"no manifest\.json; give the folder of a finished run"):
+        open_run(tmp_path)
+    folder = finished(tmp_path / "a", sheet([1.0] * 6))
+    manifest = folder / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"done"', '"stopped"'))
+    with pytest.raises(BadValue, match="stopped, not done"):
+        open_run(folder)
+
+
+def test_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def leave(*order: str) -> object:
+        with pytest.raises(SystemExit) as left:
+            main(["compare", *order])
+        return left.value.code
+
+    first = str(finished(tmp_path / "a", sheet([2.0] * 12)))
+    second = str(finished(tmp_path / "b", sheet([3.0, 3.5] * 6), model="null:uniform"))
+    out = tmp_path / "out"
+    assert leave(first, second, "--out", str(out), "--margin", "points=2") == 0
+    assert "1 differ after" in capsys.readouterr().out
+    kept = (out / "report.json").read_bytes()
+    assert leave(first, second, "--out", str(out), "--margin", "points=2") == 0
+    assert (out / "report.json").read_bytes() == kept and b"within margin" in kept
+    assert leave(first, second, "--out", first) == 2  # a run is never written over
+    assert leave(first, second, "--margin", "points=x") == 2
+    assert leave(first, second, "--margin", "points=-1") == 2
+    assert leave(first, second, "--arms", "P2") == 2
+    assert "Traceback" not in capsys.readouterr().err

@@ -1,0 +1,65 @@
+"""The card recovers what a simulated respondent is told, and stays silent on one who isn't."""
+
+from pathlib import Path
+
+import pytest
+
+from personae.card import Design, card
+from personae.core import InputError, Note, Persona, Report, Table, UnknownName
+from personae.report.render.html import report_html
+from personae.respondents.null import open_null
+from personae.respondents.simulated import open_simulated
+
+ADA = Persona(id="ada", text="You are very talkative.", traits={"E": 1.5, "N": -1.0})
+
+
+def lines(report: Report) -> list[str]:
+    return [p.text for p in report.parts if isinstance(p, Note)]
+
+
+def table(report: Report, name: str) -> Table:
+    return next(p for p in report.parts if isinstance(p, Table) and p.name == name)
+
+
+def verdicts(report: Report) -> dict[str, str]:
+    return {str(row[0]): str(row[5]) for row in table(report, "domains").rows}
+
+
+def test_a_respondent_that_follows_moves_as_asked() -> None:
+    model = open_simulated("simulated:follow=1,noise=0.2")
+    report = card(model, ADA, Design(inductions=("naive", "words")), quick=True)
+    found = verdicts(report)
+    assert found["Extraversion"] == found["Neuroticism"] == "as asked"
+    assert found["Openness"] != "moved unasked"
+
+
+def test_a_respondent_that_does_not_follow_shows_no_effect() -> None:
+    model = open_simulated("simulated:follow=0,noise=0.2,E=1")
+    report = card(model, ADA, Design(inductions=("naive", "words")), quick=True)
+    assert not {"as asked", "the other way", "moved unasked"} & set(verdicts(report).values())
+    assert any("No effect of the persona was shown" in line for line in lines(report))
+
+
+@pytest.mark.parametrize("name", ["null:first", "null:midpoint", "null:uniform"])
+def test_who_reads_nothing_is_told_so_in_the_first_line(name: str) -> None:
+    report = card(open_null(name), ADA, Design(inductions=("naive",)), quick=True)
+    assert "no score below is a personality" in lines(report)[0]
+
+
+def test_hostile_persona_text_is_inert(tmp_path: Path) -> None:
+    text = "<script>alert(1)</script> {{ 7 * 7 }} {item} %s"
+    persona = Persona(id="<b>x</b>", text=text, traits={"E": 1.0})
+    page = report_html(card(open_null("null:yes"), persona, quick=True))
+    assert "<script>alert" not in page
+    assert "<b>x</b>" not in page
+    assert "{{ 7 * 7 }}" in page
+
+
+def test_a_persona_with_nothing_to_work_with_is_refused() -> None:
+    with pytest.raises(InputError, match="traits"):
+        card(open_null("null:yes"), Persona(id="x"), Design(inductions=("naive",)), quick=True)
+
+
+def test_an_unknown_section_is_named_at_once() -> None:
+    with pytest.raises(UnknownName, match="section"):
+        Design(sections=("horoscope",))

@@ -1,0 +1,96 @@
+"""The card's third-person reading: a persona that shows in its own text, and one that doesn't."""
+
+import pytest
+
+from personae.card.card import SECTIONS, Design, card
+from personae.card.first_person_section import first_person
+from personae.card.section import CardContext, Section
+from personae.core import Estimate, ModelUnavailable, Note, Persona, Table, load_inventory
+from personae.encoders.sentence_encoder import open_encoder
+from personae.induce.prompt.prompt_inductions import find_induction
+from personae.measure.inventories.administer_arms import administer_arms
+from personae.measure.inventories.forms import published_form
+from personae.respondents.null import open_null
+from personae.respondents.simulated import open_simulated
+
+pytest.importorskip("sklearn")
+LOUD = Persona(
+    id="loud", text="You are extremely talkative and very calm.", traits={"E": 2.0, "N": -1.5}
+)
+
+
+@pytest.fixture(autouse=True)
+def encoder() -> None:
+    try:
+        open_encoder()
+    except ModelUnavailable as error:
+        pytest.skip(str(error))
+
+
+def section(spec: str, inventory: str = "ipip-neo-120") -> Section:
+    model = open_null(spec) if spec.startswith("null:") else open_simulated(spec)
+    tool = load_inventory(inventory)
+    arm = find_induction("adjectives")
+    forms = [published_form("plain")]
+    answers = administer_arms(model, [find_induction("unchanged"), arm], LOUD, tool, forms)
+    return first_person(
+        CardContext(
+            model=model,
+            persona=LOUD,
+            tool=tool,
+            arm=arm,
+            channel="label",
+            answers=answers,
+            seed=0,
+            quick=True,
+        )
+    )
+
+
+def table(found: Section, name: str) -> Table:
+    return next(p for p in found.parts if isinstance(p, Table) and p.name == name)
+
+
+def verdict(found: Section) -> str:
+    return next(p.text for p in found.parts if isinstance(p, Note) and p.level == "verdict")
+
+
+def test_a_persona_that_is_carried_is_read_and_reported_alike() -> None:
+    found = section("simulated:follow=1,noise=0.2")
+    rows = {row[0]: row for row in table(found, "first_person").rows}
+    for trait, sign in (("Extraversion", 1), ("Neuroticism", -1)):
+        reported, read = rows[trait][2], rows[trait][3]
+        assert isinstance(reported, Estimate) and isinstance(read, Estimate)
+        assert reported.value * sign > 0 and read.value * sign > 0
+    assert rows["Neuroticism"][5] == "as asked"
+    assert "shows as asked in Neuroticism" in verdict(found)
+    assert "the same way in" in verdict(found)
+
+
+@pytest.mark.parametrize("spec", ["simulated:follow=0,noise=0.2", "null:uniform", "null:garbage"])
+def test_a_persona_that_is_not_carried_is_not_read(spec: str) -> None:
+    assert "none of 2 traits asked for was shown" in verdict(section(spec))
+
+
+def test_refusals_are_counted_and_nothing_is_read() -> None:
+    found = section("null:refusing")
+    counts = table(found, "free_text_coverage")
+    assert [row[counts.columns.index("refused")] for row in counts.rows] == [12, 12]
+    assert "none of 2 traits" in verdict(found)
+
+
+def test_another_world_of_traits_is_not_read() -> None:
+    found = section("simulated:noise=0.2", "ipip-16pf")
+    assert "Not read: the reader knows the Big Five" in str(found.parts[1])
+    assert found.answers is None
+
+
+def test_the_card_carries_it() -> None:
+    assert "first_person" in SECTIONS
+    report = card(
+        open_simulated("simulated:follow=1,noise=0.2"),
+        LOUD,
+        Design(sections=("first_person",)),
+        quick=True,
+    )
+    assert any("Read from its own free text" in str(p) for p in report.parts[:8])

@@ -1,0 +1,119 @@
+"""The audits' checks on the embedded model: draws and likelihoods agree, batches change nothing."""
+
+import numpy as np
+import pytest
+
+from personae.core import Persona, Question, Sampling
+from personae.designs.ability import BARE
+from personae.designs.grid import Arm, Asking, ask_grid
+from personae.designs.identities import identities, instruction
+from personae.designs.question_effects import question_scores
+from personae.induce.prompt.prompt_inductions import persona_text
+from personae.measure.tasks.opinions import ask_opinions, load_opinions
+from personae.measure.tasks.problems import load_problems
+from personae.measure.tasks.reply_codes import last_letter
+from personae.measure.tasks.theory_of_mind import belief_problems, load_scenes
+from personae.models.local.engine import LocalModel
+from personae.stats.effects.proportions import rate
+from personae.stats.prediction.confidence_calibration import calibration_error
+from personae.studies.persona_paradox.graded import risk_profile
+from personae.studies.persona_paradox.triage import ask_triage, calls, load_settings
+from tests.support.embedded import embedded
+
+pytestmark = pytest.mark.embedded
+HUMAN = identities("reference")[0]
+DRAWS = 100
+SHORT = load_problems("plain-knowledge").per_field(2)
+
+
+@pytest.fixture(scope="module")
+def model() -> LocalModel:
+    return LocalModel(embedded())
+
+
+def test_draws_agree_with_likelihoods(model: LocalModel) -> None:
+    """Expert-personas check 10: of 100 draws each letter within 3 standard errors."""
+    problem = SHORT.problems[3]
+    chat = Asking(channel="label").chat(problem)
+    options = tuple((f" ({a}",) for a in problem.letters)
+    [choice] = model.choose([Question(chat=chat, options=options)])
+    drawn = []
+    for repeat in range(DRAWS):
+        sampling = Sampling(max_tokens=2, temperature=1.0, seed=11, repeat=repeat)
+        drawn += [reply.text for reply in model.reply([chat], sampling)]
+    named = [text.lstrip()[1:2] for text in drawn if text.lstrip().startswith("(")]
+    said = [letter for letter in named if letter in problem.letters]
+    error = np.sqrt(choice.mass * (1 - choice.mass) / DRAWS)
+    assert len(said) / DRAWS == pytest.approx(choice.mass, abs=3 * error + 0.005)
+    for letter, logp in zip(problem.letters, choice.logp, strict=True):
+        p = float(np.exp(logp))
+        error = np.sqrt(p * (1 - p) / len(said))
+        assert said.count(letter) / len(said) == pytest.approx(p, abs=3 * error + 0.005)
+
+
+def test_a_human_is_nobody_and_again_the_same(model: LocalModel) -> None:
+    """Bias-runs-deep check 8: accuracies within a Wilson width; the same again; rate of parsing."""
+    arms = [BARE, Arm(name="adopt", induction=instruction("adopt"), persona=HUMAN)]
+    sheet = ask_grid(model, arms, SHORT, Asking(channel="option"))
+    scores, _ = question_scores(sheet, "respondent", ["unchanged", HUMAN.id])
+    bare, human = (rate(row) for row in scores)
+    assert abs(bare.value - human.value) < bare.high - bare.low
+    again = ask_grid(model, arms, SHORT, Asking(channel="option"))
+    assert again.rows.equals(sheet.rows)
+    written = ask_grid(
+        model, [BARE], SHORT.per_field(1), Asking(channel="reply", sampling=Sampling(max_tokens=24))
+    )
+    read = sum(row["outcome"] in ("correct", "wrong") for row in written.rows.to_dicts())
+    assert 0 <= rate([1.0] * read + [0.0] * (len(written) - read)).value <= 1
+    assert set(written.rows["status"]) <= {"ok", "refused", "unparsed", "cut"}
+    named = [bool(last_letter(raw, "ABCD")) for raw in written.rows["raw"]]
+    assert sum(named) <= read  # a reply that names a letter is never counted as unread
+
+
+def test_a_pleaser_and_a_contrarian_weigh_agreement_differently(model: LocalModel) -> None:
+    """Agreeable-sycophancy check 8: scores in 0..1, coverage whole, and two personas differ."""
+    prompts = load_opinions(pairs=3)
+    people = {
+        "pleaser": "You are a people pleaser. You tell everyone that they are right.",
+        "contrarian": "You are a contrarian. You tell everyone that they are wrong.",
+    }
+    levels = {}
+    for name, text in people.items():
+        with persona_text(model, Persona(id=name, text=text)) as speaker:
+            sheet = ask_opinions(speaker, name, prompts, "option")
+        assert set(sheet.rows["status"]) == {"ok"}
+        levels[name] = sheet.rows["expected"].to_numpy() / 3
+        assert ((levels[name] >= 0) & (levels[name] <= 1)).all()
+    assert np.abs(levels["pleaser"] - levels["contrarian"]).max() > 1e-3
+
+
+def test_beliefs_do_not_depend_on_the_batch(model: LocalModel) -> None:
+    """Phantom check 9: the same accuracy in small passes and large, with and without persona."""
+    scenes = belief_problems(load_scenes()[:1], variables=("forward belief",))
+    one = LocalModel(embedded(), token_budget=1)
+    arms = [
+        BARE,
+        Arm(
+            name="text",
+            induction=persona_text,
+            persona=Persona(id="ada", text="You are Ada, a shy clerk."),
+        ),
+    ]
+    for channel in ("label", "option"):
+        asking = Asking(channel=channel)
+        large, small = (ask_grid(m, arms, scenes, asking).rows for m in (model, one))
+        assert large["value"].to_list() == small["value"].to_list()
+        assert large["expected"].to_numpy() == pytest.approx(small["expected"].to_numpy(), abs=1e-4)
+
+
+def test_every_measure_of_triage_is_finite(model: LocalModel) -> None:
+    """Persona-paradox check 9: labels add up, ECE and risk are finite, at any accuracy."""
+    settings = load_settings()
+    sheet = ask_triage(model, [BARE], settings, Asking(channel="label"))
+    for logp in sheet.rows["logp"].to_list():
+        assert np.exp(logp).sum() == pytest.approx(1.0)
+    for one in calls(sheet, settings):
+        sure, right = one.confidence[:, 0], one.right[:, 0]
+        assert np.isfinite(calibration_error(sure, right).value)
+        found = risk_profile(one.truth, one.called[:, 0], high=one.setting.high)
+        assert np.isfinite([found.under.value, found.over.value, found.propensity.value]).all()

@@ -1,0 +1,181 @@
+"""Calibration and the card's comparison: limits kept, nulls honest, held-out pairs held out."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+
+from personae.card.analysis import ChannelScores
+from personae.card.card import PLACEBO
+from personae.card.section import CardContext
+from personae.card.steering_section import steering
+from personae.core import (
+    Answers,
+    Edit,
+    Figure,
+    Form,
+    InputError,
+    Note,
+    Persona,
+    Question,
+    Site,
+    Table,
+    load_inventory,
+    say,
+)
+from personae.designs import steering_calibration as module
+from personae.designs.steering_bench import Bench, repetition, shipped_bench
+from personae.designs.steering_calibration import Scan, calibrate, specificity
+from personae.induce.prompt.prompt_inductions import find_induction
+from personae.induce.steer.directions import orthogonal_to, shuffled
+from personae.induce.steer.inside_inductions import SteerInduction
+from personae.measure.inventories.administer_arms import administer_arms
+from personae.respondents.null import open_null
+from tests.models.local.test_local import model
+
+GOAL: Mapping[str, float] = {"E": 1.5, "N": -1.0}
+SCAN = Scan(blocks=(0, 1), strengths=(0.5, 2.0), damage=0.5, nulls=19)
+ADA = Persona(id="ada", text="You are Ada.", traits=GOAL)
+
+
+def test_many_variants_are_measured_as_each_alone() -> None:
+    tiny = model("llama")
+    bench = shipped_bench(["E", "N"], slice(0, 2), texts=2, choices=3)
+    push = [Edit(Site(1), np.ones(32), s) for s in (0.0, 0.5)]
+    together = bench.measure(tiny, [[push[0]], [push[1]], []])
+    for row, edits in enumerate(([], [push[1]], [])):
+        with tiny.edited(edits) as edited:
+            alone = bench.measure(edited, [()])
+        for trait in "EN":
+            np.testing.assert_allclose(
+                together.contrasts[trait][row], alone.contrasts[trait][0], atol=1e-4
+            )
+        np.testing.assert_allclose(together.nats[row], alone.nats[0], atol=1e-4)
+        np.testing.assert_array_equal(together.right[row], alone.right[0])
+    wanted = together.towards({"N": -2.0})
+    np.testing.assert_array_equal(wanted, -together.contrasts["N"])
+    direct = tiny.choose([Question(chat=(), options=((bench.texts[0],),))])[0]
+    assert together.nats[2, 0] == pytest.approx(-direct.loglik[0] / direct.tokens[0], abs=1e-4)
+
+
+def test_calibration_keeps_its_limits_and_tells_its_nulls() -> None:
+    tiny = model("llama")
+    found = calibrate(tiny, GOAL, SCAN)
+    assert {(p.block, p.strength) for p in found.points} == {
+        (b, s) for b in (0, 1) for s in (0.5, 2.0)
+    }
+    allowed = [p for p in found.points if p.perplexity <= 1.5 and p.effect > 0]
+    assert found.chosen == (max(allowed, key=lambda p: p.effect) if allowed else None)
+    assert found.chosen is not None and len(found.nulls) == 19
+    assert found.effect.p == (1 + (found.nulls >= found.effect.value).sum()) / 20
+    assert set(found.traits) == set("OCEAN") and found.effect.n == 12
+    again = calibrate(model("llama"), GOAL, SCAN)
+    assert again.effect == found.effect and again.nulls.tolist() == found.nulls.tolist()
+    rows = specificity(tiny, found.chosen, found.vectors)
+    assert set(rows) == set(GOAL) and set(rows["E"]) == set("OCEAN")
+
+
+def test_nothing_is_chosen_where_nothing_is_allowed() -> None:
+    found = calibrate(model("llama"), GOAL, Scan(blocks=(1,), strengths=(900.0,), damage=0.001))
+    assert found.chosen is None and found.edits == () and len(found.nulls) == 0
+    assert found.effect.value == 0
+    with pytest.raises(InputError, match="above or below average"):
+        calibrate(model("llama"), {"E": 0.0, "E:Anger": 1.0})
+
+
+def test_the_pairs_that_choose_are_not_those_that_judge() -> None:
+    tuning = shipped_bench(["E"], module.TUNING).statements["E"]
+    held_out = shipped_bench(["E"], module.HELD_OUT).statements["E"]
+    assert not {*tuning} & {*held_out} and len(tuning) == len(held_out) == 6
+
+
+def test_nulls_are_as_long_as_the_real_one_and_orthogonal_to_it() -> None:
+    random = np.random.default_rng(0)
+    high = random.normal(size=(8, 12)) + 1
+    low = random.normal(size=(8, 12))
+    site = Site(0)
+    real = high.mean(0) - low.mean(0)
+    rows = {"E": ({site: high}, {site: low})}
+    nulls = module._nulls(rows, {"E": 1.0}, site, real, (100, 3))
+    np.testing.assert_allclose(nulls @ real, 0, atol=1e-9)
+    np.testing.assert_allclose(np.linalg.norm(nulls, axis=1), np.linalg.norm(real))
+    drawn = shuffled(high, low, 100, 3)
+    assert len({row.tobytes() for row in drawn.round(9)}) > 20
+    np.testing.assert_allclose(
+        orthogonal_to(drawn[0], [real]) / np.linalg.norm(orthogonal_to(drawn[0], [real])),
+        nulls[0] / np.linalg.norm(nulls[0]),
+    )
+
+
+def test_repetition_is_the_share_of_repeated_runs() -> None:
+    from personae.designs.steering_bench import _repeated  # noqa: PLC0415
+
+    assert _repeated("a b c d e") == 0 and np.isnan(_repeated("a b"))
+    assert _repeated("a b c a b c") == pytest.approx(1 / 4)
+    assert repetition(model("llama"), [(), ()], tokens=4).shape == (2, 4)
+    assert Bench(statements={}, texts=("Tea.",)).measure(model("llama"), [()]).right.shape == (1, 0)
+
+
+def test_likelihoods_without_a_chat_see_no_edit() -> None:
+    """As with words: the empty chat is the baseline that an induction must leave alone."""
+    tiny = model("llama")
+    asked = [Question(chat=c, options=(("A",), ("B",))) for c in ((), say("I like tea."))]
+    with find_induction("steer:E=4@1")(tiny, ADA) as steered:
+        empty, spoken = steered.choose(asked)
+        plain = tiny.choose(asked)
+        assert empty == plain[0] and spoken != plain[1]
+        with steered.edited([Edit(Site(2), np.ones(32))]) as more:
+            assert more.choose(asked)[0] == plain[0] != more.choose(asked)[1] != spoken
+
+
+def setting(answering: Any, persona: Persona = ADA) -> CardContext:
+    tool = load_inventory("ipip-neo-120").few(4)
+    arms = [find_induction("unchanged"), find_induction("persona_text")]
+    forms = [Form(wording=w, channel="statement") for w in ("plain", "mpi", "whois")]
+    answers = administer_arms(answering, arms, persona, tool, forms)
+    return CardContext(
+        model=answering,
+        persona=persona,
+        tool=tool,
+        arm=arms[1],
+        channel="statement",
+        answers=answers,
+        seed=0,
+        quick=True,
+    )
+
+
+def test_the_card_compares_asking_with_steering(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("personae.card.steering_section.Scan", lambda **_: SCAN)
+    given = setting(model("llama"))
+    section = steering(given)
+    notes = [p for p in section.parts if isinstance(p, Note)]
+    assert [n.level for n in notes] == ["verdict"] and "Asking or steering" in notes[0].text
+    tables = {p.name: p for p in section.parts if isinstance(p, Table)}
+    assert [row[0] for row in tables["steering"].rows] == ["persona_text", "steering", "both"]
+    assert {"refused", "unparsed"} <= set(tables["steering"].columns)
+    assert sum(row[-1] is True for row in tables["steering_scan"].rows) == 1
+    kinds = [p.kind for p in section.parts if isinstance(p, Figure)]
+    assert kinds == ["intervals", "heatmap"]
+    assert section.answers is not None
+    # the arms' shifts are those of the inductions, measured by hand
+    assert isinstance(section.answers, Answers)
+    found = calibrate(given.model, GOAL, SCAN)  # type: ignore[arg-type]
+    by_hand = SteerInduction("hand", lambda _m, _p: "", making=lambda *_: found.edits)
+    forms = [Form(wording=w, channel="statement") for w in ("plain", "mpi")]
+    sheet = administer_arms(given.model, [by_hand], ADA, given.tool, forms)
+    before = given.answers.rows
+    kept = Answers(before.filter(before["form"].is_in(sheet.rows["form"].unique().to_list())))
+    reading = ChannelScores(
+        tool=given.tool, persona=ADA, answers=Answers.concat([kept, sheet]), seed=0
+    )
+    told: Any = tables["steering"].rows[1][1]
+    assert reading.aligned("hand").value == pytest.approx(told.value, abs=1e-4)
+
+
+def test_a_model_that_can_not_be_opened_is_told() -> None:
+    section = steering(setting(open_null("null:uniform")))
+    assert "can't be opened" in section.parts[1].text  # type: ignore[union-attr]
+    section = steering(setting(model("llama"), PLACEBO))
+    assert "requests no Big Five domain" in section.parts[1].text  # type: ignore[union-attr]

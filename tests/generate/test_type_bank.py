@@ -1,0 +1,118 @@
+"""Banks of types: check 1 of CharacterChat (arXiv 2308.10278), and what its machinery owes."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from personae.core import Persona
+from personae.generate.recipe import Made, Order
+from personae.generate.recipes.type_bank.recipe import type_bank
+from personae.generate.recipes.type_bank.types import FIELDS, TypeBank, bank_types
+from personae.personas import frame_personas
+from personae.respondents.scripted import ScriptedModel
+
+
+def made(n: int, model: ScriptedModel | None = None, bank: TypeBank = "mbti") -> Made:
+    population = type_bank(Order(n=n, seed=3, model=model), bank)
+    return population.make(population.slots(0, n))
+
+
+def people(of: Made) -> list[Persona]:
+    return list(frame_personas(of.rows))
+
+
+def obedient() -> ScriptedModel:
+    """Writes every field that any request of the bank has."""
+    names = (*FIELDS, *(f"answer_{i}" for i in range(1, 6)))
+    return ScriptedModel(lambda _: json.dumps({n: f"You have a {n} of your own." for n in names}))
+
+
+def test_sixteen_times_sixty_four_with_all_seventeen_keys() -> None:
+    """Check 1: 1,024 records, 17 keys each, ages whole numbers in 12..40, the type hidden."""
+    model = obedient()
+    bank = people(made(1024, model))
+    assert Counter(one.extra["type"] for one in bank) == dict.fromkeys(
+        (t.code for t in bank_types("mbti")), 64
+    )
+    for one in bank:
+        assert {path.removeprefix("profile/") for path in one.facts} == set(FIELDS)
+        assert 12 <= int(one.facts["profile/age"]) <= 40
+        assert str(one.extra["type"]) not in one.text
+    codes = "|".join(t.code for t in bank_types("mbti"))
+    asked = [chat for chat in model.asked if isinstance(chat, tuple)]
+    assert len(asked) == 5 * 1024
+    assert not any(re.search(codes, m.text) for chat in asked for m in chat)
+
+
+def test_structure_alone_is_whole_various_and_seeded() -> None:
+    bank, again = people(made(64)), people(made(64))
+    assert bank == again
+    assert len({one.text for one in bank}) == 64
+    assert not any(re.search(r"\bI\b", one.text) for one in bank)
+    for one in bank:
+        assert all(one.facts.values())
+        assert len(one.extra["presets"]) == 5  # type: ignore[arg-type]
+        assert one.facts["profile/recent_worry_or_anxiety"] not in one.text
+
+
+def test_written_fields_are_kept_and_unfit_ones_counted() -> None:
+    """A text that names the type or another age is refused, drawn anew and counted."""
+    (first, *_) = people(made(2, obedient()))
+    assert first.facts["profile/hobby"] == "You have a hobby of your own."
+    assert first.facts["profile/name"] != "You have a name of your own."
+
+    def tells(_: object) -> str:
+        names = (*FIELDS, *(f"answer_{i}" for i in range(1, 6)))
+        return json.dumps(dict.fromkeys(names, "You are an INTJ, aged 99, and proud of it."))
+
+    got = made(1, ScriptedModel(tells))
+    assert got.counts["repaired"] == 12 + 5
+    assert "INTJ" not in json.dumps([dict(p.facts) for p in people(got)])
+
+
+@pytest.mark.parametrize(
+    "told", ["Quiet by nature, as all agree.", "こんばんは、さようなら、またあした、おやすみなさい"]
+)
+def test_a_field_that_does_not_speak_to_the_person_is_refused(told: str) -> None:
+    names = (*FIELDS, *(f"answer_{i}" for i in range(1, 6)))
+    got = made(1, ScriptedModel(lambda _: json.dumps(dict.fromkeys(names, told))))
+    (one,) = people(got)
+    assert told not in one.text
+    assert got.counts["repaired"] == 12
+
+
+def test_answers_that_echo_or_repeat_themselves_are_refused() -> None:
+    for told in ("I had a terrible day. So did I.", "no no no no no no yes"):
+        names = (*FIELDS, *(f"answer_{i}" for i in range(1, 6)))
+        (one,) = people(made(1, ScriptedModel(lambda _: json.dumps(dict.fromkeys(names, told)))))  # noqa: B023
+        assert told not in json.dumps(one.extra)
+
+
+def test_types_lean_as_their_letters_and_the_big_five_has_thirty_two() -> None:
+    by_code = {t.code: t for t in bank_types("mbti")}
+    assert by_code["ENFJ"].traits == {"E": 1, "O": 1, "A": 1, "C": 1}
+    assert by_code["ISTP"].traits == {"E": -1, "O": -1, "A": -1, "C": -1}
+    patterns = people(made(32, bank="big-five"))
+    assert len({tuple(sorted(p.traits.items())) for p in patterns}) == 32
+
+
+def test_published_bank_has_our_keys_and_strays(test_data: Callable[[str], Path]) -> None:
+    """The published sample has our keys but the seventeenth, and in some records keys of no one's.
+
+    Under a schema none can stray.
+    """
+    lines = test_data("characterchat/profile_output.json").read_text().splitlines()
+    keys = [set(json.loads(line)["profile"]) for line in lines]
+    wanted = set(FIELDS) - {"additional_information"}
+    assert sum(wanted <= one for one in keys) == 98
+    assert sum(one != wanted for one in keys) == 4
+
+
+@pytest.mark.parametrize("n", [1, 15, 17, 40])
+def test_any_count_is_spread_evenly(n: int) -> None:
+    sizes = Counter(one.extra["type"] for one in people(made(n)))
+    assert max(sizes.values()) - min(sizes.values()) <= 1

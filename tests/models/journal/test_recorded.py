@@ -1,0 +1,305 @@
+"""The recorded model: same answers, each asked once; keys see every field; totals don't drift."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from personae.core import (
+    Activations,
+    Anatomy,
+    BadFile,
+    BudgetSpent,
+    Chat,
+    Choice,
+    Chooser,
+    Done,
+    Edit,
+    Message,
+    Model,
+    OpenModel,
+    Pool,
+    Question,
+    Reply,
+    Sampling,
+    Site,
+    Touch,
+    say,
+)
+from personae.core.keys import choice_keys, reply_keys
+from personae.models.journal.journal import Journal
+from personae.models.journal.recorded import recorded
+from personae.models.server.budget import Price
+from personae.respondents.scripted import ScriptedModel
+
+CHATS = [say(f"question {i}") for i in range(20)]
+QUESTION = Question(chat=say("Tea?"), options=(("yes", " yes"), ("no",)))
+
+OTHER_SAMPLING: dict[str, Any] = {
+    "max_tokens": 255,
+    "temperature": 0.5,
+    "top_p": 0.9,
+    "stop": ("\n",),
+    "schema": '{"type":"object"}',
+    "seed": 1,
+    "repeat": 1,
+}
+OTHER_MESSAGE: dict[str, Any] = {"role": "assistant", "text": "Tea? "}
+OTHER_QUESTION: dict[str, Any] = {
+    "chat": say("Coffee?"),
+    "options": (("yes",), ("no",)),
+}
+
+
+def test_every_field_of_sampling_is_in_the_key() -> None:
+    """None is inert; a field added to Sampling without a line here fails."""
+    assert set(OTHER_SAMPLING) == {f.name for f in fields(Sampling)}
+    base = reply_keys("f", [say("Tea?")], Sampling())[0]
+    keys = {
+        name: reply_keys("f", [say("Tea?")], replace(Sampling(), **{name: value}))[0]
+        for name, value in OTHER_SAMPLING.items()
+    }
+    assert len({base, *keys.values()}) == len(keys) + 1
+
+
+def test_every_field_of_message_and_question_is_in_the_key() -> None:
+    assert set(OTHER_MESSAGE) == {f.name for f in fields(Message)}
+    assert set(OTHER_QUESTION) == {f.name for f in fields(Question)}
+    turn = QUESTION.chat[0]
+    others = [replace(turn, **{name: value}) for name, value in OTHER_MESSAGE.items()]
+    chats = [QUESTION.chat, *((t,) for t in others), (turn, turn), ()]
+    assert len(set(reply_keys("f", chats, Sampling()))) == len(chats)
+    asked = [
+        QUESTION,
+        *(replace(QUESTION, **{name: value}) for name, value in OTHER_QUESTION.items()),
+        *(replace(QUESTION, chat=(t,)) for t in others),
+        replace(QUESTION, options=(("yes",), (" yes", "no"))),  # the same texts, other options
+        replace(QUESTION, options=(("no",), ("yes", " yes"))),
+    ]
+    assert len(set(choice_keys("f", asked))) == len(asked)
+
+
+def test_fingerprint_and_kind_are_in_the_key() -> None:
+    assert reply_keys("f", CHATS, Sampling()) != reply_keys("g", CHATS, Sampling())
+    assert choice_keys("f", [QUESTION]) != choice_keys("g", [QUESTION])
+    assert not set(reply_keys("f", [()], Sampling())) & set(choice_keys("f", [QUESTION]))
+
+
+def test_equal_requests_have_equal_keys() -> None:
+    whole, real = Sampling(temperature=1), Sampling(temperature=1.0)
+    assert reply_keys("f", CHATS, whole) == reply_keys("f", CHATS, real)
+    strange = [say("lone \ud800 surrogate \x00 and \U0001f600")]
+    assert reply_keys("f", strange, whole) == reply_keys("f", strange, real)
+
+
+def test_each_distinct_request_is_asked_once(tmp_path: Path) -> None:
+    inner = ScriptedModel(lambda chat: f"re: {chat[-1].text}")
+    heard: dict[int, Reply | Choice] = {}
+    with Journal(tmp_path / "j") as journal:
+        model = recorded(inner, journal)
+        replies = model.reply([*CHATS, *CHATS], Sampling(), done=heard.__setitem__)
+        assert [r.text for r in replies] == [f"re: {c[-1].text}" for c in [*CHATS, *CHATS]]
+        assert heard == dict(enumerate(replies))
+        assert inner.asked == CHATS
+        assert model.reply(CHATS[:3], Sampling()) == replies[:3]
+        choices = model.choose([QUESTION, QUESTION])
+        assert len(inner.asked) == len(CHATS) + 1
+        assert model.usage.requests == len(CHATS) + 1
+        assert model.reply([], Sampling()) == []
+    with Journal(tmp_path / "j") as journal:
+        model = recorded(inner, journal)
+        assert model.choose([QUESTION, QUESTION]) == choices
+        assert model.reply([*CHATS, *CHATS], Sampling()) == replies
+        assert len(inner.asked) == len(CHATS) + 1
+
+
+def test_answers_survive_the_file_exactly(tmp_path: Path) -> None:
+    said = [
+        Reply(text="lone \ud800, nul \x00, \U0001f600", status="refused", why="é", tokens_in=3),
+        Reply(text="", status="cut", tokens_out=2),
+        Reply(text="x", status="unparsed"),
+    ]
+    logs = (float("-inf"), -0.1, -1 / 3)
+    chosen = Choice(loglik=logs, logp=logs, mass=0.3, tokens=(1, 2, 3), floor=-4.5, method="m")
+
+    class Chosen(ScriptedModel):
+        def choose(
+            self, questions: Sequence[Question], *, done: Done | None = None
+        ) -> list[Choice]:
+            return [chosen for _ in questions]
+
+    for _ in range(2):
+        with Journal(tmp_path / "j") as journal:
+            model = recorded(Chosen(said), journal)
+            assert model.reply(CHATS[:3], Sampling()) == said
+            assert model.choose([QUESTION]) == [chosen]
+
+
+def test_five_repeats_are_five_draws_and_stay_so(tmp_path: Path) -> None:
+    inner = ScriptedModel(lambda chat: [f"draw {i}" for i in range(10_000)])
+
+    def draws() -> list[str]:
+        with Journal(tmp_path / "j") as journal:
+            model = recorded(inner, journal)
+            return [
+                model.reply([say("Roll.")], Sampling(temperature=1, repeat=i))[0].text
+                for i in range(5)
+            ]
+
+    first = draws()
+    assert len(set(first)) == 5
+    assert draws() == first
+    assert len(inner.asked) == 5
+
+
+def test_errors_are_asked_again_and_everything_else_is_kept(tmp_path: Path) -> None:
+    faults = {"refused": 0.2, "malformed": 0.2, "cut": 0.2, "busy": 0.1, "timeout": 0.1}
+    inner = ScriptedModel(lambda chat: "fine", faults=faults)
+    chats = [say(str(i)) for i in range(300)]
+    with Journal(tmp_path / "j") as journal:
+        first = recorded(inner, journal).reply(chats, Sampling())
+        errors = sum(r.status == "error" for r in first)
+        assert {r.status for r in first} == {"ok", "refused", "unparsed", "cut", "error"}
+        assert len(journal) == 300 - errors
+        inner.asked.clear()
+        model = recorded(inner, journal)
+        assert model.reply(chats, Sampling()) == first
+        assert len(inner.asked) == errors
+        assert model.usage.requests == 300 - errors
+
+
+def test_totals_are_those_of_an_uninterrupted_run(tmp_path: Path) -> None:
+    class Priced(ScriptedModel):
+        price = Price(input_per_million=3.0, output_per_million=7.0, currency="EUR")
+
+    def script(chat: Chat) -> str:
+        return "some words"
+
+    seen: list[bool] = []
+    with Journal(tmp_path / "j") as journal:
+        recorded(Priced(script), journal).reply(CHATS[:7], Sampling())
+    with Journal(tmp_path / "j") as journal:
+        resumed = recorded(Priced(script), journal, seen=lambda _, __, old: seen.append(old))
+        for _ in range(2):
+            resumed.reply([*CHATS, CHATS[0]], Sampling())
+        assert seen == [True] * 7 + [False] * 13
+    with Journal(tmp_path / "k") as journal:
+        whole = recorded(Priced(script), journal)
+        whole.reply(CHATS, Sampling())
+    assert resumed.usage == whole.usage
+    assert (whole.usage.tokens_in, whole.usage.tokens_out) == (40, 40)
+    assert whole.usage.money == pytest.approx(400e-6)
+    assert whole.usage.currency == "EUR"
+
+
+def test_what_was_answered_before_the_budget_ended_is_kept(tmp_path: Path) -> None:
+    class Poor(ScriptedModel):
+        def reply(
+            self, chats: Sequence[Chat], sampling: Sampling, *, done: Done | None = None
+        ) -> list[Reply]:
+            super().reply(chats[:8], sampling, done=done)
+            raise BudgetSpent("8 calls")
+
+    with Journal(tmp_path / "j") as journal:
+        with pytest.raises(BudgetSpent):
+            recorded(Poor(lambda chat: "fine"), journal).reply(CHATS, Sampling())
+        assert len(journal) == 8
+        rest = ScriptedModel(lambda chat: "fine")
+        assert len(recorded(rest, journal).reply(CHATS, Sampling())) == 20
+        assert rest.asked == CHATS[8:]
+
+
+def test_a_payload_that_is_no_answer_is_a_bad_file(tmp_path: Path) -> None:
+    inner = ScriptedModel(lambda chat: "fine")
+    with Journal(tmp_path / "j") as journal:
+        journal.write(reply_keys(inner.fingerprint, CHATS[:1], Sampling())[0], "reply", "7")
+        with pytest.raises(BadFile, match="isn't a reply"):
+            recorded(inner, journal).reply(CHATS[:1], Sampling())
+
+
+class Replier:
+    """A Model and no more."""
+
+    name = "scripted:replier"
+    fingerprint = "r"
+
+    def reply(
+        self, chats: Sequence[Chat], sampling: Sampling, *, done: Done | None = None
+    ) -> list[Reply]:
+        return [Reply(text="hello") for _ in chats]
+
+
+class Opened(ScriptedModel):
+    """An OpenModel whose edits add up in its reply and its fingerprint."""
+
+    def __init__(self, push: float = 0.0) -> None:
+        super().__init__(lambda chat: f"push {push:g}", name=f"push {push:g}")
+        self.push = push
+
+    @property
+    def anatomy(self) -> Anatomy:
+        return Anatomy(1, 2, 1, 2)
+
+    def reply(
+        self,
+        chats: Sequence[Chat],
+        sampling: Sampling,
+        *,
+        done: Done | None = None,
+        edits: Sequence[Sequence[Edit]] | None = None,
+    ) -> list[Reply]:
+        if edits is None:
+            return super().reply(chats, sampling, done=done)
+        for index, own in enumerate(edits):
+            pushed = self.push + sum(e.strength for e in own)
+            assert done is not None
+            done(index, Reply(text=f"push {pushed:g}"))
+        return [Reply(text="") for _ in chats]
+
+    def choose(
+        self,
+        questions: Sequence[Question],
+        *,
+        done: Done | None = None,
+        edits: Sequence[Sequence[Edit]] | None = None,
+    ) -> list[Choice]:
+        return super().choose(questions, done=done)
+
+    def record(self, chats: Sequence[Chat], sites: Sequence[Site], pool: Pool) -> Activations:
+        return {site: np.ones((len(chats), 2)) for site in sites}
+
+    @contextmanager
+    def edited(
+        self, edits: Sequence[Edit], *, trace: list[Touch] | None = None
+    ) -> Iterator["Opened"]:
+        yield Opened(self.push + sum(e.strength for e in edits))
+
+
+def test_capabilities_stay_what_they_are(tmp_path: Path) -> None:
+    with Journal(tmp_path / "j") as journal:
+        plain: object = recorded(Replier(), journal)
+        assert isinstance(plain, Model) and not isinstance(plain, Chooser)
+        chooser: object = recorded(ScriptedModel(), journal)
+        assert isinstance(chooser, Chooser) and not isinstance(chooser, OpenModel)
+        assert isinstance(recorded(Opened(), journal), OpenModel)
+
+
+def test_an_edited_model_has_its_own_answers_and_the_same_totals(tmp_path: Path) -> None:
+    push = Edit(Site(0), np.ones(2, dtype=np.float32), strength=2.0)
+    with Journal(tmp_path / "j") as journal:
+        model = recorded(Opened(), journal)
+        assert model.reply(CHATS[:1], Sampling())[0].text == "push 0"
+        with model.edited([push]) as pushed:
+            assert pushed.reply(CHATS[:1], Sampling())[0].text == "push 2"
+            assert pushed.fingerprint != model.fingerprint
+        assert model.reply(CHATS[:1], Sampling())[0].text == "push 0"
+        assert model.usage.requests == 2
+        swept = [[replace(push, strength=s)] for s in (0.0, 2.0, 5.0)]
+        replies = model.reply(CHATS[:1] * 3, Sampling(), edits=swept)
+        assert [r.text for r in replies] == ["push 0", "push 2", "push 5"]
+        assert model.usage.requests == 3  # row by row, two of them were known
+        assert model.record(CHATS[:3], [Site(0)], "last")[Site(0)].shape == (3, 2)

@@ -1,0 +1,169 @@
+"""Weighing options at a server: by first tokens where it shows them, else by counting replies."""
+
+from math import exp, inf, log
+from typing import Any
+
+import pytest
+
+from personae.core import Choice, Question, Reply, say
+from personae.models.server import rate_limit as pace
+from personae.models.server.client import ServerModel, open_server
+from personae.models.server.first_tokens import choice_from_replies, choice_from_tokens
+from personae.models.server.service import Manners
+from tests.support.faulty_server import MODEL, Act, FaultyServer, Script, refuses, says, top
+
+LABELS = (("A", " A", "(A"), ("B", " B", "(B"), ("C", " C", "(C"))
+
+
+@pytest.fixture(autouse=True)
+def in_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pace, "BASE", 0.01)
+
+
+def open_at(server: FaultyServer, **manners: Any) -> ServerModel:
+    return open_server(f"{server.url}#{MODEL}", manners=Manners(**manners))
+
+
+def questions(n: int) -> list[Question]:
+    return [Question(chat=say(f"item {i}"), options=LABELS) for i in range(n)]
+
+
+def weigh(script: Script, n: int = 5) -> tuple[list[Choice], FaultyServer]:
+    with FaultyServer(script) as server:
+        return open_at(server).choose(questions(n)), server
+
+
+def test_first_tokens_are_summed_over_forms_and_leading_blanks() -> None:
+    tokens = {"A": log(0.4), "_A": log(0.1), "B": log(0.2), "Sure": log(0.15), "x": log(0.001)}
+    choices, server = weigh(lambda body, before: says("A", logprobs=top(**tokens)))
+    for choice in choices:
+        assert choice.status == "ok"
+        assert choice.method == "top_logprobs:20"
+        assert choice.loglik == pytest.approx((log(0.5), log(0.2), -inf))
+        assert choice.logp == pytest.approx((log(5 / 7), log(2 / 7), -inf))
+        assert choice.mass == pytest.approx(0.7)
+        assert choice.floor == pytest.approx(log(0.001))
+        assert choice.tokens == (1, 1, 1)
+        assert (choice.tokens_in, choice.tokens_out) == (7, 3)
+    assert len(server.bodies) == 5
+    body = server.bodies[0]
+    assert (body["max_tokens"], body["temperature"], body["top_logprobs"]) == (1, 0.0, 20)
+
+
+def test_a_bracket_before_the_label_counts_towards_the_floor() -> None:
+    question = Question(chat=say("?"), options=LABELS)
+    choice = choice_from_tokens(question, {"A": log(0.9), "(": log(0.005), "z": log(0.001)}, 20)
+    assert choice.floor == pytest.approx(log(0.006))
+    assert choice.logp[0] == pytest.approx(0.0)
+
+
+def test_texts_of_several_tokens_are_said_not_to_be_weighed() -> None:
+    options = (("Very Accurate",), ("Moderately Accurate",), ("Neither",))
+    question = Question(chat=say("?"), options=options)
+    hidden = choice_from_tokens(question, {"Very": log(0.5), "Neither": log(0.4)}, 20)
+    assert hidden.status == "error"
+    assert "'Very Accurate' takes several tokens" in hidden.why
+    assert (hidden.logp, hidden.mass) == ((), 0.0)
+    absent = choice_from_tokens(question, {"I": log(0.5), "Well": log(0.4)}, 20)
+    assert absent.status == "error"
+    assert "none of the options" in absent.why
+
+
+def test_numbers_that_begin_alike_are_not_confused() -> None:
+    question = Question(chat=say("?"), options=(("1", " 1"), ("10", " 10")))
+    both = choice_from_tokens(question, {"1": log(0.6), "10": log(0.3)}, 20)
+    assert both.logp == pytest.approx((log(2 / 3), log(1 / 3)))
+
+
+def test_next_to_nothing_is_not_a_probability() -> None:
+    choices, _ = weigh(lambda b, n: says("A", logprobs=top(A=-0.1, B=-9999.0)))
+    assert choices[0].logp[1] == -inf
+    assert choices[0].floor == pytest.approx(-0.1)
+
+
+COUNTED = ["A", "A", "A", "A", " A.", "(A)", "B", "B) often", "Apple", "I can't say"]
+
+
+def counting(body: dict[str, Any], before: int) -> Act:
+    """A server without log-probabilities, whose replies follow the seed."""
+    if body["temperature"] == 0:
+        return says("A")
+    seeds.setdefault(body["seed"], len(seeds))
+    return says(COUNTED[seeds[body["seed"]] % 10])
+
+
+seeds: dict[int, int] = {}
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [None, refuses(400, "logprobs is not supported"), refuses(422, "unknown field top_logprobs")],
+)
+def test_a_server_without_log_probabilities_is_counted(refusal: Act | None) -> None:
+    seeds.clear()
+
+    def script(body: dict[str, Any], before: int) -> Act:
+        return refusal if refusal and "logprobs" in body else counting(body, before)
+
+    choices, server = weigh(script)
+    probes = [b for b in server.bodies if "logprobs" in b]
+    assert len(probes) == (1 if refusal is None else 2)  # refused, 5 are asked for before none
+    assert len(server.bodies) == len(probes) + 5 * 20
+    for choice in choices:
+        assert choice.method == "counted:20"
+        assert choice.loglik == pytest.approx((log(0.6), log(0.2), -inf))
+        assert choice.logp == pytest.approx((log(0.75), log(0.25), -inf))
+        assert choice.mass == pytest.approx(0.8)
+        assert choice.floor == pytest.approx(log(1 / 20))
+        assert choice.tokens_in == 140
+
+
+def test_a_server_that_lists_only_five_is_asked_for_five() -> None:
+    def five(body: dict[str, Any], before: int) -> Act:
+        if body["top_logprobs"] > 5:
+            return refuses(400, "top_logprobs must be at most 5")
+        return says("A", logprobs=top(A=-0.1, B=-3.0))
+
+    choices, server = weigh(five)
+    assert {c.method for c in choices} == {"top_logprobs:5"}
+    assert len(server.bodies) == 6
+
+
+def test_one_answer_without_tokens_is_a_record_once_the_server_has_shown_them() -> None:
+    def forgets(body: dict[str, Any], before: int) -> Act:
+        shown = top(A=-0.1) if body["messages"][0]["content"] != "item 3" else None
+        return says("A", logprobs=shown)
+
+    choices, _ = weigh(forgets)
+    assert [c.status for c in choices] == ["ok", "ok", "ok", "error", "ok"]
+    assert "no log-probabilities" in choices[3].why
+
+
+def test_refused_and_failing_questions_are_records() -> None:
+    def script(body: dict[str, Any], before: int) -> Act:
+        item = body["messages"][0]["content"]
+        if item == "item 1":
+            return refuses(400, "bad words", "content_filter")
+        if item == "item 2":
+            return refuses(400, "too long")
+        return says("A", logprobs=top(A=-0.1))
+
+    choices, _ = weigh(script)
+    assert [c.status for c in choices] == ["ok", "refused", "error", "ok", "ok"]
+
+
+def test_counting_tells_silence_refusal_and_failure_apart() -> None:
+    question = Question(chat=say("?"), options=LABELS)
+
+    def status(*replies: Reply) -> str:
+        return choice_from_replies(question, replies).status
+
+    ok, no = Reply(text="A"), Reply(text="I'd rather not", status="refused")
+    other, error = Reply(text="hm"), Reply(text="", status="error", why="500")
+    assert status(ok, no, other, other) == "ok"
+    assert status(no, no, other) == "refused"
+    assert status(no, other, other) == "unparsed"
+    assert status(ok, error, error) == "error"
+    kept = choice_from_replies(question, [ok, ok, ok, error])
+    assert kept.method == "counted:3"
+    assert exp(kept.logp[0]) == 1.0

@@ -1,0 +1,89 @@
+"""Two workers of a local cluster give the same bytes as one process."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from personae.cli import main
+from personae.core import BadValue, Chooser, InputError, UnknownName, say
+from personae.models.opening import open_model
+from personae.run import cluster as clusters
+
+pytest.importorskip("ray", reason="the extra 'ray' is not installed")
+RUN = ["run", "self_assessment", "--quick", "--model", "simulated:E=1,noise=0.3"]
+MADE = ["generate", "hachimi", "-n", "60", "--seed", "3"]
+
+
+def personae(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as left:
+        main(arguments)
+    return int(left.value.code or 0)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def two_workers() -> Iterator[None]:
+    """One cluster for all tests; each command joins it."""
+    with clusters.cluster(clusters.LOCAL):
+        yield
+
+
+def test_a_population_has_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("personae.run.population_run.STRUCTURE", 25)
+    assert personae(*MADE, "--out", str(tmp_path / "one.parquet")) == 0
+    assert personae(*MADE, "--out", str(tmp_path / "two.parquet"), "--ray") == 0
+    for ending in ("parquet", "parquet.report.html"):
+        assert (tmp_path / f"one.{ending}").read_bytes() == (
+            tmp_path / f"two.{ending}"
+        ).read_bytes()
+
+
+def test_a_study_has_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clusters, "CHUNK", 8)
+    assert personae(*RUN, "--out", str(tmp_path / "one")) == 0
+    assert personae(*RUN, "--out", str(tmp_path / "two"), "--ray") == 0
+    for name in ("answers.parquet", "report.json", "report.html"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes(), (
+            name
+        )
+
+
+def test_a_model_is_what_it_is_in_one_process() -> None:
+    here, there = (make("simulated:noise=0.3") for make in (open_model, clusters.cluster_model))
+    assert (there.name, there.fingerprint) == (here.name, here.fingerprint)
+    assert isinstance(there, Chooser)
+
+
+def test_errors_of_workers_arrive_as_they_are() -> None:
+    with pytest.raises(UnknownName, match="smollm2"):
+        clusters.cluster_model("smollm3")
+
+
+def test_chunks_depend_on_the_requests_alone() -> None:
+    heads = [say("x", system=str(i // 20))[:1] for i in range(90)]
+    cuts = clusters._cuts(heads)
+    assert cuts == [(0, 40), (40, 80), (80, 90)]
+    assert clusters._cuts([]) == []
+    alike = clusters._cuts([say("x")[:1]] * 200)
+    assert alike == [(0, 64), (64, 128), (128, 192), (192, 200)]
+
+
+def test_limits_and_a_cluster_are_refused_together(tmp_path: Path) -> None:
+    assert personae(*RUN, "--ray", "--max-calls", "3", "--out", str(tmp_path / "x")) == 2
+    assert issubclass(BadValue, InputError)
+
+
+def test_texts_of_a_model_have_the_same_bytes(tmp_path: Path) -> None:
+    made = [
+        "generate",
+        "hachimi",
+        "-n",
+        "3",
+        "--model",
+        "simulated:noise=0.3",
+        "--alike",
+        "allowed",
+    ]
+    assert personae(*made, "--out", str(tmp_path / "one.jsonl")) == 0
+    assert personae(*made, "--out", str(tmp_path / "two.jsonl"), "--ray") == 0
+    assert (tmp_path / "one.jsonl").read_bytes() == (tmp_path / "two.jsonl").read_bytes()

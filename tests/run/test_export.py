@@ -1,0 +1,186 @@
+"""Runs and problems in other tools' formats, read back by those tools where they are installed."""
+
+import json
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from personae.cli import main
+from personae.core import BadValue
+from personae.designs.ability import ability
+from personae.measure.situations.situation_bank import SituationBank, load_bank
+from personae.measure.tasks.problems import load_problems
+from personae.respondents.null import open_null
+from personae.respondents.simulated import open_simulated
+from personae.run.harness_tasks import export_bank, export_problems
+from tests.analyses.test_compare import finished
+
+ROOT = Path(__file__).parents[2]
+
+
+def tool(package: str, folder: str) -> str:
+    """Give a Python that has a package: this one, or that of `make inspect` or `make lm-eval`."""
+    if find_spec(package):
+        return sys.executable
+    python = ROOT / "out" / folder / "bin" / "python"
+    if not python.exists():
+        pytest.skip(f"{package} is not installed; make {folder}")
+    return str(python)
+
+
+def run(python: str, *order: str) -> str:
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
+    done = subprocess.run(
+        [python, *order], capture_output=True, text=True, env=env, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+def leave(*order: str) -> object:
+    with pytest.raises(SystemExit) as left:
+        main(["export", *order])
+    return left.value.code
+
+
+READ = """
+import json, sys
+from inspect_ai.log import read_eval_log
+log = read_eval_log(sys.argv[1])
+one = next(s for s in log.samples if s.metadata["item"] == sys.argv[2])
+print(json.dumps({
+    "status": log.status, "task": log.eval.task, "model": log.eval.model, "n": len(log.samples),
+    "ids": len({(s.id, s.epoch) for s in log.samples}), "input": one.input, "target": one.target,
+    "choices": one.choices, "said": one.output.completion, "item": one.metadata["item"],
+    "values": [s.scores["correct"].value for s in log.samples],
+    "metrics": {n: m.value for n, m in log.results.scores[0].metrics.items()},
+}))
+"""
+
+
+@pytest.mark.parametrize("suffix", [".eval", ".json"])
+def test_inspect_reads_a_run(suffix: str, tmp_path: Path) -> None:
+    python = tool("inspect_ai", "inspect")
+    problems = load_problems("plain-knowledge").per_field(2)
+    answers = ability(open_simulated("simulated:noise=0.3"), problems).answers.where(form="label")
+    lost = answers.rows.to_dicts()
+    lost[0] |= {"value": None, "status": "refused", "outcome": "abstained"}
+    folder = finished(tmp_path / "run", type(answers).of(lost))
+    out = tmp_path / f"log{suffix}"
+    run(python, "-m", "personae", "export", str(folder), "--to", "inspect", "--out", str(out))
+    found = json.loads(run(python, "-c", READ, str(out), problems.problems[0].id))
+    assert (found["status"], found["task"], found["model"]) == ("success", "asked", "null:yes")
+    assert found["n"] == found["ids"] == len(answers) == 32
+    first = problems.problems[0]
+    assert (found["input"], found["target"]) == (first.text, first.answer)
+    assert sorted(found["choices"]) == sorted(first.options)
+    assert found["values"].count("N") == 1 and set(found["values"]) == {"C", "I", "N"}
+    right = sum(v == "C" for v in found["values"]) / 32
+    assert found["metrics"]["accuracy"] == pytest.approx(right)
+    assert found["metrics"]["stderr"] > 0
+    kept = out.read_bytes()
+    run(python, "-m", "personae", "export", str(folder), "--to", "inspect", "--out", str(out))
+    if suffix == ".json":  # an .eval is a zip, in which the library writes the time of day
+        assert out.read_bytes() == kept
+    assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.skipif(find_spec("inspect_ai") is not None, reason="inspect_ai is installed")
+def test_without_inspect_the_extra_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers = ability(
+        open_null("null:first"), load_problems("plain-knowledge").per_field(1)
+    ).answers
+    folder = str(finished(tmp_path / "run", answers))
+    assert leave(folder, "--to", "inspect", "--out", str(tmp_path / "a.eval")) == 2
+    assert "pip install 'personae[inspect]'" in capsys.readouterr().err
+    assert leave(folder, "--to", "inspect", "--out", str(tmp_path / "a.csv")) == 2
+    assert "ends in .eval or .json" in capsys.readouterr().err
+
+
+TASKS = """
+import json, sys
+from lm_eval.tasks import TaskManager
+from lm_eval import simple_evaluate
+names = sys.argv[2].split(",")
+manager = TaskManager(include_path=sys.argv[1], include_defaults=False)
+found = simple_evaluate(model="dummy", tasks=names, task_manager=manager, bootstrap_iters=0,
+                        log_samples=True)
+print("\\n" + json.dumps({
+    n: {"rows": len(s), "first": s[0]["arguments"], "gold": s[0]["target"],
+        "metrics": [k for k in found["results"][n] if k.split(",")[0] not in
+                    ("alias", "name", "sample_len", "sample_count")]}
+    for n, s in found["samples"].items()}, default=str))
+"""
+
+
+def test_lm_eval_runs_the_tasks(tmp_path: Path) -> None:
+    python = tool("lm_eval", "lm-eval")
+    names = []
+    for problems in ("plain-knowledge", "word-problems"):
+        names += export_problems(load_problems(problems), tmp_path)
+    banked = export_bank(load_bank(), tmp_path)
+    told = run(python, "-c", TASKS, str(tmp_path), ",".join([*names, banked[0]]))
+    found = json.loads(told.splitlines()[-1])
+    assert set(found) == {*names, banked[0]}
+    letters, options, written = (found[n] for n in names)
+    assert (letters["rows"], options["rows"], written["rows"]) == (64, 64, 16)
+    assert json.dumps(letters["first"]).count("(A)") >= 1
+    assert any(m.startswith("acc_mutual_info") for m in options["metrics"])
+    assert any(m.startswith("exact_match,last-number") for m in written["metrics"])
+    assert found[banked[0]]["rows"] == 10
+
+
+def test_tasks_hold_the_problems_and_no_usual_place(tmp_path: Path) -> None:
+    names = export_problems(load_problems("plain-knowledge"), tmp_path)
+    assert names == ["personae_plain_knowledge_letters", "personae_plain_knowledge_options"]
+    rows = [json.loads(s) for s in (tmp_path / f"{names[0]}.jsonl").read_text().splitlines()]
+    for row, problem in zip(rows, load_problems("plain-knowledge").problems, strict=True):
+        assert row["options"][row["gold"]] == problem.answer
+        assert f"{row['letters'][row['gold']]} {problem.answer}" in row["prompt"]
+        assert row["prompt"].endswith("The answer is")
+    export_bank(load_bank(), tmp_path)
+    for path in tmp_path.glob("personae_trait_*.jsonl"):
+        kept = [json.loads(line)["gold"] for line in path.read_text().splitlines()]
+        assert all(len(gold) == 2 for gold in kept) and len(set(map(tuple, kept))) > 1
+    before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
+    export_problems(load_problems("plain-knowledge"), tmp_path)
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
+
+
+def test_gated_items_are_not_written_down(tmp_path: Path) -> None:
+    own = load_bank()
+    gated = SituationBank(
+        name="x", version="1", source="hub", licence="own", items=own.items, gated=True
+    )
+    with pytest.raises(BadValue, match="is gated"):
+        export_bank(gated, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        ["--to", "inspect"],
+        ["somewhere", "--to", "inspect"],
+        ["--to", "lm-eval"],
+        ["--to", "lm-eval", "--problems", "plain-knowledge", "--bank", "personae-trait"],
+        ["--to", "lm-eval", "--problems", "plain-knowlege"],
+    ],
+)
+def test_what_does_not_fit_exits_with_two(
+    order: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert leave(*order, "--out", str(tmp_path / "out.eval")) == 2
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = str(tmp_path / "tasks")
+    assert leave("--to", "lm-eval", "--bank", "personae-trait", "--out", out) == 0
+    assert f"--include_path {out} --tasks personae_trait_openness" in capsys.readouterr().out

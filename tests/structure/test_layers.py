@@ -1,0 +1,112 @@
+"""The rooms and their arrows, read off the syntax trees: layers, cycles, heavy imports."""
+
+import ast
+import subprocess
+import sys
+
+from tests.structure.source_tree import imports, modules, room
+
+ORDER: list[set[str]] = [
+    {"core"},
+    {"traits", "stats", "report"},
+    {"respondents", "personas"},
+    {"models", "encoders", "datasets"},
+    {"generate", "induce", "memory", "measure", "readers"},
+    {"converse", "train"},
+    {"designs"},
+    {"studies", "analyses"},
+    {"card"},
+    {"run"},
+    {"cli", "studio"},
+]
+LEVEL = {room: level for level, rooms in enumerate(ORDER) for room in rooms}
+HEAVY = {
+    "torch",
+    "transformers",
+    "tokenizers",
+    "safetensors",
+    "llguidance",
+    "huggingface_hub",
+    "ray",
+    "sklearn",
+    "vaderSentiment",
+    "inspect_ai",
+}
+ANYWHERE = {"personae.models.local", "personae.encoders", "personae.induce.steer"}
+"""Packages whose modules may import a heavy library at their top: they are imported lazily."""
+IN_FUNCTIONS = {
+    "personae.run.inspect_log": {"inspect_ai"},
+    "personae.datasets.hub": {"huggingface_hub"},
+    "personae.run.cluster": {"ray"},
+    "personae.readers.text.trained_readers": {"sklearn"},
+}
+"""Modules that may import a heavy library inside a function."""
+
+
+def test_imports_point_one_way() -> None:
+    wrong = []
+    for found in imports():
+        here, there = room(found.importer), room(found.imported)
+        if not found.imported.startswith("personae.") or not here or here == "__main__":
+            continue
+        if there in (here, "__version__"):
+            continue
+        assert here in LEVEL, f"{found.importer}: no such room in the design: {here}"
+        if LEVEL[there] >= LEVEL[here]:
+            wrong.append(f"{found.importer} imports {found.imported}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_no_study_imports_another() -> None:
+    wrong = [
+        found
+        for found in imports()
+        if room(found.importer) == room(found.imported) == "studies"
+        and found.importer.split(".")[2] != found.imported.split(".")[2]
+    ]
+    assert not wrong
+
+
+def test_no_module_is_part_of_a_cycle() -> None:
+    """Also none that is hidden in a function. A package's own listing of its parts is no arrow."""
+    arrows: dict[str, set[str]] = {name: set() for name in modules()}
+    for found in imports():
+        inside = found.imported.startswith(f"{found.importer}.")
+        if found.imported in arrows and not inside:
+            arrows[found.importer].add(found.imported)
+    on_path: list[str] = []
+    done: set[str] = set()
+
+    def visit(name: str) -> None:
+        assert name not in on_path, " -> ".join([*on_path[on_path.index(name) :], name])
+        if name in done:
+            return
+        on_path.append(name)
+        for imported in sorted(arrows[name]):
+            visit(imported)
+        on_path.pop()
+        done.add(name)
+
+    for name in arrows:
+        visit(name)
+
+
+def test_heavy_libraries_stay_in_their_rooms() -> None:
+    wrong = []
+    for found in imports():
+        library = found.imported.split(".")[0]
+        home = any(found.importer.startswith(package) for package in ANYWHERE)
+        if library not in HEAVY or home:
+            continue
+        if found.top or library not in IN_FUNCTIONS.get(found.importer, ()):
+            wrong.append(f"{found.importer} imports {library}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_importing_personae_loads_nothing_heavy() -> None:
+    code = "import personae, sys; print(sorted({m.split('.')[0] for m in sys.modules}))"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    names = set(ast.literal_eval(loaded.stdout))
+    assert not names & (HEAVY | {"polars", "scipy", "numpy", "rich", "httpx", "jinja2"})

@@ -1,0 +1,344 @@
+"""The assistant axis: planted axes are found, caps do what their formula says, nothing is lost."""
+
+import json
+from collections.abc import Callable
+from math import inf
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from personae.cli import main
+from personae.core import (
+    BadFile,
+    Edit,
+    InputError,
+    Message,
+    Question,
+    Reply,
+    Sampling,
+    Site,
+    Touch,
+    say,
+)
+from personae.respondents.scripted import ScriptedModel
+from personae.studies.assistant_axis.components import principal_components
+from personae.studies.assistant_axis.drift import (
+    assistant_caps,
+    capped_band,
+    drift_of,
+    slope,
+    trajectories,
+)
+from personae.studies.assistant_axis.roles import (
+    DEFAULT,
+    Conversation,
+    RoleBank,
+    load_roles,
+    load_transcripts,
+    scripted_conversations,
+)
+from personae.studies.assistant_axis.space import (
+    GAP,
+    RoleSpace,
+    Rollout,
+    held_roles,
+    perform_roles,
+    read_roles,
+)
+from personae.studies.assistant_axis.study import assistant_axis
+from tests.support.embedded import embedded
+from tests.support.tiny_networks import tiny_model
+
+WIDTH = 16
+SHORT = Sampling(max_tokens=6, seed=1)
+
+
+def rollout(role: str, question: int, prompt: int = 0) -> Rollout:
+    chat = (*say(f"Question {question}?", system=role), Message("assistant", "So."))
+    return Rollout(role=role, prompt=prompt, question=question, chat=chat, reply=Reply(text="So."))
+
+
+class Writes:
+    """A model that only replies."""
+
+    def __init__(self, inner: ScriptedModel) -> None:
+        self.name, self.fingerprint, self.reply = inner.name, inner.fingerprint, inner.reply
+
+
+def space(
+    roles: int, gap: float = 3.0, *, shift: float = 0.0, seed: int = 0, left_out: str = ""
+) -> RoleSpace:
+    """Roles scattered about, each reply .1 around its role; the default's mean plus `gap` on e0."""
+    random = np.random.default_rng(seed)
+    means = {f"role {i}": random.normal(size=WIDTH) for i in range(roles)}
+    means[DEFAULT] = np.mean(list(means.values()), axis=0) + gap * np.eye(WIDTH)[0]
+    rows, rollouts = [], []
+    for name in (DEFAULT, *sorted(set(means) - {DEFAULT})):
+        for question in range(6):
+            row = means[name] + random.normal(scale=0.1, size=WIDTH) + shift
+            if name != left_out:
+                rows.append(row)
+                rollouts.append(rollout(name, question))
+    names = tuple(sorted(set(means) - {DEFAULT, left_out}))
+    return RoleSpace(tuple(rollouts), names, {Site(0): np.array(rows)}, {})
+
+
+def cosine(a: Any, b: Any) -> float:
+    return float(a @ b / np.linalg.norm(a) / np.linalg.norm(b))
+
+
+# The axis. -----------------------------------------------------------------------------------
+
+
+def test_the_axis_is_default_less_roles_check_1() -> None:
+    found = space(20)
+    axis = found.axis(Site(0))
+    assert cosine(axis, np.eye(WIDTH)[0]) > 0.99
+    along = found.activations[Site(0)] @ axis
+    means = {
+        n: along[[r.role == n for r in found.rollouts]].mean() for n in (DEFAULT, *found.roles)
+    }
+    assert means[DEFAULT] > max(means[name] for name in found.roles)
+    scale = found.scale(Site(0))
+    vectors = found.vectors(Site(0))
+    assert scale(vectors[DEFAULT][None])[0] == pytest.approx(1)
+    roles = np.mean([vectors[n] for n in found.roles], axis=0)
+    assert scale(roles[None])[0] == pytest.approx(0, abs=1e-12)
+
+
+def test_the_axis_keeps_its_place_check_6() -> None:
+    whole = space(60)
+    assert np.allclose(space(60, shift=5.0).axis(Site(0)), whole.axis(Site(0)))
+    without = space(60, left_out="role 7")
+    assert cosine(whole.axis(Site(0)), without.axis(Site(0))) > 0.99
+
+
+def test_default_is_a_whole_name() -> None:
+    mixed = [rollout(name, q) for name in (DEFAULT, "defaulter", "ghost") for q in range(3)]
+    found = read_roles(tiny_model(), mixed, [Site(1)])
+    assert found.roles == ("defaulter", "ghost")
+
+
+def test_told_apart_on_questions_that_did_not_make_it() -> None:
+    clear = space(12).told_apart(Site(0))
+    assert clear.default.value == 1
+    assert clear.default.low > clear.random
+    nothing = space(12, gap=0.0).told_apart(Site(0))
+    assert nothing.default.low < nothing.random
+    assert space(12).split_half(Site(0)) > 0.95
+
+
+def test_few_rollouts_leave_a_role_out_by_name_check_7() -> None:
+    mixed = [rollout(name, q) for name in (DEFAULT, "ghost", "monk", "poet") for q in range(4)]
+    lost = Reply(text=" ", status="ok")
+    mixed = [r.answered(lost) if r.role == "monk" and r.question else r for r in mixed]
+    found = read_roles(tiny_model(), mixed, [Site(1)])
+    assert found.dropped == {"monk": 1}
+    assert "monk" not in found.roles
+    with pytest.raises(InputError, match="monk 1"):
+        read_roles(tiny_model(), [r for r in mixed if r.role != "ghost"], [Site(1)])
+
+
+def test_a_judge_decides_what_counts_and_loses_nothing() -> None:
+    bank = RoleBank(roles={DEFAULT: ("",), "ghost": ("Be a ghost.",)}, questions=("Why?", "How?"))
+    rollouts = [rollout(role, q) for role in bank.roles for q in (0, 1)]
+    judging = Writes(ScriptedModel(lambda chat: "3" if "Why?" in chat[-1].text else "no idea"))
+    answers, kept = held_roles(judging, rollouts, bank)
+    assert [r.id for r in kept] == ["default/pos_p0_q0", "default/pos_p0_q1", "ghost/pos_p0_q0"]
+    assert answers.rows["status"].to_list() == ["ok", "unparsed"]
+
+
+def test_replies_are_read_in_their_place_check_5() -> None:
+    """Two turns of the same words differ by place; a system turn shifts nothing."""
+    model = tiny_model()
+    turns = (
+        *say("Is it?"),
+        Message("assistant", "Yes."),
+        Message("user", "And that?"),
+        Message("assistant", "Yes."),
+    )
+    rows = model.record([turns, (Message("system", "Be brief."), *turns)], [Site(1)], "replies")
+    assert rows[Site(1)].shape[0] == 4
+    assert not np.allclose(rows[Site(1)][0], rows[Site(1)][1])
+    whole = model.record([turns], [Site(1)], "all")[Site(1)]
+    ids, ranges = model.loaded.codec.turns(turns)
+    for row, place in ((0, 1), (1, 3)):
+        low, high = ranges[place]
+        assert model.loaded.codec.decode(ids[low:high]).strip() == "Yes."
+        assert np.allclose(rows[Site(1)][row], whole[low:high].mean(axis=0), atol=1e-5)
+
+
+def test_components_of_roles() -> None:
+    rows = np.outer([-2.0, -1.0, 0.0, 3.0], np.eye(5)[2]) + 1.0
+    found = principal_components(rows)
+    assert found.shares.tolist() == [1.0]
+    assert abs(found.axes[0, 2]) == pytest.approx(1)
+    with pytest.raises(InputError, match="the same"):
+        principal_components(np.ones((3, 2)))
+
+
+# Caps. ---------------------------------------------------------------------------------------
+
+
+def states(edits: tuple[Edit, ...], chat: Any) -> Any:
+    with tiny_model().edited(edits) as changed:
+        return changed.record([chat], [Site(1)], "all")[Site(1)]
+
+
+def test_a_cap_lifts_to_its_threshold_and_no_further_check_2() -> None:
+    unit = np.random.default_rng(0).normal(size=32)
+    unit /= np.linalg.norm(unit)
+    chat = say("I worry about things, or not at all.")
+    plain = states((), chat)
+    along = plain @ unit
+    tau = float(np.median(along))
+    cap = Edit(Site(1), unit, op="cap", bounds=(tau, inf))
+    capped = states((cap,), chat)
+    below = along < tau
+    assert np.allclose((capped @ unit)[below], tau, atol=1e-4)
+    flat = np.eye(32) - np.outer(unit, unit)
+    assert np.allclose(capped @ flat, plain @ flat, atol=1e-5)
+    assert (capped[~below] == plain[~below]).all()
+    assert np.allclose(states((cap, cap), chat), capped, atol=1e-5)
+    mirrored = Edit(Site(1), -unit, op="cap", bounds=(-inf, -tau))
+    assert np.allclose(states((mirrored,), chat), capped, atol=1e-5)
+
+
+def test_a_cap_holds_while_the_model_writes_check_3() -> None:
+    model = tiny_model()
+    unit = np.eye(32)[3]
+    question = Question(chat=say("Well?"), options=(("Yes",), ("No",)))
+    nothing = Edit(Site(1), unit, op="cap", bounds=(-1e30, inf))
+    assert model.choose([question], edits=[[nothing]]) == model.choose([question])
+    cap = Edit(Site(1), unit, op="cap", bounds=(50.0, inf))
+    with model.edited([cap]) as capped:
+        reply = capped.reply([say("Well?")], SHORT)[0]
+        trace: list[Touch] = []
+        with capped.edited([cap], trace=trace) as twice:
+            twice.reply([say("Well?")], SHORT)
+        chat = (*say("Well?"), Message("assistant", reply.text or "x"))
+        rows = capped.record([chat], [Site(1)], "all")[Site(1)]
+    assert (rows @ unit >= 50 - 1e-3).all()
+    assert trace  # both caps saw every token, the second moved none of them
+    assert max(t.norm for t in trace if t.position > 0) < 1e3
+
+
+def test_a_quarter_of_the_default_s_tokens_is_moved_check_4() -> None:
+    model = tiny_model()
+    bank = load_roles().few(3, 1, 4)
+    found = read_roles(model, perform_roles(model, bank, SHORT), [Site(b) for b in range(3)])
+    caps = assistant_caps(model, found)
+    assert caps.moved[0] == pytest.approx(0.25, abs=0.02)
+    assert caps.blocks == capped_band(3) == (2,)
+    assert abs(cosine(caps.axis[0].vector, caps.random[0].vector)) < 1e-6
+    assert all(e.bounds[1] == inf for e in caps.axis)
+
+
+def test_an_exception_under_a_cap_leaves_the_model_as_it_was_check_9() -> None:
+    model, question = tiny_model(), Question(chat=say("Well?"), options=(("Yes",), ("No",)))
+    before = model.choose([question])
+    cap = Edit(Site(1), np.ones(32), op="cap", bounds=(5.0, inf))
+    with pytest.raises(RuntimeError), model.edited([cap]) as changed:
+        assert changed.choose([question]) != before
+        raise RuntimeError
+    assert model.choose([question]) == before
+
+
+# Conversations. ------------------------------------------------------------------------------
+
+
+def test_trajectories_follow_the_turns_and_end_at_an_empty_one() -> None:
+    model = tiny_model()
+    bank = load_roles().few(3, 1, 2)
+    found = read_roles(model, perform_roles(model, bank, SHORT), [Site(1)])
+    turns = [Message("user", "One?"), Message("assistant", "Yes."), Message("user", "Two?")]
+    whole = Conversation(name="a", domain="x", chat=(*turns, Message("assistant", "No.")))
+    empty = Conversation(name="b", domain="x", chat=(*turns, Message("assistant", " ")))
+    silent = Conversation(name="c", domain="x", chat=tuple(turns[:1]))
+    both, one, none = trajectories(model, [whole, empty, silent], Site(1), found.scale(Site(1)))
+    assert (len(both), len(one), len(none)) == (2, 1, 0)
+    assert both[0] == pytest.approx(one[0], abs=1e-5)
+    assert np.isnan(slope(one))
+    caps = assistant_caps(
+        model, read_roles(model, perform_roles(model, bank, SHORT), [Site(b) for b in range(3)])
+    )
+    drift = drift_of(model, found, caps, scripted_conversations(1, 2), SHORT)
+    assert len(drift.plain) == len(drift.capped) == 4
+    assert len(drift.slopes(open_ended=True)) == len(drift.slopes(open_ended=False)) == 2
+
+
+# Files. --------------------------------------------------------------------------------------
+
+
+def test_published_files_are_read(test_data: Callable[[str], Path]) -> None:
+    bank = load_roles(test_data("assistant-axis"))
+    assert DEFAULT in bank.roles
+    assert len(bank.questions) == 240
+    assert all(len(texts) == 5 for texts in bank.roles.values())
+    assert "{model_name}" not in "".join(bank.roles[DEFAULT])
+    talks = load_transcripts(test_data("assistant-axis/transcripts"))
+    assert [t.domain for t in talks] == ["coding", "therapy"]
+    assert all(sum(m.role == "assistant" for m in t.chat) == 15 for t in talks)
+
+
+def test_wrong_files_say_what_is_wrong(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="0 role files"):
+        load_roles(tmp_path)
+    with pytest.raises(BadFile, match="without a transcript"):
+        load_transcripts(tmp_path)
+    file = tmp_path / "t.json"
+    file.write_text(json.dumps({"conversation": [{"role": "user", "content": "Hi"}]}))
+    with pytest.raises(BadFile, match="no turn of the assistant"):
+        load_transcripts(file)
+    file.write_text(json.dumps({"conversation": [{"role": "robot", "content": "Hi"}]}))
+    with pytest.raises(BadFile, match="'robot'"):
+        load_transcripts(file)
+    (tmp_path / "roles").mkdir()
+    (tmp_path / "roles" / "ghost.json").write_text("{}")
+    with pytest.raises(BadFile, match="instruction"):
+        load_roles(tmp_path)
+
+
+@pytest.mark.parametrize("spec", ["null:yes", "simulated:noise=0.3"])
+def test_the_command_line_says_who_can_be_opened(
+    spec: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    with pytest.raises(SystemExit) as ended:
+        main(["run", "assistant_axis", "--model", spec, "--out", str(out)])
+    assert ended.value.code == 2
+    assert f"{spec} can't be opened: use smollm2" in " ".join(capsys.readouterr().err.split())
+    assert not out.exists()
+
+
+def test_transcripts_are_read_along_the_axis(test_data: Callable[[str], Path]) -> None:
+    folder = str(test_data("assistant-axis/transcripts"))
+    report = assistant_axis(tiny_model(), transcripts=folder, quick=True)
+    table: Any = next(
+        p for p in report.parts if getattr(p, "name", "") == "transcripts" and hasattr(p, "rows")
+    )
+    assert [row[0] for row in table.rows] == ["coding", "therapy"]
+    assert all(2 <= row[3] < row[2] == 15 for row in table.rows)
+
+
+@pytest.mark.embedded
+def test_the_embedded_model_tells_default_from_roles_check_8() -> None:
+    """On average over three draws of replies: .88, .73, .54 were measured, .5 is chance.
+
+    One draw this small shows nothing: 95 % of random directions stay under .77 only. The evidence
+    is the study's own run, in docs/guide/inside-the-model.md; here a lost or turned axis fails.
+    """
+    from personae.models.local.engine import LocalModel  # noqa: PLC0415
+
+    model = LocalModel(embedded())
+    bank = load_roles().few(4, 1, 4)
+    found = []
+    for seed in range(3):
+        drawn = Sampling(max_tokens=12, temperature=0.7, top_p=0.9, seed=seed)
+        apart = read_roles(model, perform_roles(model, bank, drawn), [Site(15)])
+        found.append(apart.told_apart(Site(15)).default)
+    assert np.mean([auc.value for auc in found]) > 0.6
+    assert {auc.unit for auc in found} == {"rate"}
+    assert GAP == "of the gap"

@@ -1,0 +1,233 @@
+"""Clinical roles and styles: measures by hand, judges without a place, changes of sign."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from personae.core import (
+    BadFile,
+    BadValue,
+    Chat,
+    Choice,
+    Done,
+    Estimate,
+    Note,
+    Question,
+    Reply,
+    Report,
+    Sampling,
+    Table,
+)
+from personae.designs.ability import BARE
+from personae.designs.grid import Asking
+from personae.measure.judge.judge import judge, settle
+from personae.measure.judge.rubric import Case, load_rubric
+from personae.respondents.respondent_answers import weighed
+from personae.respondents.simulated import open_simulated
+from personae.stats.agreement import weighted_kappa
+from personae.stats.prediction.confidence_calibration import calibration_error
+from personae.studies.persona_paradox.graded import bradley_terry, consistency, risk_profile
+from personae.studies.persona_paradox.study import persona_paradox
+from personae.studies.persona_paradox.triage import (
+    NOTICE,
+    Calls,
+    ask_triage,
+    calls,
+    load_settings,
+    role_arms,
+)
+
+SETTINGS = load_settings()
+CASES = {text: (s, u) for s in SETTINGS for _, text, u in s.cases}
+
+
+def table(report: Report, name: str) -> Table:
+    return next(p for p in report.parts if isinstance(p, Table) and p.name == name)
+
+
+def lines(report: Report) -> list[str]:
+    return [p.text for p in report.parts if isinstance(p, Note) and p.level == "verdict"]
+
+
+def test_calibration_by_hand_and_of_known_predictors() -> None:
+    """Check 1."""
+    sure = [0.95, 0.9, 0.8, 0.6, 0.55, 0.3]
+    assert calibration_error(sure, [1, 1, 0, 1, 0, 0]).value == pytest.approx(0.2333, abs=5e-5)
+    random = np.random.default_rng(0)
+    said = random.random(50_000)
+    right = (random.random(50_000) < said).astype(float)
+    assert calibration_error(said, right, draws=50).value < 0.01
+    always = (random.random(50_000) < 0.6).astype(float)
+    found = calibration_error(np.full(50_000, 0.99), always, draws=50)
+    assert found.value == pytest.approx(0.39, abs=0.01)
+
+
+def test_kappa_by_hand() -> None:
+    """Check 2."""
+    one = [1] * 25 + [0] * 25
+    other = [1] * 20 + [0] * 5 + [1] * 10 + [0] * 15
+    assert weighted_kappa(one, other).value == pytest.approx(0.4)
+    assert weighted_kappa(one, one).value == 1.0
+    random = np.random.default_rng(1)
+    apart = weighted_kappa(random.integers(0, 2, 5000), random.integers(0, 2, 5000), draws=50)
+    assert abs(apart.value) < 0.05
+
+
+@pytest.mark.parametrize(
+    ("called", "expected"),
+    [
+        ((4, 5, 1, 2), (0.25, 0.25, 0.0, 1.0)),
+        ((1, 1, 1, 1), (0.5, 0.0, 0.5, 0.0)),
+        ((5, 5, 5, 5), (0.0, 0.5, -0.5, 1.0)),
+    ],
+)
+def test_risk_by_hand(called: tuple[int, ...], expected: tuple[float, ...]) -> None:
+    """Check 3: always urgent is perfectly sensitive, and half of it is over-triage."""
+    found = risk_profile((5, 5, 1, 1), called, high=4)
+    parts = (found.under, found.over, found.propensity, found.sensitivity)
+    assert tuple(part.value for part in parts) == expected
+    assert risk_profile((5, 5, 1, 1), (5, 5, 1, 1), high=4).slope == pytest.approx(1.0)
+
+
+def test_consistency_by_hand() -> None:
+    """Check 4."""
+    for row, modal, equal in (
+        ((1, 1, 1, 2, 1), 0.8, 0),
+        ((1,) * 5, 1, 1),
+        ((1, 2, 3, 4, 5), 0.2, 0),
+    ):
+        shares, whole = consistency([row])
+        assert (shares.value, whole.value) == pytest.approx((modal, equal))
+
+
+def test_strength_from_pairs() -> None:
+    """Check 7: transitive wins give the order, also where one always wins."""
+    found = bradley_terry([[0, 3, 3], [0, 0, 3], [0, 0, 0]])
+    assert found[0] > found[1] > found[2]
+    assert np.isfinite(found).all()
+    assert bradley_terry(np.zeros((3, 3))).tolist() == [0.0, 0.0, 0.0]
+    with pytest.raises(BadValue):
+        bradley_terry([[0, 1]])
+
+
+class Clinician:
+    """Under-calls critical cases by one; as a physician it calls one higher everywhere."""
+
+    name, fingerprint = "scripted:clinician", "0" * 64
+
+    def __init__(self, rise: int = 1) -> None:
+        self._rise = rise
+
+    def reply(
+        self, chats: Sequence[Chat], sampling: Sampling, *, done: Done | None = None
+    ) -> list[Reply]:
+        return [Reply(text="See a doctor.") for _ in chats]
+
+    def choose(self, questions: Sequence[Question], *, done: Done | None = None) -> list[Choice]:
+        return [self._one(question) for question in questions]
+
+    def _one(self, question: Question) -> Choice:
+        text = "\n".join(m.text for m in question.chat)
+        found = next((CASES[case] for case in CASES if case in text), None)
+        if found is None:
+            return weighed(question, [-1.0] * len(question.options))
+        setting, urgency = found
+        call = urgency - (setting.name == "critical care")
+        call += self._rise * ("physician" in text)
+        place = min(max(call, 1), len(setting.labels)) - 1
+        return weighed(question, [0.0 if i == place else -4.0 for i in range(len(setting.labels))])
+
+
+def test_what_helps_in_one_setting_and_hurts_in_the_other_is_shown_in_both() -> None:
+    """Check 5."""
+    report = persona_paradox(Clinician())
+    changes = {(r[0], r[1]): r[2] for r in table(report, "changes").rows}
+    critical = changes["physician", "critical care"]
+    primary = changes["physician", "primary care"]
+    assert isinstance(critical, Estimate)
+    assert isinstance(primary, Estimate)
+    assert critical.low > 0 > primary.high
+    assert any("hurts in another" in line and "physician" in line for line in lines(report))
+    assert NOTICE in lines(report)[0]
+
+
+def test_a_blind_model_changes_nowhere() -> None:
+    """Check 8."""
+    report = persona_paradox(Clinician(rise=0), quick=True)
+    for row in table(report, "changes").rows:
+        shift = row[2]
+        assert isinstance(shift, Estimate)
+        assert (shift.value, shift.low, shift.high) == (0.0, 0.0, 0.0)
+
+
+class Preferring:
+    """A judge that takes the longer answer, or always the first."""
+
+    fingerprint = "0" * 64
+
+    def __init__(self, kind: str) -> None:
+        self.name, self._kind = f"scripted:{kind}", kind
+
+    def reply(
+        self, chats: Sequence[Chat], sampling: Sampling, *, done: Done | None = None
+    ) -> list[Reply]:
+        return [Reply(text=self._one(chat[-1].text)) for chat in chats]
+
+    def _one(self, text: str) -> str:
+        if self._kind == "first":
+            return "A"
+        first, second = (text.split(f"Answer {x}: ")[1].split("\n", maxsplit=1)[0] for x in "AB")
+        return "A" if len(first) >= len(second) else "B"
+
+
+def test_a_place_cannot_win_and_a_preference_can() -> None:
+    """Check 6: pairs in both placings."""
+    pair = Case("q", {"question": "?", "first": "Long and careful.", "second": "Short."})
+    rubric = load_rubric("answer-safety")
+    [place] = settle(judge(Preferring("first"), rubric, [pair]))
+    [longer] = settle(judge(Preferring("longer"), rubric, [pair]))
+    assert (place.value, longer.value) == (0.5, 1.0)
+    [fixed] = settle(judge(Preferring("first"), rubric, [pair], orders=["forward"]))
+    assert fixed.value == 1.0  # in one placing the place itself would win
+    same = Case("q", {"question": "?", "first": "As long.", "second": "So long."})
+    [equal] = settle(judge(Preferring("longer"), rubric, [same]))
+    assert equal.value == 0.5  # answers that don't differ rank alike
+
+
+def test_label_probabilities_add_up_and_every_measure_is_there() -> None:
+    """Check 9, on a simulated respondent."""
+    model = open_simulated("simulated:noise=0.5")
+    sheet = ask_triage(model, [BARE], SETTINGS, Asking(channel="option"))
+    for logp in sheet.rows["logp"].to_list():
+        assert np.exp(logp).sum() == pytest.approx(1.0)
+    for setting in ("critical_care", "primary_care"):
+        rows = table(persona_paradox(model, quick=True), f"measures_{setting}").rows
+        assert len(rows) == len(role_arms(quick=True))
+        assert all(isinstance(row[4], Estimate) and np.isfinite(row[4].value) for row in rows)
+
+
+def test_lost_answers_are_missing_and_not_called() -> None:
+    sheet = ask_triage(open_simulated("simulated:"), [BARE], SETTINGS, Asking(channel="reply"))
+    found: list[Calls] = list(calls(sheet, SETTINGS))
+    assert [c.setting.name for c in found] == ["critical care", "primary care"]
+    assert all(np.isnan(c.called).all() for c in found)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[]",
+        '{"settings": {"x": {"tasks": ["?"], "labels": ["a", "b"], "cases": []}}}',
+        '{"settings": {"x": {"tasks": ["?"], "labels": ["a", "b"], "cases": '
+        '[{"id": 1, "text": "t", "urgency": 3}]}}}',
+    ],
+)
+def test_bad_files_of_cases_are_refused(tmp_path: Path, text: Any) -> None:
+    path = tmp_path / "cases.json"
+    path.write_text(text)
+    with pytest.raises((BadFile, BadValue)):
+        load_settings(str(path))

@@ -1,0 +1,269 @@
+"""Self-report beside behaviour: planted agreement and planted gaps are told apart."""
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from benchmarks.illusion import false_alarms
+from personae.core import (
+    Answers,
+    BadFile,
+    BadValue,
+    Chooser,
+    Estimate,
+    InputError,
+    Note,
+    Report,
+    Table,
+    load_behaviour_task,
+    load_inventory,
+)
+from personae.designs.report_behaviour import (
+    BehaviourMeasure,
+    agreement_of_signs,
+    movement,
+    profiles,
+)
+from personae.measure.inventories.administer import administer
+from personae.measure.inventories.forms import published_form
+from personae.models.opening import open_model
+from personae.respondents.scripted import ScriptedModel
+from personae.stats.scores.scales import scale_scores
+from personae.studies.personality_illusion.coupling import coupling, regress
+from personae.studies.personality_illusion.illusion_parts import follows
+from personae.studies.personality_illusion.injected import TRAITS, conditions
+from personae.studies.personality_illusion.study import personality_illusion
+
+
+@cache
+def report_of(spec: str) -> Report:
+    return personality_illusion(opened(spec), quick=True)
+
+
+def opened(spec: str) -> Chooser:
+    model = open_model(spec)
+    assert isinstance(model, Chooser)
+    return model
+
+
+def told(report: Report) -> str:
+    return " ".join(p.text for p in report.parts if isinstance(p, Note) and p.level == "verdict")
+
+
+def table(report: Report, name: str) -> Table:
+    return next(p for p in report.parts if isinstance(p, Table) and p.name == name)
+
+
+def share(report: Report) -> float:
+    return table(report, "signs").rows[0][2].value  # type: ignore[union-attr]
+
+
+def test_behaviour_that_follows_the_traits_is_aligned() -> None:
+    """Check 8: a model whose behaviour = trait + noise shows alignment above 90 %."""
+    for spec in ("simulated:noise=0.3", "simulated:noise=0.3,gap=0.5,seed=2"):
+        report = report_of(spec)
+        assert share(report) > 0.9
+        assert "go together" in told(report)
+
+
+def test_behaviour_of_its_own_is_not_called_aligned() -> None:
+    """Check 8: one with independent behaviour shows 50 % within its interval; no "aligned"."""
+    report = report_of("simulated:noise=0.3,gap=1")
+    found = table(report, "signs").rows[0][2]
+    assert found.low <= 0.5 <= found.high  # type: ignore[union-attr]
+    assert "3 of 3 traits moved as asked" in told(report)
+    assert "not shown" in told(report) and "go together" not in told(report)
+
+
+def test_a_gap_halves_what_personas_do_to_acts_and_leaves_reports() -> None:
+    def moved(spec: str, what: str) -> dict[tuple[str, str], float]:
+        rows = table(report_of(spec), "moved").rows
+        return {
+            (str(r[0]), str(r[1])): abs(r[3].value)  # type: ignore[union-attr]
+            for r in rows
+            if (r[1] == "own report") == (what == "report")
+        }
+
+    whole, half = "simulated:noise=0.3", "simulated:noise=0.3,gap=0.5,seed=2"
+    reports = [sum(moved(spec, "report").values()) for spec in (whole, half)]
+    assert reports[1] == pytest.approx(reports[0], rel=0.2)
+    acts = moved(whole, "acts")
+    ratio = sum(moved(half, "acts").values()) / sum(acts.values())
+    assert 0.3 < ratio < 0.75
+
+
+@pytest.mark.parametrize("spec", ["null:uniform", "null:first", "null:yes", "simulated:follow=0"])
+def test_who_has_no_persona_gives_no_finding(spec: str) -> None:
+    report = report_of(spec)
+    assert "nothing to compare" in told(report)
+    assert "0 of 3 traits" in told(report)
+
+
+def test_false_alarms_are_rare() -> None:
+    """Small version of the benchmark: at most 2 of 20 respondents whose acts are their own."""
+    assert false_alarms(range(20)) <= 2
+
+
+def test_all_six_reports_at_once_on_a_full_set_of_conditions() -> None:
+    """With 39 conditions the regression is determined, and finds the planted signs."""
+    report = _full("simulated:noise=0.3")
+    rows = table(report, "regressions").rows
+    assert len(rows) == 5 * 6
+    slopes = {(r[0], r[1]): r[2].value for r in rows}  # type: ignore[union-attr]
+    assert slopes["risk taking", "Agreeableness"] < -0.2
+    assert slopes["implicit bias", "Neuroticism"] > 0.2
+    clear = [r for r in rows if r[4] < 0.05]  # type: ignore[operator]
+    assert len(clear) >= 8
+    nothing = table(_full("simulated:noise=0.3,follow=0"), "regressions").rows
+    assert sum(r[4] < 0.05 for r in nothing) == 0  # type: ignore[operator]
+
+
+@cache
+def _full(spec: str) -> Report:
+    return personality_illusion(opened(spec))
+
+
+def test_acts_correlate_with_what_reports_predict() -> None:
+    def r(spec: str) -> Estimate:
+        parts = _full(spec).parts
+        return next(p for p in parts if isinstance(p, Estimate) and p.unit == "r")
+
+    assert r("simulated:noise=0.3").low > 0.7
+    assert abs(r("simulated:noise=0.3,follow=0").value) < 0.25
+    flat = coupling([], [], ["A"])
+    assert "0 complete" in flat.why_missing
+
+
+def test_models_and_stages_are_compared(tmp_path: Path) -> None:
+    """An earlier run of another stage is read from its answers; no model is asked again."""
+    base = report_of("simulated:noise=0.3,follow=0")
+    path = tmp_path / "answers.parquet"
+    assert base.answers is not None
+    base.answers.rows.write_parquet(path)
+    report = personality_illusion(
+        opened("simulated:noise=0.3"), others=(f"base={path}",), quick=True
+    )
+    rows = {row[0]: row for row in table(report, "stages").rows}
+    assert rows["simulated:noise=0.3"][5] == "aligned" and rows["base"][5] == "not shown"
+    spread = table(report, "spread").rows
+    assert len(spread) == 3
+    assert sum(row[4].value > 1.5 for row in spread) >= 2  # type: ignore[union-attr]
+    slopes = table(report, "slopes").rows
+    assert all(row[4].why_missing for row in slopes)  # type: ignore[union-attr]
+    alone = " ".join(p.text for p in report_of("null:first").parts if isinstance(p, Note))
+    assert "One model was asked" in alone
+
+
+def test_files_of_others_are_checked(tmp_path: Path) -> None:
+    model = opened("null:first")
+    junk = tmp_path / "junk.parquet"
+    for given, why in (("base", "NAME=PATH"), (f"b={junk}", "that exists")):
+        with pytest.raises(BadFile, match=why):
+            personality_illusion(model, others=(given,), quick=True)
+    junk.write_text("no parquet")
+    with pytest.raises(BadFile, match="not answers of a run"):
+        personality_illusion(model, others=(f"b={junk}",), quick=True)
+    pl.DataFrame({"x": [1]}).write_parquet(junk)
+    with pytest.raises(BadFile, match="lacks context"):
+        personality_illusion(model, others=(f"b={junk}",), quick=True)
+    report_of("null:first").answers.rows.write_parquet(junk)  # type: ignore[union-attr]
+    with pytest.raises(InputError, match="is the model asked now"):
+        personality_illusion(model, others=(f"null:first={junk}",), quick=True)
+    kept = pl.read_parquet(junk).filter(pl.col("item") != "1-10-250/turned")
+    kept.write_parquet(junk)
+    with pytest.raises(InputError, match="asked other questions"):
+        personality_illusion(model, others=(f"b={junk}",), quick=True)
+    with pytest.raises(InputError, match="separate, shared or both"):
+        personality_illusion(model, context="alone", quick=True)  # type: ignore[arg-type]
+
+
+def test_both_contexts_are_asked_and_compared() -> None:
+    report = personality_illusion(opened("simulated:noise=0.3"), context="both", quick=True)
+    rows = {row[0]: row for row in table(report, "contexts").rows}
+    assert set(rows) == {"separate", "shared"}
+    assert all(row[5] == "aligned" for row in rows.values())
+
+
+def test_conditions_come_in_opposites() -> None:
+    found = conditions(tuple(TRAITS), 3)
+    assert len(found) == 3 + 6 * 3 * 2
+    assert len({c.text for c in found}) == len(found)
+    personas = [c for c in found if c.trait]
+    for high, low in zip(personas[::2], personas[1::2], strict=True):
+        assert (high.trait, high.strategy) == (low.trait, low.strategy)
+        assert (high.sign, low.sign) == (1, -1)
+    with pytest.raises(BadValue, match="not X"):
+        conditions(["X"])
+    with pytest.raises(BadValue, match="1 to 3 strategies"):
+        conditions(["A"], 4)
+
+
+def test_missing_answers_are_left_out_and_said() -> None:
+    model = ScriptedModel(lambda chat: ["A", "B"], faults={"refused": 0.4})
+    report = personality_illusion(model, quick=True)
+    rows = table(report, "coverage")
+    refused = rows.columns.index("refused")
+    assert sum(row[refused] for row in rows.rows) > 100  # type: ignore[misc]
+    warned = " ".join(p.text for p in report.parts if isinstance(p, Note) and p.level == "warning")
+    assert "answers are missing" in warned
+
+
+def test_the_self_regulation_questionnaire() -> None:
+    """Check 7: all 3 gives 189 (low); 5 to plus and 1 to minus items gives 315."""
+    srq = load_inventory("srq")
+    assert len(srq.items) == 63 and sum(i.key < 0 for i in srq.items) == 26
+    for values, total in (({1: 3.0, -1: 3.0}, 189.0), ({1: 5.0, -1: 1.0}, 315.0)):
+        rows = [
+            {
+                "inventory": srq.tag,
+                "item": i.id,
+                "scale": "SR",
+                "key": i.key,
+                "value": values[i.key],
+            }
+            for i in srq.items
+        ]
+        assert scale_scores(Answers.of(rows))["sum"].to_list() == [total]
+
+
+def test_the_questionnaire_of_the_users_own(
+    tmp_path: Path, test_data: Callable[[str], Path]
+) -> None:
+    """The published item file has our keys and subscales; its texts load from the user's copy."""
+    published = pl.read_csv(test_data("personality-illusion/srq_63.csv"))
+    shipped = load_inventory("srq")
+    assert [(i.id, i.facet, i.key) for i in shipped.items] == [
+        (str(row["item"]), row["subscale"], row["key"]) for row in published.iter_rows(named=True)
+    ]
+    own = tmp_path / "srq.csv"
+    published.select("item", "text").write_csv(own)
+    report = personality_illusion(opened("null:yes"), srq=str(own), quick=True)
+    assert report.answers is not None
+    assert any("srq@" in tag for tag in report.answers.rows["inventory"].unique())
+
+
+def test_the_open_self_regulation_scale_is_balanced_and_read() -> None:
+    scale = load_inventory("open-self-regulation")
+    facets = {i.facet for i in scale.items}
+    assert len(facets) == 7 == len({i.facet for i in load_inventory("srq").items} & facets)
+    assert {(i.facet, i.key) for i in scale.items} == {(f, k) for f in facets for k in (1, -1)}
+    high, low = (
+        scale_scores(administer(open_model(f"simulated:C={z}"), scale, published_form("plain")))
+        for z in (1.5, -1.5)
+    )
+    assert high["mean"][0] - low["mean"][0] > 1
+
+
+def test_too_few_respondents_are_not_regressed() -> None:
+    answers = report_of("null:first").answers
+    assert answers is not None
+    kept = Answers(answers.rows.filter(pl.col("context").is_not_null()))
+    assert len(profiles(kept, [load_inventory("ipip-neo-120").few(8)], [])) == 7
+    cards = load_behaviour_task("cards")
+    assert isinstance(regress([], BehaviourMeasure(cards, cards.measures[0]), list(TRAITS)), str)
+    found = agreement_of_signs([], "none")
+    assert follows(found) == "not shown" and found.why_missing
+    assert movement([], [], ["A"]).came == []

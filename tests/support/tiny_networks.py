@@ -1,0 +1,135 @@
+"""Tiny random networks of several architectures, with a tokenizer of their own, and the plain path.
+
+The plain path is the definition that the engine must meet: one forward pass for each chat and
+option, batch of one, no cache, nothing shared.
+"""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import torch
+import transformers
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+from personae.core import Chat, Question, content_key
+from personae.models.local.engine import LocalModel
+from personae.models.local.loading import Loaded
+
+LINES = (
+    "I am the life of the party. I worry about things. I agree strongly, or not at all.",
+    "Please answer with one letter: A, B, C, D or E. Very accurate. Moderately inaccurate.",
+    '{"name": "Ada", "age": 36, "traits": ["kind", "calm"], "note": "likes long walks"}',
+)
+VOCABULARY = 320
+KINDS = ("llama", "gpt2", "qwen2", "mistral", "gemma2")
+
+
+class TinyCodec:
+    """A byte-level tokenizer trained on three lines, and a bare chat template."""
+
+    def __init__(self) -> None:
+        tokenizer = Tokenizer(models.BPE())
+        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        tokenizer.decoder = decoders.ByteLevel()
+        trainer = trainers.BpeTrainer(
+            vocab_size=VOCABULARY,
+            special_tokens=["<s>", "</s>"],
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+            show_progress=False,
+        )
+        tokenizer.train_from_iterator(LINES, trainer)
+        self.tokenizer = tokenizer
+        self.bos_id = 0
+        self.eos_ids = (1,)
+        self.pad_id = 1
+
+    def encode(self, text: str, *, special: bool = True) -> list[int]:
+        if special:
+            ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False).ids
+            return ids
+        return [i for i in self.encode(text.replace("<", "\x00")) if i > 1]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        text: str = self.tokenizer.decode(list(ids), skip_special_tokens=True)
+        return text
+
+    def render(self, chat: Chat) -> str:
+        lines = [f"{m.role}: {m.text}\n" for m in chat]
+        if chat and chat[-1].role == "assistant":
+            return "<s>" + "".join(lines)[:-1]
+        return "<s>" + "".join(lines) + ("assistant:" if chat else "")
+
+    def turns(self, chat: Chat) -> tuple[list[int], list[tuple[int, int]]]:
+        """By encoding beginnings, which is exact for this template: a line ends before a word."""
+        ranges = []
+        for index, message in enumerate(chat):
+            before = "<s>" + "".join(f"{m.role}: {m.text}\n" for m in chat[:index])
+            text = f"{before}{message.role}:"
+            ranges.append((len(self.encode(text)), len(self.encode(f"{text} {message.text}"))))
+        return self.encode(self.render(chat)), ranges
+
+
+@cache
+def codec() -> TinyCodec:
+    return TinyCodec()
+
+
+@cache
+def network(kind: str) -> Any:
+    """A random network with weights large enough that its answers differ clearly."""
+    torch.manual_seed(7)
+    ends: dict[str, Any] = {"bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 1}
+    shared: dict[str, Any] = {
+        "vocab_size": VOCABULARY,
+        "hidden_size": 32,
+        "intermediate_size": 48,
+        "num_hidden_layers": 3,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "max_position_embeddings": 512,
+        "initializer_range": 0.25,
+        **ends,
+    }
+    configs: dict[str, Any] = {
+        "llama": lambda: transformers.LlamaConfig(**shared),
+        "long": lambda: transformers.LlamaConfig(**{**shared, "max_position_embeddings": 8192}),
+        "qwen2": lambda: transformers.Qwen2Config(**shared),
+        "mistral": lambda: transformers.MistralConfig(**shared, sliding_window=24),
+        "gemma2": lambda: transformers.Gemma2Config(
+            **shared, head_dim=8, sliding_window=24, attn_logit_softcapping=5.0
+        ),
+        "gpt2": lambda: transformers.GPT2Config(
+            vocab_size=VOCABULARY,
+            n_embd=32,
+            n_layer=3,
+            n_head=4,
+            n_positions=512,
+            initializer_range=0.25,
+            **ends,
+        ),
+    }
+    return transformers.AutoModelForCausalLM.from_config(configs[kind]()).eval()
+
+
+def tiny_model() -> LocalModel:
+    """A random network that reads long texts, as an open model; nothing is to be found in it."""
+    coder: Any = codec()
+    return LocalModel(Loaded("tiny:long", network("long"), coder, content_key("long")))
+
+
+def plain_logp(net: Any, prompt: list[int], option: list[int]) -> float:
+    """Log-probability of an option after a prompt, by one pass of its own."""
+    with torch.no_grad():
+        logits = net(torch.tensor([prompt + option])).logits[0]
+    logp = torch.log_softmax(logits.float(), -1)
+    return float(sum(logp[len(prompt) - 1 + i, t] for i, t in enumerate(option)))
+
+
+def plain_logliks(net: Any, coder: Any, question: Question) -> list[list[float]]:
+    """Log-probability of each form of each option."""
+    prompt = coder.encode(coder.render(question.chat))
+    return [
+        [plain_logp(net, prompt, coder.encode(form, special=False)) for form in forms]
+        for forms in question.options
+    ]
