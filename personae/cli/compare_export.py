@@ -7,7 +7,6 @@ from typing import Literal
 from rich.console import Console
 
 from personae.analyses.compare import compare_runs
-from personae.run.finished_run import open_run
 from personae.analyses.run_differences import MARGINS, Judging
 from personae.core import BadValue
 from personae.measure.situations.situation_bank import load_bank
@@ -15,6 +14,7 @@ from personae.measure.tasks.problems import load_problems
 from personae.report.render.report_files import write_report
 from personae.report.render.terminal import print_report
 from personae.run.exporting import export_inspect
+from personae.run.finished_run import open_run
 from personae.run.harness_tasks import export_bank, export_problems
 
 __all__ = ["compare", "export"]

@@ -9,13 +9,13 @@ import pytest
 from rich.console import Console
 
 from personae.analyses.compare import compare_runs
-from personae.run.finished_run import open_run
 from personae.analyses.pairing import pair_answers
 from personae.analyses.run_differences import Judging, compare_pairs
 from personae.cli import main
 from personae.core import Answers, BadFile, BadValue, Model, Note, Report, Table, UnknownName
 from personae.models.opening import open_model
 from personae.run.execute import Job, execute
+from personae.run.finished_run import open_run
 
 TOOL = "ipip-neo-120@1+c61ffbaf"
 

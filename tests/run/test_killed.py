@@ -9,7 +9,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-SCRIPT = Path(__file__).with_name("killed_run.py")
+SCRIPT = Path(__file__).parents[1] / "support" / "killed_run.py"
 KILLS = 20
 MOST_ASKED = 14
 """Questions until a kill, at most: twenty times as many are half of what the run has."""
