@@ -10,7 +10,7 @@ from rich.console import Console
 from personae.cli.perform import COMMON, MODEL_HELP, confirm, open_asked, reached
 from personae.cli.signature import options_of, parameters, take
 from personae.core import Chooser, Model, Report, is_control
-from personae.core.headers import Header
+from personae.core.files.headers import Header
 from personae.generate.recipe import Order, Population, find_recipe, load_recipe
 from personae.report.render.terminal import print_report
 from personae.run.plan import CostEstimate, estimate_work

@@ -21,7 +21,7 @@ from personae.core import (
     is_control,
     require_white_box,
 )
-from personae.core.headers import Header
+from personae.core.files.headers import Header
 from personae.models.opening import open_model
 from personae.models.server.budget import Budget, Price
 from personae.report.render.terminal import print_report

@@ -1,7 +1,6 @@
 """The nouns of Personae: frozen values, Protocols, errors, tables. They import nothing of it."""
 
 from personae.core.answers import SCHEMA, Answers
-from personae.core.atomic_path import atomic_path
 from personae.core.behaviour_task import (
     BehaviourTask,
     Measure,
@@ -25,6 +24,9 @@ from personae.core.errors import (
     UnknownName,
 )
 from personae.core.estimate import Estimate, missing
+from personae.core.files.atomic_path import atomic_path
+from personae.core.files.resources import data_json, data_names
+from personae.core.files.strict_json import Json, json_lines, json_problem, parse_json, read_text
 from personae.core.form import Channel, Form, latin_square, option_orders
 from personae.core.hashing import canonical_json, content_key, file_sha256, plain
 from personae.core.inventory import Inventory, Item, Norm, Option, inventories, load_inventory
@@ -54,8 +56,6 @@ from personae.core.report import (
     Usage,
     coverage_table,
 )
-from personae.core.resources import data_json, data_names
-from personae.core.strict_json import Json, json_lines, json_problem, parse_json, read_text
 
 __all__ = [
     "BIG_FIVE",

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from personae.core.errors import BadFile, BadValue, UnknownName
+from personae.core.files.resources import data_names
 from personae.core.hashing import content_key
 from personae.core.inventory import Option
-from personae.core.resources import data_names
 
 __all__ = ["BehaviourTask", "Measure", "Push", "Trial", "behaviour_tasks", "load_behaviour_task"]
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from personae.core.errors import BadFile, BadValue, UnknownName
+from personae.core.files.resources import data_names
 from personae.core.hashing import content_key
-from personae.core.resources import data_names
 
 __all__ = ["Inventory", "Item", "Norm", "Option", "inventories", "load_inventory"]
 

@@ -6,7 +6,7 @@ from math import isfinite
 from typing import Literal, get_args
 
 from personae.core.errors import BadValue, UnknownName
-from personae.core.strict_json import json_problem, unfit_character
+from personae.core.files.strict_json import json_problem, unfit_character
 
 __all__ = ["BIG_FIVE", "MAX_PERSONA_CHARS", "Kind", "Persona", "domain_code", "nobody"]
 

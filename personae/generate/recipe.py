@@ -13,7 +13,7 @@ from typing import cast
 import polars as pl
 
 from personae.core import BadValue, Model, Part
-from personae.core.headers import Header, find_header, function_of, read_headers
+from personae.core.files.headers import Header, find_header, function_of, read_headers
 from personae.generate.quality.near_duplicates import Sameness
 from personae.generate.slots import Slots
 

@@ -14,10 +14,10 @@ import polars as pl
 from polars.exceptions import PolarsError
 from polars.io.plugins import register_io_source
 
-from personae.core.atomic_path import atomic_path
 from personae.core.errors import BadFile, BadValue, InputError
+from personae.core.files.atomic_path import atomic_path
+from personae.core.files.strict_json import json_lines, parse_json, read_text
 from personae.core.persona import Persona
-from personae.core.strict_json import json_lines, parse_json, read_text
 from personae.personas.persona_rows import PERSONA_SCHEMA, persona_of, persona_row
 
 __all__ = [

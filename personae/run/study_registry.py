@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import cast
 
 from personae.core import Report
-from personae.core.headers import Header, find_header, function_of, read_header, read_headers
+from personae.core.files.headers import Header, find_header, function_of, read_header, read_headers
 
 __all__ = ["find_study", "load_function", "studies"]
 

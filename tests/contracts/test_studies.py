@@ -25,7 +25,7 @@ from personae.core import (
     Report,
     Table,
 )
-from personae.core.headers import Header
+from personae.core.files.headers import Header
 from personae.report.render.html import report_html
 from personae.report.render.report_json import report_from_json, report_json
 from personae.respondents.null import open_null

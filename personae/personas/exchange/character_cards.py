@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from personae.core import BadFile, BadValue, Json, Persona, parse_json
-from personae.core.atomic_path import atomic_path
+from personae.core.files.atomic_path import atomic_path
 from personae.personas.exchange.container import (
     ForeignObject,
     Named,

@@ -16,7 +16,7 @@ from personae.core import (
     parse_json,
     read_text,
 )
-from personae.core.atomic_path import atomic_path
+from personae.core.files.atomic_path import atomic_path
 from personae.personas import parquet_rows
 
 __all__ = [

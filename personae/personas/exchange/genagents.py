@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from personae.core import BadFile, Json, Persona
-from personae.core.atomic_path import atomic_path
+from personae.core.files.atomic_path import atomic_path
 from personae.personas.exchange.container import (
     MAX_FILES,
     ForeignObject,

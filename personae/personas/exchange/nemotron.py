@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from personae.core import Json, Persona, parse_json
-from personae.core.atomic_path import atomic_path
+from personae.core.files.atomic_path import atomic_path
 from personae.personas.exchange.container import (
     ForeignObject,
     Named,

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from personae.core import Choice, Chooser, FidelityError, ModelError, Question
-from personae.core.resources import data_json
+from personae.core.files.resources import data_json
 from personae.models.local.engine import LocalModel
 from personae.models.local.fidelity import LIMIT, fidelity, fidelity_questions, network_fidelity
 from personae.models.local.loading import WEIGHTS_SHA256, Loaded, load_gguf
