@@ -1,1 +1,1 @@
-"""Files: the package's own data and headers, JSON that others wrote, paths that are whole or absent."""
+"""The package's own data and headers, strict JSON, and files that are whole or absent."""
