@@ -1,16 +1,21 @@
 """Personae: personas and personality in language models.
 
 Generate personas, induce them in a model, measure which personality really came out, and report
-it with intervals. Names are loaded when first used, so that importing Personae costs little.
+it with intervals. `dir(personae)` lists what this page offers; names are loaded when first used,
+so that importing Personae costs little.
 """
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from personae.core import Answers, Estimate, Form, Inventory, Persona, Report, load_inventory
     from personae.models.opening import open_model
-    from personae.personas import load_personas
+    from personae.personas import load_personas, save_personas
+    from personae.personas.exchange import load_persona
+    from personae.run.verbs import card, compare, generate, score, steer
 
 __version__ = "0.1.0"
 
@@ -21,9 +26,16 @@ _HOMES = {
     "Inventory": "personae.core",
     "Persona": "personae.core",
     "Report": "personae.core",
+    "card": "personae.run.verbs",
+    "compare": "personae.run.verbs",
+    "generate": "personae.run.verbs",
     "load_inventory": "personae.core",
+    "load_persona": "personae.personas.exchange",
     "load_personas": "personae.personas",
     "open_model": "personae.models.opening",
+    "save_personas": "personae.personas",
+    "score": "personae.run.verbs",
+    "steer": "personae.run.verbs",
 }
 
 __all__ = [
@@ -34,9 +46,16 @@ __all__ = [
     "Persona",
     "Report",
     "__version__",
+    "card",
+    "compare",
+    "generate",
     "load_inventory",
+    "load_persona",
     "load_personas",
     "open_model",
+    "save_personas",
+    "score",
+    "steer",
 ]
 
 
@@ -44,3 +63,21 @@ def __getattr__(name: str) -> object:
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'personae' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return list(__all__)
+
+
+class _Package(ModuleType):
+    """Keeps `personae.card` and `personae.generate` the functions, though rooms have these names.
+
+    Importing a room sets it as an attribute of its package; the room itself stays importable.
+    """
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (isinstance(value, ModuleType) and name in _HOMES):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -29,7 +29,8 @@ class _Lazy(click.Command):
 
 def _study_command(name: str) -> click.Command:
     from personae.cli.perform import COMMON, perform
-    from personae.cli.signature import options_of, parameters
+    from personae.cli.signature import options_of
+    from personae.run.parameters import parameters
     from personae.run.study_registry import find_study, load_function
 
     study = find_study(name)

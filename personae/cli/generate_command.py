@@ -8,11 +8,12 @@ import click
 from rich.console import Console
 
 from personae.cli.perform import COMMON, MODEL_HELP, confirm, open_asked, reached
-from personae.cli.signature import options_of, parameters, take
+from personae.cli.signature import options_of, take
 from personae.core import Chooser, Model, Report, is_control
 from personae.core.files.headers import Header
 from personae.generate.recipe import Order, Population, find_recipe, load_recipe
 from personae.report.render.terminal import print_report
+from personae.run.parameters import parameters
 from personae.run.plan import CostEstimate, estimate_work
 from personae.run.population_run import Commission, generate
 

@@ -10,7 +10,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from personae.cli.signature import parameters, take
+from personae.cli.signature import take
 from personae.core import (
     BadValue,
     Chooser,
@@ -26,6 +26,7 @@ from personae.models.opening import open_model
 from personae.models.server.budget import Budget, Price
 from personae.report.render.terminal import print_report
 from personae.run.execute import Job, execute
+from personae.run.parameters import parameters
 from personae.run.plan import CostEstimate, estimate_study
 
 __all__ = ["COMMON", "MODEL_HELP", "confirm", "open_asked", "perform", "reached"]

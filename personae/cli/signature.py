@@ -11,100 +11,31 @@ a dataclass              each of its fields, as if it were a parameter of its ow
 """
 
 import inspect
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
-from itertools import islice
+from dataclasses import replace
 from math import isfinite
-from pathlib import Path
-from types import NoneType
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_origin
 
 import click
 
 from personae.cli.command_group import WHOLE
-from personae.core import (
-    BadValue,
-    Chooser,
-    Model,
-    OpenModel,
-    Persona,
-    UnknownName,
-    content_key,
-    domain_code,
-)
-from personae.personas.exchange import import_personas
+from personae.core import BadValue, Persona, content_key, domain_code
+from personae.personas.exchange import import_personas, load_persona
+from personae.run.parameters import Parameter, bind, parameters
 
-__all__ = ["Parameter", "convert", "options_of", "parameters", "take"]
-
-MODELS = (Model, Chooser, OpenModel)
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """One parameter of a study: name, annotation without None, default, and its help text.
-
-    `of` names the study's parameter that it is a field of, if it is one.
-    """
-
-    name: str
-    kind: Any
-    default: Any
-    help: str
-    of: str = ""
-
-    @property
-    def is_model(self) -> bool:
-        """Whether it takes a model string."""
-        return self.kind in MODELS
-
-
-def parameters(function: Callable[..., object]) -> tuple[Parameter, ...]:
-    """Read a study's parameters in order; help comes from the docstring's Args section."""
-    hints, notes = get_type_hints(function), _argument_notes(inspect.getdoc(function) or "")
-    found: list[Parameter] = []
-    for name, spec in inspect.signature(function).parameters.items():
-        kind = _without_none(hints[name])
-        if _is_noun(kind):
-            found += _fields(kind, name)
-        else:
-            found.append(Parameter(name, kind, spec.default, notes.get(name, "")))
-    return tuple(found)
-
-
-def _is_noun(kind: Any) -> bool:  # noqa: ANN401
-    return isinstance(kind, type) and is_dataclass(kind) and kind is not Persona
-
-
-def _fields(noun: type, of: str) -> list[Parameter]:
-    hints, notes = get_type_hints(noun), _argument_notes(inspect.getdoc(noun) or "")
-    return [
-        Parameter(
-            field.name,
-            _without_none(hints[field.name]),
-            inspect.Parameter.empty if field.default is MISSING else field.default,
-            notes.get(field.name, ""),
-            of,
-        )
-        for field in fields(noun)
-    ]
+__all__ = ["convert", "options_of", "take"]
 
 
 def take(
     function: Callable[..., object], given: Mapping[str, Any]
 ) -> tuple[dict[str, object], dict[str, object]]:
     """Turn what was typed into (the study's arguments but models, their plain form)."""
-    arguments: dict[str, object] = {}
+    values: dict[str, object] = {}
     options: dict[str, object] = {}
-    nouns: dict[str, dict[str, object]] = {}
     for parameter in parameters(function):
-        if parameter.is_model:
-            continue
-        value, options[parameter.name] = convert(parameter, given)
-        into = nouns.setdefault(parameter.of, {}) if parameter.of else arguments
-        into[parameter.name] = value
-    hints = get_type_hints(function)
-    return arguments | {of: hints[of](**values) for of, values in nouns.items()}, options
+        if not parameter.is_model:
+            values[parameter.name], options[parameter.name] = convert(parameter, given)
+    return bind(function, values), options
 
 
 def options_of(parameter: Parameter) -> Iterator[click.Parameter]:
@@ -157,35 +88,14 @@ def convert(parameter: Parameter, given: Mapping[str, Any]) -> tuple[object, obj
 
 
 def _persona(path: str | None, traits: Sequence[str]) -> Persona:
-    wanted = dict(_trait(text) for text in traits)
-    if path is None:
-        if not wanted:
-            raise BadValue("give a persona file, or traits such as --trait extraversion=1.5")
-        name = " ".join(f"{k}={v:+g}" for k, v in sorted(wanted.items()))
-        return Persona(id=name, traits=wanted, kind="character")
-    chosen = _chosen(path)
-    return replace(chosen, traits={**chosen.traits, **wanted})
-
-
-def _chosen(path: str) -> Persona:
-    """Read the one persona of a file of any format, or the one that FILE#ID names."""
-    for mark in re.finditer("#", path) if not Path(path).exists() else ():
-        file, name = path[: mark.start()], path[mark.end() :]
-        if Path(file).is_file():
-            return _named(name, file)
-    first = list(islice(import_personas(path), 2))
-    if len(first) > 1:
-        raise BadValue(f"{path} holds several personas; name one: {path}#{first[0].id}")
-    return first[0]
-
-
-def _named(name: str, file: str) -> Persona:
-    ids = []
-    for one in import_personas(file):
-        if one.id == name:
-            return one
-        ids.append(one.id)
-    raise UnknownName(f"persona in {file}", name, ids)
+    requested = dict(_trait(text) for text in traits)
+    if path is not None:
+        persona = load_persona(path)
+        return replace(persona, traits={**persona.traits, **requested})
+    if not requested:
+        raise BadValue("give a persona file, or traits such as --trait extraversion=1.5")
+    name = " ".join(f"{code}={z:+g}" for code, z in sorted(requested.items()))
+    return Persona(id=name, traits=requested, kind="character")
 
 
 def _trait(text: str) -> tuple[str, float]:
@@ -200,29 +110,9 @@ def _trait(text: str) -> tuple[str, float]:
     return domain_code(domain) + colon + facet, z
 
 
-def _without_none(annotation: Any) -> Any:  # noqa: ANN401
-    kept = [a for a in get_args(annotation) if a is not NoneType]
-    is_optional = NoneType in get_args(annotation) and len(kept) == 1
-    return kept[0] if is_optional else annotation
-
-
 def _is_names(kind: Any) -> bool:  # noqa: ANN401
     return get_origin(kind) is tuple and get_args(kind) == (str, ...)
 
 
 def _is_personas(kind: Any) -> bool:  # noqa: ANN401
     return get_origin(kind) in (Sequence, tuple, list) and Persona in get_args(kind)
-
-
-def _argument_notes(doc: str) -> Mapping[str, str]:
-    _, _, section = doc.partition("Args:\n")
-    notes: dict[str, str] = {}
-    name = ""
-    for line in section.splitlines():
-        if not line.strip():
-            break
-        if match := re.match(r" {4}(\w+): (.*)", line):
-            name, notes[match[1]] = match[1], match[2]
-        elif name:
-            notes[name] += " " + line.strip()
-    return notes

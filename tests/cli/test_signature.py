@@ -9,10 +9,11 @@ from typing import Literal
 import click
 import pytest
 
-from personae.cli.signature import convert, options_of, parameters, take
+from personae.cli.signature import convert, options_of, take
 from personae.core import BadFile, BadValue, Chooser, Model, Persona, Report, UnknownName
 from personae.personas import save_personas
 from personae.personas.exchange import export_personas
+from personae.run.parameters import parameters
 
 
 def study(

@@ -8,13 +8,13 @@ import polars as pl
 import pytest
 from rich.console import Console
 
-from personae.cli.signature import parameters
 from personae.core import Model, Persona
 from personae.generate.recipe import Made, Order, Population, find_recipe, load_recipe, recipes
 from personae.generate.slots import Slots
 from personae.personas import PERSONA_COLUMNS, frame_personas
 from personae.respondents.null import open_null
 from personae.respondents.scripted import ScriptedModel
+from personae.run.parameters import parameters
 from personae.run.population_run import Commission, generate
 
 NAMES = [recipe.name for recipe in recipes()]

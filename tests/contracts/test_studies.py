@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 
-from personae.cli.signature import parameters
 from personae.core import (
     Figure,
     InputError,
@@ -30,6 +29,7 @@ from personae.report.render.html import report_html
 from personae.report.render.report_json import report_from_json, report_json
 from personae.respondents.null import open_null
 from personae.respondents.simulated import open_simulated
+from personae.run.parameters import parameters
 from personae.run.study_registry import load_function, studies
 from tests.support.tiny_networks import tiny_model
 

@@ -1,5 +1,6 @@
 """Other tools' persona formats, read and written exactly."""
 
+from personae.personas.exchange.chosen_persona import load_persona
 from personae.personas.exchange.formats import (
     FORMATS,
     NATIVE,
@@ -18,4 +19,5 @@ __all__ = [
     "export_personas",
     "import_personas",
     "import_rows",
+    "load_persona",
 ]

@@ -1,0 +1,108 @@
+"""The parameters of a study or a recipe, read from its signature.
+
+A parameter whose annotation is a dataclass stands for its fields: each is a parameter of its own
+for whoever calls the study, on the command line or by keyword.
+"""
+
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from types import NoneType
+from typing import Any, get_args, get_type_hints
+
+from personae.core import Chooser, Model, OpenModel, Persona, UnknownName
+
+__all__ = ["Parameter", "bind", "parameters"]
+
+MODELS = (Model, Chooser, OpenModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter: its name, annotation without None, default, and help text.
+
+    `of` names the function's own parameter that this one is a field of, or is empty.
+    """
+
+    name: str
+    kind: Any
+    default: Any
+    help: str
+    of: str = ""
+
+    @property
+    def is_model(self) -> bool:
+        """Whether it takes a model."""
+        return self.kind in MODELS
+
+
+def parameters(function: Callable[..., object]) -> tuple[Parameter, ...]:
+    """Read a function's parameters in order; help comes from the docstring's Args section."""
+    hints, notes = get_type_hints(function), _argument_notes(inspect.getdoc(function) or "")
+    listed: list[Parameter] = []
+    for name, spec in inspect.signature(function).parameters.items():
+        kind = _without_none(hints[name])
+        if _is_noun(kind):
+            listed += _fields(kind, name)
+        else:
+            listed.append(Parameter(name, kind, spec.default, notes.get(name, "")))
+    return tuple(listed)
+
+
+def bind(function: Callable[..., object], values: Mapping[str, object]) -> dict[str, Any]:
+    """Turn values by name into the function's arguments: fields are gathered into their dataclass.
+
+    Raises:
+        UnknownName: the function has no parameter of that name; carries near matches.
+    """
+    known = {parameter.name: parameter for parameter in parameters(function)}
+    hints = get_type_hints(function)
+    arguments: dict[str, Any] = {}
+    nouns: dict[str, dict[str, object]] = {}
+    for name, value in values.items():
+        if name not in known:
+            raise UnknownName(f"option of {function.__name__}", name, known)
+        target = nouns.setdefault(known[name].of, {}) if known[name].of else arguments
+        target[name] = value
+    return arguments | {
+        of: _without_none(hints[of])(**field_values) for of, field_values in nouns.items()
+    }
+
+
+def _is_noun(kind: Any) -> bool:  # noqa: ANN401
+    return isinstance(kind, type) and is_dataclass(kind) and kind is not Persona
+
+
+def _fields(noun: type, of: str) -> list[Parameter]:
+    hints, notes = get_type_hints(noun), _argument_notes(inspect.getdoc(noun) or "")
+    return [
+        Parameter(
+            field.name,
+            _without_none(hints[field.name]),
+            inspect.Parameter.empty if field.default is MISSING else field.default,
+            notes.get(field.name, ""),
+            of,
+        )
+        for field in fields(noun)
+    ]
+
+
+def _without_none(annotation: Any) -> Any:  # noqa: ANN401
+    kinds = [kind for kind in get_args(annotation) if kind is not NoneType]
+    is_optional = NoneType in get_args(annotation) and len(kinds) == 1
+    return kinds[0] if is_optional else annotation
+
+
+def _argument_notes(doc: str) -> Mapping[str, str]:
+    _, _, section = doc.partition("Args:\n")
+    notes: dict[str, str] = {}
+    name = ""
+    for line in section.splitlines():
+        if not line.strip():
+            break
+        if match := re.match(r" {4}(\w+): (.*)", line):
+            name, notes[match[1]] = match[1], match[2]
+        elif name:
+            notes[name] += " " + line.strip()
+    return notes

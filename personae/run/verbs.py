@@ -1,0 +1,217 @@
+"""The verbs of `import personae`: what the commands do, as functions that return objects.
+
+A model is a model string or an opened model; a persona, answers and an inventory are objects, or
+the files and names that the commands take.
+"""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from rich.console import Console
+
+from personae.analyses.compare import Run, compare_runs
+from personae.analyses.run_differences import Judging
+from personae.analyses.score import score_report
+from personae.card.card import card as persona_card
+from personae.core import (
+    Answers,
+    BadValue,
+    Chooser,
+    InputError,
+    Inventory,
+    Model,
+    OpenModel,
+    Persona,
+    Report,
+    load_inventory,
+    nobody,
+    require_white_box,
+)
+from personae.datasets.answer_tables import read_answers
+from personae.generate.recipe import Order, Population, find_recipe, load_recipe
+from personae.induce.prompt.prompt_inductions import find_induction
+from personae.models.opening import open_model
+from personae.personas import load_personas
+from personae.personas.exchange import load_persona
+from personae.run.finished_run import open_run
+from personae.run.parameters import bind
+from personae.run.population_run import Commission
+from personae.run.population_run import generate as generate_file
+
+__all__ = ["card", "compare", "generate", "score", "steer"]
+
+
+def card(
+    persona: Persona | str | Path,
+    model: Model | str = "smollm2",
+    *,
+    seed: int = 0,
+    quick: bool = False,
+    **design: object,
+) -> Report:
+    """Ask a model to be a persona, and report which personality came out.
+
+    Args:
+        persona: who the model is asked to be: a persona, or a file of any format (FILE#ID).
+        model: a model that gives likelihoods, or a model string.
+        seed: seed of the resampling.
+        quick: two wordings and two inductions alone.
+        design: `inventory`, `inductions` and `sections`, as in `personae card --help`.
+
+    Raises:
+        InputError: the model gives no likelihoods; the persona has neither a text nor traits.
+        UnknownName: an unknown option, inventory, induction or section.
+
+    >>> ada = Persona(id="ada", traits={"E": 1.5})
+    >>> card(ada, "null:midpoint", quick=True, sections=()).title
+    'Persona card: ada on null:midpoint'
+    """
+    chooser = _opened(model)
+    if not isinstance(chooser, Chooser):
+        raise InputError(f"a card needs likelihoods, which {chooser.name} doesn't give")
+    person = persona if isinstance(persona, Persona) else load_persona(persona)
+    return persona_card(chooser, person, seed=seed, quick=quick, **bind(persona_card, design))
+
+
+def generate(
+    recipe: str, n: int, *, seed: int = 0, model: Model | str | None = None, **options: object
+) -> tuple[Persona, ...]:
+    """Generate personas by a recipe: the same as `personae generate RECIPE` writes to a file.
+
+    Args:
+        recipe: name of a recipe, as in `personae list`.
+        n: how many personas.
+        seed: seed of all draws.
+        model: who writes the texts; without one, structure alone.
+        options: the recipe's own, as in `personae generate RECIPE --help`.
+
+    Warns:
+        UserWarning: some personas could not be generated; says how many.
+
+    Raises:
+        UnknownName: no such recipe or option; carries near matches.
+        BadValue: a value that the recipe doesn't take, or no persona could be generated.
+
+    >>> [persona.id for persona in generate("type_bank", 2, seed=1)]
+    ['type-1-0000000', 'type-1-0000001']
+    """
+    header = find_recipe(recipe)
+    function = load_recipe(header)
+    arguments = bind(function, options)
+
+    def build(writer: Model | None) -> Population:
+        return function(Order(n=n, seed=seed, model=writer), **arguments)
+
+    with TemporaryDirectory() as folder:
+        out = Path(folder) / "personas.parquet"
+        job = Commission(recipe=header.name, version=header.version, options=options, out=out)
+        writer = None if model is None else _opened(model)
+        generate_file(job, build, writer, Console(quiet=True))
+        personas = load_personas(out)
+    if len(personas) < n:
+        warnings.warn(f"{n - len(personas)} of {n} personas could not be generated", stacklevel=2)
+    return personas
+
+
+@contextmanager
+def steer(
+    model: OpenModel | str, vectors: str, persona: Persona | None = None
+) -> Iterator[OpenModel]:
+    """Steer an open model for the length of a block; outside it the model is as before.
+
+    Args:
+        model: an open model, or the string of one (smollm2, hf:NAME-OR-FOLDER, gguf:FILE).
+        vectors: as after `steer:` on the command line, such as "E=+4@15": trait or vector file,
+            strength in trait vectors, block.
+        persona: whose traits are steered where `vectors` names none, as in "2@15".
+
+    Raises:
+        InputError: the model can't be opened inside; no trait is named.
+        BadValue: `vectors` can't be read.
+    """
+    opened = require_white_box(_opened(model), "steering")
+    with find_induction(f"steer:{vectors}")(opened, persona or nobody()) as steered:
+        yield steered
+
+
+def score(
+    answers: Answers | str | Path,
+    inventory: Inventory | str,
+    *,
+    norms: str | None = None,
+    seed: int = 0,
+) -> Report:
+    """Score answers collected anywhere, from people or models.
+
+    Args:
+        answers: answers, or a CSV with one row a respondent or one row an answer.
+        inventory: an inventory, or the name or JSON file of one.
+        norms: the norm group to compare with, such as "sex-neutral 21-40".
+        seed: seed of the resampling.
+
+    Raises:
+        UnknownName: no such inventory or norm group.
+        BadFile: the file of answers can't be read.
+        BadValue: no answers.
+    """
+    tool = inventory if isinstance(inventory, Inventory) else load_inventory(inventory)
+    sheet = answers if isinstance(answers, Answers) else read_answers(Path(answers), tool)
+    return score_report(sheet, tool, norms_group=norms, seed=seed)
+
+
+def compare(
+    first: Run | Report | str | Path,
+    second: Run | Report | str | Path,
+    *,
+    arms: tuple[str, str] | None = None,
+    judging: Judging | None = None,
+) -> Report:
+    """Compare two runs or reports, answer by answer paired.
+
+    Args:
+        first: the folder of a finished run, or a report that holds its answers.
+        second: what is compared with it; shifts are second minus first.
+        arms: an arm of the first and the arm of the second to set against it.
+        judging: what is sampled, margins of equivalence, seed.
+
+    Raises:
+        BadValue: a report without answers; versions that aren't comparable; nothing to pair.
+        BadFile: a folder holds no finished run.
+    """
+    runs = _run(first, "first"), _run(second, "second")
+    return compare_runs(*runs, arms, judging)
+
+
+def _opened(model: Model | str) -> Model:
+    return open_model(model) if isinstance(model, str) else model
+
+
+def _run(source: Run | Report | str | Path, label: str) -> Run:
+    """Take a folder or a report for a run; a report's provenance is its identity."""
+    if isinstance(source, Run):
+        return source
+    if not isinstance(source, Report):
+        return open_run(Path(source))
+    if source.answers is None or not len(source.answers):
+        raise BadValue(f"the {label} report, {source.title!r}, holds no answers to compare")
+    origin = source.provenance
+    rows = source.answers.rows
+    identity: dict[str, object] = {"report": source.title, "answers": rows.hash_rows().sum()}
+    if origin is not None:
+        identity |= {
+            "study": origin.study,
+            "study_version": origin.study_version,
+            "models": {"model": {"name": origin.model, "fingerprint": origin.fingerprint}},
+            "options": dict(origin.options),
+        }
+    return Run(
+        folder=Path(label),
+        id="",
+        started=origin.date if origin else "",
+        identity=identity,
+        report=source,
+        answers=source.answers,
+    )

@@ -1,0 +1,120 @@
+"""The verbs of `import personae`: found at the top, light to import, the commands' results."""
+
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import pytest
+
+import personae as p
+from personae.card.card import card as card_study
+from personae.core import BadValue, Form, InputError, Persona, Report, UnknownName
+from personae.generate.recipe import Order, find_recipe, load_recipe
+from personae.measure.inventories.administer import administer
+from personae.personas import frame_personas
+from personae.report.render.report_json import report_json
+from tests.support.tiny_networks import tiny_model
+
+ADA = Persona(id="ada", text="You are very talkative.", traits={"E": 1.5, "N": -1.0})
+EXAMPLE = Path(__file__).parents[2] / "examples" / "ada.json"
+
+
+def test_every_name_is_found_at_the_top() -> None:
+    assert set(p.__all__) <= set(dir(p))
+    for name in p.__all__:
+        assert callable(getattr(p, name)) or name == "__version__", name
+    with pytest.raises(AttributeError, match="no attribute 'crad'"):
+        getattr(p, "crad")  # noqa: B009
+
+
+def test_verbs_stay_functions_beside_rooms_of_their_names() -> None:
+    code = (
+        "import personae as p, personae.card.card, personae.generate.recipe\n"
+        "from personae.card.card import Design\n"
+        "print(p.card.__module__, p.generate.__module__, Design.__module__)"
+    )
+    output = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert output.stdout.split() == ["personae.run.verbs"] * 2 + ["personae.card.card"]
+
+
+def test_a_card_is_the_studys_own() -> None:
+    model = p.open_model("simulated:follow=1,noise=0.2")
+    report = p.card(ADA, model, quick=True, sections=())
+    from_file = p.card(EXAMPLE, "null:midpoint", quick=True, sections=())
+    assert isinstance(report, Report)
+    assert report.title == f"Persona card: ada on {model.name}"
+    assert from_file.title == "Persona card: ada on null:midpoint"
+    assert p.card.__kwdefaults__ == {"seed": 0, "quick": False}
+    assert card_study.__name__ == "card"
+    with pytest.raises(UnknownName, match="did you mean 'sections'"):
+        p.card(ADA, model, section=())
+
+
+def test_generated_personas_are_the_recipes_own() -> None:
+    personas = p.generate("universal_persona", 5, seed=3, kind="generic")
+    population = load_recipe(find_recipe("universal_persona"))(Order(n=5, seed=3), kind="generic")
+    made = population.make(population.slots(0, 5))
+    assert personas == tuple(frame_personas(made.rows))
+
+
+def test_personas_that_could_not_be_generated_are_counted() -> None:
+    with pytest.raises(UnknownName):
+        p.generate("type-bnk", 2)
+    with pytest.raises(BadValue):
+        p.generate("type_bank", 0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(p.generate("type-bank", 4)) == 4
+
+
+def test_options_of_a_noun_are_given_by_their_own_names() -> None:
+    (persona,) = p.generate("deeppersona", 1, seed=7, anchors="E=1.5", depth=12)
+    assert persona.traits["E"] == 1.5
+    other = p.generate("deeppersona", 1, seed=7, anchors="E=1.5", depth=24)[0]
+    assert len(other.facts) > len(persona.facts)
+
+
+def test_steering_ends_with_its_block() -> None:
+    model = tiny_model()
+    before = model.fingerprint
+    with p.steer(model, "E=+4@1") as steered:
+        assert steered.fingerprint != before
+    assert model.fingerprint == before
+    with p.steer(model, "2@1", ADA) as steered:
+        assert steered.fingerprint != before
+    with pytest.raises(InputError), p.steer("null:midpoint", "E=+4@1"):
+        pass
+    with pytest.raises(InputError, match="requests no Big Five"), p.steer(model, "2@1"):
+        pass
+
+
+def test_answers_are_scored_from_an_object_and_from_a_file(tmp_path: Path) -> None:
+    inventory = p.load_inventory("ipip-neo-120")
+    model = p.open_model("simulated:E=1.5,noise=0.2")
+    answers = administer(model, inventory, Form(channel="label"))
+    report = p.score(answers, inventory)
+    assert report_json(report) == report_json(p.score(answers, "ipip-neo-120"))
+    rows = "\n".join(f"ada,{row['item']},{row['value']:g}" for row in answers.rows.to_dicts())
+    (tmp_path / "answers.csv").write_text("respondent,item,value\n" + rows + "\n")
+    assert p.score(tmp_path / "answers.csv", inventory).title
+
+
+def test_reports_are_compared_without_folders() -> None:
+    inventory = p.load_inventory("ipip-neo-120")
+    reports = [
+        Report(
+            title="Extraversion",
+            parts=(),
+            answers=administer(p.open_model(spec), inventory, Form(channel="label")),
+        )
+        for spec in ("simulated:E=1.5,noise=0.2", "simulated:E=-1.5,noise=0.2")
+    ]
+    report = p.compare(*reports)
+    assert "differ after Holm's adjustment" in str(report.parts[0])
+    assert "one and the same run" not in str(report.parts)
+    assert "one and the same run" in str(p.compare(reports[0], reports[0]).parts)
+    with pytest.raises(BadValue, match="holds no answers"):
+        p.compare(Report(title="empty", parts=()), reports[1])
