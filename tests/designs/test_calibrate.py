@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from personae.card import steering_section
 from personae.card.analysis import ChannelScores
 from personae.card.card import PLACEBO
 from personae.card.section import CardContext
@@ -147,7 +148,7 @@ def setting(answering: Any, persona: Persona = ADA) -> CardContext:
 
 
 def test_the_card_compares_asking_with_steering(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("personae.card.steering_section.Scan", lambda **_: SCAN)
+    monkeypatch.setattr(steering_section, "Scan", lambda **_: SCAN)
     given = setting(model("llama"))
     section = steering(given)
     notes = [p for p in section.parts if isinstance(p, Note)]
