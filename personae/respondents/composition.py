@@ -5,23 +5,16 @@ traits that the respondent has. Every sentence depends only on what seeds it.
 """
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from personae.core import BadValue
 from personae.respondents.latent import draw
+from personae.respondents.stimuli import KnownProblem, WordRequest
 from personae.traits.trait_words import antonym, graded, ladder_step, markers
 
-__all__ = ["compose", "fill_schema", "text_sections"]
+__all__ = ["compose", "compose_with", "fill_schema", "work_out"]
 
-_SECTION = re.compile(
-    r"^[*#\s]*(?:(?:text|essay|answer|response|story|description|vignette)\s+"
-    r"\(?([A-Z]|\d{1,2})\)?\s*[:.]|text:)[ \t]*",
-    re.IGNORECASE | re.MULTILINE,
-)
-_QUESTION = re.compile(r"\n\n(?=[^\n]*\?)")
-_LISTED = re.compile(r"(?:key ?words|words)[^:\n]*:\s*(.+)", re.IGNORECASE)
 _OPENERS = (
     "I would say that I am {}.",
     "Most days I am {}.",
@@ -37,65 +30,54 @@ _PLAIN = (
 _DEPTH = 6
 
 
-def text_sections(text: str) -> tuple[Mapping[str, str], str]:
-    r"""Split "Text A: ... Text B: ..." into the sections by label, and the words around them.
-
-    A section ends at the next one; the last at the last empty line before a line that asks
-    ("?"), else at the last empty line. A text without a label has the label "".
-
-    >>> text_sections("Text A: Calm.\nText B: Wild.\n\nWhich is more open?")[0]["B"]
-    'Wild.'
-    """
-    heads = list(_SECTION.finditer(text))
-    if not heads:
-        return {}, text
-    sections: dict[str, str] = {}
-    around = text[: heads[0].start()]
-    for head, end in zip(heads, [*(h.start() for h in heads[1:]), len(text)], strict=True):
-        body = text[head.end() : end]
-        if end == len(text):
-            asks = [found.start() for found in _QUESTION.finditer(body)]
-            cut = asks[-1] if asks else body.rfind("\n\n")
-            if cut >= 0:
-                body, around = body[:cut], f"{around}\n{body[cut:].strip()}"
-        sections[head[1] or ""] = body.strip()
-    return sections, around
-
-
-def compose(ask: str, standings: Mapping[str, float], seed: tuple[object, ...]) -> str:
-    """Write a few sentences: antonyms or a portrait if words are listed, else about oneself.
+def compose(standings: Mapping[str, float], seed: tuple[object, ...]) -> str:
+    """Write a few sentences about oneself.
 
     `standings` maps a domain letter to z; the stronger a standing, the more often it shows.
     """
-    listed = _LISTED.search(ask)
-    words = [w.strip(" .") for w in listed[1].split(",") if w.strip(" .")] if listed else []
-    if words and re.search(r"antonym|opposite", ask, re.IGNORECASE):
-        return ", ".join(antonym(word) for word in words)
-    if words:
-        marked = "; ".join(words)
-        return f"You are a person whom these words describe well: {marked}. It shows in all you do."
     sentences = []
-    for place, opener in enumerate(_OPENERS):
-        domain = "OCEAN"[int(5 * draw(seed, "domain", place))]
+    for index, opener in enumerate(_OPENERS):
+        domain = "OCEAN"[int(5 * draw(seed, "domain", index))]
         pairs = markers(domain)
-        low, high = pairs[int(len(pairs) * draw(seed, "pair", place))]
+        low, high = pairs[int(len(pairs) * draw(seed, "pair", index))]
         z = standings[domain]
-        if draw(seed, "shown", place) < min(1.0, abs(z)):
+        if draw(seed, "shown", index) < min(1.0, abs(z)):
             sentences.append(opener.format(graded(low, high, ladder_step(z))))
     return " ".join([_PLAIN[0], *sentences, *_PLAIN[1:]])
 
 
-def fill_schema(schema: str, seed: tuple[object, ...], said: str = "") -> str:
+def compose_with(request: WordRequest) -> str:
+    """Write the opposites of the words asked for, or a portrait that holds the words.
+
+    >>> compose_with(WordRequest(("timid", "calm"), opposites=True))
+    'bold, anxious'
+    """
+    if request.opposites:
+        return ", ".join(antonym(word) for word in request.words)
+    words = "; ".join(request.words)
+    return f"You are a person whom these words describe well: {words}. It shows in all you do."
+
+
+def work_out(problem: KnownProblem, *, solved: bool) -> str:
+    """Write the answer to a problem out, or another number where it isn't solved.
+
+    >>> work_out(KnownProblem("What is 6 x 7?", "42"), solved=True)
+    'Therefore, the answer is 42.'
+    """
+    return f"Therefore, the answer is {problem.answer if solved else problem.answer + '1'}."
+
+
+def fill_schema(schema: str, seed: tuple[object, ...], answer: str = "") -> str:
     """Write JSON text that a JSON schema allows; choices in it depend on `seed` only.
 
-    A choice that has `said` among its values takes it.
+    A choice that has `answer` among its values takes it.
 
     Raises:
         BadValue: not JSON, or a schema without any shape to follow.
     """
 
     def chosen(node: dict[str, Any]) -> dict[str, Any]:
-        return {**node, "const": said} if said and said in node.get("enum", ()) else node
+        return {**node, "const": answer} if answer and answer in node.get("enum", ()) else node
 
     try:
         root = json.loads(schema, object_hook=chosen)

@@ -1,4 +1,4 @@
-"""A respondent of known standing: what a simulated respondent is, without how it is asked.
+"""A respondent of known standing: what a simulated respondent is, without how it is statement.
 
 A graded response model with the thresholds halfway between neighbouring options (Samejima 1969).
 Standings are z units of Johnson's sex-neutral norms, age 21-40 (`ipip-neo-120`), so that an
@@ -20,10 +20,17 @@ from math import exp, isfinite, pi, sqrt
 from statistics import NormalDist
 
 from personae.core import BIG_FIVE, BadValue, UnknownName, load_inventory
-from personae.respondents.comprehension import RatedStatement
-from personae.respondents.task_recognition import RecognisedTask
+from personae.respondents.stimuli import KeyedStatement, KnownProblem, TaskTrial
 
-__all__ = ["FLOOR", "Respondent", "draw", "option_probabilities", "parse_settings", "parse_spec"]
+__all__ = [
+    "FLOOR",
+    "Respondent",
+    "Standings",
+    "draw",
+    "option_probabilities",
+    "parse_settings",
+    "parse_spec",
+]
 
 FLOOR = 1e-6
 """Least probability of an option, so that log-probabilities are finite."""
@@ -102,42 +109,50 @@ class Respondent:
         own = _normal("behaviour", self.seed, task) if self.gap else 0.0
         return (1 - self.gap) * led / sqrt(max(1, len(traits))) + self.gap * own
 
-    def wish(self, posed: RecognisedTask, persona: Standings, turns: int) -> float:
+    def wish(self, trial: TaskTrial, persona: Standings, turns: int) -> float:
         """Give the wish for an answer of high value in a task, from 1 to 5 but unbounded."""
-        if posed.trial is None:
-            return 3.0
-        base, signs = posed.trial.base, posed.probe.measures[0].signs
-        much = GAIN * self.inclination(signs, persona, turns, posed.probe.name)
-        stance = 3.0 + STANCES * (draw("stance", base) - 0.5)
-        if posed.trial.push == "waver":
-            aside = max(0.0, WAVER + much)
-            return stance + much + (aside if draw("side", base) < 0.5 else -aside)
-        return stance + {"up": much, "down": -much, "none": 0.0}[posed.trial.push]
+        shift = GAIN * self.inclination(trial.signs, persona, turns, trial.task)
+        opinion = 3.0 + STANCES * (draw("stance", trial.situation) - 0.5)
+        if trial.push == "waver":
+            departure = max(0.0, WAVER + shift)
+            sign = 1 if draw("side", trial.situation) < 0.5 else -1
+            return opinion + shift + sign * departure
+        return opinion + {"up": shift, "down": -shift, "none": 0.0}[trial.push]
 
-    def agreement(self, asked: RatedStatement, persona: Standings, turns: int) -> float:
+    def solves(self, problem: KnownProblem, *, told: bool) -> bool:
+        """Whether it solves a problem; `told` is whether a persona was given to it."""
+        ability = self.ability * (1 - self.damage * told)
+        return draw("difficulty", problem.text) < ability
+
+    def agreement(self, statement: KeyedStatement, persona: Standings, turns: int) -> float:
         """Give the wish to agree with a statement, on the scale from 1 to 5 but unbounded."""
-        keyed = self._points(asked, persona, turns)
-        discrimination = 0.8 + 0.4 * draw("discrimination", asked.words)
-        center = _norm(asked.domain, "")[0]
+        keyed = self._points(statement, persona, turns)
+        discrimination = 0.8 + 0.4 * draw("discrimination", statement.words)
+        center = _norm(statement.domain, "")[0]
         keyed = center + discrimination * (keyed - center)
-        raw = keyed if asked.key > 0 else 6.0 - keyed
-        return raw + draw("difficulty", asked.words) - 0.5 + self.acquiescence * (not asked.pair)
+        raw = keyed if statement.key > 0 else 6.0 - keyed
+        return (
+            raw
+            + draw("difficulty", statement.words)
+            - 0.5
+            + self.acquiescence * (not statement.pair)
+        )
 
-    def _points(self, asked: RatedStatement, persona: Standings, turns: int) -> float:
-        domain = self.standing(asked.domain, "", persona, turns)
-        mean, sd = _norm(asked.domain, "")
-        if not asked.facet:
+    def _points(self, statement: KeyedStatement, persona: Standings, turns: int) -> float:
+        domain = self.standing(statement.domain, "", persona, turns)
+        mean, sd = _norm(statement.domain, "")
+        if not statement.facet:
             return mean + sd * domain
-        facet_mean, facet_sd = _norm(asked.domain, asked.facet)
-        beyond = self.standing(asked.domain, asked.facet, persona, turns) - domain
-        return facet_mean + sd * domain + facet_sd * beyond + self._deviation(asked)
+        facet_mean, facet_sd = _norm(statement.domain, statement.facet)
+        beyond = self.standing(statement.domain, statement.facet, persona, turns) - domain
+        return facet_mean + sd * domain + facet_sd * beyond + self._deviation(statement)
 
-    def _deviation(self, asked: RatedStatement) -> float:
+    def _deviation(self, statement: KeyedStatement) -> float:
         """The facet's own place within its domain; the facets' deviations add up to zero."""
-        drawn = {f: _normal("facet", self.seed, f) for f in _facets(asked.domain)}
-        if not self.spread or asked.facet not in drawn:
+        drawn = {f: _normal("facet", self.seed, f) for f in _facets(statement.domain)}
+        if not self.spread or statement.facet not in drawn:
             return 0.0
-        return self.spread * (drawn[asked.facet] - sum(drawn.values()) / len(drawn))
+        return self.spread * (drawn[statement.facet] - sum(drawn.values()) / len(drawn))
 
     def shaken(self, agreement: float, *chat: object) -> float:
         """Add the part of the noise that is fixed for a chat."""

@@ -20,10 +20,10 @@ from personae.core import (
     content_key,
 )
 from personae.respondents.composition import fill_schema
-from personae.respondents.comprehension import Comprehension, OptionLine, comprehend, levels
+from personae.respondents.comprehension import Comprehension, comprehend
 from personae.respondents.latent import FLOOR, draw, parse_settings
+from personae.respondents.option_lines import OptionLine, form_levels, full_scale
 from personae.respondents.respondent_answers import count_tokens, finish, weighed
-from personae.respondents.simulated import whole_scale
 
 __all__ = ["NULLS", "NullRespondent", "open_null"]
 
@@ -132,7 +132,7 @@ class NullRespondent:
         reading = comprehend(chat)
         if not reading.shown:
             return None
-        shown = whole_scale(reading.shown)
+        shown = full_scale(reading.shown)
         if self._kind == "uniform":
             return shown[int(len(shown) * draw(seed))]
         options = tuple((o.label or o.text,) for o in shown)
@@ -146,8 +146,8 @@ Meant = Sequence[tuple[int, float]]
 
 
 def _meant(question: Question, reading: Comprehension, names: Sequence[str]) -> Meant:
-    places = _places(whole_scale(reading.shown), names)
-    known = levels(reading, question)
+    places = _places(full_scale(reading.shown), names)
+    known = form_levels(reading.shown, [forms[0] for forms in question.options])
     spread = max(1, len(names) - 1)
     return [
         (place, place / spread if level is None else level)

@@ -24,6 +24,7 @@ __all__ = [
     "ladder_step",
     "markers",
     "read_standings",
+    "related_domain",
     "trait_side",
     "vocabulary",
 ]
@@ -83,6 +84,21 @@ def trait_side(domain: str, sign: int) -> TraitSide:
         keywords=tuple(side["keywords"]),
         facets=tuple(row["facets"]),
     )
+
+
+def related_domain(title: str) -> tuple[str, int]:
+    """Give the Big Five domain of a scale by its title, and the sign, 1 or -1, of the relation.
+
+    A scale that is related to no domain has ("", 1).
+
+    >>> related_domain("Extraversion"), related_domain("Emotional Stability")
+    (('E', 1), ('N', -1))
+    """
+    for code, name in BIG_FIVE.items():
+        if name == title:
+            return code, 1
+    domain, sign = data_json("trait_words.json")["related_scales"].get(title, ("", 1))
+    return domain, sign
 
 
 @cache

@@ -21,9 +21,10 @@ from personae.core import (
 from personae.measure.gate import CHANNEL_ORDER, LEAST_SPREAD, content_gate
 from personae.models.local.engine import LocalModel
 from personae.models.opening import open_model
-from personae.respondents.comprehension import find_statement
 from personae.respondents.null import NULLS
+from personae.respondents.recognition import recognise
 from personae.respondents.scripted import ScriptedModel
+from personae.respondents.stimuli import KeyedStatement, Prompt
 from tests.support.embedded import embedded
 
 MPI = load_inventory("mpi-120")
@@ -145,10 +146,12 @@ class Heeds(Quirk):
 
     def weigh(self, question: Question) -> Choice:
         plain = super().weigh(question)
-        said = find_statement(question.chat[0].text) if len(question.chat) > 1 else None
-        if said is None or len(question.options) != 2:
+        if len(question.chat) < 2 or len(question.options) != 2:
             return plain
-        asked = [find_statement(forms[0]) for forms in question.options]
+        said = recognise(KeyedStatement, Prompt(question.chat[0].text))
+        if said is None:
+            return plain
+        asked = [recognise(KeyedStatement, Prompt(forms[0])) for forms in question.options]
         loglik = tuple(
             value + 0.3 * n * (a is not None and a.domain == said.domain and a.key == said.key)
             for value, n, a in zip(plain.loglik, plain.tokens, asked, strict=True)

@@ -19,7 +19,6 @@ from personae.core import (
     say,
 )
 from personae.measure.inventories.administer import administer
-from personae.respondents.comprehension import comprehend, find_statement
 from personae.respondents.latent import parse_spec
 from personae.respondents.simulated import open_simulated
 from personae.stats.scores.scales import scale_scores
@@ -223,20 +222,6 @@ def test_a_judge_counts_the_trait_asked_about(turned: bool) -> None:
     question = Question(chat=say(ask), options=(("A",), ("B",)))
     logp = open_simulated("simulated:").choose([question])[0].logp
     assert (logp[0] > logp[1]) is not turned
-
-
-def test_statements_are_found_in_any_person_and_negation() -> None:
-    for text in ("I worry about things", "You worry about things.", "She worries about things"):
-        found = find_statement(f"Does this fit: '{text}'?")
-        assert found is not None and (found.domain, found.facet, found.key) == ("N", "Anxiety", 1)
-    negated = find_statement("It is not true that I worry about things")
-    assert negated is not None and negated.key == -1
-    assert find_statement("The weather is fine today") is None
-
-
-def test_options_of_a_persona_list_are_no_answers() -> None:
-    chat = say("Tell me about your day.", system="About you:\n- occupation: nurse\n- town: Ulm")
-    assert comprehend(chat).shown == ()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,251 @@
+"""How likely a simulated respondent finds each option of a request.
+
+Options on a scale follow a graded response model; statements and actions are likelier the more
+they are agreed with; a problem's right answer where it can be solved; other words by their traits.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import exp, log
+
+from personae.core import Question
+from personae.respondents.comprehension import Comprehension, comprehend
+from personae.respondents.latent import FLOOR, Respondent, Standings, draw, option_probabilities
+from personae.respondents.option_lines import Levels, form_levels, option_text
+from personae.respondents.recognition import recognise
+from personae.respondents.respondent_answers import count_tokens
+from personae.respondents.stimuli import (
+    JudgedTexts,
+    KeyedAction,
+    KeyedStatement,
+    KnownProblem,
+    Prompt,
+    StanceScale,
+    TaskTrial,
+)
+from personae.traits.trait_words import read_standings
+
+__all__ = ["option_logliks"]
+
+_MASS = 0.95
+"""Probability of all options together, the rest being something else to say."""
+_SURE = 0.8
+"""Probability of the option taken, where a problem is known."""
+_NATS = 3.0
+"""What a word of a statement or option costs without any context."""
+_AGREEING = 0.6
+"""Points of a five-point scale by which one z unit of agreeableness raises agreement."""
+
+
+def option_logliks(respondent: Respondent, question: Question, repeat: int) -> list[float]:
+    """Weigh the options of a question: a log-likelihood in nats for each.
+
+    >>> from personae.core import say
+    >>> problem = say("Question: What is 15 percent of 80?")
+    >>> question = Question(chat=problem, options=(("12",), ("9",)))
+    >>> able = Respondent(name="able", ability=1.0)
+    >>> [round(exp(value), 2) for value in option_logliks(able, question, 0)]
+    [0.76, 0.2]
+    """
+    reading = comprehend(question.chat)
+    return _Weighing(respondent, reading, question, repeat).logliks()
+
+
+@dataclass(frozen=True, slots=True)
+class _Weighing:
+    """One request before a respondent."""
+
+    who: Respondent
+    reading: Comprehension
+    question: Question
+    repeat: int
+
+    @property
+    def forms(self) -> list[str]:
+        """The first surface form of every option."""
+        return [forms[0] for forms in self.question.options]
+
+    @property
+    def sizes(self) -> list[int]:
+        """Tokens of every option."""
+        return [count_tokens(form) for form in self.forms]
+
+    @property
+    def labelled(self) -> bool:
+        """Whether options are named by the labels of lines in the chat."""
+        return any(option.label == self.forms[0].strip(" (.)") for option in self.reading.shown)
+
+    @property
+    def persona(self) -> Standings:
+        """What is told of oneself."""
+        return read_standings(self.reading.persona)
+
+    @property
+    def subject(self) -> Standings:
+        """What is told of whoever is asked about: a text's author, or oneself."""
+        return read_standings(self.reading.about or self.reading.persona)
+
+    def logliks(self) -> list[float]:
+        """Weigh the options as the kind of stimulus asks for."""
+        trial = self.reading.trial
+        if trial is not None:
+            return self._of_trial(trial)
+        stances = recognise(StanceScale, Prompt(self.reading.ask, options=tuple(self.forms)))
+        if stances is not None:
+            return self._of_stances(stances)
+        levels = form_levels(self.reading.shown, self.forms)
+        known = [level for level in levels if level is not None]
+        if len(known) > 1 and len(set(known)) == len(known):
+            return self._of_scale(levels)
+        return self._of_texts([option_text(self.reading.shown, form) for form in self.forms])
+
+    def _of_texts(self, texts: Sequence[str]) -> list[float]:
+        """Options that are on no scale: actions, answers, statements, words."""
+        actions = [recognise(KeyedAction, Prompt(text)) for text in texts]
+        if all(actions):
+            return self._of_actions([action for action in actions if action is not None])
+        problem, answers = self.reading.problem, [text.strip() for text in texts]
+        if problem is not None and problem.answer in answers:
+            return self._of_answers(problem, answers)
+        statements = [recognise(KeyedStatement, Prompt(text)) for text in texts]
+        if all(statements):
+            known = [statement for statement in statements if statement is not None]
+            return [self._of_statement(*pair) for pair in zip(known, texts, strict=True)]
+        return self._of_words(texts)
+
+    def _of_trial(self, trial: TaskTrial) -> list[float]:
+        """The answers to a behavioural task; without a trial, its frame prefers none."""
+        if not trial.levels:
+            return self._without_preference()
+        levels = tuple(
+            trial.levels.get(option_text(self.reading.shown, form), 0.0) for form in self.forms
+        )
+        wish = self.who.wish(trial, self.persona, self.reading.turns + self.repeat)
+        wish = self._pulled(self.who.shaken(wish, self.question.chat, self.repeat), levels)
+        shares = option_probabilities(levels, wish, self.who.noise / 2**0.5)
+        return self._named([log(share) for share in shares])
+
+    def _without_preference(self) -> list[float]:
+        if self.labelled:
+            return [log(_MASS / len(self.forms))] * len(self.forms)
+        return [-_NATS * size for size in self.sizes]
+
+    def _of_stances(self, stances: StanceScale) -> list[float]:
+        """Stances on an opinion: by agreeableness, whatever the opinion is, and as a yes-sayer."""
+        if stances.blank:
+            return [-_NATS * size for size in self.sizes]
+        agreeable = self.who.standing("A", "", self.persona, self.reading.turns)
+        agreement = 3.0 + self.who.acquiescence + _AGREEING * agreeable
+        shares = option_probabilities(stances.levels, agreement, max(self.who.noise, 0.1))
+        return [size * (log(s) - _NATS) for size, s in zip(self.sizes, shares, strict=True)]
+
+    def _of_scale(self, levels: Levels) -> list[float]:
+        """Options on an answer scale."""
+        if self.reading.statement is None and not self.labelled:
+            return [-_NATS * size for size in self.sizes]
+        known = tuple(level for level in levels if level is not None)
+        shares = option_probabilities(known, self._agreement(), self.who.noise / 2**0.5)
+        share = dict(zip(known, shares, strict=True))
+        return self._named([log(1e-9) if v is None else log(share[v]) for v in levels])
+
+    def _named(self, logp: Sequence[float]) -> list[float]:
+        """Labels get their probability.
+
+        An option in words gets its base likelihood and, per word, its log-probability, so that the
+        difference to a question without an item is exact.
+        """
+        if self.labelled:
+            return [log(_MASS) + value for value in logp]
+        return [-_NATS * size + size * value for size, value in zip(self.sizes, logp, strict=True)]
+
+    def _agreement(self) -> float:
+        """The wish to agree with what is to be rated, on the scale from 1 to 5 but unbounded."""
+        who, reading = self.who, self.reading
+        judged, statement = reading.judged, reading.statement
+        agreement = 3.0 + who.acquiescence
+        if judged is not None and "" in judged.sections:
+            agreement += _shown_trait(judged)
+        elif statement is not None:
+            agreement = who.agreement(statement, self.subject, reading.turns + self.repeat)
+        agreement = who.shaken(agreement, self.question.chat, self.repeat)
+        return self._pulled(agreement, [option.level for option in reading.shown])
+
+    def _pulled(self, agreement: float, shown: Sequence[float | None]) -> float:
+        """Move a wish towards the option shown first or last, by the respondent's `position`."""
+        pull = self.who.position
+        level = shown[0 if pull > 0 else -1] if shown else None
+        if not pull or level is None:
+            return agreement
+        return (1 - abs(pull)) * agreement + abs(pull) * (1 + 4 * level)
+
+    def _of_actions(self, actions: Sequence[KeyedAction]) -> list[float]:
+        """Things to do: the more like oneself, the likelier.
+
+        Two actions that say the same of a person differ by a hair, which is the respondent's own.
+        """
+        who, turns = self.who, self.reading.turns
+        wishes = []
+        for action, option in zip(actions, self.reading.shown, strict=True):
+            agreement = who.agreement(action, self.persona, turns)
+            wish = who.shaken(agreement, self.question.chat, action.key)
+            wishes.append((wish + 0.2 * draw(who.name, option.text)) / max(who.noise, 0.05))
+        top = max(wishes)
+        shares = [exp(wish - top) for wish in wishes]
+        pulled = 0 if who.position > 0 else len(actions) - 1
+        total, pull = sum(shares), abs(who.position)
+        return [
+            log(_MASS * max(FLOOR, (1 - pull) * share / total + pull * (slot == pulled)))
+            for slot, share in enumerate(shares)
+        ]
+
+    def _of_answers(self, problem: KnownProblem, answers: Sequence[str]) -> list[float]:
+        """Answers to a known problem: sure of one, right on the share of problems solved."""
+        right = answers.index(problem.answer)
+        wrong = [slot for slot in range(len(answers)) if slot != right]
+        solved = self.who.solves(problem, told=bool(self.reading.persona.strip()))
+        slip = int(draw("slip", problem.text) * len(wrong))
+        best = right if solved or not wrong else wrong[slip]
+        rest = log((1 - _SURE) / max(len(wrong), 1))
+        return [log(_SURE * _MASS) if slot == best else rest for slot in range(len(answers))]
+
+    def _of_statement(self, statement: KeyedStatement, text: str) -> float:
+        """A whole statement: its words' cost, less where it is agreed with."""
+        nats = -_NATS
+        if self.question.chat:
+            agreement = self.who.agreement(statement, self.subject, self.reading.turns)
+            agreement = self.who.shaken(agreement, self.question.chat, statement.words)
+            nats += (min(5.0, max(1.0, agreement)) - 3.0) / 2
+        return nats * count_tokens(text)
+
+    def _of_words(self, texts: Sequence[str]) -> list[float]:
+        """Options without a known meaning: by the traits that they show.
+
+        Of texts to be judged ("Text A: ... Text B: ...") the one that shows more of the trait
+        asked about is likelier; of things to say, the one that fits the own standing.
+        """
+        chat = self.question.chat
+        if not chat:
+            return [-_NATS * size for size in self.sizes]
+        judged = self.reading.judged or JudgedTexts({}, "")
+        wanted, own = read_standings(judged.question), self.subject
+        scores = []
+        for text in texts:
+            section = judged.sections.get(text.strip(" (.)").removeprefix("Text "))
+            standings = read_standings(text if section is None else section)
+            domains = [(d, z) for (d, facet), z in standings.items() if not facet]
+            if section is None:
+                score = sum(
+                    z * self.who.standing(d, "", own, self.reading.turns) for d, z in domains
+                )
+            else:
+                score = 3 * sum(z * wanted.get((d, ""), 0.0) for d, z in domains)
+            scores.append(score + 1e-9 * draw(self.who.name, chat, text))
+        total = log(sum(exp(score) for score in scores))
+        return [log(_MASS) + score - total for score in scores]
+
+
+def _shown_trait(judged: JudgedTexts) -> float:
+    """How much the text to be rated shows of the trait asked about, in z."""
+    shown = read_standings(judged.sections[""])
+    wanted = [(d, z) for (d, facet), z in read_standings(judged.question).items() if not facet]
+    return sum(shown.get((domain, ""), 0.0) * (1 if z > 0 else -1) for domain, z in wanted)

@@ -1,0 +1,154 @@
+"""Recognisers: an instrument is understood once its own is registered, in any process alike."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from math import exp
+
+import pytest
+
+from personae.core import BadValue, Chat, Question, Sampling, say
+from personae.respondents import recognition
+from personae.respondents.comprehension import comprehend
+from personae.respondents.recognition import recognise, register
+from personae.respondents.simulated import open_simulated
+from personae.respondents.stimuli import (
+    AnswerScale,
+    KeyedStatement,
+    KnownProblem,
+    Prompt,
+    TaskTrial,
+    relative_levels,
+)
+
+GARDEN = {"Weeds are friends": ("A", 1), "Hedges should be straight": ("C", 1)}
+RUNGS = ("Bottom rung", "Second rung", "Middle rung", "Fourth rung", "Top rung")
+LADDER = relative_levels({rung.lower(): index for index, rung in enumerate(RUNGS)})
+COUNT = "At the gate, in the evening light, you count the swallows."
+
+
+@pytest.fixture
+def registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What a test registers is gone after it."""
+    recognise(KeyedStatement, Prompt("anything"))  # the shipped ones are there
+    kept = {kind: dict(named) for kind, named in recognition._REGISTERED.items()}
+    monkeypatch.setattr(recognition, "_REGISTERED", kept)
+    yield
+    register(KeyedStatement, "cleared")(lambda prompt: None)  # empties what was read meanwhile
+
+
+def garden_statement(prompt: Prompt) -> KeyedStatement | None:
+    for words, (domain, key) in GARDEN.items():
+        if words in prompt.text:
+            return KeyedStatement(domain, "", key, words)
+    return None
+
+
+def ladder(prompt: Prompt) -> AnswerScale | None:
+    return AnswerScale.among([LADDER], prompt.options)
+
+
+def swallows(prompt: Prompt) -> TaskTrial | None:
+    if COUNT not in prompt.text:
+        return None
+    levels = relative_levels({"two": 2, "nine": 9})
+    return TaskTrial("swallows", {"O": 1}, "gate", "up", levels)
+
+
+def garden_chat(words: str) -> Chat:
+    listed = "\n".join(f"- {rung}" for rung in RUNGS)
+    return say(f"How high on the garden's ladder?\n\n{words}\n\n{listed}")
+
+
+def rung(spec: str, words: str) -> int:
+    reply = open_simulated(spec).reply([garden_chat(words)], Sampling())[0]
+    return RUNGS.index(reply.text.removeprefix("- "))
+
+
+@pytest.mark.usefixtures("registry")
+def test_an_instrument_of_ones_own_is_understood_once_it_is_registered() -> None:
+    reading = comprehend(garden_chat("Weeds are friends"))
+    assert reading.statement is None and reading.shown[0].level is None
+    register(KeyedStatement, "garden")(garden_statement)
+    register(AnswerScale, "garden")(ladder)
+    assert rung("simulated:A=2.5,noise=0", "Weeds are friends") == 4
+    assert rung("simulated:A=-2.5,noise=0", "Weeds are friends") <= 2
+    assert rung("simulated:C=-2.5,noise=0", "Hedges should be straight") <= 2
+
+
+@pytest.mark.usefixtures("registry")
+def test_a_task_of_ones_own_is_understood_once_it_is_registered() -> None:
+    question = Question(chat=say(f"{COUNT}\n\n- two\n- nine"), options=(("two",), ("nine",)))
+
+    def share_of_nine(spec: str) -> float:
+        return exp(open_simulated(spec).choose([question])[0].logp[1])
+
+    assert share_of_nine("simulated:O=3") == pytest.approx(share_of_nine("simulated:O=-3"))
+    register(TaskTrial, "swallows")(swallows)
+    assert share_of_nine("simulated:O=3") > 0.9
+    assert share_of_nine("simulated:O=-3") < 0.1
+
+
+@pytest.mark.usefixtures("registry")
+@pytest.mark.parametrize("names", [("first", "second"), ("second", "first")])
+def test_the_order_of_registering_does_not_matter(names: tuple[str, str]) -> None:
+    for name in names:
+        statement = KeyedStatement("E", "", 1, name)
+        register(KeyedStatement, name)(
+            lambda prompt, statement=statement: statement if "Zeppelins" in prompt.text else None
+        )
+    stimulus = recognise(KeyedStatement, Prompt("Zeppelins"))
+    assert stimulus is not None and stimulus.words == "first"
+
+
+@pytest.mark.usefixtures("registry")
+def test_ones_own_instrument_comes_before_the_shipped_ones() -> None:
+    words = "I worry about things in my garden"
+    shipped = recognise(KeyedStatement, Prompt(words))
+    assert shipped is not None and shipped.domain == "N"
+    own = KeyedStatement("C", "", 1, words)
+    register(KeyedStatement, "worries")(lambda prompt: own if words in prompt.text else None)
+    assert recognise(KeyedStatement, Prompt(words)) == own
+
+
+@pytest.mark.usefixtures("registry")
+def test_a_name_is_not_taken_twice() -> None:
+    register(AnswerScale, "garden")(ladder)
+    register(AnswerScale, "garden")(ladder)  # the same again, as when a module is loaded anew
+    with pytest.raises(BadValue, match="'garden' is registered already"):
+        register(AnswerScale, "garden")(lambda prompt: None)
+
+
+HAND_TYPED = """
+import sys
+from personae.core import Sampling, say
+from personae.models.opening import open_model
+model = open_model("simulated:E=2,noise=0")
+assert not any(name.startswith("personae.measure") for name in sys.modules)
+chat = say("Does it fit you? 'Love large parties.'\\n\\n1 = Very Inaccurate\\n5 = Very Accurate")
+print(model.reply([chat], Sampling())[0].text)
+"""
+
+
+def test_a_hand_typed_item_is_understood_in_a_process_that_imports_no_instrument() -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", HAND_TYPED], capture_output=True, text=True, check=True
+    )
+    typed = say("Does it fit you? 'Love large parties.'\n\n1 = Very Inaccurate\n5 = Very Accurate")
+    here = open_simulated("simulated:E=2,noise=0").reply([typed], Sampling())[0].text
+    assert run.stdout.strip() == here == "5 = Very Accurate"
+
+
+def test_a_frame_around_no_trial_is_no_trial() -> None:
+    assert recognise(TaskTrial, Prompt("How many cards?")) is None
+
+
+def test_options_of_a_persona_list_are_no_answers() -> None:
+    chat = say("Tell me about your day.", system="About you:\n- occupation: nurse\n- town: Ulm")
+    assert comprehend(chat).shown == ()
+
+
+def test_a_known_problem_is_found_behind_its_mark() -> None:
+    text = "What is 15 percent of 80?"
+    assert recognise(KnownProblem, Prompt(f"Solve it.\n\nQuestion: {text}\nOptions: ..."))
+    assert recognise(KnownProblem, Prompt(text)) is None
