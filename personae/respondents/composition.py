@@ -50,7 +50,7 @@ def compose_with(request: WordRequest) -> str:
     """Write the opposites of the words asked for, or a portrait that holds the words.
 
     >>> compose_with(WordRequest(("timid", "calm"), opposites=True))
-    'bold, anxious'
+    'bold, angry'
     """
     if request.opposites:
         return ", ".join(antonym(word) for word in request.words)
