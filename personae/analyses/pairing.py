@@ -26,7 +26,8 @@ KEY = (
     "repeat",
     "unit",
 )
-CARRIED = ("key", "value", "expected", "status")
+ITEM = ("key", "low", "high")
+CARRIED = ("value", "expected", "status")
 PLACE = ("_draw", "_times")
 
 
@@ -34,7 +35,7 @@ PLACE = ("_draw", "_times")
 class Pairing:
     """Two runs' answers side by side.
 
-    `rows` holds the matched ones: the columns of KEY and `key`, then `value`, `expected` and
+    `rows` holds the matched ones: the columns of KEY and ITEM, then `value`, `expected` and
     `status` once as `_1` and once as `_2`. `table` counts by inventory what was matched and what
     was not; `remarks` says what stood in for what, and whose answers have no partner.
     """
@@ -64,14 +65,15 @@ def pair_answers(first: Answers, second: Answers) -> Pairing:
             f"no answer of one run has a partner in the other; {_apart(one, two) or 'all differ'}"
         )
     alone = [a.join(b, on=on, how="anti") for a, b in ((left, right), (right, left))]
-    rows = rows.rename({name: f"{name}_1" for name in CARRIED if name != "key"}).drop("key_2")
+    rows = rows.rename({name: f"{name}_1" for name in CARRIED})
+    rows = rows.drop(f"{name}_2" for name in ITEM)
     remarks += _lonely(rows, alone)
     return Pairing(rows=rows.drop(PLACE), table=_counted(rows, left, right), remarks=tuple(remarks))
 
 
 def _placed(rows: pl.DataFrame) -> pl.DataFrame:
     """Number the answers to what was asked several times in one way."""
-    return rows.select(*KEY, *CARRIED).with_columns(
+    return rows.select(*KEY, *ITEM, *CARRIED).with_columns(
         pl.int_range(pl.len()).over(KEY).alias(PLACE[0]), pl.len().over(KEY).alias(PLACE[1])
     )
 

@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from personae.analyses.pairing import Pairing
-from personae.core import Array, BadValue, Cell, Estimate, Table, UnknownName, load_inventory
+from personae.core import Array, BadValue, Cell, Estimate, Table
 from personae.designs.question_effects import LEAST
 from personae.stats.effects.effect_sizes import paired_d, paired_permutation
 from personae.stats.effects.equivalence import tost_paired, verdict
@@ -141,7 +141,7 @@ def _compared(part: pl.DataFrame, cell: tuple[str, ...], judging: Judging) -> _R
             "shift": turn * (second - first),
             "first": turn * first,
             "second": turn * second,
-            "mirror": np.where(turn < 0, _mirror(cell[1], unit), 0.0),
+            "mirror": _mirror(part, unit),
         }
     ).filter(pl.col("shift").is_finite())
     means = apart.group_by("of", maintain_order=True).agg(
@@ -185,15 +185,12 @@ def _scores(part: pl.DataFrame, unit: str) -> tuple[Array, Array, int]:
     return scores[0], scores[1], lost
 
 
-def _mirror(tool: str, unit: str) -> float:
+def _mirror(part: pl.DataFrame, unit: str) -> Array:
     """Give what a reversed item's value is taken from: low + high in points, 0 in nats/token."""
     if unit != "points":
-        return 0.0
-    try:
-        inventory = load_inventory(tool)
-    except UnknownName:
-        return float("nan")
-    return float(inventory.low + inventory.high)
+        return np.zeros(part.height)
+    span = part["low"] + part["high"]
+    return np.where(part["key"] < 0, span.fill_null(np.nan), 0.0)
 
 
 def comparison_table(found: Sequence[Comparison], judging: Judging) -> Table:

@@ -127,14 +127,14 @@ def _section(
 ) -> Iterator[Part]:
     unit = str(answers.rows["unit"][0])
     group = group if unit == "points" else None
-    for doubt in keying_alarm(answers, inventory=inventory):
+    for doubt in keying_alarm(answers):
         yield Note(f"Keying alarm: {doubt.text}. Was the item reversed twice, or never?", "warning")
-    scores = scale_scores(answers, inventory=inventory)
+    scores = scale_scores(answers)
     yield _profile(scores, inventory, unit, seed)
     yield _scales(answers, scores, inventory, seed)
     yield _scores(scores, inventory, group, "scale")
     if any(item.facet for item in inventory.items):
-        facets = scale_scores(answers, level="facet", inventory=inventory)
+        facets = scale_scores(answers, level="facet")
         yield _scores(facets, inventory, group, "facet")
     yield _style(answers, inventory, seed)
     yield _statuses(answers)
@@ -203,7 +203,7 @@ def _scales(answers: Answers, scores: pl.DataFrame, inventory: Inventory, seed: 
     unit = str(scores["unit"][0])
     note = ""
     for scale in scores["scale"].unique(maintain_order=True).to_list():
-        matrix, _, items = item_matrix(answers.where(scale=scale), inventory=inventory)
+        matrix, _, items = item_matrix(answers.where(scale=scale))
         if len(matrix) > RESAMPLED:
             note = f" Reliability rests on {RESAMPLED:,} respondents drawn at random."
             matrix = np.random.default_rng(seed).permutation(matrix)[:RESAMPLED]
@@ -307,11 +307,11 @@ def _style(answers: Answers, inventory: Inventory, seed: int) -> Table:
     found = [
         (coverage(answers, seed=seed), "share of questions with a usable answer"),
         (acquiescence(answers, seed=seed), f"agreement whatever the item says; neutral: {neutral}"),
-        (extremity(answers, inventory=inventory, seed=seed), "share of answers at an end"),
+        (extremity(answers, seed=seed), "share of answers at an end"),
         (straight_lining(answers, seed=seed), "longest run of one answer"),
     ]
     if answers.rows["order"].n_unique() > 1:
-        pull = position_pull(answers, inventory=inventory, seed=seed)
+        pull = position_pull(answers, seed=seed)
         found.append((pull, "0: the option's text decides; 1: its place"))
     return Table(
         name="style",

@@ -95,7 +95,7 @@ class ChannelScores:
     def _raw(self, arm: str, scale: str, facet: str) -> Estimate:
         name = f"{scale}:{facet}" if facet else scale
         part = self.part(scale, facet)
-        return arm_shift(part, (CONTROL, arm), name, inventory=self.tool, seed=self.seed)
+        return arm_shift(part, (CONTROL, arm), name, seed=self.seed)
 
     def _shift(self, place: tuple[str, str], raw: Estimate, p: float) -> ScaleShift:
         asked = self.asked(*place)
@@ -133,18 +133,18 @@ class ChannelScores:
         for scale in self.tool.scales:
             asked, sd = self.asked(scale), self.sd(scale)
             if asked and np.isfinite(sd) and sd > 0:
-                cells, _, _ = paired_cells(self.part(scale), (control, arm), inventory=self.tool)
+                cells, _, _ = paired_cells(self.part(scale), (control, arm))
                 parts.append(cells / sd * np.sign(asked))
         return np.vstack(parts) if parts else None
 
     def cells(self, arm: str, scale: str) -> Array:
         """Lay out an arm's shifts of a scale in SD units: (items, administrations)."""
-        cells, _, _ = paired_cells(self.part(scale), (CONTROL, arm), inventory=self.tool)
+        cells, _, _ = paired_cells(self.part(scale), (CONTROL, arm))
         return cells / self.sd(scale)
 
     def steadiness(self, arm: str, scale: str) -> Stability:
         """Judge whether an arm's shift of a scale holds still over wordings and orders."""
-        cells, _, labels = paired_cells(self.part(scale), (CONTROL, arm), inventory=self.tool)
+        cells, _, labels = paired_cells(self.part(scale), (CONTROL, arm))
         names = [f"{str(form).split('/')[0]} {order}" for form, order, _ in labels]
         return stability(cells / self.sd(scale), names, MARGIN, seed=self.seed)
 

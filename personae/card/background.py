@@ -49,14 +49,14 @@ def style(readings: Mapping[str, ChannelScores], arm: str) -> list[Part]:
     for channel, reading in readings.items():
         for name in (CONTROL, arm):
             part = reading.answers.where(arm=name)
-            tool, seed = reading.tool, reading.seed
+            seed = reading.seed
             row: list[Cell] = [channel, name, coverage(part, seed=seed)]
             row.append(acquiescence(part, use="expected", seed=seed))
             if reading.in_points:
                 row += [
-                    extremity(part, inventory=tool, seed=seed),
+                    extremity(part, seed=seed),
                     straight_lining(part, seed=seed),
-                    position_pull(part, inventory=tool, seed=seed),
+                    position_pull(part, seed=seed),
                 ]
             else:
                 row += [None, None, None]
@@ -103,7 +103,7 @@ def floors(reading: ChannelScores, forms: Sequence[Form]) -> list[Part]:
         for form in forms
     ]
     both = Answers.concat([reading.answers.where(arm=CONTROL), *sheets])
-    scored = scale_scores(both, by=("arm", "form", "order"), use="expected", inventory=reading.tool)
+    scored = scale_scores(both, by=("arm", "form", "order"), use="expected")
     scales = list(reading.tool.scales)
     rows: list[tuple[Cell, ...]] = []
     for arm in (CONTROL, *FLOORS):

@@ -272,9 +272,7 @@ def steadiness(reading: ChannelScores, arm: str) -> list[Part]:
     rows: list[tuple[Cell, ...]] = []
     for shift in reading.shifts(arm):
         title = _title(reading, shift)
-        cells, _, labels = paired_cells(
-            reading.part(shift.scale), (CONTROL, arm), inventory=reading.tool
-        )
+        cells, _, labels = paired_cells(reading.part(shift.scale), (CONTROL, arm))
         sd = reading.sd(shift.scale)
         for place, (form, order, _) in enumerate(labels):
             name = f"{str(form).split('/')[0]}, {order}"
@@ -305,9 +303,7 @@ def _shares(reading: ChannelScores, arm: str) -> Table:
     """Say what the shift's variance is owed to: item, wording, option order, the rest."""
     rows: list[tuple[Cell, ...]] = []
     for scale, title in reading.tool.scales.items():
-        cells, items, labels = paired_cells(
-            reading.part(scale), (CONTROL, arm), inventory=reading.tool
-        )
+        cells, items, labels = paired_cells(reading.part(scale), (CONTROL, arm))
         factors = {
             "item": np.repeat(items, len(labels)).tolist(),
             "wording": [form for form, _, _ in labels] * len(items),

@@ -46,7 +46,7 @@ def intensity(setting: CardContext) -> Section:
     count = 2 * PAIRS if setting.channel == "statement" else PAIRS
     tool = setting.tool.where(scale=trait).few(count)
     answers = Answers.concat([_asked(setting, tool, trait, place) for place in range(len(STEPS))])
-    cells = level_cells(answers, LEVELS, inventory=tool)
+    cells = level_cells(answers, LEVELS)
     title = tool.scales[trait]
     dose = dose_response(LEVELS, cells, name=title, seed=setting.seed)
     unit = str(answers.rows["unit"][0])

@@ -17,6 +17,8 @@ SCHEMA: Mapping[str, pl.DataType] = {
     "scale": pl.String(),
     "facet": pl.String(),
     "key": pl.Int64(),  # +1 or -1
+    "low": pl.Float64(),  # lowest value that an option of the item has; null without options
+    "high": pl.Float64(),  # highest value that an option of the item has; null without options
     "form": pl.String(),  # the form's name, without the option order
     "channel": pl.String(),
     "order": pl.String(),
@@ -48,6 +50,12 @@ class Answers:
 
     def __post_init__(self) -> None:
         lacking = [name for name in SCHEMA if name not in self.rows.columns]
+        if lacking and set(lacking) <= {"low", "high"}:
+            raise BadValue(
+                "answers lack the columns low and high, the range of each item's options: an older "
+                "version wrote them. `personae score` fills them in from the inventory; for "
+                "anything else run the study again"
+            )
         if lacking:
             raise BadValue(f"answers lack the columns {lacking}; build them with Answers.of")
         unfit = [n for n, t in SCHEMA.items() if self.rows.schema[n] != t]

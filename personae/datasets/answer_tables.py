@@ -21,6 +21,7 @@ __all__ = ["MAX_TABLE_BYTES", "read_answers"]
 MAX_TABLE_BYTES = 512 << 20
 OUTSIDE_ALLOWED = 0.05
 WHO = ("respondent", "participant", "subject", "person", "id", "model", "name")
+_OLDEST = set(SCHEMA) - {"low", "high"}  # the columns that every release has written
 DESIGN = ("respondent", "arm", "form", "order", "repeat")
 ANSWER = ("answer", "value", "response")
 NO_ANSWER = ("", "na", "n/a", "null", "none", "-")
@@ -44,7 +45,7 @@ def read_answers(path: str | Path, inventory: Inventory) -> Answers:
     """
     source = Path(path)
     frame = _read_frame(source)
-    if set(SCHEMA) <= set(frame.columns):
+    if _OLDEST <= set(frame.columns):
         return _tidy(frame, inventory, source)
     columns = {name.strip().casefold(): name for name in frame.columns}
     answer = next((columns[name] for name in ANSWER if name in columns), None)
@@ -73,7 +74,7 @@ def _read_frame(source: Path) -> pl.DataFrame:
     if not frame.height:
         raise BadFile(f"{source}: no answers in it, only a header")
     if nested := [name for name, kind in frame.schema.items() if kind.is_nested()]:
-        if not set(SCHEMA) <= set(frame.columns):
+        if not _OLDEST <= set(frame.columns):
             raise BadFile(f"{source}: columns hold lists or objects: {nested[:5]}")
     return frame
 
@@ -91,15 +92,27 @@ def _separator(source: Path) -> str:
 
 def _tidy(frame: pl.DataFrame, inventory: Inventory, source: Path) -> Answers:
     try:
-        every = Answers(frame)
+        every = Answers(_with_range(frame, inventory))
     except BadValue as error:
         raise BadFile(f"{source}: not answers of a run: {error}") from error
-    own = frame.filter(pl.col("inventory").str.split("@").list.first() == inventory.name)
+    own = every.rows.filter(pl.col("inventory").str.split("@").list.first() == inventory.name)
     if not own.height:
         names = every.rows["inventory"].str.split("@").list.first().unique().sort().to_list()
         raise BadFile(f"{source}: no answers to {inventory.name}; it has those to {names}")
     _check_keys(own.select("item", "key"), inventory, source)
     return Answers(own)
+
+
+def _with_range(frame: pl.DataFrame, inventory: Inventory) -> pl.DataFrame:
+    """Fill in the range of the options where an older release left it out."""
+    if set(SCHEMA) <= set(frame.columns):
+        return frame
+    points = pl.when(pl.col("unit") == "points")
+    ends = {"low": inventory.low, "high": inventory.high}
+    filled = frame.with_columns(
+        points.then(pl.lit(float(end))).alias(name) for name, end in ends.items()
+    )
+    return filled.select(*SCHEMA, *(name for name in frame.columns if name not in SCHEMA))
 
 
 def _long(
@@ -254,6 +267,8 @@ def _judged(table: pl.DataFrame, inventory: Inventory, source: Path) -> pl.DataF
         .alias("status"),
         pl.col("answer").fill_null("").alias("raw"),
         pl.lit(inventory.tag).alias("inventory"),
+        pl.lit(inventory.low).alias("low"),
+        pl.lit(inventory.high).alias("high"),
     ).drop("answer", "_outside", "there")
     return _filled(table, source)
 

@@ -94,6 +94,8 @@ def _written(model: Chooser, who: str, scorer: Scorer, count: int, tokens: int) 
             "channel": "reply",
             "raw": reply.text,
             "unit": "pass",
+            "low": 0.0,
+            "high": 1.0,
             "tokens_in": reply.tokens_in,
             "tokens_out": reply.tokens_out,
         }
@@ -114,7 +116,9 @@ def _agreed(model: Chooser, who: str, count: int) -> Answers:
     stances = ask_opinions(model, who, _statements(count), "option")
     middle = pl.col("expected") < 1.5
     passed = pl.when(pl.col("status") == "ok").then(middle.cast(pl.Float64))
-    return Answers(stances.rows.with_columns(passed.alias("value"), pl.lit("pass").alias("unit")))
+    return Answers(stances.rows.with_columns(passed.alias("value"))).tag(
+        unit="pass", low=0.0, high=1.0
+    )
 
 
 def passes(answers: Answers, dimension: str, names: Sequence[str]) -> Array:

@@ -105,7 +105,7 @@ def profiles(
         scored: dict[str, dict[str, float]] = {}
         for tool in tools:
             own = Answers(part.filter(pl.col("inventory").str.starts_with(f"{tool.name}@")))
-            scored |= _items(own, tool)
+            scored |= _items(own)
         for act in acts:
             scored[act.measure.name] = scores(act.probe, sheet, act.measure)
         model, context, name, trait, sign, strategy = key
@@ -123,8 +123,8 @@ def profiles(
     return tuple(found)
 
 
-def _items(answers: Answers, tool: Inventory) -> dict[str, dict[str, float]]:
-    rows = keyed(answers, "expected", inventory=tool)
+def _items(answers: Answers) -> dict[str, dict[str, float]]:
+    rows = keyed(answers, "expected")
     means = rows.group_by(["scale", "item"], maintain_order=True).agg(pl.col("score").mean())
     found: dict[str, dict[str, float]] = defaultdict(dict)
     for scale, item, score in means.rows():

@@ -171,7 +171,7 @@ def _statements(model: Chooser, inventory: Inventory) -> Answers:
 def _option_checks(
     sheet: Answers, small: Inventory, opposites: Sequence[tuple[str, str]], seed: int
 ) -> tuple[Check, ...]:
-    matrix, _, items = item_matrix(sheet, ("order",), "expected", raw=True, inventory=small)
+    matrix, _, items = item_matrix(sheet, ("order",), "expected", raw=True)
     place = {item: i for i, item in enumerate(items)}
     means = _means(matrix)
     positive = np.array([means[place[p]] for p, _ in opposites])

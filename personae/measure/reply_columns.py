@@ -19,6 +19,8 @@ Columns = dict[str, list[object]]
 
 _NAMES = (
     "raw",
+    "low",
+    "high",
     "value",
     "expected",
     "status",
@@ -31,9 +33,13 @@ _NAMES = (
 )
 
 
-def sheet(count: int) -> Columns:
-    """Return empty columns for a number of answers."""
-    return {name: [None] * count for name in _NAMES}
+def sheet(count: int, shown: Sequence[DisplayedOption] = ()) -> Columns:
+    """Return columns for a number of answers: empty but for the range of the options shown."""
+    columns: Columns = {name: [None] * count for name in _NAMES}
+    if shown:
+        values = [option.value for option in shown]
+        columns["low"], columns["high"] = [float(min(values))] * count, [float(max(values))] * count
+    return columns
 
 
 def read_labels(choices: Sequence[Choice], shown: Sequence[DisplayedOption]) -> Columns:
@@ -61,7 +67,7 @@ def read_options(
 
 def read_replies(replies: Sequence[Reply], shown: Sequence[DisplayedOption]) -> Columns:
     """Parse replies; one that was cut or refused keeps its status unless it names an option."""
-    columns = sheet(len(replies))
+    columns = sheet(len(replies), shown)
     for row, reply in enumerate(replies):
         columns["raw"][row] = reply.text
         columns["tokens_in"][row], columns["tokens_out"][row] = reply.tokens_in, reply.tokens_out
@@ -87,7 +93,7 @@ def _weigh(
     choices: Sequence[Choice], shown: Sequence[DisplayedOption], scores: Sequence[tuple[float, ...]]
 ) -> Columns:
     """Softmax the scores; the answer is the likeliest option, of equals the one shown first."""
-    columns = sheet(len(choices))
+    columns = sheet(len(choices), shown)
     for name in ("status", "why", "mass", "tokens_in", "tokens_out"):
         columns[name] = [getattr(choice, name) for choice in choices]
     columns["raw"] = [""] * len(choices)

@@ -300,10 +300,7 @@ def _inventory(answers: Answers, tool: Inventory, trait: str, seed: int) -> list
         note="Nothing is imputed.",
     )
     shifts = {
-        arm: [
-            arm_shift(answers.where(scale=s), (PLAIN, arm), s, inventory=tool, seed=seed)
-            for s in tool.scales
-        ]
+        arm: [arm_shift(answers.where(scale=s), (PLAIN, arm), s, seed=seed) for s in tool.scales]
         for arm in (UP, DOWN)
         if arm in set(answers.rows["arm"])
     }

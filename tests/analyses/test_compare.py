@@ -22,7 +22,14 @@ TOOL = "ipip-neo-120@1+c61ffbaf"
 
 def sheet(values: Sequence[float | None], **same: Any) -> Answers:
     """Make an answer an item, in order; None is a refusal."""
-    base = {"inventory": TOOL, "scale": "E", "respondent": "ada", "form": "plain"} | same
+    base = {
+        "inventory": TOOL,
+        "low": 1.0,
+        "high": 5.0,
+        "scale": "E",
+        "respondent": "ada",
+        "form": "plain",
+    } | same
     return Answers.of(
         {**base, "item": str(i), "value": v, "status": "refused" if v is None else "ok"}
         for i, v in enumerate(values)
@@ -67,7 +74,7 @@ def test_reversed_items_are_turned_and_repeats_are_no_items() -> None:
     second = Answers.concat([sheet([2.0] * 6, **keys, repeat=r) for r in range(5)])
     (found,) = compare_pairs(pair_answers(first, second))
     assert (found.shift.value, found.levels, found.shift.n) == (2.0, (2.0, 4.0), 6)
-    own = Answers.of({**row, "inventory": "own@1"} for row in first.rows.to_dicts())
+    own = Answers.of({**row, "high": None} for row in first.rows.to_dicts())
     (found,) = compare_pairs(pair_answers(own, own))
     assert found.shift.value == 0 and np.isnan(found.levels).all()  # its range isn't known
 

@@ -76,6 +76,8 @@ def constant(inventory: Inventory, value: float) -> Answers:
             "scale": i.scale,
             "facet": i.facet,
             "key": i.key,
+            "low": float(inventory.low),
+            "high": float(inventory.high),
             "value": value,
         }
         for i in inventory.items
@@ -352,6 +354,8 @@ def test_oejts_keyed_sum_is_its_formula() -> None:
             "item": i.id,
             "scale": i.scale,
             "key": i.key,
+            "low": 1.0,
+            "high": 5.0,
             "value": float(given[i.id]),
         }
         for i in oejts.items

@@ -192,6 +192,14 @@ def test_answers_are_never_silently_ok() -> None:
     assert both.rows["persona"].to_list() == ["ada", "ada", None, None]
 
 
+def test_answers_without_the_range_of_their_options_say_what_to_do() -> None:
+    rows = Answers.of([{"item": "1", "value": 1.0}]).rows
+    with pytest.raises(BadValue, match=r"lack the columns low and high.*`personae score`"):
+        Answers(rows.drop("low", "high"))
+    with pytest.raises(BadValue, match=r"lack the columns \['low', 'raw'\]; build them"):
+        Answers(rows.drop("low", "raw"))
+
+
 def test_tables_are_rectangular() -> None:
     with pytest.raises(BadValue, match="2 cells"):
         Table(name="t", title="T", columns=("a", "b"), rows=((1,),))

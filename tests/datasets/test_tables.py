@@ -144,6 +144,18 @@ def test_answers_of_a_run_come_back_as_they_were(write: Write, tmp_path: Path) -
         read_answers(kept, NEO)
 
 
+def test_answers_of_an_older_release_get_the_range_of_their_options(
+    write: Write, tmp_path: Path
+) -> None:
+    answers = read_answers(write(f"{HEADER}\n{','.join(['3'] * 120)}\n"), NEO)
+    kept = tmp_path / "answers.parquet"
+    answers.rows.drop("low", "high").write_parquet(kept)
+    assert read_answers(kept, NEO).rows.equals(answers.rows)
+    nats = answers.rows.with_columns(unit=pl.lit("nats/token")).drop("low", "high")
+    nats.write_parquet(kept)
+    assert read_answers(kept, NEO).rows["low"].null_count() == 120
+
+
 def test_keys_of_the_file_are_cast_and_compared(write: Write) -> None:
     """The published fault: the text "-1" never equals the number -1."""
     right = "respondent,item,answer,key,scale\na,1,3,1,N\na,9,2,-1,A\n"

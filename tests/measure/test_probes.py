@@ -209,7 +209,7 @@ def test_a_probe_of_the_users_own(tmp_path: Path) -> None:
     assert measured(probe, sheet, probe.measures[0]).value == pytest.approx(1.0, abs=1e-4)
     with pytest.raises(UnknownName, match="did you mean 'cards'"):
         load_behaviour_task("card")
-    with pytest.raises(BadFile, match="no such probe file"):
+    with pytest.raises(BadFile, match="no such task file"):
         load_behaviour_task(str(tmp_path / "none.json"))
     for broken in (
         {**raw, "trials": 3},

@@ -66,6 +66,8 @@ def answers(test_data: Callable[[str], Path]) -> Answers:
         item=pl.col("item").replace_strict(numbers),
         scale="domain",
         key=pl.col("key").cast(pl.Int64),
+        low=pl.lit(float(NEO.low)),
+        high=pl.lit(float(NEO.high)),
         raw=pl.col("raw_choice").cast(pl.String),
         inventory=pl.lit(NEO.tag),
         arm=pl.lit("unchanged"),

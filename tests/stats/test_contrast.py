@@ -27,6 +27,8 @@ def answers(shift: float, *, pull: float = 0.0, lost: int = 0) -> Answers:
                     "item": str(item),
                     "scale": "E",
                     "key": key,
+                    "low": 1.0,
+                    "high": 5.0,
                     "arm": arm,
                     "order": order,
                     "value": value,

@@ -41,7 +41,9 @@ def people(test_data: Callable[[str], Path]) -> pl.DataFrame:
 
 
 def answers(people: pl.DataFrame, keys: dict[str, int]) -> Answers:
-    blank = Answers.of([{"inventory": BFI.tag, "value": 0.0}]).rows.drop("item", "value")
+    blank = Answers.of([{"inventory": BFI.tag, "value": 0.0, "low": 1.0, "high": 6.0}]).rows.drop(
+        "item", "value"
+    )
     rows = people.select("respondent", "item", "value").join(
         blank.drop("respondent", "scale", "key", "status"), how="cross"
     )
@@ -60,13 +62,13 @@ RIGHT = {item.id: item.key for item in BFI.items}
 
 
 def test_right_keys_are_silent_on_real_people(people: pl.DataFrame) -> None:
-    assert keying_alarm(answers(people, RIGHT), inventory=BFI) == ()
+    assert keying_alarm(answers(people, RIGHT)) == ()
 
 
 def test_keys_matter_for_alpha_as_published(people: pl.DataFrame) -> None:
     found = answers(people, RIGHT).where(scale="C")
-    keyed, _, _ = item_matrix(found, inventory=BFI)
-    raw, _, _ = item_matrix(found, raw=True, inventory=BFI)
+    keyed, _, _ = item_matrix(found)
+    raw, _, _ = item_matrix(found, raw=True)
     assert round(alpha(keyed).value, 4) == 0.7293
     assert round(alpha(raw).value, 3) == -0.289
 
@@ -75,22 +77,22 @@ def test_negative_items_never_reversed_raise(people: pl.DataFrame) -> None:
     """The published fault: keys read as text, no item ever reversed."""
     unreversed = answers(people, dict.fromkeys(RIGHT, 1)).where(scale="C")
     with pytest.raises(KeyingAlarm, match="contradict the scoring key"):
-        keying_alarm(unreversed, inventory=BFI, strict=True)
-    doubts = keying_alarm(unreversed, inventory=BFI)
+        keying_alarm(unreversed, strict=True)
+    doubts = keying_alarm(unreversed)
     assert {"C4", "C5"} <= {doubt.item for doubt in doubts}
 
 
 def test_reversing_twice_is_named_by_scale_and_item(people: pl.DataFrame) -> None:
     negative, value = pl.col("item").is_in(list(REVERSED)), pl.col("value")
     reversed_already = people.with_columns(value=pl.when(negative).then(7 - value).otherwise(value))
-    doubts = keying_alarm(answers(reversed_already, RIGHT).where(scale="E"), inventory=BFI)
+    doubts = keying_alarm(answers(reversed_already, RIGHT).where(scale="E"))
     assert doubts[0].item == "" and "without" in doubts[0].text
     assert {"E1", "E2"} <= {doubt.item for doubt in doubts}
     assert all(doubt.scale == "E" for doubt in doubts)
 
 
 def test_one_wrong_key_is_found(people: pl.DataFrame) -> None:
-    doubts = keying_alarm(answers(people, {**RIGHT, "N3": -1}), inventory=BFI)
+    doubts = keying_alarm(answers(people, {**RIGHT, "N3": -1}))
     assert {doubt.item for doubt in doubts if doubt.item} == {"N3"}
 
 
@@ -100,6 +102,8 @@ def test_pure_agreement_is_doubted_too() -> None:
         {
             "inventory": BFI.tag,
             "item": f"C{k}",
+            "low": 1.0,
+            "high": 6.0,
             "scale": "C",
             "key": 1 if k < 3 else -1,
             "value": float(v),
@@ -108,7 +112,7 @@ def test_pure_agreement_is_doubted_too() -> None:
         for v in range(1, 7)
         for k in range(1, 5)
     ]
-    doubts = keying_alarm(Answers.of(rows), inventory=BFI)
+    doubts = keying_alarm(Answers.of(rows))
     assert "undefined with the key" in doubts[0].text
 
 
@@ -118,6 +122,8 @@ def test_too_few_or_equal_respondents_tell_nothing() -> None:
         {
             "inventory": BFI.tag,
             "item": f"C{k}",
+            "low": 1.0,
+            "high": 6.0,
             "scale": "C",
             "key": RIGHT[f"C{k}"],
             "value": float(rng.integers(1, 7)),
@@ -126,7 +132,7 @@ def test_too_few_or_equal_respondents_tell_nothing() -> None:
         for r in range(2)
         for k in range(1, 6)
     ]
-    assert keying_alarm(Answers.of(rows), inventory=BFI, strict=True) == ()
+    assert keying_alarm(Answers.of(rows), strict=True) == ()
     same = Answers.of(
         [
             {**row, "value": 3.0, "respondent": f"{row['respondent']}{n}"}
@@ -134,4 +140,4 @@ def test_too_few_or_equal_respondents_tell_nothing() -> None:
             for n in range(3)
         ]
     )
-    assert keying_alarm(same, inventory=BFI, strict=True) == ()
+    assert keying_alarm(same, strict=True) == ()

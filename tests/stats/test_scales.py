@@ -37,6 +37,8 @@ def answer(inventory: Inventory, value: Callable[[Item], float | None], **more: 
                 "scale": item.scale,
                 "facet": item.facet,
                 "key": item.key,
+                "low": float(inventory.low),
+                "high": float(inventory.high),
                 "value": given,
                 "status": "ok" if given is not None else "unparsed",
                 **more,
@@ -133,14 +135,14 @@ def test_exactly_four_fifths_are_enough() -> None:
 
 def test_a_value_without_the_status_ok_is_no_answer() -> None:
     rows = answer(OWN, lambda _: 2.0).rows.with_columns(status=pl.lit("refused"))
-    assert keyed(Answers(rows), inventory=OWN)["score"].to_list() == [None, None]
+    assert keyed(Answers(rows))["score"].to_list() == [None, None]
 
 
-def test_an_inventory_of_ones_own_is_passed() -> None:
+def test_a_reversed_item_is_turned_within_its_own_options() -> None:
     answers = answer(OWN, lambda _: 3.0)
-    assert keyed(answers, inventory=OWN)["score"].to_list() == [3.0, 0.0]
-    with pytest.raises(BadValue, match="pass it as inventory="):
-        keyed(answers)
+    assert keyed(answers)["score"].to_list() == [3.0, 0.0]
+    with pytest.raises(BadValue, match="1 answers, the first to item 'b', lack low or high"):
+        keyed(Answers(answers.rows.with_columns(high=pl.lit(None, dtype=pl.Float64))))
 
 
 def test_nats_have_no_range() -> None:
@@ -155,28 +157,28 @@ def test_nats_have_no_range() -> None:
 
 def test_expected_values_have_their_own_scores() -> None:
     answers = answer(OWN, lambda _: 3.0, expected=2.5)
-    assert keyed(answers, "expected", inventory=OWN)["score"].to_list() == [2.5, 0.5]
+    assert keyed(answers, "expected")["score"].to_list() == [2.5, 0.5]
     bare = answer(OWN, lambda _: 3.0)
-    assert scale_scores(bare, use="expected", inventory=OWN)["mean"].to_list() == [None]
+    assert scale_scores(bare, use="expected")["mean"].to_list() == [None]
     with pytest.raises(BadValue, match="use is"):
-        keyed(bare, "mode", inventory=OWN)  # type: ignore[arg-type]
+        keyed(bare, "mode")  # type: ignore[arg-type]
 
 
 def test_repeated_items_are_averaged_before_they_count() -> None:
     """Three answers to one item and one to another weigh alike."""
     once = answer(OWN, lambda i: 3.0 if i.id == "a" else 0.0, order="forward")
     more = answer(OWN.where(), lambda i: 0.0 if i.id == "a" else None, order="reverse")
-    scores = scale_scores(Answers.concat([once, more]), by=("respondent",), inventory=OWN)
+    scores = scale_scores(Answers.concat([once, more]), by=("respondent",))
     assert scores.select("n_items", "n_answered", "mean").rows() == [(2, 2, 2.25)]
 
 
 def test_matrix_has_a_row_an_administration_and_nan_for_missing() -> None:
     first = answer(OWN, lambda _: 3.0).tag(respondent="ann")
     second = answer(OWN, lambda i: 1.0 if i.id == "b" else None).tag(respondent="bob")
-    matrix, who, items = item_matrix(Answers.concat([first, second]), inventory=OWN)
+    matrix, who, items = item_matrix(Answers.concat([first, second]))
     np.testing.assert_array_equal(matrix, [[3.0, 0.0], [np.nan, 2.0]])
     assert (who, items) == ([("ann",), ("bob",)], ["a", "b"])
-    raw, _, _ = item_matrix(Answers.concat([first, second]), raw=True, inventory=OWN)
+    raw, _, _ = item_matrix(Answers.concat([first, second]), raw=True)
     np.testing.assert_array_equal(raw, [[3.0, 3.0], [np.nan, 1.0]])
 
 

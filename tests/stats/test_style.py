@@ -39,6 +39,8 @@ def ask(pick: Pick, *, orders: Sequence[str] = BOTH, high_first: bool = False) -
                     "scale": item.scale,
                     "facet": item.facet,
                     "key": item.key,
+                    "low": 1.0,
+                    "high": 5.0,
                     "order": order,
                     "slot": slot,
                     "value": shown[slot] + 1.0,

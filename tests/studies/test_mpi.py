@@ -94,7 +94,7 @@ def test_the_portraits_shift_on_the_embedded_model_is_told_with_its_interval() -
         for sign, arm in ((-1, "-"), (1, "+")):
             with in_truth(induction)(model, people[domain, sign]) as speaker:
                 sheets.append(administer(speaker, part, published_form("mpi")).tag(arm=arm))
-        cells.append(paired_cells(Answers.concat(sheets), ("-", "+"), inventory=part)[0])
+        cells.append(paired_cells(Answers.concat(sheets), ("-", "+"))[0])
     whole = two_level_mean(np.vstack(cells), seed=1)
     assert whole.low <= whole.value <= whole.high
     assert abs(whole.value) < 4

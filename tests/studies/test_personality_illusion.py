@@ -222,6 +222,8 @@ def test_the_self_regulation_questionnaire() -> None:
                 "item": i.id,
                 "scale": "SR",
                 "key": i.key,
+                "low": 1.0,
+                "high": 5.0,
                 "value": values[i.key],
             }
             for i in srq.items

@@ -145,7 +145,7 @@ def score(model: ScriptedModel, tool: Inventory, scale: str) -> float:
     answers = Chain(model, tool, (scale,), "reply", ("high-first",)).questionnaire([TEXT])
     items = answers.rows["item"].to_list()
     kept = type(answers)(answers.rows.filter([i != CONCLUSION for i in items]))
-    return float(scale_scores(kept, inventory=tool)["mean"][0])
+    return float(scale_scores(kept)["mean"][0])
 
 
 def test_check_2_ratings_are_keyed() -> None:

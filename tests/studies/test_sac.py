@@ -81,7 +81,7 @@ def test_check_3_two_identical_runs_differ_by_nothing() -> None:
     sheets = [administer(model, TOOL, published_form("mpi")).tag(arm=a) for a in ("one", "two")]
     both = Answers.concat(sheets)
     for scale in FACTORS:
-        shift = arm_shift(both.where(scale=scale), ("one", "two"), scale, inventory=TOOL)
+        shift = arm_shift(both.where(scale=scale), ("one", "two"), scale)
         assert (shift.value, shift.low, shift.high) == (0.0, 0.0, 0.0)
 
 
@@ -97,6 +97,8 @@ def test_check_4_a_steady_answer_is_its_own_intensity(level: int) -> None:
                     "item": item.id,
                     "scale": "E",
                     "key": item.key,
+                    "low": 1.0,
+                    "high": 5.0,
                     "value": value,
                     "inventory": TOOL.tag,
                     "form": name,
@@ -268,7 +270,7 @@ def test_check_8_a_small_model_s_rise_comes_with_an_interval() -> None:
         for level in (1, 5):
             with intensity({factor: level})(model, Persona(id="x")) as speaker:
                 sheets.append(administer(speaker, own, form).tag(level=float(level)))
-        cells = level_cells(Answers.concat(sheets), (1, 5), inventory=TOOL)
+        cells = level_cells(Answers.concat(sheets), (1, 5))
         found = level_slope((1, 5), cells, name=factor)
         assert found.n == 6 and found.low <= found.value <= found.high
         assert abs(4 * found.value) < 4, "a rise over the whole scale would be a wonder"

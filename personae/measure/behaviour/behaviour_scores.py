@@ -51,10 +51,10 @@ def measured(
 ) -> Estimate:
     """Estimate a measure over a probe's units, with a BCa interval over them.
 
-    >>> from personae.core import load_probe
+    >>> from personae.core import load_behaviour_task
     >>> from personae.measure.behaviour.trials import give, task_form
     >>> from personae.respondents.null import open_null
-    >>> cards = load_probe("cards")
+    >>> cards = load_behaviour_task("cards")
     >>> sheet = give(open_null("null:last"), cards, task_form("label"))
     >>> round(measured(cards, sheet, cards.measures[0]).value)
     32

@@ -81,9 +81,10 @@ def give(
     Raises:
         InputError: a channel that doesn't fit probes, or the model.
 
-    >>> from personae.core import load_probe
+    >>> from personae.core import load_behaviour_task
     >>> from personae.respondents.null import open_null
-    >>> give(open_null("null:first"), load_probe("cards"), task_form("label")).rows["value"].max()
+    >>> cards = load_behaviour_task("cards")
+    >>> give(open_null("null:first"), cards, task_form("label")).rows["value"].max()
     0.0
     """
     if form.channel == "statement":
@@ -216,6 +217,8 @@ class _Asker:
             "item": trial.id,
             "scale": self.probe.name,
             "facet": trial.part,
+            "low": float(min(option.value for option in trial.options)),
+            "high": float(max(option.value for option in trial.options)),
             "form": self.form.name,
             "channel": self.form.channel,
             "order": self.form.order,

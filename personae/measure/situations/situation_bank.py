@@ -287,6 +287,8 @@ def _scored(
         "scale": item.scale,
         "action": action,
         "raw": raw,
+        "low": 0.0,
+        "high": 1.0,
         "expected": chance,
         "value": None if action is None else float(action < 2),
     }

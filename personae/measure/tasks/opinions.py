@@ -228,6 +228,8 @@ def ask_opinions(model: Model, who: str, opinions: Sequence[Opinion], channel: C
         rows.append(
             {
                 **tag,
+                "low": 0.0,
+                "high": float(len(names) - 1),
                 "raw": reply.text,
                 "status": status,
                 "why": reply.why,

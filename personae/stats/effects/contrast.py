@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from personae.core import Answers, Array, Estimate, Inventory, missing
+from personae.core import Answers, Array, Estimate, missing
 from personae.stats.effects.effect_sizes import paired_permutation
 from personae.stats.resample import two_level_mean
 from personae.stats.scores.scales import Use, item_matrix
@@ -22,17 +22,13 @@ def paired_cells(
     answers: Answers,
     arms: tuple[str, str],
     use: Use = "expected",
-    inventory: Inventory | None = None,
 ) -> tuple[Array, list[str], list[tuple[str | int, ...]]]:
     """Lay out keyed scores of the second arm minus the first, (items, administrations).
 
     Also returns the item ids and the administrations (form, order, repeat), in order of first
     appearance in the first arm. NaN where either arm has no answer.
     """
-    tables = [
-        item_matrix(answers.where(arm=arm), ADMINISTRATION, use, inventory=inventory)
-        for arm in arms
-    ]
+    tables = [item_matrix(answers.where(arm=arm), ADMINISTRATION, use) for arm in arms]
     (control, labels, items), (treated, labels_t, items_t) = tables
     cells = np.full((len(items), len(labels)), np.nan)
     row = {item: i for i, item in enumerate(items_t)}
@@ -50,7 +46,6 @@ def arm_shift(
     name: str,
     *,
     use: Use = "expected",
-    inventory: Inventory | None = None,
     seed: int = 0,
 ) -> Estimate:
     """Estimate the mean change of keyed item scores from the first arm to the second.
@@ -60,7 +55,7 @@ def arm_shift(
     administrations. Unit: that of the answers (points, or nats/token). Undefined where no item was
     answered in both arms.
     """
-    cells, _, _ = paired_cells(answers, arms, use, inventory)
+    cells, _, _ = paired_cells(answers, arms, use)
     units = answers.rows["unit"].unique().to_list()
     unit = units[0] if len(units) == 1 else ""
     known = ~np.isnan(cells)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import optimize, stats
 
-from personae.core import Answers, Array, BadValue, Estimate, Inventory, missing
+from personae.core import Answers, Array, BadValue, Estimate, missing
 from personae.stats.arrays import table
 from personae.stats.effects.effect_sizes import paired_permutation
 from personae.stats.effects.proportions import rate
@@ -128,10 +128,9 @@ def level_cells(
     levels: Sequence[float],
     *,
     use: Use = "expected",
-    inventory: Inventory | None = None,
 ) -> Array:
     """Lay keyed item scores out as (items, levels) by the tag `level`; NaN where none was given."""
-    matrix, labels, _ = item_matrix(answers, ("level",), use, inventory=inventory)
+    matrix, labels, _ = item_matrix(answers, ("level",), use)
     cells = np.full((matrix.shape[1], len(levels)), np.nan)
     for (level,), row in zip(labels, matrix, strict=True):
         cells[:, list(levels).index(float(level))] = row

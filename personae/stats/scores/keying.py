@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isnan
 
-from personae.core import Answers, Inventory, KeyingAlarm
+from personae.core import Answers, KeyingAlarm
 from personae.stats.scores.reliability import alpha, item_total
 from personae.stats.scores.scales import Use, item_matrix
 
@@ -34,7 +34,6 @@ def keying_alarm(
     *,
     rows: Sequence[str] = ("respondent",),
     use: Use = "value",
-    inventory: Inventory | None = None,
     strict: bool = False,
 ) -> tuple[KeyingDoubt, ...]:
     """Compare each scale's key with how its items hang together over the rows.
@@ -48,7 +47,6 @@ def keying_alarm(
         answers: of one inventory.
         rows: what makes a row of the matrix: respondent, or more columns.
         use: the option chosen, or the mean over option probabilities.
-        inventory: needed if it doesn't ship with Personae.
         strict: raise instead of returning doubts.
 
     Raises:
@@ -57,9 +55,9 @@ def keying_alarm(
     found: list[KeyingDoubt] = []
     for scale in answers.rows["scale"].unique(maintain_order=True):
         own = answers.where(scale=scale)
-        scores, _, items = item_matrix(own, rows, use, inventory=inventory)
+        scores, _, items = item_matrix(own, rows, use)
         if own.rows["key"].n_unique() == 2:
-            raw, _, _ = item_matrix(own, rows, use, raw=True, inventory=inventory)
+            raw, _, _ = item_matrix(own, rows, use, raw=True)
             with_key, without = alpha(scores, draws=FEW_DRAWS), alpha(raw, draws=FEW_DRAWS)
             if not isnan(without.value) and not with_key.value > without.value:
                 known = "undefined" if isnan(with_key.value) else f"{with_key.value:.2f}"

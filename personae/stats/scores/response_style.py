@@ -14,9 +14,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from personae.core import Answers, Array, BadValue, Estimate, Form, Inventory, missing
+from personae.core import Answers, Array, BadValue, Estimate, Form, missing
 from personae.stats.resample import bootstrap, mean
-from personae.stats.scores.scales import ADMINISTRATION, Use, option_range
+from personae.stats.scores.scales import ADMINISTRATION, Use, require_range
 
 Places = NDArray[np.int64]
 
@@ -54,20 +54,17 @@ def acquiescence(answers: Answers, *, use: Use = "value", seed: int = 0) -> Esti
     return replace(bootstrap(balanced, sizes, seed=seed), name="acquiescence", of="item", unit=unit)
 
 
-def extremity(answers: Answers, *, inventory: Inventory | None = None, seed: int = 0) -> Estimate:
+def extremity(answers: Answers, *, seed: int = 0) -> Estimate:
     """Estimate the share, 0..1, of answers that chose an end option.
 
     Undefined without answers in points.
+
+    Raises:
+        BadValue: answers in points without `low` and `high`.
     """
-    ranges = option_range(answers, inventory)
-    ends = pl.any_horizontal(
-        pl.col("value")
-        == pl.col("inventory").replace_strict(
-            {tag: limits[end] for tag, limits in ranges.items()}, return_dtype=pl.Float64
-        )
-        for end in (0, 1)
-    )
     answered = _answered(answers, "value").filter(pl.col("unit") == "points")
+    require_range(answered)
+    ends = (pl.col("value") == pl.col("low")) | (pl.col("value") == pl.col("high"))
     return _share("extremity", answered.with_columns(ends.alias("hit")), seed)
 
 
@@ -102,9 +99,7 @@ def straight_lining(answers: Answers, *, seed: int = 0) -> Estimate:
     )
 
 
-def position_pull(
-    answers: Answers, *, inventory: Inventory | None = None, seed: int = 0
-) -> Estimate:
+def position_pull(answers: Answers, *, seed: int = 0) -> Estimate:
     """Estimate how far the place of an option, not its text, is what repeats: 0..1.
 
     For every item under two option orders, let `place` be the probability that the two answers
@@ -114,6 +109,9 @@ def position_pull(
 
     Undefined without two orders, without recorded places, or if no answer ever repeats (a
     constant midpoint under forward and reverse tells nothing).
+
+    Raises:
+        BadValue: answers to several inventories, or to items of several option ranges or of none.
     """
     rows = _answered(answers, "value").filter(
         (pl.col("unit") == "points") & pl.col("slot").is_not_null()
@@ -123,7 +121,10 @@ def position_pull(
         return missing(name, "needs answers under two option orders", n=0, of=of)
     if rows["inventory"].n_unique() > 1:
         raise BadValue("position pull is taken of one inventory at a time")
-    low, high = next(iter(option_range(Answers(rows), inventory).values()))
+    require_range(rows)
+    if rows["low"].n_unique() > 1 or rows["high"].n_unique() > 1:
+        raise BadValue("position pull is taken of items that share one range of options")
+    low, high = int(rows["low"][0]), int(rows["high"][0])
     chances, slots = _chances(rows, low, high - low + 1), _slots(rows, low, high - low + 1)
     if slots is None:
         return missing(name, "the places recorded don't follow the option orders", n=0, of=of)

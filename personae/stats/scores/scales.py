@@ -11,68 +11,55 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
-from personae.core import Answers, Array, BadValue, Inventory, UnknownName, load_inventory
+from personae.core import Answers, Array, BadValue
 
-__all__ = ["item_matrix", "keyed", "option_range", "scale_scores"]
+__all__ = ["item_matrix", "keyed", "require_range", "scale_scores"]
 
 ADMINISTRATION = ("respondent", "arm", "form", "order", "repeat")
 Use = Literal["value", "expected"]
 
 
-def option_range(
-    answers: Answers, inventory: Inventory | None = None
-) -> dict[str, tuple[int, int]]:
-    """Give the lowest and highest option value of each inventory that the answers name.
+def require_range(rows: pl.DataFrame) -> None:
+    """Refuse rows that don't know the range of their options.
 
-    An inventory that doesn't ship with Personae must be passed.
+    Args:
+        rows: rows of answers.
 
     Raises:
-        BadValue: answers of an inventory that neither ships nor was passed.
+        BadValue: rows whose `low` or `high` is null.
     """
-    ranges = {}
-    for tag in answers.rows["inventory"].unique(maintain_order=True):
-        name = tag.split("@", 1)[0]
-        if inventory is None or (name and name != inventory.name):
-            found = _shipped(name)
-        else:
-            found = inventory
-        ranges[tag] = (found.low, found.high)
-    return ranges
-
-
-def _shipped(name: str) -> Inventory:
-    try:
-        return load_inventory(name)
-    except UnknownName as error:
+    unknown = rows.filter(pl.col("low").is_null() | pl.col("high").is_null())
+    if unknown.height:
         raise BadValue(
-            f"the answers come from the inventory {name!r}, which doesn't ship with Personae: "
-            f"pass it as inventory="
-        ) from error
+            f"{unknown.height} answers, the first to item {unknown['item'][0]!r}, lack low or "
+            f"high, the lowest and the highest value of the item's options: fill both columns"
+        )
 
 
-def keyed(
-    answers: Answers, use: Use = "value", *, inventory: Inventory | None = None
-) -> pl.DataFrame:
+def keyed(answers: Answers, use: Use = "value") -> pl.DataFrame:
     """Give the answers' rows with a column `score`: the keyed value, null where not answered.
 
     In points a reversed item scores `low + high - value`; in nats/token, which have no range,
     `-value`. `use` picks the option chosen or the mean over the option probabilities; either
     counts only where the status is ok.
 
-    >>> item = {"inventory": "ipip-neo-120@1", "scale": "A", "item": "9", "key": -1, "value": 2.0}
-    >>> keyed(Answers.of([item]))["score"].to_list()
+    Raises:
+        BadValue: reversed items in points without `low` and `high`.
+
+    >>> answer = {"item": "9", "scale": "A", "key": -1, "low": 1.0, "high": 5.0, "value": 2.0}
+    >>> keyed(Answers.of([answer]))["score"].to_list()
     [4.0]
     """
     if use not in ("value", "expected"):
         raise BadValue(f"use is 'value' or 'expected', not {use!r}")
     rows = answers.rows
+    answered = (pl.col("status") == "ok") & pl.col(use).is_finite()
     mirror: pl.Expr = pl.lit(0.0)
     points = (rows["unit"] == "points").any()
     if points and (rows["key"] == -1).any():
-        sums = {tag: low + high for tag, (low, high) in option_range(answers, inventory).items()}
-        mirror = pl.col("inventory").replace_strict(sums, return_dtype=pl.Float64)
-        mirror = pl.when(pl.col("unit") == "points").then(mirror).otherwise(0.0)
-    answered = (pl.col("status") == "ok") & pl.col(use).is_finite()
+        require_range(rows.filter(answered & (pl.col("unit") == "points") & (pl.col("key") == -1)))
+        span = pl.col("low") + pl.col("high")
+        mirror = pl.when(pl.col("unit") == "points").then(span).otherwise(0.0)
     score = pl.when(pl.col("key") == -1).then(mirror - pl.col(use)).otherwise(pl.col(use))
     return rows.with_columns(pl.when(answered).then(score).alias("score"))
 
@@ -84,7 +71,6 @@ def scale_scores(
     level: Literal["scale", "facet"] = "scale",
     use: Use = "value",
     min_share: float = 0.8,
-    inventory: Inventory | None = None,
 ) -> pl.DataFrame:
     """Score every scale, or every facet, of each group of answers.
 
@@ -97,7 +83,7 @@ def scale_scores(
     Raises:
         BadValue: a group mixes points and nats/token; put `form` into `by`.
 
-    >>> warm = {"inventory": "ipip-neo-120@1", "item": "2", "scale": "E", "value": 5.0}
+    >>> warm = {"item": "2", "scale": "E", "low": 1.0, "high": 5.0, "value": 5.0}
     >>> cold = {**warm, "item": "62", "key": -1, "value": 2.0}
     >>> scale_scores(Answers.of([warm, cold])).select("n_answered", "mean", "sd").rows()
     [(2, 4.5, 0.5)]
@@ -105,7 +91,7 @@ def scale_scores(
     if not 0 < min_share <= 1:
         raise BadValue(f"min_share is in (0, 1], not {min_share}")
     groups = [*by, "scale"] + (["facet"] if level == "facet" else [])
-    rows = keyed(answers, use, inventory=inventory)
+    rows = keyed(answers, use)
     if level == "facet":
         rows = rows.filter(pl.col("facet") != "")
     mixed = rows.group_by(groups).agg(pl.col("unit").n_unique()).filter(pl.col("unit") > 1)
@@ -141,7 +127,6 @@ def item_matrix(
     use: Use = "value",
     *,
     raw: bool = False,
-    inventory: Inventory | None = None,
 ) -> tuple[Array, list[tuple[str | int, ...]], list[str]]:
     """Lay answers out as (administrations, items): keyed item scores, NaN where missing.
 
@@ -149,7 +134,7 @@ def item_matrix(
     both in order of first appearance. Several answers in one cell are averaged. With `raw` the
     values are not keyed. Keep one scale first: `item_matrix(answers.where(scale="E"))`.
     """
-    long = keyed(answers, use, inventory=inventory)
+    long = keyed(answers, use)
     if raw:
         long = long.with_columns(
             pl.when(pl.col("score").is_not_null()).then(pl.col(use)).alias("score")

@@ -76,7 +76,7 @@ class _Picture:
         columns = []
         for scale in self.tool.scales:
             own = answers.where(scale=scale)
-            cells, _, _ = item_matrix(own, ("repeat",), inventory=self.tool)
+            cells, _, _ = item_matrix(own, ("repeat",))
             known = ~np.isnan(cells)
             total = np.where(known, cells, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
             enough = known.mean(axis=1) >= LEAST_ANSWERED
@@ -86,7 +86,7 @@ class _Picture:
     def ascribed(self, scale: str, seed: int) -> Estimate:
         """Mean percentage over items, each averaged over runs; p of 50 by sign flips."""
         own = self.answers.where(scale=scale)
-        scores, _, _ = item_matrix(own, ("arm",), inventory=self.tool)
+        scores, _, _ = item_matrix(own, ("arm",))
         apart = 100 * (scores.ravel() - NEITHER) / 6
         found = paired_permutation(apart, name=scale, unit="%", seed=seed)
         return _shifted(found, 50.0)

@@ -89,7 +89,7 @@ def mpi(
         channel: _induced(model, inductions, tool, domains, channel)
         for channel in ("label", "statement")
     }
-    shifts = {c: _shifts(a, names, domains, tool, seed) for c, a in induced.items()}
+    shifts = {c: _shifts(a, names, domains, seed) for c, a in induced.items()}
     essays, rates = _vignettes(model, judge or model, inductions[-1], domains, (seed, quick))
     whole = Answers.concat([neutral, *induced.values()])
     return Report(
@@ -137,15 +137,15 @@ def _induced(
 
 
 def _shifts(
-    answers: Answers, names: Sequence[str], domains: Sequence[str], tool: Inventory, seed: int
+    answers: Answers, names: Sequence[str], domains: Sequence[str], seed: int
 ) -> dict[str, list[Estimate]]:
     """Estimate (+) minus (-) of each domain, and over the domains together, for each induction."""
     found = {}
     for name in names:
         arms = (f"{name}-", f"{name}+")
         parts = {d: answers.where(scale=d) for d in domains}
-        each = [arm_shift(p, arms, d, inventory=tool, seed=seed) for d, p in parts.items()]
-        cells = [paired_cells(p, arms, inventory=tool)[0] for p in parts.values()]
+        each = [arm_shift(p, arms, d, seed=seed) for d, p in parts.items()]
+        cells = [paired_cells(p, arms)[0] for p in parts.values()]
         whole = two_level_mean(np.vstack(cells), name="all", unit=each[0].unit, seed=seed)
         found[name] = [*each, whole]
     return found
@@ -198,11 +198,11 @@ def _profile(neutral: Answers, tool: Inventory, seed: int) -> list[Part]:
     rows: list[tuple[Cell, ...]] = []
     means: list[Estimate] = []
     for who, sheet in sheets.items():
-        spread = scale_scores(sheet, by=("order",), inventory=tool)
+        spread = scale_scores(sheet, by=("order",))
         sds = dict(spread.select("scale", "sd").rows())
         row: list[Cell] = [who]
         for scale in tool.scales:
-            matrix, _, _ = item_matrix(sheet.where(scale=scale), ("order",), inventory=tool)
+            matrix, _, _ = item_matrix(sheet.where(scale=scale), ("order",))
             found = mean(matrix.ravel(), name=scale, seed=seed)
             row += [found, sds.get(scale)]
             if who == "the model":

@@ -138,7 +138,7 @@ def _told(
     items = Answers(rows.filter(pl.col("item") != CONCLUSION))
     middle = (tool.low + tool.high) / 2
     means = (
-        keyed(items, inventory=tool)
+        keyed(items)
         .group_by("respondent", "scale")
         .agg((pl.col("score").mean() - middle).alias("value"))
     )

@@ -92,9 +92,7 @@ def sac(
     toggles = ask_toggled(model, design)
     ladders = ask_ladders(model, design, threshold)
     cells = {
-        (t, s): level_cells(
-            graded.where(target=t, scale=s), design.levels_of(t, s), use=design.use, inventory=tool
-        )
+        (t, s): level_cells(graded.where(target=t, scale=s), design.levels_of(t, s), use=design.use)
         for t in design.targets
         for s in tool.scales
     }
@@ -223,7 +221,6 @@ def _control_table(doses: Mapping[str, Dose], answers: Answers, design: Graded, 
             (CONTROL, f"{target}@{top}"),
             "against no persona",
             use=design.use,
-            inventory=design.tool,
             seed=seed,
         )
         fits = [None if isnan(v) else v for v in (dose.linear, dose.isotonic)]
@@ -268,8 +265,7 @@ def _neutral_table(neutral: Answers, design: Graded, seed: int) -> Table:
     rows: list[tuple[Cell, ...]] = []
     for scale, title in design.tool.scales.items():
         own, constant = (
-            item_matrix(sheet.where(scale=scale), ("arm",), design.use, inventory=design.tool)[0]
-            for sheet in sheets
+            item_matrix(sheet.where(scale=scale), ("arm",), design.use)[0] for sheet in sheets
         )
         rows.append((title, mean(own.ravel(), name=title, seed=seed), float(constant.mean())))
     return Table(
@@ -323,9 +319,7 @@ def _entanglement(cells: Mapping[tuple[str, str], Array], design: Graded, seed: 
 def _ladder_table(ladders: Answers, design: Graded, threshold: str, seed: int) -> Table:
     rows: list[tuple[Cell, ...]] = []
     for (arm, scale), own in ladders.rows.group_by(["arm", "scale"], maintain_order=True):
-        matrix, labels, _ = item_matrix(
-            Answers(own), ("ladder",), design.use, inventory=design.tool
-        )
+        matrix, labels, _ = item_matrix(Answers(own), ("ladder",), design.use)
         means = {
             str(label[0]): mean(row, name=str(label[0]), seed=seed)
             for label, row in zip(labels, matrix, strict=True)
@@ -359,7 +353,7 @@ def _consistency(answers: Answers, design: Graded) -> Table:
                 & (pl.col("form") == design.form.name)
                 & (pl.col("arm") == arm)
             )
-            matrix, _, _ = item_matrix(Answers(part), ("arm",), design.use, inventory=design.tool)
+            matrix, _, _ = item_matrix(Answers(part), ("arm",), design.use)
             known = matrix[~np.isnan(matrix)]
             cells = (float(known.mean()), float(known.std())) if known.size else (None, None)
             rows.append((design.tool.scales[target], arm, *cells, len(text.split())))

@@ -147,8 +147,8 @@ def lay_out(tool: Inventory, answers: Answers, seed: int = 0) -> Sheet:
     >>> lay_out(load_inventory("ipip-neo-120"), Answers.of([one])).places
     (('mpi', 'forward'),)
     """
-    raw, labels, _ = item_matrix(answers, ROWS, raw=True, inventory=tool)
-    scored = item_matrix(answers, ROWS, inventory=tool)[0]
+    raw, labels, _ = item_matrix(answers, ROWS, raw=True)
+    scored = item_matrix(answers, ROWS)[0]
     places = tuple((str(form).split("/")[0], str(order)) for form, order in labels)
     cells: dict[Scoring, Array] = {"unkeyed": raw.T, "keyed": scored.T}
     return Sheet(tool=tool, answers=answers, places=places, cells=cells, seed=seed)

@@ -165,7 +165,7 @@ def _warnings(sheet: Sheet, wordings: Sequence[str]) -> list[Part]:
     known = sheet.cells["unkeyed"][np.isfinite(sheet.cells["unkeyed"])]
     if known.size and float(np.ptp(known)) == 0:
         said.append("All answers are the same: that they hold still says nothing of a trait.")
-    if doubts := keying_alarm(sheet.answers, rows=ROWS, inventory=sheet.tool):
+    if doubts := keying_alarm(sheet.answers, rows=ROWS):
         scales = ", ".join(sorted({doubt.scale for doubt in doubts}))
         said.append(
             f"Keying alarm over administrations ({len(doubts)} doubts; scales {scales}), first: "
@@ -253,7 +253,7 @@ def _agreement(sheet: Sheet, wordings: Sequence[str]) -> list[Part]:
     for wording in wordings:
         x, y = (sheet.column("unkeyed", (wording, order)) for order in ORDERS)
         own = sheet.answers.rows.filter(pl.col("form").str.starts_with(wording + "/"))
-        pull = position_pull(Answers(own), inventory=sheet.tool, seed=sheet.seed)
+        pull = position_pull(Answers(own), seed=sheet.seed)
         rows.append(
             (
                 wording,
