@@ -6,7 +6,7 @@ from pathlib import Path
 from personae.core import Sampling
 from personae.generate.conversations import read_conversations
 from personae.generate.taxonomy.attribute_tree import read_tree
-from personae.generate.taxonomy.merging import Merged, merge_paths
+from personae.generate.taxonomy.merging import MergedTaxonomy, merge_paths
 from personae.generate.taxonomy.mining import mine_taxonomy
 from personae.generate.writer import Writer
 from personae.models.opening import open_model
@@ -18,7 +18,7 @@ def make_taxonomy(source: Path, model: str, out: Path, seed: int) -> Iterator[st
     """Make and save a taxonomy; yield what came of it, line by line."""
     counts: dict[str, int] = {}
     if source.suffix == ".json":
-        merged: Merged = merge_paths(one.path for one in read_tree(source).attributes)
+        merged: MergedTaxonomy = merge_paths(one.path for one in read_tree(source).attributes)
     else:
         writer = Writer(open_model(model), Sampling(max_tokens=160, temperature=0.3, seed=seed))
         merged = mine_taxonomy(writer, read_conversations(source))

@@ -14,10 +14,10 @@ import polars as pl
 
 from personae.core import BadValue, Model, Part
 from personae.core.files.headers import Header, find_header, function_of, read_headers
-from personae.generate.quality.near_duplicates import Sameness
+from personae.generate.quality.near_duplicates import DuplicateCriterion
 from personae.generate.slots import Slots
 
-__all__ = ["Made", "Order", "Population", "find_recipe", "load_recipe", "recipes"]
+__all__ = ["Order", "PersonaBatch", "Population", "find_recipe", "load_recipe", "recipes"]
 
 MOST = 100_000_000
 
@@ -42,7 +42,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Made:
+class PersonaBatch:
     """Personas made for some slots.
 
     `rows`: one a slot that succeeded, in the order of the slots, in the schema of
@@ -70,10 +70,10 @@ class Population:
 
     title: str
     order: Order
-    make: Callable[[Slots], Made]
+    make: Callable[[Slots], PersonaBatch]
     preview: tuple[Part, ...]
     quotas: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    sameness: Sameness | None = None
+    sameness: DuplicateCriterion | None = None
     findings: Callable[[pl.DataFrame], tuple[Part, ...]] | None = None
     fingerprint: str = ""
 

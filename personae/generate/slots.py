@@ -15,15 +15,15 @@ from scipy.special import ndtri
 
 from personae.core import Array, BadValue
 
-__all__ = ["REGENERATED", "Places", "Slots", "mixed"]
+__all__ = ["REGENERATED", "IndexArray", "Slots", "mix_bits"]
 
 REGENERATED = 1 << 16
 
-Places = NDArray[np.int64]
+IndexArray = NDArray[np.int64]
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
-def mixed(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def mix_bits(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """Mix 64 bits (the finalizer of SplitMix64: Steele, Lea & Flood, 2014)."""
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -40,8 +40,8 @@ class Slots:
     """
 
     seed: int
-    places: Places
-    attempts: Places
+    places: IndexArray
+    attempts: IndexArray
 
     def __post_init__(self) -> None:
         if self.places.shape != self.attempts.shape or self.places.ndim != 1:
@@ -56,7 +56,7 @@ class Slots:
     def __len__(self) -> int:
         return len(self.places)
 
-    def take(self, where: NDArray[np.bool_] | Places, *, again: int = 0) -> "Slots":
+    def take(self, where: NDArray[np.bool_] | IndexArray, *, again: int = 0) -> "Slots":
         """Keep some of the slots, `again` attempts further on.
 
         Makers that redraw what breaks a rule go on by 1; what is made anew as a whole, because it
@@ -68,8 +68,8 @@ class Slots:
         """Draw 64 random bits for each slot."""
         digest = sha256(f"{self.seed}\0{name}".encode()).digest()
         key = np.uint64(int.from_bytes(digest[:8], "little"))
-        tries = mixed(self.attempts.astype(np.uint64) * GOLDEN + key)
-        return mixed(mixed(self.places.astype(np.uint64) * GOLDEN + tries) ^ key)
+        tries = mix_bits(self.attempts.astype(np.uint64) * GOLDEN + key)
+        return mix_bits(mix_bits(self.places.astype(np.uint64) * GOLDEN + tries) ^ key)
 
     def uniform(self, name: str) -> Array:
         """Draw a number in (0, 1) for each slot."""
@@ -80,7 +80,7 @@ class Slots:
         normal: Array = ndtri(self.uniform(name))
         return normal
 
-    def pick(self, name: str, shares: Sequence[float] | Array) -> Places:
+    def pick(self, name: str, shares: Sequence[float] | Array) -> IndexArray:
         """Draw an index for each slot by shares: (values,), or a row a slot (slots, values)."""
         weights = np.asarray(shares, dtype=np.float64)
         bounds = np.cumsum(weights, axis=-1)
@@ -89,5 +89,5 @@ class Slots:
             index = np.searchsorted(bounds, wanted, side="right")
         else:
             index = (bounds <= wanted[:, None]).sum(axis=1)
-        picked: Places = np.minimum(index, weights.shape[-1] - 1).astype(np.int64)
+        picked: IndexArray = np.minimum(index, weights.shape[-1] - 1).astype(np.int64)
         return picked

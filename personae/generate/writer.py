@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from personae.core import Chat, Model, Reply, Sampling, canonical_json
 
-__all__ = ["FieldAnswers", "FieldRequest", "Writer", "texts_schema", "written_by"]
+__all__ = ["FieldAnswers", "FieldRequest", "Writer", "model_provenance", "text_schema"]
 
 ANEW = 0.7
 """Least temperature of a later try: at 0 the same would come again."""
@@ -47,12 +47,12 @@ class FieldAnswers:
     unfit: Mapping[str, str] = field(default_factory=dict)
 
 
-def texts_schema(least: int, most: int) -> dict[str, object]:
+def text_schema(least: int, most: int) -> dict[str, object]:
     """Give the schema of a text of so many characters."""
     return {"type": "string", "minLength": least, "maxLength": most}
 
 
-def written_by(model: Model, prompt: str) -> dict[str, str]:
+def model_provenance(model: Model, prompt: str) -> dict[str, str]:
     """Give what a persona's provenance says of the model that wrote it, and its prompts' hash."""
     return {"model": model.name, "model fingerprint": model.fingerprint, "prompt": prompt}
 

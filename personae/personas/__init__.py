@@ -3,9 +3,9 @@
 from personae.personas.json_diff import ABSENT, Difference, differences
 from personae.personas.persona_layers import (
     LAYERS,
-    consented,
-    kinds_shown,
-    layer_origin,
+    evident_kinds,
+    has_consent,
+    layer_provenance,
     public_part,
 )
 from personae.personas.persona_rows import FIELDS, PERSONA_SCHEMA, persona_of, persona_row
@@ -28,11 +28,11 @@ __all__ = [
     "PERSONA_COLUMNS",
     "PERSONA_SCHEMA",
     "Difference",
-    "consented",
     "differences",
+    "evident_kinds",
     "frame_personas",
-    "kinds_shown",
-    "layer_origin",
+    "has_consent",
+    "layer_provenance",
     "load_personas",
     "parquet_rows",
     "persona_frame",

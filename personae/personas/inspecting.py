@@ -7,16 +7,16 @@ from difflib import get_close_matches
 
 from personae.core import Cell, InputError, Note, Part, Persona, Report, Table
 from personae.personas import ABSENT, FIELDS, differences, persona_row
-from personae.personas.risks import RiskRule, risks
+from personae.personas.risks import RiskRule, find_risks
 
-__all__ = ["Checked", "check_report", "diff_report"]
+__all__ = ["CheckResult", "check_report", "diff_report"]
 
 _ERRORS, _EXAMPLES = 20, 5
 _MAX_ROWS = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckResult:
     """What a check found: its report, and how many rows had errors and warnings."""
 
     report: Report
@@ -26,7 +26,7 @@ class Checked:
 
 def check_report(
     rows: Iterable[tuple[str, Persona | InputError]], rules: Sequence[RiskRule]
-) -> Checked:
+) -> CheckResult:
     """Check rows, each a persona or the error that says why it isn't one.
 
     Errors are all counted and the first ones shown with their place; so is what each rule finds.
@@ -55,11 +55,11 @@ def check_report(
     if errors > len(wrong) and len(wrong) == _ERRORS:
         parts.append(Note(f"Errors are shown for the first {_ERRORS} rows that have them."))
     parts += _rule_tables(counts, examples, rules)
-    return Checked(Report(title="Check of personas", parts=tuple(parts)), errors, warned)
+    return CheckResult(Report(title="Check of personas", parts=tuple(parts)), errors, warned)
 
 
 def _found(persona: Persona, rules: Sequence[RiskRule]) -> Iterator[tuple[str, str, str]]:
-    for one in risks(persona, rules):
+    for one in find_risks(persona, rules):
         yield one.rule.code, one.rule.level, one.found
     for name in persona.extra:
         if near := get_close_matches(name.lower(), FIELDS, n=1, cutoff=0.8):

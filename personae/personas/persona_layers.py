@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from personae.core.persona import Kind, Persona
 
-__all__ = ["LAYERS", "consented", "kinds_shown", "layer_origin", "public_part"]
+__all__ = ["LAYERS", "evident_kinds", "has_consent", "layer_provenance", "public_part"]
 
 LAYERS = (
     "text",
@@ -27,13 +27,13 @@ _USER = ("user id", "user_id", "user")
 _NAME = ("name", "first name", "last name", "full name", "nickname")
 
 
-def kinds_shown(persona: Persona) -> tuple[Kind, ...]:
+def evident_kinds(persona: Persona) -> tuple[Kind, ...]:
     """Tell which kinds a persona is by what it holds; several for a composite, none if empty.
 
     A user's id, consent for a layer, or the declared kind make an individual; a name together with
     quotes or a told life makes a character; other facts or traits alone describe a group.
 
-    >>> kinds_shown(Persona(id="a", facts={"demographics/age": "34", "work/role": "nurse"}))
+    >>> evident_kinds(Persona(id="a", facts={"demographics/age": "34", "work/role": "nurse"}))
     ('demographic',)
     """
     ends = {path.rpartition("/")[2].lower() for path in persona.facts}
@@ -48,19 +48,19 @@ def kinds_shown(persona: Persona) -> tuple[Kind, ...]:
     return tuple(shown)
 
 
-def layer_origin(persona: Persona, layer: str, name: str) -> str:
+def layer_provenance(persona: Persona, layer: str, name: str) -> str:
     """Give a layer's own provenance, such as its licence, else the persona's, else "".
 
-    >>> layer_origin(Persona(id="a", provenance={"licence": "CC0-1.0"}), "facts", "licence")
+    >>> layer_provenance(Persona(id="a", provenance={"licence": "CC0-1.0"}), "facts", "licence")
     'CC0-1.0'
     """
     return persona.provenance.get(f"{layer}/{name}") or persona.provenance.get(name, "")
 
 
-def consented(persona: Persona) -> bool:
+def has_consent(persona: Persona) -> bool:
     """Tell whether the individual behind a persona, if there is one, agreed to its use."""
     has_note = any(k == "consent" or k.endswith("/consent") for k in persona.provenance)
-    return has_note or "individual" not in kinds_shown(persona)
+    return has_note or "individual" not in evident_kinds(persona)
 
 
 def public_part(persona: Persona) -> tuple[Persona, tuple[str, ...]]:
@@ -69,7 +69,7 @@ def public_part(persona: Persona) -> tuple[Persona, tuple[str, ...]]:
     Memories, facts that name a user, layers with a consent of their own, and `extra` go. Someone
     who shows no individual loses nothing.
     """
-    if "individual" not in kinds_shown(persona):
+    if "individual" not in evident_kinds(persona):
         return persona, ()
     own = {key.partition("/")[0] for key in persona.provenance if key.endswith("/consent")}
     kept: dict[str, object] = {}

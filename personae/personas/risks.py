@@ -24,9 +24,9 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from personae.core import BadFile, Persona, UnknownName, data_json, parse_json, read_text
-from personae.personas import LAYERS, kinds_shown, layer_origin
+from personae.personas import LAYERS, evident_kinds, layer_provenance
 
-__all__ = ["Risk", "RiskRule", "load_risk_rules", "risks"]
+__all__ = ["Risk", "RiskRule", "find_risks", "load_risk_rules"]
 
 Level = Literal["warning", "error"]
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+|\n+")
@@ -55,14 +55,14 @@ class Risk:
     found: str
 
 
-def risks(persona: Persona, rules: Sequence[RiskRule]) -> Iterator[Risk]:
+def find_risks(persona: Persona, rules: Sequence[RiskRule]) -> Iterator[Risk]:
     """Give what the rules find in a persona; a composite is under the rules of all its kinds.
 
     >>> child = Persona(id="a", facts={"age": "12"})
-    >>> ", ".join(found.rule.code for found in risks(child, load_risk_rules()))
+    >>> ", ".join(found.rule.code for found in find_risks(child, load_risk_rules()))
     'no-licence, no-source, minor'
     """
-    kinds = {persona.kind, *kinds_shown(persona)}
+    kinds = {persona.kind, *evident_kinds(persona)}
     for rule in rules:
         if rule.kinds and kinds.isdisjoint(rule.kinds):
             continue
@@ -204,14 +204,14 @@ def _lacks(value: object, _: Mapping[str, object]) -> _Condition:
 
     def holds(persona: Persona) -> str | None:
         filled = (layer for layer in LAYERS if getattr(persona, layer))
-        bare = [x for x in filled if not any(layer_origin(persona, x, n) for n in names)]
+        bare = [x for x in filled if not any(layer_provenance(persona, x, n) for n in names)]
         return ", ".join(bare) or None
 
     return holds
 
 
 def _shows(value: object, _: Mapping[str, object]) -> _Condition:
-    return lambda persona: "" if value in kinds_shown(persona) else None
+    return lambda persona: "" if value in evident_kinds(persona) else None
 
 
 def _kind_is_not(value: object, _: Mapping[str, object]) -> _Condition:

@@ -27,10 +27,10 @@ from personae.core import (
     file_sha256,
     plain,
 )
-from personae.generate.quality.near_duplicates import Sameness, repeats
+from personae.generate.quality.near_duplicates import DuplicateCriterion, duplicate_rows
 from personae.generate.quality.outcome import SAMPLE, Outcome, Tally, population_report
 from personae.generate.recipe import Population
-from personae.generate.slots import REGENERATED, Places, Slots
+from personae.generate.slots import REGENERATED, IndexArray, Slots
 from personae.models.journal.journal import Journal
 from personae.models.journal.recorded import recorded
 from personae.personas import save_frames
@@ -185,7 +185,7 @@ def _remade(population: Population, stems: Sequence[Path], folder: Path) -> list
     slots, signs = _signatures([read_shard(s, rows=False) for s in stems])
     tries = np.zeros(population.order.n, dtype=np.int64)
     while len(rounds) < ROUNDS:
-        again = slots[repeats(population.sameness, signs)] if len(slots) else slots
+        again = slots[duplicate_rows(population.sameness, signs)] if len(slots) else slots
         if not len(again):
             break
         tries[again] += 1
@@ -200,14 +200,14 @@ def _remade(population: Population, stems: Sequence[Path], folder: Path) -> list
     return rounds
 
 
-def _signatures(shards: Iterable[Shard | None]) -> tuple[Places, np.ndarray]:
+def _signatures(shards: Iterable[Shard | None]) -> tuple[IndexArray, np.ndarray]:
     kept = [s for s in shards if s is not None and s.signs is not None]
     if not kept:
         return np.array([], dtype=np.int64), np.zeros((0, 1), dtype=np.uint32)
     return np.concatenate([s.slots for s in kept]), np.concatenate([s.signs for s in kept])
 
 
-def _overlaid(slots: Places, signs: np.ndarray, shard: Shard) -> tuple[Places, np.ndarray]:
+def _overlaid(slots: IndexArray, signs: np.ndarray, shard: Shard) -> tuple[IndexArray, np.ndarray]:
     """Put a round's signatures in the place of the earlier ones; what failed drops out."""
     stays = ~np.isin(slots, list(shard.failed))
     slots, signs = slots[stays], signs[stays].copy()
@@ -269,7 +269,9 @@ def _none_made(n: int, failed: Mapping[int, str]) -> str:
     return f"none of {n:,} personas could be made: {said}; try another model, or structure alone"
 
 
-def _left(sameness: Sameness | None, stems: Sequence[Path], rounds: Sequence[Path]) -> Places:
+def _left(
+    sameness: DuplicateCriterion | None, stems: Sequence[Path], rounds: Sequence[Path]
+) -> IndexArray:
     """Find the near-duplicates that no round could remove."""
     if sameness is None or len(rounds) < ROUNDS:
         return np.array([], dtype=np.int64)
@@ -278,7 +280,7 @@ def _left(sameness: Sameness | None, stems: Sequence[Path], rounds: Sequence[Pat
         shard = read_shard(stem, rows=False)
         assert shard is not None
         slots, signs = _overlaid(slots, signs, shard)
-    return repeats(sameness, signs)
+    return duplicate_rows(sameness, signs)
 
 
 def _replaced(

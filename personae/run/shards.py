@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from personae.generate.quality.near_duplicates import Sameness, Signs
-from personae.generate.recipe import Made
-from personae.generate.slots import Places, Slots
+from personae.generate.quality.near_duplicates import DuplicateCriterion, Signatures
+from personae.generate.recipe import PersonaBatch
+from personae.generate.slots import IndexArray, Slots
 from personae.run.manifest import write_atomically
 
 __all__ = ["Shard", "read_shard", "shard_of", "write_shard"]
@@ -22,19 +22,19 @@ __all__ = ["Shard", "read_shard", "shard_of", "write_shard"]
 class Shard:
     """Personas made for `asked` slots: one row each but for those that failed, in order."""
 
-    asked: Places
+    asked: IndexArray
     rows: pl.DataFrame
-    signs: Signs | None = None
+    signs: Signatures | None = None
     failed: Mapping[int, str] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)
 
     @property
-    def slots(self) -> Places:
+    def slots(self) -> IndexArray:
         """The slots that have a row, in the order of the rows."""
         return self.asked[~np.isin(self.asked, list(self.failed))]
 
 
-def shard_of(slots: Slots, made: Made, sameness: Sameness | None) -> Shard:
+def shard_of(slots: Slots, made: PersonaBatch, sameness: DuplicateCriterion | None) -> Shard:
     """Sign what was made."""
     signs = sameness.sign(made.rows) if sameness is not None and made.rows.height else None
     return Shard(slots.places, made.rows, signs, made.failed, made.counts)

@@ -9,7 +9,14 @@ import pytest
 from rich.console import Console
 
 from personae.core import Model, Persona
-from personae.generate.recipe import Made, Order, Population, find_recipe, load_recipe, recipes
+from personae.generate.recipe import (
+    Order,
+    PersonaBatch,
+    Population,
+    find_recipe,
+    load_recipe,
+    recipes,
+)
 from personae.generate.slots import Slots
 from personae.personas import PERSONA_COLUMNS, frame_personas
 from personae.respondents.null import open_null
@@ -30,11 +37,11 @@ def population(name: str, n: int = 6, seed: int = 4, model: Model | None = None)
     return function(Order(n=n, seed=seed, model=model), **NEEDED.get(name, {}))
 
 
-def made(of: Population) -> Made:
+def made(of: Population) -> PersonaBatch:
     return of.make(of.slots(0, of.order.n))
 
 
-def people(of: Made) -> list[Persona]:
+def people(of: PersonaBatch) -> list[Persona]:
     return list(frame_personas(of.rows))
 
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 
 from personae.core import Chat, Done, Reply, Sampling, say
-from personae.generate.writer import FieldRequest, Writer, texts_schema
+from personae.generate.writer import FieldRequest, Writer, text_schema
 from personae.respondents.scripted import ScriptedModel
 
 
@@ -25,7 +25,7 @@ class Recalling(ScriptedModel):
 def wanted(*names: str, text: str = "x") -> FieldRequest:
     return FieldRequest(
         chat=say(text),
-        fields={name: texts_schema(1, 9) for name in names},
+        fields={name: text_schema(1, 9) for name in names},
         check=lambda _, value: "" if isinstance(value, str) and value.islower() else "not small",
     )
 

@@ -11,9 +11,9 @@ from personae.generate.quality.near_duplicates import (
     MinHash,
     SameFacts,
     SimHash,
-    Vectors,
-    later_of,
-    repeats,
+    VectorCosine,
+    _later_rows,
+    duplicate_rows,
     simhashes,
 )
 from personae.personas import persona_frame
@@ -110,16 +110,16 @@ def test_facts_that_nearly_agree_are_all_found(differ: int) -> None:
     apart = (values[:, None, :] != values[None, :, :]).sum(axis=2)
     wanted = {(int(i), int(j)) for i, j in np.argwhere(np.triu(apart <= differ, 1))}
     assert found == wanted and found
-    gone = set(repeats(same, same.sign(people)).tolist())
+    gone = set(duplicate_rows(same, same.sign(people)).tolist())
     left = [i for i in range(500) if i not in gone]
     assert not any((i, j) in wanted for i in left for j in left if i < j)
 
 
 def test_vectors_are_compared_all_with_all() -> None:
     table = {"a": [1.0, 0.0], "b": [0.99, 0.05], "c": [0.0, 1.0]}
-    same = Vectors(lambda texts: np.array([table[t] for t in texts]), cosine=0.98)
+    same = VectorCosine(lambda texts: np.array([table[t] for t in texts]), cosine=0.98)
     assert same.pairs(same.sign(frame(["a", "c", "b"]))).tolist() == [[0, 2]]
 
 
 def test_of_a_chain_only_what_resembles_a_kept_one_goes() -> None:
-    assert later_of(np.array([[0, 1], [1, 2], [2, 3]])).tolist() == [1, 3]
+    assert _later_rows(np.array([[0, 1], [1, 2], [2, 3]])).tolist() == [1, 3]

@@ -27,10 +27,10 @@ from personae.generate.biography.deep_attributes import (
     AttributeChooser,
     Draft,
     Filling,
-    fill_sections,
+    write_sections,
 )
-from personae.generate.biography.life import drawn_life
-from personae.generate.biography.people import Tables, given_anchors, load_tables
+from personae.generate.biography.life import draw_life
+from personae.generate.biography.people import PeopleTables, load_people_tables, parse_anchors
 from personae.generate.recipe import Order, Population
 from personae.generate.recipes.deeppersona.recipe import Depth, deeppersona
 from personae.generate.recipes.deeppersona.rendering import first_person
@@ -84,8 +84,8 @@ class Obedient(ScriptedModel):
 
 def draft(age: int = 45, depth: int = 60) -> Draft:
     lots = np.random.default_rng(3)
-    who = load_tables().draw(lots, {"age": str(age), "work": "nurse", "place": "Lagos"})
-    begun = Draft(who=who, life=drawn_life(lots, age), traits={"E": 1.5}, lots=lots)
+    who = load_people_tables().draw(lots, {"age": str(age), "work": "nurse", "place": "Lagos"})
+    begun = Draft(who=who, life=draw_life(lots, age), traits={"E": 1.5}, lots=lots)
     return AttributeChooser(shipped_taxonomy()).choose(begun, Filling(depth=depth))
 
 
@@ -165,7 +165,7 @@ def test_conditioning_is_progressive() -> None:
     """Check 4: a request holds every section already filled, and none to come."""
     model = Obedient()
     filled = draft()
-    fill_sections(Writer(model, Sampling()), [filled], Filling(depth=60))
+    write_sections(Writer(model, Sampling()), [filled], Filling(depth=60))
     places = []
     for prompt in model.prompts:
         before, _, asked = prompt.partition("\n\nSection: ")
@@ -185,7 +185,9 @@ def test_conditioning_is_progressive() -> None:
 def test_values_are_unbiased() -> None:
     """Check 5: 10,000 draws from a weighted table fit it; no model is asked."""
     weights = {"18-29": 10, "30-49": 50, "50-85": 40}
-    tables = Tables({**load_tables().raw, "ages": weights, "genders": {"female": 70, "male": 30}})
+    tables = PeopleTables(
+        {**load_people_tables().raw, "ages": weights, "genders": {"female": 70, "male": 30}}
+    )
     random = np.random.default_rng(5)
     people = [tables.draw(random, {}) for _ in range(10_000)]
     bands = Counter(next(b for b in weights if int(b[:2]) <= p.age <= int(b[3:])) for p in people)
@@ -320,7 +322,7 @@ def test_findings_count_depth_uniqueness_coverage_and_topic() -> None:
 def test_bad_anchors_help(anchors: str, error: type[Exception]) -> None:
     with pytest.raises(error):
         deeppersona(Order(n=1), anchors=anchors)
-    assert given_anchors("") == ({}, {})
+    assert parse_anchors("") == ({}, {})
 
 
 @pytest.mark.parametrize("depth", [Depth(ratio="5:3"), Depth(words=3), Depth(ratio="0:0:0")])

@@ -12,9 +12,9 @@ import pytest
 from rich.console import Console
 
 from personae.core import BadValue, Chat, Done, Model, Note, Reply, Sampling, UnknownName
-from personae.generate.population.persona_table import personas
+from personae.generate.population.persona_table import persona_table
 from personae.generate.quality.near_duplicates import SameFacts
-from personae.generate.recipe import Made, Order, Population, find_recipe
+from personae.generate.recipe import Order, PersonaBatch, Population, find_recipe
 from personae.generate.recipes.hachimi.recipe import hachimi
 from personae.generate.recipes.population import population
 from personae.generate.slots import Slots
@@ -59,7 +59,7 @@ def test_killed_and_resumed_hachimi_check_7(
     def build(limit: int) -> Callable[[Model | None], Population]:
         inner = population(Order(n=100, seed=5))
 
-        def make(slots: Slots) -> Made:
+        def make(slots: Slots) -> PersonaBatch:
             if len(asked) >= limit:
                 raise KeyboardInterrupt
             asked.append(int(slots.places[0]))
@@ -156,7 +156,7 @@ def crowded(n: int, limit: int = 99) -> tuple[Callable[[Model | None], Populatio
     """Personas with two facts of few values, so that many resemble another."""
     calls: list[int] = []
 
-    def make(slots: Slots) -> Made:
+    def make(slots: Slots) -> PersonaBatch:
         if len(calls) >= limit:
             raise KeyboardInterrupt
         calls.append(len(slots))
@@ -164,7 +164,7 @@ def crowded(n: int, limit: int = 99) -> tuple[Callable[[Model | None], Populatio
             {name: pl.Series(slots.pick(name, [1] * 30)).cast(pl.String) for name in ("a", "b")}
         )
         ids = pl.Series(slots.places).cast(pl.String)
-        return Made(personas(ids, facts), {}, {"made": len(slots)})
+        return PersonaBatch(persona_table(ids, facts), {}, {"made": len(slots)})
 
     one = Population(
         title="Crowd",

@@ -11,14 +11,14 @@ import polars as pl
 import pytest
 
 from personae.core import BadValue, Chat, OpenModel, UnknownName
-from personae.generate.population.fact_rules import rules_of
-from personae.generate.population.ordered_levels import levels_of
+from personae.generate.population.fact_rules import read_rules
+from personae.generate.population.ordered_levels import read_levels
 from personae.generate.population.population_spec import load_spec
 from personae.generate.recipe import Order
 from personae.generate.recipes.hachimi.contradictions import ContradictionValidator
-from personae.generate.recipes.hachimi.owners import owners_of
+from personae.generate.recipes.hachimi.owners import read_owners
 from personae.generate.recipes.hachimi.recipe import Writing, hachimi
-from personae.generate.recipes.hachimi.workshop import Board, Workshop
+from personae.generate.recipes.hachimi.revision_loop import RevisionLoop, Whiteboard
 from personae.models.local.engine import LocalModel
 from personae.models.opening import open_model
 from personae.respondents.scripted import ScriptedModel
@@ -26,7 +26,7 @@ from personae.stats.agreement import pearson
 from tests.support.embedded import embedded
 
 SPEC = load_spec("students")
-RULES = rules_of(SPEC.rules, SPEC.sets)
+RULES = read_rules(SPEC.rules, SPEC.sets)
 TEXTS = {
     "personality/character": "She is steady and curious, and slow to trust people she has met.",
     "values/grounds": "At home promises are kept, and she has seen what it costs when they aren't.",
@@ -37,7 +37,7 @@ TEXTS = {
 }
 
 
-def record(tier: str = "top 10%") -> Board:
+def record(tier: str = "top 10%") -> Whiteboard:
     """A student who breaks no rule."""
     board = {
         "school/grade": "9",
@@ -119,10 +119,10 @@ def test_anchor_minima_check_6() -> None:
     assert "R8" in broken({k: v for k, v in one.items() if k != "values/family"})
 
 
-def shop(model: ScriptedModel, rounds: int = 3, **changes: object) -> Workshop:
-    levels = levels_of(SPEC.levels or {})
-    return Workshop(
-        model=model, owners=owners_of(SPEC, levels), rules=RULES, seed=0, max_rounds=rounds
+def shop(model: ScriptedModel, rounds: int = 3, **changes: object) -> RevisionLoop:
+    levels = read_levels(SPEC.levels or {})
+    return RevisionLoop(
+        model=model, owners=read_owners(SPEC, levels), rules=RULES, seed=0, max_rounds=rounds
     )
 
 

@@ -10,18 +10,18 @@ import pytest
 from personae.core import BadFile, BadValue, Chat, Message, Sampling
 from personae.generate.conversations import read_conversations
 from personae.generate.recipe import Order
-from personae.generate.recipes.profiles.density import densities, drawn_members, virtual_pairs
+from personae.generate.recipes.profiles.density import _densities, draw_members, draw_virtual_pairs
 from personae.generate.recipes.profiles.implicit_profile import (
     OBJECTIVE,
-    read_profiles,
+    extract_profiles,
     rule_based_profile,
 )
 from personae.generate.recipes.profiles.recipe import profiles
 from personae.generate.recipes.profiles.self_disclosures import (
+    claimed_traits,
     find_disclosures,
-    redacted,
-    style_of,
-    traits_of,
+    redact,
+    writing_style,
 )
 from personae.generate.writer import Writer
 from personae.personas import frame_personas
@@ -69,7 +69,7 @@ def test_a_model_adds_what_it_can_quote_and_nothing_else() -> None:
     """Check 5, by a model: without the quoted words in the user's turns there is no fact."""
     writer = Writer(ScriptedModel(reader), Sampling())
     chats = [dialogue(*SMALL), dialogue(*SMALL, "I am on the ward until six, so be brief.")]
-    before, after = read_profiles(writer, chats)
+    before, after = extract_profiles(writer, chats)
     assert dict(before.facts) == {}
     assert {n: f.value for n, f in after.facts.items()} == {"occupation": "hospital worker"}
     assert writer.counts["without evidence"] == 2  # Paris, twice
@@ -78,7 +78,7 @@ def test_a_model_adds_what_it_can_quote_and_nothing_else() -> None:
 
 def test_garbage_leaves_what_rules_found_and_is_counted() -> None:
     writer = Writer(ScriptedModel(lambda _: "?"), Sampling())
-    (found,) = read_profiles(writer, [dialogue("I'm 34 and I work as a nurse. Help me sleep.")])
+    (found,) = extract_profiles(writer, [dialogue("I'm 34 and I work as a nurse. Help me sleep.")])
     assert {n: f.value for n, f in found.facts.items()} == {"age": "34", "occupation": "nurse"}
     assert writer.counts["unreadable replies"] == 2 * (len(OBJECTIVE) - 2 + 1)
 
@@ -108,10 +108,10 @@ def test_rules_do_not_find_what_is_not_there(said: str) -> None:
 
 
 def test_style_traits_and_redaction() -> None:
-    assert "bluntly" in style_of(["just fix it", "wrong again"])
-    assert style_of([]) == []
-    assert traits_of(["I am very organized. You are lazy."]) == {"C": 1.5}
-    assert "@" not in redacted("mail me: x@y.org")
+    assert "bluntly" in writing_style(["just fix it", "wrong again"])
+    assert writing_style([]) == []
+    assert claimed_traits(["I am very organized. You are lazy."]) == {"C": 1.5}
+    assert "@" not in redact("mail me: x@y.org")
     profile = rule_based_profile(dialogue("I live in Rome, call +39 06 1234 5678. Thanks"))
     assert "1234" not in profile.objective
 
@@ -126,30 +126,30 @@ def test_crowds(seed: int) -> None:
     """Check 6: draws keep 90 / 10 within 3 %; the minority draws over half from the small one."""
     points = clusters(seed)
     share = {
-        crowd: np.mean(np.array(drawn_members(points, 5000, crowd, seed)) >= 900)
+        crowd: np.mean(np.array(draw_members(points, 5000, crowd, seed)) >= 900)
         for crowd in ("population", "majority", "minority")
     }
     assert abs(share["population"] - 0.1) < 0.03
     assert share["minority"] > 0.5
     assert share["majority"] < share["population"]
-    assert drawn_members(points, 9, "minority", seed) == drawn_members(points, 9, "minority", seed)
+    assert draw_members(points, 9, "minority", seed) == draw_members(points, 9, "minority", seed)
 
 
 def test_virtual_members_are_nobody_who_exists() -> None:
     """Check 6: a virtual profile equals no profile that it was made from."""
     halves = [(f"fact {i % 5}", f"manner {i % 4}") for i in range(12)]
-    pairs = virtual_pairs(halves, np.eye(12), 200, seed=1)
+    pairs = draw_virtual_pairs(halves, np.eye(12), 200, seed=1)
     made = {(halves[i][0], halves[j][1]) for i, j in pairs}
     assert not made & set(halves)
     with pytest.raises(BadValue, match="nobody new"):
-        virtual_pairs([("a", "b")] * 3, np.eye(3), 1)
+        draw_virtual_pairs([("a", "b")] * 3, np.eye(3), 1)
 
 
 def test_density_of_few_and_of_equals() -> None:
-    assert densities(np.eye(3)).tolist() == [1, 1, 1]
-    assert densities(np.ones((9, 4))).tolist() == [1] * 9
+    assert _densities(np.eye(3)).tolist() == [1, 1, 1]
+    assert _densities(np.ones((9, 4))).tolist() == [1] * 9
     with pytest.raises(BadValue):
-        drawn_members(np.zeros((0, 3)), 2, "population")
+        draw_members(np.zeros((0, 3)), 2, "population")
 
 
 def test_the_recipe_reads_draws_and_says_who_it_was() -> None:

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from personae.core import BIG_FIVE, BadValue, data_json
-from personae.generate.population.correlated_traits import correlated, correlation_matrix
-from personae.generate.population.quotas import apportion, largest_remainder, schedule
+from personae.generate.population.correlated_traits import correlation_matrix, draw_correlated
+from personae.generate.population.quotas import apportion, assign_cells, largest_remainder
 from personae.generate.population.raking import rake
 from personae.generate.slots import Slots
 
@@ -21,8 +21,8 @@ def test_quota_counts_are_exact_hachimi_check_1() -> None:
     ten = largest_remainder(10, [0.25] * 4)
     assert ten.sum() == 10 and set(ten.tolist()) <= {2, 3}
     counts = apportion(1000, np.full((12, 2, 4, 4), 1 / 384))
-    assert (schedule(counts, 7) == schedule(counts, 7)).all()
-    assert (schedule(counts, 7) != schedule(counts, 8)).any()
+    assert (assign_cells(counts, 7) == assign_cells(counts, 7)).all()
+    assert (assign_cells(counts, 7) != assign_cells(counts, 8)).any()
 
 
 @given(
@@ -90,12 +90,12 @@ def test_draws_are_uniform_and_unrelated() -> None:
 
 
 def test_trait_correlations_are_those_asked_for() -> None:
-    z = correlated(Slots.span(1, 0, 100_000), correlation_matrix())
+    z = draw_correlated(Slots.span(1, 0, 100_000), correlation_matrix())
     assert np.abs(np.corrcoef(z.T) - correlation_matrix()).max() < 0.02
     assert np.abs(z.mean(axis=0)).max() < 0.02
     with pytest.raises(BadValue, match="positive definite"):
         bad = np.where(np.eye(5) == 1, 1.0, -0.9)
-        correlated(Slots.span(1, 0, 2), bad)
+        draw_correlated(Slots.span(1, 0, 2), bad)
 
 
 def test_shipped_trait_correlations_are_those_of_the_data(

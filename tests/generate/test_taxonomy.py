@@ -11,13 +11,17 @@ from hypothesis import strategies as st
 
 from personae.cli import main
 from personae.core import BadFile, BadValue, Chat, Message, Sampling
-from personae.generate.biography.strata import apportioned, breadth_first, near_mid_far
+from personae.generate.biography.strata import (
+    apportion_within_limits,
+    breadth_first,
+    stratified_choice,
+)
 from personae.generate.taxonomy.attribute_tree import (
     Attribute,
+    _unflatten,
     flatten,
     read_tree,
     shipped_taxonomy,
-    unflatten,
 )
 from personae.generate.taxonomy.merging import merge_paths
 from personae.generate.taxonomy.mining import mine_taxonomy
@@ -31,7 +35,7 @@ LEAVES = st.sets(st.tuples(NAMES, NAMES, NAMES), min_size=1, max_size=20)
 @given(LEAVES)
 def test_flatten_undoes_unflatten(leaves: set[tuple[str, ...]]) -> None:
     """Check 1: flatten and unflatten are inverse."""
-    assert {path for path, _ in flatten(unflatten(leaves))} == leaves
+    assert {path for path, _ in flatten(_unflatten(leaves))} == leaves
 
 
 @pytest.mark.parametrize(
@@ -44,7 +48,7 @@ def test_published_taxonomies(
     found = read_tree(test_data(f"deeppersona/{name}.json"))
     assert (len(found.categories), len(found.attributes)) == (categories, leaves)
     tree = json.loads(test_data(f"deeppersona/{name}.json").read_text())
-    assert unflatten(dict(flatten(tree))) == tree
+    assert _unflatten(dict(flatten(tree))) == tree
 
 
 @pytest.mark.parametrize("name", ["large_attributes", "attributes_merged"])
@@ -108,14 +112,16 @@ def test_strata_of_thirty() -> None:
     likeness = np.linspace(1, 0, 30)[np.random.default_rng(1).permutation(30)]
     rank = np.argsort(np.argsort(-likeness))
     for seed in range(20):
-        chosen = near_mid_far(likeness, 10, np.random.default_rng(seed))
+        chosen = stratified_choice(likeness, 10, np.random.default_rng(seed))
         thirds = rank[chosen] // 10
         assert [int((thirds == k).sum()) for k in range(3)] == [5, 3, 2]
-        assert chosen == near_mid_far(likeness, 10, np.random.default_rng(seed))
+        assert chosen == stratified_choice(likeness, 10, np.random.default_rng(seed))
     for target in (30, 31, 500):
-        assert sorted(near_mid_far(likeness, target, np.random.default_rng(0))) == list(range(30))
+        assert sorted(stratified_choice(likeness, target, np.random.default_rng(0))) == list(
+            range(30)
+        )
     with pytest.raises(BadValue):
-        near_mid_far(likeness, 10, np.random.default_rng(0), (0, 0, 0))
+        stratified_choice(likeness, 10, np.random.default_rng(0), (0, 0, 0))
 
 
 @given(
@@ -124,7 +130,7 @@ def test_strata_of_thirty() -> None:
 )
 def test_apportioned_is_whole_and_within_limits(total: int, parts: list[tuple[int, int]]) -> None:
     shares, limits = [s for s, _ in parts], [m for _, m in parts]
-    found = apportioned(total, shares, limits)
+    found = apportion_within_limits(total, shares, limits)
     assert sum(found) == min(total, sum(limits))
     assert all(0 <= k <= m for k, m in zip(found, limits, strict=True))
 

@@ -9,19 +9,19 @@ from pathlib import Path
 import pytest
 
 from personae.core import Persona
-from personae.generate.recipe import Made, Order
+from personae.generate.recipe import Order, PersonaBatch
 from personae.generate.recipes.type_bank.recipe import type_bank
 from personae.generate.recipes.type_bank.types import FIELDS, TypeBank, bank_types
 from personae.personas import frame_personas
 from personae.respondents.scripted import ScriptedModel
 
 
-def made(n: int, model: ScriptedModel | None = None, bank: TypeBank = "mbti") -> Made:
+def made(n: int, model: ScriptedModel | None = None, bank: TypeBank = "mbti") -> PersonaBatch:
     population = type_bank(Order(n=n, seed=3, model=model), bank)
     return population.make(population.slots(0, n))
 
 
-def people(of: Made) -> list[Persona]:
+def people(of: PersonaBatch) -> list[Persona]:
     return list(frame_personas(of.rows))
 
 

@@ -17,7 +17,7 @@ from personae.models.opening import open_model
 from personae.personas import load_personas, persona_row, save_personas
 from personae.personas.exchange import FORMATS, detect, export_personas, import_personas
 from personae.personas.exchange.lens import export_row, import_row
-from personae.personas.exchange.patch import patch, patched
+from personae.personas.exchange.patch import apply_patch, make_patch
 from tests.support.persona_strategies import JSON, NAMES, PERSONAS, POPULATIONS, WORDS
 
 EVERY = sorted(FORMATS)
@@ -112,9 +112,9 @@ def test_an_edit_on_our_side_wins(name: str, persona: Persona, fact: str) -> Non
 
 @given(old=JSON, new=JSON)
 def test_patches_are_exact_and_yield(old: Any, new: Any) -> None:
-    entries = patch(old, new)
-    assert exact(patched(old, entries)) == exact(new)
-    assert exact(patched(new, patch(new, new))) == exact(new)
+    entries = make_patch(old, new)
+    assert exact(apply_patch(old, entries)) == exact(new)
+    assert exact(apply_patch(new, make_patch(new, new))) == exact(new)
 
 
 @pytest.mark.parametrize("name", EVERY)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from personae.core import BadFile, InputError, Persona, content_key
 from personae.personas import save_personas
 from personae.personas.exchange import FORMATS, detect, export_personas, import_personas
-from personae.personas.exchange.png_text import SIGNATURE, blank_picture, with_text
+from personae.personas.exchange.png_text import SIGNATURE, add_text, blank_picture
 
 ADA = Persona(
     id="ada",
@@ -187,9 +187,9 @@ def test_bad_pictures_are_told(tmp_path: Path) -> None:
         body + chunk(b"zTXt", b"chara\0\0" + b"xx") + end: "damaged",
         body + chunk(b"zTXt", b"chara\0\0" + bomb[:50]) + end: "cut",
         body + chunk(b"iTXt", b"chara\0\1") + end: "lacks its fields",
-        with_text(good, "chara", b"%%%"): "base64",
-        with_text(good, "chara", base64.b64encode(b"{")): "not valid JSON",
-        with_text(good, "chara", base64.b64encode(b'{"spec": "chara_card_v3"}')): "spec",
+        add_text(good, "chara", b"%%%"): "base64",
+        add_text(good, "chara", base64.b64encode(b"{")): "not valid JSON",
+        add_text(good, "chara", base64.b64encode(b'{"spec": "chara_card_v3"}')): "spec",
         SIGNATURE + chunk(b"IHDR", b"") + chunk(b"aaAa", b"") * 20_000 + end: "10,000",
     }
     tracemalloc.start()
@@ -210,7 +210,7 @@ def test_a_picture_comes_back(form: str, tmp_path: Path) -> None:
     picture = good[: -len(end)] + chunk(b"tEXt", b"Software\0brush") + end
     card = {"spec": f"chara_card_{form[-2:]}", "data": {"name": "Mira", "extensions": {}}}
     text = base64.b64encode(json.dumps(card).encode())
-    (tmp_path / "in.png").write_bytes(with_text(picture, key, text))
+    (tmp_path / "in.png").write_bytes(add_text(picture, key, text))
     assert detect(tmp_path / "in.png") == form
     people = list(import_personas(tmp_path / "in.png"))
     save_personas(people, tmp_path / "people.jsonl")

@@ -10,9 +10,9 @@ import pytest
 from personae.cli import main
 from personae.core import BadFile, Note, Persona, Report, Table, data_json
 from personae.generate.quality.describing import describe_report
-from personae.personas import kinds_shown, load_personas, public_part, save_personas
+from personae.personas import evident_kinds, load_personas, public_part, save_personas
 from personae.personas.inspecting import check_report, diff_report
-from personae.personas.risks import load_risk_rules, risks
+from personae.personas.risks import find_risks, load_risk_rules
 
 RULES = load_risk_rules()
 ORIGIN = {"licence": "CC0-1.0", "made by": "hand"}
@@ -39,7 +39,7 @@ BOTH = replace(USER, id="u2", facts={**USER.facts, **NURSE.facts})
 
 
 def codes(persona: Persona) -> list[str]:
-    return [found.rule.code for found in risks(persona, RULES)]
+    return [found.rule.code for found in find_risks(persona, RULES)]
 
 
 def table(report: Report, name: str) -> Table:
@@ -48,11 +48,11 @@ def table(report: Report, name: str) -> Table:
 
 def test_kinds_by_evidence() -> None:
     """Survey check 1: demographic, character, individual, and the composite of two."""
-    assert kinds_shown(NURSE) == ("demographic",)
-    assert kinds_shown(FIGURE) == ("character",)
-    assert kinds_shown(USER) == ("individual",)
-    assert kinds_shown(BOTH) == ("demographic", "individual")
-    assert kinds_shown(Persona(id="x")) == ()
+    assert evident_kinds(NURSE) == ("demographic",)
+    assert evident_kinds(FIGURE) == ("character",)
+    assert evident_kinds(USER) == ("individual",)
+    assert evident_kinds(BOTH) == ("demographic", "individual")
+    assert evident_kinds(Persona(id="x")) == ()
 
 
 def test_a_composite_is_under_the_strictest_rules() -> None:
@@ -67,11 +67,11 @@ def test_a_composite_is_under_the_strictest_rules() -> None:
 def test_provenance_is_missed_by_layer() -> None:
     """Survey check 2: a layer without source or licence is found, with its name."""
     assert not codes(NURSE)
-    (found, more) = risks(replace(NURSE, provenance={}), RULES)
+    (found, more) = find_risks(replace(NURSE, provenance={}), RULES)
     assert (found.rule.code, found.found) == ("no-licence", "facts")
     assert more.rule.code == "no-source"
     half = replace(NURSE, text="You nurse.", provenance={"facts/licence": "MIT", "made by": "x"})
-    (found,) = risks(half, RULES)
+    (found,) = find_risks(half, RULES)
     assert (found.rule.code, found.found) == ("no-licence", "text")
 
 
@@ -80,7 +80,7 @@ def test_public_part_drops_individual_layers_and_says_so() -> None:
     kept, dropped = public_part(BOTH)
     assert kept.facts == NURSE.facts and not kept.memories and kept.kind == "demographic"
     assert dropped == ("memories", "facts/user id")
-    assert "memories/consent" not in kept.provenance and kinds_shown(kept) == ("demographic",)
+    assert "memories/consent" not in kept.provenance and evident_kinds(kept) == ("demographic",)
     assert public_part(NURSE) == (NURSE, ())
 
 
@@ -150,7 +150,7 @@ def test_rules_are_data(tmp_path: Path) -> None:
         )
     )
     (rule,) = load_risk_rules(path)
-    assert [r.found for r in risks(Persona(id="x", text="A cat."), [rule])] == ["text: cat"]
+    assert [r.found for r in find_risks(Persona(id="x", text="A cat."), [rule])] == ["text: cat"]
     head = {"code": "a", "risk": "b", "reason": "c"}
     whens: list[Any] = [[{"any": ["("]}], [{}], [], [{"sentence": ["x"]}], [1]]
     rules = [{}, 1, *({**head, "when": when} for when in whens)]

@@ -14,17 +14,22 @@ import numpy as np
 from scipy.special import ndtr
 
 from personae.core import Array, data_json, say
-from personae.generate.biography.exclusions import ruled_out
-from personae.generate.biography.life import Life, unfit_text
-from personae.generate.biography.people import Anchors, age_group
-from personae.generate.biography.strata import RATIO, apportioned, breadth_first, near_mid_far
+from personae.generate.biography.exclusions import excluded_values
+from personae.generate.biography.life import Life, text_problem
+from personae.generate.biography.people import Demographics, age_group
+from personae.generate.biography.strata import (
+    RATIO,
+    apportion_within_limits,
+    breadth_first,
+    stratified_choice,
+)
 from personae.generate.taxonomy.attribute_tree import Attribute, Taxonomy
 from personae.generate.text_vectors import HashedVectors
-from personae.generate.writer import FieldAnswers, FieldRequest, Writer, texts_schema
+from personae.generate.writer import FieldAnswers, FieldRequest, Writer, text_schema
 
-__all__ = ["AttributeChooser", "Draft", "Filling", "draw_value", "drawn_sections", "fill_sections"]
+__all__ = ["AttributeChooser", "Draft", "Filling", "draw_sections", "draw_value", "write_sections"]
 
-Values = Literal["listed", "free"]
+ValueSource = Literal["listed", "free"]
 A_CALL = 8
 """Attributes asked for in one request; small models lose longer objects."""
 LONGEST = 50
@@ -43,7 +48,7 @@ class Filling:
 
     depth: int
     ratio: tuple[int, int, int] = RATIO
-    values: Values = "listed"
+    values: ValueSource = "listed"
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -54,7 +59,7 @@ class Draft:
     to be filled, by category and in order. `facts` holds all that is known by path.
     """
 
-    who: Anchors
+    who: Demographics
     life: Life
     traits: Mapping[str, float]
     lots: np.random.Generator
@@ -112,13 +117,13 @@ class AttributeChooser:
         least = [min(1, size) for size in sizes]
         if sum(least) > filling.depth:
             least = [0] * len(sizes)
-        more = apportioned(
+        more = apportion_within_limits(
             filling.depth - sum(least), sizes, [s - m for s, m in zip(sizes, least, strict=True)]
         )
         chosen = {}
         for (category, places), base, extra in zip(suited.items(), least, more, strict=True):
             likeness = self._vectors[category][places] @ about
-            taken = near_mid_far(likeness, base + extra, draft.lots, filling.ratio)
+            taken = stratified_choice(likeness, base + extra, draft.lots, filling.ratio)
             listed = [self._groups[category][places[k]] for k in taken]
             chosen[category] = breadth_first(listed, draft.lots)
         return replace(draft, chosen=chosen)
@@ -130,7 +135,7 @@ def draw_value(attribute: Attribute, draft: Draft) -> str:
     All are equally likely over a population of standard normal traits; with a requested trait on
     which the attribute leans, its place on the list goes with the trait (correlation 0.8).
     """
-    out = ruled_out(attribute.name, attribute.values, draft.facts)
+    out = excluded_values(attribute.name, attribute.values, draft.facts)
     values = [value for value in attribute.values if value not in out]
     if not values:
         return ""
@@ -142,7 +147,7 @@ def draw_value(attribute: Attribute, draft: Draft) -> str:
     return values[min(int(ndtr(latent) * len(values)), len(values) - 1)]
 
 
-def drawn_sections(draft: Draft) -> Draft:
+def draw_sections(draft: Draft) -> Draft:
     """Fill all sections by lot; attributes without a value that could be drawn stay out."""
     for category, listed in draft.chosen.items():
         for attribute in listed:
@@ -150,7 +155,7 @@ def drawn_sections(draft: Draft) -> Draft:
     return draft
 
 
-def fill_sections(writer: Writer, drafts: Sequence[Draft], filling: Filling) -> None:
+def write_sections(writer: Writer, drafts: Sequence[Draft], filling: Filling) -> None:
     """Let a model fill the sections of all drafts side by side, section after section.
 
     A value that stays unfit, or doesn't go with the facts so far, is drawn by lot and counts as
@@ -178,7 +183,7 @@ def _fill(
 ) -> None:
     for attribute in attributes:
         value = str(asked.values.get(_key(attribute), "")).strip().rstrip(".")
-        if not value or value in ruled_out(attribute.name, attribute.values, draft.facts):
+        if not value or value in excluded_values(attribute.name, attribute.values, draft.facts):
             value = draw_value(attribute, draft)
             counts["repaired" if value else "left out"] += 1
         draft.add(category, attribute, value)
@@ -193,7 +198,7 @@ def _offered(attribute: Attribute, draft: Draft, filling: Filling) -> list[str]:
     """List the values a model may choose from; none means that it writes its own."""
     if filling.values == "free":
         return []
-    out = ruled_out(attribute.name, attribute.values, draft.facts)
+    out = excluded_values(attribute.name, attribute.values, draft.facts)
     return [v for v in attribute.values if v not in out] or list(attribute.values)
 
 
@@ -208,7 +213,7 @@ def _request(
         f"JSON:\n" + "\n".join(f"- {name}" for name in listed)
     )
     fields: dict[str, Mapping[str, object]] = {
-        name: {"enum": list(values)} if values else texts_schema(2, LONGEST)
+        name: {"enum": list(values)} if values else text_schema(2, LONGEST)
         for name, values in listed.items()
     }
 
@@ -217,6 +222,6 @@ def _request(
             return "" if value in listed[name] else "not one of the listed values"
         if str(value).strip().lower() in (one.rpartition(": ")[2].lower() for one in listed):
             return "repeats the name of an attribute"
-        return unfit_text(value, 2, LONGEST, draft.who.age)
+        return text_problem(value, 2, LONGEST, draft.who.age)
 
     return FieldRequest(chat=chat, fields=fields, check=check)

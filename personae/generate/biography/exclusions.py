@@ -9,7 +9,7 @@ from functools import cache
 
 from personae.core import data_json
 
-__all__ = ["ruled_out"]
+__all__ = ["excluded_values"]
 
 EVERY = "*"
 
@@ -26,11 +26,11 @@ def _by_fact() -> Mapping[str, tuple[tuple[frozenset[str], str, frozenset[str]],
     return {fact: tuple(rules) for fact, rules in found.items()}
 
 
-def ruled_out(fact: str, values: tuple[str, ...], known: Mapping[str, str]) -> frozenset[str]:
+def excluded_values(fact: str, values: tuple[str, ...], known: Mapping[str, str]) -> frozenset[str]:
     """Give those of a fact's values that don't go with the facts already known.
 
     >>> top = "Demographic Information/Mobility"
-    >>> sorted(ruled_out(f"{top}/Main transport", ("by car", "by bus"),
+    >>> sorted(excluded_values(f"{top}/Main transport", ("by car", "by bus"),
     ...                  {f"{top}/Driving": "do not drive"}))
     ['by car']
     """

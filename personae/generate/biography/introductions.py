@@ -6,10 +6,10 @@ from dataclasses import replace
 from functools import partial
 
 from personae.core import Persona, content_key, say
-from personae.generate.biography.life import unfit_text
-from personae.generate.writer import FieldRequest, Writer, texts_schema, written_by
+from personae.generate.biography.life import text_problem
+from personae.generate.writer import FieldRequest, Writer, model_provenance, text_schema
 
-__all__ = ["introduced"]
+__all__ = ["write_introductions"]
 
 LEAST, MOST = 40, 400
 """Characters of an introduction."""
@@ -17,7 +17,7 @@ REQUEST = "Introduce yourself in two sentences, in the first person. Answer in J
 _OWN = re.compile(r"\b(?:I|I'm|my)\b")
 
 
-def introduced(writer: Writer, people: Sequence[Persona]) -> list[Persona]:
+def write_introductions(writer: Writer, people: Sequence[Persona]) -> list[Persona]:
     """Add an introduction in the first person as each one's narrative, and say who wrote it.
 
     One that isn't in the first person, states another age or is no text is left out; `counts`
@@ -26,12 +26,12 @@ def introduced(writer: Writer, people: Sequence[Persona]) -> list[Persona]:
     wanted = [
         FieldRequest(
             chat=say(f"{one.text} {REQUEST}"),
-            fields={"introduction": texts_schema(LEAST, MOST)},
+            fields={"introduction": text_schema(LEAST, MOST)},
             check=partial(_unfit, age=_age(one)),
         )
         for one in people
     ]
-    by = written_by(writer.model, content_key([REQUEST, LEAST, MOST])[:16])
+    by = model_provenance(writer.model, content_key([REQUEST, LEAST, MOST])[:16])
     found = []
     for one, asked in zip(people, writer.ask(wanted), strict=True):
         writer.counts["left out"] += len(asked.unfit)
@@ -48,4 +48,4 @@ def _age(one: Persona) -> int | None:
 
 def _unfit(_: str, value: object, age: int | None) -> str:
     own = _OWN.search(str(value)) and not str(value).startswith("You")
-    return unfit_text(value, LEAST, MOST, age) or ("" if own else "not in the first person")
+    return text_problem(value, LEAST, MOST, age) or ("" if own else "not in the first person")

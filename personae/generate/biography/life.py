@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from personae.core import data_json, say
-from personae.generate.biography.people import Anchors
-from personae.generate.writer import FieldAnswers, FieldRequest, Writer, texts_schema
+from personae.generate.biography.people import Demographics
+from personae.generate.writer import FieldAnswers, FieldRequest, Writer, text_schema
 
-__all__ = ["Life", "drawn_life", "unfit_text", "write_lives"]
+__all__ = ["Life", "draw_life", "text_problem", "write_lives"]
 
 TONES = ("positive", "negative", "neutral")
 _AGE = re.compile(
@@ -63,7 +63,7 @@ class Life:
         )
 
 
-def drawn_life(random: np.random.Generator, age: int) -> Life:
+def draw_life(random: np.random.Generator, age: int) -> Life:
     """Draw a life from lists; ages in the stories lie between 6 and the age."""
     data = data_json("personas/life.json")
     tone = TONES[int(random.integers(len(TONES)))]
@@ -89,12 +89,12 @@ def drawn_life(random: np.random.Generator, age: int) -> Life:
     )
 
 
-def unfit_text(value: object, least: int, most: int, age: int | None = None) -> str:
+def text_problem(value: object, least: int, most: int, age: int | None = None) -> str:
     """Say why a value is no usable text of so many characters; "" if it is one.
 
     With `age` (years) a text that states another age as the person's own is unfit.
 
-    >>> unfit_text("You are 19 and busy.", 2, 80, age=45)
+    >>> text_problem("You are 19 and busy.", 2, 80, age=45)
     'states the age 19, and the person is 45'
     """
     if not isinstance(value, str):
@@ -114,7 +114,7 @@ def unfit_text(value: object, least: int, most: int, age: int | None = None) -> 
 
 
 def write_lives(
-    writer: Writer, people: Sequence[Anchors], lives: Sequence[Life], *, listed: bool
+    writer: Writer, people: Sequence[Demographics], lives: Sequence[Life], *, listed: bool
 ) -> list[Life]:
     """Let a model write each link from the links before; a link that stays unfit keeps its draw.
 
@@ -147,7 +147,7 @@ def _taken(life: Life, asked: FieldAnswers, listed: bool) -> Life:
 
 def _wanted(
     task: str,
-    who: Anchors,
+    who: Demographics,
     told: str,
     sizes: Mapping[str, tuple[int, int]],
     lists: Mapping[str, Sequence[str]],
@@ -158,14 +158,14 @@ def _wanted(
         if name in lists:
             return "" if value in lists[name] else "not one of the listed values"
         story = name.startswith("story")
-        why = unfit_text(value, *sizes[name], None if story else who.age)
+        why = text_problem(value, *sizes[name], None if story else who.age)
         if why or story:
             return why
         own = re.search(r"\b(?:I|I'm|my|you|your)\b", str(value)) or who.name in str(value)
         return "a sentence about the speaker and no phrase" if own else ""
 
     fields: dict[str, Mapping[str, object]] = {
-        name: {"enum": list(lists[name])} if name in lists else texts_schema(*size)
+        name: {"enum": list(lists[name])} if name in lists else text_schema(*size)
         for name, size in sizes.items()
     }
     return FieldRequest(
@@ -181,7 +181,7 @@ def _lists(life: Life, listed: bool, **names: str) -> dict[str, Sequence[str]]:
     return {field: own[name] for field, name in names.items()} if listed else {}
 
 
-def _values(who: Anchors, life: Life, listed: bool) -> FieldRequest:
+def _values(who: Demographics, life: Life, listed: bool) -> FieldRequest:
     task = (
         f"In one short phrase, what does this person value most? The tone is {life.tone}. Write "
         f"what goes on inside the person."
@@ -190,7 +190,7 @@ def _values(who: Anchors, life: Life, listed: bool) -> FieldRequest:
     return _wanted(task, who, who.sentence, {"values": (8, 80)}, lists)
 
 
-def _attitude(who: Anchors, life: Life, listed: bool) -> FieldRequest:
+def _attitude(who: Demographics, life: Life, listed: bool) -> FieldRequest:
     task = (
         "What is the person's attitude to life, a habit that others can see, and what the person "
         'does when things get hard? Each goes on after "a person who", as in "keeps silent".'
@@ -200,7 +200,7 @@ def _attitude(who: Anchors, life: Life, listed: bool) -> FieldRequest:
     return _wanted(task, who, f"{who.sentence} {life.sentences[0]}", sizes, lists)
 
 
-def _stories(who: Anchors, life: Life, listed: bool) -> FieldRequest:
+def _stories(who: Demographics, life: Life, listed: bool) -> FieldRequest:
     names = [f"story_{i + 1}" for i in range(len(life.stories))]
     told = " ".join((who.sentence, *life.sentences[:3]))
     if not listed:
@@ -216,7 +216,7 @@ def _stories(who: Anchors, life: Life, listed: bool) -> FieldRequest:
     return _wanted(task, who, told, dict.fromkeys(names, (60, 600)), parts)
 
 
-def _hobbies(who: Anchors, life: Life, listed: bool) -> FieldRequest:
+def _hobbies(who: Demographics, life: Life, listed: bool) -> FieldRequest:
     task = "Infer two things this person does alone for pleasure, bad habits included."
     told = " ".join((who.sentence, *life.sentences[:3]))
     names = ("hobby_1", "hobby_2")

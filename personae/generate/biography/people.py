@@ -15,7 +15,7 @@ import numpy as np
 
 from personae.core import BIG_FIVE, BadFile, BadValue, UnknownName, data_json, domain_code
 
-__all__ = ["Anchors", "Tables", "age_group", "given_anchors", "load_tables"]
+__all__ = ["Demographics", "PeopleTables", "age_group", "load_people_tables", "parse_anchors"]
 
 FIELDS = ("name", "age", "gender", "place", "country", "work")
 _GROUPS = (
@@ -30,7 +30,7 @@ OLDEST = 110
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Anchors:
+class Demographics:
     """What is fixed about a person before anything else is made; age in years."""
 
     name: str
@@ -79,12 +79,12 @@ def age_group(age: int) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Tables:
+class PeopleTables:
     """Weighted tables to draw people from; see the data file for their form."""
 
     raw: Mapping[str, Any] = field(repr=False)
 
-    def draw(self, random: np.random.Generator, given: Mapping[str, str]) -> Anchors:
+    def draw(self, random: np.random.Generator, given: Mapping[str, str]) -> Demographics:
         """Draw one person; what is given is kept as it stands."""
         raw = self.raw
         country = given.get("country") or _pick(random, _weights(raw["countries"]))
@@ -104,7 +104,7 @@ class Tables:
             raise UnknownName(
                 "country of the tables (or give a place too)", country, raw["countries"]
             )
-        return Anchors(
+        return Demographics(
             name=given.get("name", name),
             age=age,
             gender=gender,
@@ -149,7 +149,7 @@ def _age(random: np.random.Generator, ages: Sequence[int] | Mapping[str, float])
     return int(random.integers(ages[0], ages[1] + 1))
 
 
-def load_tables(path: str | Path = "") -> Tables:
+def load_people_tables(path: str | Path = "") -> PeopleTables:
     """Open the shipped tables, or a file of the same form; what it leaves out is the shipped.
 
     Raises:
@@ -157,10 +157,10 @@ def load_tables(path: str | Path = "") -> Tables:
     """
     shipped = data_json("personas/people.json")
     if not path:
-        return Tables(shipped)
+        return PeopleTables(shipped)
     try:
         own = json.loads(Path(path).read_text(encoding="utf-8"))
-        tables = Tables({**shipped, **own})
+        tables = PeopleTables({**shipped, **own})
         random = np.random.default_rng(0)
         for country in tables.raw["countries"]:
             tables.draw(random, {"country": country})
@@ -172,14 +172,14 @@ def load_tables(path: str | Path = "") -> Tables:
     return tables
 
 
-def given_anchors(text: str) -> tuple[dict[str, str], dict[str, float]]:
+def parse_anchors(text: str) -> tuple[dict[str, str], dict[str, float]]:
     """Read anchors such as "age=45, work=nurse, place=Lagos, E=1.5" into facts and traits (z).
 
     Raises:
         UnknownName: neither an anchor nor a Big Five domain.
         BadValue: not NAME=VALUE, an age that is none, or a trait that is no number in -3..3.
 
-    >>> given_anchors("age=45, work=nurse, E=1.5")
+    >>> parse_anchors("age=45, work=nurse, E=1.5")
     ({'age': '45', 'work': 'nurse'}, {'E': 1.5})
     """
     facts: dict[str, str] = {}

@@ -12,12 +12,12 @@ import numpy as np
 from personae.core import Array, BadValue
 from personae.generate.taxonomy.attribute_tree import Attribute
 
-__all__ = ["RATIO", "apportioned", "breadth_first", "near_mid_far"]
+__all__ = ["RATIO", "apportion_within_limits", "breadth_first", "stratified_choice"]
 
 RATIO = (5, 3, 2)
 
 
-def near_mid_far(
+def stratified_choice(
     likeness: Array,
     target: int,
     random: np.random.Generator,
@@ -31,7 +31,7 @@ def near_mid_far(
     Raises:
         BadValue: a ratio with a negative part or without any positive one, or a negative target.
 
-    >>> chosen = near_mid_far(np.arange(30.0)[::-1], 10, np.random.default_rng(0))
+    >>> chosen = stratified_choice(np.arange(30.0)[::-1], 10, np.random.default_rng(0))
     >>> [sum(low <= place < low + 10 for place in chosen) for low in (0, 10, 20)]
     [5, 3, 2]
     """
@@ -40,20 +40,22 @@ def near_mid_far(
     ranked = np.argsort(-likeness, kind="stable")
     thirds = np.array_split(ranked, 3)
     wanted = min(target, len(ranked))
-    shares = apportioned(wanted, ratio, [len(third) for third in thirds])
+    shares = apportion_within_limits(wanted, ratio, [len(third) for third in thirds])
     drawn = [
         random.choice(third, k, replace=False) for third, k in zip(thirds, shares, strict=True)
     ]
     return [int(place) for part in drawn for place in part]
 
 
-def apportioned(total: int, shares: Sequence[float], limits: Sequence[int]) -> list[int]:
+def apportion_within_limits(
+    total: int, shares: Sequence[float], limits: Sequence[int]
+) -> list[int]:
     """Split a whole by shares into whole parts (largest remainders), none above its limit.
 
     What a limit cuts off goes to the parts with room, by their shares, and to parts without a
     share only when all others are full. With less room than `total` every part is at its limit.
 
-    >>> apportioned(10, (5, 3, 2), (10, 2, 10))
+    >>> apportion_within_limits(10, (5, 3, 2), (10, 2, 10))
     [6, 2, 2]
     """
     parts = [0] * len(shares)

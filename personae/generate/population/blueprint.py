@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 
 from personae.core import Array, BadValue, UnknownName
 from personae.generate.population.fact_rules import Rules
-from personae.generate.population.persona_table import worded
-from personae.generate.population.population_spec import Margin, Spec, Variable
-from personae.generate.population.quotas import apportion, schedule
+from personae.generate.population.persona_table import fill_template
+from personae.generate.population.population_spec import Margin, PopulationSpec, Variable
+from personae.generate.population.quotas import apportion, assign_cells
 from personae.generate.population.raking import rake
-from personae.generate.slots import Places, Slots
+from personae.generate.slots import IndexArray, Slots
 
-__all__ = ["Blueprint", "Donors", "blueprint"]
+__all__ = ["Blueprint", "Donors", "make_blueprint"]
 
 MOST_CELLS = 200_000
 
@@ -33,9 +33,9 @@ class Donors:
     """Rows of a sample in the order of their cells; those of cell c begin at starts[c]."""
 
     rows: pl.DataFrame
-    starts: Places
+    starts: IndexArray
 
-    def facts(self, slots: Slots, cells: Places) -> pl.DataFrame:
+    def facts(self, slots: Slots, cells: IndexArray) -> pl.DataFrame:
         """Give each slot the facts of a row of its cell, drawn with equal chances."""
         first, count = self.starts[cells], np.diff(self.starts)[cells]
         return self.rows[first + np.floor(slots.uniform("donor") * count).astype(np.int64)]
@@ -57,14 +57,14 @@ class Blueprint:
     donors: Donors | None = None
 
     @cached_property
-    def counts(self) -> Places:
+    def counts(self) -> IndexArray:
         """Personas in each cell, of the joint's shape."""
         return apportion(self.n, self.joint) if self.values else np.array(self.n)
 
     @cached_property
     def cells(self) -> NDArray[np.int32]:
         """Each slot's cell."""
-        return schedule(self.counts, self.seed)
+        return assign_cells(self.counts, self.seed)
 
     def margin(self, name: str) -> Mapping[str, int]:
         """Count the personas of each value of a quota variable."""
@@ -105,7 +105,7 @@ class Blueprint:
 
 def _drawn(variable: Variable, slots: Slots, columns: Mapping[str, pl.Series]) -> pl.Series:
     if variable.text:
-        return worded(variable.text, pl.DataFrame(columns))
+        return fill_template(variable.text, pl.DataFrame(columns))
     given = columns.get(variable.given) if variable.given else None
     names = given.unique(maintain_order=True).to_list() if given is not None else [None]
     place = (
@@ -124,8 +124,13 @@ def _drawn(variable: Variable, slots: Slots, columns: Mapping[str, pl.Series]) -
     return pl.Series(drawn).cast(pl.String)
 
 
-def blueprint(
-    spec: Spec, n: int, seed: int, *, sample: pl.DataFrame | None = None, rules: Rules | None = None
+def make_blueprint(
+    spec: PopulationSpec,
+    n: int,
+    seed: int,
+    *,
+    sample: pl.DataFrame | None = None,
+    rules: Rules | None = None,
 ) -> Blueprint:
     """Plan a population.
 

@@ -12,9 +12,9 @@ import polars as pl
 from personae.core import BIG_FIVE, Array, BadValue, data_json, load_inventory
 from personae.generate.slots import Slots
 
-__all__ = ["MOST_EXTREME", "correlated", "correlation_matrix", "group_standings"]
+__all__ = ["correlation_matrix", "draw_correlated", "shift_to_group_norms"]
 
-MOST_EXTREME = 3.5
+_LIMIT = 3.5
 """Requested standings stop here, in z: beyond it words for them run out."""
 REFERENCE = "sex-neutral 21-40"
 
@@ -26,13 +26,13 @@ def correlation_matrix() -> Array:
     return np.array(held["correlations"], dtype=np.float64)
 
 
-def correlated(slots: Slots, correlations: Array) -> Array:
+def draw_correlated(slots: Slots, correlations: Array) -> Array:
     """Draw standard normal standings (slots, 5) in the order O, C, E, A, N.
 
     Raises:
         BadValue: the matrix is no correlation matrix of five traits.
 
-    >>> z = correlated(Slots.span(0, 0, 20_000), correlation_matrix())
+    >>> z = draw_correlated(Slots.span(0, 0, 20_000), correlation_matrix())
     >>> print(f"{np.corrcoef(z.T)[2, 3]:.2f}")
     0.46
     """
@@ -48,7 +48,7 @@ def correlated(slots: Slots, correlations: Array) -> Array:
     except np.linalg.LinAlgError as error:
         raise BadValue("these correlations contradict each other: not positive definite") from error
     free = np.column_stack([slots.normal(f"trait {code}") for code in BIG_FIVE])
-    z: Array = np.clip(free @ root.T, -MOST_EXTREME, MOST_EXTREME)
+    z: Array = np.clip(free @ root.T, -_LIMIT, _LIMIT)
     return z
 
 
@@ -58,7 +58,7 @@ def _norms() -> dict[tuple[str, str], tuple[float, float]]:
     return {(n.group, n.scale): (n.mean, n.sd) for n in tool.norms if not n.facet}
 
 
-def group_standings(z: Array, sex: pl.Series, age: pl.Series) -> Array:
+def shift_to_group_norms(z: Array, sex: pl.Series, age: pl.Series) -> Array:
     """Move standings to the mean and SD of each one's sex and age; z units of people of 21-40.
 
     `sex` holds "F", "M", or anything else for the sex-neutral norm; `age` whole years.
@@ -77,4 +77,4 @@ def group_standings(z: Array, sex: pl.Series, age: pl.Series) -> Array:
             mean, sd = _norms()[group, code]
             centre, unit = _norms()[REFERENCE, code]
             moved[rows, place] = (mean + sd * z[rows, place] - centre) / unit
-    return np.clip(moved, -MOST_EXTREME, MOST_EXTREME)
+    return np.clip(moved, -_LIMIT, _LIMIT)

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from personae.core import BadValue, UnknownName
 
-__all__ = ["Rule", "Rules", "rules_of"]
+__all__ = ["Rule", "Rules", "read_rules"]
 
 COMPARISONS: Mapping[str, Callable[[pl.Expr, Any], pl.Expr]] = {
     ">=": lambda a, b: a >= b,
@@ -97,14 +97,14 @@ class Rules:
         return bad
 
 
-def rules_of(body: Sequence[Mapping[str, Any]], sets: Mapping[str, Any] | None = None) -> Rules:
+def read_rules(body: Sequence[Mapping[str, Any]], sets: Mapping[str, Any] | None = None) -> Rules:
     """Read rules.
 
     Raises:
         BadValue: a rule or condition that isn't as this module says; names the rule.
 
     >>> adult = {"of": "age", ">=": 18}
-    >>> rules = rules_of([{"code": "A", "says": "adults only", "holds": adult}])
+    >>> rules = read_rules([{"code": "A", "says": "adults only", "holds": adult}])
     >>> rules.breaches(pl.DataFrame({"age": ["17", "18"]})).tolist()
     [True, False]
     """

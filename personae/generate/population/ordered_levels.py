@@ -16,13 +16,13 @@ import polars as pl
 from scipy.special import ndtri
 
 from personae.core import BIG_FIVE, Array, BadValue
-from personae.generate.slots import Places, Slots
+from personae.generate.slots import IndexArray, Slots
 
-__all__ = ["Anchor", "Levels", "levels_of"]
+__all__ = ["LevelConstraint", "Levels", "read_levels"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Anchor:
+class LevelConstraint:
     """Where `when` (fact -> values) fits, at least `count` of `dimensions` are at or below `at`."""
 
     when: Mapping[str, tuple[str, ...]]
@@ -38,7 +38,7 @@ class Levels:
     scale: tuple[str, ...]
     shares: Array
     loadings: Mapping[str, Array]
-    anchors: tuple[Anchor, ...] = ()
+    anchors: tuple[LevelConstraint, ...] = ()
 
     def draw(self, slots: Slots, z: Array, facts: pl.DataFrame) -> pl.DataFrame:
         """Draw each slot's level on each dimension, one column a dimension."""
@@ -57,7 +57,7 @@ class Levels:
 
 
 def _lower(
-    anchor: Anchor, codes: Places, latent: Array, facts: pl.DataFrame, names: list[str]
+    anchor: LevelConstraint, codes: IndexArray, latent: Array, facts: pl.DataFrame, names: list[str]
 ) -> None:
     """Move the lowest dimensions of the slots that an anchor concerns down to its level."""
     fits = [facts[name].is_in(values).to_numpy() for name, values in anchor.when.items()]
@@ -67,7 +67,7 @@ def _lower(
     codes[rows[:, None], lowest] = np.maximum(codes[rows[:, None], lowest], anchor.at)
 
 
-def levels_of(body: Mapping[str, Any]) -> Levels:
+def read_levels(body: Mapping[str, Any]) -> Levels:
     """Read levels from the field `levels` of a student schema.
 
     Raises:
@@ -82,7 +82,7 @@ def levels_of(body: Mapping[str, Any]) -> Levels:
             for name, weights in dimensions.items()
         }
         anchors = tuple(
-            Anchor(
+            LevelConstraint(
                 when={k: tuple(v) for k, v in one.get("when", {}).items()},
                 dimensions=tuple(one["of"]),
                 count=int(one["count"]),

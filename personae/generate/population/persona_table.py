@@ -9,13 +9,13 @@ import polars as pl
 from personae.core import BadValue
 from personae.personas import PERSONA_COLUMNS, PERSONA_SCHEMA
 
-__all__ = ["pairs", "personas", "told", "worded"]
+__all__ = ["fill_template", "key_value_lists", "persona_table", "render_facts"]
 
 
-def pairs(columns: pl.DataFrame) -> pl.Series:
+def key_value_lists(columns: pl.DataFrame) -> pl.Series:
     """Turn columns into one mapping a row, keyed by column name, in their order; nulls are absent.
 
-    >>> pairs(pl.DataFrame({"a": ["x"], "b": ["y"]})).to_list()
+    >>> key_value_lists(pl.DataFrame({"a": ["x"], "b": ["y"]})).to_list()
     [[{'key': 'a', 'value': 'x'}, {'key': 'b', 'value': 'y'}]]
     """
     width, height = columns.width, columns.height
@@ -30,13 +30,13 @@ def pairs(columns: pl.DataFrame) -> pl.Series:
     return listed
 
 
-def worded(template: str, facts: pl.DataFrame) -> pl.Series:
+def fill_template(template: str, facts: pl.DataFrame) -> pl.Series:
     """Fill a template such as "You are {age}." with each row's facts.
 
     Raises:
         BadValue: the template names a column that isn't there, or is no template.
 
-    >>> worded("Aged {age}.", pl.DataFrame({"age": ["7", "8"]})).to_list()
+    >>> fill_template("Aged {age}.", pl.DataFrame({"age": ["7", "8"]})).to_list()
     ['Aged 7.', 'Aged 8.']
     """
     try:
@@ -54,20 +54,20 @@ def worded(template: str, facts: pl.DataFrame) -> pl.Series:
     return facts.select(pl.concat_str(parts)).to_series()
 
 
-def told(template: str, facts: pl.DataFrame) -> pl.Series:
+def render_facts(template: str, facts: pl.DataFrame) -> pl.Series:
     """Fill a template with each row's facts; without one, list the facts by their last names.
 
-    >>> told("", pl.DataFrame({"home/pet": ["cat"]})).to_list()
+    >>> render_facts("", pl.DataFrame({"home/pet": ["cat"]})).to_list()
     ['Facts about you: pet: cat.']
     """
     if template:
-        return worded(template, facts)
+        return fill_template(template, facts)
     said = [pl.lit(f"{name.rpartition('/')[2]}: ") + pl.col(name) for name in facts.columns]
     listed = pl.concat_str(said, separator="; ", ignore_nulls=True)
     return facts.select(pl.lit("Facts about you: ") + listed + ".").to_series()
 
 
-def personas(
+def persona_table(
     ids: pl.Series,
     facts: pl.DataFrame,
     *,
@@ -80,11 +80,11 @@ def personas(
     `provenance` and texts that are no series are the same for all; absent fields are empty.
     """
     given: dict[str, pl.Series | str] = {"schema": PERSONA_SCHEMA, "id": ids, **(texts or {})}
-    given["facts"] = pairs(facts)
+    given["facts"] = key_value_lists(facts)
     if traits is not None:
-        given["traits"] = pairs(traits)
+        given["traits"] = key_value_lists(traits)
     if provenance:
-        given["provenance"] = pairs(pl.DataFrame(dict(provenance)))
+        given["provenance"] = key_value_lists(pl.DataFrame(dict(provenance)))
     zeros = np.zeros(len(ids), dtype=np.int64)
     columns = []
     for name, kind in PERSONA_COLUMNS.items():

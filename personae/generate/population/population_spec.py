@@ -12,7 +12,7 @@ from typing import Any, get_args
 
 from personae.core import BadFile, BadValue, Kind, UnknownName, data_json
 
-__all__ = ["Margin", "Spec", "Variable", "load_spec", "specs"]
+__all__ = ["Margin", "PopulationSpec", "Variable", "load_spec"]
 
 TEXTS = ("name", "title", "version", "source", "licence", "kind", "text")
 FIELDS = {*TEXTS, "variables", "margins", "traits", "rules", "sets", "levels", "owners"}
@@ -57,7 +57,7 @@ class Margin:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Spec:
+class PopulationSpec:
     """A population's description."""
 
     name: str
@@ -90,13 +90,13 @@ class Spec:
         return {"licence": self.licence} if self.licence else {}
 
 
-def specs() -> tuple[str, ...]:
+def _shipped_names() -> tuple[str, ...]:
     """Name the populations that ship."""
     folder = files("personae") / "data" / "populations"
     return tuple(sorted(p.name.removesuffix(".json") for p in folder.iterdir()))
 
 
-def load_spec(name: str) -> Spec:
+def load_spec(name: str) -> PopulationSpec:
     """Load a population that ships by name, or one's own from a JSON file.
 
     Raises:
@@ -104,10 +104,10 @@ def load_spec(name: str) -> Spec:
         BadFile: the file can't be read or is no JSON object.
         BadValue: a field that isn't allowed; says which.
     """
-    if name in specs():
+    if name in _shipped_names():
         return _spec(data_json(f"populations/{name}.json"), name)
     if not name.endswith(".json"):
-        raise UnknownName("population", name, [*specs(), "FILE.json"])
+        raise UnknownName("population", name, [*_shipped_names(), "FILE.json"])
     try:
         body = json.loads(Path(name).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
@@ -115,7 +115,7 @@ def load_spec(name: str) -> Spec:
     return _spec(body, name)
 
 
-def _spec(body: Any, where: str) -> Spec:  # noqa: ANN401
+def _spec(body: Any, where: str) -> PopulationSpec:  # noqa: ANN401
     if not isinstance(body, dict):
         raise BadFile(f"{where}: a population is a JSON object, not {type(body).__name__}")
     for name in body:
@@ -137,7 +137,7 @@ def _spec(body: Any, where: str) -> Spec:  # noqa: ANN401
     margins = body.get("margins", [])
     if not isinstance(margins, list):
         raise BadValue(f"{where}: margins is a list")
-    return Spec(
+    return PopulationSpec(
         **texts,
         variables=tuple(variables),
         margins=tuple(_margin(m, where) for m in margins),

@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from personae.core import Array, BadValue
-from personae.generate.slots import Places
+from personae.generate.slots import IndexArray
 
-__all__ = ["apportion", "largest_remainder", "schedule"]
+__all__ = ["apportion", "assign_cells", "largest_remainder"]
 
 
-def largest_remainder(n: int, shares: Sequence[float] | Array) -> Places:
+def largest_remainder(n: int, shares: Sequence[float] | Array) -> IndexArray:
     """Split n units by shares (any non-negative weights); counts sum to n.
 
     Raises:
@@ -33,7 +33,7 @@ def largest_remainder(n: int, shares: Sequence[float] | Array) -> Places:
     return _rounded(n, n * weights / weights.sum())
 
 
-def _rounded(n: int, wanted: Array) -> Places:
+def _rounded(n: int, wanted: Array) -> IndexArray:
     """Round up or down to a sum of n, never below 0 and never up from 0."""
     counts = np.maximum(np.floor(wanted + 1e-9), 0).astype(np.int64)
     rest = wanted - counts
@@ -46,7 +46,7 @@ def _rounded(n: int, wanted: Array) -> Places:
     return counts
 
 
-def apportion(n: int, joint: Array) -> Places:
+def apportion(n: int, joint: Array) -> IndexArray:
     """Split n units over the cells of a joint distribution, one axis a variable.
 
     Returns counts of the same shape. Cells of probability 0 stay empty.
@@ -66,7 +66,7 @@ def apportion(n: int, joint: Array) -> Places:
     return counts.reshape(shares.shape)
 
 
-def _spread(units: Places, joint: Array) -> Places:
+def _spread(units: IndexArray, joint: Array) -> IndexArray:
     """Split the units of each cell over a further variable; joint is (cells, values)."""
     whole = joint.sum(axis=1, keepdims=True)
     given = np.divide(joint, whole, out=np.zeros_like(joint), where=whole > 0)
@@ -83,7 +83,7 @@ def _spread(units: Places, joint: Array) -> Places:
     return counts
 
 
-def _settle(counts: Places, given: Array, target: Places) -> None:
+def _settle(counts: IndexArray, given: Array, target: IndexArray) -> None:
     """Move units inside cells until the new variable's margin is on target."""
     blocked: set[tuple[int, int]] = set()
     while True:
@@ -107,10 +107,10 @@ def _settle(counts: Places, given: Array, target: Places) -> None:
         counts[best, sink] += 1
 
 
-def schedule(counts: Places, seed: int) -> NDArray[np.int32]:
+def assign_cells(counts: IndexArray, seed: int) -> NDArray[np.int32]:
     """Give each slot its cell, as an index into the flattened counts, in shuffled order.
 
-    >>> schedule(np.array([2, 1]), seed=0).tolist()
+    >>> assign_cells(np.array([2, 1]), seed=0).tolist()
     [1, 0, 0]
     """
     cells = np.repeat(np.arange(counts.size, dtype=np.int32), counts.ravel())

@@ -11,11 +11,11 @@ import numpy as np
 
 from personae.core import Array, BadValue
 
-__all__ = ["Raked", "rake"]
+__all__ = ["RakingResult", "rake"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Raked:
+class RakingResult:
     """A joint distribution that sums to 1, the rounds it took, and the largest gap to a margin."""
 
     joint: Array
@@ -25,7 +25,7 @@ class Raked:
 
 def rake(
     start: Array, margins: Mapping[tuple[int, ...], Array], *, tolerance: float = 1e-9
-) -> Raked:
+) -> RakingResult:
     """Fit a table to margins, each given for one or more of its axes, in ascending order.
 
     Raises:
@@ -51,7 +51,7 @@ def rake(
             gap = max(gap, float(np.abs(now - target).max()))
             table = table * np.divide(target, now, out=np.zeros_like(now), where=now > 0)
         if gap < tolerance:
-            return Raked(table / table.sum(), rounds, gap)
+            return RakingResult(table / table.sum(), rounds, gap)
     raise BadValue(
         f"the margins can't all be met: after 1,000 rounds one is still off by {gap:.2g}. "
         "They contradict each other, or combinations that they need have no unit in the sample"

@@ -9,22 +9,22 @@ import polars as pl
 from personae.core import BIG_FIVE, Array, BadValue, Cell, Note, Part, Table, UnknownName
 from personae.generate.population.blueprint import Blueprint
 from personae.generate.population.correlated_traits import (
-    correlated,
     correlation_matrix,
-    group_standings,
+    draw_correlated,
+    shift_to_group_norms,
 )
 from personae.generate.population.fact_rules import Rules
 from personae.generate.population.ordered_levels import Levels
-from personae.generate.population.population_spec import Spec
+from personae.generate.population.population_spec import PopulationSpec
 from personae.generate.slots import Slots
 
-__all__ = ["Cast", "StructuredSampler"]
+__all__ = ["StructuredSample", "StructuredSampler"]
 
 REDRAWS = 200
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Cast:
+class StructuredSample:
     """Facts and standings (z) of the slots that could be cast; why the others could not."""
 
     slots: Slots
@@ -43,7 +43,7 @@ class StructuredSampler:
         BadValue: its traits have another shape.
     """
 
-    spec: Spec
+    spec: PopulationSpec
     plan: Blueprint
     rules: Rules
     levels: Levels | None = None
@@ -51,7 +51,7 @@ class StructuredSampler:
     def __post_init__(self) -> None:
         _check_traits(self.spec, self.plan)
 
-    def cast(self, slots: Slots) -> Cast:
+    def cast(self, slots: Slots) -> StructuredSample:
         """Draw personas for the slots, again and again where they break a hard rule."""
         facts, z = self._draw(slots)
         rules = self.rules.over(facts.columns)
@@ -72,7 +72,7 @@ class StructuredSampler:
         traits = None
         if self.spec.traits is not None:
             traits = pl.DataFrame({c: z[good, i].round(3) for i, c in enumerate(BIG_FIVE)})
-        return Cast(
+        return StructuredSample(
             slots=slots.take(good),
             facts=facts.filter(pl.Series(good)),
             traits=traits,
@@ -116,18 +116,18 @@ class StructuredSampler:
         return (*parts, *map(Note, said))
 
 
-def _standings(spec: Spec, facts: pl.DataFrame, slots: Slots) -> Array:
+def _standings(spec: PopulationSpec, facts: pl.DataFrame, slots: Slots) -> Array:
     traits = spec.traits or {}
     given = traits.get("correlations")
-    z = correlated(slots, correlation_matrix() if given is None else np.array(given, float))
+    z = draw_correlated(slots, correlation_matrix() if given is None else np.array(given, float))
     if norms := traits.get("norms"):
         letters = {str(v): letter for v, letter in norms["sex"].items() if v != "of"}
         sex = facts[norms["sex"]["of"]].replace_strict(letters, default="")
-        z = group_standings(z, sex, facts[norms["age"]].cast(pl.Int64))
+        z = shift_to_group_norms(z, sex, facts[norms["age"]].cast(pl.Int64))
     return z
 
 
-def _check_traits(spec: Spec, plan: Blueprint) -> None:
+def _check_traits(spec: PopulationSpec, plan: Blueprint) -> None:
     traits = spec.traits or {}
     for name in traits:
         if name not in ("correlations", "norms"):

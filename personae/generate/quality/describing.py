@@ -7,7 +7,7 @@ from math import sqrt
 
 from personae.core import BIG_FIVE, Cell, Figure, Note, Part, Persona, Report, Table
 from personae.generate.quality.outcome import Tally
-from personae.personas import FIELDS, kinds_shown, persona_frame
+from personae.personas import FIELDS, evident_kinds, persona_frame
 
 __all__ = ["describe_report"]
 
@@ -24,7 +24,7 @@ def describe_report(personas: Iterable[Persona]) -> Report:
         tally.add(persona_frame(batch))
         for one in batch:
             filled.update(name for name in (*FIELDS[2:], "extra") if getattr(one, name))
-            shown = "+".join(kinds_shown(one)) or "nothing"
+            shown = "+".join(evident_kinds(one)) or "nothing"
             kinds[f"{one.kind}, shows {shown}"] += 1
             for trait, z in one.traits.items():
                 n, total, squares = moments.get(trait, [0, 0.0, 0.0])

@@ -18,7 +18,7 @@ from scipy.stats import chi2_contingency
 
 from personae.core import BIG_FIVE, Array, Cell, Estimate, Figure, Note, Part, Table
 from personae.generate.quality.near_duplicates import simhashes
-from personae.generate.slots import Places
+from personae.generate.slots import IndexArray
 from personae.stats.multiplicity import holm
 
 __all__ = ["diversity", "stereotypes"]
@@ -113,14 +113,14 @@ def _corrected(tables: Array) -> Array:
     return np.minimum(found, 1.0)
 
 
-def _coded(column: pl.Series) -> Places:
+def _coded(column: pl.Series) -> IndexArray:
     """Number a fact's values in their order; -1 where it is absent."""
     values = sorted(column.drop_nulls().unique())
     numbers = column.replace_strict(values, range(len(values)), default=-1, return_dtype=pl.Int64)
     return numbers.to_numpy()
 
 
-def _crossed(one: Places, two: Places) -> Array:
+def _crossed(one: IndexArray, two: IndexArray) -> Array:
     kept = (one >= 0) & (two >= 0)
     width = int(two.max()) + 1
     flat = np.bincount(one[kept] * width + two[kept], minlength=(int(one.max()) + 1) * width)

@@ -3,7 +3,7 @@
 Rows are signed batch by batch; signatures are small and are all that is held of a million. Rows
 that agree in a band of their signatures are compared, others are not. For `SameFacts` and `SimHash`
 that finds every pair within the threshold: d differences can't touch all of d+1 bands (pigeonhole).
-For `MinHash` it finds a pair with a chance that `MinHash.chance` gives. `Vectors` compares all.
+For `MinHash` it finds a pair with the probability `MinHash.chance`. `VectorCosine` compares all.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,29 +17,28 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from personae.core import Array, BadValue
-from personae.generate.slots import Places, mixed
+from personae.generate.slots import IndexArray, mix_bits
 
 __all__ = [
+    "DuplicateCriterion",
     "MinHash",
     "SameFacts",
-    "Sameness",
     "SimHash",
-    "Vectors",
-    "later_of",
-    "repeats",
+    "VectorCosine",
+    "duplicate_rows",
     "simhashes",
 ]
 
-Signs = NDArray[Any]
+Signatures = NDArray[Any]
 Words = NDArray[np.uint64]
-Verify = Callable[[Places, Places], NDArray[np.bool_]]
+Verify = Callable[[IndexArray, IndexArray], NDArray[np.bool_]]
 SHORTEST = 32
 """Texts of fewer trigrams count as duplicates only where they are equal: one changed character
 moves too much of so short a text's SimHash for a distance to mean anything."""
 MOST_COMPARED = 60_000
 
 
-class Sameness(Protocol):
+class DuplicateCriterion(Protocol):
     """What makes two personas near-duplicates."""
 
     @property
@@ -47,19 +46,19 @@ class Sameness(Protocol):
         """The criterion in words."""
         ...
 
-    def sign(self, rows: pl.DataFrame) -> Signs:
+    def sign(self, rows: pl.DataFrame) -> Signatures:
         """Give one signature a row of the store, (rows, width)."""
         ...
 
-    def pairs(self, signs: Signs) -> Places:
+    def pairs(self, signs: Signatures) -> IndexArray:
         """Give the near-duplicates as (pairs, 2) row numbers, the earlier row first."""
         ...
 
 
-def later_of(pairs: Places) -> Places:
+def _later_rows(pairs: IndexArray) -> IndexArray:
     """Pick the rows to give up: of each pair the later, unless the earlier is given up itself.
 
-    >>> later_of(np.array([[0, 1], [1, 2]])).tolist()
+    >>> _later_rows(np.array([[0, 1], [1, 2]])).tolist()
     [1]
     """
     gone: set[int] = set()
@@ -69,15 +68,15 @@ def later_of(pairs: Places) -> Places:
     return np.array(sorted(gone), dtype=np.int64)
 
 
-def repeats(sameness: Sameness, signs: Signs) -> Places:
+def duplicate_rows(sameness: DuplicateCriterion, signs: Signatures) -> IndexArray:
     """Pick the rows to give up: copies of an earlier signature, and what resembles a kept row."""
     _, first = np.unique(_folded(signs), return_index=True)
     kept = np.sort(first)
     copies = np.setdiff1d(np.arange(len(signs)), kept)
-    return np.union1d(copies, kept[later_of(sameness.pairs(signs[kept]))])
+    return np.union1d(copies, kept[_later_rows(sameness.pairs(signs[kept]))])
 
 
-def _banded(bands: Sequence[Words], alike: Verify) -> Places:
+def _banded(bands: Sequence[Words], alike: Verify) -> IndexArray:
     """Find the pairs of rows that share a band and are `alike`."""
     found = [np.empty((0, 2), dtype=np.int64)]
     for band in bands:
@@ -92,12 +91,12 @@ def _banded(bands: Sequence[Words], alike: Verify) -> Places:
     return np.unique(np.sort(np.concatenate(found), axis=1), axis=0)
 
 
-def _folded(signs: Signs) -> Words:
+def _folded(signs: Signatures) -> Words:
     """Hash each row to 64 bits."""
     words = np.ascontiguousarray(signs).view(np.uint32).reshape(len(signs), -1)
     key = np.zeros(len(words), dtype=np.uint64)
     for column in words.T:
-        key = mixed(key ^ column)
+        key = mix_bits(key ^ column)
     return key
 
 
@@ -120,7 +119,7 @@ class SameFacts:
         """The criterion in words."""
         return f"at most {self.differ} of {len(self.paths)} facts differ"
 
-    def sign(self, rows: pl.DataFrame) -> Signs:
+    def sign(self, rows: pl.DataFrame) -> Signatures:
         """Hash each fact to 32 bits.
 
         Raises:
@@ -138,13 +137,13 @@ class SameFacts:
         values = kept["value"].hash(seed=1).to_numpy() >> np.uint64(32)
         return values.astype(np.uint32).reshape(rows.height, width)
 
-    def pairs(self, signs: Signs) -> Places:
+    def pairs(self, signs: Signatures) -> IndexArray:
         """Give the near-duplicates; none is missed."""
         variety = [len(np.unique(column)) for column in signs[:100_000].T]
         dealt = np.argsort(variety, kind="stable")  # so that each band tells rows apart
         bands = [_folded(signs[:, dealt[i :: self.differ + 1]]) for i in range(self.differ + 1)]
 
-        def alike(one: Places, two: Places) -> NDArray[np.bool_]:
+        def alike(one: IndexArray, two: IndexArray) -> NDArray[np.bool_]:
             near: NDArray[np.bool_] = (signs[one] != signs[two]).sum(axis=1) <= self.differ
             return near
 
@@ -166,13 +165,13 @@ class SimHash:
         """The criterion in words."""
         return f"SimHashes of {self.field} differ in at most {self.distance} of 64 bits"
 
-    def sign(self, rows: pl.DataFrame) -> Signs:
+    def sign(self, rows: pl.DataFrame) -> Signatures:
         """Give SimHash, number of trigrams, and a hash of the text."""
         texts = rows[self.field]
         hashes, sizes = simhashes(texts)
         return np.column_stack([hashes, sizes, texts.hash(seed=1).to_numpy()])
 
-    def pairs(self, signs: Signs) -> Places:
+    def pairs(self, signs: Signatures) -> IndexArray:
         """Give the near-duplicates; none is missed."""
         hashes, short = signs[:, 0].copy(), signs[:, 1] < SHORTEST
         hashes[short] = signs[short, 2]  # far from all others but equal texts
@@ -182,7 +181,7 @@ class SimHash:
             for i in range(self.distance + 1)
         ]
 
-        def alike(one: Places, two: Places) -> NDArray[np.bool_]:
+        def alike(one: IndexArray, two: IndexArray) -> NDArray[np.bool_]:
             apart = np.bitwise_count(hashes[one] ^ hashes[two])
             equal = signs[one, 2] == signs[two, 2]
             near: NDArray[np.bool_] = np.where(
@@ -193,7 +192,7 @@ class SimHash:
         return _banded(bands, alike)
 
 
-def _trigrams(texts: pl.Series) -> tuple[Words, Places]:
+def _trigrams(texts: pl.Series) -> tuple[Words, IndexArray]:
     """Give all trigrams of the texts, three code points in one number, and whose each is."""
     plain = texts.str.replace_all(r"\s+", "")
     sizes = plain.str.len_chars().to_numpy().astype(np.int64)
@@ -251,24 +250,24 @@ class MinHash:
         """
         return float(1 - (1 - similarity**self.rows) ** self.bands)
 
-    def sign(self, rows: pl.DataFrame) -> Signs:
+    def sign(self, rows: pl.DataFrame) -> Signatures:
         """Give the minima of all hash functions, 32 bits each."""
         grams, owner = _trigrams(rows[self.field])
         starts = np.flatnonzero(np.r_[True, owner[1:] != owner[:-1]]) if len(owner) else owner
         signs = np.zeros((rows.height, self.bands * self.rows), dtype=np.uint32)
         for i in range(signs.shape[1]):
-            hashed = (mixed(grams ^ mixed(np.array([i + 1], np.uint64))) >> np.uint64(32)).astype(
-                np.uint32
-            )
+            hashed = (
+                mix_bits(grams ^ mix_bits(np.array([i + 1], np.uint64))) >> np.uint64(32)
+            ).astype(np.uint32)
             if len(owner):
                 signs[owner[starts], i] = np.minimum.reduceat(hashed, starts)
         return signs
 
-    def pairs(self, signs: Signs) -> Places:
+    def pairs(self, signs: Signatures) -> IndexArray:
         """Give the near-duplicates that share a band."""
         bands = [_folded(signs[:, i :: self.bands]) for i in range(self.bands)]
 
-        def alike(one: Places, two: Places) -> NDArray[np.bool_]:
+        def alike(one: IndexArray, two: IndexArray) -> NDArray[np.bool_]:
             near: NDArray[np.bool_] = (signs[one] == signs[two]).mean(axis=1) >= self.similarity
             return near
 
@@ -276,7 +275,7 @@ class MinHash:
 
 
 @dataclass(frozen=True, slots=True)
-class Vectors:
+class VectorCosine:
     """Personas whose texts' vectors, by `embed`, have a cosine of at least `cosine`."""
 
     embed: Callable[[Sequence[str]], Array]
@@ -288,14 +287,14 @@ class Vectors:
         """The criterion in words."""
         return f"vectors of {self.field} have a cosine of {self.cosine} or more"
 
-    def sign(self, rows: pl.DataFrame) -> Signs:
+    def sign(self, rows: pl.DataFrame) -> Signatures:
         """Give unit vectors in float32."""
         vectors = self.embed(rows[self.field].to_list())
         sizes = np.linalg.norm(vectors, axis=1, keepdims=True)
-        unit: Signs = (vectors / np.maximum(sizes, 1e-12)).astype(np.float32)
+        unit: Signatures = (vectors / np.maximum(sizes, 1e-12)).astype(np.float32)
         return unit
 
-    def pairs(self, signs: Signs) -> Places:
+    def pairs(self, signs: Signatures) -> IndexArray:
         """Give the near-duplicates, comparing all with all in blocks.
 
         Raises:

@@ -10,14 +10,14 @@ from pathlib import Path
 import polars as pl
 
 from personae.core import BadFile, BadValue, Sampling, UnknownName, content_key, file_sha256
-from personae.generate.biography.introductions import introduced
-from personae.generate.population.blueprint import blueprint
-from personae.generate.population.fact_rules import rules_of
-from personae.generate.population.ordered_levels import levels_of
-from personae.generate.population.persona_table import personas, told
-from personae.generate.population.population_spec import Spec, load_spec
+from personae.generate.biography.introductions import write_introductions
+from personae.generate.population.blueprint import make_blueprint
+from personae.generate.population.fact_rules import read_rules
+from personae.generate.population.ordered_levels import read_levels
+from personae.generate.population.persona_table import persona_table, render_facts
+from personae.generate.population.population_spec import PopulationSpec, load_spec
 from personae.generate.population.structured_sampler import StructuredSampler
-from personae.generate.recipe import Made, Order, Population
+from personae.generate.recipe import Order, PersonaBatch, Population
 from personae.generate.slots import Slots
 from personae.generate.writer import Writer
 from personae.personas import frame_personas, persona_frame
@@ -34,17 +34,17 @@ def population(order: Order, spec: str | None = None, sample: str | None = None)
         sample: JSONL, CSV or Parquet file of real rows whose joint distribution is kept.
     """
     if spec is None and sample is not None:
-        plan = Spec(name=Path(sample).stem, title=f"People as in {Path(sample).name}")
+        plan = PopulationSpec(name=Path(sample).stem, title=f"People as in {Path(sample).name}")
     else:
         plan = load_spec(spec or "adults")
-    rules = rules_of(plan.rules, plan.sets)
+    rules = read_rules(plan.rules, plan.sets)
     rows = None if sample is None else _read(sample)
     if not plan.variables and rows is None:
         raise BadValue(f"{spec}: a population has variables, or a --sample")
     if not plan.owners:  # rules over what owners write wait for them
         rules.refuse_unknown((*plan.facts, *(() if rows is None else rows.columns)))
-    blue = blueprint(plan, order.n, order.seed, sample=rows, rules=rules)
-    levels = levels_of(plan.levels) if plan.levels else None
+    blue = make_blueprint(plan, order.n, order.seed, sample=rows, rules=rules)
+    levels = read_levels(plan.levels) if plan.levels else None
     mould = StructuredSampler(spec=plan, plan=blue, rules=rules, levels=levels)
     key = content_key([repr(plan), None if sample is None else file_sha256(sample)])
     return Population(
@@ -72,10 +72,10 @@ def _read(path: str) -> pl.DataFrame:
     return kept
 
 
-def _make(mould: StructuredSampler, order: Order, slots: Slots) -> Made:
+def _make(mould: StructuredSampler, order: Order, slots: Slots) -> PersonaBatch:
     cast, spec = mould.cast(slots), mould.spec
-    text = told(spec.text, cast.facts)
-    rows = personas(
+    text = render_facts(spec.text, cast.facts)
+    rows = persona_table(
         f"{spec.name}-{order.seed}-"
         + pl.Series("id", cast.slots.places).cast(pl.String).str.zfill(7),
         cast.facts,
@@ -92,5 +92,5 @@ def _make(mould: StructuredSampler, order: Order, slots: Slots) -> Made:
     if order.model is not None:
         sampling = Sampling(max_tokens=120, temperature=0.7, top_p=0.95, seed=order.seed)
         writer = Writer(order.model, sampling, counts)
-        rows = persona_frame(introduced(writer, list(frame_personas(rows))))
-    return Made(rows, cast.failed, counts)
+        rows = persona_frame(write_introductions(writer, list(frame_personas(rows))))
+    return PersonaBatch(rows, cast.failed, counts)

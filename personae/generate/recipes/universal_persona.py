@@ -14,9 +14,9 @@ from typing import Literal
 import numpy as np
 
 from personae.core import BadValue, Note, Part, Sampling, Table, file_sha256
-from personae.generate.biography.introductions import introduced
+from personae.generate.biography.introductions import write_introductions
 from personae.generate.population.persona_groups import GroupPersona, group_personas
-from personae.generate.recipe import Made, Order, Population
+from personae.generate.recipe import Order, PersonaBatch, Population
 from personae.generate.slots import Slots
 from personae.generate.writer import Writer
 from personae.personas import persona_frame
@@ -71,10 +71,10 @@ def _preview(
     return Note(f"{len(chosen)} of {len(listed)} personas."), table
 
 
-def _make(order: Order, chosen: tuple[GroupPersona, ...], slots: Slots) -> Made:
+def _make(order: Order, chosen: tuple[GroupPersona, ...], slots: Slots) -> PersonaBatch:
     people = [chosen[place].persona for place in slots.places.tolist()]
     counts: Counter[str] = Counter()
     if order.model is not None:
         sampling = Sampling(max_tokens=120, temperature=0.7, top_p=0.95, seed=order.seed)
-        people = introduced(Writer(order.model, sampling, counts), people)
-    return Made(persona_frame(people), counts=counts)
+        people = write_introductions(Writer(order.model, sampling, counts), people)
+    return PersonaBatch(persona_frame(people), counts=counts)

@@ -14,9 +14,9 @@ from typing import Any
 
 from personae.core import BIG_FIVE, BadFile, BadValue, data_json
 
-__all__ = ["Attribute", "Taxonomy", "flatten", "read_tree", "shipped_taxonomy", "unflatten"]
+__all__ = ["Attribute", "Taxonomy", "flatten", "read_tree", "shipped_taxonomy"]
 
-Path_ = tuple[str, ...]
+AttributePath = tuple[str, ...]
 _LARGEST = 64 << 20
 
 
@@ -30,7 +30,7 @@ class Attribute:
     path as a persona's fact: names joined by slashes.
     """
 
-    path: Path_
+    path: AttributePath
     say: str = ""
     values: tuple[str, ...] = ()
     leans: str = ""
@@ -98,7 +98,7 @@ class Taxonomy:
     def save(self, path: str | Path) -> None:
         """Write it as a JSON tree, attributes with what is known of them."""
         hints = {one.path: _hints(one) for one in self.attributes}
-        text = json.dumps(unflatten(hints), ensure_ascii=False, indent=1)
+        text = json.dumps(_unflatten(hints), ensure_ascii=False, indent=1)
         Path(path).write_text(text + "\n", encoding="utf-8")
 
 
@@ -119,13 +119,13 @@ def _hints(one: Attribute) -> dict[str, object]:
     return known
 
 
-def flatten(tree: Mapping[str, Any]) -> Iterator[tuple[Path_, Mapping[str, Any]]]:
+def flatten(tree: Mapping[str, Any]) -> Iterator[tuple[AttributePath, Mapping[str, Any]]]:
     """Give each leaf's path and what stands at it; a leaf is {} or an object with `values`.
 
     >>> list(flatten({"Home": {"Pets": {}, "Size": {}}}))
     [(('Home', 'Pets'), {}), (('Home', 'Size'), {})]
     """
-    waiting: list[tuple[Path_, Any]] = [((), tree)]
+    waiting: list[tuple[AttributePath, Any]] = [((), tree)]
     while waiting:
         path, node = waiting.pop()
         if not isinstance(node, Mapping):
@@ -136,7 +136,9 @@ def flatten(tree: Mapping[str, Any]) -> Iterator[tuple[Path_, Mapping[str, Any]]
             waiting.extend(((*path, str(k)), v) for k, v in reversed([*node.items()]))
 
 
-def unflatten(leaves: Iterable[Path_] | Mapping[Path_, Mapping[str, object]]) -> dict[str, Any]:
+def _unflatten(
+    leaves: Iterable[AttributePath] | Mapping[AttributePath, Mapping[str, object]],
+) -> dict[str, Any]:
     """Build the tree of some leaves; the inverse of `flatten`.
 
     Raises:
@@ -192,7 +194,7 @@ def _taxonomy(raw: Mapping[str, Any], where: str) -> Taxonomy:
         raise BadFile(f"{where}: not a taxonomy ({error})") from error
 
 
-def _attribute(path: Path_, leaf: Mapping[str, Any]) -> Attribute:
+def _attribute(path: AttributePath, leaf: Mapping[str, Any]) -> Attribute:
     low, high = leaf.get("ages", (0, 150))
     values = tuple(leaf.get("values", ()))
     if not all(isinstance(value, str) and value for value in values):

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from personae.core import BadValue
-from personae.generate.taxonomy.attribute_tree import Attribute, Path_, Taxonomy
+from personae.generate.taxonomy.attribute_tree import Attribute, AttributePath, Taxonomy
 from personae.generate.text_vectors import Embed, HashedVectors, words_of
 
-__all__ = ["Merged", "merge_categories", "merge_paths"]
+__all__ = ["MergedTaxonomy", "merge_paths"]
 
 ALIKE = 0.85
 """Least cosine at which two siblings become one."""
@@ -26,20 +26,20 @@ _LONGEST = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Merged:
+class MergedTaxonomy:
     """A taxonomy, how often each of its paths was found, and why others aren't in it."""
 
     taxonomy: Taxonomy
-    counts: Mapping[Path_, int]
+    counts: Mapping[AttributePath, int]
     dropped: Mapping[str, int]
 
 
 def merge_paths(
-    paths: Iterable[Path_],
+    paths: Iterable[AttributePath],
     *,
     alike: float = ALIKE,
     embed: Embed | None = None,
-) -> Merged:
+) -> MergedTaxonomy:
     """Merge attribute paths, given as often as they were found, into one taxonomy.
 
     Titles of categories are merged by shared words, then siblings, level by level, where the
@@ -58,27 +58,29 @@ def merge_paths(
     if not 0 <= alike <= 1:
         raise BadValue(f"alike is a cosine in 0..1, not {alike}")
     dropped: Counter[str] = Counter()
-    counts: Counter[Path_] = Counter()
+    counts: Counter[AttributePath] = Counter()
     for path in paths:
         clean = _without_echo(tuple(" ".join(name.split()) for name in path))
         if why := _unfit(clean):
             dropped[why] += 1
         else:
             counts[clean] += 1
-    counts = _renamed(counts, merge_categories(_level(counts, 1)))
+    counts = _renamed(counts, _merge_categories(_level(counts, 1)))
     embed = embed or HashedVectors([" ".join(path) for path in counts])
     for depth in range(2, max(map(len, counts), default=1) + 1):
         counts = _merged_level(counts, depth, alike, embed)
     counts = _leaves_once(counts, dropped)
     if not counts:
         raise BadValue(f"no attribute path is left to make a taxonomy of; dropped: {dict(dropped)}")
-    return Merged(Taxonomy(tuple(Attribute(p) for p in counts)), dict(counts), dict(dropped))
+    return MergedTaxonomy(
+        Taxonomy(tuple(Attribute(p) for p in counts)), dict(counts), dict(dropped)
+    )
 
 
-def merge_categories(titles: Mapping[Path_, int]) -> Mapping[Path_, Path_]:
+def _merge_categories(titles: Mapping[AttributePath, int]) -> Mapping[AttributePath, AttributePath]:
     """Map each category to the one it is merged into: a third of both titles' words shared.
 
-    >>> merge_categories({("Core Values",): 2, ("Core Values and Beliefs",): 5})
+    >>> _merge_categories({("Core Values",): 2, ("Core Values and Beliefs",): 5})
     {('Core Values',): ('Core Values and Beliefs',), ...}
     """
     listed = list(titles)
@@ -92,7 +94,7 @@ def merge_categories(titles: Mapping[Path_, int]) -> Mapping[Path_, Path_]:
     return _named(listed, _joined(len(listed), pairs), titles)
 
 
-def _without_echo(path: Path_) -> Path_:
+def _without_echo(path: AttributePath) -> AttributePath:
     """Take out names that repeat one above them: a child can't be its own ancestor."""
     kept: list[str] = []
     for name in path:
@@ -101,7 +103,7 @@ def _without_echo(path: Path_) -> Path_:
     return tuple(kept)
 
 
-def _unfit(path: Path_) -> str:
+def _unfit(path: AttributePath) -> str:
     if any(not words_of(name) for name in path) or not path:
         return "a name without words"
     if len(path) < 2:
@@ -113,29 +115,33 @@ def _unfit(path: Path_) -> str:
     return ""
 
 
-def _level(counts: Mapping[Path_, int], depth: int) -> Counter[Path_]:
+def _level(counts: Mapping[AttributePath, int], depth: int) -> Counter[AttributePath]:
     """Count the paths by their first `depth` names."""
-    found: Counter[Path_] = Counter()
+    found: Counter[AttributePath] = Counter()
     for path, count in counts.items():
         if len(path) >= depth:
             found[path[:depth]] += count
     return found
 
 
-def _renamed(counts: Mapping[Path_, int], names: Mapping[Path_, Path_]) -> Counter[Path_]:
+def _renamed(
+    counts: Mapping[AttributePath, int], names: Mapping[AttributePath, AttributePath]
+) -> Counter[AttributePath]:
     depth = len(next(iter(names), ((),)))
-    found: Counter[Path_] = Counter()
+    found: Counter[AttributePath] = Counter()
     for path, count in counts.items():
         found[names.get(path[:depth], path[:depth]) + path[depth:]] += count
     return found
 
 
-def _merged_level(counts: Counter[Path_], depth: int, alike: float, embed: Embed) -> Counter[Path_]:
-    siblings: dict[Path_, list[Path_]] = {}
+def _merged_level(
+    counts: Counter[AttributePath], depth: int, alike: float, embed: Embed
+) -> Counter[AttributePath]:
+    siblings: dict[AttributePath, list[AttributePath]] = {}
     level = _level(counts, depth)
     for path in level:
         siblings.setdefault(path[:-1], []).append(path)
-    names: dict[Path_, Path_] = {}
+    names: dict[AttributePath, AttributePath] = {}
     for parent, children in siblings.items():
         texts = [" ".join(words_of(child[-1])) for child in children]
         vectors = embed([f"{' '.join(words_of(parent[-1]))} > {text}" for text in texts])
@@ -163,25 +169,25 @@ def _joined(count: int, pairs: Sequence[tuple[int, int]]) -> list[int]:
 
 
 def _named(
-    members: Sequence[Path_], sets: Sequence[int], counts: Mapping[Path_, int]
-) -> dict[Path_, Path_]:
+    members: Sequence[AttributePath], sets: Sequence[int], counts: Mapping[AttributePath, int]
+) -> dict[AttributePath, AttributePath]:
     """Call each set by its most frequent member, the first of equals."""
-    best: dict[int, Path_] = {}
+    best: dict[int, AttributePath] = {}
     for path, group in zip(members, sets, strict=True):
         if group not in best or counts[path] > counts[best[group]]:
             best[group] = path
     return {path: best[group] for path, group in zip(members, sets, strict=True)}
 
 
-def _leaves_once(counts: Counter[Path_], dropped: Counter[str]) -> Counter[Path_]:
+def _leaves_once(counts: Counter[AttributePath], dropped: Counter[str]) -> Counter[AttributePath]:
     """Keep each leaf at its most frequent place in a category; a leaf others go on from goes."""
     branches = {path[:depth] for path in counts for depth in range(1, len(path))}
-    best: dict[tuple[str, ...], Path_] = {}
+    best: dict[tuple[str, ...], AttributePath] = {}
     for path, count in counts.items():
         key = (path[0], *words_of(path[-1]))
         if key not in best or count > counts[best[key]]:
             best[key] = path
-    kept: Counter[Path_] = Counter()
+    kept: Counter[AttributePath] = Counter()
     for path, count in counts.items():
         if path in branches:
             dropped["a branch, not an attribute"] += count

@@ -9,11 +9,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from personae.core import BadValue, Chat, Message, say
-from personae.generate.biography.life import unfit_text
+from personae.generate.biography.life import text_problem
 from personae.generate.conversations import user_turns
-from personae.generate.taxonomy.attribute_tree import Path_, shipped_taxonomy
-from personae.generate.taxonomy.merging import ALIKE, Merged, merge_paths
-from personae.generate.writer import FieldRequest, Writer, texts_schema
+from personae.generate.taxonomy.attribute_tree import AttributePath, shipped_taxonomy
+from personae.generate.taxonomy.merging import ALIKE, MergedTaxonomy, merge_paths
+from personae.generate.writer import FieldRequest, Writer, text_schema
 
 __all__ = ["mine_taxonomy"]
 
@@ -30,7 +30,7 @@ def mine_taxonomy(
     conversations: Sequence[Chat],
     categories: Sequence[str] = (),
     alike: float = ALIKE,
-) -> Merged:
+) -> MergedTaxonomy:
     """Make a taxonomy of what people reveal when they talk to an assistant.
 
     Categories are by default the twelve of the shipped taxonomy. `dropped` counts conversations
@@ -48,7 +48,7 @@ def mine_taxonomy(
             f"no attribute was found in {len(conversations)} conversations: {dict(dropped)}"
         )
     merged = merge_paths(paths, alike=alike)
-    return Merged(merged.taxonomy, merged.counts, dict(dropped + Counter(merged.dropped)))
+    return MergedTaxonomy(merged.taxonomy, merged.counts, dict(dropped + Counter(merged.dropped)))
 
 
 def _shown(chat: Chat) -> str:
@@ -83,8 +83,8 @@ def _personal(writer: Writer, conversations: Sequence[Chat], dropped: Counter[st
 
 def _extracted(
     writer: Writer, chats: Sequence[Chat], titles: Sequence[str], dropped: Counter[str]
-) -> list[Path_]:
-    found: list[Path_] = []
+) -> list[AttributePath]:
+    found: list[AttributePath] = []
     wanted = [_paths_wanted(chat, titles) for chat in chats]
     for got in writer.ask(wanted):
         for place in range(1, PATHS + 1):
@@ -102,13 +102,13 @@ def _paths_wanted(chat: Chat, titles: Sequence[str]) -> FieldRequest:
     fields: dict[str, Mapping[str, object]] = {}
     for place in range(1, PATHS + 1):
         fields[f"category_{place}"] = {"enum": list(titles)}
-        fields[f"topic_{place}"] = texts_schema(3, 40)
-        fields[f"attribute_{place}"] = texts_schema(3, 40)
+        fields[f"topic_{place}"] = text_schema(3, 40)
+        fields[f"attribute_{place}"] = text_schema(3, 40)
 
     def check(name: str, value: object) -> str:
         if name.startswith("category"):
             return "" if value in titles else "none of the categories"
-        return unfit_text(value, 3, 40)
+        return text_problem(value, 3, 40)
 
     ask = (
         f"Name {PATHS} attributes of a person that this conversation touches, each as category, "
@@ -118,7 +118,9 @@ def _paths_wanted(chat: Chat, titles: Sequence[str]) -> FieldRequest:
     return FieldRequest(chat=(Message("user", ask + _shown(chat)),), fields=fields, check=check)
 
 
-def _judged(writer: Writer, paths: Sequence[Path_], dropped: Counter[str]) -> list[Path_]:
+def _judged(
+    writer: Writer, paths: Sequence[AttributePath], dropped: Counter[str]
+) -> list[AttributePath]:
     distinct = list(dict.fromkeys(paths))
     ask = (
         "Is this a fit attribute to describe any person by? Answer in JSON with one of: "

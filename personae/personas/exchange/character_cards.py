@@ -12,24 +12,24 @@ from pathlib import Path
 
 from personae.core import BadFile, BadValue, Json, Persona, parse_json
 from personae.core.files.atomic_path import atomic_path
-from personae.personas.exchange.container import (
+from personae.personas.exchange.fields import FieldMapping, read_fields, write_fields
+from personae.personas.exchange.foreign_files import (
     ForeignObject,
-    Named,
+    NamedObjects,
     dump_each,
     dump_json,
     json_text,
     load_each,
     load_json,
-    object_of,
+    require_object,
 )
-from personae.personas.exchange.fields import FieldMapping, read_fields, write_fields
 from personae.personas.exchange.lens import Lens
 from personae.personas.exchange.png_text import (
+    add_text,
     blank_picture,
-    carried_texts,
+    png_texts,
     read_picture,
-    with_text,
-    without_texts,
+    remove_texts,
 )
 
 __all__ = ["LENS_V2", "LENS_V3", "V2", "V3", "dump", "load_v2", "load_v3"]
@@ -104,7 +104,7 @@ def _load_json(path: Path, spec: str) -> Iterator[ForeignObject]:
 def _load_png(path: Path, spec: str) -> Iterator[ForeignObject]:
     """Take the card that a picture carries, and keep the picture beside its data."""
     picture = read_picture(path)
-    texts = carried_texts(picture, [_CHUNKS[spec]], str(path))
+    texts = png_texts(picture, [_CHUNKS[spec]], str(path))
     if not texts:
         raise BadFile(f"{path}: this picture carries no card (no text {_CHUNKS[spec]!r})")
     try:
@@ -112,16 +112,16 @@ def _load_png(path: Path, spec: str) -> Iterator[ForeignObject]:
     except ValueError as error:
         raise BadFile(f"{path}: its card is not base64 text: {error}") from error
     card = _checked(parse_json(text, str(path)), path, spec)
-    bare = without_texts(picture, list(_CHUNKS.values()))
+    bare = remove_texts(picture, list(_CHUNKS.values()))
     if bare != blank_picture():
-        data = object_of(card["data"], str(path))
-        extensions = object_of(data.setdefault("extensions", {}), str(path))
+        data = require_object(card["data"], str(path))
+        extensions = require_object(data.setdefault("extensions", {}), str(path))
         extensions[_PICTURE] = _DATA + base64.b64encode(bare).decode()
     yield ForeignObject(str(path), card)
 
 
 def _checked(value: object, path: Path, spec: str) -> Json:
-    card = object_of(value, str(path))
+    card = require_object(value, str(path))
     if card.get("spec") != spec:
         said = str(card.get("spec"))[:40]
         raise BadFile(f"{path}: a card of this format has the 'spec' {spec!r}, not {said!r}")
@@ -130,7 +130,7 @@ def _checked(value: object, path: Path, spec: str) -> Json:
     return card
 
 
-def dump(objects: Named, path: Path) -> None:
+def dump(objects: NamedObjects, path: Path) -> None:
     """Write one card, or a folder of them; a path that ends in .png becomes a picture."""
     is_picture = path.suffix.lower() == ".png"
     dump_each(objects, path, _dump_png if is_picture else dump_json, path.suffix or ".json")
@@ -149,7 +149,7 @@ def _dump_png(card: Json, path: Path) -> None:
     spec = V3 if card.get("spec") == V3 else V2
     text = base64.b64encode(json_text(card).encode())
     with atomic_path(path) as part:
-        part.write_bytes(with_text(picture, _CHUNKS[spec], text))
+        part.write_bytes(add_text(picture, _CHUNKS[spec], text))
 
 
 LENS_V2 = Lens("card", _read, _writer(V2, "2.0", _DEFAULTS_V2), ("data", "extensions", "personae"))

@@ -5,14 +5,20 @@ from keyword import iskeyword
 from pathlib import Path
 
 from personae.core import BadFile, Json, Persona
-from personae.personas.exchange.container import (
+from personae.personas.exchange.fields import (
+    FieldMapping,
+    flatten_facts,
+    read_fields,
+    whole_number,
+    write_fields,
+)
+from personae.personas.exchange.foreign_files import (
     ForeignObject,
-    Named,
+    NamedObjects,
     dump_json,
     load_json,
-    object_of,
+    require_object,
 )
-from personae.personas.exchange.fields import FieldMapping, flat, number, read_fields, write_fields
 from personae.personas.exchange.lens import Lens
 
 __all__ = ["LENS", "dump", "load", "matches"]
@@ -25,12 +31,12 @@ _REST = "beside_agent_list"
 def _read(foreign: Mapping[str, object]) -> Json:
     row = read_fields(_FIELDS, foreign)
     given = foreign.get("traits")
-    facts = flat(given) if isinstance(given, dict) else {}
+    facts = flatten_facts(given) if isinstance(given, dict) else {}
     return {**row, "facts": {name.replace("__", "/"): value for name, value in facts.items()}}
 
 
 def _write(persona: Persona) -> Json:
-    traits = {_key(path): number(value) for path, value in persona.facts.items()}
+    traits = {_key(path): whole_number(value) for path, value in persona.facts.items()}
     return {"traits": traits, **write_fields(_FIELDS, persona)[0]}
 
 
@@ -49,14 +55,14 @@ def matches(sample: Mapping[str, object]) -> bool:
 
 def load(path: Path) -> Iterator[ForeignObject]:
     """Read a list of agents, or one; what stands beside the list stays with the first agent."""
-    whole = object_of(load_json(path), str(path))
+    whole = require_object(load_json(path), str(path))
     agents = whole.get(_LIST, [whole])
     if not isinstance(agents, list):
         raise BadFile(f"{path}: {_LIST!r} is a list of agents, not {type(agents).__name__}")
     beside = {name: value for name, value in whole.items() if name != _LIST}
     for place, agent in enumerate(agents, start=1):
         where = f"{path}, agent {place}"
-        found = object_of(agent, where)
+        found = require_object(agent, where)
         if place == 1 and beside and _LIST in whole:
             if _REST in found:
                 raise BadFile(f"{where}: the name {_REST!r} is kept for Personae")
@@ -64,7 +70,7 @@ def load(path: Path) -> Iterator[ForeignObject]:
         yield ForeignObject(where, found)
 
 
-def dump(objects: Named, path: Path) -> None:
+def dump(objects: NamedObjects, path: Path) -> None:
     """Write one file with all agents."""
     agents = [value for _, value in objects]
     rest = agents[0].pop(_REST, {}) if agents else {}

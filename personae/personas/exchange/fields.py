@@ -6,7 +6,14 @@ from typing import NamedTuple
 
 from personae.core import Json, Persona
 
-__all__ = ["FieldMapping", "flat", "nested", "number", "read_fields", "write_fields"]
+__all__ = [
+    "FieldMapping",
+    "flatten_facts",
+    "nest_facts",
+    "read_fields",
+    "whole_number",
+    "write_fields",
+]
 
 _MAX_LEVELS = 8
 _LIST = "; "
@@ -120,16 +127,16 @@ def _text(value: object, form: str) -> str | None:
 
 def _formed(text: str, form: str) -> object:
     if form == "number":
-        return number(text)
+        return whole_number(text)
     if form in ("lines", "list"):
         return text.split("\n" if form == "lines" else _LIST)
     return text
 
 
-def number(text: str) -> int | str:
+def whole_number(text: str) -> int | str:
     """Give a text as a whole number if that is all it says.
 
-    >>> number("34"), number("034"), number("thirty")
+    >>> whole_number("34"), whole_number("034"), whole_number("thirty")
     (34, '034', 'thirty')
     """
     return int(text) if text.isascii() and text.isdigit() and str(int(text[:9])) == text else text
@@ -139,10 +146,10 @@ def _are_texts(value: object) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(v, str) for v in value)
 
 
-def flat(value: object, skip: Iterable[tuple[str, ...]] = ()) -> dict[str, str]:
+def flatten_facts(value: object, skip: Iterable[tuple[str, ...]] = ()) -> dict[str, str]:
     """Flatten an object into facts by path; lists of texts are joined, other lists left.
 
-    >>> flat({"work": {"title": "nurse", "since": 1999}, "likes": ["tea", "rain"]})
+    >>> flatten_facts({"work": {"title": "nurse", "since": 1999}, "likes": ["tea", "rain"]})
     {'work/title': 'nurse', 'work/since': '1999', 'likes': 'tea; rain'}
     """
     left = {*skip}
@@ -163,7 +170,7 @@ def flat(value: object, skip: Iterable[tuple[str, ...]] = ()) -> dict[str, str]:
     return facts
 
 
-def nested(facts: Mapping[str, str], into: Json) -> Json:
+def nest_facts(facts: Mapping[str, str], into: Json) -> Json:
     """Put facts into an object by path; one whose place is taken is left out."""
     for path, value in facts.items():
         names = tuple(path.split("/", _MAX_LEVELS - 1))

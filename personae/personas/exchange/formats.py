@@ -9,7 +9,7 @@ from pathlib import Path
 from personae.core import BadFile, BadValue, InputError, Json, Persona, UnknownName
 from personae.personas import (
     FIELDS,
-    consented,
+    has_consent,
     persona_of,
     persona_rows,
     public_part,
@@ -18,15 +18,15 @@ from personae.personas import (
 )
 from personae.personas.exchange import character_cards as cards
 from personae.personas.exchange import edsl, genagents, nemotron, personahub, sotopia, tinytroupe
-from personae.personas.exchange.container import (
+from personae.personas.exchange.foreign_files import (
     ForeignObject,
-    Named,
+    NamedObjects,
     load_json,
     load_lines,
     load_parquet,
 )
 from personae.personas.exchange.lens import Lens, export_row, import_row
-from personae.personas.exchange.png_text import carried_texts, read_picture
+from personae.personas.exchange.png_text import png_texts, read_picture
 
 __all__ = [
     "FORMATS",
@@ -53,7 +53,7 @@ class Format:
     suffixes: tuple[str, ...]
     lens: Lens
     load: Callable[[Path], Iterator[ForeignObject]]
-    dump: Callable[[Named, Path], None]
+    dump: Callable[[NamedObjects, Path], None]
     matches: Callable[[Mapping[str, object]], bool]
 
 
@@ -104,7 +104,7 @@ def detect(path: str | Path) -> str:
     if source.is_dir():
         return "genagents" if genagents.is_folder(source) else _of_folder(source)
     if source.suffix.lower() == ".png":
-        texts = carried_texts(read_picture(source), ("ccv3", "chara"), str(source))
+        texts = png_texts(read_picture(source), ("ccv3", "chara"), str(source))
         return "card-v3" if "ccv3" in texts or not texts else "card-v2"
     sample = _sample(source)
     own = sample.keys() & {*FIELDS, "schema"}
@@ -246,7 +246,7 @@ def export_personas(
     def objects() -> Iterator[tuple[str, Json]]:
         nonlocal count
         for persona in shared:
-            if not consented(persona):
+            if not has_consent(persona):
                 raise BadValue(
                     f"persona {persona.id!r} is an individual without consent; note it in "
                     f"provenance ('consent'), or leave their layers out (public)"

@@ -9,18 +9,24 @@ from pathlib import Path
 
 from personae.core import BadFile, Json, Persona
 from personae.core.files.atomic_path import atomic_path
-from personae.personas.exchange.container import (
+from personae.personas.exchange.fields import (
+    FieldMapping,
+    flatten_facts,
+    nest_facts,
+    read_fields,
+    write_fields,
+)
+from personae.personas.exchange.foreign_files import (
     MAX_FILES,
     ForeignObject,
-    Named,
+    NamedObjects,
     dump_lines,
     file_name,
     json_text,
     load_json,
     load_lines,
-    object_of,
+    require_object,
 )
-from personae.personas.exchange.fields import FieldMapping, flat, nested, read_fields, write_fields
 from personae.personas.exchange.lens import Lens
 
 __all__ = ["LENS", "dump", "is_folder", "load", "matches"]
@@ -62,7 +68,7 @@ def _read(foreign: Mapping[str, object]) -> Json:
         **row,
         "kind": "character" if told else "demographic",
         "id": meta.get("id", "") if isinstance(meta, dict) else "",
-        "facts": {**facts, **flat(scratch, [f.at for f in _FIELDS])},
+        "facts": {**facts, **flatten_facts(scratch, [f.at for f in _FIELDS])},
         "memories": [text for text in told if text is not None],
     }
 
@@ -74,7 +80,7 @@ def _content(node: object) -> str | None:
 
 def _write(persona: Persona) -> Json:
     scratch, left = write_fields(_FIELDS, persona)
-    nested(left, scratch)
+    nest_facts(left, scratch)
     nodes = [
         {
             "node_id": place,
@@ -127,14 +133,14 @@ def _from_folder(folder: Path) -> Json:
             raise BadFile(f"{place}: links are not followed")
         if place.is_file():
             agent[name] = load_json(place)
-    whole = object_of(agent, str(folder))
-    object_of(whole["scratch"], f"{folder}/{_FILES['scratch']}")
+    whole = require_object(agent, str(folder))
+    require_object(whole["scratch"], f"{folder}/{_FILES['scratch']}")
     return whole
 
 
 def _from_line(found: ForeignObject) -> ForeignObject:
     line = dict(found.value)
-    rest = object_of(line.pop(_LINE, {}), found.where)
+    rest = require_object(line.pop(_LINE, {}), found.where)
     meta = {"meta": {"id": line.pop("id")}} if isinstance(line.get("id"), str) else {}
     return ForeignObject(found.where, {"scratch": line, **meta, **rest})
 
@@ -151,7 +157,7 @@ def _as_line(agent: Json) -> Json:
     return {**scratch, **head, **({_LINE: rest} if rest else {})}
 
 
-def dump(objects: Named, path: Path) -> None:
+def dump(objects: NamedObjects, path: Path) -> None:
     """Write a JSONL file of scratches, or a folder with one folder an agent."""
     if path.suffix == ".jsonl":
         dump_lines((_as_line(value) for _, value in objects), path)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from personae.core import BadFile, Json, Persona, content_key
 from personae.personas import persona_of, persona_row
-from personae.personas.exchange.patch import Patch, is_patch, patch, patched
+from personae.personas.exchange.patch import Patch, apply_patch, is_patch, make_patch
 
 __all__ = ["Lens", "export_row", "import_row"]
 
@@ -44,9 +44,9 @@ def import_row(lens: Lens, foreign: Json, where: str) -> Persona:
     read["id"] = _id(read["id"], bare, lens.name)
     plain = persona_of(read, where)
     row = persona_row(plain)
-    if residue := patch(_written(lens, plain), bare):
+    if residue := make_patch(_written(lens, plain), bare):
         row["extra"] = {lens.name: residue}
-    return persona_of(patched(row, slot), where) if slot else persona_of(row, where)
+    return persona_of(apply_patch(row, slot), where) if slot else persona_of(row, where)
 
 
 def export_row(lens: Lens, persona: Persona) -> Json:
@@ -56,7 +56,7 @@ def export_row(lens: Lens, persona: Persona) -> Json:
     extra = {k: v for k, v in persona.extra.items() if not (ours and k == lens.name)}
     foreign = _written(lens, replace(persona, extra=extra))
     if ours:
-        foreign = _object(patched(foreign, residue), persona.id)  # type: ignore[arg-type]
+        foreign = _object(apply_patch(foreign, residue), persona.id)  # type: ignore[arg-type]
     foreign = lens.tidy(foreign)
     if not _lost(lens, foreign, persona):
         return foreign
@@ -67,7 +67,7 @@ def export_row(lens: Lens, persona: Persona) -> Json:
 
 def _lost(lens: Lens, bare: Json, persona: Persona) -> Patch:
     back = import_row(lens, bare, f"persona {persona.id!r}")
-    return patch(persona_row(back), persona_row(persona))
+    return make_patch(persona_row(back), persona_row(persona))
 
 
 def _written(lens: Lens, persona: Persona) -> Json:

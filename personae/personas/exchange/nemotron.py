@@ -8,15 +8,21 @@ import polars as pl
 
 from personae.core import Json, Persona, parse_json
 from personae.core.files.atomic_path import atomic_path
-from personae.personas.exchange.container import (
+from personae.personas.exchange.fields import (
+    FieldMapping,
+    flatten_facts,
+    nest_facts,
+    read_fields,
+    write_fields,
+)
+from personae.personas.exchange.foreign_files import (
     ForeignObject,
-    Named,
+    NamedObjects,
     dump_lines,
     load_lines,
     load_parquet,
-    object_of,
+    require_object,
 )
-from personae.personas.exchange.fields import FieldMapping, flat, nested, read_fields, write_fields
 from personae.personas.exchange.lens import Lens
 
 __all__ = ["LENS", "dump", "load", "matches"]
@@ -55,14 +61,14 @@ def _read(foreign: Mapping[str, object]) -> Json:
     return {
         "kind": "demographic",
         **row,
-        "facts": {**facts, **flat(dict(foreign), [f.at for f in _FIELDS])},
+        "facts": {**facts, **flatten_facts(dict(foreign), [f.at for f in _FIELDS])},
     }
 
 
 def _write(persona: Persona) -> Json:
     """Facts of one level get a column of their name; a table has no room for deeper ones."""
     row, left = write_fields(_FIELDS, persona)
-    return nested({path: fact for path, fact in left.items() if "/" not in path}, row)
+    return nest_facts({path: fact for path, fact in left.items() if "/" not in path}, row)
 
 
 def _tidy(row: Json) -> Json:
@@ -82,13 +88,13 @@ def load(path: Path) -> Iterator[ForeignObject]:
         kept = row.pop(_SLOT, None)
         typed: Json = {}
         if isinstance(kept, str):  # a column holds texts: there, what we keep is one
-            both = object_of(parse_json(kept, where), where)
-            typed, kept = object_of(both.get("typed", {}), where), both.get("slot")
+            both = require_object(parse_json(kept, where), where)
+            typed, kept = require_object(both.get("typed", {}), where), both.get("slot")
         slot = {} if kept is None else {_SLOT: kept}
         yield ForeignObject(where, {**_tidy({**row, **typed}), **slot})
 
 
-def dump(objects: Named, path: Path) -> None:
+def dump(objects: NamedObjects, path: Path) -> None:
     """Write the rows; in a column of mixed types, what isn't text is kept beside it."""
     rows = [value for _, value in objects]
     if path.suffix != ".parquet":

@@ -11,16 +11,16 @@ from copy import deepcopy
 from personae.core import BadValue, content_key
 from personae.personas import ABSENT, differences
 
-__all__ = ["Patch", "is_patch", "patch", "patched"]
+__all__ = ["Patch", "apply_patch", "is_patch", "make_patch"]
 
 Patch = list[dict[str, object]]
 _HASH_DIGITS = 16
 
 
-def patch(old: object, new: object) -> Patch:
+def make_patch(old: object, new: object) -> Patch:
     """Say how one JSON value becomes another, order of names included; empty where they agree.
 
-    >>> patch({"a": 1}, {"a": 1, "b": 2})
+    >>> make_patch({"a": 1}, {"a": 1, "b": 2})
     [{'at': ['b'], 'now': 2}]
     """
     entries: Patch = []
@@ -31,7 +31,7 @@ def patch(old: object, new: object) -> Patch:
         if now is not ABSENT:
             entry["now"] = deepcopy(now)
         entries.append(entry)
-    return [*entries, *_orders(patched(old, entries), new, [])]
+    return [*entries, *_orders(apply_patch(old, entries), new, [])]
 
 
 def _orders(old: object, new: object, at: list[str | int]) -> Iterable[dict[str, object]]:
@@ -57,13 +57,13 @@ def _is_entry(entry: object) -> bool:
     return is_path and entry.keys() <= {"at", "was", "now", "order"}
 
 
-def patched(value: object, entries: Patch) -> object:
+def apply_patch(value: object, entries: Patch) -> object:
     """Apply a patch to a copy of a value; entries that no longer fit are left out.
 
     Raises:
         BadValue: it is not a patch.
 
-    >>> patched({"a": 1}, [{"at": ["a"], "was": "0" * 16, "now": 2}])
+    >>> apply_patch({"a": 1}, [{"at": ["a"], "was": "0" * 16, "now": 2}])
     {'a': 1}
     """
     if entries and not is_patch(entries):

@@ -4,7 +4,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from personae.core import Json, Persona
-from personae.personas.exchange.container import ForeignObject, Named, dump_lines, load_lines
+from personae.personas.exchange.foreign_files import (
+    ForeignObject,
+    NamedObjects,
+    dump_lines,
+    load_lines,
+)
 from personae.personas.exchange.lens import Lens
 
 __all__ = ["LENS", "dump", "load", "matches"]
@@ -45,7 +50,7 @@ def load(path: Path) -> Iterator[ForeignObject]:
     yield from load_lines(path)
 
 
-def dump(objects: Named, path: Path) -> None:
+def dump(objects: NamedObjects, path: Path) -> None:
     """Write the lines."""
     dump_lines((value for _, value in objects), path)
 

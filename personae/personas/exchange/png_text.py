@@ -10,7 +10,7 @@ from pathlib import Path
 
 from personae.core import BadFile
 
-__all__ = ["blank_picture", "carried_texts", "read_picture", "with_text", "without_texts"]
+__all__ = ["add_text", "blank_picture", "png_texts", "read_picture", "remove_texts"]
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MAX_PICTURE, MAX_TEXT, MAX_CHUNKS = 8 << 20, 4 << 20, 10_000
@@ -53,7 +53,7 @@ def _chunks(data: bytes, where: str) -> Iterator[tuple[bytes, bytes]]:
         at += 12 + size
 
 
-def carried_texts(picture: bytes, keys: Sequence[str], where: str) -> dict[str, bytes]:
+def png_texts(picture: bytes, keys: Sequence[str], where: str) -> dict[str, bytes]:
     """Give the texts of a picture that stand under the given keys; the last of a key counts.
 
     Raises:
@@ -96,7 +96,7 @@ def _inflated(packed: bytes, where: str) -> bytes:
     return text
 
 
-def without_texts(picture: bytes, keys: Sequence[str]) -> bytes:
+def remove_texts(picture: bytes, keys: Sequence[str]) -> bytes:
     """Give the picture without the texts under the given keys."""
     taken = {key.encode("latin-1") for key in keys}
     return SIGNATURE + b"".join(
@@ -106,7 +106,7 @@ def without_texts(picture: bytes, keys: Sequence[str]) -> bytes:
     )
 
 
-def with_text(picture: bytes, key: str, text: bytes) -> bytes:
+def add_text(picture: bytes, key: str, text: bytes) -> bytes:
     """Give the picture with a text under a key, before its end.
 
     Raises:

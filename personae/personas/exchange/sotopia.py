@@ -5,16 +5,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from personae.core import Json, Persona, domain_code
-from personae.personas.exchange.container import (
+from personae.personas.exchange.fields import FieldMapping, read_fields, write_fields
+from personae.personas.exchange.foreign_files import (
     ForeignObject,
-    Named,
+    NamedObjects,
     dump_json,
     dump_lines,
     load_json,
     load_lines,
-    object_of,
+    require_object,
 )
-from personae.personas.exchange.fields import FieldMapping, read_fields, write_fields
 from personae.personas.exchange.lens import Lens
 
 __all__ = ["LENS", "dump", "load", "matches"]
@@ -73,10 +73,10 @@ def load(path: Path) -> Iterator[ForeignObject]:
     value = load_json(path)
     for place, one in enumerate(value if isinstance(value, list) else [value], start=1):
         where = f"{path}, profile {place}"
-        yield ForeignObject(where, object_of(one, where))
+        yield ForeignObject(where, require_object(one, where))
 
 
-def dump(objects: Named, path: Path) -> None:
+def dump(objects: NamedObjects, path: Path) -> None:
     """Write a list of profiles, or one a line."""
     profiles = (value for _, value in objects)
     if path.suffix == ".jsonl":

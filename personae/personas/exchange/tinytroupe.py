@@ -5,16 +5,22 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from personae.core import BIG_FIVE, Json, Persona
-from personae.personas.exchange.container import (
+from personae.personas.exchange.fields import (
+    FieldMapping,
+    flatten_facts,
+    nest_facts,
+    read_fields,
+    write_fields,
+)
+from personae.personas.exchange.foreign_files import (
     ForeignObject,
-    Named,
+    NamedObjects,
     dump_each,
     dump_json,
     load_each,
     load_json,
-    object_of,
+    require_object,
 )
-from personae.personas.exchange.fields import FieldMapping, flat, nested, read_fields, write_fields
 from personae.personas.exchange.lens import Lens
 
 __all__ = ["LENS", "dump", "load", "matches"]
@@ -43,7 +49,7 @@ def _read(foreign: Mapping[str, object]) -> Json:
     row = read_fields(_FIELDS, spec)
     relations = _relations(spec.get("relationships"))
     left = [field.at for field in _FIELDS] + ([("relationships",)] if relations else [])
-    facts = {**_dict(row.get("facts")), **flat(spec, left)}
+    facts = {**_dict(row.get("facts")), **flatten_facts(spec, left)}
     name = spec.get("name")
     return {
         **row,
@@ -81,7 +87,7 @@ def _relations(listed: object) -> dict[str, str]:
 
 def _write(persona: Persona) -> Json:
     spec, left = write_fields(_FIELDS, persona)
-    nested(left, spec)
+    nest_facts(left, spec)
     if persona.relations:
         pairs = persona.relations.items()
         spec["relationships"] = [{"name": who, "description": what} for who, what in pairs]
@@ -90,7 +96,7 @@ def _write(persona: Persona) -> Json:
         for domain, z in persona.traits.items()
         if domain in BIG_FIVE
     }
-    return {"type": "TinyPerson", "persona": nested(words, spec)}
+    return {"type": "TinyPerson", "persona": nest_facts(words, spec)}
 
 
 def _word(z: float) -> str:
@@ -114,10 +120,10 @@ def load(path: Path) -> Iterator[ForeignObject]:
 def _load_one(path: Path) -> Iterator[ForeignObject]:
     value = load_json(path)
     for one in value if isinstance(value, list) else [value]:
-        yield ForeignObject(str(path), object_of(one, str(path)))
+        yield ForeignObject(str(path), require_object(one, str(path)))
 
 
-def dump(objects: Named, path: Path) -> None:
+def dump(objects: NamedObjects, path: Path) -> None:
     """Write one JSON file, or a folder of them."""
     dump_each(objects, path, dump_json, ".json")
 

@@ -30,23 +30,23 @@ from personae.generate.biography.deep_attributes import (
     AttributeChooser,
     Draft,
     Filling,
-    Values,
-    drawn_sections,
-    fill_sections,
+    ValueSource,
+    draw_sections,
+    write_sections,
 )
-from personae.generate.biography.life import drawn_life, write_lives
-from personae.generate.biography.people import Tables, given_anchors, load_tables
-from personae.generate.population.correlated_traits import correlated, correlation_matrix
-from personae.generate.recipe import Made, Order, Population
+from personae.generate.biography.life import draw_life, write_lives
+from personae.generate.biography.people import PeopleTables, load_people_tables, parse_anchors
+from personae.generate.population.correlated_traits import correlation_matrix, draw_correlated
+from personae.generate.recipe import Order, PersonaBatch, Population
 from personae.generate.recipes.deeppersona.rendering import (
     MANY_WORDS,
-    persona_of_draft,
+    render_persona,
     write_narratives,
 )
 from personae.generate.recipes.deeppersona.richness import richness
 from personae.generate.slots import Slots
 from personae.generate.taxonomy.attribute_tree import Taxonomy, read_tree, shipped_taxonomy
-from personae.generate.writer import Writer, written_by
+from personae.generate.writer import Writer, model_provenance
 from personae.personas import persona_frame
 
 __all__ = ["Depth", "deeppersona"]
@@ -75,7 +75,7 @@ class Depth:
     depth: int | None = None
     words: int = 200
     ratio: str = "5:3:2"
-    values: Values = "listed"
+    values: ValueSource = "listed"
 
     def filling(self, written: bool) -> Filling:
         """Give the plan for the attributes."""
@@ -99,7 +99,7 @@ class _Plan:
     filling: Filling
     taxonomy: Taxonomy
     chooser: AttributeChooser
-    tables: Tables
+    tables: PeopleTables
     anchors: dict[str, str]
     traits: dict[str, float]
     key: str
@@ -122,7 +122,7 @@ def deeppersona(
         taxonomy: JSON tree of attributes; by default the one that ships.
         people: JSON tables to draw people from; by default the ones that ship.
     """
-    facts, traits = given_anchors(anchors)
+    facts, traits = parse_anchors(anchors)
     tree = read_tree(taxonomy) if taxonomy else shipped_taxonomy()
     filling = depth.filling(order.model is not None)
     if order.model is None and not any(one.values for one in tree.attributes):
@@ -137,7 +137,7 @@ def deeppersona(
         filling=filling,
         taxonomy=tree,
         chooser=AttributeChooser(tree),
-        tables=load_tables(people or ""),
+        tables=load_people_tables(people or ""),
         anchors=facts,
         traits=traits,
         key=content_key(files),
@@ -161,7 +161,7 @@ def deeppersona(
     )
 
 
-def _make(plan: _Plan, slots: Slots) -> Made:
+def _make(plan: _Plan, slots: Slots) -> PersonaBatch:
     drafts = [plan.chooser.choose(draft, plan.filling) for draft in _begun(plan, slots)]
     counts: Counter[str] = Counter()
     model, words = plan.order.model, plan.depth.words
@@ -171,26 +171,26 @@ def _make(plan: _Plan, slots: Slots) -> Made:
         whose, begun = [d.who for d in drafts], [d.life for d in drafts]
         lives = write_lives(writer, whose, begun, listed=plan.filling.values == "listed")
         drafts = [replace(d, life=life) for d, life in zip(drafts, lives, strict=True)]
-        fill_sections(writer.at(0.5), drafts, plan.filling)
+        write_sections(writer.at(0.5), drafts, plan.filling)
     else:
-        drafts = [drawn_sections(draft) for draft in drafts]
+        drafts = [draw_sections(draft) for draft in drafts]
     ids = [f"deep-{plan.order.seed}-{place:07d}" for place in slots.places.tolist()]
-    people = [persona_of_draft(d, id_, words) for d, id_ in zip(drafts, ids, strict=True)]
+    people = [render_persona(d, id_, words) for d, id_ in zip(drafts, ids, strict=True)]
     if model is not None:
         long = replace(writer, sampling=replace(writer.sampling, max_tokens=2 * words + 60))
         people = write_narratives(long, drafts, people, words)
-    return Made(persona_frame(_signed(one, plan) for one in people), counts=counts)
+    return PersonaBatch(persona_frame(_signed(one, plan) for one in people), counts=counts)
 
 
 def _begun(plan: _Plan, slots: Slots) -> list[Draft]:
     """Draw each slot's anchors, traits and life; each from the slot's own stream."""
-    standings = np.clip(correlated(slots, correlation_matrix()), -EXTREME, EXTREME).round(1)
+    standings = np.clip(draw_correlated(slots, correlation_matrix()), -EXTREME, EXTREME).round(1)
     drafts = []
     for bits, row in zip(slots.bits("deeppersona").tolist(), standings, strict=True):
         lots = np.random.default_rng(bits)
         who = plan.tables.draw(lots, plan.anchors)
         traits = dict(zip(BIG_FIVE, row.tolist(), strict=True)) | plan.traits
-        life = drawn_life(lots, who.age)
+        life = draw_life(lots, who.age)
         drafts.append(Draft(who=who, life=life, traits=traits, lots=lots))
     return drafts
 
@@ -205,7 +205,7 @@ def _signed(persona: Persona, plan: _Plan) -> Persona:
         "model": "none: drawn by lot",
     }
     if model is not None:
-        provenance |= written_by(model, plan.prompt)
+        provenance |= model_provenance(model, plan.prompt)
     return replace(persona, provenance=provenance)
 
 

@@ -8,11 +8,11 @@ from itertools import zip_longest
 
 from personae.core import Persona, say
 from personae.generate.biography.deep_attributes import Draft
-from personae.generate.biography.life import unfit_text
+from personae.generate.biography.life import text_problem
 from personae.generate.taxonomy.attribute_tree import Attribute
-from personae.generate.writer import FieldRequest, Writer, texts_schema
+from personae.generate.writer import FieldRequest, Writer, text_schema
 
-__all__ = ["first_person", "persona_of_draft", "write_narratives"]
+__all__ = ["first_person", "render_persona", "write_narratives"]
 
 STATEMENTS = 5
 MANY_WORDS = 2000
@@ -48,7 +48,7 @@ def first_person(sentence: str) -> str:
     return sentence[:1].upper() + sentence[1:]
 
 
-def persona_of_draft(draft: Draft, id_: str, words: int) -> Persona:
+def render_persona(draft: Draft, id_: str, words: int) -> Persona:
     """Make the persona of a draft; text and narrative have about so many words at most.
 
     The text begins with who it is and what moves the person. Then come sentences that speak of
@@ -115,7 +115,7 @@ def write_narratives(
                 f"themselves in about {words} words, in the first person, in a voice that is "
                 f"{draft.life.voice}. Keep to what is said above. Answer in JSON."
             ),
-            fields={"summary": texts_schema(least, most)},
+            fields={"summary": text_schema(least, most)},
             check=partial(_unfit_telling, age=draft.who.age, size=(least, most)),
         )
         for draft in drafts
@@ -129,7 +129,7 @@ def write_narratives(
 
 
 def _unfit_telling(_: str, value: object, *, age: int, size: tuple[int, int]) -> str:
-    if why := unfit_text(value, *size, age):
+    if why := text_problem(value, *size, age):
         return why
     text = str(value)
     words = text.lower().split()

@@ -11,9 +11,17 @@ from typing import Any
 
 from personae.core import BadValue, UnknownName, canonical_json
 from personae.generate.population.ordered_levels import Levels
-from personae.generate.population.population_spec import Spec
+from personae.generate.population.population_spec import PopulationSpec
 
-__all__ = ["Issue", "OwnedField", "Owner", "Patch", "owners_of", "read_patch", "schema_of"]
+__all__ = [
+    "Issue",
+    "OwnedField",
+    "Owner",
+    "OwnerReply",
+    "parse_reply",
+    "read_owners",
+    "reply_schema",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +97,7 @@ class Issue:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patch:
+class OwnerReply:
     """What a reply says: facts by path, fields without a usable value, keys that were dropped."""
 
     facts: Mapping[str, str]
@@ -98,10 +106,10 @@ class Patch:
     mended: bool = False
 
 
-def schema_of(fields: Sequence[OwnedField]) -> str:
+def reply_schema(fields: Sequence[OwnedField]) -> str:
     """Give the JSON schema of a reply that fills these fields.
 
-    >>> schema_of([OwnedField(path="home/pet", allowed=("cat", "dog"))])[30:73]
+    >>> reply_schema([OwnedField(path="home/pet", allowed=("cat", "dog"))])[30:73]
     '"properties":{"pet":{"enum":["cat","dog"]}}'
     """
     return canonical_json(
@@ -114,18 +122,18 @@ def schema_of(fields: Sequence[OwnedField]) -> str:
     )
 
 
-def read_patch(reply: str, fields: Sequence[OwnedField]) -> Patch:
+def parse_reply(reply: str, fields: Sequence[OwnedField]) -> OwnerReply:
     """Read a reply; what isn't JSON is searched for the object in it, which counts as mended.
 
     >>> pet = OwnedField(path="home/pet", allowed=("cat", "dog"))
-    >>> read_patch('Sure! {"pet": "cat", "age": 7}', [pet])
+    >>> parse_reply('Sure! {"pet": "cat", "age": 7}', [pet])
     Patch(facts={'home/pet': 'cat'}, unusable=(), dropped=1, mended=True)
     """
     body, mended = _object(reply)
     known = {f.key: f for f in fields}
     read = {f.path: f.read(body[k]) for k, f in known.items() if k in body}
     facts = {path: value for path, value in read.items() if value is not None}
-    return Patch(
+    return OwnerReply(
         facts=facts,
         unusable=tuple(f.path for f in fields if f.path not in facts),
         dropped=len(set(body) - set(known)),
@@ -145,7 +153,7 @@ def _object(text: str) -> tuple[Mapping[str, Any], bool]:
     return {}, False
 
 
-def owners_of(spec: Spec, levels: Levels | None) -> tuple[Owner, ...]:
+def read_owners(spec: PopulationSpec, levels: Levels | None) -> tuple[Owner, ...]:
     """Read a description's owners.
 
     Raises:

@@ -18,20 +18,26 @@ import numpy as np
 import polars as pl
 
 from personae.core import BadValue, Model, OpenModel, content_key
-from personae.generate.population.blueprint import blueprint
-from personae.generate.population.fact_rules import rules_of
-from personae.generate.population.ordered_levels import levels_of
-from personae.generate.population.persona_table import personas, told
-from personae.generate.population.population_spec import Spec, load_spec
-from personae.generate.population.structured_sampler import Cast, StructuredSampler
-from personae.generate.quality.near_duplicates import MinHash, SameFacts, Sameness, SimHash, Vectors
-from personae.generate.recipe import Made, Order, Population
+from personae.generate.population.blueprint import make_blueprint
+from personae.generate.population.fact_rules import read_rules
+from personae.generate.population.ordered_levels import read_levels
+from personae.generate.population.persona_table import persona_table, render_facts
+from personae.generate.population.population_spec import PopulationSpec, load_spec
+from personae.generate.population.structured_sampler import StructuredSample, StructuredSampler
+from personae.generate.quality.near_duplicates import (
+    DuplicateCriterion,
+    MinHash,
+    SameFacts,
+    SimHash,
+    VectorCosine,
+)
+from personae.generate.recipe import Order, PersonaBatch, Population
+from personae.generate.recipes.hachimi.activation_vectors import activation_embedder
 from personae.generate.recipes.hachimi.contradictions import ContradictionValidator
-from personae.generate.recipes.hachimi.owners import Owner, owners_of
-from personae.generate.recipes.hachimi.state_vectors import embedder
-from personae.generate.recipes.hachimi.workshop import Board, Workshop
+from personae.generate.recipes.hachimi.owners import Owner, read_owners
+from personae.generate.recipes.hachimi.revision_loop import RevisionLoop, Whiteboard
 from personae.generate.slots import Slots
-from personae.generate.writer import written_by
+from personae.generate.writer import model_provenance
 
 __all__ = ["Writing", "hachimi"]
 
@@ -80,13 +86,13 @@ def hachimi(
         writing: how a model writes and who finds its faults.
     """
     spec = _mixed(load_spec(schema), mix)
-    levels = levels_of(spec.levels) if spec.levels else None
-    rules = rules_of(spec.rules, spec.sets)
-    owners = owners_of(spec, levels)
+    levels = read_levels(spec.levels) if spec.levels else None
+    rules = read_rules(spec.rules, spec.sets)
+    owners = read_owners(spec, levels)
     if not spec.variables:
         raise BadValue(f"{schema}: a schema has variables")
     rules.refuse_unknown((*spec.facts, SHORT))
-    plan = blueprint(spec, order.n, order.seed, rules=rules)
+    plan = make_blueprint(spec, order.n, order.seed, rules=rules)
     mould = StructuredSampler(spec=spec, plan=plan, rules=rules, levels=levels)
     if writing.writes == "texts":
         texts = [replace(o, fields=tuple(f for f in o.fields if f.is_text)) for o in owners]
@@ -105,7 +111,7 @@ def hachimi(
     )
 
 
-def _mixed(spec: Spec, mix: tuple[str, ...]) -> Spec:
+def _mixed(spec: PopulationSpec, mix: tuple[str, ...]) -> PopulationSpec:
     """Give the schema with the tiers' weights."""
     tier = next((v for v in spec.variables if v.name == TIER), None)
     try:
@@ -123,14 +129,16 @@ def _mixed(spec: Spec, mix: tuple[str, ...]) -> Spec:
     return replace(spec, variables=tuple(changed if v is tier else v for v in spec.variables))
 
 
-def _sameness(alike: Alike, model: Model | None, mould: StructuredSampler) -> Sameness | None:
+def _sameness(
+    alike: Alike, model: Model | None, mould: StructuredSampler
+) -> DuplicateCriterion | None:
     kind = alike if alike != "auto" else "facts" if model is None else "simhash"
     if kind == "vectors":
         if not isinstance(model, OpenModel):
             raise BadValue("vectors come from inside a model: give an open --model, as smollm2")
-        return Vectors(embedder(model, partial(_reference, mould)))
+        return VectorCosine(activation_embedder(model, partial(_reference, mould)))
     names = [p for p in _shape(mould) if not p.startswith("identity/")]
-    kinds: Mapping[str, Sameness | None] = {
+    kinds: Mapping[str, DuplicateCriterion | None] = {
         "facts": SameFacts(tuple(names), differ=2),
         "simhash": SimHash(),
         "minhash": MinHash(),
@@ -142,7 +150,7 @@ def _sameness(alike: Alike, model: Model | None, mould: StructuredSampler) -> Sa
 def _reference(mould: StructuredSampler) -> list[str]:
     """Give the texts of a few personas from structure alone, to compare texts with."""
     few = Slots.span(0, 0, min(32, mould.plan.n))
-    return told(mould.spec.text, mould.cast(few).facts).to_list()
+    return render_facts(mould.spec.text, mould.cast(few).facts).to_list()
 
 
 def _shape(mould: StructuredSampler) -> list[str]:
@@ -158,14 +166,14 @@ class _Making:
     owners: tuple[Owner, ...]
     writing: Writing
 
-    def make(self, slots: Slots) -> Made:
+    def make(self, slots: Slots) -> PersonaBatch:
         """Cast the slots; with a model, have them written, up to TRIES times each."""
         model = self.order.model
         cast = self.mould.cast(slots)
         counts = Counter({"redrawn to obey rules": cast.redrawn})
         if model is None:
             facts = _introduced(cast.facts)
-            return Made(self._rows(cast, facts, facts), cast.failed, counts)
+            return PersonaBatch(self._rows(cast, facts, facts), cast.failed, counts)
         done: dict[int, pl.DataFrame] = {}
         why: dict[int, str] = dict(cast.failed)
         for attempt in range(TRIES):
@@ -182,17 +190,17 @@ class _Making:
             cast = self.mould.cast(slots.take(left, again=(attempt + 1) << 10))
         kept = [done[int(p)] for p in slots.places if int(p) in done]
         frame = pl.concat(kept) if kept else self._told(cast, [], [])
-        return Made(frame, {p: w for p, w in why.items() if p not in done}, counts)
+        return PersonaBatch(frame, {p: w for p, w in why.items() if p not in done}, counts)
 
     def _written(
-        self, model: Model, cast: Cast, counts: Counter[str]
-    ) -> tuple[list[Board], dict[int, str]]:
+        self, model: Model, cast: StructuredSample, counts: Counter[str]
+    ) -> tuple[list[Whiteboard], dict[int, str]]:
         reader = None
         if self.writing.validator == "model":
             reader = ContradictionValidator(
                 model=model, owners=self.owners, seed=self.order.seed, counts=counts
             )
-        shop = Workshop(
+        shop = RevisionLoop(
             model=model,
             owners=self.owners,
             rules=self.mould.rules,
@@ -206,7 +214,9 @@ class _Making:
         variations = [f"{int(b) % 10**17:017d}" for b in bits]
         return shop.write(list(cast.facts.iter_rows(named=True)), variations)
 
-    def _told(self, cast: Cast, boards: list[Board], good: list[int]) -> pl.DataFrame:
+    def _told(
+        self, cast: StructuredSample, boards: list[Whiteboard], good: list[int]
+    ) -> pl.DataFrame:
         """Turn finished boards into rows; their text is the schema's, then what was written."""
         texts = [f.path for o in self.owners for f in o.fields if f.is_text and f.path != NAME]
         names = [*cast.facts.columns, SHORT, *texts]
@@ -221,9 +231,11 @@ class _Making:
         )
         return self._rows(part, table, table.select(pl.concat_str(texts, separator=" ")))
 
-    def _rows(self, cast: Cast, facts: pl.DataFrame, written: pl.DataFrame) -> pl.DataFrame:
+    def _rows(
+        self, cast: StructuredSample, facts: pl.DataFrame, written: pl.DataFrame
+    ) -> pl.DataFrame:
         spec, model = self.mould.spec, self.order.model
-        text = told(spec.text, facts)
+        text = render_facts(spec.text, facts)
         source = {
             "made by": "personae generate hachimi",
             "source": spec.title,
@@ -232,9 +244,9 @@ class _Making:
         }
         if model is not None:
             text = text + " " + written.to_series()
-            source |= written_by(model, content_key(repr(self.owners))[:16])
+            source |= model_provenance(model, content_key(repr(self.owners))[:16])
         numbers = pl.Series("id", cast.slots.places).cast(pl.String).str.zfill(7)
-        return personas(
+        return persona_table(
             f"{spec.name}-{self.order.seed}-" + numbers,
             facts,
             traits=cast.traits,
@@ -251,7 +263,7 @@ def _introduced(facts: pl.DataFrame) -> pl.DataFrame:
     return facts.with_columns(short)
 
 
-def _shorten(board: Board) -> None:
+def _shorten(board: Whiteboard) -> None:
     """Derive the short name of a written one; what has no letters to make it of stays at fault."""
     words = [
         "".join(c for c in w.lower() if c.isascii() and c.isalpha())

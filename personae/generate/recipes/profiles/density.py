@@ -14,7 +14,7 @@ from scipy.stats import gaussian_kde
 
 from personae.core import Array, BadValue
 
-__all__ = ["Crowd", "densities", "drawn_members", "virtual_pairs"]
+__all__ = ["Crowd", "draw_members", "draw_virtual_pairs"]
 
 Crowd = Literal["population", "majority", "minority"]
 DIMENSIONS = 2
@@ -25,7 +25,7 @@ LEAST = 6
 """Members below which no density can be told."""
 
 
-def densities(vectors: Array) -> Array:
+def _densities(vectors: Array) -> Array:
     """Estimate how dense it is around each member, shape (n,); equal for fewer than six.
 
     Vectors (n, width) are projected on their first two principal components. Members who don't
@@ -44,7 +44,7 @@ def _projected(vectors: Array) -> Array:
     return np.asarray(left[:, :kept] * sizes[:kept])
 
 
-def drawn_members(vectors: Array, count: int, crowd: Crowd, seed: int = 0) -> list[int]:
+def draw_members(vectors: Array, count: int, crowd: Crowd, seed: int = 0) -> list[int]:
     """Draw members with replacement: all alike, the denser the likelier, or the thinnest tenth.
 
     `population` keeps the crowd's own proportions. `majority` draws by density. `minority` draws
@@ -55,7 +55,7 @@ def drawn_members(vectors: Array, count: int, crowd: Crowd, seed: int = 0) -> li
     """
     if not len(vectors):
         raise BadValue("there is nobody to draw from")
-    random, dense = np.random.default_rng(seed), densities(vectors)
+    random, dense = np.random.default_rng(seed), _densities(vectors)
     weights = np.ones(len(dense))
     if crowd == "majority":
         weights = dense
@@ -67,7 +67,7 @@ def drawn_members(vectors: Array, count: int, crowd: Crowd, seed: int = 0) -> li
     return [int(member) for member in drawn]
 
 
-def virtual_pairs(
+def draw_virtual_pairs(
     halves: Sequence[tuple[str, str]], vectors: Array, count: int, seed: int = 0
 ) -> list[tuple[int, int]]:
     """Draw pairs (whose first half, whose second half) that join into nobody who exists.

@@ -11,19 +11,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from personae.core import BIG_FIVE, Chat, Persona, say
-from personae.generate.biography.life import unfit_text
+from personae.generate.biography.life import text_problem
 from personae.generate.conversations import user_turns
 from personae.generate.recipes.profiles.self_disclosures import (
     Disclosure,
+    claimed_traits,
     find_disclosures,
-    redacted,
-    style_of,
-    traits_of,
+    redact,
+    writing_style,
 )
-from personae.generate.writer import FieldRequest, Writer, texts_schema
+from personae.generate.writer import FieldRequest, Writer, text_schema
 from personae.traits.trait_words import trait_side
 
-__all__ = ["ImplicitProfile", "joined", "read_profiles", "rule_based_profile"]
+__all__ = ["ImplicitProfile", "combine_profiles", "extract_profiles", "rule_based_profile"]
 
 OBJECTIVE = {
     "age": "You are {} years old.",
@@ -88,7 +88,7 @@ class ImplicitProfile:
         )
 
 
-def joined(first: ImplicitProfile, second: ImplicitProfile) -> ImplicitProfile:
+def combine_profiles(first: ImplicitProfile, second: ImplicitProfile) -> ImplicitProfile:
     """Make a virtual profile: one's objective half with another's subjective half."""
     return ImplicitProfile(first.facts, first.scenario, second.traits, second.style)
 
@@ -98,18 +98,20 @@ def rule_based_profile(chat: Chat) -> ImplicitProfile:
     turns = user_turns(chat)
     facts = find_disclosures(turns)
     ordered = {name: facts[name] for name in OBJECTIVE if name in facts}
-    return ImplicitProfile(ordered, _scenario(turns), traits_of(turns), tuple(style_of(turns)))
+    return ImplicitProfile(
+        ordered, _scenario(turns), claimed_traits(turns), tuple(writing_style(turns))
+    )
 
 
 def _scenario(turns: Sequence[str]) -> str:
     """Give the first sentence of the first turn that asks for something, at most 120 letters."""
-    first = redacted(" ".join(turns[0].split())) if turns else ""
+    first = redact(" ".join(turns[0].split())) if turns else ""
     sentences = re.split(r"(?<=[.!?])\s+", first)
     sentence = next((s for s in sentences if _REQUEST.search(s)), sentences[-1])
     return sentence if len(sentence) <= 120 else sentence[:117].rsplit(" ", 1)[0] + " ..."
 
 
-def read_profiles(writer: Writer, chats: Sequence[Chat]) -> list[ImplicitProfile]:
+def extract_profiles(writer: Writer, chats: Sequence[Chat]) -> list[ImplicitProfile]:
     """Let a model find what rules miss, each value with a quote that must stand in the turns.
 
     What rules found stays. `counts` gains `without evidence` for values whose quote doesn't stand.
@@ -125,7 +127,7 @@ def read_profiles(writer: Writer, chats: Sequence[Chat]) -> list[ImplicitProfile
             if value.lower().strip(".") in (NONE, "null", "n/a", ""):
                 continue
             if _stands(quote, texts[i]):
-                facts[i][name] = Disclosure(redacted(value.rstrip(".")), redacted(quote))
+                facts[i][name] = Disclosure(redact(value.rstrip(".")), redact(quote))
             else:
                 writer.counts["without evidence"] += 1
     traits = _traits(writer, texts)
@@ -155,8 +157,8 @@ def _wanted(name: str, text: str) -> FieldRequest:
     )
     return FieldRequest(
         chat=say(ask),
-        fields={"value": texts_schema(1, 60), "quote": texts_schema(1, 120)},
-        check=lambda _, value: "" if str(value).isdigit() else unfit_text(value, 1, 120),
+        fields={"value": text_schema(1, 60), "quote": text_schema(1, 120)},
+        check=lambda _, value: "" if str(value).isdigit() else text_problem(value, 1, 120),
     )
 
 

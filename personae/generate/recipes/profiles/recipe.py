@@ -15,16 +15,16 @@ from typing import Literal
 
 from personae.core import BadValue, Chat, Note, Part, Sampling, content_key, file_sha256
 from personae.generate.conversations import read_conversations, user_turns
-from personae.generate.recipe import Made, Order, Population
-from personae.generate.recipes.profiles.density import drawn_members, virtual_pairs
+from personae.generate.recipe import Order, PersonaBatch, Population
+from personae.generate.recipes.profiles.density import draw_members, draw_virtual_pairs
 from personae.generate.recipes.profiles.implicit_profile import (
-    joined,
-    read_profiles,
+    combine_profiles,
+    extract_profiles,
     rule_based_profile,
 )
 from personae.generate.slots import Slots
 from personae.generate.text_vectors import HashedVectors
-from personae.generate.writer import Writer, written_by
+from personae.generate.writer import Writer, model_provenance
 from personae.personas import persona_frame
 
 __all__ = ["profiles"]
@@ -82,12 +82,12 @@ def _pairs(order: Order, chats: tuple[Chat, ...], crowd: Drawn) -> tuple[tuple[i
     vectors = HashedVectors(said)(said)
     if crowd == "virtual":
         halves = [(p.objective, p.subjective) for p in map(rule_based_profile, chats)]
-        return tuple(virtual_pairs(halves, vectors, order.n, order.seed))
-    drawn = drawn_members(vectors, order.n, crowd, order.seed)
+        return tuple(draw_virtual_pairs(halves, vectors, order.n, order.seed))
+    drawn = draw_members(vectors, order.n, crowd, order.seed)
     return tuple((member, member) for member in drawn)
 
 
-def _make(plan: _Plan, slots: Slots) -> Made:
+def _make(plan: _Plan, slots: Slots) -> PersonaBatch:
     pairs = [plan.pairs[place] for place in slots.places.tolist()]
     needed = sorted({member for pair in pairs for member in pair})
     chats = [plan.chats[member] for member in needed]
@@ -96,13 +96,13 @@ def _make(plan: _Plan, slots: Slots) -> Made:
         found = [rule_based_profile(chat) for chat in chats]
     else:
         sampling = Sampling(max_tokens=120, seed=plan.order.seed)
-        found = read_profiles(Writer(plan.order.model, sampling, counts), chats)
+        found = extract_profiles(Writer(plan.order.model, sampling, counts), chats)
     by_member = dict(zip(needed, found, strict=True))
     people = []
     for place, (first, second) in zip(slots.places.tolist(), pairs, strict=True):
-        profile = joined(by_member[first], by_member[second])
+        profile = combine_profiles(by_member[first], by_member[second])
         people.append(profile.persona(f"user-{place:07d}", _provenance(plan, first, second)))
-    return Made(persona_frame(people), counts=counts)
+    return PersonaBatch(persona_frame(people), counts=counts)
 
 
 def _provenance(plan: _Plan, first: int, second: int) -> dict[str, str]:
@@ -114,4 +114,4 @@ def _provenance(plan: _Plan, first: int, second: int) -> dict[str, str]:
         "source": f"what real users said: {plan.source}, {who}",
         "model": "none: by rules",
     }
-    return said if model is None else said | written_by(model, PROMPT)
+    return said if model is None else said | model_provenance(model, PROMPT)

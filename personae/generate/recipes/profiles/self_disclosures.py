@@ -12,7 +12,7 @@ from typing import NamedTuple
 from personae.core import data_json
 from personae.traits.trait_words import read_standings
 
-__all__ = ["Disclosure", "find_disclosures", "redacted", "style_of", "traits_of"]
+__all__ = ["Disclosure", "claimed_traits", "find_disclosures", "redact", "writing_style"]
 
 
 class Disclosure(NamedTuple):
@@ -68,10 +68,10 @@ _POLITE = re.compile(r"\b(?:please|thanks?|thank you|sorry|kindly)\b", re.IGNORE
 _BLUNT = re.compile(r"\b(?:just|asap|wrong|useless|stupid|again)\b", re.IGNORECASE)
 
 
-def redacted(text: str) -> str:
+def redact(text: str) -> str:
     """Take out addresses, links and long numbers.
 
-    >>> redacted("write to a.b@c.org or 030 123 45 67")
+    >>> redact("write to a.b@c.org or 030 123 45 67")
     'write to [removed] or [removed]'
     """
     return _PRIVATE.sub("[removed]", text)
@@ -99,16 +99,16 @@ def find_disclosures(turns: Sequence[str]) -> dict[str, Disclosure]:
     for name, patterns in _RULES.items():
         for pattern in patterns:
             if (hit := re.search(pattern, text)) and name not in found:
-                found[name] = Disclosure(redacted(hit["v"].strip()), redacted(hit[0].strip()))
+                found[name] = Disclosure(redact(hit["v"].strip()), redact(hit[0].strip()))
     if hit := _work().search(text):
         found["occupation"] = Disclosure((hit["v"] or hit["w"]).strip(), hit[0].strip())
     return found
 
 
-def style_of(turns: Sequence[str]) -> list[str]:
+def writing_style(turns: Sequence[str]) -> list[str]:
     """Describe how a user writes; what is neither one way nor the other stays out.
 
-    >>> style_of(["fix this", "wrong again"])
+    >>> writing_style(["fix this", "wrong again"])
     ['in a few words', 'all in small letters', 'bluntly']
     """
     if not turns:
@@ -134,7 +134,7 @@ def style_of(turns: Sequence[str]) -> list[str]:
     return said
 
 
-def traits_of(turns: Sequence[str]) -> dict[str, float]:
+def claimed_traits(turns: Sequence[str]) -> dict[str, float]:
     """Read the Big Five standings (z) that a user claims in words; without such words none."""
     own = [s for t in turns for s in re.split(r"(?<=[.!?])\s+", t) if re.search(r"\bI\b", s)]
     read = read_standings(" ".join(own))

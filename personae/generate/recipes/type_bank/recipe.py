@@ -15,16 +15,16 @@ import numpy as np
 import polars as pl
 
 from personae.core import Cell, Note, Part, Persona, Sampling, Table, content_key, data_json
-from personae.generate.biography.people import Tables, load_tables
-from personae.generate.recipe import Made, Order, Population
+from personae.generate.biography.people import PeopleTables, load_people_tables
+from personae.generate.recipe import Order, PersonaBatch, Population
 from personae.generate.recipes.type_bank.types import (
     TypeBank,
     bank_types,
-    begin_character,
+    draw_character,
     write_characters,
 )
 from personae.generate.slots import Slots
-from personae.generate.writer import Writer, written_by
+from personae.generate.writer import Writer, model_provenance
 from personae.personas import frame_personas, persona_frame
 
 __all__ = ["type_bank"]
@@ -42,7 +42,7 @@ def type_bank(order: Order, bank: TypeBank = "mbti") -> Population:
         bank: mbti (16 types) or big-five (32 sign patterns).
     """
     types = bank_types(bank)
-    tables = Tables({**load_tables().raw, "ages": list(AGES)})
+    tables = PeopleTables({**load_people_tables().raw, "ages": list(AGES)})
     each, more = divmod(order.n, len(types))
     counts = [each + (place < more) for place in range(len(types))]
     rows: tuple[tuple[Cell, ...], ...] = tuple(
@@ -66,13 +66,13 @@ def type_bank(order: Order, bank: TypeBank = "mbti") -> Population:
     )
 
 
-def _make(order: Order, bank: TypeBank, tables: Tables, slots: Slots) -> Made:
+def _make(order: Order, bank: TypeBank, tables: PeopleTables, slots: Slots) -> PersonaBatch:
     types = bank_types(bank)
     begun = []
     for place, bits in zip(slots.places.tolist(), slots.bits("type_bank").tolist(), strict=True):
         lots = np.random.default_rng(bits)
         who = tables.draw(lots, {})
-        begun.append(begin_character(types[place % len(types)], who, lots))
+        begun.append(draw_character(types[place % len(types)], who, lots))
     counts: Counter[str] = Counter()
     if order.model is not None:
         sampling = Sampling(max_tokens=320, temperature=0.8, top_p=0.95, seed=order.seed)
@@ -82,7 +82,7 @@ def _make(order: Order, bank: TypeBank, tables: Tables, slots: Slots) -> Made:
         one.persona(f"type-{order.seed}-{place:07d}", provenance)
         for one, place in zip(begun, slots.places.tolist(), strict=True)
     )
-    return Made(persona_frame(people), counts=counts)
+    return PersonaBatch(persona_frame(people), counts=counts)
 
 
 def _provenance(order: Order) -> dict[str, str]:
@@ -96,7 +96,7 @@ def _provenance(order: Order) -> dict[str, str]:
     if order.model is None:
         return {**said, "model": "none: drawn by lot"}
     prompt = content_key(["type_bank", VERSION, data_json("personas/types.json")])[:16]
-    return {**said, **written_by(order.model, prompt)}
+    return {**said, **model_provenance(order.model, prompt)}
 
 
 def _findings(rows: pl.DataFrame) -> tuple[Part, ...]:

@@ -16,13 +16,20 @@ import numpy as np
 
 from personae.core import BIG_FIVE, Persona, data_json, say
 from personae.generate.biography.deep_attributes import Draft, draw_value
-from personae.generate.biography.life import Life, drawn_life, unfit_text
-from personae.generate.biography.people import Anchors
+from personae.generate.biography.life import Life, draw_life, text_problem
+from personae.generate.biography.people import Demographics
 from personae.generate.taxonomy.attribute_tree import Attribute, shipped_taxonomy
-from personae.generate.writer import FieldAnswers, FieldRequest, Writer, texts_schema
+from personae.generate.writer import FieldAnswers, FieldRequest, Writer, text_schema
 from personae.traits.trait_words import trait_side
 
-__all__ = ["Type", "TypeBank", "TypeCharacter", "bank_types", "begin_character", "write_characters"]
+__all__ = [
+    "PersonalityType",
+    "TypeBank",
+    "TypeCharacter",
+    "bank_types",
+    "draw_character",
+    "write_characters",
+]
 
 TypeBank = Literal["mbti", "big-five"]
 FIELDS = (
@@ -53,11 +60,11 @@ WRITTEN = (
 )
 """Fields a model writes, one small object after the other; the rest is anchored."""
 LEAST, MOST = 12, 240
-_SAID = texts_schema(4, 120)
+_SAID = text_schema(4, 120)
 
 
 @dataclass(frozen=True, slots=True)
-class Type:
+class PersonalityType:
     """A type: its name (hidden from whoever writes), its description, and its traits in z."""
 
     code: str
@@ -69,8 +76,8 @@ class Type:
 class TypeCharacter:
     """A character in the making: type, anchors, the fields so far, and five answers in tone."""
 
-    type: Type
-    who: Anchors
+    type: PersonalityType
+    who: Demographics
     life: Life
     fields: Mapping[str, str]
     presets: tuple[tuple[str, str], ...]
@@ -98,7 +105,7 @@ class TypeCharacter:
 
 
 @cache
-def bank_types(bank: TypeBank) -> tuple[Type, ...]:
+def bank_types(bank: TypeBank) -> tuple[PersonalityType, ...]:
     """List a bank's types: 16 after Myers and Briggs, or the 32 sign patterns of the Big Five.
 
     >>> len(bank_types("mbti")), len(bank_types("big-five"))
@@ -107,24 +114,26 @@ def bank_types(bank: TypeBank) -> tuple[Type, ...]:
     if bank == "mbti":
         data = data_json("personas/types.json")
         return tuple(
-            Type(code, said, dict(data["leans"][letter] for letter in code))
+            PersonalityType(code, said, dict(data["leans"][letter] for letter in code))
             for code, said in data["types"].items()
         )
     return tuple(_pattern(signs) for signs in product((1, -1), repeat=5))
 
 
-def _pattern(signs: Sequence[int]) -> Type:
+def _pattern(signs: Sequence[int]) -> PersonalityType:
     sides = [trait_side(domain, sign) for domain, sign in zip(BIG_FIVE, signs, strict=True)]
     said = ", ".join(f"{side.plain}" for side in sides[:-1]) + f" and {sides[-1].plain}"
     keys = "; ".join(", ".join(side.keywords[:3]) for side in sides)
     code = "".join(f"{d}{'+' if s > 0 else '-'}" for d, s in zip(BIG_FIVE, signs, strict=True))
     traits = {d: float(s) for d, s in zip(BIG_FIVE, signs, strict=True)}
-    return Type(code, f"You are {said}. Others would name in you: {keys}.", traits)
+    return PersonalityType(code, f"You are {said}. Others would name in you: {keys}.", traits)
 
 
-def begin_character(type_: Type, who: Anchors, lots: np.random.Generator) -> TypeCharacter:
+def draw_character(
+    type_: PersonalityType, who: Demographics, lots: np.random.Generator
+) -> TypeCharacter:
     """Draw all seventeen fields of a character by lot, and five answers by the type's letters."""
-    life, data = drawn_life(lots, who.age), data_json("personas/life.json")
+    life, data = draw_life(lots, who.age), data_json("personas/life.json")
     draft = Draft(who=who, life=life, traits=type_.traits, lots=lots)
 
     def one(name: str) -> str:
@@ -172,7 +181,7 @@ def _branches(names: tuple[str, ...]) -> tuple[Attribute, ...]:
     return tuple(a for a in shipped_taxonomy().attributes if a.path[1] in names)
 
 
-def _presets(type_: Type, lots: np.random.Generator) -> tuple[tuple[str, str], ...]:
+def _presets(type_: PersonalityType, lots: np.random.Generator) -> tuple[tuple[str, str], ...]:
     data = data_json("personas/types.json")
     found = []
     for sample in data["presets"]["samples"]:
@@ -182,7 +191,7 @@ def _presets(type_: Type, lots: np.random.Generator) -> tuple[tuple[str, str], .
     return tuple(found)
 
 
-def _leaning(lean: tuple[str, float], type_: Type) -> float:
+def _leaning(lean: tuple[str, float], type_: PersonalityType) -> float:
     domain, sign = lean
     return sign * type_.traits.get(domain, 0.0)
 
@@ -210,7 +219,7 @@ def _check(one: TypeCharacter, value: object, size: tuple[int, int]) -> str:
     words = str(value).lower().split()
     if len(set(words)) < len(words) / 2:
         return "repeats itself"
-    return unfit_text(value, *size, one.who.age)
+    return text_problem(value, *size, one.who.age)
 
 
 def _fields_wanted(one: TypeCharacter, names: Sequence[str]) -> FieldRequest:
@@ -220,7 +229,7 @@ def _fields_wanted(one: TypeCharacter, names: Sequence[str]) -> FieldRequest:
         f"their {listed}: concrete, plausible, each in one or two sentences that begin with You "
         f"or Your. Unpleasant things may be said. Answer in JSON."
     )
-    fields = {name: texts_schema(LEAST, MOST) for name in names}
+    fields = {name: text_schema(LEAST, MOST) for name in names}
 
     def check(_: str, value: object) -> str:
         why = _check(one, value, (LEAST, MOST))

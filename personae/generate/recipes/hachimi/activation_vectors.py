@@ -5,13 +5,13 @@ from functools import cache
 
 from personae.core import Array, OpenModel, Site, say
 
-__all__ = ["embedder"]
+__all__ = ["activation_embedder"]
 
 SITE = Site(8)
 """The ninth block: above word forms, below the next word; all but toy models have it."""
 
 
-def embedder(
+def activation_embedder(
     model: OpenModel, reference: Callable[[], Sequence[str]]
 ) -> Callable[[Sequence[str]], Array]:
     """Give a function from texts to vectors (texts, width).

@@ -15,11 +15,17 @@ import polars as pl
 from personae.core import Chat, Model, Sampling, say
 from personae.generate.population.fact_rules import Rules
 from personae.generate.recipes.hachimi.contradictions import ContradictionValidator
-from personae.generate.recipes.hachimi.owners import Issue, OwnedField, Owner, read_patch, schema_of
+from personae.generate.recipes.hachimi.owners import (
+    Issue,
+    OwnedField,
+    Owner,
+    parse_reply,
+    reply_schema,
+)
 
-__all__ = ["Board", "Workshop"]
+__all__ = ["RevisionLoop", "Whiteboard"]
 
-Board = dict[str, str]
+Whiteboard = dict[str, str]
 TOP_P = 0.9
 """Cuts the unlikely tail, in which small models lose the thread."""
 PREAMBLE = (
@@ -30,7 +36,7 @@ PREAMBLE = (
 
 
 @dataclass(eq=False, kw_only=True)
-class Workshop:
+class RevisionLoop:
     """Writers and rules. `derive` fills in what follows from a board; `counts` says what happened.
 
     `seed` is the seed of every reply; `max_rounds` bounds the rounds of revision. What a `reader`
@@ -42,13 +48,13 @@ class Workshop:
     rules: Rules
     seed: int
     max_rounds: int = 3
-    derive: Callable[[Board], None] = lambda board: None
+    derive: Callable[[Whiteboard], None] = lambda board: None
     counts: Counter[str] = field(default_factory=Counter)
     reader: ContradictionValidator | None = None
 
     def write(
-        self, drafts: Sequence[Board], variations: Sequence[str]
-    ) -> tuple[list[Board], dict[int, str]]:
+        self, drafts: Sequence[Whiteboard], variations: Sequence[str]
+    ) -> tuple[list[Whiteboard], dict[int, str]]:
         """Write on boards that begin as drafts; give them, and the faults of those that fail.
 
         Facts of a draft that no owner writes are fixed. `variations` tell apart boards that begin
@@ -75,7 +81,7 @@ class Workshop:
 
     def _revise(
         self,
-        boards: Sequence[Board],
+        boards: Sequence[Whiteboard],
         issues: Sequence[Sequence[Issue]],
         variations: Sequence[str],
         unread: Sequence[set[str]],
@@ -94,7 +100,7 @@ class Workshop:
     def _ask(
         self,
         owner: Owner,
-        boards: Sequence[Board],
+        boards: Sequence[Whiteboard],
         jobs: Sequence[tuple[int, tuple[OwnedField, ...], tuple[Issue, ...]]],
         variations: Sequence[str],
         unread: Sequence[set[str]],
@@ -109,12 +115,12 @@ class Workshop:
                 max_tokens=owner.max_tokens,
                 temperature=owner.temperature,
                 top_p=TOP_P,
-                schema=schema_of(fields),
+                schema=reply_schema(fields),
                 seed=self.seed,
             )
             replies = self.model.reply(chats, sampling)
             for (i, _), reply in zip(those, replies, strict=True):
-                patch = read_patch(reply.text, fields)
+                patch = parse_reply(reply.text, fields)
                 boards[i].update(patch.facts)
                 unread[i].difference_update(patch.facts)
                 unread[i].update(patch.unusable)
@@ -126,7 +132,9 @@ class Workshop:
                 self.counts["fields without a usable value"] += len(patch.unusable)
                 self.counts["keys of others, dropped"] += patch.dropped
 
-    def _validated(self, boards: Sequence[Board], unread: Sequence[set[str]]) -> list[list[Issue]]:
+    def _validated(
+        self, boards: Sequence[Whiteboard], unread: Sequence[set[str]]
+    ) -> list[list[Issue]]:
         """Find the faults of each board, and what the reader objects to where they have none."""
         issues = self._issues(boards, unread)
         if self.reader is not None:
@@ -135,7 +143,9 @@ class Workshop:
                 issues[i] += [said] if said else []
         return issues
 
-    def _issues(self, boards: Sequence[Board], unread: Sequence[set[str]]) -> list[list[Issue]]:
+    def _issues(
+        self, boards: Sequence[Whiteboard], unread: Sequence[set[str]]
+    ) -> list[list[Issue]]:
         """Find the faults of each board: unusable fields, then what the rules say."""
         owners = {f.path: owner.name for owner in self.owners for f in owner.fields}
         found: list[list[Issue]] = [
@@ -172,8 +182,8 @@ class Workshop:
 
     def _fall_back(
         self,
-        boards: Sequence[Board],
-        drafts: Sequence[Board],
+        boards: Sequence[Whiteboard],
+        drafts: Sequence[Whiteboard],
         issues: Sequence[Sequence[Issue]],
     ) -> None:
         """Take what can be drawn from the draft, for boards that are still at fault.

@@ -22,7 +22,7 @@ from personae.personas import parquet_rows
 __all__ = [
     "MAX_FILES",
     "ForeignObject",
-    "Named",
+    "NamedObjects",
     "dump_each",
     "dump_json",
     "dump_lines",
@@ -32,14 +32,14 @@ __all__ = [
     "load_json",
     "load_lines",
     "load_parquet",
-    "object_of",
+    "require_object",
 ]
 
 MAX_FILE, MAX_FILES = 64 << 20, 100_000
 _SAFE = re.compile(r"[^A-Za-z0-9_-]+")
 
 
-Named = Iterable[tuple[str, Json]]
+NamedObjects = Iterable[tuple[str, Json]]
 """Foreign objects, each with its persona's id."""
 
 
@@ -50,7 +50,7 @@ class ForeignObject(NamedTuple):
     value: Json
 
 
-def object_of(value: object, where: str) -> Json:
+def require_object(value: object, where: str) -> Json:
     """Take a value that must be an object without control characters.
 
     Raises:
@@ -73,13 +73,13 @@ def load_lines(path: Path) -> Iterator[ForeignObject]:
     for where, value in json_lines(path):
         if isinstance(value, InputError):
             raise value
-        yield ForeignObject(where, object_of(value, where))
+        yield ForeignObject(where, require_object(value, where))
 
 
 def load_parquet(path: Path) -> Iterator[ForeignObject]:
     """Read a Parquet file row by row in batches; nulls are left out."""
     for where, row in parquet_rows(path):
-        yield ForeignObject(where, object_of(row, where))
+        yield ForeignObject(where, require_object(row, where))
 
 
 def load_each(
