@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from personae.core import BadValue
-from personae.respondents.latent import draw
+from personae.respondents.latent import keyed_uniform
 from personae.respondents.stimuli import KnownProblem, WordRequest
 from personae.traits.trait_words import antonym, graded, ladder_step, markers
 
@@ -37,11 +37,11 @@ def compose(standings: Mapping[str, float], seed: tuple[object, ...]) -> str:
     """
     sentences = []
     for index, opener in enumerate(_OPENERS):
-        domain = "OCEAN"[int(5 * draw(seed, "domain", index))]
+        domain = "OCEAN"[int(5 * keyed_uniform(seed, "domain", index))]
         pairs = markers(domain)
-        low, high = pairs[int(len(pairs) * draw(seed, "pair", index))]
+        low, high = pairs[int(len(pairs) * keyed_uniform(seed, "pair", index))]
         z = standings[domain]
-        if draw(seed, "shown", index) < min(1.0, abs(z)):
+        if keyed_uniform(seed, "shown", index) < min(1.0, abs(z)):
             sentences.append(opener.format(graded(low, high, ladder_step(z))))
     return " ".join([_PLAIN[0], *sentences, *_PLAIN[1:]])
 
@@ -95,7 +95,7 @@ def _value(node: Any, root: Any, seed: tuple[object, ...], depth: int) -> Any:  
         if key in node:
             return node[key]
     if "enum" in node:
-        return node["enum"][int(len(node["enum"]) * draw(seed, depth))]
+        return node["enum"][int(len(node["enum"]) * keyed_uniform(seed, depth))]
     for key in ("anyOf", "oneOf", "allOf"):
         if key in node:
             return _value(node[key][0], root, seed, depth + 1)
@@ -123,17 +123,17 @@ def _typed(
         text = "Someone who does what seems right."
         text = text[: node.get("maxLength", len(text))]
         return text + "." * (node.get("minLength", 0) - len(text))
-    return draw(seed, "true") < 0.5 if kind == "boolean" else None
+    return keyed_uniform(seed, "true") < 0.5 if kind == "boolean" else None
 
 
 def _number(kind: str, node: Mapping[str, Any], seed: tuple[object, ...]) -> float:
     low = node.get("minimum", node.get("exclusiveMinimum", node.get("maximum", 1) - 1))
     high = node.get("maximum", node.get("exclusiveMaximum", low + 1))
     if kind == "number":
-        return float(low + (high - low) * draw(seed, "number"))
+        return float(low + (high - low) * keyed_uniform(seed, "number"))
     first = int(low) + ("exclusiveMinimum" in node)
     last = int(high) - ("exclusiveMaximum" in node)
-    return min(last, first + int((last - first + 1) * draw(seed, "number")))
+    return min(last, first + int((last - first + 1) * keyed_uniform(seed, "number")))
 
 
 def _referred(path: str, root: Any) -> Any:  # noqa: ANN401

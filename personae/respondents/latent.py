@@ -1,4 +1,4 @@
-"""A respondent of known standing: what a simulated respondent is, without how it is statement.
+"""A respondent of known standing: what a simulated respondent is, whatever it is asked.
 
 A graded response model with the thresholds halfway between neighbouring options (Samejima 1969).
 Standings are z units of Johnson's sex-neutral norms, age 21-40 (`ipip-neo-120`), so that an
@@ -26,7 +26,7 @@ __all__ = [
     "FLOOR",
     "Respondent",
     "Standings",
-    "draw",
+    "keyed_uniform",
     "option_probabilities",
     "parse_settings",
     "parse_spec",
@@ -97,46 +97,40 @@ class Respondent:
         z = own if read is None else (1 - self.follow) * own + self.follow * read
         return z * (1.0 - self.drift) ** turns
 
-    def inclination(
-        self, signs: Mapping[str, int], persona: Standings, turns: int, task: str
-    ) -> float:
+    def inclination(self, trial: TaskTrial, persona: Standings, turns: int) -> float:
         """Give the z of a behaviour: led by traits of known sign, but for the share `gap`.
 
         Self-regulation (SR) stands where conscientiousness stands.
         """
-        traits = [(1.0 * sign, "C" if t == "SR" else t) for t, sign in signs.items()]
-        led = sum(sign * self.standing(t, "", persona, turns) for sign, t in traits)
-        own = _normal("behaviour", self.seed, task) if self.gap else 0.0
-        return (1 - self.gap) * led / sqrt(max(1, len(traits))) + self.gap * own
+        traits = [(1.0 * sign, "C" if t == "SR" else t) for t, sign in trial.signs.items()]
+        z = sum(sign * self.standing(t, "", persona, turns) for sign, t in traits)
+        own = _normal("behaviour", self.seed, trial.task) if self.gap else 0.0
+        return (1 - self.gap) * z / sqrt(max(1, len(traits))) + self.gap * own
 
     def wish(self, trial: TaskTrial, persona: Standings, turns: int) -> float:
         """Give the wish for an answer of high value in a task, from 1 to 5 but unbounded."""
-        shift = GAIN * self.inclination(trial.signs, persona, turns, trial.task)
-        opinion = 3.0 + STANCES * (draw("stance", trial.situation) - 0.5)
+        shift = GAIN * self.inclination(trial, persona, turns)
+        opinion = 3.0 + STANCES * (keyed_uniform("stance", trial.situation) - 0.5)
         if trial.push == "waver":
             departure = max(0.0, WAVER + shift)
-            sign = 1 if draw("side", trial.situation) < 0.5 else -1
+            sign = 1 if keyed_uniform("side", trial.situation) < 0.5 else -1
             return opinion + shift + sign * departure
         return opinion + {"up": shift, "down": -shift, "none": 0.0}[trial.push]
 
     def solves(self, problem: KnownProblem, *, told: bool) -> bool:
         """Whether it solves a problem; `told` is whether a persona was given to it."""
         ability = self.ability * (1 - self.damage * told)
-        return draw("difficulty", problem.text) < ability
+        return keyed_uniform("difficulty", problem.text) < ability
 
     def agreement(self, statement: KeyedStatement, persona: Standings, turns: int) -> float:
         """Give the wish to agree with a statement, on the scale from 1 to 5 but unbounded."""
         keyed = self._points(statement, persona, turns)
-        discrimination = 0.8 + 0.4 * draw("discrimination", statement.words)
+        discrimination = 0.8 + 0.4 * keyed_uniform("discrimination", statement.words)
         center = _norm(statement.domain, "")[0]
         keyed = center + discrimination * (keyed - center)
         raw = keyed if statement.key > 0 else 6.0 - keyed
-        return (
-            raw
-            + draw("difficulty", statement.words)
-            - 0.5
-            + self.acquiescence * (not statement.pair)
-        )
+        difficulty = keyed_uniform("difficulty", statement.words)
+        return raw + difficulty - 0.5 + self.acquiescence * (not statement.pair)
 
     def _points(self, statement: KeyedStatement, persona: Standings, turns: int) -> float:
         domain = self.standing(statement.domain, "", persona, turns)
@@ -154,8 +148,8 @@ class Respondent:
             return 0.0
         return self.spread * (drawn[statement.facet] - sum(drawn.values()) / len(drawn))
 
-    def shaken(self, agreement: float, *chat: object) -> float:
-        """Add the part of the noise that is fixed for a chat."""
+    def with_noise(self, agreement: float, *chat: object) -> float:
+        """Add the part of the noise, in points, that is fixed for a chat."""
         return agreement + self.noise / sqrt(2) * _normal("noise", self.name, *chat)
 
 
@@ -164,15 +158,22 @@ def option_probabilities(
 ) -> tuple[float, ...]:
     """Probabilities of options at the given levels 0..1 for a wish to agree from 1 to 5.
 
-    Logistic with standard deviation `noise` points; without noise the nearest option gets all.
+    Args:
+        levels: the level of each option; equal levels share their probability.
+        agreement: the wish to agree, in points from 1 to 5, unbounded.
+        noise: standard deviation of the logistic, in points; without noise the nearest option
+            gets all but `FLOOR`.
+
+    Returns one probability an option, in the order of `levels`; they add up to 1. The model is the
+    graded response model (Samejima 1969) with thresholds halfway between neighbouring levels.
 
     >>> [round(p, 2) for p in option_probabilities((0.0, 0.5, 1.0), 3.2, 0.0)]
     [0.0, 1.0, 0.0]
     """
     order = sorted(set(levels))
-    place = (agreement - 1.0) / 4.0
+    wish = (agreement - 1.0) / 4.0
     cuts = [(a + b) / 2 for a, b in pairwise(order)]
-    above = [1.0, *(_logistic(place - cut, noise / 4.0) for cut in cuts), 0.0]
+    above = [1.0, *(_logistic(wish - cut, noise / 4.0) for cut in cuts), 0.0]
     share = {
         level: (above[i] - above[i + 1]) * (1 - FLOOR * len(order)) + FLOOR
         for i, level in enumerate(order)
@@ -187,14 +188,14 @@ def _logistic(x: float, sd: float) -> float:
     return 1 / (1 + exp(-t)) if t > -700 else 0.0
 
 
-def draw(*what: object) -> float:
+def keyed_uniform(*what: object) -> float:
     """Give a number in (0, 1) that depends on nothing but what is named."""
     digest = hashlib.blake2b(repr(what).encode(), digest_size=8).digest()
     return (int.from_bytes(digest, "big") >> 12) / 2**52 + 2**-54
 
 
 def _normal(*what: object) -> float:
-    return NormalDist().inv_cdf(min(draw(*what), 1 - 2**-53))
+    return NormalDist().inv_cdf(min(keyed_uniform(*what), 1 - 2**-53))
 
 
 @cache
@@ -266,10 +267,10 @@ def _number(spec: str, key: str, text: str, allowed: tuple[float, float]) -> flo
         value = float(text)
     except ValueError:
         value = float("nan")
-    whole = key != "seed" or value == int(value) if isfinite(value) else False
-    if not (whole and allowed[0] <= value <= allowed[1]):
-        what = "a whole number" if key == "seed" else "a number"
+    integral = isfinite(value) and (key != "seed" or value == int(value))
+    if not (integral and allowed[0] <= value <= allowed[1]):
+        kind = "a whole number" if key == "seed" else "a number"
         raise BadValue(
-            f"{spec!r}: {key} is {what} from {allowed[0]:g} to {allowed[1]:g}, not {text!r}"
+            f"{spec!r}: {key} is {kind} from {allowed[0]:g} to {allowed[1]:g}, not {text!r}"
         )
     return value

@@ -10,7 +10,13 @@ from math import exp, log
 
 from personae.core import Question
 from personae.respondents.comprehension import Comprehension, comprehend
-from personae.respondents.latent import FLOOR, Respondent, Standings, draw, option_probabilities
+from personae.respondents.latent import (
+    FLOOR,
+    Respondent,
+    Standings,
+    keyed_uniform,
+    option_probabilities,
+)
 from personae.respondents.option_lines import Levels, form_levels, option_text
 from personae.respondents.recognition import recognise
 from personae.respondents.respondent_answers import count_tokens
@@ -121,7 +127,7 @@ class _Weighing:
             trial.levels.get(option_text(self.reading.shown, form), 0.0) for form in self.forms
         )
         wish = self.who.wish(trial, self.persona, self.reading.turns + self.repeat)
-        wish = self._pulled(self.who.shaken(wish, self.question.chat, self.repeat), levels)
+        wish = self._pulled(self.who.with_noise(wish, self.question.chat, self.repeat), levels)
         shares = option_probabilities(levels, wish, self.who.noise / 2**0.5)
         return self._named([log(share) for share in shares])
 
@@ -167,7 +173,7 @@ class _Weighing:
             agreement += _shown_trait(judged)
         elif statement is not None:
             agreement = who.agreement(statement, self.subject, reading.turns + self.repeat)
-        agreement = who.shaken(agreement, self.question.chat, self.repeat)
+        agreement = who.with_noise(agreement, self.question.chat, self.repeat)
         return self._pulled(agreement, [option.level for option in reading.shown])
 
     def _pulled(self, agreement: float, shown: Sequence[float | None]) -> float:
@@ -187,8 +193,10 @@ class _Weighing:
         wishes = []
         for action, option in zip(actions, self.reading.shown, strict=True):
             agreement = who.agreement(action, self.persona, turns)
-            wish = who.shaken(agreement, self.question.chat, action.key)
-            wishes.append((wish + 0.2 * draw(who.name, option.text)) / max(who.noise, 0.05))
+            wish = who.with_noise(agreement, self.question.chat, action.key)
+            wishes.append(
+                (wish + 0.2 * keyed_uniform(who.name, option.text)) / max(who.noise, 0.05)
+            )
         top = max(wishes)
         shares = [exp(wish - top) for wish in wishes]
         pulled = 0 if who.position > 0 else len(actions) - 1
@@ -203,7 +211,7 @@ class _Weighing:
         right = answers.index(problem.answer)
         wrong = [slot for slot in range(len(answers)) if slot != right]
         solved = self.who.solves(problem, told=bool(self.reading.persona.strip()))
-        slip = int(draw("slip", problem.text) * len(wrong))
+        slip = int(keyed_uniform("slip", problem.text) * len(wrong))
         best = right if solved or not wrong else wrong[slip]
         rest = log((1 - _SURE) / max(len(wrong), 1))
         return [log(_SURE * _MASS) if slot == best else rest for slot in range(len(answers))]
@@ -213,7 +221,7 @@ class _Weighing:
         nats = -_NATS
         if self.question.chat:
             agreement = self.who.agreement(statement, self.subject, self.reading.turns)
-            agreement = self.who.shaken(agreement, self.question.chat, statement.words)
+            agreement = self.who.with_noise(agreement, self.question.chat, statement.words)
             nats += (min(5.0, max(1.0, agreement)) - 3.0) / 2
         return nats * count_tokens(text)
 
@@ -239,7 +247,7 @@ class _Weighing:
                 )
             else:
                 score = 3 * sum(z * wanted.get((d, ""), 0.0) for d, z in domains)
-            scores.append(score + 1e-9 * draw(self.who.name, chat, text))
+            scores.append(score + 1e-9 * keyed_uniform(self.who.name, chat, text))
         total = log(sum(exp(score) for score in scores))
         return [log(_MASS) + score - total for score in scores]
 

@@ -21,7 +21,7 @@ from personae.core import (
 )
 from personae.respondents.composition import fill_schema
 from personae.respondents.comprehension import Comprehension, comprehend
-from personae.respondents.latent import FLOOR, draw, parse_settings
+from personae.respondents.latent import FLOOR, keyed_uniform, parse_settings
 from personae.respondents.option_lines import OptionLine, form_levels, full_scale
 from personae.respondents.respondent_answers import count_tokens, finish, weighed
 
@@ -106,10 +106,12 @@ class NullRespondent:
             return weighed(question, [-3.0 * n for n in words])
         names = [forms[0].strip(" (.)") for forms in question.options]
         if self._kind == "garbage":
-            weights = [draw(self._seed, question.chat, i) ** 4 + FLOOR for i in range(count)]
+            weights = [
+                keyed_uniform(self._seed, question.chat, i) ** 4 + FLOOR for i in range(count)
+            ]
             return weighed(question, [log(1e-6 * w / sum(weights)) for w in weights])
         if self._kind == "uniform":  # unequal by a hair, so that no place wins the ties
-            shares = [1 + 1e-9 * draw(self._seed, question.chat, name) for name in names]
+            shares = [1 + 1e-9 * keyed_uniform(self._seed, question.chat, name) for name in names]
             return weighed(question, [log(_MASS * s / count) for s in shares])
         picked = _PICKS[self._kind](_meant(question, reading, names))
         shares = [1 - (count - 1) * FLOOR if i == picked else FLOOR for i in range(count)]
@@ -124,7 +126,9 @@ class NullRespondent:
             return fill_schema(sampling.schema, seed, named.label if named else "")
         if self._kind == "garbage":
             places = range(12)
-            return " ".join(_SYLLABLES[int(len(_SYLLABLES) * draw(seed, p))] for p in places)
+            return " ".join(
+                _SYLLABLES[int(len(_SYLLABLES) * keyed_uniform(seed, p))] for p in places
+            )
         named = self._named(chat, seed)
         return named.line if named else "There is nothing to say."
 
@@ -134,7 +138,7 @@ class NullRespondent:
             return None
         shown = full_scale(reading.shown)
         if self._kind == "uniform":
-            return shown[int(len(shown) * draw(seed))]
+            return shown[int(len(shown) * keyed_uniform(seed))]
         options = tuple((o.label or o.text,) for o in shown)
         names = [forms[0] for forms in options]
         question = Question(chat=chat, options=options)

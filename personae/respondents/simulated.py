@@ -11,7 +11,7 @@ from math import exp
 from personae.core import Chat, Choice, Done, Question, Reply, Sampling, content_key
 from personae.respondents.composition import compose, compose_with, fill_schema, work_out
 from personae.respondents.comprehension import Comprehension, comprehend
-from personae.respondents.latent import Respondent, draw, parse_spec
+from personae.respondents.latent import Respondent, keyed_uniform, parse_spec
 from personae.respondents.likelihoods import option_logliks
 from personae.respondents.option_lines import OptionLine, full_scale
 from personae.respondents.recognition import recognise
@@ -110,7 +110,7 @@ class SimulatedRespondent:
         logliks = option_logliks(self._who, question, sampling.repeat)
         if sampling.temperature == 0:
             return options[max(range(len(options)), key=lambda slot: logliks[slot])]
-        left = draw(self.name, "draw", sampling.seed, sampling.repeat, chat)
+        left = keyed_uniform(self.name, "draw", sampling.seed, sampling.repeat, chat)
         for option, logp in zip(options, weighed(question, logliks).logp, strict=True):
             left -= exp(logp)
             if left <= 0:

@@ -33,7 +33,7 @@ from personae.measure.situations.situation_bank import (
     load_bank,
 )
 from personae.models.local.engine import LocalModel
-from personae.respondents.latent import draw
+from personae.respondents.latent import keyed_uniform
 from personae.respondents.null import open_null
 from personae.respondents.respondent_answers import weighed
 from personae.respondents.scripted import ScriptedModel
@@ -89,7 +89,7 @@ def reader(high: float, seed: int = 0) -> ScriptedModel:
     def choose(question: Question) -> list[float]:
         lines = re.findall(r"^[A-D1-4][.:]? ?=? ?(.+)$", question.chat[-1].text, re.MULTILINE)
         shown = [actions[line] for line in lines if line in actions]
-        wants = draw("reader", seed, shown[0][0]) < high
+        wants = keyed_uniform("reader", seed, shown[0][0]) < high
         return [0.4 if is_high == wants else 0.1 for _, is_high in shown]
 
     return ScriptedModel(choose=choose, name=f"reader {high} {seed}")
