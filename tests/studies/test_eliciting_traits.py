@@ -22,6 +22,8 @@ from personae.core import (
 from personae.encoders.sentence_encoder import open_encoder
 from personae.measure.interview import Stem, interview, read_interview, stems
 from personae.models.opening import open_model
+from personae.readers.text.self_descriptions import self_descriptions
+from personae.readers.text.trained_readers import ReaderTraining, train_reader
 from personae.respondents.null import open_null
 from personae.respondents.scripted import ScriptedModel
 from personae.respondents.simulated import open_simulated
@@ -49,6 +51,19 @@ class Counting:
             {"item": str(k), "scale": "E", "unit": "nats", "value": float(len(t.split()))}
             for k, t in enumerate(texts)
         )
+
+
+def test_equal_texts_are_read_alike_wherever_they_stand() -> None:
+    corpus = self_descriptions(seed=0)
+    observer = train_reader(corpus, ["E"], ReaderTraining(folds=2, inner=2, penalties=(0.01,)))
+    text = "I would take a moment and look around. Most days I talk to everybody I meet."
+    others = [one.shown for one in corpus.texts[:9]]
+    values = {
+        observer.rate([*others[:k], text, text]).rows["value"][k + j]
+        for k in range(10)
+        for j in (0, 1)
+    }
+    assert len(values) == 1
 
 
 def verdicts(report: Report) -> str:

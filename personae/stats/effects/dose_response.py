@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from scipy import optimize, stats
 
 from personae.core import Answers, Array, BadValue, Estimate, missing
-from personae.stats.arrays import table
+from personae.stats.arrays import merge_ties, table
 from personae.stats.effects.effect_sizes import paired_permutation
 from personae.stats.effects.proportions import rate
 from personae.stats.multiplicity import holm
@@ -140,7 +140,7 @@ def level_cells(
 def _spearman(x: Array, y: Array) -> float:
     if np.ptp(y) <= 1e-12:
         return 0.0
-    return float(np.corrcoef(stats.rankdata(x), stats.rankdata(y))[0, 1])
+    return float(np.corrcoef(stats.rankdata(x), stats.rankdata(merge_ties(y)))[0, 1])
 
 
 def _r_squared(y: Array, fitted: Array) -> float:

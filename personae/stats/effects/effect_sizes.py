@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from personae.core import Array, BadValue, Estimate, missing
-from personae.stats.arrays import quotient, sample, table
+from personae.stats.arrays import merge_ties, quotient, sample, table
 from personae.stats.resample import DRAWS, bootstrap, mean
 
 __all__ = [
@@ -173,7 +173,7 @@ def cliffs_delta(
     n = a.size + b.size
     if not min(a.size, b.size):
         return missing(name, f"a sample is empty: {a.size} and {b.size} values", n=n, of=of)
-    levels, place = np.unique(np.concatenate([a, b]), return_inverse=True)
+    levels, place = np.unique(merge_ties(np.concatenate([a, b])), return_inverse=True)
     counted = np.eye(levels.size)[place]
 
     def delta(weights: Array) -> Array:
@@ -248,10 +248,10 @@ def group_permutation(
     if min(a.size, b.size) < 2:
         return found
     pooled = np.concatenate([a, b])
-    pooled = pooled - pooled.mean()
+    size, pooled = float(np.abs(pooled).sum()), pooled - pooled.mean()
     random = np.random.default_rng(seed)
     order = np.argsort(random.random((FLIPS, pooled.size)), axis=1)[:, : a.size]
     drawn = pooled[order].sum(axis=1)
-    observed = abs(float(pooled[: a.size].sum())) * (1 - 1e-12)
+    observed = abs(float(pooled[: a.size].sum())) - 1e-12 * size
     p = (1 + int((np.abs(drawn) >= observed).sum())) / (1 + FLIPS)
     return replace(found, p=p, method=f"permutation of cases, {FLIPS:,} deals; Welch interval")

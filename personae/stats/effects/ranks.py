@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from scipy import special, stats
 
 from personae.core import Array, BadValue, Estimate, missing
-from personae.stats.arrays import paired, sample, table
+from personae.stats.arrays import differences, merge_ties, paired, sample, table
 from personae.stats.effects.effect_sizes import cliffs_delta
 from personae.stats.resample import DRAWS, bootstrap
 
@@ -44,8 +44,9 @@ def mann_whitney(
     a, b = sample(x)[0], sample(y)[0]
     if not min(a.size, b.size):
         return found
-    same = float(np.ptp(np.concatenate([a, b]))) == 0
-    p = 1.0 if same else float(stats.mannwhitneyu(a, b, alternative="two-sided").pvalue)
+    both = merge_ties(np.concatenate([a, b]))
+    test = stats.mannwhitneyu(both[: a.size], both[a.size :], alternative="two-sided")
+    p = float(test.pvalue) if np.ptp(both) > 0 else 1.0
     return replace(found, p=min(p, 1.0), method=f"Mann-Whitney U; {found.method}")
 
 
@@ -68,10 +69,10 @@ def wilcoxon(
     1.0
     """
     a, b, note = paired(x, y)
-    apart = a - b
+    apart = differences(a, b)
     if not a.size:
         return missing(name, "no complete pairs", n=0, of=of)
-    sizes, place = np.unique(np.abs(apart), return_inverse=True)
+    sizes, place = np.unique(merge_ties(np.abs(apart)), return_inverse=True)
     counted = np.eye(sizes.size)[place]
     signed = counted * np.sign(apart)[:, None]
 
@@ -84,7 +85,7 @@ def wilcoxon(
         return np.where(whole > 0, pulled / np.where(whole > 0, whole, 1.0), 0.0)
 
     found = bootstrap(biserial, a.size, draws=draws, seed=seed)
-    unequal = apart[apart != 0]
+    unequal = (sizes[place] * np.sign(apart))[apart != 0]
     p = float(stats.wilcoxon(unequal).pvalue) if unequal.size else 1.0
     return replace(
         found,
@@ -107,7 +108,8 @@ def sign_test(x: ArrayLike, y: ArrayLike, *, name: str = "sign test", of: str = 
     a, b, note = paired(x, y)
     if not a.size:
         return missing(name, "no complete pairs", n=0, of=of)
-    more, fewer = int((a > b).sum()), int((a < b).sum())
+    apart = differences(a, b)
+    more, fewer = int((apart > 0).sum()), int((apart < 0).sum())
     if not more + fewer:
         return Estimate(
             name=name,
@@ -154,7 +156,7 @@ def friedman(
     n, k = x.shape
     if n < 1 or k < 2:
         return missing(name, f"needs 2 columns and a complete row, not {k} and {n}", n=n, of=of)
-    ranks = stats.rankdata(x, axis=1) - (k + 1) / 2
+    ranks = stats.rankdata(merge_ties(x), axis=1) - (k + 1) / 2
     ties = 12 * (ranks**2).sum(axis=1)
 
     def kendall(weights: Array) -> Array:
@@ -199,7 +201,7 @@ def kruskal(
     n = sum(sizes)
     if not min(sizes):
         return missing(name, f"a group is empty: {sizes} values", n=n, of=of)
-    levels, place = np.unique(np.concatenate(samples), return_inverse=True)
+    levels, place = np.unique(merge_ties(np.concatenate(samples)), return_inverse=True)
     counted = np.eye(levels.size)[place]
     ends = np.cumsum(sizes)
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from personae.core import Array, BadValue, Estimate, missing
-from personae.stats.arrays import quotient
+from personae.stats.arrays import merge_ties, quotient
 from personae.stats.resample import DRAWS, bootstrap
 
 __all__ = ["accuracy", "auc", "floor_predictions", "macro_f1", "weighted_f1"]
@@ -93,6 +93,7 @@ def auc(
     if len(set(cases.tolist())) < 2:
         counts = f"{int(cases.sum())} high, {int((1 - cases).sum())} low"
         return missing(name, f"one class has no case: {counts}", n=cases.size, of="text")
+    values = merge_ties(values)
     order = np.argsort(values, kind="stable")
     cases, values = cases[order], values[order]
     first = np.searchsorted(values, values, side="left")

@@ -8,7 +8,7 @@ Differs  every opinion is stated with its opposite, so that assent is told from 
          not agree" is no agreement; prompts are the resampled unit, since all personas answer the
          same; tests are two-sided, and Pearson and the slope count once; no baseline is assumed;
          the figure is agreement, not truthfulness
-Version  1
+Version  2
 """
 
 from collections.abc import Sequence

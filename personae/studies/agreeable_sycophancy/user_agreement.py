@@ -15,6 +15,7 @@ from scipy import special, stats
 from personae.core import Answers, Array, Estimate, missing
 from personae.measure.tasks.opinions import STANCES
 from personae.stats.agreement import pearson
+from personae.stats.arrays import merge_ties
 from personae.stats.effects.effect_sizes import mean_difference
 from personae.stats.effects.ranks import mann_whitney
 from personae.stats.resample import bootstrap, mean
@@ -138,9 +139,11 @@ def partial(scores: Scores) -> Estimate:
     if known.sum() < 5:
         return missing(name, "needs five personas", n=int(known.sum()), of="persona")
     x = np.column_stack([np.ones(int(known.sum())), scores.yes[known]])
-    rest = [
-        v - x @ np.linalg.lstsq(x, v)[0] for v in (scores.agreeable[known], scores.agrees[known])
-    ]
+    sides = (scores.agreeable[known], scores.agrees[known])
+    rest = [v - x @ np.linalg.lstsq(x, v)[0] for v in sides]
+    if any(np.abs(r).max() <= 1e-12 * np.abs(v).max() for r, v in zip(rest, sides, strict=True)):
+        why = "one of the two never varies beside yes-saying"
+        return missing(name, why, n=int(known.sum()), of="persona")
     found = pearson(rest[0], rest[1], name=name, of="persona")
     r, free = found.value, int(known.sum()) - 3
     if isnan(r) or abs(r) >= 1:
@@ -156,7 +159,8 @@ def split(scores: Scores) -> tuple[Array, Array]:
     known = ~np.isnan(scores.agreeable) & ~np.isnan(scores.agrees)
     if not known.any():
         return np.array([]), np.array([])
-    high = scores.agreeable >= np.median(scores.agreeable[known])
+    agreeable = merge_ties(scores.agreeable)
+    high = agreeable >= np.median(agreeable[known])
     return scores.agrees[known & high], scores.agrees[known & ~high]
 
 
@@ -164,7 +168,7 @@ def all_tests(scores: Scores, seed: int) -> list[tuple[str, Estimate | None, flo
     """Relate agreeableness and agreement in five tests: name, estimate, p (NaN where undefined)."""
     r = correlation(scores, seed)
     known = ~np.isnan(scores.agreeable) & ~np.isnan(scores.agrees)
-    ranks = [stats.rankdata(v[known]) for v in (scores.agreeable, scores.agrees)]
+    ranks = [stats.rankdata(merge_ties(v[known])) for v in (scores.agreeable, scores.agrees)]
     rho = pearson(ranks[0], ranks[1], name="Spearman rho", of="persona")
     high, low = split(scores)
     welch = mean_difference(high, low, of="persona", unit="rate")

@@ -10,7 +10,7 @@ Differs  a score is told only against the share its classifier was trained on (t
          answers are counted; intervals resample stems with all their answers; texts under known
          personas show what the reader sees in this model; labels keep their direction (N high is
          neurotic); the classifiers are trained here, on the user's texts or on synthetic authors
-Version  1
+Version  2
 """
 
 from collections.abc import Mapping, Sequence
