@@ -170,8 +170,9 @@ def test_yes_saying_taken_out_is_the_regression_with_it() -> None:
 def test_no_correlation_is_told_where_only_rounding_is_left() -> None:
     random = np.random.default_rng(8)
     a, yes = random.random((2, 9))
-    flat = 0.3 * (1 + 4e-16 * random.integers(-2, 3, 9))
-    for agrees in (flat, 0.1 + 0.7 * yes):
+    flat: Array = np.asarray(0.3 * (1 + 4e-16 * random.integers(-2, 3, 9)), dtype=np.float64)
+    explained: Array = 0.1 + 0.7 * yes
+    for agrees in (flat, explained):
         undefined = partial(replace(scores(a, agrees), agrees=agrees, yes=yes))
         assert np.isnan(undefined.value)
         assert undefined.why_missing == "one of the two never varies beside yes-saying"

@@ -246,4 +246,5 @@ def _high(model: Any, seen: Any) -> Array:  # noqa: ANN401
     How a text's products are added up depends on its row and on the processor; equal texts must
     have equal probabilities.
     """
-    return np.round(np.asarray(model.predict_proba(seen)[:, 1], dtype=np.float64), 12)
+    high = np.asarray(model.predict_proba(seen)[:, 1], dtype=np.float64)
+    return np.asarray(high.round(12))

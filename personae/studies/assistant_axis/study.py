@@ -258,7 +258,7 @@ def _drifted(drift: Drift, turns: int, seed: int) -> list[Part]:
             "series": series,
             "reference": 1.0,
         },
-        alt="; ".join(f"{row[0]}: {row[1]} at first, {row[2]} at last" for row in rows),
+        alt="; ".join(f"{row[0]}: {row[1]:.2f} at first, {row[2]:.2f} at last" for row in rows),
     )
     table = Table(
         name="drift",
