@@ -228,8 +228,8 @@ class _Weighing:
     def _of_words(self, texts: Sequence[str]) -> list[float]:
         """Options without a known meaning: by the traits that they show.
 
-        Of texts to be judged ("Text A: ... Text B: ...") the one that shows more of the trait
-        asked about is likelier; of things to say, the one that fits the own standing.
+        Of texts to be judged the one that shows more of the trait asked about is likelier; of
+        things to say, the one that fits the own standing.
         """
         chat = self.question.chat
         if not chat:
@@ -238,7 +238,7 @@ class _Weighing:
         wanted, own = read_standings(judged.question), self.subject
         scores = []
         for text in texts:
-            section = judged.sections.get(text.strip(" (.)").removeprefix("Text "))
+            section = judged.sections.get(text.strip(" (.)"))
             standings = read_standings(text if section is None else section)
             domains = [(d, z) for (d, facet), z in standings.items() if not facet]
             if section is None:

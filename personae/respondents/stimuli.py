@@ -155,7 +155,10 @@ class StanceScale:
 
 @dataclass(frozen=True, slots=True)
 class JudgedTexts:
-    """Texts to be judged, by label ("" for a single one), and the words that ask about them."""
+    """Texts to be judged, by the option that names each ("" for a single one), and the question.
+
+    `question` is all words around the texts.
+    """
 
     sections: Mapping[str, str]
     question: str

@@ -23,7 +23,8 @@ def _judged_texts(prompt: Prompt) -> JudgedTexts | None:
     """Split "Text A: ... Text B: ..." into the texts by label, and the words around them.
 
     A text ends at the next one; the last at the last empty line before a line that asks ("?"),
-    else at the last empty line. "Text: ..." has the label "".
+    else at the last empty line. "Text: ..." has the label ""; any other is known by its label
+    alone ("A") and with its noun ("Text A").
     """
     text = prompt.text
     heads = list(_SECTION.finditer(text))
@@ -39,7 +40,8 @@ def _judged_texts(prompt: Prompt) -> JudgedTexts | None:
             if cut >= 0:
                 body, around = body[:cut], f"{around}\n{body[cut:].strip()}"
         sections[head[1] or ""] = body.strip()
-    return JudgedTexts(sections, around)
+    named = {f"Text {label}": body for label, body in sections.items() if label}
+    return JudgedTexts({**named, **sections}, around)
 
 
 @register(AnswerScale, "rubrics")
