@@ -15,7 +15,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar, cast
 from personae.core import BadValue
 from personae.respondents.stimuli import Prompt
 
-__all__ = ["Recogniser", "reading_cache", "recognise", "register"]
+__all__ = ["Recogniser", "outside_modules", "reading_cache", "recognise", "register"]
 
 S = TypeVar("S")
 S_co = TypeVar("S_co", covariant=True)
@@ -93,6 +93,23 @@ def _found(kind: type, prompt: Prompt) -> object:
         if stimulus is not None:
             return stimulus
     return None
+
+
+def outside_modules() -> tuple[str, ...]:
+    """Name the modules outside the package that have registered a recogniser, in order.
+
+    Another process understands the same prompts once it has imported them.
+    """
+    return tuple(
+        sorted(
+            {
+                recogniser.__module__
+                for named in _REGISTERED.values()
+                for recogniser in named.values()
+                if not _shipped(recogniser)
+            }
+        )
+    )
 
 
 def _origin(recogniser: Recogniser[Any]) -> tuple[str, str]:
