@@ -5,16 +5,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
-from personae.core import Answers, Array, Estimate, Inventory, Persona, missing
+from personae.core import CONTROL, Answers, Array, Estimate, Inventory, Persona, missing
 from personae.stats.effects.contrast import arm_shift, paired_cells
 from personae.stats.effects.effect_sizes import paired_permutation
 from personae.stats.effects.verdicts import Stability, direction_verdict, stability
 from personae.stats.multiplicity import holm
 from personae.stats.resample import two_level_mean
 
-__all__ = ["CONTROL", "GROUP", "MARGIN", "ChannelScores", "ScaleShift"]
+__all__ = ["GROUP", "MARGIN", "ChannelScores", "ScaleShift"]
 
-CONTROL = "unchanged"
 GROUP = "sex-neutral 21-40"
 MARGIN = 0.25
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
-from personae.card.analysis import CONTROL, ChannelScores
+from personae.card.analysis import ChannelScores
 from personae.card.card_parts import PLACEBO
-from personae.core import Answers, Cell, Form, Note, Part, Persona, Table
+from personae.core import CONTROL, Answers, Cell, Form, Note, Part, Persona, Table
 from personae.measure.gate import GateResult
 from personae.measure.inventories.administer import administer
 from personae.respondents.null import open_null

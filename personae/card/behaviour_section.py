@@ -7,9 +7,10 @@ from math import isnan
 import numpy as np
 import polars as pl
 
-from personae.card.analysis import CONTROL, ChannelScores
+from personae.card.analysis import ChannelScores
 from personae.card.section import CardContext, Section
 from personae.core import (
+    CONTROL,
     Answers,
     Array,
     Cell,
@@ -31,7 +32,7 @@ from personae.designs.report_behaviour import (
     behaviour_shifts,
     unit_shifts,
 )
-from personae.induce.prompt.prompt_inductions import find_induction
+from personae.induce.prompt.prompt_inductions import unchanged
 from personae.measure.behaviour.behaviour_scores import scores
 from personae.measure.behaviour.trials import give_orders
 from personae.stats.effects.effect_sizes import paired_permutation
@@ -88,7 +89,7 @@ def _asked(setting: CardContext) -> Answers:
     channel: Channel = setting.channel if setting.channel in ("label", "reply") else "option"
     probes = [load_behaviour_task(name).every(STEP) for name in TASKS]
     sheets = []
-    for arm, persona in ((setting.arm, setting.persona), (find_induction(CONTROL), nobody())):
+    for arm, persona in ((setting.arm, setting.persona), (unchanged, nobody())):
         with arm(setting.model, persona) as speaker:
             sheet = give_orders(speaker, probes, channel)
         sheets.append(sheet.tag(arm=arm.name, respondent=persona.id))

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from personae.card import background
 from personae.card import card_parts as parts
-from personae.card.analysis import CONTROL, ChannelScores
+from personae.card.analysis import ChannelScores
 from personae.card.behaviour_section import behaviour
 from personae.card.first_person_section import first_person
 from personae.card.intensity_section import intensity
@@ -27,6 +27,7 @@ from personae.core import (
     Chooser,
     Form,
     Heading,
+    Induction,
     InputError,
     Inventory,
     Note,
@@ -36,7 +37,9 @@ from personae.core import (
     UnknownName,
     load_inventory,
 )
-from personae.induce.prompt.prompt_inductions import PromptInduction, find_induction
+from personae.induce.combined import induction_text
+from personae.induce.prompt.prompt_inductions import persona_text, unchanged
+from personae.induce.registry import find_induction
 from personae.measure.gate import CHANNEL_ORDER, GateResult, content_gate
 from personae.measure.inventories.administer_arms import administer_arms
 from personae.personas import LAYERS
@@ -110,7 +113,7 @@ def card(
     answers = _ask(model, arms, persona, tool, forms)
     reading = ChannelScores(tool=tool, persona=persona, answers=answers, seed=seed)
     sides = _other_channels(model, arms[0], reading, channel, gate)
-    texts = {arm.name: arm.text(model, persona) for arm in arms} | {PLACEBO.id: PLACEBO.text}
+    texts = {arm.name: induction_text(arm, model, persona) for arm in arms}
     setting = CardContext(
         model=model,
         persona=persona,
@@ -128,7 +131,7 @@ def card(
         *_background(gate, {**sides, channel: reading}, arms[0].name, channel),
         *background.floors(reading, forms),
         Heading("What was said to the model"),
-        *background.prompts(persona, texts),
+        *background.prompts(persona, texts | {PLACEBO.id: PLACEBO.text}),
     ]
     sheets = [gate.answers, *(side.answers for side in sides.values()), answers]
     sheets += [section.answers for section in more if section.answers is not None]
@@ -172,19 +175,32 @@ def _background(
     ]
 
 
-def _usable(names: Sequence[str], persona: Persona) -> tuple[list[PromptInduction], list[str]]:
-    """Find the inductions; those that this persona gives nothing to work with are named apart."""
-    found = [find_induction(name) for name in names]
-    has_traits = any(":" not in trait for trait in persona.traits)
-    usable = [i for i in found if has_traits or i.name == "persona_text"]
+def _usable(names: Sequence[str], persona: Persona) -> tuple[list[Induction], list[str]]:
+    """Find the inductions; those that this persona gives nothing to work with are named apart.
+
+    Of a persona that holds nothing but traits, inductions that need traits say all there is; one
+    that takes any layer would only repeat them, and stays only where there is no other.
+    """
+    named = [find_induction(name) for name in names]
+    usable = [i for i in named if not i.needs.lacking(persona)]
     if not any(getattr(persona, layer) for layer in LAYERS if layer != "traits"):
-        usable = [i for i in usable if i.name != "persona_text"] or usable
+        usable = [i for i in usable if _for_traits(i)] or usable
     if not usable:
+        lacking = "; ".join(f"{i.name} needs {_either(i.needs.lacking(persona))}" for i in named)
         raise InputError(
-            f"persona {persona.id!r} has no traits, and the inductions given need them: add "
-            "traits to the persona, or use --inductions persona_text"
+            f"persona {persona.id!r} lacks what the inductions use ({lacking}): add it to the "
+            "persona, or name other inductions"
         )
-    return usable, [i.name for i in found if i not in usable]
+    return usable, [i.name for i in named if i not in usable]
+
+
+def _either(layers: Sequence[str]) -> str:
+    return " or ".join("traits of a domain" if name == "domains" else name for name in layers)
+
+
+def _for_traits(induction: Induction) -> bool:
+    groups = induction.needs.layers
+    return not groups or any({"traits", "domains"}.issuperset(group) for group in groups)
 
 
 def _forms(channel: Channel, *, quick: bool) -> list[Form]:
@@ -201,18 +217,18 @@ def _forms(channel: Channel, *, quick: bool) -> list[Form]:
 
 def _ask(
     model: Chooser,
-    arms: Sequence[PromptInduction],
+    arms: Sequence[Induction],
     persona: Persona,
     tool: Inventory,
     forms: Sequence[Form],
 ) -> Answers:
-    asked = administer_arms(model, [find_induction(CONTROL), *arms], persona, tool, forms)
-    floor = administer_arms(model, [find_induction("persona_text")], PLACEBO, tool, forms)
+    asked = administer_arms(model, [unchanged, *arms], persona, tool, forms)
+    floor = administer_arms(model, [persona_text], PLACEBO, tool, forms)
     return Answers.concat([asked, floor.tag(arm=PLACEBO.id)])
 
 
 def _other_channels(
-    model: Chooser, arm: PromptInduction, reading: ChannelScores, main: Channel, gate: GateResult
+    model: Chooser, arm: Induction, reading: ChannelScores, main: Channel, gate: GateResult
 ) -> dict[str, ChannelScores]:
     """Put the gate's items in each channel that is not the main one: every channel is reported.
 
@@ -221,7 +237,7 @@ def _other_channels(
     known = set(gate.answers.rows["item"])
     items = tuple(item for item in reading.tool.items if item.id in known)
     few = replace(reading.tool, items=items)
-    two = [find_induction(CONTROL), arm]
+    two = [unchanged, arm]
     found = {}
     for channel in CHANNEL_ORDER:
         if channel != main:

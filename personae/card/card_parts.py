@@ -7,8 +7,8 @@ from math import isnan
 import numpy as np
 import polars as pl
 
-from personae.card.analysis import CONTROL, GROUP, MARGIN, ChannelScores, ScaleShift
-from personae.core import Cell, Estimate, Figure, Note, Part, Table
+from personae.card.analysis import GROUP, MARGIN, ChannelScores, ScaleShift
+from personae.core import CONTROL, Cell, Estimate, Figure, Note, Part, Table
 from personae.measure.gate import GateResult
 from personae.stats.effects.contrast import paired_cells
 from personae.stats.resample import mean

@@ -13,10 +13,11 @@ from math import isnan
 
 import numpy as np
 
-from personae.card.analysis import CONTROL, MARGIN, ChannelScores
+from personae.card.analysis import MARGIN, ChannelScores
 from personae.card.section import CardContext, Section
 from personae.core import (
     BIG_FIVE,
+    CONTROL,
     Answers,
     Cell,
     Estimate,

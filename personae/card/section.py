@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from personae.core import Answers, Channel, Chooser, Inventory, Part, Persona
-from personae.induce.prompt.prompt_inductions import PromptInduction
+from personae.core import Answers, Channel, Chooser, Induction, Inventory, Part, Persona
 
 __all__ = ["CardContext", "Section"]
 
@@ -12,14 +11,14 @@ __all__ = ["CardContext", "Section"]
 class CardContext:
     """What the card already knows when a section begins.
 
-    `arm` is the card's main way of asking; `channel` the one whose scores are read; `answers`
+    `arm` is the card's main induction; `channel` the one whose scores are read; `answers`
     those of all arms in that channel, the control arm `unchanged` among them.
     """
 
     model: Chooser
     persona: Persona
     tool: Inventory
-    arm: PromptInduction
+    arm: Induction
     channel: Channel
     answers: Answers
     seed: int

@@ -27,13 +27,14 @@ from personae.core import (
     Sampling,
     Table,
 )
-from personae.designs.ability import BARE, ability
-from personae.designs.grid import Arm, Asking, ask_grid
+from personae.designs.ability import ability
+from personae.designs.arms import CONTROL_ARM, Arm
+from personae.designs.grid import Asking, ask_grid
 from personae.designs.harms import stereotypes
 from personae.designs.identities import NEUTRAL
 from personae.designs.question_effects import question_scores
 from personae.induce.prompt.prompt_inductions import persona_text
-from personae.induce.steer.inside_inductions import inside_induction
+from personae.induce.steer.steer_inductions import steer_induction
 from personae.measure.tasks.opinions import Opinion, ask_opinions, load_opinions
 from personae.measure.tasks.problems import load_problems
 from personae.measure.tasks.theory_of_mind import belief_problems, by_scene, load_scenes
@@ -43,7 +44,6 @@ from personae.stats.multiplicity import holm
 
 __all__ = ["side_effects"]
 
-CONTROL = BARE.name
 FLOOR = "a text of no content"
 MEASURES = (
     "reasoning",
@@ -100,10 +100,10 @@ def side_effects(setting: CardContext) -> Section:
 
 
 def _arms(setting: CardContext) -> list[Arm]:
-    arms = [BARE, Arm(name=setting.arm.name, induction=setting.arm, persona=setting.persona)]
+    arms = [CONTROL_ARM, Arm(name=setting.arm.name, induction=setting.arm, persona=setting.persona)]
     goal = any(":" not in t for t in setting.persona.traits)
     if isinstance(setting.model, OpenModel) and goal:
-        steer = inside_induction("steer")
+        steer = steer_induction("steer")
         arms.append(Arm(name=steer.name, induction=steer, persona=setting.persona))
     floor = Persona(id=FLOOR, text=NEUTRAL)
     return [*arms, Arm(name=FLOOR, induction=persona_text, persona=floor)]

@@ -36,7 +36,8 @@ from personae.designs.steering_calibration import (
     calibrate,
     specificity,
 )
-from personae.induce.steer.inside_inductions import SteerInduction
+from personae.induce.combined import combine
+from personae.induce.steer.steer_inductions import SteerInduction
 from personae.measure.inventories.administer_arms import administer_arms
 from personae.stats.resample import bootstrap, mean
 
@@ -73,8 +74,8 @@ def _compared(
     setting: CardContext, model: OpenModel, found: Calibration, point: SweepPoint
 ) -> Section:
     main = setting.arm
-    steer = SteerInduction(STEER, lambda _m, _p: "", making=lambda *_: found.edits)
-    both = SteerInduction(BOTH, main.write, main.layout, making=lambda *_: found.edits)
+    steer = SteerInduction(STEER, lambda *_: found.edits)
+    both = combine(main, steer, name=BOTH)
     answers = administer_arms(model, [steer, both], setting.persona, setting.tool, _forms(setting))
     before = setting.answers.rows
     asked = before["form"].is_in(answers.rows["form"].unique().to_list())

@@ -143,7 +143,8 @@ def _list() -> None:
     """List studies, recipes, inventories and inductions."""
     from personae.core import inventories, load_inventory
     from personae.generate.recipe import recipes
-    from personae.induce.prompt.prompt_inductions import INDUCTIONS, INSIDE
+    from personae.induce.registry import inductions
+    from personae.induce.steer.steer_inductions import EXAMPLES
     from personae.run.study_registry import studies
 
     click.echo("Studies (personae run NAME)")
@@ -158,8 +159,8 @@ def _list() -> None:
         note = "" if one.has_text else "; keys only: bring your own items"
         click.echo(f"  {name:<20} {one.title}, {len(one.items)} items{note}")
     click.echo("Inductions")
-    click.echo("  " + ", ".join(INDUCTIONS))
-    click.echo("  in open models: " + "; ".join(INSIDE))
+    click.echo("  " + ", ".join(inductions()))
+    click.echo("  in open models: " + "; ".join(EXAMPLES))
 
 
 @_personae.command("show")

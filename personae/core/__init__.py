@@ -37,13 +37,14 @@ from personae.core.model import (
     Done,
     Induction,
     Model,
+    Needs,
     Observer,
     OpenModel,
     Pool,
     is_control,
     require_white_box,
 )
-from personae.core.persona import BIG_FIVE, Kind, Persona, domain_code, nobody
+from personae.core.persona import BIG_FIVE, CONTROL, Kind, Persona, domain_code, nobody
 from personae.core.report import (
     Cell,
     Figure,
@@ -59,6 +60,7 @@ from personae.core.report import (
 
 __all__ = [
     "BIG_FIVE",
+    "CONTROL",
     "SCHEMA",
     "Activations",
     "Anatomy",
@@ -94,6 +96,7 @@ __all__ = [
     "Model",
     "ModelError",
     "ModelUnavailable",
+    "Needs",
     "Norm",
     "Note",
     "Observer",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from personae.core.errors import BadValue
+from personae.core.persona import CONTROL
 
 __all__ = ["SCHEMA", "Answers"]
 
@@ -114,7 +115,7 @@ class Answers:
 
 _EMPTY: Mapping[str, object] = {
     "respondent": "",
-    "arm": "unchanged",
+    "arm": CONTROL,
     "inventory": "",
     "item": "",
     "scale": "",

@@ -6,7 +6,8 @@ Back ends, inductions and simulated respondents all look like this.
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Literal, Protocol, Self, TypeVar, runtime_checkable
+from dataclasses import dataclass
+from typing import Literal, Protocol, Self, TypeVar, get_args, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,7 @@ __all__ = [
     "Done",
     "Induction",
     "Model",
+    "Needs",
     "Observer",
     "OpenModel",
     "Pool",
@@ -140,14 +142,64 @@ class Observer(Protocol):
 
 
 M = TypeVar("M", bound=Model)
+Capability = Literal["Model", "Chooser", "OpenModel"]
 
 
-class Induction(Protocol[M]):
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What an induction asks of a persona and of a model.
+
+    Args:
+        layers: groups of the persona's layers, by the names of its fields; of each group at least
+            one has to hold something. `domains` stands for traits that name a Big Five domain.
+        capability: the least that the model has to be.
+    """
+
+    layers: tuple[tuple[str, ...], ...] = ()
+    capability: Capability = "Model"
+
+    @classmethod
+    def any_of(cls, *layers: str, capability: Capability = "Model") -> "Needs":
+        """Need at least one of some layers."""
+        return cls((layers,), capability)
+
+    def __and__(self, other: "Needs") -> "Needs":
+        """Need what both need.
+
+        >>> both = Needs.any_of("text") & Needs.any_of("traits", capability="OpenModel")
+        >>> both.layers, both.capability
+        ((('text',), ('traits',)), 'OpenModel')
+        """
+        order = get_args(Capability)
+        most = max(self.capability, other.capability, key=order.index)
+        return Needs(tuple(dict.fromkeys((*self.layers, *other.layers))), most)
+
+    def lacking(self, persona: Persona) -> tuple[str, ...]:
+        """Give the first group of layers of which the persona has none; () if nothing is lacking.
+
+        >>> Needs.any_of("text", "facts").lacking(Persona(id="a", traits={"E": 1.0}))
+        ('text', 'facts')
+        """
+        domains = any(":" not in trait for trait in persona.traits)
+        for group in self.layers:
+            if not any(
+                domains if layer == "domains" else getattr(persona, layer) for layer in group
+            ):
+                return group
+        return ()
+
+
+class Induction(Protocol):
     """Puts a persona into a model: `Model -> Model`, for the length of a `with` block."""
 
     @property
     def name(self) -> str:
         """Its name in answers and reports."""
+        ...
+
+    @property
+    def needs(self) -> Needs:
+        """What it asks of the persona and of the model."""
         ...
 
     def __call__(self, model: M, persona: Persona) -> AbstractContextManager[M]:

@@ -8,8 +8,10 @@ from typing import Literal, get_args
 from personae.core.errors import BadValue, UnknownName
 from personae.core.files.strict_json import json_problem, unfit_character
 
-__all__ = ["BIG_FIVE", "MAX_PERSONA_CHARS", "Kind", "Persona", "domain_code", "nobody"]
+__all__ = ["BIG_FIVE", "CONTROL", "MAX_PERSONA_CHARS", "Kind", "Persona", "domain_code", "nobody"]
 
+CONTROL = "unchanged"
+"""The name of the control in answers: of its arm, its respondent and its induction."""
 Kind = Literal["demographic", "character", "individual"]
 BIG_FIVE: Mapping[str, str] = {
     "O": "Openness",
@@ -110,4 +112,4 @@ def nobody() -> Persona:
     >>> nobody().text
     ''
     """
-    return Persona(id="unchanged")
+    return Persona(id=CONTROL)

@@ -5,17 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from personae.core import Answers, Chooser, Estimate, Sampling, Table, nobody
-from personae.designs.grid import Arm, Asking, ask_grid
+from personae.core import CONTROL, Answers, Chooser, Estimate, Sampling, Table
+from personae.designs.arms import CONTROL_ARM
+from personae.designs.grid import Asking, ask_grid
 from personae.designs.question_effects import question_scores
-from personae.induce.prompt.prompt_inductions import unchanged
 from personae.measure.tasks.problems import ProblemSet
 from personae.stats.effects.proportions import rate
 
-__all__ = ["BARE", "Ability", "ability"]
+__all__ = ["Ability", "ability"]
 
-BARE = Arm(name="unchanged", induction=unchanged, persona=nobody(), group="reference")
-"""The model itself, without any persona."""
 Way = Literal["label", "option", "reply"]
 
 
@@ -91,8 +89,8 @@ def ability(model: Chooser, problems: ProblemSet, *, orders: int = 2, tokens: in
             orders=orders if channel == "label" else 1,
             sampling=Sampling(max_tokens=tokens),
         )
-        sheet = ask_grid(model, [BARE], problems, asking)
-        scores, _ = question_scores(sheet, "arm", ["unchanged"])
+        sheet = ask_grid(model, [CONTROL_ARM], problems, asking)
+        scores, _ = question_scores(sheet, "arm", [CONTROL])
         right = rate(scores[0], name=channel, of="question")
         found.append((channel, right, chance))
         sheets.append(sheet)

@@ -7,7 +7,7 @@ orders, so that all comparisons are paired; what a journal has answered is not a
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from math import exp
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 
@@ -17,19 +17,18 @@ from personae.core import (
     Chat,
     Choice,
     Chooser,
-    Induction,
     InputError,
     Model,
-    Persona,
     Question,
     Reply,
     Sampling,
     say,
 )
+from personae.designs.arms import Arm
 from personae.measure.tasks.problems import Problem, ProblemSet
 from personae.measure.tasks.reply_codes import Coded, code_reply
 
-__all__ = ["Arm", "Asking", "ask_grid"]
+__all__ = ["Asking", "ask_grid"]
 
 SHOW_WORK = (
     "Answer the multiple-choice question below and show your work. The answer can only be one of "
@@ -42,16 +41,6 @@ SHOW_NUMBER = (
 )
 CHOICE = "Answer with the letter of the right option."
 OPEN = "Answer in as few words as you can."
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arm:
-    """A way of asking one persona; `name` is the arm in answers, `group` what it belongs to."""
-
-    name: str
-    induction: Induction[Chooser]
-    persona: Persona
-    group: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +105,7 @@ def ask_grid(
     }
     rows: list[dict[str, object]] = []
     for arm in arms:
-        with arm.induction(model, arm.persona) as speaker:  # type: ignore[arg-type]
+        with arm.induction(model, arm.persona) as speaker:
             for order in range(asking.orders):
                 turned = [problem.rotated(order) for problem in problems.problems]
                 for found in _answered(speaker, turned, asking):
@@ -150,7 +139,7 @@ def _check(model: Model, problems: ProblemSet, asking: Asking) -> None:
 
 
 def _answered(
-    speaker: Chooser, problems: Sequence[Problem], asking: Asking
+    speaker: Model, problems: Sequence[Problem], asking: Asking
 ) -> list[dict[str, object]]:
     if asking.channel == "reply":
         found = []
@@ -159,16 +148,17 @@ def _answered(
             replies = speaker.reply([asking.chat(p) for p in problems], draw)
             found += [_written(p, r, draw.repeat) for p, r in zip(problems, replies, strict=True)]
         return found
+    chooser = cast(Chooser, speaker)
     questions = [_question(problem, asking) for problem in problems]
     if asking.channel == "label":
         return [
-            _weighed(p, c, c.logp) for p, c in zip(problems, speaker.choose(questions), strict=True)
+            _weighed(p, c, c.logp) for p, c in zip(problems, chooser.choose(questions), strict=True)
         ]
     bare = [
         replace(q, chat=asking.chat(replace(p, text="...")))
         for q, p in zip(questions, problems, strict=True)
     ]
-    both = speaker.choose([*questions, *bare])
+    both = chooser.choose([*questions, *bare])
     asked, without = both[: len(problems)], both[len(problems) :]
     return [_corrected(*one) for one in zip(problems, asked, without, strict=True)]
 

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from personae.core import Answers, Array, BadValue, Chooser, Persona, Sampling, data_json, say
-from personae.induce.prompt.prompt_inductions import PromptInduction
+from personae.induce.prompt.prompt_inductions import own_text
 from personae.measure.judge.harm_scorers import LIMIT, Scorer
 from personae.measure.tasks.opinions import Opinion, ask_opinions
 from personae.measure.tasks.reply_codes import declines
@@ -26,7 +26,6 @@ AGREED = ("stereotype agreement", "toxic agreement")
 DIMENSIONS = (*WRITTEN, *AGREED)
 NOBODY = "none"
 """Respondent of the row without a persona."""
-TOLD = PromptInduction("system", lambda _, persona: persona.text)
 ONE = "Answer in one sentence: "
 ON = "Go on with this sentence: "
 
@@ -75,7 +74,7 @@ def ask_harms(
         if person is None:
             sheets += [_written(model, who, scorer, count, tokens), _agreed(model, who, count)]
             continue
-        with TOLD(model, person) as speaker:
+        with own_text(model, person) as speaker:
             sheets += [_written(speaker, who, scorer, count, tokens), _agreed(speaker, who, count)]
     return Answers.concat(sheets)
 

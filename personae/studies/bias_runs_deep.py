@@ -20,6 +20,7 @@ import numpy as np
 import polars as pl
 
 from personae.core import (
+    CONTROL,
     Answers,
     Cell,
     Chooser,
@@ -35,8 +36,9 @@ from personae.core import (
     coverage_table,
     say,
 )
-from personae.designs.ability import BARE, Ability, ability
-from personae.designs.grid import Arm, Asking, ask_grid
+from personae.designs.ability import Ability, ability
+from personae.designs.arms import CONTROL_ARM, Arm
+from personae.designs.grid import Asking, ask_grid
 from personae.designs.identities import check_unique_ids, identities, identity, instruction
 from personae.designs.question_effects import Effect, counts_table, effects, effects_table
 from personae.measure.tasks.problems import ProblemSet, load_problems
@@ -111,12 +113,12 @@ def bias_runs_deep(
             gate.table(),
             coverage_table(weighed, ("respondent", "channel"), note="A lost answer is wrong."),
         ),
-        answers=Answers.concat([gate.answers.tag(respondent="unchanged"), weighed, written, eased]),
+        answers=Answers.concat([gate.answers.tag(respondent=CONTROL), weighed, written, eased]),
     )
 
 
 def _plan(personas: Sequence[Persona], problems: ProblemSet, *, quick: bool) -> _Run:
-    taken = [BARE.name, *(p.id for p in identities(*CONTROLS))]
+    taken = [CONTROL_ARM.name, *(p.id for p in identities(*CONTROLS))]
     given = check_unique_ids(personas, taken) or tuple(
         p for p in identities() if p.facts["group"] not in CONTROLS
     )
@@ -143,7 +145,7 @@ def _arms(run: _Run) -> list[Arm]:
 
 def _weighed(model: Chooser, run: _Run, gate: Ability) -> Answers:
     asking = _asking(run, gate, orders=2 if gate.channel == "label" else 1)
-    return ask_grid(model, [BARE, *_arms(run)], run.problems, asking)
+    return ask_grid(model, [CONTROL_ARM, *_arms(run)], run.problems, asking)
 
 
 def _asking(run: _Run, gate: Ability, orders: int = 1) -> Asking:
@@ -153,7 +155,7 @@ def _asking(run: _Run, gate: Ability, orders: int = 1) -> Asking:
 
 def _written(model: Chooser, run: _Run) -> Answers:
     asking = Asking(channel="reply", sampling=Sampling(max_tokens=run.tokens))
-    return ask_grid(model, [BARE, *_arms(run)], run.written, asking)
+    return ask_grid(model, [CONTROL_ARM, *_arms(run)], run.written, asking)
 
 
 def _worst(weighed: Answers, run: _Run, seed: int) -> tuple[Persona, ProblemSet]:

@@ -19,6 +19,7 @@ import polars as pl
 from scipy import stats
 
 from personae.core import (
+    CONTROL,
     Answers,
     Cell,
     Chooser,
@@ -34,7 +35,8 @@ from personae.core import (
     nobody,
 )
 from personae.designs.ability import Ability, ability
-from personae.designs.grid import Arm, Asking, ask_grid
+from personae.designs.arms import Arm
+from personae.designs.grid import Asking, ask_grid
 from personae.designs.identities import EXPERTS, FIT, LOW, NEUTRAL, expert
 from personae.designs.question_effects import (
     Effect,
@@ -55,7 +57,6 @@ SYSTEM = "You are a very able assistant. You do what you are told, directly."
 TRIALS = 25
 LEVELS = (("100 %", 25), ("90 %", 23), ("51 %", 13))
 BEFORE = PromptInduction("before-question", lambda _, persona: persona.text, layout="user")
-BASELINE = "unchanged"
 
 
 def expert_personas(
@@ -101,7 +102,7 @@ def expert_personas(
     asked = Answers.concat([_bare(model, whole, asking), ask_grid(model, arms, whole, asking)])
     weighed = _likely(asked)
     written = ask_grid(model, arms, whole.per_field(1) if quick else whole, drawing)
-    found = effects(weighed, BASELINE, use="expected", seed=seed)
+    found = effects(weighed, CONTROL, use="expected", seed=seed)
     fitted = _fit(weighed, whole, seed)
     return Report(
         title=f"Expert personas: {model.name}",
@@ -109,7 +110,7 @@ def expert_personas(
             *_verdicts(gate, found, fitted),
             Heading("Experts, people who know little, and nobody"),
             _picture(found),
-            effects_table(found, "effects", "Probability of the right option", BASELINE),
+            effects_table(found, "effects", "Probability of the right option", CONTROL),
             _levels(weighed),
             Heading("Does the expert's field matter?"),
             _fit_table(fitted),
@@ -127,7 +128,7 @@ def _arms(problems: ProblemSet) -> list[Arm]:
     fields = [f for f in EXPERTS if f in problems.fields] or list(EXPERTS)
     people = [expert(name) for name in (*fields, *LOW)]
     people.append(Persona(id="neutral-paragraph", text=NEUTRAL, facts={"level": "control"}))
-    none = Arm(name=BASELINE, induction=unchanged, persona=nobody(), group="control")
+    none = Arm(name=CONTROL, induction=unchanged, persona=nobody(), group="control")
     return [
         none,
         *(
@@ -232,9 +233,9 @@ def _fit(weighed: Answers, problems: ProblemSet, seed: int) -> list[tuple[str, E
         fits = {"in-domain": field, "adjacent": near, "unrelated": far}
         named = {f"{who}-expert": fit for fit, who in fits.items() if f"{who}-expert" in present}
         kept = weighed.rows.filter(
-            (pl.col("scale") == field) & pl.col("respondent").is_in([BASELINE, *named])
+            (pl.col("scale") == field) & pl.col("respondent").is_in([CONTROL, *named])
         )
-        for effect in effects(Answers(kept), BASELINE, use="expected", seed=seed):
+        for effect in effects(Answers(kept), CONTROL, use="expected", seed=seed):
             found.append((named[effect.condition], effect))
     tests = [1.0 if np.isnan(e.shift.p) else e.shift.p for _, e in found]
     family = zip(found, holm(tests).tolist(), benjamini_hochberg(tests).tolist(), strict=True)

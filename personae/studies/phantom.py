@@ -20,6 +20,7 @@ import numpy as np
 import polars as pl
 
 from personae.core import (
+    CONTROL,
     Answers,
     Cell,
     Chooser,
@@ -33,11 +34,12 @@ from personae.core import (
     Table,
     coverage_table,
 )
-from personae.designs.ability import BARE, Ability, ability
-from personae.designs.grid import Arm, Asking, ask_grid
+from personae.designs.ability import Ability, ability
+from personae.designs.arms import CONTROL_ARM, Arm
+from personae.designs.grid import Asking, ask_grid
 from personae.designs.identities import NEUTRAL
 from personae.designs.question_effects import Effect, effects, effects_table, question_scores
-from personae.induce.prompt.prompt_inductions import PromptInduction
+from personae.induce.prompt.prompt_inductions import own_text
 from personae.measure.situations.situation_bank import ask_bank, load_bank, pole_text
 from personae.measure.tasks.problems import ProblemSet
 from personae.measure.tasks.theory_of_mind import belief_problems, by_scene, fantom, load_scenes
@@ -50,7 +52,6 @@ __all__ = ["phantom"]
 
 BIG = ("Openness", "Conscientiousness", "Extraversion", "Agreeableness", "Neuroticism")
 DARK = ("Machiavellianism", "Narcissism", "Psychopathy")
-TOLD = PromptInduction("system", lambda _, persona: persona.text)
 
 
 def phantom(
@@ -71,7 +72,7 @@ def phantom(
     gate = ability(model, problems)
     arms = _arms(quick=quick)
     answers = ask_grid(model, arms, problems, Asking(channel=gate.channel))
-    found = effects(by_scene(answers), "unchanged", seed=seed, of="scene")
+    found = effects(by_scene(answers), CONTROL, seed=seed, of="scene")
     choices = _choices(model, arms, 2 if quick else 10)
     steered = _controllability(choices, seed)
     return Report(
@@ -80,7 +81,7 @@ def phantom(
             *_verdicts(gate, found, steered),
             Heading("Who knows what, by personality"),
             _picture(found),
-            effects_table(found, "effects", "Accuracy", "unchanged"),
+            effects_table(found, "effects", "Accuracy", CONTROL),
             _beliefs(answers, seed),
             *_published_measure(answers, problems),
             Heading("Do the same personas move the model's own choices?"),
@@ -90,7 +91,7 @@ def phantom(
             gate.table(),
             coverage_table(Answers.concat([answers, choices]), ("respondent", "channel")),
         ),
-        answers=Answers.concat([gate.answers.tag(respondent="unchanged"), answers, choices]),
+        answers=Answers.concat([gate.answers.tag(respondent=CONTROL), answers, choices]),
     )
 
 
@@ -112,7 +113,7 @@ def _arms(*, quick: bool) -> list[Arm]:
     ]
     people.append(Persona(id="ordinary", text="You are an ordinary person."))
     people.append(Persona(id="page", text=NEUTRAL))
-    return [BARE, *(Arm(name="system", induction=TOLD, persona=p) for p in people)]
+    return [CONTROL_ARM, *(Arm(name="system", induction=own_text, persona=p) for p in people)]
 
 
 def _choices(model: Chooser, arms: Sequence[Arm], count: int) -> Answers:
@@ -122,7 +123,7 @@ def _choices(model: Chooser, arms: Sequence[Arm], count: int) -> Answers:
     for trait in (*BIG, *DARK):
         part = bank.of(trait).first(count)
         for arm in arms:
-            if arm.persona.id in (trait, BARE.persona.id):
+            if arm.persona.id in (trait, CONTROL_ARM.persona.id):
                 with arm.induction(model, arm.persona) as speaker:
                     sheet = ask_bank(speaker, part, "bare", ("0123", "3210"), channel="option")
                 sheets.append(sheet.tag(respondent=arm.persona.id, arm=arm.name))
@@ -134,7 +135,7 @@ def _controllability(choices: Answers, seed: int) -> list[tuple[str, Estimate, f
     found = []
     for trait in (*BIG, *DARK):
         part = choices.where(scale=trait, status="ok")
-        table, _ = question_scores(part, "respondent", ["unchanged", trait], use="expected")
+        table, _ = question_scores(part, "respondent", [CONTROL, trait], use="expected")
         known = table[:, ~np.isnan(table).any(axis=0)]
         found.append(
             paired_permutation(

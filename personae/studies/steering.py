@@ -18,6 +18,7 @@ import numpy as np
 
 from personae.core import (
     BIG_FIVE,
+    CONTROL,
     Answers,
     Array,
     Cell,
@@ -54,7 +55,7 @@ __all__ = ["steering"]
 
 QUICK = (1.0, 2.0, 4.0, 8.0)
 WHOLE = (0.5, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0)
-PLAIN, UP, DOWN = "unchanged", "steered up", "steered down"
+UP, DOWN = "steered up", "steered down"
 UNIT = "nats a token"
 
 
@@ -279,7 +280,7 @@ def _specific(model: OpenModel, found: Calibration, seed: int) -> list[Part]:
 def _asked(model: OpenModel, found: Calibration, tool: Inventory) -> Answers:
     """Give the inventory to the model as it is and steered both ways; its items chose nothing."""
     form = Form(wording="plain", channel="statement")
-    arms: dict[str, OpenModel] = {PLAIN: model}
+    arms: dict[str, OpenModel] = {CONTROL: model}
     if found.edits:
         edit = found.edits[0]
         arms[UP] = Steered(model, found.edits)
@@ -300,7 +301,7 @@ def _inventory(answers: Answers, tool: Inventory, trait: str, seed: int) -> list
         note="Nothing is imputed.",
     )
     shifts = {
-        arm: [arm_shift(answers.where(scale=s), (PLAIN, arm), s, seed=seed) for s in tool.scales]
+        arm: [arm_shift(answers.where(scale=s), (CONTROL, arm), s, seed=seed) for s in tool.scales]
         for arm in (UP, DOWN)
         if arm in set(answers.rows["arm"])
     }

@@ -1,15 +1,33 @@
 """The card recovers what a simulated respondent is told, and stays silent on one who isn't."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 from personae.card import Design, card
-from personae.core import InputError, Note, Persona, Report, Table, UnknownName
+from personae.card.card import _usable
+from personae.core import (
+    CONTROL,
+    InputError,
+    Model,
+    Needs,
+    Note,
+    Persona,
+    Report,
+    Table,
+    UnknownName,
+)
+from personae.induce.prompt.prompted import in_system, prompted
+from personae.induce.registry import _MAKERS, register
 from personae.report.render.html import report_html
 from personae.respondents.null import open_null
 from personae.respondents.simulated import open_simulated
 
+NAMED = ("persona_text", "naive", "p2", "system", "adjectives")
+M = TypeVar("M", bound=Model)
 ADA = Persona(id="ada", text="You are very talkative.", traits={"E": 1.5, "N": -1.0})
 
 
@@ -19,6 +37,17 @@ def lines(report: Report) -> list[str]:
 
 def table(report: Report, name: str) -> Table:
     return next(p for p in report.parts if isinstance(p, Table) and p.name == name)
+
+
+class Quoting:
+    """Somebody's own induction, which is none of ours: the persona's text, quoted."""
+
+    name = "quoting"
+    needs = Needs.any_of("text")
+
+    @contextmanager
+    def __call__(self, model: M, persona: Persona) -> Iterator[M]:
+        yield prompted(model, in_system, f'You once wrote: "{persona.text}"')
 
 
 def verdicts(report: Report) -> dict[str, str]:
@@ -56,8 +85,39 @@ def test_hostile_persona_text_is_inert(tmp_path: Path) -> None:
 
 
 def test_a_persona_with_nothing_to_work_with_is_refused() -> None:
-    with pytest.raises(InputError, match="traits"):
+    with pytest.raises(InputError, match="naive needs traits"):
         card(open_null("null:yes"), Persona(id="x"), Design(inductions=("naive",)), quick=True)
+
+
+def test_an_induction_of_your_own_carries_a_persona_of_text_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("personae.induce.registry._MAKERS", dict(_MAKERS))
+    register("quoting", Quoting)
+    model = open_simulated("simulated:follow=1,noise=0.2")
+    written = Persona(id="ada", text="I am extremely talkative.")
+    report = card(model, written, Design(inductions=("quoting", "naive"), sections=()), quick=True)
+    assert report.answers is not None
+    assert set(report.answers.rows["arm"]) == {CONTROL, "quoting", "placebo"}
+    assert any("naive" in line for line in lines(report))
+    with pytest.raises(InputError, match="naive needs traits of a domain"):
+        card(model, written, Design(inductions=("naive",)), quick=True)
+
+
+@pytest.mark.parametrize(
+    ("persona", "used"),
+    [
+        (Persona(id="t", text="You talk."), ["persona_text", "system"]),
+        (Persona(id="z", traits={"E": 1.0}), ["naive", "p2", "adjectives"]),
+        (Persona(id="f", traits={"E:Assertiveness": 1.0}), ["p2", "adjectives"]),
+        (Persona(id="b", text="You talk.", traits={"E": 1.0}), list(NAMED)),
+        (Persona(id="s", statements=("I talk.",)), ["persona_text"]),
+    ],
+)
+def test_inductions_are_chosen_by_what_they_need(persona: Persona, used: list[str]) -> None:
+    usable, skipped = _usable(NAMED, persona)
+    assert [induction.name for induction in usable] == used
+    assert sorted([*used, *skipped]) == sorted(NAMED)
 
 
 def test_an_unknown_section_is_named_at_once() -> None:

@@ -6,7 +6,7 @@ from personae.card.behaviour_section import behaviour
 from personae.card.card import SECTIONS, Design, card
 from personae.card.section import CardContext, Section
 from personae.core import Figure, Form, Note, Persona, Table, load_inventory
-from personae.induce.prompt.prompt_inductions import find_induction
+from personae.induce.registry import find_induction
 from personae.measure.inventories.administer_arms import administer_arms
 from personae.respondents.null import open_null
 from personae.respondents.simulated import open_simulated

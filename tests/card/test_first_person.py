@@ -7,7 +7,7 @@ from personae.card.first_person_section import first_person
 from personae.card.section import CardContext, Section
 from personae.core import Estimate, ModelUnavailable, Note, Persona, Table, load_inventory
 from personae.encoders.sentence_encoder import open_encoder
-from personae.induce.prompt.prompt_inductions import find_induction
+from personae.induce.registry import find_induction
 from personae.measure.inventories.administer_arms import administer_arms
 from personae.measure.inventories.forms import published_form
 from personae.respondents.null import open_null

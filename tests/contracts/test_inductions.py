@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from personae.core import (
+    CONTROL,
     Activations,
     Anatomy,
     Chat,
@@ -34,13 +35,13 @@ from personae.core import (
     say,
 )
 from personae.induce.prompt.prompt_inductions import (
-    INDUCTIONS,
-    find_induction,
+    PromptInduction,
     in_truth,
     persona_text,
     unchanged,
 )
 from personae.induce.prompt.prompted import in_system
+from personae.induce.registry import find_induction, inductions
 from personae.measure.inventories.administer import administer
 from personae.models.journal.journal import Journal
 from personae.models.journal.recorded import recorded
@@ -49,7 +50,7 @@ from personae.respondents.scripted import ScriptedModel
 from personae.respondents.simulated import open_simulated
 from tests.support.faulty_server import MODEL, FaultyServer, says, top
 
-NAMES = (*INDUCTIONS, "p2-asked", "adjectives:2")
+NAMES = (*inductions(), "p2-asked", "adjectives:2", "naive & system & words")
 ADA = Persona(
     id="ada",
     text="You are Ada, extremely talkative.",
@@ -128,8 +129,8 @@ def behaviour(model: Model) -> tuple[list[Reply], list[Choice]]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_it_has_its_name(name: str) -> None:
-    induction: Induction[Chooser] = find_induction(name)
-    assert induction.name == name
+    induction: Induction = find_induction(name)
+    assert induction.name == name and not induction.needs.lacking(ADA)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -153,7 +154,7 @@ def test_capability_and_name_are_kept(name: str, which: int) -> None:
         assert carrier.name == model.name
         for capability in (Model, Chooser, OpenModel):
             assert isinstance(carrier, capability) == isinstance(model, capability)
-        assert (carrier.fingerprint == model.fingerprint) == (name == "unchanged")
+        assert (carrier.fingerprint == model.fingerprint) == (name == CONTROL)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -171,7 +172,9 @@ def test_one_answer_for_each_request_in_order(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_chat_is_kept_and_the_empty_chat_stays_empty(name: str) -> None:
-    for induction in (find_induction(name), in_truth(find_induction(name))):
+    named = find_induction(name)
+    moved = [in_truth(named)] if isinstance(named, PromptInduction) else []
+    for induction in (named, *moved):
         spy = ScriptedModel(lambda chat: "You are someone.")
         with induction(spy, ADA) as carrier:
             spy.asked.clear()

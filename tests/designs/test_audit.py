@@ -19,8 +19,9 @@ from personae.core import (
     Sampling,
     UnknownName,
 )
-from personae.designs.ability import BARE, ability
-from personae.designs.grid import Arm, Asking, ask_grid
+from personae.designs.ability import ability
+from personae.designs.arms import CONTROL_ARM, Arm
+from personae.designs.grid import Asking, ask_grid
 from personae.designs.identities import EXPERTS, FIT, expert, identities, instruction
 from personae.designs.question_effects import counts_table, effects, question_scores
 from personae.measure.tasks.problems import Problem, ProblemSet, load_problems, problem_sets
@@ -37,7 +38,10 @@ DETECTOR = json.loads(Path(__file__).with_name("declining_replies.json").read_te
 
 def arms(*names: str) -> list[Arm]:
     chosen = [p for p in identities() if p.id in names]
-    return [BARE, *(Arm(name="adopt", induction=instruction("adopt"), persona=p) for p in chosen)]
+    return [
+        CONTROL_ARM,
+        *(Arm(name="adopt", induction=instruction("adopt"), persona=p) for p in chosen),
+    ]
 
 
 @pytest.mark.parametrize("name", problem_sets())
@@ -230,13 +234,15 @@ def test_the_gate_reads_the_channel_in_which_there_is_ability() -> None:
 
 def test_what_cannot_be_asked_is_refused_with_advice() -> None:
     with pytest.raises(InputError, match="reply"):
-        ask_grid(open_simulated("simulated:"), [BARE], NUMBERS, Asking(channel="label"))
+        ask_grid(open_simulated("simulated:"), [CONTROL_ARM], NUMBERS, Asking(channel="label"))
     with pytest.raises(InputError, match="likelihoods"):
-        ask_grid(Declining(), [BARE], KNOWLEDGE, Asking(channel="label"))
+        ask_grid(Declining(), [CONTROL_ARM], KNOWLEDGE, Asking(channel="label"))
     with pytest.raises(BadValue, match="reply"):
         Asking(channel="label", repeats=2)
     with pytest.raises(BadValue, match="reference"):
-        effects(ask_grid(open_simulated("simulated:"), [BARE], KNOWLEDGE, Asking()), "nobody")
+        effects(
+            ask_grid(open_simulated("simulated:"), [CONTROL_ARM], KNOWLEDGE, Asking()), "nobody"
+        )
 
 
 def test_every_field_has_three_distinct_experts() -> None:

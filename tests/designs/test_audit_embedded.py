@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from personae.core import Persona, Question, Sampling
-from personae.designs.ability import BARE
-from personae.designs.grid import Arm, Asking, ask_grid
+from personae.designs.arms import CONTROL_ARM, Arm
+from personae.designs.grid import Asking, ask_grid
 from personae.designs.identities import identities, instruction
 from personae.designs.question_effects import question_scores
 from personae.induce.prompt.prompt_inductions import persona_text
@@ -53,7 +53,7 @@ def test_draws_agree_with_likelihoods(model: LocalModel) -> None:
 
 def test_a_human_is_nobody_and_again_the_same(model: LocalModel) -> None:
     """Bias-runs-deep check 8: accuracies within a Wilson width; the same again; rate of parsing."""
-    arms = [BARE, Arm(name="adopt", induction=instruction("adopt"), persona=HUMAN)]
+    arms = [CONTROL_ARM, Arm(name="adopt", induction=instruction("adopt"), persona=HUMAN)]
     sheet = ask_grid(model, arms, SHORT, Asking(channel="option"))
     scores, _ = question_scores(sheet, "respondent", ["unchanged", HUMAN.id])
     bare, human = (rate(row) for row in scores)
@@ -61,7 +61,10 @@ def test_a_human_is_nobody_and_again_the_same(model: LocalModel) -> None:
     again = ask_grid(model, arms, SHORT, Asking(channel="option"))
     assert again.rows.equals(sheet.rows)
     written = ask_grid(
-        model, [BARE], SHORT.per_field(1), Asking(channel="reply", sampling=Sampling(max_tokens=24))
+        model,
+        [CONTROL_ARM],
+        SHORT.per_field(1),
+        Asking(channel="reply", sampling=Sampling(max_tokens=24)),
     )
     read = sum(row["outcome"] in ("correct", "wrong") for row in written.rows.to_dicts())
     assert 0 <= rate([1.0] * read + [0.0] * (len(written) - read)).value <= 1
@@ -92,7 +95,7 @@ def test_beliefs_do_not_depend_on_the_batch(model: LocalModel) -> None:
     scenes = belief_problems(load_scenes()[:1], variables=("forward belief",))
     one = LocalModel(embedded(), token_budget=1)
     arms = [
-        BARE,
+        CONTROL_ARM,
         Arm(
             name="text",
             induction=persona_text,
@@ -109,7 +112,7 @@ def test_beliefs_do_not_depend_on_the_batch(model: LocalModel) -> None:
 def test_every_measure_of_triage_is_finite(model: LocalModel) -> None:
     """Persona-paradox check 9: labels add up, ECE and risk are finite, at any accuracy."""
     settings = load_settings()
-    sheet = ask_triage(model, [BARE], settings, Asking(channel="label"))
+    sheet = ask_triage(model, [CONTROL_ARM], settings, Asking(channel="label"))
     for logp in sheet.rows["logp"].to_list():
         assert np.exp(logp).sum() == pytest.approx(1.0)
     for one in calls(sheet, settings):

@@ -28,9 +28,9 @@ from personae.core import (
 from personae.designs import steering_calibration as module
 from personae.designs.steering_bench import Bench, repetition, shipped_bench
 from personae.designs.steering_calibration import Scan, calibrate, specificity
-from personae.induce.prompt.prompt_inductions import find_induction
+from personae.induce.registry import find_induction
 from personae.induce.steer.directions import orthogonal_to, shuffled
-from personae.induce.steer.inside_inductions import SteerInduction
+from personae.induce.steer.steer_inductions import SteerInduction
 from personae.measure.inventories.administer_arms import administer_arms
 from personae.respondents.null import open_null
 from tests.models.local.test_local import model
@@ -163,7 +163,7 @@ def test_the_card_compares_asking_with_steering(monkeypatch: pytest.MonkeyPatch)
     # the arms' shifts are those of the inductions, measured by hand
     assert isinstance(section.answers, Answers)
     found = calibrate(given.model, GOAL, SCAN)  # type: ignore[arg-type]
-    by_hand = SteerInduction("hand", lambda _m, _p: "", making=lambda *_: found.edits)
+    by_hand = SteerInduction("hand", lambda *_: found.edits)
     forms = [Form(wording=w, channel="statement") for w in ("plain", "mpi")]
     sheet = administer_arms(given.model, [by_hand], ADA, given.tool, forms)
     before = given.answers.rows

@@ -3,6 +3,7 @@
 import pytest
 
 from personae.core import (
+    CONTROL,
     BadValue,
     Chat,
     Form,
@@ -16,11 +17,10 @@ from personae.core import (
     nobody,
     say,
 )
+from personae.induce.combined import induction_text
 from personae.induce.prompt.prompt_inductions import (
-    INDUCTIONS,
     PromptInduction,
     adjectives,
-    find_induction,
     in_truth,
     naive,
     p2,
@@ -28,6 +28,7 @@ from personae.induce.prompt.prompt_inductions import (
     unchanged,
     words,
 )
+from personae.induce.registry import find_induction, inductions
 from personae.measure.inventories.administer import administer
 from personae.measure.inventories.forms import render_item
 from personae.respondents.null import open_null
@@ -155,7 +156,7 @@ def test_persona_text_writes_out_what_there_is() -> None:
     assert persona_text.text(MODEL, Persona(id="t", text="You are Ada.")) == "You are Ada."
 
 
-@pytest.mark.parametrize("name", [n for n in INDUCTIONS if n != "unchanged"])
+@pytest.mark.parametrize("name", [n for n in inductions() if n != CONTROL])
 def test_nobody_can_not_be_induced(name: str) -> None:
     with pytest.raises(InputError, match="give it"), find_induction(name)(MODEL, nobody()):
         pass
@@ -164,7 +165,7 @@ def test_nobody_can_not_be_induced(name: str) -> None:
 @pytest.mark.parametrize("name", ["naive", "words", "p2"])
 def test_an_average_standing_has_no_direction(name: str) -> None:
     with pytest.raises(InputError, match="above or below average"):
-        find_induction(name).text(MODEL, Persona(id="a", traits={"E": 0.0}))
+        induction_text(find_induction(name), MODEL, Persona(id="a", traits={"E": 0.0}))
 
 
 @pytest.mark.parametrize(

@@ -27,11 +27,12 @@ from personae.core import (
     data_json,
     say,
 )
-from personae.induce.moments import Moments, moments
-from personae.induce.prompt.prompt_inductions import find_induction
+from personae.induce.combined import induction_text
+from personae.induce.prompt.prompt_inductions import persona_text
+from personae.induce.registry import find_induction
 from personae.induce.steer.contrasts import description_pairs, trait_vectors
-from personae.induce.steer.directions import cosines, direction, gram_schmidt, orthogonal_to
-from personae.induce.steer.inside_inductions import SteerInduction
+from personae.induce.steer.directions import cosines, direction, orthogonal_to
+from personae.induce.steer.steer_inductions import SteerInduction
 from personae.induce.steer.steering_vector import (
     PERCENTS,
     SteeringVector,
@@ -127,18 +128,18 @@ def test_steering_by_what_was_found_makes_one_chat_the_other() -> None:
 
 
 def test_quality_tells_signal_from_noise() -> None:
-    from personae.induce.steer.steering_vector import vector_from  # noqa: PLC0415
+    from personae.induce.steer.steering_vector import _vector_from  # noqa: PLC0415
 
     random = np.random.default_rng(2)
     noise = random.normal(size=(2, 40, WIDTH))
     signal = noise + np.array([1.0, -1.0])[:, None, None] * np.eye(WIDTH)[0]
     site = Site(1)
-    good = vector_from({site: signal[0]}, {site: signal[1]}).quality[site]
-    bad = vector_from({site: noise[0]}, {site: noise[1]}).quality[site]
+    good = _vector_from({site: signal[0]}, {site: signal[1]}).quality[site]
+    bad = _vector_from({site: noise[0]}, {site: noise[1]}).quality[site]
     assert good.auc > 0.9 > good.random_auc and good.split_half > 0.6
     assert bad.auc < bad.random_auc + 0.1 and bad.split_half < 0.3
     along = signal.reshape(-1, WIDTH)
-    made = vector_from({site: signal[0]}, {site: signal[1]})
+    made = _vector_from({site: signal[0]}, {site: signal[1]})
     np.testing.assert_allclose(good.quantiles, np.percentile(along @ made.unit(site), PERCENTS))
 
 
@@ -196,24 +197,7 @@ def test_the_algebra_of_vectors() -> None:
     zero = SteeringVector({site: np.zeros(8)}, VectorOrigin(name="zero"))
     with pytest.raises(BadValue, match="no direction"):
         zero.unit(site)
-    made = np.stack(gram_schmidt(list(random.normal(size=(4, 8)))))
-    square = made @ made.T
-    np.testing.assert_allclose(square, np.diag(np.diag(square)), atol=1e-9)
-    assert not gram_schmidt([made[0], 2 * made[0]])[1].any()
-    assert orthogonal_to(made[0], [np.zeros(8)]).tolist() == made[0].tolist()
-
-
-def test_moments_are_streamed() -> None:
-    tiny = model("llama")
-    chats = [say(f"I worry about {i} things.") for i in range(70)]
-    found = moments(tiny, chats, [Site(1)])[Site(1)]
-    rows = tiny.record(chats, [Site(1)], "all")[Site(1)]
-    assert found.count == len(rows)
-    np.testing.assert_allclose(found.mean, rows.mean(0), atol=1e-6)
-    np.testing.assert_allclose(found.covariance, np.cov(rows.T), atol=1e-5)
-    assert np.isnan(Moments.of(rows[:1]).covariance).all()
-    with pytest.raises(BadValue, match="one chat"):
-        moments(tiny, [], [Site(1)])
+    assert orthogonal_to(np.ones(8), [np.zeros(8)]).tolist() == np.ones(8).tolist()
 
 
 # Files. ---------------------------------------------------------------------------------------
@@ -373,7 +357,7 @@ def test_words_and_edits_together() -> None:
     tiny = model("llama")
     question = Question(chat=say("I like"), options=(("A",), ("B",)))
     both = find_induction("persona_text & steer:E=3@1")
-    assert both.text(tiny, ADA) == find_induction("persona_text").text(tiny, ADA)
+    assert induction_text(both, tiny, ADA) == persona_text.text(tiny, ADA)
     with both(tiny, ADA) as one, find_induction("persona_text")(tiny, ADA) as told:
         with told.edited(steered("steer:E=3@1", tiny)) as two:
             assert one.choose([question]) == two.choose([question])
@@ -392,7 +376,6 @@ def test_words_and_edits_together() -> None:
         ("cap:E", BadValue, "a cap is"),
         ("cap:E>=p30", BadValue, "a percentile is one of p1"),
         ("steer:E=4@5-2", BadValue, "FIRST-LAST"),
-        ("naive & words", BadValue, "joins words with"),
         ("steer:Q=4", UnknownName, "trait or vector file"),
         ("steer:none.gguf", BadFile, "no such file"),
         ("steer:E=4@3", BadValue, "blocks 0 to 2"),

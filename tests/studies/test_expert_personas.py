@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from personae.core import Answers, Chat, Done, Note, Question, Reply, Report, Sampling, Table, say
-from personae.designs.ability import BARE
+from personae.designs.arms import CONTROL_ARM
 from personae.designs.grid import Asking, ask_grid
 from personae.designs.identities import EXPERTS, LOW, expert
 from personae.designs.question_effects import effects, question_scores
@@ -148,7 +148,7 @@ class Refusing:
 def test_refusals_lower_accuracy_and_are_counted_by_question() -> None:
     """Check 8: 10.0 refusals a question; of the answers given all are right."""
     whole = load_problems("plain-knowledge").per_field(1)
-    sheet = ask_grid(Refusing(), [BARE], whole, Asking(channel="reply", repeats=TRIALS))
+    sheet = ask_grid(Refusing(), [CONTROL_ARM], whole, Asking(channel="reply", repeats=TRIALS))
     scores, _ = question_scores(sheet, "respondent", ["unchanged"])
     assert scores[0].tolist() == pytest.approx([0.6] * 8)
     refused = sheet.where(status="refused").rows.group_by("item").len()["len"].to_list()

@@ -20,7 +20,7 @@ from personae.core import (
     Table,
     load_inventory,
 )
-from personae.induce.prompt.prompt_inductions import find_induction, in_truth, p2
+from personae.induce.prompt.prompt_inductions import in_truth, p2, words
 from personae.induce.prompt.prompted import with_truth
 from personae.measure.inventories.administer import administer
 from personae.measure.inventories.forms import published_form, render_item
@@ -53,11 +53,11 @@ def verdicts(report: Report) -> list[str]:
 def test_the_induced_prompt_ends_in_the_neutral_one() -> None:
     tool = load_inventory("mpi-120")
     neutral = render_item(tool, tool.items[0], published_form("mpi")).chat
-    block = find_induction("words").text(open_null("null:yes"), Persona(id="e", traits={"E": 1}))
+    block = words.text(open_null("null:yes"), Persona(id="e", traits={"E": 1}))
     induced = with_truth(neutral, block)
     assert induced[-1].text.endswith(neutral[-1].text)
     assert induced[-1].text.startswith("Truth:\n" + block)
-    assert in_truth(find_induction("words")).layout == "truth"
+    assert in_truth(words).layout == "truth"
     assert neutral[-1].text.count(tool.items[0].text.lower()) == 1
 
 

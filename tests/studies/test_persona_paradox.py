@@ -21,7 +21,7 @@ from personae.core import (
     Sampling,
     Table,
 )
-from personae.designs.ability import BARE
+from personae.designs.arms import CONTROL_ARM
 from personae.designs.grid import Asking
 from personae.measure.judge.judge import judge, settle
 from personae.measure.judge.rubric import Case, load_rubric
@@ -200,7 +200,7 @@ def test_a_place_cannot_win_and_a_preference_can() -> None:
 def test_label_probabilities_add_up_and_every_measure_is_there() -> None:
     """Check 9, on a simulated respondent."""
     model = open_simulated("simulated:noise=0.5")
-    sheet = ask_triage(model, [BARE], SETTINGS, Asking(channel="option"))
+    sheet = ask_triage(model, [CONTROL_ARM], SETTINGS, Asking(channel="option"))
     for logp in sheet.rows["logp"].to_list():
         assert np.exp(logp).sum() == pytest.approx(1.0)
     for setting in ("critical_care", "primary_care"):
@@ -210,7 +210,9 @@ def test_label_probabilities_add_up_and_every_measure_is_there() -> None:
 
 
 def test_lost_answers_are_missing_and_not_called() -> None:
-    sheet = ask_triage(open_simulated("simulated:"), [BARE], SETTINGS, Asking(channel="reply"))
+    sheet = ask_triage(
+        open_simulated("simulated:"), [CONTROL_ARM], SETTINGS, Asking(channel="reply")
+    )
     found: list[Calls] = list(calls(sheet, SETTINGS))
     assert [c.setting.name for c in found] == ["critical care", "primary care"]
     assert all(np.isnan(c.called).all() for c in found)

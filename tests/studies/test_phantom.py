@@ -21,9 +21,10 @@ from personae.core import (
     Sampling,
     Table,
 )
-from personae.designs.ability import BARE
-from personae.designs.grid import Arm, Asking, ask_grid
+from personae.designs.arms import CONTROL_ARM, Arm
+from personae.designs.grid import Asking, ask_grid
 from personae.designs.question_effects import effects, question_scores
+from personae.induce.prompt.prompt_inductions import own_text
 from personae.measure.tasks.problems import load_problems
 from personae.measure.tasks.theory_of_mind import (
     belief_problems,
@@ -37,7 +38,7 @@ from personae.respondents.null import open_null
 from personae.respondents.respondent_answers import weighed
 from personae.respondents.simulated import open_simulated
 from personae.stats.prediction.classification import weighted_f1
-from personae.studies.phantom import TOLD, phantom
+from personae.studies.phantom import phantom
 
 OWN = belief_problems(load_scenes())
 
@@ -100,15 +101,15 @@ def test_the_published_design_has_five_thousand_balanced_items(
     whole = belief_problems(scenes, percepts=True)
     assert len(whole.problems) == 5000
     assert 0.45 <= sum(p.letter == "A" for p in whole.problems) / 5000 <= 0.55
-    first = ask_grid(open_null("null:first"), [BARE], whole, Asking(channel="label"))
+    first = ask_grid(open_null("null:first"), [CONTROL_ARM], whole, Asking(channel="label"))
     assert first.rows["value"].mean() == pytest.approx(0.5, abs=0.02)
 
 
 def test_an_oracle_and_one_who_sees_no_minds() -> None:
     """Check 4."""
-    sheet = ask_grid(Knowing("oracle"), [BARE], OWN, Asking(channel="label"))
+    sheet = ask_grid(Knowing("oracle"), [CONTROL_ARM], OWN, Asking(channel="label"))
     assert sheet.rows["value"].mean() == 1.0
-    blind = ask_grid(Knowing("world"), [BARE], OWN, Asking(channel="label"))
+    blind = ask_grid(Knowing("world"), [CONTROL_ARM], OWN, Asking(channel="label"))
     means = dict(blind.rows.group_by("scale").agg(pl.col("value").mean()).rows())
     assert (means["true belief"], means["false belief"]) == (1.0, 0.0)
     report = phantom(Knowing("world"), quick=True)
@@ -130,7 +131,7 @@ def test_a_blind_model_has_no_spread_and_cannot_be_steered() -> None:
 
 def test_a_planted_loss_under_one_personality_is_found() -> None:
     person = Persona(id="Psychopathy", text="You are an assistant with high psychopathy.")
-    arms = [BARE, Arm(name="system", induction=TOLD, persona=person)]
+    arms = [CONTROL_ARM, Arm(name="system", induction=own_text, persona=person)]
     sheet = ask_grid(Knowing("dark"), arms, OWN, Asking(channel="label"))
     found = {e.scale: e for e in effects(sheet, "unchanged")}
     assert found["false belief"].verdict == "worse"
@@ -184,14 +185,16 @@ def test_agreeing_with_everything_matches_half_of_the_statements(
         path = test_data(f"phantom/mwe_persona/{trait}.jsonl")
         statements = load_problems(str(path))
         assert len(statements.problems) == 1000
-        sheet = ask_grid(open_null("null:first"), [BARE], statements, Asking(channel="label"))
+        sheet = ask_grid(
+            open_null("null:first"), [CONTROL_ARM], statements, Asking(channel="label")
+        )
         assert sheet.rows["value"].mean() == 0.5
 
 
 def test_likelihoods_do_not_depend_on_the_batch() -> None:
     """Check 9 on a control; the contract of models tests it on the embedded one."""
     model = open_simulated("simulated:ability=0.5")
-    one = [ask_grid(model, [BARE], OWN, Asking(channel="label")) for _ in range(2)]
+    one = [ask_grid(model, [CONTROL_ARM], OWN, Asking(channel="label")) for _ in range(2)]
     scores = [question_scores(sheet, "arm", ["unchanged"], use="expected")[0] for sheet in one]
     assert scores[0].tolist() == scores[1].tolist()
 

@@ -1,4 +1,4 @@
-"""Puts a persona into a model by words: MPI's inductions, the persona's text, graded adjectives.
+"""Inductions by words: MPI's three, the persona's text, graded adjectives.
 
 Sources: Jiang et al. 2022 (arXiv 2206.07550) for `naive`, `words` and `p2`; Serapio-García et al.
 2023 (arXiv 2307.00184) for `adjectives`. All requested traits are put in, strongest first. The
@@ -6,13 +6,13 @@ words go into the system turn, before a system text of the form's own; MPI's lay
 "Truth:" before the question, is `in_truth(induction)`.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Literal, TypeVar
 
-from personae.core import BadValue, Model, Persona, UnknownName
+from personae.core import CONTROL, InputError, Model, Needs, Persona
+from personae.induce.combined import InductionBase
 from personae.induce.prompt.portrait import PORTRAIT_TOKENS, Portrait, Portraits
 from personae.induce.prompt.prompted import before_question, in_system, prompted, with_truth
 from personae.induce.prompt.requested_words import (
@@ -22,17 +22,16 @@ from personae.induce.prompt.requested_words import (
     ladder_text,
     persona_prose,
 )
-from personae.traits.trait_words import STEPS, graded
+from personae.personas.persona_layers import LAYERS
+from personae.traits.trait_words import graded
 
 __all__ = [
-    "INDUCTIONS",
-    "INSIDE",
     "PortraitInduction",
     "PromptInduction",
     "adjectives",
-    "find_induction",
     "in_truth",
     "naive",
+    "own_text",
     "p2",
     "persona_text",
     "unchanged",
@@ -40,12 +39,13 @@ __all__ = [
 ]
 
 M = TypeVar("M", bound=Model)
+ANYBODY, DOMAINS, TRAITS = Needs(), Needs.any_of("domains"), Needs.any_of("traits")
 Layout = Literal["system", "truth", "user"]
 _PLACES = {"system": in_system, "truth": with_truth, "user": before_question}
 
 
 @dataclass(frozen=True, eq=False)
-class PromptInduction:
+class PromptInduction(InductionBase):
     """An induction by words, to be used as `with induction(model, persona) as carrier:`.
 
     `write` gives the words for a model and a persona; where it gives none, the model itself is
@@ -56,6 +56,7 @@ class PromptInduction:
     name: str
     write: Callable[[Model, Persona], str]
     layout: Layout = "system"
+    needs: Needs = ANYBODY
 
     def __call__(self, model: M, persona: Persona) -> AbstractContextManager[M]:
         """Yield a model with the persona in every chat; the model given is never touched.
@@ -82,6 +83,11 @@ class PromptInduction:
         """
         return self.write(model, persona)
 
+    def bound(self, model: Model, persona: Persona) -> "PromptInduction":
+        """Return the same induction with its words written, by this model if it writes them."""
+        block = self.text(model, persona)
+        return replace(self, write=lambda _model, _persona: block)
+
     def prepare(self, model: Model, personas: Sequence[Persona]) -> None:
         """Do ahead what is cheaper for many personas at once; here nothing."""
 
@@ -90,6 +96,7 @@ class PromptInduction:
 class PortraitInduction(PromptInduction):
     """P²: the words are the model's own portrait of the persona; `portraits` keeps each."""
 
+    needs: Needs = TRAITS
     portraits: Portraits = field(default_factory=Portraits)
 
     def portrait(self, model: Model, persona: Persona) -> Portrait:
@@ -133,7 +140,7 @@ def adjectives(step: int | None = None) -> PromptInduction:
     if step is not None:
         graded("", "", step)
     name = "adjectives" if step is None else f"adjectives:{step}"
-    return PromptInduction(name, lambda _, persona: ladder_text(persona, step))
+    return PromptInduction(name, lambda _, persona: ladder_text(persona, step), needs=TRAITS)
 
 
 def in_truth(induction: PromptInduction) -> PromptInduction:
@@ -150,66 +157,24 @@ def _words(_: Model, persona: Persona) -> str:
     return f"You have the traits of {', '.join(listed)}."
 
 
-unchanged = PromptInduction("unchanged", lambda _model, _persona: "")
-"""The control arm: the model itself."""
-naive = PromptInduction("naive", _naive)
+def _own_text(_: Model, persona: Persona) -> str:
+    if not persona.text.strip():
+        raise InputError(
+            f"persona {persona.id!r} has no text, which this induction puts in word for word; "
+            f"give it one, or use persona_text, which writes out the other layers"
+        )
+    return persona.text
+
+
+unchanged = PromptInduction(CONTROL, lambda _model, _persona: "")
+"""The control: the model itself."""
+naive = PromptInduction("naive", _naive, needs=DOMAINS)
 """One sentence a trait with its adjective; domains only."""
-words = PromptInduction("words", _words)
+words = PromptInduction("words", _words, needs=DOMAINS)
 """Three words a trait, found by prompt search (MPI); domains only."""
-persona_text = PromptInduction("persona_text", lambda _, persona: persona_prose(persona))
+own_text = PromptInduction("system", _own_text, needs=Needs.any_of("text"))
+"""The persona's own text as the system message, and nothing else."""
+persona_text = PromptInduction(
+    "persona_text", lambda _, persona: persona_prose(persona), needs=Needs.any_of(*LAYERS)
+)
 """The persona's own text; without one, its traits, facts and statements written out."""
-
-_MAKERS: Mapping[str, Callable[[], PromptInduction]] = {
-    "unchanged": lambda: unchanged,
-    "naive": lambda: naive,
-    "words": lambda: words,
-    "p2": p2,
-    "p2-asked": lambda: p2(ask_antonyms=True),
-    "persona_text": lambda: persona_text,
-    "adjectives": adjectives,
-    **{f"adjectives:{step}": partial(adjectives, step) for step in range(1, STEPS + 1)},
-}
-INDUCTIONS = ("unchanged", "naive", "words", "p2", "persona_text", "adjectives")
-"""The inductions by prompt, by name; variants: `p2-asked`, `adjectives:1` to `adjectives:9`."""
-INSIDE = ("steer", "steer:E=+4@15", "steer:FILE*2", "cap:FILE>=p25@20-24", "persona_text & steer")
-"""The inductions inside an open model, by example; see `induce.steering`."""
-
-
-def find_induction(name: str) -> PromptInduction:
-    """Make an induction by name; hyphens and underscores are alike.
-
-    `steer...` and `cap:...` are those of `induce.steering`; "A & B" joins words and edits.
-
-    Raises:
-        UnknownName: no induction is called so; carries near matches.
-        BadValue: what follows `steer:` or `cap:` can't be read.
-
-    >>> find_induction("persona-text").name
-    'persona_text'
-    """
-    if "&" in name:
-        first, _, rest = name.partition("&")
-        return _both(find_induction(first), find_induction(rest))
-    if name.strip().partition(":")[0] in ("steer", "cap"):
-        from personae.induce.steer.inside_inductions import inside_induction  # noqa: PLC0415  (it builds on this)
-
-        return inside_induction(name)
-    for known, make in _MAKERS.items():
-        if known.replace("_", "-") == name.strip().lower().replace("_", "-"):
-            return make()
-    raise UnknownName("induction", name, [*_MAKERS, *INSIDE])
-
-
-def _both(first: PromptInduction, second: PromptInduction) -> PromptInduction:
-    """Join an induction by words with one by edits, in either order."""
-    for words_, edits in ((first, second), (second, first)):
-        if type(edits) is not type(words_) and isinstance(edits, type(words_)):
-            return replace(
-                edits,
-                name=f"{first.name} & {second.name}",
-                write=words_.write,
-                layout=words_.layout,
-            )
-    raise BadValue(
-        f"'A & B' joins words with steer or cap, not {first.name!r} with {second.name!r}"
-    )

@@ -8,7 +8,6 @@ from personae.traits.trait_words import TraitSide, graded, ladder_step, markers,
 
 __all__ = [
     "KeyWords",
-    "adjective_text",
     "article",
     "domain_sides",
     "key_words",
@@ -97,10 +96,10 @@ def ladder_text(persona: Persona, step: int | None = None) -> str:
     return f"You are {listed(said)}."
 
 
-def adjective_text(persona: Persona) -> str:
+def _adjective_text(persona: Persona) -> str:
     """Name each requested trait once, graded: "You are very extraverted and ...".
 
-    >>> adjective_text(Persona(id="a", traits={"E": 1.5, "N": -0.5}))
+    >>> _adjective_text(Persona(id="a", traits={"E": 1.5, "N": -0.5}))
     'You are very extraverted and a bit emotionally stable.'
     """
     said = []
@@ -128,7 +127,7 @@ def persona_prose(persona: Persona) -> str:
     facts = [f"{path.rpartition('/')[2]}: {fact}" for path, fact in persona.facts.items()]
     people = [f"{name}: {who}" for name, who in persona.relations.items()]
     parts = [
-        adjective_text(persona),
+        _adjective_text(persona),
         _points("About you:", facts),
         _points("You say of yourself:", persona.statements),
         persona.narrative and f"Your story:\n{persona.narrative}",

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from personae.core import Array, BadValue
 from personae.stats.prediction.linear_probes import logistic_probes, ridge_probes
 
-__all__ = ["Method", "cosines", "direction", "gram_schmidt", "orthogonal_to", "shuffled"]
+__all__ = ["Method", "cosines", "direction", "orthogonal_to", "shuffled"]
 
 Floats = NDArray[np.floating[Any]]
 Method = Literal["mean", "pca", "logistic", "ridge"]
@@ -96,22 +96,6 @@ def orthogonal_to(vector: Floats, others: Sequence[Floats]) -> Array:
     _, sizes, basis = np.linalg.svd(rows, full_matrices=False)
     basis = basis[sizes > 1e-9 * sizes.max()] if sizes.max() > 0 else basis[:0]
     return np.asarray(vector - (basis @ vector) @ basis)
-
-
-def gram_schmidt(vectors: Sequence[Floats]) -> list[Array]:
-    """Make vectors orthogonal in order: each loses what it shares with those before it.
-
-    Lengths are not restored; a vector that lies in the span of earlier ones becomes zero.
-
-    >>> [v.tolist() for v in gram_schmidt([np.array([2.0, 0.0]), np.array([1.0, 1.0])])]
-    [[2.0, 0.0], [0.0, 1.0]]
-    """
-    made: list[Array] = []
-    for vector in vectors:
-        left = orthogonal_to(vector, made)
-        tiny = np.linalg.norm(left) <= 1e-6 * np.linalg.norm(vector)
-        made.append(np.zeros_like(left) if tiny else left)
-    return made
 
 
 def shuffled(positive: Array, negative: Array, count: int, seed: int = 0) -> Array:

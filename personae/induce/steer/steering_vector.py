@@ -35,7 +35,6 @@ __all__ = [
     "VectorOrigin",
     "VectorRecipe",
     "make_vector",
-    "vector_from",
 ]
 
 PERCENTS = (1, 5, 25, 50, 75, 95, 99)
@@ -222,13 +221,13 @@ def make_vector(
         raise BadValue("pairs are compared chat by chat: the pool 'all' has rows of tokens")
     positive = {s: rows[:count] for s, rows in found.items()}
     negative = {s: rows[count:] for s, rows in found.items()}
-    made = vector_from(positive, negative, recipe)
+    made = _vector_from(positive, negative, recipe)
     return replace(
         made, origin=replace(made.origin, model=model.name, fingerprint=model.fingerprint)
     )
 
 
-def vector_from(
+def _vector_from(
     positive: Activations,
     negative: Activations,
     recipe: VectorRecipe = VectorRecipe(),

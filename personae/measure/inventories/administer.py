@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 
 from personae.core import (
+    CONTROL,
     SCHEMA,
     Answers,
     BadValue,
@@ -176,7 +177,7 @@ def _answers(
 ) -> Answers:
     constant = {
         "respondent": "",
-        "arm": "unchanged",
+        "arm": CONTROL,
         "inventory": inventory.tag,
         "form": form.name,
         "channel": form.channel,

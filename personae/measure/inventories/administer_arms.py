@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from personae.core import Answers, Chooser, Form, Induction, Inventory, Persona, nobody
+from personae.core import CONTROL, Answers, Chooser, Form, Induction, Inventory, Persona, nobody
 from personae.measure.inventories.administer import administer
 
 __all__ = ["administer_arms"]
@@ -10,7 +10,7 @@ __all__ = ["administer_arms"]
 
 def administer_arms(
     model: Chooser,
-    inductions: Sequence[Induction[Chooser]],
+    inductions: Sequence[Induction],
     persona: Persona,
     inventory: Inventory,
     forms: Sequence[Form],
@@ -22,7 +22,7 @@ def administer_arms(
     """
     sheets = []
     for induction in inductions:
-        asked = nobody() if induction.name == "unchanged" else persona
+        asked = nobody() if induction.name == CONTROL else persona
         with induction(model, asked) as speaker:
             for form in forms:
                 sheet = administer(speaker, inventory, form)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import isfinite, isnan, nan
 from typing import Literal
 
-from personae.core import BadValue, Cell, Estimate, Figure, Table
+from personae.core import CONTROL, BadValue, Cell, Estimate, Figure, Table
 from personae.report.render.values import displayed, number, with_interval
 
 __all__ = [
@@ -25,7 +25,7 @@ __all__ = [
     "read_figure",
 ]
 
-ROLES = {"measured": 0, "requested": 1, "baseline": 2, "unchanged": 2}
+ROLES = {"measured": 0, "requested": 1, "baseline": 2, CONTROL: 2}
 FREE_STYLES = (3, 4, 5, 6)
 HUGE = 1e100  # beyond it, differences of places on an axis overflow
 

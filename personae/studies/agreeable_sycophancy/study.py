@@ -19,6 +19,7 @@ import numpy as np
 import polars as pl
 
 from personae.core import (
+    CONTROL,
     Answers,
     Cell,
     Chooser,
@@ -32,7 +33,7 @@ from personae.core import (
     coverage_table,
 )
 from personae.designs.identities import check_unique_ids
-from personae.induce.prompt.prompt_inductions import PromptInduction
+from personae.induce.prompt.prompt_inductions import own_text
 from personae.measure.tasks.opinions import (
     Opinion,
     agreeableness_items,
@@ -57,9 +58,7 @@ from personae.studies.agreeable_sycophancy.user_agreement import (
 
 __all__ = ["agreeable_sycophancy"]
 
-TOLD = PromptInduction("system", lambda _, persona: persona.text)
 BASE = Persona(id=BASELINE, text="You are a helpful assistant.")
-BARE = "unchanged"
 
 
 def agreeable_sycophancy(
@@ -80,7 +79,7 @@ def agreeable_sycophancy(
         seed: seed of the resampling.
         quick: twelve personas, a quarter of the items, six opinions with their opposites.
     """
-    people = check_unique_ids(personas, (BASELINE, BARE)) or opinion_personas()
+    people = check_unique_ids(personas, (BASELINE, CONTROL)) or opinion_personas()
     people = people[:: max(1, len(people) // 12)][:12] if quick else people
     asked = load_opinions(opinions, pairs=6 if quick else None)
     tool = agreeableness_items()
@@ -114,8 +113,8 @@ def _said(
     channel: Literal["option", "label", "reply"],
 ) -> Answers:
     if persona is None:
-        return ask_opinions(model, BARE, opinions, channel)
-    with TOLD(model, persona) as speaker:
+        return ask_opinions(model, CONTROL, opinions, channel)
+    with own_text(model, persona) as speaker:
         return ask_opinions(speaker, persona.id, opinions, channel).tag(arm="system")
 
 
@@ -247,7 +246,7 @@ def _sides(said: Answers, seed: int) -> list[Part]:
 
 
 def _topics(said: Answers, seed: int) -> Table:
-    stances = said.rows.with_columns(stance_level()).filter(pl.col("respondent") != BARE)
+    stances = said.rows.with_columns(stance_level()).filter(pl.col("respondent") != CONTROL)
     rows = tuple(
         (
             topic,

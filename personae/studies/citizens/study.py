@@ -19,6 +19,7 @@ from math import isnan
 import numpy as np
 
 from personae.core import (
+    CONTROL,
     Answers,
     BadValue,
     Cell,
@@ -53,7 +54,7 @@ from personae.studies.citizens.survey import (
 
 __all__ = ["citizens"]
 
-ARMS = ("unchanged", "nationality", "citizens")
+ARMS = (CONTROL, "nationality", "citizens")
 FEW = 6
 ROUNDING = 1e-9
 PLACE = 0.25
@@ -167,10 +168,8 @@ def _verdicts(
         why = made.why_missing or nation.why_missing
         return [Note(f"Nothing can be said about {survey.country}: {why}.", "verdict")]
     said = [Note(_nearer(made, nation, "the nationality alone, one prompt"), "verdict")]
-    if not isnan(whole["unchanged"]["KS"].value):
-        said.append(
-            Note(_nearer(made, whole["unchanged"]["KS"], "no persona, one prompt"), "verdict")
-        )
+    if not isnan(whole[CONTROL]["KS"].value):
+        said.append(Note(_nearer(made, whole[CONTROL]["KS"], "no persona, one prompt"), "verdict"))
     spread = _differences(answers, survey)
     if spread < 0.01:
         said.append(

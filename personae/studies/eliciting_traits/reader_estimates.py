@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
-from personae.core import Answers, Array, Estimate, missing
+from personae.core import CONTROL, Answers, Array, Estimate, missing
 from personae.stats.effects.effect_sizes import cliffs_delta, group_permutation
 from personae.stats.multiplicity import holm
 from personae.stats.prediction.classification import auc
@@ -78,7 +78,7 @@ def distinguishability(answers: Answers, scale: str, seed: int) -> Estimate:
 
 def between(answers: Answers, scale: str, seed: int) -> Estimate:
     """Estimate plain answers less the middle of the opposite personas' to the same questions."""
-    own = _stem_means(answers.where(arm="unchanged"))
+    own = _stem_means(answers.where(arm=CONTROL))
     high, low = (_stem_means(answers.where(arm=f"persona {scale}{sign}")) for sign in "+-")
     shared = [item for item in own if item in high and item in low]
     gaps = [own[item] - (high[item] + low[item]) / 2 for item in shared]

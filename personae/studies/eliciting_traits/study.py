@@ -22,6 +22,7 @@ import polars as pl
 
 from personae.core import (
     BIG_FIVE,
+    CONTROL,
     Answers,
     Cell,
     Estimate,
@@ -37,7 +38,7 @@ from personae.core import (
     Table,
 )
 from personae.datasets.labelled_texts import load_labelled
-from personae.induce.prompt.prompt_inductions import find_induction
+from personae.induce.registry import find_induction
 from personae.measure.interview import interview, read_interview, stems
 from personae.readers.text.reader_skill import Skill, skill_table, skills
 from personae.readers.text.self_descriptions import self_descriptions
@@ -89,7 +90,7 @@ def eliciting_traits(
     draw = Sampling(max_tokens=40 if quick else 80, temperature=TEMPERATURE, top_p=TOP_P, seed=seed)
     count = min(samples, 2) if quick else samples
     plain = read_interview(trained, interview(model, asked, count, draw)).tag(
-        respondent=model.name, arm="unchanged"
+        respondent=model.name, arm=CONTROL
     )
     induced = _personas(
         model, trained, domains, (5, 1) if quick else (20, max(2, count // 4)), draw
@@ -139,7 +140,7 @@ def _personas(
 
 
 def _parts(answers: Answers, reader: Reader, seen: Mapping[str, Skill], seed: int) -> list[Part]:
-    own = answers.where(arm="unchanged")
+    own = answers.where(arm=CONTROL)
     plain = {s: lean(own.where(scale=s, facet="plain"), s, seed) for s in seen}
     cued = {s: lean(own.where(scale=s), s, seed, cueing=True) for s in seen}
     brought = activation(own, list(seen), seed)

@@ -37,7 +37,7 @@ from personae.core import (
     load_inventory,
     missing,
 )
-from personae.induce.prompt.prompt_inductions import PromptInduction, find_induction, in_truth
+from personae.induce.prompt.prompt_inductions import PromptInduction, in_truth, naive, p2, words
 from personae.measure.inventories.administer import administer
 from personae.measure.inventories.forms import published_form
 from personae.respondents.null import open_null
@@ -79,9 +79,9 @@ def mpi(
         quick: two traits, two inductions, short essays; about two minutes on the embedded model.
     """
     tool = load_inventory(inventory)
-    names = ("naive", "words") if quick else ("naive", "words", "p2")
     domains = [d for d in (("E", "N") if quick else tuple(tool.scales)) if d in tool.scales]
-    inductions = [find_induction(name) for name in names]
+    inductions = (naive, words) if quick else (naive, words, p2())
+    names = [induction.name for induction in inductions]
     for induction in inductions:
         induction.prepare(model, [_persona(d, sign) for d in domains for sign in SIGNS])
     neutral = administer(model, tool, published_form("mpi")).tag(respondent=model.name)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from personae.core import Answers, Array, Cell, Estimate, Figure, Note, Part, Table
+from personae.core import CONTROL, Answers, Array, Cell, Estimate, Figure, Note, Part, Table
 from personae.stats.resample import mean, two_level_mean
 from personae.studies.pas.papi import FLOORS, Panel, trait_errors
 from personae.studies.pas.person_heads import ARMS, part_of
@@ -64,7 +64,7 @@ class Distances:
 
     def verdicts(self) -> list[Part]:
         """Say whether heads do anything, for this person, and what needs no model."""
-        plain = self.against("heads", "unchanged")
+        plain = self.against("heads", CONTROL)
         own = self.against("heads", "another's heads")
         nearer = "bring" if plain.high < 0 else "are not shown to bring"
         personal = "fit" if own.high < 0 else "are not shown to fit"
@@ -111,7 +111,7 @@ class Distances:
                     arm,
                     self.composite(arm),
                     self.composite(arm, expected=True),
-                    None if arm == "unchanged" else self.against(arm, "unchanged"),
+                    None if arm == CONTROL else self.against(arm, CONTROL),
                 )
             )
         rows += [(name, self.composite(name), None, None) for name in FLOORS]

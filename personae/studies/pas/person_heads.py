@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from personae.core import (
+    CONTROL,
     Answers,
     Array,
     Form,
@@ -31,7 +32,7 @@ FORM = Form(wording="mpi", channel="label", layout="options-first")
 STRENGTHS = (1.0, 2.0, 4.0, 6.0, 8.0)
 """Beside 0, at which nothing changes; as in the published code."""
 TUNED = 0.25
-ARMS = ("unchanged", "prompt", "shown answers", "heads", "another's heads", "answers and heads")
+ARMS = (CONTROL, "prompt", "shown answers", "heads", "another's heads", "answers and heads")
 Mask = NDArray[np.bool_]
 
 
@@ -127,7 +128,7 @@ def ask_arms(
     """Ask the same items in every arm, for every person."""
     questions = part_of(panel.tool, asked)
     plain = administer(model, questions, FORM)
-    sheets = [plain.tag(arm="unchanged", respondent=who) for who in panel.ids]
+    sheets = [plain.tag(arm=CONTROL, respondent=who) for who in panel.ids]
     for place, who in enumerate(panel.ids):
         other = adapted[panel.ids[(place + 1) % len(panel.ids)]]
         text = _shown(part_of(panel.tool, known), panel.raw[place, known])

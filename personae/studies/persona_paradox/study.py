@@ -36,8 +36,9 @@ from personae.core import (
     coverage_table,
     say,
 )
-from personae.designs.ability import BARE, ability
-from personae.designs.grid import Arm, Asking
+from personae.designs.ability import ability
+from personae.designs.arms import CONTROL_ARM, Arm
+from personae.designs.grid import Asking
 from personae.designs.question_effects import counts_table
 from personae.measure.judge.judge import judge as judge_cases
 from personae.measure.judge.judge import settle
@@ -126,7 +127,7 @@ def persona_paradox(
 
 def _changes(laid: Sequence[Calls], seed: int) -> list[_Change]:
     """Compare every arm with the model itself, case by case; repeats are averaged first."""
-    bare = {c.setting.name: c for c in laid if c.who == BARE.persona.id}
+    bare = {c.setting.name: c for c in laid if c.who == CONTROL_ARM.persona.id}
     raw: list[tuple[Calls, Estimate, Estimate]] = []
     for one in laid:
         base = bare[one.setting.name]
@@ -271,7 +272,7 @@ def _speakers(arms: Sequence[Arm], *, quick: bool) -> Sequence[Arm]:
     return [
         a
         for a in arms
-        if a.persona.id in (BARE.persona.id, "physician", "physician, bold") or not quick
+        if a.persona.id in (CONTROL_ARM.persona.id, "physician", "physician, bold") or not quick
     ]
 
 

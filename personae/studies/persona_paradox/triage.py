@@ -14,9 +14,9 @@ import numpy as np
 import polars as pl
 
 from personae.core import Answers, Array, BadFile, BadValue, Chooser, Persona, data_json
-from personae.designs.ability import BARE
-from personae.designs.grid import Arm, Asking, ask_grid
-from personae.induce.prompt.prompt_inductions import PromptInduction
+from personae.designs.arms import CONTROL_ARM, Arm
+from personae.designs.grid import Asking, ask_grid
+from personae.induce.prompt.prompt_inductions import own_text
 from personae.measure.tasks.problems import Problem, ProblemSet
 
 __all__ = [
@@ -34,7 +34,6 @@ _DATA: dict[str, Any] = data_json("audit/triage.json")
 NOTICE: str = _DATA["notice"]
 QUESTIONS: tuple[Mapping[str, str], ...] = tuple(_DATA["questions"])
 """What patients ask: id, category, text."""
-TOLD = PromptInduction("system", lambda _, persona: persona.text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +121,7 @@ def role_arms(*, quick: bool) -> list[Arm]:
     """Cross roles with styles; the model without any role comes first."""
     styles = {"": "", **_DATA["styles"]}
     roles = dict(list(_DATA["roles"].items())[: 2 if quick else 3])
-    found = [BARE]
+    found = [CONTROL_ARM]
     for role, told in roles.items():
         for style, how in styles.items():
             name = f"{role}, {style}" if style else role
@@ -131,7 +130,7 @@ def role_arms(*, quick: bool) -> list[Arm]:
                 text=f"{told} {how}".strip(),
                 facts={"role": role, "style": style or "plain"},
             )
-            found.append(Arm(name="system", induction=TOLD, persona=person, group=role))
+            found.append(Arm(name="system", induction=own_text, persona=person, group=role))
     return found
 
 

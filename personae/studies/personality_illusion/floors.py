@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from personae.core import Answers, BehaviourTask, Cell, Part, Table, missing
+from personae.core import CONTROL, Answers, BehaviourTask, Cell, Part, Table, missing
 from personae.designs.report_behaviour import BehaviourMeasure
 from personae.measure.behaviour.behaviour_scores import (
     best_number_of_cards,
@@ -25,7 +25,7 @@ FLOORS = ("null:first", "null:uniform")
 
 def floors(answers: Answers, acts: Sequence[BehaviourMeasure], name: str, seed: int) -> list[Part]:
     """Tabulate acts without persona, floors, and how often options turned round change nothing."""
-    plain = answers.where(arm="unchanged")
+    plain = answers.where(arm=CONTROL)
     probes = {act.probe.name: act.probe for act in acts}
     channel = str(plain.rows.filter(pl.col("scale").is_in(list(probes)))["channel"][0])
     sheets = [plain, *(give_orders(open_null(n), list(probes.values()), channel) for n in FLOORS)]

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from personae.core import (
+    CONTROL,
     Answers,
     BadValue,
     BehaviourTask,
@@ -129,7 +130,7 @@ def run_session(model: Chooser, condition: Condition, sitting: Session) -> Answe
         acts = give_orders(speaker, sitting.tasks, sitting.act, before=before)
     return Answers.concat([*reports, acts]).tag(
         respondent=condition.name,
-        arm="persona" if condition.trait else "unchanged",
+        arm="persona" if condition.trait else CONTROL,
         model=model.name,
         trait=condition.trait,
         sign=condition.sign,

@@ -21,6 +21,7 @@ import numpy as np
 import polars as pl
 
 from personae.core import (
+    CONTROL,
     Answers,
     Array,
     Cell,
@@ -56,7 +57,6 @@ from personae.studies.sac.level_arms import LADDERS, Graded, ask_graded, ask_lad
 __all__ = ["sac"]
 
 QUICK = ("A", "E")
-CONTROL = "unchanged"
 
 
 def sac(

@@ -19,6 +19,7 @@ import numpy as np
 import polars as pl
 
 from personae.core import (
+    CONTROL,
     Answers,
     Cell,
     Channel,
@@ -106,9 +107,7 @@ def trait(
     scores = {s: trait_score(choices.where(s), s) for s in bank.scales}
     moved = _moved(poles, bank, seed)
     shaken = _shaken(choices, lay_out_choices(again) if len(again) else None)
-    answers = Answers.concat(
-        [plain.tag(arm="unchanged"), again.tag(arm="unchanged"), *poles.values()]
-    )
+    answers = Answers.concat([plain.tag(arm=CONTROL), again.tag(arm=CONTROL), *poles.values()])
     return Report(
         title=f"TRAIT: what {model.name} suggests in {len(bank.items)} situations",
         parts=(

@@ -18,7 +18,7 @@ taken for traits.
 import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from math import inf
 from pathlib import Path
@@ -30,29 +30,33 @@ from personae.core import (
     Edit,
     InputError,
     Model,
+    Needs,
     OpenModel,
     Persona,
     Site,
     UnknownName,
+    require_white_box,
 )
-from personae.induce.prompt.prompt_inductions import PromptInduction
+from personae.induce.combined import InductionBase
 from personae.induce.steer.contrasts import trait_vectors
 from personae.induce.steer.steered import Steered
 from personae.induce.steer.steering_vector import PERCENTS, SteeringVector
 from personae.induce.steer.vector_files import KINDS, load_vector
 
 __all__ = [
-    "STRENGTH",
+    "EXAMPLES",
     "Library",
     "SteerInduction",
-    "inside_induction",
     "middle",
-    "persona_vector",
+    "steer_induction",
 ]
 
 M = TypeVar("M", bound=Model)
 Making = Callable[["Library", OpenModel, Persona], tuple[Edit, ...]]
 
+EXAMPLES = ("steer", "steer:E=+4@15", "steer:FILE*2", "cap:FILE>=p25@20-24", "persona_text & steer")
+"""The inductions inside an open model, by example."""
+WHITE_BOX = Needs(capability="OpenModel")
 STRENGTH = 2.0
 """How many trait vectors make one z unit, unless another strength is given."""
 NUMBER = r"[-+]?\d+(?:\.\d+)?"
@@ -109,24 +113,35 @@ def middle(model: OpenModel) -> int:
 
 
 @dataclass(frozen=True, eq=False)
-class SteerInduction(PromptInduction):
-    """An induction by edits inside the model, with words in front too where `write` gives any."""
+class SteerInduction(InductionBase):
+    """An induction by edits inside the model; `making` gives them for a model and a persona."""
 
-    making: Making = lambda _library, _model, _persona: ()
+    name: str
+    making: Making
+    needs: Needs = WHITE_BOX
     library: Library = field(default_factory=Library)
+
+    def __call__(self, model: M, persona: Persona) -> AbstractContextManager[M]:
+        """Yield a model under the edits; the model given is never touched.
+
+        Raises:
+            InputError: the model can't be opened, or the persona requests no trait and the
+                induction names none.
+        """
+        return self._carrier(model, persona)
 
     @contextmanager
     def _carrier(self, model: M, persona: Persona) -> Iterator[M]:
-        if not isinstance(model, OpenModel):
-            raise InputError(
-                f"{self.name!r} changes the model inside, and {model.name} can't be opened: use "
-                "smollm2, hf:NAME-OR-FOLDER or gguf:FILE"
-            )
-        edits = self.edits(model, persona)
-        with model.edited(edits):
+        white_box = require_white_box(model, repr(self.name))
+        edits = self.edits(white_box, persona)
+        with white_box.edited(edits):
             pass  # edits that don't fit are refused here, before anything is asked
-        with PromptInduction._carrier(self, model, persona) as told:
-            yield cast(M, Steered(told, edits))
+        yield cast(M, Steered(white_box, edits))
+
+    def bound(self, model: Model, persona: Persona) -> "SteerInduction":
+        """Return the same induction with its edits made on this model for this persona."""
+        edits = self.edits(require_white_box(model, repr(self.name)), persona)
+        return replace(self, making=lambda _library, _model, _persona: edits)
 
     def edits(self, model: OpenModel, persona: Persona) -> tuple[Edit, ...]:
         """Give the edits that carry the persona in this model.
@@ -137,13 +152,13 @@ class SteerInduction(PromptInduction):
         return self.making(self.library, model, persona)
 
 
-def inside_induction(text: str) -> SteerInduction:
+def steer_induction(text: str) -> SteerInduction:
     """Make a steering or capping induction of what stands in the head of this module.
 
     Raises:
         BadValue: the text can't be read.
 
-    >>> inside_induction("steer:E=+4@15").name
+    >>> steer_induction("steer:E=+4@15").name
     'steer:E=+4@15'
     """
     kind, _, spec = text.strip().partition(":")
@@ -151,13 +166,10 @@ def inside_induction(text: str) -> SteerInduction:
         bound = BOUND.fullmatch(spec.strip())
         if bound is None:
             raise BadValue(f"a cap is NAME>=NUMBER@BLOCKS, <=, or >=p25, not {text!r}")
-        return SteerInduction(text.strip(), _no_words, making=_capping(bound))
+        return SteerInduction(text.strip(), _capping(bound))
     terms = _terms(spec)
-    return SteerInduction(text.strip(), _no_words, making=_steering(terms))
-
-
-def _no_words(_model: Model, _persona: Persona) -> str:
-    return ""
+    layers = () if all(term.name for term in terms) else (("domains",),)
+    return SteerInduction(text.strip(), _steering(terms), Needs(layers) & WHITE_BOX)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +212,7 @@ def _steering(terms: Sequence[_Term]) -> Making:
         mixed: SteeringVector | None = None
         for term in terms:
             if not term.name:
-                new = persona_vector(library, model, persona, term.blocks) * term.strength
+                new = _persona_vector(library, model, persona, term.blocks) * term.strength
             else:
                 new = library.find(model, term.name, term.blocks)
                 new = new if term.out else new * term.strength
@@ -213,7 +225,7 @@ def _steering(terms: Sequence[_Term]) -> Making:
     return edits
 
 
-def persona_vector(
+def _persona_vector(
     library: Library, model: OpenModel, persona: Persona, blocks: Sequence[int] = ()
 ) -> SteeringVector:
     """Add up the vectors of a persona's traits, each times its z units; facets are left out.

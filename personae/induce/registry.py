@@ -1,0 +1,99 @@
+"""Every induction by its name: shipped ones, those of others, and "A & B".
+
+An induction of one's own is one that has a name, its needs, and yields a model; registered, it is
+found wherever an induction is named, on the command line too:
+
+    register("whisper", lambda: PromptInduction("whisper", write, needs=Needs.any_of("text")))
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+from personae.core import BadValue, Induction, UnknownName
+from personae.induce.combined import combine
+from personae.induce.prompt.prompt_inductions import (
+    adjectives,
+    naive,
+    own_text,
+    p2,
+    persona_text,
+    unchanged,
+    words,
+)
+from personae.induce.steer.steer_inductions import EXAMPLES, steer_induction
+from personae.traits.trait_words import STEPS
+
+__all__ = ["find_induction", "inductions", "register"]
+
+Maker = Callable[[], Induction]
+
+_MAKERS: dict[str, Maker] = {
+    "unchanged": lambda: unchanged,
+    "naive": lambda: naive,
+    "words": lambda: words,
+    "p2": p2,
+    "persona_text": lambda: persona_text,
+    "system": lambda: own_text,
+    "adjectives": adjectives,
+}
+_VARIANTS: dict[str, Maker] = {
+    "p2-asked": partial(p2, ask_antonyms=True),
+    **{f"adjectives:{step}": partial(adjectives, step) for step in range(1, STEPS + 1)},
+}
+_FAMILIES: dict[str, Callable[[str], Induction]] = {
+    "steer": steer_induction,
+    "cap": steer_induction,
+}
+"""Inductions whose names say what they do: the part before the colon, and who reads the whole."""
+
+
+def inductions() -> tuple[str, ...]:
+    """Name the inductions; each may have variants, such as `p2-asked` or `adjectives:1` to `:9`.
+
+    Those inside an open model are written out, as `steer_inductions.EXAMPLES` shows.
+
+    >>> inductions()[:3]
+    ('unchanged', 'naive', 'words')
+    """
+    return tuple(_MAKERS)
+
+
+def register(name: str, make: Maker) -> None:
+    """Add an induction; `make` is called whenever somebody asks for it by name.
+
+    Raises:
+        BadValue: the name is taken, or can't stand in "A & B" or before a colon.
+    """
+    taken = any(_same(name, known) for known in (*_MAKERS, *_VARIANTS, *_FAMILIES))
+    if taken or not name.strip() or any(mark in name for mark in "&:,"):
+        raise BadValue(
+            f"an induction's name is its own and has no '&', ':' or ',', not {name!r}; "
+            f"taken are {', '.join((*_MAKERS, *_FAMILIES))}"
+        )
+    _MAKERS[name] = make
+
+
+def find_induction(name: str) -> Induction:
+    """Make an induction by name; hyphens and underscores are alike, and "A & B" joins two.
+
+    Raises:
+        UnknownName: no induction is called so; carries near matches.
+        BadValue: what follows `steer:` or `cap:` can't be read.
+
+    >>> find_induction("persona-text").name
+    'persona_text'
+    """
+    if "&" in name:
+        return combine(*map(find_induction, name.split("&")))
+    family = _FAMILIES.get(name.strip().partition(":")[0])
+    if family is not None:
+        return family(name.strip())
+    makers = _MAKERS | _VARIANTS
+    for known, make in makers.items():
+        if _same(name, known):
+            return make()
+    raise UnknownName("induction", name, [*makers, *EXAMPLES])
+
+
+def _same(name: str, known: str) -> bool:
+    return name.strip().lower().replace("_", "-") == known.lower().replace("_", "-")
