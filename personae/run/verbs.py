@@ -32,7 +32,7 @@ from personae.core import (
 )
 from personae.datasets.answer_tables import read_answers
 from personae.generate.recipe import Order, Population, find_recipe, load_recipe
-from personae.induce.registry import (find_induction)
+from personae.induce.registry import find_induction
 from personae.models.opening import open_model
 from personae.personas import load_personas
 from personae.personas.exchange import load_persona
