@@ -42,6 +42,8 @@ INSIDE = [
 ADA = Persona(id="ada", text="You are very talkative.", traits={"E": 1.5, "N": -1.0})
 GOLDEN = Path(__file__).parents[1] / "golden" / "studies"
 GOLDEN_SPEC = "simulated:follow=1,noise=0.2"
+READ = "activation"
+"""The channel of what is read out of a network: nobody was asked, so nobody could refuse."""
 
 
 def run(study: Header, spec: str) -> Report:
@@ -74,10 +76,12 @@ def test_a_verdict_a_picture_and_the_missing_answers(name: str) -> None:
     report = simulated(name)
     assert any(isinstance(p, Note) and p.level == "verdict" for p in report.parts)
     assert any(isinstance(p, Figure) for p in report.parts)
-    tables = [p for p in report.parts if isinstance(p, Table)]
-    assert any("refused" in t.columns and "unparsed" in t.columns for t in tables)
     assert report.answers is not None
     assert len(report.answers) > 0
+    owed = (
+        {"unparsed"} if set(report.answers.rows["channel"]) == {READ} else {"unparsed", "refused"}
+    )
+    assert any(owed <= set(p.columns) for p in report.parts if isinstance(p, Table))
 
 
 @pytest.mark.parametrize("name", STUDIES)
@@ -121,10 +125,16 @@ def words(node: Any) -> str:
     return re.sub(r"[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?", "#", json.dumps(node, sort_keys=True))
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in GOLDEN.glob("*.json")))
+@pytest.mark.parametrize("name", STUDIES)
 def test_its_golden_report(name: str) -> None:
-    """Change it by `python -m tests.golden NAME`, and the study's version with it."""
-    golden = json.loads((GOLDEN / f"{name}.json").read_text(encoding="utf-8"))
-    found = json.loads(report_json(simulated(name)))
-    assert words(found) == words(golden)
-    assert numbers(found) == pytest.approx(numbers(golden), abs=2e-3, rel=1e-6)
+    """Change it by `python -m tests.golden NAME`; when numbers change, the study's version too."""
+    path = GOLDEN / f"{name}.json"
+    assert path.exists(), f"every study has a golden report: python -m tests.golden {name}"
+    golden = json.loads(path.read_text(encoding="utf-8"))
+    report = json.loads(report_json(simulated(name)))
+    assert words(report) == words(golden)
+    assert numbers(report) == pytest.approx(numbers(golden), abs=2e-3, rel=1e-6)
+
+
+def test_every_golden_report_has_its_study() -> None:
+    assert {path.stem for path in GOLDEN.glob("*.json")} <= set(STUDIES)

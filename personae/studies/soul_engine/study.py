@@ -114,14 +114,14 @@ def _scan(depth: int, *, quick: bool) -> Scan:
 
 def _coverage(sides: Mapping[str, CharacterSpeech]) -> Table:
     rows = tuple(
-        (name, len(side.characters), sum(map(len, side.states)), side.silent, 0)
+        (name, len(side.characters), sum(map(len, side.states)), side.silent)
         for name, side in sides.items()
     )
     return Table(
         name="coverage",
         title="What was read",
         rows=rows,
-        columns=("characters", "count", "utterances read", "unparsed", "refused"),
+        columns=("characters", "count", "utterances read", "unparsed"),
         note="Unparsed: utterances without text. The characters' words are given; nobody is asked.",
     )
 
