@@ -1,12 +1,12 @@
-# Four verbs for people and CI alike; each sets up what it needs.
+# Verbs for people and CI alike; each sets up what it needs.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: run test check docs bench inspect lm-eval mimesis setup
+.PHONY: run test check docs golden bench inspect lm-eval mimesis setup
 
-run: setup  ## a persona made by lot, and its card on the embedded model, in out/card/
+run: setup  ## a persona drawn at random, and its card on the embedded model, in out/card/
 	$(BIN)/personae generate deeppersona -n 1 --seed 7 --anchors "E=1.5, N=-1" --out out/persona.json
 	$(BIN)/personae card out/persona.json --model smollm2 --out out/card
 
@@ -18,9 +18,13 @@ check: setup  ## format, lint, types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-docs: setup  ## the documentation site, in site/
+docs: setup  ## README's table, the tree of rooms, the API pages; then the site, in site/
+	$(BIN)/python -m docs.extensions.pages
 	$(BIN)/python -m pip install -q -c requirements/constraints.txt -e '.[docs]'
 	$(BIN)/mkdocs build --strict
+
+golden: setup  ## golden reports of STUDIES="trait sac", or of all: read the difference
+	$(BIN)/python -m tests.golden $(STUDIES)
 
 bench: setup  ## the benchmarks; figures go to benchmarks/RESULTS.md
 	$(BIN)/python -m pip install -q -c requirements/constraints.txt accelerate

@@ -286,6 +286,21 @@ def _export(**given: Any) -> None:  # noqa: ANN401
     click.echo(export(**given))
 
 
+@_personae.command("new")
+@click.argument("kind", type=click.Choice(["study", "inventory", "induction", "recipe", "rubric"]))
+@click.argument("name")
+def _new(kind: str, name: str) -> None:
+    """Begin a study, inventory, induction, recipe or rubric in a checkout of the repository.
+
+    Writes what the guide's page shows, under the NAME given. It passes its contracts as it stands.
+    """
+    from personae.cli.new_command import guide, scaffold
+
+    for path in scaffold(kind, name):
+        click.echo(f"Written: {path}")
+    click.echo(f"Now make it your own; what is left to do: {guide(kind)}")
+
+
 @_personae.command("doctor")
 def _doctor() -> None:
     """Check what is installed, which models open, and whether they are themselves."""

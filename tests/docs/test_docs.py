@@ -4,42 +4,54 @@ import contextlib
 import io
 import re
 import shlex
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import NamedTuple
 
 import click
 import pytest
 
+from docs.extensions.pages import GROUPS, pages
 from personae.cli import main
 from personae.core import ModelUnavailable
 from personae.models.local.loading import load_embedded
-from personae.run.study_registry import studies
+from tests.structure.test_layers import ORDER
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs" / "guide").glob("*.md"))]
-FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
+FENCE = re.compile(r'^```(\w*)(?: title="([^"]+)")?\n(.*?)^```$', re.M | re.S)
 
 
-def blocks(page: Path) -> Iterator[tuple[str, str, str]]:
-    """Give language, text, and the output shown right after a block, if there is one."""
+class Block(NamedTuple):
+    """A fenced block: language, text, the output shown right after it, and the file it is."""
+
+    language: str
+    text: str
+    shown: str
+    title: str
+
+
+def blocks(page: Path) -> Iterator[Block]:
     text = page.read_text(encoding="utf-8")
-    found = list(FENCE.finditer(text))
-    for place, match in enumerate(found):
-        after = found[place + 1] if place + 1 < len(found) else None
-        adjacent = after is not None and not text[match.end() : after.start()].strip()
-        shown = after[2] if after is not None and adjacent and not after[1] else ""
-        yield match[1], match[2], shown
+    fences = list(FENCE.finditer(text))
+    for place, fence in enumerate(fences):
+        after = fences[place + 1] if place + 1 < len(fences) else None
+        adjacent = after is not None and not text[fence.end() : after.start()].strip()
+        shown = after[3] if after is not None and adjacent and not after[1] else ""
+        yield Block(fence[1], fence[3], shown, fence[2] or "")
 
 
 def commands() -> list[tuple[str, str]]:
-    found = []
+    parsed = []
     for page in [*PAGES, ROOT / "docs" / "index.md"]:
-        for language, text, _ in blocks(page):
-            if language in ("", "bash", "console"):
-                lines = text.replace("\\\n", " ").splitlines()
-                said = [line.removeprefix("$ ") for line in lines]
-                found += [(page.name, line) for line in said if line.startswith("personae ")]
-    return found
+        for block in blocks(page):
+            if block.language in ("", "bash", "console"):
+                lines = block.text.replace("\\\n", " ").splitlines()
+                typed = [line.removeprefix("$ ") for line in lines]
+                parsed += [(page.name, line) for line in typed if line.startswith("personae ")]
+    return parsed
 
 
 def needs_embedded(code: str) -> bool:
@@ -52,18 +64,21 @@ def test_python_runs_and_prints_what_is_shown(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "examples").symlink_to(ROOT / "examples")
-    code = [(text, shown) for language, text, shown in blocks(page) if language == "python"]
-    if any(needs_embedded(text) for text, _ in code):
+    code = [block for block in blocks(page) if block.language == "python"]
+    if any(needs_embedded(block.text) for block in code):
         try:
             load_embedded()
         except ModelUnavailable as error:
             pytest.skip(str(error))
     names: dict[str, object] = {"__name__": page.stem.replace("-", "_")}
-    for text, shown in code:
+    for block in code:
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
-            exec(compile(text, str(page), "exec"), names)
-        assert printed.getvalue().strip() == shown.strip(), text
+            exec(compile(block.text, str(page), "exec"), names)
+        assert printed.getvalue().strip() == block.shown.strip(), block.text
+        if block.title:
+            name = block.title.removesuffix(".py").replace("/", ".")
+            monkeypatch.setitem(sys.modules, name, SimpleNamespace(**names))
 
 
 @pytest.mark.parametrize(("page", "line"), commands())
@@ -88,23 +103,19 @@ def test_an_unknown_command_or_option_would_be_found() -> None:
         assert left.value.code == 2
 
 
-def test_readme_lists_the_studies() -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    listed = text.split("<!-- studies -->")[1].strip()
-    assert listed == study_table()
-
-
-def study_table() -> str:
-    rows = [f"| `{s.name}` | {s.summary} | {s.fields['Paper']} |" for s in studies()]
-    return "\n".join(["| study | what it does | source |", "| --- | --- | --- |", *rows])
+@pytest.mark.parametrize("path", pages(), ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_generated_text_is_up_to_date(path: Path) -> None:
+    """`make docs` writes it."""
+    assert path.read_text(encoding="utf-8") == pages()[path]
 
 
 def test_every_page_is_in_the_site_and_every_room_has_one() -> None:
     site = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
-    pages = [p.relative_to(ROOT / "docs").as_posix() for p in (ROOT / "docs").rglob("*.md")]
-    assert [page for page in pages if page not in site] == []
-    rooms = {p.parent.name for p in (ROOT / "personae").glob("*/__init__.py")} - {"data"}
-    assert rooms - {p.stem for p in (ROOT / "docs" / "api").glob("*.md")} == set()
+    files = [p.relative_to(ROOT / "docs").as_posix() for p in (ROOT / "docs").rglob("*.md")]
+    assert [page for page in files if page not in site] == []
+    rooms = {p.parent.name for p in (ROOT / "personae").glob("*/__init__.py")}
+    assert rooms == {p.stem for p in (ROOT / "docs" / "api").glob("*.md")}
+    assert [set(group) for group in GROUPS] == [group & rooms for group in ORDER if group & rooms]
 
 
 def test_the_first_page_leads_to_every_guide() -> None:

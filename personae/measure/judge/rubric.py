@@ -157,8 +157,8 @@ class Rubric:
 def rubrics() -> tuple[str, ...]:
     """Name the rubrics that ship with Personae, in alphabetical order.
 
-    >>> rubrics()
-    ('answer-reasoning', 'answer-safety', 'harm', 'role-held', 'trait-level', 'trait-pair')
+    >>> "trait-pair" in rubrics()
+    True
     """
     return data_names("rubrics")
 

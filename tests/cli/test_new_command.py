@@ -1,0 +1,104 @@
+"""`personae new` in a copy of the repository: what it writes passes its contracts at once."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from personae.cli.new_command import KINDS, scaffold
+from personae.core import BadValue, InputError
+
+ROOT = Path(__file__).parents[2]
+NAMES = {
+    "study": "stranger_study",
+    "inventory": "stranger-inventory",
+    "recipe": "stranger_recipe",
+    "rubric": "stranger-rubric",
+}
+CONTRACTS = [
+    "tests/contracts/test_inventories.py",
+    "tests/contracts/test_recipes.py",
+    "tests/contracts/test_studies.py",
+    "tests/generate/test_stranger_recipe.py",
+    "tests/studies/test_stranger_study.py",
+]
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the repository in which a stranger has begun one of each kind."""
+    root = tmp_path_factory.mktemp("checkout")
+    for name in ("docs", "examples", "personae", "tests"):
+        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("mkdocs.yml", "pyproject.toml", "README.md"):
+        shutil.copy(ROOT / name, root)
+    for kind, name in NAMES.items():
+        done = run(root, "-m", "personae", "new", kind, name)
+        assert done.returncode == 0, done.stderr
+        assert str(root / KINDS[kind].format(name)) in done.stdout
+    return root
+
+
+def run(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=root,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_scaffold_passes_its_contracts(checkout: Path) -> None:
+    assert run(checkout, "-m", "tests.golden", NAMES["study"]).returncode == 0
+    assert (checkout / "tests/golden/studies/stranger_study.json").exists()
+    done = run(
+        checkout, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "stranger", *CONTRACTS
+    )
+    assert done.returncode == 0, done.stdout
+    assert "skipped" not in done.stdout
+    rubric = "from personae.measure.judge.rubric import load_rubric as load; "
+    assert run(checkout, "-c", f"{rubric}load('stranger-rubric')").returncode == 0
+
+
+def test_a_scaffold_is_formatted_and_listed(checkout: Path) -> None:
+    for command in (["format", "--check"], ["check"]):
+        done = run(checkout, "-m", "ruff", *command, "--no-cache", "personae", "tests")
+        assert done.returncode == 0, done.stdout
+    listed = run(checkout, "-m", "personae", "list").stdout
+    assert all(name in listed for kind, name in NAMES.items() if kind != "rubric")
+    assert run(checkout, "-m", "docs.extensions.pages").returncode == 0
+    assert "| `stranger_study` |" in (checkout / "README.md").read_text()
+
+
+def test_a_taken_or_unfit_name_is_refused() -> None:
+    for kind, name in (
+        ("study", "mpi"),
+        ("study", "bias_runs_deep"),
+        ("study", "forms"),
+        ("inventory", "ipip-neo-120"),
+        ("recipe", "hachimi"),
+    ):
+        with pytest.raises(BadValue, match="exists already"):
+            scaffold(kind, name)
+    for kind, name in (
+        ("study", "My Study"),
+        ("study", "my-study"),
+        ("study", "class"),
+        ("study", "../mpi"),
+        ("inventory", "my_inventory"),
+        ("rubric", ""),
+    ):
+        with pytest.raises(BadValue, match=f"the name of a new {kind} is like my"):
+            scaffold(kind, name)
+
+
+def test_elsewhere_than_in_a_checkout_it_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="is none: clone it"):
+        scaffold("study", "stranger", tmp_path)
+    assert not list(tmp_path.iterdir())
