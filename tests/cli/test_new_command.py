@@ -67,8 +67,10 @@ def test_a_scaffold_passes_its_contracts(checkout: Path) -> None:
 
 
 def test_a_scaffold_is_formatted_and_listed(checkout: Path) -> None:
+    code = [str(path) for path in checkout.rglob("*stranger*.py")]
+    assert len(code) == 4
     for command in (["format", "--check"], ["check"]):
-        done = run(checkout, "-m", "ruff", *command, "--no-cache", "personae", "tests")
+        done = run(checkout, "-m", "ruff", *command, "--no-cache", *code)
         assert done.returncode == 0, done.stdout
     listed = run(checkout, "-m", "personae", "list").stdout
     assert all(name in listed for kind, name in NAMES.items() if kind != "rubric")
