@@ -15,7 +15,6 @@ from personae.respondents.simulated import open_simulated
 from personae.respondents.stimuli import (
     AnswerScale,
     KeyedStatement,
-    KnownProblem,
     Prompt,
     TaskTrial,
     relative_levels,
@@ -137,18 +136,3 @@ def test_a_hand_typed_item_is_understood_in_a_process_that_imports_no_instrument
     typed = say("Does it fit you? 'Love large parties.'\n\n1 = Very Inaccurate\n5 = Very Accurate")
     here = open_simulated("simulated:E=2,noise=0").reply([typed], Sampling())[0].text
     assert run.stdout.strip() == here == "5 = Very Accurate"
-
-
-def test_a_frame_around_no_trial_is_no_trial() -> None:
-    assert recognise(TaskTrial, Prompt("How many cards?")) is None
-
-
-def test_options_of_a_persona_list_are_no_answers() -> None:
-    chat = say("Tell me about your day.", system="About you:\n- occupation: nurse\n- town: Ulm")
-    assert comprehend(chat).shown == ()
-
-
-def test_a_known_problem_is_found_behind_its_mark() -> None:
-    text = "What is 15 percent of 80?"
-    assert recognise(KnownProblem, Prompt(f"Solve it.\n\nQuestion: {text}\nOptions: ..."))
-    assert recognise(KnownProblem, Prompt(text)) is None
