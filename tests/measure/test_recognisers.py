@@ -90,9 +90,9 @@ def test_every_problem_is_found_with_its_answer(name: str) -> None:
 
 
 def test_stances_are_found_whatever_their_case_and_order() -> None:
-    options = tuple(f" {stance.lower()}." for stance in reversed(STANCES))
+    options = tuple(f" {stance.lower()}." for stance in [*STANCES][::-1])
     stances = recognise(StanceScale, Prompt("I say it is so.", options=options))
-    assert stances == StanceScale(tuple(reversed(STANCES.values())))
+    assert stances == StanceScale((*STANCES.values(),)[::-1])
     blank = recognise(StanceScale, Prompt("...", options=options))
     assert blank is not None and blank.blank
     assert recognise(StanceScale, Prompt("So?", options=("AGREE", "perhaps"))) is None
