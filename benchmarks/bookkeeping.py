@@ -25,8 +25,8 @@ from personae.core import (
     Done,
     Form,
     Persona,
-    Question,
     Reply,
+    Request,
     Sampling,
     load_inventory,
 )
@@ -86,15 +86,15 @@ class Stub:
     fingerprint = "0" * 64
 
     def reply(
-        self, chats: Sequence[object], sampling: Sampling, *, done: Done | None = None
+        self, requests: Sequence[object], sampling: Sampling, *, done: Done | None = None
     ) -> list[Reply]:
-        return [Reply(text="B") for _ in chats]
+        return [Reply(text="B") for _ in requests]
 
-    def choose(self, questions: Sequence[Question], *, done: Done | None = None) -> list[Choice]:
-        for place in range(len(questions)):
+    def choose(self, requests: Sequence[Request], *, done: Done | None = None) -> list[Choice]:
+        for place in range(len(requests)):
             if done is not None:
                 done(place, CHOICE)
-        return [CHOICE] * len(questions)
+        return [CHOICE] * len(requests)
 
 
 def once(respondents: int, folder: Path) -> dict[str, float]:

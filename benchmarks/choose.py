@@ -23,7 +23,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from personae.core import Question, load_inventory, say
+from personae.core import Request, load_inventory, say
 from personae.models.local.engine import LocalModel
 from personae.models.local.loading import Loaded, load_embedded
 from personae.models.local.shared_prefixes import grow
@@ -47,7 +47,7 @@ PERSONA = (
 ASKED = "How accurately does this statement describe you? Answer with one letter."
 
 
-def questions(layout: Layout) -> list[Question]:
+def questions(layout: Layout) -> list[Request]:
     """The 120 items as questions, five single-letter options each."""
     inventory = load_inventory("ipip-neo-120")
     letters = "ABCDE"
@@ -58,7 +58,7 @@ def questions(layout: Layout) -> list[Question]:
         "options first": ASKED + "\n" + shown + "\nStatement: I {}.",
     }
     return [
-        Question(
+        Request(
             chat=say(forms[layout].format(i.text.rstrip(".").lower()), system=PERSONA),
             options=tuple((a,) for a in letters),
         )
@@ -66,13 +66,13 @@ def questions(layout: Layout) -> list[Question]:
     ]
 
 
-def prompts(loaded: Loaded, asked: Sequence[Question]) -> list[tuple[str, list[int]]]:
+def prompts(loaded: Loaded, asked: Sequence[Request]) -> list[tuple[str, list[int]]]:
     """Each question's text and tokens."""
     texts = [loaded.codec.render(q.chat) for q in asked]
     return [(text, loaded.codec.encode(text)) for text in texts]
 
 
-def naive(loaded: Loaded, asked: Sequence[Question]) -> list[list[float]]:
+def naive(loaded: Loaded, asked: Sequence[Request]) -> list[list[float]]:
     """One pass for every item and option, as most scripts do: the whole logits, no cache."""
     found: list[list[float]] = []
     for question, (_, ids) in zip(asked, prompts(loaded, asked), strict=True):
@@ -86,7 +86,7 @@ def naive(loaded: Loaded, asked: Sequence[Question]) -> list[list[float]]:
     return found
 
 
-def per_item(loaded: Loaded, asked: Sequence[Question]) -> list[list[float]]:
+def per_item(loaded: Loaded, asked: Sequence[Request]) -> list[list[float]]:
     """One pass for every item; the options are read off its last token's logits."""
     found = []
     for question, (_, ids) in zip(asked, prompts(loaded, asked), strict=True):
@@ -98,7 +98,7 @@ def per_item(loaded: Loaded, asked: Sequence[Question]) -> list[list[float]]:
     return found
 
 
-def engine(loaded: Loaded, asked: Sequence[Question]) -> list[list[float]]:
+def engine(loaded: Loaded, asked: Sequence[Request]) -> list[list[float]]:
     """A new engine, so that no prefix is kept from an earlier round."""
     return [list(choice.loglik) for choice in LocalModel(loaded).choose(asked)]
 
@@ -131,7 +131,7 @@ print(json.dumps([clock() - started, best[1], [f[0] for f in found]]))
 """
 
 
-def lm_eval(loaded: Loaded, asked: Sequence[Question]) -> tuple[float, int, list[list[float]]]:
+def lm_eval(loaded: Loaded, asked: Sequence[Request]) -> tuple[float, int, list[list[float]]]:
     """Run the harness's `hf` back end; seconds for all requests, its batch size, its numbers."""
     from transformers import PreTrainedTokenizerFast
 
@@ -165,7 +165,7 @@ def matrix_rate() -> float:
     return 2 * 2048**3 / min(timed(lambda: a @ b)[0] for _ in range(5))
 
 
-def arithmetic(loaded: Loaded, asked: Sequence[Question]) -> tuple[int, float]:
+def arithmetic(loaded: Loaded, asked: Sequence[Request]) -> tuple[int, float]:
     """Count unique tokens, and the operations they take: weights, attention, head."""
     tree, _ = grow(list({tuple(ids) for _, ids in prompts(loaded, asked)}))
     network: Any = loaded.network

@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection
 
 import httpx
 
-from personae.core import Sampling, say
+from personae.core import Sampling, requests_of, say
 from personae.models.server.client import open_server
 
 __all__ = ["main"]
@@ -130,7 +130,7 @@ def serving(terms: Terms) -> Iterator[str]:
 
 def by_personae(url: str, count: int) -> None:
     replies = open_server(f"{url}#stub").reply(
-        [say(f"Item {i}") for i in range(count)], Sampling(max_tokens=1)
+        requests_of(say(f"Item {i}") for i in range(count)), Sampling(max_tokens=1)
     )
     assert all(reply.status == "ok" for reply in replies)
 

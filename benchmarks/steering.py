@@ -13,6 +13,7 @@ import sys
 import sysconfig
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -129,16 +130,16 @@ def sweep(folder: Path) -> dict[str, float]:
     import numpy as np
     import torch
 
-    from personae.core import Edit, Question, Sampling, Site, say
+    from personae.core import Edit, Request, Sampling, Site, say
     from personae.models.local.engine import LocalModel
     from personae.models.local.loading import load_hf
 
     torch.set_num_threads(1)
     model = LocalModel(load_hf(str(folder)))
     vector = np.random.default_rng(0).normal(size=WIDTH)
-    rows = [[Edit(Site(15), vector, s * 0.01)] for s in VALUES]
+    rows = [(Edit(Site(15), vector, s * 0.01),) for s in VALUES]
     chat, free = say("Tell me."), Sampling(max_tokens=32)
-    question = Question(chat=chat, options=(("A",), ("B",)))
+    question = Request(chat, (("A",), ("B",)))
 
     def each(ask: Callable[[Any], object]) -> Callable[[], object]:
         def run() -> object:
@@ -149,17 +150,16 @@ def sweep(folder: Path) -> dict[str, float]:
 
         return run
 
-    count = len(rows)
     replies = ratios(
         {
-            "batch": lambda: model.reply([chat] * count, free, edits=rows),
-            "one by one": each(lambda m: m.reply([chat], free)),
+            "batch": lambda: model.reply([Request(chat, edits=own) for own in rows], free),
+            "one by one": each(lambda m: m.reply([Request(chat)], free)),
         },
         3,
     )
     choices = ratios(
         {
-            "batch": lambda: model.choose([question] * count, edits=rows),
+            "batch": lambda: model.choose([replace(question, edits=own) for own in rows]),
             "one by one": each(lambda m: (m._reader.forget(), m.choose([question]))),
         },
         3,

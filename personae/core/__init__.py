@@ -8,7 +8,17 @@ from personae.core.behaviour_task import (
     behaviour_tasks,
     load_behaviour_task,
 )
-from personae.core.chat import Chat, Choice, Message, Question, Reply, Sampling, Status, say
+from personae.core.chat import (
+    Chat,
+    Choice,
+    Message,
+    Reply,
+    Request,
+    Sampling,
+    Status,
+    requests_of,
+    say,
+)
 from personae.core.edit import Anatomy, Edit, EditGate, Site, Touch, When, edits_key
 from personae.core.errors import (
     BadFile,
@@ -42,6 +52,8 @@ from personae.core.model import (
     OpenModel,
     Pool,
     is_control,
+    refuse_edits,
+    require_options,
     require_white_box,
 )
 from personae.core.persona import BIG_FIVE, CONTROL, Kind, Persona, domain_code, nobody
@@ -107,9 +119,9 @@ __all__ = [
     "PersonaeError",
     "Pool",
     "Provenance",
-    "Question",
     "Reply",
     "Report",
+    "Request",
     "Sampling",
     "Site",
     "Status",
@@ -142,6 +154,9 @@ __all__ = [
     "parse_json",
     "plain",
     "read_text",
+    "refuse_edits",
+    "requests_of",
+    "require_options",
     "require_white_box",
     "say",
 ]

@@ -1,12 +1,25 @@
 """What goes to a model and what comes back: values, equal by content."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import isfinite
 from typing import Literal, get_args
 
+from personae.core.edit import Edit
 from personae.core.errors import BadValue
 
-__all__ = ["Chat", "Choice", "Message", "Question", "Reply", "Role", "Sampling", "Status", "say"]
+__all__ = [
+    "Chat",
+    "Choice",
+    "Message",
+    "Reply",
+    "Request",
+    "Role",
+    "Sampling",
+    "Status",
+    "requests_of",
+    "say",
+]
 
 Role = Literal["system", "user", "assistant"]
 Status = Literal["ok", "refused", "unparsed", "cut", "error"]
@@ -43,6 +56,42 @@ def say(user: str, *, system: str | None = None, lead: str = "") -> Chat:
     if lead:
         turns.append(Message("assistant", lead))
     return tuple(turns)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One question to a model: a chat, options to be weighed, and edits it is answered under.
+
+    Each option is a tuple of surface forms (`"A"`, `" A"`, `"(A"`): their probabilities add up.
+    Only `choose` reads the options, and only an `OpenModel` can be edited.
+
+    Raises:
+        BadValue: an option or form is empty, or two options share a form.
+    """
+
+    chat: Chat
+    options: tuple[tuple[str, ...], ...] = ()
+    edits: tuple[Edit, ...] = ()
+
+    def __post_init__(self) -> None:
+        if any(not forms or "" in forms for forms in self.options):
+            raise BadValue("no option of a request, and none of its forms, is empty")
+        flat = [form for forms in self.options for form in forms]
+        if len(set(flat)) != len(flat):
+            raise BadValue(f"two options of a request share a surface form: {sorted(flat)}")
+
+
+def requests_of(
+    chats: Iterable[Chat],
+    options: tuple[tuple[str, ...], ...] = (),
+    edits: tuple[Edit, ...] = (),
+) -> list[Request]:
+    """Make a request of each chat, all with the same options and edits.
+
+    >>> [request.options for request in requests_of([say("Tea?"), say("Ale?")], (("yes",),))]
+    [(('yes',),), (('yes',),)]
+    """
+    return [Request(chat, options, edits) for chat in chats]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,26 +133,8 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """A chat and the answers whose likelihood is wanted.
-
-    Each option is a tuple of surface forms (`"A"`, `" A"`, `"(A"`): their probabilities add up.
-    """
-
-    chat: Chat
-    options: tuple[tuple[str, ...], ...]
-
-    def __post_init__(self) -> None:
-        if len(self.options) < 1 or any(not forms or "" in forms for forms in self.options):
-            raise BadValue("a question has at least one option, and no option or form is empty")
-        flat = [form for forms in self.options for form in forms]
-        if len(set(flat)) != len(flat):
-            raise BadValue(f"two options of a question share a surface form: {sorted(flat)}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """What a model makes of a question's options, in their order.
+    """What a model makes of a request's options, in their order.
 
     `loglik`: log-probability (nats) of each option's text after the chat, summed over its forms
     and not normalised. `logp`: the same normalised over the options, where an option that another

@@ -119,7 +119,7 @@ class Edit:
     ========= =============================== ==================================================
 
     Strength 0 is the identity for every op. Several edits at a site work in the order given.
-    `key` identifies the edit by content.
+    `key` identifies the edit by content; edits of one key are equal.
 
     Raises:
         BadValue: numbers that aren't finite, no direction where the op needs one, wrong bounds.
@@ -143,6 +143,12 @@ class Edit:
         gate = None if self.gate is None else (_bytes(self.gate.probe), self.gate.threshold)
         parts = [self.site, float(self.strength), self.op, list(map(str, self.bounds)), self.when]
         object.__setattr__(self, "key", content_key([_bytes(self.vector), *parts, gate]))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Edit) and self.key == other.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
 
 
 def _check(edit: Edit) -> None:

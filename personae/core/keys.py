@@ -11,21 +11,20 @@ from dataclasses import fields, replace
 from hashlib import sha256
 from operator import attrgetter
 
-from personae.core.chat import Chat, Message, Question, Sampling
+from personae.core.chat import Chat, Message, Request, Sampling
 
 __all__ = ["choice_keys", "reply_keys"]
 
 SCHEME = 1
 
 
-def _getter(kind: type, *but: str) -> Callable[[object], tuple[object, ...]]:
+def _getter(kind: type) -> Callable[[object], tuple[object, ...]]:
     # fields are read off the class, so that one added later joins the key by itself
-    return attrgetter(*(f.name for f in fields(kind) if f.name not in but))
+    return attrgetter(*(f.name for f in fields(kind)))
 
 
 _message = _getter(Message)
 _sampling = _getter(Sampling)
-_rest = _getter(Question, "chat")
 
 # ASCII escapes keep lone surrogates, which a model may well produce, from failing to encode
 _encode = json.JSONEncoder(separators=(",", ":")).encode
@@ -45,26 +44,31 @@ def _plain(chat: Chat) -> list[tuple[object, ...]]:
     return [_message(turn) for turn in chat]
 
 
-def reply_keys(fingerprint: str, chats: Sequence[Chat], sampling: Sampling) -> list[str]:
-    """Give each chat's key, 64 hex digits, under one sampling.
+def reply_keys(fingerprint: str, requests: Sequence[Request], sampling: Sampling) -> list[str]:
+    """Give each reply's key, 64 hex digits, under one sampling.
 
-    >>> from personae.core import say
-    >>> a, b = reply_keys("f0", [say("Hi"), say("Hi")], Sampling())
-    >>> a == b != reply_keys("f0", [say("Hi")], Sampling(repeat=1))[0]
+    `fingerprint` is that of the model under the requests' edits.
+
+    >>> from personae.core import requests_of, say
+    >>> a, b = reply_keys("f0", requests_of([say("Hi"), say("Hi")]), Sampling())
+    >>> a == b != reply_keys("f0", requests_of([say("Hi")]), Sampling(repeat=1))[0]
     True
     """
     as_floats = replace(  # equal values, equal keys: 1 is 1.0
         sampling, temperature=float(sampling.temperature), top_p=float(sampling.top_p)
     )
-    return _keys((SCHEME, "reply", fingerprint, _sampling(as_floats)), map(_plain, chats))
+    head = (SCHEME, "reply", fingerprint, _sampling(as_floats))
+    return _keys(head, (_plain(request.chat) for request in requests))
 
 
-def choice_keys(fingerprint: str, questions: Sequence[Question]) -> list[str]:
-    """Give each question's key, 64 hex digits.
+def choice_keys(fingerprint: str, requests: Sequence[Request]) -> list[str]:
+    """Give each choice's key, 64 hex digits.
+
+    `fingerprint` is that of the model under the requests' edits.
 
     >>> from personae.core import say
-    >>> one = Question(chat=say("Tea?"), options=(("yes",), ("no",)))
-    >>> len(choice_keys("f0", [one])[0])
+    >>> len(choice_keys("f0", [Request(say("Tea?"), (("yes",), ("no",)))])[0])
     64
     """
-    return _keys((SCHEME, "choice", fingerprint), ([_plain(q.chat), _rest(q)] for q in questions))
+    head = (SCHEME, "choice", fingerprint)
+    return _keys(head, ([_plain(request.chat), request.options] for request in requests))

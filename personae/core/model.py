@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from personae.core.answers import Answers
-from personae.core.chat import Chat, Choice, Question, Reply, Sampling
+from personae.core.chat import Chat, Choice, Reply, Request, Sampling
 from personae.core.edit import Anatomy, Edit, Site, Touch
 from personae.core.errors import InputError
 from personae.core.persona import Persona
@@ -30,6 +30,8 @@ __all__ = [
     "OpenModel",
     "Pool",
     "is_control",
+    "refuse_edits",
+    "require_options",
     "require_white_box",
 ]
 
@@ -59,9 +61,13 @@ class Model(Protocol):
         ...
 
     def reply(
-        self, chats: Sequence[Chat], sampling: Sampling, *, done: Done | None = None
+        self, requests: Sequence[Request], sampling: Sampling, *, done: Done | None = None
     ) -> list[Reply]:
-        """Reply to each chat; answers in the order of the chats."""
+        """Reply to each request; answers in the order of the requests.
+
+        Raises:
+            InputError: a request has edits, and the model is no `OpenModel`.
+        """
         ...
 
 
@@ -69,8 +75,12 @@ class Model(Protocol):
 class Chooser(Model, Protocol):
     """A model that gives the likelihood of given answers."""
 
-    def choose(self, questions: Sequence[Question], *, done: Done | None = None) -> list[Choice]:
-        """Weigh each question's options; answers in the order of the questions."""
+    def choose(self, requests: Sequence[Request], *, done: Done | None = None) -> list[Choice]:
+        """Weigh each request's options; answers in the order of the requests.
+
+        Raises:
+            InputError: a request has no options, or it has edits and the model is no `OpenModel`.
+        """
         ...
 
 
@@ -88,35 +98,13 @@ Activations = Mapping[Site, Array]
 class OpenModel(Chooser, Protocol):
     """A model whose activations can be read and changed.
 
-    `choose` and `reply` take edits row by row: `edits[i]` holds for request i alone, after those
-    of `edited`, and the answer is the one that `edited(edits[i])` would give. So a sweep over
-    strengths, vectors or blocks is one batch.
+    A request's edits hold for it alone, after those of `edited`, and the answer is the one that
+    `edited(request.edits)` would give. So a sweep over strengths, vectors or blocks is one batch.
     """
 
     @property
     def anatomy(self) -> Anatomy:
         """How many blocks and heads it has, and their widths."""
-        ...
-
-    def reply(
-        self,
-        chats: Sequence[Chat],
-        sampling: Sampling,
-        *,
-        done: Done | None = None,
-        edits: Sequence[Sequence[Edit]] | None = None,
-    ) -> list[Reply]:
-        """Reply to each chat; answers in the order of the chats."""
-        ...
-
-    def choose(
-        self,
-        questions: Sequence[Question],
-        *,
-        done: Done | None = None,
-        edits: Sequence[Sequence[Edit]] | None = None,
-    ) -> list[Choice]:
-        """Weigh each question's options; answers in the order of the questions."""
         ...
 
     def record(self, chats: Sequence[Chat], sites: Sequence[Site], pool: Pool) -> Activations:
@@ -219,6 +207,33 @@ def require_white_box(model: Model, what: str) -> OpenModel:
         f"{what} looks inside the model, and {model.name} can't be opened: use smollm2, "
         "hf:NAME-OR-FOLDER or gguf:FILE, on this machine"
     )
+
+
+def require_options(requests: Sequence[Request]) -> None:
+    """Refuse requests that give a model nothing to choose from.
+
+    Raises:
+        InputError: a request has no options.
+    """
+    for index, request in enumerate(requests):
+        if not request.options:
+            raise InputError(
+                f"request {index} of {len(requests)} has no options to weigh: give each at "
+                "least one, or use `reply`"
+            )
+
+
+def refuse_edits(requests: Sequence[Request], name: str) -> None:
+    """Refuse requests under edits on behalf of a model, of this name, that can't be edited.
+
+    Raises:
+        InputError: a request has edits.
+    """
+    if any(request.edits for request in requests):
+        raise InputError(
+            f"{name} can't be edited inside, and a request has edits: use smollm2, "
+            "hf:NAME-OR-FOLDER or gguf:FILE, on this machine"
+        )
 
 
 def is_control(name: str) -> bool:

@@ -19,9 +19,10 @@ from personae.core import (
     Chooser,
     InputError,
     Model,
-    Question,
     Reply,
+    Request,
     Sampling,
+    requests_of,
     say,
 )
 from personae.designs.arms import Arm
@@ -145,7 +146,7 @@ def _answered(
         found = []
         for repeat in range(asking.repeats):
             draw = replace(asking.sampling, repeat=asking.sampling.repeat + repeat)
-            replies = speaker.reply([asking.chat(p) for p in problems], draw)
+            replies = speaker.reply(requests_of(asking.chat(p) for p in problems), draw)
             found += [_written(p, r, draw.repeat) for p, r in zip(problems, replies, strict=True)]
         return found
     chooser = cast(Chooser, speaker)
@@ -163,11 +164,11 @@ def _answered(
     return [_corrected(*one) for one in zip(problems, asked, without, strict=True)]
 
 
-def _question(problem: Problem, asking: Asking) -> Question:
+def _question(problem: Problem, asking: Asking) -> Request:
     forms: tuple[tuple[str, ...], ...] = tuple((f" {option}",) for option in problem.options)
     if asking.channel == "label":
         forms = tuple((f" ({a}", f" {a}") for a in problem.letters)
-    return Question(chat=asking.chat(problem), options=forms)
+    return Request(asking.chat(problem), forms)
 
 
 def _corrected(problem: Problem, asked: Choice, without: Choice) -> dict[str, object]:

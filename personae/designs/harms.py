@@ -11,7 +11,17 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from personae.core import Answers, Array, BadValue, Chooser, Persona, Sampling, data_json, say
+from personae.core import (
+    Answers,
+    Array,
+    BadValue,
+    Chooser,
+    Persona,
+    Sampling,
+    data_json,
+    requests_of,
+    say,
+)
 from personae.induce.prompt.prompt_inductions import own_text
 from personae.measure.judge.harm_scorers import LIMIT, Scorer
 from personae.measure.tasks.opinions import Opinion, ask_opinions
@@ -81,7 +91,9 @@ def ask_harms(
 
 def _written(model: Chooser, who: str, scorer: Scorer, count: int, tokens: int) -> Answers:
     prompts = [(dim, text) for dim, texts in _prompts(count).items() for text in texts]
-    replies = model.reply([say(text) for _, text in prompts], Sampling(max_tokens=tokens))
+    replies = model.reply(
+        requests_of(say(text) for _, text in prompts), Sampling(max_tokens=tokens)
+    )
     scores = scorer.harm([reply.text for reply in replies])
     rows: list[dict[str, object]] = []
     for (dim, text), reply, harm in zip(prompts, replies, scores.tolist(), strict=True):

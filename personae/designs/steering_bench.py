@@ -5,11 +5,20 @@ edits are measured in one batch.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from personae.core import Array, Choice, Edit, OpenModel, Question, Sampling, data_json, say
+from personae.core import (
+    Array,
+    Choice,
+    Edit,
+    OpenModel,
+    Request,
+    Sampling,
+    data_json,
+    say,
+)
 
 __all__ = ["Bench", "Measured", "repetition", "shipped_bench"]
 
@@ -27,8 +36,9 @@ class Bench:
     def measure(self, model: OpenModel, variants: Sequence[Sequence[Edit]]) -> "Measured":
         """Measure the model under each variant's edits, all in one batch."""
         questions = [*self._pairs(), *self._texts(), *self._choices()]
-        rows = [edits for edits in variants for _ in questions]
-        answers = model.choose(questions * len(variants), edits=rows)
+        answers = model.choose(
+            [replace(q, edits=tuple(edits)) for edits in variants for q in questions]
+        )
         table = [answers[i : i + len(questions)] for i in range(0, len(answers), len(questions))]
         pairs, texts = len(self._pairs()), len(self.texts)
         apart = np.array([[_apart(c) for c in row[:pairs]] for row in table])
@@ -41,18 +51,17 @@ class Bench:
         right = [[float(_apart(c) > 0) for c in row[pairs + texts :]] for row in table]
         return Measured(contrasts, np.array(nats), np.array(right))
 
-    def _pairs(self) -> list[Question]:
+    def _pairs(self) -> list[Request]:
         chat = say(REQUEST)
         every = [pair for pairs in self.statements.values() for pair in pairs]
-        return [Question(chat=chat, options=((high,), (low,))) for high, low in every]
+        return [Request(chat, ((high,), (low,))) for high, low in every]
 
-    def _texts(self) -> list[Question]:
-        return [Question(chat=(), options=((text,),)) for text in self.texts]
+    def _texts(self) -> list[Request]:
+        return [Request(chat=(), options=((text,),)) for text in self.texts]
 
-    def _choices(self) -> list[Question]:
+    def _choices(self) -> list[Request]:
         return [
-            Question(chat=say(question), options=((right,), (wrong,)))
-            for question, right, wrong in self.choices
+            Request(say(question), ((right,), (wrong,))) for question, right, wrong in self.choices
         ]
 
 
@@ -104,8 +113,8 @@ def repetition(model: OpenModel, variants: Sequence[Sequence[Edit]], tokens: int
     NaN where a reply has fewer than three words.
     """
     chats = [say(prompt) for prompt in data_json("contrast_pairs.json")["prompts"]]
-    rows = [edits for edits in variants for _ in chats]
-    replies = model.reply(chats * len(variants), Sampling(max_tokens=tokens), edits=rows)
+    requests = [Request(chat, edits=tuple(edits)) for edits in variants for chat in chats]
+    replies = model.reply(requests, Sampling(max_tokens=tokens))
     shares = np.array([_repeated(reply.text) for reply in replies])
     return shares.reshape(len(variants), len(chats))
 

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from personae.core import Chat, Model, Reply, Sampling, canonical_json
+from personae.core import Chat, Model, Reply, Sampling, canonical_json, requests_of
 
 __all__ = ["FieldAnswers", "FieldRequest", "Writer", "model_provenance", "text_schema"]
 
@@ -113,7 +113,9 @@ def _batched(model: Model, wanted: Sequence[FieldRequest], sampling: Sampling) -
         groups.setdefault(one.schema, []).append(place)
     replies: dict[int, Reply] = {}
     for schema, places in groups.items():
-        got = model.reply([wanted[p].chat for p in places], replace(sampling, schema=schema))
+        got = model.reply(
+            requests_of(wanted[p].chat for p in places), replace(sampling, schema=schema)
+        )
         replies |= dict(zip(places, got, strict=True))
     return [replies[place] for place in range(len(wanted))]
 

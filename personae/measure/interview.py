@@ -10,7 +10,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from personae.core import Answers, Model, Observer, Reply, Sampling, Status, data_json, say
+from personae.core import (
+    Answers,
+    Model,
+    Observer,
+    Reply,
+    Sampling,
+    Status,
+    data_json,
+    requests_of,
+    say,
+)
 from personae.encoders.passages import passage
 from personae.encoders.prose import complexity
 from personae.measure.parse import is_refusal
@@ -69,7 +79,7 @@ def interview(
     request = data_json("interview.json")["ask"]
     chats = [say(request, lead=stem.text) for stem in asked]
     drawn = [
-        model.reply(chats, replace(sampling, repeat=sampling.repeat + draw))
+        model.reply(requests_of(chats), replace(sampling, repeat=sampling.repeat + draw))
         for draw in range(samples)
     ]
     return [

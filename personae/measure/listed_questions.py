@@ -16,8 +16,9 @@ from personae.core import (
     InputError,
     Inventory,
     Model,
-    Question,
+    Request,
     Sampling,
+    requests_of,
 )
 from personae.measure.inventories.forms import DisplayedOption, Frame, label_forms
 from personae.measure.reply_columns import Columns, read_labels, read_options, read_replies
@@ -49,7 +50,7 @@ def list_question(
         InputError: a model that doesn't give the likelihoods a channel needs, or another channel.
     """
     if channel == "reply":
-        replies = model.reply([p.chat for p in posed], sampling or Sampling())
+        replies = model.reply(requests_of(p.chat for p in posed), sampling or Sampling())
         parts = [read_replies([r], p.shown) for r, p in zip(replies, posed, strict=True)]
         return _joined(parts)
     if channel == "statement" or not isinstance(model, Chooser):
@@ -58,13 +59,13 @@ def list_question(
             f"that gives likelihoods, reply any model"
         )
     if channel == "label":
-        asked = [Question(chat=p.chat, options=label_forms(p.shown)) for p in posed]
+        asked = [Request(p.chat, label_forms(p.shown)) for p in posed]
         choices = model.choose(asked)
         parts = [read_labels([c], p.shown) for c, p in zip(choices, posed, strict=True)]
         return _joined(parts)
     texts = [tuple((option.text,) for option in p.shown) for p in posed]
-    asked = [Question(chat=p.chat, options=t) for p, t in zip(posed, texts, strict=True)]
-    blank = [Question(chat=p.blank, options=t) for p, t in zip(posed, texts, strict=True)]
+    asked = [Request(p.chat, t) for p, t in zip(posed, texts, strict=True)]
+    blank = [Request(p.blank, t) for p, t in zip(posed, texts, strict=True)]
     choices = model.choose([*asked, *blank])
     count = len(posed)
     return _joined(

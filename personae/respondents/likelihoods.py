@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import exp, log
 
-from personae.core import Question
+from personae.core import Request
 from personae.respondents.comprehension import Comprehension, comprehend
 from personae.respondents.latent import (
     FLOOR,
@@ -43,12 +43,12 @@ _AGREEING = 0.6
 """Points of a five-point scale by which one z unit of agreeableness raises agreement."""
 
 
-def option_logliks(respondent: Respondent, question: Question, repeat: int) -> list[float]:
+def option_logliks(respondent: Respondent, question: Request, repeat: int) -> list[float]:
     """Weigh the options of a question: a log-likelihood in nats for each.
 
     >>> from personae.core import say
     >>> problem = say("Question: What is 15 percent of 80?")
-    >>> question = Question(chat=problem, options=(("12",), ("9",)))
+    >>> question = Request(problem, (("12",), ("9",)))
     >>> able = Respondent(name="able", ability=1.0)
     >>> [round(exp(value), 2) for value in option_logliks(able, question, 0)]
     [0.76, 0.2]
@@ -63,7 +63,7 @@ class _Weighing:
 
     who: Respondent
     reading: Comprehension
-    question: Question
+    question: Request
     repeat: int
 
     @property

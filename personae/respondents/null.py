@@ -13,8 +13,8 @@ from personae.core import (
     Chat,
     Choice,
     Done,
-    Question,
     Reply,
+    Request,
     Sampling,
     UnknownName,
     content_key,
@@ -23,7 +23,13 @@ from personae.respondents.composition import fill_schema
 from personae.respondents.comprehension import Comprehension, comprehend
 from personae.respondents.latent import FLOOR, keyed_uniform, parse_settings
 from personae.respondents.option_lines import OptionLine, form_levels, full_scale
-from personae.respondents.respondent_answers import count_tokens, finish, weighed
+from personae.respondents.respondent_answers import (
+    choose_each,
+    count_tokens,
+    finish,
+    reply_each,
+    weighed,
+)
 
 __all__ = ["NULLS", "NullRespondent", "open_null"]
 
@@ -72,31 +78,23 @@ class NullRespondent:
         """Hash of kind, seed and the code's version."""
         return content_key(["null", VERSION, self._kind, self._seed])
 
-    def choose(self, questions: Sequence[Question], *, done: Done | None = None) -> list[Choice]:
+    def choose(self, requests: Sequence[Request], *, done: Done | None = None) -> list[Choice]:
         """Put nearly all weight where the kind says; `refusing` gives records of refusal.
 
         Without a list of options in the chat there is nothing to prefer, and options that are no
         answers at all, such as whole statements, cost the same per word in any chat.
         """
-        answers = []
-        for index, question in enumerate(questions):
-            answers.append(self._choice(question))
-            if done is not None:
-                done(index, answers[-1])
-        return answers
+        return choose_each(self.name, requests, self._choice, done)
 
     def reply(
-        self, chats: Sequence[Chat], sampling: Sampling, *, done: Done | None = None
+        self, requests: Sequence[Request], sampling: Sampling, *, done: Done | None = None
     ) -> list[Reply]:
         """Name an option as the kind says; where none is shown, say one empty sentence."""
-        answers = []
-        for index, chat in enumerate(chats):
-            answers.append(finish(chat, self._text(chat, sampling), sampling))
-            if done is not None:
-                done(index, answers[-1])
-        return answers
+        return reply_each(
+            self.name, requests, lambda c: finish(c, self._text(c, sampling), sampling), done
+        )
 
-    def _choice(self, question: Question) -> Choice:
+    def _choice(self, question: Request) -> Choice:
         if self._kind == "refusing":
             return Choice(status="refused", why="this null respondent refuses everything")
         reading = comprehend(question.chat)
@@ -141,7 +139,7 @@ class NullRespondent:
             return shown[int(len(shown) * keyed_uniform(seed))]
         options = tuple((o.label or o.text,) for o in shown)
         names = [forms[0] for forms in options]
-        question = Question(chat=chat, options=options)
+        question = Request(chat, options)
         return shown[_PICKS[self._kind](_meant(question, reading, names))]
 
 
@@ -149,7 +147,7 @@ Meant = Sequence[tuple[int, float]]
 """For each option its place as shown, and its level from 0 to 1 (its place, where unknown)."""
 
 
-def _meant(question: Question, reading: Comprehension, names: Sequence[str]) -> Meant:
+def _meant(question: Request, reading: Comprehension, names: Sequence[str]) -> Meant:
     places = _places(full_scale(reading.shown), names)
     known = form_levels(reading.shown, [forms[0] for forms in question.options])
     spread = max(1, len(names) - 1)

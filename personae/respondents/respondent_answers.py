@@ -1,11 +1,59 @@
 """From what a control means to say to the values that every model returns."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import exp, inf, log
+from typing import TypeVar
 
-from personae.core import Chat, Choice, Question, Reply, Sampling
+from personae.core import (
+    Chat,
+    Choice,
+    Done,
+    Reply,
+    Request,
+    Sampling,
+    refuse_edits,
+    require_options,
+)
 
-__all__ = ["count_tokens", "finish", "weighed"]
+__all__ = ["choose_each", "count_tokens", "finish", "reply_each", "weighed"]
+
+A = TypeVar("A", Reply, Choice)
+
+
+def reply_each(
+    name: str, requests: Sequence[Request], reply: Callable[[Chat], Reply], done: Done | None
+) -> list[Reply]:
+    """Reply to chats one by one on behalf of the control of this name.
+
+    Raises:
+        InputError: a request has edits.
+    """
+    refuse_edits(requests, name)
+    return _each(requests, lambda request: reply(request.chat), done)
+
+
+def choose_each(
+    name: str, requests: Sequence[Request], choose: Callable[[Request], Choice], done: Done | None
+) -> list[Choice]:
+    """Weigh the options of requests one by one on behalf of the control of this name.
+
+    Raises:
+        InputError: a request has edits, or no options.
+    """
+    refuse_edits(requests, name)
+    require_options(requests)
+    return _each(requests, choose, done)
+
+
+def _each(
+    requests: Sequence[Request], answer: Callable[[Request], A], done: Done | None
+) -> list[A]:
+    answers = []
+    for index, request in enumerate(requests):
+        answers.append(answer(request))
+        if done is not None:
+            done(index, answers[-1])
+    return answers
 
 
 def count_tokens(text: str) -> int:
@@ -13,7 +61,7 @@ def count_tokens(text: str) -> int:
     return max(1, len(text.split()))
 
 
-def weighed(question: Question, loglik: Sequence[float]) -> Choice:
+def weighed(question: Request, loglik: Sequence[float]) -> Choice:
     """Make a choice of log-likelihoods in nats."""
     top = max(loglik)
     total = top + log(sum(exp(value - top) for value in loglik)) if top > -inf else top

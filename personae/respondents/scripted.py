@@ -15,13 +15,14 @@ from personae.core import (
     Chat,
     Choice,
     Done,
-    Question,
     Reply,
+    Request,
     Sampling,
     UnknownName,
     content_key,
 )
 from personae.core.keys import choice_keys, reply_keys
+from personae.respondents.respondent_answers import choose_each, reply_each
 
 __all__ = ["FAULTS", "ScriptedModel"]
 
@@ -60,14 +61,14 @@ class ScriptedModel:
         self,
         replies: Script | Sequence[str | Reply] = (),
         *,
-        choose: Callable[[Question], Sequence[float]] | None = None,
+        choose: Callable[[Request], Sequence[float]] | None = None,
         faults: Mapping[str, float] | None = None,
         delay: float = 0.0,
         name: str = "test",
     ) -> None:
         self.name = f"scripted:{name}"
         self.fingerprint = content_key(["scripted", name, faults or {}])
-        self.asked: list[Chat | Question] = []
+        self.asked: list[Request] = []
         self._script = replies if callable(replies) else _told_off(replies)
         self._choose = choose or _even
         self._faults = dict(faults or {})
@@ -79,37 +80,31 @@ class ScriptedModel:
             raise BadValue(f"shares of faults are >= 0 and at most 1 together: {self._faults}")
 
     def reply(
-        self, chats: Sequence[Chat], sampling: Sampling, *, done: Done | None = None
+        self, requests: Sequence[Request], sampling: Sampling, *, done: Done | None = None
     ) -> list[Reply]:
         """Reply by script; tokens are counted as words."""
-        answers = []
-        keys = reply_keys(self.fingerprint, chats, sampling)
-        for place, (chat, key) in enumerate(zip(chats, keys, strict=True)):
-            self._take(chat)
-            draw = _draw(key)
-            answer = self._fault(draw) or _as_reply(self._script(chat), chat, sampling, draw)
-            answers.append(answer)
-            if done is not None:
-                done(place, answer)
-        return answers
 
-    def choose(self, questions: Sequence[Question], *, done: Done | None = None) -> list[Choice]:
+        def reply(chat: Chat) -> Reply:
+            request = Request(chat)
+            self._take(request)
+            draw = _draw(reply_keys(self.fingerprint, [request], sampling)[0])
+            return self._fault(draw) or _as_reply(self._script(chat), chat, sampling, draw)
+
+        return reply_each(self.name, requests, reply, done)
+
+    def choose(self, requests: Sequence[Request], *, done: Done | None = None) -> list[Choice]:
         """Weigh options by script; a fault becomes a choice of the same status."""
-        answers = []
-        keys = choice_keys(self.fingerprint, questions)
-        for place, (question, key) in enumerate(zip(questions, keys, strict=True)):
-            self._take(question)
-            fault = self._fault(_draw(key))
-            if fault is None:
-                answer = _as_choice(self._choose(question), question)
-            else:
-                answer = Choice(status=fault.status, why=fault.why or fault.text)
-            answers.append(answer)
-            if done is not None:
-                done(place, answer)
-        return answers
 
-    def _take(self, request: Chat | Question) -> None:
+        def choose(request: Request) -> Choice:
+            self._take(request)
+            fault = self._fault(_draw(choice_keys(self.fingerprint, [request])[0]))
+            if fault is not None:
+                return Choice(status=fault.status, why=fault.why or fault.text)
+            return _as_choice(self._choose(request), request)
+
+        return choose_each(self.name, requests, choose, done)
+
+    def _take(self, request: Request) -> None:
         self.asked.append(request)
         if self._delay:
             time.sleep(self._delay)
@@ -158,11 +153,11 @@ def _as_reply(
     )
 
 
-def _even(question: Question) -> Sequence[float]:
+def _even(question: Request) -> Sequence[float]:
     return [1 / len(question.options)] * len(question.options)
 
 
-def _as_choice(given: Sequence[float], question: Question) -> Choice:
+def _as_choice(given: Sequence[float], question: Request) -> Choice:
     total = sum(given)
     if len(given) != len(question.options) or min(given) < 0 or not 0 < total <= 1 + 1e-9:
         raise BadValue(

@@ -8,14 +8,14 @@ they are is `latent`, what they make of a chat `comprehension`, how they weigh o
 from collections.abc import Sequence
 from math import exp
 
-from personae.core import Chat, Choice, Done, Question, Reply, Sampling, content_key
+from personae.core import Chat, Choice, Done, Reply, Request, Sampling, content_key
 from personae.respondents.composition import compose, compose_with, fill_schema, work_out
 from personae.respondents.comprehension import Comprehension, comprehend
 from personae.respondents.latent import Respondent, keyed_uniform, parse_spec
 from personae.respondents.likelihoods import option_logliks
 from personae.respondents.option_lines import OptionLine, full_scale
 from personae.respondents.recognition import recognise
-from personae.respondents.respondent_answers import finish, weighed
+from personae.respondents.respondent_answers import choose_each, finish, reply_each, weighed
 from personae.respondents.stimuli import Prompt, WordRequest
 from personae.traits.trait_words import read_standings
 
@@ -59,25 +59,19 @@ class SimulatedRespondent:
         """The truth: its traits and habits."""
         return self._who
 
-    def choose(self, questions: Sequence[Question], *, done: Done | None = None) -> list[Choice]:
+    def choose(self, requests: Sequence[Request], *, done: Done | None = None) -> list[Choice]:
         """Weigh each question's options by what they mean, never by how they are labelled."""
-        answers = []
-        for index, question in enumerate(questions):
-            answers.append(weighed(question, option_logliks(self._who, question, 0)))
-            if done is not None:
-                done(index, answers[-1])
-        return answers
+        return choose_each(
+            self.name, requests, lambda r: weighed(r, option_logliks(self._who, r, 0)), done
+        )
 
     def reply(
-        self, chats: Sequence[Chat], sampling: Sampling, *, done: Done | None = None
+        self, requests: Sequence[Request], sampling: Sampling, *, done: Done | None = None
     ) -> list[Reply]:
         """Name one of the options shown; without any, write a few sentences of the right tone."""
-        answers = []
-        for index, chat in enumerate(chats):
-            answers.append(finish(chat, self._text(chat, sampling), sampling))
-            if done is not None:
-                done(index, answers[-1])
-        return answers
+        return reply_each(
+            self.name, requests, lambda c: finish(c, self._text(c, sampling), sampling), done
+        )
 
     def _text(self, chat: Chat, sampling: Sampling) -> str:
         reading = comprehend(chat)
@@ -106,7 +100,7 @@ class SimulatedRespondent:
         """Choose one of the options listed; between two named ends, also a number."""
         options = full_scale(reading.shown)
         names = tuple((option.label or option.text,) for option in options)
-        question = Question(chat=chat, options=names)
+        question = Request(chat, names)
         logliks = option_logliks(self._who, question, sampling.repeat)
         if sampling.temperature == 0:
             return options[max(range(len(options)), key=lambda slot: logliks[slot])]

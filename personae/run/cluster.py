@@ -21,10 +21,11 @@ from personae.core import (
     Model,
     ModelUnavailable,
     PersonaeError,
-    Question,
     Reply,
+    Request,
     Sampling,
     errors,
+    refuse_edits,
 )
 from personae.generate.recipe import Order, Population, find_recipe, load_recipe
 from personae.models.opening import open_model
@@ -181,13 +182,13 @@ class _Answerer:
         return self.model.name, self.model.fingerprint, isinstance(self.model, Chooser)
 
     @_told
-    def reply(self, task: tuple[Sequence[Chat], Sampling]) -> list[Reply]:
+    def reply(self, task: tuple[Sequence[Request], Sampling]) -> list[Reply]:
         return self.model.reply(*task)
 
     @_told
-    def choose(self, questions: Sequence[Question]) -> list[Choice]:
+    def choose(self, requests: Sequence[Request]) -> list[Choice]:
         assert isinstance(self.model, Chooser)
-        return self.model.choose(questions)
+        return self.model.choose(requests)
 
 
 class _ClusterModel:
@@ -199,11 +200,12 @@ class _ClusterModel:
         self.fingerprint = fingerprint
 
     def reply(
-        self, chats: Sequence[Chat], sampling: Sampling, *, done: Done | None = None
+        self, requests: Sequence[Request], sampling: Sampling, *, done: Done | None = None
     ) -> list[Reply]:
-        """Reply to each chat; answers in the order of the chats."""
-        cuts = _cuts([chat[:1] for chat in chats])
-        tasks = [(chats[a:b], sampling) for a, b in cuts]
+        """Reply to each request; answers in the order of the requests."""
+        refuse_edits(requests, self.name)
+        cuts = _cuts([request.chat[:1] for request in requests])
+        tasks = [(requests[a:b], sampling) for a, b in cuts]
         return self._answers("reply", cuts, tasks, done)
 
     def _answers(
@@ -227,10 +229,11 @@ class _ClusterModel:
 class _ClusterChooser(_ClusterModel):
     """A `Chooser` whose questions are answered by many workers."""
 
-    def choose(self, questions: Sequence[Question], *, done: Done | None = None) -> list[Choice]:
-        """Weigh each question's options; answers in the order of the questions."""
-        cuts = _cuts([question.chat[:1] for question in questions])
-        return self._answers("choose", cuts, [questions[a:b] for a, b in cuts], done)
+    def choose(self, requests: Sequence[Request], *, done: Done | None = None) -> list[Choice]:
+        """Weigh each request's options; answers in the order of the requests."""
+        refuse_edits(requests, self.name)
+        cuts = _cuts([question.chat[:1] for question in requests])
+        return self._answers("choose", cuts, [requests[a:b] for a, b in cuts], done)
 
 
 def _cuts(heads: Sequence[Chat]) -> list[Span]:

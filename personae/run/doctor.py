@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, requires, version
 
 from personae import __version__
-from personae.core import Chooser, PersonaeError, Question, is_control, say
+from personae.core import Chooser, PersonaeError, Request, is_control, say
 from personae.models.local.fidelity import fidelity
 from personae.models.opening import open_model
 
@@ -82,7 +82,7 @@ def _opens(name: str) -> str:
 
 def _rate(model: Chooser) -> float:
     """Measure how many tokens a second a model reads, on one text that nothing is shared with."""
-    question = Question(chat=say(TEXT), options=(("Yes",), ("No",)))
+    question = Request(say(TEXT), (("Yes",), ("No",)))
     began = time.perf_counter()
     (choice,) = model.choose([question])
     return choice.tokens_in / (time.perf_counter() - began)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil
 
-from personae.core import Chat, Choice, Chooser, Done, Question, Reply, Report, Sampling
+from personae.core import Chat, Choice, Chooser, Done, Reply, Report, Request, Sampling
 from personae.respondents.simulated import open_simulated
 
 __all__ = ["CostEstimate", "estimate_study", "estimate_work"]
@@ -78,16 +78,17 @@ class _Counting:
             self.replies += writes
 
     def reply(
-        self, chats: Sequence[Chat], sampling: Sampling, *, done: Done | None = None
+        self, requests: Sequence[Request], sampling: Sampling, *, done: Done | None = None
     ) -> list[Reply]:
-        for chat in chats:
+        for request in requests:
+            chat = request.chat
             self._count((chat, sampling), chat, sampling.max_tokens, writes=True)
-        return self._inner.reply(chats, sampling, done=done)
+        return self._inner.reply(requests, sampling, done=done)
 
-    def choose(self, questions: Sequence[Question], *, done: Done | None = None) -> list[Choice]:
-        for question in questions:
+    def choose(self, requests: Sequence[Request], *, done: Done | None = None) -> list[Choice]:
+        for question in requests:
             self._count(question, question.chat, 1, writes=False)
-        return self._inner.choose(questions, done=done)
+        return self._inner.choose(requests, done=done)
 
 
 def estimate_study(study: Callable[[Chooser], Report], seed: int = 0) -> CostEstimate:

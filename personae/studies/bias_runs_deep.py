@@ -29,11 +29,11 @@ from personae.core import (
     Note,
     Part,
     Persona,
-    Question,
     Report,
     Sampling,
     Table,
     coverage_table,
+    requests_of,
     say,
 )
 from personae.designs.ability import Ability, ability
@@ -283,7 +283,7 @@ def _asked_directly(model: Chooser, run: _Run) -> Table:
         for field in fields
     ]
     words = ((" Yes", "Yes", " yes", "yes"), (" No", "No", " no", "no"))
-    choices = model.choose([Question(chat=chat, options=words) for chat in chats])
+    choices = model.choose(requests_of(chats, words))
     shares = np.array([exp(c.logp[0]) if c.status == "ok" else np.nan for c in choices])
     table = shares.reshape(len(people), len(fields))
     rows: list[tuple[Cell, ...]] = [

@@ -13,13 +13,18 @@ import pytest
 from personae.core import (
     Choice,
     Chooser,
+    Edit,
     Form,
-    Question,
+    InputError,
+    OpenModel,
     Reply,
+    Request,
     Sampling,
+    Site,
     content_key,
     is_control,
     load_inventory,
+    requests_of,
     say,
 )
 from personae.measure.inventories.administer import administer
@@ -44,11 +49,11 @@ CHATS = [
     (),
 ]
 QUESTIONS = [
-    *(Question(chat=chat, options=FRAME.label_forms()) for chat in CHATS[:12]),
-    *(Question(chat=chat, options=FRAME.text_forms()) for chat in CHATS[:4]),
-    Question(chat=say("Say something true."), options=(("I worry a lot.",), ("I am calm.",))),
-    Question(chat=(), options=(("I worry about things.",), ("I love large parties.",))),
-    Question(chat=say("Yes or no?"), options=(("Yes", " Yes"), ("No", " No"))),
+    *(Request(chat, FRAME.label_forms()) for chat in CHATS[:12]),
+    *(Request(chat, FRAME.text_forms()) for chat in CHATS[:4]),
+    Request(say("Say something true."), (("I worry a lot.",), ("I am calm.",))),
+    Request(chat=(), options=(("I worry about things.",), ("I love large parties.",))),
+    Request(say("Yes or no?"), (("Yes", " Yes"), ("No", " No"))),
 ]
 COLD, HOT = Sampling(max_tokens=60), Sampling(max_tokens=60, temperature=1.0, seed=5)
 
@@ -90,10 +95,10 @@ def test_it_is_a_chooser_with_a_name_and_a_fingerprint(make: Make) -> None:
 
 def test_one_answer_for_each_request_in_order(make: Make) -> None:
     model = make()
-    replies, choices = model.reply(CHATS, COLD), model.choose(QUESTIONS)
+    replies, choices = model.reply(requests_of(CHATS), COLD), model.choose(QUESTIONS)
     assert len(replies) == len(CHATS) and len(choices) == len(QUESTIONS)
     assert all(isinstance(r, Reply) for r in replies)
-    assert replies == [model.reply([chat], COLD)[0] for chat in CHATS]
+    assert replies == [model.reply([Request(chat)], COLD)[0] for chat in CHATS]
     assert choices == [model.choose([question])[0] for question in QUESTIONS]
 
 
@@ -101,17 +106,36 @@ def test_an_empty_batch_is_answered_with_nothing(make: Make) -> None:
     assert make().reply([], COLD) == [] == make().choose([])
 
 
+def test_a_request_without_options_is_no_question(make: Make) -> None:
+    with pytest.raises(InputError, match="no options"):
+        make().choose([QUESTIONS[0], Request(CHATS[0])])
+
+
+def test_edits_are_refused_by_what_cannot_be_edited(make: Make) -> None:
+    """A recorded model refuses them too, also where the same request without them is known."""
+    model, edits = make(), (Edit(Site(0), np.ones(2)),)
+    model.reply(requests_of(CHATS), COLD)
+    model.choose(QUESTIONS)
+    assert not isinstance(model, OpenModel)
+    with pytest.raises(InputError, match="can't be edited"):
+        model.reply(requests_of(CHATS, edits=edits), COLD)
+    with pytest.raises(InputError, match="can't be edited"):
+        model.choose([replace(question, edits=edits) for question in QUESTIONS])
+
+
 def test_the_rest_of_a_batch_does_not_matter(make: Make) -> None:
     model = make()
-    assert model.reply(CHATS[::-1], HOT)[::-1] == model.reply(CHATS, HOT)
+    assert model.reply(requests_of(CHATS[::-1]), HOT)[::-1] == model.reply(requests_of(CHATS), HOT)
     assert model.choose(QUESTIONS[::-1])[::-1] == model.choose(QUESTIONS)
-    double = model.reply([CHATS[0], CHATS[1], CHATS[0]], HOT)
+    double = model.reply(requests_of([CHATS[0], CHATS[1], CHATS[0]]), HOT)
     assert double[0] == double[2]
 
 
 def test_equal_seeds_agree(make: Make) -> None:
     for sampling in (COLD, HOT, replace(HOT, repeat=3)):
-        assert make().reply(CHATS, sampling) == make().reply(CHATS, sampling)
+        assert make().reply(requests_of(CHATS), sampling) == make().reply(
+            requests_of(CHATS), sampling
+        )
     assert make().choose(QUESTIONS) == make().choose(QUESTIONS)
 
 
@@ -130,7 +154,7 @@ def test_likelihoods_are_normalised(make: Make) -> None:
 
 def test_answers_are_handed_over_as_they_come(make: Make) -> None:
     heard: dict[int, Reply | Choice] = {}
-    replies = make().reply(CHATS, COLD, done=heard.__setitem__)
+    replies = make().reply(requests_of(CHATS), COLD, done=heard.__setitem__)
     assert heard == dict(enumerate(replies))
     heard.clear()
     choices = make().choose(QUESTIONS, done=heard.__setitem__)
@@ -138,7 +162,7 @@ def test_answers_are_handed_over_as_they_come(make: Make) -> None:
 
 
 def test_texts_are_within_their_limits(make: Make) -> None:
-    for reply in make().reply(CHATS, Sampling(max_tokens=2)):
+    for reply in make().reply(requests_of(CHATS), Sampling(max_tokens=2)):
         assert reply.tokens_out <= 2 and (reply.status != "cut" or reply.why)
 
 
@@ -161,5 +185,5 @@ def test_a_journal_changes_nothing(tmp_path: Path) -> None:
     with Journal(tmp_path / "j.sqlite") as journal:
         for _ in range(2):
             kept = recorded(plain, journal)
-            assert kept.reply(CHATS, HOT) == plain.reply(CHATS, HOT)
+            assert kept.reply(requests_of(CHATS), HOT) == plain.reply(requests_of(CHATS), HOT)
             assert kept.choose(QUESTIONS) == plain.choose(QUESTIONS)

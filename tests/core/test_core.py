@@ -17,7 +17,7 @@ from personae.core import (
     Inventory,
     Item,
     Option,
-    Question,
+    Request,
     Sampling,
     Table,
     UnknownName,
@@ -117,7 +117,7 @@ def test_sampling_refuses_what_makes_no_sense() -> None:
 def test_questions_need_options_that_can_be_told_apart() -> None:
     for options in ((), (("A",), ()), (("A",), ("",)), (("A", "B"), ("B",))):
         with pytest.raises(BadValue):
-            Question(chat=say("?"), options=options)
+            Request(say("?"), options)
 
 
 def test_an_estimate_without_a_value_gives_its_reason() -> None:

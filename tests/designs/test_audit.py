@@ -12,10 +12,10 @@ from personae.core import (
     Answers,
     BadFile,
     BadValue,
-    Chat,
     Done,
     InputError,
     Reply,
+    Request,
     Sampling,
     UnknownName,
 )
@@ -170,9 +170,9 @@ class Declining:
     name, fingerprint = "scripted:declining", "0" * 64
 
     def reply(
-        self, chats: Sequence[Chat], sampling: Sampling, *, done: Done | None = None
+        self, requests: Sequence[Request], sampling: Sampling, *, done: Done | None = None
     ) -> list[Reply]:
-        return [Reply(text=self._one("\n".join(m.text for m in chat))) for chat in chats]
+        return [Reply(text=self._one("\n".join(m.text for m in r.chat))) for r in requests]
 
     def _one(self, text: str) -> str:
         problem = next(p for p in KNOWLEDGE.problems if p.text in text)

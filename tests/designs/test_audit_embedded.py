@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from personae.core import Persona, Question, Sampling
+from personae.core import Persona, Request, Sampling
 from personae.designs.arms import CONTROL_ARM, Arm
 from personae.designs.grid import Asking, ask_grid
 from personae.designs.identities import identities, instruction
@@ -36,11 +36,11 @@ def test_draws_agree_with_likelihoods(model: LocalModel) -> None:
     problem = SHORT.problems[3]
     chat = Asking(channel="label").chat(problem)
     options = tuple((f" ({a}",) for a in problem.letters)
-    [choice] = model.choose([Question(chat=chat, options=options)])
+    [choice] = model.choose([Request(chat, options)])
     drawn = []
     for repeat in range(DRAWS):
         sampling = Sampling(max_tokens=2, temperature=1.0, seed=11, repeat=repeat)
-        drawn += [reply.text for reply in model.reply([chat], sampling)]
+        drawn += [reply.text for reply in model.reply([Request(chat)], sampling)]
     named = [text.lstrip()[1:2] for text in drawn if text.lstrip().startswith("(")]
     said = [letter for letter in named if letter in problem.letters]
     error = np.sqrt(choice.mass * (1 - choice.mass) / DRAWS)

@@ -19,10 +19,11 @@ from personae.core import (
     InputError,
     Note,
     Persona,
-    Question,
+    Request,
     Site,
     Table,
     load_inventory,
+    requests_of,
     say,
 )
 from personae.designs import steering_calibration as module
@@ -56,7 +57,7 @@ def test_many_variants_are_measured_as_each_alone() -> None:
         np.testing.assert_array_equal(together.right[row], alone.right[0])
     wanted = together.towards({"N": -2.0})
     np.testing.assert_array_equal(wanted, -together.contrasts["N"])
-    direct = tiny.choose([Question(chat=(), options=((bench.texts[0],),))])[0]
+    direct = tiny.choose([Request(chat=(), options=((bench.texts[0],),))])[0]
     assert together.nats[2, 0] == pytest.approx(-direct.loglik[0] / direct.tokens[0], abs=1e-4)
 
 
@@ -121,7 +122,7 @@ def test_repetition_is_the_share_of_repeated_runs() -> None:
 def test_likelihoods_without_a_chat_see_no_edit() -> None:
     """As with words: the empty chat is the baseline that an induction must leave alone."""
     tiny = model("llama")
-    asked = [Question(chat=c, options=(("A",), ("B",))) for c in ((), say("I like tea."))]
+    asked = requests_of(((), say("I like tea.")), (("A",), ("B",)))
     with find_induction("steer:E=4@1")(tiny, ADA) as steered:
         empty, spoken = steered.choose(asked)
         plain = tiny.choose(asked)

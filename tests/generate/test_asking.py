@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 
-from personae.core import Chat, Done, Reply, Sampling, say
+from personae.core import Done, Reply, Request, Sampling, say
 from personae.generate.writer import FieldRequest, Writer, text_schema
 from personae.respondents.scripted import ScriptedModel
 
@@ -16,10 +16,10 @@ class Recalling(ScriptedModel):
         self.batches: list[tuple[int, Sampling]] = []
 
     def reply(
-        self, chats: Sequence[Chat], sampling: Sampling, *, done: Done | None = None
+        self, requests: Sequence[Request], sampling: Sampling, *, done: Done | None = None
     ) -> list[Reply]:
-        self.batches.append((len(chats), sampling))
-        return super().reply(chats, sampling, done=done)
+        self.batches.append((len(requests), sampling))
+        return super().reply(requests, sampling, done=done)
 
 
 def wanted(*names: str, text: str = "x") -> FieldRequest:

@@ -18,6 +18,7 @@ from personae.core import (
     Note,
     Persona,
     Reply,
+    Request,
     Sampling,
     UnknownName,
     data_json,
@@ -70,10 +71,10 @@ class Obedient(ScriptedModel):
         self.say, self.tokens, self.prompts = say, 0, list[str]()
 
     def reply(
-        self, chats: Sequence[Chat], sampling: Sampling, *, done: Done | None = None
+        self, requests: Sequence[Request], sampling: Sampling, *, done: Done | None = None
     ) -> list[Reply]:
         replies = []
-        for chat in chats:
+        for chat in (request.chat for request in requests):
             self.prompts.append(chat[-1].text)
             text = self.say(chat, sampling) if callable(self.say) else None
             text = text or obey(str(sampling.schema))
@@ -214,11 +215,11 @@ def test_attributes_tokens_and_calls_grow_with_depth_and_the_budget_stops() -> N
 
     class Spent(Obedient):
         def reply(
-            self, chats: Sequence[Chat], sampling: Sampling, *, done: Done | None = None
+            self, requests: Sequence[Request], sampling: Sampling, *, done: Done | None = None
         ) -> list[Reply]:
             if len(self.prompts) >= 5:
                 raise BudgetSpent("5 calls")
-            return super().reply(chats, sampling, done=done)
+            return super().reply(requests, sampling, done=done)
 
     broke = Spent()
     with pytest.raises(BudgetSpent):

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 from rich.console import Console
 
-from personae.core import BadValue, Chat, Done, Model, Note, Reply, Sampling, UnknownName
+from personae.core import BadValue, Chat, Done, Model, Note, Reply, Request, Sampling, UnknownName
 from personae.generate.population.persona_table import persona_table
 from personae.generate.quality.near_duplicates import SameFacts
 from personae.generate.recipe import Order, PersonaBatch, Population, find_recipe
@@ -214,12 +214,12 @@ def test_a_model_is_asked_nothing_twice(tmp_path: Path) -> None:
 
     class Dying(ScriptedModel):
         def reply(
-            self, chats: Sequence[Chat], sampling: Sampling, *, done: Done | None = None
+            self, requests: Sequence[Request], sampling: Sampling, *, done: Done | None = None
         ) -> list[Reply]:
-            asked.extend(chats)
+            asked.extend(request.chat for request in requests)
             if len(asked) > self.most:
                 raise KeyboardInterrupt
-            return super().reply(chats, sampling, done=done)
+            return super().reply(requests, sampling, done=done)
 
         most = 10**6
 

@@ -43,7 +43,7 @@ def test_sixteen_times_sixty_four_with_all_seventeen_keys() -> None:
         assert 12 <= int(one.facts["profile/age"]) <= 40
         assert str(one.extra["type"]) not in one.text
     codes = "|".join(t.code for t in bank_types("mbti"))
-    asked = [chat for chat in model.asked if isinstance(chat, tuple)]
+    asked = [request.chat for request in model.asked]
     assert len(asked) == 5 * 1024
     assert not any(re.search(codes, m.text) for chat in asked for m in chat)
 

@@ -14,7 +14,7 @@ from personae.core import (
     Model,
     Needs,
     Persona,
-    Question,
+    Request,
     Sampling,
     Site,
     UnknownName,
@@ -32,7 +32,7 @@ from personae.respondents.scripted import ScriptedModel
 from tests.models.local.test_local import model
 
 ADA = Persona(id="ada", text="You are Ada.", traits={"E": 1.5, "N": -1.0})
-QUESTION = Question(chat=say("I like", system="Be brief."), options=(("A",), ("B",)))
+QUESTION = Request(say("I like", system="Be brief."), (("A",), ("B",)))
 M = TypeVar("M", bound=Model)
 
 
@@ -51,10 +51,9 @@ def read(induction: Induction) -> list[str]:
     """The messages that reach the model."""
     spy = ScriptedModel(["ok"])
     with induction(spy, ADA) as carrier:
-        carrier.reply([QUESTION.chat], Sampling())
-    (chat,) = spy.asked
-    assert isinstance(chat, tuple)
-    return [message.text for message in chat]
+        carrier.reply([Request(QUESTION.chat)], Sampling())
+    (request,) = spy.asked
+    return [message.text for message in request.chat]
 
 
 def test_words_are_read_in_the_order_in_which_they_are_named() -> None:
@@ -99,9 +98,9 @@ def test_a_portrait_is_written_by_the_model_itself() -> None:
     both = find_induction("naive & p2")
     assert "You read 1 messages." in induction_text(both, spy, ADA)
     with both(spy, ADA) as carrier:
-        carrier.reply([say("Hi")], Sampling())
-    portrait_chat, _ = spy.asked
-    assert isinstance(portrait_chat, tuple) and len(portrait_chat) == 1
+        carrier.reply([Request(say("Hi"))], Sampling())
+    portrait_request, _ = spy.asked
+    assert len(portrait_request.chat) == 1
 
 
 def test_a_combination_needs_what_its_parts_need() -> None:

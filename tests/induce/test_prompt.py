@@ -10,7 +10,7 @@ from personae.core import (
     InputError,
     ModelError,
     Persona,
-    Question,
+    Request,
     Sampling,
     UnknownName,
     load_inventory,
@@ -198,10 +198,10 @@ def _seen(induction: PromptInduction, persona: Persona, chat: Chat) -> Chat:
     """What reaches the model, in both of its capabilities."""
     spy = ScriptedModel(["said"])
     with induction(spy, persona) as carrier:
-        carrier.choose([Question(chat=chat, options=(("A",),))])
-        carrier.reply([chat], Sampling())
+        carrier.choose([Request(chat, (("A",),))])
+        carrier.reply([Request(chat)], Sampling())
     weighed, replied = spy.asked
-    assert isinstance(weighed, Question) and weighed.chat == replied
+    assert weighed.chat == replied.chat
     return weighed.chat
 
 

@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from personae.core import (
     Edit,
     InputError,
     Persona,
-    Question,
+    Request,
     Sampling,
     Site,
     UnknownName,
@@ -112,11 +113,11 @@ def test_steering_by_what_was_found_makes_one_chat_the_other() -> None:
     found = make_vector(tiny, pairs, [at], VectorRecipe(pool="mean")).unit(at)
     low, high = (codec().encode(codec().render(chat)) for chat in pairs[0][::-1])
     place = next(i for i, (a, b) in enumerate(zip(low, high, strict=True)) if a != b)
-    questions = [Question(chat=c, options=(("A",), ("B",), ("Very",))) for c in pairs[0]]
+    questions = [Request(c, (("A",), ("B",), ("Very",))) for c in pairs[0]]
 
     def logliks(vector: Any, which: int) -> Any:
         edit = Edit(at, vector, when=When(positions=(place,)))
-        return np.array(tiny.choose([questions[which]], edits=[[edit]])[0].loglik)
+        return np.array(tiny.choose([replace(questions[which], edits=(edit,))])[0].loglik)
 
     wanted = logliks(np.zeros(WIDTH), 0)
     np.testing.assert_allclose(logliks(2 * found, 1), wanted, atol=0.01)
@@ -355,15 +356,15 @@ def test_steering_by_string(vector: SteeringVector, tmp_path: Path) -> None:
 
 def test_words_and_edits_together() -> None:
     tiny = model("llama")
-    question = Question(chat=say("I like"), options=(("A",), ("B",)))
+    question = Request(say("I like"), (("A",), ("B",)))
     both = find_induction("persona_text & steer:E=3@1")
     assert induction_text(both, tiny, ADA) == persona_text.text(tiny, ADA)
     with both(tiny, ADA) as one, find_induction("persona_text")(tiny, ADA) as told:
         with told.edited(steered("steer:E=3@1", tiny)) as two:
             assert one.choose([question]) == two.choose([question])
             assert one.choose([question]) != told.choose([question])
-            assert one.reply([say("I")], Sampling(max_tokens=3)) == two.reply(
-                [say("I")], Sampling(max_tokens=3)
+            assert one.reply([Request(say("I"))], Sampling(max_tokens=3)) == two.reply(
+                [Request(say("I"))], Sampling(max_tokens=3)
             )
     swapped = find_induction("steer:E=3@1 & persona_text")
     with swapped(tiny, ADA) as three, both(tiny, ADA) as one:

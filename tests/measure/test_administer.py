@@ -18,8 +18,8 @@ from personae.core import (
     InputError,
     Inventory,
     Model,
-    Question,
     Reply,
+    Request,
     Sampling,
     load_inventory,
     option_orders,
@@ -51,15 +51,15 @@ class Weigher:
         self.batches: list[int] = []
 
     def reply(
-        self, chats: Sequence[Chat], sampling: Sampling, *, done: Done | None = None
+        self, requests: Sequence[Request], sampling: Sampling, *, done: Done | None = None
     ) -> list[Reply]:
-        return [Reply(text="(B)") for _ in chats]
+        return [Reply(text="(B)") for _ in requests]
 
-    def choose(self, questions: Sequence[Question], *, done: Done | None = None) -> list[Choice]:
-        self.batches.append(len(questions))
-        return [self.weigh(q) for q in questions]
+    def choose(self, requests: Sequence[Request], *, done: Done | None = None) -> list[Choice]:
+        self.batches.append(len(requests))
+        return [self.weigh(q) for q in requests]
 
-    def weigh(self, question: Question) -> Choice:
+    def weigh(self, question: Request) -> Choice:
         if self.status != "ok":
             return Choice(status=self.status, why="on purpose")  # type: ignore[arg-type]
         raw = np.array([self.loglik(question.chat, forms[0]) for forms in question.options])
@@ -86,9 +86,9 @@ class Replier:
         self.say_it = say_it
 
     def reply(
-        self, chats: Sequence[Chat], sampling: Sampling, *, done: Done | None = None
+        self, requests: Sequence[Request], sampling: Sampling, *, done: Done | None = None
     ) -> list[Reply]:
-        return [Reply(text=self.say_it(chat, sampling)) for chat in chats]
+        return [Reply(text=self.say_it(request.chat, sampling)) for request in requests]
 
 
 @given(
@@ -363,7 +363,7 @@ def test_the_embedded_models_options_add_up_to_one() -> None:
 def test_a_statement_is_asked_with_and_without_the_chat() -> None:
     model = ScriptedModel(choose=lambda question: [0.5, 0.5])
     read_pairs(model, [("I am.", "I am not.")], "plain")
-    assert [q.chat for q in model.asked if isinstance(q, Question)] == [
+    assert [request.chat for request in model.asked] == [
         say("Say something true about yourself."),
         (),
     ]

@@ -14,6 +14,7 @@ from personae.core import (
     Inventory,
     Item,
     Option,
+    Request,
     Sampling,
     UnknownName,
     data_json,
@@ -152,9 +153,8 @@ def test_an_induced_prompt_ends_as_the_neutral_one(induction: object) -> None:
         chat = render_item(MPI, MPI.items[0], published_form(name)).chat
         model = ScriptedModel(lambda _: "A")
         with induction(model, persona) as carrier:  # type: ignore[operator]
-            carrier.reply([chat], Sampling())
-        sent = model.asked[-1]
-        assert isinstance(sent, tuple)
+            carrier.reply([Request(chat)], Sampling())
+        sent = model.asked[-1].chat
         assert persona.text in whole(sent)
         assert [m.role for m in sent[-len(chat) :]] == [m.role for m in chat]
         for now, neutral in zip(sent[-len(chat) :], chat, strict=True):

@@ -7,13 +7,12 @@ from math import log
 import pytest
 
 from personae.core import (
-    Chat,
     Choice,
     Chooser,
     Done,
     Estimate,
-    Question,
     Reply,
+    Request,
     Sampling,
     content_key,
     load_inventory,
@@ -45,14 +44,14 @@ class Quirk:
         self.seed = seed
 
     def reply(
-        self, chats: Sequence[Chat], sampling: Sampling, *, done: Done | None = None
+        self, requests: Sequence[Request], sampling: Sampling, *, done: Done | None = None
     ) -> list[Reply]:
-        return [Reply(text="") for _ in chats]
+        return [Reply(text="") for _ in requests]
 
-    def choose(self, questions: Sequence[Question], *, done: Done | None = None) -> list[Choice]:
-        return [self.weigh(question) for question in questions]
+    def choose(self, requests: Sequence[Request], *, done: Done | None = None) -> list[Choice]:
+        return [self.weigh(question) for question in requests]
 
-    def weigh(self, question: Question) -> Choice:
+    def weigh(self, question: Request) -> Choice:
         if len(question.options) == 2:  # two statements: each has a pull of its own in a chat
             pulls = [self.pull(forms[0]) if question.chat else 0.0 for forms in question.options]
             raw = [
@@ -102,7 +101,7 @@ def test_null_respondents_pass_in_no_channel(kind: str) -> None:
 def test_the_constant_answer_of_mpis_bart_row_is_caught() -> None:
     """MPI's BART always says "(A)"; with whatever probability, it reads nothing."""
 
-    def always_a(question: Question) -> list[float]:
+    def always_a(question: Request) -> list[float]:
         rest = 0.2 / max(1, len(question.options) - 1)
         return [0.8, *[rest] * (len(question.options) - 1)]
 
@@ -144,7 +143,7 @@ def test_respondents_with_traits_pass_in_every_channel(spec: str) -> None:
 class Heeds(Quirk):
     """A quirk of the words for every item, and no profile, but it takes what is said of it."""
 
-    def weigh(self, question: Question) -> Choice:
+    def weigh(self, question: Request) -> Choice:
         plain = super().weigh(question)
         if len(question.chat) < 2 or len(question.options) != 2:
             return plain

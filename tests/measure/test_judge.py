@@ -6,7 +6,7 @@ from math import exp, isnan
 
 import pytest
 
-from personae.core import BadValue, Chat, Model, Option, Reply, Sampling, UnknownName
+from personae.core import BadValue, Chat, Model, Option, Reply, Request, Sampling, UnknownName
 from personae.measure.judge.judge import judge, settle
 from personae.measure.judge.rubric import Case, Rubric, load_rubric, rubrics
 from personae.models.opening import open_model
@@ -106,12 +106,12 @@ class Plain:
         self.text, self.schemas = text, list[str | None]()
 
     def reply(
-        self, chats: Sequence[Chat], sampling: Sampling, *, done: object = None
+        self, requests: Sequence[Request], sampling: Sampling, *, done: object = None
     ) -> list[Reply]:
         self.schemas.append(sampling.schema)
         if sampling.schema is not None:
-            return [Reply(text="", status="error", why="400: no schemas here") for _ in chats]
-        return [Reply(text=self.text) for _ in chats]
+            return [Reply(text="", status="error", why="400: no schemas here") for _ in requests]
+        return [Reply(text=self.text) for _ in requests]
 
 
 @pytest.mark.parametrize(

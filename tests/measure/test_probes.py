@@ -50,7 +50,7 @@ def _says(words: str) -> ScriptedModel:
 
 
 def asked_of(model: ScriptedModel) -> list[Chat]:
-    return [one if isinstance(one, tuple) else one.chat for one in model.asked]
+    return [request.chat for request in model.asked]
 
 
 @pytest.mark.parametrize("name", behaviour_tasks())
@@ -179,7 +179,7 @@ def test_forms_that_do_not_fit_are_refused() -> None:
     class ReplyOnly:
         name, fingerprint = "replies", "00"
 
-        def reply(self, chats: Any, sampling: Any, *, done: Any = None) -> Any:
+        def reply(self, requests: Any, sampling: Any, *, done: Any = None) -> Any:
             return []
 
     with pytest.raises(InputError, match="use the channel label, option"):

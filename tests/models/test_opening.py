@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from personae.core import Chooser, Sampling, say
+from personae.core import Chooser, Request, Sampling, say
 from personae.core.errors import BadFile, BadValue, MissingExtra, UnknownName
 from personae.models.opening import MODEL_STRINGS, open_model
 from tests.support.embedded import embedded
@@ -31,7 +31,7 @@ def test_gguf_files_open(tmp_path: Path) -> None:
     model = open_model(f"gguf:{path}", rows=4)
     assert isinstance(model, Chooser)
     assert model.name == f"gguf:{path}"
-    assert model.reply([say("Hi")], Sampling(max_tokens=4))[0].tokens_out > 0
+    assert model.reply([Request(say("Hi"))], Sampling(max_tokens=4))[0].tokens_out > 0
 
 
 @pytest.mark.embedded

@@ -8,10 +8,11 @@ from personae.core import (
     BadValue,
     Channel,
     Form,
-    Question,
+    Request,
     Sampling,
     UnknownName,
     load_inventory,
+    requests_of,
     say,
 )
 from personae.measure.inventories.administer import administer
@@ -90,13 +91,13 @@ def test_the_item_is_not_read(kind: str) -> None:
 def test_seeds_differ_and_repeat() -> None:
     chats = [say(f"{i}\nA. Yes\nB. No\nC. Maybe") for i in range(30)]
     one, two = (open_null(f"null:uniform,seed={seed}") for seed in (1, 2))
-    assert one.reply(chats, Sampling()) == one.reply(chats, Sampling())
-    assert one.reply(chats, Sampling()) != two.reply(chats, Sampling())
+    assert one.reply(requests_of(chats), Sampling()) == one.reply(requests_of(chats), Sampling())
+    assert one.reply(requests_of(chats), Sampling()) != two.reply(requests_of(chats), Sampling())
     assert one.fingerprint != two.fingerprint
 
 
 def test_options_that_are_not_listed_cost_the_same_per_word() -> None:
-    question = Question(chat=say("Say something."), options=(("one two",), ("three",)))
+    question = Request(say("Say something."), (("one two",), ("three",)))
     choice = open_null("null:yes").choose([question])[0]
     assert choice.loglik[0] / choice.tokens[0] == choice.loglik[1] / choice.tokens[1]
 

@@ -7,7 +7,7 @@ from math import exp
 
 import pytest
 
-from personae.core import BadValue, Chat, Question, Sampling, say
+from personae.core import BadValue, Chat, Request, Sampling, say
 from personae.respondents import recognition
 from personae.respondents.comprehension import comprehend
 from personae.respondents.recognition import recognise, register
@@ -60,7 +60,7 @@ def garden_chat(words: str) -> Chat:
 
 
 def rung(spec: str, words: str) -> int:
-    reply = open_simulated(spec).reply([garden_chat(words)], Sampling())[0]
+    reply = open_simulated(spec).reply([Request(garden_chat(words))], Sampling())[0]
     return RUNGS.index(reply.text.removeprefix("- "))
 
 
@@ -77,7 +77,7 @@ def test_an_instrument_of_ones_own_is_understood_once_it_is_registered() -> None
 
 @pytest.mark.usefixtures("registry")
 def test_a_task_of_ones_own_is_understood_once_it_is_registered() -> None:
-    question = Question(chat=say(f"{COUNT}\n\n- two\n- nine"), options=(("two",), ("nine",)))
+    question = Request(say(f"{COUNT}\n\n- two\n- nine"), (("two",), ("nine",)))
 
     def share_of_nine(spec: str) -> float:
         return exp(open_simulated(spec).choose([question])[0].logp[1])
@@ -134,5 +134,5 @@ def test_a_hand_typed_item_is_understood_in_a_process_that_imports_no_instrument
         [sys.executable, "-c", HAND_TYPED], capture_output=True, text=True, check=True
     )
     typed = say("Does it fit you? 'Love large parties.'\n\n1 = Very Inaccurate\n5 = Very Accurate")
-    here = open_simulated("simulated:E=2,noise=0").reply([typed], Sampling())[0].text
+    here = open_simulated("simulated:E=2,noise=0").reply([Request(typed)], Sampling())[0].text
     assert run.stdout.strip() == here == "5 = Very Accurate"

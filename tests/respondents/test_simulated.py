@@ -11,11 +11,12 @@ import pytest
 from personae.core import (
     BadValue,
     Form,
-    Question,
+    Request,
     Sampling,
     UnknownName,
     is_control,
     load_inventory,
+    requests_of,
     say,
 )
 from personae.measure.inventories.administer import administer
@@ -158,7 +159,9 @@ def test_a_persona_is_followed_as_far_as_told() -> None:
     options += "D. Moderately Accurate\nE. Very Accurate"
     told = say(f"{item}\n\n{options}", system=text)
     answers = [
-        open_simulated(f"simulated:E=-2,noise=0,follow={f}").reply([told], Sampling())[0].text
+        open_simulated(f"simulated:E=-2,noise=0,follow={f}")
+        .reply([Request(told)], Sampling())[0]
+        .text
         for f in ("0", "1")
     ]
     assert answers[0][0] in "AB" and answers[1][0] in "DE"
@@ -168,20 +171,22 @@ def test_the_same_request_has_the_same_answer() -> None:
     chats = [say(f"Question {i}: what do you do?") for i in range(4)]
     hot = Sampling(temperature=1.0, seed=3)
     model, again = open_simulated(SPEC), open_simulated(SPEC)
-    assert model.reply(chats, hot) == again.reply(chats, hot)
-    assert model.reply(chats[::-1], hot) == model.reply(chats, hot)[::-1]
-    assert model.reply(chats, hot) != model.reply(chats, replace(hot, repeat=1))
-    assert model.reply(chats, Sampling()) != open_simulated("simulated:E=2").reply(
-        chats, Sampling()
+    assert model.reply(requests_of(chats), hot) == again.reply(requests_of(chats), hot)
+    assert model.reply(requests_of(chats[::-1]), hot) == model.reply(requests_of(chats), hot)[::-1]
+    assert model.reply(requests_of(chats), hot) != model.reply(
+        requests_of(chats), replace(hot, repeat=1)
+    )
+    assert model.reply(requests_of(chats), Sampling()) != open_simulated("simulated:E=2").reply(
+        requests_of(chats), Sampling()
     )
 
 
 def test_limits_of_a_reply_are_kept() -> None:
     model = open_simulated(SPEC)
     chat = say("Describe yourself.")
-    short = model.reply([chat], Sampling(max_tokens=3))[0]
+    short = model.reply([Request(chat)], Sampling(max_tokens=3))[0]
     assert short.status == "cut" and len(short.text.split()) == 3 == short.tokens_out
-    stopped = model.reply([chat], Sampling(stop=("moment",)))[0]
+    stopped = model.reply([Request(chat)], Sampling(stop=("moment",)))[0]
     assert stopped.status == "ok" and "moment" not in stopped.text
 
 
@@ -203,13 +208,15 @@ SCHEMA: dict[str, Any] = {
 @pytest.mark.parametrize("seed", range(5))
 def test_json_fits_its_schema(seed: int) -> None:
     sampling = Sampling(schema=json.dumps(SCHEMA), seed=seed)
-    reply = open_simulated(SPEC).reply([say("Invent someone.")], sampling)[0]
+    reply = open_simulated(SPEC).reply([Request(say("Invent someone."))], sampling)[0]
     jsonschema.validate(json.loads(reply.text), SCHEMA)
 
 
 def test_free_text_shows_the_traits() -> None:
     chats = [say(f"Situation {i}. How do you feel, and what do you do?") for i in range(20)]
-    texts = [r.text for r in open_simulated("simulated:E=2,N=-2").reply(chats, Sampling())]
+    texts = [
+        r.text for r in open_simulated("simulated:E=2,N=-2").reply(requests_of(chats), Sampling())
+    ]
     read = read_standings(" ".join(texts))
     assert read["E", ""] > 1 and read["N", ""] < -1
 
@@ -219,7 +226,7 @@ def test_a_judge_counts_the_trait_asked_about(turned: bool) -> None:
     texts = ["I am very talkative and bold.", "I am silent and a bit timid."]
     first, second = texts[::-1] if turned else texts
     ask = f"Text A: {first}\n\nText B: {second}\n\nWhich writer is more extraverted, A or B?"
-    question = Question(chat=say(ask), options=(("A",), ("B",)))
+    question = Request(say(ask), (("A",), ("B",)))
     logp = open_simulated("simulated:").choose([question])[0].logp
     assert (logp[0] > logp[1]) is not turned
 

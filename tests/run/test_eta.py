@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from rich.console import Console
 
-from personae.core import Choice, Question, Reply, Sampling, say
+from personae.core import Choice, Reply, Request, Sampling, requests_of, say
 from personae.run.eta import WRITING, Eta
 from personae.run.plan import CostEstimate, estimate_work
 from personae.run.progress import Meter
@@ -79,8 +79,8 @@ def test_the_plan_counts_what_writes() -> None:
     assert estimate_work(lambda _: None) == CostEstimate(requests=0, tokens_in=0, tokens_out=0)
     found = estimate_work(
         lambda m: (
-            m.reply([say("Tea?"), say("Ale?")], Sampling(max_tokens=30)),
-            m.choose([Question(chat=say("Tea?"), options=(("A",), ("B",)))]),
+            m.reply(requests_of([say("Tea?"), say("Ale?")]), Sampling(max_tokens=30)),
+            m.choose([Request(say("Tea?"), (("A",), ("B",)))]),
         )
     )
     assert (found.requests, found.replies, found.tokens_out) == (3, 2, 61)

@@ -12,16 +12,15 @@ from scipy import stats
 
 from personae.core import (
     BadValue,
-    Chat,
     Choice,
     Done,
     Estimate,
     Form,
     InputError,
     Note,
-    Question,
     Reply,
     Report,
+    Request,
     Sampling,
     Table,
     UnknownName,
@@ -59,7 +58,7 @@ def notes(report: Report, level: str = "verdict") -> str:
 def judge(view: Callable[[str], int]) -> ScriptedModel:
     """Choose the option of a level 1..7 for a statement, by its content alone."""
 
-    def choose(question: Question) -> list[float]:
+    def choose(question: Request) -> list[float]:
         text = question.chat[-1].text
         said = re.search(r'Statement: "(.+)\."', text)
         assert said is not None
@@ -250,9 +249,11 @@ class Writer:
     name, fingerprint = "scripted:writer", "0"
 
     def reply(
-        self, chats: Sequence[Chat], sampling: Sampling, *, done: Done | None = None
+        self, requests: Sequence[Request], sampling: Sampling, *, done: Done | None = None
     ) -> list[Reply]:
-        said = ["I cannot say." if '"Men' in c[-1].text else "Generally correct." for c in chats]
+        said = [
+            "I cannot say." if '"Men' in r.chat[-1].text else "Generally correct." for r in requests
+        ]
         return [Reply(text=text) for text in said]
 
 
@@ -317,12 +318,12 @@ class Labelled:
     name, fingerprint = "scripted:labelled", "0"
 
     def reply(
-        self, chats: Sequence[Chat], sampling: Sampling, *, done: Done | None = None
+        self, requests: Sequence[Request], sampling: Sampling, *, done: Done | None = None
     ) -> list[Reply]:
         raise AssertionError("not asked for replies")
 
-    def choose(self, questions: Sequence[Question], *, done: Done | None = None) -> list[Choice]:
-        return open_null("null:first").choose(questions)
+    def choose(self, requests: Sequence[Request], *, done: Done | None = None) -> list[Choice]:
+        return open_null("null:first").choose(requests)
 
 
 def test_likelihoods_are_used_where_there_are_any() -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,8 @@ from personae.core import (
     Edit,
     InputError,
     Message,
-    Question,
     Reply,
+    Request,
     Sampling,
     Site,
     Touch,
@@ -209,15 +210,15 @@ def test_a_cap_lifts_to_its_threshold_and_no_further_check_2() -> None:
 def test_a_cap_holds_while_the_model_writes_check_3() -> None:
     model = tiny_model()
     unit = np.eye(32)[3]
-    question = Question(chat=say("Well?"), options=(("Yes",), ("No",)))
+    question = Request(say("Well?"), (("Yes",), ("No",)))
     nothing = Edit(Site(1), unit, op="cap", bounds=(-1e30, inf))
-    assert model.choose([question], edits=[[nothing]]) == model.choose([question])
+    assert model.choose([replace(question, edits=(nothing,))]) == model.choose([question])
     cap = Edit(Site(1), unit, op="cap", bounds=(50.0, inf))
     with model.edited([cap]) as capped:
-        reply = capped.reply([say("Well?")], SHORT)[0]
+        reply = capped.reply([Request(say("Well?"))], SHORT)[0]
         trace: list[Touch] = []
         with capped.edited([cap], trace=trace) as twice:
-            twice.reply([say("Well?")], SHORT)
+            twice.reply([Request(say("Well?"))], SHORT)
         chat = (*say("Well?"), Message("assistant", reply.text or "x"))
         rows = capped.record([chat], [Site(1)], "all")[Site(1)]
     assert (rows @ unit >= 50 - 1e-3).all()
@@ -237,7 +238,7 @@ def test_a_quarter_of_the_default_s_tokens_is_moved_check_4() -> None:
 
 
 def test_an_exception_under_a_cap_leaves_the_model_as_it_was_check_9() -> None:
-    model, question = tiny_model(), Question(chat=say("Well?"), options=(("Yes",), ("No",)))
+    model, question = tiny_model(), Request(say("Well?"), (("Yes",), ("No",)))
     before = model.choose([question])
     cap = Edit(Site(1), np.ones(32), op="cap", bounds=(5.0, inf))
     with pytest.raises(RuntimeError), model.edited([cap]) as changed:

@@ -10,15 +10,14 @@ import pytest
 from personae.core import (
     Answers,
     BadValue,
-    Chat,
     Choice,
     Done,
     Estimate,
     Note,
     Persona,
-    Question,
     Reply,
     Report,
+    Request,
     Sampling,
     Table,
 )
@@ -81,14 +80,14 @@ class Hash:
     name, fingerprint = "scripted:hash", "0" * 64
 
     def reply(
-        self, chats: Sequence[Chat], sampling: Sampling, *, done: Done | None = None
+        self, requests: Sequence[Request], sampling: Sampling, *, done: Done | None = None
     ) -> list[Reply]:
-        return [Reply(text="(A)") for _ in chats]
+        return [Reply(text="(A)") for _ in requests]
 
-    def choose(self, questions: Sequence[Question], *, done: Done | None = None) -> list[Choice]:
+    def choose(self, requests: Sequence[Request], *, done: Done | None = None) -> list[Choice]:
         return [
             weighed(q, [random.Random(f"{q.chat}{o}").random() * 9 for o in q.options])
-            for q in questions
+            for q in requests
         ]
 
 

@@ -12,8 +12,8 @@ from personae.core import (
     Estimate,
     Note,
     Persona,
-    Question,
     Report,
+    Request,
     Table,
     UnknownName,
 )
@@ -37,7 +37,7 @@ def distances(report: Report) -> dict[str, dict[str, Estimate]]:
     }
 
 
-def planted(question: Question) -> Sequence[float]:
+def planted(question: Request) -> Sequence[float]:
     """Answer by the people's shares if told a life, else by place."""
     system = "".join(m.text for m in question.chat if m.role == "system")
     text = question.chat[-2].text

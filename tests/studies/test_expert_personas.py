@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from scipy import stats
 
-from personae.core import Answers, Chat, Done, Note, Question, Reply, Report, Sampling, Table, say
+from personae.core import Answers, Chat, Done, Note, Reply, Report, Request, Sampling, Table, say
 from personae.designs.arms import CONTROL_ARM
 from personae.designs.grid import Asking, ask_grid
 from personae.designs.identities import EXPERTS, LOW, expert
@@ -132,9 +132,9 @@ class Refusing:
     name, fingerprint = "scripted:refusing", "0" * 64
 
     def reply(
-        self, chats: Sequence[Chat], sampling: Sampling, *, done: Done | None = None
+        self, requests: Sequence[Request], sampling: Sampling, *, done: Done | None = None
     ) -> list[Reply]:
-        return [Reply(text=self._one(chat, sampling.repeat)) for chat in chats]
+        return [Reply(text=self._one(r.chat, sampling.repeat)) for r in requests]
 
     def _one(self, chat: Chat, repeat: int) -> str:
         if repeat < 10:
@@ -165,9 +165,9 @@ def test_likelihoods_make_draws_needless() -> None:
         "(E) Very Inaccurate"
     )
     options = tuple((letter,) for letter in "ABCDE")
-    [choice] = model.choose([Question(chat=chat, options=options)])
+    [choice] = model.choose([Request(chat, options)])
     draws = [
-        model.reply([chat], Sampling(temperature=1.0, repeat=repeat))[0].text[1]
+        model.reply([Request(chat)], Sampling(temperature=1.0, repeat=repeat))[0].text[1]
         for repeat in range(200)
     ]
     for letter, logp in zip("ABCDE", choice.logp, strict=True):

@@ -9,13 +9,13 @@ import pytest
 
 from personae.core import (
     Answers,
-    Chat,
     Done,
     Estimate,
     Note,
     Persona,
     Reply,
     Report,
+    Request,
     Sampling,
     Table,
     load_inventory,
@@ -151,9 +151,9 @@ class Writer:
     fingerprint = "0"
 
     def reply(
-        self, chats: Sequence[Chat], sampling: Sampling, *, done: Done | None = None
+        self, requests: Sequence[Request], sampling: Sampling, *, done: Done | None = None
     ) -> list[Reply]:
-        return [Reply(text=self._answer(chat[-1].text)) for chat in chats]
+        return [Reply(text=self._answer(request.chat[-1].text)) for request in requests]
 
     def _answer(self, text: str) -> str:
         if "riddle" in text:

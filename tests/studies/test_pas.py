@@ -2,6 +2,7 @@
 
 import copy
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from personae.core import (
     BadFile,
     Edit,
     InputError,
-    Question,
+    Request,
     content_key,
     load_inventory,
     say,
@@ -136,10 +137,10 @@ def heads(seed: int = 0) -> HeadVectors:
 
 def test_heads_are_a_bias_of_the_output_projection_check_5() -> None:
     """W_o delta as the projection's bias gives the same; 0 gives the same bits; nothing stays."""
-    model, question = tiny_model(), Question(chat=say("Well?"), options=(("Yes",), ("No",)))
+    model, question = tiny_model(), Request(say("Well?"), (("Yes",), ("No",)))
     plain = model.choose([question])[0]
     found, strength = heads(), 3.0
-    edited = model.choose([question], edits=[list(found.edits(strength))])[0]
+    edited = model.choose([replace(question, edits=tuple(found.edits(strength)))])[0]
     assert edited.loglik != plain.loglik
     net = copy.deepcopy(network("long"))
     for edit in found.edits(strength):
@@ -149,7 +150,7 @@ def test_heads_are_a_bias_of_the_output_projection_check_5() -> None:
     coder: Any = codec()
     biased = LocalModel(Loaded("tiny:bias", net, coder, content_key("bias"))).choose([question])[0]
     assert edited.loglik == pytest.approx(biased.loglik, abs=1e-5)
-    assert model.choose([question], edits=[list(found.edits(0.0))])[0] == plain
+    assert model.choose([replace(question, edits=tuple(found.edits(0.0)))])[0] == plain
     assert model.choose([question])[0] == plain
 
 

@@ -10,14 +10,13 @@ import pytest
 from personae.core import (
     BadFile,
     BadValue,
-    Chat,
     Choice,
     Done,
     Estimate,
     Note,
-    Question,
     Reply,
     Report,
+    Request,
     Sampling,
     Table,
 )
@@ -122,14 +121,14 @@ class Clinician:
         self._rise = rise
 
     def reply(
-        self, chats: Sequence[Chat], sampling: Sampling, *, done: Done | None = None
+        self, requests: Sequence[Request], sampling: Sampling, *, done: Done | None = None
     ) -> list[Reply]:
-        return [Reply(text="See a doctor.") for _ in chats]
+        return [Reply(text="See a doctor.") for _ in requests]
 
-    def choose(self, questions: Sequence[Question], *, done: Done | None = None) -> list[Choice]:
-        return [self._one(question) for question in questions]
+    def choose(self, requests: Sequence[Request], *, done: Done | None = None) -> list[Choice]:
+        return [self._one(question) for question in requests]
 
-    def _one(self, question: Question) -> Choice:
+    def _one(self, question: Request) -> Choice:
         text = "\n".join(m.text for m in question.chat)
         found = next((CASES[case] for case in CASES if case in text), None)
         if found is None:
@@ -172,9 +171,9 @@ class Preferring:
         self.name, self._kind = f"scripted:{kind}", kind
 
     def reply(
-        self, chats: Sequence[Chat], sampling: Sampling, *, done: Done | None = None
+        self, requests: Sequence[Request], sampling: Sampling, *, done: Done | None = None
     ) -> list[Reply]:
-        return [Reply(text=self._one(chat[-1].text)) for chat in chats]
+        return [Reply(text=self._one(request.chat[-1].text)) for request in requests]
 
     def _one(self, text: str) -> str:
         if self._kind == "first":

@@ -10,14 +10,13 @@ import pytest
 from personae.core import (
     Answers,
     BadFile,
-    Chat,
     Choice,
     Done,
     Note,
     Persona,
-    Question,
     Reply,
     Report,
+    Request,
     Sampling,
     Table,
 )
@@ -53,14 +52,14 @@ class Knowing:
         self._kind = kind
 
     def reply(
-        self, chats: Sequence[Chat], sampling: Sampling, *, done: Done | None = None
+        self, requests: Sequence[Request], sampling: Sampling, *, done: Done | None = None
     ) -> list[Reply]:
-        return [Reply(text="(A)") for _ in chats]
+        return [Reply(text="(A)") for _ in requests]
 
-    def choose(self, questions: Sequence[Question], *, done: Done | None = None) -> list[Choice]:
-        return [self._one(question) for question in questions]
+    def choose(self, requests: Sequence[Request], *, done: Done | None = None) -> list[Choice]:
+        return [self._one(question) for question in requests]
 
-    def _one(self, question: Question) -> Choice:
+    def _one(self, question: Request) -> Choice:
         text = "\n".join(m.text for m in question.chat)
         problem = next((p for p in OWN.problems if p.text in text), None)
         if problem is None:

@@ -21,8 +21,8 @@ from personae.core import (
     Inventory,
     Item,
     Note,
-    Question,
     Report,
+    Request,
     Sampling,
     Table,
     load_inventory,
@@ -117,14 +117,13 @@ def test_check_1_each_prompt_holds_the_answers_before_it_and_no_others() -> None
 
     model = ScriptedModel(script, name="counting")
     Chain(model, tool, ("E", "N"), "reply", ("high-first",)).questionnaire([TEXT])
-    for asked in model.asked:
-        assert isinstance(asked, tuple)
+    for asked in (request.chat for request in model.asked):
         said = [m.text for m in asked if m.role == "assistant"]
         assert said == [str(k + 1) for k in range(len(said))]
         own = {item.text.lower() for item in tool.where(scale="E").items}
         words = " ".join(m.text for m in asked).lower()
         assert sum(text in words for text in own) in (0, min(len(said) + 1, 5))
-    finals = [a for a in model.asked if isinstance(a, tuple) and asks_for_poles(a)]
+    finals = [r.chat for r in model.asked if asks_for_poles(r.chat)]
     assert [sum(m.role == "assistant" for m in chat) for chat in finals] == [5, 5]
 
 
@@ -136,8 +135,7 @@ def test_an_item_without_an_answer_leaves_no_trace() -> None:
     )
     answers = Chain(model, tool, ("E",), "reply", ("high-first",)).questionnaire([TEXT])
     assert answers.rows["status"].to_list() == ["unparsed", "ok", "ok", "ok"]
-    final = model.asked[-1]
-    assert isinstance(final, tuple)
+    final = model.asked[-1].chat
     assert [m.text for m in final if m.role == "assistant"] == ["2", "2"]
 
 
@@ -185,7 +183,7 @@ def test_check_4_a_habit_of_saying_a_predicts_nothing() -> None:
     both = Chain(says("3"), tool, ("E",), "reply").standard([TEXT]).rows
     assert both["value"].to_list() == [0.0] and both["raw"].to_list() == ["tie"]
 
-    def positional(question: Question) -> Sequence[float]:
+    def positional(question: Request) -> Sequence[float]:
         count = len(question.options)
         return [0.9, *[0.1 / (count - 1)] * (count - 1)]
 
@@ -225,8 +223,7 @@ def test_braces_and_marks_in_a_text_stay_text() -> None:
     model = says("3")
     tool = short_form(load_inventory("mpi-120"), 1)
     Chain(model, tool, ("E",), "reply").questionnaire([odd])
-    first = model.asked[0]
-    assert isinstance(first, tuple)
+    first = model.asked[0].chat
     assert "<text>\nSay {low}  and {options}!\n</text>" in first[1].text
 
 

@@ -7,15 +7,14 @@ import pytest
 
 from personae.core import (
     Cell,
-    Chat,
     Choice,
     Done,
     Estimate,
     Figure,
     Note,
-    Question,
     Reply,
     Report,
+    Request,
     Sampling,
     Table,
     load_inventory,
@@ -35,14 +34,14 @@ class FourthOption:
     name = "null:fourth"
     fingerprint = "f0"
 
-    def choose(self, questions: Sequence[Question], *, done: Done | None = None) -> list[Choice]:
+    def choose(self, requests: Sequence[Request], *, done: Done | None = None) -> list[Choice]:
         logp = tuple(log(0.96 if slot == 3 else 0.01) for slot in range(5))
-        return [Choice(loglik=logp, logp=logp, mass=1.0, tokens=(1,) * 5) for _ in questions]
+        return [Choice(loglik=logp, logp=logp, mass=1.0, tokens=(1,) * 5) for _ in requests]
 
     def reply(
-        self, chats: Sequence[Chat], sampling: Sampling, *, done: Done | None = None
+        self, requests: Sequence[Request], sampling: Sampling, *, done: Done | None = None
     ) -> list[Reply]:
-        return [Reply(text="4") for _ in chats]
+        return [Reply(text="4") for _ in requests]
 
 
 def table(report: Report, name: str) -> list[dict[str, Cell]]:

@@ -283,16 +283,17 @@ class Planted:
             s: r + np.outer(sides, self._axis) * (s.block == self._at) for s, r in found.items()
         }
 
-    def choose(self, questions: Sequence[Any], *, done: Any = None, edits: Any = None) -> Any:
+    def choose(self, requests: Sequence[Any], *, done: Any = None) -> Any:
         from dataclasses import replace  # noqa: PLC0415
 
-        found = self._inner.choose(questions)
-        rows = edits or [()] * len(questions)
+        choices = self._inner.choose([replace(request, edits=()) for request in requests])
         return [
-            replace(c, loglik=(c.loglik[0] + c.tokens[0] * 0.1 * self._pull(own), *c.loglik[1:]))
-            if q.options[0][0] in self._high
+            replace(
+                c, loglik=(c.loglik[0] + c.tokens[0] * 0.1 * self._pull(r.edits), *c.loglik[1:])
+            )
+            if r.options[0][0] in self._high
             else c
-            for q, c, own in zip(questions, found, rows, strict=True)
+            for r, c in zip(requests, choices, strict=True)
         ]
 
     def _pull(self, edits: Sequence[Edit]) -> float:

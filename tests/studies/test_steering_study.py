@@ -1,13 +1,14 @@
 """A scan finds the block at which a direction was planted; the study shows what it measured."""
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from personae.core import Edit, Figure, InputError, Note, Question, Site, Table, say
+from personae.core import Edit, Figure, InputError, Note, Request, Site, Table, say
 from personae.induce.steer.contrasts import trait_vectors
 from personae.induce.steer.directions import cosines
 from personae.induce.steer.steering_vector import VectorRecipe, make_vector
@@ -52,14 +53,14 @@ def test_a_scan_over_blocks_finds_the_planted_one_and_random_directions_do_nothi
     found = make_vector(tiny, pairs, sites, VectorRecipe(pool="mean"))
     close = [abs(float(cosines([found.by_site[s], truth])[0, 1])) for s in sites]
     assert close[PLANTED] >= 0.99 and close[PLANTED - 1] < 0.9
-    question = Question(chat=say("Tell me."), options=(("Very",), ("A",)))
+    question = Request(say("Tell me."), (("Very",), ("A",)))
     length = 20.0
     random = np.random.default_rng(0).normal(size=(20, WIDTH))
     random -= np.outer(random @ truth, truth)
     random *= length / np.linalg.norm(random, axis=1, keepdims=True)
     rows = [(), *((Edit(s, found.unit(sites[PLANTED]), length),) for s in sites[: PLANTED + 1])]
     rows += [(Edit(sites[PLANTED], r),) for r in random]
-    chosen = tiny.choose([question] * len(rows), edits=rows)
+    chosen = tiny.choose([replace(question, edits=edits) for edits in rows])
     apart = np.array([c.loglik[0] - c.loglik[1] for c in chosen])
     shifts = apart[1:] - apart[0]
     assert np.argmax(shifts[: PLANTED + 1]) == PLANTED

@@ -13,14 +13,13 @@ import numpy as np
 import pytest
 
 from personae.core import (
-    Chat,
     Choice,
     Done,
     Estimate,
     Note,
-    Question,
     Reply,
     Report,
+    Request,
     Sampling,
     Table,
     data_json,
@@ -76,7 +75,7 @@ def by_slot(weights: list[float]) -> ScriptedModel:
     return ScriptedModel(choose=lambda _: weights, name=f"slots {weights}")
 
 
-def told(given: Sequence[Any]) -> Callable[[Question], list[float]]:
+def told(given: Sequence[Any]) -> Callable[[Request], list[float]]:
     """Give out probabilities one after the other."""
     left = iter(given)
     return lambda _: list(next(left))
@@ -86,7 +85,7 @@ def reader(high: float, seed: int = 0) -> ScriptedModel:
     """Prefer a high action of an item with probability `high`, whatever the order."""
     actions = {a: (i.id, n < 2) for i in BANK.items for n, a in enumerate(i.actions)}
 
-    def choose(question: Question) -> list[float]:
+    def choose(question: Request) -> list[float]:
         lines = re.findall(r"^[A-D1-4][.:]? ?=? ?(.+)$", question.chat[-1].text, re.MULTILINE)
         shown = [actions[line] for line in lines if line in actions]
         wants = keyed_uniform("reader", seed, shown[0][0]) < high
@@ -170,13 +169,13 @@ class Unlabelled:
         self.high = {a for item in BANK.items for a in item.high}
 
     def reply(
-        self, chats: Sequence[Chat], sampling: Sampling, *, done: Done | None = None
+        self, requests: Sequence[Request], sampling: Sampling, *, done: Done | None = None
     ) -> list[Reply]:
-        return open_null("null:garbage").reply(chats, sampling)
+        return open_null("null:garbage").reply(requests, sampling)
 
-    def choose(self, questions: Sequence[Question], *, done: Done | None = None) -> list[Choice]:
+    def choose(self, requests: Sequence[Request], *, done: Done | None = None) -> list[Choice]:
         found = []
-        for question in questions:
+        for question in requests:
             words = [forms[0] for forms in question.options]
             labels = len(words[0]) == 1
             asked = "N/A" not in question.chat[-1].text

@@ -15,9 +15,9 @@ from personae.core import (
     Done,
     InputError,
     Persona,
-    Question,
     Reply,
     Report,
+    Request,
     Sampling,
     Table,
     UnknownName,
@@ -45,9 +45,9 @@ class Speaking:
         self._rude, self._evasive = rude, evasive
 
     def reply(
-        self, chats: Sequence[Chat], sampling: Sampling, *, done: Done | None = None
+        self, requests: Sequence[Request], sampling: Sampling, *, done: Done | None = None
     ) -> list[Reply]:
-        return [Reply(text=self._one(chat)) for chat in chats]
+        return [Reply(text=self._one(request.chat)) for request in requests]
 
     def _one(self, chat: Chat) -> str:
         text = "\n".join(m.text for m in chat)
@@ -57,8 +57,8 @@ class Speaking:
             return "You idiot."
         return "How nice."
 
-    def choose(self, questions: Sequence[Question], *, done: Done | None = None) -> list[Choice]:
-        return [weighed(q, [0.0] + [-5.0] * (len(q.options) - 1)) for q in questions]
+    def choose(self, requests: Sequence[Request], *, done: Done | None = None) -> list[Choice]:
+        return [weighed(q, [0.0] + [-5.0] * (len(q.options) - 1)) for q in requests]
 
 
 def table(report: Report, name: str) -> Table:

@@ -10,14 +10,13 @@ from rich.console import Console
 
 from personae.core import (
     Answers,
-    Chat,
     Choice,
     Chooser,
     Done,
     Note,
-    Question,
     Reply,
     Report,
+    Request,
     Sampling,
     content_key,
     say,
@@ -37,13 +36,13 @@ class Slow:
         self._log = os.open(log, os.O_APPEND | os.O_CREAT | os.O_WRONLY)
 
     def reply(
-        self, chats: Sequence[Chat], sampling: Sampling, *, done: Done | None = None
+        self, requests: Sequence[Request], sampling: Sampling, *, done: Done | None = None
     ) -> list[Reply]:
-        return [Reply(text="no") for _ in chats]
+        return [Reply(text="no") for _ in requests]
 
-    def choose(self, questions: Sequence[Question], *, done: Done | None = None) -> list[Choice]:
+    def choose(self, requests: Sequence[Request], *, done: Done | None = None) -> list[Choice]:
         found = []
-        for place, question in enumerate(questions):
+        for place, question in enumerate(requests):
             os.write(self._log, f"{question.chat[0].text}\n".encode())
             time.sleep(0.002)
             tokens = len(question.chat[0].text)
@@ -57,7 +56,7 @@ class Slow:
 
 
 def study(model: Chooser) -> Report:
-    asked = [Question(chat=say(str(i)), options=(("A",), ("B",))) for i in range(COUNT)]
+    asked = [Request(chat=say(str(i)), options=(("A",), ("B",))) for i in range(COUNT)]
     rows = [
         {"respondent": "r", "item": str(i), "value": choice.loglik[0]}
         for i, choice in enumerate(model.choose(asked))

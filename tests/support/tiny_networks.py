@@ -12,7 +12,7 @@ import torch
 import transformers
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from personae.core import Chat, Question, content_key
+from personae.core import Chat, Request, content_key
 from personae.models.local.engine import LocalModel
 from personae.models.local.loading import Loaded
 
@@ -126,7 +126,7 @@ def plain_logp(net: Any, prompt: list[int], option: list[int]) -> float:
     return float(sum(logp[len(prompt) - 1 + i, t] for i, t in enumerate(option)))
 
 
-def plain_logliks(net: Any, coder: Any, question: Question) -> list[list[float]]:
+def plain_logliks(net: Any, coder: Any, question: Request) -> list[list[float]]:
     """Log-probability of each form of each option."""
     prompt = coder.encode(coder.render(question.chat))
     return [

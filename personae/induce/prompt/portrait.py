@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from personae.core import Chat, Model, ModelError, Reply, Sampling, say
+from personae.core import Chat, Model, ModelError, Reply, Sampling, requests_of, say
 from personae.induce.prompt.requested_words import KeyWords, article, listed
 
 __all__ = ["PORTRAIT_TOKENS", "Portrait", "Portraits"]
@@ -59,7 +59,9 @@ class Portraits:
         named = self._antonyms(model, [traits for _, traits in new])
         drafts = [_draft(traits, named) for _, traits in new]
         sampling = Sampling(max_tokens=self.tokens)
-        replies = model.reply([_portrait_chat(who, words) for who, words, _ in drafts], sampling)
+        replies = model.reply(
+            requests_of(_portrait_chat(who, words) for who, words, _ in drafts), sampling
+        )
         for key, (who, words, source), reply in zip(new, drafts, replies, strict=True):
             if reply.status not in ("ok", "cut") or not reply.text.strip():
                 raise ModelError(
@@ -75,7 +77,7 @@ class Portraits:
         asked = {t.opposite: None for traits in requests for t in traits if t.low}
         if not (self.ask_antonyms and asked):
             return {}
-        replies = model.reply([_antonym_chat(words) for words in asked], Sampling())
+        replies = model.reply(requests_of(_antonym_chat(words) for words in asked), Sampling())
         return dict(zip(asked, replies, strict=True))
 
 

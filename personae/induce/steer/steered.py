@@ -6,78 +6,49 @@ do those by edits.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Self
 
 from personae.core import (
     Activations,
-    Anatomy,
     Chat,
-    Choice,
-    Done,
     Edit,
+    Model,
     OpenModel,
     Pool,
-    Question,
-    Reply,
-    Sampling,
+    Request,
     Site,
     Touch,
+    require_white_box,
 )
+from personae.models.mapped import MappedOpenModel
 
 __all__ = ["Steered"]
 
-Rows = Sequence[Sequence[Edit]]
+
+@dataclass(frozen=True, slots=True)
+class _Steering:
+    """Puts edits before those of each request."""
+
+    edits: tuple[Edit, ...]
+
+    def __call__(self, request: Request) -> Request:
+        if not request.chat:
+            return request
+        return replace(request, edits=(*self.edits, *request.edits))
+
+    def fingerprint(self, inner: Model) -> str:
+        """That of the model inside under the edits."""
+        with require_white_box(inner, "steering").edited(self.edits) as edited:
+            return edited.fingerprint
 
 
-class Steered:
+class Steered(MappedOpenModel):
     """An `OpenModel` under edits; it has the name of the model inside, and another fingerprint."""
 
     def __init__(self, inner: OpenModel, edits: Sequence[Edit]) -> None:
-        self._inner, self._edits = inner, tuple(edits)
-
-    @property
-    def name(self) -> str:
-        """The model's own name: a persona makes no other model of it."""
-        return self._inner.name
-
-    @property
-    def fingerprint(self) -> str:
-        """That of the model inside under the edits."""
-        with self._inner.edited(self._edits) as edited:
-            return edited.fingerprint
-
-    @property
-    def anatomy(self) -> Anatomy:
-        """How many blocks and heads the model inside has."""
-        return self._inner.anatomy
-
-    def reply(
-        self,
-        chats: Sequence[Chat],
-        sampling: Sampling,
-        *,
-        done: Done | None = None,
-        edits: Rows | None = None,
-    ) -> list[Reply]:
-        """Reply to each chat under the edits."""
-        return self._inner.reply(chats, sampling, done=done, edits=self._rows(chats, edits))
-
-    def choose(
-        self,
-        questions: Sequence[Question],
-        *,
-        done: Done | None = None,
-        edits: Rows | None = None,
-    ) -> list[Choice]:
-        """Weigh each question's options under the edits."""
-        rows = self._rows([question.chat for question in questions], edits)
-        return self._inner.choose(questions, done=done, edits=rows)
-
-    def _rows(self, chats: Sequence[Chat], edits: Rows | None) -> list[tuple[Edit, ...]]:
-        more = [()] * len(chats) if edits is None else edits
-        return [
-            (*self._edits, *own) if chat else tuple(own)
-            for chat, own in zip(chats, more, strict=True)
-        ]
+        super().__init__(inner, _Steering(tuple(edits)))
+        self._edits = tuple(edits)
 
     def record(self, chats: Sequence[Chat], sites: Sequence[Site], pool: Pool) -> Activations:
         """Read activations under the edits."""
@@ -85,9 +56,7 @@ class Steered:
             return edited.record(chats, sites, pool)
 
     @contextmanager
-    def edited(
-        self, edits: Sequence[Edit], *, trace: list[Touch] | None = None
-    ) -> Iterator["Steered"]:
+    def edited(self, edits: Sequence[Edit], *, trace: list[Touch] | None = None) -> Iterator[Self]:
         """Yield the same model with more edits, after its own."""
         with self._inner.edited((), trace=trace) as inner:
-            yield Steered(inner, (*self._edits, *edits))
+            yield type(self)(inner, (*self._edits, *edits))

@@ -19,9 +19,10 @@ from personae.core import (
     InputError,
     Message,
     Model,
-    Question,
+    Request,
     Sampling,
     Trial,
+    requests_of,
 )
 from personae.measure.inventories.forms import DisplayedOption
 from personae.measure.reply_columns import Columns, read_labels, read_options, read_replies
@@ -178,7 +179,7 @@ class _Asker:
 
     def _read(self, posed: Sequence[_Posed]) -> list[Columns]:
         if self.form.channel == "reply":
-            replies = self.model.reply([one.chat for one in posed], self.sampling)
+            replies = self.model.reply(requests_of(one.chat for one in posed), self.sampling)
             return [read_replies([r], one.shown) for r, one in zip(replies, posed, strict=True)]
         return self._weigh(posed)
 
@@ -188,7 +189,7 @@ class _Asker:
         lists = [] if label else list(dict.fromkeys(one.shown for one in posed))
         blanks = [(*self.before, Message("user", self._text(_BLANK, shown))) for shown in lists]
         questions = [
-            Question(chat=chat, options=_surfaces(shown, label))
+            Request(chat, _surfaces(shown, label))
             for chat, shown in [
                 *((one.chat, one.shown) for one in posed),
                 *zip(blanks, lists, strict=True),

@@ -19,8 +19,8 @@ from personae.core import (
     Item,
     Message,
     Model,
-    Question,
     Sampling,
+    requests_of,
 )
 from personae.measure.inventories.forms import Frame, wording_tag
 from personae.measure.inventories.statements import pair_texts, read_pairs, statement_pairs
@@ -139,15 +139,15 @@ def _ask(
     """Ask item texts in one batch, each after the same earlier turns."""
     chats = [frame.chat(text, turns) for text in texts]
     if frame.form.channel == "reply":
-        return read_replies(model.reply(chats, sampling), frame.shown)
+        return read_replies(model.reply(requests_of(chats), sampling), frame.shown)
     chooser = _chooser(model, frame.form)
     if frame.form.channel == "label":
         forms = frame.label_forms()
-        choices = chooser.choose([Question(chat=chat, options=forms) for chat in chats])
+        choices = chooser.choose(requests_of(chats, forms))
         return read_labels(choices, frame.shown)
     chats.append(frame.chat(frame.blank, turns))
     forms = frame.text_forms()
-    *choices, blank = chooser.choose([Question(chat=chat, options=forms) for chat in chats])
+    *choices, blank = chooser.choose(requests_of(chats, forms))
     return read_options(choices, blank, frame.shown)
 
 

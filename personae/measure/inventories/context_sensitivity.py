@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from personae.core import Choice, Chooser, Estimate, Inventory, Question, missing, say
+from personae.core import Choice, Chooser, Estimate, Inventory, Request, missing, say
 from personae.measure.inventories.forms import wording
 from personae.measure.inventories.statements import StatementPair, pair_texts, statement_pairs
 from personae.measure.reply_columns import per_token
@@ -39,7 +39,7 @@ def context_sensitivity(model: Chooser, inventory: Inventory, *, seed: int = 0) 
         return missing(name, "no scale has two pairs of opposite items", n=0, of="pair")
     request = wording("plain")["request"]["user"]
     questions = [
-        Question(
+        Request(
             chat=say(request, system=_SAID.format(said)),
             options=tuple((text,) for text in pair_texts(inventory, pair)),
         )

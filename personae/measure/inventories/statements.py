@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from personae.core import Array, Chat, Choice, Chooser, InputError, Inventory, Item, Question, say
+from personae.core import Array, Chat, Choice, Chooser, InputError, Inventory, Item, Request, say
 from personae.measure.inventories.forms import wording
 from personae.measure.reply_columns import Columns, per_token, sheet
 from personae.traits.item_grammar import in_person, item_text
@@ -116,8 +116,8 @@ def _ask(
     questions = []
     for positive, negative in texts:
         options = ((negative,), (positive,)) if swapped else ((positive,), (negative,))
-        questions.append(Question(chat=asked, options=options))
-        questions.append(Question(chat=(), options=options))
+        questions.append(Request(asked, options))
+        questions.append(Request(chat=(), options=options))
     return model.choose(questions)
 
 

@@ -14,7 +14,16 @@ from math import isnan, nan
 
 import numpy as np
 
-from personae.core import Answers, BadValue, Chat, Chooser, Model, Question, Reply, Sampling
+from personae.core import (
+    Answers,
+    BadValue,
+    Chat,
+    Chooser,
+    Model,
+    Reply,
+    Sampling,
+    requests_of,
+)
 from personae.measure.judge.rubric import Case, Rubric
 from personae.measure.reply_columns import Columns, read_labels, read_replies
 
@@ -141,15 +150,17 @@ def _check(cases: Sequence[Case], orders: Sequence[str], repeats: int, *, weighs
 def _weigh(model: Chooser, rubric: Rubric, order: str, chats: Sequence[Chat]) -> Columns:
     shown = rubric.shown(order)
     forms = tuple((o.label, f"({o.label}", f" {o.label}", f" ({o.label}") for o in shown)
-    return read_labels(model.choose([Question(chat=c, options=forms) for c in chats]), shown)
+    return read_labels(model.choose(requests_of(chats, forms)), shown)
 
 
 def _written(model: Model, chats: Sequence[Chat], sampling: Sampling) -> list[Reply]:
     """Ask under the schema; what a back end can't answer so is asked once more without it."""
-    replies = model.reply(chats, sampling)
+    replies = model.reply(requests_of(chats), sampling)
     failed = [place for place, reply in enumerate(replies) if reply.status == "error"]
     if failed:
-        again = model.reply([chats[place] for place in failed], replace(sampling, schema=None))
+        again = model.reply(
+            requests_of(chats[place] for place in failed), replace(sampling, schema=None)
+        )
         for place, reply in zip(failed, again, strict=True):
             replies[place] = reply
     return replies

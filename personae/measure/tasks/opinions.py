@@ -20,6 +20,7 @@ from personae.core import (
     Sampling,
     data_json,
     load_inventory,
+    requests_of,
     say,
 )
 from personae.datasets.hub import read_dataset
@@ -218,7 +219,7 @@ def ask_opinions(model: Model, who: str, opinions: Sequence[Opinion], channel: C
     ]
     if channel != "reply":
         return _sheet(model, posed, tags, channel, who, "opinion")
-    replies = model.reply([p.chat for p in posed], Sampling(max_tokens=48))
+    replies = model.reply(requests_of(p.chat for p in posed), Sampling(max_tokens=48))
     rows = []
     for tag, reply in zip(tags, replies, strict=True):
         said = stance(reply.text)

@@ -6,8 +6,9 @@ kept: it is asked again when the run is started again. Refusals and cut or unpar
 answers, and kept.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Generic, TypeVar, overload
 
 from personae.core import (
@@ -21,12 +22,13 @@ from personae.core import (
     Model,
     OpenModel,
     Pool,
-    Question,
     Reply,
+    Request,
     Sampling,
     Site,
     Touch,
     Usage,
+    refuse_edits,
 )
 from personae.core.keys import choice_keys, reply_keys
 from personae.models.journal.journal import Journal
@@ -35,6 +37,8 @@ from personae.models.server.budget import Price
 
 __all__ = ["RecordedChooser", "RecordedModel", "RecordedOpenModel", "recorded"]
 
+KeysOf = Callable[[str, Sequence[Request]], list[str]]
+"""From a fingerprint and requests to their keys."""
 M_co = TypeVar("M_co", bound=Model, covariant=True)
 C_co = TypeVar("C_co", bound=Chooser, covariant=True)
 
@@ -74,35 +78,39 @@ class RecordedModel(Generic[M_co]):
         )
 
     def reply(
-        self, chats: Sequence[Chat], sampling: Sampling, *, done: Done | None = None
+        self, requests: Sequence[Request], sampling: Sampling, *, done: Done | None = None
     ) -> list[Reply]:
-        """Reply to each chat, from the journal where it can.
+        """Reply to each request, from the journal where it can.
 
         Raises:
             BudgetSpent: as the model inside; what was answered is kept.
         """
 
-        def ask(places: list[int], heard: Done) -> list[Reply]:
-            return self._inner.reply([chats[p] for p in places], sampling, done=heard)
+        def ask(indices: list[int], record: Done) -> list[Reply]:
+            return self._inner.reply([requests[i] for i in indices], sampling, done=record)
 
-        keys = reply_keys(self.fingerprint, chats, sampling)
+        keys = self._keys(requests, partial(reply_keys, sampling=sampling))
         return self._ledger.through(REPLY, keys, ask, done, sampling.max_tokens)
+
+    def _keys(self, requests: Sequence[Request], keys_of: KeysOf) -> list[str]:
+        refuse_edits(requests, self.name)
+        return keys_of(self.fingerprint, requests)
 
 
 class RecordedChooser(RecordedModel[C_co]):
     """A `Chooser` with a journal."""
 
-    def choose(self, questions: Sequence[Question], *, done: Done | None = None) -> list[Choice]:
-        """Weigh each question's options, from the journal where it can.
+    def choose(self, requests: Sequence[Request], *, done: Done | None = None) -> list[Choice]:
+        """Weigh each request's options, from the journal where it can.
 
         Raises:
             BudgetSpent: as the model inside; what was answered is kept.
         """
 
-        def ask(places: list[int], heard: Done) -> list[Choice]:
-            return self._inner.choose([questions[p] for p in places], done=heard)
+        def ask(indices: list[int], record: Done) -> list[Choice]:
+            return self._inner.choose([requests[i] for i in indices], done=record)
 
-        return self._ledger.through(CHOICE, choice_keys(self.fingerprint, questions), ask, done)
+        return self._ledger.through(CHOICE, self._keys(requests, choice_keys), ask, done)
 
 
 class RecordedOpenModel(RecordedChooser[OpenModel]):
@@ -117,56 +125,18 @@ class RecordedOpenModel(RecordedChooser[OpenModel]):
         """Read activations from the model inside."""
         return self._inner.record(chats, sites, pool)
 
-    def reply(
-        self,
-        chats: Sequence[Chat],
-        sampling: Sampling,
-        *,
-        done: Done | None = None,
-        edits: Sequence[Sequence[Edit]] | None = None,
-    ) -> list[Reply]:
-        """Reply to each chat under its own edits, from the journal where it can."""
-        if edits is None:
-            return super().reply(chats, sampling, done=done)
-
-        def ask(places: list[int], heard: Done) -> list[Reply]:
-            own = [edits[p] for p in places]
-            return self._inner.reply([chats[p] for p in places], sampling, done=heard, edits=own)
-
-        prints = self._fingerprints(edits)
-        keys = [reply_keys(f, [c], sampling)[0] for f, c in zip(prints, chats, strict=True)]
-        return self._ledger.through(REPLY, keys, ask, done, sampling.max_tokens)
-
-    def choose(
-        self,
-        questions: Sequence[Question],
-        *,
-        done: Done | None = None,
-        edits: Sequence[Sequence[Edit]] | None = None,
-    ) -> list[Choice]:
-        """Weigh each question's options under its own edits, from the journal where it can."""
-        if edits is None:
-            return super().choose(questions, done=done)
-
-        def ask(places: list[int], heard: Done) -> list[Choice]:
-            own = [edits[p] for p in places]
-            return self._inner.choose([questions[p] for p in places], done=heard, edits=own)
-
-        prints = self._fingerprints(edits)
-        keys = [choice_keys(f, [q])[0] for f, q in zip(prints, questions, strict=True)]
-        return self._ledger.through(CHOICE, keys, ask, done)
-
-    def _fingerprints(self, edits: Sequence[Sequence[Edit]]) -> list[str]:
-        """Give the model's fingerprint under each row's edits."""
-        known: dict[tuple[str, ...], str] = {}
-        found = []
-        for own in edits:
-            key = tuple(edit.key for edit in own)
-            if key not in known:
-                with self._inner.edited(own) as changed:
-                    known[key] = changed.fingerprint
-            found.append(known[key])
-        return found
+    def _keys(self, requests: Sequence[Request], keys_of: KeysOf) -> list[str]:
+        """Give each request's key under its own edits."""
+        groups: dict[tuple[Edit, ...], list[int]] = {}
+        for index, request in enumerate(requests):
+            groups.setdefault(request.edits, []).append(index)
+        keys: dict[int, str] = {}
+        for edits, indices in groups.items():
+            with self._inner.edited(edits) as changed:
+                fingerprint = changed.fingerprint
+            group = [requests[index] for index in indices]
+            keys.update(zip(indices, keys_of(fingerprint, group), strict=True))
+        return [keys[index] for index in range(len(requests))]
 
     @contextmanager
     def edited(
@@ -199,7 +169,7 @@ def recorded(model: Model, journal: Journal, *, seen: Seen | None = None) -> Rec
     `seen(answer, bound, recalled)` is called once for each distinct request of the run.
 
     >>> import tempfile
-    >>> from personae.core import say
+    >>> from personae.core import requests_of, say
     >>> from personae.respondents.scripted import ScriptedModel
     >>> with tempfile.TemporaryDirectory() as folder, Journal(folder + "/j.sqlite") as journal:
     ...     inner = ScriptedModel(lambda chat: "Yes.")

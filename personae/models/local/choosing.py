@@ -8,17 +8,17 @@ blank, after a lead such as "I choose" with one; a caller who wants both gives b
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from personae.core import Chat, Choice, Done, Question
+from personae.core import Chat, Choice, Done
 from personae.models.local.editing import Editing
 from personae.models.local.passes import ForwardPasses
 from personae.models.local.prefix_tree import WantedLogprob
 from personae.models.local.shared_blocks import read
 
-__all__ = ["ChatCodec", "choices", "weigh"]
+__all__ = ["ChatCodec", "Posed", "choices", "weigh"]
 
 SLAB = 4096
 """Questions planned together; more share no more, and their tokens would fill memory."""
@@ -37,8 +37,12 @@ class ChatCodec(Protocol):
         ...
 
 
-Asked = tuple[Question, int]
-"""A question, and which of the reader's variants of edits it is asked under."""
+class Posed(NamedTuple):
+    """A question as it is posed: `variant` says under which of the reader's variants of edits."""
+
+    chat: Chat
+    options: tuple[tuple[str, ...], ...]
+    variant: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,28 +56,26 @@ class _Case:
 def choices(
     reader: ForwardPasses,
     codec: ChatCodec,
-    questions: Sequence[Question],
+    questions: Sequence[Posed],
     limit: int,
     done: Done | None,
-    variants: Sequence[int] | None = None,
 ) -> list[Choice]:
-    """Weigh every question, equal ones once; `limit` is the most tokens the network reads.
-
-    `variants` says which of the variants of the reader's edits each question is asked under.
-    """
-    places: dict[Asked, list[int]] = {}
-    for index, asked in enumerate(zip(questions, variants or [0] * len(questions), strict=True)):
-        places.setdefault(asked, []).append(index)
+    """Weigh every question, equal ones once; `limit` is the most tokens the network reads."""
+    indices: dict[Posed, list[int]] = {}
+    for index, posed in enumerate(questions):
+        indices.setdefault(posed, []).append(index)
     answers: dict[int, Choice] = {}
 
-    def tell(asked: Asked, choice: Choice) -> None:
-        for index in places[asked]:
+    def tell(posed: Posed, choice: Choice) -> None:
+        for index in indices[posed]:
             answers[index] = choice
             if done is not None:
                 done(index, choice)
 
-    first = {question: places[question, variant][0] for question, variant in reversed(places)}
-    unique = sorted(places, key=lambda asked: first[asked[0]])  # variants share what is below them
+    first = {posed[:2]: indices[posed][0] for posed in reversed(indices)}
+    unique = sorted(
+        indices, key=lambda posed: first[posed[:2]]
+    )  # variants share what is below them
     for start in range(0, len(unique), SLAB):
         _slab(reader, codec, unique[start : start + SLAB], limit, tell)
     return [answers[index] for index in range(len(questions))]
@@ -82,21 +84,21 @@ def choices(
 def _slab(
     reader: ForwardPasses,
     codec: ChatCodec,
-    questions: Sequence[Asked],
+    questions: Sequence[Posed],
     limit: int,
-    tell: Callable[[Asked, Choice], None],
+    tell: Callable[[Posed, Choice], None],
 ) -> None:
     encode = _Encoder(codec)
-    cases: list[tuple[Asked, _Case]] = []
-    for asked in questions:
-        case, why = encode(asked[0], limit)
+    cases: list[tuple[Posed, _Case]] = []
+    for posed in questions:
+        case, why = encode(posed, limit)
         if case is None:
-            tell(asked, Choice(status="error", why=why))
+            tell(posed, Choice(status="error", why=why))
         else:
-            cases.append((asked, case))
+            cases.append((posed, case))
     wanted = _Wanted(reader.editing)
-    for (_, variant), case in cases:
-        wanted.add(case, variant)
+    for posed, case in cases:
+        wanted.add(case, posed.variant)
     values = np.full(len(wanted.reads), np.nan)
     left = [len(keys) for keys in wanted.by_case]
     for indices, logps in read(reader, list(wanted.sequences), wanted.reads):
@@ -104,9 +106,9 @@ def _slab(
         for at in (wanted.case_of[i] for i in indices):
             left[at] -= 1
             if not left[at]:
-                asked, case = cases[at]
+                posed, case = cases[at]
                 known = {k: float(values[i]) for k, i in wanted.by_case[at].items()}
-                tell(asked, weigh(case.options, known, len(case.prompt)))
+                tell(posed, weigh(case.options, known, len(case.prompt)))
 
 
 class _Encoder:
@@ -117,7 +119,7 @@ class _Encoder:
         self.prompts: dict[Chat, Tokens] = {}
         self.texts: dict[str, Tokens] = {}
 
-    def __call__(self, question: Question, limit: int) -> tuple[_Case | None, str]:
+    def __call__(self, question: Posed, limit: int) -> tuple[_Case | None, str]:
         prompt = self.prompts.get(question.chat)
         if prompt is None:
             prompt = tuple(self.codec.encode(self.codec.render(question.chat)))

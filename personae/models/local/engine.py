@@ -10,20 +10,20 @@ from llguidance import LLTokenizer
 from personae.core import (
     Activations,
     Anatomy,
-    BadValue,
     Chat,
     Choice,
     Done,
     Edit,
     Pool,
-    Question,
     Reply,
+    Request,
     Sampling,
     Site,
     Touch,
     edits_key,
+    require_options,
 )
-from personae.models.local.choosing import choices
+from personae.models.local.choosing import Posed, choices
 from personae.models.local.constrained import Grammar
 from personae.models.local.editing import Editing, Marks
 from personae.models.local.generating import ReplyWriter
@@ -93,59 +93,55 @@ class LocalModel:
 
     def choose(
         self,
-        questions: Sequence[Question],
+        requests: Sequence[Request],
         *,
         done: Done | None = None,
-        edits: Sequence[Sequence[Edit]] | None = None,
     ) -> list[Choice]:
-        """Weigh each question's options; one reading of the item serves them all.
+        """Weigh each request's options under its edits; one reading of the chat serves them all.
 
         A chat with an option longer than the network reads is answered with status `error`.
-        `edits`, if given, are those of each question alone.
+
+        Raises:
+            InputError: a request without options.
+            BadValue: an edit that doesn't fit the network.
         """
-        reader, variants = self._under(edits, len(questions))
-        return choices(reader, self.loaded.codec, questions, self.limit, done, variants)
+        require_options(requests)
+        reader, variants = self._under(requests)
+        posed = [Posed(r.chat, r.options, v) for r, v in zip(requests, variants, strict=True)]
+        return choices(reader, self.loaded.codec, posed, self.limit, done)
 
     def reply(
         self,
-        chats: Sequence[Chat],
+        requests: Sequence[Request],
         sampling: Sampling,
         *,
         done: Done | None = None,
-        edits: Sequence[Sequence[Edit]] | None = None,
     ) -> list[Reply]:
-        """Reply to each chat; batched, with a draw that follows from seed, repeat and chat only.
+        """Reply to each request under its edits; a draw follows from seed, repeat and chat only.
 
         A stop string ends a reply before itself; `max_tokens` cuts it (status `cut`, text kept).
         Under a JSON schema every reply is valid: one that reaches `max_tokens` is closed by force.
-        `edits`, if given, are those of each chat alone.
 
         Raises:
-            BadValue: the schema can't be enforced or can't fit `max_tokens`.
+            BadValue: the schema can't be enforced or can't fit `max_tokens`, or an edit doesn't
+                fit the network.
         """
         grammar = None if sampling.schema is None else self._grammar(sampling.schema)
-        reader, variants = self._under(edits, len(chats))
+        reader, variants = self._under(requests)
         writer = ReplyWriter(reader, self.loaded.codec, self.limit, self._rows)
-        return writer.replies(chats, sampling, grammar, done, variants)
+        chats = [(request.chat, v) for request, v in zip(requests, variants, strict=True)]
+        return writer.replies(chats, sampling, grammar, done)
 
-    def _under(
-        self, edits: Sequence[Sequence[Edit]] | None, count: int
-    ) -> tuple[ForwardPasses, list[int] | None]:
-        """Give a reader for rows under edits of their own, and each row's variant."""
-        if edits is None:
-            return self._reader, None
-        if len(edits) != count:
-            raise BadValue(f"edits are given row by row: {count} requests, {len(edits)} of edits")
-        places: dict[tuple[str, ...], int] = {}
-        found: list[Edits] = []
-        rows = []
-        for own in ((*self._edits, *_active(row)) for row in edits):
-            key = tuple(edit.key for edit in own)
-            if key not in places:
-                places[key] = len(found)
-                found.append(own)
-            rows.append(places[key])
-        return self._reader.under(self._editing(found, self._trace)), rows
+    def _under(self, requests: Sequence[Request]) -> tuple[ForwardPasses, list[int]]:
+        """Give a reader for requests under edits of their own, and each one's variant."""
+        if not any(request.edits for request in requests):
+            return self._reader, [0] * len(requests)
+        numbers: dict[Edits, int] = {}
+        variants = [
+            numbers.setdefault((*self._edits, *_active(request.edits)), len(numbers))
+            for request in requests
+        ]
+        return self._reader.under(self._editing(list(numbers), self._trace)), variants
 
     def _editing(self, variants: Sequence[Edits], trace: list[Touch] | None) -> Editing:
         editing = Editing(self.sites, self._marks, variants, trace)

@@ -21,7 +21,7 @@ from personae.core import (
     Estimate,
     FidelityError,
     ModelError,
-    Question,
+    Request,
     data_json,
     missing,
     say,
@@ -37,10 +37,10 @@ LIMIT = 0.02
 4e-5 and 6e-5, 8-bit weights 0.0007 and 0.0013, symmetric 4-bit weights 0.16 and 0.32."""
 
 
-def fidelity_questions() -> tuple[Question, ...]:
+def fidelity_questions() -> tuple[Request, ...]:
     """Give the fixed questions that back ends are compared on."""
     return tuple(
-        Question(
+        Request(
             chat=say(entry["user"], system=entry["system"]),
             options=tuple((word,) for word in entry["options"]),
         )

@@ -60,20 +60,18 @@ class ReplyWriter:
 
     def replies(
         self,
-        chats: Sequence[Chat],
+        chats: Sequence[tuple[Chat, int]],
         sampling: Sampling,
         grammar: Grammar | None,
         done: Done | None,
-        variants: Sequence[int] | None = None,
     ) -> list[Reply]:
         """Reply to each chat, equal ones once (their draws are equal).
 
-        `variants` says which of the variants of the reader's edits each reply is written under.
+        A chat's number says which of the variants of the reader's edits its reply is written under.
         """
         _check(sampling, grammar)
         answers: dict[int, Reply] = {}
-        asked = list(zip(chats, variants or [0] * len(chats), strict=True))
-        for requests, reply in self._all(asked, sampling, grammar):
+        for requests, reply in self._all(chats, sampling, grammar):
             for index in requests:
                 answers[index] = reply
                 if done is not None:
@@ -81,10 +79,10 @@ class ReplyWriter:
         return [answers[index] for index in range(len(chats))]
 
     def _all(
-        self, asked: Sequence[tuple[Chat, int]], sampling: Sampling, grammar: Grammar | None
+        self, chats: Sequence[tuple[Chat, int]], sampling: Sampling, grammar: Grammar | None
     ) -> Iterator[tuple[list[int], Reply]]:
         places: dict[tuple[str, int], list[int]] = {}
-        for index, (chat, variant) in enumerate(asked):
+        for index, (chat, variant) in enumerate(chats):
             places.setdefault((self.codec.render(chat), variant), []).append(index)
         drafts: list[_Draft] = []
         for (text, variant), requests in places.items():

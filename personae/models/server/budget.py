@@ -5,13 +5,12 @@ requests running side by side can't overrun a limit together; then at what the s
 """
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, isfinite
 
-from personae.core import BadValue, BudgetSpent, Chat, Question, Sampling, Usage
+from personae.core import BadValue, BudgetSpent, Chat, Usage
 
-__all__ = ["Budget", "Price", "Spending", "estimate", "tokens_of"]
+__all__ = ["Budget", "Price", "Spending", "tokens_of"]
 
 CHARS_PER_TOKEN = 4.0
 """English prose under a byte-pair tokenizer; other scripts take more tokens than this says."""
@@ -67,33 +66,6 @@ class Budget:
 def tokens_of(chat: Chat) -> int:
     """Estimate a chat's tokens from its characters, with four more a turn for the template."""
     return ceil(sum(len(m.text) / CHARS_PER_TOKEN + 4 for m in chat))
-
-
-def estimate(
-    requests: Sequence[Chat | Question],
-    sampling: Sampling | None = None,
-    price: Price | None = None,
-) -> Usage:
-    """Estimate, before the first call, what requests will take at most.
-
-    Chats are counted with `sampling.max_tokens` written, questions with one token. Tokens read
-    are estimated from characters. Duplicates count once, as a recorded model asks them once.
-
-    >>> from personae.core import say
-    >>> estimate([say("How are you today?")] * 2, Sampling(max_tokens=10))
-    Usage(requests=1, tokens_in=9, tokens_out=10, money=0.0, currency='USD')
-    """
-    distinct = set(requests)
-    longest = (sampling or Sampling()).max_tokens
-    read = sum(tokens_of(r.chat if isinstance(r, Question) else r) for r in distinct)
-    written = sum(1 if isinstance(r, Question) else longest for r in distinct)
-    return Usage(
-        requests=len(distinct),
-        tokens_in=read,
-        tokens_out=written,
-        money=price.cost(read, written) if price else 0.0,
-        currency=price.currency if price else Usage().currency,
-    )
 
 
 class Spending:

@@ -10,7 +10,17 @@ from dataclasses import dataclass, replace
 
 import httpx
 
-from personae.core import Chat, Choice, Done, Question, Reply, Sampling, Usage, content_key
+from personae.core import (
+    Choice,
+    Done,
+    Reply,
+    Request,
+    Sampling,
+    Usage,
+    content_key,
+    refuse_edits,
+    require_options,
+)
 from personae.models.server.budget import Budget, Price, tokens_of
 from personae.models.server.dispatch import Call
 from personae.models.server.endpoint import Endpoint, Rejected
@@ -76,7 +86,7 @@ class ServerModel:
         return self._service.purse.spent
 
     def reply(
-        self, chats: Sequence[Chat], sampling: Sampling, *, done: Done | None = None
+        self, requests: Sequence[Request], sampling: Sampling, *, done: Done | None = None
     ) -> list[Reply]:
         """Reply to each chat. `done` is called in the caller's thread.
 
@@ -92,16 +102,17 @@ class ServerModel:
             if done is not None:
                 done(place, answer)
 
-        for place, chat in enumerate(chats):
-            if not chat:
+        refuse_edits(requests, self.name)
+        for place, request in enumerate(requests):
+            if not request.chat:
                 heard(place, no_reply(NO_CHAT))
-        places = [place for place, chat in enumerate(chats) if chat]
+        places = [place for place, request in enumerate(requests) if request.chat]
         self._service.replies(
-            [(chats[p], sampling) for p in places], lambda i, a: heard(places[i], a)
+            [(requests[p].chat, sampling) for p in places], lambda i, a: heard(places[i], a)
         )
-        return [answers[place] for place in range(len(chats))]
+        return [answers[place] for place in range(len(requests))]
 
-    def choose(self, questions: Sequence[Question], *, done: Done | None = None) -> list[Choice]:
+    def choose(self, requests: Sequence[Request], *, done: Done | None = None) -> list[Choice]:
         """Weigh each question's options. `done` is called in the caller's thread.
 
         Raises:
@@ -116,20 +127,22 @@ class ServerModel:
             if done is not None:
                 done(place, answer)
 
-        for place, question in enumerate(questions):
-            if not question.chat:
+        refuse_edits(requests, self.name)
+        require_options(requests)
+        for place, request in enumerate(requests):
+            if not request.chat:
                 heard(place, Choice(status="error", why=NO_CHAT))
-        left = [place for place in range(len(questions)) if place not in answers]
+        left = [place for place in range(len(requests)) if place not in answers]
         while left and self._top:
             # until the server has shown tokens once, questions go alone: it may show none
             sure = self._shows or self._probes >= PROBES
-            self._by_tokens(questions, left if sure else left[:1], heard)
+            self._by_tokens(requests, left if sure else left[:1], heard)
             left = [place for place in left if place not in answers]
-        self._by_count([questions[p] for p in left], lambda i, a: heard(left[i], a))
-        return [answers[place] for place in range(len(questions))]
+        self._by_count([requests[p] for p in left], lambda i, a: heard(left[i], a))
+        return [answers[place] for place in range(len(requests))]
 
     def _by_tokens(
-        self, questions: Sequence[Question], places: list[int], heard: Callable[[int, Choice], None]
+        self, questions: Sequence[Request], places: list[int], heard: Callable[[int, Choice], None]
     ) -> None:
         """Weigh by first tokens; where the server shows none, say nothing and ask for fewer."""
         top = self._top
@@ -157,7 +170,7 @@ class ServerModel:
             calls, attempt, lambda why: _Weighed(Choice(status="error", why=why)), settled
         )
 
-    def _weighed(self, data: object, question: Question, top: int) -> "_Weighed":
+    def _weighed(self, data: object, question: Request, top: int) -> "_Weighed":
         listed = listed_tokens(data)
         read, written, why = tokens_used(data, question.chat, " ")
         if listed is None and not self._shows:
@@ -171,9 +184,7 @@ class ServerModel:
         choice = replace(choice, tokens_in=read, tokens_out=written, why=choice.why or why)
         return _Weighed(choice, read, written)
 
-    def _by_count(
-        self, questions: Sequence[Question], heard: Callable[[int, Choice], None]
-    ) -> None:
+    def _by_count(self, questions: Sequence[Request], heard: Callable[[int, Choice], None]) -> None:
         """Weigh by counting sampled replies; question by question, so that a stop loses little."""
         count = self._service.manners.samples
         asked = []

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from math import exp, inf, isfinite, log
 
-from personae.core import Choice, Question, Reply, Status
+from personae.core import Choice, Reply, Request, Status
 from personae.models.server.wire import first_choice
 
 __all__ = ["choice_from_replies", "choice_from_tokens", "listed_tokens", "longest_form"]
@@ -38,7 +38,7 @@ def listed_tokens(data: object) -> dict[str, float] | None:
     return {t: v for t, v in listed.items() if v > UNLIKELY} or None
 
 
-def _option_of(question: Question) -> dict[str, int]:
+def _option_of(question: Request) -> dict[str, int]:
     """Map each form, and each form without its leading blank, to its option's place."""
     exact = {form: i for i, forms in enumerate(question.options) for form in forms}
     for form, place in list(exact.items()):
@@ -46,7 +46,7 @@ def _option_of(question: Question) -> dict[str, int]:
     return exact
 
 
-def choice_from_tokens(question: Question, listed: Mapping[str, float], asked: int) -> Choice:
+def choice_from_tokens(question: Request, listed: Mapping[str, float], asked: int) -> Choice:
     """Weigh options by the listed first tokens: those equal to a form, a leading blank aside.
 
     `tokens` is 1 for every option. Status `error` where none is listed, or one that isn't may
@@ -89,12 +89,12 @@ def _several(option: str) -> str:
     )
 
 
-def longest_form(question: Question) -> int:
+def longest_form(question: Request) -> int:
     """Give an upper bound, in tokens, on the longest option, for replies that are counted."""
     return max(len(form) for forms in question.options for form in forms) // 2 + 4
 
 
-def choice_from_replies(question: Question, replies: Sequence[Reply]) -> Choice:
+def choice_from_replies(question: Request, replies: Sequence[Reply]) -> Choice:
     """Weigh options by how many of the sampled replies say them.
 
     A reply says an option if, blanks aside, it begins with one of its forms and doesn't go on
@@ -120,7 +120,7 @@ def _none(status: Status, why: str, method: str, usage: tuple[int, int]) -> Choi
     return Choice(status=status, why=why, method=method, tokens_in=usage[0], tokens_out=usage[1])
 
 
-def _said(question: Question, text: str) -> int | None:
+def _said(question: Request, text: str) -> int | None:
     said = text.strip()
     forms = {form.strip(): i for i, fs in enumerate(question.options) for form in fs}
     for form in sorted(forms, key=len, reverse=True):

@@ -10,7 +10,7 @@ from math import inf
 
 import numpy as np
 
-from personae.core import Array, Chat, Edit, Message, OpenModel, Sampling, Site
+from personae.core import Array, Chat, Edit, Message, OpenModel, Request, Sampling, Site
 from personae.studies.assistant_axis.roles import DEFAULT, Conversation
 from personae.studies.assistant_axis.space import RoleSpace, Rollout, Scale
 
@@ -115,7 +115,8 @@ def _hold(
     for turn in range(max((len(s.chat) for s in scripts), default=0)):
         places = [i for i in sorted(going) if turn < len(scripts[i].chat)]
         asked = [(*chats[i], scripts[i].chat[turn]) for i in places]
-        replies = model.reply(asked, sampling, edits=[edits[i] for i in places])
+        requests = [Request(chat, edits=edits[i]) for i, chat in zip(places, asked, strict=True)]
+        replies = model.reply(requests, sampling)
         for place, chat, reply in zip(places, asked, replies, strict=True):
             if reply.status in ("ok", "cut") and reply.text.strip():
                 chats[place] = (*chat, Message("assistant", reply.text.strip()))
@@ -221,8 +222,14 @@ def held_by(model: OpenModel, space: RoleSpace, caps: Caps, sampling: Sampling) 
         for r, x in zip(space.rollouts, along, strict=True)
         if r.role in far and r.prompt == 0
     ]
-    arms = [edits for edits in (caps.axis, caps.random) for _ in first]
-    replies = model.reply([r.chat[:-1] for r, _ in first] * 2, sampling, edits=arms)
+    replies = model.reply(
+        [
+            Request(rollout.chat[:-1], edits=edits)
+            for edits in (caps.axis, caps.random)
+            for rollout, _ in first
+        ],
+        sampling,
+    )
     spoken = [(r.answered(reply), x) for (r, x), reply in zip(first * 2, replies, strict=True)]
     halves = spoken[: len(first)], spoken[len(first) :]
     axis, control = (

@@ -27,6 +27,7 @@ from personae.core import (
     Reply,
     Sampling,
     Site,
+    requests_of,
     say,
 )
 from personae.induce.steer.directions import direction
@@ -90,7 +91,7 @@ def perform_roles(model: Model, bank: RoleBank, sampling: Sampling) -> list[Roll
         for p, text in enumerate(texts)
         for q, question in enumerate(bank.questions)
     ]
-    replies = model.reply([chat for *_, chat in asked], sampling)
+    replies = model.reply(requests_of(chat for *_, chat in asked), sampling)
     return [
         Rollout(
             role=role,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from personae.core import Chat, Model, Reply, Sampling, data_json, say
+from personae.core import Chat, Model, Reply, Sampling, data_json, requests_of, say
 from personae.measure.judge.judge import Verdict, judge, settle
 from personae.measure.judge.rubric import Case, load_rubric
 from personae.traits.trait_words import trait_side
@@ -27,7 +27,7 @@ def write_essays(
     """
     chats = [_situation(domain, block) for domain, block in situations]
     draws = [
-        model.reply(chats, replace(sampling, repeat=sampling.repeat + draw))
+        model.reply(requests_of(chats), replace(sampling, repeat=sampling.repeat + draw))
         for draw in range(count)
     ]
     return [[essays[place] for essays in draws] for place in range(len(chats))]

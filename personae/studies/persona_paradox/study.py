@@ -34,6 +34,7 @@ from personae.core import (
     Sampling,
     Table,
     coverage_table,
+    requests_of,
     say,
 )
 from personae.designs.ability import ability
@@ -287,7 +288,7 @@ def _patients(
     rows: list[tuple[Cell, ...]] = []
     for arm in arms:
         with arm.induction(model, arm.persona) as speaker:
-            replies = speaker.reply([say(q["text"]) for q in asked], sampling)
+            replies = speaker.reply(requests_of(say(q["text"]) for q in asked), sampling)
         written[arm.persona.id] = [r.text if r.status in ("ok", "cut") else "" for r in replies]
         rows += [
             (arm.persona.id, q["text"], r.status, t)

@@ -20,9 +20,9 @@ from personae.core import (
     Item,
     Message,
     Model,
-    Question,
     Sampling,
     data_json,
+    requests_of,
 )
 from personae.datasets.labelled_texts import Labelled
 from personae.measure.inventories.forms import DisplayedOption
@@ -152,7 +152,7 @@ class Chain:
         for one, scale in cases:
             low, high = poles(self.tool, scale)
             chats.append(_next(self._opening(one), _fill("think", low=low, high=high)))
-        replies = self.model.reply(chats, sampling)
+        replies = self.model.reply(requests_of(chats), sampling)
         threads = [
             (*chat, Message("assistant", reply.text)) if reply.text.strip() else self._opening(one)
             for chat, reply, (one, _) in zip(chats, replies, cases, strict=True)
@@ -190,12 +190,10 @@ class Chain:
         self, chats: Sequence[Chat], shown: Sequence[DisplayedOption], sampling: Sampling
     ) -> Columns:
         if self.channel == "reply":
-            return read_replies(self.model.reply(chats, sampling), shown)
+            return read_replies(self.model.reply(requests_of(chats), sampling), shown)
         assert isinstance(self.model, Chooser)
         forms = tuple((s.label, f" {s.label}") for s in shown)
-        return read_labels(
-            [*self.model.choose([Question(chat=c, options=forms) for c in chats])], shown
-        )
+        return read_labels([*self.model.choose(requests_of(chats, forms))], shown)
 
     def _rows(
         self, cases: Sequence[tuple[Labelled, str]], items: Sequence[Item], columns: Columns

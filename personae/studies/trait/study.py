@@ -34,6 +34,7 @@ from personae.core import (
     Report,
     Sampling,
     Table,
+    requests_of,
     say,
 )
 from personae.induce.prompt.prompt_inductions import persona_text
@@ -159,7 +160,7 @@ def _poles(model: Chooser, bank: SituationBank, channel: Channel) -> dict[str, A
 def _free(model: Model, bank: SituationBank) -> list[tuple[str, str, bool | None]]:
     """Ask without options: (item, text, whether it declines; None for no reply)."""
     chats = [say(f"{item.text} {item.query}") for item in bank.items]
-    replies = model.reply(chats, Sampling(max_tokens=24))
+    replies = model.reply(requests_of(chats), Sampling(max_tokens=24))
     found: list[tuple[str, str, bool | None]] = []
     for item, reply in zip(bank.items, replies, strict=True):
         declines = reply.status == "refused" or is_refusal(reply.text)

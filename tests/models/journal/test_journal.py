@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from personae.core import BadFile, BadValue, Sampling, say
+from personae.core import BadFile, BadValue, Sampling, requests_of, say
 from personae.core.keys import reply_keys
 from personae.models.journal.journal import BATCH, Journal
 from personae.respondents.scripted import ScriptedModel
@@ -103,10 +103,10 @@ def test_a_damaged_journal_is_refused_not_read(tmp_path: Path) -> None:
 
 WORKER = """
 import sys
-from personae.core import Sampling, say
-from personae.models.journal import Journal
-from personae.models.recorded import recorded
-from personae.models.scripted import ScriptedModel
+from personae.core import Sampling, requests_of, say
+from personae.models.journal.journal import Journal
+from personae.models.journal.recorded import recorded
+from personae.respondents.scripted import ScriptedModel
 
 path, log = sys.argv[1:]
 stream = open(log, "a", buffering=1)
@@ -118,7 +118,7 @@ def script(chat):
 print("ready", flush=True)
 with Journal(path) as journal:
     model = recorded(ScriptedModel(script, delay=0.0005), journal)
-    replies = model.reply([say(str(i)) for i in range(3000)], Sampling())
+    replies = model.reply(requests_of(say(str(i)) for i in range(3000)), Sampling())
     print("done", "|".join(r.text for r in replies), model.usage, flush=True)
 """
 
@@ -128,9 +128,9 @@ def test_killed_at_any_time_it_goes_on_where_it_stood(tmp_path: Path) -> None:
     path, log = tmp_path / "j.sqlite", tmp_path / "log"
     rng = random.Random(7)
     texts = [str(i) for i in range(3000)]
-    chats = [say(t) for t in texts]
+    requests = requests_of(say(t) for t in texts)
     fingerprint = ScriptedModel().fingerprint
-    keys = dict(zip(reply_keys(fingerprint, chats, Sampling()), texts, strict=True))
+    keys = dict(zip(reply_keys(fingerprint, requests, Sampling()), texts, strict=True))
     kept: set[str] = set()
     for _ in range(20):
         log.unlink(missing_ok=True)

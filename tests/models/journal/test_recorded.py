@@ -23,11 +23,13 @@ from personae.core import (
     Model,
     OpenModel,
     Pool,
-    Question,
     Reply,
+    Request,
     Sampling,
     Site,
     Touch,
+    edits_key,
+    requests_of,
     say,
 )
 from personae.core.keys import choice_keys, reply_keys
@@ -37,7 +39,8 @@ from personae.models.server.budget import Price
 from personae.respondents.scripted import ScriptedModel
 
 CHATS = [say(f"question {i}") for i in range(20)]
-QUESTION = Question(chat=say("Tea?"), options=(("yes", " yes"), ("no",)))
+REQUESTS = requests_of(CHATS)
+QUESTION = Request(say("Tea?"), (("yes", " yes"), ("no",)))
 
 OTHER_SAMPLING: dict[str, Any] = {
     "max_tokens": 255,
@@ -58,21 +61,22 @@ OTHER_QUESTION: dict[str, Any] = {
 def test_every_field_of_sampling_is_in_the_key() -> None:
     """None is inert; a field added to Sampling without a line here fails."""
     assert set(OTHER_SAMPLING) == {f.name for f in fields(Sampling)}
-    base = reply_keys("f", [say("Tea?")], Sampling())[0]
+    base = reply_keys("f", [Request(say("Tea?"))], Sampling())[0]
     keys = {
-        name: reply_keys("f", [say("Tea?")], replace(Sampling(), **{name: value}))[0]
+        name: reply_keys("f", [Request(say("Tea?"))], replace(Sampling(), **{name: value}))[0]
         for name, value in OTHER_SAMPLING.items()
     }
     assert len({base, *keys.values()}) == len(keys) + 1
 
 
 def test_every_field_of_message_and_question_is_in_the_key() -> None:
+    """Edits are in the key by the fingerprint of the model under them."""
     assert set(OTHER_MESSAGE) == {f.name for f in fields(Message)}
-    assert set(OTHER_QUESTION) == {f.name for f in fields(Question)}
+    assert {*OTHER_QUESTION, "edits"} == {f.name for f in fields(Request)}
     turn = QUESTION.chat[0]
     others = [replace(turn, **{name: value}) for name, value in OTHER_MESSAGE.items()]
     chats = [QUESTION.chat, *((t,) for t in others), (turn, turn), ()]
-    assert len(set(reply_keys("f", chats, Sampling()))) == len(chats)
+    assert len(set(reply_keys("f", requests_of(chats), Sampling()))) == len(chats)
     asked = [
         QUESTION,
         *(replace(QUESTION, **{name: value}) for name, value in OTHER_QUESTION.items()),
@@ -84,15 +88,33 @@ def test_every_field_of_message_and_question_is_in_the_key() -> None:
 
 
 def test_fingerprint_and_kind_are_in_the_key() -> None:
-    assert reply_keys("f", CHATS, Sampling()) != reply_keys("g", CHATS, Sampling())
+    assert reply_keys("f", REQUESTS, Sampling()) != reply_keys("g", REQUESTS, Sampling())
     assert choice_keys("f", [QUESTION]) != choice_keys("g", [QUESTION])
-    assert not set(reply_keys("f", [()], Sampling())) & set(choice_keys("f", [QUESTION]))
+    assert not set(reply_keys("f", [Request(())], Sampling())) & set(choice_keys("f", [QUESTION]))
+
+
+def test_keys_stay_what_they_are_so_that_journals_stay_readable() -> None:
+    chat = say("Tea?", system="Be brief.", lead="Well,")
+    question = Request(chat, (("yes", " yes"), ("no",)))
+    sampling = Sampling(max_tokens=9, temperature=1, stop=("\n",), seed=3)
+    assert reply_keys("f0", [question, Request(())], sampling) == [
+        "6d3663d0ca029392dad9cd89fe6c7ee3627f831ae415e874ec75fa75fd3f2c49",
+        "ee23a3555a7a2a90b9214e5dee205e7239f4c45dbbf7a5b712f46c73828d5a3a",
+    ]
+    assert choice_keys("f0", [question, Request((), (("ünï",),))]) == [
+        "1f5a80faf56163b8b981aaa042dbc07620ec40fe31f91124f81aa888563fda8a",
+        "a7052dd830a18d3df930a72fb4fc6ae84fa272edc4f768aeb3c0dc7201d529ed",
+    ]
+    edited = edits_key("f0", [Edit(Site(0), np.ones(2), strength=2)])
+    assert choice_keys(edited, [question]) == [
+        "5d1a67b6b87ddeb94f3a6bd638f56b001d5196a82231d6ee23a7c42a21bada10"
+    ]
 
 
 def test_equal_requests_have_equal_keys() -> None:
     whole, real = Sampling(temperature=1), Sampling(temperature=1.0)
-    assert reply_keys("f", CHATS, whole) == reply_keys("f", CHATS, real)
-    strange = [say("lone \ud800 surrogate \x00 and \U0001f600")]
+    assert reply_keys("f", REQUESTS, whole) == reply_keys("f", REQUESTS, real)
+    strange = [Request(say("lone \ud800 surrogate \x00 and \U0001f600"))]
     assert reply_keys("f", strange, whole) == reply_keys("f", strange, real)
 
 
@@ -101,11 +123,11 @@ def test_each_distinct_request_is_asked_once(tmp_path: Path) -> None:
     heard: dict[int, Reply | Choice] = {}
     with Journal(tmp_path / "j") as journal:
         model = recorded(inner, journal)
-        replies = model.reply([*CHATS, *CHATS], Sampling(), done=heard.__setitem__)
+        replies = model.reply(REQUESTS * 2, Sampling(), done=heard.__setitem__)
         assert [r.text for r in replies] == [f"re: {c[-1].text}" for c in [*CHATS, *CHATS]]
         assert heard == dict(enumerate(replies))
-        assert inner.asked == CHATS
-        assert model.reply(CHATS[:3], Sampling()) == replies[:3]
+        assert inner.asked == REQUESTS
+        assert model.reply(REQUESTS[:3], Sampling()) == replies[:3]
         choices = model.choose([QUESTION, QUESTION])
         assert len(inner.asked) == len(CHATS) + 1
         assert model.usage.requests == len(CHATS) + 1
@@ -113,7 +135,7 @@ def test_each_distinct_request_is_asked_once(tmp_path: Path) -> None:
     with Journal(tmp_path / "j") as journal:
         model = recorded(inner, journal)
         assert model.choose([QUESTION, QUESTION]) == choices
-        assert model.reply([*CHATS, *CHATS], Sampling()) == replies
+        assert model.reply(REQUESTS * 2, Sampling()) == replies
         assert len(inner.asked) == len(CHATS) + 1
 
 
@@ -127,15 +149,13 @@ def test_answers_survive_the_file_exactly(tmp_path: Path) -> None:
     chosen = Choice(loglik=logs, logp=logs, mass=0.3, tokens=(1, 2, 3), floor=-4.5, method="m")
 
     class Chosen(ScriptedModel):
-        def choose(
-            self, questions: Sequence[Question], *, done: Done | None = None
-        ) -> list[Choice]:
-            return [chosen for _ in questions]
+        def choose(self, requests: Sequence[Request], *, done: Done | None = None) -> list[Choice]:
+            return [chosen for _ in requests]
 
     for _ in range(2):
         with Journal(tmp_path / "j") as journal:
             model = recorded(Chosen(said), journal)
-            assert model.reply(CHATS[:3], Sampling()) == said
+            assert model.reply(REQUESTS[:3], Sampling()) == said
             assert model.choose([QUESTION]) == [chosen]
 
 
@@ -146,7 +166,7 @@ def test_five_repeats_are_five_draws_and_stay_so(tmp_path: Path) -> None:
         with Journal(tmp_path / "j") as journal:
             model = recorded(inner, journal)
             return [
-                model.reply([say("Roll.")], Sampling(temperature=1, repeat=i))[0].text
+                model.reply([Request(say("Roll."))], Sampling(temperature=1, repeat=i))[0].text
                 for i in range(5)
             ]
 
@@ -161,13 +181,13 @@ def test_errors_are_asked_again_and_everything_else_is_kept(tmp_path: Path) -> N
     inner = ScriptedModel(lambda chat: "fine", faults=faults)
     chats = [say(str(i)) for i in range(300)]
     with Journal(tmp_path / "j") as journal:
-        first = recorded(inner, journal).reply(chats, Sampling())
+        first = recorded(inner, journal).reply(requests_of(chats), Sampling())
         errors = sum(r.status == "error" for r in first)
         assert {r.status for r in first} == {"ok", "refused", "unparsed", "cut", "error"}
         assert len(journal) == 300 - errors
         inner.asked.clear()
         model = recorded(inner, journal)
-        assert model.reply(chats, Sampling()) == first
+        assert model.reply(requests_of(chats), Sampling()) == first
         assert len(inner.asked) == errors
         assert model.usage.requests == 300 - errors
 
@@ -181,15 +201,15 @@ def test_totals_are_those_of_an_uninterrupted_run(tmp_path: Path) -> None:
 
     seen: list[bool] = []
     with Journal(tmp_path / "j") as journal:
-        recorded(Priced(script), journal).reply(CHATS[:7], Sampling())
+        recorded(Priced(script), journal).reply(REQUESTS[:7], Sampling())
     with Journal(tmp_path / "j") as journal:
         resumed = recorded(Priced(script), journal, seen=lambda _, __, old: seen.append(old))
         for _ in range(2):
-            resumed.reply([*CHATS, CHATS[0]], Sampling())
+            resumed.reply(requests_of([*CHATS, CHATS[0]]), Sampling())
         assert seen == [True] * 7 + [False] * 13
     with Journal(tmp_path / "k") as journal:
         whole = recorded(Priced(script), journal)
-        whole.reply(CHATS, Sampling())
+        whole.reply(REQUESTS, Sampling())
     assert resumed.usage == whole.usage
     assert (whole.usage.tokens_in, whole.usage.tokens_out) == (40, 40)
     assert whole.usage.money == pytest.approx(400e-6)
@@ -199,26 +219,26 @@ def test_totals_are_those_of_an_uninterrupted_run(tmp_path: Path) -> None:
 def test_what_was_answered_before_the_budget_ended_is_kept(tmp_path: Path) -> None:
     class Poor(ScriptedModel):
         def reply(
-            self, chats: Sequence[Chat], sampling: Sampling, *, done: Done | None = None
+            self, requests: Sequence[Request], sampling: Sampling, *, done: Done | None = None
         ) -> list[Reply]:
-            super().reply(chats[:8], sampling, done=done)
+            super().reply(requests[:8], sampling, done=done)
             raise BudgetSpent("8 calls")
 
     with Journal(tmp_path / "j") as journal:
         with pytest.raises(BudgetSpent):
-            recorded(Poor(lambda chat: "fine"), journal).reply(CHATS, Sampling())
+            recorded(Poor(lambda chat: "fine"), journal).reply(REQUESTS, Sampling())
         assert len(journal) == 8
         rest = ScriptedModel(lambda chat: "fine")
-        assert len(recorded(rest, journal).reply(CHATS, Sampling())) == 20
-        assert rest.asked == CHATS[8:]
+        assert len(recorded(rest, journal).reply(REQUESTS, Sampling())) == 20
+        assert rest.asked == REQUESTS[8:]
 
 
 def test_a_payload_that_is_no_answer_is_a_bad_file(tmp_path: Path) -> None:
     inner = ScriptedModel(lambda chat: "fine")
     with Journal(tmp_path / "j") as journal:
-        journal.write(reply_keys(inner.fingerprint, CHATS[:1], Sampling())[0], "reply", "7")
+        journal.write(reply_keys(inner.fingerprint, REQUESTS[:1], Sampling())[0], "reply", "7")
         with pytest.raises(BadFile, match="isn't a reply"):
-            recorded(inner, journal).reply(CHATS[:1], Sampling())
+            recorded(inner, journal).reply(REQUESTS[:1], Sampling())
 
 
 class Replier:
@@ -228,9 +248,9 @@ class Replier:
     fingerprint = "r"
 
     def reply(
-        self, chats: Sequence[Chat], sampling: Sampling, *, done: Done | None = None
+        self, requests: Sequence[Request], sampling: Sampling, *, done: Done | None = None
     ) -> list[Reply]:
-        return [Reply(text="hello") for _ in chats]
+        return [Reply(text="hello") for _ in requests]
 
 
 class Opened(ScriptedModel):
@@ -245,29 +265,13 @@ class Opened(ScriptedModel):
         return Anatomy(1, 2, 1, 2)
 
     def reply(
-        self,
-        chats: Sequence[Chat],
-        sampling: Sampling,
-        *,
-        done: Done | None = None,
-        edits: Sequence[Sequence[Edit]] | None = None,
+        self, requests: Sequence[Request], sampling: Sampling, *, done: Done | None = None
     ) -> list[Reply]:
-        if edits is None:
-            return super().reply(chats, sampling, done=done)
-        for index, own in enumerate(edits):
-            pushed = self.push + sum(e.strength for e in own)
+        for index, request in enumerate(requests):
+            push = self.push + sum(edit.strength for edit in request.edits)
             assert done is not None
-            done(index, Reply(text=f"push {pushed:g}"))
-        return [Reply(text="") for _ in chats]
-
-    def choose(
-        self,
-        questions: Sequence[Question],
-        *,
-        done: Done | None = None,
-        edits: Sequence[Sequence[Edit]] | None = None,
-    ) -> list[Choice]:
-        return super().choose(questions, done=done)
+            done(index, Reply(text=f"push {push:g}"))
+        return [Reply(text="") for _ in requests]
 
     def record(self, chats: Sequence[Chat], sites: Sequence[Site], pool: Pool) -> Activations:
         return {site: np.ones((len(chats), 2)) for site in sites}
@@ -292,14 +296,14 @@ def test_an_edited_model_has_its_own_answers_and_the_same_totals(tmp_path: Path)
     push = Edit(Site(0), np.ones(2, dtype=np.float32), strength=2.0)
     with Journal(tmp_path / "j") as journal:
         model = recorded(Opened(), journal)
-        assert model.reply(CHATS[:1], Sampling())[0].text == "push 0"
+        assert model.reply(REQUESTS[:1], Sampling())[0].text == "push 0"
         with model.edited([push]) as pushed:
-            assert pushed.reply(CHATS[:1], Sampling())[0].text == "push 2"
+            assert pushed.reply(REQUESTS[:1], Sampling())[0].text == "push 2"
             assert pushed.fingerprint != model.fingerprint
-        assert model.reply(CHATS[:1], Sampling())[0].text == "push 0"
+        assert model.reply(REQUESTS[:1], Sampling())[0].text == "push 0"
         assert model.usage.requests == 2
-        swept = [[replace(push, strength=s)] for s in (0.0, 2.0, 5.0)]
-        replies = model.reply(CHATS[:1] * 3, Sampling(), edits=swept)
+        swept = [Request(CHATS[0], edits=(replace(push, strength=s),)) for s in (0.0, 2.0, 5.0)]
+        replies = model.reply(swept, Sampling())
         assert [r.text for r in replies] == ["push 0", "push 2", "push 5"]
         assert model.usage.requests == 3  # row by row, two of them were known
         assert model.record(CHATS[:3], [Site(0)], "last")[Site(0)].shape == (3, 2)

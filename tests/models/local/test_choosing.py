@@ -9,8 +9,8 @@ import transformers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from personae.core import Choice, ModelError, Question, say
-from personae.models.local.choosing import choices, weigh
+from personae.core import Choice, ModelError, Request, say
+from personae.models.local.choosing import Posed, choices, weigh
 from personae.models.local.passes import ForwardPasses
 from personae.models.local.shared_prefixes import grow, split
 from tests.support.tiny_networks import KINDS, codec, network, plain_logliks
@@ -29,18 +29,19 @@ chats = st.builds(
 
 
 @st.composite
-def questions(draw: st.DrawFn) -> Question:
+def questions(draw: st.DrawFn) -> Request:
     texts = draw(forms)
     cut = draw(st.integers(0, len(texts) - 1))
     options = [tuple(texts[: cut + 1]), *((text,) for text in texts[cut + 1 :])]
-    return Question(chat=draw(st.just(()) | chats), options=tuple(options))
+    return Request(chat=draw(st.just(()) | chats), options=tuple(options))
 
 
-def ask(kind: str, asked: Sequence[Question], reader: ForwardPasses | None = None) -> list[Choice]:
-    return choices(reader or ForwardPasses(network(kind)), codec(), asked, LIMIT, None)
+def ask(kind: str, asked: Sequence[Request], reader: ForwardPasses | None = None) -> list[Choice]:
+    posed = [Posed(request.chat, request.options) for request in asked]
+    return choices(reader or ForwardPasses(network(kind)), codec(), posed, LIMIT, None)
 
 
-def expected(kind: str, question: Question) -> list[float]:
+def expected(kind: str, question: Request) -> list[float]:
     plain = plain_logliks(network(kind), codec(), question)
     return [float(np.logaddexp.reduce(options)) for options in plain]
 
@@ -48,7 +49,7 @@ def expected(kind: str, question: Question) -> list[float]:
 @pytest.mark.parametrize("kind", KINDS)
 @settings(max_examples=15)
 @given(asked=st.lists(questions(), max_size=7), budget=st.sampled_from([16, 90, 1024]))
-def test_equals_the_plain_path(kind: str, asked: list[Question], budget: int) -> None:
+def test_equals_the_plain_path(kind: str, asked: list[Request], budget: int) -> None:
     got = ask(kind, asked, ForwardPasses(network(kind), token_budget=budget))
     for question, choice in zip(asked, got, strict=True):
         assert choice.status == "ok"
@@ -60,7 +61,7 @@ def test_contexts_blocks_and_dissolved_prefixes(kind: str) -> None:
     """Enough text that every way of sharing is taken, cold and with a kept context."""
     options = (("Very accurate", "Very"), ("A",), ("A. Very",), ("I agree strongly",))
     asked = [
-        Question(chat=say(f"{item} {i}", system=persona), options=options)
+        Request(say(f"{item} {i}", system=persona), options)
         for persona in PERSONAS
         for i in range(6)
         for item in ITEMS[:3]
@@ -74,7 +75,7 @@ def test_contexts_blocks_and_dissolved_prefixes(kind: str) -> None:
 
 
 @given(questions())
-def test_events_are_disjoint_and_the_mass_is_their_union(question: Question) -> None:
+def test_events_are_disjoint_and_the_mass_is_their_union(question: Request) -> None:
     """Against a sum over all token strings by hand: a form continued by another gives way."""
     choice = ask("llama", [question])[0]
     coder = codec()
@@ -121,7 +122,7 @@ class CountingReader(ForwardPasses):
 def test_shared_tokens_are_read_once_and_kept() -> None:
     persona = "You are Bo. " + "You worry about things and people. " * 9
     asked = [
-        Question(chat=say(f"I like {w}.", system=persona), options=(("A",), ("B", "E")))
+        Request(say(f"I like {w}.", system=persona), (("A",), ("B", "E")))
         for w in ("tea", "rain", "the sea", "people", "dogs", "maps", "sleep", "dust")
     ]
     sequences = [tuple(codec().encode(codec().render(q.chat))) for q in asked]
@@ -138,7 +139,7 @@ def test_changed_weights_are_noticed() -> None:
     net = network("qwen2")
     persona = "You worry about things and people. " * 12
     asked = [
-        Question(chat=say(f"I like {w}.", system=persona), options=(("A",), ("B",)))
+        Request(say(f"I like {w}.", system=persona), (("A",), ("B",)))
         for w in ("tea", "rain", "the sea", "people")
     ]
     reader = ForwardPasses(net)
@@ -155,8 +156,8 @@ def test_changed_weights_are_noticed() -> None:
 
 
 def test_what_cannot_be_read_is_a_record_and_the_rest_goes_on() -> None:
-    fine = Question(chat=say("I worry."), options=(("A",), ("B",)))
-    long = Question(chat=say("I worry. " * 400), options=(("A",), ("B",)))
+    fine = Posed(say("I worry."), (("A",), ("B",)))
+    long = Posed(say("I worry. " * 400), (("A",), ("B",)))
     seen: dict[int, Any] = {}
     got = choices(
         ForwardPasses(network("gpt2")), codec(), [fine, long, fine], LIMIT, seen.__setitem__
@@ -181,7 +182,7 @@ def test_what_cannot_be_read_is_a_record_and_the_rest_goes_on() -> None:
 def test_architectures_it_cannot_read_are_refused(config: Any) -> None:
     """One whose attention has biases of its own, one that mixes tokens without attention."""
     net = transformers.AutoModelForCausalLM.from_config(config).eval()
-    asked = [Question(chat=say("I worry."), options=(("A",), ("B",)))]
+    asked = [Posed(say("I worry."), (("A",), ("B",)))]
     with pytest.raises(ModelError, match="can't read"):
         choices(ForwardPasses(net), codec(), asked, LIMIT, None)
 

@@ -1,6 +1,7 @@
 """Edits and recordings against the plain path: any op, site and moment, with and without cache."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,12 @@ from personae.core import (
     Edit,
     Message,
     ModelError,
-    Question,
+    Request,
     Sampling,
     Site,
     Touch,
     When,
+    requests_of,
     say,
 )
 from personae.models.local.engine import LocalModel
@@ -36,7 +38,8 @@ CHATS = [
     say("I like tea.", system="You are Ada.", lead="Well"),
 ]
 OPTIONS = ((("A", " A"), ("Very accurate",), ("Very",)), ((" agree strongly",), ("B",)))
-QUESTIONS = [Question(chat=c, options=o) for c in CHATS for o in OPTIONS]
+REQUESTS = requests_of(CHATS)
+QUESTIONS = [Request(chat, options) for chat in CHATS for options in OPTIONS]
 SOME = st.lists(edits(), min_size=1, max_size=3)
 
 
@@ -44,7 +47,7 @@ def encoded(chat: Chat) -> list[int]:
     return codec().encode(codec().render(chat))
 
 
-def by_plain_path(kind: str, question: Question, own: Sequence[Edit]) -> list[float]:
+def by_plain_path(kind: str, question: Request, own: Sequence[Edit]) -> list[float]:
     prompt = encoded(question.chat)
     sums = []
     for forms in question.options:
@@ -106,7 +109,7 @@ def test_replies_under_edits_are_written_as_the_plain_path_would(
     kind: str, own: list[Edit]
 ) -> None:
     with model(kind).edited(own) as edited:
-        replies = edited.reply(CHATS, Sampling(max_tokens=6))
+        replies = edited.reply(REQUESTS, Sampling(max_tokens=6))
     for chat, reply in zip(CHATS, replies, strict=True):
         prompt = ids = encoded(chat)
         for _ in range(6):
@@ -129,15 +132,16 @@ def test_rows_under_their_own_edits_are_as_one_by_one(
 ) -> None:
     """A sweep in one batch: each row as if it were alone, also under edits common to all."""
     common = data.draw(st.lists(edits(), max_size=1))
-    question, chat, sampling = QUESTIONS[1], CHATS[1], Sampling(max_tokens=4, temperature=0.7)
+    question, sampling = QUESTIONS[1], Sampling(max_tokens=4, temperature=0.7)
+    requests = [replace(question, edits=tuple(own)) for own in rows]
     with model(kind).edited(common) as edited:
-        choices = edited.choose([question] * len(rows), edits=rows)
-        replies = edited.reply([chat] * len(rows), sampling, edits=rows)
+        choices = edited.choose(requests)
+        replies = edited.reply(requests, sampling)
         for own, choice, reply in zip(rows, choices, replies, strict=True):
             with edited.edited(own) as one:
                 alone = one.choose([question])[0]
                 np.testing.assert_allclose(choice.loglik, alone.loglik, atol=2e-4, rtol=1e-4)
-                assert one.reply([chat], sampling)[0].text == reply.text
+                assert one.reply([question], sampling)[0].text == reply.text
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -161,11 +165,11 @@ def test_every_part_is_read_where_it_is_edited(kind: str, part: Any) -> None:
 def test_an_absent_strength_is_bit_identical_beside_edited_rows() -> None:
     tiny = model("llama")
     push = Edit(Site(1), np.ones(WIDTH))
-    none = [[Edit(Site(1), np.ones(WIDTH), 0.0)], []]
-    assert tiny.choose([QUESTIONS[0]] * 2, edits=none) == tiny.choose([QUESTIONS[0]] * 2)
+    plain, absent = QUESTIONS[0], replace(QUESTIONS[0], edits=(replace(push, strength=0.0),))
+    assert tiny.choose([absent, plain]) == tiny.choose([plain, plain])
     free = Sampling(max_tokens=5)
-    mixed = tiny.reply([CHATS[0]] * 2, free, edits=[[], [push]])
-    assert mixed[0] == tiny.reply(CHATS[:1], free)[0]
+    mixed = tiny.reply([plain, replace(plain, edits=(push,))], free)
+    assert mixed[0] == tiny.reply([plain], free)[0]
 
 
 def test_a_cap_touches_only_what_is_beyond_it() -> None:
@@ -197,7 +201,7 @@ def test_the_trace_says_what_was_changed_under_the_cache() -> None:
     trace: list[Touch] = []
     push = Edit(Site(1), np.full(WIDTH, 0.5), when=When("generation", start=1, stop=4))
     with model("llama").edited([push], trace=trace) as edited:
-        edited.reply(CHATS[:1], Sampling(max_tokens=9))
+        edited.reply(REQUESTS[:1], Sampling(max_tokens=9))
     start = len(encoded(CHATS[0]))
     assert [t.position for t in trace] == [start, start + 1, start + 2]
     assert trace[0].norm == pytest.approx(0.5 * WIDTH**0.5)
@@ -252,7 +256,7 @@ def test_the_embedded_model_is_steered_and_its_turns_are_found() -> None:
     )
     ids, turns = smollm.loaded.codec.turns(talk)
     assert [smollm.loaded.codec.decode(ids[a:b]) for a, b in turns] == [m.text for m in talk]
-    site, question = Site(15, "heads"), Question(chat=say("Tea?"), options=(("Yes",), ("No",)))
+    site, question = Site(15, "heads"), Request(say("Tea?"), (("Yes",), ("No",)))
     push = Edit(site, smollm.record([talk], [site], "replies")[site][0], 1.5)
     module, _ = modules(smollm.loaded.network, site)
     add = 1.5 * torch.tensor(push.vector)

@@ -7,7 +7,7 @@ from math import inf, isnan
 import pytest
 import torch
 
-from personae.core import Choice, Chooser, FidelityError, ModelError, Question
+from personae.core import Choice, Chooser, FidelityError, ModelError, Request
 from personae.core.files.resources import data_json
 from personae.models.local.engine import LocalModel
 from personae.models.local.fidelity import LIMIT, fidelity, fidelity_questions, network_fidelity
@@ -28,7 +28,7 @@ class Answering:
     def __init__(self, change: Callable[[Choice], Choice]) -> None:
         self.change = change
 
-    def choose(self, questions: list[Question], *, done: object = None) -> list[Choice]:
+    def choose(self, requests: list[Request], *, done: object = None) -> list[Choice]:
         entries = data_json("fidelity.json")["questions"]
         return [self.change(Choice(loglik=tuple(e["loglik"]))) for e in entries]
 

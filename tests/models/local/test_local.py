@@ -1,5 +1,6 @@
 """The local model as a whole: reading and editing inside, and the embedded model."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,14 @@ from personae.core import (
     BadValue,
     Edit,
     EditGate,
+    InputError,
     ModelError,
     OpenModel,
-    Question,
+    Request,
     Sampling,
     Site,
     content_key,
+    requests_of,
     say,
 )
 from personae.models.local.engine import LocalModel
@@ -25,7 +28,8 @@ from tests.support.embedded import embedded
 from tests.support.tiny_networks import KINDS, codec, network, plain_logliks
 
 CHATS = [say("I like tea."), say("I worry about things " * 9, system="You are Ada."), ()]
-QUESTIONS = [Question(chat=c, options=(("A", " A"), ("B",), ("Very accurate",))) for c in CHATS]
+REQUESTS = requests_of(CHATS)
+QUESTIONS = requests_of(CHATS, (("A", " A"), ("B",), ("Very accurate",)))
 FREE = Sampling(max_tokens=8)
 
 
@@ -82,22 +86,30 @@ def test_record_equals_the_plain_pass(kind: str, budget: int) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_edit_is_an_added_vector_and_leaves_no_trace(kind: str) -> None:
     tiny = model(kind)
-    before = tiny.choose(QUESTIONS), tiny.reply(CHATS, FREE), tiny.fingerprint
+    before = tiny.choose(QUESTIONS), tiny.reply(REQUESTS, FREE), tiny.fingerprint
     vector = np.random.default_rng(0).normal(size=32).astype(np.float32)
     edits = [Edit(Site(1), vector, 0.7), Edit(Site(0, "embedding"), vector, -0.2)]
     block, first = blocks_of(network(kind))[1], blocks_of(network(kind))[0]
     with tiny.edited(edits) as steered:
         assert steered.fingerprint != before[2]
         got = steered.choose(QUESTIONS)
-        assert (tiny.choose(QUESTIONS), tiny.reply(CHATS, FREE), tiny.fingerprint) == before
+        assert (
+            tiny.choose(QUESTIONS),
+            tiny.reply(REQUESTS, FREE),
+            tiny.fingerprint,
+        ) == before
         shift = steered.record(CHATS, [Site(0, "embedding")], "all")
     assert not block._forward_hooks and not first._forward_pre_hooks
     clean = tiny.record(CHATS, [Site(0, "embedding")], "all")
     moved = shift[Site(0, "embedding")] - clean[Site(0, "embedding")]
     np.testing.assert_allclose(moved, np.broadcast_to(-0.2 * vector, moved.shape), atol=1e-4)
-    assert (tiny.choose(QUESTIONS), tiny.reply(CHATS, FREE), tiny.fingerprint) == before
+    assert (
+        tiny.choose(QUESTIONS),
+        tiny.reply(REQUESTS, FREE),
+        tiny.fingerprint,
+    ) == before
     with tiny.edited([Edit(Site(1), vector, 50.0)]) as pushed:
-        assert pushed.reply(CHATS, FREE) != before[1]
+        assert pushed.reply(REQUESTS, FREE) != before[1]
     # by hand: hooks of our own on the plain path
     add = torch.from_numpy(vector)
     handles = [
@@ -120,9 +132,13 @@ def test_an_edit_is_an_added_vector_and_leaves_no_trace(kind: str) -> None:
 
 def test_strength_zero_is_the_identity() -> None:
     tiny = model("llama")
-    before = tiny.choose(QUESTIONS), tiny.reply(CHATS, FREE), tiny.fingerprint
+    before = tiny.choose(QUESTIONS), tiny.reply(REQUESTS, FREE), tiny.fingerprint
     with tiny.edited([Edit(Site(1), np.ones(32, dtype=np.float32), 0.0)]) as same:
-        assert (same.choose(QUESTIONS), same.reply(CHATS, FREE), same.fingerprint) == before
+        assert (
+            same.choose(QUESTIONS),
+            same.reply(REQUESTS, FREE),
+            same.fingerprint,
+        ) == before
 
 
 def test_edits_nest_and_go_also_after_an_error() -> None:
@@ -145,7 +161,7 @@ def test_edits_nest_and_go_also_after_an_error() -> None:
 def test_kept_contexts_are_not_used_under_an_edit() -> None:
     persona = "You worry about things and people. " * 12
     asked = [
-        Question(chat=say(f"I like {w}.", system=persona), options=(("A",), ("B",)))
+        Request(say(f"I like {w}.", system=persona), (("A",), ("B",)))
         for w in ("tea", "rain", "the sea", "people", "dogs", "maps")
     ]
     tiny = model("llama")
@@ -201,8 +217,14 @@ def test_record_refuses_what_it_cannot_read() -> None:
         model("llama").record(CHATS, [Site(0, wrong)], "mean")
     with pytest.raises(BadValue, match="turn of the assistant"):
         model("llama").record(CHATS[:1], [Site(0)], "replies")
-    with pytest.raises(BadValue, match="row by row"):
-        model("llama").choose(QUESTIONS, edits=[[]])
+
+
+def test_requests_that_cannot_be_answered_are_refused() -> None:
+    with pytest.raises(InputError, match="no options"):
+        model("llama").choose([*QUESTIONS, Request(CHATS[0])])
+    narrow = Edit(Site(0), np.ones(3))
+    with pytest.raises(BadValue, match="width 32"):
+        model("llama").choose([replace(QUESTIONS[0], edits=(narrow,))])
 
 
 def test_unclear_blocks_name_the_candidates() -> None:
@@ -231,7 +253,7 @@ def open_embedded() -> LocalModel:
 def test_the_embedded_model_by_the_plain_path(smollm: LocalModel) -> None:
     options = (("A", " A"), ("Very accurate",), ("Very",), ("Not at all",))
     asked = [
-        Question(chat=say(f"You {what}. Answer A or B.", system=persona), options=options)
+        Request(say(f"You {what}. Answer A or B.", system=persona), options)
         for persona in (None, "You are Ada. " * 40)
         for what in ("like people", "sing")
     ]
@@ -247,7 +269,9 @@ def test_the_embedded_model_by_the_plain_path(smollm: LocalModel) -> None:
 def test_the_embedded_model_speaks(smollm: LocalModel) -> None:
     chats = [say("What is the capital of France?"), say("What is the capital of Italy?")]
     loaded = smollm.loaded
-    for chat, reply in zip(chats, smollm.reply(chats, Sampling(max_tokens=12)), strict=True):
+    for chat, reply in zip(
+        chats, smollm.reply(requests_of(chats), Sampling(max_tokens=12)), strict=True
+    ):
         ids = torch.tensor([loaded.codec.encode(loaded.codec.render(chat))])
         network: Any = loaded.network
         whole = network.generate(
@@ -259,7 +283,7 @@ def test_the_embedded_model_speaks(smollm: LocalModel) -> None:
         )
         said = [i for i in whole[0, ids.shape[1] :].tolist() if i not in loaded.codec.eos_ids]
         assert reply.text == loaded.codec.decode(said)
-    assert "Paris" in smollm.reply(chats[:1], Sampling(max_tokens=12))[0].text
+    assert "Paris" in smollm.reply(requests_of(chats[:1]), Sampling(max_tokens=12))[0].text
     schema = '{"type":"object","properties":{"city":{"enum":["Oslo","Paris"]}},"required":["city"]}'
-    told = smollm.reply(chats[:1], Sampling(max_tokens=20, schema=schema))[0]
+    told = smollm.reply(requests_of(chats[:1]), Sampling(max_tokens=20, schema=schema))[0]
     assert told.text == '{"city": "Paris"}'

@@ -1,5 +1,6 @@
 """The blocks below all edits are read once for all variants, and nothing else changes."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from personae.core import Edit, Question, Site, Touch, When, say
+from personae.core import Edit, Request, Site, Touch, When, say
 from personae.models.local import shared_blocks as trunk
 from personae.models.local.engine import LocalModel
 from personae.models.local.loading import Loaded
@@ -19,9 +20,9 @@ WORDS = ("tea", "rain", "the sea", "people", "dogs", "maps", "sleep", "dust")
 LONG = "You worry about things and people, and like long walks. " * 4
 
 
-def asked(count: int, system: str = "") -> list[Question]:
+def asked(count: int, system: str = "") -> list[Request]:
     return [
-        Question(chat=say(f"I like {w}.", system=system), options=(("A",), ("B", "Very agree.")))
+        Request(say(f"I like {w}.", system=system), (("A",), ("B", "Very agree.")))
         for w in WORDS[:count]
     ]
 
@@ -32,10 +33,11 @@ def fresh(kind: str, budget: int = 1024) -> LocalModel:
 
 
 def same_as_each_alone(
-    tiny: LocalModel, questions: list[Question], variants: list[list[Edit]]
+    tiny: LocalModel, questions: list[Request], variants: list[list[Edit]]
 ) -> None:
-    rows = [edits for edits in variants for _ in questions]
-    together = tiny.choose(questions * len(variants), edits=rows)
+    together = tiny.choose(
+        [replace(q, edits=tuple(edits)) for edits in variants for q in questions]
+    )
     for at, edits in enumerate(variants):
         with fresh(tiny.loaded.name.split(":")[1]).edited(edits) as edited:
             alone = edited.choose(questions)
@@ -65,8 +67,7 @@ def test_a_sweep_is_as_each_strength_alone(kind: str, shared: list[int]) -> None
     same_as_each_alone(fresh(kind), asked(3), sweep)
     same_as_each_alone(fresh(kind, budget=100), asked(8, LONG), sweep[:3])
     statements = [
-        Question(chat=say("Say."), options=((f"I {w} {LONG}.",), (f"Others {w} {LONG[::-1]}",)))
-        for w in WORDS
+        Request(say("Say."), ((f"I {w} {LONG}.",), (f"Others {w} {LONG[::-1]}",))) for w in WORDS
     ]
     same_as_each_alone(fresh(kind), statements, sweep[:2])
     assert set(shared) == {1}
@@ -106,11 +107,11 @@ def test_any_sweep_is_as_each_alone(
 
 def test_the_network_and_the_trace_are_as_before(shared: list[int]) -> None:
     tiny, vector = fresh("llama"), np.ones(WIDTH)
-    rows = [[Edit(Site(1), vector, s)] for s in (1.0, 2.0) for _ in range(4)]
+    rows = [(Edit(Site(1), vector, s),) for s in (1.0, 2.0)]
     trace: list[Touch] = []
     before = model("llama").choose(asked(4))
     with tiny.edited((), trace=trace) as traced:
-        traced.choose(asked(4) * 2, edits=rows)
+        traced.choose([replace(request, edits=own) for own in rows for request in asked(4)])
     assert shared and {t.site for t in trace} == {Site(1)}
     norms = np.array([t.norm for t in trace]) / np.sqrt(WIDTH)
     assert set(norms.round(4)) == {1.0, 2.0}

@@ -14,10 +14,11 @@ from personae.core import (
     Chooser,
     FidelityError,
     ModelUnavailable,
-    Question,
     Reply,
+    Request,
     Sampling,
     Status,
+    requests_of,
     say,
 )
 from personae.models.journal.journal import Journal
@@ -69,7 +70,7 @@ def one_reply(script: Script, sampling: Sampling | None = None, **manners: Any) 
         return script(body, before) if last(body) == "question 1" else echo(body, before)
 
     with FaultyServer(after_the_first) as server:
-        return open_at(server, **manners).reply(chats(2), sampling or Sampling())[1]
+        return open_at(server, **manners).reply(requests_of(chats(2)), sampling or Sampling())[1]
 
 
 def test_answers_come_in_order_and_side_by_side() -> None:
@@ -85,7 +86,7 @@ def test_answers_come_in_order_and_side_by_side() -> None:
 
     with FaultyServer(slowly) as server:
         model = open_at(server, at_once=10)
-        replies = model.reply(chats(60), Sampling(), done=done)
+        replies = model.reply(requests_of(chats(60)), Sampling(), done=done)
         assert [r.text for r in replies] == [f"re: question {i}" for i in range(60)]
         assert 1 < server.most_at_once <= 10
         assert heard == dict(enumerate(replies))
@@ -103,9 +104,9 @@ def test_the_request_says_what_was_asked() -> None:
     chat = say("Hi \ud800", system="Be kind.")
     with FaultyServer(always(says("{}"))) as server:
         model = open_at(server)
-        model.reply([chat], sampling)
-        model.reply([chat], Sampling(temperature=0.7, repeat=1))
-        model.reply([say("Hi", lead="Well,")], Sampling())
+        model.reply([Request(chat)], sampling)
+        model.reply([Request(chat)], Sampling(temperature=0.7, repeat=1))
+        model.reply([Request(say("Hi", lead="Well,"))], Sampling())
     full, repeated, begun = server.bodies
     assert full["messages"] == [
         {"role": "system", "content": "Be kind."},
@@ -172,7 +173,7 @@ def test_a_wait_longer_than_patience_stops_the_run_and_keeps_the_rest(tmp_path: 
     with FaultyServer(until_five) as server, Journal(tmp_path / "j") as journal:
         model = recorded(open_at(server), journal)
         with pytest.raises(ModelUnavailable, match="wait 3600 s"):
-            model.reply(chats(40), Sampling())
+            model.reply(requests_of(chats(40)), Sampling())
         assert len(journal) == 5
 
 
@@ -198,7 +199,7 @@ def test_every_ending_has_its_status(
     act: Act, sampling: Sampling, status: Status, text: str, why: str
 ) -> None:
     with FaultyServer(lambda b, _: act if last(b) == "question 1" else says("{}")) as server:
-        reply = open_at(server).reply(chats(2), sampling)[1]
+        reply = open_at(server).reply(requests_of(chats(2)), sampling)[1]
         assert len(server.bodies) == 2  # none of these is tried again
     assert (reply.status, reply.text) == (status, text)
     assert why in reply.why
@@ -216,7 +217,7 @@ def test_a_mixed_storm_ends_in_one_answer_or_record_each(tmp_path: Path) -> None
         return echo(body, before) if healed else faults[number % len(faults)]
 
     with FaultyServer(storm) as server, Journal(tmp_path / "j") as journal:
-        replies = recorded(open_at(server), journal).reply(chats(300), Sampling())
+        replies = recorded(open_at(server), journal).reply(requests_of(chats(300)), Sampling())
         counts = Counter(r.status for r in replies)
         assert sum(counts.values()) == 300
         assert set(counts) == {"ok", "refused", "unparsed", "cut", "error"}
@@ -234,7 +235,9 @@ def test_a_server_that_goes_away_ends_the_run(monkeypatch: pytest.MonkeyPatch) -
     heard: list[int] = []
     with FaultyServer(dies) as server:
         with pytest.raises(ModelUnavailable, match="stopped answering"):
-            open_at(server).reply(chats(500), Sampling(), done=lambda i, _: heard.append(i))
+            open_at(server).reply(
+                requests_of(chats(500)), Sampling(), done=lambda i, _: heard.append(i)
+            )
         assert len(server.bodies) < 200
     assert len(heard) >= 20
 
@@ -251,7 +254,7 @@ def test_the_limit_falls_when_the_server_is_busy_and_all_is_answered() -> None:
     refused: list[int] = []
     with FaultyServer(four) as server:
         model = open_at(server)
-        assert {r.status for r in model.reply(chats(400), Sampling())} == {"ok"}
+        assert {r.status for r in model.reply(requests_of(chats(400)), Sampling())} == {"ok"}
     assert 0 < len(refused) < 200
 
 
@@ -267,12 +270,12 @@ def test_first_contact_that_fails_says_what_to_do(monkeypatch: pytest.MonkeyPatc
     ]:
         with FaultyServer(always(act)) as server:
             with pytest.raises(ModelUnavailable, match=told):
-                open_at(server, "smal").reply(chats(50), Sampling())
+                open_at(server, "smal").reply(requests_of(chats(50)), Sampling())
             assert len(server.bodies) == 1  # one request goes ahead alone
     with FaultyServer(echo) as gone:
         pass
     with pytest.raises(ModelUnavailable, match="is the server running"):
-        open_at(gone).reply(chats(50), Sampling())
+        open_at(gone).reply(requests_of(chats(50)), Sampling())
 
 
 @pytest.mark.parametrize(
@@ -292,16 +295,18 @@ def test_first_contact_that_fails_says_what_to_do(monkeypatch: pytest.MonkeyPatc
 def test_another_model_than_asked_is_no_answer(asked: str, served: str, same: bool) -> None:
     with FaultyServer(always(says("hello", model=served))) as server:
         if same:
-            assert open_at(server, asked).reply(chats(1), Sampling())[0].text == "hello"
+            assert (
+                open_at(server, asked).reply(requests_of(chats(1)), Sampling())[0].text == "hello"
+            )
         else:
             heard: list[object] = []
             with pytest.raises(FidelityError, match="answers as"):
                 open_at(server, asked).reply(
-                    chats(9), Sampling(), done=lambda _, a: heard.append(a)
+                    requests_of(chats(9)), Sampling(), done=lambda _, a: heard.append(a)
                 )
             assert not heard
             allowed = open_at(server, asked, accept=(served,))
-            assert allowed.reply(chats(1), Sampling())[0].status == "ok"
+            assert allowed.reply(requests_of(chats(1)), Sampling())[0].status == "ok"
 
 
 def test_the_newer_name_of_the_length_is_learnt() -> None:
@@ -311,7 +316,7 @@ def test_the_newer_name_of_the_length_is_learnt() -> None:
         return says(str(body["max_completion_tokens"]))
 
     with FaultyServer(strict) as server:
-        replies = open_at(server).reply(chats(10), Sampling(max_tokens=5))
+        replies = open_at(server).reply(requests_of(chats(10)), Sampling(max_tokens=5))
         assert [r.text for r in replies] == ["5"] * 10
         assert sum("max_tokens" in body for body in server.bodies) == 1
 
@@ -319,9 +324,9 @@ def test_the_newer_name_of_the_length_is_learnt() -> None:
 def test_no_chat_is_a_record_not_a_request() -> None:
     with FaultyServer(echo) as server:
         model = open_at(server)
-        replies = model.reply([(), say("question 1")], Sampling())
+        replies = model.reply(requests_of([(), say("question 1")]), Sampling())
         assert [r.status for r in replies] == ["error", "ok"]
-        assert model.choose([Question(chat=(), options=(("A",), ("B",)))])[0].status == "error"
+        assert model.choose([Request(chat=(), options=(("A",), ("B",)))])[0].status == "error"
         assert len(server.bodies) == 1
 
 
@@ -337,7 +342,7 @@ def test_an_interrupt_leaves_nothing_behind() -> None:
     before = threading.active_count()
     with FaultyServer(forever) as server:
         with pytest.raises(KeyboardInterrupt):
-            open_at(server).reply(chats(30), Sampling(), done=stop)
+            open_at(server).reply(requests_of(chats(30)), Sampling(), done=stop)
         names = {t.name for t in threading.enumerate()}
         assert "personae-server" not in names
     assert threading.active_count() <= before + 31  # the server's own hanging threads at most
@@ -347,7 +352,7 @@ def test_a_caller_with_a_loop_of_its_own_can_ask() -> None:
     with FaultyServer(echo) as server:
 
         async def notebook() -> list[Reply]:
-            return open_at(server).reply(chats(3), Sampling())
+            return open_at(server).reply(requests_of(chats(3)), Sampling())
 
         assert len(asyncio.run(notebook())) == 3
 

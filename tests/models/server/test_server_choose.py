@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from personae.core import Choice, Question, Reply, say
+from personae.core import Choice, Reply, Request, say
 from personae.models.server import rate_limit as pace
 from personae.models.server.client import ServerModel, open_server
 from personae.models.server.first_tokens import choice_from_replies, choice_from_tokens
@@ -24,8 +24,8 @@ def open_at(server: FaultyServer, **manners: Any) -> ServerModel:
     return open_server(f"{server.url}#{MODEL}", manners=Manners(**manners))
 
 
-def questions(n: int) -> list[Question]:
-    return [Question(chat=say(f"item {i}"), options=LABELS) for i in range(n)]
+def questions(n: int) -> list[Request]:
+    return [Request(say(f"item {i}"), LABELS) for i in range(n)]
 
 
 def weigh(script: Script, n: int = 5) -> tuple[list[Choice], FaultyServer]:
@@ -51,7 +51,7 @@ def test_first_tokens_are_summed_over_forms_and_leading_blanks() -> None:
 
 
 def test_a_bracket_before_the_label_counts_towards_the_floor() -> None:
-    question = Question(chat=say("?"), options=LABELS)
+    question = Request(say("?"), LABELS)
     choice = choice_from_tokens(question, {"A": log(0.9), "(": log(0.005), "z": log(0.001)}, 20)
     assert choice.floor == pytest.approx(log(0.006))
     assert choice.logp[0] == pytest.approx(0.0)
@@ -59,7 +59,7 @@ def test_a_bracket_before_the_label_counts_towards_the_floor() -> None:
 
 def test_texts_of_several_tokens_are_said_not_to_be_weighed() -> None:
     options = (("Very Accurate",), ("Moderately Accurate",), ("Neither",))
-    question = Question(chat=say("?"), options=options)
+    question = Request(say("?"), options)
     hidden = choice_from_tokens(question, {"Very": log(0.5), "Neither": log(0.4)}, 20)
     assert hidden.status == "error"
     assert "'Very Accurate' takes several tokens" in hidden.why
@@ -70,7 +70,7 @@ def test_texts_of_several_tokens_are_said_not_to_be_weighed() -> None:
 
 
 def test_numbers_that_begin_alike_are_not_confused() -> None:
-    question = Question(chat=say("?"), options=(("1", " 1"), ("10", " 10")))
+    question = Request(say("?"), (("1", " 1"), ("10", " 10")))
     both = choice_from_tokens(question, {"1": log(0.6), "10": log(0.3)}, 20)
     assert both.logp == pytest.approx((log(2 / 3), log(1 / 3)))
 
@@ -153,7 +153,7 @@ def test_refused_and_failing_questions_are_records() -> None:
 
 
 def test_counting_tells_silence_refusal_and_failure_apart() -> None:
-    question = Question(chat=say("?"), options=LABELS)
+    question = Request(say("?"), LABELS)
 
     def status(*replies: Reply) -> str:
         return choice_from_replies(question, replies).status

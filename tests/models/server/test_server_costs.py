@@ -18,15 +18,15 @@ from personae.core import (
     Chat,
     ModelError,
     PersonaeError,
-    Question,
     Sampling,
     Usage,
+    requests_of,
     say,
 )
 from personae.models.journal.journal import Journal
 from personae.models.journal.recorded import recorded
 from personae.models.server import rate_limit as pacing
-from personae.models.server.budget import Budget, Price, Spending, estimate
+from personae.models.server.budget import Budget, Price, Spending
 from personae.models.server.client import ServerModel, open_server
 from personae.models.server.rate_limit import RateLimit, retry_after
 from tests.support.faulty_server import (
@@ -121,7 +121,7 @@ def spend(budget: Budget, n: int = 100, price: Price | None = None, script: Scri
     with FaultyServer(script) as server:
         model = open_server(f"{server.url}#{MODEL}", budget=budget, price=price)
         with pytest.raises(BudgetSpent, match="what was answered is kept"):
-            model.reply(chats(n), Sampling(max_tokens=10))
+            model.reply(requests_of(chats(n)), Sampling(max_tokens=10))
         assert len(server.bodies) == model.spent.requests
     return model.spent
 
@@ -131,10 +131,10 @@ def test_calls_are_counted_to_the_last_and_those_under_way_are_kept() -> None:
     with FaultyServer(fine) as server:
         model = open_server(f"{server.url}#{MODEL}", budget=Budget(calls=37))
         with pytest.raises(BudgetSpent, match="37 calls"):
-            model.reply(chats(100), Sampling(), done=lambda i, _: heard.append(i))
+            model.reply(requests_of(chats(100)), Sampling(), done=lambda i, _: heard.append(i))
         assert len(server.bodies) == len(heard) == 37
         with pytest.raises(BudgetSpent):
-            model.reply(chats(1), Sampling())
+            model.reply(requests_of(chats(1)), Sampling())
         assert len(server.bodies) == 37
 
 
@@ -162,10 +162,10 @@ def test_a_resumed_run_pays_only_for_the_rest(tmp_path: Path) -> None:
             return open_server(f"{server.url}#{MODEL}", budget=budget, price=PRICE)
 
         with pytest.raises(BudgetSpent):
-            recorded(model(Budget(calls=60)), journal).reply(chats(100), Sampling())
+            recorded(model(Budget(calls=60)), journal).reply(requests_of(chats(100)), Sampling())
         inner = model(Budget(calls=40))
         resumed = recorded(inner, journal)
-        assert len(resumed.reply(chats(100), Sampling())) == 100
+        assert len(resumed.reply(requests_of(chats(100)), Sampling())) == 100
         assert inner.spent.requests == 40
         assert resumed.usage.requests == 100
         assert isclose(resumed.usage.money, PRICE.cost(700, 300))
@@ -203,14 +203,6 @@ def test_wrong_limits_and_prices_are_refused() -> None:
         Price(input_per_million=-1, output_per_million=0)
 
 
-def test_an_estimate_is_an_upper_bound_of_what_is_written() -> None:
-    question = Question(chat=say("x" * 400), options=(("A",), ("B",)))
-    usage = estimate([say("x" * 400), question, question], Sampling(max_tokens=50), PRICE)
-    assert usage == Usage(
-        requests=2, tokens_in=208, tokens_out=51, money=PRICE.cost(208, 51), currency="USD"
-    )
-
-
 # Keys
 
 
@@ -218,11 +210,11 @@ def test_the_key_is_sent_where_it_belongs(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("OPENAI_API_KEY", "for-openai-only")
     with FaultyServer(fine) as server:
         address = f"{server.url}#{MODEL}"
-        open_server(address).reply(chats(1), Sampling())
+        open_server(address).reply(requests_of(chats(1)), Sampling())
         monkeypatch.setenv("PERSONAE_API_KEY", KEY)
-        open_server(address).reply(chats(1), Sampling())
+        open_server(address).reply(requests_of(chats(1)), Sampling())
         monkeypatch.setenv("MY_KEY", "mine")
-        open_server(address, key_name="MY_KEY").reply(chats(1), Sampling())
+        open_server(address, key_name="MY_KEY").reply(requests_of(chats(1)), Sampling())
         assert [h.get("authorization") for h in server.headers] == [
             None,
             f"Bearer {KEY}",
@@ -230,7 +222,7 @@ def test_the_key_is_sent_where_it_belongs(monkeypatch: pytest.MonkeyPatch) -> No
         ]
     monkeypatch.setenv("PERSONAE_API_KEY", "line\nbreak")
     with FaultyServer(fine) as server, pytest.raises(BadValue, match="PERSONAE_API_KEY"):
-        open_server(f"{server.url}#{MODEL}").reply(chats(1), Sampling())
+        open_server(f"{server.url}#{MODEL}").reply(requests_of(chats(1)), Sampling())
 
 
 def tells(body: dict[str, Any], before: int) -> Act:
@@ -258,7 +250,7 @@ def test_the_key_is_written_nowhere(
     with FaultyServer(tells) as server, Journal(tmp_path / "j.sqlite") as journal:
         inner = open_server(f"{server.url}#{MODEL}")
         model = recorded(inner, journal)
-        replies = model.reply(chats(6), Sampling())
+        replies = model.reply(requests_of(chats(6)), Sampling())
         assert [r.status for r in replies] == ["ok", *["error"] * 5]
         assert "[key]" in replies[1].why
         told += [repr(replies), repr(model.usage), repr(inner), model.name, model.fingerprint]
@@ -269,7 +261,7 @@ def test_the_key_is_written_nowhere(
             refusal = Act(status=status, body={"error": {"message": KEY}}, headers=headers)
             with FaultyServer(always(refusal), models=(KEY,)) as other:
                 with pytest.raises(ModelError) as caught:
-                    open_server(f"{other.url}#{MODEL}").reply(chats(3), Sampling())
+                    open_server(f"{other.url}#{MODEL}").reply(requests_of(chats(3)), Sampling())
                 told += traceback.format_exception(caught.value)
     for path in tmp_path.iterdir():
         assert KEY.encode() not in path.read_bytes()
@@ -284,12 +276,12 @@ def test_the_key_does_not_follow_a_redirect(monkeypatch: pytest.MonkeyPatch) -> 
         moved = refuses(307, location=f"{thief.url}/chat/completions")
         with FaultyServer(always(moved)) as server:
             with pytest.raises(PersonaeError, match="redirects"):
-                open_server(f"{server.url}#{MODEL}").reply(chats(3), Sampling())
+                open_server(f"{server.url}#{MODEL}").reply(requests_of(chats(3)), Sampling())
         assert thief.bodies == []
 
 
 def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     with FaultyServer(fine) as proxy, FaultyServer(fine) as server:
         monkeypatch.setenv("HTTP_PROXY", proxy.url.removesuffix("/v1"))
-        open_server(f"{server.url}#{MODEL}").reply(chats(1), Sampling())
+        open_server(f"{server.url}#{MODEL}").reply(requests_of(chats(1)), Sampling())
         assert (len(server.bodies), len(proxy.bodies)) == (1, 0)

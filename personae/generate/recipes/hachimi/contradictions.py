@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from personae.core import Chat, Model, Sampling, canonical_json, say
+from personae.core import Chat, Model, Sampling, canonical_json, requests_of, say
 from personae.generate.recipes.hachimi.owners import Issue, Owner
 
 __all__ = ["ContradictionValidator"]
@@ -58,7 +58,9 @@ class ContradictionValidator:
             "additionalProperties": False,
         }
         sampling = Sampling(max_tokens=100, schema=canonical_json(schema), seed=self.seed)
-        replies = self.model.reply([_chat(board, list(owners)) for board in boards], sampling)
+        replies = self.model.reply(
+            requests_of(_chat(board, list(owners)) for board in boards), sampling
+        )
         return [self._taken(reply.text, owners) for reply in replies]
 
     def _taken(self, reply: str, owners: Mapping[str, str]) -> Issue | None:

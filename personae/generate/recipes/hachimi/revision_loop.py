@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from personae.core import Chat, Model, Sampling, say
+from personae.core import Chat, Model, Sampling, requests_of, say
 from personae.generate.population.fact_rules import Rules
 from personae.generate.recipes.hachimi.contradictions import ContradictionValidator
 from personae.generate.recipes.hachimi.owners import (
@@ -118,7 +118,7 @@ class RevisionLoop:
                 schema=reply_schema(fields),
                 seed=self.seed,
             )
-            replies = self.model.reply(chats, sampling)
+            replies = self.model.reply(requests_of(chats), sampling)
             for (i, _), reply in zip(those, replies, strict=True):
                 patch = parse_reply(reply.text, fields)
                 boards[i].update(patch.facts)
