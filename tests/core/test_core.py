@@ -115,7 +115,7 @@ def test_sampling_refuses_what_makes_no_sense() -> None:
 
 
 def test_questions_need_options_that_can_be_told_apart() -> None:
-    for options in ((), (("A",), ()), (("A",), ("",)), (("A", "B"), ("B",))):
+    for options in ((("A",), ()), (("A",), ("",)), (("A", "B"), ("B",))):
         with pytest.raises(BadValue):
             Request(say("?"), options)
 
