@@ -37,7 +37,7 @@ from personae.core.estimate import Estimate, missing
 from personae.core.files.atomic_path import atomic_path
 from personae.core.files.resources import data_json, data_names
 from personae.core.files.strict_json import Json, json_lines, json_problem, parse_json, read_text
-from personae.core.form import Channel, Form, latin_square, option_orders
+from personae.core.form import Channel, Form
 from personae.core.hashing import canonical_json, content_key, file_sha256, plain
 from personae.core.inventory import Inventory, Item, Norm, Option, inventories, load_inventory
 from personae.core.model import (
@@ -145,12 +145,10 @@ __all__ = [
     "is_control",
     "json_lines",
     "json_problem",
-    "latin_square",
     "load_behaviour_task",
     "load_inventory",
     "missing",
     "nobody",
-    "option_orders",
     "parse_json",
     "plain",
     "read_text",

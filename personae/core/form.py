@@ -1,12 +1,11 @@
 """How an inventory is put to a respondent: everything about the asking, nothing about the item."""
 
 from dataclasses import dataclass
-from itertools import permutations
 from typing import Literal, get_args
 
 from personae.core.errors import BadValue
 
-__all__ = ["Channel", "Form", "Labels", "Layout", "latin_square", "option_orders"]
+__all__ = ["Channel", "Form", "Labels", "Layout"]
 
 Channel = Literal["label", "option", "statement", "reply"]
 Labels = Literal["letters", "numbers", "none"]
@@ -74,37 +73,3 @@ class Form:
         if len(self.order) != count:
             raise BadValue(f"order {self.order!r} arranges {len(self.order)} options, not {count}")
         return tuple(int(digit) for digit in self.order)
-
-
-def option_orders(count: int, which: Literal["both", "all", "latin"]) -> tuple[str, ...]:
-    """Name the option orders of a design: forward and reverse, all permutations, a Latin square.
-
-    >>> option_orders(3, "all")
-    ('012', '021', '102', '120', '201', '210')
-    """
-    if not 2 <= count <= 9:
-        raise BadValue(f"2 to 9 options can be ordered, not {count}")
-    if which == "both":
-        return ("forward", "reverse")
-    if which == "all":
-        return tuple("".join(map(str, p)) for p in permutations(range(count)))
-    return latin_square(count)
-
-
-def latin_square(count: int) -> tuple[str, ...]:
-    """Order options so that each stands once in every slot, and neighbours are balanced.
-
-    For an even count this is Williams' square of `count` rows; for an odd count its mirror is
-    added (2·count rows), so that every option precedes every other equally often.
-    Source: Williams 1949, Aust. J. Sci. Res. A2.
-
-    >>> latin_square(4)
-    ('0132', '1203', '2310', '3021')
-    """
-    first = [0]
-    for step in range(1, count):
-        first.append((first[-1] + (step if step % 2 else -step)) % count)
-    rows = [[(place + shift) % count for place in first] for shift in range(count)]
-    if count % 2:
-        rows += [list(reversed(row)) for row in rows]
-    return tuple("".join(map(str, row)) for row in rows)

@@ -118,14 +118,29 @@ class Inventory:
         return replace(self, items=kept)
 
     def few(self, count: int) -> "Inventory":
-        """Return the same inventory with at most `count` items of each scale, keys in turn."""
-        kept: set[str] = set()
+        """Return the same inventory with the first `count` items of each scale, keys in turn.
+
+        >>> [item.key for item in load_inventory("mpi-120").few(4).where(scale="E").items]
+        [1, 1, -1, -1]
+        """
+        ids: set[str] = set()
+        for scale in self.scales:
+            ids.update(item.id for item in self.where(scale=scale).keys_in_turn().items[:count])
+        return replace(self, items=tuple(item for item in self.items if item.id in ids))
+
+    def keys_in_turn(self) -> "Inventory":
+        """Return the same inventory, scale by scale, its positive and negative items in turn.
+
+        >>> mpi = load_inventory("mpi-120").few(4).keys_in_turn()
+        >>> [item.key for item in mpi.where(scale="E").items]
+        [1, -1, 1, -1]
+        """
+        items: list[Item] = []
         for scale in self.scales:
             own = [item for item in self.items if item.scale == scale]
-            sides = [[i.id for i in own if i.key == key] for key in (1, -1)]
-            turns = [item for pair in zip_longest(*sides) for item in pair if item is not None]
-            kept.update(turns[:count])
-        return replace(self, items=tuple(i for i in self.items if i.id in kept))
+            sides = [[item for item in own if item.key == key] for key in (1, -1)]
+            items += [item for pair in zip_longest(*sides) for item in pair if item is not None]
+        return replace(self, items=tuple(items))
 
 
 def _folder() -> Path:

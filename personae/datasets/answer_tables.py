@@ -16,9 +16,9 @@ import polars as pl
 
 from personae.core import SCHEMA, Answers, BadFile, BadValue, Inventory, KeyingAlarm, UnknownName
 
-__all__ = ["MAX_TABLE_BYTES", "read_answers"]
+__all__ = ["read_answers"]
 
-MAX_TABLE_BYTES = 512 << 20
+_MAX_TABLE_BYTES = 512 << 20
 OUTSIDE_ALLOWED = 0.05
 WHO = ("respondent", "participant", "subject", "person", "id", "model", "name")
 _OLDEST = set(SCHEMA) - {"low", "high"}  # the columns that every release has written
@@ -60,8 +60,8 @@ def read_answers(path: str | Path, inventory: Inventory) -> Answers:
 def _read_frame(source: Path) -> pl.DataFrame:
     try:
         size = source.stat().st_size
-        if size > MAX_TABLE_BYTES:
-            raise BadFile(f"{source}: larger than {MAX_TABLE_BYTES >> 20} MB; split it")
+        if size > _MAX_TABLE_BYTES:
+            raise BadFile(f"{source}: larger than {_MAX_TABLE_BYTES >> 20} MB; split it")
         if source.suffix == ".parquet":
             frame = pl.read_parquet(source)
         elif source.suffix in (".jsonl", ".ndjson"):

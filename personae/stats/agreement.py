@@ -21,7 +21,6 @@ __all__ = [
     "icc_agreement",
     "mean_absolute_difference",
     "pearson",
-    "retest",
     "weighted_kappa",
 ]
 
@@ -206,20 +205,3 @@ def _icc(x: Array) -> tuple[float, tuple[float, float, float]]:
     whole = rows + (k - 1) * error + k * (columns - error) / n
     value = (rows - error) / whole if rows + columns + error > 0 and whole > 0 else nan
     return value, (rows, columns, error)
-
-
-def retest(
-    first: ArrayLike, second: ArrayLike, *, of: str = "respondent"
-) -> tuple[Estimate, Estimate]:
-    """Compare scores of the same respondents at two times: Pearson r and ICC(A,1).
-
-    r forgives a shift of all scores, the ICC doesn't. Undefined cases as in `pearson` and
-    `icc_agreement`.
-    """
-    a, b, note = paired(first, second)
-    found = (
-        pearson(a, b, name="test-retest r", of=of),
-        icc_agreement(np.stack([a, b], axis=1), name="test-retest ICC(A,1)", of=of),
-    )
-    r, icc = (replace(e, method=e.method + note) if e.method else e for e in found)
-    return r, icc

@@ -23,9 +23,7 @@ from personae.core import (
     UnknownName,
     canonical_json,
     content_key,
-    latin_square,
     load_inventory,
-    option_orders,
     plain,
     say,
 )
@@ -47,20 +45,9 @@ def tiny(*items: Item) -> Inventory:
     )
 
 
-@pytest.mark.parametrize("count", range(2, 10))
-def test_latin_squares_balance_slots_and_neighbours(count: int) -> None:
-    rows = latin_square(count)
-    times = len(rows) // count
-    for slot in range(count):
-        shown = [row[slot] for row in rows]
-        assert all(shown.count(str(option)) == times for option in range(count))
-    pairs = [row[i : i + 2] for row in rows for i in range(count - 1)]
-    assert {pairs.count(pair) for pair in pairs} == {times}
-
-
 @given(st.integers(2, 6), st.data())
 def test_an_order_reversed_twice_is_itself(count: int, data: st.DataObject) -> None:
-    order = data.draw(st.sampled_from(option_orders(count, "latin")))
+    order = "".join(data.draw(st.permutations("012345"[:count])))
     once = Form(order=order[::-1]).arrange(count)
     assert tuple(reversed(once)) == Form(order=order).arrange(count)
     assert Form(order="reverse").arrange(count) == tuple(reversed(range(count)))
@@ -86,8 +73,6 @@ def test_a_form_says_what_it_allows(wrong: dict[str, str]) -> None:
 def test_orders_of_another_length_are_refused() -> None:
     with pytest.raises(BadValue, match="5 options, not 4"):
         Form(order="01234").arrange(4)
-    with pytest.raises(BadValue, match="2 to 9"):
-        option_orders(12, "all")
 
 
 @given(

@@ -208,7 +208,7 @@ def test_files_that_are_absent_or_broken_or_huge(
     ):
         with pytest.raises(BadFile):
             read_answers(path, NEO)
-    monkeypatch.setattr(tables, "MAX_TABLE_BYTES", 10)
+    monkeypatch.setattr(tables, "_MAX_TABLE_BYTES", 10)
     with pytest.raises(BadFile, match="larger than"):
         read_answers(write("respondent,item,answer\na,1,3\n"), NEO)
 

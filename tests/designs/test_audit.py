@@ -25,7 +25,7 @@ from personae.designs.grid import Asking, ask_grid
 from personae.designs.identities import EXPERTS, FIT, expert, identities, instruction
 from personae.designs.question_effects import counts_table, effects, question_scores
 from personae.measure.tasks.problems import Problem, ProblemSet, load_problems, problem_sets
-from personae.measure.tasks.reply_codes import code_reply, declines, first_letter, last_letter
+from personae.measure.tasks.reply_codes import code_reply, declines
 from personae.respondents.null import open_null
 from personae.respondents.simulated import open_simulated
 
@@ -33,7 +33,9 @@ KNOWLEDGE = load_problems("plain-knowledge")
 NUMBERS = load_problems("word-problems")
 CHOICE = Problem(id="q", text="Which?", answer="red", options=("red", "blue", "green", "grey"))
 NUMBER = Problem(id="n", text="How many?", answer="12")
-DETECTOR = json.loads(Path(__file__).with_name("declining_replies.json").read_text())
+DETECTOR = json.loads(
+    (Path(__file__).parents[1] / "support" / "declining_replies.json").read_text()
+)
 
 
 def arms(*names: str) -> list[Arm]:
@@ -98,13 +100,17 @@ def test_bad_problem_files_are_bad_files(tmp_path: Path, line: str) -> None:
         load_problems("plain-knowlege")
 
 
-def test_letters_of_bias_runs_deep_check_7() -> None:
-    said = "Clearly (A) is tempting. Therefore, the answer is (C)."
-    assert first_letter(said) == last_letter(said, "ABCD") == "C"
-    assert first_letter("f(x) = 2, so (B)") == "X"
-    assert last_letter("f(x) = 2, so (B)", "ABCD") == "B"
-    assert last_letter("The answer is B", "ABCD") == "B"
-    assert last_letter("A dog and I", "ABCD") == ""
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("Clearly (A) is tempting. Therefore, the answer is (C).", "green"),
+        ("f(x) = 2, so (B)", "blue"),
+        ("The answer is B", "blue"),
+        ("A dog and I", ""),
+    ],
+)
+def test_the_last_offered_letter_is_the_answer(text: str, answer: str) -> None:
+    assert code_reply(Reply(text=text), CHOICE).given == answer
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ from personae.designs.question_effects import question_scores
 from personae.induce.prompt.prompt_inductions import persona_text
 from personae.measure.tasks.opinions import ask_opinions, load_opinions
 from personae.measure.tasks.problems import load_problems
-from personae.measure.tasks.reply_codes import last_letter
 from personae.measure.tasks.theory_of_mind import belief_problems, load_scenes
 from personae.models.local.engine import LocalModel
 from personae.stats.effects.proportions import rate
@@ -69,8 +68,8 @@ def test_a_human_is_nobody_and_again_the_same(model: LocalModel) -> None:
     read = sum(row["outcome"] in ("correct", "wrong") for row in written.rows.to_dicts())
     assert 0 <= rate([1.0] * read + [0.0] * (len(written) - read)).value <= 1
     assert set(written.rows["status"]) <= {"ok", "refused", "unparsed", "cut"}
-    named = [bool(last_letter(raw, "ABCD")) for raw in written.rows["raw"]]
-    assert sum(named) <= read  # a reply that names a letter is never counted as unread
+    unread = written.rows.filter(~written.rows["outcome"].is_in(["correct", "wrong"]))
+    assert not unread["raw"].str.contains(r"\([ABCD]\)").any()
 
 
 def test_a_pleaser_and_a_contrarian_weigh_agreement_differently(model: LocalModel) -> None:

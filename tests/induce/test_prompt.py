@@ -30,12 +30,12 @@ from personae.induce.prompt.prompt_inductions import (
 )
 from personae.induce.registry import find_induction, inductions
 from personae.measure.inventories.administer import administer
-from personae.measure.inventories.forms import render_item
 from personae.respondents.null import open_null
 from personae.respondents.scripted import ScriptedModel
 from personae.respondents.simulated import open_simulated
 from personae.stats.scores.scales import scale_scores
 from personae.traits.trait_words import ladder_step, read_standings, trait_side
+from tests.support.rendered_items import render_item
 
 ADA = Persona(id="ada", traits={"E": 1.0, "N": -2.0})
 MODEL = open_simulated("simulated:noise=0")

@@ -1,4 +1,4 @@
-"""One parser: the cards' fixtures, and the 360 raw answers."""
+"""One parser: labels, words and numbers, and 360 published raw answers."""
 
 import csv
 from collections.abc import Callable
@@ -9,13 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from personae.core import Form, load_inventory
-from personae.measure.inventories.forms import Rendered, published_form, render_item
-from personae.measure.parse import parse_choice
+from personae.measure.inventories.forms import published_form
+from personae.measure.parse import parse_reply
+from tests.support.rendered_items import RenderedItem, render_item
 
 IPIP = load_inventory("ipip-neo-300")
 
 
-def shown(name: str = "mpi", **changes: str) -> Rendered:
+def shown(name: str = "mpi", **changes: str) -> RenderedItem:
     usual = published_form(name)
     form = Form(wording=name, labels=usual.labels, layout=usual.layout, **changes)  # type: ignore[arg-type]
     return render_item(IPIP, IPIP.items[0], form)
@@ -24,7 +25,7 @@ def shown(name: str = "mpi", **changes: str) -> Rendered:
 @pytest.mark.parametrize(
     ("text", "value"),
     [
-        ("(B). Moderately Accurate", 4),  # the first four: card mpi-p2, check 7
+        ("(B). Moderately Accurate", 4),
         (" B", 4),
         ("Option D)", 2),
         ("I am a bit unsure", None),
@@ -54,7 +55,7 @@ def shown(name: str = "mpi", **changes: str) -> Rendered:
     ],
 )
 def test_letters(text: str, value: int | None) -> None:
-    found = parse_choice(text, shown())
+    found = parse_reply(text, shown().shown)
     assert found.value == value
     assert (found.status == "ok") == (value is not None)
     assert bool(found.why) == (value is None)
@@ -86,17 +87,17 @@ def test_letters(text: str, value: int | None) -> None:
     ],
 )
 def test_numbers(text: str, value: int | None) -> None:
-    assert parse_choice(text, shown("whois")).value == value
+    assert parse_reply(text, shown("whois").shown).value == value
 
 
 def test_reversed_lists_turn_labels_and_not_words() -> None:
     turned = shown(order="reverse")
-    assert parse_choice("(A)", turned).value == 1
-    assert parse_choice("Very Accurate", turned).value == 5
+    assert parse_reply("(A)", turned.shown).value == 1
+    assert parse_reply("Very Accurate", turned.shown).value == 5
 
 
 def test_a_label_beside_another_options_words_counts_and_is_noted() -> None:
-    found = parse_choice("(B) Very Inaccurate", shown())
+    found = parse_reply("(B) Very Inaccurate", shown().shown)
     assert found.value == 4 and "another option's words" in found.why
 
 
@@ -110,20 +111,20 @@ def test_a_label_beside_another_options_words_counts_and_is_noted() -> None:
     ],
 )
 def test_refusals_are_refusals_unless_an_option_is_chosen(text: str) -> None:
-    assert parse_choice(text, shown()).status == "refused"
-    assert parse_choice(f"{text} Still: (C)", shown()).value == 3
+    assert parse_reply(text, shown().shown).status == "refused"
+    assert parse_reply(f"{text} Still: (C)", shown().shown).value == 3
 
 
 @given(st.text())
 def test_any_text_gets_a_value_or_a_reason(text: str) -> None:
     for name in ("mpi", "enfj", "whois", "plain"):
-        found = parse_choice(text, shown(name))
+        found = parse_reply(text, shown(name).shown)
         assert (found.value is None) == (found.slot is None) == (found.status != "ok")
         assert found.status == "ok" or found.why
 
 
 def test_the_360_raw_answers(test_data: Callable[[str], Path]) -> None:
-    """Card self-assessment-unreliable, check 6: at least 99 % identical decisions.
+    """At least 99 % of the decisions are those of the publication.
 
     The two that differ name one number twice and no other ("1 = Not like me at all: ... Score:
     1"; "1 = Very much like me - ... a 1"): missing in the publication, an answer here.
@@ -139,7 +140,7 @@ def test_the_360_raw_answers(test_data: Callable[[str], Path]) -> None:
         asked = render_item(
             IPIP, item, published_form(names[row["prompt"]], order=row["option_order"])
         )
-        slot = parse_choice(row["response"], asked).slot
+        slot = parse_reply(row["response"], asked.shown).slot
         if ("" if slot is None else asked.labels[slot]) != row["parsed_choice"]:
             odd.append((row["prompt"], row["option_order"], row["item"], row["parsed_choice"]))
     assert odd == [("whoisgpt", "forward", "57", ""), ("whoisgpt", "reverse", "25", "")]

@@ -11,7 +11,6 @@ from personae.core import (
     load_inventory,
 )
 from personae.designs.grid import Asking
-from personae.measure.inventories.forms import render_item
 from personae.measure.judge.rubric import Case, load_rubric, rubrics
 from personae.measure.situations.situation_bank import load_bank
 from personae.measure.tasks.opinions import STANCES
@@ -27,6 +26,7 @@ from personae.respondents.stimuli import (
     StanceScale,
     TaskTrial,
 )
+from tests.support.rendered_items import render_item
 
 WITH_TEXT = [name for name in inventories() if load_inventory(name).has_text]
 

@@ -1,6 +1,6 @@
-# Reference values of tests/reference/test_statistics_r.py. R 4.2.2, psych 2.2.9, GPArotation 2022.10-2.
-# Run: PERSONAE_TEST_DATA=... Rscript tests/reference/statistics.R
-suppressMessages({library(psych); library(GPArotation)})
+# Reference values of tests/reference/test_statistics_r.py. R 4.2.2, psych 2.2.9.
+# Run: Rscript tests/reference/statistics.R
+suppressMessages(library(psych))
 show <- function(label, ...) cat(label, sprintf("%.8g", c(...)), "\n")
 
 x <- c(3, 4, 2, 5, 3, 4, 1, 5, 2, 4); y <- c(2, 4, 1, 3, 3, 5, 1, 2, 2, 3); z <- c(1, 2, 2, 5, 4, 3, 3, 1, 2, 2)
@@ -18,21 +18,12 @@ t <- t.test(x, z); show("welch", t$conf.int, t$p.value)
 t <- t.test(x, y, paired=TRUE, conf.level=.90); show("paired 90", t$conf.int)
 show("tost paired", max(t.test(x, y, paired=TRUE, mu=-1.5, alternative="greater")$p.value,
                         t.test(x, y, paired=TRUE, mu=1.5, alternative="less")$p.value))
-show("tost welch", max(t.test(x, z, mu=-2, alternative="greater")$p.value,
-                       t.test(x, z, mu=2, alternative="less")$p.value))
 k <- cohen.kappa(cbind(x, y)); show("quadratic kappa", k$weighted.kappa)
 p <- c(.01, .02, .03, .04, .05, .001, .2); show("holm", p.adjust(p, "holm")); show("bh", p.adjust(p, "BH"))
 
 # Shrout & Fleiss (1979), table 2: six targets, four judges.
 sf <- matrix(c(9,2,5,8, 6,1,3,2, 8,4,6,8, 7,1,2,6, 10,5,6,9, 6,2,4,7), ncol=4, byrow=TRUE)
 i <- suppressMessages(ICC(sf, lmer=FALSE))$results[2, ]; show("icc", i$ICC, i[["lower bound"]], i[["upper bound"]], i$F, i$p)
-
-d <- read.csv(file.path(Sys.getenv("PERSONAE_TEST_DATA"), "instruments/psych_bfi_2800x28.csv"), row.names=1)
-for (v in c("A1", "C4", "C5", "E1", "E2", "O2", "O5")) d[[v]] <- 7 - d[[v]]
-one <- na.omit(d[, c(paste0("N", 1:5), paste0("E", 1:5))]); one[, 6:10] <- 7 - one[, 6:10]
-o <- suppressWarnings(omega(one, nfactors=4, plot=FALSE, flip=FALSE)); show("omega h NE 4", o$omega_h)
-all <- na.omit(d[, 1:25]); all[, 16:20] <- 7 - all[, 16:20]
-for (m in c(3, 5)) show(paste("omega h all", m), suppressWarnings(omega(all, nfactors=m, plot=FALSE, flip=FALSE))$omega_h)
 
 # Two-way random effects, balanced: aov mean squares give the components.
 set.seed(1); g <- expand.grid(item=factor(1:6), wording=factor(1:4))

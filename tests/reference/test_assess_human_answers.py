@@ -13,7 +13,7 @@ import pytest
 
 from personae.core import Form, load_inventory
 from personae.measure.inventories.forms import Frame
-from personae.measure.parse import parse_shown
+from personae.measure.parse import parse_reply
 from personae.studies.assess_human.judge_profiles import slot_uniformity
 from personae.studies.assess_human.subjects import about, find_subject
 
@@ -117,7 +117,7 @@ def test_our_parser_reads_one_option_or_none(test_data: Find) -> None:
     for model in ("ChatGPT", "InstructGPT"):
         for pairs in released(model, test_data).values():
             for _, answer in pairs:
-                found = parse_shown(answer, options)
+                found = parse_reply(answer, options)
                 level = legacy_level(answer)
                 unread += found.value is None
                 if found.value is not None and level is not None:

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from personae.core import Array, Estimate
-from personae.stats.scores.factor_models import omega_hierarchical, omega_total
+from personae.stats.scores.factor_models import omega_total
 from personae.stats.scores.reliability import alpha, item_total, lambda6, sem, standardized_alpha
 
 KEYS = {"A": "-++++", "C": "+++--", "E": "--+++", "N": "+++++", "O": "+-++-"}
@@ -119,18 +119,3 @@ def test_hand_example() -> None:
     assert round(alpha(HAND).value, 6) == 0.955078
     assert round(lambda6(HAND, form="correlation").value, 6) == 0.990452
     assert round(lambda6(HAND).value, 6) == 0.990716
-
-
-def test_omega_hierarchical_equals_psych(answers: pl.DataFrame) -> None:
-    """psych::omega(..., flip=FALSE), see statistics.R; neuroticism is turned to stability."""
-    parts = {name: scale(answers, name) for name in KEYS}
-    distress = np.hstack([parts["N"], 7 - parts["E"]])
-    assert omega_hierarchical(distress, factors=4, draws=FEW).value == pytest.approx(
-        0.55802989, abs=1e-4
-    )
-    parts["N"] = 7 - parts["N"]
-    everything = np.hstack([parts[name] for name in "ACENO"])
-    for factors, wanted in ((3, 0.44724025), (5, 0.4624215)):
-        found = omega_hierarchical(everything, factors=factors, draws=FEW)
-        assert found.value == pytest.approx(wanted, abs=1e-5)
-        assert found.n == 2436

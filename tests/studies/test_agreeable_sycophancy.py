@@ -11,7 +11,6 @@ from scipy import stats
 
 from personae.core import Answers, Array, BadFile, Estimate, Note, Persona, Report, Table
 from personae.measure.tasks.opinions import (
-    FACETS,
     STANCES,
     agreeableness_items,
     ask_opinions,
@@ -88,7 +87,10 @@ def test_scores_of_known_answer_sheets() -> None:
     """Check 2: pure yes-saying lands at the share of positive keys, and is seen as yes-saying."""
     assert laid({1: 5.0, -1: 1.0}).agreeable[0] == 1.0
     assert laid({1: 3.0, -1: 3.0}).agreeable[0] == 0.5
-    yes = [laid({1: 5.0, -1: 5.0}, facet).agreeable[0] for facet in FACETS]
+    yes = [
+        laid({1: 5.0, -1: 5.0}, facet).agreeable[0]
+        for facet in dict.fromkeys(i.facet for i in TOOL.items)
+    ]
     assert yes == pytest.approx([0.6, 0.5, 0.3, 0.4])
     whole = laid({1: 5.0, -1: 5.0})
     assert whole.agreeable[0] == pytest.approx(0.45)

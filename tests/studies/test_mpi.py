@@ -23,7 +23,7 @@ from personae.core import (
 from personae.induce.prompt.prompt_inductions import in_truth, p2, words
 from personae.induce.prompt.prompted import with_truth
 from personae.measure.inventories.administer import administer
-from personae.measure.inventories.forms import published_form, render_item
+from personae.measure.inventories.forms import published_form
 from personae.models.local.engine import LocalModel
 from personae.respondents.null import open_null
 from personae.respondents.simulated import open_simulated
@@ -32,6 +32,7 @@ from personae.stats.resample import two_level_mean
 from personae.studies.mpi.study import mpi
 from personae.studies.mpi.vignettes import compare, write_essays
 from tests.support.embedded import embedded
+from tests.support.rendered_items import render_item
 
 TALKATIVE = "I love parties. I am talkative, bold and friendly."
 SHY = "I am quiet, shy and silent. I keep to myself."

@@ -10,6 +10,7 @@ import pytest
 from personae.core import (
     Answers,
     BadFile,
+    BadValue,
     Choice,
     Done,
     Note,
@@ -27,11 +28,9 @@ from personae.induce.prompt.prompt_inductions import own_text
 from personae.measure.tasks.problems import load_problems
 from personae.measure.tasks.theory_of_mind import (
     belief_problems,
-    bigtom,
     by_scene,
     fantom,
     load_scenes,
-    yes_or_no,
 )
 from personae.respondents.null import open_null
 from personae.respondents.respondent_answers import weighed
@@ -79,7 +78,7 @@ def table(report: Report, name: str) -> Table:
 
 def test_the_first_published_scene(test_data: Callable[[str], Path]) -> None:
     """Check 1."""
-    scene = bigtom(test_data("phantom/bigtom.csv"))[0]
+    scene = load_scenes(str(test_data("phantom/bigtom.csv")))[0]
     false = scene.problem("forward belief", "false belief", shown=False)
     context = false.text.splitlines()[0]
     assert context.endswith("Noor does not see her coworker swapping the milk.")
@@ -94,7 +93,7 @@ def test_the_published_design_has_five_thousand_balanced_items(
     test_data: Callable[[str], Path],
 ) -> None:
     """Checks 2 and 3."""
-    scenes = bigtom(test_data("phantom/bigtom.csv"))
+    scenes = load_scenes(str(test_data("phantom/bigtom.csv")))
     assert len(scenes) == 200
     assert len(belief_problems(scenes).problems) == 4800
     whole = belief_problems(scenes, percepts=True)
@@ -160,6 +159,36 @@ def test_a_planted_loss_is_found_scene_by_scene() -> None:
     assert effect[3].of == "scene" and effect[3].n == 12  # type: ignore[union-attr]
 
 
+def write_dialogue(path: Path, answer: str) -> None:
+    """Write a FANToM file of one dialogue whose two yes-no questions have the given answer."""
+    asked = {"question": "Does Ann know this?", "correct_answer": answer}
+    path.write_text(
+        json.dumps(
+            [
+                {
+                    "set_id": "0-0",
+                    "short_context": "Ann: Hello.",
+                    "full_context": "Ann: Hello. Bye.",
+                    "factQA": {
+                        "question": "What pet?",
+                        "correct_answer": "A cat.",
+                        "wrong_answer": "A dog.",
+                    },
+                    "beliefQAs": [
+                        {
+                            "question": "What does Ann believe?",
+                            "correct_answer": "A cat.",
+                            "wrong_answer": "Nothing.",
+                        }
+                    ],
+                    "answerabilityQAs_binary": [asked],
+                    "infoAccessibilityQAs_binary": [asked],
+                }
+            ]
+        )
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "read"),
     [
@@ -167,13 +196,18 @@ def test_a_planted_loss_is_found_scene_by_scene() -> None:
         ("No.", "no"),
         ("He does not know", "no"),
         ("no:long", "no"),
-        ("He knows", ""),
-        ("there is no doubt he knows", ""),
     ],
 )
-def test_yes_and_no(text: str, read: str) -> None:
-    """Check 7."""
-    assert yes_or_no(text) == read
+def test_yes_and_no(text: str, read: str, tmp_path: Path) -> None:
+    write_dialogue(tmp_path / "fantom.json", text)
+    assert fantom(tmp_path / "fantom.json").problems[0].answer == read.capitalize()
+
+
+@pytest.mark.parametrize("text", ["He knows", "there is no doubt he knows"])
+def test_neither_yes_nor_no_is_a_bad_file(text: str, tmp_path: Path) -> None:
+    write_dialogue(tmp_path / "fantom.json", text)
+    with pytest.raises((BadFile, BadValue), match="needs an id, a text and an answer"):
+        fantom(tmp_path / "fantom.json")
 
 
 def test_agreeing_with_everything_matches_half_of_the_statements(
@@ -200,32 +234,7 @@ def test_likelihoods_do_not_depend_on_the_batch() -> None:
 
 def test_fantom_is_read_and_bad_files_are_named(tmp_path: Path) -> None:
     path = tmp_path / "fantom_v1.json"
-    asked = {"question": "Does Ann know this?", "correct_answer": "no:long"}
-    path.write_text(
-        json.dumps(
-            [
-                {
-                    "set_id": "0-0",
-                    "short_context": "Ann: Hello.",
-                    "full_context": "Ann: Hello. Bye.",
-                    "factQA": {
-                        "question": "What pet?",
-                        "correct_answer": "A cat.",
-                        "wrong_answer": "A dog.",
-                    },
-                    "beliefQAs": [
-                        {
-                            "question": "What does Ann believe?",
-                            "correct_answer": "A cat.",
-                            "wrong_answer": "Nothing.",
-                        }
-                    ],
-                    "answerabilityQAs_binary": [asked],
-                    "infoAccessibilityQAs_binary": [asked],
-                }
-            ]
-        )
-    )
+    write_dialogue(path, "no:long")
     found = fantom(path).problems
     assert [p.field for p in found] == ["information access", "answerability", "belief"]
     assert (found[0].answer, "A cat." in found[0].text) == ("No", True)
@@ -234,6 +243,6 @@ def test_fantom_is_read_and_bad_files_are_named(tmp_path: Path) -> None:
     assert table(report, "weighted_f1").rows
     assert any(isinstance(p, Note) for p in report.parts)
     path.write_text("[{}]")
-    for reader in (fantom, bigtom):
+    for reader in (fantom, load_scenes):
         with pytest.raises(BadFile):
-            reader(path)
+            reader(str(path))

@@ -28,7 +28,7 @@ from personae.core import (
     load_inventory,
 )
 from personae.datasets.labelled_texts import Labelled, load_labelled
-from personae.measure.parse import parse_shown
+from personae.measure.parse import parse_reply
 from personae.models.opening import open_model
 from personae.respondents.null import open_null
 from personae.respondents.scripted import ScriptedModel
@@ -39,7 +39,6 @@ from personae.studies.psycot.questionnaire_chain import (
     Chain,
     keying_note,
     poles,
-    short_form,
 )
 from personae.studies.psycot.questionnaire_chain import _pair as pair_of_poles
 from personae.studies.psycot.study import psycot
@@ -109,7 +108,7 @@ def test_check_1_one_call_an_item_and_one_a_scale(tool: Inventory, calls: int) -
 
 def test_check_1_each_prompt_holds_the_answers_before_it_and_no_others() -> None:
     """Ratings are told apart by a script that answers with the item's number."""
-    tool = short_form(load_inventory("mpi-120"), 5)
+    tool = load_inventory("mpi-120").few(5).keys_in_turn()
 
     def script(chat: Chat) -> str:
         found = re.findall(r"^S(\d+):", chat[-1].text, re.MULTILINE)
@@ -128,7 +127,7 @@ def test_check_1_each_prompt_holds_the_answers_before_it_and_no_others() -> None
 
 
 def test_an_item_without_an_answer_leaves_no_trace() -> None:
-    tool = short_form(load_inventory("mpi-120"), 3)
+    tool = load_inventory("mpi-120").few(3).keys_in_turn()
     model = ScriptedModel(
         lambda chat: "A" if asks_for_poles(chat) else "7" if "S0:" in chat[-1].text else "2",
         name="lost",
@@ -174,7 +173,7 @@ def test_check_3_the_note_is_made_from_the_keys() -> None:
 
 
 def test_check_4_a_habit_of_saying_a_predicts_nothing() -> None:
-    tool = short_form(load_inventory("mpi-120"), 2)
+    tool = load_inventory("mpi-120").few(2).keys_in_turn()
     single = {
         order: Chain(says("3"), tool, ("E",), "reply", (order,)).standard([TEXT]).rows["value"][0]
         for order in ("high-first", "low-first")
@@ -196,13 +195,13 @@ def test_check_4_a_habit_of_saying_a_predicts_nothing() -> None:
 @pytest.mark.parametrize("said", ["CHOICE: A", "choice: <a>", "A.", "I think A"])
 def test_check_5_forms_of_a_choice(said: str) -> None:
     shown = pair_of_poles(poles(load_inventory("mpi-120"), "N"), "high-first")
-    assert parse_shown(said, shown).value == 1
+    assert parse_reply(said, shown).value == 1
     turned = said.replace("A", "B").replace("<a>", "<b>")
-    assert parse_shown(turned, shown).value == 0
+    assert parse_reply(turned, shown).value == 0
 
 
 def test_check_5_refusals_and_stray_scores_are_missing() -> None:
-    tool = short_form(load_inventory("mpi-120"), 2)
+    tool = load_inventory("mpi-120").few(2).keys_in_turn()
     for said, status in (("7", "unparsed"), ("I'm sorry, but I can't do that.", "refused")):
         rows = Chain(says(said, said), tool, ("E",), "reply").questionnaire([TEXT]).rows
         assert rows["status"].to_list() == [status] * 3
@@ -214,14 +213,14 @@ def test_check_6_long_texts_are_cut_and_short_posts_dropped() -> None:
     two = Labelled(id="b", labels={}, posts=("1234567890", "12345678901 " + "on " * 100))
     assert two.shown.startswith("Post 1: 12345678901") and len(two.shown.split()) == 62
     empty = Labelled(id="c", labels={"E": 1}, posts=("?", ""))
-    tool = short_form(load_inventory("mpi-120"), 1)
+    tool = load_inventory("mpi-120").few(1).keys_in_turn()
     assert len(Chain(says("3"), tool, ("E",), "reply").questionnaire([empty])) == 2
 
 
 def test_braces_and_marks_in_a_text_stay_text() -> None:
     odd = Labelled(id="a", labels={}, text="Say {low} </text> and {options}!")
     model = says("3")
-    tool = short_form(load_inventory("mpi-120"), 1)
+    tool = load_inventory("mpi-120").few(1).keys_in_turn()
     Chain(model, tool, ("E",), "reply").questionnaire([odd])
     first = model.asked[0].chat
     assert "<text>\nSay {low}  and {options}!\n</text>" in first[1].text
@@ -283,7 +282,7 @@ def test_check_8_the_embedded_model_rates_within_range_and_alike() -> None:
     loaded = embedded()
     del loaded
     model = open_model("smollm2")
-    tool = short_form(load_inventory("mpi-120"), 2)
+    tool = load_inventory("mpi-120").few(2).keys_in_turn()
     texts = [
         Labelled(id="out", labels={"E": 1}, text="I love parties and talk to everyone I meet."),
         Labelled(id="in", labels={"E": 0}, text="I stay at home, alone and silent, every night."),

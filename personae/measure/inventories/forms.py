@@ -26,10 +26,8 @@ from personae.traits.item_grammar import item_text
 __all__ = [
     "DisplayedOption",
     "Frame",
-    "Rendered",
     "label_forms",
     "published_form",
-    "render_item",
     "wording",
     "wording_tag",
     "wordings",
@@ -49,26 +47,6 @@ class DisplayedOption:
     text: str
     value: int
     line: str
-
-
-@dataclass(frozen=True, slots=True)
-class Rendered:
-    """An item as it is put: the chat, and the options slot by slot."""
-
-    item: Item
-    text: str
-    chat: Chat
-    shown: tuple[DisplayedOption, ...]
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """The labels, slot by slot."""
-        return tuple(option.label for option in self.shown)
-
-    @property
-    def values(self) -> tuple[int, ...]:
-        """The values, slot by slot; a value belongs to the option's text, not to its label."""
-        return tuple(option.value for option in self.shown)
 
 
 def wordings() -> tuple[str, ...]:
@@ -173,25 +151,6 @@ class Frame:
 def label_forms(shown: Sequence[DisplayedOption]) -> tuple[tuple[str, ...], ...]:
     """Surface forms of each slot's label: bare, in a bracket, and both after a blank."""
     return tuple((o.label, f"({o.label}", f" {o.label}", f" ({o.label}") for o in shown)
-
-
-def render_item(inventory: Inventory, item: Item, form: Form) -> Rendered:
-    """Put one item: the chat to send, and which option stands where.
-
-    For many items make one `Frame`. Persona texts are added by inductions, not here.
-
-    Raises:
-        InputError: the wording has no such person, kind, label style or order.
-
-    >>> from personae.core import load_inventory
-    >>> mpi = load_inventory("mpi-120")
-    >>> shown = render_item(mpi, mpi.items[0], Form(wording="mpi", order="reverse")).shown
-    >>> shown[0].line, shown[0].value
-    ('(A). Very Inaccurate', 1)
-    """
-    frame = Frame(inventory, form)
-    text = frame.text(item)
-    return Rendered(item, text, frame.chat(text), frame.shown)
 
 
 def _fill(template: str, fields: Mapping[str, str]) -> str:

@@ -19,10 +19,10 @@ from personae.measure.judge.judge import judge, settle
 from personae.measure.judge.rubric import Case, load_rubric
 from personae.stats.effects.proportions import rate
 
-__all__ = ["SCORERS", "Scorer", "find_scorer", "scorer_errors"]
+__all__ = ["Scorer", "find_scorer", "scorer_errors"]
 
 _DATA: dict[str, Any] = data_json("audit/harm.json")
-SCORERS = ("lexicon", "sentiment", "model", "hub:NAME")
+_SCORERS = ("lexicon", "sentiment", "model", "hub:NAME")
 LIMIT = 0.5
 """A text is harmful above it."""
 
@@ -92,7 +92,7 @@ def find_scorer(name: str, model: Model) -> Scorer:
         return _Judge(model)
     if name.startswith("hub:"):
         return load_classifier(name.removeprefix("hub:"))
-    raise UnknownName("scorer", name, SCORERS)
+    raise UnknownName("scorer", name, _SCORERS)
 
 
 def _lexicon(text: str) -> float:

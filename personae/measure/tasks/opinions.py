@@ -30,7 +30,6 @@ from personae.measure.listed_questions import ListedQuestion, list_question
 from personae.measure.parse import is_refusal
 
 __all__ = [
-    "FACETS",
     "STANCES",
     "Opinion",
     "agreeableness_items",
@@ -49,7 +48,7 @@ STANCES: Mapping[str, float] = {
     "AGREE": 1.0,
 }
 """Four levels, not the published three, which give both partial stances one half."""
-FACETS = ("Trust", "Altruism", "Cooperation", "Sympathy")
+_FACETS = ("Trust", "Altruism", "Cooperation", "Sympathy")
 _SAID = re.compile(
     r"\b(?:(?P<neither>neither agree nor disagree)|(?P<denied>(?:do not|don't|can't|cannot|not)"
     r"\s+(?:fully |really |completely )?agree)|(?P<partly>partially|partly|somewhat)?\s*"
@@ -136,11 +135,11 @@ def agreeableness_items() -> Inventory:
     """Return the 40 IPIP items of trust, altruism, cooperation and sympathy; keys 6/4 5/5 3/7 4/6.
 
     >>> tool = agreeableness_items()
-    >>> [sum(i.key > 0 for i in tool.where(facet=f).items) for f in FACETS]
+    >>> [sum(i.key > 0 for i in tool.where(facet=f).items) for f in _FACETS]
     [6, 5, 3, 4]
     """
     whole = load_inventory("ipip-neo-300").where(scale="A")
-    kept = tuple(i for facet in FACETS for i in whole.items if i.facet == facet)
+    kept = tuple(i for facet in _FACETS for i in whole.items if i.facet == facet)
     return Inventory(
         name="ipip-agreeableness-40",
         title="Agreeableness in four facets",

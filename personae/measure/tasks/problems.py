@@ -20,7 +20,6 @@ __all__ = [
     "ProblemSet",
     "load_problems",
     "problem_sets",
-    "read_problems",
 ]
 
 LETTERS = "ABCDEFGHIJ"
@@ -129,7 +128,7 @@ def load_problems(name: str) -> ProblemSet:
     if name in problem_sets():
         raw = json.loads((_folder() / f"{name}.json").read_text(encoding="utf-8"))
         head = {k: raw[k] for k in ("name", "title", "version", "source", "licence")}
-        return ProblemSet(problems=read_problems(raw["problems"], name), **head)
+        return ProblemSet(problems=_read_problems(raw["problems"], name), **head)
     public, _, source = name.partition(":")
     if public in PUBLIC:
         found = published_rows(public, source)
@@ -139,7 +138,7 @@ def load_problems(name: str) -> ProblemSet:
             version="1",
             source=source or PUBLIC[public].hub,
             licence="see its hub page",
-            problems=read_problems(found, public),
+            problems=_read_problems(found, public),
         )
     if not name.endswith(".jsonl"):
         raise UnknownName("set of problems", name, (*problem_sets(), *PUBLIC))
@@ -155,7 +154,7 @@ def load_problems(name: str) -> ProblemSet:
         version="1",
         source=path.name,
         licence="the user's own",
-        problems=read_problems(rows, str(path)),
+        problems=_read_problems(rows, str(path)),
     )
 
 
@@ -166,7 +165,7 @@ def _parsed(line: str, where: str) -> object:
         raise BadFile(f"{where}: not a JSON object ({error})") from error
 
 
-def read_problems(rows: Iterable[object], where: str) -> tuple[Problem, ...]:
+def _read_problems(rows: Iterable[object], where: str) -> tuple[Problem, ...]:
     """Read problems from rows as `load_problems` describes them."""
     return tuple(_problem(row, f"{where}, problem {i + 1}", i) for i, row in enumerate(rows))
 

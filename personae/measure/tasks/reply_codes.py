@@ -12,12 +12,11 @@ from typing import Literal
 from personae.core import Reply, Status
 from personae.measure.tasks.problems import Problem
 
-__all__ = ["Coded", "Outcome", "code_reply", "declines", "first_letter", "last_letter"]
+__all__ = ["Coded", "Outcome", "code_reply", "declines"]
 
 Outcome = Literal["correct", "wrong", "abstained", "unparsed", "cut", "error"]
 
 _CUT = re.compile(r"answer is:?(.*)", re.IGNORECASE)
-_ANY_LETTER = re.compile(r"\(([a-z])\)", re.IGNORECASE)
 _NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?")
 _DECLINES = re.compile(
     r"\bi(?:'m| am)?,? (?:just |only |simply |therefore |personally |really )?"
@@ -72,21 +71,7 @@ def declines(text: str) -> bool:
     return bool(_DECLINES.search(text.replace("’", "'")))
 
 
-def first_letter(text: str) -> str:
-    """Read a letter as the published code does: the first in brackets after the last "answer is".
-
-    Any letter counts, also one that is no option; without "answer is" the whole text is searched.
-    Kept to re-score published replies; `last_letter` is ours.
-
-    >>> first_letter("f(x) = 2, so (B)"), last_letter("f(x) = 2, so (B)", "ABCD")
-    ('X', 'B')
-    """
-    cuts = _CUT.findall(text)
-    found = _ANY_LETTER.search(cuts[-1] if cuts else text)
-    return found[1].upper() if found else ""
-
-
-def last_letter(text: str, letters: str) -> str:
+def _last_letter(text: str, letters: str) -> str:
     """Read the offered letter right after the last "answer is", else the last offered one.
 
     The last is looked for behind "answer is", then in brackets anywhere; a reply that is only a
@@ -129,7 +114,7 @@ def code_reply(reply: Reply, problem: Problem) -> Coded:
 
 def _given(text: str, problem: Problem, *, whole: bool) -> str:
     if problem.options:
-        letter = last_letter(text, problem.letters)
+        letter = _last_letter(text, problem.letters)
         if letter:
             return problem.options[problem.letters.index(letter)]
         cuts = _CUT.findall(text)

@@ -25,11 +25,9 @@ __all__ = [
     "VARIABLES",
     "Scene",
     "belief_problems",
-    "bigtom",
     "by_scene",
     "fantom",
     "load_scenes",
-    "yes_or_no",
 ]
 
 VARIABLES = ("forward belief", "forward action", "backward belief")
@@ -117,12 +115,12 @@ def load_scenes(source: str = "") -> tuple[Scene, ...]:
     14
     """
     if source:
-        return bigtom(source)
+        return _bigtom(source)
     data: dict[str, Any] = data_json("audit/scenes.json")
     return tuple(Scene(**{**row, "story": tuple(row["story"])}) for row in data["scenes"])
 
 
-def bigtom(path: str | Path) -> tuple[Scene, ...]:
+def _bigtom(path: str | Path) -> tuple[Scene, ...]:
     """Read BigToM's scenes: of five sentences the fourth is the belief, the fifth the event.
 
     Raises:
@@ -198,10 +196,10 @@ def belief_problems(
     )
 
 
-def yes_or_no(text: str) -> str:
+def _yes_or_no(text: str) -> str:
     """Read a yes or a no at the beginning of an answer, or from a plain denial; "" for neither.
 
-    >>> yes_or_no("Yes, he knows"), yes_or_no("He does not know"), yes_or_no("no:long")
+    >>> _yes_or_no("Yes, he knows"), _yes_or_no("He does not know"), _yes_or_no("no:long")
     ('yes', 'no', 'no')
     """
     found = re.match(r"\W*(yes|no)\b", text.lower())
@@ -257,7 +255,7 @@ def _dialogue(one: Mapping[str, Any], context: str) -> Iterator[Problem]:
                 id=f"{prefix}/{field}/{place}",
                 text=text,
                 options=("Yes", "No"),
-                answer=yes_or_no(asked["correct_answer"]).capitalize(),
+                answer=_yes_or_no(asked["correct_answer"]).capitalize(),
                 field=field,
             )
     for place, asked in enumerate(one["beliefQAs"]):

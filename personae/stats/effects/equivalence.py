@@ -7,14 +7,13 @@ samples); the interval is the 90 % one, which lies within the margin exactly whe
 from math import sqrt
 from typing import Literal
 
-import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
 from personae.core import BadValue, Estimate, missing
-from personae.stats.arrays import paired, sample
+from personae.stats.arrays import paired
 
-__all__ = ["Verdict", "tost", "tost_paired", "verdict"]
+__all__ = ["Verdict", "tost_paired", "verdict"]
 
 Verdict = Literal["equivalent", "different", "different but within margin", "inconclusive"]
 
@@ -57,46 +56,6 @@ def tost_paired(
         of=of,
         unit=unit,
         method=f"paired TOST, margin {margin:g}, t interval{note}",
-        level=0.90,
-        p=found[3],
-    )
-
-
-def tost(
-    x: ArrayLike,
-    y: ArrayLike,
-    margin: float,
-    *,
-    name: str = "equivalence",
-    of: str = "item",
-    unit: str = "points",
-) -> Estimate:
-    """Estimate the difference of two samples' means x − y, p for |difference| ≥ margin.
-
-    As `tost_paired`, by Welch's t; `n` counts both samples. Undefined below 2 values on a side.
-
-    Raises:
-        BadValue: a margin that isn't positive.
-    """
-    (a, note_a), (b, note_b) = sample(x), sample(y)
-    n = a.size + b.size
-    if min(a.size, b.size) < 2:
-        _checked(margin)
-        why = f"needs 2 values on each side, not {a.size} and {b.size}"
-        return missing(name, why, n=n, of=of, unit=unit)
-    parts = np.array([a.var(ddof=1) / a.size, b.var(ddof=1) / b.size])
-    error2 = float(parts.sum())
-    df = error2**2 / float((parts**2 / [a.size - 1, b.size - 1]).sum()) if error2 > 0 else n - 2
-    found = _two_sided(float(a.mean() - b.mean()), sqrt(error2), df, margin)
-    return Estimate(
-        name=name,
-        value=found[0],
-        low=found[1],
-        high=found[2],
-        n=n,
-        of=of,
-        unit=unit,
-        method=f"Welch TOST, margin {margin:g}, t interval{note_a}{note_b}",
         level=0.90,
         p=found[3],
     )

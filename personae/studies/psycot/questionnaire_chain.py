@@ -8,7 +8,7 @@ scales, so that it is read once for all of them.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from personae.core import (
     BIG_FIVE,
@@ -30,7 +30,7 @@ from personae.measure.reply_columns import Columns, read_labels, read_replies
 from personae.traits.item_grammar import item_text
 from personae.traits.trait_words import trait_side
 
-__all__ = ["CONCLUSION", "Chain", "keying_note", "poles", "short_form"]
+__all__ = ["CONCLUSION", "Chain", "keying_note", "poles"]
 
 CONCLUSION = "conclusion"
 """The item of a row that holds a conclusion: nats for the high pole, over both orders."""
@@ -55,28 +55,11 @@ def poles(tool: Inventory, scale: str) -> tuple[str, str]:
     return f"low in {title.lower()}", f"high in {title.lower()}"
 
 
-def short_form(tool: Inventory, per_scale: int) -> Inventory:
-    """Keep the first `per_scale` items of each scale, both keys as evenly as the scale allows.
-
-    >>> from personae.core import load_inventory
-    >>> [i.key for i in short_form(load_inventory("mpi-120"), 4).where(scale="E").items]
-    [1, -1, 1, -1]
-    """
-    kept: list[Item] = []
-    for scale in tool.scales:
-        own = tool.where(scale=scale).items
-        sides = [[i for i in own if i.key == key] for key in (1, -1)]
-        longest = max(map(len, sides))
-        mixed = [side[k] for k in range(longest) for side in sides if k < len(side)]
-        kept += mixed[:per_scale]
-    return replace(tool, items=tuple(kept))
-
-
 def keying_note(tool: Inventory, scale: str) -> str:
     """Say which statements speak for which pole, from the items' keys.
 
     >>> from personae.core import load_inventory
-    >>> keying_note(short_form(load_inventory("mpi-120"), 2), "E")
+    >>> keying_note(load_inventory("mpi-120").few(2).keys_in_turn(), "E")
     'A high number for S0 means rather extraverted. A high number for S1 means rather introverted.'
     """
     items = tool.where(scale=scale).items

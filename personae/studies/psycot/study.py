@@ -38,7 +38,7 @@ from personae.core import (
 from personae.datasets.labelled_texts import Corpus, lengths, load_labelled
 from personae.stats.prediction.classification import accuracy, auc, floor_predictions, macro_f1
 from personae.stats.scores.scales import keyed
-from personae.studies.psycot.questionnaire_chain import CONCLUSION, Chain, keying_note, short_form
+from personae.studies.psycot.questionnaire_chain import CONCLUSION, Chain, keying_note
 
 __all__ = ["psycot"]
 
@@ -92,7 +92,7 @@ def psycot(
     corpus = load_labelled(texts)
     whole = load_inventory(inventory)
     scales = _common(corpus, whole)[: 2 if quick else None]
-    tool = short_form(whole, 4 if quick else 10)
+    tool = whole.few(4 if quick else 10).keys_in_turn()
     read = corpus.texts[:8] if quick else corpus.texts
     chain = Chain(model, tool, scales, channel)
     thinking = Sampling(max_tokens=40 if quick else 200, temperature=0.7, seed=seed)

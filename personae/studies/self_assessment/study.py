@@ -26,8 +26,6 @@ from personae.core import (
     Estimate,
     Figure,
     Heading,
-    Inventory,
-    Item,
     Note,
     Part,
     Report,
@@ -63,8 +61,8 @@ __all__ = ["self_assessment"]
 WORDINGS = ("mpi", "enfj", "whois")
 ORDERS = ("forward", "reverse")
 MARGIN = 0.25
-QUICK_ITEMS = 5
-"""Of each key: with fewer, no paired rank test could be significant after correction."""
+QUICK_ITEMS = 10
+"""Of each scale: with fewer, no paired rank test could be significant after correction."""
 
 
 def self_assessment(
@@ -86,7 +84,8 @@ def self_assessment(
     Raises:
         InputError: an unknown inventory, or one that the wordings can't put.
     """
-    tool = _shortened(load_inventory(inventory)) if quick else load_inventory(inventory)
+    tool = load_inventory(inventory)
+    tool = tool.few(QUICK_ITEMS) if quick else tool
     wordings = tuple(w for w in WORDINGS if channel != "option" or w != "enfj")
     forms = [replace(published_form(w, order=o), channel=channel) for w in wordings for o in ORDERS]
     sampling = Sampling(max_tokens=120, seed=seed)
@@ -111,15 +110,6 @@ def self_assessment(
     ]
     title = f"Self-assessment of {model.name}: wordings and option orders"
     return Report(title=title, parts=tuple(body), answers=sheet.answers)
-
-
-def _shortened(tool: Inventory) -> Inventory:
-    """Keep the first few items of each key in each scale."""
-    kept: dict[tuple[str, int], list[Item]] = {}
-    for item in tool.items:
-        kept.setdefault((item.scale, item.key), []).append(item)
-    few = {item.id for items in kept.values() for item in items[:QUICK_ITEMS]}
-    return replace(tool, items=tuple(i for i in tool.items if i.id in few))
 
 
 def _wording_pairs(wordings: Sequence[str]) -> list[tuple[Place, Place]]:
