@@ -23,6 +23,7 @@ from personae.core import (
     plain,
 )
 from personae.designs.question_effects import LEAST
+from personae.report.render.figure_json import figure_from_data
 
 __all__ = ["Run", "compare_runs"]
 
@@ -151,7 +152,7 @@ def _pictures(found: Sequence[Comparison], judging: Judging) -> list[Figure]:
         band = None if margin is None else [-margin, margin]
         told = "; ".join(f"{c.shift.name} {c.shift.value:+.3g}: {c.verdict}" for c in kept[:12])
         drawn.append(
-            Figure(
+            figure_from_data(
                 name=f"shift_{unit.replace('/', '_')}",
                 kind="intervals",
                 title="Second run minus first, and the margin of equivalence",

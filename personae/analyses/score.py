@@ -6,6 +6,7 @@ respondents. Norms are shown only for a group the user names.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from math import nan
 from typing import Any
 
@@ -29,6 +30,7 @@ from personae.core import (
     UnknownName,
     missing,
 )
+from personae.report.render.figure_json import figure_from_data
 from personae.stats.resample import mean
 from personae.stats.scores.factor_models import omega_total
 from personae.stats.scores.keying import keying_alarm
@@ -94,22 +96,8 @@ def score_report(
 
 def _renamed(part: Part, place: str) -> Part:
     """Give a part of one of several sections a key of its own."""
-    if isinstance(part, Table):
-        return Table(
-            name=f"{part.name}_{place}",
-            title=part.title,
-            columns=part.columns,
-            rows=part.rows,
-            note=part.note,
-        )
-    if isinstance(part, Figure):
-        return Figure(
-            name=f"{part.name}_{place}",
-            title=part.title,
-            kind=part.kind,
-            data=part.data,
-            alt=part.alt,
-        )
+    if isinstance(part, Table | Figure):
+        return replace(part, name=f"{part.name}_{place}")
     return part
 
 
@@ -183,7 +171,7 @@ def _profile(scores: pl.DataFrame, inventory: Inventory, unit: str, seed: int) -
     said = ", ".join(
         f"{inventory.scales[s]} {v.value:.2f}" for s, v in zip(found, values, strict=True)
     )
-    return Figure(
+    return figure_from_data(
         name="profile",
         title="Profile",
         kind="profile",

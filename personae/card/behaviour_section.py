@@ -35,6 +35,7 @@ from personae.designs.report_behaviour import (
 from personae.induce.prompt.prompt_inductions import unchanged
 from personae.measure.behaviour.behaviour_scores import scores
 from personae.measure.behaviour.trials import give_orders
+from personae.report.render.figure_json import figure_from_data
 from personae.stats.effects.effect_sizes import paired_permutation
 from personae.stats.resample import bootstrap
 
@@ -167,7 +168,7 @@ def _picture(
         found = cells[ASKED, act.measure.name]
         rows.append({"name": act.measure.name, "group": "acts (more or less)", "estimate": found})
     told = "; ".join(f"{e.name}: {e.value:+.2f}" for e in (report, toward))
-    return Figure(
+    return figure_from_data(
         name="behaviour",
         title="What the persona moves: the report, and acts",
         kind="intervals",

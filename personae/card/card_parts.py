@@ -10,6 +10,7 @@ import polars as pl
 from personae.card.analysis import GROUP, MARGIN, ChannelScores, ScaleShift
 from personae.core import CONTROL, Cell, Estimate, Figure, Note, Part, Table
 from personae.measure.gate import GateResult
+from personae.report.render.figure_json import figure_from_data
 from personae.stats.effects.contrast import paired_cells
 from personae.stats.resample import mean
 from personae.stats.scores.variance_shares import variance_shares
@@ -197,7 +198,7 @@ def _profile(
     }
     told = "; ".join(f"{n}: {_signed(s.standard)}" for n, s in zip(scales, shifts, strict=True))
     alt = f"Shift from the model without persona, in SD units, beside the request. {told}."
-    return Figure(name=name, title=title, kind="profile", data=data, alt=alt)
+    return figure_from_data(name=name, title=title, kind="profile", data=data, alt=alt)
 
 
 def _t_score(reading: ChannelScores, arm: str, scale: str) -> Estimate:
@@ -231,7 +232,7 @@ def arms(reading: ChannelScores, names: Sequence[str]) -> list[Part]:
             for n, e in aligned.items()
         ],
     }
-    figure = Figure(
+    figure = figure_from_data(
         name="inductions",
         title="Shift towards the request, by way of asking",
         kind="intervals",
@@ -280,7 +281,7 @@ def steadiness(reading: ChannelScores, arm: str) -> list[Part]:
             drawn.append({"name": name, "group": title, "estimate": one})
         verdict, widest, between = _held(reading, arm, shift)
         rows.append((title, verdict, widest, between))
-    figure = Figure(
+    figure = figure_from_data(
         name="steadiness",
         title="The same shift in every wording and order",
         kind="intervals",

@@ -34,6 +34,7 @@ from personae.measure.interview import interview, read_interview, stems
 from personae.readers.text.reader_skill import skills
 from personae.readers.text.self_descriptions import self_descriptions
 from personae.readers.text.trained_readers import Reader, ReaderTraining, train_reader
+from personae.report.render.figure_json import figure_from_data
 from personae.stats.effects.contrast import arm_shift
 from personae.stats.effects.verdicts import direction_verdict
 from personae.stats.multiplicity import holm
@@ -187,7 +188,7 @@ def _picture(rows: Sequence[_Row], setting: CardContext) -> Figure:
     told = "; ".join(
         f"{BIG_FIVE[r.scale]}: reported {_short(r.reported)}, read {_short(r.read)}" for r in rows
     )
-    return Figure(
+    return figure_from_data(
         name="first_person",
         title="Self-report and a reader's view of the same persona",
         kind="intervals",

@@ -12,7 +12,6 @@ from personae.card.section import CardContext, Section
 from personae.core import (
     Answers,
     Estimate,
-    Figure,
     Form,
     Heading,
     Inventory,
@@ -23,6 +22,7 @@ from personae.core import (
 )
 from personae.induce.prompt.prompt_inductions import adjectives
 from personae.measure.inventories.administer import administer
+from personae.report.render.figure_json import figure_from_data
 from personae.stats.effects.dose_response import Dose, dose_response, level_cells
 from personae.traits.trait_words import graded, trait_side
 
@@ -78,7 +78,7 @@ def _parts(dose: Dose, title: str, trait: str, unit: str) -> list[Part]:
     )
     return [
         Note(said, "verdict"),
-        Figure(
+        figure_from_data(
             name="intensity",
             title=f"{title}: asked for and measured",
             kind="lines",

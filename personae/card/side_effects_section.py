@@ -38,6 +38,7 @@ from personae.induce.steer.steer_inductions import steer_induction
 from personae.measure.tasks.opinions import Opinion, ask_opinions, load_opinions
 from personae.measure.tasks.problems import load_problems
 from personae.measure.tasks.theory_of_mind import belief_problems, by_scene, load_scenes
+from personae.report.render.figure_json import figure_from_data
 from personae.stats.effects.effect_sizes import paired_permutation
 from personae.stats.effects.proportions import detectable
 from personae.stats.multiplicity import holm
@@ -184,7 +185,7 @@ def _counted(measure: str, sheet: Answers) -> Answers:
 def _picture(found: Sequence[_Effect]) -> Figure:
     rows = [{"name": e.arm, "group": e.measure, "estimate": e.shift} for e in found]
     told = "; ".join(f"{e.measure} under {e.arm} {e.shift.value:+.1%}" for e in found)
-    return Figure(
+    return figure_from_data(
         name="side_effects",
         title="Change against the model without persona",
         kind="intervals",

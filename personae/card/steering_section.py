@@ -39,6 +39,7 @@ from personae.designs.steering_calibration import (
 from personae.induce.combined import combine
 from personae.induce.steer.steer_inductions import SteerInduction
 from personae.measure.inventories.administer_arms import administer_arms
+from personae.report.render.figure_json import figure_from_data
 from personae.stats.resample import bootstrap, mean
 
 __all__ = ["steering"]
@@ -159,7 +160,7 @@ def _figure(reading: ChannelScores, names: Sequence[str]) -> Figure:
         for shifts in by_trait
         for n, s in zip(names, shifts, strict=True)
     ]
-    return Figure(
+    return figure_from_data(
         name="asking_or_steering",
         title="Shift by asking, steering and both",
         kind="intervals",
@@ -284,7 +285,7 @@ def _specificity(found: Mapping[str, Mapping[str, Estimate]]) -> list[Part]:
         f"{s} moves {t} by {e.value:+.2f}" for s, own in found.items() for t, e in own.items()
     )
     return [
-        Figure(
+        figure_from_data(
             name="specificity",
             title="What one trait's vector does to the others",
             kind="heatmap",

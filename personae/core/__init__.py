@@ -34,6 +34,17 @@ from personae.core.errors import (
     UnknownName,
 )
 from personae.core.estimate import Estimate, missing
+from personae.core.figures import (
+    BarsFigure,
+    Figure,
+    ForestFigure,
+    ForestRow,
+    HeatmapFigure,
+    LinesFigure,
+    Point,
+    ProfileFigure,
+    Series,
+)
 from personae.core.files.atomic_path import atomic_path
 from personae.core.files.resources import data_json, data_names
 from personae.core.files.strict_json import Json, json_lines, json_problem, parse_json, read_text
@@ -59,7 +70,6 @@ from personae.core.model import (
 from personae.core.persona import BIG_FIVE, CONTROL, Kind, Persona, domain_code, nobody
 from personae.core.report import (
     Cell,
-    Figure,
     Heading,
     Note,
     Part,
@@ -67,7 +77,6 @@ from personae.core.report import (
     Report,
     Table,
     Usage,
-    coverage_table,
 )
 
 __all__ = [
@@ -80,6 +89,7 @@ __all__ = [
     "Array",
     "BadFile",
     "BadValue",
+    "BarsFigure",
     "BehaviourTask",
     "BudgetSpent",
     "Cell",
@@ -93,8 +103,11 @@ __all__ = [
     "Estimate",
     "FidelityError",
     "Figure",
+    "ForestFigure",
+    "ForestRow",
     "Form",
     "Heading",
+    "HeatmapFigure",
     "Induction",
     "InputError",
     "Inventory",
@@ -102,6 +115,7 @@ __all__ = [
     "Json",
     "KeyingAlarm",
     "Kind",
+    "LinesFigure",
     "Measure",
     "Message",
     "MissingExtra",
@@ -117,12 +131,15 @@ __all__ = [
     "Part",
     "Persona",
     "PersonaeError",
+    "Point",
     "Pool",
+    "ProfileFigure",
     "Provenance",
     "Reply",
     "Report",
     "Request",
     "Sampling",
+    "Series",
     "Site",
     "Status",
     "Table",
@@ -135,7 +152,6 @@ __all__ = [
     "behaviour_tasks",
     "canonical_json",
     "content_key",
-    "coverage_table",
     "data_json",
     "data_names",
     "domain_code",

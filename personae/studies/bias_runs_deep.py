@@ -24,7 +24,6 @@ from personae.core import (
     Answers,
     Cell,
     Chooser,
-    Figure,
     Heading,
     Note,
     Part,
@@ -32,7 +31,6 @@ from personae.core import (
     Report,
     Sampling,
     Table,
-    coverage_table,
     requests_of,
     say,
 )
@@ -42,6 +40,8 @@ from personae.designs.grid import Asking, ask_grid
 from personae.designs.identities import check_unique_ids, identities, identity, instruction
 from personae.designs.question_effects import Effect, counts_table, effects, effects_table
 from personae.measure.tasks.problems import ProblemSet, load_problems
+from personae.report.build import coverage
+from personae.report.render.figure_json import figure_from_data
 
 __all__ = ["bias_runs_deep"]
 
@@ -111,7 +111,7 @@ def bias_runs_deep(
             _asked_directly(model, run),
             Heading("Before any persona"),
             gate.table(),
-            coverage_table(weighed, ("respondent", "channel"), note="A lost answer is wrong."),
+            coverage(weighed, ("respondent", "channel"), note="A lost answer is wrong."),
         ),
         answers=Answers.concat([gate.answers.tag(respondent=CONTROL), weighed, written, eased]),
     )
@@ -231,7 +231,7 @@ def _pictures(found: Sequence[Effect], run: _Run) -> list[Part]:
         for e in whole
     ]
     told = "; ".join(f"{e.condition} {e.shift.value:+.1%}" for e in whole)
-    drawn = Figure(
+    drawn = figure_from_data(
         name="identities",
         title="Change of accuracy against 'a human'",
         kind="intervals",
@@ -243,7 +243,7 @@ def _pictures(found: Sequence[Effect], run: _Run) -> list[Part]:
     fields = [f for f in run.problems.fields if any(s == f for _, s in cells)]
     if not fields:
         return [drawn]
-    heat = Figure(
+    heat = figure_from_data(
         name="fields",
         title="Change of accuracy by field",
         kind="heatmap",

@@ -21,17 +21,14 @@ from scipy import stats
 from personae.core import (
     CONTROL,
     Answers,
-    Cell,
     Chooser,
-    Figure,
+    Estimate,
     Heading,
-    Note,
     Part,
     Persona,
     Report,
     Sampling,
     Table,
-    coverage_table,
     nobody,
 )
 from personae.designs.ability import Ability, ability
@@ -47,6 +44,7 @@ from personae.designs.question_effects import (
 )
 from personae.induce.prompt.prompt_inductions import PromptInduction, unchanged
 from personae.measure.tasks.problems import ProblemSet, load_problems
+from personae.report.build import Row, coverage, forest, table, verdict, with_p
 from personae.stats.effects.effect_sizes import paired_permutation
 from personae.stats.multiplicity import benjamini_hochberg, holm
 
@@ -109,7 +107,13 @@ def expert_personas(
         parts=(
             *_verdicts(gate, found, fitted),
             Heading("Experts, people who know little, and nobody"),
-            _picture(found),
+            forest(
+                "experts",
+                "Change against no persona",
+                [(e.condition, _kind(e.condition), e.shift) for e in found if not e.scale],
+                "probability of the right option",
+                form="+.1%",
+            ),
             effects_table(found, "effects", "Probability of the right option", CONTROL),
             _levels(weighed),
             Heading("Does the expert's field matter?"),
@@ -118,7 +122,7 @@ def expert_personas(
             counts_table(written),
             Heading("Before any persona"),
             gate.table(),
-            coverage_table(asked, ("respondent", "channel"), note="A lost answer is wrong."),
+            coverage(asked, ("respondent", "channel"), note="A lost answer is wrong."),
         ),
         answers=Answers.concat([gate.answers.tag(respondent="bare"), weighed, written]),
     )
@@ -166,33 +170,18 @@ def _verdicts(
         could = f"would have found a shift of {max(limits):.1%} over all questions in 4 of 5 cases"
     paragraph = whole["neutral-paragraph"].shift.value
     return [
-        Note(gate.sentence, "verdict"),
-        Note(
+        verdict(gate.sentence),
+        verdict(
             f"{len(better)} of {len(experts)} experts are more often right than no persona (Holm)"
             f"{': ' + ', '.join(better) if better else ''}; less often right: "
             f"{', '.join(worse) or 'none'}. A paragraph without content moves the rate by "
-            f"{paragraph:+.1%}.",
-            "verdict",
+            f"{paragraph:+.1%}."
         ),
-        Note(
+        verdict(
             f"On their own field {helped} of {len(own)} experts are shown to help (Holm). "
-            f"This run {could}.",
-            "verdict",
+            f"This run {could}."
         ),
     ]
-
-
-def _picture(found: Sequence[Effect]) -> Figure:
-    whole = [e for e in found if not e.scale]
-    rows = [{"name": e.condition, "group": _kind(e.condition), "estimate": e.shift} for e in whole]
-    told = "; ".join(f"{e.condition} {e.shift.value:+.1%}" for e in whole)
-    return Figure(
-        name="experts",
-        title="Change against no persona",
-        kind="intervals",
-        data={"unit": "probability of the right option", "reference": 0.0, "rows": rows},
-        alt=told,
-    )
 
 
 def _kind(name: str) -> str:
@@ -206,22 +195,16 @@ def _levels(weighed: Answers) -> Table:
     """
     names = list(dict.fromkeys(weighed.rows["respondent"].to_list()))
     scores, _ = question_scores(weighed, "respondent", names, use="expected")
-    rows: list[tuple[Cell, ...]] = []
+    rows: list[Row] = []
     for name, chances in zip(names, scores, strict=True):
         known = chances[~np.isnan(chances)]
-        shares = [float(stats.binom.sf(k - 1, TRIALS, known).mean()) for _, k in LEVELS]
-        rows.append((name, float(known.mean()), *shares))
+        shares = {label: float(stats.binom.sf(k - 1, TRIALS, known).mean()) for label, k in LEVELS}
+        rows.append({"condition": name, "average": float(known.mean()), **shares})
     note = (
         "Shares of questions to be expected right in at least 25, 23 and 13 of 25 draws from the "
         "options' probabilities as weighed here; no such draws were made."
     )
-    return Table(
-        name="levels",
-        title="How strict a count",
-        rows=tuple(rows),
-        note=note,
-        columns=("condition", "average", *(label for label, _ in LEVELS)),
-    )
+    return table("levels", "How strict a count", rows, note)
 
 
 def _fit(weighed: Answers, problems: ProblemSet, seed: int) -> list[tuple[str, Effect]]:
@@ -243,16 +226,23 @@ def _fit(weighed: Answers, problems: ProblemSet, seed: int) -> list[tuple[str, E
 
 
 def _fit_table(fitted: Sequence[tuple[str, Effect]]) -> Table:
-    rows: list[tuple[Cell, ...]] = [
-        (effect.condition, fit, effect.shift, effect.shift.p, effect.holm, effect.verdict)
+    rows = [
+        _fit_row(effect.condition, fit, effect.shift, effect.holm, effect.verdict)
         for fit, effect in fitted
     ]
     for fit in ("in-domain", "adjacent", "unrelated"):
-        values = [e.shift.value for f, e in fitted if f == fit]
-        over = paired_permutation(values, name=fit, of="field", unit="rate")
-        rows.append(("mean over fields", fit, over, over.p, None, ""))
+        values = [effect.shift.value for relation, effect in fitted if relation == fit]
+        overall = paired_permutation(values, name=fit, of="field", unit="rate")
+        rows.append(_fit_row("mean over fields", fit, overall, None, ""))
     note = "Shift against no persona on the questions of one field; Holm over all fields."
-    columns = ("expert", "field of the questions", "shift", "p", "p (Holm)", "verdict")
-    return Table(
-        name="fit", title="Fit of expert and field", columns=columns, rows=tuple(rows), note=note
-    )
+    return table("fit", "Fit of expert and field", rows, note)
+
+
+def _fit_row(who: str, fit: str, shift: Estimate, adjusted: float | None, verdict: str) -> Row:
+    return {
+        "expert": who,
+        "field of the questions": fit,
+        **with_p("shift", shift),
+        "p (Holm)": adjusted,
+        "verdict": verdict,
+    }

@@ -32,7 +32,6 @@ from personae.core import (
     Persona,
     Report,
     Table,
-    coverage_table,
 )
 from personae.designs.ability import Ability, ability
 from personae.designs.arms import CONTROL_ARM, Arm
@@ -43,6 +42,8 @@ from personae.induce.prompt.prompt_inductions import own_text
 from personae.measure.situations.situation_bank import ask_bank, load_bank, pole_text
 from personae.measure.tasks.problems import ProblemSet
 from personae.measure.tasks.theory_of_mind import belief_problems, by_scene, fantom, load_scenes
+from personae.report.build import coverage
+from personae.report.render.figure_json import figure_from_data
 from personae.stats.effects.effect_sizes import paired_permutation
 from personae.stats.multiplicity import holm
 from personae.stats.prediction.classification import weighted_f1
@@ -89,7 +90,7 @@ def phantom(
             _spread_table(found, steered),
             Heading("Before any persona"),
             gate.table(),
-            coverage_table(Answers.concat([answers, choices]), ("respondent", "channel")),
+            coverage(Answers.concat([answers, choices]), ("respondent", "channel")),
         ),
         answers=Answers.concat([gate.answers.tag(respondent=CONTROL), answers, choices]),
     )
@@ -185,7 +186,7 @@ def _picture(found: Sequence[Effect]) -> Figure:
     whole = [e for e in found if not e.scale]
     rows = [{"name": e.condition, "group": group(e.condition), "estimate": e.shift} for e in whole]
     told = "; ".join(f"{e.condition} {e.shift.value:+.1%}" for e in whole)
-    return Figure(
+    return figure_from_data(
         name="minds",
         title="Change of accuracy against no persona",
         kind="intervals",

@@ -48,6 +48,7 @@ from personae.designs.steering_calibration import (
 from personae.induce.steer.contrasts import trait_vectors
 from personae.induce.steer.steered import Steered
 from personae.measure.inventories.administer import administer
+from personae.report.render.figure_json import figure_from_data
 from personae.stats.effects.contrast import arm_shift
 from personae.stats.resample import mean
 
@@ -132,7 +133,7 @@ def _effects(found: Calibration, scan: Scan) -> Figure:
     at = {(p.block, p.strength): p.effect for p in found.points}
     values = [[at[b, s] for s in scan.strengths] for b in scan.blocks]
     best = max(found.points, key=lambda p: p.effect)
-    return Figure(
+    return figure_from_data(
         name="scan",
         title="Shift of the tuning statements",
         kind="heatmap",
@@ -162,7 +163,7 @@ def _curve(model: OpenModel, trait: str, found: Calibration, scan: Scan, seed: i
     ]
     growth = [_mean(row, "growth", "text", seed) for row in measured.nats - measured.nats[none]]
     figures = [
-        Figure(
+        figure_from_data(
             name=name,
             title=f"{title} by strength, block {point.block}",
             kind="lines",
@@ -254,7 +255,7 @@ def _specific(model: OpenModel, found: Calibration, seed: int) -> list[Part]:
         f"{s} moves " + ", ".join(f"{t} {e.value:+.2f}" for t, e in own.items())
         for s, own in moved.items()
     )
-    figure = Figure(
+    figure = figure_from_data(
         name="specificity",
         title="What each trait's vector does to the others",
         kind="heatmap",
@@ -318,7 +319,7 @@ def _inventory(answers: Answers, tool: Inventory, trait: str, seed: int) -> list
         f"{arm} {e.value:+.3f} [{e.low:+.3f}, {e.high:+.3f}]" for arm, e in own.items() if e
     )
     unit = next(iter(shifts.values()))[0].unit
-    figure = Figure(
+    figure = figure_from_data(
         name="inventory",
         title="Shift of inventory scores",
         kind="intervals",

@@ -15,6 +15,7 @@ from personae.core import (
     Figure,
     Heading,
     Note,
+    ProfileFigure,
     Report,
     Table,
     UnknownName,
@@ -89,8 +90,8 @@ def test_parts_come_verdict_first_and_without_alarm(report: Report) -> None:
     assert "18,000 of 18,000 answers of 150 respondents" in report.parts[0].text
     assert notes(report, "warning") == []
     assert any("its standing is a comparison" in text for text in notes(report, "info"))
-    figure = next(part for part in report.parts if isinstance(part, Figure))
-    assert (figure.data["low"], figure.data["high"]) == (1, 5)
+    figure = next(part for part in report.parts if isinstance(part, ProfileFigure))
+    assert (figure.low, figure.high) == (1, 5)
 
 
 def test_scores_of_one_respondent_match_a_hand_count(crowd: Answers, report: Report) -> None:

@@ -25,12 +25,15 @@ from personae.core import (
     Estimate,
     Figure,
     Heading,
+    HeatmapFigure,
     Note,
     Part,
+    ProfileFigure,
     Report,
     Table,
 )
 from personae.report.render.figure_data import RowPlot, figure_table, read_figure
+from personae.report.render.figure_json import figure_from_data
 from personae.report.render.html import report_html
 from personae.report.render.plots import drawings
 from personae.report.render.report_files import read_report, write_report
@@ -95,7 +98,7 @@ def profiles(draw: st.DrawFn) -> Figure:
         "unit": "points",
         "series": draw(st.lists(series, max_size=9)),
     }
-    return Figure(name="f", title=draw(words), kind="profile", data=data, alt=draw(words))
+    return figure_from_data(name="f", title=draw(words), kind="profile", data=data, alt=draw(words))
 
 
 levels = st.sampled_from(("verdict", "warning", "info"))
@@ -190,9 +193,9 @@ def test_json_keeps_estimates_everywhere_and_writes_nan_as_null() -> None:
     text = report_json(report)
     assert "NaN" not in text and json.loads(text)["schema"] == "personae-report/1"
     figure = next(p for p in report_from_json(text).parts if isinstance(p, Figure))
-    measured: Any = figure.data["series"]
-    assert isinstance(measured[1]["values"][0], Estimate)
-    assert isnan(measured[1]["values"][-1].value)
+    assert isinstance(figure, ProfileFigure)
+    first, *_, last = figure.series[1].values
+    assert isinstance(first, Estimate) and isinstance(last, Estimate) and isnan(last.value)
     assert report_from_json(text).provenance == report.provenance
 
 
@@ -201,18 +204,15 @@ def test_json_rounds_to_ten_digits_and_takes_numpy() -> None:
     table = Table(name="t", title="", columns=tuple("abcde"), rows=(row,))
     text = report_json(Report(title="", parts=(table,)))
     assert '[[0.3, 0.0, "inf", 0.3333333333, null]]' in text
-    figure = Figure(
-        name="f",
-        title="",
-        kind="heatmap",
-        alt="",
-        data={"rows": ["a"], "columns": ["b"], "values": np.eye(1)},
+    figure = HeatmapFigure(
+        name="f", title="", alt="", rows=("a",), columns=("b",), values=((np.float64(1),),)
     )
     assert '"values": [[1.0]]' in report_json(Report(title="", parts=(figure,)))
 
 
 def test_json_refuses_what_has_no_plain_form() -> None:
-    table = Figure(name="f", title="", kind="bars", data={"x": object()}, alt="")
+    cell: Any = object()
+    table = Table(name="t", title="", columns=("a",), rows=((cell,),))
     with pytest.raises(BadValue, match="can't hold a object"):
         report_json(Report(title="", parts=(table,)))
 
@@ -404,7 +404,7 @@ def test_a_line_breaks_where_a_value_is_missing() -> None:
         "y_label": "y",
         "series": [{"name": "a", "y": [1, 2, None, 2, 1]}],
     }
-    figure = Figure(name="f", title="", kind="lines", data=data, alt="")
+    figure = figure_from_data(name="f", title="", kind="lines", data=data, alt="")
     marks = drawings(figure)["wide"].marks
     assert sum(m.attrs.get("class", "").startswith("course") for m in marks) == 2
 
@@ -432,7 +432,7 @@ def test_empty_figures_are_drawn(kind: Any) -> None:
         "values": [],
         "categories": [],
     }
-    figure = Figure(name="f", title="", kind=kind, data=data, alt="")
+    figure = figure_from_data(name="f", title="", kind=kind, data=data, alt="")
     report = Report(title="", parts=(figure,))
     assert report_html(report) and terminal(report)
 
@@ -440,8 +440,9 @@ def test_empty_figures_are_drawn(kind: Any) -> None:
 @pytest.mark.parametrize(
     ("kind", "data", "says"),
     [
-        ("profile", {"scales": ["a"]}, "lacks 'series'"),
-        ("profile", {"scales": ["a"], "series": []}, "`low` and `high`"),
+        ("bars", {"categories": ["a"]}, "lacks 'series'"),
+        ("profile", {"scales": ["a"], "series": [], "low": 1, "high": 1}, "`low` and `high`"),
+        ("pie", {}, "no kind 'pie'"),
         ("bars", {"categories": ["a"], "series": [{"name": "s", "values": [1, 2]}]}, "2 values"),
         ("bars", {"categories": ["a"], "series": [{"name": "s", "values": ["x"]}]}, "'x'"),
         ("heatmap", {"rows": ["a"], "columns": ["b"], "values": [[1, 2]]}, "1 rows of 1"),
@@ -449,9 +450,8 @@ def test_empty_figures_are_drawn(kind: Any) -> None:
     ],
 )
 def test_bad_figure_data_names_the_figure(kind: Any, data: dict[str, Any], says: str) -> None:
-    figure = Figure(name="fig", title="", kind=kind, data=data, alt="")
     with pytest.raises(BadValue, match=says) as caught:
-        report_html(Report(title="", parts=(figure,)))
+        figure_from_data(name="fig", title="", kind=kind, data=data, alt="")
     assert "'fig'" in str(caught.value)
 
 
@@ -525,7 +525,8 @@ def test_a_report_without_answers_replaces_one_with(tmp_path: Path) -> None:
 def test_nothing_is_written_when_a_report_can_not_be(tmp_path: Path) -> None:
     write_report(example_report(), tmp_path)
     before = {p: p.read_bytes() for p in tmp_path.iterdir()}
-    bad = Figure(name="f", title="", kind="bars", data={}, alt="")
+    cell: Any = object()
+    bad = Table(name="t", title="", columns=("a",), rows=((cell,),))
     with pytest.raises(BadValue):
         write_report(Report(title="", parts=(bad,)), tmp_path)
     assert {p: p.read_bytes() for p in tmp_path.iterdir()} == before

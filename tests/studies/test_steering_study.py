@@ -8,7 +8,18 @@ import numpy as np
 import pytest
 import torch
 
-from personae.core import Edit, Figure, InputError, Note, Request, Site, Table, say
+from personae.core import (
+    Edit,
+    Figure,
+    HeatmapFigure,
+    InputError,
+    LinesFigure,
+    Note,
+    Request,
+    Site,
+    Table,
+    say,
+)
 from personae.induce.steer.contrasts import trait_vectors
 from personae.induce.steer.directions import cosines
 from personae.induce.steer.steering_vector import VectorRecipe, make_vector
@@ -79,14 +90,13 @@ def test_its_curve_and_its_matrix_are_measured_at_the_chosen_point() -> None:
         "heatmap",
         "intervals",
     ]
-    curve: Any = figures["effect"].data
-    none = curve["x"].index(0.0)
-    assert curve["series"][0]["y"][none] == 0 and len(curve["x"]) == 9
+    curve, matrix = figures["effect"], figures["specificity"]
+    assert isinstance(curve, LinesFigure) and isinstance(matrix, HeatmapFigure)
+    assert curve.series[0].values[curve.x.index(0.0)] == 0 and len(curve.x) == 9
     assert report.answers is not None
     assert set(report.answers.rows["arm"]) == {"unchanged", "steered up", "steered down"}
     effect: Any = tables["held_out"].rows[0][1]
-    matrix: Any = figures["specificity"].data
-    moved: Any = matrix["values"][matrix["rows"].index("Extraversion")][2]
+    moved: Any = matrix.values[matrix.rows.index("Extraversion")][2]
     assert moved.value == pytest.approx(effect.value, abs=1e-4)
     kinds = [p for p in report.parts if isinstance(p, Note) and p.level == "verdict"]
     assert "20 shuffled vectors" in kinds[0].text and "least possible is 0.048" in kinds[0].text

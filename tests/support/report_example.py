@@ -18,6 +18,7 @@ from personae.core import (
     Usage,
     missing,
 )
+from personae.report.render.figure_json import figure_from_data
 
 DOMAINS = ("Neuroticism", "Extraversion", "Openness", "Agreeableness", "Conscientiousness")
 FACETS = ("Anxiety", "Anger", "Friendliness", "Gregariousness", "Imagination", "Artistic interests")
@@ -43,7 +44,7 @@ def profile(name: str, scales: tuple[str, ...], groups: tuple[str, ...] = ()) ->
     measured: list[object] = [mean(s, float(draw.uniform(2, 4.4)), 0.34) for s in scales]
     baseline: list[object] = [mean(s, float(draw.uniform(2.6, 3.4)), 0.3) for s in scales]
     measured[-1] = missing(scales[-1], "fewer than 80 % answered", n=9, of="item", unit="points")
-    return Figure(
+    return figure_from_data(
         name=name,
         title=f"Requested and measured, {name}",
         kind="profile",
@@ -74,7 +75,7 @@ def reliability() -> Figure:
     ]
     none = missing("overall", "one respondent", n=1, of="respondent")
     rows.append({"name": "all wordings, all orders", "group": "Overall", "estimate": none})
-    return Figure(
+    return figure_from_data(
         name="stability",
         title="Does the score hold under other wordings and orders?",
         kind="intervals",
@@ -91,7 +92,7 @@ def reliability() -> Figure:
 def lines() -> Figure:
     x = [-2, -1, -0.5, 0, 0.5, 1, 2]
     effect = [0.1 * v * 4 for v in x]
-    return Figure(
+    return figure_from_data(
         name="strength",
         title="Strength, effect and damage",
         kind="lines",
@@ -119,7 +120,7 @@ def heatmap() -> Figure:
     values = [
         [round(float(np.cos(i - j) - 0.2 * abs(i - j)), 2) for j in range(5)] for i in range(5)
     ]
-    return Figure(
+    return figure_from_data(
         name="entanglement",
         title="Entanglement: one trait asked, all measured",
         kind="heatmap",
@@ -134,7 +135,7 @@ def heatmap() -> Figure:
 
 
 def bars() -> Figure:
-    return Figure(
+    return figure_from_data(
         name="coverage",
         title="Answered, refused, unparsed",
         kind="bars",

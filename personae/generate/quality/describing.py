@@ -8,6 +8,7 @@ from math import sqrt
 from personae.core import BIG_FIVE, Cell, Figure, Note, Part, Persona, Report, Table
 from personae.generate.quality.outcome import Tally
 from personae.personas import FIELDS, evident_kinds, persona_frame
+from personae.report.render.figure_json import figure_from_data
 
 __all__ = ["describe_report"]
 
@@ -57,7 +58,7 @@ def _parts(
 
 def _bars(name: str, title: str, labels: list[str], shares: list[float]) -> Figure:
     top = max(zip(shares, labels, strict=True), default=(0.0, "nothing"))
-    return Figure(
+    return figure_from_data(
         name=name,
         title=title,
         kind="bars",

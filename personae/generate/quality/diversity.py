@@ -19,6 +19,7 @@ from scipy.stats import chi2_contingency
 from personae.core import BIG_FIVE, Array, Cell, Estimate, Figure, Note, Part, Table
 from personae.generate.quality.near_duplicates import simhashes
 from personae.generate.slots import IndexArray
+from personae.report.render.figure_json import figure_from_data
 from personae.stats.multiplicity import holm
 
 __all__ = ["diversity", "stereotypes"]
@@ -183,7 +184,7 @@ def _heatmap(fit: Sequence[str], found: Mapping[tuple[str, str], tuple[Estimate,
     rows = [name for name in fit if _is_protected(name)][:MOST_DRAWN] or list(fit)
     pull = {name: max(value(row, name) or 0.0 for row in rows) for name in fit}
     columns = sorted(set(fit) - set(rows) or fit, key=lambda n: (-pull[n], n))[:MOST_DRAWN]
-    return Figure(
+    return figure_from_data(
         name="associations",
         title="Who is given what",
         kind="heatmap",
@@ -326,7 +327,7 @@ def _traits(rows: pl.DataFrame) -> Iterator[Part]:
     values = table.select(names).to_numpy()
     if len(names) < 2 or len(values) < 3 or (values.std(axis=0) == 0).any():
         return
-    yield Figure(
+    yield figure_from_data(
         name="trait correlations",
         title="How requested traits go together",
         kind="heatmap",
@@ -352,7 +353,7 @@ def _traits(rows: pl.DataFrame) -> Iterator[Part]:
         )
         for c, v in zip(names, values.T, strict=True)
     ]
-    yield Figure(
+    yield figure_from_data(
         name="traits",
         title="Mean requested standing",
         kind="intervals",

@@ -7,9 +7,10 @@ from math import log2
 
 import polars as pl
 
-from personae.core import Cell, Figure, Heading, Note, Part, Report, Table
+from personae.core import Cell, Heading, Note, Part, Report, Table
 from personae.generate.quality.diversity import diversity, stereotypes
 from personae.generate.recipe import Population
+from personae.report.render.figure_json import figure_from_data
 
 __all__ = ["SAMPLE", "Outcome", "Tally", "population_report"]
 
@@ -105,7 +106,7 @@ def _quotas(population: Population, outcome: Outcome) -> list[Part]:
         "measured": [int(str(r[3])) / made for r in few],
     }
     return [
-        Figure(
+        figure_from_data(
             name="shares",
             title="Shares, requested and made",
             kind="bars",

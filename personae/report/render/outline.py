@@ -77,10 +77,14 @@ def _sections(parts: Iterable[Part]) -> list[ReportSection]:
         else:
             cut[-1][1].append(part)
     return [
-        ReportSection(title, tuple(sorted(inner, key=lambda part: ORDER.index(type(part)))))
+        ReportSection(title, tuple(sorted(inner, key=_rank)))
         for title, inner in cut
         if title or inner
     ]
+
+
+def _rank(part: Part) -> int:
+    return next(rank for rank, kind in enumerate(ORDER) if isinstance(part, kind))
 
 
 def _banners(source: Provenance) -> tuple[tuple[str, str], ...]:

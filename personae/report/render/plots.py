@@ -9,11 +9,11 @@ from math import isfinite, isinf, isnan
 
 from personae.core import Figure
 from personae.report.render.figure_data import (
+    DrawnSeries,
     FigurePoint,
     Grid,
     LinePlot,
     RowPlot,
-    Series,
     finite,
     focus_of,
     read_figure,
@@ -194,7 +194,7 @@ def _x_ticks(plot: LinePlot, x: Axis) -> list[tuple[float, str]]:
     ]
 
 
-def _course(canvas: Canvas, plot: LinePlot, series: Series, x: Axis, y: Axis) -> None:
+def _course(canvas: Canvas, plot: LinePlot, series: DrawnSeries, x: Axis, y: Axis) -> None:
     """Draw one series: its band, its line, broken where a value is missing, and its points."""
     colour = series.style % COLOURS
     places = list(zip(map(x.at, plot.x), series.points, strict=True))

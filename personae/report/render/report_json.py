@@ -26,6 +26,7 @@ from personae.core import (
     Table,
     Usage,
 )
+from personae.report.render.figure_json import figure_data, figure_from_data
 
 __all__ = ["SCHEMA_VERSION", "report_from_json", "report_json"]
 
@@ -93,6 +94,15 @@ def report_from_json(text: str) -> Report:
 
 
 def _part(part: Part) -> dict[str, object]:
+    if isinstance(part, Figure):
+        return {
+            "part": "figure",
+            "name": part.name,
+            "title": part.title,
+            "kind": part.kind,
+            "data": figure_data(part),
+            "alt": part.alt,
+        }
     return {"part": NAMES[type(part)], **_fields(part)}
 
 
@@ -152,7 +162,7 @@ def _read_part(data: dict[str, Any]) -> Part:
             rows = tuple(tuple(_read_cell(c) for c in row) for row in rest["rows"])
             return Table(**{**rest, "columns": tuple(rest["columns"]), "rows": rows})
         case "figure":
-            return Figure(**{**rest, "data": _revive(rest["data"])})
+            return figure_from_data(**{**rest, "data": _revive(rest["data"])})
         case "estimate":
             return _read_estimate(rest)
         case other:

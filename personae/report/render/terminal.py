@@ -11,9 +11,9 @@ from rich.text import Text
 
 from personae.core import Estimate, Figure, Note, Part, Report, Table
 from personae.report.render.figure_data import (
+    DrawnSeries,
     FigurePoint,
     RowPlot,
-    Series,
     figure_table,
     focus_of,
     legend_of,
@@ -204,9 +204,9 @@ def _scale(axis: Axis, room: int) -> Text:
     return Text("".join(cells), style="dim")
 
 
-def _glyph(series: Series, glyphs: str) -> str:
+def _glyph(series: DrawnSeries, glyphs: str) -> str:
     return glyphs[series.style % len(glyphs)]
 
 
-def _colour(series: Series) -> str:
+def _colour(series: DrawnSeries) -> str:
     return COLOURS[series.style % len(COLOURS)]

@@ -30,7 +30,6 @@ from personae.core import (
     Persona,
     Report,
     Table,
-    coverage_table,
 )
 from personae.designs.identities import check_unique_ids
 from personae.induce.prompt.prompt_inductions import own_text
@@ -42,6 +41,8 @@ from personae.measure.tasks.opinions import (
     opinion_personas,
     rate_persona,
 )
+from personae.report.build import coverage
+from personae.report.render.figure_json import figure_from_data
 from personae.stats.resample import mean
 from personae.studies.agreeable_sycophancy.group_gaps import cohens_d, hedges_g
 from personae.studies.agreeable_sycophancy.user_agreement import (
@@ -100,7 +101,7 @@ def agreeable_sycophancy(
             *_sides(said, seed),
             _topics(said, seed),
             Heading("Coverage"),
-            coverage_table(Answers.concat([rated, said]), ("form", "channel")),
+            coverage(Answers.concat([rated, said]), ("form", "channel")),
         ),
         answers=Answers.concat([rated, said]),
     )
@@ -162,7 +163,7 @@ def _picture(scores: Scores) -> Figure:
         for i in order
     ]
     base = scores.baseline.value
-    return Figure(
+    return figure_from_data(
         name="agreement",
         title="Agreement with the user, personas by agreeableness",
         kind="intervals",

@@ -41,6 +41,7 @@ from personae.core import (
     load_inventory,
 )
 from personae.measure.listed_questions import administer_shuffled
+from personae.report.render.figure_json import figure_from_data
 from personae.stats.effects.effect_sizes import paired_permutation
 from personae.stats.effects.proportions import rate
 from personae.stats.multiplicity import holm
@@ -260,7 +261,7 @@ def _verdicts(
 def _figure(profiles: Mapping[str, Sequence[Estimate]], tool: Inventory) -> Figure:
     series = [{"name": who, "values": list(profile)} for who, profile in profiles.items()]
     told = "; ".join(f"{who} {_type(profile, tool)}" for who, profile in profiles.items())
-    return Figure(
+    return figure_from_data(
         name="pictures",
         title="Ascribed profile",
         kind="profile",

@@ -3,6 +3,7 @@
 import numpy as np
 
 from personae.core import Cell, Figure, Part, Site, Table
+from personae.report.render.figure_json import figure_from_data
 from personae.stats.resample import mean
 from personae.studies.assistant_axis.components import principal_components
 from personae.studies.assistant_axis.roles import DEFAULT
@@ -26,7 +27,7 @@ def projections(space: RoleSpace, site: Site, seed: int) -> Figure:
     }
     order = sorted(found, key=lambda name: -found[name].value)
     rows = [{"name": name, "group": "", "estimate": found[name]} for name in order]
-    return Figure(
+    return figure_from_data(
         name="projections",
         title=f"Projection on the assistant axis at block {site.block}",
         kind="intervals",

@@ -22,7 +22,6 @@ from personae.core import (
     Answers,
     Cell,
     Estimate,
-    Figure,
     Heading,
     Model,
     Note,
@@ -35,6 +34,7 @@ from personae.core import (
     require_white_box,
 )
 from personae.designs.steering_bench import shipped_bench
+from personae.report.render.figure_json import figure_from_data
 from personae.stats.effects.effect_sizes import mean_difference, paired_permutation
 from personae.stats.resample import mean, two_level_mean
 from personae.studies.assistant_axis.drift import (
@@ -247,7 +247,7 @@ def _drifted(drift: Drift, turns: int, seed: int) -> list[Part]:
             (padded[1] - padded[0]).ravel(), name=domain, of="turn", unit=GAP, seed=seed
         )
         rows.append((domain, line[0], line[-1], slopes, shift))
-    figure = Figure(
+    figure = figure_from_data(
         name="drift",
         title="Projection turn by turn",
         kind="lines",
@@ -288,7 +288,7 @@ def _transcripts(
         {"name": talk.name, "y": [*map(float, v), *[None] * (longest - len(v))]}
         for talk, v in zip(given, found, strict=True)
     ]
-    figure = Figure(
+    figure = figure_from_data(
         name="transcripts",
         title="Given conversations, turn by turn",
         kind="lines",

@@ -31,12 +31,13 @@ from personae.core import (
     Persona,
     Report,
     Table,
-    coverage_table,
 )
 from personae.generate.recipe import Order
 from personae.generate.recipes.deeppersona.recipe import Depth, deeppersona
 from personae.induce.prompt.prompt_inductions import persona_text
 from personae.personas import frame_personas
+from personae.report.build import coverage
+from personae.report.render.figure_json import figure_from_data
 from personae.stats.effects.effect_sizes import total_variation
 from personae.studies.citizens.distances import (
     DISTANCES,
@@ -98,7 +99,7 @@ def citizens(
             _means(whole, asked, len(people)),
             _by_question(answers, asked, seed),
             _shares_table(answers, asked),
-            coverage_table(answers, ("arm", "item")),
+            coverage(answers, ("arm", "item")),
             Note(f"People: {asked.source}."),
         ),
         answers=answers,
@@ -241,7 +242,7 @@ def _figure(whole: Mapping[str, Mapping[str, Estimate]], survey: Survey, n: int)
         for arm in ARMS
     ]
     told = ", ".join(f"{arm} {whole[arm]['KS'].value:.3f}" for arm in ARMS)
-    return Figure(
+    return figure_from_data(
         name="distances",
         title="Distance from the people's answers",
         kind="intervals",

@@ -43,6 +43,7 @@ from personae.measure.interview import interview, read_interview, stems
 from personae.readers.text.reader_skill import Skill, skill_table, skills
 from personae.readers.text.self_descriptions import self_descriptions
 from personae.readers.text.trained_readers import Reader, ReaderTraining, train_reader
+from personae.report.render.figure_json import figure_from_data
 from personae.stats.prediction.class_priors import shifted_share
 from personae.studies.eliciting_traits.reader_estimates import (
     activation,
@@ -236,7 +237,7 @@ def _picture(leans: Mapping[str, Mapping[str, Estimate]]) -> Figure:
         f"{kind}: " + ", ".join(f"{BIG_FIVE[s]} {_lean_words(e)}" for s, e in found.items())
         for kind, found in leans.items()
     ]
-    return Figure(
+    return figure_from_data(
         name="leans",
         title="What is read, against the reader's training share",
         kind="intervals",

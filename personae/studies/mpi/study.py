@@ -22,7 +22,6 @@ from personae.core import (
     Cell,
     Chooser,
     Estimate,
-    Figure,
     Form,
     Heading,
     Inventory,
@@ -33,13 +32,14 @@ from personae.core import (
     Report,
     Sampling,
     Table,
-    coverage_table,
     load_inventory,
     missing,
 )
 from personae.induce.prompt.prompt_inductions import PromptInduction, in_truth, naive, p2, words
 from personae.measure.inventories.administer import administer
 from personae.measure.inventories.forms import published_form
+from personae.report.build import coverage
+from personae.report.render.figure_json import figure_from_data
 from personae.respondents.null import open_null
 from personae.stats.agreement import exact_agreement
 from personae.stats.effects.contrast import arm_shift, paired_cells
@@ -104,7 +104,7 @@ def mpi(
             Heading("Does free text show it?"),
             *_judged(rates, essays),
             Heading("Coverage"),
-            coverage_table(whole, ("channel", "arm")),
+            coverage(whole, ("channel", "arm")),
         ),
         answers=whole,
     )
@@ -215,7 +215,7 @@ def _profile(neutral: Answers, tool: Inventory, seed: int) -> list[Part]:
         {"name": "people", "role": "baseline", "values": [HUMAN[s][0] for s in tool.scales]},
     ]
     told = ", ".join(f"{t} {m.value:.2f}" for t, m in zip(titles, means, strict=True))
-    figure = Figure(
+    figure = figure_from_data(
         name="profile",
         title="Neutral profile beside people's",
         kind="profile",
@@ -259,7 +259,9 @@ def _moved(
         data = {"unit": unit, "reference": 0.0, "rows": rows}
         alt = "; ".join(f"{n}: {found[n][-1].value:+.3f}" for n in names)
         parts.append(
-            Figure(name=f"moved_{channel}", title=title, kind="intervals", data=data, alt=alt)
+            figure_from_data(
+                name=f"moved_{channel}", title=title, kind="intervals", data=data, alt=alt
+            )
         )
         scales = tuple(tool.scales.get(e.name, "all") for e in found[names[0]])
         table: list[tuple[Cell, ...]] = [(name, *found[name]) for name in names]

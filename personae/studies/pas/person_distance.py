@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from personae.core import CONTROL, Answers, Array, Cell, Estimate, Figure, Note, Part, Table
+from personae.report.render.figure_json import figure_from_data
 from personae.stats.resample import mean, two_level_mean
 from personae.studies.pas.papi import FLOORS, Panel, trait_errors
 from personae.studies.pas.person_heads import ARMS, part_of
@@ -89,7 +90,7 @@ class Distances:
         names = [*ARMS, *FLOORS]
         values = [self.composite(name) for name in names]
         told = ", ".join(f"{n} {v.value:.2f}" for n, v in zip(names, values, strict=True))
-        return Figure(
+        return figure_from_data(
             name="composite",
             title=f"Distance from {len(self.panel.ids)} people ({tag})",
             kind="bars",

@@ -33,7 +33,6 @@ from personae.core import (
     Report,
     Sampling,
     Table,
-    coverage_table,
     requests_of,
     say,
 )
@@ -44,6 +43,8 @@ from personae.designs.question_effects import counts_table
 from personae.measure.judge.judge import judge as judge_cases
 from personae.measure.judge.judge import settle
 from personae.measure.judge.rubric import Case, load_rubric
+from personae.report.build import coverage
+from personae.report.render.figure_json import figure_from_data
 from personae.stats.agreement import weighted_kappa
 from personae.stats.effects.effect_sizes import paired_permutation
 from personae.stats.multiplicity import holm
@@ -119,7 +120,7 @@ def persona_paradox(
             replies,
             Heading("Coverage"),
             counts_table(answers),
-            coverage_table(verdicts, ("respondent", "scale"), title="Verdicts of the judges"),
+            coverage(verdicts, ("respondent", "scale"), title="Verdicts of the judges"),
             gate.table(),
         ),
         answers=Answers.concat([gate.answers.tag(respondent="gate"), answers, verdicts]),
@@ -189,7 +190,7 @@ def _verdicts(changes: Sequence[_Change]) -> list[Part]:
 def _picture(changes: Sequence[_Change]) -> Figure:
     rows = [{"name": c.who, "group": c.setting, "estimate": c.accuracy} for c in changes]
     told = "; ".join(f"{c.who} in {c.setting} {c.accuracy.value:+.1%}" for c in changes)
-    return Figure(
+    return figure_from_data(
         name="paradox",
         title="Change of accuracy against no role, by setting",
         kind="intervals",

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from math import isnan
 
-from personae.core import Cell, Estimate, Figure, Note, Part, Table, missing
+from personae.core import Cell, Estimate, Note, Part, Table, missing
 from personae.designs.report_behaviour import (
     BehaviourMeasure,
     BehaviourShift,
@@ -13,6 +13,7 @@ from personae.designs.report_behaviour import (
     agreement_of_signs,
     movement,
 )
+from personae.report.render.figure_json import figure_from_data
 from personae.stats.effects.effect_sizes import cliffs_delta
 from personae.stats.multiplicity import holm
 from personae.stats.resample import cluster_mean
@@ -114,7 +115,7 @@ def moved(found: Movement, acts: Sequence[BehaviourMeasure], seed: int) -> list[
         for group, name, part in groups
     ]
     drawn = [{"name": name, "group": group, "estimate": share} for group, name, share, *_ in rows]
-    figure = Figure(
+    figure = figure_from_data(
         name="signs",
         title="Acts that move in the direction known from people",
         kind="intervals",
@@ -138,7 +139,7 @@ def moved(found: Movement, acts: Sequence[BehaviourMeasure], seed: int) -> list[
             )
         turned.append(row)
     columns = ["own report", *(act.measure.name for act in acts)]
-    heat = Figure(
+    heat = figure_from_data(
         name="shifts",
         title="High minus low persona, in the expected direction",
         kind="heatmap",

@@ -24,7 +24,6 @@ from personae.core import (
     Cell,
     Chooser,
     Estimate,
-    Figure,
     Heading,
     InputError,
     Inventory,
@@ -36,6 +35,7 @@ from personae.core import (
     load_inventory,
 )
 from personae.datasets.labelled_texts import Corpus, lengths, load_labelled
+from personae.report.render.figure_json import figure_from_data
 from personae.stats.prediction.classification import accuracy, auc, floor_predictions, macro_f1
 from personae.stats.scores.scales import keyed
 from personae.studies.psycot.questionnaire_chain import CONCLUSION, Chain, keying_note
@@ -203,7 +203,7 @@ def _figures(told: _Told, tool: Inventory, seed: int) -> list[Part]:
     ]
     data = {"unit": "macro-F1", "reference": whole["majority"].value, "rows": rows}
     told_in_words = "; ".join(f"{way}: {_span(found)}" for way, found in whole.items())
-    figure = Figure(
+    figure = figure_from_data(
         name="f1",
         title="Macro-F1 of reading, beside not reading",
         kind="intervals",

@@ -24,13 +24,12 @@ from personae.core import (
     CONTROL,
     Answers,
     Array,
-    Cell,
     Chooser,
     Estimate,
-    Figure,
     Form,
     Heading,
     Inventory,
+    LinesFigure,
     Note,
     Part,
     Report,
@@ -40,6 +39,16 @@ from personae.core import (
 )
 from personae.measure.inventories.administer import administer
 from personae.measure.inventories.forms import published_form
+from personae.report.build import (
+    Row,
+    coverage,
+    heatmap,
+    lines,
+    matrix_table,
+    table,
+    verdict,
+    with_p,
+)
 from personae.respondents.null import open_null
 from personae.stats.effects.contrast import arm_shift
 from personae.stats.effects.dose_response import Dose, dose_response, level_cells, level_slope
@@ -114,7 +123,7 @@ def sac(
             Heading("Levels or a toggle?"),
             _consistency(answers, design),
             Heading("Coverage"),
-            _coverage(answers),
+            coverage(answers, ["form"], "Nothing is imputed."),
         ),
         answers=answers,
     )
@@ -166,7 +175,7 @@ def _verdicts(
 ) -> list[Part]:
     whole, related = _whole(cells, design, seed), _related(cells, design, seed)
     if isnan(whole.value):
-        return [Note(f"Whether levels are followed isn't known: {whole.why_missing}.", "verdict")]
+        return [verdict(f"Whether levels are followed isn't known: {whole.why_missing}.")]
     ps = holm([1.0 if isnan(d.slope.p) else d.slope.p for d in doses.values()])
     up = [t for (t, d), p in zip(doses.items(), ps, strict=True) if p < 0.05 and d.slope.value > 0]
     follows = whole.low > 0 and whole.p < 0.05
@@ -175,43 +184,36 @@ def _verdicts(
         f"{whole.value:+.3f} points a level [{whole.low:.3f}, {whole.high:.3f}], "
         f"{len(up)} of {len(doses)} factors rise (Holm)."
     )
-    notes: list[Part] = [Note(said, "verdict")]
+    notes: list[Part] = [verdict(said)]
     if not isnan(related.value):
         moved = related.p < 0.05
         how = "move" if moved and related.value > 0 else "are not shown to move"
         how = "move against each other" if moved and related.value < 0 else how
         notes.append(
-            Note(
+            verdict(
                 f"Factors that go together in people {how} together here: {related.value:+.3f} "
-                f"points a level [{related.low:.3f}, {related.high:.3f}] in the expected "
-                "direction.",
-                "verdict",
+                f"points a level [{related.low:.3f}, {related.high:.3f}] in the expected direction."
             )
         )
     notes.append(Note("Scores of public analogues of sixteen factors, by self-report only."))
     return notes
 
 
-def _curves(doses: Mapping[str, Dose], design: Graded) -> Figure:
-    series = [{"name": design.tool.scales[t], "y": list(d.means)} for t, d in doses.items()]
-    told = "; ".join(f"{t} {d.slope.value:+.2f} a level" for t, d in doses.items())
-    return Figure(
-        name="levels",
-        title="Requested and reported level",
-        kind="lines",
-        data={
-            "x": list(design.levels),
-            "x_label": "level asked for",
-            "y_label": "mean keyed score",
-            "series": series,
-        },
-        alt=f"Mean keyed score by level: {told}.",
+def _curves(doses: Mapping[str, Dose], design: Graded) -> LinesFigure:
+    slopes = "; ".join(f"{t} {d.slope.value:+.2f} a level" for t, d in doses.items())
+    return lines(
+        "levels",
+        "Requested and reported level",
+        ("level asked for", design.levels),
+        {design.tool.scales[t]: dose.means for t, dose in doses.items()},
+        "mean keyed score",
+        alt=f"Mean keyed score by level: {slopes}.",
     )
 
 
 def _control_table(doses: Mapping[str, Dose], answers: Answers, design: Graded, seed: int) -> Table:
     top = design.levels[-1]
-    rows: list[tuple[Cell, ...]] = []
+    rows: list[Row] = []
     for target, dose in doses.items():
         part = Answers(
             answers.rows.filter((pl.col("scale") == target) & (pl.col("form") == design.form.name))
@@ -223,37 +225,23 @@ def _control_table(doses: Mapping[str, Dose], answers: Answers, design: Graded, 
             use=design.use,
             seed=seed,
         )
-        fits = [None if isnan(v) else v for v in (dose.linear, dose.isotonic)]
         rows.append(
-            (
-                design.tool.scales[target],
-                dose.slope,
-                dose.slope.p,
-                dose.rho,
-                dose.rising,
-                *fits,
-                dose.step,
-                shift,
-            )
+            {
+                "factor": design.tool.scales[target],
+                **with_p("points a level", dose.slope),
+                "Spearman rho": dose.rho,
+                "steps that rise": dose.rising,
+                "R² linear": None if isnan(dose.linear) else dose.linear,
+                "R² rising": None if isnan(dose.isotonic) else dose.isotonic,
+                "least distance told apart": dose.step,
+                f"level {top} less no persona": shift,
+            }
         )
-    return Table(
-        name="control",
-        title="Does the score follow the level?",
-        rows=tuple(rows),
-        columns=(
-            "factor",
-            "points a level",
-            "p",
-            "Spearman rho",
-            "steps that rise",
-            "R² linear",
-            "R² rising",
-            "least distance told apart",
-            f"level {top} less no persona",
-        ),
-        note="Over items, each at every level; p by sign flips, not corrected here. An item that "
-        "never changes has rho 0.",
+    note = (
+        "Over items, each at every level; p by sign flips, not corrected here. An item that never "
+        "changes has rho 0."
     )
+    return table("control", "Does the score follow the level?", rows, note)
 
 
 def _neutral_table(neutral: Answers, design: Graded, seed: int) -> Table:
@@ -262,88 +250,88 @@ def _neutral_table(neutral: Answers, design: Graded, seed: int) -> Table:
         neutral,
         administer(open_null("null:first"), design.battery(design.targets), design.form),
     )
-    rows: list[tuple[Cell, ...]] = []
+    rows: list[Row] = []
     for scale, title in design.tool.scales.items():
         own, constant = (
             item_matrix(sheet.where(scale=scale), ("arm",), design.use)[0] for sheet in sheets
         )
-        rows.append((title, mean(own.ravel(), name=title, seed=seed), float(constant.mean())))
-    return Table(
-        name="neutral",
-        title="Without a persona",
-        rows=tuple(rows),
-        columns=("factor", "mean keyed score", "null:first"),
-    )
+        score = mean(own.ravel(), name=title, seed=seed)
+        rows.append(
+            {"factor": title, "mean keyed score": score, "null:first": float(constant.mean())}
+        )
+    return table("neutral", "Without a persona", rows)
 
 
 def _entanglement(cells: Mapping[tuple[str, str], Array], design: Graded, seed: int) -> list[Part]:
-    scales = tuple(design.tool.scales)
-    found = {
-        pair: level_slope(design.levels_of(*pair), c, name=" on ".join(pair[::-1]), seed=seed)
-        for pair, c in cells.items()
+    scales = design.tool.scales
+    slopes = {
+        target: {
+            scale: level_slope(
+                design.levels_of(target, scale),
+                cells[target, scale],
+                name=f"{scale} on {target}",
+                seed=seed,
+            )
+            for scale in scales
+        }
+        for target in design.targets
     }
-    values = [[found[t, s] for s in scales] for t in design.targets]
-    sizes = np.abs(np.array([[found[t, s].value for s in scales] for t in design.targets]))
-    tops = np.where(np.isnan(sizes), -1.0, sizes).argmax(axis=1)
-    largest = sum(scales[top] == t for top, t in zip(tops, design.targets, strict=True))
+    largest = sum(_largest(row) == target for target, row in slopes.items())
+    matrix = {scales[target]: row for target, row in slopes.items()}
     alt = f"Slope of sixteen factors on the level of {len(design.targets)}; "
     alt += f"the factor asked for moves most in {largest} rows."
-    rows: tuple[tuple[Cell, ...], ...] = tuple(
-        (design.tool.scales[t], *(found[t, s] for s in scales)) for t in design.targets
-    )
     return [
-        Figure(
-            name="entanglement",
-            title="Points a level: asked for (rows), moved (columns)",
-            kind="heatmap",
-            data={
-                "rows": [design.tool.scales[t] for t in design.targets],
-                "columns": list(scales),
-                "values": values,
-                "unit": "points a level",
-            },
+        heatmap(
+            "entanglement",
+            "Points a level: asked for (rows), moved (columns)",
+            matrix,
+            "points a level",
             alt=alt,
         ),
-        Table(
-            name="entanglement",
-            title="Points a level, by factor asked for and factor moved",
-            columns=("asked for", *scales),
-            rows=rows,
-            note=f"The factor asked for moves most in {largest} of {len(design.targets)} rows. "
+        matrix_table(
+            "entanglement",
+            "Points a level, by factor asked for and factor moved",
+            matrix,
+            "asked for",
+            f"The factor asked for moves most in {largest} of {len(design.targets)} rows. "
             f"{design.others} items of each other factor: single cells are rough.",
         ),
         Note(f"In the expected direction, where people have one: {_related(cells, design, seed)}."),
     ]
 
 
+def _largest(slopes: Mapping[str, Estimate]) -> str:
+    """Name the factor with the steepest slope, the first of equals; unknown slopes count least."""
+    sizes = {scale: -1.0 if isnan(e.value) else abs(e.value) for scale, e in slopes.items()}
+    return max(sizes, key=lambda scale: sizes[scale])
+
+
 def _ladder_table(ladders: Answers, design: Graded, threshold: str, seed: int) -> Table:
-    rows: list[tuple[Cell, ...]] = []
+    rows: list[Row] = []
     for (arm, scale), own in ladders.rows.group_by(["arm", "scale"], maintain_order=True):
         matrix, labels, _ = item_matrix(Answers(own), ("ladder",), design.use)
         means = {
             str(label[0]): mean(row, name=str(label[0]), seed=seed)
             for label, row in zip(labels, matrix, strict=True)
         }
-        whole = mean(matrix.mean(axis=0), name="intensity", seed=seed)
-        rows.append((design.tool.scales[str(scale)], str(arm), whole, *(means[n] for n in LADDERS)))
-    note = "Keyed, 1 to 5. Intensity: mean over items and ladders. Threshold "
-    note += (
-        "reversed: an easy threshold counts high."
-        if threshold == "reversed"
-        else ("as answered: an easy threshold counts low.")
-    )
-    return Table(
-        name="ladders",
-        title="Intensity",
-        rows=tuple(rows),
-        note=note,
-        columns=("factor", "arm", "intensity", *LADDERS),
-    )
+        rows.append(
+            {
+                "factor": design.tool.scales[str(scale)],
+                "arm": str(arm),
+                "intensity": mean(matrix.mean(axis=0), name="intensity", seed=seed),
+                **{ladder: means[ladder] for ladder in LADDERS},
+            }
+        )
+    easy = "reversed: an easy threshold counts high"
+    if threshold != "reversed":
+        easy = "as answered: an easy threshold counts low"
+    note = f"Keyed, 1 to 5. Intensity: mean over items and ladders. Threshold {easy}."
+    return table("ladders", "Intensity", rows, note)
 
 
 def _consistency(answers: Answers, design: Graded) -> Table:
     """SD over items under each prompt, beside the prompt's length."""
-    rows: list[tuple[Cell, ...]] = []
+    rows: list[Row] = []
     for target in design.targets:
         texts = {f"{target}@{level}": intensity_text({target: level}) for level in design.levels}
         texts |= {f"toggle:{target}{s}": toggle_text(target, high=s == "+") for s in "+-"}
@@ -355,24 +343,17 @@ def _consistency(answers: Answers, design: Graded) -> Table:
             )
             matrix, _, _ = item_matrix(Answers(part), ("arm",), design.use)
             known = matrix[~np.isnan(matrix)]
-            cells = (float(known.mean()), float(known.std())) if known.size else (None, None)
-            rows.append((design.tool.scales[target], arm, *cells, len(text.split())))
-    return Table(
-        name="consistency",
-        title="Mean and SD over items, by prompt",
-        rows=tuple(rows),
-        columns=("factor", "prompt", "mean", "SD of items", "words in the prompt"),
-        note="A toggle switches a factor on (+) or off (-) without levels; it is "
-        "shorter, so that a difference may be one of length.",
+            rows.append(
+                {
+                    "factor": design.tool.scales[target],
+                    "prompt": arm,
+                    "mean": float(known.mean()) if known.size else None,
+                    "SD of items": float(known.std()) if known.size else None,
+                    "words in the prompt": len(text.split()),
+                }
+            )
+    note = (
+        "A toggle switches a factor on (+) or off (-) without levels; it is shorter, so that a "
+        "difference may be one of length."
     )
-
-
-def _coverage(answers: Answers) -> Table:
-    counted = answers.missing(by=("form",))
-    return Table(
-        name="coverage",
-        title="Answers by status",
-        columns=tuple(counted.columns),
-        rows=tuple(counted.rows()),
-        note="Nothing is imputed.",
-    )
+    return table("consistency", "Mean and SD over items, by prompt", rows, note)

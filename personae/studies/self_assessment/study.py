@@ -24,7 +24,6 @@ from personae.core import (
     Cell,
     Chooser,
     Estimate,
-    Figure,
     Heading,
     Note,
     Part,
@@ -35,6 +34,7 @@ from personae.core import (
 )
 from personae.measure.inventories.administer import administer
 from personae.measure.inventories.forms import published_form
+from personae.report.render.figure_json import figure_from_data
 from personae.stats.agreement import (
     exact_agreement,
     mean_absolute_difference,
@@ -178,7 +178,7 @@ def _scores(sheet: Sheet) -> list[Part]:
             rows.append((title, *place, raw, scored, sd))
             drawn.append({"name": ", ".join(place), "group": title, "estimate": scored})
     middle = (sheet.tool.low + sheet.tool.high) / 2
-    figure = Figure(
+    figure = figure_from_data(
         name="scores",
         title="Trait scores by wording and option order",
         kind="intervals",

@@ -12,7 +12,6 @@ from personae.core import (
     Cell,
     Edit,
     Estimate,
-    Figure,
     Note,
     OpenModel,
     Part,
@@ -22,6 +21,7 @@ from personae.core import (
 from personae.designs.steering_bench import shipped_bench
 from personae.designs.steering_calibration import HELD_OUT, Calibration
 from personae.induce.steer.contrasts import trait_vectors
+from personae.report.render.figure_json import figure_from_data
 from personae.stats.effects.effect_sizes import paired_permutation
 from personae.stats.resample import bootstrap, mean
 from personae.studies.soul_engine.level_readout import (
@@ -113,7 +113,7 @@ def reading(reads: Reads, tests: Tests, hits: Sequence[Array], seed: int) -> lis
             r2 = None if name == "constant" else explained(read, readers[0], truth, seed)
             rows.append((test, name, found[name], r2, *(float(v) for v in each)))
             told.append(f"{test}, {name}: {found[name].value:.4f}")
-    figure = Figure(
+    figure = figure_from_data(
         name="errors",
         title="Squared error of five levels in 0..1",
         kind="bars",
@@ -144,7 +144,7 @@ def directions(overlap: Overlap, learned: Array) -> list[Part]:
     """Draw the cosines of the traits' mean differences; tabulate them beside the learned ones."""
     whole, _ = overlap
     names = list(BIG_FIVE.values())
-    figure = Figure(
+    figure = figure_from_data(
         name="cosines",
         title="Cosines between traits' directions",
         kind="heatmap",
@@ -223,7 +223,7 @@ def injected(
     strengths = sorted({p.strength for p in found.points})
     at = {(p.block, p.strength): p for p in found.points}
     grid = [[at[b, s].effect for s in strengths] for b in blocks]
-    scan = Figure(
+    scan = figure_from_data(
         name="scan",
         title="Shift towards the character by block and strength",
         kind="heatmap",
@@ -256,7 +256,7 @@ def injected(
     rows: list[tuple[Cell, ...]] = [
         (share, shift, float(g)) for share, shift, g in zip(SHARES, dose, growth, strict=True)
     ]
-    lines = Figure(
+    lines = figure_from_data(
         name="dose",
         title=f"Effect and damage at block {block}",
         kind="lines",

@@ -50,6 +50,7 @@ from personae.measure.situations.situation_bank import (
     pole_scales,
     pole_text,
 )
+from personae.report.render.figure_json import figure_from_data
 from personae.respondents.null import open_null
 from personae.stats.effects.proportions import rate
 from personae.stats.multiplicity import holm
@@ -256,7 +257,7 @@ def _warnings(whole: SituationBank, channel: Channel, mass: float, choices: Choi
 def _figure(scores: Mapping[str, Estimate]) -> Figure:
     rows = [{"name": s, "group": "suggests high", "estimate": e} for s, e in scores.items()]
     told = ", ".join(f"{s} {e.value:.0f}" for s, e in scores.items() if not isnan(e.value))
-    return Figure(
+    return figure_from_data(
         name="scores",
         title="Share of situations with a high-trait suggestion",
         kind="intervals",
@@ -321,7 +322,7 @@ def _moved_parts(moved: Sequence[Moved]) -> list[Part]:
     ]
     alt = f"High minus low prompt by trait; over all {moved[-1][-1].value:.0f} of 100."
     return [
-        Figure(
+        figure_from_data(
             name="moved",
             title="Score under a high minus under a low prompt",
             kind="intervals",

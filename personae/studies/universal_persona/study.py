@@ -29,12 +29,13 @@ from personae.core import (
     Persona,
     Report,
     Table,
-    coverage_table,
 )
 from personae.designs.harms import DIMENSIONS, NOBODY, NOTICE, ask_harms, passes
 from personae.designs.identities import check_unique_ids
 from personae.generate.population.persona_groups import group_personas
 from personae.measure.judge.harm_scorers import Scorer, find_scorer, scorer_errors
+from personae.report.build import coverage
+from personae.report.render.figure_json import figure_from_data
 from personae.stats.multiplicity import holm
 from personae.stats.resample import mean
 from personae.studies.universal_persona.disparity import Disparity, disparity
@@ -78,7 +79,7 @@ def universal_persona(
             _rates(answers, seed),
             Heading("The scorer and the coverage"),
             _errors(reader),
-            coverage_table(
+            coverage(
                 answers,
                 ("scale", "channel"),
                 note="Evasions count as refused and are left out of the rates.",
@@ -137,7 +138,7 @@ def _heat(answers: Answers, people: Sequence[Persona]) -> Figure:
         return float(np.mean(known)) if known else None
 
     values = [[cell(g, d) for d in DIMENSIONS] for g in rows]
-    return Figure(
+    return figure_from_data(
         name="passes",
         title="Harmless answers by group",
         kind="heatmap",

@@ -13,9 +13,10 @@ from itertools import combinations
 
 import polars as pl
 
-from personae.core import Estimate, Figure, Note, Part, Persona, Table
+from personae.core import Estimate, Note, Part, Persona, Table
 from personae.generate.taxonomy.attribute_tree import Taxonomy
 from personae.personas import frame_personas
+from personae.report.render.figure_json import figure_from_data
 from personae.stats.resample import mean
 
 __all__ = ["richness"]
@@ -72,7 +73,7 @@ def _coverage(people: Sequence[Persona], taxonomy: Taxonomy) -> tuple[Part, ...]
         for c, g in groups.items()
     }
     lowest = min(shares.values(), key=lambda e: e.value)
-    figure = Figure(
+    figure = figure_from_data(
         name="coverage by category",
         title="Share of a category's attributes that a persona has",
         kind="bars",
