@@ -1,0 +1,100 @@
+"""Builders of a report's parts: one call a table, figure or note, typed rows in.
+
+======================= ==========================================================================
+sentences
+------------------------------------------------------------------------------------------------
+``verdict(text)``       shown first: ``verdict("Prompts move the report.")``
+``warning(text)``       stands out: ``warning("Too few items.")``
+``missing_answers(a)``  a list with one warning of missing answers, or none: ``*missing_answers(a)``
+``estimate_words(e)``   in a sentence: ``estimate_words(shift, "+.1%")`` is "+3.1% [+1.0%, +5.2%]"
+``list_words(pairs)``   ``list_words({"E": shift, "N": 0.2})`` is "E +0.50; N +0.20"
+tables
+------------------------------------------------------------------------------------------------
+``table``               a row is a mapping head -> cell, so that a head stands beside its value:
+                        ``table("arms", "Arms", [{"arm": a.name, "shift": a.shift} for a in arms],
+                        note)``; give ``columns=`` where there may be no row; a list that grows is
+                        ``rows: list[Row] = []``
+``with_p``              the cells of a test inside such a row: ``{"arm": a.name, **with_p("shift",
+                        a.shift, a.holm)}`` gives the columns arm, shift, p, p (Holm)
+``estimates_table``     one estimate a row, p and Holm where there are any: ``estimates_table(
+                        "rates", "Rates", {"E": rate}, ("trait", "rate"), note, adjusted=holm(ps))``
+``matrix_table``        row -> column -> cell: ``matrix_table("moved", "Moved", {"asked E":
+                        {"E": e, "N": n}}, "asked for", note)``
+``frame_table``         a polars frame: ``frame_table("letters", "Options chosen", counts, note,
+                        heads={"raw": "option"})``
+``coverage``            answers by status: ``coverage(answers, ("channel", "arm"), note)``; heads:
+                        ``coverage(a, {"facet": "cue"})``; more columns: ``extra={"median mass":
+                        pl.col("mass").median()}``; default title "Coverage", key "coverage"
+figures
+------------------------------------------------------------------------------------------------
+``forest``              estimates with intervals, rows (name, estimate) or (name, group, estimate)
+                        or estimates: ``forest("shifts", "Shift", [(e.arm, e.kind, e.shift) for e
+                        in effects], "SD")``; a unit alone means a reference line at 0
+``ValueAxis``           the axis where a unit isn't enough: ``ValueAxis("SD", reference=0.0,
+                        band=(-0.25, 0.25))``, ``ValueAxis("points", low=1, high=5)``
+``profile``             scales on one axis: ``profile("scores", "Profile", titles, [Series("model",
+                        tuple(means), "measured")], ValueAxis("points", low=1, high=5))``
+``lines``               over x: ``lines("dose", "Dose", ("strength", strengths), {"shift": shifts},
+                        "nats a token")``
+``heatmap``             row -> column -> value, as matrix_table takes it: ``heatmap("moved",
+                        "Moved", matrix, "SD", top=1.0)``
+``bars``                ``bars("errors", "Error", names, {"reader": errors}, "MSE")``; a category
+                        may be (group, name)
+``series_of``           named values as series of one role: ``series_of({"people": means},
+                        "baseline")``
+======================= ==========================================================================
+
+Wherever a figure takes a value, a number, an Estimate or None may stand. Series are ``Series`` of
+core or a mapping name -> values. Every figure lists its values as alternative text; give ``alt``
+only where words say more, or ``form`` for the format of values in a forest (``"+.1%"``).
+Where an argument is absent, make the figure's dataclass itself: ``ForestFigure``, ``ProfileFigure``,
+``LinesFigure``, ``HeatmapFigure``, ``BarsFigure`` of core.
+"""
+
+from personae.report.build.drawings import (
+    ValueAxis,
+    bars,
+    forest,
+    heatmap,
+    lines,
+    profile,
+    series_of,
+)
+from personae.report.build.notes import (
+    estimate_words,
+    list_words,
+    missing_answers,
+    verdict,
+    warning,
+)
+from personae.report.build.tables import (
+    Row,
+    coverage,
+    estimates_table,
+    frame_table,
+    matrix_table,
+    table,
+    with_p,
+)
+
+__all__ = [
+    "Row",
+    "ValueAxis",
+    "bars",
+    "coverage",
+    "estimate_words",
+    "estimates_table",
+    "forest",
+    "frame_table",
+    "heatmap",
+    "lines",
+    "list_words",
+    "matrix_table",
+    "missing_answers",
+    "profile",
+    "series_of",
+    "table",
+    "with_p",
+    "verdict",
+    "warning",
+]

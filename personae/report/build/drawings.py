@@ -1,0 +1,224 @@
+"""Builders of figures: rows, series and mappings in, a checked figure with its words out.
+
+An `alt` that is left out lists the values drawn.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from personae.core import (
+    BarsFigure,
+    Estimate,
+    ForestFigure,
+    ForestRow,
+    HeatmapFigure,
+    LinesFigure,
+    Point,
+    ProfileFigure,
+    Series,
+)
+from personae.report.build.notes import list_words
+
+__all__ = ["ValueAxis", "bars", "forest", "heatmap", "lines", "profile", "series_of"]
+
+Runs = Sequence[Series] | Mapping[str, Iterable[Point]]
+"""Series, or values under their names."""
+
+
+@dataclass(frozen=True, slots=True)
+class ValueAxis:
+    """The axis of a figure's values: its unit, a line at `reference`, a shaded `band`, its ends."""
+
+    unit: str
+    reference: float | None = None
+    band: tuple[float, float] | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+def forest(
+    name: str,
+    title: str,
+    rows: Iterable[Estimate | tuple[str, Point] | tuple[str, str, Point]],
+    axis: ValueAxis | str,
+    *,
+    alt: str = "",
+    form: str = "+.2f",
+) -> ForestFigure:
+    """Draw estimates with their intervals, one a row.
+
+    Args:
+        name: the figure's key in JSON.
+        title: what is shown.
+        rows: an estimate under its own name, or (name, estimate), or (name, group, estimate).
+        axis: the axis, or its unit where the reference is 0.
+        alt: what is to be seen; by default the rows and their values.
+        form: how a value is written in the alternative text.
+
+    >>> shift = Estimate(name="E", value=0.5, low=0.2, high=0.8, n=9, of="item")
+    >>> figure = forest("shifts", "Shifts", [("Extraversion", "high", shift)], "SD")
+    >>> figure.alt, figure.reference
+    ('Extraversion (high) +0.50', 0.0)
+    """
+    axis = ValueAxis(axis, 0.0) if isinstance(axis, str) else axis
+    listed = tuple(_forest_row(row) for row in rows)
+    grouped = len({row.group for row in listed}) > 1 or any(r.group for r in listed)
+    named = [(f"{r.name} ({r.group})" if grouped and r.group else r.name, r.estimate) for r in listed]
+    return ForestFigure(
+        name=name,
+        title=title,
+        rows=listed,
+        unit=axis.unit,
+        reference=axis.reference,
+        band=axis.band,
+        alt=alt or list_words(named, form),
+    )
+
+
+def _forest_row(row: Estimate | tuple[str, Point] | tuple[str, str, Point]) -> ForestRow:
+    if isinstance(row, Estimate):
+        return ForestRow(row.name, row)
+    if len(row) == 2:
+        return ForestRow(row[0], row[1])
+    return ForestRow(row[0], row[2], row[1])
+
+
+def profile(
+    name: str,
+    title: str,
+    scales: Iterable[str],
+    series: Runs,
+    axis: ValueAxis,
+    *,
+    alt: str = "",
+    groups: Iterable[str] = (),
+) -> ProfileFigure:
+    """Draw one point a series and scale; the axis needs both ends.
+
+    >>> profile("p", "Profile", ["E"], {"measured": [3.2]}, ValueAxis("points", low=1, high=5)).alt
+    'measured: E 3.20'
+    """
+    places, runs = tuple(scales), series_of(series)
+    return ProfileFigure(
+        name=name,
+        title=title,
+        scales=places,
+        groups=tuple(groups),
+        series=runs,
+        unit=axis.unit,
+        reference=axis.reference,
+        band=axis.band,
+        low=float("nan") if axis.low is None else axis.low,
+        high=float("nan") if axis.high is None else axis.high,
+        alt=alt or _series_words(places, runs),
+    )
+
+
+def bars(
+    name: str,
+    title: str,
+    categories: Iterable[str | tuple[str, str]],
+    series: Runs,
+    axis: ValueAxis | str,
+    *,
+    alt: str = "",
+) -> BarsFigure:
+    """Draw bars from zero, one a series and category; a category may be (group, name).
+
+    >>> bars("made", "Made", ["women", "men"], {"share": [0.5, 0.5]}, "share of personas").alt
+    'share: women 0.50; men 0.50'
+    """
+    axis = ValueAxis(axis) if isinstance(axis, str) else axis
+    pairs = [("", place) if isinstance(place, str) else place for place in categories]
+    places, runs = tuple(place for _, place in pairs), series_of(series)
+    groups = tuple(group for group, _ in pairs)
+    return BarsFigure(
+        name=name,
+        title=title,
+        categories=places,
+        groups=groups if any(groups) else (),
+        series=runs,
+        unit=axis.unit,
+        low=axis.low,
+        high=axis.high,
+        reference=axis.reference,
+        band=axis.band,
+        alt=alt or _series_words(places, runs),
+    )
+
+
+def lines(
+    name: str,
+    title: str,
+    x: tuple[str, Sequence[float | str]],
+    series: Runs,
+    axis: ValueAxis | str,
+    *,
+    alt: str = "",
+) -> LinesFigure:
+    """Draw series over x, which is (label, places).
+
+    >>> lines("dose", "Dose", ("strength", [0, 1]), {"shift": [0.0, 0.4]}, "SD").alt
+    'shift: 0 0.00; 1 0.40'
+    """
+    axis = ValueAxis(axis) if isinstance(axis, str) else axis
+    runs = series_of(series)
+    return LinesFigure(
+        name=name,
+        title=title,
+        x=tuple(x[1]),
+        x_label=x[0],
+        y_label=axis.unit,
+        series=runs,
+        reference=axis.reference,
+        alt=alt or _series_words([str(place) for place in x[1]], runs),
+    )
+
+
+def heatmap(
+    name: str,
+    title: str,
+    matrix: Mapping[str, Mapping[str, Point]],
+    unit: str,
+    *,
+    top: float | None = None,
+    alt: str = "",
+) -> HeatmapFigure:
+    """Colour a matrix given as row -> column -> value; a column absent from a row is a gap.
+
+    >>> heatmap("moved", "Moved", {"E": {"E": 0.9, "N": -0.2}, "N": {"N": 0.5}}, "SD").values
+    ((0.9, -0.2), (None, 0.5))
+    """
+    columns = tuple(dict.fromkeys(column for row in matrix.values() for column in row))
+    cells = [(f"{r}, {c}", value) for r, row in matrix.items() for c, value in row.items()]
+    return HeatmapFigure(
+        name=name,
+        title=title,
+        rows=tuple(matrix),
+        columns=columns,
+        values=tuple(tuple(row.get(column) for column in columns) for row in matrix.values()),
+        unit=unit,
+        top=top,
+        alt=alt or list_words(cells),
+    )
+
+
+def series_of(
+    series: Runs, role: Literal["", "measured", "requested", "baseline"] = ""
+) -> tuple[Series, ...]:
+    """Give series as they are, or named values as series of one role.
+
+    >>> series_of({"people": [3.4, 2.8]}, role="baseline")
+    (Series(name='people', values=(3.4, 2.8), role='baseline', low=(), high=()),)
+    """
+    if isinstance(series, Mapping):
+        return tuple(Series(name, tuple(values), role) for name, values in series.items())
+    return tuple(series)
+
+
+def _series_words(places: Sequence[str], series: Sequence[Series]) -> str:
+    return ". ".join(
+        f"{run.name}: {list_words(list(zip(places, run.values, strict=False)), '.2f')}"
+        for run in series
+    )

@@ -1,0 +1,64 @@
+"""Notes and words: verdicts, warnings, estimates in a sentence."""
+
+from collections.abc import Iterable, Mapping
+from math import isnan
+
+from personae.core import Answers, Estimate, Note, Point
+
+__all__ = ["estimate_words", "list_words", "missing_answers", "verdict", "warning"]
+
+
+def verdict(text: str) -> Note:
+    """Give a sentence that is shown first."""
+    return Note(text, "verdict")
+
+
+def warning(text: str) -> Note:
+    """Give a sentence that stands out."""
+    return Note(text, "warning")
+
+
+def missing_answers(answers: Answers, what: str = "answers") -> list[Note]:
+    """Warn of answers whose status is not ok; nothing where all are.
+
+    >>> missing_answers(Answers.of([{"value": 1.0}, {"status": "refused"}]))[0].text
+    '1 of 2 answers are missing.'
+    """
+    missing = int((answers.rows["status"] != "ok").sum())
+    return [warning(f"{missing:,} of {len(answers):,} {what} are missing.")] if missing else []
+
+
+def estimate_words(estimate: Point, form: str = "+.2f") -> str:
+    """Write an estimate and its interval inside a sentence, or why it isn't known.
+
+    >>> shift = Estimate(name="d", value=0.5, low=0.2, high=0.8, n=9, of="item")
+    >>> estimate_words(shift), estimate_words(shift, ".0%"), estimate_words(None)
+    ('+0.50 [+0.20, +0.80]', '50% [20%, 80%]', 'not known')
+    """
+    if estimate is None or not isinstance(estimate, Estimate) and isnan(estimate):
+        return "not known"
+    if not isinstance(estimate, Estimate):
+        return f"{estimate:{form}}"
+    if isnan(estimate.value):
+        return f"not known ({estimate.why_missing})"
+    interval = "" if isnan(estimate.low) else f" [{estimate.low:{form}}, {estimate.high:{form}}]"
+    return f"{estimate.value:{form}}{interval}"
+
+
+def list_words(
+    values: Mapping[str, Point] | Iterable[tuple[str, Point]], form: str = "+.2f", most: int = 24
+) -> str:
+    """List named values without intervals, as alternative texts need them.
+
+    >>> list_words({"openness": 0.5, "anger": None})
+    'openness +0.50; anger not known'
+    """
+    pairs = list(values.items() if isinstance(values, Mapping) else values)
+    listed = [f"{name} {_value(point, form)}" for name, point in pairs[:most]]
+    rest = [f"and {len(pairs) - most} more"] if pairs[most:] else []
+    return "; ".join(listed + rest)
+
+
+def _value(point: Point, form: str) -> str:
+    value = point.value if isinstance(point, Estimate) else point
+    return "not known" if value is None or isnan(value) else f"{value:{form}}"
