@@ -5,6 +5,8 @@ from typing import Any
 
 import polars as pl
 import pytest
+
+from personae.core import Answers, BadValue, Estimate, LinesFigure, Series, missing
 from personae.report.build import (
     ValueAxis,
     bars,
@@ -25,8 +27,6 @@ from personae.report.build import (
     warning,
     with_p,
 )
-
-from personae.core import Answers, BadValue, Estimate, LinesFigure, Series, missing
 from personae.report.render.figure_json import figure_data, figure_from_data
 
 

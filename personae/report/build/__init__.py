@@ -94,7 +94,7 @@ __all__ = [
     "profile",
     "series_of",
     "table",
-    "with_p",
     "verdict",
     "warning",
+    "with_p",
 ]

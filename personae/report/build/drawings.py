@@ -64,7 +64,9 @@ def forest(
     axis = ValueAxis(axis, 0.0) if isinstance(axis, str) else axis
     listed = tuple(_forest_row(row) for row in rows)
     grouped = len({row.group for row in listed}) > 1 or any(r.group for r in listed)
-    named = [(f"{r.name} ({r.group})" if grouped and r.group else r.name, r.estimate) for r in listed]
+    named = [
+        (f"{r.name} ({r.group})" if grouped and r.group else r.name, r.estimate) for r in listed
+    ]
     return ForestFigure(
         name=name,
         title=title,

@@ -35,7 +35,7 @@ def estimate_words(estimate: Point, form: str = "+.2f") -> str:
     >>> estimate_words(shift), estimate_words(shift, ".0%"), estimate_words(None)
     ('+0.50 [+0.20, +0.80]', '50% [20%, 80%]', 'not known')
     """
-    if estimate is None or not isinstance(estimate, Estimate) and isnan(estimate):
+    if estimate is None or (not isinstance(estimate, Estimate) and isnan(estimate)):
         return "not known"
     if not isinstance(estimate, Estimate):
         return f"{estimate:{form}}"

@@ -161,6 +161,8 @@ def coverage(
     counts = answers.missing(by=tuple(heads))
     if extra:
         more = answers.rows.group_by(*heads).agg(**extra)
-        counts = counts.join(more, on=list(heads), how="left", nulls_equal=True, maintain_order="left")
+        counts = counts.join(
+            more, on=list(heads), how="left", nulls_equal=True, maintain_order="left"
+        )
     key = name or title.lower().replace(" ", "_")
     return frame_table(key, title, counts, note, heads=heads)
