@@ -148,7 +148,7 @@ def test_figures_refuse_other_lengths_and_what_is_no_number() -> None:
 def test_figures_come_back_from_their_data() -> None:
     figures = [
         forest("f", "F", [("E", "P2", shift("E", 0.5))], ValueAxis("SD", 0.0, (-1.0, 1.0))),
-        profile("p", "P", ["E"], {"s": [1.0]}, ValueAxis("points", 3, low=1, high=5), groups=["g"]),
+        profile("p", "P", [("g", "E")], {"s": [1.0]}, ValueAxis("points", 3, low=1, high=5)),
         lines("l", "L", ("x", [0, 1]), [Series("s", (1.0, None), "measured", (0.0,) * 2)], "SD"),
         heatmap("h", "H", {"E": {"N": 0.2}}, "SD", top=1.0),
         bars("b", "B", [("g", "a")], {"s": [1.0]}, ValueAxis("share", low=0, high=1)),

@@ -39,7 +39,7 @@ figures
 ``heatmap``             row -> column -> value, as matrix_table takes it: ``heatmap("moved",
                         "Moved", matrix, "SD", top=1.0)``
 ``bars``                ``bars("errors", "Error", names, {"reader": errors}, "MSE")``; a category
-                        may be (group, name)
+                        or scale may be (group, name)
 ``series_of``           named values as series of one role: ``series_of({"people": means},
                         "baseline")``
 ======================= ==========================================================================
@@ -47,8 +47,8 @@ figures
 Wherever a figure takes a value, a number, an Estimate or None may stand. Series are ``Series`` of
 core or a mapping name -> values. Every figure lists its values as alternative text; give ``alt``
 only where words say more, or ``form`` for the format of values in a forest (``"+.1%"``).
-Where an argument is absent, make the figure's dataclass itself: ``ForestFigure``, ``ProfileFigure``,
-``LinesFigure``, ``HeatmapFigure``, ``BarsFigure`` of core.
+Where an argument is absent, make the figure's dataclass itself: ``ForestFigure``,
+``ProfileFigure``, ``LinesFigure``, ``HeatmapFigure``, ``BarsFigure`` of core.
 """
 
 from personae.report.build.drawings import (

@@ -89,24 +89,23 @@ def _forest_row(row: Estimate | tuple[str, Point] | tuple[str, str, Point]) -> F
 def profile(
     name: str,
     title: str,
-    scales: Iterable[str],
+    scales: Iterable[str | tuple[str, str]],
     series: Runs,
     axis: ValueAxis,
     *,
     alt: str = "",
-    groups: Iterable[str] = (),
 ) -> ProfileFigure:
-    """Draw one point a series and scale; the axis needs both ends.
+    """Draw one point a series and scale, which may be (group, name); the axis needs both ends.
 
     >>> profile("p", "Profile", ["E"], {"measured": [3.2]}, ValueAxis("points", low=1, high=5)).alt
     'measured: E 3.20'
     """
-    places, runs = tuple(scales), series_of(series)
+    (groups, places), runs = _grouped(scales), series_of(series)
     return ProfileFigure(
         name=name,
         title=title,
         scales=places,
-        groups=tuple(groups),
+        groups=groups,
         series=runs,
         unit=axis.unit,
         reference=axis.reference,
@@ -132,14 +131,12 @@ def bars(
     'share: women 0.50; men 0.50'
     """
     axis = ValueAxis(axis) if isinstance(axis, str) else axis
-    pairs = [("", place) if isinstance(place, str) else place for place in categories]
-    places, runs = tuple(place for _, place in pairs), series_of(series)
-    groups = tuple(group for group, _ in pairs)
+    (groups, places), runs = _grouped(categories), series_of(series)
     return BarsFigure(
         name=name,
         title=title,
         categories=places,
-        groups=groups if any(groups) else (),
+        groups=groups,
         series=runs,
         unit=axis.unit,
         low=axis.low,
@@ -148,6 +145,15 @@ def bars(
         band=axis.band,
         alt=alt or _series_words(places, runs),
     )
+
+
+def _grouped(
+    places: Iterable[str | tuple[str, str]],
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Part (group, name) into groups, none where all are empty, and names."""
+    pairs = [("", place) if isinstance(place, str) else place for place in places]
+    groups = tuple(group for group, _ in pairs)
+    return groups if any(groups) else (), tuple(place for _, place in pairs)
 
 
 def lines(
