@@ -123,7 +123,11 @@ class Respondent:
         return keyed_uniform("difficulty", problem.text) < ability
 
     def agreement(self, statement: KeyedStatement, persona: Standings, turns: int) -> float:
-        """Give the wish to agree with a statement, on the scale from 1 to 5 but unbounded."""
+        """Give the wish to agree with a statement, on the scale from 1 to 5 but unbounded.
+
+        The norm's mean plus its SD times z, stretched about the mean by the item's discrimination
+        (0.8 to 1.2), reversed for a negative key, and moved by its difficulty (half a point).
+        """
         keyed = self._points(statement, persona, turns)
         discrimination = 0.8 + 0.4 * keyed_uniform("discrimination", statement.words)
         center = _norm(statement.domain, "")[0]

@@ -71,8 +71,8 @@ _SECOND_HAND = re.compile(r"are\b|.*\byou(?:r|rself|rs)?\b", re.IGNORECASE | re.
 
 
 def _swap(text: str, words: Mapping[str, str]) -> str:
-    found = _pattern(tuple(words))
-    return found.sub(lambda m: words[" ".join(m[0].lower().split())], text)
+    pattern = _pattern(tuple(words))
+    return pattern.sub(lambda m: words[" ".join(m[0].lower().split())], text)
 
 
 @lru_cache(maxsize=8)

@@ -40,7 +40,8 @@ def norm_standing(
     """Compare a mean item score (points) with a named group's norm of the scale or facet.
 
     The mean is prorated to the sum over the whole instrument's items, so that a short form of a
-    shipped inventory stands on the same footing.
+    shipped inventory stands on the same footing. z is the sum's distance from the norm's mean in
+    its SD, T = 50 + 10 z (McCall 1922), and the percentile that of a normal distribution.
 
     Raises:
         UnknownName: no such group, or no norm of this scale in it; carries near matches.
@@ -59,8 +60,8 @@ def norm_standing(
         known = (f"{s}:{f}" if f else s for s, f in norms)
         raise UnknownName("normed scale", f"{scale}:{facet}" if facet else scale, known)
     norm = norms[scale, facet]
-    whole = load_inventory(inventory.name) if inventory.name in inventories() else inventory
-    total = mean * len(whole.where(scale=scale, facet=facet).items)
+    full = load_inventory(inventory.name) if inventory.name in inventories() else inventory
+    total = mean * len(full.where(scale=scale, facet=facet).items)
     z = (total - norm.mean) / norm.sd
     percentile = 50 * (1 + erf(z / sqrt(2)))
     return Standing(group=group, sum=total, z=z, T=50 + 10 * z, percentile=percentile)

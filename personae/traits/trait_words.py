@@ -115,8 +115,8 @@ def markers(domain: str, facet: str = "") -> tuple[tuple[str, str], ...]:
     )
 
 
-def _same(one: str, other: str) -> bool:
-    return one.lower().replace("-", " ") == other.lower().replace("-", " ")
+def _same(first: str, second: str) -> bool:
+    return first.lower().replace("-", " ") == second.lower().replace("-", " ")
 
 
 def ladder_step(z: float) -> int:
@@ -164,40 +164,40 @@ def graded(low: str, high: str, step: int) -> str:
 @cache
 def vocabulary() -> Mapping[str, Word]:
     """Map every trait word or phrase, in lower case, to what it says."""
-    said: dict[str, list[Word]] = defaultdict(list)
+    senses: dict[str, list[Word]] = defaultdict(list)
     for domain in data_json("trait_words.json")["domains"]:
         for sign in (1, -1):
             side = trait_side(domain, sign)
             for word, facet in zip(side.keywords, side.facets, strict=True):
-                said[word].append(Word(domain, facet, sign))
+                senses[word].append(Word(domain, facet, sign))
             for word in (side.adjective, side.plain, *side.words):
-                said[word].append(Word(domain, "", sign))
+                senses[word].append(Word(domain, "", sign))
     for row in data_json("adjective_markers.json")["markers"]:
         facet = row["facet"]
-        said[row["low"]].append(Word(row["domain"], facet, -1))
-        said[row["high"]].append(Word(row["domain"], facet, 1))
+        senses[row["low"]].append(Word(row["domain"], facet, -1))
+        senses[row["high"]].append(Word(row["domain"], facet, 1))
     for word, meaning in _inventory_words():
-        said[word].append(meaning)
+        senses[word].append(meaning)
     return {
         word: meanings[0]
-        for word, meanings in said.items()
+        for word, meanings in senses.items()
         if len({(m.domain, m.sign) for m in meanings}) == 1
     }
 
 
 def _inventory_words() -> list[tuple[str, Word]]:
-    found = []
+    meanings = []
     for name in inventories():
         inventory = load_inventory(name)
         if inventory.kind == "statement" or not inventory.has_text:
             continue
         for item in inventory.items:
-            found.append(
+            meanings.append(
                 (item.text.lower(), Word(item.scale, "", item.key * _POLE[bool(item.other)]))
             )
             if item.other:
-                found.append((item.other.lower(), Word(item.scale, "", item.key)))
-    return found
+                meanings.append((item.other.lower(), Word(item.scale, "", item.key)))
+    return meanings
 
 
 _POLE: Mapping[bool, Literal[1, -1]] = {True: -1, False: 1}
@@ -221,11 +221,11 @@ def read_standings(text: str) -> Standings:
     >>> dict(read_standings("You are extremely talkative and a bit careless."))[("E", "")]
     2.0
     """
-    found: dict[tuple[str, str], list[float]] = defaultdict(list)
+    shown: dict[tuple[str, str], list[float]] = defaultdict(list)
     for grade, word in _pattern().findall(text):
         domain, facet, sign = vocabulary()[word.lower()]
         z = sign * _GRADES[grade.lower()]
-        found[domain, ""].append(z)
+        shown[domain, ""].append(z)
         if facet:
-            found[domain, facet].append(z)
-    return {key: sum(zs) / len(zs) for key, zs in found.items()}
+            shown[domain, facet].append(z)
+    return {key: sum(zs) / len(zs) for key, zs in shown.items()}
