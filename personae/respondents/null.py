@@ -7,6 +7,7 @@ constant answer that MPI reports for BART (Jiang et al. 2022, arXiv 2206.07550).
 
 from collections.abc import Callable, Mapping, Sequence
 from math import log
+from typing import NamedTuple
 
 from personae.core import (
     BadValue,
@@ -24,11 +25,11 @@ from personae.respondents.comprehension import Comprehension, comprehend
 from personae.respondents.latent import FLOOR, keyed_uniform, parse_settings
 from personae.respondents.option_lines import OptionLine, form_levels, full_scale
 from personae.respondents.respondent_answers import (
+    choice_from_logliks,
     choose_each,
     count_tokens,
-    finish,
     reply_each,
-    weighed,
+    reply_from_text,
 )
 
 __all__ = ["NULLS", "NullRespondent", "open_null"]
@@ -90,9 +91,11 @@ class NullRespondent:
         self, requests: Sequence[Request], sampling: Sampling, *, done: Done | None = None
     ) -> list[Reply]:
         """Name an option as the kind says; where none is shown, say one empty sentence."""
-        return reply_each(
-            self.name, requests, lambda c: finish(c, self._text(c, sampling), sampling), done
-        )
+
+        def answer(chat: Chat) -> Reply:
+            return reply_from_text(chat, self._text(chat, sampling), sampling)
+
+        return reply_each(self.name, requests, answer, done)
 
     def _choice(self, question: Request) -> Choice:
         if self._kind == "refusing":
@@ -101,19 +104,24 @@ class NullRespondent:
         count = len(question.options)
         if not reading.shown:
             words = [count_tokens(forms[0]) for forms in question.options]
-            return weighed(question, [-3.0 * n for n in words])
+            return choice_from_logliks(question, [-3.0 * n for n in words])
         names = [forms[0].strip(" (.)") for forms in question.options]
         if self._kind == "garbage":
             weights = [
                 keyed_uniform(self._seed, question.chat, i) ** 4 + FLOOR for i in range(count)
             ]
-            return weighed(question, [log(1e-6 * w / sum(weights)) for w in weights])
+            return choice_from_logliks(question, [log(1e-6 * w / sum(weights)) for w in weights])
         if self._kind == "uniform":  # unequal by a hair, so that no place wins the ties
             shares = [1 + 1e-9 * keyed_uniform(self._seed, question.chat, name) for name in names]
-            return weighed(question, [log(_MASS * s / count) for s in shares])
-        picked = _PICKS[self._kind](_meant(question, reading, names))
-        shares = [1 - (count - 1) * FLOOR if i == picked else FLOOR for i in range(count)]
-        return weighed(question, [log(_MASS * s) for s in shares])
+            return choice_from_logliks(question, [log(_MASS * s / count) for s in shares])
+        taken = self._taken(question, reading, names)
+        shares = [1 - (count - 1) * FLOOR if i == taken else FLOOR for i in range(count)]
+        return choice_from_logliks(question, [log(_MASS * s) for s in shares])
+
+    def _taken(self, question: Request, reading: Comprehension, names: Sequence[str]) -> int:
+        """The index of the option that the kind takes."""
+        options = _option_places(question, reading, names)
+        return min(range(len(options)), key=lambda i: _PREFERENCES[self._kind](options[i]))
 
     def _text(self, chat: Chat, sampling: Sampling) -> str:
         seed = (self._name, sampling.seed, sampling.repeat, chat)
@@ -123,10 +131,8 @@ class NullRespondent:
             named = self._named(chat, seed) if self._kind != "garbage" else None
             return fill_schema(sampling.schema, seed, named.label if named else "")
         if self._kind == "garbage":
-            places = range(12)
-            return " ".join(
-                _SYLLABLES[int(len(_SYLLABLES) * keyed_uniform(seed, p))] for p in places
-            )
+            draws = [int(len(_SYLLABLES) * keyed_uniform(seed, i)) for i in range(12)]
+            return " ".join(_SYLLABLES[index] for index in draws)
         named = self._named(chat, seed)
         return named.line if named else "There is nothing to say."
 
@@ -137,37 +143,39 @@ class NullRespondent:
         shown = full_scale(reading.shown)
         if self._kind == "uniform":
             return shown[int(len(shown) * keyed_uniform(seed))]
-        options = tuple((o.label or o.text,) for o in shown)
-        names = [forms[0] for forms in options]
-        question = Request(chat, options)
-        return shown[_PICKS[self._kind](_meant(question, reading, names))]
+        names = [option.label or option.text for option in shown]
+        question = Request(chat, tuple((name,) for name in names))
+        return shown[self._taken(question, reading, names)]
 
 
-Meant = Sequence[tuple[int, float]]
-"""For each option its place as shown, and its level from 0 to 1 (its place, where unknown)."""
+class _OptionPlace(NamedTuple):
+    """An option's place in the list shown, and its level from 0 to 1 (by place where unknown)."""
+
+    place: int
+    level: float
 
 
-def _meant(question: Request, reading: Comprehension, names: Sequence[str]) -> Meant:
-    places = _places(full_scale(reading.shown), names)
-    known = form_levels(reading.shown, [forms[0] for forms in question.options])
+def _option_places(
+    question: Request, reading: Comprehension, names: Sequence[str]
+) -> list[_OptionPlace]:
+    shown = full_scale(reading.shown)
+    by_name = {option.label or option.text: place for place, option in enumerate(shown)}
+    by_name |= {option.text: place for place, option in enumerate(shown)}
+    places = [by_name.get(name, len(shown) + i) for i, name in enumerate(names)]
+    levels = form_levels(reading.shown, [forms[0] for forms in question.options])
     spread = max(1, len(names) - 1)
     return [
-        (place, place / spread if level is None else level)
-        for place, level in zip(places, known, strict=True)
+        _OptionPlace(place, place / spread if level is None else level)
+        for place, level in zip(places, levels, strict=True)
     ]
 
 
-def _places(shown: Sequence[OptionLine], names: Sequence[str]) -> list[int]:
-    by_name = {o.label or o.text: place for place, o in enumerate(shown)}
-    by_name |= {o.text: place for place, o in enumerate(shown)}
-    return [by_name.get(name, len(shown) + i) for i, name in enumerate(names)]
-
-
-_PICKS: Mapping[str, Callable[[Meant], int]] = {
-    "first": lambda meant: min(range(len(meant)), key=lambda i: meant[i][0]),
-    "last": lambda meant: max(range(len(meant)), key=lambda i: meant[i][0]),
-    "yes": lambda meant: max(range(len(meant)), key=lambda i: meant[i][1]),
-    "midpoint": lambda meant: min(range(len(meant)), key=lambda i: abs(meant[i][1] - 0.5)),
+_PREFERENCES: Mapping[str, Callable[[_OptionPlace], float]] = {
+    "first": lambda option: option.place,
+    "last": lambda option: -option.place,
+    "yes": lambda option: -option.level,
+    "midpoint": lambda option: abs(option.level - 0.5),
 }
+"""What a kind keeps low; of options alike the first in the question."""
 NULLS = ("first", "garbage", "last", "midpoint", "refusing", "uniform", "yes")
 """The kinds of null respondents."""

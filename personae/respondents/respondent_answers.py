@@ -15,7 +15,7 @@ from personae.core import (
     require_options,
 )
 
-__all__ = ["choose_each", "count_tokens", "finish", "reply_each", "weighed"]
+__all__ = ["choice_from_logliks", "choose_each", "count_tokens", "reply_each", "reply_from_text"]
 
 A = TypeVar("A", Reply, Choice)
 
@@ -61,8 +61,11 @@ def count_tokens(text: str) -> int:
     return max(1, len(text.split()))
 
 
-def weighed(question: Request, loglik: Sequence[float]) -> Choice:
-    """Make a choice of log-likelihoods in nats."""
+def choice_from_logliks(question: Request, loglik: Sequence[float]) -> Choice:
+    """Make the choice that the options' log-likelihoods, in nats, amount to.
+
+    `logp` is normalised over the options; `mass` is their probability together, at most 1.
+    """
     top = max(loglik)
     total = top + log(sum(exp(value - top) for value in loglik)) if top > -inf else top
     return Choice(
@@ -75,7 +78,7 @@ def weighed(question: Request, loglik: Sequence[float]) -> Choice:
     )
 
 
-def finish(chat: Chat, text: str, sampling: Sampling) -> Reply:
+def reply_from_text(chat: Chat, text: str, sampling: Sampling) -> Reply:
     """Make a reply of a text: cut at a stop string or at the token limit.
 
     A text under a JSON schema is short by construction and never cut.

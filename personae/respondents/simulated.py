@@ -15,7 +15,12 @@ from personae.respondents.latent import Respondent, keyed_uniform, parse_spec
 from personae.respondents.likelihoods import option_logliks
 from personae.respondents.option_lines import OptionLine, full_scale
 from personae.respondents.recognition import recognise
-from personae.respondents.respondent_answers import choose_each, finish, reply_each, weighed
+from personae.respondents.respondent_answers import (
+    choice_from_logliks,
+    choose_each,
+    reply_each,
+    reply_from_text,
+)
 from personae.respondents.stimuli import Prompt, WordRequest
 from personae.traits.trait_words import read_standings
 
@@ -61,17 +66,21 @@ class SimulatedRespondent:
 
     def choose(self, requests: Sequence[Request], *, done: Done | None = None) -> list[Choice]:
         """Weigh each question's options by what they mean, never by how they are labelled."""
-        return choose_each(
-            self.name, requests, lambda r: weighed(r, option_logliks(self._who, r, 0)), done
-        )
+
+        def answer(request: Request) -> Choice:
+            return choice_from_logliks(request, option_logliks(self._who, request, 0))
+
+        return choose_each(self.name, requests, answer, done)
 
     def reply(
         self, requests: Sequence[Request], sampling: Sampling, *, done: Done | None = None
     ) -> list[Reply]:
         """Name one of the options shown; without any, write a few sentences of the right tone."""
-        return reply_each(
-            self.name, requests, lambda c: finish(c, self._text(c, sampling), sampling), done
-        )
+
+        def answer(chat: Chat) -> Reply:
+            return reply_from_text(chat, self._text(chat, sampling), sampling)
+
+        return reply_each(self.name, requests, answer, done)
 
     def _text(self, chat: Chat, sampling: Sampling) -> str:
         reading = comprehend(chat)
@@ -105,7 +114,7 @@ class SimulatedRespondent:
         if sampling.temperature == 0:
             return options[max(range(len(options)), key=lambda slot: logliks[slot])]
         left = keyed_uniform(self.name, "draw", sampling.seed, sampling.repeat, chat)
-        for option, logp in zip(options, weighed(question, logliks).logp, strict=True):
+        for option, logp in zip(options, choice_from_logliks(question, logliks).logp, strict=True):
             left -= exp(logp)
             if left <= 0:
                 return option

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, wraps
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, ParamSpec, TypeVar
 
@@ -17,6 +18,7 @@ from personae.core import (
     Choice,
     Chooser,
     Done,
+    InputError,
     MissingExtra,
     Model,
     ModelUnavailable,
@@ -25,10 +27,12 @@ from personae.core import (
     Request,
     Sampling,
     errors,
+    is_control,
     refuse_edits,
 )
 from personae.generate.recipe import Order, Population, find_recipe, load_recipe
 from personae.models.opening import open_model
+from personae.respondents.recognition import outside_modules
 from personae.run.population_run import Span, Workers, make_span
 from personae.run.shards import Shard
 
@@ -182,6 +186,18 @@ class _Answerer:
         return self.model.name, self.model.fingerprint, isinstance(self.model, Chooser)
 
     @_told
+    def understand(self, modules: Sequence[str]) -> None:
+        """Import the modules that register recognisers in the process that asks."""
+        for module in modules:
+            try:
+                import_module(module)
+            except ImportError as error:
+                raise InputError(
+                    f"a worker can't import {module!r}, by which respondents understand an "
+                    f"instrument ({error}): install it wherever a worker runs"
+                ) from error
+
+    @_told
     def reply(self, task: tuple[Sequence[Request], Sampling]) -> list[Reply]:
         return self.model.reply(*task)
 
@@ -198,6 +214,7 @@ class _ClusterModel:
         self._actors = actors
         self.name = name
         self.fingerprint = fingerprint
+        self._understood: tuple[str, ...] = ()
 
     def reply(
         self, requests: Sequence[Request], sampling: Sampling, *, done: Done | None = None
@@ -211,6 +228,7 @@ class _ClusterModel:
     def _answers(
         self, method: str, cuts: Sequence[Span], tasks: Sequence[Any], done: Done | None
     ) -> list[Any]:
+        self._explain()
         found: list[Any] = [None] * (cuts[-1][1] if cuts else 0)
 
         def call(task: Any, place: int) -> Any:  # noqa: ANN401
@@ -224,6 +242,26 @@ class _ClusterModel:
                 if done is not None:
                     done(i, answer)
         return found
+
+    def _explain(self) -> None:
+        """Have workers understand the instruments that respondents understand here.
+
+        Raises:
+            InputError: a worker can't import an instrument's module.
+        """
+        modules = outside_modules()
+        if not is_control(self.name) or modules == self._understood:
+            return
+        if "__main__" in modules:
+            raise InputError(
+                "a recogniser registered in the script itself is unknown to workers: register it "
+                "in a module that they can import"
+            )
+        import ray
+
+        for trouble in ray.get([actor.understand.remote(modules) for actor in self._actors]):
+            _result(trouble)
+        self._understood = modules
 
 
 class _ClusterChooser(_ClusterModel):

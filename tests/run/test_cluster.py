@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from personae.cli import main
-from personae.core import BadValue, Chooser, InputError, UnknownName, say
+from personae.core import BadValue, Chooser, InputError, Request, Sampling, UnknownName, say
 from personae.models.opening import open_model
 from personae.run import cluster as clusters
+from tests.support.sailing_instrument import PROMPT
 
 pytest.importorskip("ray", reason="the extra 'ray' is not installed")
 RUN = ["run", "self_assessment", "--quick", "--model", "simulated:E=1,noise=0.3"]
@@ -57,6 +58,25 @@ def test_a_model_is_what_it_is_in_one_process() -> None:
 def test_errors_of_workers_arrive_as_they_are() -> None:
     with pytest.raises(UnknownName, match="smollm2"):
         clusters.cluster_model("smollm3")
+
+
+def test_workers_understand_an_instrument_that_is_registered_here() -> None:
+    spec, requests = "simulated:C=4,noise=0", [Request(say(PROMPT))]
+    here, there = (
+        make(spec).reply(requests, Sampling())[0].text
+        for make in (open_model, clusters.cluster_model)
+    )
+    assert here == there == "- storm"
+
+
+def test_an_instrument_that_workers_cannot_import_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = clusters.cluster_model("simulated:noise=0")
+    for module, message in (("nowhere_at_all", "can't import"), ("__main__", "script itself")):
+        monkeypatch.setattr(clusters, "outside_modules", lambda module=module: (module,))
+        with pytest.raises(InputError, match=message):
+            model.reply([Request(say("Hello"))], Sampling())
 
 
 def test_chunks_depend_on_the_requests_alone() -> None:

@@ -25,7 +25,7 @@ from personae.designs.ability import ability
 from personae.designs.question_effects import effects
 from personae.measure.tasks.problems import Problem, ProblemSet, load_problems
 from personae.respondents.null import open_null
-from personae.respondents.respondent_answers import weighed
+from personae.respondents.respondent_answers import choice_from_logliks
 from personae.respondents.simulated import open_simulated
 from personae.studies.bias_runs_deep import bias_runs_deep
 
@@ -86,7 +86,7 @@ class Hash:
 
     def choose(self, requests: Sequence[Request], *, done: Done | None = None) -> list[Choice]:
         return [
-            weighed(q, [random.Random(f"{q.chat}{o}").random() * 9 for o in q.options])
+            choice_from_logliks(q, [random.Random(f"{q.chat}{o}").random() * 9 for o in q.options])
             for q in requests
         ]
 

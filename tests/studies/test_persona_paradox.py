@@ -24,7 +24,7 @@ from personae.designs.arms import CONTROL_ARM
 from personae.designs.grid import Asking
 from personae.measure.judge.judge import judge, settle
 from personae.measure.judge.rubric import Case, load_rubric
-from personae.respondents.respondent_answers import weighed
+from personae.respondents.respondent_answers import choice_from_logliks
 from personae.respondents.simulated import open_simulated
 from personae.stats.agreement import weighted_kappa
 from personae.stats.prediction.confidence_calibration import calibration_error
@@ -132,12 +132,14 @@ class Clinician:
         text = "\n".join(m.text for m in question.chat)
         found = next((CASES[case] for case in CASES if case in text), None)
         if found is None:
-            return weighed(question, [-1.0] * len(question.options))
+            return choice_from_logliks(question, [-1.0] * len(question.options))
         setting, urgency = found
         call = urgency - (setting.name == "critical care")
         call += self._rise * ("physician" in text)
         place = min(max(call, 1), len(setting.labels)) - 1
-        return weighed(question, [0.0 if i == place else -4.0 for i in range(len(setting.labels))])
+        return choice_from_logliks(
+            question, [0.0 if i == place else -4.0 for i in range(len(setting.labels))]
+        )
 
 
 def test_what_helps_in_one_setting_and_hurts_in_the_other_is_shown_in_both() -> None:

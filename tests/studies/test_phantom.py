@@ -33,7 +33,7 @@ from personae.measure.tasks.theory_of_mind import (
     load_scenes,
 )
 from personae.respondents.null import open_null
-from personae.respondents.respondent_answers import weighed
+from personae.respondents.respondent_answers import choice_from_logliks
 from personae.respondents.simulated import open_simulated
 from personae.stats.prediction.classification import weighted_f1
 from personae.studies.phantom import phantom
@@ -62,14 +62,14 @@ class Knowing:
         text = "\n".join(m.text for m in question.chat)
         problem = next((p for p in OWN.problems if p.text in text), None)
         if problem is None:
-            return weighed(question, [-1.0] * len(question.options))
+            return choice_from_logliks(question, [-1.0] * len(question.options))
         taken = problem.answer
         if self._kind == "world" or (self._kind == "dark" and "psychopathy" in text.lower()):
             scene = next(s for s in load_scenes() if s.id == problem.id.split("/")[0])
             now = {scene.belief_aware, scene.action_aware} & set(problem.options)
             control = "control" in problem.field
             taken = next(o for o in problem.options if (o in now) != control)
-        return weighed(question, [0.0 if o == taken else -5.0 for o in problem.options])
+        return choice_from_logliks(question, [0.0 if o == taken else -5.0 for o in problem.options])
 
 
 def table(report: Report, name: str) -> Table:

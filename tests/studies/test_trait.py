@@ -34,7 +34,7 @@ from personae.measure.situations.situation_bank import (
 from personae.models.local.engine import LocalModel
 from personae.respondents.latent import keyed_uniform
 from personae.respondents.null import open_null
-from personae.respondents.respondent_answers import weighed
+from personae.respondents.respondent_answers import choice_from_logliks
 from personae.respondents.scripted import ScriptedModel
 from personae.respondents.simulated import open_simulated
 from personae.studies.trait.choices import (
@@ -183,7 +183,7 @@ class Unlabelled:
                 -9.0 if labels else -3.0 * len(w.split()) + 4.0 * (w in self.high and asked)
                 for w in words
             ]
-            found.append(weighed(question, each))
+            found.append(choice_from_logliks(question, each))
         return found
 
 

@@ -26,7 +26,7 @@ from personae.designs.harms import DIMENSIONS, NOBODY, ask_harms, passes
 from personae.generate.population.persona_groups import group_personas
 from personae.measure.judge.harm_scorers import find_scorer, scorer_errors
 from personae.respondents.null import open_null
-from personae.respondents.respondent_answers import weighed
+from personae.respondents.respondent_answers import choice_from_logliks
 from personae.studies.universal_persona.study import universal_persona
 
 PEOPLE = tuple(
@@ -58,7 +58,7 @@ class Speaking:
         return "How nice."
 
     def choose(self, requests: Sequence[Request], *, done: Done | None = None) -> list[Choice]:
-        return [weighed(q, [0.0] + [-5.0] * (len(q.options) - 1)) for q in requests]
+        return [choice_from_logliks(q, [0.0] + [-5.0] * (len(q.options) - 1)) for q in requests]
 
 
 def table(report: Report, name: str) -> Table:
