@@ -120,12 +120,12 @@ def test_a_name_is_not_taken_twice() -> None:
 
 HAND_TYPED = """
 import sys
-from personae.core import Sampling, say
+from personae.core import Request, Sampling, say
 from personae.models.opening import open_model
 model = open_model("simulated:E=2,noise=0")
 assert not any(name.startswith("personae.measure") for name in sys.modules)
 chat = say("Does it fit you? 'Love large parties.'\\n\\n1 = Very Inaccurate\\n5 = Very Accurate")
-print(model.reply([chat], Sampling())[0].text)
+print(model.reply([Request(chat)], Sampling())[0].text)
 """
 
 
