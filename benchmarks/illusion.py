@@ -37,7 +37,7 @@ def people_of(spec: str, traits: Sequence[str], strategies: int) -> tuple[Profil
     tools = [load_inventory("open-self-regulation").few(8)]
     if len(traits) > len(QUICK):
         tools.append(load_inventory("ipip-neo-120").few(8))
-    tasks = list({act.probe.name: act.probe for act in acts}.values())
+    tasks = list({act.task.name: act.task for act in acts}.values())
     sitting = Session(tools=tools, tasks=tasks, report="label", act="label")
     model = open_simulated(spec)
     sheets = [run_session(model, one, sitting) for one in conditions(traits, strategies)]

@@ -33,8 +33,8 @@ from personae.designs.report_behaviour import (
     unit_shifts,
 )
 from personae.induce.prompt.prompt_inductions import unchanged
+from personae.measure.behaviour.administer_tasks import administer_tasks
 from personae.measure.behaviour.behaviour_scores import scores
-from personae.measure.behaviour.trials import give_orders
 from personae.report.render.figure_json import figure_from_data
 from personae.stats.effects.effect_sizes import paired_permutation
 from personae.stats.resample import bootstrap
@@ -75,31 +75,31 @@ def _acts(persona: Persona) -> list[BehaviourMeasure]:
     """List the acts, each with the one direction that the requested traits together give it."""
     found = []
     for name in TASKS:
-        probe = load_behaviour_task(name).every(STEP)
-        for measure in probe.measures:
+        task = load_behaviour_task(name).every(STEP)
+        for measure in task.measures:
             push = sum(
                 sign * persona.traits.get(trait, 0.0) for trait, sign in measure.signs.items()
             )
             signs = {ASKED: 1 if push > 0 else -1} if abs(push) > 1e-9 else {}
-            found.append(BehaviourMeasure(probe, replace(measure, signs=signs)))
+            found.append(BehaviourMeasure(task, replace(measure, signs=signs)))
     return found
 
 
 def _asked(setting: CardContext) -> Answers:
     """Give the tasks in both option orders, with the persona and without."""
     channel: Channel = setting.channel if setting.channel in ("label", "reply") else "option"
-    probes = [load_behaviour_task(name).every(STEP) for name in TASKS]
+    tasks = [load_behaviour_task(name).every(STEP) for name in TASKS]
     sheets = []
     for arm, persona in ((setting.arm, setting.persona), (unchanged, nobody())):
         with arm(setting.model, persona) as speaker:
-            sheet = give_orders(speaker, probes, channel)
+            sheet = administer_tasks(speaker, tasks, channel)
         sheets.append(sheet.tag(arm=arm.name, respondent=persona.id))
     return Answers.concat(sheets)
 
 
 def _profile(answers: Answers, acts: Sequence[BehaviourMeasure], arm: str) -> Profile:
     part = answers.where(arm=arm)
-    scored = {act.measure.name: scores(act.probe, part, act.measure) for act in acts}
+    scored = {act.measure.name: scores(act.task, part, act.measure) for act in acts}
     return Profile("", "separate", arm, ASKED, -1 if arm == CONTROL else 1, "", scored)
 
 
@@ -113,7 +113,7 @@ def _toward(people: Sequence[Profile], acts: Sequence[BehaviourMeasure], seed: i
     for act in acts:
         shifts = unit_shifts(people, ASKED, act.measure.name)
         if act.measure.signs and not isinstance(shifts, str):
-            turned.setdefault(act.probe.name, []).append(act.measure.signs[ASKED] * shifts)
+            turned.setdefault(act.task.name, []).append(act.measure.signs[ASKED] * shifts)
     units = [np.ma.masked_invalid(found).mean(axis=0).compressed() for found in turned.values()]
     parts: list[Array] = [part for part in units if part.size]
     if not parts:
@@ -188,7 +188,7 @@ def _table(
     lost = {row["scale"]: row for row in counted.iter_rows(named=True)}
     for act in acts:
         sign = act.measure.signs.get(ASKED, 0)
-        own = lost[act.probe.name]
+        own = lost[act.task.name]
         rows.append(
             (
                 act.measure.name,

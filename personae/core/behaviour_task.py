@@ -1,6 +1,7 @@
 """Behavioural tasks as data: what is asked, which answers there are, what more of a behaviour does.
 
-A questionnaire asks what someone is like; a probe lets them act and looks at what they do.
+A questionnaire asks what someone is like; a behavioural task lets them act and looks at what they
+do.
 """
 
 import json
@@ -26,7 +27,7 @@ _FIELD = re.compile(r"\{(\w+)\}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """One question of a probe.
+    """One question of a task.
 
     `base` is the situation, shared by the parts that put it differently; `group` is the unit that
     is sampled and scored (a scenario, a word list). `push` says how more of the behaviour shows:
@@ -59,7 +60,7 @@ class Trial:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measure:
-    """What is made of a probe's answers.
+    """What is made of a task's answers.
 
     `rule` names the formula (see `measure.behaviour.behaviour_scores`), `of` the unit that is
     sampled. `signs` maps a trait (O, C, E, A, N, or SR for self-regulation) to the direction, 1 or
@@ -91,7 +92,7 @@ class BehaviourTask:
     measures: tuple[Measure, ...]
 
     def __post_init__(self) -> None:
-        where = f"probe {self.name!r}"
+        where = f"task {self.name!r}"
         ids = {trial.id for trial in self.trials}
         if not self.trials or not self.measures or len(ids) != len(self.trials):
             raise BadValue(f"{where}: needs trials with ids of their own, and a measure")
@@ -105,7 +106,7 @@ class BehaviourTask:
         return f"{self.name}@{self.version}+{content_key(self)[:8]}"
 
     def every(self, step: int) -> "BehaviourTask":
-        """Return the probe with every `step`-th situation of each group, all its parts kept.
+        """Return the task with every `step`-th situation of each group, all its parts kept.
 
         A group of one situation counts with the other such groups, so that these thin out too.
         """
@@ -122,16 +123,16 @@ class BehaviourTask:
 
 
 def behaviour_tasks() -> tuple[str, ...]:
-    """Name the probes that ship with Personae, in alphabetical order."""
-    return data_names("probes")
+    """Name the tasks that ship with Personae, in alphabetical order."""
+    return data_names("behaviour")
 
 
 def load_behaviour_task(name: str) -> BehaviourTask:
-    """Open a probe by name, or from a JSON file of the same form.
+    """Open a task by name, or from a JSON file of the same form.
 
     Raises:
-        UnknownName: no probe and no file is called so.
-        BadFile: a file that is not a probe.
+        UnknownName: no task and no file is called so.
+        BadFile: a file that is not a task.
 
     >>> load_behaviour_task("cards").trials[0].options[-1]
     Option(text='32', value=32)
@@ -147,7 +148,7 @@ def load_behaviour_task(name: str) -> BehaviourTask:
 
 @cache
 def _shipped(name: str) -> BehaviourTask:
-    return _read(Path(str(files("personae") / "data" / "probes" / f"{name}.json")))
+    return _read(Path(str(files("personae") / "data" / "behaviour" / f"{name}.json")))
 
 
 def _read(path: Path) -> BehaviourTask:
@@ -165,7 +166,7 @@ def _read(path: Path) -> BehaviourTask:
             measures=tuple(Measure(name=k, **v) for k, v in raw["measures"].items()),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BadFile(f"{path}: not a probe ({type(error).__name__}: {error})") from error
+        raise BadFile(f"{path}: not a task ({type(error).__name__}: {error})") from error
 
 
 def _trial(row: Mapping[str, Any], part: str, raw: Mapping[str, Any]) -> Trial:

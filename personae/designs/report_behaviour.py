@@ -59,9 +59,9 @@ class Profile:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BehaviourMeasure:
-    """A measure of a probe, and the probe."""
+    """A measure of a behavioural task, and the task."""
 
-    probe: BehaviourTask
+    task: BehaviourTask
     measure: Measure
 
 
@@ -107,7 +107,7 @@ def profiles(
             own = Answers(part.filter(pl.col("inventory").str.starts_with(f"{tool.name}@")))
             scored |= _items(own)
         for act in acts:
-            scored[act.measure.name] = scores(act.probe, sheet, act.measure)
+            scored[act.measure.name] = scores(act.task, sheet, act.measure)
         model, context, name, trait, sign, strategy = key
         found.append(
             Profile(

@@ -53,10 +53,12 @@ def list_question(
         replies = model.reply(requests_of(p.chat for p in posed), sampling or Sampling())
         parts = [read_replies([r], p.shown) for r, p in zip(replies, posed, strict=True)]
         return _joined(parts)
-    if channel == "statement" or not isinstance(model, Chooser):
+    if channel == "statement":
+        raise InputError("the options are listed: use the channel label, option or reply")
+    if not isinstance(model, Chooser):
         raise InputError(
-            f"{model.name!r} can't be asked by {channel!r} here: label and option need a model "
-            f"that gives likelihoods, reply any model"
+            f"the channel {channel!r} weighs likelihoods, which {model.name!r} doesn't give; "
+            f"use the channel 'reply'"
         )
     if channel == "label":
         asked = [Request(p.chat, label_forms(p.shown)) for p in posed]

@@ -24,7 +24,7 @@ from personae.core import (
     nobody,
 )
 from personae.induce.prompt.prompt_inductions import persona_text, unchanged
-from personae.measure.behaviour.trials import give_orders
+from personae.measure.behaviour.administer_tasks import administer_tasks
 from personae.measure.inventories.administer import administer, conversation
 from personae.traits.trait_words import markers
 
@@ -127,7 +127,7 @@ def run_session(model: Chooser, condition: Condition, sitting: Session) -> Answe
     persona = Persona(id=condition.name, text=condition.text) if condition.text else nobody()
     with induction(model, persona) as speaker:
         reports, before = _report(speaker, sitting)
-        acts = give_orders(speaker, sitting.tasks, sitting.act, before=before)
+        acts = administer_tasks(speaker, sitting.tasks, sitting.act, before=before)
     return Answers.concat([*reports, acts]).tag(
         respondent=condition.name,
         arm="persona" if condition.trait else CONTROL,

@@ -137,7 +137,7 @@ def _ask(
 ) -> Answers:
     """Sit the model down under every condition, in one or both contexts."""
     context, traits, quick = size
-    tasks = list({act.probe.name: act.probe for act in acts}.values())
+    tasks = list({act.task.name: act.task for act in acts}.values())
     act: Channel = "option" if channel == "statement" else channel
     sheets = []
     for one in ("separate", "shared") if context == "both" else (context,):
