@@ -25,8 +25,8 @@ import torch
 
 from personae.core import Request, load_inventory, say
 from personae.models.local.engine import LocalModel
+from personae.models.local.forward.shared_prefixes import build_tree
 from personae.models.local.loading import Loaded, load_embedded
-from personae.models.local.shared_prefixes import grow
 
 NAIVE_ITEMS = 16
 ROUNDS = 3
@@ -167,7 +167,7 @@ def matrix_rate() -> float:
 
 def arithmetic(loaded: Loaded, asked: Sequence[Request]) -> tuple[int, float]:
     """Count unique tokens, and the operations they take: weights, attention, head."""
-    tree, _ = grow(list({tuple(ids) for _, ids in prompts(loaded, asked)}))
+    tree, _ = build_tree(list({tuple(ids) for _, ids in prompts(loaded, asked)}))
     network: Any = loaded.network
     config = network.config
     width, layers = config.hidden_size, config.num_hidden_layers

@@ -16,7 +16,7 @@ import resource, sys, time
 import torch
 torch.set_num_threads(1)
 from personae.models import loading
-path = loading.embedded_path() if {find} else None
+path = loading._embedded_path() if {find} else None
 """
 MEASURE = """
 def spent():

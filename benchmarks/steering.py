@@ -84,18 +84,18 @@ def ours(folder: Path) -> dict[str, float]:
     import torch
 
     from personae.core import Edit, Site
-    from personae.models.local.editing import Editing, Marks
-    from personae.models.local.passes import ForwardPasses
-    from personae.models.local.shared_prefixes import Node, lay_out
+    from personae.models.local.editing import EditCombinations, Editing
+    from personae.models.local.forward.passes import ForwardPasses
+    from personae.models.local.forward.shared_prefixes import Node, lay_out
     from personae.models.local.sites import Sites
 
     torch.set_num_threads(1)
     network = _network(folder)
-    sites, marks = Sites(network), Marks()
+    sites, combinations = Sites(network), EditCombinations()
     vector = np.random.default_rng(0).normal(size=WIDTH)
     edits = tuple(Edit(Site(b), vector, 0.01) for b in STEERED)
-    bare = ForwardPasses(network, Editing(sites, marks))
-    steered = bare.under(Editing(sites, marks, [edits]))
+    bare = ForwardPasses(network, Editing(sites, combinations))
+    steered = bare.under(Editing(sites, combinations, [edits]))
     seen: dict[int, Any] = {}
 
     def keep(block: int) -> Callable[[Any], None]:
@@ -104,7 +104,7 @@ def ours(folder: Path) -> dict[str, float]:
 
         return see
 
-    seeing = [(Site(b), keep(b)) for b in range(30)]
+    hooks = [(Site(b), keep(b)) for b in range(30)]
 
     def forward(reader: ForwardPasses, show: Sequence[Any] = ()) -> Callable[[], object]:
         def run() -> object:
@@ -115,7 +115,7 @@ def ours(folder: Path) -> dict[str, float]:
         return run
 
     return ratios(
-        {"bare": forward(bare), "steered": forward(steered), "recorded": forward(bare, seeing)}
+        {"bare": forward(bare), "steered": forward(steered), "recorded": forward(bare, hooks)}
     )
 
 

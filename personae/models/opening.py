@@ -12,9 +12,9 @@ from typing import Any
 from personae.core.errors import BadFile, MissingExtra, UnknownName
 from personae.core.model import Model
 
-__all__ = ["MODEL_STRINGS", "open_model"]
+__all__ = ["open_model"]
 
-MODEL_STRINGS = {
+_MODEL_STRINGS = {
     "smollm2": "the embedded model, SmolLM2-135M-Instruct",
     "hf:NAME-OR-FOLDER": "a Hugging Face model: its folder, or its name on the hub",
     "gguf:FILE": "a GGUF file (llama or qwen2)",
@@ -28,7 +28,7 @@ LOCAL = ("torch", "transformers", "tokenizers", "safetensors", "llguidance")
 
 
 def open_model(text: str, **options: Any) -> Model:  # noqa: ANN401  (each back end's own)
-    """Open the model that a string names; see `MODEL_STRINGS`. Options go to its back end.
+    """Open the model that a string names; options go to its back end.
 
     Raises:
         UnknownName: no model string looks like that, or no option of the back end is called so.
@@ -41,7 +41,7 @@ def open_model(text: str, **options: Any) -> Model:  # noqa: ANN401  (each back 
     """
     scheme, colon, rest = text.strip().partition(":")
     if colon and not rest:
-        raise UnknownName("model", text, MODEL_STRINGS)
+        raise UnknownName("model", text, _MODEL_STRINGS)
     if scheme in ("http", "https") and rest.startswith("//"):
         return _server(text.strip(), options)
     if scheme in CONTROLS and colon:
@@ -54,7 +54,7 @@ def open_model(text: str, **options: Any) -> Model:  # noqa: ANN401  (each back 
         return _local("load_gguf", (rest,), options)
     if scheme == "hf" and colon:
         return _local("load_hf", (rest,), options)
-    raise UnknownName("model", text, [*MODEL_STRINGS, *_meant(text)])
+    raise UnknownName("model", text, [*_MODEL_STRINGS, *_meant(text)])
 
 
 def _meant(text: str) -> list[str]:

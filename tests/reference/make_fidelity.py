@@ -17,7 +17,7 @@ from transformers import AutoModelForCausalLM
 from personae.core import Chat, say
 from personae.models.gguf.gguf_file import read_gguf
 from personae.models.local.codec import TextCodec, codec_from_gguf
-from personae.models.local.loading import WEIGHTS_SHA256, embedded_path
+from personae.models.local.loading import WEIGHTS_SHA256, _embedded_path
 
 OUT = Path(__file__).parents[2] / "personae" / "data" / "fidelity.json"
 TOP = 200
@@ -61,7 +61,7 @@ def options_of(codec: TextCodec, logp: torch.Tensor) -> list[tuple[str, float]]:
 
 
 def main() -> None:
-    path = embedded_path()
+    path = _embedded_path()
     codec = codec_from_gguf(str(path), read_gguf(path).metadata)
     network = AutoModelForCausalLM.from_pretrained(
         path.parent, gguf_file=path.name, dtype=torch.float32

@@ -35,7 +35,7 @@ from personae.models.journal.journal import Journal
 from personae.models.journal.ledger import CHOICE, REPLY, Ledger, Seen
 from personae.models.server.budget import Price
 
-__all__ = ["RecordedChooser", "RecordedModel", "RecordedOpenModel", "recorded"]
+__all__ = ["RecordedModel", "recorded"]
 
 KeysOf = Callable[[str, Sequence[Request]], list[str]]
 """From a fingerprint and requests to their keys."""
@@ -97,7 +97,7 @@ class RecordedModel(Generic[M_co]):
         return keys_of(self.fingerprint, requests)
 
 
-class RecordedChooser(RecordedModel[C_co]):
+class _RecordedChooser(RecordedModel[C_co]):
     """A `Chooser` with a journal."""
 
     def choose(self, requests: Sequence[Request], *, done: Done | None = None) -> list[Choice]:
@@ -113,7 +113,7 @@ class RecordedChooser(RecordedModel[C_co]):
         return self._ledger.through(CHOICE, self._keys(requests, choice_keys), ask, done)
 
 
-class RecordedOpenModel(RecordedChooser[OpenModel]):
+class _RecordedOpenModel(_RecordedChooser[OpenModel]):
     """An `OpenModel` with a journal. Activations are not kept: they are large, and free to redo."""
 
     @property
@@ -141,24 +141,24 @@ class RecordedOpenModel(RecordedChooser[OpenModel]):
     @contextmanager
     def edited(
         self, edits: Sequence[Edit], *, trace: list[Touch] | None = None
-    ) -> "Iterator[RecordedOpenModel]":
+    ) -> "Iterator[_RecordedOpenModel]":
         """Yield this model with the edits in force, on the same journal and totals.
 
         Its fingerprint, and so every key, is that of the edited model. What the journal answers
         leaves no trace.
         """
         with self._inner.edited(edits, trace=trace) as changed:
-            yield RecordedOpenModel(changed, self._ledger)
+            yield _RecordedOpenModel(changed, self._ledger)
 
 
 @overload
 def recorded(
     model: OpenModel, journal: Journal, *, seen: Seen | None = None
-) -> RecordedOpenModel: ...
+) -> _RecordedOpenModel: ...
 @overload
 def recorded(
     model: Chooser, journal: Journal, *, seen: Seen | None = None
-) -> RecordedChooser[Chooser]: ...
+) -> _RecordedChooser[Chooser]: ...
 @overload
 def recorded(
     model: Model, journal: Journal, *, seen: Seen | None = None
@@ -180,7 +180,7 @@ def recorded(model: Model, journal: Journal, *, seen: Seen | None = None) -> Rec
     """
     ledger = Ledger(journal, seen)
     if isinstance(model, OpenModel):
-        return RecordedOpenModel(model, ledger)
+        return _RecordedOpenModel(model, ledger)
     if isinstance(model, Chooser):
-        return RecordedChooser(model, ledger)
+        return _RecordedChooser(model, ledger)
     return RecordedModel(model, ledger)

@@ -14,9 +14,9 @@ import numpy as np
 
 from personae.core import Chat, Choice, Done
 from personae.models.local.editing import Editing
-from personae.models.local.passes import ForwardPasses
-from personae.models.local.prefix_tree import WantedLogprob
-from personae.models.local.shared_blocks import read
+from personae.models.local.forward.passes import ForwardPasses
+from personae.models.local.forward.prefix_tree import WantedLogprob
+from personae.models.local.forward.shared_blocks import wanted_logprobs
 
 __all__ = ["ChatCodec", "Posed", "choices", "weigh"]
 
@@ -66,7 +66,7 @@ def choices(
         indices.setdefault(posed, []).append(index)
     answers: dict[int, Choice] = {}
 
-    def tell(posed: Posed, choice: Choice) -> None:
+    def deliver(posed: Posed, choice: Choice) -> None:
         for index in indices[posed]:
             answers[index] = choice
             if done is not None:
@@ -77,38 +77,38 @@ def choices(
         indices, key=lambda posed: first[posed[:2]]
     )  # variants share what is below them
     for start in range(0, len(unique), SLAB):
-        _slab(reader, codec, unique[start : start + SLAB], limit, tell)
+        _choose_slab(reader, codec, unique[start : start + SLAB], limit, deliver)
     return [answers[index] for index in range(len(questions))]
 
 
-def _slab(
+def _choose_slab(
     reader: ForwardPasses,
     codec: ChatCodec,
     questions: Sequence[Posed],
     limit: int,
-    tell: Callable[[Posed, Choice], None],
+    deliver: Callable[[Posed, Choice], None],
 ) -> None:
     encode = _Encoder(codec)
     cases: list[tuple[Posed, _Case]] = []
     for posed in questions:
         case, why = encode(posed, limit)
         if case is None:
-            tell(posed, Choice(status="error", why=why))
+            deliver(posed, Choice(status="error", why=why))
         else:
             cases.append((posed, case))
-    wanted = _Wanted(reader.editing)
+    wanted = _WantedLogprobs(reader.editing)
     for posed, case in cases:
         wanted.add(case, posed.variant)
     values = np.full(len(wanted.reads), np.nan)
-    left = [len(keys) for keys in wanted.by_case]
-    for indices, logps in read(reader, list(wanted.sequences), wanted.reads):
-        values[indices] = logps
-        for at in (wanted.case_of[i] for i in indices):
-            left[at] -= 1
-            if not left[at]:
-                posed, case = cases[at]
-                known = {k: float(values[i]) for k, i in wanted.by_case[at].items()}
-                tell(posed, weigh(case.options, known, len(case.prompt)))
+    missing = [len(keys) for keys in wanted.by_case]
+    for indices, values_read in wanted_logprobs(reader, list(wanted.sequences), wanted.reads):
+        values[indices] = values_read
+        for case_index in (wanted.case_of[i] for i in indices):
+            missing[case_index] -= 1
+            if not missing[case_index]:
+                posed, case = cases[case_index]
+                logps = {k: float(values[i]) for k, i in wanted.by_case[case_index].items()}
+                deliver(posed, weigh(case.options, logps, len(case.prompt)))
 
 
 class _Encoder:
@@ -127,7 +127,7 @@ class _Encoder:
         options = tuple(
             tuple(dict.fromkeys(self.form(text) for text in forms)) for forms in question.options
         )
-        why = _why_not(prompt, options, limit)
+        why = _refusal_reason(prompt, options, limit)
         return (None if why else _Case(prompt, options)), why
 
     def form(self, text: str) -> Tokens:
@@ -136,7 +136,7 @@ class _Encoder:
         return self.texts[text]
 
 
-def _why_not(prompt: Tokens, options: Sequence[Sequence[Tokens]], limit: int) -> str:
+def _refusal_reason(prompt: Tokens, options: Sequence[Sequence[Tokens]], limit: int) -> str:
     forms = [form for option in options for form in option]
     longest = len(prompt) + max(map(len, forms))
     if not prompt:
@@ -150,7 +150,7 @@ def _why_not(prompt: Tokens, options: Sequence[Sequence[Tokens]], limit: int) ->
     return ""
 
 
-class _Wanted:
+class _WantedLogprobs:
     """The sequences and reads of many cases; a case's reads by the option's beginning."""
 
     def __init__(self, editing: Editing) -> None:
@@ -176,13 +176,13 @@ class _Wanted:
 
 
 def weigh(
-    options: Sequence[Sequence[Tokens]], known: dict[Tokens, float], tokens_in: int
+    options: Sequence[Sequence[Tokens]], logps: dict[Tokens, float], tokens_in: int
 ) -> Choice:
     """Turn token log-probabilities into a choice.
 
     Args:
         options: for each option its forms as tokens.
-        known: log-probability of each beginning's last token, given the rest of the beginning.
+        logps: log-probability (nats) of each beginning's last token, given what precedes it.
         tokens_in: length of the prompt.
 
     >>> half = float(np.log(0.5))
@@ -191,29 +191,29 @@ def weigh(
     ([0.5, 0.25, 0.5, 0.5], 0.5)
     """
     forms = [form for option in options for form in option]
-    whole = {f: sum(known[f[: at + 1]] for at in range(len(f))) for f in forms}
-    alone = dict(_disjoint(whole))
-    loglik = [_logsum([whole[f] for f in option]) for option in options]
-    rest = [_logsum([alone[f] for f in option]) for option in options]
-    total = _logsum(rest)
+    form_logp = {f: sum(logps[f[: at + 1]] for at in range(len(f))) for f in forms}
+    disjoint_logp = dict(_disjoint(form_logp))
+    loglik = [_logsum([form_logp[f] for f in option]) for option in options]
+    shares = [_logsum([disjoint_logp[f] for f in option]) for option in options]
+    total = _logsum(shares)
     return Choice(
         loglik=tuple(loglik),
-        logp=tuple(x - total if total > -np.inf else -np.inf for x in rest),
+        logp=tuple(x - total if total > -np.inf else -np.inf for x in shares),
         mass=min(1.0, float(np.exp(total))),
         tokens=tuple(len(option[0]) for option in options),
         tokens_in=tokens_in,
     )
 
 
-def _disjoint(whole: dict[Tokens, float]) -> Iterator[tuple[Tokens, float]]:
+def _disjoint(form_logp: dict[Tokens, float]) -> Iterator[tuple[Tokens, float]]:
     """Leave each form only what the forms that continue it directly don't take."""
-    longer: dict[Tokens, list[float]] = {form: [] for form in whole}
-    for form, logp in whole.items():
+    longer: dict[Tokens, list[float]] = {form: [] for form in form_logp}
+    for form, logp in form_logp.items():
         for cut in range(len(form) - 1, 0, -1):
-            if form[:cut] in whole:
+            if form[:cut] in form_logp:
                 longer[form[:cut]].append(logp)
                 break
-    for form, logp in whole.items():
+    for form, logp in form_logp.items():
         taken = np.exp(_logsum(longer[form]) - logp) if longer[form] else 0.0
         yield form, float(logp + np.log1p(-taken)) if taken < 1 else -np.inf
 

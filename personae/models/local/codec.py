@@ -23,9 +23,9 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalize
 from personae.core.chat import Chat
 from personae.core.errors import BadFile, ModelError
 
-__all__ = ["PLAIN_TEMPLATE", "TextCodec", "codec_from_gguf", "codec_from_tokenizer"]
+__all__ = ["TextCodec", "codec_from_gguf", "codec_from_tokenizer"]
 
-PLAIN_TEMPLATE = (
+_PLAIN_TEMPLATE = (
     "{% for m in messages %}{% if m.role == 'system' %}{{ m.content + '\\n\\n' }}"
     "{% elif m.role == 'user' %}{{ 'Question: ' + m.content + '\\n' }}"
     "{% else %}{{ 'Answer: ' + m.content + '\\n\\n' }}{% endif %}{% endfor %}"
@@ -75,12 +75,12 @@ def _json(value: object, **options: Any) -> str:  # noqa: ANN401  (json.dumps' o
 
 
 def _environment() -> ImmutableSandboxedEnvironment:
-    made = ImmutableSandboxedEnvironment(
+    environment = ImmutableSandboxedEnvironment(
         trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
     )
-    made.filters["tojson"] = _json
-    made.globals.update(raise_exception=_refuse, strftime_now=_fixed_date)
-    return made
+    environment.filters["tojson"] = _json
+    environment.globals.update(raise_exception=_refuse, strftime_now=_fixed_date)
+    return environment
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,8 +139,8 @@ class TextCodec:
         if chat[-1].role != "assistant":
             return self._fill([(m.role, self._inert(m.text)) for m in chat], prompt=True)
         turns = [*((m.role, self._inert(m.text)) for m in chat[:-1]), ("assistant", OPEN_END)]
-        before, found, _ = self._fill(turns, prompt=False).rpartition(OPEN_END)
-        if not found:
+        before, placeholder, _ = self._fill(turns, prompt=False).rpartition(OPEN_END)
+        if not placeholder:
             raise ModelError("the model's chat template drops the turn that it should continue")
         return before + self._inert(chat[-1].text)
 
@@ -163,21 +163,21 @@ class TextCodec:
 
     def _places(self, chat: Chat, text: str) -> list[tuple[int, int]]:
         """Find each message in the rendered text, by what the template puts between them."""
-        marks = [OPEN_END.replace("\uf8ff", f"\uf8ff{i}\uf8ff") for i in range(len(chat))]
+        placeholders = [OPEN_END.replace("\uf8ff", f"\uf8ff{i}\uf8ff") for i in range(len(chat))]
         open_end = bool(chat) and chat[-1].role == "assistant"
-        turns = [(m.role, mark) for m, mark in zip(chat, marks, strict=True)]
+        turns = [(m.role, placeholder) for m, placeholder in zip(chat, placeholders, strict=True)]
         rest, between = self._fill(turns, prompt=not open_end), []
-        for mark in marks:
-            before, found, rest = rest.partition(mark)
-            between.append(before if found else "\0")
-        said = [self._inert(m.text) for m in chat]
-        stripped = [s.strip() for s in said]
-        for texts in (said, [*stripped[:-1], said[-1]] if open_end else stripped):
+        for placeholder in placeholders:
+            before, separator, rest = rest.partition(placeholder)
+            between.append(before if separator else "\0")
+        texts = [self._inert(m.text) for m in chat]
+        stripped = [s.strip() for s in texts]
+        for spoken in (texts, [*stripped[:-1], texts[-1]] if open_end else stripped):
             places, at = [], 0
-            for gap, own in zip(between, texts, strict=True):
+            for gap, own in zip(between, spoken, strict=True):
                 places.append((at + len(gap), at + len(gap) + len(own)))
                 at = places[-1][1]
-            parts = [part for pair in zip(between, texts, strict=True) for part in pair]
+            parts = [part for pair in zip(between, spoken, strict=True) for part in pair]
             if "".join([*parts, "" if open_end else rest]) == text:
                 return places
         raise ModelError("the model's chat template changes messages: its turns can't be told")
@@ -189,7 +189,7 @@ class TextCodec:
         return re.compile("|".join(map(re.escape, words)) if words else r"(?!)")
 
     def _inert(self, text: str) -> str:
-        return self._controls.sub(lambda found: found[0][:1] + JOINER + found[0][1:], text)
+        return self._controls.sub(lambda word: word[0][:1] + JOINER + word[0][1:], text)
 
     def _fill(self, turns: Sequence[tuple[str, str]], *, prompt: bool) -> str:
         messages = [{"role": role, "content": text} for role, text in turns]
@@ -264,7 +264,7 @@ def codec_from_gguf(path: str, metadata: Mapping[str, Any]) -> TextCodec:
         )
     words = _needed(path, metadata, "tokenizer.ggml.tokens", list)
     _needed(path, metadata, "tokenizer.ggml.merges", list)
-    template = metadata.get("tokenizer.chat_template", PLAIN_TEMPLATE)
+    template = metadata.get("tokenizer.chat_template", _PLAIN_TEMPLATE)
     ids = {
         name: metadata.get(f"tokenizer.ggml.{name}_token_id")
         for name in ("bos", "eos", "eot", "padding")
@@ -310,4 +310,4 @@ def codec_from_tokenizer(tokenizer: Any) -> TextCodec:  # noqa: ANN401  (transfo
         "eot": None,
         "padding": tokenizer.pad_token_id,
     }
-    return _codec(backend, template or PLAIN_TEMPLATE, ids)
+    return _codec(backend, template or _PLAIN_TEMPLATE, ids)

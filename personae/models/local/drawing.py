@@ -43,9 +43,9 @@ def draw(logits: Tensor, sampling: Sampling, uniforms: Sequence[float]) -> list[
     if sampling.top_p < 1:
         weights = _nucleus(weights, sampling.top_p)
     cumulated = weights.cumsum(-1)
-    marks = torch.tensor(uniforms, dtype=torch.float64, device=logits.device)
-    marks = marks * cumulated[:, -1]
-    tokens = torch.searchsorted(cumulated, marks[:, None], right=True)[:, 0]
+    thresholds = torch.tensor(uniforms, dtype=torch.float64, device=logits.device)
+    thresholds = thresholds * cumulated[:, -1]
+    tokens = torch.searchsorted(cumulated, thresholds[:, None], right=True)[:, 0]
     return [int(i) for i in tokens.clamp(max=logits.shape[-1] - 1)]
 
 

@@ -18,13 +18,13 @@ from torch import Tensor
 from personae.core import BadValue, Edit, Site, Touch, When
 from personae.models.local.sites import Change, Sites
 
-__all__ = ["Editing", "Marks", "token_of"]
+__all__ = ["EditCombinations", "Editing", "token_of"]
 
 SHIFT = 32
 TOKEN = (1 << SHIFT) - 1
 COMPILED = 64
 """At most so many combinations of marks are kept ready."""
-Seeing = Sequence[tuple[Site, Change]]
+SiteHooks = Sequence[tuple[Site, Change]]
 
 
 def token_of(marked: int) -> int:
@@ -32,20 +32,20 @@ def token_of(marked: int) -> int:
     return marked & TOKEN
 
 
-class Marks:
-    """Numbers for combinations of edits; equal combinations have one number, none has 0."""
+class EditCombinations:
+    """Combinations of edits by number, the mark of a token; equal ones have one, no edit has 0."""
 
     def __init__(self) -> None:
-        self._number: dict[tuple[str, ...], int] = {(): 0}
+        self._numbers: dict[tuple[str, ...], int] = {(): 0}
         self.edits: list[tuple[Edit, ...]] = [()]
 
-    def of(self, edits: tuple[Edit, ...]) -> int:
+    def number(self, edits: tuple[Edit, ...]) -> int:
         """Give the number of a combination, in its order."""
         key = tuple(edit.key for edit in edits)
-        if key not in self._number:
-            self._number[key] = len(self.edits)
+        if key not in self._numbers:
+            self._numbers[key] = len(self.edits)
             self.edits.append(edits)
-        return self._number[key]
+        return self._numbers[key]
 
 
 class Editing:
@@ -54,13 +54,15 @@ class Editing:
     def __init__(
         self,
         sites: Sites,
-        marks: Marks,
+        combinations: EditCombinations,
         variants: Sequence[tuple[Edit, ...]] = ((),),
         trace: list[Touch] | None = None,
     ) -> None:
-        self.sites, self.marks, self.variants, self.trace = sites, marks, variants, trace
+        self.sites, self.combinations = sites, combinations
+        self.variants, self.trace = variants, trace
         self._always = [
-            marks.of(edits) if all(e.when == When() for e in edits) else None for edits in variants
+            combinations.number(edits) if all(e.when == When() for e in edits) else None
+            for edits in variants
         ]
         self._compiled: dict[tuple[int, ...], dict[Site, list[_Step]]] = {}
 
@@ -92,29 +94,31 @@ class Editing:
             tuple(e for e in edits if e.when.holds(at, prompt))
             for at in range(start, start + len(tokens))
         )
-        return tuple(t | self.marks.of(h) << SHIFT for t, h in zip(tokens, held, strict=True))
+        return tuple(
+            t | self.combinations.number(h) << SHIFT for t, h in zip(tokens, held, strict=True)
+        )
 
     def in_marks(self, sequences: Sequence[Sequence[int]]) -> list[Edit]:
         """Give the edits that hold for any token of marked sequences."""
         marks = {token >> SHIFT for sequence in sequences for token in sequence}
-        return [edit for mark in sorted(marks) for edit in self.marks.edits[mark]]
+        return [edit for mark in sorted(marks) for edit in self.combinations.edits[mark]]
 
     @contextmanager
     def in_force(
-        self, tokens: Sequence[int], positions: Sequence[int], seeing: Seeing = ()
+        self, tokens: Sequence[int], positions: Sequence[int], hooks: SiteHooks = ()
     ) -> Iterator[None]:
-        """Edit the marked tokens of one pass, and show what comes out at the sites of `seeing`."""
+        """Edit the marked tokens of one pass, and show what comes out at the sites of `hooks`."""
         marks = [t >> SHIFT for t in tokens]
         distinct = tuple(sorted(set(marks)))
         changes: list[tuple[Site, Change]] = []
         if distinct != (0,):
-            place = {mark: row for row, mark in enumerate(distinct)}
-            rows = None if len(distinct) == 1 else torch.tensor([place[m] for m in marks])
+            row_of = {mark: row for row, mark in enumerate(distinct)}
+            rows = None if len(distinct) == 1 else torch.tensor([row_of[mark] for mark in marks])
             for site, steps in self._steps(distinct).items():
                 changes += [(site, self._change(site, s, rows, positions)) for s in steps]
         handles = []
         try:
-            for site, change in (*changes, *seeing):
+            for site, change in (*changes, *hooks):
                 handles.append(self.sites.hook(site, change))
             yield
         finally:
@@ -141,7 +145,9 @@ class Editing:
             if len(self._compiled) >= COMPILED:
                 self._compiled.clear()
             device = next(self.sites.blocks.parameters()).device
-            self._compiled[distinct] = _compile([self.marks.edits[m] for m in distinct], device)
+            self._compiled[distinct] = _compile(
+                [self.combinations.edits[m] for m in distinct], device
+            )
         return self._compiled[distinct]
 
 
@@ -158,8 +164,9 @@ def _compile(rows: Sequence[tuple[Edit, ...]], device: torch.device) -> dict[Sit
                     if edits[k].op == "add" and edits[k].gate is None:
                         kind = "add"  # vectors are summed up in a table, whatever they are
                     groups.setdefault(kind, [None] * len(rows))[row] = edits[k]
-            made = steps.setdefault(site, [])
-            made += [_step(kind, group, device) for kind, group in groups.items()]
+            steps.setdefault(site, []).extend(
+                [_step(kind, group, device) for kind, group in groups.items()]
+            )
     return steps
 
 

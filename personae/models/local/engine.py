@@ -25,10 +25,10 @@ from personae.core import (
 )
 from personae.models.local.choosing import Posed, choices
 from personae.models.local.constrained import Grammar
-from personae.models.local.editing import Editing, Marks
+from personae.models.local.editing import EditCombinations, Editing
+from personae.models.local.forward.passes import ForwardPasses
 from personae.models.local.generating import ReplyWriter
 from personae.models.local.loading import Loaded
-from personae.models.local.passes import ForwardPasses
 from personae.models.local.recording import record
 from personae.models.local.sites import Sites
 
@@ -64,11 +64,11 @@ class LocalModel:
         self.loaded = loaded
         self.limit = context_length(loaded)
         self.sites = Sites(loaded.network, blocks)
-        self._rows, self._marks = rows, Marks()
+        self._rows, self._combinations = rows, EditCombinations()
         self._edits: Edits = ()
         self._trace: list[Touch] | None = None
         self._reader = ForwardPasses(
-            loaded.network, Editing(self.sites, self._marks), token_budget=token_budget
+            loaded.network, Editing(self.sites, self._combinations), token_budget=token_budget
         )
         self._tokens: LLTokenizer | None = None
 
@@ -144,7 +144,7 @@ class LocalModel:
         return self._reader.under(self._editing(list(numbers), self._trace)), variants
 
     def _editing(self, variants: Sequence[Edits], trace: list[Touch] | None) -> Editing:
-        editing = Editing(self.sites, self._marks, variants, trace)
+        editing = Editing(self.sites, self._combinations, variants, trace)
         editing.check()
         return editing
 
@@ -179,7 +179,7 @@ class LocalModel:
         Raises:
             BadValue: an edit that doesn't fit the network.
         """
-        Editing(self.sites, self._marks, [tuple(edits)]).check()
+        Editing(self.sites, self._combinations, [tuple(edits)]).check()
         twin = copy(self)
         twin._edits = (*self._edits, *_active(edits))
         twin._trace = self._trace if trace is None else trace

@@ -30,14 +30,14 @@ from personae.core import (
 if TYPE_CHECKING:
     from personae.models.local.loading import Loaded
 
-__all__ = ["LIMIT", "fidelity", "fidelity_questions", "network_fidelity"]
+__all__ = ["LIMIT", "_fidelity_requests", "fidelity", "network_fidelity"]
 
 LIMIT = 0.02
 """Nats. Measured per question and per token: the float32 path 1e-11 and 2e-10, bfloat16 weights
 4e-5 and 6e-5, 8-bit weights 0.0007 and 0.0013, symmetric 4-bit weights 0.16 and 0.32."""
 
 
-def fidelity_questions() -> tuple[Request, ...]:
+def _fidelity_requests() -> tuple[Request, ...]:
     """Give the fixed questions that back ends are compared on."""
     return tuple(
         Request(
@@ -48,28 +48,28 @@ def fidelity_questions() -> tuple[Request, ...]:
     )
 
 
-def _divergence(reference: Array, claimed: Array) -> Array:
+def _divergence(reference: Array, measured: Array) -> Array:
     """KL (nats) of log-probabilities (..., outcomes), each completed by all other outcomes.
 
     >>> _divergence(np.log([0.5, 0.25]), np.log([0.5, 0.25])).round(6) + 0
     np.float64(0.0)
     """
-    p, q = np.exp(reference), np.exp(claimed)
+    p, q = np.exp(reference), np.exp(measured)
     rest = np.maximum(1 - p.sum(axis=-1), 1e-12), np.maximum(1 - q.sum(axis=-1), 1e-12)
-    listed = np.where(p > 0, p * (reference - claimed), 0.0).sum(axis=-1)
+    listed = np.where(p > 0, p * (reference - measured), 0.0).sum(axis=-1)
     return np.asarray(np.maximum(listed + rest[0] * np.log(rest[0] / rest[1]), 0.0))
 
 
-def _apart(loglik: Sequence[float], choice: Choice) -> float:
+def _choice_divergence(loglik: Sequence[float], choice: Choice) -> float:
     """Divergence of a choice.
 
     An option that a back end doesn't list lies at its floor at most: it counts as there where the
     reference lies above the floor, and else joins "anything else".
     """
     expected = np.array(loglik)
-    claimed = np.maximum(np.array(choice.loglik), choice.floor)
-    known = (claimed > choice.floor) | (expected > choice.floor)
-    return float(_divergence(expected[known], claimed[known]))
+    measured = np.maximum(np.array(choice.loglik), choice.floor)
+    known = (measured > choice.floor) | (expected > choice.floor)
+    return float(_divergence(expected[known], measured[known]))
 
 
 def fidelity(model: Chooser, *, limit: float = LIMIT) -> Estimate:
@@ -82,7 +82,7 @@ def fidelity(model: Chooser, *, limit: float = LIMIT) -> Estimate:
         FidelityError: the divergence exceeds `limit`: this is another model.
         ModelError: the model fails to answer one of the questions.
     """
-    choices = model.choose(fidelity_questions())
+    choices = model.choose(_fidelity_requests())
     methods = sorted({choice.method for choice in choices})
     if any(method.startswith("counted") for method in methods):
         why = f"the back end counts answers ({', '.join(methods)}); too coarse to compare"
@@ -94,8 +94,10 @@ def fidelity(model: Chooser, *, limit: float = LIMIT) -> Estimate:
             f"first: {failed[0].status}: {failed[0].why}"
         )
     entries = data_json("fidelity.json")["questions"]
-    apart = [_apart(e["loglik"], c) for e, c in zip(entries, choices, strict=True)]
-    return _judged(model.name, np.array(apart), "question", limit)
+    divergences = [
+        _choice_divergence(e["loglik"], c) for e, c in zip(entries, choices, strict=True)
+    ]
+    return _estimate(model.name, np.array(divergences), "question", limit)
 
 
 def network_fidelity(loaded: "Loaded", *, limit: float = LIMIT) -> Estimate:
@@ -118,29 +120,33 @@ def network_fidelity(loaded: "Loaded", *, limit: float = LIMIT) -> Estimate:
     if logits.shape[0] != len(top) or logits.shape[1] <= top.max():
         raise FidelityError(f"{loaded.name} has another vocabulary than {_reference()}")
     logp = logits.double().log_softmax(-1).cpu().numpy()
-    apart = _divergence(expected, np.take_along_axis(logp, top, axis=1))
-    return _judged(loaded.name, apart, "token", limit)
+    divergences = _divergence(expected, np.take_along_axis(logp, top, axis=1))
+    return _estimate(loaded.name, divergences, "token", limit)
 
 
 def _reference() -> str:
     return str(data_json("fidelity.json")["model"])
 
 
-def _judged(name: str, apart: Array, of: str, limit: float) -> Estimate:
-    value = float(apart.mean())
+def _estimate(name: str, divergences: Array, of: str, limit: float) -> Estimate:
+    value = float(divergences.mean())
     if not value <= limit:
         raise FidelityError(
             f"{name} is not {_reference()}: {value:.3g} nats per {of} from the reference, "
             f"at most {limit:g} is allowed. Other weights, another quantisation, chat template "
             "or tokenizer"
         )
-    half = float(stats.t.ppf(0.975, len(apart) - 1)) * float(apart.std(ddof=1)) / sqrt(len(apart))
+    half = (
+        float(stats.t.ppf(0.975, len(divergences) - 1))
+        * float(divergences.std(ddof=1))
+        / sqrt(len(divergences))
+    )
     return Estimate(
         name="fidelity",
         value=value,
         low=max(0.0, value - half),
         high=value + half,
-        n=len(apart),
+        n=len(divergences),
         of=of,
         unit="nats",
         method="mean Kullback-Leibler divergence from the reference, t interval",

@@ -12,10 +12,10 @@ from personae.core import BadValue, Chat, Done, Reply, Sampling, Status
 from personae.models.local.choosing import ChatCodec
 from personae.models.local.constrained import Grammar, Guide
 from personae.models.local.drawing import draw, stream
-from personae.models.local.passes import ForwardPasses
-from personae.models.local.prefix_tree import read_context
-from personae.models.local.reply_cache import Rows
-from personae.models.local.shared_prefixes import PASS_COST, common
+from personae.models.local.forward.passes import ForwardPasses
+from personae.models.local.forward.prefix_tree import read_context
+from personae.models.local.forward.reply_cache import ReplyCache
+from personae.models.local.forward.shared_prefixes import PASS_COST, shared_length
 
 __all__ = ["ReplyWriter", "WritingCodec"]
 
@@ -88,7 +88,7 @@ class ReplyWriter:
         for (text, variant), requests in places.items():
             prompt = tuple(self.codec.encode(text))
             room = min(sampling.max_tokens, self.limit - len(prompt))
-            why = self._why_not(prompt, room, grammar)
+            why = self._refusal_reason(prompt, room, grammar)
             if why:
                 yield requests, Reply(text="", status="error", why=why, tokens_in=len(prompt))
                 continue
@@ -98,7 +98,7 @@ class ReplyWriter:
         for batch in _batches(sorted(drafts, key=lambda d: d.prompt), self.rows):
             yield from self._write(batch, sampling)
 
-    def _why_not(self, prompt: tuple[int, ...], room: int, grammar: Grammar | None) -> str:
+    def _refusal_reason(self, prompt: tuple[int, ...], room: int, grammar: Grammar | None) -> str:
         if not prompt:
             return "the chat renders to no token at all, so nothing can be continued"
         if room < 1:
@@ -135,16 +135,16 @@ class ReplyWriter:
         length, at = len(draft.prompt), len(draft.prompt) + len(draft.taken) - 1
         return self.reader.editing.marked(draft.taken[-1:], length, draft.variant, at)[0]
 
-    def _begin(self, drafts: list[_Draft]) -> tuple[Tensor, Rows]:
+    def _begin(self, drafts: list[_Draft]) -> tuple[Tensor, ReplyCache]:
         """Read the prompts: what all share as a context, the rest into a row each."""
         prompts = [draft.prompt for draft in drafts]
-        shared = min(common(prompts[0], prompts[-1]), min(map(len, prompts)) - 1)
+        shared = min(shared_length(prompts[0], prompts[-1]), min(map(len, prompts)) - 1)
         if shared * (len(prompts) - 1) < PASS_COST:
             shared = 0
         context = read_context(self.reader, prompts[0][:shared]) if shared else None
         rests = [p[shared:] for p in prompts]
         capacity = max(len(r) + d.room for r, d in zip(rests, drafts, strict=True))
-        cache = Rows(context, len(drafts), capacity, self.reader.device)
+        cache = ReplyCache(context, len(drafts), capacity, self.reader.device)
         budget = self.reader.token_budget
         logits: list[Tensor] = []
         low = 0
@@ -156,7 +156,7 @@ class ReplyWriter:
             low = high
         return torch.cat(logits), cache
 
-    def _prefill(self, cache: Rows, low: int, rests: Sequence[tuple[int, ...]]) -> Tensor:
+    def _prefill(self, cache: ReplyCache, low: int, rests: Sequence[tuple[int, ...]]) -> Tensor:
         budget = self.reader.token_budget
         while len(rests) == 1 and len(rests[0]) > budget:  # a long prompt, piece by piece
             plan, positions = cache.plan(low, [budget])
@@ -217,7 +217,7 @@ def _batches(drafts: Sequence[_Draft], rows: int) -> Iterator[list[_Draft]]:
     batch: list[_Draft] = []
     shared = 0
     for draft in drafts:
-        now = common(batch[0].prompt, draft.prompt) if batch else len(draft.prompt)
+        now = shared_length(batch[0].prompt, draft.prompt) if batch else len(draft.prompt)
         parting = len(batch) >= rows // 2 and now + WORTH_SHARING < shared
         if len(batch) == rows or parting:
             yield batch

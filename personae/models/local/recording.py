@@ -13,8 +13,8 @@ from torch import Tensor
 
 from personae.core import Activations, Array, BadValue, Chat, Pool, Site
 from personae.models.local.choosing import ChatCodec
-from personae.models.local.passes import ForwardPasses
-from personae.models.local.shared_prefixes import Node, lay_out
+from personae.models.local.forward.passes import ForwardPasses
+from personae.models.local.forward.shared_prefixes import Node, lay_out
 from personae.models.local.sites import Change
 
 __all__ = ["RecordingCodec", "record"]
@@ -107,13 +107,13 @@ def _pass(reader: ForwardPasses, batch: Sequence[_Text], found: dict[Site, Array
     rows = np.concatenate([np.arange(t.row, t.row + len(t.ranges)) for t in batch])
     pooled = _Mean(ranges, len(blocks.tokens), reader.device)
 
-    def seeing(site: Site) -> Change:
+    def hooks(site: Site) -> Change:
         def see(hidden: Tensor) -> None:
             found[site][rows] = pooled(hidden.detach().float()).cpu().numpy()
 
         return see
 
-    seen = [(site, seeing(site)) for site in found]
+    seen = [(site, hooks(site)) for site in found]
     reader.forward(blocks.tokens, blocks.positions, blocks.plan, [], seen)
 
 

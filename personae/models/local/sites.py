@@ -14,7 +14,7 @@ from torch.utils.hooks import RemovableHandle
 
 from personae.core import Anatomy, BadValue, ModelError, Site
 
-__all__ = ["Change", "Sites", "blocks_of"]
+__all__ = ["Change", "Sites"]
 
 Change = Callable[[Tensor], Tensor | None]
 """Sees hidden states (tokens, width); what it returns, if anything, replaces them."""
@@ -24,7 +24,7 @@ ATTENTION, MLP = ("attention", "attn"), ("mlp", "feedforward", "feed_forward", "
 PROJECTIONS = ("o_proj", "out_proj", "c_proj", "dense", "wo")
 
 
-def blocks_of(network: nn.Module, path: str | None = None) -> nn.ModuleList:
+def _find_blocks(network: nn.Module, path: str | None = None) -> nn.ModuleList:
     """Find the decoder blocks: the one list of modules as long as the configuration says.
 
     Args:
@@ -41,10 +41,12 @@ def blocks_of(network: nn.Module, path: str | None = None) -> nn.ModuleList:
     else:
         fitting = [m for m in lists.values() if len(m) == depth]
     if len(fitting) != 1:
-        found = ", ".join(f"{n} ({len(m)} x {type(m[0]).__name__})" for n, m in lists.items() if m)
+        listing = ", ".join(
+            f"{n} ({len(m)} x {type(m[0]).__name__})" for n, m in lists.items() if m
+        )
         raise ModelError(
             f"can't tell which modules of {type(network).__name__} are its {depth} decoder blocks; "
-            f"lists of modules in it: {found or 'none'}. Open it with blocks=NAME-OF-THE-LIST"
+            f"lists of modules in it: {listing or 'none'}. Open it with blocks=NAME-OF-THE-LIST"
         )
     return fitting[0]
 
@@ -58,7 +60,7 @@ class Sites:
     @cached_property
     def blocks(self) -> nn.ModuleList:
         """The decoder blocks, in order."""
-        return blocks_of(self._network, self._path)
+        return _find_blocks(self._network, self._path)
 
     @cached_property
     def _config(self) -> Any:  # noqa: ANN401  (transformers' own, another for each architecture)
@@ -131,7 +133,7 @@ def _child(module: nn.Module, words: Sequence[str], what: str) -> nn.Module:
         fitting = [n for n in fitting if "norm" not in n.lower()]
         if len(fitting) == 1:
             return children[fitting[0]]
-    found = ", ".join(f"{n} ({type(m).__name__})" for n, m in children.items())
+    listing = ", ".join(f"{n} ({type(m).__name__})" for n, m in children.items())
     raise ModelError(
-        f"can't tell the {what} of a {type(module).__name__}; modules in it: {found or 'none'}"
+        f"can't tell the {what} of a {type(module).__name__}; modules in it: {listing or 'none'}"
     )

@@ -21,9 +21,9 @@ from personae.core import BadValue, ModelUnavailable
 from personae.models.server.dispatch import Retry
 from personae.models.server.rate_limit import retry_after
 
-__all__ = ["KEY_NAMES", "Endpoint", "Rejected"]
+__all__ = ["Endpoint", "Rejected"]
 
-KEY_NAMES = ("PERSONAE_API_KEY", "OPENAI_API_KEY")
+_KEY_NAMES = ("PERSONAE_API_KEY", "OPENAI_API_KEY")
 LARGEST = 16 << 20  # bytes of an answer
 PASSING = {408, 409, 425, 500, 502, 503, 504, 520, 522, 524, 529}
 BUSY = {429, 503, 529}
@@ -57,7 +57,7 @@ class Endpoint:
         self.deadline = deadline
         host = urlsplit(self.url).hostname or ""
         ours = host == "openai.com" or host.endswith(".openai.com")
-        self._key_names = (key_name,) if key_name else KEY_NAMES if ours else KEY_NAMES[:1]
+        self._key_names = (key_name,) if key_name else _KEY_NAMES if ours else _KEY_NAMES[:1]
 
     def client(self) -> httpx.AsyncClient:
         """Make a client for one request at a time, on one event loop."""
@@ -206,7 +206,7 @@ def _parts(text: str) -> tuple[str, str]:
     if parts.username or parts.password or parts.query:
         raise BadValue(
             f"an address with a user, password or query would end up in reports; put the key "
-            f"into the environment variable {KEY_NAMES[0]} instead"
+            f"into the environment variable {_KEY_NAMES[0]} instead"
         )
     if not parts.fragment or any(c.isspace() or not c.isprintable() for c in text):
         raise BadValue(f"which model of the server? {shown!r} names none; write {_USAGE}")

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from personae.core import Choice, ModelError, Request, say
 from personae.models.local.choosing import Posed, choices, weigh
-from personae.models.local.passes import ForwardPasses
-from personae.models.local.shared_prefixes import grow, split
+from personae.models.local.forward.passes import ForwardPasses
+from personae.models.local.forward.shared_prefixes import blocks_and_contexts, build_tree
 from tests.support.tiny_networks import KINDS, codec, network, plain_logliks
 
 LIMIT = 512
@@ -126,7 +126,7 @@ def test_shared_tokens_are_read_once_and_kept() -> None:
         for w in ("tea", "rain", "the sea", "people", "dogs", "maps", "sleep", "dust")
     ]
     sequences = [tuple(codec().encode(codec().render(q.chat))) for q in asked]
-    tree, _ = grow(sequences)
+    tree, _ = build_tree(sequences)
     reader = CountingReader(network("llama"))
     ask("llama", asked * 3, reader)
     assert reader.read_tokens == tree.size < sum(map(len, sequences)) / 3
@@ -194,8 +194,8 @@ def test_no_questions() -> None:
 def test_dissolving_keeps_every_sequence() -> None:
     base = tuple(range(3))
     rows = [base, *((*base, b, *range(100, 400)) for b in (50, 60))]
-    tree, ends = grow(rows)
+    tree, ends = build_tree(rows)
     root = type(tree)(0, (), children=[tree], size=tree.size)
-    small, large = split(root)
+    small, large = blocks_and_contexts(root)
     assert sorted(len(n.tokens) for n in (*small, *large)) == [3, 304, 304]
     assert {ends[0]} == set(small) and set(ends[1:]) == set(large)

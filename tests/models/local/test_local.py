@@ -23,7 +23,7 @@ from personae.core import (
 )
 from personae.models.local.engine import LocalModel
 from personae.models.local.loading import Loaded
-from personae.models.local.sites import blocks_of
+from personae.models.local.sites import Sites
 from tests.support.embedded import embedded
 from tests.support.tiny_networks import KINDS, codec, network, plain_logliks
 
@@ -43,7 +43,7 @@ def plain_states(kind: str, ids: list[int]) -> list[torch.Tensor]:
     found: list[torch.Tensor] = []
     net = network(kind)
     handles = [net.get_input_embeddings().register_forward_hook(lambda *_: None)]
-    for block in blocks_of(net):
+    for block in Sites(net).blocks:
         handles.append(
             block.register_forward_pre_hook(
                 lambda _m, args: found.append(args[0]) if not found else None
@@ -89,7 +89,7 @@ def test_an_edit_is_an_added_vector_and_leaves_no_trace(kind: str) -> None:
     before = tiny.choose(QUESTIONS), tiny.reply(REQUESTS, FREE), tiny.fingerprint
     vector = np.random.default_rng(0).normal(size=32).astype(np.float32)
     edits = [Edit(Site(1), vector, 0.7), Edit(Site(0, "embedding"), vector, -0.2)]
-    block, first = blocks_of(network(kind))[1], blocks_of(network(kind))[0]
+    block, first = Sites(network(kind)).blocks[1], Sites(network(kind)).blocks[0]
     with tiny.edited(edits) as steered:
         assert steered.fingerprint != before[2]
         got = steered.choose(QUESTIONS)
@@ -237,7 +237,7 @@ def test_unclear_blocks_name_the_candidates() -> None:
             )
 
     with pytest.raises(ModelError, match=r"left \(3 x Linear\), right \(3 x Linear\)"):
-        blocks_of(Twins())
+        _ = Sites(Twins()).blocks
 
 
 def test_it_is_an_open_model() -> None:

@@ -12,8 +12,8 @@ from transformers.integrations.gguf import convert_gguf_tokenizer
 from personae.core import Message, say
 from personae.core.errors import BadFile, ModelError
 from personae.models.gguf.gguf_file import read_gguf
-from personae.models.local.codec import PLAIN_TEMPLATE, TextCodec, codec_from_gguf
-from personae.models.local.loading import embedded_path
+from personae.models.local.codec import _PLAIN_TEMPLATE, TextCodec, codec_from_gguf
+from personae.models.local.loading import _embedded_path
 from tests.support.embedded import embedded
 from tests.support.gguf_files import tiny_metadata
 from tests.support.tiny_networks import LINES
@@ -54,7 +54,7 @@ def test_embedded_decoding_undoes_encoding(text: str) -> None:
 def test_tokens_are_the_librarys_but_for_the_digits_it_drops() -> None:
     """Against `transformers`' GGUF conversion, and again with its pre-tokenizer repaired."""
     codec = embedded().codec
-    metadata = read_gguf(embedded_path()).metadata
+    metadata = read_gguf(_embedded_path()).metadata
     parts = {
         "tokenizer_type": "gpt2",
         "pre_tokenizer_type": "smollm",
@@ -154,7 +154,7 @@ def test_dates_in_templates_are_fixed() -> None:
 
 def test_models_without_a_template_get_the_plain_one() -> None:
     codec = tiny()
-    assert codec.template == PLAIN_TEMPLATE
+    assert codec.template == _PLAIN_TEMPLATE
     text = "Be kind.\n\nQuestion: Hi\nAnswer:"
     assert codec.render(say("Hi", system="Be kind.")) == text
     assert codec.render(say("Hi", system="Be kind.", lead="Yes")) == text + " Yes"

@@ -6,12 +6,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from personae.models.local.attention import AttentionLayout, Context
+from personae.models.local.forward.attention import AttentionLayout, Context
 
-__all__ = ["Rows"]
+__all__ = ["ReplyCache"]
 
 
-class Rows:
+class ReplyCache:
     """A cache of `count` rows with room for `capacity` tokens each; rows differ in length."""
 
     def __init__(

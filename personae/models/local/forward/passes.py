@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from personae.core import ModelError
-from personae.models.local.attention import AttentionLayout, Context, attending
-from personae.models.local.editing import Editing, Marks, Seeing, token_of
-from personae.models.local.shared_prefixes import common, grow, lay_out
+from personae.models.local.editing import EditCombinations, Editing, SiteHooks, token_of
+from personae.models.local.forward.attention import AttentionLayout, Context, attending
+from personae.models.local.forward.shared_prefixes import build_tree, lay_out, shared_length
 from personae.models.local.sites import Sites
 
 __all__ = ["EMPTY", "ForwardPasses"]
@@ -26,7 +26,7 @@ WORTH_KEEPING = 16
 
 
 @dataclass(slots=True)
-class _Known:
+class _NetworkState:
     """What a reader and its twins know of their network."""
 
     verified: bool = False
@@ -46,11 +46,11 @@ class ForwardPasses:
         cache_bytes: int = 1 << 28,
     ) -> None:
         self.network = network
-        self.editing = editing or Editing(Sites(network), Marks())
+        self.editing = editing or Editing(Sites(network), EditCombinations())
         self.token_budget = token_budget
         self.cache_bytes = cache_bytes
         self.device = next(network.parameters()).device
-        self._known = _Known()
+        self._state = _NetworkState()
 
     def under(self, editing: Editing) -> "ForwardPasses":
         """Give a twin that reads under other edits, with the same network and kept contexts."""
@@ -60,7 +60,7 @@ class ForwardPasses:
 
     def forget(self) -> None:
         """Drop the contexts kept from earlier calls."""
-        self._known.kept.clear()
+        self._state.kept.clear()
 
     def forward(
         self,
@@ -68,17 +68,17 @@ class ForwardPasses:
         positions: Sequence[int],
         plan: AttentionLayout,
         rows: Sequence[int],
-        seeing: Seeing = (),
+        hooks: SiteHooks = (),
     ) -> Tensor:
         """Run one pass and return the logits (rows, vocabulary) after the tokens at `rows`.
 
-        `seeing` is shown the pass's hidden states at its sites, as edited.
+        `hooks` is shown the pass's hidden states at its sites, as edited.
 
         Raises:
             ModelError: the network's architecture can't be read in this way (see `verify`).
         """
         self.verify()
-        with self.editing.in_force(tokens, positions, seeing):
+        with self.editing.in_force(tokens, positions, hooks):
             return self._forward([token_of(t) for t in tokens], positions, plan, rows)
 
     def _forward(
@@ -106,12 +106,12 @@ class ForwardPasses:
         Raises:
             ModelError: the numbers differ, or it can't be read side by side at all.
         """
-        if self._known.verified:
+        if self._state.verified:
             return
         network = cast(Any, self.network)
         size = network.config.get_text_config().vocab_size
         texts = [tuple(7919 * (i + 1) % size for i in (0, 1, 2, *last)) for last in ((3, 4), (5,))]
-        tree, ends = grow(texts)
+        tree, ends = build_tree(texts)
         blocks = lay_out([tree], None, self.device)
         rows = [blocks.offsets[node] + len(node.tokens) - 1 for node in ends]
         kind = type(network).__name__
@@ -128,13 +128,13 @@ class ForwardPasses:
                 f"the local engine can't read {kind}: its texts, read side by side, differ from "
                 "the same texts alone. Serve it by an OpenAI-compatible server instead"
             )
-        self._known.verified = True
+        self._state.verified = True
 
     def resume(self, path: tuple[int, ...], limit: int) -> Context:
         """Find the kept context that shares most with a path, cut to at most `limit` tokens."""
         best, most = EMPTY, WORTH_KEEPING - 1
-        for kept in self._known.kept:
-            shared = min(common(kept.tokens, path), limit)
+        for kept in self._state.kept:
+            shared = min(shared_length(kept.tokens, path), limit)
             if shared > most:
                 best, most = kept, shared
         return best.first(most) if best is not EMPTY else EMPTY
@@ -143,16 +143,18 @@ class ForwardPasses:
         """Keep a context for later calls, dropping the oldest beyond the memory allowed."""
         if len(context.tokens) < WORTH_KEEPING:
             return
-        kept = [k for k in self._known.kept if common(k.tokens, context.tokens) < len(k.tokens)]
+        kept = [
+            k for k in self._state.kept if shared_length(k.tokens, context.tokens) < len(k.tokens)
+        ]
         kept.append(context)
         while kept and sum(k.nbytes for k in kept) > self.cache_bytes:
             kept.pop(0)
-        self._known.kept[:] = kept
+        self._state.kept[:] = kept
 
     def refresh(self) -> None:
         """Drop the kept contexts if the weights have changed since they were read."""
         # optimisers and loaders change weights in place, which raises the version, or swap storage
         now = tuple((p.data_ptr(), p._version) for p in self.network.parameters())
-        if now != self._known.weights:
-            self._known.weights = now
+        if now != self._state.weights:
+            self._state.weights = now
             self.forget()

@@ -15,20 +15,27 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from personae.core import Edit
-from personae.models.local.attention import AttentionLayout, Context
 from personae.models.local.editing import Editing, token_of
-from personae.models.local.passes import ForwardPasses
-from personae.models.local.prefix_tree import Found, Keys, Walk, WantedLogprob, places, steps_of
-from personae.models.local.shared_prefixes import PASS_COST, Blocks, Node, grow
+from personae.models.local.forward.attention import AttentionLayout, Context
+from personae.models.local.forward.passes import ForwardPasses
+from personae.models.local.forward.prefix_tree import (
+    KeysByLayer,
+    LogprobBatches,
+    TreeTraversal,
+    WantedLogprob,
+    reads_by_node,
+    traversal_steps,
+)
+from personae.models.local.forward.shared_prefixes import PASS_COST, Blocks, Node, build_tree
 
-__all__ = ["read"]
+__all__ = ["wanted_logprobs"]
 
-Places = NDArray[np.int64]
+Indices = NDArray[np.int64]
 
 
-def read(
+def wanted_logprobs(
     reader: ForwardPasses, sequences: Sequence[tuple[int, ...]], reads: Sequence[WantedLogprob]
-) -> Found:
+) -> LogprobBatches:
     """Yield, pass by pass, indices of reads and their log-probabilities (nats).
 
     Args:
@@ -37,34 +44,34 @@ def read(
         reads: what is wanted of them.
     """
     reader.refresh()
-    tree, ends = grow(sequences)
+    tree, ends = build_tree(sequences)
     size = tree.size
     root = Node(0, (), children=[tree], size=size)
-    steps = steps_of(root)
-    wanted = places(ends, reads)
-    below = _below(reader, sequences, size)
-    if below is None:
-        yield from Walk(reader, reads, wanted).walk(root, steps)
+    steps = traversal_steps(root)
+    wanted = reads_by_node(ends, reads)
+    lower = _shared_lower_blocks(reader, sequences, size)
+    if lower is None:
+        yield from TreeTraversal(reader, reads, wanted).walk(root, steps)
     else:
-        yield from _Above(reader, reads, wanted, (below, ends)).walk(root, steps)
+        yield from _UpperBlocks(reader, reads, wanted, (lower, ends)).walk(root, steps)
 
 
-def _below(
+def _shared_lower_blocks(
     reader: ForwardPasses, sequences: Sequence[tuple[int, ...]], size: int
-) -> "_Below | None":
+) -> "_LowerBlocks | None":
     """Read the blocks that the sequences' variants share, where that saves more than it costs."""
     block = min(map(_last_before, reader.editing.in_marks(sequences)), default=-1)
     if block < 0 or len(reader.editing.variants) < 2:
         return None
     plain = [tuple(map(token_of, sequence)) for sequence in sequences]
-    tree, ends = grow(plain)
+    tree, ends = build_tree(plain)
     width = reader.editing.sites.anatomy.width
     held = tree.size * width * next(reader.network.parameters()).element_size()
     if size - tree.size < PASS_COST or held > reader.cache_bytes:
         return None
-    below = _Below(reader, block, tree.size, width)
-    below.read(tree, ends)
-    return below
+    lower = _LowerBlocks(reader, block, tree.size, width)
+    lower.read(tree, ends)
+    return lower
 
 
 def _last_before(edit: Edit) -> int:
@@ -73,7 +80,7 @@ def _last_before(edit: Edit) -> int:
     return -1 if part == "embedding" else edit.site.block - (part != "block")
 
 
-class _Reached(Exception):
+class _BlockReached(Exception):
     """The output of the block at which a pass ends."""
 
     def __init__(self, output: object) -> None:
@@ -82,26 +89,28 @@ class _Reached(Exception):
 
 
 def _leave(_module: nn.Module, _args: object, output: object) -> NoReturn:
-    raise _Reached(output)
+    raise _BlockReached(output)
 
 
-class _Below(Walk):
+class _LowerBlocks(TreeTraversal):
     """Reads plain texts up to a block, and holds the states after it, (tokens, width)."""
 
     def __init__(self, reader: ForwardPasses, block: int, size: int, width: int) -> None:
-        super().__init__(reader.under(Editing(reader.editing.sites, reader.editing.marks)), (), {})
+        super().__init__(
+            reader.under(Editing(reader.editing.sites, reader.editing.combinations)), (), {}
+        )
         self.block = block
         self.in_tuple = False
         kind = next(reader.network.parameters()).dtype
         self.states = torch.empty(size, width, dtype=kind, device=reader.device)
-        self.rows: list[Places] = []
+        self.rows: list[Indices] = []
         self._base: dict[Node, int] = {}
 
     def read(self, tree: Node, ends: Sequence[Node]) -> None:
         """Read the whole tree, and note at which rows each sequence's states are."""
         self.reader.verify()
         root = Node(0, (), children=[tree], size=tree.size)
-        steps = steps_of(root)
+        steps = traversal_steps(root)
         at = 0
         for context, (blocks, _) in steps.items():
             for node in (context, *(node for tree in blocks for node in tree.walk())):
@@ -110,7 +119,7 @@ class _Below(Walk):
         if at > len(self.states):  # segments that are no context of their own are repeated
             self.states = self.states.new_empty(at, self.states.shape[1])
         for end in ends:
-            parts: list[Places] = []
+            parts: list[Indices] = []
             above: Node | None = end
             while above is not None:
                 base = self._base[above]
@@ -125,10 +134,12 @@ class _Below(Walk):
         handle = self.reader.editing.sites.blocks[self.block].register_forward_hook(_leave)
         try:
             self.reader.forward(blocks.tokens, blocks.positions, plan, [0])
-        except _Reached as reached:
+        except _BlockReached as reached:
             self.in_tuple = isinstance(reached.output, tuple)
-            whole = reached.output[0] if isinstance(reached.output, tuple) else reached.output
-            hidden = cast(Tensor, whole).flatten(0, -2)
+            hidden_states = (
+                reached.output[0] if isinstance(reached.output, tuple) else reached.output
+            )
+            hidden = cast(Tensor, hidden_states).flatten(0, -2)
         finally:
             handle.remove()
         for node, offset in blocks.offsets.items():
@@ -146,7 +157,7 @@ class _Below(Walk):
         """Keep nothing: these contexts end at the block."""
 
 
-class _Above(Walk):
+class _UpperBlocks(TreeTraversal):
     """Reads marked texts from the states of the plain ones on."""
 
     def __init__(
@@ -154,16 +165,16 @@ class _Above(Walk):
         reader: ForwardPasses,
         reads: Sequence[WantedLogprob],
         wanted: dict[Node, list[int]],
-        stems: tuple[_Below, Sequence[Node]],
+        stems: tuple[_LowerBlocks, Sequence[Node]],
     ) -> None:
         """Take what was read below, and the nodes at which the sequences end."""
         super().__init__(reader, reads, wanted)
-        self._below, ends = stems
-        self._rows: dict[Node, Places] = {}
+        self._lower, ends = stems
+        self._rows: dict[Node, Indices] = {}
         for sequence, end in enumerate(ends):
             node: Node | None = end
             while node is not None and node not in self._rows:
-                self._rows[node] = self._below.rows[sequence]
+                self._rows[node] = self._lower.rows[sequence]
                 node = node.parent
 
     def forward(self, blocks: Blocks, plan: AttentionLayout, rows: Sequence[int]) -> Tensor:
@@ -173,15 +184,15 @@ class _Above(Walk):
             path = self._rows[self.part_of.get(node, node)]
             count = len(node.tokens)
             at[offset : offset + count] = path[node.start : node.start + count]
-        below = self._below
-        states = below.states[torch.from_numpy(at).to(below.states.device)][None]
-        with _resumed(below, states):
+        lower = self._lower
+        states = lower.states[torch.from_numpy(at).to(lower.states.device)][None]
+        with _resumed(lower, states):
             return super().forward(blocks, plan, rows)
 
-    def no_keys(self) -> Keys:
+    def no_keys(self) -> KeysByLayer:
         """Begin with no keys for the blocks that aren't read."""
         nothing = torch.empty(1, 0, 1, device=self.reader.device)
-        return {layer: (nothing, nothing) for layer in range(self._below.block + 1)}
+        return {layer: (nothing, nothing) for layer in range(self._lower.block + 1)}
 
     def resume(self, path: tuple[int, ...], limit: int) -> Context:
         """Resume nothing: contexts of other calls begin at the bottom."""
@@ -192,11 +203,11 @@ class _Above(Walk):
 
 
 @contextmanager
-def _resumed(below: _Below, states: Tensor) -> Iterator[None]:
+def _resumed(lower: _LowerBlocks, states: Tensor) -> Iterator[None]:
     """Let the blocks up to the last shared one pass on what they get, and that one the states."""
 
     def gives(hidden: Tensor) -> object:
-        return (hidden,) if below.in_tuple else hidden
+        return (hidden,) if lower.in_tuple else hidden
 
     def passing(hidden_states: Tensor, *_args: object, **_options: object) -> object:
         return gives(hidden_states)
@@ -204,7 +215,7 @@ def _resumed(below: _Below, states: Tensor) -> Iterator[None]:
     def entering(*_args: object, **_options: object) -> object:
         return gives(states)
 
-    blocks = [cast(Any, b) for b in below.reader.editing.sites.blocks[: below.block + 1]]
+    blocks = [cast(Any, b) for b in lower.reader.editing.sites.blocks[: lower.block + 1]]
     own: list[Mapping[str, Any]] = [dict(vars(b)) for b in blocks]
     try:
         for block in blocks:

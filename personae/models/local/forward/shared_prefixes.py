@@ -13,23 +13,22 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from personae.models.local.attention import AttentionLayout, Context
+from personae.models.local.forward.attention import AttentionLayout, Context
 
 Mask = NDArray[np.bool_]
 
 __all__ = [
-    "BLOCK_TOKENS",
     "PASS_COST",
     "Blocks",
     "Node",
-    "common",
-    "fill",
-    "grow",
+    "blocks_and_contexts",
+    "build_tree",
     "lay_out",
-    "split",
+    "pack_rows",
+    "shared_length",
 ]
 
-BLOCK_TOKENS = 256
+_BLOCK_TOKENS = 256
 """A subtree up to this size is one block; inside it every pair of tokens is scored."""
 ROW_TOKENS = 64
 """Short subtrees share rows of at least this many tokens."""
@@ -60,10 +59,10 @@ class Node:
             stack.extend(reversed(node.children))
 
 
-def common(a: Sequence[int], b: Sequence[int], start: int = 0) -> int:
+def shared_length(a: Sequence[int], b: Sequence[int], start: int = 0) -> int:
     """Count the leading tokens that two sequences share, given that they share `start`.
 
-    >>> common((1, 2, 3), (1, 2, 4, 5))
+    >>> shared_length((1, 2, 3), (1, 2, 4, 5))
     2
     """
     end = min(len(a), len(b))
@@ -73,10 +72,10 @@ def common(a: Sequence[int], b: Sequence[int], start: int = 0) -> int:
     return at
 
 
-def grow(sequences: Sequence[tuple[int, ...]]) -> tuple[Node, list[Node]]:
+def build_tree(sequences: Sequence[tuple[int, ...]]) -> tuple[Node, list[Node]]:
     """Build the tree of sequences; return its root and the node at which each sequence ends.
 
-    >>> root, ends = grow([(1, 2, 3), (1, 2, 4), (1, 2)])
+    >>> root, ends = build_tree([(1, 2, 3), (1, 2, 4), (1, 2)])
     >>> root.tokens, [n.tokens for n in ends], root.size
     ((1, 2), [(3,), (4,), (1, 2)], 4)
     """
@@ -89,7 +88,7 @@ def grow(sequences: Sequence[tuple[int, ...]]) -> tuple[Node, list[Node]]:
     while stack:
         low, high, start, parent = stack.pop()
         # in a sorted range, what the first and the last share is shared by all
-        end = common(rows[low], rows[high - 1], start)
+        end = shared_length(rows[low], rows[high - 1], start)
         node = Node(start, rows[low][start:end], parent)
         nodes.append(node)
         if parent is None:
@@ -113,7 +112,7 @@ def grow(sequences: Sequence[tuple[int, ...]]) -> tuple[Node, list[Node]]:
     return root, ends
 
 
-def split(node: Node) -> tuple[list[Node], list[Node]]:
+def blocks_and_contexts(node: Node) -> tuple[list[Node], list[Node]]:
     """Sort what continues a context into blocks and further contexts.
 
     A large subtree whose segment saves less than a pass costs is dissolved: its segment is
@@ -124,7 +123,7 @@ def split(node: Node) -> tuple[list[Node], list[Node]]:
     queue = list(node.children)
     while queue:
         child = queue.pop()
-        if child.size <= BLOCK_TOKENS:
+        if child.size <= _BLOCK_TOKENS:
             small.append(child)
         elif child.children and len(child.tokens) * (len(child.children) - 1) < PASS_COST:
             queue.extend(_dissolve(child))
@@ -143,7 +142,7 @@ def _dissolve(node: Node) -> list[Node]:
     return [*parts, node] if node.ends else parts
 
 
-def fill(trees: Sequence[Node], width: int) -> list[list[Node]]:
+def pack_rows(trees: Sequence[Node], width: int) -> list[list[Node]]:
     """Put subtrees into as few rows of `width` tokens as first fit finds, the largest first."""
     rows: list[list[Node]] = []
     free: list[int] = []
@@ -170,7 +169,7 @@ class Blocks:
 def lay_out(trees: Sequence[Node], context: Context | None, device: torch.device) -> Blocks:
     """Lay subtrees out side by side; short ones share a row under a block-diagonal mask."""
     width = max(ROW_TOKENS, *(tree.size for tree in trees)) if len(trees) > 1 else trees[0].size
-    rows = fill(trees, width)
+    rows = pack_rows(trees, width)
     width = max(sum(tree.size for tree in row) for row in rows)
     mask = np.zeros((len(rows), width, width), dtype=bool)
     slots: list[int] = []

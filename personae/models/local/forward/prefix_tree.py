@@ -1,7 +1,7 @@
-"""Walks over the tree of many token sequences and gives the log-probabilities asked for.
+"""Reads the prefix tree of many token sequences and gives the log-probabilities asked for.
 
-Shared prefixes are read once (`prefix`), the rest side by side; the marks of tokens (`editing`) are
-compared as tokens are, so that edited texts share with others only what comes before.
+Shared prefixes are read once (`shared_prefixes`), the rest side by side. The marks of tokens
+(`editing`) are compared as tokens are, so edited texts share with others only what precedes edits.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,17 +14,26 @@ import torch
 from torch import Tensor
 
 from personae.core import Array
-from personae.models.local.attention import AttentionLayout, Context
-from personae.models.local.passes import EMPTY, ForwardPasses
-from personae.models.local.shared_prefixes import Blocks, Node, lay_out, split
+from personae.models.local.forward.attention import AttentionLayout, Context
+from personae.models.local.forward.passes import EMPTY, ForwardPasses
+from personae.models.local.forward.shared_prefixes import Blocks, Node, blocks_and_contexts, lay_out
 
-__all__ = ["Found", "Keys", "Walk", "WantedLogprob", "places", "read_context", "steps_of"]
+__all__ = [
+    "KeysByLayer",
+    "LogprobBatches",
+    "TreeTraversal",
+    "WantedLogprob",
+    "read_context",
+    "reads_by_node",
+    "traversal_steps",
+]
 
 HEAD_CELLS = 1 << 25
 """At most so many logits are held at a time, about 128 MB."""
-Found = Iterator[tuple[list[int], Array]]
-"""Indices of reads and their log-probabilities (nats), pass by pass."""
-Keys = dict[int, tuple[Tensor, Tensor]]
+LogprobBatches = Iterator[tuple[list[int], Array]]
+"""For each pass, indices of reads and their log-probabilities, (reads,) in nats."""
+KeysByLayer = dict[int, tuple[Tensor, Tensor]]
+"""A pass's new keys and values by layer, each (key heads, tokens, head width)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +48,14 @@ class WantedLogprob:
 def read_context(reader: ForwardPasses, tokens: tuple[int, ...]) -> Context:
     """Give the keys and values of a prefix, from an earlier call as far as they are known."""
     reader.refresh()
-    call = Walk(reader, (), {})
-    for _ in call.extend(EMPTY, Node(0, tokens)):
+    traversal = TreeTraversal(reader, (), {})
+    for _ in traversal.extend(EMPTY, Node(0, tokens)):
         pass
-    return call.context
+    return traversal.context
 
 
-def places(ends: Sequence[Node], reads: Sequence[WantedLogprob]) -> dict[Node, list[int]]:
-    """Say which reads are found in which node; `ends` are the nodes at which sequences end."""
+def reads_by_node(ends: Sequence[Node], reads: Sequence[WantedLogprob]) -> dict[Node, list[int]]:
+    """Give the indices of the reads that fall into each node; sequence i ends at node `ends[i]`."""
     wanted: dict[Node, list[int]] = {}
     for index, read in enumerate(reads):
         node = ends[read.sequence]
@@ -56,19 +65,19 @@ def places(ends: Sequence[Node], reads: Sequence[WantedLogprob]) -> dict[Node, l
     return wanted
 
 
-def steps_of(root: Node) -> dict[Node, tuple[list[Node], list[Node]]]:
+def traversal_steps(root: Node) -> dict[Node, tuple[list[Node], list[Node]]]:
     """Decide for every context which subtrees follow as blocks and which as contexts."""
     steps = {}
     stack = [root]
     while stack:
         node = stack.pop()
-        steps[node] = split(node)
+        steps[node] = blocks_and_contexts(node)
         stack.extend(steps[node][1])
     return steps
 
 
-class Walk:
-    """One call's walk over the tree of its sequences, context by context."""
+class TreeTraversal:
+    """One call's traversal of the tree of its sequences, context by context."""
 
     def __init__(
         self, reader: ForwardPasses, reads: Sequence[WantedLogprob], wanted: dict[Node, list[int]]
@@ -81,8 +90,8 @@ class Walk:
         self.context = EMPTY
         self.vocabulary = int(cast(Any, reader.network).config.get_text_config().vocab_size)
 
-    def walk(self, root: Node, steps: dict[Node, tuple[list[Node], list[Node]]]) -> Found:
-        """Read the tree below its root, in the steps decided on; yield what is found."""
+    def walk(self, root: Node, steps: dict[Node, tuple[list[Node], list[Node]]]) -> LogprobBatches:
+        """Read the tree below its root, in the steps decided on; yield the log-probabilities."""
         stack = [(root, EMPTY)]
         while stack:
             node, context = stack.pop()
@@ -92,25 +101,25 @@ class Walk:
                 yield from self.block_pass(trees, self.context)
             stack.extend((child, self.context) for child in further)
 
-    def extend(self, context: Context, node: Node) -> Found:
+    def extend(self, context: Context, node: Node) -> LogprobBatches:
         """Read a segment after a context; `self.context` then reaches to its end."""
         path = context.tokens + node.tokens
         first = min((self.reads[i].position for i in self.wanted.get(node, ())), default=len(path))
-        known = self.resume(path, first)
-        if len(known.tokens) > len(context.tokens):
-            context = known
+        cached = self.resume(path, first)
+        if len(cached.tokens) > len(context.tokens):
+            context = cached
         while len(context.tokens) < len(path):
             start = len(context.tokens)
             piece = Node(start, path[start : start + self.reader.token_budget])
             piece.size = len(piece.tokens)
-            here = range(start, start + piece.size)
+            span = range(start, start + piece.size)
             self.part_of[piece] = self.part_of.get(node, node)
             self.wanted[piece] = [
-                i for i in self.wanted.get(node, ()) if self.reads[i].position in here
+                i for i in self.wanted.get(node, ()) if self.reads[i].position in span
             ]
-            kept = self.no_keys()
-            yield from self.block_pass([piece], context, kept)
-            context = context.then(piece.tokens, kept)
+            keys = self.no_keys()
+            yield from self.block_pass([piece], context, keys)
+            context = context.then(piece.tokens, keys)
         self.context = context
         if node.children or not self.reads:
             self.keep(context)
@@ -119,22 +128,22 @@ class Walk:
         self,
         trees: Sequence[Node],
         context: Context,
-        kept: Keys | None = None,
-    ) -> Found:
-        """Read subtrees side by side after a context; yield what is found in them."""
+        keys: KeysByLayer | None = None,
+    ) -> LogprobBatches:
+        """Read subtrees side by side after a context; yield the log-probabilities in them."""
         past = context if context.tokens else None
         blocks = lay_out(trees, past, self.reader.device)
         rows: dict[int, int] = {}
-        found: list[tuple[int, int]] = []
+        targets: list[tuple[int, int]] = []
         for node, offset in blocks.offsets.items():
             for index in self.wanted.get(node, ()):
-                at = offset + self.reads[index].position - node.start
-                found.append((index, rows.setdefault(at, len(rows))))
-        plan = replace(blocks.plan, kept=kept)
+                token = offset + self.reads[index].position - node.start
+                targets.append((index, rows.setdefault(token, len(rows))))
+        plan = replace(blocks.plan, kept=keys)
         logits = self.forward(blocks, plan, list(rows))
-        if found:
-            indices = [index for index, _ in found]
-            row = torch.tensor([r for _, r in found], device=logits.device)
+        if targets:
+            indices = [index for index, _ in targets]
+            row = torch.tensor([r for _, r in targets], device=logits.device)
             target = torch.tensor([self.reads[i].target for i in indices], device=logits.device)
             logp = logits[row, target] - torch.logsumexp(logits, -1)[row]
             yield indices, logp.double().cpu().numpy().astype(np.float64)
@@ -143,7 +152,7 @@ class Walk:
         """Run one pass and give the logits (rows, vocabulary) after the tokens at `rows`."""
         return self.reader.forward(blocks.tokens, blocks.positions, plan, rows)
 
-    def no_keys(self) -> Keys:
+    def no_keys(self) -> KeysByLayer:
         """Begin what a pass's keys and values are put into, by layer."""
         return {}
 

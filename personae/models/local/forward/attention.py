@@ -49,7 +49,7 @@ class Context:
         layers = range(len(kept))
         new = (tuple(kept[i][0] for i in layers), tuple(kept[i][1] for i in layers))
         if not self.tokens:
-            return Context(tokens, tuple(map(_own, new[0])), tuple(map(_own, new[1])))
+            return Context(tokens, tuple(map(_contiguous, new[0])), tuple(map(_contiguous, new[1])))
         return Context(
             self.tokens + tokens,
             tuple(torch.cat(pair, 1) for pair in zip(self.keys, new[0], strict=True)),
@@ -112,7 +112,7 @@ class AttentionLayout:
         return into.reshape(-1), back.reshape(-1)
 
 
-def _own(tensor: Tensor) -> Tensor:
+def _contiguous(tensor: Tensor) -> Tensor:
     return tensor.contiguous()
 
 
@@ -147,14 +147,14 @@ def _attention(
     layer = cast(int, module.layer_idx)
     if plan.kept is not None:
         plan.kept[layer] = (key[0], value[0])
-    own = plan.local(layer, key[0].transpose(0, 1), value[0].transpose(0, 1))
+    block_kv = plan.local(layer, key[0].transpose(0, 1), value[0].transpose(0, 1))
     context = plan.context
-    past = None if context is None else (context.keys[layer], context.values[layer])
+    context_kv = None if context is None else (context.keys[layer], context.values[layer])
     softcap, window = options.get("softcap"), _window(plan, options)
     q = query[0].transpose(0, 1)
     if FUSED is not None and q.device.type == "cpu" and softcap is None and window is None:
-        return _fused(FUSED, plan, q * scale, own, past)[None], None
-    return _attend(plan, q * scale, own, past, (softcap, window))[None], None
+        return _fused(FUSED, plan, q * scale, block_kv, context_kv)[None], None
+    return _attend(plan, q * scale, block_kv, context_kv, (softcap, window))[None], None
 
 
 def _window(plan: AttentionLayout, options: dict[str, Any]) -> int | None:
@@ -166,8 +166,8 @@ def _fused(
     kernel: Callable[..., tuple[Tensor, Tensor]],
     plan: AttentionLayout,
     q: Tensor,
-    own: tuple[Tensor, Tensor],
-    past: tuple[Tensor, Tensor] | None,
+    block_kv: tuple[Tensor, Tensor],
+    context_kv: tuple[Tensor, Tensor] | None,
 ) -> Tensor:
     """Attend with torch's fused kernel, to the context and to the block apart.
 
@@ -175,7 +175,7 @@ def _fused(
     share a key head lie one after another in a row, so that no key is repeated. The two results
     are weighed by their sums of exponentials.
     """
-    keys, values = own
+    keys, values = block_kv
     count, heads, dim = q.shape
     key_heads = keys.shape[1]
     into, back = plan.folding(heads, key_heads)
@@ -183,35 +183,39 @@ def _fused(
     mask = plan.folded_mask(heads // key_heads)
     out, weight = kernel(folded, keys, values, 0.0, False, attn_mask=mask, scale=1.0)
     out = out.reshape(-1, dim)[back].view(count, heads, dim)
-    if past is None:
+    if context_kv is None:
         return out
     weight = weight.reshape(-1)[back].view(count, heads, 1)
     row = q.view(count, key_heads, -1, dim).transpose(0, 1).reshape(1, key_heads, -1, dim)
-    seen, other = kernel(row, *(t[None] for t in past), 0.0, False, scale=1.0)
-    seen = seen.view(key_heads, count, -1, dim).transpose(0, 1).reshape(count, heads, dim)
-    other = other.view(key_heads, count, -1).transpose(0, 1).reshape(count, heads, 1)
-    return torch.lerp(out, seen, torch.sigmoid(other - weight).to(out.dtype))
+    context_out, context_weight = kernel(row, *(t[None] for t in context_kv), 0.0, False, scale=1.0)
+    context_out = (
+        context_out.view(key_heads, count, -1, dim).transpose(0, 1).reshape(count, heads, dim)
+    )
+    context_weight = (
+        context_weight.view(key_heads, count, -1).transpose(0, 1).reshape(count, heads, 1)
+    )
+    return torch.lerp(out, context_out, torch.sigmoid(context_weight - weight).to(out.dtype))
 
 
 def _attend(
     plan: AttentionLayout,
     q: Tensor,
-    own: tuple[Tensor, Tensor],
-    past: tuple[Tensor, Tensor] | None,
+    block_kv: tuple[Tensor, Tensor],
+    context_kv: tuple[Tensor, Tensor] | None,
     extras: tuple[float | None, int | None],
 ) -> Tensor:
     softcap, window = extras
-    keys, values = own
+    keys, values = block_kv
     heads, dim = keys.shape[1], q.shape[-1]
     group = q.shape[1] // heads
     rows = group * plan.width
     q = q[plan.gather].view(plan.blocks, plan.width, heads, group, dim)
     q = q.permute(0, 2, 3, 1, 4).reshape(plan.blocks, heads, rows, dim)
     scores = [torch.matmul(q, keys.transpose(2, 3))]
-    if past is not None:
+    if context_kv is not None:
         by_head = q.transpose(0, 1).reshape(heads, -1, dim)
-        seen = torch.matmul(by_head, past[0].transpose(1, 2))
-        scores.insert(0, seen.view(heads, plan.blocks, rows, -1).transpose(0, 1))
+        context_scores = torch.matmul(by_head, context_kv[0].transpose(1, 2))
+        scores.insert(0, context_scores.view(heads, plan.blocks, rows, -1).transpose(0, 1))
     if softcap is not None:
         scores = [torch.tanh(s / softcap) * softcap for s in scores]
     shape = (plan.blocks, heads, group, plan.width, -1)
@@ -219,12 +223,14 @@ def _attend(
     if window is not None:
         scores = _forget(plan, [s.reshape(shape) for s in scores], window)
         scores = [s.view(plan.blocks, heads, rows, -1) for s in scores]
-    weights = torch.softmax(torch.cat(scores, -1) if past is not None else scores[0], -1)
-    split = weights.shape[-1] - keys.shape[2]
-    out = torch.matmul(weights[..., split:], values)
-    if past is not None:
-        by_head = weights[..., :split].transpose(0, 1).reshape(heads, -1, split)
-        out += torch.matmul(by_head, past[1]).view(heads, plan.blocks, rows, dim).transpose(0, 1)
+    weights = torch.softmax(torch.cat(scores, -1) if context_kv is not None else scores[0], -1)
+    context_length = weights.shape[-1] - keys.shape[2]
+    out = torch.matmul(weights[..., context_length:], values)
+    if context_kv is not None:
+        by_head = weights[..., :context_length].transpose(0, 1).reshape(heads, -1, context_length)
+        out += (
+            torch.matmul(by_head, context_kv[1]).view(heads, plan.blocks, rows, dim).transpose(0, 1)
+        )
     out = out.view(plan.blocks, heads, group, plan.width, dim).permute(0, 3, 1, 2, 4)
     return out.reshape(plan.blocks * plan.width, heads * group, dim)[plan.scatter]
 
@@ -232,12 +238,12 @@ def _attend(
 def _forget(plan: AttentionLayout, scores: list[Tensor], window: int) -> list[Tensor]:
     """Mask what lies further back than a sliding window."""
     at = plan.query_positions[:, :, None]
-    places = [plan.key_positions[:, None, :]]
+    key_positions = [plan.key_positions[:, None, :]]
     if len(scores) > 1:
-        places.insert(0, torch.arange(scores[0].shape[-1], device=at.device)[None, None, :])
+        key_positions.insert(0, torch.arange(scores[0].shape[-1], device=at.device)[None, None, :])
     return [
-        score.masked_fill(((at - place) >= window)[:, None, None], float("-inf"))
-        for score, place in zip(scores, places, strict=True)
+        score.masked_fill(((at - position) >= window)[:, None, None], float("-inf"))
+        for score, position in zip(scores, key_positions, strict=True)
     ]
 
 

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from personae.core import Edit, Request, Site, Touch, When, say
-from personae.models.local import shared_blocks as trunk
 from personae.models.local.engine import LocalModel
+from personae.models.local.forward import shared_blocks
 from personae.models.local.loading import Loaded
 from tests.models.local.test_local import model
 from tests.support.tiny_networks import KINDS, codec, network
@@ -49,13 +49,13 @@ def same_as_each_alone(
 def shared(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """At which blocks passes were resumed."""
     seen: list[int] = []
-    resumed = trunk._resumed
+    resumed = shared_blocks._resumed
 
     def counting(below: Any, states: Any) -> Any:
         seen.append(below.block)
         return resumed(below, states)
 
-    monkeypatch.setattr(trunk, "_resumed", counting)
+    monkeypatch.setattr(shared_blocks, "_resumed", counting)
     return seen
 
 
