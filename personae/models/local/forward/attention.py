@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 import torch
+import transformers
 from torch import Tensor
-from transformers import AttentionInterface
 
 __all__ = ["AttentionLayout", "Context", "attending"]
 
@@ -125,6 +125,7 @@ def attending(network: torch.nn.Module, plan: AttentionLayout) -> Iterator[None]
     config: Any = network.config
     before = config._attn_implementation
     token = _PLAN.set(plan)
+    transformers.AttentionInterface.register(NAME, _attention)  # here: its import takes seconds
     config._attn_implementation = NAME
     try:
         yield
@@ -245,6 +246,3 @@ def _forget(plan: AttentionLayout, scores: list[Tensor], window: int) -> list[Te
         score.masked_fill(((at - position) >= window)[:, None, None], float("-inf"))
         for score, position in zip(scores, key_positions, strict=True)
     ]
-
-
-AttentionInterface.register(NAME, _attention)

@@ -1,4 +1,8 @@
-"""Shared by all tests: no network but loopback, the test data folder, fixed hypothesis runs."""
+"""Shared by all tests: one thread each, no network but loopback, the test data, fixed hypothesis.
+
+Threads of linear algebra that wait in a loop cost more than they compute where tests run side by
+side, so libraries get one thread, before any of them is imported; set these variables to override.
+"""
 
 import os
 import socket
@@ -9,10 +13,22 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(variable, "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 settings.register_profile("personae", deadline=None, derandomize=True, max_examples=60)
 settings.load_profile("personae")
 
+ROOM = Path(__file__).parent / "personae"
 LOOPBACK = ("127.", "localhost", "::1")
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Leave out modules of the package without doctests: to collect them is to import them."""
+    if collection_path.suffix != ".py" or ROOM not in collection_path.parents:
+        return None
+    return ">>>" not in collection_path.read_text(encoding="utf-8") or None
 
 
 @pytest.fixture(autouse=True)
