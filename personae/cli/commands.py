@@ -155,9 +155,9 @@ def _list() -> None:
         click.echo(f"  {recipe.name:<20} {recipe.summary}")
     click.echo("Inventories (--inventory NAME)")
     for name in inventories():
-        one = load_inventory(name)
-        note = "" if one.has_text else "; keys only: bring your own items"
-        click.echo(f"  {name:<20} {one.title}, {len(one.items)} items{note}")
+        inventory = load_inventory(name)
+        note = "" if inventory.has_text else "; keys only: bring your own items"
+        click.echo(f"  {name:<20} {inventory.title}, {len(inventory.items)} items{note}")
     click.echo("Inductions")
     click.echo("  " + ", ".join(inductions()))
     click.echo("  in open models: " + "; ".join(EXAMPLES))
@@ -169,12 +169,12 @@ def _show(study: str) -> None:
     """Show what a study asks, its source, and its options."""
     from personae.run.study_registry import find_study
 
-    one = find_study(study)
-    for title, value in one.fields.items():
+    header = find_study(study)
+    for title, value in header.fields.items():
         click.echo(f"{title:<8} {value}")
-    command = _study_command(one.name)
+    command = _study_command(header.name)
     command.params = [p for p in command.params if p.name != "fresh"]
-    name = one.name if one.name == "card" else f"run {one.name}"
+    name = header.name if header.name == "card" else f"run {header.name}"
     click.echo("\n" + command.get_help(click.Context(command, info_name=f"personae {name}")))
 
 

@@ -60,8 +60,8 @@ def export(run: Path | None, to: str, problems: str | None, bank: str | None, ou
         names = export_problems(load_problems(problems), out)
     else:
         names = export_bank(load_bank(str(bank)), out)
-    listed = ",".join(names)
-    return f"Written to {out}; run them with: lm_eval --include_path {out} --tasks {listed}"
+    tasks = ",".join(names)
+    return f"Written to {out}; run them with: lm_eval --include_path {out} --tasks {tasks}"
 
 
 def _unit(given: object) -> Literal["item", "respondent"]:
@@ -79,10 +79,10 @@ def _arms(text: str | None) -> tuple[str, str] | None:
 
 def _margins(given: Sequence[str]) -> dict[str, float]:
     margins = dict(MARGINS)
-    for one in given:
-        unit, _, number = one.partition("=")
+    for text in given:
+        unit, _, number = text.partition("=")
         try:
             margins[unit.strip()] = float(number)
         except ValueError as error:
-            raise BadValue(f"--margin is UNIT=X, such as points=0.2, not {one!r}") from error
+            raise BadValue(f"--margin is UNIT=X, such as points=0.2, not {text!r}") from error
     return margins

@@ -7,7 +7,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from personae.cli.perform import COMMON, MODEL_HELP, confirm, open_asked, reached
+from personae.cli.perform import COMMON, MODEL_HELP, confirm, on_cluster, open_within_limits
 from personae.cli.signature import options_of, take
 from personae.core import Chooser, Model, Report, is_control
 from personae.core.files.headers import Header
@@ -59,8 +59,8 @@ def _perform(recipe: Header, function: Callable[..., Population], given: dict[st
     def build(model: Model | None, n: int = given["n"]) -> Population:
         return function(Order(n=n, seed=given["seed"], model=model), **arguments)
 
-    with reached(given):
-        model = open_asked(given["model"], given) if given["model"] else None
+    with on_cluster(given):
+        model = open_within_limits(given["model"], given) if given["model"] else None
         population = build(model)
         total = _announce(population, build, given)
         if given["preview"]:

@@ -29,7 +29,7 @@ from personae.run.execute import Job, execute
 from personae.run.parameters import parameters
 from personae.run.plan import CostEstimate, estimate_study
 
-__all__ = ["COMMON", "MODEL_HELP", "confirm", "open_asked", "perform", "reached"]
+__all__ = ["COMMON", "MODEL_HELP", "confirm", "on_cluster", "open_within_limits", "perform"]
 
 MODEL_HELP = (
     "smollm2 (embedded), hf:NAME-OR-FOLDER, gguf:FILE, http://HOST/v1#NAME, simulated:..., null:..."
@@ -58,14 +58,14 @@ COMMON = (
 
 def perform(study: Header, function: Callable[..., Report], given: Mapping[str, Any]) -> None:
     """Run a study or the card with what was typed, and show the report."""
-    wanted = {"model": str(given["model"])}
+    model_strings = {"model": str(given["model"])}
     for parameter in parameters(function):
         if parameter.is_model and parameter.name != "model" and given.get(parameter.name):
-            wanted[parameter.name] = str(given[parameter.name])
+            model_strings[parameter.name] = str(given[parameter.name])
     arguments, options = take(function, given)
     body = partial(function, **arguments)
-    with reached(given):
-        models = {role: open_asked(text, given) for role, text in wanted.items()}
+    with on_cluster(given):
+        models = {role: open_within_limits(text, given) for role, text in model_strings.items()}
         _check_open(study, function, models)
         _run(study, given, body, options, models)
 
@@ -101,7 +101,7 @@ def _run(
     log.print(f"Written to {job.out}/: report.html, report.json, answers.parquet, manifest.json")
 
 
-def reached(given: Mapping[str, Any]) -> AbstractContextManager[None]:
+def on_cluster(given: Mapping[str, Any]) -> AbstractContextManager[None]:
     """Connect to the cluster that was asked for, if one was, for the length of a block.
 
     Raises:
@@ -116,7 +116,7 @@ def reached(given: Mapping[str, Any]) -> AbstractContextManager[None]:
     return cluster(given["ray"])
 
 
-def open_asked(text: str, given: Mapping[str, Any]) -> Model:
+def open_within_limits(text: str, given: Mapping[str, Any]) -> Model:
     """Open the model that was asked for: on the cluster, or here, a server under its limits."""
     if given["ray"]:
         from personae.run.cluster import cluster_model
@@ -168,8 +168,8 @@ def confirm(plan: CostEstimate, given: Mapping[str, Any], log: Console) -> None:
     """Say what a server may charge, and ask, unless a limit or --yes was given."""
     price = _price(given.get("price"))
     if price is not None:
-        sum_ = price.cost(plan.tokens_in, plan.tokens_out)
-        log.print(f"At {given['price']} a million: at most about {sum_:.2f} {price.currency}")
+        total = price.cost(plan.tokens_in, plan.tokens_out)
+        log.print(f"At {given['price']} a million: at most about {total:.2f} {price.currency}")
     limited = any(given[f"max_{name}"] for name in LIMITS)
     if given["yes"] or limited:
         return

@@ -87,7 +87,7 @@ def _diff(old: Path, new: Path, out: Path | None) -> None:
 @click.argument("source", type=_FILE)
 @click.argument("target", type=_FILE)
 @_FROM
-@click.option("--to", "wanted", default="personae", show_default=True, help="Format to write.")
+@click.option("--to", "target_form", default="personae", show_default=True, help="Format to write.")
 @click.option("--public", is_flag=True, help="Leave out what belongs to an individual.")
 @click.option(
     "--note",
@@ -97,7 +97,7 @@ def _diff(old: Path, new: Path, out: Path | None) -> None:
     help="Add to everyone's provenance, such as licence=MIT; may be repeated.",
 )
 def _convert(
-    source: Path, target: Path, form: str, wanted: str, public: bool, notes: tuple[str, ...]
+    source: Path, target: Path, form: str, target_form: str, public: bool, notes: tuple[str, ...]
 ) -> None:
     """Turn a file of personas into another format, without loss both ways.
 
@@ -111,11 +111,11 @@ def _convert(
         raise BadValue(f"{target} is the file that is read; name another")
     added = dict(_note(text) for text in notes)
     people = (
-        replace(one, provenance={**one.provenance, **added}) if added else one
-        for one in import_personas(source, form)
+        replace(persona, provenance={**persona.provenance, **added}) if added else persona
+        for persona in import_personas(source, form)
     )
     dropped: list[str] = []
-    count = export_personas(people, target, wanted, public=public, dropped=dropped)
+    count = export_personas(people, target, target_form, public=public, dropped=dropped)
     for line in dropped:
         click.echo(f"left out: {line}", err=True)
     click.echo(f"{count:,} personas written to {target}")
@@ -124,10 +124,10 @@ def _convert(
 def _note(text: str) -> tuple[str, str]:
     from personae.core import BadValue
 
-    name, equals, said = text.partition("=")
-    if not (name.strip() and equals and said.strip()):
+    name, equals, value = text.partition("=")
+    if not (name.strip() and equals and value.strip()):
         raise BadValue(f"a note is NAME=TEXT, such as licence=MIT, not {text!r}")
-    return name.strip(), said.strip()
+    return name.strip(), value.strip()
 
 
 @personas.command("formats")
@@ -136,8 +136,8 @@ def _formats() -> None:
     from personae.personas.exchange import FORMATS
 
     click.echo(f"  {'personae':<12} our own (JSON, JSON lines, Parquet)")
-    for name, one in FORMATS.items():
-        click.echo(f"  {name:<12} {one.title}")
+    for name, form in FORMATS.items():
+        click.echo(f"  {name:<12} {form.title}")
 
 
 def _show(report: "Report", out: Path | None) -> None:

@@ -18,14 +18,16 @@ def make_taxonomy(source: Path, model: str, out: Path, seed: int) -> Iterator[st
     """Make and save a taxonomy; yield what came of it, line by line."""
     counts: dict[str, int] = {}
     if source.suffix == ".json":
-        merged: MergedTaxonomy = merge_paths(one.path for one in read_tree(source).attributes)
+        merged: MergedTaxonomy = merge_paths(
+            attribute.path for attribute in read_tree(source).attributes
+        )
     else:
         writer = Writer(open_model(model), Sampling(max_tokens=160, temperature=0.3, seed=seed))
         merged = mine_taxonomy(writer, read_conversations(source))
         counts = dict(writer.counts)
     merged.taxonomy.save(out)
-    for category, listed in merged.taxonomy.by_category().items():
-        yield f"{len(listed):>6} attributes  {category}"
+    for category, attributes in merged.taxonomy.by_category().items():
+        yield f"{len(attributes):>6} attributes  {category}"
     for what, count in sorted({**counts, **merged.dropped}.items()):
         yield f"{count:>6} {what}"
     yield f"Written: {out}"

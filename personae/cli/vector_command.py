@@ -45,10 +45,10 @@ def make_file(
 def _range(text: str | None, depth: int) -> range:
     if text is None:
         return range(1, depth)
-    found = re.fullmatch(r"(\d+)(?:-(\d+))?", text)
-    if found is None:
+    blocks = re.fullmatch(r"(\d+)(?:-(\d+))?", text)
+    if blocks is None:
         raise BadValue(f"blocks are FIRST-LAST, not {text!r}")
-    return range(int(found[1]), int(found[2] or found[1]) + 1)
+    return range(int(blocks[1]), int(blocks[2] or blocks[1]) + 1)
 
 
 def _show(vector: SteeringVector, console: Console) -> None:

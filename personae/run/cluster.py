@@ -92,15 +92,15 @@ def _spread(call: Callable[[Any, int], Any], tasks: Sequence[Any]) -> Iterator[t
     waiting = list(enumerate(tasks))[::-1]
     while waiting or under_way:
         while waiting and len(under_way) < AHEAD * _workers():
-            place, task = waiting.pop()
-            under_way[call(task, place)] = place
+            index, task = waiting.pop()
+            under_way[call(task, index)] = index
         (done, *_), _ = ray.wait(list(under_way), num_returns=1)
         yield under_way.pop(done), _result(ray.get(done))
 
 
 def _result(value: Any) -> Any:  # noqa: ANN401
     """Give a worker's result, or raise its error here as what it was there."""
-    if not isinstance(value, _Trouble):
+    if not isinstance(value, _RaisedError):
         return value
     kind: type[PersonaeError] = getattr(errors, value.kind)
     error = kind.__new__(kind)
@@ -109,22 +109,22 @@ def _result(value: Any) -> Any:  # noqa: ANN401
 
 
 @dataclass(frozen=True, slots=True)
-class _Trouble:
+class _RaisedError:
     """An error on its way from a worker, as a value."""
 
     kind: str
     message: str
 
 
-def _told(work: Callable[P, R]) -> Callable[P, R | _Trouble]:
+def _errors_as_values(work: Callable[P, R]) -> Callable[P, R | _RaisedError]:
     """Return errors that are raised on purpose as values; others are Ray's to tell."""
 
     @wraps(work)
-    def inner(*given: P.args, **named: P.kwargs) -> R | _Trouble:
+    def inner(*given: P.args, **named: P.kwargs) -> R | _RaisedError:
         try:
             return work(*given, **named)
         except PersonaeError as error:
-            return _Trouble(type(error).__name__, str(error))
+            return _RaisedError(type(error).__name__, str(error))
 
     return inner
 
@@ -151,8 +151,8 @@ def span_workers(recipe: str, arguments: Mapping[str, object], order: Order) -> 
             _Task(recipe=recipe, arguments=arguments, n=order.n, seed=order.seed, span=span)
             for span in spans
         ]
-        for place, shard in _spread(lambda task, _: remote.remote(task), tasks):
-            yield spans[place], shard
+        for index, shard in _spread(lambda task, _: remote.remote(task), tasks):
+            yield spans[index], shard
 
     return workers
 
@@ -160,7 +160,7 @@ def span_workers(recipe: str, arguments: Mapping[str, object], order: Order) -> 
 _held: dict[str, Population] = {}
 
 
-@_told
+@_errors_as_values
 def _made(task: _Task) -> Shard:
     """Make a span; on a worker. The plan is kept for the next one."""
     key = repr((task.recipe, task.arguments, task.n, task.seed))
@@ -181,11 +181,11 @@ class _Answerer:
     def model(self) -> Model:
         return open_model(self._text)
 
-    @_told
+    @_errors_as_values
     def about(self) -> tuple[str, str, bool]:
         return self.model.name, self.model.fingerprint, isinstance(self.model, Chooser)
 
-    @_told
+    @_errors_as_values
     def understand(self, modules: Sequence[str]) -> None:
         """Import the modules that register recognisers in the process that asks."""
         for module in modules:
@@ -197,11 +197,11 @@ class _Answerer:
                     f"instrument ({error}): install it wherever a worker runs"
                 ) from error
 
-    @_told
+    @_errors_as_values
     def reply(self, task: tuple[Sequence[Request], Sampling]) -> list[Reply]:
         return self.model.reply(*task)
 
-    @_told
+    @_errors_as_values
     def choose(self, requests: Sequence[Request]) -> list[Choice]:
         assert isinstance(self.model, Chooser)
         return self.model.choose(requests)
@@ -229,19 +229,19 @@ class _ClusterModel:
         self, method: str, cuts: Sequence[Span], tasks: Sequence[Any], done: Done | None
     ) -> list[Any]:
         self._explain()
-        found: list[Any] = [None] * (cuts[-1][1] if cuts else 0)
+        answers: list[Any] = [None] * (cuts[-1][1] if cuts else 0)
 
-        def call(task: Any, place: int) -> Any:  # noqa: ANN401
-            actor = self._actors[place % len(self._actors)]
+        def call(task: Any, index: int) -> Any:  # noqa: ANN401
+            actor = self._actors[index % len(self._actors)]
             return getattr(actor, method).remote(task)
 
-        for place, answers in _spread(call, tasks):
-            start = cuts[place][0]
-            for i, answer in enumerate(answers, start):
-                found[i] = answer
+        for index, batch in _spread(call, tasks):
+            start = cuts[index][0]
+            for i, answer in enumerate(batch, start):
+                answers[i] = answer
                 if done is not None:
                     done(i, answer)
-        return found
+        return answers
 
     def _explain(self) -> None:
         """Have workers understand the instruments that respondents understand here.
@@ -298,8 +298,8 @@ def cluster_model(text: str) -> Model:
     """
     import ray
 
-    made = ray.remote(_Answerer)
-    actors = [made.remote(text) for _ in range(_workers())]
+    worker = ray.remote(_Answerer)
+    actors = [worker.remote(text) for _ in range(_workers())]
     name, fingerprint, chooses = _result(ray.get(actors[0].about.remote()))
     kind = _ClusterChooser if chooses else _ClusterModel
     return kind(actors, name, fingerprint)

@@ -29,11 +29,13 @@ def checkup() -> Iterator[str]:
     """
     yield f"Personae {__version__}, Python {platform.python_version()}, {os.cpu_count()} CPUs"
     for group, names in _needs().items():
-        found = {name: _version(name) for name in names}
-        lacking = [name for name, there in found.items() if not there]
-        listed = ", ".join(f"{name} {there}" for name, there in found.items() if there)
+        versions = {name: _version(name) for name in names}
+        lacking = [name for name, installed in versions.items() if not installed]
+        packages = ", ".join(
+            f"{name} {installed}" for name, installed in versions.items() if installed
+        )
         mark = "✓" if not lacking else "✗" if group in (ALWAYS, *APART) else "–"
-        yield f"{mark} {group}: {listed or 'not installed'}"
+        yield f"{mark} {group}: {packages or 'not installed'}"
         if lacking:
             yield f"  missing: {', '.join(lacking)}; {_remedy(group)}"
     for name in ("simulated:E=1", "null:uniform", "smollm2"):
@@ -72,10 +74,10 @@ def _opens(name: str) -> str:
         model = open_model(name)
         if is_control(name):
             return f"✓ {name} opens (a control, not a language model)"
-        told = f"✓ {name} opens, fingerprint {model.fingerprint[:16]}"
+        line = f"✓ {name} opens, fingerprint {model.fingerprint[:16]}"
         if isinstance(model, Chooser):
-            told += f"; {fidelity(model)}; reads about {_rate(model):.0f} tokens a second here"
-        return told
+            line += f"; {fidelity(model)}; reads about {_rate(model):.0f} tokens a second here"
+        return line
     except PersonaeError as error:
         return f"✗ {name}: {error}"
 

@@ -71,13 +71,16 @@ def execute(
         BudgetSpent: a limit was reached; the answers so far are kept, run again to go on.
     """
     path = job.out / JOURNAL
-    made, new = not job.out.exists(), not any(p.exists() for p in (job.out / MANIFEST, path))
+    is_new_folder, is_new_run = (
+        not job.out.exists(),
+        not any(p.exists() for p in (job.out / MANIFEST, path)),
+    )
     manifest = open_manifest(job.out, job.identity(models), fresh=job.fresh)
     if job.fresh:
         for old in job.out.glob(f"{JOURNAL}*"):
             old.unlink()
     began = time.monotonic()
-    ended, kept = manifest.ended("stopped"), True
+    ended, has_answers = manifest.ended("stopped"), True
     try:
         report, usage = _ask(job, study, models, console)
         report = replace(report, provenance=_provenance(job, models, manifest, report, usage))
@@ -87,13 +90,13 @@ def execute(
             results={"usage": plain(usage), **{p.name: file_sha256(str(p)) for p in paths}},
         )
     except PersonaeError:
-        kept = not new or _answers(path) > 0
+        has_answers = not is_new_run or _answers(path) > 0
         raise
     finally:
-        if kept:
+        if has_answers:
             replace(ended, seconds=round(time.monotonic() - began, 3)).write(job.out)
         else:
-            _clear(job.out, whole=made)
+            _clear(job.out, with_folder=is_new_folder)
     return report
 
 
@@ -102,11 +105,11 @@ def _answers(path: Path) -> int:
         return len(journal)
 
 
-def _clear(folder: Path, *, whole: bool) -> None:
+def _clear(folder: Path, *, with_folder: bool) -> None:
     """Take back a run that ended before its first answer."""
     for file in (folder / MANIFEST, *folder.glob(f"{JOURNAL}*")):
         file.unlink(missing_ok=True)
-    if whole:
+    if with_folder:
         with suppress(OSError):
             folder.rmdir()
 

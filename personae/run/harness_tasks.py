@@ -124,10 +124,10 @@ def export_bank(bank: SituationBank, folder: Path) -> list[str]:
 
 
 def _choice(choices: str, target: str, metrics: Sequence[str]) -> str:
-    listed = "".join(
+    lines = "".join(
         f"  - metric: {m}\n    aggregation: mean\n    higher_is_better: true\n" for m in metrics
     )
-    return CHOICE.format(choices=choices, target=target, metrics=listed)
+    return CHOICE.format(choices=choices, target=target, metrics=lines)
 
 
 def _listed(problem: Problem, asking: Asking) -> Mapping[str, object]:
@@ -149,11 +149,11 @@ def _prompt(problem: Problem, asking: Asking) -> str:
 def _situation(item: Situation) -> Mapping[str, object]:
     order = list(range(len(item.actions)))
     random.Random(content_key(item.id)).shuffle(order)
-    listed = "\n".join(f"{LETTERS[i]}: {item.actions[k]}" for i, k in enumerate(order))
+    lines = "\n".join(f"{LETTERS[i]}: {item.actions[k]}" for i, k in enumerate(order))
     text = " ".join(filter(None, [item.text, item.query]))
     return {
         "id": item.id,
-        "prompt": f"Question: {text}\n{listed}\nAnswer:",
+        "prompt": f"Question: {text}\n{lines}\nAnswer:",
         "letters": list(LETTERS[: len(order)]),
         "gold": [i for i, k in enumerate(order) if k < len(item.high)],
     }

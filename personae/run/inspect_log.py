@@ -167,9 +167,9 @@ def _sample(name: str, row: Mapping[str, Any], asked: LoggedItem | None, model: 
         output_tokens=row["tokens_out"],
         total_tokens=row["tokens_in"] + row["tokens_out"],
     )
-    said = ChatMessageAssistant(content=row["raw"], id=f"{name} | said", model=model)
-    output = ModelOutput(model=model, choices=[ChatCompletionChoice(message=said)], usage=usage)
-    kept = {key: row[key] for key in CARRIED} | {
+    message = ChatMessageAssistant(content=row["raw"], id=f"{name} | said", model=model)
+    output = ModelOutput(model=model, choices=[ChatCompletionChoice(message=message)], usage=usage)
+    metadata = {key: row[key] for key in CARRIED} | {
         key: value for key, value in row.items() if key not in CARRIED and key != "raw"
     }
     return EvalSample(
@@ -178,10 +178,10 @@ def _sample(name: str, row: Mapping[str, Any], asked: LoggedItem | None, model: 
         input=text,
         target=asked.target if asked else "",
         choices=list(asked.options) if asked and asked.options else None,
-        messages=[ChatMessageUser(content=text, id=f"{name} | asked"), said],
+        messages=[ChatMessageUser(content=text, id=f"{name} | asked"), message],
         output=output,
         scores=_score(row),
-        metadata={k: _plain(v) for k, v in kept.items()},
+        metadata={k: _plain(v) for k, v in metadata.items()},
         model_usage={model: usage},
     )
 
@@ -219,7 +219,7 @@ def _scores(rows: pl.DataFrame) -> list[Any]:
     """
     from inspect_ai.log import EvalMetric, EvalScore  # noqa: PLC0415
 
-    found = []
+    scores = []
     for (unit,), part in rows.group_by("unit", maintain_order=True):
         values: dict[str, float] = {}
         if unit == "correct":
@@ -232,7 +232,7 @@ def _scores(rows: pl.DataFrame) -> list[Any]:
         metrics = {name: EvalMetric(name=name, value=value) for name, value in values.items()}
         lost = 0 if unit == "correct" else int((part["status"] != "ok").sum())
         name = str(unit) or "value"
-        found.append(
+        scores.append(
             EvalScore(
                 name=name,
                 scorer=name,
@@ -241,4 +241,4 @@ def _scores(rows: pl.DataFrame) -> list[Any]:
                 unscored_samples=lost,
             )
         )
-    return found
+    return scores

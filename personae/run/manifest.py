@@ -1,4 +1,4 @@
-"""A run's identity, kept beside its results: what was run, on what, since when.
+"""A run's identity, earlier beside its results: what was run, on what, since when.
 
 Two runs with the same identity give the same bytes. Times and machine facts stay out of the
 identity, and out of the report.
@@ -89,11 +89,11 @@ def open_manifest(folder: Path, identity: Mapping[str, object], *, fresh: bool) 
                 f"{folder} holds another run ({_difference(then, now)}); "
                 "choose another --out, or start anew there with --fresh"
             )
-    kept = old if old is not None and not fresh else {}
+    earlier = old if old is not None and not fresh else {}
     manifest = Manifest(
         identity=identity,
-        date=str(kept.get("date") or today()),
-        started=str(kept.get("started") or datetime.now(UTC).isoformat(timespec="seconds")),
+        date=str(earlier.get("date") or today()),
+        started=str(earlier.get("started") or datetime.now(UTC).isoformat(timespec="seconds")),
         machine=_machine(),
     )
     manifest.write(folder)
@@ -106,10 +106,10 @@ def read_manifest(folder: Path) -> Mapping[str, object]:
     Raises:
         BadFile: the folder has none, or it can't be read.
     """
-    found = _read(folder / NAME)
-    if found is None:
+    body = _read(folder / NAME)
+    if body is None:
         raise BadFile(f"{str(folder)!r} has no {NAME}; give the folder of a finished run")
-    return found
+    return body
 
 
 def _read(path: Path) -> Mapping[str, object] | None:

@@ -40,14 +40,14 @@ class Parameter:
 def parameters(function: Callable[..., object]) -> tuple[Parameter, ...]:
     """Read a function's parameters in order; help comes from the docstring's Args section."""
     hints, notes = get_type_hints(function), _argument_notes(inspect.getdoc(function) or "")
-    listed: list[Parameter] = []
+    rows: list[Parameter] = []
     for name, spec in inspect.signature(function).parameters.items():
         kind = _without_none(hints[name])
         if _is_noun(kind):
-            listed += _fields(kind, name)
+            rows += _fields(kind, name)
         else:
-            listed.append(Parameter(name, kind, spec.default, notes.get(name, "")))
-    return tuple(listed)
+            rows.append(Parameter(name, kind, spec.default, notes.get(name, "")))
+    return tuple(rows)
 
 
 def bind(function: Callable[..., object], values: Mapping[str, object]) -> dict[str, Any]:

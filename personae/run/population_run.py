@@ -1,13 +1,13 @@
-"""Makes a population into a file: shards, near-duplicates made anew, one merge, a report beside it.
+"""Makes a population into a file: shards, regenerated near-duplicates, one merge, a report.
 
-Each shard is written whole or not at all, and each round of remaking too, so that a killed run
+Each shard is written whole or not at all, and each round of regeneration too, so that a killed run
 goes on where it stood and ends in the same bytes. Of the whole, only plan and signatures are held.
 """
 
 import json
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,22 +27,19 @@ from personae.core import (
     file_sha256,
     plain,
 )
-from personae.generate.quality.near_duplicates import DuplicateCriterion, duplicate_rows
 from personae.generate.quality.outcome import SAMPLE, Outcome, Tally, population_report
 from personae.generate.recipe import Population
-from personae.generate.slots import REGENERATED, IndexArray, Slots
 from personae.models.journal.journal import Journal
 from personae.models.journal.recorded import recorded
 from personae.personas import save_frames
 from personae.report.render.html import report_html
 from personae.run.manifest import open_manifest, today, write_atomically
 from personae.run.progress import Meter
+from personae.run.regeneration import alike_left, regenerate
 from personae.run.shards import Shard, read_shard, shard_of, write_shard
 
 __all__ = ["Build", "Commission", "Span", "Workers", "generate", "make_span"]
 
-ROUNDS = 20
-"""So often near-duplicates are made anew before what is left is only reported."""
 STRUCTURE, WITH_MODEL = 50_000, 256
 """Personas a shard."""
 Span = tuple[int, int]
@@ -118,13 +115,15 @@ def generate(
         Journal(str(folder / "journal.sqlite")) as journal,
         Meter(console, total, "generate", what) as meter,
     ):
-        asked = None if model is None else recorded(model, journal, seen=meter.seen)
-        population = build(asked)
+        recorder = None if model is None else recorded(model, journal, seen=meter.seen)
+        population = build(recorder)
         stems = _shards(population, folder, workers, meter)
-        rounds = _remade(population, stems, folder)
+        rounds = regenerate(population, stems, folder)
     outcome = _merge(job, population, stems, rounds)
     report = population_report(population, outcome)
-    report = _stamped(report, job, population, manifest.date, asked.usage if asked else Usage())
+    report = _stamped(
+        report, job, population, manifest.date, recorder.usage if recorder else Usage()
+    )
     write_atomically(job.sibling("report.html"), report_html(report).encode())
     note = {"identity": plain(identity), "sha256": file_sha256(str(job.out)), "date": manifest.date}
     write_atomically(job.sibling("manifest.json"), (json.dumps(note, indent=1) + "\n").encode())
@@ -165,55 +164,16 @@ def _shards(
     size = STRUCTURE if population.order.model is None else WITH_MODEL
     spans = [(start, min(start + size, n)) for start in range(0, n, size)]
     stems = {span: folder / f"shard-{span[0]:09d}" for span in spans}
-    left = [s for s in spans if read_shard(stems[s], rows=False) is None]
-    made = workers(left) if workers else ((s, make_span(population, s)) for s in left)
+    missing = [s for s in spans if read_shard(stems[s], rows=False) is None]
+    made = workers(missing) if workers else ((s, make_span(population, s)) for s in missing)
     counted = population.order.model is None  # a model's answers are counted as they come
     if counted:
-        meter.passed(sum(stop - start for start, stop in set(spans) - set(left)), recalled=True)
+        meter.passed(sum(stop - start for start, stop in set(spans) - set(missing)), recalled=True)
     for span, shard in made:
         write_shard(shard, stems[span])
         if counted:
             meter.passed(span[1] - span[0])
     return list(stems.values())
-
-
-def _remade(population: Population, stems: Sequence[Path], folder: Path) -> list[Path]:
-    """Make near-duplicates anew, round by round; give the rounds' paths."""
-    rounds: list[Path] = []
-    if population.sameness is None:
-        return rounds
-    slots, signs = _signatures([read_shard(s, rows=False) for s in stems])
-    tries = np.zeros(population.order.n, dtype=np.int64)
-    while len(rounds) < ROUNDS:
-        again = slots[duplicate_rows(population.sameness, signs)] if len(slots) else slots
-        if not len(again):
-            break
-        tries[again] += 1
-        stem = folder / f"round-{len(rounds):02d}"
-        shard = read_shard(stem)
-        if shard is None:
-            anew = Slots(population.order.seed, again, tries[again] * REGENERATED)
-            shard = shard_of(anew, population.make(anew), population.sameness)
-            write_shard(shard, stem)
-        rounds.append(stem)
-        slots, signs = _overlaid(slots, signs, shard)
-    return rounds
-
-
-def _signatures(shards: Iterable[Shard | None]) -> tuple[IndexArray, np.ndarray]:
-    kept = [s for s in shards if s is not None and s.signs is not None]
-    if not kept:
-        return np.array([], dtype=np.int64), np.zeros((0, 1), dtype=np.uint32)
-    return np.concatenate([s.slots for s in kept]), np.concatenate([s.signs for s in kept])
-
-
-def _overlaid(slots: IndexArray, signs: np.ndarray, shard: Shard) -> tuple[IndexArray, np.ndarray]:
-    """Put a round's signatures in the place of the earlier ones; what failed drops out."""
-    stays = ~np.isin(slots, list(shard.failed))
-    slots, signs = slots[stays], signs[stays].copy()
-    if shard.signs is not None:
-        signs[np.searchsorted(slots, shard.slots)] = shard.signs
-    return slots, signs
 
 
 def _merge(
@@ -222,13 +182,13 @@ def _merge(
     """Write the file, shard after shard with the rounds' rows in place, and count what is in it."""
     tally, failed, counts = Tally(), dict[int, str](), Counter[str]()
     overlay: dict[int, tuple[Shard, int]] = {}
-    remade = 0
+    regenerated = 0
     for stem in rounds:
         shard = read_shard(stem)
         assert shard is not None
         counts.update(shard.counts)
         failed.update(shard.failed)
-        remade += len(shard.asked)
+        regenerated += len(shard.asked)
         overlay.update({int(slot): (shard, i) for i, slot in enumerate(shard.slots)})
 
     step = -(-population.order.n // SAMPLE)
@@ -251,13 +211,13 @@ def _merge(
         if tally.rows:
             raise
         raise BadValue(_none_made(population.order.n, failed)) from error
-    left = len(_left(population.sameness, stems, rounds))
+    left = len(alike_left(population.sameness, stems, rounds))
     return Outcome(
         made=made,
         sample=pl.concat(sample),
         failed=failed,
         counts=counts,
-        remade=remade,
+        remade=regenerated,
         alike_left=left,
         tally=tally,
     )
@@ -265,39 +225,25 @@ def _merge(
 
 def _none_made(n: int, failed: Mapping[int, str]) -> str:
     reasons = Counter(failed.values()).most_common(3)
-    said = "; ".join(f"{why} ({count:,})" for why, count in reasons)
-    return f"none of {n:,} personas could be made: {said}; try another model, or structure alone"
-
-
-def _left(
-    sameness: DuplicateCriterion | None, stems: Sequence[Path], rounds: Sequence[Path]
-) -> IndexArray:
-    """Find the near-duplicates that no round could remove."""
-    if sameness is None or len(rounds) < ROUNDS:
-        return np.array([], dtype=np.int64)
-    slots, signs = _signatures([read_shard(s, rows=False) for s in stems])
-    for stem in rounds:
-        shard = read_shard(stem, rows=False)
-        assert shard is not None
-        slots, signs = _overlaid(slots, signs, shard)
-    return duplicate_rows(sameness, signs)
+    listed = "; ".join(f"{why} ({count:,})" for why, count in reasons)
+    return f"none of {n:,} personas could be made: {listed}; try another model, or structure alone"
 
 
 def _replaced(
     shard: Shard, overlay: Mapping[int, tuple[Shard, int]], failed: Mapping[int, str]
 ) -> pl.DataFrame:
-    """Give a shard's rows with remade ones in place, without slots that failed in a round."""
+    """Give a shard's rows with regenerated ones in place, without slots that failed in a round."""
     slots = shard.slots
     frame = shard.rows.filter(pl.Series(~np.isin(slots, list(failed))))
     slots = slots[~np.isin(slots, list(failed))]
     here = [i for i, slot in enumerate(slots.tolist()) if slot in overlay]
     if not here:
         return frame
-    anew = [overlay[int(slots[i])] for i in here]
-    rows = pl.concat([held.rows[place : place + 1] for held, place in anew])
-    places = np.arange(len(slots))
-    places[here] = len(slots) + np.arange(len(here))
-    return pl.concat([frame, rows])[places]
+    replacements = [overlay[int(slots[i])] for i in here]
+    rows = pl.concat([source.rows[row : row + 1] for source, row in replacements])
+    order = np.arange(len(slots))
+    order[here] = len(slots) + np.arange(len(here))
+    return pl.concat([frame, rows])[order]
 
 
 def _stamped(

@@ -45,7 +45,7 @@ class Meter:
         self._task = self._bar.add_task(title, total=total, note="", left="")
         self._title, self._total, self._what, self._eta = title, total, what, eta
         self._recalled = self._failed = self._count = 0
-        self._began = self._spoke = self._heard = time.monotonic()
+        self._began = self._last_line = self._last_answer = time.monotonic()
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -63,8 +63,8 @@ class Meter:
         """Count one answer of at most `bound` written tokens; `recalled`: from the journal."""
         now = time.monotonic()
         if self._eta is not None:
-            self._eta.saw(answer, bound, None if recalled else now - self._heard)
-        self._heard = now
+            self._eta.saw(answer, bound, None if recalled else now - self._last_answer)
+        self._last_answer = now
         self._count += 1
         self._recalled += recalled
         self._failed += answer.status == "error"
@@ -75,8 +75,8 @@ class Meter:
 
     def _show(self, count: int) -> None:
         self._bar.update(self._task, advance=count, note=self._note(), left=self._left())
-        if not self._console.is_terminal and time.monotonic() - self._spoke > 15:
-            self._spoke = time.monotonic()
+        if not self._console.is_terminal and time.monotonic() - self._last_line > 15:
+            self._last_line = time.monotonic()
             self._console.print(self._line(), highlight=False)
 
     def passed(self, count: int, *, recalled: bool = False) -> None:

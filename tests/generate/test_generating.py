@@ -21,6 +21,7 @@ from personae.generate.slots import Slots
 from personae.personas import load_personas
 from personae.respondents.scripted import ScriptedModel
 from personae.run import population_run as generating
+from personae.run import regeneration
 from personae.run.population_run import Commission, generate
 
 QUIET = Console(quiet=True)
@@ -176,7 +177,7 @@ def crowded(n: int, limit: int = 99) -> tuple[Callable[[Model | None], Populatio
     return lambda model: one, calls
 
 
-def test_near_duplicates_are_made_anew_killed_or_not(
+def test_near_duplicates_are_regenerated_killed_or_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(generating, "STRUCTURE", 60)
@@ -201,7 +202,7 @@ def test_near_duplicates_are_made_anew_killed_or_not(
 def test_what_cannot_be_told_apart_is_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(generating, "ROUNDS", 3)
+    monkeypatch.setattr(regeneration, "ROUNDS", 3)
     job = Commission(recipe="x", version="1", options={}, out=tmp_path / "full.parquet")
     report = generate(job, crowded(1500)[0], None, QUIET)  # 900 can differ at most
     assert pl.read_parquet(job.out).height == 1500
