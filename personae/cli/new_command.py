@@ -1,16 +1,19 @@
 """`personae new KIND NAME`: the example of a guide page, written into a checkout under a new name.
 
-The pages `docs/guide/add-a-KIND.md` are the scaffolds: a block titled with a path is a file, and
-the first path's name is the example's, which NAME replaces everywhere. So what is written is what
-the page shows, and what the tests run.
+The pages `docs/guide/add-a-KIND.md` are the scaffolds: a block titled with a path is a file, or the
+lines to add to one, and the first path's name is the example's, which NAME replaces everywhere. So
+what is written is what the page shows, and what the tests run.
 """
 
 import keyword
 import re
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
+from subprocess import run
 
-from personae.core import BadValue, InputError, atomic_path
+from personae.core import BadFile, BadValue, InputError, atomic_path
 
 __all__ = ["KINDS", "guide", "scaffold"]
 
@@ -23,7 +26,7 @@ KINDS = {
 }
 """What can be begun, and the file that it is."""
 ROOT = Path(__file__).parents[2]
-BLOCK = re.compile(r'^```\w+ title="([^"]+)"\n(.*?)^```$', re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r'^```(\w+) title="([^"]+)"\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 
 
 def scaffold(kind: str, name: str, root: Path = ROOT) -> list[Path]:
@@ -32,6 +35,7 @@ def scaffold(kind: str, name: str, root: Path = ROOT) -> list[Path]:
     Raises:
         BadValue: a name that no file of this kind can have, or that is taken.
         InputError: this is no checkout of the repository.
+        BadFile: a file that lines are added to is not as the guide expects it.
     """
     page = root / guide(kind)
     if not page.is_file() or not (root / "tests").is_dir():
@@ -40,10 +44,11 @@ def scaffold(kind: str, name: str, root: Path = ROOT) -> list[Path]:
             "clone it, install it there with pip install -e, and run this again"
         )
     _refuse_name(kind, name, root)
-    texts = _renamed(page, name)
+    texts = _renamed(page, name, root)
     for path, text in texts.items():
-        _write(root / path, text)
-    return [root / path for path in texts]
+        _write(path, text)
+    _format([path for path in texts if path.suffix == ".py"])
+    return list(texts)
 
 
 def guide(kind: str) -> str:
@@ -67,11 +72,35 @@ def _refuse_name(kind: str, name: str, root: Path) -> None:
             raise BadValue(f"{path.relative_to(root)} exists already; choose another name")
 
 
-def _renamed(page: Path, name: str) -> Mapping[str, str]:
-    """Read a page's files, path to text, with the example's name replaced."""
+def _renamed(page: Path, name: str, root: Path) -> Mapping[Path, str]:
+    """Give the files of a page, with the example's name replaced and differences applied."""
     blocks = BLOCK.findall(page.read_text(encoding="utf-8"))
-    example = re.compile(rf"(?<![a-z]){re.escape(Path(blocks[0][0]).stem)}(?![a-z])")
-    return {example.sub(name, path): example.sub(name, text) for path, text in blocks}
+    example = re.compile(rf"(?<![a-z]){re.escape(Path(blocks[0][1]).stem)}(?![a-z])")
+    texts = {}
+    for language, title, block in blocks:
+        path, text = root / example.sub(name, title), example.sub(name, block)
+        texts[path] = _patched(path, text) if language == "diff" else text
+    return texts
+
+
+def _patched(path: Path, difference: str) -> str:
+    """Add lines to a file: each after the line that stands before it in the difference."""
+    text, anchor = path.read_text(encoding="utf-8"), ""
+    for line in difference.splitlines():
+        if not line.startswith("+"):
+            anchor = line[1:] + "\n"
+        elif text.count(anchor) == 1:
+            text = text.replace(anchor, anchor + line[1:] + "\n")
+        else:
+            raise BadFile(f"{path} has no single line {anchor.strip()!r}: add {line[1:]!r} by hand")
+    return text
+
+
+def _format(paths: Sequence[Path]) -> None:
+    """Lay code out by the repository's formatter, which a name's length may call for."""
+    if find_spec("ruff") is not None and paths:
+        for command in (["check", "--fix", "--select", "I"], ["format"]):
+            run([sys.executable, "-m", "ruff", *command, "--quiet", *map(str, paths)], check=False)
 
 
 def _write(path: Path, text: str) -> None:

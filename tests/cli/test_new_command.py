@@ -15,10 +15,12 @@ ROOT = Path(__file__).parents[2]
 NAMES = {
     "study": "stranger_study",
     "inventory": "stranger-inventory",
+    "induction": "stranger_induction",
     "recipe": "stranger_recipe",
     "rubric": "stranger-rubric",
 }
 CONTRACTS = [
+    "tests/contracts/test_inductions.py",
     "tests/contracts/test_inventories.py",
     "tests/contracts/test_recipes.py",
     "tests/contracts/test_studies.py",
@@ -67,8 +69,9 @@ def test_a_scaffold_passes_its_contracts(checkout: Path) -> None:
 
 
 def test_a_scaffold_is_formatted_and_listed(checkout: Path) -> None:
-    code = [str(path) for path in checkout.rglob("*stranger*.py")]
-    assert len(code) == 4
+    registry = checkout / "personae/induce/registry.py"
+    code = [str(registry), *map(str, checkout.rglob("*stranger*.py"))]
+    assert len(code) == 6
     for command in (["format", "--check"], ["check"]):
         done = run(checkout, "-m", "ruff", *command, "--no-cache", *code)
         assert done.returncode == 0, done.stdout
