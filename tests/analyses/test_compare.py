@@ -6,16 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from rich.console import Console
 
 from personae.analyses.compare import compare_runs
 from personae.analyses.pairing import pair_answers
 from personae.analyses.run_differences import Judging, compare_pairs
 from personae.cli import main
-from personae.core import Answers, BadFile, BadValue, Model, Note, Report, Table, UnknownName
-from personae.models.opening import open_model
-from personae.run.execute import Job, execute
+from personae.core import Answers, BadFile, BadValue, Note, Report, Table, UnknownName
 from personae.run.finished_run import open_run
+from tests.support.finished_runs import finished
 
 TOOL = "ipip-neo-120@1+c61ffbaf"
 
@@ -34,22 +32,6 @@ def sheet(values: Sequence[float | None], **same: Any) -> Answers:
         {**base, "item": str(i), "value": v, "status": "refused" if v is None else "ok"}
         for i, v in enumerate(values)
     )
-
-
-def finished(
-    folder: Path,
-    answers: Answers,
-    *,
-    model: str = "null:yes",
-    version: str = "1",
-    study: str = "asked",
-) -> Path:
-    def work(model: Model) -> Report:
-        return Report(title="Asked", parts=(), answers=answers)
-
-    job = Job(study=study, version=version, options={"seed": 0}, out=folder)
-    execute(job, work, {"model": open_model(model)}, Console(quiet=True))
-    return folder
 
 
 def table(report: Report, name: str) -> Table:

@@ -34,7 +34,7 @@ from personae.induce.steer.directions import orthogonal_to, shuffled
 from personae.induce.steer.steer_inductions import SteerInduction
 from personae.measure.inventories.administer_arms import administer_arms
 from personae.respondents.null import open_null
-from tests.models.local.test_local import model
+from tests.support.tiny_networks import tiny_model
 
 GOAL: Mapping[str, float] = {"E": 1.5, "N": -1.0}
 SCAN = Scan(blocks=(0, 1), strengths=(0.5, 2.0), damage=0.5, nulls=19)
@@ -42,7 +42,7 @@ ADA = Persona(id="ada", text="You are Ada.", traits=GOAL)
 
 
 def test_many_variants_are_measured_as_each_alone() -> None:
-    tiny = model("llama")
+    tiny = tiny_model("llama")
     bench = shipped_bench(["E", "N"], slice(0, 2), texts=2, choices=3)
     push = [Edit(Site(1), np.ones(32), s) for s in (0.0, 0.5)]
     together = bench.measure(tiny, [[push[0]], [push[1]], []])
@@ -62,7 +62,7 @@ def test_many_variants_are_measured_as_each_alone() -> None:
 
 
 def test_calibration_keeps_its_limits_and_tells_its_nulls() -> None:
-    tiny = model("llama")
+    tiny = tiny_model("llama")
     found = calibrate(tiny, GOAL, SCAN)
     assert {(p.block, p.strength) for p in found.points} == {
         (b, s) for b in (0, 1) for s in (0.5, 2.0)
@@ -72,18 +72,20 @@ def test_calibration_keeps_its_limits_and_tells_its_nulls() -> None:
     assert found.chosen is not None and len(found.nulls) == 19
     assert found.effect.p == (1 + (found.nulls >= found.effect.value).sum()) / 20
     assert set(found.traits) == set("OCEAN") and found.effect.n == 12
-    again = calibrate(model("llama"), GOAL, SCAN)
+    again = calibrate(tiny_model("llama"), GOAL, SCAN)
     assert again.effect == found.effect and again.nulls.tolist() == found.nulls.tolist()
     rows = specificity(tiny, found.chosen, found.vectors)
     assert set(rows) == set(GOAL) and set(rows["E"]) == set("OCEAN")
 
 
 def test_nothing_is_chosen_where_nothing_is_allowed() -> None:
-    found = calibrate(model("llama"), GOAL, Scan(blocks=(1,), strengths=(900.0,), damage=0.001))
+    found = calibrate(
+        tiny_model("llama"), GOAL, Scan(blocks=(1,), strengths=(900.0,), damage=0.001)
+    )
     assert found.chosen is None and found.edits == () and len(found.nulls) == 0
     assert found.effect.value == 0
     with pytest.raises(InputError, match="above or below average"):
-        calibrate(model("llama"), {"E": 0.0, "E:Anger": 1.0})
+        calibrate(tiny_model("llama"), {"E": 0.0, "E:Anger": 1.0})
 
 
 def test_the_pairs_that_choose_are_not_those_that_judge() -> None:
@@ -115,13 +117,16 @@ def test_repetition_is_the_share_of_repeated_runs() -> None:
 
     assert _repeated("a b c d e") == 0 and np.isnan(_repeated("a b"))
     assert _repeated("a b c a b c") == pytest.approx(1 / 4)
-    assert repetition(model("llama"), [(), ()], tokens=4).shape == (2, 4)
-    assert Bench(statements={}, texts=("Tea.",)).measure(model("llama"), [()]).right.shape == (1, 0)
+    assert repetition(tiny_model("llama"), [(), ()], tokens=4).shape == (2, 4)
+    assert Bench(statements={}, texts=("Tea.",)).measure(tiny_model("llama"), [()]).right.shape == (
+        1,
+        0,
+    )
 
 
 def test_likelihoods_without_a_chat_see_no_edit() -> None:
     """As with words: the empty chat is the baseline that an induction must leave alone."""
-    tiny = model("llama")
+    tiny = tiny_model("llama")
     asked = requests_of(((), say("I like tea.")), (("A",), ("B",)))
     with find_induction("steer:E=4@1")(tiny, ADA) as steered:
         empty, spoken = steered.choose(asked)
@@ -150,7 +155,7 @@ def setting(answering: Any, persona: Persona = ADA) -> CardContext:
 
 def test_the_card_compares_asking_with_steering(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(steering_section, "Scan", lambda **_: SCAN)
-    given = setting(model("llama"))
+    given = setting(tiny_model("llama"))
     section = steering(given)
     notes = [p for p in section.parts if isinstance(p, Note)]
     assert [n.level for n in notes] == ["verdict"] and "Asking or steering" in notes[0].text
@@ -179,5 +184,5 @@ def test_the_card_compares_asking_with_steering(monkeypatch: pytest.MonkeyPatch)
 def test_a_model_that_can_not_be_opened_is_told() -> None:
     section = steering(setting(open_null("null:uniform")))
     assert "can't be opened" in section.parts[1].text  # type: ignore[union-attr]
-    section = steering(setting(model("llama"), PLACEBO))
+    section = steering(setting(tiny_model("llama"), PLACEBO))
     assert "requests no Big Five domain" in section.parts[1].text  # type: ignore[union-attr]

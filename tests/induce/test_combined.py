@@ -29,7 +29,7 @@ from personae.induce.steer.steer_inductions import SteerInduction
 from personae.induce.steer.steered import Steered
 from personae.respondents.null import open_null
 from personae.respondents.scripted import ScriptedModel
-from tests.models.local.test_local import model
+from tests.support.tiny_networks import tiny_model
 
 ADA = Persona(id="ada", text="You are Ada.", traits={"E": 1.5, "N": -1.0})
 QUESTION = Request(say("I like", system="Be brief."), (("A",), ("B",)))
@@ -75,7 +75,7 @@ def test_nested_pairs_are_one_combination() -> None:
 @pytest.mark.parametrize("name", ["persona_text & steer:2@1", "steer:2@1 & persona_text"])
 def test_words_and_edits_are_those_of_each_alone(name: str) -> None:
     """Vectors come from the model as it is, not from one that already carries the words."""
-    tiny = model("llama")
+    tiny = tiny_model("llama")
     vectors = trait_vectors(tiny, ["E", "N"], [Site(1)])
     mixed = vectors["E"] * 1.5 + vectors["N"] * -1.0
     by_hand = Steered(prompted(tiny, in_system, ADA.text), (mixed * 2.0).edits())
@@ -85,7 +85,7 @@ def test_words_and_edits_are_those_of_each_alone(name: str) -> None:
 
 
 def test_edits_add_up() -> None:
-    tiny = model("llama")
+    tiny = tiny_model("llama")
     edit = Edit(Site(1), trait_vectors(tiny, ["E"], [Site(1)])["E"].by_site[Site(1)], 1.0)
     once = SteerInduction("once", lambda *_: (edit,))
     with combine(once, once)(tiny, ADA) as carrier, tiny.edited((edit, edit)) as twice:

@@ -45,9 +45,8 @@ from personae.induce.steer.vector_files import load_vector, save_vector
 from personae.models.local.engine import LocalModel
 from personae.respondents.null import open_null
 from personae.stats.prediction.linear_probes import auc_values, logistic_probes, ridge_probes
-from tests.models.local.test_local import model
 from tests.support.embedded import embedded
-from tests.support.tiny_networks import VOCABULARY, codec, network
+from tests.support.tiny_networks import VOCABULARY, codec, network, tiny_model
 
 WIDTH = 32
 ADA = Persona(id="ada", traits={"E": 1.5, "N": -1.0})
@@ -72,7 +71,7 @@ def planted(kind: str, gap: float) -> tuple[LocalModel, list[tuple[Chat, Chat]],
     table = net.get_input_embeddings().weight
     with torch.no_grad():
         table[plus] = table[minus] + gap * torch.tensor(truth, dtype=table.dtype)
-    tiny = model(kind)
+    tiny = tiny_model(kind)
     loaded: Any = tiny.loaded
     made = LocalModel(type(loaded)("tiny:planted", net, loaded.codec, "planted"))
     texts = [f"I like {w}: " for w in ("tea", "people", "things", "walks", "parties", "calm")]
@@ -208,7 +207,7 @@ def test_the_algebra_of_vectors() -> None:
 def made_vector() -> SteeringVector:
     pairs = description_pairs("E", 6)
     sites = [Site(1), Site(2)]
-    return make_vector(model("llama"), pairs, sites, VectorRecipe(name="E", pool="mean"))
+    return make_vector(tiny_model("llama"), pairs, sites, VectorRecipe(name="E", pool="mean"))
 
 
 def test_our_file_keeps_everything(vector: SteeringVector, tmp_path: Path) -> None:
@@ -216,7 +215,9 @@ def test_our_file_keeps_everything(vector: SteeringVector, tmp_path: Path) -> No
     save_vector(vector, path)
     again = load_vector(path)
     assert again.origin == vector.origin and again.quality == dict(vector.quality)
-    assert again.origin.fingerprint == model("llama").fingerprint and again.origin.positives == 6
+    assert (
+        again.origin.fingerprint == tiny_model("llama").fingerprint and again.origin.positives == 6
+    )
     for site in vector.sites:
         np.testing.assert_array_equal(again.by_site[site], vector.by_site[site].astype("f4"))
     with safe_open(path, framework="numpy") as file:
@@ -331,7 +332,7 @@ def steered(name: str, tiny: LocalModel, persona: Persona = ADA) -> Sequence[Edi
 
 
 def test_steering_by_string(vector: SteeringVector, tmp_path: Path) -> None:
-    tiny = model("llama")
+    tiny = tiny_model("llama")
     traits = trait_vectors(tiny, ["E", "N"], [Site(1), Site(2)])
     e, n = (traits[t].by_site for t in "EN")
     assert [x.key for x in steered("steer:E=+4@2", tiny)] == [Edit(Site(2), 4 * e[Site(2)]).key]
@@ -355,7 +356,7 @@ def test_steering_by_string(vector: SteeringVector, tmp_path: Path) -> None:
 
 
 def test_words_and_edits_together() -> None:
-    tiny = model("llama")
+    tiny = tiny_model("llama")
     question = Request(say("I like"), (("A",), ("B",)))
     both = find_induction("persona_text & steer:E=3@1")
     assert induction_text(both, tiny, ADA) == persona_text.text(tiny, ADA)
@@ -384,7 +385,7 @@ def test_words_and_edits_together() -> None:
     ],
 )
 def test_steering_strings_that_say_nothing(name: str, error: Any, says: str) -> None:
-    with pytest.raises(error, match=says), find_induction(name)(model("llama"), ADA):
+    with pytest.raises(error, match=says), find_induction(name)(tiny_model("llama"), ADA):
         pass
 
 
@@ -392,14 +393,14 @@ def test_steering_needs_an_open_model_and_traits() -> None:
     with pytest.raises(InputError, match="can't be opened"):
         find_induction("steer")(open_null("null:yes"), ADA).__enter__()
     with pytest.raises(InputError, match="no Big Five domain"):
-        find_induction("steer")(model("llama"), Persona(id="x")).__enter__()
+        find_induction("steer")(tiny_model("llama"), Persona(id="x")).__enter__()
 
 
 def test_a_vector_of_another_model_is_warned_of(vector: SteeringVector, tmp_path: Path) -> None:
     save_vector(vector, path := tmp_path / "e.safetensors")
     with pytest.warns(UserWarning, match="was made on tiny:llama"):
-        steered(f"steer:{path}", model("qwen2"))
-    assert model("llama").anatomy == Anatomy(3, WIDTH, 4, 8)
+        steered(f"steer:{path}", tiny_model("qwen2"))
+    assert tiny_model("llama").anatomy == Anatomy(3, WIDTH, 4, 8)
 
 
 def test_shipped_pairs_are_of_our_own() -> None:

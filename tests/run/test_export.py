@@ -17,7 +17,7 @@ from personae.measure.tasks.problems import load_problems
 from personae.respondents.null import open_null
 from personae.respondents.simulated import open_simulated
 from personae.run.harness_tasks import export_bank, export_problems
-from tests.analyses.test_compare import finished
+from tests.support.finished_runs import finished
 
 ROOT = Path(__file__).parents[2]
 

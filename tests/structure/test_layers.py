@@ -4,7 +4,7 @@ import ast
 import subprocess
 import sys
 
-from tests.structure.source_tree import imports, modules, room
+from tests.structure.source_tree import ROOT, imports, modules, room, tree
 
 ORDER: list[set[str]] = [
     {"core"},
@@ -110,3 +110,17 @@ def test_importing_personae_loads_nothing_heavy() -> None:
     )
     names = set(ast.literal_eval(loaded.stdout))
     assert not names & (HEAVY | {"polars", "scipy", "numpy", "rich", "httpx", "jinja2"})
+
+
+def test_tests_of_one_room_borrow_from_no_other() -> None:
+    """What several rooms' tests need lies in `tests/support`."""
+    folder = ROOT / "tests"
+    wrong = []
+    for path in sorted(folder.rglob("*.py")):
+        here = path.relative_to(folder).parts[0]
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tests."):
+                there = str(node.module).split(".")[1]
+                if there not in (here, "support") and here != "golden":
+                    wrong.append(f"{path.relative_to(ROOT)} imports {node.module}")
+    assert not wrong, "\n".join(wrong)

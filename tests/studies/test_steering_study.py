@@ -26,7 +26,6 @@ from personae.induce.steer.steering_vector import VectorRecipe, make_vector
 from personae.models.local.engine import LocalModel
 from personae.respondents.null import open_null
 from personae.studies.steering import steering
-from tests.models.local.test_local import model
 from tests.support.tiny_networks import codec, network, tiny_model
 
 WIDTH, PLANTED = 32, 2
@@ -52,7 +51,7 @@ def planted() -> tuple[LocalModel, Any]:
         return output - (output @ truth)[..., None] * truth + 400 * strong[..., None] * truth
 
     net.model.layers[PLANTED].register_forward_hook(write)
-    loaded: Any = model("llama").loaded
+    loaded: Any = tiny_model("llama").loaded
     return LocalModel(type(loaded)("tiny:planted", net, loaded.codec, "planted")), truth.numpy()
 
 

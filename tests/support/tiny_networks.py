@@ -112,10 +112,10 @@ def network(kind: str) -> Any:
     return transformers.AutoModelForCausalLM.from_config(configs[kind]()).eval()
 
 
-def tiny_model() -> LocalModel:
-    """A random network that reads long texts, as an open model; nothing is to be found in it."""
+def tiny_model(kind: str = "long", **options: Any) -> LocalModel:
+    """A random network as an open model; `long` reads long texts. Nothing is to be found in it."""
     coder: Any = codec()
-    return LocalModel(Loaded("tiny:long", network("long"), coder, content_key("long")))
+    return LocalModel(Loaded(f"tiny:{kind}", network(kind), coder, content_key(kind)), **options)
 
 
 def plain_logp(net: Any, prompt: list[int], option: list[int]) -> float:
