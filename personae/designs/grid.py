@@ -26,6 +26,7 @@ from personae.core import (
     say,
 )
 from personae.designs.arms import Arm
+from personae.measure.blank_question import beyond_blank, choose_with_blank
 from personae.measure.tasks.problems import Problem, ProblemSet
 from personae.measure.tasks.reply_codes import Coded, code_reply
 
@@ -48,10 +49,16 @@ OPEN = "Answer in as few words as you can."
 class Asking:
     """How problems are put.
 
-    `label` weighs the options' letters, `option` their words per token, less what the same words
-    weigh after a question without content; `reply` reads what the model writes. `orders` is the
-    number of rotations of the options, so that no place is the right one; `repeats` counts draws
-    of a reply. `system` stands before every question, whatever the persona.
+    Args:
+        channel: `label` weighs the options' letters; `option` their words per token, less what the
+            same words weigh after a question without content; `reply` reads what is written.
+        orders: rotations of the options that are asked, so that no position is the right one.
+        repeats: draws of a reply.
+        system: a text before every question, whatever the persona.
+        sampling: how replies are drawn.
+
+    Raises:
+        BadValue: fewer than one order or repeat, or repeats of likelihoods.
     """
 
     channel: Literal["label", "option", "reply"] = "label"
@@ -68,18 +75,14 @@ class Asking:
 
     def chat(self, problem: Problem) -> Chat:
         """Put one problem: task, question, and the options where they are listed."""
-        listed = [f"({a}) {o}" for a, o in zip(problem.letters, problem.options, strict=True)]
         if self.channel == "option":
             return say(f"{OPEN}\n\nQuestion: {problem.text}", system=self.system, lead="Answer:")
-        if self.channel == "label":
-            task = CHOICE
-        else:
-            task = SHOW_WORK if problem.options else SHOW_NUMBER
-        shown = "\n".join(["Options:", *listed]) if listed else ""
-        body = "\n".join(filter(None, [task, "", f"Question: {problem.text}", shown]))
-        return say(
-            body, system=self.system, lead="The answer is" if self.channel == "label" else ""
-        )
+        lines = [f"({a}) {o}" for a, o in zip(problem.letters, problem.options, strict=True)]
+        options = "\n".join(["Options:", *lines]) if lines else ""
+        worked = SHOW_WORK if problem.options else SHOW_NUMBER
+        task, lead = (CHOICE, "The answer is") if self.channel == "label" else (worked, "")
+        body = "\n".join(filter(None, [task, "", f"Question: {problem.text}", options]))
+        return say(body, system=self.system, lead=lead)
 
 
 def ask_grid(
@@ -87,39 +90,29 @@ def ask_grid(
 ) -> Answers:
     """Put every problem to the model under every arm; a row an answer, also where there is none.
 
-    `value` is 1 for a right answer and 0 for a wrong one; `expected` the probability of the right
-    option among the options. The tags `outcome` (correct, wrong, abstained, unparsed, cut, error),
-    `protested` and `group` go with each row; abstentions have the status refused. `form` is
-    `name`, for runs that ask in several ways.
+    `value` is 1 for a right answer and 0 for a wrong one; `expected` the probability, 0..1, of the
+    right option among the options. The tags `outcome` (correct, wrong, abstained, unparsed, cut,
+    error), `protested` and `group` go with each row; abstentions have the status refused. `form`
+    is `name`, for runs that ask in several ways.
 
     Raises:
         InputError: likelihoods asked of a model that gives none, or of problems without options.
     """
     _check(model, problems, asking)
-    base = {
+    grid = {
         "inventory": problems.tag,
         "form": name or asking.channel,
         "unit": "correct",
-        "low": 0.0,
-        "high": 1.0,
         "channel": asking.channel,
     }
     rows: list[dict[str, object]] = []
     for arm in arms:
+        condition = {"arm": arm.name, "respondent": arm.persona.id, "group": arm.group}
         with arm.induction(model, arm.persona) as speaker:
             for order in range(asking.orders):
-                turned = [problem.rotated(order) for problem in problems.problems]
-                for found in _answered(speaker, turned, asking):
-                    rows.append(
-                        {
-                            **base,
-                            "arm": arm.name,
-                            "respondent": arm.persona.id,
-                            "group": arm.group,
-                            "order": str(order),
-                            **found,
-                        }
-                    )
+                rotated = [problem.rotated(order) for problem in problems.problems]
+                answers = _answers(speaker, rotated, asking)
+                rows += [{**grid, **condition, "order": str(order), **row} for row in answers]
     return Answers.of(rows)
 
 
@@ -131,37 +124,35 @@ def _check(model: Model, problems: ProblemSet, asking: Asking) -> None:
             f"the channel {asking.channel!r} weighs likelihoods, which {model.name!r} doesn't "
             "give; use the channel 'reply'"
         )
-    bare = [p.id for p in problems.problems if not p.options]
-    if bare:
+    without_options = [p.id for p in problems.problems if not p.options]
+    if without_options:
         raise InputError(
-            f"{problems.name}: {len(bare)} problems have no options to weigh (such as {bare[0]}); "
-            "use the channel 'reply'"
+            f"{problems.name}: {len(without_options)} problems have no options to weigh (such as "
+            f"{without_options[0]}); use the channel 'reply'"
         )
 
 
-def _answered(
+def _answers(
     speaker: Model, problems: Sequence[Problem], asking: Asking
 ) -> list[dict[str, object]]:
     if asking.channel == "reply":
-        found = []
-        for repeat in range(asking.repeats):
-            draw = replace(asking.sampling, repeat=asking.sampling.repeat + repeat)
-            replies = speaker.reply(requests_of(asking.chat(p) for p in problems), draw)
-            found += [_written(p, r, draw.repeat) for p, r in zip(problems, replies, strict=True)]
-        return found
+        return [row for k in range(asking.repeats) for row in _draw(speaker, problems, asking, k)]
     chooser = cast(Chooser, speaker)
     questions = [_question(problem, asking) for problem in problems]
     if asking.channel == "label":
-        return [
-            _weighed(p, c, c.logp) for p, c in zip(problems, chooser.choose(questions), strict=True)
-        ]
-    bare = [
-        replace(q, chat=asking.chat(replace(p, text="...")))
-        for q, p in zip(questions, problems, strict=True)
-    ]
-    both = chooser.choose([*questions, *bare])
-    asked, without = both[: len(problems)], both[len(problems) :]
-    return [_corrected(*one) for one in zip(problems, asked, without, strict=True)]
+        choices = chooser.choose(questions)
+        return [_weighed(p, c, c.logp) for p, c in zip(problems, choices, strict=True)]
+    blanks = [_question(replace(problem, text="..."), asking) for problem in problems]
+    pairs = choose_with_blank(chooser, questions, blanks)
+    return [_corrected(p, *pair) for p, pair in zip(problems, pairs, strict=True)]
+
+
+def _draw(
+    speaker: Model, problems: Sequence[Problem], asking: Asking, repeat: int
+) -> list[dict[str, object]]:
+    sampling = replace(asking.sampling, repeat=asking.sampling.repeat + repeat)
+    replies = speaker.reply(requests_of(asking.chat(p) for p in problems), sampling)
+    return [_written(p, r, sampling.repeat) for p, r in zip(problems, replies, strict=True)]
 
 
 def _question(problem: Problem, asking: Asking) -> Request:
@@ -171,15 +162,14 @@ def _question(problem: Problem, asking: Asking) -> Request:
     return Request(asking.chat(problem), forms)
 
 
-def _corrected(problem: Problem, asked: Choice, without: Choice) -> dict[str, object]:
-    """Weigh option texts: nats a token beyond what the same words get without a question."""
-    if asked.status != "ok" or without.status != "ok":
-        return _weighed(problem, asked if asked.status != "ok" else without, ())
-    logliks = np.asarray([asked.loglik, without.loglik])
-    if not np.isfinite(logliks).all():
+def _corrected(problem: Problem, asked: Choice, blank: Choice) -> dict[str, object]:
+    """Weigh option texts by what they gain over the blank question."""
+    if asked.status != "ok" or blank.status != "ok":
+        return _weighed(problem, asked if asked.status != "ok" else blank, ())
+    if not np.isfinite([asked.loglik, blank.loglik]).all():
         why = "the back end gives no likelihood for some options; use label or reply"
         return _weighed(problem, replace(asked, status="error", why=why), ())
-    gain = (logliks[0] - logliks[1]) / np.asarray(asked.tokens)
+    gain = beyond_blank(asked, blank)
     logp = gain - np.logaddexp.reduce(gain)
     return _weighed(problem, asked, tuple(logp.tolist()))
 

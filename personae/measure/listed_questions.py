@@ -20,6 +20,7 @@ from personae.core import (
     Sampling,
     requests_of,
 )
+from personae.measure.blank_question import choose_with_blank
 from personae.measure.inventories.forms import DisplayedOption, Frame, label_forms
 from personae.measure.reply_columns import Columns, read_labels, read_options, read_replies
 
@@ -68,10 +69,9 @@ def list_question(
     texts = [tuple((option.text,) for option in p.shown) for p in posed]
     asked = [Request(p.chat, t) for p, t in zip(posed, texts, strict=True)]
     blank = [Request(p.blank, t) for p, t in zip(posed, texts, strict=True)]
-    choices = model.choose([*asked, *blank])
-    count = len(posed)
+    pairs = choose_with_blank(model, asked, blank)
     return _joined(
-        [read_options([choices[i]], choices[count + i], posed[i].shown) for i in range(count)]
+        [read_options([c], without, p.shown) for (c, without), p in zip(pairs, posed, strict=True)]
     )
 
 

@@ -1,18 +1,19 @@
 """From what a model returns to columns of answers; values belong to option texts.
 
-`option` corrects each option's likelihood by what the option would get without the item, as in
-domain-conditional PMI (Holtzman et al. 2021, arXiv 2104.08315), here per token.
+`option` corrects each option's likelihood by what the option would get without the item
+(`blank_question`).
 """
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from personae.core import Array, Choice, Reply
+from personae.core import Choice, Reply
+from personae.measure.blank_question import beyond_blank
 from personae.measure.inventories.forms import DisplayedOption
 from personae.measure.parse import parse_reply
 
-__all__ = ["Columns", "per_token", "read_labels", "read_options", "read_replies", "sheet"]
+__all__ = ["Columns", "read_labels", "read_options", "read_replies", "sheet"]
 
 Columns = dict[str, list[object]]
 """Column name -> one entry an item."""
@@ -59,9 +60,7 @@ def read_options(
         reason = f"the question without an item was not answered: {blank.why or blank.status}"
         choices = [Choice(status=blank.status, why=reason) for _ in choices]
         return _weigh(choices, shown, [() for _ in choices])
-    without = per_token(blank)
-    with np.errstate(invalid="ignore"):
-        scores = [tuple(per_token(c) - without) if c.status == "ok" else () for c in choices]
+    scores = [tuple(beyond_blank(c, blank)) if c.status == "ok" else () for c in choices]
     return _weigh(choices, shown, scores)
 
 
@@ -81,12 +80,6 @@ def read_replies(replies: Sequence[Reply], shown: Sequence[DisplayedOption]) -> 
         columns["value"][row] = None if found.value is None else float(found.value)
         columns["slot"][row] = found.slot
     return columns
-
-
-def per_token(choice: Choice) -> Array:
-    """Return the log-likelihood of each option in nats a token."""
-    rate: Array = np.asarray(choice.loglik) / np.asarray(choice.tokens)
-    return rate
 
 
 def _weigh(

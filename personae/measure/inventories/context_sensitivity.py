@@ -11,9 +11,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from personae.core import Choice, Chooser, Estimate, Inventory, Request, missing, say
+from personae.measure.blank_question import per_token
 from personae.measure.inventories.forms import wording
 from personae.measure.inventories.statements import StatementPair, pair_texts, statement_pairs
-from personae.measure.reply_columns import per_token
 from personae.stats.resample import mean
 
 __all__ = ["context_sensitivity"]

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from personae.core import Array, Chat, Choice, Chooser, InputError, Inventory, Item, Request, say
+from personae.measure.blank_question import per_token
 from personae.measure.inventories.forms import wording
-from personae.measure.reply_columns import Columns, per_token, sheet
+from personae.measure.reply_columns import Columns, sheet
 from personae.traits.item_grammar import in_person, item_text
 
 __all__ = ["StatementPair", "pair_texts", "read_pairs", "statement_pairs"]

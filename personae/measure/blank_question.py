@@ -1,0 +1,39 @@
+"""What an option's words weigh beyond a question without content, for options with own likelihoods.
+
+Domain-conditional PMI per token: Holtzman et al. 2021 (arXiv 2104.08315, §2).
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from personae.core import Array, Choice, Chooser, Request
+
+__all__ = ["beyond_blank", "choose_with_blank", "per_token"]
+
+
+def choose_with_blank(
+    model: Chooser, asked: Sequence[Request], blank: Sequence[Request]
+) -> list[tuple[Choice, Choice]]:
+    """Weigh questions and their blank twins in one batch; pairs (asked, blank), in their order."""
+    choices = model.choose([*asked, *blank])
+    return list(zip(choices[: len(asked)], choices[len(asked) :], strict=True))
+
+
+def beyond_blank(asked: Choice, blank: Choice) -> Array:
+    """Return what each option gains by the question, (options,), in nats a token.
+
+    NaN where both likelihoods are 0; both choices have to have been answered.
+
+    >>> asked = Choice(loglik=(-2.0, -6.0), tokens=(2, 2))
+    >>> beyond_blank(asked, Choice(loglik=(-4.0, -4.0), tokens=(2, 2))).tolist()
+    [1.0, -1.0]
+    """
+    with np.errstate(invalid="ignore"):
+        return per_token(asked) - per_token(blank)
+
+
+def per_token(choice: Choice) -> Array:
+    """Return the log-likelihood of each option, (options,), in nats a token."""
+    rate: Array = np.asarray(choice.loglik) / np.asarray(choice.tokens)
+    return rate
