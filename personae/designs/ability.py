@@ -1,7 +1,6 @@
 """Does the model solve these problems at all? A gate before any claim that a persona harms it."""
 
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,9 +11,18 @@ from personae.designs.question_effects import question_scores
 from personae.measure.tasks.problems import ProblemSet
 from personae.stats.effects.proportions import rate
 
-__all__ = ["Ability", "ability"]
+__all__ = ["Ability", "ChannelAccuracy", "ability"]
 
-Way = Literal["label", "option", "reply"]
+ProblemChannel = Literal["label", "option", "reply"]
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelAccuracy:
+    """Accuracy (0..1) in one channel without persona, and the accuracy of guessing."""
+
+    channel: ProblemChannel
+    accuracy: Estimate
+    chance: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -25,19 +33,25 @@ class Ability:
     be shown to break what isn't there.
     """
 
-    channel: Way
+    channel: ProblemChannel
     above: bool
-    found: Sequence[tuple[str, Estimate, float]]
+    channels: tuple[ChannelAccuracy, ...]
     answers: Answers
 
     @property
     def sentence(self) -> str:
         """Say in a sentence whether there is an ability to lose."""
-        name, rate, chance = next(f for f in self.found if f[0] == self.channel)
-        told = f"{rate.value:.0%} [{rate.low:.0%}, {rate.high:.0%}] right, chance {chance:.0%}"
+        chosen = next(c for c in self.channels if c.channel == self.channel)
+        rate = chosen.accuracy
+        figures = (
+            f"{rate.value:.0%} [{rate.low:.0%}, {rate.high:.0%}] right, chance {chosen.chance:.0%}"
+        )
         if self.above:
-            return f"Without persona the model answers by {name}: {told}."
-        return f"The model solves these problems in no channel ({name}: {told}): nothing to lose."
+            return f"Without persona the model answers by {self.channel}: {figures}."
+        return (
+            f"The model solves these problems in no channel ({self.channel}: {figures}): nothing "
+            "to lose."
+        )
 
     def table(self) -> Table:
         """Tabulate accuracy and chance by channel."""
@@ -45,13 +59,13 @@ class Ability:
             name="ability",
             title="Without persona",
             columns=("channel", "accuracy", "chance"),
-            rows=tuple(self.found),
+            rows=tuple((c.channel, c.accuracy, c.chance) for c in self.channels),
             note="Channels are tried in this order; the first above chance is read.",
         )
 
 
 def _guessing(problems: ProblemSet) -> float:
-    """Give the rate of right answers without reading: a guess, or one answer throughout.
+    """Give the rate (0..1) of right answers without reading: a guess, or one answer throughout.
 
     The second counts where at least half of the problems offer that answer, as urgencies do.
 
@@ -76,29 +90,30 @@ def _guessing(problems: ProblemSet) -> float:
 def ability(model: Chooser, problems: ProblemSet, *, orders: int = 2, tokens: int = 512) -> Ability:
     """Ask the problems without persona by label and by option text; find the channel to read.
 
-    Where some have no options, all are written out instead, in so many tokens.
+    Args:
+        model: who is asked.
+        problems: what is asked; where some have no options, all are written out instead.
+        orders: rotations of the options in the channel `label`.
+        tokens: length of a written answer at most.
     """
-    chance, found, sheets = _guessing(problems), [], []
-    channels: tuple[Way, ...] = ("label", "option")
-    if not all(problem.options for problem in problems.problems):
-        channels = ("reply",)
-    main: Way | None = None
-    for channel in channels:
+    by_likelihood = all(problem.options for problem in problems.problems)
+    names: tuple[ProblemChannel, ...] = ("label", "option") if by_likelihood else ("reply",)
+    chance = _guessing(problems)
+    channels, sheets = [], []
+    for name in names:
         asking = Asking(
-            channel=channel,
-            orders=orders if channel == "label" else 1,
+            channel=name,
+            orders=orders if name == "label" else 1,
             sampling=Sampling(max_tokens=tokens),
         )
         sheet = ask_grid(model, [CONTROL_ARM], problems, asking)
         scores, _ = question_scores(sheet, "arm", [CONTROL])
-        right = rate(scores[0], name=channel, of="question")
-        found.append((channel, right, chance))
+        channels.append(ChannelAccuracy(name, rate(scores[0], name=name, of="question"), chance))
         sheets.append(sheet)
-        if main is None and right.low > chance:
-            main = channel
+    able = [c.channel for c in channels if c.accuracy.low > chance]
     return Ability(
-        channel=main or channels[-1],
-        above=main is not None,
-        found=tuple(found),
+        channel=able[0] if able else names[-1],
+        above=bool(able),
+        channels=tuple(channels),
         answers=Answers.concat(sheets),
     )

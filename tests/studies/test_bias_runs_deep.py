@@ -136,4 +136,4 @@ def test_a_constant_answer_is_no_ability() -> None:
     )
     found = ability(open_null("null:first"), skewed, orders=1)
     assert not found.above
-    assert found.found[0][2] == pytest.approx(0.9)
+    assert found.channels[0].chance == pytest.approx(0.9)
