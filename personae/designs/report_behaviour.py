@@ -1,8 +1,9 @@
-"""Do reports and acts of the same respondents go together, in the directions known from people?
+"""Do self-report and behaviour of the same respondents move together, as they do in people?
 
-A respondent is one model under one condition. What a persona does is the difference to its
-opposite, item by item and unit by unit. Signs are compared with those expected of people; the
-pair of opposite personas is the cluster, because its acts share a prompt.
+A respondent is one model under one condition. The effect of a persona is the difference to its
+opposite, item by item in the report and unit by unit in behaviour. Signs are compared with those
+expected of people (Han et al. 2025, arXiv 2509.03730); a pair of opposite personas is the cluster,
+because all its behaviour comes from one pair of prompts.
 """
 
 from collections import defaultdict
@@ -29,18 +30,28 @@ __all__ = [
     "behaviour_shifts",
     "movement",
     "profiles",
-    "report_shift",
     "unit_shifts",
 ]
 
 FLAT = 1e-6
 """Differences below this are no differences: likelihoods that are equal but for rounding."""
 ENOUGH = 0.8
+"""Share of units that has to be answered for a mean to be given."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Profile:
-    """One respondent: model, condition, and scores by variable (a trait or measure) and unit."""
+    """One respondent: a model under one condition, with scores.
+
+    Args:
+        model: name of the model.
+        context: where the tasks stand: with the inventory or apart from it.
+        name: the respondent in answers.
+        trait: the trait that is induced; "" for none.
+        sign: +1 for the persona high in it, -1 for its opposite.
+        strategy: how the persona is worded.
+        scores: by variable (a trait or a measure's name), then by item or unit.
+    """
 
     model: str
     context: str
@@ -51,7 +62,7 @@ class Profile:
     scores: Mapping[str, Mapping[str, float]]
 
     def mean(self, variable: str) -> float:
-        """Give the mean over units; NaN where under 80 % of them are known."""
+        """Give a variable's mean over units, in its own unit; NaN if under 80 % are known."""
         values = np.array(list(self.scores.get(variable, {}).values()), dtype=np.float64)
         known = values[~np.isnan(values)]
         return float(known.mean()) if known.size and known.size >= ENOUGH * values.size else nan
@@ -67,10 +78,15 @@ class BehaviourMeasure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BehaviourShift:
-    """What one pair of opposite personas does to one act, high minus low.
+    """What one pair of opposite personas does to one measure of behaviour, high minus low.
 
-    `toward`: the mean difference in the direction expected of people, in SDs of units within
-    respondents. `hit`: 1 if it has the expected sign, 0 if the other one, NaN if there is none.
+    Args:
+        pair: names the pair.
+        trait: the trait in which its personas are opposite.
+        measure: name of the measure.
+        toward: mean difference in the direction expected of people, in SDs of units within
+            respondents; NaN where too few units were answered or they don't differ.
+        hit: 1 if it has the expected sign, 0 if the other one, NaN if there is no difference.
     """
 
     pair: str
@@ -82,70 +98,66 @@ class BehaviourShift:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Movement:
-    """What opposite personas move: the own report by trait, acts by pair, and by (trait, act)."""
+    """What opposite personas move.
+
+    Args:
+        reports: by trait, the shift of its own report, high minus low, in item SDs.
+        shifts: behaviour, pair by pair, where people's sign is known.
+        cells: by (trait, measure), the shift of behaviour, high minus low, in unit SDs.
+    """
 
     reports: Mapping[str, Estimate]
     shifts: tuple[BehaviourShift, ...]
     cells: Mapping[tuple[str, str], Estimate]
 
     @property
-    def came(self) -> list[str]:
+    def moved_traits(self) -> list[str]:
         """The traits whose report is shown to move as asked."""
-        return [trait for trait, found in self.reports.items() if found.low > 0]
+        return [trait for trait, shift in self.reports.items() if shift.low > 0]
 
 
 def profiles(
-    answers: Answers, tools: Sequence[Inventory], acts: Sequence[BehaviourMeasure]
+    answers: Answers, inventories: Sequence[Inventory], measures: Sequence[BehaviourMeasure]
 ) -> tuple[Profile, ...]:
     """Score every respondent: keyed item scores by scale, and unit scores by measure."""
-    found = []
+    people = []
     columns = ["model", "context", "respondent", "trait", "sign", "strategy"]
     for key, part in answers.rows.group_by(columns, maintain_order=True):
-        sheet = Answers(part)
-        scored: dict[str, dict[str, float]] = {}
-        for tool in tools:
-            own = Answers(part.filter(pl.col("inventory").str.starts_with(f"{tool.name}@")))
-            scored |= _items(own)
-        for act in acts:
-            scored[act.measure.name] = scores(act.task, sheet, act.measure)
-        model, context, name, trait, sign, strategy = key
-        found.append(
-            Profile(
-                str(model),
-                str(context),
-                str(name),
-                str(trait),
-                int(str(sign)),
-                str(strategy),
-                scored,
-            )
-        )
-    return tuple(found)
+        variables: dict[str, Mapping[str, float]] = {}
+        for inventory in inventories:
+            of_inventory = pl.col("inventory").str.starts_with(f"{inventory.name}@")
+            variables |= _item_scores(Answers(part.filter(of_inventory)))
+        for row in measures:
+            variables[row.measure.name] = scores(row.task, Answers(part), row.measure)
+        model, context, name, trait, sign, strategy = map(str, key)
+        people.append(Profile(model, context, name, trait, int(sign), strategy, variables))
+    return tuple(people)
 
 
-def _items(answers: Answers) -> dict[str, dict[str, float]]:
+def _item_scores(answers: Answers) -> dict[str, dict[str, float]]:
     rows = keyed(answers, "expected")
     means = rows.group_by(["scale", "item"], maintain_order=True).agg(pl.col("score").mean())
-    found: dict[str, dict[str, float]] = defaultdict(dict)
+    by_scale: dict[str, dict[str, float]] = defaultdict(dict)
     for scale, item, score in means.rows():
-        found[scale][item] = nan if score is None else float(score)
-    return found
+        by_scale[scale][item] = nan if score is None else float(score)
+    return by_scale
 
 
 def _pairs(people: Sequence[Profile]) -> list[tuple[Profile, Profile]]:
     """Find the opposite personas of one model, context, trait and strategy: (high, low)."""
     by_key: dict[tuple[str, ...], dict[int, Profile]] = defaultdict(dict)
-    for one in people:
-        if one.trait:
-            by_key[one.model, one.context, one.trait, one.strategy][one.sign] = one
-    return [(both[1], both[-1]) for both in by_key.values() if {1, -1} <= set(both)]
+    for person in people:
+        if person.trait:
+            key = (person.model, person.context, person.trait, person.strategy)
+            by_key[key][person.sign] = person
+    return [(signs[1], signs[-1]) for signs in by_key.values() if {1, -1} <= set(signs)]
 
 
 def _unit_sd(people: Sequence[Profile], variable: str) -> float:
     """Give the SD of units within respondents, pooled; NaN where they don't differ."""
     spreads = []
-    for one in people:
-        values = np.array(list(one.scores.get(variable, {}).values()), dtype=np.float64)
+    for person in people:
+        values = np.array(list(person.scores.get(variable, {}).values()), dtype=np.float64)
         known = values[~np.isnan(values)]
         if known.size > 1:
             spreads.append(float(known.var(ddof=1)))
@@ -155,17 +167,19 @@ def _unit_sd(people: Sequence[Profile], variable: str) -> float:
 
 def _differences(pairs: Sequence[tuple[Profile, Profile]], variable: str) -> dict[str, list[float]]:
     """Collect high minus low by unit, over pairs."""
-    found: dict[str, list[float]] = defaultdict(list)
+    by_unit: dict[str, list[float]] = defaultdict(list)
     for high, low in pairs:
         for unit, score in high.scores.get(variable, {}).items():
-            found[unit].append(score - low.scores[variable].get(unit, nan))
-    return found
+            by_unit[unit].append(score - low.scores[variable].get(unit, nan))
+    return by_unit
 
 
 def unit_shifts(people: Sequence[Profile], trait: str, variable: str) -> Array | str:
     """Give high minus low of a variable by unit, in SDs of units within respondents; or why not.
 
-    Averaged over the trait's pairs of opposite personas; NaN where a unit was not answered.
+    Returns:
+        An array (units,), averaged over the trait's pairs of opposite personas, NaN where a unit
+        was not answered; or the reason why there is no SD.
     """
     pairs = [pair for pair in _pairs(people) if pair[0].trait == trait]
     by_unit = _differences(pairs, variable)
@@ -180,64 +194,65 @@ def unit_shifts(people: Sequence[Profile], trait: str, variable: str) -> Array |
 
 def _shift(people: Sequence[Profile], trait: str, variable: str, of: str, seed: int) -> Estimate:
     """Estimate high minus low of a variable under a trait's personas, in SDs of units."""
-    name, found = f"{variable} under {trait}", unit_shifts(people, trait, variable)
-    if isinstance(found, str):
-        return missing(name, found, n=0, of=of, unit="SD")
-    return mean(found, name=name, of=of, unit="SD", seed=seed)
-
-
-def report_shift(people: Sequence[Profile], trait: str, *, seed: int = 0) -> Estimate:
-    """Estimate what a trait's personas do to the report of that trait, over items, in item SDs."""
-    return _shift(people, trait, trait, "item", seed)
+    name, shifts = f"{variable} under {trait}", unit_shifts(people, trait, variable)
+    if isinstance(shifts, str):
+        return missing(name, shifts, n=0, of=of, unit="SD")
+    return mean(shifts, name=name, of=of, unit="SD", seed=seed)
 
 
 def behaviour_shifts(
     people: Sequence[Profile],
-    acts: Sequence[BehaviourMeasure],
+    measures: Sequence[BehaviourMeasure],
     traits: Sequence[str],
     *,
     seed: int = 0,
 ) -> tuple[list[BehaviourShift], dict[tuple[str, str], Estimate]]:
-    """Compare acts under opposite personas: shifts pair by pair, and estimates by (trait, measure).
+    """Compare behaviour under opposite personas, pair by pair and by (trait, measure).
 
-    Estimates are high minus low, not turned; shifts exist only where people's sign is known.
+    Estimates are high minus low, in unit SDs, and not turned; pairs are listed only for measures
+    of which people's sign is known.
     """
-    shifts = []
-    for high, low in _pairs(people):
-        name = f"{high.model} {high.context} {high.trait} {high.strategy}"
-        for act in acts:
-            sign = act.measure.signs.get(high.trait)
-            if sign is None or high.trait not in traits:
-                continue
-            by_unit = _differences([(high, low)], act.measure.name)
-            known = [d for values in by_unit.values() for d in values if not isnan(d)]
-            enough = bool(known) and len(known) >= ENOUGH * len(by_unit)
-            moved = sign * float(np.mean(known)) if enough else nan
-            hit = nan if isnan(moved) or abs(moved) < FLAT else float(moved > 0)
-            toward = moved / _unit_sd(people, act.measure.name)
-            shifts.append(
-                BehaviourShift(
-                    pair=name, trait=high.trait, measure=act.measure.name, toward=toward, hit=hit
-                )
-            )
+    shifts = [
+        _pair_shift(people, pair, row)
+        for pair in _pairs(people)
+        for row in measures
+        if pair[0].trait in traits and pair[0].trait in row.measure.signs
+    ]
     cells = {
-        (trait, act.measure.name): _shift(people, trait, act.measure.name, act.measure.of, seed)
+        (trait, row.measure.name): _shift(people, trait, row.measure.name, row.measure.of, seed)
         for trait in traits
-        for act in acts
+        for row in measures
     }
     return shifts, cells
 
 
+def _pair_shift(
+    people: Sequence[Profile], pair: tuple[Profile, Profile], row: BehaviourMeasure
+) -> BehaviourShift:
+    high, name = pair[0], row.measure.name
+    by_unit = _differences([pair], name)
+    known = [d for values in by_unit.values() for d in values if not isnan(d)]
+    enough = bool(known) and len(known) >= ENOUGH * len(by_unit)
+    shift = row.measure.signs[high.trait] * float(np.mean(known)) if enough else nan
+    return BehaviourShift(
+        pair=f"{high.model} {high.context} {high.trait} {high.strategy}",
+        trait=high.trait,
+        measure=name,
+        toward=shift / _unit_sd(people, name),
+        hit=nan if isnan(shift) or abs(shift) < FLAT else float(shift > 0),
+    )
+
+
 def movement(
     people: Sequence[Profile],
-    acts: Sequence[BehaviourMeasure],
+    measures: Sequence[BehaviourMeasure],
     traits: Sequence[str],
     *,
     seed: int = 0,
 ) -> Movement:
-    """Estimate all that opposite personas move: reports, acts pair by pair, acts by trait."""
-    shifts, cells = behaviour_shifts(people, acts, traits, seed=seed)
-    reports = {trait: report_shift(people, trait, seed=seed) for trait in traits}
+    """Estimate what opposite personas move: reports, behaviour by pair, and behaviour by trait."""
+    shifts, cells = behaviour_shifts(people, measures, traits, seed=seed)
+    reports = {trait: _shift(people, trait, trait, "item", seed) for trait in traits}
     return Movement(reports=reports, shifts=tuple(shifts), cells=cells)
 
 
@@ -245,15 +260,13 @@ def agreement_of_signs(shifts: Sequence[BehaviourShift], name: str, *, seed: int
     """Estimate the share, 0..1, of shifts with the sign expected of people; chance is 0.5.
 
     The interval resamples pairs of opposite personas as clusters; p is the exact sign test, which
-    takes shifts for independent. Shifts that are no difference are left out; undefined without
-    any that is.
+    takes shifts for independent. Shifts that are no difference are left out; undefined where no
+    other is left.
     """
     hits = [shift.hit for shift in shifts]
-    why = "no act moved under any persona"
+    of = "pair of personas"
     if all(map(isnan, hits)):
-        return missing(name, why, n=0, of="pair of personas", unit="rate")
-    found = cluster_mean(
-        hits, [shift.pair for shift in shifts], name=name, of="pair of personas", seed=seed
-    )
-    tested = sign_test(hits, [0.5] * len(hits))
-    return replace(found, unit="rate", p=tested.p, method=f"{found.method}; sign test")
+        return missing(name, "no behaviour moved under any persona", n=0, of=of, unit="rate")
+    share = cluster_mean(hits, [shift.pair for shift in shifts], name=name, of=of, seed=seed)
+    p = sign_test(hits, [0.5] * len(hits)).p
+    return replace(share, unit="rate", p=p, method=f"{share.method}; sign test")

@@ -268,4 +268,4 @@ def test_too_few_respondents_are_not_regressed() -> None:
     assert isinstance(regress([], BehaviourMeasure(cards, cards.measures[0]), list(TRAITS)), str)
     found = agreement_of_signs([], "none")
     assert follows(found) == "not shown" and found.why_missing
-    assert movement([], [], ["A"]).came == []
+    assert movement([], [], ["A"]).moved_traits == []

@@ -69,7 +69,7 @@ def _span(found: Estimate, form: str = ".2f") -> str:
 
 def verdicts(found: Movement, seed: int) -> list[Part]:
     """Say whether reports moved, whether acts did, and what that means together."""
-    came, total = found.came, len(found.reports)
+    came, total = found.moved_traits, len(found.reports)
     most = 2 * len(came) > total  # one of several may seem to move by chance
     signs = agreement_of_signs(found.shifts, "expected signs", seed=seed)
     toward = _toward(found.shifts, "acts", seed)
@@ -264,7 +264,7 @@ def _beside(
     for label, part in groups.items():
         found = movement(part, acts, traits, seed=seed)
         signs = agreement_of_signs(found.shifts, label, seed=seed)
-        came = f"{len(found.came)} of {len(traits)}"
+        came = f"{len(found.moved_traits)} of {len(traits)}"
         toward = _toward(found.shifts, label, seed)
         together = coupling(part, acts, traits, seed=seed)
         rows.append((label, came, toward, together, signs, follows(signs)))
