@@ -103,6 +103,8 @@ def ask_grid(
         "inventory": problems.tag,
         "form": name or asking.channel,
         "unit": "correct",
+        "low": 0.0,
+        "high": 1.0,
         "channel": asking.channel,
     }
     rows: list[dict[str, object]] = []
