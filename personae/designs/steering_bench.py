@@ -1,6 +1,6 @@
-"""What steering is measured by: opposite statements, neutral texts, easy questions.
+"""The bench on which steering is measured: opposite statements, neutral texts, easy questions.
 
-All are Personae's own words (`contrast_pairs.json`), none an inventory's item. Many variants of
+All texts are Personae's own (`contrast_pairs.json`), none is an inventory's item. Many variants of
 edits are measured in one batch.
 """
 
@@ -27,7 +27,13 @@ REQUEST = "Say one true thing about yourself."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """Statements by trait (high, low), texts, and questions with right and wrong answer."""
+    """What is asked.
+
+    Args:
+        statements: by trait, pairs of a high and a low statement about oneself.
+        texts: neutral texts, read without a chat.
+        choices: a question, its right answer and a wrong one.
+    """
 
     statements: Mapping[str, Sequence[tuple[str, str]]]
     texts: Sequence[str] = ()
@@ -40,21 +46,19 @@ class Bench:
             [replace(q, edits=tuple(edits)) for edits in variants for q in questions]
         )
         table = [answers[i : i + len(questions)] for i in range(0, len(answers), len(questions))]
-        pairs, texts = len(self._pairs()), len(self.texts)
-        apart = np.array([[_apart(c) for c in row[:pairs]] for row in table])
-        at = 0
-        contrasts: dict[str, Array] = {}
-        for trait, statements in self.statements.items():
-            contrasts[trait] = apart[:, at : at + len(statements)]
-            at += len(statements)
+        sizes = [len(pairs) for pairs in self.statements.values()]
+        pairs, texts = sum(sizes), len(self.texts)
+        differences = np.array([[_difference(c) for c in row[:pairs]] for row in table])
+        by_trait = np.split(differences, np.cumsum(sizes)[:-1], axis=1) if sizes else []
         nats = [[-c.loglik[0] / c.tokens[0] for c in row[pairs : pairs + texts]] for row in table]
-        right = [[float(_apart(c) > 0) for c in row[pairs + texts :]] for row in table]
+        right = [[float(_difference(c) > 0) for c in row[pairs + texts :]] for row in table]
+        contrasts = dict(zip(self.statements, by_trait, strict=True))
         return Measured(contrasts, np.array(nats), np.array(right))
 
     def _pairs(self) -> list[Request]:
         chat = say(REQUEST)
-        every = [pair for pairs in self.statements.values() for pair in pairs]
-        return [Request(chat, ((high,), (low,))) for high, low in every]
+        pairs = [pair for of_trait in self.statements.values() for pair in of_trait]
+        return [Request(chat, ((high,), (low,))) for high, low in pairs]
 
     def _texts(self) -> list[Request]:
         return [Request(chat=(), options=((text,),)) for text in self.texts]
@@ -65,7 +69,7 @@ class Bench:
         ]
 
 
-def _apart(choice: Choice) -> float:
+def _difference(choice: Choice) -> float:
     """Give the first option's log-likelihood a token less the second's; NaN without an answer."""
     if choice.status != "ok":
         return float("nan")
@@ -74,11 +78,13 @@ def _apart(choice: Choice) -> float:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Measured:
-    """What a bench found under each of its variants.
+    """What a bench measured under each of its variants.
 
-    `contrasts`: by trait, (variants, pairs), nats a token by which the high statement is likelier;
-    `nats`: (variants, texts), nats a token of neutral text, whose mean's exponential is the
-    perplexity; `right`: (variants, questions), 1 where the right answer is likelier.
+    Args:
+        contrasts: by trait, (variants, pairs): the high statement less the low one, nats a token.
+        nats: (variants, texts), nats a token of neutral text; the exponential of their mean is the
+            perplexity.
+        right: (variants, questions), 1 where the right answer is likelier.
     """
 
     contrasts: Mapping[str, Array]
@@ -86,7 +92,7 @@ class Measured:
     right: Array
 
     def towards(self, goal: Mapping[str, float]) -> Array:
-        """Turn contrasts towards a goal's signs, its traits' pairs side by side: (variants, n)."""
+        """Sign contrasts by a goal, its traits' pairs side by side: (variants, pairs)."""
         parts = [np.sign(z) * self.contrasts[t] for t, z in goal.items() if z]
         return np.concatenate(parts, axis=1)
 
@@ -108,7 +114,7 @@ def shipped_bench(
 
 
 def repetition(model: OpenModel, variants: Sequence[Sequence[Edit]], tokens: int = 40) -> Array:
-    """Give the share, in 0..1, of three-word runs that a greedy reply repeats: (variants, prompts).
+    """Give the share (0..1) of three-word runs that a greedy reply repeats: (variants, prompts).
 
     NaN where a reply has fewer than three words.
     """

@@ -1,9 +1,9 @@
-"""At which block and how strongly to steer: effect under a damage limit, against honest nulls.
+"""At which block and how strongly to steer: the largest effect under a damage limit, and its nulls.
 
-Block and strength are chosen on some pairs of statements and judged on others, which chose
-nothing. The nulls are vectors of the same pairs of descriptions with sides swapped at random, made
-orthogonal to the real vector and as long as it. Effects of too large a strength turn back, so the
-whole curve is reported, not only the chosen point.
+Block and strength are chosen on some pairs of statements and tested on held-out ones. The nulls
+are vectors of the same pairs of descriptions with sides swapped at random, made orthogonal to the
+real vector and of the same length. The effect of too large a strength reverses, so the whole curve
+is reported, not only the chosen point.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ class Scan:
     Args:
         blocks: blocks at which to steer; empty for the half and two thirds of the depth.
         strengths: multiples of the vector, above 0.
-        damage: most that the perplexity of neutral text may grow by, as a share.
+        damage: largest growth allowed of the perplexity of neutral text, as a share.
         nulls: how many shuffled vectors the effect is held against.
     """
 
@@ -45,7 +45,7 @@ class Scan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepPoint:
-    """One block and strength on the tuning pairs: shift (nats a token), perplexity as a ratio."""
+    """One block and strength on the tuning pairs: effect in nats a token, perplexity as a ratio."""
 
     block: int
     strength: float
@@ -55,13 +55,20 @@ class SweepPoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Calibration:
-    """What was scanned, what was chosen, and what it does on pairs that chose nothing.
+    """What was scanned, what was chosen, and its effect on held-out pairs.
 
-    `chosen` is None where every point breaks the damage limit or none moves towards the goal;
-    then the estimates say so. `effect`: shift towards the goal, nats a token, against strength 0,
-    with p by rank among the nulls; `traits`: shift of each trait's contrast (the specificity row);
-    `nulls`: the nulls' shifts; `perplexity`: ratio on all neutral texts; `accuracy`: change of the
-    share of right answers.
+    Args:
+        points: every block and strength that was tried.
+        chosen: the best of them; None where every point breaks the damage limit or none moves
+            towards the goal, and then the estimates are those of the model as it is.
+        edits: those of the chosen point.
+        effect: shift towards the goal in nats a token, against strength 0; p is the rank among the
+            nulls.
+        traits: shift of each trait's contrast, in nats a token.
+        nulls: the shifts under the null vectors, (nulls,), in nats a token.
+        perplexity: ratio on all neutral texts.
+        accuracy: change of the share of right answers.
+        vectors: each wanted trait's own vector at the chosen block, (width,).
     """
 
     points: tuple[SweepPoint, ...]
@@ -80,13 +87,14 @@ def specificity(
 ) -> Mapping[str, Mapping[str, Estimate]]:
     """Steer along each trait's vector alone, one z unit at a point; give every trait's shift.
 
-    The first key is the trait steered, the second the one measured, on held-out statements.
+    The first key is the trait steered, the second the one measured, in nats a token on held-out
+    statements.
     """
     site = Site(point.block)
     variants = [(Edit(site, vector, point.strength),) for vector in vectors.values()]
-    found = shipped_bench(tuple(BIG_FIVE), HELD_OUT).measure(model, [(), *variants]).contrasts
+    contrasts = shipped_bench(tuple(BIG_FIVE), HELD_OUT).measure(model, [(), *variants]).contrasts
     return {
-        steered: {t: _shift(c[[0, row]], t, seed) for t, c in found.items()}
+        steered: {t: _shift(c[[0, row]], t, seed) for t, c in contrasts.items()}
         for row, steered in enumerate(vectors, start=1)
     }
 
@@ -94,11 +102,11 @@ def specificity(
 def calibrate(
     model: OpenModel, goal: Mapping[str, float], scan: Scan = Scan(), seed: int = 0
 ) -> Calibration:
-    """Choose block and strength for steering towards a goal, and judge the choice.
+    """Choose block and strength for steering towards a goal, and test the choice.
 
     Args:
         model: who is steered.
-        goal: wanted standings of Big Five domains; the vector is the sum of theirs so weighed.
+        goal: wanted standings (z) of Big Five domains; the vector is the sum of theirs so weighted.
         scan: what is tried and allowed.
         seed: seed of nulls and intervals.
 
@@ -122,7 +130,7 @@ def calibrate(
         edits = (Edit(site, vectors[site], chosen.strength),)
         single = {t: direction(rows[t][0][site], rows[t][1][site]) for t in wanted}
         nulls = _nulls(rows, wanted, site, vectors[site], (scan.nulls, seed))
-    return _judged(model, wanted, _Choice(points, chosen, edits, single, nulls), seed)
+    return _tested(model, wanted, _Choice(points, chosen, edits, single, nulls), seed)
 
 
 Rows = Mapping[str, tuple[Activations, Activations]]
@@ -143,13 +151,15 @@ def _read(model: OpenModel, traits: Sequence[str], sites: Sequence[Site]) -> Row
     """Record both sides of each trait's descriptions, all in one go."""
     pairs = {trait: description_pairs(trait) for trait in traits}
     chats = [chat for own in pairs.values() for side in (0, 1) for chat in (p[side] for p in own)]
-    found = model.record(chats, sites, "mean")
-    made, at = {}, 0
+    activations = model.record(chats, sites, "mean")
+    by_trait, start = {}, 0
     for trait, own in pairs.items():
-        sides = [{s: r[at + k * len(own) :][: len(own)] for s, r in found.items()} for k in (0, 1)]
-        made[trait] = (sides[0], sides[1])
-        at += 2 * len(own)
-    return made
+        middle, end = start + len(own), start + 2 * len(own)
+        high = {site: rows[start:middle] for site, rows in activations.items()}
+        low = {site: rows[middle:end] for site, rows in activations.items()}
+        by_trait[trait] = (high, low)
+        start = end
+    return by_trait
 
 
 def _mixed(rows: Rows, wanted: Mapping[str, float], site: Site) -> Array:
@@ -158,16 +168,20 @@ def _mixed(rows: Rows, wanted: Mapping[str, float], site: Site) -> Array:
 
 
 def _nulls(
-    rows: Rows, wanted: Mapping[str, float], site: Site, real: Array, drawn: tuple[int, int]
+    rows: Rows,
+    wanted: Mapping[str, float],
+    site: Site,
+    real: Array,
+    drawing: tuple[int, int],
 ) -> Array:
-    count, seed = drawn
+    count, seed = drawing
     total = np.zeros((count, real.size))
-    for place, (trait, z) in enumerate(wanted.items()):
+    for index, (trait, z) in enumerate(wanted.items()):
         high, low = (side[site] for side in rows[trait])
-        total += z * shuffled(high, low, count, seed + 1000 * place)
-    apart = np.stack([orthogonal_to(v, [real]) for v in total]) if count else total
-    lengths = np.linalg.norm(apart, axis=1, keepdims=True)
-    return np.asarray(apart * np.linalg.norm(real) / np.maximum(lengths, 1e-12))
+        total += z * shuffled(high, low, count, seed + 1000 * index)
+    nulls = np.stack([orthogonal_to(v, [real]) for v in total]) if count else total
+    lengths = np.linalg.norm(nulls, axis=1, keepdims=True)
+    return np.asarray(nulls * np.linalg.norm(real) / np.maximum(lengths, 1e-12))
 
 
 def _scanned(
@@ -177,53 +191,53 @@ def _scanned(
     variants = [(), *((Edit(site, vectors[site], s),) for site, s in grid)]
     few = max(1, 6 // len(wanted))
     bench = shipped_bench(tuple(wanted), slice(0, min(few + 1, 6)), texts=3)
-    found = bench.measure(model, variants)
-    shift = (found.towards(wanted) - found.towards(wanted)[:1]).mean(axis=1)
-    growth = np.exp((found.nats - found.nats[:1]).mean(axis=1))
+    measured = bench.measure(model, variants)
+    shift = (measured.towards(wanted) - measured.towards(wanted)[:1]).mean(axis=1)
+    growth = np.exp((measured.nats - measured.nats[:1]).mean(axis=1))
     return tuple(
         SweepPoint(block=site.block, strength=s, effect=float(e), perplexity=float(g))
         for (site, s), e, g in zip(grid, shift[1:], growth[1:], strict=True)
     )
 
 
-def _judged(
+def _tested(
     model: OpenModel, wanted: Mapping[str, float], choice: _Choice, seed: int
 ) -> Calibration:
-    edits = choice.edits
-    whole = shipped_bench(tuple(BIG_FIVE), HELD_OUT, texts=6, choices=20)
-    measured = whole.measure(model, [(), edits])
+    bench = shipped_bench(tuple(BIG_FIVE), HELD_OUT, texts=6, choices=20)
+    measured = bench.measure(model, [(), choice.edits])
     effect = _shift(measured.towards(wanted), "towards the goal", seed)
-    shifts = np.empty(0)
-    if edits:
-        own = shipped_bench(tuple(wanted), HELD_OUT)
-        variants = [(), *((replace(edits[0], vector=null),) for null in choice.nulls)]
-        rows = own.measure(model, variants).towards(wanted)
-        shifts = (rows[1:] - rows[:1]).mean(axis=1)
-        rank = (1 + np.sum(shifts >= effect.value)) / (1 + len(shifts))
-        effect = replace(
-            effect,
-            p=float(rank),
-            method=f"{effect.method}; rank among {len(shifts)} shuffled vectors",
-        )
-    growth = mean(measured.nats[1] - measured.nats[0], name="perplexity", of="text", seed=seed)
-    low, value, high = (float(np.exp(x)) for x in (growth.low, growth.value, growth.high))
+    nulls = np.empty(0)
+    if choice.edits:
+        nulls = _null_shifts(model, wanted, choice)
+        rank = (1 + np.sum(nulls >= effect.value)) / (1 + len(nulls))
+        method = f"{effect.method}; rank among {len(nulls)} shuffled vectors"
+        effect = replace(effect, p=float(rank), method=method)
+    right = measured.right[1] - measured.right[0]
     return Calibration(
         points=choice.points,
         chosen=choice.chosen,
-        edits=edits,
+        edits=choice.edits,
         effect=effect,
         traits={t: _shift(c, t, seed) for t, c in measured.contrasts.items()},
-        nulls=shifts,
-        perplexity=replace(growth, low=low, value=value, high=high, unit="ratio"),
-        accuracy=mean(
-            measured.right[1] - measured.right[0],
-            name="right answers",
-            of="question",
-            unit="share",
-            seed=seed,
-        ),
+        nulls=nulls,
+        perplexity=_perplexity(measured.nats, seed),
+        accuracy=mean(right, name="right answers", of="question", unit="share", seed=seed),
         vectors=choice.vectors,
     )
+
+
+def _null_shifts(model: OpenModel, wanted: Mapping[str, float], choice: _Choice) -> Array:
+    """Measure the shift towards the goal under each null in place of the real vector: (nulls,)."""
+    variants = [(), *((replace(choice.edits[0], vector=null),) for null in choice.nulls)]
+    rows = shipped_bench(tuple(wanted), HELD_OUT).measure(model, variants).towards(wanted)
+    return np.asarray((rows[1:] - rows[:1]).mean(axis=1))
+
+
+def _perplexity(nats: Array, seed: int) -> Estimate:
+    """Estimate the ratio of perplexities from nats a token, (without and with edits, texts)."""
+    growth = mean(nats[1] - nats[0], name="perplexity", of="text", seed=seed)
+    low, value, high = (float(np.exp(x)) for x in (growth.low, growth.value, growth.high))
+    return replace(growth, low=low, value=value, high=high, unit="ratio")
 
 
 def _shift(contrasts: Array, name: str, seed: int) -> Estimate:
