@@ -71,9 +71,9 @@ class Stub:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
                 size = next(
-                    int(line.split(b":")[1])
-                    for line in head.split(b"\r\n")
-                    if line.lower().startswith(b"content-length")
+                    int(state.split(b":")[1])
+                    for state in head.split(b"\r\n")
+                    if state.lower().startswith(b"content-length")
                 )
                 await reader.readexactly(size)
                 status, extra, body = await self.answer()

@@ -30,7 +30,7 @@ from personae.core import (
 if TYPE_CHECKING:
     from personae.models.local.loading import Loaded
 
-__all__ = ["LIMIT", "_fidelity_requests", "fidelity", "network_fidelity"]
+__all__ = ["LIMIT", "fidelity", "network_fidelity"]
 
 LIMIT = 0.02
 """Nats. Measured per question and per token: the float32 path 1e-11 and 2e-10, bfloat16 weights

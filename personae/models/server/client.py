@@ -30,7 +30,7 @@ from personae.models.server.first_tokens import (
     listed_tokens,
     longest_form,
 )
-from personae.models.server.service import Manners, Service, no_reply, status_of
+from personae.models.server.service import ServerSettings, Service, no_reply, status_of
 from personae.models.server.wire import chat_body, tokens_used
 
 __all__ = ["ServerModel", "open_server"]
@@ -58,11 +58,11 @@ class ServerModel:
         *,
         budget: Budget | None = None,
         price: Price | None = None,
-        manners: Manners | None = None,
+        settings: ServerSettings | None = None,
     ) -> None:
         self.price = price
-        self._service = Service(endpoint, budget, price, manners or Manners())
-        self._top = self._service.manners.top
+        self._service = Service(endpoint, budget, price, settings or ServerSettings())
+        self._top = self._service.settings.top
         self._shows = False  # has shown first tokens
         self._probes = 0
 
@@ -77,18 +77,18 @@ class ServerModel:
     @property
     def fingerprint(self) -> str:
         """Address, model name, and how options are weighed: all that can be known of a server."""
-        manners = self._service.manners
-        return content_key(["server", self.name, manners.top, manners.samples])
+        settings = self._service.settings
+        return content_key(["server", self.name, settings.top, settings.samples])
 
     @property
     def spent(self) -> Usage:
         """What this process has really used: each call sent, failed and repeated ones too."""
-        return self._service.purse.spent
+        return self._service.spending.spent
 
     def reply(
         self, requests: Sequence[Request], sampling: Sampling, *, done: Done | None = None
     ) -> list[Reply]:
-        """Reply to each chat. `done` is called in the caller's thread.
+        """Reply to each request. `done` is called in the caller's thread.
 
         Raises:
             ModelUnavailable: a wrong key or name, or a server that can't be reached or is gone.
@@ -97,7 +97,7 @@ class ServerModel:
         """
         answers: dict[int, Reply] = {}
 
-        def heard(place: int, answer: Reply) -> None:
+        def deliver(place: int, answer: Reply) -> None:
             answers[place] = answer
             if done is not None:
                 done(place, answer)
@@ -105,15 +105,15 @@ class ServerModel:
         refuse_edits(requests, self.name)
         for place, request in enumerate(requests):
             if not request.chat:
-                heard(place, no_reply(NO_CHAT))
+                deliver(place, no_reply(NO_CHAT))
         places = [place for place, request in enumerate(requests) if request.chat]
         self._service.replies(
-            [(requests[p].chat, sampling) for p in places], lambda i, a: heard(places[i], a)
+            [(requests[p].chat, sampling) for p in places], lambda i, a: deliver(places[i], a)
         )
         return [answers[place] for place in range(len(requests))]
 
     def choose(self, requests: Sequence[Request], *, done: Done | None = None) -> list[Choice]:
-        """Weigh each question's options. `done` is called in the caller's thread.
+        """Weigh each request's options. `done` is called in the caller's thread.
 
         Raises:
             ModelUnavailable: a wrong key or name, or a server that can't be reached or is gone.
@@ -122,7 +122,7 @@ class ServerModel:
         """
         answers: dict[int, Choice] = {}
 
-        def heard(place: int, answer: Choice) -> None:
+        def deliver(place: int, answer: Choice) -> None:
             answers[place] = answer
             if done is not None:
                 done(place, answer)
@@ -131,18 +131,21 @@ class ServerModel:
         require_options(requests)
         for place, request in enumerate(requests):
             if not request.chat:
-                heard(place, Choice(status="error", why=NO_CHAT))
+                deliver(place, Choice(status="error", why=NO_CHAT))
         left = [place for place in range(len(requests)) if place not in answers]
         while left and self._top:
             # until the server has shown tokens once, questions go alone: it may show none
             sure = self._shows or self._probes >= PROBES
-            self._by_tokens(requests, left if sure else left[:1], heard)
+            self._by_tokens(requests, left if sure else left[:1], deliver)
             left = [place for place in left if place not in answers]
-        self._by_count([requests[p] for p in left], lambda i, a: heard(left[i], a))
+        self._by_count([requests[p] for p in left], lambda i, a: deliver(left[i], a))
         return [answers[place] for place in range(len(requests))]
 
     def _by_tokens(
-        self, questions: Sequence[Request], places: list[int], heard: Callable[[int, Choice], None]
+        self,
+        questions: Sequence[Request],
+        places: list[int],
+        deliver: Callable[[int, Choice], None],
     ) -> None:
         """Weigh by first tokens; where the server shows none, say nothing and ask for fewer."""
         top = self._top
@@ -161,13 +164,13 @@ class ServerModel:
                 return _Weighed(Choice(status=status_of(no), why=no.why))
             return self._weighed(data, question, top)
 
-        def settled(place: int, answer: _Weighed) -> None:
+        def deliver_choice(place: int, answer: _Weighed) -> None:
             if answer.choice is not None:
-                heard(place, answer.choice)
+                deliver(place, answer.choice)
 
         calls = [Call(p, tokens_of(questions[p].chat), 1) for p in places]
         self._service.batch(
-            calls, attempt, lambda why: _Weighed(Choice(status="error", why=why)), settled
+            calls, attempt, lambda why: _Weighed(Choice(status="error", why=why)), deliver_choice
         )
 
     def _weighed(self, data: object, question: Request, top: int) -> "_Weighed":
@@ -184,26 +187,28 @@ class ServerModel:
         choice = replace(choice, tokens_in=read, tokens_out=written, why=choice.why or why)
         return _Weighed(choice, read, written)
 
-    def _by_count(self, questions: Sequence[Request], heard: Callable[[int, Choice], None]) -> None:
+    def _by_count(
+        self, questions: Sequence[Request], deliver: Callable[[int, Choice], None]
+    ) -> None:
         """Weigh by counting sampled replies; question by question, so that a stop loses little."""
-        count = self._service.manners.samples
-        asked = []
+        count = self._service.settings.samples
+        draws = []
         for question in questions:
             longest = min(longest_form(question), LONGEST_COUNTED)
             for draw in range(count):
-                asked.append(
+                draws.append(
                     (question.chat, Sampling(max_tokens=longest, temperature=1.0, repeat=draw))
                 )
         replies: dict[int, list[Reply]] = {}
 
-        def settled(index: int, reply: Reply) -> None:
+        def collect(index: int, reply: Reply) -> None:
             mine = replies.setdefault(index // count, [])
             mine.append(reply)
             if len(mine) == count:
                 del replies[index // count]
-                heard(index // count, choice_from_replies(questions[index // count], mine))
+                deliver(index // count, choice_from_replies(questions[index // count], mine))
 
-        self._service.replies(asked, settled)
+        self._service.replies(draws, collect)
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +226,7 @@ def open_server(
     budget: Budget | None = None,
     price: Price | None = None,
     key_name: str | None = None,
-    manners: Manners | None = None,
+    settings: ServerSettings | None = None,
 ) -> ServerModel:
     """Open a model string `http://HOST/v1#NAME` or `https://...`. Nothing is sent yet.
 
@@ -234,6 +239,6 @@ def open_server(
     >>> open_server("http://localhost:8000/v1#small", budget=Budget(calls=100)).name
     'http://localhost:8000/v1#small'
     """
-    deadline = (manners or Manners()).deadline
+    deadline = (settings or ServerSettings()).deadline
     endpoint = Endpoint(text, key_name=key_name, deadline=deadline)
-    return ServerModel(endpoint, budget=budget, price=price, manners=manners)
+    return ServerModel(endpoint, budget=budget, price=price, settings=settings)

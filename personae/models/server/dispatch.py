@@ -2,7 +2,7 @@
 
 One event loop in a thread of its own holds all state, so that nothing needs a lock and a caller
 with a loop of its own (a notebook) can call as well. A request that fails waits and goes again;
-the limit on requests under way follows the server (`pace`), the number of all follows the budget.
+the limit on requests under way follows the server (`rate_limit`), that of all the budget.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from personae.core import BudgetSpent, ModelError, ModelUnavailable, PersonaeErr
 from personae.models.server.budget import Spending
 from personae.models.server.rate_limit import RateLimit
 
-__all__ = ["Call", "Dispatcher", "Line", "Retry", "Settled", "aside"]
+__all__ = ["Call", "Dispatcher", "Outcome", "Retry", "ServerState", "in_background"]
 
 TRIES = 6  # of failures that may be the request's own
 VAGUE = 20  # of "too busy" without a time to come back
@@ -39,7 +39,7 @@ class Call:
 class Retry(Exception):
     """A try that failed in a way that may pass.
 
-    `wait` is what the server asks for; `busy`: it says that it has too much to do; `heard`: it
+    `wait` is what the server asks for; `busy`: it says that it has too much to do; `answered`: it
     answered at all; `reached`: a connection stood, so that the prompt may have been charged.
     """
 
@@ -49,18 +49,18 @@ class Retry(Exception):
         *,
         wait: float | None = None,
         busy: bool = False,
-        heard: bool = True,
+        answered: bool = True,
         reached: bool = True,
     ) -> None:
         super().__init__(why)
         self.why = why
         self.wait = wait
         self.busy = busy
-        self.heard = heard
+        self.answered = answered
         self.reached = reached
 
 
-class Settled(Protocol):
+class Outcome(Protocol):
     """What a request ends in: an answer, or a record of why there is none."""
 
     @property
@@ -74,19 +74,19 @@ class Settled(Protocol):
         ...
 
 
-T = TypeVar("T", bound=Settled)
+T = TypeVar("T", bound=Outcome)
 
 
 @dataclass(slots=True)
-class Line:
+class ServerState:
     """What is known of a server from one batch to the next.
 
     `patience` is the most seconds that a request is tried for, waits included. `met`: the server
     has been reached; until then one request goes alone, so that a wrong address or name costs one.
     """
 
-    pace: RateLimit
-    purse: Spending
+    rate_limit: RateLimit
+    spending: Spending
     patience: float = 600.0
     met: bool = False
     silent: int = 0
@@ -108,7 +108,7 @@ class Dispatcher(Generic[T]):
     `give_up` makes the record of a call that failed for good, from the last reason.
     """
 
-    line: Line
+    state: ServerState
     attempt: Callable[[Call], Awaitable[T]]
     give_up: Callable[[str], T]
     _fresh: deque[_Job] = field(default_factory=deque)
@@ -116,11 +116,11 @@ class Dispatcher(Generic[T]):
     _running: dict[asyncio.Task[T], _Job] = field(default_factory=dict)
     _stop: PersonaeError | None = None
 
-    async def run(self, calls: Sequence[Call], settle: Callable[[int, T], None]) -> None:
-        """Bring every call to an end; `settle(place, answer)` hears of each as it ends.
+    async def run(self, calls: Sequence[Call], deliver: Callable[[int, T], None]) -> None:
+        """Bring every call to an end; `deliver(place, answer)` is called as each ends.
 
         Raises:
-            BudgetSpent: a limit is reached; calls under way have ended and were heard of.
+            BudgetSpent: a limit is reached; calls under way have ended and were delivered.
             ModelError: the server refuses all calls, can't be reached, or went away.
         """
         self._fresh.extend(_Job(call) for call in calls)
@@ -134,30 +134,30 @@ class Dispatcher(Generic[T]):
                     self._running, timeout=pause, return_when=asyncio.FIRST_COMPLETED
                 )
                 for task in ended:
-                    self._finish(task, settle)
+                    self._finish(task, deliver)
         finally:
             for task, job in self._running.items():
                 task.cancel()
-                self.line.purse.settle((job.call.read, job.call.written), (job.call.read, 0))
+                self.state.spending.settle((job.call.read, job.call.written), (job.call.read, 0))
             await asyncio.gather(*self._running, return_exceptions=True)
         if self._stop is not None:
             raise self._stop
 
     def _fill(self) -> float | None:
         """Start what may start; return seconds until more may, None if only an end changes it."""
-        pace = self.line.pace
+        rate_limit = self.state.rate_limit
         while self._fresh or self._later:
-            if len(self._running) >= (pace.limit if self.line.met else 1):
+            if len(self._running) >= (rate_limit.limit if self.state.met else 1):
                 return None
             now = time.monotonic()
-            if now < pace.resume_at:
-                return pace.resume_at - now
+            if now < rate_limit.resume_at:
+                return rate_limit.resume_at - now
             ripe = bool(self._later) and self._later[0][0] <= now
             if not ripe and not self._fresh:
                 return self._later[0][0] - now
             job = self._later[0][2] if ripe else self._fresh[0]
             try:
-                if not self.line.purse.take(job.call.read, job.call.written):
+                if not self.state.spending.take(job.call.read, job.call.written):
                     return None
             except BudgetSpent as spent:
                 self._end(spent)
@@ -175,49 +175,49 @@ class Dispatcher(Generic[T]):
         task = asyncio.ensure_future(self.attempt(job.call))
         self._running[task] = job
 
-    def _finish(self, task: asyncio.Task[T], settle: Callable[[int, T], None]) -> None:
+    def _finish(self, task: asyncio.Task[T], deliver: Callable[[int, T], None]) -> None:
         job = self._running.pop(task)
         held = (job.call.read, job.call.written)
         try:
             answer = task.result()
         except Retry as failed:
-            charged = (job.call.read, 0) if failed.reached and not failed.heard else (0, 0)
-            self.line.purse.settle(held, charged)
-            self._retry(job, failed, settle)
+            charged = (job.call.read, 0) if failed.reached and not failed.answered else (0, 0)
+            self.state.spending.settle(held, charged)
+            self._retry(job, failed, deliver)
             return
         except ModelError as refusal:
-            self.line.purse.settle(held, (0, 0))
+            self.state.spending.settle(held, (0, 0))
             self._end(refusal)
             return
-        self.line.purse.settle(held, (answer.tokens_in, answer.tokens_out))
-        self.line.met, self.line.silent = True, 0
-        self.line.pace.answered()
-        settle(job.call.place, answer)
+        self.state.spending.settle(held, (answer.tokens_in, answer.tokens_out))
+        self.state.met, self.state.silent = True, 0
+        self.state.rate_limit.answered()
+        deliver(job.call.place, answer)
 
-    def _retry(self, job: _Job, failed: Retry, settle: Callable[[int, T], None]) -> None:
-        line, now = self.line, time.monotonic()
-        line.met = line.met or failed.reached
-        if failed.heard:
-            line.silent = 0
+    def _retry(self, job: _Job, failed: Retry, deliver: Callable[[int, T], None]) -> None:
+        state, now = self.state, time.monotonic()
+        state.met = state.met or failed.reached
+        if failed.answered:
+            state.silent = 0
         if failed.busy:
-            line.pace.refused(began=job.sent, now=now, wait=failed.wait)
+            state.rate_limit.refused(began=job.sent, now=now, wait=failed.wait)
         if self._stop is not None:
             return
-        if failed.wait is not None and failed.wait > line.patience:
+        if failed.wait is not None and failed.wait > state.patience:
             self._end(ModelUnavailable(f"{failed.why}; it asks to wait {failed.wait:.0f} s"))
             return
         ready = now + self._pause(job, failed)
         gone = ready - (job.first or now)
-        if job.failures < TRIES and job.vague < VAGUE and gone <= line.patience:
+        if job.failures < TRIES and job.vague < VAGUE and gone <= state.patience:
             heapq.heappush(self._later, (ready, job.call.place, job))
-        elif not line.met:
+        elif not state.met:
             self._end(ModelUnavailable(failed.why))
         else:
-            line.silent += not failed.heard
-            if line.silent >= SILENT:
+            state.silent += not failed.answered
+            if state.silent >= SILENT:
                 self._end(ModelUnavailable(f"the server stopped answering: {failed.why}"))
             tries = job.failures + job.vague
-            settle(job.call.place, self.give_up(f"{failed.why} (given up after {tries} tries)"))
+            deliver(job.call.place, self.give_up(f"{failed.why} (given up after {tries} tries)"))
 
     def _pause(self, job: _Job, failed: Retry) -> float:
         """Count the failed try and give seconds until the next; to be asked to wait is none."""
@@ -225,9 +225,9 @@ class Dispatcher(Generic[T]):
             return failed.wait
         if failed.busy:
             job.vague += 1
-            return self.line.pace.backoff(job.vague)
+            return self.state.rate_limit.backoff(job.vague)
         job.failures += 1
-        return self.line.pace.backoff(job.failures)
+        return self.state.rate_limit.backoff(job.failures)
 
     def _end(self, reason: PersonaeError) -> None:
         self._stop = self._stop or reason
@@ -235,20 +235,20 @@ class Dispatcher(Generic[T]):
         self._later.clear()
 
 
-def aside(
+def in_background(
     work: Callable[[Callable[[int, T], None]], Awaitable[None]],
 ) -> Generator[tuple[int, T], None, None]:
-    """Run `work(settle)` on an event loop in a thread of its own; yield what it settles.
+    """Run `work(deliver)` on an event loop in a thread of its own; yield what it delivers.
 
     What `work` raises is raised here at the end. Closing the generator early, or an interrupt,
     cancels the work and waits for its connections to close.
     """
-    box: SimpleQueue[tuple[int, T] | None] = SimpleQueue()
+    results: SimpleQueue[tuple[int, T] | None] = SimpleQueue()
     errors: list[BaseException] = []
     loop = asyncio.new_event_loop()
 
     async def main() -> None:
-        await work(lambda place, answer: box.put((place, answer)))
+        await work(lambda place, answer: results.put((place, answer)))
 
     task = loop.create_task(main())
 
@@ -260,13 +260,13 @@ def aside(
         finally:
             loop.run_until_complete(loop.shutdown_asyncgens())
             loop.close()
-            box.put(None)
+            results.put(None)
 
     thread = Thread(target=body, name="personae-server", daemon=True)
     thread.start()
     try:
-        while (one := box.get()) is not None:
-            yield one
+        while (result := results.get()) is not None:
+            yield result
     except BaseException:
         with suppress(RuntimeError):  # the loop has closed already
             loop.call_soon_threadsafe(task.cancel)

@@ -86,18 +86,18 @@ class Endpoint:
             async with asyncio.timeout(self.deadline):
                 status, headers, raw = await self._exchange(client, content)
         except TimeoutError as error:
-            raise Retry(f"no whole answer within {self.deadline:g} s", heard=False) from error
+            raise Retry(f"no whole answer within {self.deadline:g} s", answered=False) from error
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             raise Retry(
                 f"can't reach {self.url} ({self._clean(str(error)) or 'no connection'}): is the "
                 "server running, and is the address right?",
-                heard=False,
+                answered=False,
                 reached=False,
             ) from error
         except httpx.RequestError as error:
             raise Retry(
                 f"the connection broke: {self._clean(str(error)) or type(error).__name__}",
-                heard=False,
+                answered=False,
             ) from error
         return self._judge(status, headers, raw)
 

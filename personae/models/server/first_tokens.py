@@ -101,30 +101,30 @@ def choice_from_replies(question: Request, replies: Sequence[Reply]) -> Choice:
     with a letter or digit; the longest form wins. Nothing is smoothed: an option never said has
     -inf, and `floor` is log(1/n). `tokens` is 1 for every option, as a count is of whole texts.
     """
-    heard = [r for r in replies if r.status != "error"]
+    answered = [r for r in replies if r.status != "error"]
     usage = sum(r.tokens_in for r in replies), sum(r.tokens_out for r in replies)
-    method = f"counted:{len(heard)}"
-    if 2 * len(heard) <= len(replies):
+    method = f"counted:{len(answered)}"
+    if 2 * len(answered) <= len(replies):
         why = next(r.why for r in replies if r.status == "error")
         return _none("error", why, method, usage)
-    counts = Counter(_said(question, reply.text) for reply in heard)
-    refused = sum(r.status == "refused" for r in heard)
+    counts = Counter(_option_said(question, reply.text) for reply in answered)
+    refused = sum(r.status == "refused" for r in answered)
     if not counts.keys() - {None}:
-        status: Status = "refused" if 2 * refused > len(heard) else "unparsed"
-        return _none(status, f"none of {len(heard)} replies says an option", method, usage)
-    weights = [counts[i] / len(heard) for i in range(len(question.options))]
-    return _choice(weights, -log(len(heard)), method, usage)
+        status: Status = "refused" if 2 * refused > len(answered) else "unparsed"
+        return _none(status, f"none of {len(answered)} replies says an option", method, usage)
+    weights = [counts[i] / len(answered) for i in range(len(question.options))]
+    return _choice(weights, -log(len(answered)), method, usage)
 
 
 def _none(status: Status, why: str, method: str, usage: tuple[int, int]) -> Choice:
     return Choice(status=status, why=why, method=method, tokens_in=usage[0], tokens_out=usage[1])
 
 
-def _said(question: Request, text: str) -> int | None:
-    said = text.strip()
+def _option_said(question: Request, text: str) -> int | None:
+    stripped = text.strip()
     forms = {form.strip(): i for i, fs in enumerate(question.options) for form in fs}
     for form in sorted(forms, key=len, reverse=True):
-        if form and said.startswith(form) and not said[len(form) : len(form) + 1].isalnum():
+        if form and stripped.startswith(form) and not stripped[len(form) : len(form) + 1].isalnum():
             return forms[form]
     return None
 

@@ -29,9 +29,9 @@ class RateLimit:
     Raises:
         BadValue: limits other than 1 <= start <= most.
 
-    >>> pace = RateLimit(start=8)
-    >>> pace.refused(began=0.0, now=1.0, wait=2.0)
-    >>> pace.limit, pace.resume_at
+    >>> rate_limit = RateLimit(start=8)
+    >>> rate_limit.refused(began=0.0, now=1.0, wait=2.0)
+    >>> rate_limit.limit, rate_limit.resume_at
     (6, 3.0)
     """
 

@@ -13,20 +13,27 @@ import httpx
 
 from personae.core import BadValue, Chat, FidelityError, ModelUnavailable, Reply, Sampling, Status
 from personae.models.server.budget import Budget, Price, Spending, tokens_of
-from personae.models.server.dispatch import Call, Dispatcher, Line, Retry, Settled, aside
+from personae.models.server.dispatch import (
+    Call,
+    Dispatcher,
+    Outcome,
+    Retry,
+    ServerState,
+    in_background,
+)
 from personae.models.server.endpoint import Endpoint, Rejected
 from personae.models.server.rate_limit import RateLimit
 from personae.models.server.wire import Malformed, chat_body, read_reply
 
-__all__ = ["Manners", "Service", "no_reply", "status_of"]
+__all__ = ["ServerSettings", "Service", "no_reply", "status_of"]
 
-T = TypeVar("T", bound=Settled)
+T = TypeVar("T", bound=Outcome)
 _DATED = re.compile(r"([-@]\d{3,8}(-\d{2}-\d{2})?|:latest|-latest)$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Manners:
-    """How a server is dealt with.
+class ServerSettings:
+    """How a server is called, and how long it is waited for.
 
     `at_once`: most requests under way. `deadline`: most seconds of one try; `patience`: of a
     request with all its tries. `top`: how many first tokens to ask for in `choose`; `samples`:
@@ -60,21 +67,25 @@ class Service:
     """
 
     def __init__(
-        self, endpoint: Endpoint, budget: Budget | None, price: Price | None, manners: Manners
+        self,
+        endpoint: Endpoint,
+        budget: Budget | None,
+        price: Price | None,
+        settings: ServerSettings,
     ) -> None:
         self.endpoint = endpoint
-        self.manners = manners
-        self.purse = Spending(budget or Budget(), price)
-        most = manners.at_once
-        pace = RateLimit(start=min(8, most), most=most)
-        self._line = Line(pace, self.purse, manners.patience)
+        self.settings = settings
+        self.spending = Spending(budget or Budget(), price)
+        most = settings.at_once
+        rate_limit = RateLimit(start=min(8, most), most=most)
+        self._state = ServerState(rate_limit, self.spending, settings.patience)
         self._known = False  # has answered under the right name
         self._length = "max_tokens"
 
     def replies(
-        self, asked: Sequence[tuple[Chat, Sampling]], heard: Callable[[int, Reply], None]
+        self, asked: Sequence[tuple[Chat, Sampling]], deliver: Callable[[int, Reply], None]
     ) -> None:
-        """Draw a reply for each chat under its own sampling; `heard(place, reply)` as they come."""
+        """Draw a reply for each chat under its own sampling; each goes to `deliver` as it comes."""
 
         async def attempt(client: httpx.AsyncClient, call: Call) -> Reply:
             chat, sampling = asked[call.place]
@@ -88,26 +99,26 @@ class Service:
             Call(place, tokens_of(chat), sampling.max_tokens)
             for place, (chat, sampling) in enumerate(asked)
         ]
-        self.batch(calls, attempt, no_reply, heard)
+        self.batch(calls, attempt, no_reply, deliver)
 
     def batch(
         self,
         calls: Sequence[Call],
         attempt: Callable[[httpx.AsyncClient, Call], Awaitable[T]],
         give_up: Callable[[str], T],
-        heard: Callable[[int, T], None],
+        deliver: Callable[[int, T], None],
     ) -> None:
-        """Bring all calls to an end: `heard(place, answer)` in the caller's thread.
+        """Bring all calls to an end: `deliver(place, answer)` in the caller's thread.
 
         Raises:
             ModelUnavailable: a wrong key or name, or a server that can't be reached or is gone.
             FidelityError: the server answers with another model than the one asked for.
-            BudgetSpent: a limit is reached; what was under way has been heard of.
+            BudgetSpent: a limit is reached; what was under way has been delivered.
         """
         if not calls:
             return
 
-        async def work(settle: Callable[[int, T], None]) -> None:
+        async def work(deliver: Callable[[int, T], None]) -> None:
             # a client for each request under way: the library's own pool looks through all its
             # connections for every request, which at 32 takes ten times the rest of the work
             free: list[httpx.AsyncClient] = []
@@ -123,11 +134,11 @@ class Service:
                     finally:
                         free.append(client)
 
-                await Dispatcher(self._line, once, give_up).run(calls, settle)
+                await Dispatcher(self._state, once, give_up).run(calls, deliver)
 
-        with closing(aside(work)) as settled:
-            for place, answer in settled:
-                heard(place, answer)
+        with closing(in_background(work)) as outcomes:
+            for place, answer in outcomes:
+                deliver(place, answer)
 
     async def post(self, client: httpx.AsyncClient, body: dict[str, Any]) -> object:
         """Send a request; raise what concerns all requests, and Rejected for this one alone."""
@@ -153,14 +164,14 @@ class Service:
         if not isinstance(served, str) or not served:
             return
         asked = self.endpoint.model
-        if served not in self.manners.accept and _bare(served) != _bare(asked):
+        if served not in self.settings.accept and _bare(served) != _bare(asked):
             shown = repr(served[:200])
             if self._known:
                 raise Rejected(200, "", f"answered by {shown}, not by {asked!r}")
             raise FidelityError(
                 f"{self.endpoint.url} was asked for {asked!r} and answers as {shown}; if that "
                 f"is the model meant, open {self.endpoint.url}#{served[:200]}, or name it in "
-                "Manners(accept=...)"
+                "ServerSettings(accept=...)"
             )
         self._known = True
 

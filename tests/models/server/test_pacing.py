@@ -8,7 +8,7 @@ import pytest
 from personae.core import Reply
 from personae.models.server import dispatch
 from personae.models.server.budget import Budget, Spending
-from personae.models.server.dispatch import Call, Dispatcher, Line, Retry
+from personae.models.server.dispatch import Call, Dispatcher, Retry, ServerState
 from personae.models.server.rate_limit import RateLimit
 from tests.support.virtual_time import VirtualLoop
 
@@ -70,12 +70,12 @@ def test_at_least_80_percent_of_what_a_server_allows(
 ) -> None:
     loop = VirtualLoop()
     monkeypatch.setattr(dispatch, "time", loop)
-    purse = Spending(Budget(), None)
-    line = Line(RateLimit(), purse)
+    spending = Spending(Budget(), None)
+    state = ServerState(RateLimit(), spending)
     answers: dict[int, Reply] = {}
     count = round(server.capacity * max(20, 100 * server.seconds))
     calls = [Call(i, 10, 1) for i in range(count)]
-    run = Dispatcher(line, server.answer, lambda why: Reply(text="", status="error", why=why))
+    run = Dispatcher(state, server.answer, lambda why: Reply(text="", status="error", why=why))
     seconds = loop.run(run.run(calls, answers.__setitem__))
     assert len(answers) == count
     assert {a.status for a in answers.values()} == {"ok"}

@@ -23,10 +23,9 @@ from personae.core import (
 )
 from personae.models.journal.journal import Journal
 from personae.models.journal.recorded import recorded
-from personae.models.server import dispatch
-from personae.models.server import rate_limit as pace
+from personae.models.server import dispatch, rate_limit
 from personae.models.server.client import ServerModel, open_server
-from personae.models.server.service import Manners
+from personae.models.server.service import ServerSettings
 from tests.support.faulty_server import (
     MODEL,
     Act,
@@ -42,13 +41,13 @@ from tests.support.faulty_server import (
 @pytest.fixture(autouse=True)
 def in_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait a fiftieth of what a real server is given, and know no keys."""
-    monkeypatch.setattr(pace, "BASE", 0.01)
+    monkeypatch.setattr(rate_limit, "BASE", 0.01)
     for name in ("PERSONAE_API_KEY", "OPENAI_API_KEY"):
         monkeypatch.delenv(name, raising=False)
 
 
-def open_at(server: FaultyServer, name: str = MODEL, **manners: Any) -> ServerModel:
-    return open_server(f"{server.url}#{name}", manners=Manners(**manners))
+def open_at(server: FaultyServer, name: str = MODEL, **settings: Any) -> ServerModel:
+    return open_server(f"{server.url}#{name}", settings=ServerSettings(**settings))
 
 
 def last(body: dict[str, Any]) -> str:
@@ -63,25 +62,25 @@ def chats(n: int) -> list[Chat]:
     return [say(f"question {i}") for i in range(n)]
 
 
-def one_reply(script: Script, sampling: Sampling | None = None, **manners: Any) -> Reply:
+def one_reply(script: Script, sampling: Sampling | None = None, **settings: Any) -> Reply:
     """The reply to a second request, when the server is known already."""
 
     def after_the_first(body: dict[str, Any], before: int) -> Act:
         return script(body, before) if last(body) == "question 1" else echo(body, before)
 
     with FaultyServer(after_the_first) as server:
-        return open_at(server, **manners).reply(requests_of(chats(2)), sampling or Sampling())[1]
+        return open_at(server, **settings).reply(requests_of(chats(2)), sampling or Sampling())[1]
 
 
 def test_answers_come_in_order_and_side_by_side() -> None:
     def slowly(body: dict[str, Any], before: int) -> Act:
         return Act(body=completion("re: " + last(body)), seconds=0.02)
 
-    heard: dict[int, object] = {}
+    answered: dict[int, object] = {}
     threads = set()
 
     def done(place: int, answer: object) -> None:
-        heard[place] = answer
+        answered[place] = answer
         threads.add(threading.get_ident())
 
     with FaultyServer(slowly) as server:
@@ -89,7 +88,7 @@ def test_answers_come_in_order_and_side_by_side() -> None:
         replies = model.reply(requests_of(chats(60)), Sampling(), done=done)
         assert [r.text for r in replies] == [f"re: question {i}" for i in range(60)]
         assert 1 < server.most_at_once <= 10
-        assert heard == dict(enumerate(replies))
+        assert answered == dict(enumerate(replies))
         assert threads == {threading.get_ident()}
         assert {(r.status, r.tokens_in, r.tokens_out) for r in replies} == {("ok", 7, 3)}
         assert (model.spent.requests, model.spent.tokens_in) == (60, 420)
@@ -232,14 +231,14 @@ def test_a_server_that_goes_away_ends_the_run(monkeypatch: pytest.MonkeyPatch) -
     def dies(body: dict[str, Any], before: int) -> Act:
         return echo(body, before) if len(server.bodies) <= 20 else Act(how="dropped")
 
-    heard: list[int] = []
+    answered: list[int] = []
     with FaultyServer(dies) as server:
         with pytest.raises(ModelUnavailable, match="stopped answering"):
             open_at(server).reply(
-                requests_of(chats(500)), Sampling(), done=lambda i, _: heard.append(i)
+                requests_of(chats(500)), Sampling(), done=lambda i, _: answered.append(i)
             )
         assert len(server.bodies) < 200
-    assert len(heard) >= 20
+    assert len(answered) >= 20
 
 
 def test_the_limit_falls_when_the_server_is_busy_and_all_is_answered() -> None:
@@ -299,12 +298,12 @@ def test_another_model_than_asked_is_no_answer(asked: str, served: str, same: bo
                 open_at(server, asked).reply(requests_of(chats(1)), Sampling())[0].text == "hello"
             )
         else:
-            heard: list[object] = []
+            answered: list[object] = []
             with pytest.raises(FidelityError, match="answers as"):
                 open_at(server, asked).reply(
-                    requests_of(chats(9)), Sampling(), done=lambda _, a: heard.append(a)
+                    requests_of(chats(9)), Sampling(), done=lambda _, a: answered.append(a)
                 )
-            assert not heard
+            assert not answered
             allowed = open_at(server, asked, accept=(served,))
             assert allowed.reply(requests_of(chats(1)), Sampling())[0].status == "ok"
 
@@ -378,14 +377,14 @@ def test_wrong_addresses_are_refused_without_repeating_secrets(text: str) -> Non
 
 def test_wrong_manners_are_refused() -> None:
     with pytest.raises(BadValue, match="at_once"):
-        Manners(at_once=0)
+        ServerSettings(at_once=0)
     with pytest.raises(BadValue, match="top"):
-        Manners(top=-1)
+        ServerSettings(top=-1)
 
 
 def test_fingerprints_tell_servers_and_models_apart() -> None:
     texts = ["http://h/v1#a", "http://h/v1#b", "http://h/v2#a", "https://h/v1#a"]
     prints = {open_server(t).fingerprint for t in texts}
-    prints |= {open_server(texts[0], manners=Manners(top=5)).fingerprint}
+    prints |= {open_server(texts[0], settings=ServerSettings(top=5)).fingerprint}
     assert len(prints) == 5
     assert open_server("http://h/v1/#a").fingerprint == open_server(texts[0]).fingerprint

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from personae.core import Choice, Reply, Request, say
-from personae.models.server import rate_limit as pace
+from personae.models.server import rate_limit
 from personae.models.server.client import ServerModel, open_server
 from personae.models.server.first_tokens import choice_from_replies, choice_from_tokens
-from personae.models.server.service import Manners
+from personae.models.server.service import ServerSettings
 from tests.support.faulty_server import MODEL, Act, FaultyServer, Script, refuses, says, top
 
 LABELS = (("A", " A", "(A"), ("B", " B", "(B"), ("C", " C", "(C"))
@@ -17,11 +17,11 @@ LABELS = (("A", " A", "(A"), ("B", " B", "(B"), ("C", " C", "(C"))
 
 @pytest.fixture(autouse=True)
 def in_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pace, "BASE", 0.01)
+    monkeypatch.setattr(rate_limit, "BASE", 0.01)
 
 
-def open_at(server: FaultyServer, **manners: Any) -> ServerModel:
-    return open_server(f"{server.url}#{MODEL}", manners=Manners(**manners))
+def open_at(server: FaultyServer, **settings: Any) -> ServerModel:
+    return open_server(f"{server.url}#{MODEL}", settings=ServerSettings(**settings))
 
 
 def questions(n: int) -> list[Request]:

@@ -63,26 +63,26 @@ def fine(body: dict[str, Any], before: int) -> Act:
 
 
 def test_the_limit_climbs_then_falls_once_a_crowd_then_grows_slowly() -> None:
-    pace = RateLimit(start=8, most=64)
+    rate_limit = RateLimit(start=8, most=64)
     for _ in range(200):
-        pace.answered()
-    assert pace.limit == 64
+        rate_limit.answered()
+    assert rate_limit.limit == 64
     for _ in range(64):
-        pace.refused(began=1.0, now=2.0, wait=None)  # one crowd, one cut
-    assert pace.limit == 54
-    pace.refused(began=2.5, now=3.0, wait=None)
-    assert pace.limit == 46
+        rate_limit.refused(began=1.0, now=2.0, wait=None)  # one crowd, one cut
+    assert rate_limit.limit == 54
+    rate_limit.refused(began=2.5, now=3.0, wait=None)
+    assert rate_limit.limit == 46
     for _ in range(2 * 46):  # one more for two rounds of answers
-        pace.answered()
-    assert pace.limit == 47
+        rate_limit.answered()
+    assert rate_limit.limit == 47
     for i in range(50):
-        pace.refused(began=4.0 + i, now=4.5 + i, wait=None)
-    assert pace.limit == 1
+        rate_limit.refused(began=4.0 + i, now=4.5 + i, wait=None)
+    assert rate_limit.limit == 1
 
 
 def test_backing_off_doubles_and_ends_at_half_a_minute() -> None:
-    pace, same = RateLimit(seed=3), RateLimit(seed=3)
-    waits = [pace.backoff(n) for n in range(1, 30)]
+    rate_limit, same = RateLimit(seed=3), RateLimit(seed=3)
+    waits = [rate_limit.backoff(n) for n in range(1, 30)]
     assert waits == [same.backoff(n) for n in range(1, 30)]
     for n, wait in enumerate(waits):
         longest = min(0.01 * 2.0 ** min(n, 10), 30.0)
@@ -127,12 +127,12 @@ def spend(budget: Budget, n: int = 100, price: Price | None = None, script: Scri
 
 
 def test_calls_are_counted_to_the_last_and_those_under_way_are_kept() -> None:
-    heard: list[int] = []
+    answered: list[int] = []
     with FaultyServer(fine) as server:
         model = open_server(f"{server.url}#{MODEL}", budget=Budget(calls=37))
         with pytest.raises(BudgetSpent, match="37 calls"):
-            model.reply(requests_of(chats(100)), Sampling(), done=lambda i, _: heard.append(i))
-        assert len(server.bodies) == len(heard) == 37
+            model.reply(requests_of(chats(100)), Sampling(), done=lambda i, _: answered.append(i))
+        assert len(server.bodies) == len(answered) == 37
         with pytest.raises(BudgetSpent):
             model.reply(requests_of(chats(1)), Sampling())
         assert len(server.bodies) == 37
@@ -173,23 +173,23 @@ def test_a_resumed_run_pays_only_for_the_rest(tmp_path: Path) -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 50), st.integers(1, 50)), max_size=40))
 def test_what_is_held_and_spent_never_exceeds_the_limit(calls: list[tuple[int, int]]) -> None:
-    purse = Spending(Budget(tokens=200), None)
+    spending = Spending(Budget(tokens=200), None)
     under_way: list[tuple[int, int]] = []
     for read, written in calls:
         try:
-            taken = purse.take(read, written)
+            taken = spending.take(read, written)
         except BudgetSpent:
-            spent = purse.spent
+            spent = spending.spent
             assert spent.tokens_in + spent.tokens_out + read + written > 200
             continue
         if not taken:
             assert under_way
             held = under_way.pop()
-            purse.settle(held, (held[0], held[1] // 2))
+            spending.settle(held, (held[0], held[1] // 2))
             continue
         under_way.append((read, written))
         held_now = sum(sum(h) for h in under_way)
-        assert purse.spent.tokens_in + purse.spent.tokens_out + held_now <= 200
+        assert spending.spent.tokens_in + spending.spent.tokens_out + held_now <= 200
 
 
 def test_wrong_limits_and_prices_are_refused() -> None:

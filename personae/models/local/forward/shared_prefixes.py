@@ -24,7 +24,6 @@ __all__ = [
     "blocks_and_contexts",
     "build_tree",
     "lay_out",
-    "pack_rows",
     "shared_length",
 ]
 
@@ -142,7 +141,7 @@ def _dissolve(node: Node) -> list[Node]:
     return [*parts, node] if node.ends else parts
 
 
-def pack_rows(trees: Sequence[Node], width: int) -> list[list[Node]]:
+def _pack_rows(trees: Sequence[Node], width: int) -> list[list[Node]]:
     """Put subtrees into as few rows of `width` tokens as first fit finds, the largest first."""
     rows: list[list[Node]] = []
     free: list[int] = []
@@ -169,7 +168,7 @@ class Blocks:
 def lay_out(trees: Sequence[Node], context: Context | None, device: torch.device) -> Blocks:
     """Lay subtrees out side by side; short ones share a row under a block-diagonal mask."""
     width = max(ROW_TOKENS, *(tree.size for tree in trees)) if len(trees) > 1 else trees[0].size
-    rows = pack_rows(trees, width)
+    rows = _pack_rows(trees, width)
     width = max(sum(tree.size for tree in row) for row in rows)
     mask = np.zeros((len(rows), width, width), dtype=bool)
     slots: list[int] = []
