@@ -20,7 +20,7 @@ from personae.core import BudgetSpent, ModelError, ModelUnavailable, PersonaeErr
 from personae.models.server.budget import Spending
 from personae.models.server.rate_limit import RateLimit
 
-__all__ = ["Call", "Dispatcher", "Outcome", "Retry", "ServerState", "in_background"]
+__all__ = ["Call", "CallResult", "Dispatcher", "Retry", "ServerState", "in_background"]
 
 TRIES = 6  # of failures that may be the request's own
 VAGUE = 20  # of "too busy" without a time to come back
@@ -60,7 +60,7 @@ class Retry(Exception):
         self.reached = reached
 
 
-class Outcome(Protocol):
+class CallResult(Protocol):
     """What a request ends in: an answer, or a record of why there is none."""
 
     @property
@@ -74,7 +74,7 @@ class Outcome(Protocol):
         ...
 
 
-T = TypeVar("T", bound=Outcome)
+T = TypeVar("T", bound=CallResult)
 
 
 @dataclass(slots=True)

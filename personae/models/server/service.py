@@ -15,8 +15,8 @@ from personae.core import BadValue, Chat, FidelityError, ModelUnavailable, Reply
 from personae.models.server.budget import Budget, Price, Spending, tokens_of
 from personae.models.server.dispatch import (
     Call,
+    CallResult,
     Dispatcher,
-    Outcome,
     Retry,
     ServerState,
     in_background,
@@ -27,7 +27,7 @@ from personae.models.server.wire import Malformed, chat_body, read_reply
 
 __all__ = ["ServerSettings", "Service", "no_reply", "status_of"]
 
-T = TypeVar("T", bound=Outcome)
+T = TypeVar("T", bound=CallResult)
 _DATED = re.compile(r"([-@]\d{3,8}(-\d{2}-\d{2})?|:latest|-latest)$")
 
 
