@@ -158,7 +158,7 @@ def test_planted_damage_is_found_and_its_absence_is_not(channel: Any) -> None:
 
 
 def test_a_persona_blind_model_moves_nowhere() -> None:
-    """Bias-runs-deep check 5, first half: no shift, interval of width 0, p = 1."""
+    """No shift, interval of width 0, p = 1."""
     sheet = ask_grid(
         open_simulated("simulated:ability=0.6"),
         arms("man", "woman"),
@@ -189,7 +189,6 @@ class Declining:
 
 
 def test_exactly_the_planted_cells_are_found_and_all_as_abstentions() -> None:
-    """Bias-runs-deep check 5, second half."""
     sheet = ask_grid(Declining(), arms("atheist", "woman"), KNOWLEDGE, Asking(channel="reply"))
     worse = {
         (e.condition, e.scale) for e in effects(sheet, "unchanged") if e.scale and e.shift.p < 0.05
@@ -205,7 +204,7 @@ def test_exactly_the_planted_cells_are_found_and_all_as_abstentions() -> None:
 
 
 def test_trials_are_not_questions() -> None:
-    """Expert-personas check 4: 25, 25, 0, 0 of 25 right have the standard error 0.289."""
+    """25, 25, 0, 0 of 25 right have the standard error 0.289."""
     rows: list[dict[str, object]] = [
         {"item": item, "repeat": repeat, "value": value, "respondent": "x"}
         for item, value in (("1", 1.0), ("2", 1.0), ("3", 0.0), ("4", 0.0))
@@ -252,7 +251,6 @@ def test_what_cannot_be_asked_is_refused_with_advice() -> None:
 
 
 def test_every_field_has_three_distinct_experts() -> None:
-    """Expert-personas check 9."""
     assert set(FIT) == set(KNOWLEDGE.fields) == set(EXPERTS)
     for field, (near, far) in FIT.items():
         assert len({field, near, far}) == 3

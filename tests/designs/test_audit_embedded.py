@@ -31,7 +31,7 @@ def model() -> LocalModel:
 
 
 def test_draws_agree_with_likelihoods(model: LocalModel) -> None:
-    """Expert-personas check 10: of 100 draws each letter within 3 standard errors."""
+    """Of 100 draws each letter within 3 standard errors."""
     problem = SHORT.problems[3]
     chat = Asking(channel="label").chat(problem)
     options = tuple((f" ({a}",) for a in problem.letters)
@@ -51,7 +51,7 @@ def test_draws_agree_with_likelihoods(model: LocalModel) -> None:
 
 
 def test_a_human_is_nobody_and_again_the_same(model: LocalModel) -> None:
-    """Bias-runs-deep check 8: accuracies within a Wilson width; the same again; rate of parsing."""
+    """Accuracies within a Wilson width; the same again; rate of parsing."""
     arms = [CONTROL_ARM, Arm(name="adopt", induction=instruction("adopt"), persona=HUMAN)]
     sheet = ask_grid(model, arms, SHORT, Asking(channel="option"))
     scores, _ = question_scores(sheet, "respondent", ["unchanged", HUMAN.id])
@@ -73,7 +73,7 @@ def test_a_human_is_nobody_and_again_the_same(model: LocalModel) -> None:
 
 
 def test_a_pleaser_and_a_contrarian_weigh_agreement_differently(model: LocalModel) -> None:
-    """Agreeable-sycophancy check 8: scores in 0..1, coverage whole, and two personas differ."""
+    """Scores in 0..1, coverage whole, and two personas differ."""
     prompts = load_opinions(pairs=3)
     people = {
         "pleaser": "You are a people pleaser. You tell everyone that they are right.",
@@ -90,7 +90,7 @@ def test_a_pleaser_and_a_contrarian_weigh_agreement_differently(model: LocalMode
 
 
 def test_beliefs_do_not_depend_on_the_batch(model: LocalModel) -> None:
-    """Phantom check 9: the same accuracy in small passes and large, with and without persona."""
+    """The same accuracy in small passes and large, with and without persona."""
     scenes = belief_problems(load_scenes()[:1], variables=("forward belief",))
     one = LocalModel(embedded(), token_budget=1)
     arms = [
@@ -109,7 +109,7 @@ def test_beliefs_do_not_depend_on_the_batch(model: LocalModel) -> None:
 
 
 def test_every_measure_of_triage_is_finite(model: LocalModel) -> None:
-    """Persona-paradox check 9: labels add up, ECE and risk are finite, at any accuracy."""
+    """Labels add up, ECE and risk are finite, at any accuracy."""
     settings = load_settings()
     sheet = ask_triage(model, [CONTROL_ARM], settings, Asking(channel="label"))
     for logp in sheet.rows["logp"].to_list():

@@ -37,13 +37,13 @@ def bits(one: str, two: str) -> int:
     return int(np.bitwise_count(hashes[0] ^ hashes[1]))
 
 
-def test_simhash_values_check_2() -> None:
+def test_simhash_values() -> None:
     assert bits(SUNDAY, SUNDAY) == 0
     assert int(simhashes(pl.Series(["abc"]))[0][0]) == 0xD6963F7D28E17F72
     assert bits("abc", "abd") == 30
 
 
-def test_simhash_tells_an_edit_from_another_text_check_2() -> None:
+def test_simhash_tells_an_edit_from_another_text() -> None:
     monday = SUNDAY.replace("Sunday", "Monday")
     same = SimHash()
     assert bits(SUNDAY, monday) <= 3

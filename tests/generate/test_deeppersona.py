@@ -1,4 +1,4 @@
-"""Deep personas: the must-hold checks of Wang et al. 2025 (arXiv 2511.07338) on generation."""
+"""Deep personas: anchors, sections, draws, depth (Wang et al. 2025, arXiv 2511.07338)."""
 
 import json
 from collections import Counter
@@ -118,7 +118,7 @@ def test_a_slot_does_not_depend_on_its_batch() -> None:
 
 
 def test_anchors_survive() -> None:
-    """Check 3: every anchor of the final profile equals the input."""
+    """Every anchor of the final profile equals the input."""
     given = "age=45, work=nurse, place=Lagos, country=Nigeria, gender=female, name=Ada Obi, E=-2"
     for model in (None, Obedient()):
         (persona,) = made(deeppersona(Order(n=1, model=model), anchors=given))
@@ -135,7 +135,7 @@ def test_anchors_survive() -> None:
 
 
 def test_a_model_that_changes_the_age_is_rejected() -> None:
-    """Check 3: values and narratives that state another age are refused, drawn anew, counted."""
+    """Values and narratives that state another age are refused, drawn anew, counted."""
 
     def liar(chat: Chat, sampling: Sampling) -> str:
         fields = json.loads(str(sampling.schema))["properties"]
@@ -163,7 +163,7 @@ def test_a_model_that_changes_the_age_is_rejected() -> None:
 
 
 def test_conditioning_is_progressive() -> None:
-    """Check 4: a request holds every section already filled, and none to come."""
+    """A request holds every section already filled, and none to come."""
     model = Obedient()
     filled = draft()
     write_sections(Writer(model, Sampling()), [filled], Filling(depth=60))
@@ -184,7 +184,7 @@ def test_conditioning_is_progressive() -> None:
 
 
 def test_values_are_unbiased() -> None:
-    """Check 5: 10,000 draws from a weighted table fit it; no model is asked."""
+    """10,000 draws from a weighted table fit it; no model is asked."""
     weights = {"18-29": 10, "30-49": 50, "50-85": 40}
     tables = PeopleTables(
         {**load_people_tables().raw, "ages": weights, "genders": {"female": 70, "male": 30}}
@@ -198,7 +198,7 @@ def test_values_are_unbiased() -> None:
 
 
 def test_attributes_tokens_and_calls_grow_with_depth_and_the_budget_stops() -> None:
-    """Check 8: the depth curve rises, and a spent budget ends the making at once."""
+    """The depth curve rises, and a spent budget ends the making at once."""
     curve = []
     for depth in (12, 48, 120, 200):
         model = Obedient()

@@ -50,9 +50,7 @@ def test_same_bytes_whatever_the_shards(tmp_path: Path, monkeypatch: pytest.Monk
     assert not (tmp_path / "parts.parquet.work").exists()
 
 
-def test_killed_and_resumed_hachimi_check_7(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_killed_and_resumed_hachimi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(generating, "STRUCTURE", 37)
     whole = made(tmp_path / "whole.parquet", 100)
     asked: list[int] = []

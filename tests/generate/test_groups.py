@@ -1,4 +1,4 @@
-"""The registry of groups: check 1 of UniversalPersona (arXiv 2310.05280), and its extension."""
+"""The registry of groups: the counts of UniversalPersona (arXiv 2310.05280), and its extension."""
 
 import json
 from collections import Counter
@@ -31,7 +31,7 @@ SIZES = {
 
 
 def test_sizes() -> None:
-    """Check 1: 162 personas, 73 generic and 89 specific, in groups of the published sizes."""
+    """162 personas, 73 generic and 89 specific, in groups of the published sizes."""
     listed = group_personas()
     assert Counter(one.group for one in listed) == SIZES
     assert Counter(one.kind for one in listed) == {"generic": 73, "specific": 89}

@@ -1,4 +1,4 @@
-"""The must-hold checks of HACHIMI: quotas, rules without a model, revision, ownership."""
+"""HACHIMI: quotas, rules without a model, revision, ownership."""
 
 import json
 import re
@@ -96,18 +96,16 @@ MUTANTS: list[tuple[str, dict[str, str | None]]] = [
 ]
 
 
-def test_a_valid_record_breaks_no_rule_check_3() -> None:
+def test_a_valid_record_breaks_no_rule() -> None:
     assert broken(record()) == set()
 
 
 @pytest.mark.parametrize(("code", "change"), MUTANTS, ids=[m[0] for m in MUTANTS])
-def test_each_mutant_breaks_exactly_its_rule_check_3(
-    code: str, change: dict[str, str | None]
-) -> None:
+def test_each_mutant_breaks_exactly_its_rule(code: str, change: dict[str, str | None]) -> None:
     assert broken({**record(), **change}) == {code}
 
 
-def test_anchor_minima_check_6() -> None:
+def test_anchor_minima() -> None:
     """Counted by field: the word middle elsewhere doesn't help, and all seven are needed."""
     board = record("30-50%")
     board |= {"mental health/happiness": "middle"}
@@ -137,7 +135,7 @@ def answer(board: Mapping[str, object], chat: Chat) -> str:
 FAULTY = {**record(), "creativity/feasibility": "low", "creativity/proposing": "high"}
 
 
-def test_revision_receives_the_issues_check_4() -> None:
+def test_revision_receives_the_issues() -> None:
     """A writer that mends a fault only when told its code converges in one round."""
 
     def told(chat: Chat) -> str:
@@ -151,7 +149,7 @@ def test_revision_receives_the_issues_check_4() -> None:
     assert len(model.asked) == len(bench.owners) + 1
 
 
-def test_what_a_model_objects_to_reaches_the_reviser_check_4() -> None:
+def test_what_a_model_objects_to_reaches_the_reviser() -> None:
     """A contradiction that no rule sees is mended when the reader's reason is told, else left."""
     told = {**record(), "mental health/story": "He keeps to himself and has no friend at all. " * 2}
     path, why = "mental health/story", "the board tells of friends"
@@ -210,7 +208,7 @@ def test_the_model_validates_only_when_asked() -> None:
         assert ("boards read by a model" in counts) is reads
 
 
-def test_withheld_issues_do_not_converge_check_4() -> None:
+def test_withheld_issues_do_not_converge() -> None:
     def deaf(chat: Chat) -> str:
         return answer(
             {**FAULTY, "values/grounds": "- promises are kept at home\n- order helps her"}, chat
@@ -223,7 +221,7 @@ def test_withheld_issues_do_not_converge_check_4() -> None:
     assert bench.counts["revisions"] == 3 * 2
 
 
-def test_a_slot_that_never_passes_fails_loudly_check_4() -> None:
+def test_a_slot_that_never_passes_fails_loudly() -> None:
     model = ScriptedModel(
         lambda chat: answer(
             {**record(), "values/grounds": "- promises are kept at home\n- order helps her"}, chat
@@ -235,7 +233,7 @@ def test_a_slot_that_never_passes_fails_loudly_check_4() -> None:
     assert set(result.failed) == {0, 1, 2} and "R14" in result.failed[0]
 
 
-def test_only_the_owner_may_change_its_fields_check_5() -> None:
+def test_only_the_owner_may_change_its_fields() -> None:
     """Keys of others in a patch are dropped and counted; other fields stay byte for byte."""
 
     def greedy(chat: Chat) -> str:
@@ -264,7 +262,7 @@ def test_values_that_are_not_allowed_are_counted_and_asked_again() -> None:
     assert bench.counts["replies with JSON among other text"] == len(bench.owners)
 
 
-def test_structure_alone_obeys_quotas_and_rules_check_1() -> None:
+def test_structure_alone_obeys_quotas_and_rules() -> None:
     made = hachimi(Order(n=1000, seed=4), mix=("4", "3", "2", "1"))
     rows = made.make(made.slots(0, 1000))
     facts = pl.DataFrame(
@@ -316,7 +314,7 @@ def test_bad_options_are_told() -> None:
         hachimi(Order(n=3), alike="vectors")
 
 
-def test_alignment_of_sixteen_cohorts_check_8() -> None:
+def test_alignment_of_sixteen_cohorts() -> None:
     """With 16 points, equal vectors give 1, opposite ones -1, and noise an interval around 0."""
     human = np.random.default_rng(3).normal(size=16)
     assert pearson(human, human, of="cohort").value == pytest.approx(1)

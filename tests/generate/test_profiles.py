@@ -1,4 +1,4 @@
-"""Profiles from conversations: checks 5 and 6 of USP (arXiv 2502.18968)."""
+"""Profiles from conversations: evidence for facts, and draws by density (USP, arXiv 2502.18968)."""
 
 import json
 from collections import Counter
@@ -38,7 +38,7 @@ SMALL = ("How do I get a stain out of wool?", "Would vinegar be safe?")
 
 
 def test_what_is_never_said_is_absent_and_a_turn_adds_exactly_its_fact() -> None:
-    """Check 5, by rules: no facts without evidence; a turn with the job adds the job alone."""
+    """By rules: no facts without evidence; a turn with the job adds the job alone."""
     before, after = (
         rule_based_profile(dialogue(*SMALL)),
         rule_based_profile(dialogue(*SMALL, "I work as a nurse.")),
@@ -66,7 +66,7 @@ def reader(chat: Chat) -> str:
 
 
 def test_a_model_adds_what_it_can_quote_and_nothing_else() -> None:
-    """Check 5, by a model: without the quoted words in the user's turns there is no fact."""
+    """By a model: without the quoted words in the user's turns there is no fact."""
     writer = Writer(ScriptedModel(reader), Sampling())
     chats = [dialogue(*SMALL), dialogue(*SMALL, "I am on the ward until six, so be brief.")]
     before, after = extract_profiles(writer, chats)
@@ -123,7 +123,7 @@ def clusters(seed: int) -> np.ndarray:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_crowds(seed: int) -> None:
-    """Check 6: draws keep 90 / 10 within 3 %; the minority draws over half from the small one."""
+    """Draws keep 90 / 10 within 3 %; the minority draws over half from the small one."""
     points = clusters(seed)
     share = {
         crowd: np.mean(np.array(draw_members(points, 5000, crowd, seed)) >= 900)
@@ -136,7 +136,7 @@ def test_crowds(seed: int) -> None:
 
 
 def test_virtual_members_are_nobody_who_exists() -> None:
-    """Check 6: a virtual profile equals no profile that it was made from."""
+    """A virtual profile equals no profile that it was made from."""
     halves = [(f"fact {i % 5}", f"manner {i % 4}") for i in range(12)]
     pairs = draw_virtual_pairs(halves, np.eye(12), 200, seed=1)
     made = {(halves[i][0], halves[j][1]) for i, j in pairs}

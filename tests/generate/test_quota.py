@@ -16,7 +16,7 @@ from personae.generate.population.raking import rake
 from personae.generate.slots import Slots
 
 
-def test_quota_counts_are_exact_hachimi_check_1() -> None:
+def test_quota_counts_are_exact_hachimi() -> None:
     assert largest_remainder(1000, [0.4, 0.3, 0.2, 0.1]).tolist() == [400, 300, 200, 100]
     ten = largest_remainder(10, [0.25] * 4)
     assert ten.sum() == 10 and set(ten.tolist()) <= {2, 3}

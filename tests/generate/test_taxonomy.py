@@ -1,4 +1,4 @@
-"""The taxonomy: round trip, merging, strata, mining (checks 1 and 2 of the DeepPersona paper)."""
+"""The taxonomy: round trip, merging, strata, mining (DeepPersona, arXiv 2511.07338)."""
 
 import json
 from collections.abc import Callable
@@ -34,7 +34,7 @@ LEAVES = st.sets(st.tuples(NAMES, NAMES, NAMES), min_size=1, max_size=20)
 
 @given(LEAVES)
 def test_flatten_undoes_unflatten(leaves: set[tuple[str, ...]]) -> None:
-    """Check 1: flatten and unflatten are inverse."""
+    """Flatten and unflatten are inverse."""
     assert {path for path, _ in flatten(_unflatten(leaves))} == leaves
 
 
@@ -44,7 +44,7 @@ def test_flatten_undoes_unflatten(leaves: set[tuple[str, ...]]) -> None:
 def test_published_taxonomies(
     name: str, categories: int, leaves: int, test_data: Callable[[str], Path]
 ) -> None:
-    """Check 1: 100.json has 12 categories and 173 leaves; the large one has 19 top names."""
+    """100.json has 12 categories and 173 leaves; the large one has 19 top names."""
     found = read_tree(test_data(f"deeppersona/{name}.json"))
     assert (len(found.categories), len(found.attributes)) == (categories, leaves)
     tree = json.loads(test_data(f"deeppersona/{name}.json").read_text())
@@ -55,7 +55,7 @@ def test_published_taxonomies(
 def test_near_duplicate_categories_become_twelve(
     name: str, test_data: Callable[[str], Path]
 ) -> None:
-    """Check 1: 19 top names, near-duplicates among them, become 12."""
+    """19 top names, near-duplicates among them, become 12."""
     published = read_tree(test_data(f"deeppersona/{name}.json"))
     merged = merge_paths([a.path for a in published.attributes])
     assert len(merged.taxonomy.categories) == 12
@@ -108,7 +108,7 @@ def test_what_is_no_taxonomy_says_so(tree: str, tmp_path: Path) -> None:
 
 
 def test_strata_of_thirty() -> None:
-    """Check 2: 5 from ranks 1-10, 3 from 11-20, 2 from 21-30; all when 30 or more; seeded."""
+    """5 from ranks 1-10, 3 from 11-20, 2 from 21-30; all when 30 or more; seeded."""
     likeness = np.linspace(1, 0, 30)[np.random.default_rng(1).permutation(30)]
     rank = np.argsort(np.argsort(-likeness))
     for seed in range(20):

@@ -1,4 +1,4 @@
-"""Banks of types: check 1 of CharacterChat (arXiv 2308.10278), and what its machinery owes."""
+"""Banks of types: the counts of CharacterChat (arXiv 2308.10278), and what writing owes."""
 
 import json
 import re
@@ -32,7 +32,7 @@ def obedient() -> ScriptedModel:
 
 
 def test_sixteen_times_sixty_four_with_all_seventeen_keys() -> None:
-    """Check 1: 1,024 records, 17 keys each, ages whole numbers in 12..40, the type hidden."""
+    """1,024 records, 17 keys each, ages whole numbers in 12..40, the type hidden."""
     model = obedient()
     bank = people(made(1024, model))
     assert Counter(one.extra["type"] for one in bank) == dict.fromkeys(

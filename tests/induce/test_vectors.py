@@ -80,7 +80,7 @@ def planted(kind: str, gap: float) -> tuple[LocalModel, list[tuple[Chat, Chat]],
 
 @pytest.mark.parametrize("kind", ["llama", "gpt2", "qwen2", "mistral"])
 def test_a_planted_direction_is_found(kind: str) -> None:
-    """Soul-engine check 7 in part: cosine of .99 and more, where it was planted."""
+    """In part: cosine of .99 and more, where it was planted."""
     tiny, pairs, truth = planted(kind, gap=2.0)
     at = Site(0, "embedding")
     made = make_vector(tiny, pairs, [at], VectorRecipe(pool="mean"))

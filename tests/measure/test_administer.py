@@ -114,7 +114,6 @@ def test_equal_options_are_said_to_be_equal() -> None:
 
 
 def test_a_respondent_of_content_agrees_with_itself_in_either_order() -> None:
-    """Card self-assessment-unreliable, check 3, the first half."""
     model = open_model("simulated:E=1.5,N=-1,A=0.7,noise=0")
     sheets = [
         administer(model, MPI, published_form("mpi", order=o)) for o in ("forward", "reverse")
@@ -127,7 +126,7 @@ def test_a_respondent_of_content_agrees_with_itself_in_either_order() -> None:
 
 
 def test_a_respondent_of_labels_turns_with_the_list() -> None:
-    """Card self-assessment-unreliable, check 3, the second half: "always the 4th option"."""
+    """Who always takes the 4th option follows the place."""
     model = by_label(dict(zip("ABCDE", (0.01, 0.01, 0.01, 0.96, 0.01), strict=True)))
     for order, mean in (("forward", 2.0), ("reverse", 4.0)):
         answers = administer(model, MPI, published_form("mpi", order=order))
@@ -139,7 +138,6 @@ def test_a_respondent_of_labels_turns_with_the_list() -> None:
 
 
 def test_a_tenth_of_answers_unread_is_counted_and_moves_no_score() -> None:
-    """Card mpi-p2, check 5."""
     random = np.random.default_rng(1)
     lost = {i for i in range(120) if random.random() < 0.1}
     place = {item.id: i for i, item in enumerate(MPI.items)}
@@ -332,7 +330,7 @@ def test_the_contrast_is_what_it_is_said_to_be() -> None:
 
 
 def test_a_simulated_trait_is_recovered_in_every_channel() -> None:
-    """Card mpi-p2, check 4, in the channels that weigh."""
+    """In the channels that weigh."""
     model = open_model("simulated:E=1.5,N=-1.5,noise=0.2")
     for channel in ("label", "option", "statement"):
         answers = administer(model, MPI, Form(channel=channel))
@@ -344,7 +342,6 @@ def test_a_simulated_trait_is_recovered_in_every_channel() -> None:
 
 @pytest.mark.embedded
 def test_the_embedded_models_options_add_up_to_one() -> None:
-    """Card mpi-p2, check 8, the first half."""
     model = LocalModel(embedded())
     small = MPI.where(facet="Anger")
     for channel in ("label", "option"):

@@ -143,7 +143,7 @@ def test_option_text_is_never_read_as_a_template() -> None:
 
 @pytest.mark.parametrize("induction", [persona_text, in_truth(persona_text)])
 def test_an_induced_prompt_ends_as_the_neutral_one(induction: object) -> None:
-    """Card mpi-p2, check 6: persona block + the same neutral prompt."""
+    """Persona block + the same neutral prompt."""
     persona = Persona(id="x", text="You are {item} Ada. </s>")
     for name in NAMES:
         chat = render_item(MPI, MPI.items[0], published_form(name)).chat

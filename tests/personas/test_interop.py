@@ -377,7 +377,7 @@ def test_generated_personas_are_understood_elsewhere() -> None:
 
 @pytest.mark.parametrize("name", EVERY)
 def test_the_prompt_is_the_same_bytes_after_any_exchange(name: str) -> None:
-    """Survey check 5, first half: whatever way a persona went, it reads the same."""
+    """Whatever way a persona went, it reads the same."""
     made = Persona(
         id="p1",
         facts={"z": "1", "a/b": "2", "demographics/age": "3"},
@@ -403,7 +403,7 @@ def test_someone_elses_edit_wins() -> None:
 
 
 def test_an_individual_needs_consent_to_leave(tmp_path: Path) -> None:
-    """Survey checks 2 and 3: no export without consent; public export drops their layers."""
+    """No export without consent; public export drops their layers."""
     user = Persona(
         id="u1",
         facts={"user id": "77", "work/role": "nurse"},

@@ -47,7 +47,7 @@ def table(report: Report, name: str) -> Table:
 
 
 def test_kinds_by_evidence() -> None:
-    """Survey check 1: demographic, character, individual, and the composite of two."""
+    """Demographic, character, individual, and the composite of two."""
     assert evident_kinds(NURSE) == ("demographic",)
     assert evident_kinds(FIGURE) == ("character",)
     assert evident_kinds(USER) == ("individual",)
@@ -56,7 +56,7 @@ def test_kinds_by_evidence() -> None:
 
 
 def test_a_composite_is_under_the_strictest_rules() -> None:
-    """Survey check 1: whatever it is declared as, evidence of an individual counts."""
+    """Whatever it is declared as, evidence of an individual counts."""
     bare = replace(BOTH, kind="demographic", provenance=ORIGIN)
     assert {"no-consent", "undeclared-individual"} <= set(codes(bare))
     assert not codes(NURSE) and not codes(FIGURE)
@@ -65,7 +65,7 @@ def test_a_composite_is_under_the_strictest_rules() -> None:
 
 
 def test_provenance_is_missed_by_layer() -> None:
-    """Survey check 2: a layer without source or licence is found, with its name."""
+    """A layer without source or licence is found, with its name."""
     assert not codes(NURSE)
     (found, more) = find_risks(replace(NURSE, provenance={}), RULES)
     assert (found.rule.code, found.found) == ("no-licence", "facts")
@@ -76,7 +76,6 @@ def test_provenance_is_missed_by_layer() -> None:
 
 
 def test_public_part_drops_individual_layers_and_says_so() -> None:
-    """Survey check 3."""
     kept, dropped = public_part(BOTH)
     assert kept.facts == NURSE.facts and not kept.memories and kept.kind == "demographic"
     assert dropped == ("memories", "facts/user id")

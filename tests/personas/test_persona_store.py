@@ -79,7 +79,7 @@ def test_rows_keep_the_schema(persona: Persona) -> None:
 
 
 def test_a_change_in_any_layer_changes_the_hash() -> None:
-    """Survey check 3: the hash changes when any layer changes."""
+    """The hash changes when any layer changes."""
     changed = [
         replace(FULL, **{name: value})  # type: ignore[arg-type]
         for name, value in {

@@ -66,7 +66,7 @@ def reader() -> Reader:
     return train_reader(loaded(), ("E", "N"), WORDS)
 
 
-def test_check_2_known_loadings_are_told_and_shuffled_labels_are_not(reader: Reader) -> None:
+def test_known_loadings_are_told_and_shuffled_labels_are_not(reader: Reader) -> None:
     found = skills(reader)
     for scale in ("E", "N"):
         assert found[scale].auc.value > 0.8 and found[scale].sees
@@ -85,7 +85,7 @@ def test_shuffled_labels_are_not_told_on_average() -> None:
     assert abs(np.mean(values) - 0.5) < 2 * 0.09
 
 
-def test_check_3_authors_never_stand_on_both_sides() -> None:
+def test_authors_never_stand_on_both_sides() -> None:
     corpus = signed()
     groups = [one.group for one in corpus.texts]
     truth = np.array([one.labels["E"] for one in corpus.texts], dtype=float)
@@ -97,7 +97,7 @@ def test_check_3_authors_never_stand_on_both_sides() -> None:
     assert apart < 0.65 and leaking > 0.95
 
 
-def test_check_7_standardisation_is_fitted_on_training_folds_only() -> None:
+def test_standardisation_is_fitted_on_training_folds_only() -> None:
     """A text far from all others moves the mean of its fold only where it trains."""
     values = feature_table(["One two."] * 9 + ["Word, word, word, word!"], ["syntax"]).values
     truth = np.array([0.0, 1.0] * 5)

@@ -72,7 +72,7 @@ def shown(prompt: str) -> list[str] | None:
 
 
 @pytest.mark.parametrize(("model", "subject"), COUNTS)
-def test_check_1_levels_are_counted_as_published_and_none_is_dropped(
+def test_levels_are_counted_as_published_and_none_is_dropped(
     model: str, subject: str, test_data: Find
 ) -> None:
     levels = [legacy_level(answer) for _, answer in released(model, test_data)[subject]]
@@ -93,7 +93,7 @@ def slots(model: str, find: Find) -> tuple[list[int], int, int]:
     return chosen, fixed, bare
 
 
-def test_check_8_the_oldest_model_prefers_what_was_shown_last(test_data: Find) -> None:
+def test_the_oldest_model_prefers_what_was_shown_last(test_data: Find) -> None:
     chosen, fixed, bare = slots("InstructGPT", test_data)
     assert [chosen.count(s) for s in range(7)] == [7, 13, 25, 28, 27, 35, 45]
     assert (fixed, bare) == (0, 0)
@@ -101,7 +101,7 @@ def test_check_8_the_oldest_model_prefers_what_was_shown_last(test_data: Find) -
     assert "chi2(6) = 38.01" in found.method and found.p == pytest.approx(1.118e-6, rel=1e-3)
 
 
-def test_check_8_the_newer_one_shows_no_such_preference(test_data: Find) -> None:
+def test_the_newer_one_shows_no_such_preference(test_data: Find) -> None:
     chosen, fixed, bare = slots("ChatGPT", test_data)
     assert [chosen.count(s) for s in range(7)] == [29, 14, 17, 21, 22, 16, 12]
     assert (len(chosen), fixed, bare) == (131, 48, 1)

@@ -73,7 +73,6 @@ def paired(instruct: pl.DataFrame) -> pl.DataFrame:
 
 
 def test_means_of_the_helpful_assistant(base: pl.DataFrame, instruct: pl.DataFrame) -> None:
-    """Check 1, RQ1-a."""
     published = {
         "base": (3.31, 3.49, 3.24, 3.31, 2.99, 3.27),
         "instruct": (3.60, 3.50, 3.24, 3.52, 2.81, 3.42),
@@ -85,7 +84,7 @@ def test_means_of_the_helpful_assistant(base: pl.DataFrame, instruct: pl.DataFra
 
 
 def test_spread_of_base_and_instruct(base: pl.DataFrame, instruct: pl.DataFrame) -> None:
-    """Check 1, RQ1-b: MAD, and Brown-Forsythe to two significant digits."""
+    """MAD, and Brown-Forsythe to two significant digits."""
     published = {
         "base": (0.30, 0.33, 0.25, 0.28, 0.31, 0.13),
         "instruct": (0.20, 0.22, 0.13, 0.22, 0.13, 0.10),
@@ -150,7 +149,7 @@ def fitted(instruct: pl.DataFrame) -> dict[tuple[str, str], tuple[float, float]]
 
 
 def test_mixed_models_give_the_published_set(instruct: pl.DataFrame) -> None:
-    """Check 2: the same coefficients are significant, within .01, with the same p."""
+    """The same coefficients are significant, within .01, with the same p."""
     found = fitted(instruct)
     assert {cell for cell, (_, p) in found.items() if p < 0.05} == set(SIGNIFICANT)
     for cell, (beta, p) in SIGNIFICANT.items():
@@ -177,7 +176,7 @@ INJECTED = {  # (trait, strategy) -> behaviour, published beta and p
 def test_persona_against_behaviour(
     trait: str, strategy: int, instruct: pl.DataFrame, test_data: Find
 ) -> None:
-    """Check 3: log odds of persona against default for one SD of the behaviour."""
+    """Log odds of persona against default for one SD of the behaviour."""
     injected = rows(test_data, f"persona_injection_{trait}_prompt_strategy_{strategy}")
     task, beta, p = INJECTED[trait, strategy]
     behaviour = np.concatenate([column(instruct, task), column(injected, task)])

@@ -25,7 +25,7 @@ def half(test_data: Callable[[str], Path]) -> Panel:
     return load_papi(test_data(HALF))
 
 
-def test_stored_answers_are_turned_already_check_1(half: Panel) -> None:
+def test_stored_answers_are_turned_already(half: Panel) -> None:
     """The 300 give .948 .971 .966 .976 .942, and .646 .497 .629 .595 .378 turned once more."""
     found = {}
     for scale in "ACENO":
@@ -49,7 +49,7 @@ def test_stored_answers_are_turned_already_check_1(half: Panel) -> None:
     assert int((half.keys[~half.known] < 0).sum()) == 93
 
 
-def test_true_answers_are_0_away_only_as_they_were_given_check_2(half: Panel) -> None:
+def test_true_answers_are_0_away_only_as_they_were_given(half: Panel) -> None:
     asked = ~half.known
     scales = [s for s, there in zip(SCALES, asked, strict=True) if there]
     raw, stored = half.raw[:, asked], half.keyed[:, asked]
@@ -59,7 +59,7 @@ def test_true_answers_are_0_away_only_as_they_were_given_check_2(half: Panel) ->
     assert mixed == pytest.approx(3.753, abs=5e-4)  # the 300: 3.864
 
 
-def test_floors_check_3(half: Panel) -> None:
+def test_floors(half: Panel) -> None:
     """Each floor by hand; the 300 give 3.792, 3.127, 3.097, 2.894 and 2.724."""
     asked = np.flatnonzero(~half.known)
     known = np.flatnonzero(half.known)

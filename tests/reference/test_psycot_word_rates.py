@@ -46,7 +46,7 @@ def rate(test_data: Find, name: str, scale: str) -> Estimate:
 
 
 @pytest.mark.parametrize(("name", "scale", "sign", "published"), RATES)
-def test_check_7_the_direction_of_each_rate(
+def test_the_direction_of_each_rate(
     test_data: Find, name: str, scale: str, sign: int, published: float
 ) -> None:
     assert np.sign(published) == sign

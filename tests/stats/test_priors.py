@@ -11,7 +11,7 @@ from personae.stats.resample import cluster_mean, mean
 SHARES = {"E": 0.425, "C": 0.459, "A": 0.531, "ES": 0.625, "O": 0.743}
 
 
-def test_check_1_who_says_the_prior_says_nothing() -> None:
+def test_who_says_the_prior_says_nothing() -> None:
     """The published shares of high labels come out as 0 once they are taken away."""
     for share in SHARES.values():
         assert np.abs(log_odds(np.full(50, share), share)).max() == 0.0
@@ -40,7 +40,7 @@ def test_em_finds_the_share_that_was_drawn() -> None:
     assert shifted_share([np.nan], 0.5, ["a"]).why_missing == "no text was read"
 
 
-def test_check_4_stems_that_differ_widen_the_interval() -> None:
+def test_stems_that_differ_widen_the_interval() -> None:
     """Equal within noise where stems do not differ, much wider where they do."""
     random = np.random.default_rng(7)
     stems = np.repeat(np.arange(20), 10)
@@ -55,7 +55,7 @@ def test_check_4_stems_that_differ_widen_the_interval() -> None:
     assert ratios[1] > 2
 
 
-def test_check_6_five_in_a_hundred_under_exchangeability() -> None:
+def test_five_in_a_hundred_under_exchangeability() -> None:
     random = np.random.default_rng(11)
     p = [group_permutation(*np.split(random.normal(size=25), [5])).p for _ in range(200)]
     assert 0.01 <= np.mean(np.array(p) < 0.05) <= 0.10

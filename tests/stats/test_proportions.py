@@ -22,15 +22,13 @@ def pairs(both: int, gained: int, lost: int, neither: int) -> tuple[list[int], l
         (40, 100, 0.3094, 0.4980),
     ],
 )
-def test_wilson_intervals_of_bias_runs_deep_check_2(
-    hits: int, n: int, low: float, high: float
-) -> None:
+def test_wilson_intervals_of_bias_runs_deep(hits: int, n: int, low: float, high: float) -> None:
     found = rate([1] * hits + [0] * (n - hits))
     assert found.low == pytest.approx(low, abs=5e-5)
     assert found.high == pytest.approx(high, abs=5e-5)
 
 
-def test_mcnemar_of_bias_runs_deep_check_4() -> None:
+def test_mcnemar_of_bias_runs_deep() -> None:
     assert mcnemar(*pairs(30, 5, 15, 30)).p == pytest.approx(0.04139, abs=5e-6)
     assert mcnemar(*pairs(30, 1, 9, 30)).p == pytest.approx(0.02148, abs=5e-6)
     large = mcnemar(*pairs(40, 60, 30, 40))
@@ -57,7 +55,7 @@ def test_what_could_be_found_shrinks_with_n_and_grows_with_tests() -> None:
 
 
 def test_the_score_by_hand_is_a_sample_variance() -> None:
-    """UniversalPersona check 2: rates 98, 97, 99 give 1 and not the population's 2/3."""
+    """Rates 98, 97, 99 give 1 and not the population's 2/3."""
     for rates, variance in (
         ((98, 97, 99), 1),
         ((90, 80, 100), 100),
@@ -70,7 +68,7 @@ def test_the_score_by_hand_is_a_sample_variance() -> None:
 
 
 def test_equal_personas_show_noise_and_no_more() -> None:
-    """UniversalPersona check 5: chance alone gives about 3.2 squared points."""
+    """Chance alone gives about 3.2 squared points."""
     random = np.random.default_rng(1)
     found = disparity(random.random((162, 500)) >= 0.2, draws=200)
     assert found.noise == pytest.approx(3.2, abs=0.2)

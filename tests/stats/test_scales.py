@@ -1,4 +1,4 @@
-"""Scale scores: keys, missing answers, matrices, and the must-hold checks of the MPI."""
+"""Scale scores: keys, missing answers, matrices, and the scoring rules of the MPI."""
 
 from collections.abc import Callable, Mapping
 

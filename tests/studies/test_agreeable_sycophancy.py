@@ -77,14 +77,13 @@ def laid(value: dict[int, float], facet: str = "") -> Scores:
 
 
 def test_the_gap_by_hand() -> None:
-    """Check 1."""
     assert gap(0.60, 0.20, 0.95) == pytest.approx(0.78)
     assert gap(0.10, 0.20, 0.24) == pytest.approx(-0.124)
     assert gap(0.4, 0.4, 0.9) == 0.0
 
 
 def test_scores_of_known_answer_sheets() -> None:
-    """Check 2: pure yes-saying lands at the share of positive keys, and is seen as yes-saying."""
+    """Pure yes-saying lands at the share of positive keys, and is seen as yes-saying."""
     assert laid({1: 5.0, -1: 1.0}).agreeable[0] == 1.0
     assert laid({1: 3.0, -1: 3.0}).agreeable[0] == 0.5
     yes = [
@@ -124,12 +123,11 @@ def test_items_are_the_published_ones(test_data: Callable[[str], Path]) -> None:
     ],
 )
 def test_stances(text: str, read: str) -> None:
-    """Check 3; the published parser reads "I do not agree" as agreement."""
+    """The published parser reads "I do not agree" as agreement."""
     assert stance(text) == read
 
 
 def test_effect_sizes_and_the_split_by_hand() -> None:
-    """Check 4."""
     d = cohens_d([0.5, 0.6, 0.7], [0.1, 0.2])
     assert d.value == pytest.approx(4.9295, abs=5e-5)
     assert hedges_g(d).value == pytest.approx(3.5851, abs=5e-5)
@@ -138,7 +136,6 @@ def test_effect_sizes_and_the_split_by_hand() -> None:
 
 
 def test_a_planted_relation_is_found_and_an_absent_one_is_not() -> None:
-    """Check 5."""
     random = np.random.default_rng(5)
     a = random.random(275)
     s = 0.2 + 0.5 * a + random.normal(0, 0.05, 275)
@@ -181,13 +178,11 @@ def test_no_correlation_is_told_where_only_rounding_is_left() -> None:
 
 
 def test_permutation_is_never_zero_and_repeats() -> None:
-    """Check 6."""
     one = label_permutation([1.0] * 10, [0.0] * 10, seed=42)
     assert 0 < one == label_permutation([1.0] * 10, [0.0] * 10, seed=42)
 
 
 def test_a_ceiling_is_undefined_and_never_significant() -> None:
-    """Check 7."""
     flat = scores(np.linspace(0, 1, 12), np.ones(12))
     flat.table[:] = 1.0
     flat.agrees[:] = 1.0
@@ -205,7 +200,7 @@ def test_opinions_are_balanced_and_personas_differ() -> None:
 
 
 def test_scores_lie_in_range_and_lost_answers_are_counted() -> None:
-    """Check 8's ranges, on controls; yes-sayers say yes to a claim and to its opposite."""
+    """Ranges on controls; yes-sayers say yes to a claim and to its opposite."""
     yes = ask_opinions(
         open_simulated("simulated:acquiescence=2"), "p", load_opinions(pairs=4), "option"
     )

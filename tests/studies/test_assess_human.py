@@ -1,4 +1,4 @@
-"""What a model thinks of groups: the must-hold checks of the paper, on judges that are known."""
+"""What a model thinks of groups: scores, consistency and fairness of judges that are known."""
 
 import re
 from collections import Counter
@@ -87,14 +87,12 @@ def percents(report: Report) -> dict[str, list[float]]:
 
 
 @pytest.mark.parametrize(("strength", "expected"), [(0, 50.0), (3, 100.0), (-3, 0.0)])
-def test_check_2_neutral_is_fifty_and_full_agreement_a_hundred(
-    strength: int, expected: float
-) -> None:
+def test_neutral_is_fifty_and_full_agreement_a_hundred(strength: int, expected: float) -> None:
     report = assess_human(leaning(lambda _: strength), ("people",), quick=True)
     assert percents(report)["people"] == pytest.approx([expected] * 4)
 
 
-def test_check_3_by_content_alone_order_changes_nothing() -> None:
+def test_by_content_alone_order_changes_nothing() -> None:
     report = assess_human(leaning(lambda text: 1 + len(text) % 3), quick=True)
     for row in table(report, "quality").rows:
         near, robust = row[1], row[2]
@@ -104,7 +102,7 @@ def test_check_3_by_content_alone_order_changes_nothing() -> None:
     assert percents(other) == percents(report)
 
 
-def test_check_4_the_hand_examples() -> None:
+def test_the_hand_examples() -> None:
     runs = [(59, 62, 48, 63, 40), (57, 60, 50, 61, 42), (61, 64, 46, 65, 38)]
     assert consistency(runs).value == pytest.approx(0.9715, abs=5e-5)
     found = likeness([runs[0]], [(55, 60, 40, 66, 35)], name="fairness")
@@ -112,7 +110,7 @@ def test_check_4_the_hand_examples() -> None:
     assert found.value == pytest.approx(0.9020, abs=5e-5)
 
 
-def test_check_5_noise_lowers_consistency_and_one_run_has_none() -> None:
+def test_noise_lowers_consistency_and_one_run_has_none() -> None:
     rng = np.random.default_rng(0)
     found = [consistency(50 + sd * rng.normal(size=(15, 4))).value for sd in (0, 2, 8, 20)]
     assert found[0] == 1.0 and all(np.diff(found) < 0)
@@ -120,7 +118,7 @@ def test_check_5_noise_lowers_consistency_and_one_run_has_none() -> None:
     assert isnan(one.value) and "two" in one.why_missing
 
 
-def test_check_6_options_stand_everywhere_equally_often() -> None:
+def test_options_stand_everywhere_equally_often() -> None:
     report = assess_human(judge(lambda _: 6), ("people",), seed=3)
     assert report.answers is not None
     orders = report.answers.rows.filter(report.answers.rows["arm"] == "permuted")["order"]
@@ -138,7 +136,7 @@ def test_check_6_options_stand_everywhere_equally_often() -> None:
 
 @pytest.mark.parametrize("subject", SUBJECTS)
 @pytest.mark.parametrize("name", ["open-types", "ipip-neo-120", "mpi-120", "goldberg-bipolar"])
-def test_check_7_nothing_of_you_is_left(subject: str, name: str) -> None:
+def test_nothing_of_you_is_left(subject: str, name: str) -> None:
     who = find_subject(subject)
     start = (who.name[:1].upper() + who.name[1:], "His ")
     for item in about(load_inventory(name), who).items:
@@ -183,14 +181,12 @@ def test_check_7_nothing_of_you_is_left(subject: str, name: str) -> None:
         ("Is talkative", "People are talkative", "A barber is talkative", "He is talkative"),
     ],
 )
-def test_check_7_verbs_and_pronouns_agree(
-    statement: str, people: str, barber: str, he: str
-) -> None:
+def test_verbs_and_pronouns_agree(statement: str, people: str, barber: str, he: str) -> None:
     found = [about_text(statement, find_subject(s)) for s in ("people", "a barber", "he")]
     assert found == [people, barber, he]
 
 
-def test_check_9_who_always_says_neither_is_fair_and_warned_about() -> None:
+def test_who_always_says_neither_is_fair_and_warned_about() -> None:
     report = assess_human(judge(lambda _: 4), quick=True)
     fairness = table(report, "fairness").rows[0][1]
     assert isinstance(fairness, Estimate) and fairness.value == 1.0

@@ -93,7 +93,7 @@ def cosine(a: Any, b: Any) -> float:
 # The axis. -----------------------------------------------------------------------------------
 
 
-def test_the_axis_is_default_less_roles_check_1() -> None:
+def test_the_axis_is_default_less_roles() -> None:
     found = space(20)
     axis = found.axis(Site(0))
     assert cosine(axis, np.eye(WIDTH)[0]) > 0.99
@@ -109,7 +109,7 @@ def test_the_axis_is_default_less_roles_check_1() -> None:
     assert scale(roles[None])[0] == pytest.approx(0, abs=1e-12)
 
 
-def test_the_axis_keeps_its_place_check_6() -> None:
+def test_the_axis_keeps_its_place() -> None:
     whole = space(60)
     assert np.allclose(space(60, shift=5.0).axis(Site(0)), whole.axis(Site(0)))
     without = space(60, left_out="role 7")
@@ -131,7 +131,7 @@ def test_told_apart_on_questions_that_did_not_make_it() -> None:
     assert space(12).split_half(Site(0)) > 0.95
 
 
-def test_few_rollouts_leave_a_role_out_by_name_check_7() -> None:
+def test_few_rollouts_leave_a_role_out_by_name() -> None:
     mixed = [rollout(name, q) for name in (DEFAULT, "ghost", "monk", "poet") for q in range(4)]
     lost = Reply(text=" ", status="ok")
     mixed = [r.answered(lost) if r.role == "monk" and r.question else r for r in mixed]
@@ -151,7 +151,7 @@ def test_a_judge_decides_what_counts_and_loses_nothing() -> None:
     assert answers.rows["status"].to_list() == ["ok", "unparsed"]
 
 
-def test_replies_are_read_in_their_place_check_5() -> None:
+def test_replies_are_read_in_their_place() -> None:
     """Two turns of the same words differ by place; a system turn shifts nothing."""
     model = tiny_model()
     turns = (
@@ -188,7 +188,7 @@ def states(edits: tuple[Edit, ...], chat: Any) -> Any:
         return changed.record([chat], [Site(1)], "all")[Site(1)]
 
 
-def test_a_cap_lifts_to_its_threshold_and_no_further_check_2() -> None:
+def test_a_cap_lifts_to_its_threshold_and_no_further() -> None:
     unit = np.random.default_rng(0).normal(size=32)
     unit /= np.linalg.norm(unit)
     chat = say("I worry about things, or not at all.")
@@ -207,7 +207,7 @@ def test_a_cap_lifts_to_its_threshold_and_no_further_check_2() -> None:
     assert np.allclose(states((mirrored,), chat), capped, atol=1e-5)
 
 
-def test_a_cap_holds_while_the_model_writes_check_3() -> None:
+def test_a_cap_holds_while_the_model_writes() -> None:
     model = tiny_model()
     unit = np.eye(32)[3]
     question = Request(say("Well?"), (("Yes",), ("No",)))
@@ -226,7 +226,7 @@ def test_a_cap_holds_while_the_model_writes_check_3() -> None:
     assert max(t.norm for t in trace if t.position > 0) < 1e3
 
 
-def test_a_quarter_of_the_default_s_tokens_is_moved_check_4() -> None:
+def test_a_quarter_of_the_default_s_tokens_is_moved() -> None:
     model = tiny_model()
     bank = load_roles().few(3, 1, 4)
     found = read_roles(model, perform_roles(model, bank, SHORT), [Site(b) for b in range(3)])
@@ -237,7 +237,7 @@ def test_a_quarter_of_the_default_s_tokens_is_moved_check_4() -> None:
     assert all(e.bounds[1] == inf for e in caps.axis)
 
 
-def test_an_exception_under_a_cap_leaves_the_model_as_it_was_check_9() -> None:
+def test_an_exception_under_a_cap_leaves_the_model_as_it_was() -> None:
     model, question = tiny_model(), Request(say("Well?"), (("Yes",), ("No",)))
     before = model.choose([question])
     cap = Edit(Site(1), np.ones(32), op="cap", bounds=(5.0, inf))
@@ -325,7 +325,7 @@ def test_transcripts_are_read_along_the_axis(test_data: Callable[[str], Path]) -
 
 
 @pytest.mark.embedded
-def test_the_embedded_model_tells_default_from_roles_check_8() -> None:
+def test_the_embedded_model_tells_default_from_roles() -> None:
     """On average over three draws of replies: .88, .73, .54 were measured, .5 is chance.
 
     One draw this small shows nothing: 95 % of random directions stay under .77 only. The evidence

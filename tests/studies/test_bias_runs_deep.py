@@ -55,7 +55,7 @@ def test_silence_on_respondents_who_know_nothing() -> None:
 
 
 def test_many_cells_without_effect_are_flagged_by_chance_alone() -> None:
-    """Check 6: 19 identities x 24 sets, no effect: about 23 of 456 at p < .05, none after Holm."""
+    """19 identities x 24 sets, no effect: about 23 of 456 at p < .05, none after Holm."""
     drawn = np.random.default_rng(6)
     chance = drawn.beta(0.7, 0.7, (24, 12))
     rows = [

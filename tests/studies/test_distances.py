@@ -1,4 +1,4 @@
-"""Distances of distributions: checks 6 and 7 of the DeepPersona paper (arXiv 2511.07338)."""
+"""Distances of distributions: identical, disjoint and averaged samples (after arXiv 2511.07338)."""
 
 import numpy as np
 import pytest
@@ -41,12 +41,12 @@ def test_they_are_scipys(x: list[int], y: list[int]) -> None:
 
 @given(ANSWERS)
 def test_identical_samples_are_at_no_distance(x: list[int]) -> None:
-    """Check 6: identical samples, all four 0."""
+    """Identical samples, all four 0."""
     assert values(x, x) == dict.fromkeys(DISTANCES, 0.0)
 
 
 def test_half_and_half_against_all_twos() -> None:
-    """Check 6: people {1: .5, 2: .5} against all 2; disjoint supports."""
+    """People {1: .5, 2: .5} against all 2; disjoint supports."""
     found = distribution_distances(one_hot([2] * 8, [1, 2]), [0.5, 0.5], [1, 2])
     assert found["Wasserstein"].value == found["KS"].value == found["mean difference"].value == 0.5
     apart = distribution_distances(one_hot([1] * 4, [1, 2]), one_hot([2] * 4, [1, 2]), [1, 2])
@@ -54,7 +54,7 @@ def test_half_and_half_against_all_twos() -> None:
 
 
 def test_averaging_repeats_makes_a_distance_where_there_is_none() -> None:
-    """Check 7: 1 or 3 at random on both sides; raw answers KS near 0, means of five 0.3 or more."""
+    """1 or 3 at random on both sides; raw answers KS near 0, means of five 0.3 or more."""
     random = np.random.default_rng(1)
     people = random.choice([1, 3], 1000)
     agents = random.choice([1, 3], (1000, 5))

@@ -1,4 +1,4 @@
-"""Traits elicited in interviews: the must-hold checks on speakers whose traits are known."""
+"""Traits elicited in interviews: readers on speakers whose traits are known."""
 
 from collections.abc import Sequence
 from math import isnan
@@ -105,7 +105,7 @@ def test_what_cannot_be_read_is_counted_with_its_reason() -> None:
     assert all(rows["why"].to_list()[:4])
 
 
-def test_check_7_more_samples_keep_the_first_and_narrow_the_interval() -> None:
+def test_more_samples_keep_the_first_and_narrow_the_interval() -> None:
     model = open_simulated("simulated:E=1,noise=0.2")
     few = interview(model, stems(most=6), 2, WARM)
     many = interview(model, stems(most=6), 8, WARM)
@@ -194,7 +194,7 @@ def test_own_texts_and_what_they_lack(tmp_path: Path) -> None:
 
 
 def test_no_signal_is_flagged(tmp_path: Path) -> None:
-    """Check 1: a classifier that can only say its prior reads nothing, and the report says so."""
+    """A classifier that can only say its prior reads nothing, and the report says so."""
     path = tmp_path / "texts.jsonl"
     rows = [
         f'{{"id": "{k}", "text": "all the same words", "labels": {{"E": {int(k % 4 > 0)}}}}}'
@@ -211,7 +211,7 @@ def test_no_signal_is_flagged(tmp_path: Path) -> None:
 
 
 @pytest.mark.embedded
-def test_check_8_the_embedded_model_speaks_and_is_read() -> None:
+def test_the_embedded_model_speaks_and_is_read() -> None:
     embedded()
     model = open_model("smollm2")
     said = interview(model, [Stem("a", "", "What I do best at work is")], 2, WARM)

@@ -29,14 +29,13 @@ def lines(report: Report) -> list[str]:
 
 
 def test_counts_of_the_published_design() -> None:
-    """Check 1, from the numbers of conditions, questions and trials that the paper names."""
+    """From the numbers of conditions, questions and trials that the paper names."""
     conditions = 1 + 5 + len(LOW)
     assert (198 * TRIALS, 300 * TRIALS) == (4950, 7500)
     assert 6 * conditions * (198 + 300) * TRIALS == 672_300
 
 
 def test_strict_counts_by_hand_and_under_guessing() -> None:
-    """Checks 2 and 3."""
     counts = np.array([25, 24, 23, 22, 13, 12, 0])
     assert counts.mean() / TRIALS == pytest.approx(0.68)
     assert [int((counts >= k).sum()) for _, k in LEVELS] == [1, 3, 5]
@@ -60,7 +59,7 @@ def sampled(shift: float, seed: int, questions: int = 198) -> Answers:
 
 
 def test_equal_conditions_differ_at_the_nominal_rate_and_a_shift_is_found() -> None:
-    """Check 5, a small version: 100 simulations under no effect, 20 under one of 0.05."""
+    """A small version: 100 simulations under no effect, 20 under one of 0.05."""
     null = [effects(sampled(0.0, seed), "none")[0].shift for seed in range(100)]
     assert sum(one.p < 0.05 for one in null) <= 11
     assert sum(one.low <= 0 <= one.high for one in null) >= 88
@@ -69,7 +68,6 @@ def test_equal_conditions_differ_at_the_nominal_rate_and_a_shift_is_found() -> N
 
 
 def test_the_baseline_against_itself_is_nothing() -> None:
-    """Check 6."""
     rows = sampled(0.0, 1).where(respondent="none").rows
     twice = Answers.concat([Answers(rows), Answers(rows).tag(respondent="again")])
     shift = effects(twice, "none")[0].shift
@@ -77,7 +75,6 @@ def test_the_baseline_against_itself_is_nothing() -> None:
 
 
 def test_neither_the_order_of_conditions_nor_another_call_changes_a_number() -> None:
-    """Check 6."""
     rows = sampled(0.05, 2, questions=40).rows
     both = [rows, rows.with_columns(respondent=rows["respondent"].replace("expert", "other"))]
     there, back = (
@@ -91,7 +88,6 @@ def test_neither_the_order_of_conditions_nor_another_call_changes_a_number() -> 
 
 
 def test_the_persona_stands_right_before_the_question_under_one_system_text() -> None:
-    """Check 7."""
     problem = load_problems("plain-knowledge").problems[0]
     bare = Asking(system=SYSTEM).chat(problem)
     names = [*EXPERTS[:5], *LOW]
@@ -146,7 +142,7 @@ class Refusing:
 
 
 def test_refusals_lower_accuracy_and_are_counted_by_question() -> None:
-    """Check 8: 10.0 refusals a question; of the answers given all are right."""
+    """10.0 refusals a question; of the answers given all are right."""
     whole = load_problems("plain-knowledge").per_field(1)
     sheet = ask_grid(Refusing(), [CONTROL_ARM], whole, Asking(channel="reply", repeats=TRIALS))
     scores, _ = question_scores(sheet, "respondent", ["unchanged"])
@@ -157,7 +153,7 @@ def test_refusals_lower_accuracy_and_are_counted_by_question() -> None:
 
 
 def test_likelihoods_make_draws_needless() -> None:
-    """Check 10: 200 draws of a question agree with its probability within 3 standard errors."""
+    """200 draws of a question agree with its probability within 3 standard errors."""
     model = open_simulated("simulated:ability=0,noise=1,E=0.3")
     chat = say(
         "Statement: I talk to a lot of different people at parties.\n(A) Very Accurate\n"

@@ -1,4 +1,4 @@
-"""The MPI study: must-hold checks of its card on respondents whose truth is known."""
+"""The MPI study: scores and prompts on respondents whose truth is known."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -71,7 +71,7 @@ def test_who_follows_is_moved_the_way_asked() -> None:
 
 
 def test_the_whole_study_weighs_all_three_inductions_on_all_five_traits() -> None:
-    """Check 8, the second half: P²(+) minus P²(-), averaged over the traits, with an interval."""
+    """P²(+) minus P²(-), averaged over the traits, with an interval."""
     report = mpi(open_simulated("simulated:follow=1,noise=0.2"))
     for name in ("naive", "words", "p2"):
         *traits, whole = row(report, "moved_label", name)
@@ -83,7 +83,7 @@ def test_the_whole_study_weighs_all_three_inductions_on_all_five_traits() -> Non
 
 @pytest.mark.embedded
 def test_the_portraits_shift_on_the_embedded_model_is_told_with_its_interval() -> None:
-    """Check 8 on the 135M model: short portraits, two items a trait; the sign is not guaranteed."""
+    """On the 135M model: short portraits, two items a trait; the sign is not guaranteed."""
     model = LocalModel(embedded())
     induction, tool = p2(tokens=30), load_inventory("mpi-120")
     people = {(d, s): Persona(id=f"{d}{s}", traits={d: s}) for d in "OCEAN" for s in (1, -1)}

@@ -81,7 +81,7 @@ def planted(head: int = 5, items: int = 120, seed: int = 0) -> tuple[Any, Any]:
     return (rows[0], rows[1]), answers
 
 
-def test_a_planted_head_is_found_check_4() -> None:
+def test_a_planted_head_is_found() -> None:
     rows, answers = planted()
     found = fit_heads(rows, answers, ANATOMY, keep=8)
     assert found.places[0] == (1, 1)
@@ -91,7 +91,7 @@ def test_a_planted_head_is_found_check_4() -> None:
     assert found.sigma[0] == pytest.approx(np.sqrt(5), abs=0.3)
 
 
-def test_labels_turned_turn_directions_and_3_says_nothing_check_6() -> None:
+def test_labels_turned_turn_directions_and_3_says_nothing() -> None:
     rows, answers = planted()
     one, other = fit_heads(rows, answers, ANATOMY), fit_heads(rows, 6 - answers, ANATOMY)
     assert other.places[0] == one.places[0]
@@ -135,7 +135,7 @@ def heads(seed: int = 0) -> HeadVectors:
     )
 
 
-def test_heads_are_a_bias_of_the_output_projection_check_5() -> None:
+def test_heads_are_a_bias_of_the_output_projection() -> None:
     """W_o delta as the projection's bias gives the same; 0 gives the same bits; nothing stays."""
     model, question = tiny_model(), Request(say("Well?"), (("Yes",), ("No",)))
     plain = model.choose([question])[0]
@@ -154,7 +154,7 @@ def test_heads_are_a_bias_of_the_output_projection_check_5() -> None:
     assert model.choose([question])[0] == plain
 
 
-def test_agreeing_heads_make_agreement_likelier_check_7() -> None:
+def test_agreeing_heads_make_agreement_likelier() -> None:
     """A network whose answer reads what agreement leaves in the last block's heads."""
     part = part_of(NEO, simulated_panel(1).known).few(4)
     rows = read_heads(tiny_model(), part)
@@ -183,7 +183,7 @@ def _last(found: HeadVectors) -> tuple[Any, Any, Any]:
     return tuple(found.places[i] for i in own), found.theta[own], found.sigma[own]
 
 
-def test_same_seed_same_heads_and_no_look_at_what_is_asked_check_8(
+def test_same_seed_same_heads_and_no_look_at_what_is_asked(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     panel = simulated_panel(40)

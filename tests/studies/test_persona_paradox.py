@@ -52,7 +52,6 @@ def lines(report: Report) -> list[str]:
 
 
 def test_calibration_by_hand_and_of_known_predictors() -> None:
-    """Check 1."""
     sure = [0.95, 0.9, 0.8, 0.6, 0.55, 0.3]
     assert calibration_error(sure, [1, 1, 0, 1, 0, 0]).value == pytest.approx(0.2333, abs=5e-5)
     random = np.random.default_rng(0)
@@ -65,7 +64,6 @@ def test_calibration_by_hand_and_of_known_predictors() -> None:
 
 
 def test_kappa_by_hand() -> None:
-    """Check 2."""
     one = [1] * 25 + [0] * 25
     other = [1] * 20 + [0] * 5 + [1] * 10 + [0] * 15
     assert weighted_kappa(one, other).value == pytest.approx(0.4)
@@ -84,7 +82,7 @@ def test_kappa_by_hand() -> None:
     ],
 )
 def test_risk_by_hand(called: tuple[int, ...], expected: tuple[float, ...]) -> None:
-    """Check 3: always urgent is perfectly sensitive, and half of it is over-triage."""
+    """Always urgent is perfectly sensitive, and half of it is over-triage."""
     found = risk_profile((5, 5, 1, 1), called, high=4)
     parts = (found.under, found.over, found.propensity, found.sensitivity)
     assert tuple(part.value for part in parts) == expected
@@ -92,7 +90,6 @@ def test_risk_by_hand(called: tuple[int, ...], expected: tuple[float, ...]) -> N
 
 
 def test_consistency_by_hand() -> None:
-    """Check 4."""
     for row, modal, equal in (
         ((1, 1, 1, 2, 1), 0.8, 0),
         ((1,) * 5, 1, 1),
@@ -103,7 +100,7 @@ def test_consistency_by_hand() -> None:
 
 
 def test_strength_from_pairs() -> None:
-    """Check 7: transitive wins give the order, also where one always wins."""
+    """Transitive wins give the order, also where one always wins."""
     found = bradley_terry([[0, 3, 3], [0, 0, 3], [0, 0, 0]])
     assert found[0] > found[1] > found[2]
     assert np.isfinite(found).all()
@@ -143,7 +140,6 @@ class Clinician:
 
 
 def test_what_helps_in_one_setting_and_hurts_in_the_other_is_shown_in_both() -> None:
-    """Check 5."""
     report = persona_paradox(Clinician())
     changes = {(r[0], r[1]): r[2] for r in table(report, "changes").rows}
     critical = changes["physician", "critical care"]
@@ -156,7 +152,6 @@ def test_what_helps_in_one_setting_and_hurts_in_the_other_is_shown_in_both() -> 
 
 
 def test_a_blind_model_changes_nowhere() -> None:
-    """Check 8."""
     report = persona_paradox(Clinician(rise=0), quick=True)
     for row in table(report, "changes").rows:
         shift = row[2]
@@ -185,7 +180,7 @@ class Preferring:
 
 
 def test_a_place_cannot_win_and_a_preference_can() -> None:
-    """Check 6: pairs in both placings."""
+    """Pairs in both placings."""
     pair = Case("q", {"question": "?", "first": "Long and careful.", "second": "Short."})
     rubric = load_rubric("answer-safety")
     [place] = settle(judge(Preferring("first"), rubric, [pair]))
@@ -199,7 +194,7 @@ def test_a_place_cannot_win_and_a_preference_can() -> None:
 
 
 def test_label_probabilities_add_up_and_every_measure_is_there() -> None:
-    """Check 9, on a simulated respondent."""
+    """On a simulated respondent."""
     model = open_simulated("simulated:noise=0.5")
     sheet = ask_triage(model, [CONTROL_ARM], SETTINGS, Asking(channel="option"))
     for logp in sheet.rows["logp"].to_list():

@@ -62,7 +62,7 @@ def share(report: Report) -> float:
 
 
 def test_behaviour_that_follows_the_traits_is_aligned() -> None:
-    """Check 8: a model whose behaviour = trait + noise shows alignment above 90 %."""
+    """A model whose behaviour = trait + noise shows alignment above 90 %."""
     for spec in ("simulated:noise=0.3", "simulated:noise=0.3,gap=0.5,seed=2"):
         report = report_of(spec)
         assert share(report) > 0.9
@@ -70,7 +70,7 @@ def test_behaviour_that_follows_the_traits_is_aligned() -> None:
 
 
 def test_behaviour_of_its_own_is_not_called_aligned() -> None:
-    """Check 8: one with independent behaviour shows 50 % within its interval; no "aligned"."""
+    """One with independent behaviour shows 50 % within its interval; no "aligned"."""
     report = report_of("simulated:noise=0.3,gap=1")
     found = table(report, "signs").rows[0][2]
     assert found.low <= 0.5 <= found.high  # type: ignore[union-attr]
@@ -212,7 +212,7 @@ def test_missing_answers_are_left_out_and_said() -> None:
 
 
 def test_the_self_regulation_questionnaire() -> None:
-    """Check 7: all 3 gives 189 (low); 5 to plus and 1 to minus items gives 315."""
+    """All 3 gives 189 (low); 5 to plus and 1 to minus items gives 315."""
     srq = load_inventory("srq")
     assert len(srq.items) == 63 and sum(i.key < 0 for i in srq.items) == 26
     for values, total in (({1: 3.0, -1: 3.0}, 189.0), ({1: 5.0, -1: 1.0}, 315.0)):

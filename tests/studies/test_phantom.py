@@ -77,7 +77,6 @@ def table(report: Report, name: str) -> Table:
 
 
 def test_the_first_published_scene(test_data: Callable[[str], Path]) -> None:
-    """Check 1."""
     scene = load_scenes(str(test_data("phantom/bigtom.csv")))[0]
     false = scene.problem("forward belief", "false belief", shown=False)
     context = false.text.splitlines()[0]
@@ -92,7 +91,6 @@ def test_the_first_published_scene(test_data: Callable[[str], Path]) -> None:
 def test_the_published_design_has_five_thousand_balanced_items(
     test_data: Callable[[str], Path],
 ) -> None:
-    """Checks 2 and 3."""
     scenes = load_scenes(str(test_data("phantom/bigtom.csv")))
     assert len(scenes) == 200
     assert len(belief_problems(scenes).problems) == 4800
@@ -104,7 +102,6 @@ def test_the_published_design_has_five_thousand_balanced_items(
 
 
 def test_an_oracle_and_one_who_sees_no_minds() -> None:
-    """Check 4."""
     sheet = ask_grid(Knowing("oracle"), [CONTROL_ARM], OWN, Asking(channel="label"))
     assert sheet.rows["value"].mean() == 1.0
     blind = ask_grid(Knowing("world"), [CONTROL_ARM], OWN, Asking(channel="label"))
@@ -115,13 +112,11 @@ def test_an_oracle_and_one_who_sees_no_minds() -> None:
 
 
 def test_an_unparsed_reply_scores_better_than_a_wrong_one_by_the_published_measure() -> None:
-    """Check 5."""
     assert weighted_f1("yyyn", "ynyn") == pytest.approx(0.7667, abs=5e-5)
     assert weighted_f1("yyyn", "y?yn") == pytest.approx(0.85)
 
 
 def test_a_blind_model_has_no_spread_and_cannot_be_steered() -> None:
-    """Check 6."""
     report = phantom(Knowing("oracle"), quick=True)
     assert [row[1] for row in table(report, "spread").rows] == [0.0, 0.0, 0.0]
     assert all(row[1].value == 0.0 for row in table(report, "controllability").rows)  # type: ignore[union-attr]
@@ -213,7 +208,7 @@ def test_neither_yes_nor_no_is_a_bad_file(text: str, tmp_path: Path) -> None:
 def test_agreeing_with_everything_matches_half_of_the_statements(
     test_data: Callable[[str], Path],
 ) -> None:
-    """Check 8, on the published statements of two traits."""
+    """On the published statements of two traits."""
     for trait in ("extraversion", "narcissism"):
         path = test_data(f"phantom/mwe_persona/{trait}.jsonl")
         statements = load_problems(str(path))
@@ -225,7 +220,7 @@ def test_agreeing_with_everything_matches_half_of_the_statements(
 
 
 def test_likelihoods_do_not_depend_on_the_batch() -> None:
-    """Check 9 on a control; the contract of models tests it on the embedded one."""
+    """On a control; the contract of models tests it on the embedded one."""
     model = open_simulated("simulated:ability=0.5")
     one = [ask_grid(model, [CONTROL_ARM], OWN, Asking(channel="label")) for _ in range(2)]
     scores = [question_scores(sheet, "arm", ["unchanged"], use="expected")[0] for sheet in one]

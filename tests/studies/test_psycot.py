@@ -1,4 +1,4 @@
-"""The psycot study: every must-hold check of its paper on models whose habits are known."""
+"""The psycot study: chains, keys and parsing on models whose habits are known."""
 
 import json
 import re
@@ -100,13 +100,13 @@ def planted(folder: Path, *, shuffled: bool = False) -> str:
         (with_words("oejts", {"IE": 11, "SN": 14, "FT": 14, "JP": 11}), 54),
     ],
 )
-def test_check_1_one_call_an_item_and_one_a_scale(tool: Inventory, calls: int) -> None:
+def test_one_call_an_item_and_one_a_scale(tool: Inventory, calls: int) -> None:
     model = says("4")
     Chain(model, tool, tuple(tool.scales), "reply", ("high-first",)).questionnaire([TEXT])
     assert len(model.asked) == calls
 
 
-def test_check_1_each_prompt_holds_the_answers_before_it_and_no_others() -> None:
+def test_each_prompt_holds_the_answers_before_it_and_no_others() -> None:
     """Ratings are told apart by a script that answers with the item's number."""
     tool = load_inventory("mpi-120").few(5).keys_in_turn()
 
@@ -145,7 +145,7 @@ def score(model: ScriptedModel, tool: Inventory, scale: str) -> float:
     return float(scale_scores(kept)["mean"][0])
 
 
-def test_check_2_ratings_are_keyed() -> None:
+def test_ratings_are_keyed() -> None:
     tool = with_words("bfi-44")
     keys = {f"Thing {i.id}": i.key for i in tool.items}
 
@@ -160,7 +160,7 @@ def test_check_2_ratings_are_keyed() -> None:
     assert score(says("5"), tool, "E") == 3.5  # 5 of 8 positive
 
 
-def test_check_3_the_note_is_made_from_the_keys() -> None:
+def test_the_note_is_made_from_the_keys() -> None:
     """The published note called S0, S1, S3 reversed; the reverse set is S2, S4, S6."""
     items = tuple(Item(id=str(k), text=f"w{k}", scale="E", key=key) for k, key in enumerate(BFI_E))
     tool = replace(load_inventory("mpi-120"), items=items)
@@ -172,7 +172,7 @@ def test_check_3_the_note_is_made_from_the_keys() -> None:
     assert keying_note(turned, "E") != note
 
 
-def test_check_4_a_habit_of_saying_a_predicts_nothing() -> None:
+def test_a_habit_of_saying_a_predicts_nothing() -> None:
     tool = load_inventory("mpi-120").few(2).keys_in_turn()
     single = {
         order: Chain(says("3"), tool, ("E",), "reply", (order,)).standard([TEXT]).rows["value"][0]
@@ -193,14 +193,14 @@ def test_check_4_a_habit_of_saying_a_predicts_nothing() -> None:
 
 
 @pytest.mark.parametrize("said", ["CHOICE: A", "choice: <a>", "A.", "I think A"])
-def test_check_5_forms_of_a_choice(said: str) -> None:
+def test_forms_of_a_choice(said: str) -> None:
     shown = pair_of_poles(poles(load_inventory("mpi-120"), "N"), "high-first")
     assert parse_reply(said, shown).value == 1
     turned = said.replace("A", "B").replace("<a>", "<b>")
     assert parse_reply(turned, shown).value == 0
 
 
-def test_check_5_refusals_and_stray_scores_are_missing() -> None:
+def test_refusals_and_stray_scores_are_missing() -> None:
     tool = load_inventory("mpi-120").few(2).keys_in_turn()
     for said, status in (("7", "unparsed"), ("I'm sorry, but I can't do that.", "refused")):
         rows = Chain(says(said, said), tool, ("E",), "reply").questionnaire([TEXT]).rows
@@ -208,7 +208,7 @@ def test_check_5_refusals_and_stray_scores_are_missing() -> None:
         assert rows["value"].null_count() == 3
 
 
-def test_check_6_long_texts_are_cut_and_short_posts_dropped() -> None:
+def test_long_texts_are_cut_and_short_posts_dropped() -> None:
     assert len(Labelled(id="a", labels={}, text="word " * 10_000).shown.split()) == 2400
     two = Labelled(id="b", labels={}, posts=("1234567890", "12345678901 " + "on " * 100))
     assert two.shown.startswith("Post 1: 12345678901") and len(two.shown.split()) == 62
@@ -278,7 +278,7 @@ def test_the_own_texts_are_balanced() -> None:
 
 
 @pytest.mark.embedded
-def test_check_8_the_embedded_model_rates_within_range_and_alike() -> None:
+def test_the_embedded_model_rates_within_range_and_alike() -> None:
     loaded = embedded()
     del loaded
     model = open_model("smollm2")

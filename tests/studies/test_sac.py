@@ -1,4 +1,4 @@
-"""Traits at levels: the must-hold checks of the paper, on respondents whose answer is known."""
+"""Traits at levels: slopes, ladders and side effects on respondents whose answer is known."""
 
 from dataclasses import replace
 from math import isnan
@@ -54,7 +54,7 @@ def estimates(report: Report, name: str) -> list[list[Estimate]]:
     return [[c for c in row if isinstance(c, Estimate)] for row in table(report, name).rows]
 
 
-def test_check_1_the_inventory_and_the_alpha_of_ten_items() -> None:
+def test_the_inventory_and_the_alpha_of_ten_items() -> None:
     assert (len(TOOL.items), len(FACTORS)) == (163, 16)
     sizes = {s: len(TOOL.where(scale=s).items) for s in FACTORS}
     assert sizes == {s: 13 if s == "B" else 10 for s in FACTORS}
@@ -64,7 +64,7 @@ def test_check_1_the_inventory_and_the_alpha_of_ten_items() -> None:
     assert alpha(items).value == pytest.approx(0.849, abs=0.006)
 
 
-def test_check_2_a_constant_first_answer_gives_the_key() -> None:
+def test_a_constant_first_answer_gives_the_key() -> None:
     sheet = administer(open_null("null:first"), TOOL, published_form("mpi"))
     found = dict(scale_scores(sheet).select("scale", "mean").rows())
     expected = {
@@ -76,7 +76,7 @@ def test_check_2_a_constant_first_answer_gives_the_key() -> None:
     assert {s: round(v, 2) for s, v in found.items()} == expected
 
 
-def test_check_3_two_identical_runs_differ_by_nothing() -> None:
+def test_two_identical_runs_differ_by_nothing() -> None:
     model = open_simulated("simulated:E=1,noise=0.4")
     sheets = [administer(model, TOOL, published_form("mpi")).tag(arm=a) for a in ("one", "two")]
     both = Answers.concat(sheets)
@@ -86,7 +86,7 @@ def test_check_3_two_identical_runs_differ_by_nothing() -> None:
 
 
 @pytest.mark.parametrize("level", LEVELS)
-def test_check_4_a_steady_answer_is_its_own_intensity(level: int) -> None:
+def test_a_steady_answer_is_its_own_intensity(level: int) -> None:
     """The threshold reversed gives L, as answered (3 L + 6) / 5; on ladders as they are asked."""
     rows = []
     for name in LADDERS:
@@ -112,7 +112,7 @@ def test_check_4_a_steady_answer_is_its_own_intensity(level: int) -> None:
     assert mean_as_is == pytest.approx([(3 * level + 6) / 5])
 
 
-def test_check_4_the_words_of_the_ladders_carry_their_levels() -> None:
+def test_the_words_of_the_ladders_carry_their_levels() -> None:
     wordings = data_json("wordings.json")["wordings"]
     for name, ladder in data_json("intensity.json")["ladders"].items():
         options = wordings[f"sac-{name}"]["options"]
@@ -143,7 +143,7 @@ def test_the_switch_of_the_threshold_is_recorded_and_turns_it() -> None:
 
 
 @pytest.mark.parametrize("factor", FACTORS)
-def test_check_5_levels_make_distinct_texts_that_say_each_ladder_once(factor: str) -> None:
+def test_levels_make_distinct_texts_that_say_each_ladder_once(factor: str) -> None:
     texts = {level: intensity_text({factor: level}) for level in LEVELS}
     assert len(set(texts.values())) == 5
     for level, text in texts.items():
@@ -186,7 +186,7 @@ def test_anchors_stand_for_their_factor() -> None:
         assert (np.diff([sign * z for z in read]) > 0).all(), factor
 
 
-def test_check_6_order_is_found_in_a_rise_and_not_in_noise() -> None:
+def test_order_is_found_in_a_rise_and_not_in_noise() -> None:
     rng = np.random.default_rng(2)
     rise = 1.0 + 0.6 * np.array(LEVELS) + 0.1 * rng.normal(size=(10, 5))
     found = dose_response(LEVELS, rise)
@@ -215,7 +215,7 @@ def test_slope_is_that_of_scipy() -> None:
     assert level_slope((1, 2, 4, 5), cells).value == pytest.approx(expected)
 
 
-def test_check_7_a_known_matrix_of_side_effects_is_recovered() -> None:
+def test_a_known_matrix_of_side_effects_is_recovered() -> None:
     rng = np.random.default_rng(7)
     truth = rng.uniform(-0.2, 0.2, size=(16, 16))
     np.fill_diagonal(truth, 0.6)
@@ -261,7 +261,7 @@ def test_replies_in_words_are_read_too() -> None:
 
 
 @pytest.mark.embedded
-def test_check_8_a_small_model_s_rise_comes_with_an_interval() -> None:
+def test_a_small_model_s_rise_comes_with_an_interval() -> None:
     """Level 5 less level 1, likelihoods of the five letters; two factors for the sake of time."""
     model = LocalModel(embedded())
     form = replace(published_form("mpi"), person="second")

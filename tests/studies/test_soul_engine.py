@@ -48,7 +48,7 @@ from tests.support.tiny_networks import tiny_model
 # Subsets and losses. -------------------------------------------------------------------------
 
 
-def test_every_subset_is_as_likely_as_any_other_check_1() -> None:
+def test_every_subset_is_as_likely_as_any_other() -> None:
     random = np.random.default_rng(0)
     drawn = Counter(tuple(draw_subset(6, 3, random)) for _ in range(2000))
     assert set(drawn) == set(combinations(range(6), 3))
@@ -62,12 +62,12 @@ def test_every_subset_is_as_likely_as_any_other_check_1() -> None:
         draw_subset(6, 7, random)
 
 
-def test_overlap_of_directions_check_3() -> None:
+def test_overlap_of_directions() -> None:
     assert float(overlap_loss(torch.eye(5, 8))) == pytest.approx(0, abs=1e-12)
     assert float(overlap_loss(torch.tensor([[3.0, 4.0], [0.6, 0.8]]))) == pytest.approx(2)
 
 
-def test_contrast_loss_check_4() -> None:
+def test_contrast_loss() -> None:
     owners = torch.arange(32).repeat(2)
     random = torch.nn.functional.normalize(
         torch.randn(64, 4096, generator=torch.Generator().manual_seed(0)), dim=1
@@ -77,7 +77,7 @@ def test_contrast_loss_check_4() -> None:
     assert float(contrast_loss(apart, owners, 0.02)) == pytest.approx(0, abs=1e-6)
 
 
-def test_training_leaves_the_model_as_it_was_check_4() -> None:
+def test_training_leaves_the_model_as_it_was() -> None:
     model = tiny_model()
     weights: Any = model.loaded.network
     before = [w.clone() for w in weights.parameters()]
@@ -108,7 +108,7 @@ def synthetic(count: int = 200, said: int = 30, seed: int = 0) -> CharacterSpeec
     return CharacterSpeech(cast, states, 0)
 
 
-def test_heads_read_levels_and_know_characters_again_check_2() -> None:
+def test_heads_read_levels_and_know_characters_again() -> None:
     """What is said is loud beside who says it; where it is faint, two fixed subsets suffice."""
     met, unmet = synthetic(), synthetic(100, seed=1)
     heads = train_heads(met.states, met.levels, HeadTraining(subset=4))
@@ -143,7 +143,7 @@ def test_the_two_subsets_share_nothing_to_be_known_by() -> None:
     assert retrieval(heads, alone, 5).sum() == 0
 
 
-def test_a_constant_stands_beside_every_error_check_8() -> None:
+def test_a_constant_stands_beside_every_error() -> None:
     """Labels of SD .15 make .0225 for a constant, so .0113 is half of it."""
     random = np.random.default_rng(0)
     truth = np.clip(random.normal(0.5, 0.15, size=(4000, 5)), 0, 1)
@@ -184,7 +184,7 @@ def test_no_reader_beats_the_ideal_one() -> None:
 # Directions. ---------------------------------------------------------------------------------
 
 
-def test_removing_the_persona_leaves_reasoning_check_6() -> None:
+def test_removing_the_persona_leaves_reasoning() -> None:
     random = np.random.default_rng(0)
     axes = np.linalg.qr(random.normal(size=(64, 12)))[0].T
     levels, sums = random.random((400, 5)), random.normal(size=(400, 3))
@@ -233,7 +233,7 @@ def test_overlap_has_an_interval_that_knows_both_cases() -> None:
 # Sliders and injection. ----------------------------------------------------------------------
 
 
-def test_sliders_check_5() -> None:
+def test_sliders() -> None:
     axes = {"E": np.array([3.0, 0.0, 0.0]), "N": np.array([0.0, 2.0, 0.0])}
     assert slide(axes, {"E": 0.5, "N": 0.5}).tolist() == [0, 0, 0]
     assert not np.isnan(slide(axes, {})).any()
@@ -246,7 +246,7 @@ def test_sliders_check_5() -> None:
         slide(axes, {"X": 1.0})
 
 
-def test_injection_mirrors_at_first_order_and_0_changes_nothing_check_5() -> None:
+def test_injection_mirrors_at_first_order_and_0_changes_nothing() -> None:
     model = tiny_model()
     unit = np.random.default_rng(0).normal(size=32)
     unit /= np.linalg.norm(unit)
@@ -303,7 +303,7 @@ class Planted:
 
 
 @pytest.mark.parametrize("at", [0, 1, 2])
-def test_the_scan_finds_the_block_that_was_planted_check_7(at: int) -> None:
+def test_the_scan_finds_the_block_that_was_planted(at: int) -> None:
     model: Any = Planted(at)
     found = calibrate(model, {"E": 1.0}, Scan(blocks=(0, 1, 2), strengths=(1.0, 2.0), nulls=10))
     assert found.chosen is not None

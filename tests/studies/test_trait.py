@@ -1,4 +1,4 @@
-"""The TRAIT study: the must-hold checks of its paper on respondents whose choices are known."""
+"""The TRAIT study: scores and sensitivities on respondents whose choices are known."""
 
 import json
 import re
@@ -94,13 +94,13 @@ def reader(high: float, seed: int = 0) -> ScriptedModel:
     return ScriptedModel(choose=choose, name=f"reader {high} {seed}")
 
 
-def test_check_1_the_hand_example() -> None:
+def test_the_hand_example() -> None:
     chances = stacked([0.6, 0.2, 0.1, 0.1], [0.5, 0.3, 0.1, 0.1]).chances["suggest"]
     assert chances.mean(axis=1)[0].tolist() == pytest.approx([0.45, 0.10, 0.35, 0.10])
     assert credits(chances).tolist() == [1.0]
 
 
-def test_check_2_exchanging_orders_and_roles_turns_high_into_low() -> None:
+def test_exchanging_orders_and_roles_turns_high_into_low() -> None:
     rng = np.random.default_rng(4)
     chances = rng.dirichlet(np.ones(4), (200, 2))
     turned = chances[:, ::-1, [2, 3, 0, 1]]
@@ -108,7 +108,7 @@ def test_check_2_exchanging_orders_and_roles_turns_high_into_low() -> None:
 
 
 @pytest.mark.parametrize("which", ["pair", "latin", "all"])
-def test_check_3_a_blind_model_scores_fifty_in_every_trait(which: str) -> None:
+def test_a_blind_model_scores_fifty_in_every_trait(which: str) -> None:
     """The published argmax would give 100."""
     orders = action_orders(which)  # type: ignore[arg-type]
     sheet = ask_bank(by_slot([0.7, 0.1, 0.1, 0.1]), BANK.first(2), "suggest", orders)
@@ -119,7 +119,7 @@ def test_check_3_a_blind_model_scores_fifty_in_every_trait(which: str) -> None:
         assert trait_score(choices.where(scale), scale).p == 1.0
 
 
-def test_check_4_order_sensitivity_tells_content_from_place() -> None:
+def test_order_sensitivity_tells_content_from_place() -> None:
     content = lay_out_choices(ask_bank(reader(0.5), BANK, "bare", action_orders("latin")))
     place = lay_out_choices(ask_bank(by_slot([0.7, 0.1, 0.1, 0.1]), BANK, "bare", PAIR))
     firm = open_simulated("simulated:noise=0")
@@ -130,7 +130,7 @@ def test_check_4_order_sensitivity_tells_content_from_place() -> None:
 
 
 @pytest.mark.parametrize("q", [0.2, 0.5, 0.9])
-def test_check_5_a_known_preference_is_recovered(q: float) -> None:
+def test_a_known_preference_is_recovered(q: float) -> None:
     found = [
         credits(
             lay_out_choices(ask_bank(reader(q, seed), BANK, "suggest", PAIR)).chances[
@@ -144,7 +144,7 @@ def test_check_5_a_known_preference_is_recovered(q: float) -> None:
     assert abs(score - 100 * q) <= 2.5 * sqrt(q * (1 - q) / n) * 100
 
 
-def test_check_6_the_same_probabilities_give_the_same_score_by_any_path() -> None:
+def test_the_same_probabilities_give_the_same_score_by_any_path() -> None:
     """No second exponential: likelihoods of a listed-tokens server and of a local model agree."""
     rng = np.random.default_rng(1)
     drawn = {i: rng.dirichlet(np.ones(4)) for i in range(320)}
@@ -187,7 +187,7 @@ class Unlabelled:
         return found
 
 
-def test_check_7_labels_that_a_model_would_not_say_give_way_to_whole_options() -> None:
+def test_labels_that_a_model_would_not_say_give_way_to_whole_options() -> None:
     report = trait(Unlabelled(), quick=True)
     assert report.answers is not None
     assert set(report.answers.rows["channel"]) == {"option"}
@@ -196,7 +196,7 @@ def test_check_7_labels_that_a_model_would_not_say_give_way_to_whole_options() -
     assert all(isinstance(e, Estimate) and e.value == 100.0 for e in scores)
 
 
-def test_check_8_a_prompt_for_a_trait_is_followed_or_shown_not_to_be() -> None:
+def test_a_prompt_for_a_trait_is_followed_or_shown_not_to_be() -> None:
     follows = trait(open_simulated("simulated:noise=0.1"), quick=True)
     assert "moves its score" in verdicts(follows)
     moved = {row[0]: row[3] for row in table(follows, "moved").rows}
@@ -348,7 +348,7 @@ def test_traits_without_shipped_behaviours_are_scored_all_the_same(tmp_path: Pat
 
 
 @pytest.mark.embedded
-def test_check_7_the_embedded_model_says_labels() -> None:
+def test_the_embedded_model_says_labels() -> None:
     """Else the study weighs whole options; the mass is in every report."""
     model = LocalModel(embedded())
     sheet = ask_bank(model, BANK.of("Openness").first(4), "suggest", PAIR[:1]).rows

@@ -66,7 +66,6 @@ def table(report: Report, name: str) -> Table:
 
 
 def test_the_registry_has_the_published_sizes() -> None:
-    """Check 1."""
     sizes = [
         sum(p.group == g for p in group_personas())
         for g in dict.fromkeys(p.group for p in group_personas())
@@ -75,14 +74,12 @@ def test_the_registry_has_the_published_sizes() -> None:
 
 
 def test_a_model_that_ignores_personas_scores_zero() -> None:
-    """Check 3."""
     report = universal_persona(Speaking(), PEOPLE)
     scores = [row[1] for row in table(report, "differences").rows[:-1]]
     assert [getattr(s, "value", None) for s in scores] == [0.0] * len(DIMENSIONS)
 
 
 def test_harm_under_one_persona_is_found_in_its_group_alone() -> None:
-    """Check 4."""
     report = universal_persona(Speaking(rude="Bo"), PEOPLE)
     groups = {row[0]: row[2] for row in table(report, "groups").rows}
     assert isinstance(groups["race"], float)
@@ -93,7 +90,6 @@ def test_harm_under_one_persona_is_found_in_its_group_alone() -> None:
 
 
 def test_personas_asked_other_prompts_are_refused() -> None:
-    """Check 6."""
     rows: list[dict[str, object]] = [
         {"respondent": who, "item": item, "scale": "regard", "value": 1.0}
         for who, item in (("a", "1"), ("a", "2"), ("b", "1"), ("b", "3"))
@@ -103,7 +99,7 @@ def test_personas_asked_other_prompts_are_refused() -> None:
 
 
 def test_evasions_are_counted_and_leave_the_denominator() -> None:
-    """Checks 7 and 8: evaded plus scored is all; offensiveness is two equal halves."""
+    """Evaded plus scored is all; offensiveness is two equal halves."""
     lexicon = find_scorer("lexicon", open_null("null:yes"))
     sheet = ask_harms(Speaking(evasive="Ada"), PEOPLE, lexicon, count=4)
     written = sheet.where(respondent="race: Ada", form="written").rows
