@@ -1,4 +1,4 @@
-"""A million structured students with exact quotas, rules and near-duplicates made anew.
+"""A million structured students with exact quotas, rules and near-duplicates regenerated.
 
 Each size in a process of its own, through the command line; beside it mimesis, which draws fields
 without quotas, rules, traits or duplicates in mind (`make mimesis` first).
@@ -63,9 +63,9 @@ def checked(path: Path, n: int) -> str:
         raise SystemExit(f"{path} has {held.row(0)} ids and rows, not {n:,}")
     page = path.with_name(path.name + ".report.html").read_text()
     remade = (
-        page.split(" made anew because")[0].rpartition(" ")[2] if "made anew b" in page else "0"
+        page.split(" regenerated because")[0].rpartition(" ")[2] if "regenerated b" in page else "0"
     )
-    return f"{path.stat().st_size / 2**20:,.0f} MB, {remade} near-duplicates made anew"
+    return f"{path.stat().st_size / 2**20:,.0f} MB, {remade} near-duplicates regenerated"
 
 
 def main(sizes: Sequence[int] = SIZES) -> None:

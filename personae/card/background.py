@@ -132,13 +132,13 @@ def floors(reading: ChannelScores, forms: Sequence[Form]) -> list[Part]:
 
 
 def prompts(persona: Persona, texts: Mapping[str, str]) -> list[Part]:
-    """Show the system text of each way of asking, word for word."""
+    """Show the system text of each induction, word for word."""
     rows = tuple((name, text) for name, text in texts.items())
     return [
         Table(
             name="prompts",
             title=f"System texts for {persona.id}",
-            columns=("way of asking", "text"),
+            columns=("induction", "text"),
             rows=rows,
         )
     ]

@@ -3,7 +3,7 @@
 System   persona card
 Paper    Personae's own; inductions after Jiang et al. 2022 (arXiv:2206.07550), norms Johnson 2014
 Asks     Asked to be the persona, does the model report the requested traits, in every wording and
-         option order, and which way of asking works best?
+         option order, and which induction works best?
 Differs  no score without a content gate before it, an arm without persona beside it and an
          interval around it; a persona without content is the floor; nothing rests on one wording
 Version  1
@@ -70,7 +70,7 @@ class Design:
 
     Args:
         inventory: name of the inventory that is given.
-        inductions: ways of asking, the first being the card's main one; see `personae list`.
+        inductions: what puts the persona in, the card's main one first; see `personae list`.
         sections: what is reported beyond the inventory.
     """
 
@@ -96,7 +96,7 @@ def card(
     Args:
         model: who is asked; likelihoods are needed.
         persona: who the model is asked to be; its traits (z units) are what is measured against.
-        design: inventory, ways of asking and sections.
+        design: inventory, inductions and sections.
         seed: seed of the resampling.
         quick: two wordings and two inductions, about two minutes on the embedded model.
 
@@ -156,7 +156,7 @@ def _findings(
         Heading("Requested and measured"),
         *parts.domains(reading, main),
         *parts.facets(reading, main),
-        Heading("Which way of asking worked best"),
+        Heading("Which induction worked best"),
         *parts.arms(reading, names),
         Heading("Does it hold still?"),
         *parts.steadiness(reading, main),

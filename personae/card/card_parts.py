@@ -64,14 +64,14 @@ def _outcome(
 def _best(reading: ChannelScores, names: Sequence[str]) -> str:
     ranked = sorted(names, key=lambda n: -_value(reading.aligned(n)))
     if len(ranked) < 2:
-        return f"Only one way of asking was tried: {ranked[0]}."
+        return f"Only one induction was tried: {ranked[0]}."
     lead = reading.aligned(ranked[0], control=ranked[1])
     floor = reading.aligned(PLACEBO)
     gap = f"{_signed(lead)} SD [{lead.low:.2f}, {lead.high:.2f}]"
     clear = not isnan(lead.low) and lead.low > 0 and lead.p < 0.05
     words = "better than" if clear else "not distinguishable from"
     return (
-        f"Of {len(ranked)} ways of asking {ranked[0]} shifted most, {words} the next, "
+        f"Of {len(ranked)} inductions {ranked[0]} shifted most, {words} the next, "
         f"{ranked[1]} (difference {gap}). A persona without content shifted {_signed(floor)} SD."
     )
 
@@ -96,7 +96,7 @@ def _held(reading: ChannelScores, arm: str, shift: ScaleShift) -> tuple[str, Est
 
 
 def warnings(reading: ChannelScores, skipped: Sequence[str]) -> list[Part]:
-    """Name what limits the card: ways of asking left out, answers missing."""
+    """Name what limits the card: inductions left out, answers missing."""
     said: list[Part] = []
     if skipped:
         said.append(
@@ -220,7 +220,7 @@ def _t_score(reading: ChannelScores, arm: str, scale: str) -> Estimate:
 
 
 def arms(reading: ChannelScores, names: Sequence[str]) -> list[Part]:
-    """Compare the ways of asking: shift towards the request, pull on what was not asked."""
+    """Compare the inductions: shift towards the request, pull on what was not asked."""
     listed = [*names, PLACEBO]
     aligned = {name: reading.aligned(name) for name in listed}
     data = {
@@ -234,7 +234,7 @@ def arms(reading: ChannelScores, names: Sequence[str]) -> list[Part]:
     }
     figure = figure_from_data(
         name="inductions",
-        title="Shift towards the request, by way of asking",
+        title="Shift towards the request, by induction",
         kind="intervals",
         data=data,
         alt="; ".join(f"{n}: {_signed(e)} SD" for n, e in aligned.items()),
@@ -248,7 +248,7 @@ def arms(reading: ChannelScores, names: Sequence[str]) -> list[Part]:
             (name, aligned[name], aligned[name].p, came, moved, *(s.standard for s in shifts))
         )
     columns = (
-        "way of asking",
+        "induction",
         "towards the request (SD)",
         "p",
         "as asked",
@@ -256,14 +256,12 @@ def arms(reading: ChannelScores, names: Sequence[str]) -> list[Part]:
         *(_title(reading, s) for s in reading.shifts(names[0])),
     )
     note = (
-        "Each way of asking against the arm without persona; `placebo` is a system message without "
+        "Each induction against the arm without persona; `placebo` is a system message without "
         "traits. The best is chosen and judged on the same items: its lead is optimistic."
     )
     return [
         figure,
-        Table(
-            name="inductions", title="Ways of asking", columns=columns, rows=tuple(rows), note=note
-        ),
+        Table(name="inductions", title="Inductions", columns=columns, rows=tuple(rows), note=note),
     ]
 
 

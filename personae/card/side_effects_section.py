@@ -201,7 +201,7 @@ def _table(found: Sequence[_Effect]) -> Table:
     ]
     columns = (
         "measure",
-        "way of asking",
+        "induction",
         "without persona",
         "change",
         "p",

@@ -50,7 +50,7 @@ STEER, BOTH = "steering", "both"
 
 
 def steering(setting: CardContext) -> Section:
-    """Compare the main way of asking with steering and with both, on an open model."""
+    """Compare the main induction with steering and with both, on an open model."""
     goal = {t: z for t, z in setting.persona.traits.items() if z and ":" not in t}
     goal = {t: z for t, z in goal.items() if t in setting.tool.scales and t in BIG_FIVE}
     if not isinstance(setting.model, OpenModel):

@@ -14,7 +14,7 @@ Layout = Literal["item-first", "options-first"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
-    """One way of asking.
+    """How an item is put.
 
     `wording` names a template of `data/wordings.json`. `person` is the grammatical person of the
     item. `order` arranges the options: `forward` (as the wording lists them), `reverse`, or digits

@@ -63,7 +63,7 @@ class Population:
     attempt and the order alone, so that shards and resumed runs end in the same bytes. It keeps
     nothing that grows with n but the plan. `preview` says what will be made: quotas, margins,
     counts. `quotas` gives, fact -> value -> count, what the report compares with. `sameness` is
-    what counts as near-duplicate, which is then made anew; None where likeness is no fault.
+    what counts as near-duplicate, which is then regenerated; None where likeness is no fault.
     `findings` adds parts to the report, from the rows of a sample of the finished population.
     `fingerprint` hashes whatever data of the user's the recipe rests on.
     """

@@ -2,7 +2,7 @@
 
 A slot is a persona's place, 0..n-1. Every draw is a hash of (seed, name of the draw, slot,
 attempt), so that any part of a population can be made alone, again, or anywhere, with the same
-bytes; a slot that must be made anew gets the next attempt.
+bytes; a slot that must be regenerated gets the next attempt.
 """
 
 from collections.abc import Sequence
@@ -59,7 +59,7 @@ class Slots:
     def take(self, where: NDArray[np.bool_] | IndexArray, *, again: int = 0) -> "Slots":
         """Keep some of the slots, `again` attempts further on.
 
-        Makers that redraw what breaks a rule go on by 1; what is made anew as a whole, because it
+        Makers that redraw what breaks a rule go on by 1; what is regenerated as a whole, because it
         resembles another, goes on by `REGENERATED`, so that the two never meet.
         """
         return Slots(self.seed, self.places[where], self.attempts[where] + again)

@@ -98,7 +98,7 @@ def test_structure_alone_is_deep_whole_and_seeded() -> None:
         filled = {path.partition("/")[0] for path in persona.facts}
         assert filled | {"Career and Work Identity"} == set(CATEGORIES)
         assert len(persona.text.split()) <= 200
-        assert persona.provenance["model"] == "none: drawn by lot"
+        assert persona.provenance["model"] == "none: drawn at random"
     assert len({persona.text for persona in one}) == 4
 
 
@@ -248,7 +248,7 @@ def test_requested_traits_show_in_the_values() -> None:
 
 
 def test_facts_do_not_rule_each_other_out() -> None:
-    """No exclusion of the data is broken, by lot or by a model that takes the first value."""
+    """No exclusion of the data is broken, at random or by a model that takes the first value."""
     pairs = data_json("personas/life.json")["exclusions"]
     lots = made(deeppersona(Order(n=80, seed=5), depth=Depth(depth=320)))
     written = made(deeppersona(Order(n=4, model=Obedient()), depth=Depth(depth=320)))

@@ -186,7 +186,7 @@ def test_near_duplicates_are_regenerated_killed_or_not(
     facts = [tuple(p["value"] for p in person) for person in whole["facts"].to_list()]
     assert len(set(facts)) == 200 and whole["id"].to_list() == [str(i) for i in range(200)]
     assert len(calls) > 5  # four shards, then at least two rounds
-    assert isinstance(report.parts[0], Note) and "made anew" in report.parts[0].text
+    assert isinstance(report.parts[0], Note) and "regenerated" in report.parts[0].text
     for limit in (2, 4, 5):
         again = replace(job, out=tmp_path / f"killed{limit}.parquet")
         with pytest.raises(KeyboardInterrupt):

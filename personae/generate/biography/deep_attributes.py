@@ -2,7 +2,7 @@
 
 Wang et al. 2025 (arXiv 2511.07338, section 3.2): attributes are chosen near, half-way and far
 from who the person is, and filled in the order of the categories; a request carries every section
-already filled and none to come. Values come from a model under a small JSON schema, or by lot.
+already filled and none to come. Values come from a model under a small JSON schema, or at random.
 """
 
 from collections import Counter
@@ -148,7 +148,7 @@ def draw_value(attribute: Attribute, draft: Draft) -> str:
 
 
 def draw_sections(draft: Draft) -> Draft:
-    """Fill all sections by lot; attributes without a value that could be drawn stay out."""
+    """Fill all sections at random; attributes without a value that could be drawn stay out."""
     for category, listed in draft.chosen.items():
         for attribute in listed:
             draft.add(category, attribute, draw_value(attribute, draft))
@@ -158,7 +158,7 @@ def draw_sections(draft: Draft) -> Draft:
 def write_sections(writer: Writer, drafts: Sequence[Draft], filling: Filling) -> None:
     """Let a model fill the sections of all drafts side by side, section after section.
 
-    A value that stays unfit, or doesn't go with the facts so far, is drawn by lot and counts as
+    A value that stays unfit, or doesn't go with the facts so far, is drawn at random and counts as
     `repaired`, or is left out where none can be drawn, and counts as `left out`.
     """
     for category in dict.fromkeys(c for draft in drafts for c in draft.chosen):

@@ -83,7 +83,7 @@ def population_report(population: Population, outcome: Outcome) -> Report:
 def _verdict(n: int, outcome: Outcome) -> str:
     said = f"{outcome.made:,} of {n:,} personas made"
     if outcome.remade:
-        said += f"; {outcome.remade:,} made anew because they resembled another"
+        said += f"; {outcome.remade:,} regenerated because they resembled another"
     if outcome.alike_left:
         said += f", {outcome.alike_left:,} still do"
     return said + "."
@@ -152,7 +152,7 @@ def _distances(target: Mapping[str, int], values: Mapping[str, int]) -> tuple[in
 def _happened(population: Population, outcome: Outcome) -> Table:
     rows: list[tuple[Cell, ...]] = list(sorted(outcome.counts.items()))
     if population.sameness is not None:
-        rows.append((f"near-duplicates made anew: {population.sameness.says}", outcome.remade))
+        rows.append((f"near-duplicates regenerated: {population.sameness.says}", outcome.remade))
         rows.append(("near-duplicates left", outcome.alike_left))
     reasons = Counter(outcome.failed.values())
     rows += [(f"failed: {why}", count) for why, count in sorted(reasons.items())]

@@ -84,7 +84,7 @@ def _make(mould: StructuredSampler, order: Order, slots: Slots) -> PersonaBatch:
             "made by": "personae generate population",
             "source": spec.source or spec.title,
             **spec.terms,
-            "model": "none: drawn by lot",
+            "model": "none: drawn at random",
         },
         texts={"text": text, "kind": spec.kind},
     )

@@ -36,7 +36,7 @@ MIN_SHARE = 0.8
 Scoring = Literal["unkeyed", "keyed"]
 SCORINGS: tuple[Scoring, ...] = ("unkeyed", "keyed")
 Place = tuple[str, str]
-"""A way of asking: wording and option order."""
+"""A condition: wording and option order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,9 +1,9 @@
 """Deep personas: hundreds of attributes under a taxonomy, each chosen and filled by what is known.
 
 After DeepPersona (Wang, Zhou et al. 2025, arXiv:2511.07338). Differs: all twelve categories are
-written and none is thrown away; failed values are asked for again, then drawn by lot and counted;
-everything is seeded; ages begin at 18 unless given; whether the career category applies is read off
-the anchors; "community" is measured as a topic and not forbidden in every prompt.
+written and none is thrown away; failed values are asked for again, then drawn at random and
+counted; everything is seeded; ages begin at 18 unless given; whether the career category applies is
+read off the anchors; "community" is measured as a topic and not forbidden in every prompt.
 
 Version  1
 """
@@ -52,7 +52,7 @@ from personae.personas import persona_frame
 __all__ = ["Depth", "deeppersona"]
 
 DEEP, WRITTEN = 200, 48
-"""Attributes by default: by lot, the paper's best depth; by a model, what a small one writes."""
+"""Attributes by default: at random, the paper's best depth; by a model, what a small one writes."""
 EXTREME = 2.5
 VERSION = 1
 """Raise it, and the header's, when requests change; it is part of the prompt's hash."""
@@ -63,7 +63,7 @@ class Depth:
     """How deep a persona goes.
 
     Args:
-        depth: attributes beside the anchors; default 200 by lot, 48 written by a model.
+        depth: attributes beside the anchors; default 200 at random, 48 written by a model.
         words: longest text and narrative, in words.
         ratio: shares of attributes near, half-way and far from who the person is.
         values: listed holds a model to the taxonomy's values, free lets it write its own.
@@ -202,7 +202,7 @@ def _signed(persona: Persona, plan: _Plan) -> Persona:
         "source": "taxonomy and tables written for Personae; method after arXiv:2511.07338",
         "licence": "Apache-2.0",
         "consent": "an invented person",
-        "model": "none: drawn by lot",
+        "model": "none: drawn at random",
     }
     if model is not None:
         provenance |= model_provenance(model, plan.prompt)

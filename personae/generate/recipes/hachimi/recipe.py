@@ -240,7 +240,7 @@ class _Making:
             "made by": "personae generate hachimi",
             "source": spec.title,
             **spec.terms,
-            "model": "none: drawn by lot",
+            "model": "none: drawn at random",
         }
         if model is not None:
             text = text + " " + written.to_series()

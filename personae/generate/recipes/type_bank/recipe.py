@@ -2,7 +2,7 @@
 
 After CharacterChat (Tu et al. 2023, arXiv:2308.10278), whose bank is `-n 1024`, 64 of each type.
 Differs: name, gender, age, region and job are anchored from tables; ages begin at 18; fields are
-written in small objects, at once in the second person, and unfit ones are drawn by lot and
+written in small objects, at once in the second person, and unfit ones are drawn at random and
 counted; everything is seeded; `--bank big-five` makes the 32 sign patterns of the Big Five.
 
 Version  1
@@ -94,7 +94,7 @@ def _provenance(order: Order) -> dict[str, str]:
         "use": "not for therapy or crisis support",
     }
     if order.model is None:
-        return {**said, "model": "none: drawn by lot"}
+        return {**said, "model": "none: drawn at random"}
     prompt = content_key(["type_bank", VERSION, data_json("personas/types.json")])[:16]
     return {**said, **model_provenance(order.model, prompt)}
 

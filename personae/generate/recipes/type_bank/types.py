@@ -132,7 +132,7 @@ def _pattern(signs: Sequence[int]) -> PersonalityType:
 def draw_character(
     type_: PersonalityType, who: Demographics, lots: np.random.Generator
 ) -> TypeCharacter:
-    """Draw all seventeen fields of a character by lot, and five answers by the type's letters."""
+    """Draw a character's seventeen fields at random, and five answers by the type's letters."""
     life, data = draw_life(lots, who.age), data_json("personas/life.json")
     draft = Draft(who=who, life=life, traits=type_.traits, lots=lots)
 
