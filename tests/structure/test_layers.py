@@ -32,8 +32,15 @@ HEAVY = {
     "vaderSentiment",
     "inspect_ai",
 }
-ANYWHERE = {"personae.models.local", "personae.encoders", "personae.induce.steer"}
-"""Packages whose modules may import a heavy library at their top: they are imported lazily."""
+ANYWHERE = {
+    "personae.models.local",
+    "personae.encoders",
+    "personae.induce.steer",
+    "personae.studies",
+}
+"""Packages whose modules may import a heavy library at their top: they are imported lazily.
+
+A study is imported only when it is run; listing studies reads their heads, which is tested."""
 IN_FUNCTIONS = {
     "personae.run.inspect_log": {"inspect_ai"},
     "personae.datasets.hub": {"huggingface_hub"},
@@ -124,3 +131,14 @@ def test_tests_of_one_room_borrow_from_no_other() -> None:
                 if there not in (here, "support", "structure") and here != "golden":
                     wrong.append(f"{path.relative_to(ROOT)} imports {node.module}")
     assert not wrong, "\n".join(wrong)
+
+
+def test_listing_studies_loads_nothing_heavy() -> None:
+    code = (
+        "import sys; from personae.run.study_registry import studies; assert len(studies()) > 1; "
+        "print(sorted({m.split('.')[0] for m in sys.modules}))"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert not set(ast.literal_eval(loaded.stdout)) & HEAVY
