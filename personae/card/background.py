@@ -6,18 +6,13 @@ import polars as pl
 
 from personae.card.analysis import ChannelScores
 from personae.card.card_parts import PLACEBO
-from personae.core import CONTROL, Answers, Cell, Form, Note, Part, Persona, Table
+from personae.core import CONTROL, Answers, Form, Note, Part, Persona, Table
 from personae.measure.gate import GateResult
 from personae.measure.inventories.administer import administer
+from personae.report.build import Row, coverage, matrix_table, table
 from personae.respondents.null import open_null
 from personae.stats.resample import mean
-from personae.stats.scores.response_style import (
-    acquiescence,
-    coverage,
-    extremity,
-    position_pull,
-    straight_lining,
-)
+from personae.stats.scores import response_style
 from personae.stats.scores.scales import scale_scores
 
 __all__ = ["channels", "floors", "prompts", "style"]
@@ -25,72 +20,55 @@ __all__ = ["channels", "floors", "prompts", "style"]
 FLOORS = ("null:midpoint", "null:first", "null:yes", "null:uniform")
 
 
-def channels(gate: GateResult, readings: Mapping[str, ChannelScores], arm: str) -> list[Part]:
+def channels(gate: GateResult, scores: Mapping[str, ChannelScores], arm: str) -> list[Part]:
     """Report the content gate of every channel, and what the persona did in each."""
-    rows = tuple((name, r.aligned(arm), r.sd_of) for name, r in readings.items())
-    return [
-        *gate.parts(),
-        Table(
-            name="channels",
-            title=f"The persona ({arm}) in every channel",
-            columns=("channel", "shift towards the request (SD)", "SD of"),
-            rows=rows,
-            note="A channel that failed the gate is shown, not believed. Channels beside the main "
-            "one are asked the gate's items.",
-        ),
+    rows: list[Row] = [
+        {"channel": name, "shift towards the request (SD)": s.aligned(arm), "SD of": s.sd_of}
+        for name, s in scores.items()
     ]
+    note = (
+        "A channel that failed the gate is shown, not believed. Channels beside the main one are "
+        "asked the gate's items."
+    )
+    return [*gate.parts(), table("channels", f"The persona ({arm}) in every channel", rows, note)]
 
 
-def style(readings: Mapping[str, ChannelScores], arm: str) -> list[Part]:
+def style(scores: Mapping[str, ChannelScores], arm: str) -> list[Part]:
     """Tabulate coverage by status and the habits of answering, channel by channel."""
-    whole = Answers.concat([r.answers for r in readings.values()])
-    counted = whole.missing(by=("channel", "arm"))
-    habits: list[tuple[Cell, ...]] = []
-    for channel, reading in readings.items():
-        for name in (CONTROL, arm):
-            part = reading.answers.where(arm=name)
-            seed = reading.seed
-            row: list[Cell] = [channel, name, coverage(part, seed=seed)]
-            row.append(acquiescence(part, use="expected", seed=seed))
-            if reading.in_points:
-                row += [
-                    extremity(part, seed=seed),
-                    straight_lining(part, seed=seed),
-                    position_pull(part, seed=seed),
-                ]
-            else:
-                row += [None, None, None]
-            habits.append(tuple(row))
+    rows = [
+        _habits(channel, name, own) for channel, own in scores.items() for name in (CONTROL, arm)
+    ]
+    note = (
+        "Acquiescence without bias is the midpoint of the options, or 0 nats/token. "
+        "Position pull: 0 content alone, 1 place alone. Statements show no options."
+    )
     return [
-        Table(
-            name="coverage",
-            title="Coverage",
-            columns=tuple(counted.columns),
-            rows=tuple(counted.rows()),
-            note="Refused, unparsed, cut and failed answers are counted, never filled in.",
+        coverage(
+            Answers.concat([own.answers for own in scores.values()]),
+            ("channel", "arm"),
+            "Refused, unparsed, cut and failed answers are counted, never filled in.",
         ),
-        Table(
-            name="style",
-            title="Response style",
-            columns=(
-                "channel",
-                "arm",
-                "coverage",
-                "acquiescence",
-                "extremity",
-                "longest run",
-                "position pull",
-            ),
-            rows=tuple(habits),
-            note="Acquiescence without bias is the midpoint of the options, or 0 nats/token. "
-            "Position pull: 0 content alone, 1 place alone. Statements show no options.",
-        ),
+        table("style", "Response style", rows, note),
     ]
 
 
-def floors(reading: ChannelScores, forms: Sequence[Form]) -> list[Part]:
+def _habits(channel: str, arm: str, scores: ChannelScores) -> Row:
+    answers, seed = scores.answers.where(arm=arm), scores.seed
+    options = scores.in_points
+    return {
+        "channel": channel,
+        "arm": arm,
+        "coverage": response_style.coverage(answers, seed=seed),
+        "acquiescence": response_style.acquiescence(answers, use="expected", seed=seed),
+        "extremity": response_style.extremity(answers, seed=seed) if options else None,
+        "longest run": response_style.straight_lining(answers, seed=seed) if options else None,
+        "position pull": response_style.position_pull(answers, seed=seed) if options else None,
+    }
+
+
+def floors(scores: ChannelScores, forms: Sequence[Form]) -> list[Part]:
     """Show what respondents who read nothing would score in the same forms."""
-    if not reading.in_points:
+    if not scores.in_points:
         return [
             Note(
                 "Floor: in the statement channel a respondent who reads nothing has the contrast 0 "
@@ -98,47 +76,30 @@ def floors(reading: ChannelScores, forms: Sequence[Form]) -> list[Part]:
             )
         ]
     sheets = [
-        administer(open_null(name), reading.tool, form).tag(arm=name, respondent=name)
+        administer(open_null(name), scores.tool, form).tag(arm=name, respondent=name)
         for name in FLOORS
         for form in forms
     ]
-    both = Answers.concat([reading.answers.where(arm=CONTROL), *sheets])
-    scored = scale_scores(both, by=("arm", "form", "order"), use="expected")
-    scales = list(reading.tool.scales)
-    rows: list[tuple[Cell, ...]] = []
+    answers = Answers.concat([scores.answers.where(arm=CONTROL), *sheets])
+    scored = scale_scores(answers, by=("arm", "form", "order"), use="expected")
+    matrix = {}
     for arm in (CONTROL, *FLOORS):
         own = scored.filter(pl.col("arm") == arm)
-        cells = [own.filter(pl.col("scale") == s)["mean"].drop_nulls().to_numpy() for s in scales]
-        rows.append(
-            (
-                arm,
-                *(
-                    mean(c, name=s, of="administration", seed=reading.seed)
-                    for s, c in zip(scales, cells, strict=True)
-                ),
+        matrix[arm] = {
+            title: mean(
+                own.filter(pl.col("scale") == scale)["mean"].drop_nulls().to_numpy(),
+                name=scale,
+                of="administration",
+                seed=scores.seed,
             )
-        )
-    titles = tuple(reading.tool.scales.values())
+            for scale, title in scores.tool.scales.items()
+        }
+    title = "Floors: respondents who read nothing"
     note = "Mean keyed score (points) over the same wordings and orders."
-    return [
-        Table(
-            name="floors",
-            title="Floors: respondents who read nothing",
-            columns=("respondent", *titles),
-            rows=tuple(rows),
-            note=note,
-        )
-    ]
+    return [matrix_table("floors", title, matrix, "respondent", note)]
 
 
-def prompts(persona: Persona, texts: Mapping[str, str]) -> list[Part]:
+def prompts(persona: Persona, texts: Mapping[str, str]) -> Table:
     """Show the system text of each induction, word for word."""
-    rows = tuple((name, text) for name, text in texts.items())
-    return [
-        Table(
-            name="prompts",
-            title=f"System texts for {persona.id}",
-            columns=("induction", "text"),
-            rows=rows,
-        )
-    ]
+    rows: list[Row] = [{"induction": name, "text": text} for name, text in texts.items()]
+    return table("prompts", f"System texts for {persona.id}", rows)

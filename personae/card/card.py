@@ -61,7 +61,7 @@ SECTIONS: Mapping[str, Callable[[CardContext], Section]] = {
     "side_effects": side_effects,
     "steering": steering,
 }
-"""What the card reports beyond the inventory, in reading order."""
+"""What the card reports beyond the inventory, in scores order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +70,7 @@ class Design:
 
     Args:
         inventory: name of the inventory that is given.
-        inductions: what puts the persona in, the card's main one first; see `personae list`.
+        inductions: names of inductions, the first being the card's main one; see `personae list`.
         sections: what is reported beyond the inventory.
     """
 
@@ -111,10 +111,10 @@ def card(
     channel = gate.main or CHANNEL_ORDER[-1]
     forms = _forms(channel, quick=quick)
     answers = _ask(model, arms, persona, tool, forms)
-    reading = ChannelScores(tool=tool, persona=persona, answers=answers, seed=seed)
-    sides = _other_channels(model, arms[0], reading, channel, gate)
+    scores = ChannelScores(tool=tool, persona=persona, answers=answers, seed=seed)
+    sides = _other_channels(model, arms[0], scores, channel, gate)
     texts = {arm.name: induction_text(arm, model, persona) for arm in arms}
-    setting = CardContext(
+    context = CardContext(
         model=model,
         persona=persona,
         tool=tool,
@@ -124,14 +124,14 @@ def card(
         seed=seed,
         quick=quick,
     )
-    more = [SECTIONS[name](setting) for name in design.sections]
+    more = [SECTIONS[name](context) for name in design.sections]
     body = [
-        *_findings(gate, reading, [arm.name for arm in arms], skipped),
+        *_findings(gate, scores, [arm.name for arm in arms], skipped),
         *(part for section in more for part in section.parts),
-        *_background(gate, {**sides, channel: reading}, arms[0].name, channel),
-        *background.floors(reading, forms),
+        *_background(gate, {**sides, channel: scores}, arms[0].name, channel),
+        *background.floors(scores, forms),
         Heading("What was said to the model"),
-        *background.prompts(persona, texts | {PLACEBO.id: PLACEBO.text}),
+        background.prompts(persona, texts | {PLACEBO.id: PLACEBO.text}),
     ]
     sheets = [gate.answers, *(side.answers for side in sides.values()), answers]
     sheets += [section.answers for section in more if section.answers is not None]
@@ -147,26 +147,26 @@ def _is_verdict(part: Part) -> bool:
 
 
 def _findings(
-    gate: GateResult, reading: ChannelScores, names: Sequence[str], skipped: Sequence[str]
+    gate: GateResult, scores: ChannelScores, names: Sequence[str], skipped: Sequence[str]
 ) -> list[Part]:
     main = names[0]
     return [
-        *parts.verdicts(gate, reading, names),
-        *parts.warnings(reading, skipped),
+        *parts.verdicts(gate, scores, names),
+        *parts.warnings(scores, skipped),
         Heading("Requested and measured"),
-        *parts.domains(reading, main),
-        *parts.facets(reading, main),
+        *parts.domains(scores, main),
+        *parts.facets(scores, main),
         Heading("Which induction worked best"),
-        *parts.arms(reading, names),
+        *parts.arms(scores, names),
         Heading("Does it hold still?"),
-        *parts.steadiness(reading, main),
+        *parts.steadiness(scores, main),
     ]
 
 
 def _background(
-    gate: GateResult, readings: Mapping[str, ChannelScores], main: str, channel: str
+    gate: GateResult, by_channel: Mapping[str, ChannelScores], main: str, channel: str
 ) -> list[Part]:
-    ordered = {str(name): readings[name] for name in CHANNEL_ORDER if name in readings}
+    ordered = {str(name): by_channel[name] for name in CHANNEL_ORDER if name in by_channel}
     return [
         Heading("Does the model read the items?"),
         *background.channels(gate, ordered, main),
@@ -228,20 +228,20 @@ def _ask(
 
 
 def _other_channels(
-    model: Chooser, arm: Induction, reading: ChannelScores, main: Channel, gate: GateResult
+    model: Chooser, arm: Induction, scores: ChannelScores, main: Channel, gate: GateResult
 ) -> dict[str, ChannelScores]:
     """Put the gate's items in each channel that is not the main one: every channel is reported.
 
     The gate has asked them without persona already, so half of the answers are in the journal.
     """
     known = set(gate.answers.rows["item"])
-    items = tuple(item for item in reading.tool.items if item.id in known)
-    few = replace(reading.tool, items=items)
+    items = tuple(item for item in scores.tool.items if item.id in known)
+    few = replace(scores.tool, items=items)
     two = [unchanged, arm]
-    found = {}
+    sheets = {}
     for channel in CHANNEL_ORDER:
         if channel != main:
             forms = _forms(channel, quick=True)[:2]
-            sheet = administer_arms(model, two, reading.persona, few, forms)
-            found[str(channel)] = replace(reading, answers=sheet)
-    return found
+            sheet = administer_arms(model, two, scores.persona, few, forms)
+            sheets[str(channel)] = replace(scores, answers=sheet)
+    return sheets

@@ -6,26 +6,27 @@ reports of itself in the inventory, and what was asked for. The reader is told a
 respondent: it never sees the persona, the request or the questionnaire.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import isnan
 
 import numpy as np
+import polars as pl
 
-from personae.card.analysis import MARGIN, ChannelScores
+from personae.card.analysis import MARGIN
 from personae.card.section import CardContext, Section
 from personae.core import (
     BIG_FIVE,
     CONTROL,
     Answers,
-    Cell,
     Estimate,
-    Figure,
+    ForestFigure,
     Heading,
     MissingExtra,
     ModelUnavailable,
     Note,
+    Part,
     Sampling,
     Table,
     nobody,
@@ -34,7 +35,7 @@ from personae.measure.interview import interview, read_interview, stems
 from personae.readers.text.reader_skill import skills
 from personae.readers.text.self_descriptions import self_descriptions
 from personae.readers.text.trained_readers import Reader, ReaderTraining, train_reader
-from personae.report.render.figure_json import figure_from_data
+from personae.report.build import Row, coverage, estimate_words, forest, frame_table, table, verdict
 from personae.stats.effects.contrast import arm_shift
 from personae.stats.effects.verdicts import direction_verdict
 from personae.stats.multiplicity import holm
@@ -59,26 +60,25 @@ class _Row:
     verdict: str
 
 
-def first_person(setting: CardContext) -> Section:
+def first_person(context: CardContext) -> Section:
     """Let the model speak with and without the persona, and read both texts as a third person."""
-    scales = [s for s, title in setting.tool.scales.items() if BIG_FIVE.get(s) == title]
+    scales = [s for s, title in context.tool.scales.items() if BIG_FIVE.get(s) == title]
     if not scales:
-        why = f"the reader knows the Big Five; {setting.tool.name} has other scales"
+        why = f"the reader knows the Big Five; {context.tool.name} has other scales"
         return Section(parts=(Heading(TITLE), Note(f"Not read: {why}.")))
     try:
-        reader = _reader(tuple(scales), setting.seed)
+        reader = _reader(tuple(scales), context.seed)
     except (MissingExtra, ModelUnavailable) as error:
         return Section(parts=(Heading(TITLE), Note(f"Not read: {error}.", "warning")))
-    spoken = _speak(setting, reader)
-    rows = _rows(setting, reader, spoken)
+    spoken = _speak(context, reader)
+    rows = _rows(context, reader, spoken)
     return Section(
         parts=(
             Heading(TITLE),
             _verdict(rows),
-            _picture(rows, setting),
-            _table(rows, setting),
-            _texts(spoken),
-            _coverage(spoken),
+            _figure(rows, context.arm.name),
+            _table(rows, context.arm.name),
+            *_texts(spoken),
         ),
         answers=spoken,
     )
@@ -90,46 +90,44 @@ def _reader(scales: tuple[str, ...], seed: int) -> Reader:
     return train_reader(self_descriptions(), scales, replace(TRAINING, seed=seed))
 
 
-def _speak(setting: CardContext, reader: Reader) -> Answers:
-    asked = stems(most=12 if setting.quick else 20)
-    draw = Sampling(max_tokens=40, temperature=1.0, top_p=0.95, seed=setting.seed)
-    plain = read_interview(reader, interview(setting.model, asked, 1, draw))
-    with setting.arm(setting.model, setting.persona) as speaker:
+def _speak(context: CardContext, reader: Reader) -> Answers:
+    asked = stems(most=12 if context.quick else 20)
+    draw = Sampling(max_tokens=40, temperature=1.0, top_p=0.95, seed=context.seed)
+    plain = read_interview(reader, interview(context.model, asked, 1, draw))
+    with context.arm(context.model, context.persona) as speaker:
         carried = read_interview(reader, interview(speaker, asked, 1, draw))
     return Answers.concat(
         [
             plain.tag(arm=CONTROL, respondent=nobody().id),
-            carried.tag(arm=setting.arm.name, respondent=setting.persona.id),
+            carried.tag(arm=context.arm.name, respondent=context.persona.id),
         ]
     )
 
 
-def _rows(setting: CardContext, reader: Reader, spoken: Answers) -> list[_Row]:
-    arms = (CONTROL, setting.arm.name)
-    reading = ChannelScores(
-        tool=setting.tool, persona=setting.persona, answers=setting.answers, seed=setting.seed
-    )
-    shifts = {s.scale: s.standard for s in reading.shifts(setting.arm.name)}
-    seen = skills(reader, setting.seed)
+def _rows(context: CardContext, reader: Reader, spoken: Answers) -> list[_Row]:
+    arms = (CONTROL, context.arm.name)
+    asked = context.scores.asked
+    shifts = {s.scale: s.standard for s in context.scores.shifts(context.arm.name)}
+    seen = skills(reader, context.seed)
     scales = [s for s in seen if s in shifts]
-    found = [
-        _in_sd(arm_shift(spoken.where(scale=s), arms, s, seed=setting.seed), _spread(reader, s))
+    moved = [
+        _in_sd(arm_shift(spoken.where(scale=s), arms, s, seed=context.seed), _spread(reader, s))
         for s in scales
     ]
-    adjusted = holm([1.0 if isnan(one.p) else one.p for one in found])
+    adjusted = holm([1.0 if isnan(shift.p) else shift.p for shift in moved])
     return [
         _Row(
             scale=s,
-            asked=reading.asked(s),
+            asked=asked(s),
             reported=shifts[s],
-            read=one,
+            read=shift,
             adjusted_p=float(p),
             sees=seen[s].auc,
-            verdict=direction_verdict(one, int(np.sign(reading.asked(s) or 0)), float(p), MARGIN)
+            verdict=direction_verdict(shift, int(np.sign(asked(s) or 0)), float(p), MARGIN)
             if seen[s].sees
             else "not seen by the reader",
         )
-        for s, one, p in zip(scales, found, adjusted, strict=True)
+        for s, shift, p in zip(scales, moved, adjusted, strict=True)
     ]
 
 
@@ -138,15 +136,15 @@ def _spread(reader: Reader, scale: str) -> float:
     return float(log_odds(reader.held_out[scale].probabilities, reader.shares[scale]).std())
 
 
-def _in_sd(found: Estimate, sd: float) -> Estimate:
+def _in_sd(shift: Estimate, sd: float) -> Estimate:
     return replace(
-        found, value=found.value / sd, low=found.low / sd, high=found.high / sd, unit="SD"
+        shift, value=shift.value / sd, low=shift.low / sd, high=shift.high / sd, unit="SD"
     )
 
 
-def _direction(found: Estimate) -> int:
+def _direction(shift: Estimate) -> int:
     """Give 1 or -1 where the interval leaves out 0, else 0."""
-    return int(found.low > 0) - int(found.high < 0)
+    return int(shift.low > 0) - int(shift.high < 0)
 
 
 def _verdict(rows: Sequence[_Row]) -> Note:
@@ -172,83 +170,62 @@ def _verdict(rows: Sequence[_Row]) -> Note:
         else "No trait moved in both its self-report and its free text, so that the two can't be "
         "compared in direction."
     )
-    return Note(f"{head}. {tail}", "verdict")
+    return verdict(f"{head}. {tail}")
 
 
-def _picture(rows: Sequence[_Row], setting: CardContext) -> Figure:
-    shown: list[Mapping[str, object]] = []
-    for group, estimates in (
-        ("self-report", [r.reported for r in rows]),
-        ("read from free text", [r.read for r in rows]),
-    ):
-        shown += [
-            {"name": BIG_FIVE[r.scale], "group": group, "estimate": e}
-            for r, e in zip(rows, estimates, strict=True)
-        ]
-    told = "; ".join(
-        f"{BIG_FIVE[r.scale]}: reported {_short(r.reported)}, read {_short(r.read)}" for r in rows
+def _figure(rows: Sequence[_Row], arm: str) -> ForestFigure:
+    listed = "; ".join(
+        f"{BIG_FIVE[r.scale]}: reported {_signed(r.reported)}, read {_signed(r.read)}" for r in rows
     )
-    return figure_from_data(
-        name="first_person",
-        title="Self-report and a reader's view of the same persona",
-        kind="intervals",
-        data={"unit": f"shift by {setting.arm.name} (SD)", "reference": 0.0, "rows": shown},
-        alt=f"Shift from the model without persona, in SD units. {told}.",
+    return forest(
+        "first_person",
+        "Self-report and a reader's view of the same persona",
+        [
+            *((BIG_FIVE[r.scale], "self-report", r.reported) for r in rows),
+            *((BIG_FIVE[r.scale], "read from free text", r.read) for r in rows),
+        ],
+        f"shift by {arm} (SD)",
+        alt=f"Shift from the model without persona, in SD units. {listed}.",
     )
 
 
-def _short(found: Estimate) -> str:
-    return "not known" if isnan(found.value) else f"{found.value:+.2f}"
+def _signed(estimate: Estimate) -> str:
+    return estimate_words(estimate.value)
 
 
-def _table(rows: Sequence[_Row], setting: CardContext) -> Table:
-    cells: list[tuple[Cell, ...]] = [
-        (BIG_FIVE[r.scale], r.asked, r.reported, r.read, r.adjusted_p, r.verdict, r.sees)
+def _table(rows: Sequence[_Row], arm: str) -> Table:
+    cells: list[Row] = [
+        {
+            "trait": BIG_FIVE[r.scale],
+            "asked (z)": r.asked,
+            "self-report (SD)": r.reported,
+            "read from free text (SD)": r.read,
+            "p (Holm)": r.adjusted_p,
+            "verdict on the reading": r.verdict,
+            "AUC of the reader": r.sees,
+        }
         for r in rows
     ]
-    columns = (
-        "trait",
-        "asked (z)",
-        "self-report (SD)",
-        "read from free text (SD)",
-        "p (Holm)",
-        "verdict on the reading",
-        "AUC of the reader",
-    )
     note = (
-        f"Shift by {setting.arm.name} from the model without persona, the same questions in both. "
+        f"Shift by {arm} from the model without persona, the same questions in both. "
         "Reading: log-odds in SDs of authors the reader never met; p by sign flips over questions. "
         "AUC: how well the reader tells self-descriptions it never met; 0.5 is chance. It was "
         "trained on inventory sentences, so a persona that shows itself otherwise may go unseen."
     )
-    return Table(
-        name="first_person",
-        title="Self-report beside free text",
-        columns=columns,
-        rows=tuple(cells),
-        note=note,
-    )
+    return table("first_person", "Self-report beside free text", cells, note)
 
 
-def _texts(spoken: Answers) -> Table:
-    once = spoken.rows.unique(["arm", "item"], maintain_order=True)
+def _texts(spoken: Answers) -> list[Part]:
+    """Show each text once, and count the texts by status."""
+    texts = spoken.rows.unique(["arm", "item"], maintain_order=True)
     titles = {stem.id: stem.text for stem in stems()}
-    cells = once.select("arm", "item", "status", "raw").rows()
-    rows = [(arm, titles[item], status, raw) for arm, item, status, raw in cells]
-    return Table(
-        name="free_texts",
-        title="What it said of itself",
-        rows=tuple(rows),
-        columns=("arm", "question", "status", "text"),
-    )
-
-
-def _coverage(spoken: Answers) -> Table:
-    once = Answers(spoken.rows.unique(["arm", "item"], maintain_order=True))
-    counted = once.missing(by=("arm",))
-    return Table(
-        name="free_text_coverage",
-        title="Texts read",
-        columns=tuple(counted.columns),
-        rows=tuple(counted.rows()),
-    )
+    shown = texts.select("arm", pl.col("item").replace_strict(titles), "status", "raw")
+    return [
+        frame_table(
+            "free_texts",
+            "What it said of itself",
+            shown,
+            heads={"item": "question", "raw": "text"},
+        ),
+        coverage(Answers(texts), ["arm"], name="free_text_coverage", title="Texts read"),
+    ]

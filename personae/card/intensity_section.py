@@ -18,11 +18,11 @@ from personae.core import (
     Note,
     Part,
     Persona,
-    Table,
+    Series,
 )
 from personae.induce.prompt.prompt_inductions import adjectives
 from personae.measure.inventories.administer import administer
-from personae.report.render.figure_json import figure_from_data
+from personae.report.build import Row, lines, table, verdict
 from personae.stats.effects.dose_response import Dose, dose_response, level_cells
 from personae.traits.trait_words import graded, trait_side
 
@@ -35,20 +35,20 @@ PAIRS = 8
 """With fewer than six no sign-flip test could be significant."""
 
 
-def intensity(setting: CardContext) -> Section:
+def intensity(context: CardContext) -> Section:
     """Ask for the strongest requested trait at five levels; report the slope of the answers."""
-    domains = {t: z for t, z in setting.persona.traits.items() if z and ":" not in t}
-    known = [trait for trait in domains if trait in setting.tool.scales]
+    domains = {t: z for t, z in context.persona.traits.items() if z and ":" not in t}
+    known = [trait for trait in domains if trait in context.tool.scales]
     if not known:
         why = "Intensity: the persona requests no trait of this inventory to be graded."
         return Section(parts=(Heading("Does intensity follow?"), Note(why)))
     trait = max(known, key=lambda t: abs(domains[t]))
-    count = 2 * PAIRS if setting.channel == "statement" else PAIRS
-    tool = setting.tool.where(scale=trait).few(count)
-    answers = Answers.concat([_asked(setting, tool, trait, place) for place in range(len(STEPS))])
+    count = 2 * PAIRS if context.channel == "statement" else PAIRS
+    tool = context.tool.where(scale=trait).few(count)
+    answers = Answers.concat([_asked(context, tool, trait, index) for index in range(len(STEPS))])
     cells = level_cells(answers, LEVELS)
     title = tool.scales[trait]
-    dose = dose_response(LEVELS, cells, name=title, seed=setting.seed)
+    dose = dose_response(LEVELS, cells, name=title, seed=context.seed)
     unit = str(answers.rows["unit"][0])
     return Section(
         parts=(Heading("Does intensity follow?"), *_parts(dose, title, trait, unit)),
@@ -56,63 +56,57 @@ def intensity(setting: CardContext) -> Section:
     )
 
 
-def _asked(setting: CardContext, tool: Inventory, trait: str, place: int) -> Answers:
+def _asked(context: CardContext, tool: Inventory, trait: str, index: int) -> Answers:
     """Ask a few items of the trait at one step of the ladder, in the card's channel."""
-    arm = adjectives(STEPS[place])
-    persona = Persona(id=setting.persona.id, traits={trait: 1.0})
-    form = Form(channel=setting.channel)
-    if setting.channel != "statement":
+    arm = adjectives(STEPS[index])
+    persona = Persona(id=context.persona.id, traits={trait: 1.0})
+    form = Form(channel=context.channel)
+    if context.channel != "statement":
         form = replace(form, layout="options-first")
-    with arm(setting.model, persona) as speaker:
+    with arm(context.model, persona) as speaker:
         sheet = administer(speaker, tool, form)
-    return sheet.tag(arm=arm.name, respondent=persona.id, level=LEVELS[place])
+    return sheet.tag(arm=arm.name, respondent=persona.id, level=LEVELS[index])
 
 
 def _parts(dose: Dose, title: str, trait: str, unit: str) -> list[Part]:
     slope = replace(dose.slope, unit=f"{unit} a z unit")
-    said = _verdict(replace(slope, name=f"slope of {title}"), dose, title)
     ends = trait_side(trait, -1).plain, trait_side(trait, 1).plain
-    rows = tuple(
-        (f"{level:+g}", graded(*ends, step), mean)
+    levels: list[Row] = [
+        {
+            "asked for, z": f"{level:+g}",
+            "adjectives, for example": graded(*ends, step),
+            "measured": mean,
+        }
         for level, step, mean in zip(LEVELS, STEPS, dose.means, strict=True)
-    )
+    ]
+    found: list[Row] = [
+        {"what": "slope", "found": slope},
+        {"what": "p", "found": None if isnan(slope.p) else slope.p},
+        {"what": "Spearman rho, mean over items", "found": dose.rho},
+        {"what": "steps that rise", "found": dose.rising},
+        {"what": "z units told apart", "found": dose.step},
+    ]
     return [
-        Note(said, "verdict"),
-        figure_from_data(
-            name="intensity",
-            title=f"{title}: asked for and measured",
-            kind="lines",
-            data={
-                "x": list(LEVELS),
-                "x_label": "asked for, z units",
-                "y_label": f"measured, {unit}",
-                "series": [{"name": title, "role": "measured", "y": list(dose.means)}],
-            },
+        verdict(_outcome(replace(slope, name=f"slope of {title}"), dose, title)),
+        lines(
+            "intensity",
+            f"{title}: asked for and measured",
+            ("asked for, z units", LEVELS),
+            [Series(title, tuple(dose.means), "measured")],
+            f"measured, {unit}",
             alt=f"Mean score of {title} at five levels; slope {slope.value:+.3f}.",
         ),
-        Table(
-            name="intensity",
-            title="Response to the level",
-            columns=("what", "found"),
-            rows=(
-                ("slope", slope),
-                ("p", None if isnan(slope.p) else slope.p),
-                ("Spearman rho, mean over items", dose.rho),
-                ("steps that rise", dose.rising),
-                ("z units told apart", dose.step),
-            ),
-            note="Items are the sampling unit, each asked at every level.",
+        table(
+            "intensity",
+            "Response to the level",
+            found,
+            "Items are the sampling unit, each asked at every level.",
         ),
-        Table(
-            name="intensity_levels",
-            title="Level by level",
-            columns=("asked for, z", "adjectives, for example", "measured"),
-            rows=rows,
-        ),
+        table("intensity_levels", "Level by level", levels),
     ]
 
 
-def _verdict(slope: Estimate, dose: Dose, title: str) -> str:
+def _outcome(slope: Estimate, dose: Dose, title: str) -> str:
     if isnan(slope.low):
         return f"Intensity: whether {title} follows its level isn't known, {slope.why_missing}."
     up = round(dose.rising.value * dose.rising.n)

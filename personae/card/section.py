@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from personae.card.analysis import ChannelScores
 from personae.core import Answers, Channel, Chooser, Induction, Inventory, Part, Persona
 
 __all__ = ["CardContext", "Section"]
@@ -23,6 +24,13 @@ class CardContext:
     answers: Answers
     seed: int
     quick: bool
+
+    @property
+    def scores(self) -> ChannelScores:
+        """The answers, read against the control arm."""
+        return ChannelScores(
+            tool=self.tool, persona=self.persona, answers=self.answers, seed=self.seed
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

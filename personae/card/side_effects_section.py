@@ -15,10 +15,8 @@ from personae.card.section import CardContext, Section
 from personae.core import (
     Answers,
     Array,
-    Cell,
     Chooser,
     Estimate,
-    Figure,
     Heading,
     Note,
     OpenModel,
@@ -38,7 +36,7 @@ from personae.induce.steer.steer_inductions import steer_induction
 from personae.measure.tasks.opinions import Opinion, ask_opinions, load_opinions
 from personae.measure.tasks.problems import load_problems
 from personae.measure.tasks.theory_of_mind import belief_problems, by_scene, load_scenes
-from personae.report.render.figure_json import figure_from_data
+from personae.report.build import Row, coverage, forest, table, verdict, with_p
 from personae.stats.effects.effect_sizes import paired_permutation
 from personae.stats.effects.proportions import detectable
 from personae.stats.multiplicity import holm
@@ -75,44 +73,59 @@ class _Effect:
         return "rises" if self.shift.value > 0 else "falls"
 
 
-def side_effects(setting: CardContext) -> Section:
+def side_effects(context: CardContext) -> Section:
     """Compare abilities, abstention and agreement with and without the persona."""
-    arms = _arms(setting)
-    gate, sheets = _ask(setting, arms)
-    found = _effects(sheets, [a.name for a in arms], setting.seed)
-    shown = [e for e in found if e.verdict in ("rises", "falls") and e.arm != FLOOR]
-    floor = {e.measure: e.shift.value for e in found if e.arm == FLOOR}
-    told = ", ".join(
+    arms = _arms(context)
+    gate, sheets = _ask(context, arms)
+    effects = _effects(sheets, [a.name for a in arms], context.seed)
+    parts: tuple[Part, ...] = (
+        Heading("Side effects"),
+        _verdict(effects),
+        forest(
+            "side_effects",
+            "Change against the model without persona",
+            [(e.arm, e.measure, e.shift) for e in effects],
+            "rate",
+            form="+.1%",
+        ),
+        _table(effects),
+        Note(gate),
+        coverage(
+            Answers.concat([sheet.tag(measure=name) for name, sheet in sheets.items()]),
+            ("measure", "arm"),
+            name="side_effects_coverage",
+            title="Coverage of the side effects",
+        ),
+    )
+    return Section(parts=parts, answers=Answers.concat(list(sheets.values())))
+
+
+def _verdict(effects: Sequence[_Effect]) -> Note:
+    floor = {e.measure: e.shift.value for e in effects if e.arm == FLOOR}
+    shown = ", ".join(
         f"{e.measure} {e.verdict} by {abs(e.shift.value):.0%} ({e.arm}; {FLOOR}: "
         f"{floor[e.measure]:+.0%})"
-        for e in shown
+        for e in effects
+        if e.verdict in ("rises", "falls") and e.arm != FLOOR
     )
-    limits = [e.detectable for e in found if e.measure == "reasoning" and not isnan(e.detectable)]
+    limits = [e.detectable for e in effects if e.measure == "reasoning" and not isnan(e.detectable)]
     least = f" A change of reasoning below {max(limits):.0%} would go unseen." if limits else ""
-    parts: list[Part] = [
-        Heading("Side effects"),
-        Note(f"Side effects shown (Holm): {told or 'none'}.{least}", "verdict"),
-        _picture(found),
-        _table(found),
-        Note(gate),
-        _coverage(sheets),
-    ]
-    return Section(parts=tuple(parts), answers=Answers.concat(list(sheets.values())))
+    return verdict(f"Side effects shown (Holm): {shown or 'none'}.{least}")
 
 
-def _arms(setting: CardContext) -> list[Arm]:
-    arms = [CONTROL_ARM, Arm(name=setting.arm.name, induction=setting.arm, persona=setting.persona)]
-    goal = any(":" not in t for t in setting.persona.traits)
-    if isinstance(setting.model, OpenModel) and goal:
+def _arms(context: CardContext) -> list[Arm]:
+    arms = [CONTROL_ARM, Arm(name=context.arm.name, induction=context.arm, persona=context.persona)]
+    goal = any(":" not in t for t in context.persona.traits)
+    if isinstance(context.model, OpenModel) and goal:
         steer = steer_induction("steer")
-        arms.append(Arm(name=steer.name, induction=steer, persona=setting.persona))
+        arms.append(Arm(name=steer.name, induction=steer, persona=context.persona))
     floor = Persona(id=FLOOR, text=NEUTRAL)
     return [*arms, Arm(name=FLOOR, induction=persona_text, persona=floor)]
 
 
-def _ask(setting: CardContext, arms: Sequence[Arm]) -> tuple[str, dict[str, Answers]]:
+def _ask(context: CardContext, arms: Sequence[Arm]) -> tuple[str, dict[str, Answers]]:
     """Ask every measure's questions under every arm; a sheet a measure."""
-    model, quick = setting.model, setting.quick
+    model, quick = context.model, context.quick
     problems = load_problems("plain-knowledge").per_field(1 if quick else 2)
     gate = ability(model, problems, orders=1)
     asking = Asking(channel=gate.channel)
@@ -147,24 +160,24 @@ def _effects(sheets: Mapping[str, Answers], names: Sequence[str], seed: int) -> 
     raw: list[tuple[str, str, float, Estimate, float]] = []
     for measure, sheet in sheets.items():
         use = "expected" if measure in MEASURES[3:] else "value"
-        table, _ = question_scores(_counted(measure, sheet), "arm", names, use=use)
-        for place, name in enumerate(names[1:], start=1):
-            shift = table[place] - table[0]
-            found = paired_permutation(shift, name=name, of="question", unit="rate", seed=seed)
-            known = shift[~np.isnan(shift)]
+        scores, _ = question_scores(_counted(measure, sheet), "arm", names, use=use)
+        for row, name in enumerate(names[1:], start=1):
+            changes = scores[row] - scores[0]
+            shift = paired_permutation(changes, name=name, of="question", unit="rate", seed=seed)
+            known = changes[~np.isnan(changes)]
             spread = float(np.std(known, ddof=1)) if known.size > 1 else float("nan")
-            raw.append((name, measure, _mean(table[0]), found, spread))
-    adjusted = holm([1.0 if isnan(f.p) else f.p for _, _, _, f, _ in raw])
+            raw.append((name, measure, _mean(scores[0]), shift, spread))
+    adjusted = holm([1.0 if isnan(shift.p) else shift.p for *_, shift, _ in raw])
     return [
         _Effect(
             arm=arm,
             measure=measure,
             without=base,
-            shift=found,
+            shift=shift,
             holm=float(p),
-            detectable=detectable(found.n, spread, tests=len(raw)),
+            detectable=detectable(shift.n, spread, tests=len(raw)),
         )
-        for (arm, measure, base, found, spread), p in zip(raw, adjusted, strict=True)
+        for (arm, measure, base, shift, spread), p in zip(raw, adjusted, strict=True)
     ]
 
 
@@ -182,48 +195,20 @@ def _counted(measure: str, sheet: Answers) -> Answers:
     return sheet.where(status="ok") if measure in MEASURES[3:] else sheet
 
 
-def _picture(found: Sequence[_Effect]) -> Figure:
-    rows = [{"name": e.arm, "group": e.measure, "estimate": e.shift} for e in found]
-    told = "; ".join(f"{e.measure} under {e.arm} {e.shift.value:+.1%}" for e in found)
-    return figure_from_data(
-        name="side_effects",
-        title="Change against the model without persona",
-        kind="intervals",
-        data={"unit": "rate", "reference": 0.0, "rows": rows},
-        alt=told,
-    )
-
-
-def _table(found: Sequence[_Effect]) -> Table:
-    rows: list[tuple[Cell, ...]] = [
-        (e.measure, e.arm, e.without, e.shift, e.shift.p, e.holm, e.detectable, e.verdict)
-        for e in found
+def _table(effects: Sequence[_Effect]) -> Table:
+    rows: list[Row] = [
+        {
+            "measure": e.measure,
+            "induction": e.arm,
+            "without persona": e.without,
+            **with_p("change", e.shift, e.holm),
+            "detectable change": e.detectable,
+            "verdict": e.verdict,
+        }
+        for e in effects
     ]
-    columns = (
-        "measure",
-        "induction",
-        "without persona",
-        "change",
-        "p",
-        "p (Holm)",
-        "detectable change",
-        "verdict",
-    )
     note = (
         "Paired by question; a lost answer to a problem is wrong. Opinions are stated with their "
         "opposites, so that agreement is with the user. Detectable: found in 4 of 5 such runs."
     )
-    return Table(
-        name="side_effects", title="Side effects", columns=columns, rows=tuple(rows), note=note
-    )
-
-
-def _coverage(sheets: Mapping[str, Answers]) -> Table:
-    whole = Answers.concat([sheet.tag(measure=name) for name, sheet in sheets.items()])
-    counted = whole.missing(by=("measure", "arm"))
-    return Table(
-        name="side_effects_coverage",
-        title="Coverage of the side effects",
-        columns=tuple(counted.columns),
-        rows=tuple(counted.rows()),
-    )
+    return table("side_effects", "Side effects", rows, note)

@@ -1,4 +1,4 @@
-"""The card's comparison of asking with steering: what each did, to what else, and at what cost.
+"""The card's comparison of prompting with steering: what each did, to what else, and at what cost.
 
 Steering adds the sum of the requested traits' vectors, each times its z units, at a block and
 strength chosen on statements that are in no inventory, under a limit of damage. Words, edits and
@@ -6,7 +6,8 @@ both then answer the same items. Effects are likelihoods or points as the card's
 """
 
 from collections.abc import Mapping, Sequence
-from math import isnan
+from dataclasses import replace
+from math import isnan, nan
 
 import numpy as np
 
@@ -16,12 +17,12 @@ from personae.core import (
     BIG_FIVE,
     Answers,
     Array,
-    Cell,
     Edit,
     Estimate,
-    Figure,
+    ForestFigure,
     Form,
     Heading,
+    HeatmapFigure,
     Note,
     OpenModel,
     Part,
@@ -39,75 +40,80 @@ from personae.designs.steering_calibration import (
 from personae.induce.combined import combine
 from personae.induce.steer.steer_inductions import SteerInduction
 from personae.measure.inventories.administer_arms import administer_arms
-from personae.report.render.figure_json import figure_from_data
+from personae.report.build import (
+    Row,
+    ValueAxis,
+    estimate_words,
+    forest,
+    heatmap,
+    table,
+    verdict,
+    warning,
+)
 from personae.stats.resample import bootstrap, mean
 
 __all__ = ["steering"]
 
-TITLE = "Asking or steering?"
+TITLE = "Prompting or steering?"
 WORDINGS = ("plain", "mpi")
 STEER, BOTH = "steering", "both"
 
 
-def steering(setting: CardContext) -> Section:
+def steering(context: CardContext) -> Section:
     """Compare the main induction with steering and with both, on an open model."""
-    goal = {t: z for t, z in setting.persona.traits.items() if z and ":" not in t}
-    goal = {t: z for t, z in goal.items() if t in setting.tool.scales and t in BIG_FIVE}
-    if not isinstance(setting.model, OpenModel):
-        why = f"Steering: {setting.model.name} can't be opened, so nothing inside it was changed."
+    goal = {t: z for t, z in context.persona.traits.items() if z and ":" not in t}
+    goal = {t: z for t, z in goal.items() if t in context.tool.scales and t in BIG_FIVE}
+    if not isinstance(context.model, OpenModel):
+        why = f"Steering: {context.model.name} can't be opened, so nothing inside it was changed."
         return Section(parts=(Heading(TITLE), Note(why)))
     if not goal:
         why = "Steering: the persona requests no Big Five domain that could be steered towards."
         return Section(parts=(Heading(TITLE), Note(why)))
-    middle = (setting.model.anatomy.blocks // 2,) if setting.quick else ()
+    middle = (context.model.anatomy.blocks // 2,) if context.quick else ()
     scan = Scan(blocks=middle, strengths=(1.0, 2.0, 4.0), nulls=20)
-    found = calibrate(setting.model, goal, scan, setting.seed)
-    if found.chosen is None:
+    calibration = calibrate(context.model, goal, scan, context.seed)
+    if calibration.chosen is None:
         why = (
             "Steering: no block and strength moved the tuning statements towards the request "
             f"within the damage limit (perplexity +{scan.damage:.0%})."
         )
-        return Section(parts=(Heading(TITLE), Note(why, "warning"), _scan_table(found)))
-    return _compared(setting, setting.model, found, found.chosen)
+        return Section(parts=(Heading(TITLE), warning(why), _scan_table(calibration)))
+    return _compared(context, context.model, calibration, calibration.chosen)
 
 
 def _compared(
-    setting: CardContext, model: OpenModel, found: Calibration, point: SweepPoint
+    context: CardContext, model: OpenModel, calibration: Calibration, point: SweepPoint
 ) -> Section:
-    main = setting.arm
-    steer = SteerInduction(STEER, lambda *_: found.edits)
+    main = context.arm
+    steer = SteerInduction(STEER, lambda *_: calibration.edits)
     both = combine(main, steer, name=BOTH)
-    answers = administer_arms(model, [steer, both], setting.persona, setting.tool, _forms(setting))
-    before = setting.answers.rows
+    answers = administer_arms(model, [steer, both], context.persona, context.tool, _forms(context))
+    before = context.answers.rows
     asked = before["form"].is_in(answers.rows["form"].unique().to_list())
-    reading = ChannelScores(
-        tool=setting.tool,
-        persona=setting.persona,
-        seed=setting.seed,
-        answers=Answers.concat([Answers(before.filter(asked)), answers]),
-    )
+    both_sheets = Answers.concat([Answers(before.filter(asked)), answers])
+    scores = replace(context.scores, answers=both_sheets)
     arms = [main.name, STEER, BOTH]
-    with_none, steered = _damage(model, found.edits)
-    with main(model, setting.persona) as carrier:
-        asked_for, with_both = _damage(carrier, found.edits)
+    with_none, steered = _damage(model, calibration.edits)
+    with main(model, context.persona) as carrier:
+        asked_for, with_both = _damage(carrier, calibration.edits)
     damage = dict(zip(arms, (asked_for, steered, with_both), strict=True))
-    cost = {name: _costs(own, with_none, setting.seed) for name, own in damage.items()}
+    cost = {name: _costs(own, with_none, context.seed) for name, own in damage.items()}
     parts: list[Part] = [
         Heading(TITLE),
-        _verdict(reading, arms),
-        _figure(reading, arms),
-        _table(reading, found, point, cost),
-        _scan_table(found),
-        *_specificity(specificity(model, point, found.vectors, setting.seed)),
+        _verdict(scores, arms),
+        _figure(scores, arms),
+        _table(scores, calibration, point, cost),
+        _scan_table(calibration),
+        _specificity(specificity(model, point, calibration.vectors, context.seed)),
     ]
     return Section(parts=tuple(parts), answers=answers)
 
 
-def _forms(setting: CardContext) -> list[Form]:
-    if setting.channel == "statement":
+def _forms(context: CardContext) -> list[Form]:
+    if context.channel == "statement":
         return [Form(wording=w, channel="statement") for w in WORDINGS]
     return [
-        Form(wording=w, order=order, channel=setting.channel, layout="options-first")
+        Form(wording=w, order=order, channel=context.channel, layout="options-first")
         for w, order in zip(WORDINGS, ("forward", "reverse"), strict=True)
     ]
 
@@ -127,116 +133,92 @@ def _costs(
     return right, again
 
 
-def _verdict(reading: ChannelScores, names: Sequence[str]) -> Note:
-    aligned = {name: reading.aligned(name) for name in names}
+def _verdict(scores: ChannelScores, names: Sequence[str]) -> Note:
+    aligned = {name: scores.aligned(name) for name in names}
     known = [n for n in names if not isnan(aligned[n].value)]
     if len(known) < 2:
-        return Note("Asking or steering: too little was answered to compare them.", "warning")
+        return warning("Prompting or steering: too little was answered to compare them.")
     ordered = sorted(known, key=lambda n: -aligned[n].value)
-    lead = reading.aligned(ordered[0], control=ordered[1])
-    told = ", ".join(f"{n} {_signed(aligned[n])}" for n in ordered)
+    lead = scores.aligned(ordered[0], control=ordered[1])
+    listed = ", ".join(f"{n} {_signed(aligned[n])}" for n in ordered)
     if lead.low > 0 and aligned[ordered[0]].low > 0:
-        says = f"{ordered[0]} moved the requested traits most, {_signed(lead)} beyond {ordered[1]}"
+        outcome = (
+            f"{ordered[0]} moved the requested traits most, {_signed(lead)} beyond {ordered[1]}"
+        )
     elif aligned[ordered[0]].low > 0:
-        says = (
-            f"no way did clearly best; {ordered[0]} leads {ordered[1]} by {_signed(lead)}, which "
-            "may be chance"
+        outcome = (
+            f"no induction did clearly best; {ordered[0]} leads {ordered[1]} by {_signed(lead)}, "
+            "which may be chance"
         )
     else:
-        says = "no way is shown to move the requested traits"
-    return Note(f"Asking or steering: {says} (SD towards the request: {told}).", "verdict")
+        outcome = "no induction is shown to move the requested traits"
+    return verdict(f"Prompting or steering: {outcome} (SD towards the request: {listed}).")
 
 
-def _signed(e: Estimate) -> str:
-    return "unknown" if isnan(e.value) else f"{e.value:+.2f} [{e.low:+.2f}, {e.high:+.2f}]"
+def _signed(estimate: Estimate) -> str:
+    return estimate_words(estimate)
 
 
-def _figure(reading: ChannelScores, names: Sequence[str]) -> Figure:
-    aligned = {name: reading.aligned(name) for name in names}
-    rows = [{"name": n, "group": "towards the request", "estimate": aligned[n]} for n in names]
-    by_trait = zip(*(reading.shifts(name) for name in names), strict=True)
-    rows += [
-        {"name": n, "group": reading.tool.scales[s.scale], "estimate": s.standard}
-        for shifts in by_trait
-        for n, s in zip(names, shifts, strict=True)
-    ]
-    return figure_from_data(
-        name="asking_or_steering",
-        title="Shift by asking, steering and both",
-        kind="intervals",
-        data={"unit": "SD", "reference": 0.0, "band": [-MARGIN, MARGIN], "rows": rows},
-        alt="Towards the request: " + "; ".join(f"{n} {_signed(aligned[n])} SD" for n in names),
+def _figure(scores: ChannelScores, names: Sequence[str]) -> ForestFigure:
+    rows = [(n, "towards the request", scores.aligned(n)) for n in names]
+    listed = "; ".join(f"{n} {_signed(e)} SD" for n, _, e in rows)
+    for shifts in zip(*(scores.shifts(name) for name in names), strict=True):
+        titled = zip(names, shifts, strict=True)
+        rows += [(n, scores.tool.scales[s.scale], s.standard) for n, s in titled]
+    return forest(
+        "asking_or_steering",
+        "Shift by prompting, steering and both",
+        rows,
+        ValueAxis("SD", 0.0, (-MARGIN, MARGIN)),
+        alt=f"Towards the request: {listed}",
     )
 
 
 def _table(
-    reading: ChannelScores,
-    found: Calibration,
+    scores: ChannelScores,
+    calibration: Calibration,
     point: SweepPoint,
     cost: Mapping[str, tuple[Estimate, Estimate]],
 ) -> Table:
-    rows: list[tuple[Cell, ...]] = []
+    scales = [s for s in scores.persona.traits if s in scores.tool.scales]
+    rows: list[Row] = []
     for name, (right, again) in cost.items():
-        held = [
-            reading.steadiness(name, s).verdict
-            for s in reading.persona.traits
-            if s in reading.tool.scales
-        ]
+        outcomes = [scores.steadiness(name, s).verdict for s in scales]
         inside = name != next(iter(cost))
+        status = scores.answers.where(arm=name).rows["status"]
         rows.append(
-            (
-                name,
-                reading.aligned(name),
-                _leak(reading, name),
-                found.perplexity if inside else None,
-                right,
-                again,
-                f"{held.count('stable')} of {len(held)}",
-                held.count("unstable"),
-                *_coverage(reading.answers.where(arm=name)),
-            )
+            {
+                "induction": name,
+                "towards the request (SD)": scores.aligned(name),
+                "leak (SD)": _leak(scores, name),
+                "perplexity": calibration.perplexity if inside else None,
+                "right answers": right,
+                "repetition": again,
+                "stable traits": f"{outcomes.count('stable')} of {len(outcomes)}",
+                "unstable": outcomes.count("unstable"),
+                "refused": int((status == "refused").sum()),
+                "unparsed": int((status == "unparsed").sum()),
+            }
         )
+    effect = calibration.effect
     note = (
         f"Steered at block {point.block}, strength {point.strength:g} per z unit, chosen on other "
-        f"statements; on held-out ones the shift is {found.effect}, p = {found.effect.p:.3f} by "
-        f"rank among {len(found.nulls)} shuffled vectors of the same length. Leak: mean absolute "
-        "shift of domains not asked for, in SD; where all are asked for, the map of each "
+        f"statements; on held-out ones the shift is {effect}, p = {effect.p:.3f} by "
+        f"rank among {len(calibration.nulls)} shuffled vectors of the same length. Leak: mean "
+        "absolute shift of domains not asked for, in SD; where all are asked for, the map of each "
         "trait's vector alone shows what it drags along. Perplexity: ratio on neutral text, "
         "which is read without a chat and so without the words. Costs are against the model "
         "as it is."
     )
-    columns = (
-        "way",
-        "towards the request (SD)",
-        "leak (SD)",
-        "perplexity",
-        "right answers",
-        "repetition",
-        "stable traits",
-        "unstable",
-        "refused",
-        "unparsed",
-    )
-    return Table(
-        name="steering",
-        title="What each way did, and what it cost",
-        columns=columns,
-        rows=tuple(rows),
-        note=note,
-    )
+    return table("steering", "What each induction did, and what it cost", rows, note)
 
 
-def _coverage(answers: Answers) -> tuple[int, int]:
-    status = answers.rows["status"]
-    return int((status == "refused").sum()), int((status == "unparsed").sum())
-
-
-def _leak(reading: ChannelScores, arm: str) -> Estimate:
+def _leak(scores: ChannelScores, arm: str) -> Estimate:
     """Estimate the mean absolute shift of the domains that weren't asked for, over items."""
     groups = []
-    for scale in reading.tool.scales:
-        if not reading.asked(scale):
-            cells = reading.cells(arm, scale)
+    for scale in scores.tool.scales:
+        if not scores.asked(scale):
+            cells = scores.cells(arm, scale)
             known = ~np.isnan(cells).all(axis=1)
             if known.any():
                 groups.append(np.nanmean(cells[known], axis=1))
@@ -249,52 +231,33 @@ def _leak(reading: ChannelScores, arm: str) -> Estimate:
         means = [w @ g / w.sum(axis=1) for w, g in zip(parts, groups, strict=True)]
         return np.asarray(np.mean(np.abs(means), axis=0))
 
-    found = bootstrap(absolute, [len(g) for g in groups], seed=reading.seed, kind="percentile")
-    return Estimate(
-        name="leak",
-        value=found.value,
-        low=found.low,
-        high=found.high,
-        n=found.n,
-        of="item",
-        unit="SD",
-        why_missing=found.why_missing,
-        method=found.method,
-    )
+    leak = bootstrap(absolute, [len(g) for g in groups], seed=scores.seed, kind="percentile")
+    return replace(leak, name="leak", of="item", unit="SD", p=nan)
 
 
-def _scan_table(found: Calibration) -> Table:
-    rows = tuple(
-        (p.block, p.strength, p.effect, p.perplexity, p == found.chosen) for p in found.points
-    )
-    note = "On the tuning statements, against strength 0. Too strong a push turns back on itself."
-    columns = ("block", "strength", "shift (nats a token)", "perplexity (ratio)", "chosen")
-    return Table(
-        name="steering_scan",
-        title="Where and how strongly to steer",
-        columns=columns,
-        rows=rows,
-        note=note,
-    )
-
-
-def _specificity(found: Mapping[str, Mapping[str, Estimate]]) -> list[Part]:
-    traits = list(next(iter(found.values()), {}))
-    values = [[own[t] for t in traits] for own in found.values()]
-    told = "; ".join(
-        f"{s} moves {t} by {e.value:+.2f}" for s, own in found.items() for t, e in own.items()
-    )
-    return [
-        figure_from_data(
-            name="specificity",
-            title="What one trait's vector does to the others",
-            kind="heatmap",
-            data={
-                "rows": [BIG_FIVE[s] for s in found],
-                "columns": [BIG_FIVE[t] for t in traits],
-                "values": values,
-                "unit": "nats a token",
-            },
-            alt=f"Rows are steered by one z unit, columns measured. {told}.",
-        )
+def _scan_table(calibration: Calibration) -> Table:
+    rows: list[Row] = [
+        {
+            "block": p.block,
+            "strength": p.strength,
+            "shift (nats a token)": p.effect,
+            "perplexity (ratio)": p.perplexity,
+            "chosen": p == calibration.chosen,
+        }
+        for p in calibration.points
     ]
+    note = "On the tuning statements, against strength 0. Too strong a push turns back on itself."
+    return table("steering_scan", "Where and how strongly to steer", rows, note)
+
+
+def _specificity(moved: Mapping[str, Mapping[str, Estimate]]) -> HeatmapFigure:
+    listed = "; ".join(
+        f"{s} moves {t} by {e.value:+.2f}" for s, own in moved.items() for t, e in own.items()
+    )
+    return heatmap(
+        "specificity",
+        "What one trait's vector does to the others",
+        {BIG_FIVE[s]: {BIG_FIVE[t]: e for t, e in own.items()} for s, own in moved.items()},
+        "nats a token",
+        alt=f"Rows are steered by one z unit, columns measured. {listed}.",
+    )
