@@ -19,6 +19,7 @@ from personae.core.chat import (
     requests_of,
     say,
 )
+from personae.core.display import html_form
 from personae.core.edit import Anatomy, Edit, EditGate, Site, Touch, When, edits_key
 from personae.core.errors import (
     BadFile,
@@ -33,7 +34,7 @@ from personae.core.errors import (
     PersonaeError,
     UnknownName,
 )
-from personae.core.estimate import Estimate, missing
+from personae.core.estimate import Estimate, counted, missing
 from personae.core.figures import (
     BarsFigure,
     Figure,
@@ -152,11 +153,13 @@ __all__ = [
     "behaviour_tasks",
     "canonical_json",
     "content_key",
+    "counted",
     "data_json",
     "data_names",
     "domain_code",
     "edits_key",
     "file_sha256",
+    "html_form",
     "inventories",
     "is_control",
     "json_lines",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from personae.core.display import FrameResult
 from personae.core.errors import BadValue
 from personae.core.persona import CONTROL
 
@@ -39,7 +40,7 @@ SCHEMA: Mapping[str, pl.DataType] = {
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Answers:
+class Answers(FrameResult):
     """Tidy answers. Columns as in SCHEMA, then any tags; a missing answer is a row with a status.
 
     >>> one = {"respondent": "r1", "item": "1", "scale": "E", "key": -1, "value": 2.0}
@@ -83,6 +84,13 @@ class Answers:
         if len(parts) == 1:
             return parts[0]
         return cls(pl.concat([p.rows for p in parts], how="diagonal"))
+
+    def frame(self) -> pl.DataFrame:
+        """Give the answers as a polars frame, one row an answer."""
+        return self.rows
+
+    def _repr_html_(self) -> str:
+        return self.rows._repr_html_()
 
     def __len__(self) -> int:
         return self.rows.height

@@ -1,15 +1,18 @@
 """What every statistic returns: a value with its interval, its n, or a reason why not."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from math import isnan, nan
 
+import polars as pl
+
+from personae.core.display import FrameResult
 from personae.core.errors import BadValue
 
-__all__ = ["Estimate", "missing"]
+__all__ = ["Estimate", "counted", "missing"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Estimate:
+class Estimate(FrameResult):
     """A value, how sure it is, and on how many of what it rests.
 
     `low` and `high` bound the interval at `level`. `n` counts the sampling unit, which `of`
@@ -38,13 +41,34 @@ class Estimate:
         if self.n < 0:
             raise BadValue(f"estimate {self.name!r} rests on {self.n} {self.of}: n is 0 or more")
 
+    def frame(self) -> pl.DataFrame:
+        """Give the estimate as a frame of one row, a column a field.
+
+        >>> missing("alpha", "one item", n=1, of="item").frame()["n"].to_list()
+        [1]
+        """
+        return pl.DataFrame([asdict(self)])
+
     def __str__(self) -> str:
         if isnan(self.value):
             return f"{self.name}: not known ({self.why_missing})"
         unit = f" {self.unit}" if self.unit else ""
         span = "" if isnan(self.low) else f" [{self.low:.3f}, {self.high:.3f}]"
         chance = "" if isnan(self.p) else f", p = {self.p:.3g}"
-        return f"{self.name}: {self.value:.3f}{unit}{span}, n = {self.n} {self.of}{chance}"
+        return f"{self.name}: {self.value:.3f}{unit}{span}, n = {counted(self.n, self.of)}{chance}"
+
+
+def counted(n: int, of: str) -> str:
+    """Count something in English.
+
+    >>> counted(24, "item"), counted(1, "reply"), counted(2, "reply"), counted(3, "share of tests")
+    ('24 items', '1 reply', '2 replies', '3 shares of tests')
+    """
+    noun, *rest = of.split(" of ", 1)
+    if n != 1 and noun and not noun.endswith("s"):
+        consonant = noun.endswith("y") and noun[-2:-1] not in "aeiou"
+        noun = noun[:-1] + "ies" if consonant else noun + "s"
+    return f"{n:,} {' of '.join([noun, *rest])}"
 
 
 def missing(name: str, why: str, *, n: int, of: str, unit: str = "", method: str = "") -> Estimate:

@@ -9,6 +9,7 @@ from math import isfinite
 from numbers import Real
 from typing import ClassVar, Literal
 
+from personae.core.display import html_form
 from personae.core.errors import BadValue
 from personae.core.estimate import Estimate
 
@@ -62,6 +63,9 @@ class Figure:
     name: str
     title: str
     alt: str
+
+    def _repr_html_(self) -> str:
+        return html_form(self)
 
     def _check_points(self, points: Sequence[object]) -> None:
         for point in points:

@@ -1,10 +1,13 @@
 """What a study returns: parts in reading order, all plain data, and where they come from."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+import polars as pl
+
 from personae.core.answers import Answers
+from personae.core.display import FrameResult, html_form
 from personae.core.errors import BadValue
 from personae.core.estimate import Estimate
 from personae.core.figures import Figure
@@ -39,7 +42,7 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
+class Table(FrameResult):
     """Rows of cells under named columns; a cell may be an Estimate. `name` is its key in JSON."""
 
     name: str
@@ -52,8 +55,34 @@ class Table:
         if any(len(row) != len(self.columns) for row in self.rows):
             raise BadValue(f"table {self.name!r}: every row has {len(self.columns)} cells")
 
+    def frame(self) -> pl.DataFrame:
+        """Give the table as a frame; an estimate fills five columns: value, low, high, n and p.
+
+        >>> shift = Estimate(name="d", value=0.5, low=0.2, high=0.8, n=9, of="item")
+        >>> table = Table(name="t", title="", columns=("arm", "d"), rows=(("P2", shift),))
+        >>> table.frame().columns
+        ['arm', 'd', 'd low', 'd high', 'd n', 'd p']
+        """
+        columns: dict[str, list[str | float | None]] = {}
+        for index, name in enumerate(self.columns):
+            cells = [row[index] for row in self.rows]
+            head = f"{name} {index + 1}" if name in columns else name
+            columns[head] = _plain_cells(cells)
+            if any(isinstance(cell, Estimate) for cell in cells):
+                for key in ("low", "high", "n", "p"):
+                    columns[f"{head} {key}"] = [getattr(cell, key, None) for cell in cells]
+        return pl.DataFrame(columns, nan_to_null=True)
+
 
 Part = Heading | Note | Table | Figure | Estimate
+
+
+def _plain_cells(cells: Sequence[Cell]) -> list[str | float | None]:
+    """Put values in place of estimates, and texts in place of all if there are any."""
+    values = [cell.value if isinstance(cell, Estimate) else cell for cell in cells]
+    if any(isinstance(value, str) for value in values):
+        return [None if value is None else str(value) for value in values]
+    return list(values)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,3 +121,11 @@ class Report:
     parts: tuple[Part, ...]
     answers: Answers | None = None
     provenance: Provenance | None = None
+
+    @property
+    def tables(self) -> dict[str, Table]:
+        """The tables by name: `report.tables["domains"].frame()`."""
+        return {part.name: part for part in self.parts if isinstance(part, Table)}
+
+    def _repr_html_(self) -> str:
+        return html_form(self)

@@ -1,4 +1,4 @@
-"""The card's section on acts: a persona that acts as it reports, one that doesn't, and none."""
+"""The card's section on behaviour that follows the self-report, that doesn't, and none."""
 
 from functools import cache
 
@@ -53,7 +53,7 @@ def test_it_is_a_section_of_the_card() -> None:
 
 def test_acts_that_follow_are_said_to_follow() -> None:
     said = verdict("simulated:noise=0.3")
-    assert "acts move as in people with these traits (5 of 5 acts the expected way" in said
+    assert "it moves as in people with these traits (5 of 5 measures the expected way" in said
 
 
 def test_acts_that_do_not_follow_are_not() -> None:
@@ -65,7 +65,7 @@ def test_acts_that_do_not_follow_are_not() -> None:
 def test_acts_of_their_own_are_rarely_called_aligned() -> None:
     """At most 2 of 20; 2.5 % are expected."""
     found = [section(f"simulated:noise=0.3,gap=1,seed={seed}") for seed in range(20)]
-    assert sum("Behaviour: acts move as in" in verdict_of(one) for one in found) <= 2
+    assert sum("Behaviour: it moves as in" in verdict_of(one) for one in found) <= 2
 
 
 def test_who_refuses_has_no_verdict() -> None:

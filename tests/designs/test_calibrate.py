@@ -158,7 +158,7 @@ def test_the_card_compares_asking_with_steering(monkeypatch: pytest.MonkeyPatch)
     given = setting(tiny_model("llama"))
     section = steering(given)
     notes = [p for p in section.parts if isinstance(p, Note)]
-    assert [n.level for n in notes] == ["verdict"] and "Asking or steering" in notes[0].text
+    assert [n.level for n in notes] == ["verdict"] and "Prompting or steering" in notes[0].text
     tables = {p.name: p for p in section.parts if isinstance(p, Table)}
     assert [row[0] for row in tables["steering"].rows] == ["persona_text", "steering", "both"]
     assert {"refused", "unparsed"} <= set(tables["steering"].columns)

@@ -17,9 +17,10 @@ from personae.core import (
     Provenance,
     Report,
     Table,
+    counted,
     is_control,
 )
-from personae.report.render.values import counted, number
+from personae.report.render.values import number
 
 __all__ = ["Outline", "ReportSection", "outline"]
 

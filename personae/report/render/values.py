@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from math import ceil, floor, isfinite, isinf, isnan, log10
 from typing import Literal
 
-from personae.core import Cell, Estimate, Table
+from personae.core import Cell, Estimate, Table, counted
 
 __all__ = [
     "DisplayedCell",
-    "counted",
     "decimals_for",
     "displayed",
     "displayed_rows",
@@ -100,17 +99,6 @@ def p_words(p: float) -> str:
     if isnan(p):
         return ""
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
-
-
-def counted(n: int, of: str) -> str:
-    """Count something in English: `1 item`, `24 items`.
-
-    >>> counted(24, "item"), counted(1, "reply"), counted(2, "reply")
-    ('24 items', '1 reply', '2 replies')
-    """
-    if n != 1 and of and not of.endswith("s"):
-        of = of[:-1] + "ies" if of.endswith("y") and of[-2:-1] not in "aeiou" else of + "s"
-    return f"{n:,} {of}"
 
 
 def displayed(cell: Cell) -> DisplayedCell:

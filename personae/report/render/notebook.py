@@ -1,0 +1,57 @@
+"""How reports and their parts appear in a notebook.
+
+A report and a figure are a page in a frame of its own, so that no style leaks either way.
+"""
+
+from html import escape
+
+from personae.core import Estimate, Figure, Report, Table, html_form
+from personae.report.render.html import report_html
+from personae.report.render.values import displayed, displayed_rows, footnote, visible
+
+__all__: list[str] = []
+
+HEIGHTS = {Report: 640, Figure: 420}
+
+
+@html_form.register(Report)
+def _report_form(report: Report) -> str:
+    return _framed(report_html(report), HEIGHTS[Report])
+
+
+@html_form.register(Figure)
+def _figure_form(figure: Figure) -> str:
+    return _framed(report_html(Report(title="", parts=(figure,))), HEIGHTS[Figure])
+
+
+def _framed(page: str, height: int) -> str:
+    return (
+        f'<iframe sandbox style="width: 100%; height: {height}px; border: 0" '
+        f'srcdoc="{escape(page)}"></iframe>'
+    )
+
+
+@html_form.register(Table)
+def _table_form(table: Table) -> str:
+    heads = "".join(f"<th>{_text(name)}</th>" for name in table.columns)
+    rows = (
+        "".join(f"<td>{_text(str(cell))}</td>" for cell in row) for row in displayed_rows(table)
+    )
+    body = "".join(f"<tr>{row}</tr>" for row in rows)
+    under = " ".join(line for line in (table.note, footnote(table)) if line)
+    return (
+        f"<table><caption>{_text(table.title)}</caption><thead><tr>{heads}</tr></thead>"
+        f"<tbody>{body}</tbody></table><p><small>{_text(under)}</small></p>"
+    )
+
+
+@html_form.register(Estimate)
+def _estimate_form(estimate: Estimate) -> str:
+    words = displayed(estimate)
+    unit = f" {estimate.unit}" if estimate.unit and words.kind == "number" else ""
+    value = _text(f"{words}{unit}")
+    return f"<p><b>{_text(estimate.name)}</b>: {value} <small>{_text(words.detail)}</small></p>"
+
+
+def _text(text: str) -> str:
+    return escape(visible(text))
