@@ -34,7 +34,7 @@ def pearson(x: ArrayLike, y: ArrayLike, *, name: str = "Pearson r", of: str = "i
         BadValue: rows of different length, or not numbers.
 
     >>> print(pearson([1, 2, 3, 4, 5], [1, 2, 2, 4, 5]))
-    Pearson r: 0.962 [0.530, 0.998], n = 5 item, p = 0.00875
+    Pearson r: 0.962 [0.530, 0.998], n = 5 items, p = 0.00875
     """
     a, b, note = paired(x, y)
     n = a.size
@@ -75,7 +75,7 @@ def exact_agreement(
     Undefined without complete pairs. Source: Wilson (1927, JASA 22).
 
     >>> print(exact_agreement([1, 2, 3, 4], [1, 2, 3, 5]))
-    exact agreement: 0.750 rate [0.301, 0.954], n = 4 item
+    exact agreement: 0.750 rate [0.301, 0.954], n = 4 items
     """
     a, b, note = paired(x, y)
     if not a.size:

@@ -63,7 +63,7 @@ def bootstrap(
 
     >>> x = np.array([1.0, 2.0, 4.0, 7.0, 9.0])
     >>> print(bootstrap(lambda w: w @ x / w.sum(axis=1), 5, draws=500))
-    bootstrap: 4.600 [1.200, 8.361], n = 5 case
+    bootstrap: 4.600 [1.200, 8.361], n = 5 cases
     """
     if draws < 50:
         raise BadValue(f"a bootstrap needs at least 50 draws, not {draws}")

@@ -43,7 +43,7 @@ def test_tables_and_estimates_are_shown_with_their_intervals() -> None:
     estimate = SHIFT._repr_html_()
     assert "shift &lt;b&gt;" in estimate and "0.50 [0.20, 0.80]" in estimate
     assert html_form(3) == "<pre>3</pre>"
-    assert "&lt;b&gt;" in Answers.of([{"raw": "<b>"}])._repr_html_()
+    assert "&lt;b&gt;" in Answers.of([{"raw": "<b>", "value": 1.0}])._repr_html_()
 
 
 def test_tables_are_frames_with_estimates_spread_over_columns() -> None:

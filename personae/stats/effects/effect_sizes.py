@@ -93,7 +93,7 @@ def mean_difference(
     equal means, else 0. Source: Welch (1947, Biometrika 34).
 
     >>> print(mean_difference([1, 2, 3, 4], [2, 4, 6, 8]))
-    mean difference: -2.500 points [-6.364, 1.364], n = 8 item, p = 0.152
+    mean difference: -2.500 points [-6.364, 1.364], n = 8 items, p = 0.152
     """
     (a, note_a), (b, note_b) = sample(x), sample(y)
     n = a.size + b.size

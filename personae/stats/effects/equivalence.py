@@ -37,7 +37,7 @@ def tost_paired(
         BadValue: a margin that isn't positive, or rows of different length.
 
     >>> print(tost_paired([3, 4, 2, 5, 3, 4], [3, 4, 3, 5, 3, 3], 1.0))
-    equivalence: 0.000 points [-0.520, 0.520], n = 6 item, p = 0.00586
+    equivalence: 0.000 points [-0.520, 0.520], n = 6 items, p = 0.00586
     """
     a, b, note = paired(x, y)
     if a.size < 2:

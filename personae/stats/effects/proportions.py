@@ -27,7 +27,7 @@ def rate(hits: ArrayLike, *, name: str = "rate", of: str = "item") -> Estimate:
     Undefined without hits. Source: Wilson (1927, JASA 22).
 
     >>> print(rate([1, 1, 0, 0.5]))
-    rate: 0.625 rate [0.219, 0.908], n = 4 item
+    rate: 0.625 rate [0.219, 0.908], n = 4 items
     """
     x, note = sample(hits, "hits")
     if not x.size:

@@ -103,7 +103,7 @@ def sign_test(x: ArrayLike, y: ArrayLike, *, name: str = "sign test", of: str = 
     pair the value is 0 and p is 1, without interval. Undefined without complete pairs.
 
     >>> print(sign_test([5, 4, 5, 5, 3], [1, 2, 3, 4, 3]))
-    sign test: 1.000 [-0.205, 1.000], n = 5 item, p = 0.125
+    sign test: 1.000 [-0.205, 1.000], n = 5 items, p = 0.125
     """
     a, b, note = paired(x, y)
     if not a.size:
@@ -150,7 +150,7 @@ def friedman(
     out. Undefined with fewer than 2 columns or without complete rows.
 
     >>> print(friedman([[1, 1, 1], [2, 2, 2], [3, 3, 3]]))
-    Friedman, Kendall's W: 0.000 [0.000, 0.000], n = 3 item, p = 1
+    Friedman, Kendall's W: 0.000 [0.000, 0.000], n = 3 items, p = 1
     """
     x, note = table(matrix)
     n, k = x.shape

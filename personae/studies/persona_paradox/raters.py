@@ -47,7 +47,7 @@ def krippendorff_alpha(
         BadValue: not a matrix of numbers, or an unknown level.
 
     >>> print(krippendorff_alpha([[1, 1], [2, 2], [3, 3], [3, 4]], "nominal"))
-    Krippendorff alpha: 0.696 [-0.750, 1.000], n = 4 unit
+    Krippendorff alpha: 0.696 [-0.750, 1.000], n = 4 units
     """
     if level not in ("nominal", "ordinal", "interval"):
         raise BadValue(f"the level is nominal, ordinal or interval, not {level!r}")

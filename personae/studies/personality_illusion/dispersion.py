@@ -38,7 +38,7 @@ def brown_forsythe(
     the medians held. Undefined where a group has under 2 values or the last doesn't spread.
 
     >>> print(brown_forsythe([[1, 5, 9, 13], [4, 5, 6, 7]], draws=500))
-    Brown-Forsythe, spread ratio: 4.000 ratio [1.333, 10.818], n = 8 row, p = 0.0453
+    Brown-Forsythe, spread ratio: 4.000 ratio [1.333, 10.818], n = 8 rows, p = 0.0453
     """
     parts = [sample(group)[0] for group in groups]
     n = sum(part.size for part in parts)

@@ -86,7 +86,7 @@ def random_intercept(
 
     >>> y, x = [1.0, 3.0, 2.5, 4.0, 4.0, 6.5], [[0], [1], [2], [0], [1], [2]]
     >>> print(random_intercept(y, x, list("aaabbb"), ["x"]).slopes[0])
-    x: 1.000 [0.136, 1.864], n = 6 row, p = 0.0233
+    x: 1.000 [0.136, 1.864], n = 6 rows, p = 0.0233
     """
     y, x = np.asarray(outcome, dtype=np.float64), np.asarray(predictors, dtype=np.float64)
     _check(y, x, groups, names)
@@ -232,7 +232,7 @@ def logit(
         BadValue: shapes that don't go together, or outcomes other than 0 and 1.
 
     >>> print(logit([0, 0, 1, 0, 1, 1], [1, 2, 3, 4, 5, 6]))
-    log odds: 1.214 [-0.575, 3.003], n = 6 row, p = 0.183
+    log odds: 1.214 [-0.575, 3.003], n = 6 rows, p = 0.183
     """
     y, x = np.asarray(outcome, dtype=np.float64), np.asarray(predictor, dtype=np.float64)
     _check(y, x[:, None], [""] * len(x), [name])
