@@ -28,17 +28,17 @@ def read_conversations(path: str | Path) -> tuple[Chat, ...]:
     Raises:
         BadFile: not readable, a line without turns, or no conversation at all.
     """
-    found = []
+    conversations = []
     for where, row in persona_rows(path):
         if isinstance(row, Exception):
             raise row
         turns = row.get("messages", row.get("conversation")) if isinstance(row, dict) else row
         if not isinstance(turns, list) or not turns:
             raise BadFile(f"{where}: a conversation is a list of turns, or has it as 'messages'")
-        found.append(tuple(m for turn in turns if (m := _turn(turn, where)).text.strip()))
-    if not found:
+        conversations.append(tuple(m for turn in turns if (m := _turn(turn, where)).text.strip()))
+    if not conversations:
         raise BadFile(f"{path}: no conversation in it")
-    return tuple(found)
+    return tuple(conversations)
 
 
 def _turn(turn: object, where: str) -> Message:

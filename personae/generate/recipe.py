@@ -19,7 +19,7 @@ from personae.generate.slots import Slots
 
 __all__ = ["Order", "PersonaBatch", "Population", "find_recipe", "load_recipe", "recipes"]
 
-MOST = 100_000_000
+LARGEST_POPULATION = 100_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +35,8 @@ class Order:
     model: Model | None = None
 
     def __post_init__(self) -> None:
-        if not 1 <= self.n <= MOST:
-            raise BadValue(f"a population has 1 to {MOST:,} personas, not {self.n:,}")
+        if not 1 <= self.n <= LARGEST_POPULATION:
+            raise BadValue(f"a population has 1 to {LARGEST_POPULATION:,} personas, not {self.n:,}")
         if self.seed < 0:
             raise BadValue(f"a seed is 0 or more, not {self.seed}")
 
@@ -73,7 +73,7 @@ class Population:
     make: Callable[[Slots], PersonaBatch]
     preview: tuple[Part, ...]
     quotas: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    sameness: DuplicateCriterion | None = None
+    duplicate_criterion: DuplicateCriterion | None = None
     findings: Callable[[pl.DataFrame], tuple[Part, ...]] | None = None
     fingerprint: str = ""
 

@@ -40,36 +40,36 @@ class Slots:
     """
 
     seed: int
-    places: IndexArray
+    indices: IndexArray
     attempts: IndexArray
 
     def __post_init__(self) -> None:
-        if self.places.shape != self.attempts.shape or self.places.ndim != 1:
+        if self.indices.shape != self.attempts.shape or self.indices.ndim != 1:
             raise BadValue("slots have one attempt a place")
 
     @classmethod
     def span(cls, seed: int, start: int, stop: int) -> "Slots":
         """Give the places start..stop-1 at their first attempt."""
-        places = np.arange(start, stop, dtype=np.int64)
-        return cls(seed, places, np.zeros_like(places))
+        indices = np.arange(start, stop, dtype=np.int64)
+        return cls(seed, indices, np.zeros_like(indices))
 
     def __len__(self) -> int:
-        return len(self.places)
+        return len(self.indices)
 
-    def take(self, where: NDArray[np.bool_] | IndexArray, *, again: int = 0) -> "Slots":
+    def take(self, selection: NDArray[np.bool_] | IndexArray, *, again: int = 0) -> "Slots":
         """Keep some of the slots, `again` attempts further on.
 
         Makers that redraw what breaks a rule go on by 1; what is regenerated as a whole, because it
         resembles another, goes on by `REGENERATED`, so that the two never meet.
         """
-        return Slots(self.seed, self.places[where], self.attempts[where] + again)
+        return Slots(self.seed, self.indices[selection], self.attempts[selection] + again)
 
     def bits(self, name: str) -> NDArray[np.uint64]:
         """Draw 64 random bits for each slot."""
         digest = sha256(f"{self.seed}\0{name}".encode()).digest()
         key = np.uint64(int.from_bytes(digest[:8], "little"))
         tries = mix_bits(self.attempts.astype(np.uint64) * GOLDEN + key)
-        return mix_bits(mix_bits(self.places.astype(np.uint64) * GOLDEN + tries) ^ key)
+        return mix_bits(mix_bits(self.indices.astype(np.uint64) * GOLDEN + tries) ^ key)
 
     def uniform(self, name: str) -> Array:
         """Draw a number in (0, 1) for each slot."""
@@ -83,11 +83,11 @@ class Slots:
     def pick(self, name: str, shares: Sequence[float] | Array) -> IndexArray:
         """Draw an index for each slot by shares: (values,), or a row a slot (slots, values)."""
         weights = np.asarray(shares, dtype=np.float64)
-        bounds = np.cumsum(weights, axis=-1)
-        wanted = self.uniform(name) * bounds[..., -1]
+        cumulative = np.cumsum(weights, axis=-1)
+        thresholds = self.uniform(name) * cumulative[..., -1]
         if weights.ndim == 1:
-            index = np.searchsorted(bounds, wanted, side="right")
+            index = np.searchsorted(cumulative, thresholds, side="right")
         else:
-            index = (bounds <= wanted[:, None]).sum(axis=1)
+            index = (cumulative <= thresholds[:, None]).sum(axis=1)
         picked: IndexArray = np.minimum(index, weights.shape[-1] - 1).astype(np.int64)
         return picked

@@ -30,8 +30,8 @@ def words_of(text: str) -> list[str]:
     >>> words_of("FoodPreferences_and Hobbies")
     ['food', 'preference', 'hobby']
     """
-    found = _WORD.findall(_CAMEL.sub(" ", text).lower())
-    return [_stem(word) for word in found if word not in _SMALL]
+    words = _WORD.findall(_CAMEL.sub(" ", text).lower())
+    return [_stem(word) for word in words if word not in _SMALL]
 
 
 def _stem(word: str) -> str:
@@ -53,23 +53,23 @@ class HashedVectors:
     True
     """
 
-    def __init__(self, known: Sequence[str]) -> None:
-        with_it = np.maximum((_counted(known) > 0).sum(axis=0), 1)
-        self._weights = 1 + np.log1p(len(known) / with_it)
+    def __init__(self, corpus: Sequence[str]) -> None:
+        text_counts = np.maximum((_weighted_counts(corpus) > 0).sum(axis=0), 1)
+        self._weights = 1 + np.log1p(len(corpus) / text_counts)
 
     def __call__(self, texts: Sequence[str]) -> Array:
         """Embed texts, shape (texts, width)."""
-        rows = _counted(texts) * self._weights
+        rows = _weighted_counts(texts) * self._weights
         length = np.linalg.norm(rows, axis=1, keepdims=True)
         return np.asarray(rows / np.where(length > 0, length, 1.0))
 
 
-def _counted(texts: Sequence[str]) -> Array:
-    rows = np.zeros((len(texts), WIDTH))
-    for place, text in enumerate(texts):
+def _weighted_counts(texts: Sequence[str]) -> Array:
+    counts = np.zeros((len(texts), WIDTH))
+    for row, text in enumerate(texts):
         for feature, weight in _features(text):
-            rows[place, _column(feature)] += weight
-    return rows
+            counts[row, _column(feature)] += weight
+    return counts
 
 
 @lru_cache(maxsize=1 << 16)

@@ -1,4 +1,4 @@
-"""Reports about personas in files: what is wrong or risky, what is in them, what changed."""
+"""Reports about personas in files: errors and risks, and the differences of two files."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,7 +17,7 @@ _MAX_ROWS = 500
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """What a check found: its report, and how many rows had errors and warnings."""
+    """The result of a check: its report, and the numbers of rows with errors and with warnings."""
 
     report: Report
     errors: int
@@ -29,44 +29,45 @@ def check_report(
 ) -> CheckResult:
     """Check rows, each a persona or the error that says why it isn't one.
 
-    Errors are all counted and the first ones shown with their place; so is what each rule finds.
+    All errors are counted, and the first 20 are shown with their position; likewise the first 5
+    matches of each rule.
     """
-    wrong: list[str] = []
-    count = errors = warned = 0
+    messages: list[str] = []
+    count = errors = warnings = 0
     counts: Counter[str] = Counter()
     examples: dict[str, list[tuple[Cell, ...]]] = {}
-    for where, one in rows:
+    for where, row in rows:
         count += 1
-        if isinstance(one, InputError):
+        if isinstance(row, InputError):
             errors += 1
-            wrong += [str(one)] if len(wrong) < _ERRORS else []
+            messages += [str(row)] if len(messages) < _ERRORS else []
             continue
         levels = set()
-        for code, level, found in _found(one, rules):
+        for code, level, excerpt in _findings(row, rules):
             counts[code] += 1
             levels.add(level)
             listed = examples.setdefault(code, [])
             if len(listed) < _EXAMPLES:
-                listed.append((code, where.rpartition(", ")[2], one.id, found))
+                listed.append((code, where.rpartition(", ")[2], row.id, excerpt))
         errors += "error" in levels
-        warned += levels == {"warning"}
-    said = f"{count:,} personas: {errors:,} with errors, {warned:,} with warnings only."
-    parts: list[Part] = [Note(said, "verdict"), *(Note(text, "warning") for text in wrong)]
-    if errors > len(wrong) and len(wrong) == _ERRORS:
+        warnings += levels == {"warning"}
+    summary = f"{count:,} personas: {errors:,} with errors, {warnings:,} with warnings only."
+    parts: list[Part] = [Note(summary, "verdict"), *(Note(text, "warning") for text in messages)]
+    if errors > len(messages) and len(messages) == _ERRORS:
         parts.append(Note(f"Errors are shown for the first {_ERRORS} rows that have them."))
     parts += _rule_tables(counts, examples, rules)
-    return CheckResult(Report(title="Check of personas", parts=tuple(parts)), errors, warned)
+    return CheckResult(Report(title="Check of personas", parts=tuple(parts)), errors, warnings)
 
 
-def _found(persona: Persona, rules: Sequence[RiskRule]) -> Iterator[tuple[str, str, str]]:
-    for one in find_risks(persona, rules):
-        yield one.rule.code, one.rule.level, one.found
+def _findings(persona: Persona, rules: Sequence[RiskRule]) -> Iterator[tuple[str, str, str]]:
+    for risk in find_risks(persona, rules):
+        yield risk.rule.code, risk.rule.level, risk.excerpt
     for name in persona.extra:
-        if near := get_close_matches(name.lower(), FIELDS, n=1, cutoff=0.8):
+        if matches := get_close_matches(name.lower(), FIELDS, n=1, cutoff=0.8):
             yield (
                 "unknown-field",
                 "warning",
-                f"{name!r} is kept as extra; did you mean {near[0]!r}?",
+                f"{name!r} is kept as extra; did you mean {matches[0]!r}?",
             )
 
 
@@ -77,8 +78,8 @@ def _rule_tables(
 ) -> Iterator[Part]:
     known = {rule.code: (rule.level, rule.risk, rule.reason) for rule in rules}
     unknown = ("warning", "format", "a field that the schema doesn't know resembles one it does")
-    said = [(code, *known.get(code, unknown), counts[code]) for code in [*known, "unknown-field"]]
-    rows = tuple((c, level, risk, n, why) for c, level, risk, why, n in said if n)
+    listed = [(code, *known.get(code, unknown), counts[code]) for code in [*known, "unknown-field"]]
+    rows = tuple((c, level, risk, n, why) for c, level, risk, why, n in listed if n)
     if not rows:
         return
     yield Table(
@@ -99,15 +100,19 @@ def _rule_tables(
 
 def diff_report(old: Iterable[Persona], new: Iterable[Persona]) -> Report:
     """Compare two sets of personas by id, field by field."""
-    before, after = ({one.id: one for one in side} for side in (old, new))
-    gone = [name for name in before if name not in after]
-    come = [name for name in after if name not in before]
-    rows = [row for name in before if name in after for row in _changes(before[name], after[name])]
+    before, after = ({persona.id: persona for persona in side} for side in (old, new))
+    removed = [name for name in before if name not in after]
+    added = [name for name in after if name not in before]
+    rows = [
+        row for name in before if name in after for row in _field_changes(before[name], after[name])
+    ]
     changed = len({row[0] for row in rows})
-    same = len(before) - len(gone) - changed
-    said = f"{len(come):,} added, {len(gone):,} removed, {changed:,} changed, {same:,} equal."
-    parts: list[Part] = [Note(said, "verdict")]
-    listed = [*((name, "removed") for name in gone), *((name, "added") for name in come)]
+    same = len(before) - len(removed) - changed
+    summary = (
+        f"{len(added):,} added, {len(removed):,} removed, {changed:,} changed, {same:,} equal."
+    )
+    parts: list[Part] = [Note(summary, "verdict")]
+    listed = [*((name, "removed") for name in removed), *((name, "added") for name in added)]
     for name, title, columns, cells in (
         ("ids", "Added and removed", ("persona", "what"), listed),
         ("changes", "Changed", ("persona", "where", "was", "is"), rows),
@@ -119,12 +124,12 @@ def diff_report(old: Iterable[Persona], new: Iterable[Persona]) -> Report:
     return Report(title="Difference of personas", parts=tuple(parts))
 
 
-def _changes(old: Persona, new: Persona) -> Iterator[tuple[str, str, str, str]]:
-    for at, was, now in differences(persona_row(old), persona_row(new)):
-        yield old.id, "/".join(map(str, at)), _short(was), _short(now)
+def _field_changes(old: Persona, new: Persona) -> Iterator[tuple[str, str, str, str]]:
+    for path, old_value, new_value in differences(persona_row(old), persona_row(new)):
+        yield old.id, "/".join(map(str, path)), _shortened(old_value), _shortened(new_value)
 
 
-def _short(value: object) -> str:
+def _shortened(value: object) -> str:
     if value is ABSENT:
         return "(absent)"
     text = value if isinstance(value, str) else repr(value)

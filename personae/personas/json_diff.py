@@ -18,37 +18,37 @@ ABSENT = _Absent()
 
 
 class Difference(NamedTuple):
-    """At a path of names and places, a value became another; either may be `ABSENT`."""
+    """At a path of names and indices a value became another; either may be `ABSENT`."""
 
-    at: tuple[str | int, ...]
+    path: tuple[str | int, ...]
     old: object
     new: object
 
 
 def differences(old: object, new: object) -> Iterator[Difference]:
-    """Compare two JSON values: objects by name, lists of one length by place, all else whole.
+    """Compare two JSON values: objects by name, lists of equal length by index, the rest as wholes.
 
-    1, 1.0 and true are three values here; the order of an object's names is none.
+    1, 1.0 and true are three different values; the order of an object's names does not matter.
 
     >>> next(differences({"a": [1, 2], "b": 1}, {"a": [1, 3]}))
     Difference(at=('a', 1), old=2, new=3)
     """
     pending: list[Difference] = [Difference((), old, new)]
     while pending:
-        at, was, now = pending.pop()
-        children = _children(was, now)
+        path, before, after = pending.pop()
+        children = _children(before, after)
         if children is not None:
-            pending += [Difference((*at, key), a, b) for key, a, b in reversed(children)]
-        elif was is ABSENT or now is ABSENT or _text(was) != _text(now):
-            yield Difference(at, was, now)
+            pending += [Difference((*path, key), a, b) for key, a, b in reversed(children)]
+        elif before is ABSENT or after is ABSENT or _text(before) != _text(after):
+            yield Difference(path, before, after)
 
 
-def _children(was: object, now: object) -> list[tuple[str | int, object, object]] | None:
-    if isinstance(was, dict) and isinstance(now, dict):
-        names = [*was, *(name for name in now if name not in was)]
-        return [(name, was.get(name, ABSENT), now.get(name, ABSENT)) for name in names]
-    if isinstance(was, list) and isinstance(now, list) and len(was) == len(now):
-        return [(i, a, b) for i, (a, b) in enumerate(zip(was, now, strict=True))]
+def _children(before: object, after: object) -> list[tuple[str | int, object, object]] | None:
+    if isinstance(before, dict) and isinstance(after, dict):
+        names = [*before, *(name for name in after if name not in before)]
+        return [(name, before.get(name, ABSENT), after.get(name, ABSENT)) for name in names]
+    if isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        return [(i, a, b) for i, (a, b) in enumerate(zip(before, after, strict=True))]
     return None
 
 

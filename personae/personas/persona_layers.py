@@ -1,8 +1,8 @@
-"""What kinds of person a persona is evidence of, and which layers may leave the house.
+"""The kinds of person that a persona describes, and the layers that may be shared.
 
-Source: Chen et al. 2024 (arXiv 2404.18231), the three kinds of persona: they are nested, so a
-persona may show several. Departs from it in that memories alone don't make an individual: a
-character has memories too.
+Source: Chen et al. 2024 (arXiv 2404.18231), the three kinds of persona, which are nested: a persona
+may be of several. Differs: memories alone don't make an individual, since characters have memories
+too.
 """
 
 from collections.abc import Mapping
@@ -23,33 +23,33 @@ LAYERS = (
     "memories",
 )
 """The fields of a persona that say something about someone."""
-_USER = ("user id", "user_id", "user")
-_NAME = ("name", "first name", "last name", "full name", "nickname")
+_USER_NAMES = ("user id", "user_id", "user")
+_PERSON_NAMES = ("name", "first name", "last name", "full name", "nickname")
 
 
 def evident_kinds(persona: Persona) -> tuple[Kind, ...]:
-    """Tell which kinds a persona is by what it holds; several for a composite, none if empty.
+    """List the kinds of a persona by its content; several for a composite, none if it is empty.
 
     A user's id, consent for a layer, or the declared kind make an individual; a name together with
-    quotes or a told life makes a character; other facts or traits alone describe a group.
+    statements, a narrative or a voice makes a character; other facts or traits describe a group.
 
     >>> evident_kinds(Persona(id="a", facts={"demographics/age": "34", "work/role": "nurse"}))
     ('demographic',)
     """
-    ends = {path.rpartition("/")[2].lower() for path in persona.facts}
-    layered = any(key.endswith("/consent") for key in persona.provenance)
-    shown: list[Kind] = []
-    if ends - {*_USER, *_NAME} or persona.traits:
-        shown.append("demographic")
-    if ends & {*_NAME} and (persona.statements or persona.narrative or persona.voice):
-        shown = ["character"]  # a figure's own attributes are no group's
-    if persona.kind == "individual" or ends & {*_USER} or layered:
-        shown.append("individual")
-    return tuple(shown)
+    fact_names = {path.rpartition("/")[2].lower() for path in persona.facts}
+    has_layer_consent = any(key.endswith("/consent") for key in persona.provenance)
+    kinds: list[Kind] = []
+    if fact_names - {*_USER_NAMES, *_PERSON_NAMES} or persona.traits:
+        kinds.append("demographic")
+    if fact_names & {*_PERSON_NAMES} and (persona.statements or persona.narrative or persona.voice):
+        kinds = ["character"]  # the attributes of a character describe no group
+    if persona.kind == "individual" or fact_names & {*_USER_NAMES} or has_layer_consent:
+        kinds.append("individual")
+    return tuple(kinds)
 
 
 def layer_provenance(persona: Persona, layer: str, name: str) -> str:
-    """Give a layer's own provenance, such as its licence, else the persona's, else "".
+    """Return a layer's own provenance, such as its licence, else the persona's, else "".
 
     >>> layer_provenance(Persona(id="a", provenance={"licence": "CC0-1.0"}), "facts", "licence")
     'CC0-1.0'
@@ -64,31 +64,33 @@ def has_consent(persona: Persona) -> bool:
 
 
 def public_part(persona: Persona) -> tuple[Persona, tuple[str, ...]]:
-    """Leave out what belongs to an individual; give the rest and the names of what was dropped.
+    """Remove what belongs to an individual; return the rest and the names of what was removed.
 
-    Memories, facts that name a user, layers with a consent of their own, and `extra` go. Someone
-    who shows no individual loses nothing.
+    Removed are memories, facts that name a user, layers with a consent of their own, and `extra`.
+    A persona that is no individual stays as it is.
     """
     if "individual" not in evident_kinds(persona):
         return persona, ()
-    own = {key.partition("/")[0] for key in persona.provenance if key.endswith("/consent")}
-    kept: dict[str, object] = {}
+    consented_layers = {
+        key.partition("/")[0] for key in persona.provenance if key.endswith("/consent")
+    }
+    changes: dict[str, object] = {}
     for layer in (*LAYERS, "extra"):
-        if getattr(persona, layer) and layer in {*own, "memories", "extra"}:
-            kept[layer] = () if layer in ("statements", "memories") else {}
-            kept[layer] = "" if isinstance(getattr(persona, layer), str) else kept[layer]
-    dropped = list(kept)
-    if "facts" not in kept:
+        if getattr(persona, layer) and layer in {*consented_layers, "memories", "extra"}:
+            changes[layer] = () if layer in ("statements", "memories") else {}
+            changes[layer] = "" if isinstance(getattr(persona, layer), str) else changes[layer]
+    dropped = list(changes)
+    if "facts" not in changes:
         facts = {k: v for k, v in persona.facts.items() if not _names_user(k)}
         dropped += [f"facts/{k}" for k in persona.facts if k not in facts]
-        kept["facts"] = facts
-    origin = _without(persona.provenance, {*dropped, *own})
+        changes["facts"] = facts
+    provenance = _without(persona.provenance, {*dropped, *consented_layers})
     kind: Kind = "demographic" if persona.kind == "individual" else persona.kind
-    return replace(persona, kind=kind, provenance=origin, **kept), tuple(dropped)  # type: ignore[arg-type]
+    return replace(persona, kind=kind, provenance=provenance, **changes), tuple(dropped)  # type: ignore[arg-type]
 
 
 def _names_user(path: str) -> bool:
-    return path.rpartition("/")[2].lower() in {*_USER}
+    return path.rpartition("/")[2].lower() in {*_USER_NAMES}
 
 
 def _without(provenance: Mapping[str, str], layers: set[str]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""A persona as a row: the JSON object that files hold, and back. The schema is data."""
+"""Conversion between a persona and its row, the JSON object in files; the schema is data."""
 
 from collections.abc import Mapping
 from typing import get_args
@@ -9,7 +9,7 @@ from personae.core.persona import Kind, Persona, domain_code
 __all__ = ["FIELDS", "PERSONA_SCHEMA", "persona_of", "persona_row"]
 
 PERSONA_SCHEMA = "personae-persona/1"
-"""What a row says it is; `personae/data/persona.schema.json` says what that means."""
+"""The version that a row declares; `personae/data/persona.schema.json` defines it."""
 
 FIELDS = (
     "id",
@@ -30,7 +30,7 @@ _PAIRS = ("facts", "relations", "provenance")
 
 
 def persona_row(persona: Persona) -> dict[str, object]:
-    """Give the row of a persona; empty fields are left out.
+    """Convert a persona to a row; empty fields are left out.
 
     >>> persona_row(Persona(id="a", facts={"home/country": "Peru"}))
     {'schema': 'personae-persona/1', 'id': 'a', 'kind': 'character',
@@ -51,7 +51,7 @@ def _plain(value: object) -> object:
 
 
 def persona_of(row: object, where: str) -> Persona:
-    """Make a persona of a row; fields that the schema doesn't know go to `extra`.
+    """Parse a row into a persona; fields that the schema doesn't know go to `extra`.
 
     Raises:
         BadFile: the row is not an object, or of another version of the schema.
@@ -69,11 +69,11 @@ def persona_of(row: object, where: str) -> Persona:
         )
     if not isinstance(row.get("id"), str):
         raise BadValue(f"{where}: needs a text field 'id', one a persona")
-    given: dict[str, object] = {n: _text(row, n, where) for n in _TEXTS if n in row}
-    given |= {n: _list(row, n, where) for n in _LISTS if n in row}
-    given |= {n: _pairs(row, n, where) for n in _PAIRS if n in row}
+    fields: dict[str, object] = {n: _text(row, n, where) for n in _TEXTS if n in row}
+    fields |= {n: _list(row, n, where) for n in _LISTS if n in row}
+    fields |= {n: _pairs(row, n, where) for n in _PAIRS if n in row}
     try:
-        return Persona(**given, traits=_traits(row), extra=_extra(row))  # type: ignore[arg-type]
+        return Persona(**fields, traits=_traits(row), extra=_extra(row))  # type: ignore[arg-type]
     except InputError as error:
         raise BadValue(f"{where}: {error}") from error
 
@@ -121,10 +121,10 @@ def _trait(name: str) -> str:
 
 
 def _extra(row: Mapping[str, object]) -> dict[str, object]:
-    kept = row.get("extra", {})
-    if not isinstance(kept, dict):
-        raise BadValue(f"extra is an object, not {type(kept).__name__}")
+    extra = row.get("extra", {})
+    if not isinstance(extra, dict):
+        raise BadValue(f"extra is an object, not {type(extra).__name__}")
     unknown = {k: v for k, v in row.items() if k not in FIELDS and k not in ("schema", "extra")}
-    if both := sorted(set(kept) & set(unknown)):
+    if both := sorted(set(extra) & set(unknown)):
         raise BadValue(f"{both[0]!r} stands beside extra and in it; keep one")
-    return {**kept, **unknown}
+    return {**extra, **unknown}

@@ -1,8 +1,9 @@
 """Personas in files: JSON, JSON lines and Parquet, by suffix; read and written in batches.
 
-A Parquet file has one row a persona: texts are texts, lists are lists of texts, mappings are lists
-of (key, value), `extra` is JSON text. What is written comes back equal, and equal personas make
-equal bytes. Files are written beside their place and moved there, so that each is whole or absent.
+A Parquet file has one row per persona: texts are texts, lists are lists of texts, mappings are
+lists of (key, value), `extra` is JSON text. Personas are read back as they were written, and equal
+personas make equal bytes. Files are written under a temporary name and then renamed, so that each
+is complete or absent.
 """
 
 import json
@@ -53,7 +54,7 @@ PERSONA_COLUMNS: Mapping[str, pl.DataType] = {
 """The columns of a Parquet file of personas; none is null."""
 
 BATCH = 4096
-"""Personas a row group: what is held in memory at a time."""
+"""Personas per row group: the most that are held in memory at a time."""
 _MAX_JSON, _HEAVY = 64 << 20, 64 << 20
 
 
@@ -68,7 +69,7 @@ def load_personas(path: str | Path) -> tuple[Persona, ...]:
 
 
 def read_personas(path: str | Path) -> Iterator[Persona]:
-    """Give the personas of a file one after the other; raises as `load_personas` does.
+    """Read the personas of a file one by one; raises as `load_personas` does.
 
     JSONL and Parquet are read in batches, so that a million personas need little memory.
     """
@@ -76,17 +77,17 @@ def read_personas(path: str | Path) -> Iterator[Persona]:
     for where, row in persona_rows(path):
         if isinstance(row, InputError):
             raise row
-        one = persona_of(row, where)
-        _refuse_twice(one.id, seen, str(path))
-        yield one
+        persona = persona_of(row, where)
+        _require_new_id(persona.id, seen, str(path))
+        yield persona
     if not seen:
         raise BadFile(f"{path}: no persona in it")
 
 
 def persona_rows(path: str | Path) -> Iterator[tuple[str, object]]:
-    """Give a file's rows, not yet checked, as (where it stands, row).
+    """Read a file's rows, unchecked, as (position, row).
 
-    A line that isn't JSON comes as the error that says so.
+    For a line that isn't JSON the row is the error.
 
     Raises:
         BadFile: the file as a whole can't be read.
@@ -99,8 +100,8 @@ def persona_rows(path: str | Path) -> Iterator[tuple[str, object]]:
         case ".jsonl":
             yield from json_lines(source)
         case _:
-            whole = parse_json(read_text(source, _MAX_JSON), str(source))
-            for i, row in enumerate(whole if isinstance(whole, list) else [whole]):
+            value = parse_json(read_text(source, _MAX_JSON), str(source))
+            for i, row in enumerate(value if isinstance(value, list) else [value]):
                 yield f"{source}, persona {i + 1}", row
 
 
@@ -146,10 +147,10 @@ def _mapping(cell: object, where: str) -> object:
         isinstance(pair, dict) and pair.keys() == {"key", "value"} for pair in cell
     ):
         raise BadFile(f"{where} is a list of (key, value)")
-    kept = {pair["key"]: pair["value"] for pair in cell}
-    if len(kept) < len(cell) or None in kept:
+    mapping = {pair["key"]: pair["value"] for pair in cell}
+    if len(mapping) < len(cell) or None in mapping:
         raise BadFile(f"{where} has a key twice, or none")
-    return kept
+    return mapping
 
 
 def frame_personas(frame: pl.DataFrame) -> Iterator[Persona]:
@@ -171,7 +172,7 @@ def persona_frame(personas: Iterable[Persona]) -> pl.DataFrame:
     >>> persona_frame([Persona(id="a", traits={"E": 1.0})])["traits"].to_list()
     [[{'key': 'E', 'value': 1.0}]]
     """
-    return _frame([_cells(one) for one in personas])
+    return _frame([_cells(persona) for persona in personas])
 
 
 def _cells(persona: Persona) -> tuple[object, ...]:
@@ -186,9 +187,9 @@ def _cells(persona: Persona) -> tuple[object, ...]:
 
 
 def save_personas(personas: Iterable[Persona], path: str | Path) -> int:
-    """Write personas to a JSON, JSONL or Parquet file, whole or not at all; give their number.
+    """Write personas to a JSON, JSONL or Parquet file, whole or not at all; return their number.
 
-    They are taken one after the other, so that a generator of a million needs little memory.
+    They are consumed one by one, so that a generator of a million needs little memory.
 
     Raises:
         BadValue: no persona, two with one id, or a suffix that isn't known; nothing was written.
@@ -196,19 +197,19 @@ def save_personas(personas: Iterable[Persona], path: str | Path) -> int:
     """
     target = Path(path)
     if target.suffix == ".parquet":
-        light = _light_frames(personas)
-        first = next(light, persona_frame([]))
-        return _save(chain([first], light), target, max(1, first.height))
+        frames = _light_frames(personas)
+        first = next(frames, persona_frame([]))
+        return _save(chain([first], frames), target, max(1, first.height))
     if target.suffix not in (".json", ".jsonl"):
         raise BadValue(f"{target}: a file of personas ends in .json, .jsonl or .parquet")
     lines = target.suffix == ".jsonl"
     seen: set[str] = set()
     with atomic_path(target) as part, part.open("w", encoding="utf-8", newline="\n") as stream:
         stream.write("" if lines else "[\n")
-        for one in personas:
-            text = _json(persona_row(one)) if lines else _indented(persona_row(one))
+        for persona in personas:
+            text = _json(persona_row(persona)) if lines else _indented(persona_row(persona))
             stream.write(("" if lines or not seen else ",\n") + text + ("\n" if lines else ""))
-            _refuse_twice(one.id, seen, str(target))
+            _require_new_id(persona.id, seen, str(target))
         stream.write("" if lines else "\n]\n")
         if not seen:
             raise BadValue(f"{target}: no persona to write")
@@ -216,19 +217,20 @@ def save_personas(personas: Iterable[Persona], path: str | Path) -> int:
 
 
 def save_frames(frames: Iterable[pl.DataFrame], path: str | Path) -> int:
-    """Write frames with `PERSONA_COLUMNS` to a file by suffix, whole or not at all; give the rows.
+    """Write frames of `PERSONA_COLUMNS` to a file, whole or not at all; return the number of rows.
 
-    The frames are taken one after the other and never held together. To Parquet they go as they
-    are, without becoming personas in between.
+    The frames are consumed one by one, never held together, and written to Parquet directly.
 
     Raises:
-        BadValue: a frame has other columns, a null, or an id that stands twice; nothing was
+        BadValue: a frame has other columns, a null, or an id that occurs twice; nothing was
             written.
         BadFile: the file can't be written.
     """
     target = Path(path)
     if target.suffix != ".parquet":
-        return save_personas((one for frame in frames for one in frame_personas(frame)), target)
+        return save_personas(
+            (persona for frame in frames for persona in frame_personas(frame)), target
+        )
     return _save(frames, target, BATCH)
 
 
@@ -238,19 +240,19 @@ def _save(frames: Iterable[pl.DataFrame], target: Path, group: int) -> int:
     def source(*_: object) -> Iterator[pl.DataFrame]:
         for frame in frames:
             if frame.height:
-                _refuse_frame(frame)
+                _require_schema(frame)
                 ids.append(frame["id"])
                 yield frame
 
     with atomic_path(target) as part:
         _sink(source, part, group)
-        every = pl.concat(ids) if ids else pl.Series("id", [], pl.String())
-        if every.is_empty():
+        ids_written = pl.concat(ids) if ids else pl.Series("id", [], pl.String())
+        if ids_written.is_empty():
             raise BadValue(f"{target}: no persona to write")
-        if every.n_unique() < len(every):
-            twice = every.filter(every.is_duplicated())[0]
-            raise BadValue(f"{target}: two personas have the id {twice!r}; ids are unique")
-    return len(every)
+        if ids_written.n_unique() < len(ids_written):
+            repeated = ids_written.filter(ids_written.is_duplicated())[0]
+            raise BadValue(f"{target}: two personas have the id {repeated!r}; ids are unique")
+    return len(ids_written)
 
 
 def _sink(source: Callable[..., Iterator[pl.DataFrame]], part: Path, group: int) -> None:
@@ -263,7 +265,7 @@ def _sink(source: Callable[..., Iterator[pl.DataFrame]], part: Path, group: int)
         raise BadFile(f"can't write personas: {error}") from error
 
 
-def _refuse_frame(frame: pl.DataFrame) -> None:
+def _require_schema(frame: pl.DataFrame) -> None:
     if frame.schema != pl.Schema(PERSONA_COLUMNS):
         raise BadValue(f"a frame of personas has the columns {list(PERSONA_COLUMNS)}, typed so")
     if nulls := [c.name for c in frame.iter_columns() if c.null_count()]:
@@ -271,12 +273,12 @@ def _refuse_frame(frame: pl.DataFrame) -> None:
 
 
 def _light_frames(personas: Iterable[Persona]) -> Iterator[pl.DataFrame]:
-    """Make frames of a batch, or of fewer personas where they are heavy, as with pictures."""
+    """Make frames of a batch, or of fewer personas if these are large, as with pictures."""
     rows: list[tuple[object, ...]] = []
     weight = 0
-    for one in personas:
-        rows.append(_cells(one))
-        weight += len(str(rows[-1][-1])) + len(one.text) + len(one.narrative)
+    for persona in personas:
+        rows.append(_cells(persona))
+        weight += len(str(rows[-1][-1])) + len(persona.text) + len(persona.narrative)
         if len(rows) == BATCH or weight > _HEAVY:
             yield _frame(rows)
             rows, weight = [], 0
@@ -288,10 +290,10 @@ def _frame(rows: list[tuple[object, ...]]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=PERSONA_COLUMNS, orient="row")
 
 
-def _refuse_twice(one: str, seen: set[str], where: str) -> None:
-    if one in seen:
-        raise BadFile(f"{where}: two personas have the id {one!r}; ids are unique")
-    seen.add(one)
+def _require_new_id(persona_id: str, seen: set[str], where: str) -> None:
+    if persona_id in seen:
+        raise BadFile(f"{where}: two personas have the id {persona_id!r}; ids are unique")
+    seen.add(persona_id)
 
 
 def _json(value: object) -> str:

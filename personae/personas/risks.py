@@ -1,4 +1,4 @@
-"""Rules that warn of what a persona may do harm with: data, each with its reason.
+"""Rules, as data, that warn of the harm a persona may do; each states its reason.
 
 A rule holds where all its conditions do:
 
@@ -13,8 +13,8 @@ shows        the persona is evidence of this kind
 kind_is_not  it is declared another kind
 minor        its age or its text makes it one under 18
 
-Source: Chen et al. 2024 (arXiv 2404.18231), the risks of role-playing agents. What words can show
-is less than what they can hide: silence of the rules proves nothing.
+Source: Chen et al. 2024 (arXiv 2404.18231), the risks of role-playing agents. Wording shows only
+some of the risks: that no rule fires proves nothing.
 """
 
 import re
@@ -32,12 +32,12 @@ Level = Literal["warning", "error"]
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+|\n+")
 _EXCERPT = 60
 _Condition = Callable[[Persona], str | None]
-"""Gives where the condition holds ("" for the persona as a whole), or None where it doesn't."""
+"""Returns where the condition holds ("" for the persona as a whole), or None where it doesn't."""
 
 
 @dataclass(frozen=True, slots=True)
 class RiskRule:
-    """A rule: its code and risk, whom it concerns (all if empty), its conditions, its reason."""
+    """A rule: code, risk, the kinds it concerns (all if empty), conditions and reason."""
 
     code: str
     risk: str
@@ -49,14 +49,14 @@ class RiskRule:
 
 @dataclass(frozen=True, slots=True)
 class Risk:
-    """What a rule found: where in the persona, and which rule."""
+    """A rule that fired, and the excerpt of the persona on which it did."""
 
     rule: RiskRule
-    found: str
+    excerpt: str
 
 
 def find_risks(persona: Persona, rules: Sequence[RiskRule]) -> Iterator[Risk]:
-    """Give what the rules find in a persona; a composite is under the rules of all its kinds.
+    """Apply the rules to a persona; a composite is subject to the rules of all its kinds.
 
     >>> child = Persona(id="a", facts={"age": "12"})
     >>> ", ".join(found.rule.code for found in find_risks(child, load_risk_rules()))
@@ -66,123 +66,127 @@ def find_risks(persona: Persona, rules: Sequence[RiskRule]) -> Iterator[Risk]:
     for rule in rules:
         if rule.kinds and kinds.isdisjoint(rule.kinds):
             continue
-        found: list[str] = []
+        excerpts: list[str] = []
         for condition in rule.conditions:
-            place = condition(persona)
-            if place is None:
+            excerpt = condition(persona)
+            if excerpt is None:
                 break
-            found.append(place)
+            excerpts.append(excerpt)
         else:
-            yield Risk(rule, next(filter(None, found), ""))
+            yield Risk(rule, next(filter(None, excerpts), ""))
 
 
 def load_risk_rules(path: str | Path | None = None) -> tuple[RiskRule, ...]:
-    """Read the rules that ship, or those of a JSON file of the same form.
+    """Read the shipped rules, or those of a JSON file of the same form.
 
     Raises:
-        BadFile: the file isn't of this form; says which rule and why.
+        BadFile: the file has another form; the message names the rule and the reason.
     """
     where = str(path or "persona_rules.json")
     if path is None:
-        whole = data_json("persona_rules.json")
+        document = data_json("persona_rules.json")
     else:
-        whole = parse_json(read_text(Path(path), 1 << 20), where)
-    if not isinstance(whole, dict) or not isinstance(whole.get("rules"), list):
+        document = parse_json(read_text(Path(path), 1 << 20), where)
+    if not isinstance(document, dict) or not isinstance(document.get("rules"), list):
         raise BadFile(f"{where}: an object with 'rules' (a list) and 'words' (named lists)")
-    words = whole.get("words", {})
+    words = document.get("words", {})
     if not isinstance(words, dict):
         raise BadFile(f"{where}: 'words' is an object of named lists")
     rules = []
-    for place, given in enumerate(whole["rules"], start=1):
+    for number, body in enumerate(document["rules"], start=1):
         try:
-            rules.append(_rule(given, words))
+            rules.append(_rule(body, words))
         except (re.error, KeyError, TypeError, AttributeError, ValueError) as error:
-            raise BadFile(f"{where}, rule {place}: {type(error).__name__}: {error}") from error
+            raise BadFile(f"{where}, rule {number}: {type(error).__name__}: {error}") from error
     return tuple(rules)
 
 
-def _rule(given: Mapping[str, object], words: Mapping[str, Sequence[str]]) -> RiskRule:
-    level: Level = "error" if given.get("level") == "error" else "warning"
-    if given.get("level", level) != level:
-        raise ValueError(f"level is one of {get_args(Level)}, not {given['level']!r}")
-    when = given["when"]
-    if not isinstance(when, list) or not when:
+def _rule(body: Mapping[str, object], words: Mapping[str, Sequence[str]]) -> RiskRule:
+    level: Level = "error" if body.get("level") == "error" else "warning"
+    if body.get("level", level) != level:
+        raise ValueError(f"level is one of {get_args(Level)}, not {body['level']!r}")
+    conditions = body["when"]
+    if not isinstance(conditions, list) or not conditions:
         raise ValueError("'when' is a list of conditions")
-    kinds = given.get("kinds", [])
+    kinds = body.get("kinds", [])
     return RiskRule(
-        code=str(given["code"]),
-        risk=str(given["risk"]),
-        reason=str(given["reason"]),
-        conditions=tuple(_condition(one, words) for one in when),
+        code=str(body["code"]),
+        risk=str(body["risk"]),
+        reason=str(body["reason"]),
+        conditions=tuple(_condition(condition, words) for condition in conditions),
         kinds=tuple(kinds) if isinstance(kinds, list) else (),
         level=level,
     )
 
 
-def _condition(given: Mapping[str, object], words: Mapping[str, Sequence[str]]) -> _Condition:
-    (name, value), *more = given.items()
-    if name not in _MAKERS:
-        raise UnknownName("condition of a rule", name, _MAKERS)
-    return _MAKERS[name](value, {"words": words, **dict(more)})
+def _condition(body: Mapping[str, object], words: Mapping[str, Sequence[str]]) -> _Condition:
+    (name, value), *options = body.items()
+    if name not in _CONDITIONS:
+        raise UnknownName("condition of a rule", name, _CONDITIONS)
+    return _CONDITIONS[name](value, {"words": words, **dict(options)})
 
 
 def _any(value: object, _: Mapping[str, object]) -> _Condition:
-    patterns = [re.compile(str(one)) for one in _listed(value)]
+    patterns = [re.compile(str(pattern)) for pattern in _require_list(value)]
 
     def holds(persona: Persona) -> str | None:
-        for pattern in _screened(patterns, persona):
-            for place, text in _texts(persona):
-                if found := pattern.search(text):
-                    return _shown(place, found[0])
+        for pattern in _matching_patterns(patterns, persona):
+            for where, text in _texts(persona):
+                if match := pattern.search(text):
+                    return _excerpt(where, match[0])
         return None
 
     return holds
 
 
-def _sentence(value: object, more: Mapping[str, object]) -> _Condition:
-    words = more["words"]
+def _sentence(value: object, options: Mapping[str, object]) -> _Condition:
+    words = options["words"]
 
-    def pattern(names: str) -> re.Pattern[str]:
+    def adjacent(names: str) -> re.Pattern[str]:
         each = [f"(?:{'|'.join(words[name])})" for name in names.split()]  # type: ignore[index]
         side_by_side = r"\s+".join(each)
         return re.compile(rf"\b{side_by_side}\b", re.I)
 
-    needed = [pattern(str(one)) for one in _listed(value)]
+    patterns = [adjacent(str(entry)) for entry in _require_list(value)]
 
     def holds(persona: Persona) -> str | None:
-        if len(_screened(needed, persona)) < len(needed):
+        if len(_matching_patterns(patterns, persona)) < len(patterns):
             return None
-        for place, text in _texts(persona):
+        for where, text in _texts(persona):
             for sentence in _SENTENCE.split(text):
-                if all(one.search(sentence) for one in needed):
-                    return _shown(place, sentence)
+                if all(pattern.search(sentence) for pattern in patterns):
+                    return _excerpt(where, sentence)
         return None
 
     return holds
 
 
-def _screened(patterns: Sequence[re.Pattern[str]], persona: Persona) -> list[re.Pattern[str]]:
-    """Keep the patterns found in all texts together: one search each, and most end here."""
-    whole = "\n".join(text for _, text in _texts(persona))
-    return [one for one in patterns if re.search(one.pattern, whole, one.flags | re.M)]
+def _matching_patterns(
+    patterns: Sequence[re.Pattern[str]], persona: Persona
+) -> list[re.Pattern[str]]:
+    """Keep the patterns that match the joined texts: one search each rules out most of them."""
+    joined = "\n".join(text for _, text in _texts(persona))
+    return [
+        pattern for pattern in patterns if re.search(pattern.pattern, joined, pattern.flags | re.M)
+    ]
 
 
-def _fact(value: object, more: Mapping[str, object]) -> _Condition:
-    names = {str(one) for one in _listed(value)}
-    limit = more.get("below")
+def _fact(value: object, options: Mapping[str, object]) -> _Condition:
+    names = {str(name) for name in _require_list(value)}
+    limit = options.get("below")
 
     def holds(persona: Persona) -> str | None:
         for path, fact in persona.facts.items():
             if path.rpartition("/")[2].lower().replace("_", " ") not in names:
                 continue
-            if limit is None or _under(fact, float(str(limit))):
-                return _shown(f"facts/{path}", fact)
+            if limit is None or _is_below(fact, float(str(limit))):
+                return _excerpt(f"facts/{path}", fact)
         return None
 
     return holds
 
 
-def _under(fact: str, limit: float) -> bool:
+def _is_below(fact: str, limit: float) -> bool:
     number = re.match(r"\s*(\d{1,3})(?![\d-])", fact)
     return number is not None and int(number[1]) < limit
 
@@ -192,15 +196,15 @@ def _origin(value: object, _: Mapping[str, object]) -> _Condition:
 
     def holds(persona: Persona) -> str | None:
         for name, note in persona.provenance.items():
-            if found := pattern.search(note):
-                return _shown(f"provenance/{name}", found[0])
+            if match := pattern.search(note):
+                return _excerpt(f"provenance/{name}", match[0])
         return None
 
     return holds
 
 
 def _lacks(value: object, _: Mapping[str, object]) -> _Condition:
-    names = [str(one) for one in _listed(value)]
+    names = [str(note) for note in _require_list(value)]
 
     def holds(persona: Persona) -> str | None:
         filled = (layer for layer in LAYERS if getattr(persona, layer))
@@ -220,11 +224,13 @@ def _kind_is_not(value: object, _: Mapping[str, object]) -> _Condition:
 
 def _minor(_: object, __: Mapping[str, object]) -> _Condition:
     rules = {rule["code"]: rule for rule in data_json("persona_rules.json")["rules"]}
-    told = [_condition(rules[code]["when"][0], {}) for code in ("minor", "minor-told")]
-    return lambda persona: next((p for one in told if (p := one(persona)) is not None), None)
+    conditions = [_condition(rules[code]["when"][0], {}) for code in ("minor", "minor-told")]
+    return lambda persona: next(
+        (p for condition in conditions if (p := condition(persona)) is not None), None
+    )
 
 
-def _listed(value: object) -> list[object]:
+def _require_list(value: object) -> list[object]:
     if not isinstance(value, list) or not value:
         raise ValueError("a condition takes a list that isn't empty")
     return value
@@ -238,12 +244,12 @@ def _texts(persona: Persona) -> Iterator[tuple[str, str]]:
         yield from ((f"{name}/{key}", value) for key, value in getattr(persona, name).items())
 
 
-def _shown(place: str, text: str) -> str:
-    short = " ".join(text.split())
-    return f"{place}: {short[:_EXCERPT]}{'...' if len(short) > _EXCERPT else ''}"
+def _excerpt(where: str, text: str) -> str:
+    line = " ".join(text.split())
+    return f"{where}: {line[:_EXCERPT]}{'...' if len(line) > _EXCERPT else ''}"
 
 
-_MAKERS: Mapping[str, Callable[[object, Mapping[str, object]], _Condition]] = {
+_CONDITIONS: Mapping[str, Callable[[object, Mapping[str, object]], _Condition]] = {
     "any": _any,
     "sentence": _sentence,
     "fact": _fact,

@@ -83,7 +83,7 @@ class Commission:
 def make_span(population: Population, span: Span) -> Shard:
     """Make the slots start..stop-1 of a population."""
     slots = population.slots(*span)
-    return shard_of(slots, population.make(slots), population.sameness)
+    return shard_of(slots, population.make(slots), population.duplicate_criterion)
 
 
 def generate(
@@ -211,14 +211,14 @@ def _merge(
         if tally.rows:
             raise
         raise BadValue(_none_made(population.order.n, failed)) from error
-    left = len(alike_left(population.sameness, stems, rounds))
+    left = len(alike_left(population.duplicate_criterion, stems, rounds))
     return Outcome(
         made=made,
         sample=pl.concat(sample),
         failed=failed,
         counts=counts,
-        remade=regenerated,
-        alike_left=left,
+        regenerated=regenerated,
+        duplicates_left=left,
         tally=tally,
     )
 

@@ -23,12 +23,14 @@ ROUNDS = 20
 def regenerate(population: Population, stems: Sequence[Path], folder: Path) -> list[Path]:
     """Regenerate near-duplicates, round by round; give the rounds' paths."""
     rounds: list[Path] = []
-    if population.sameness is None:
+    if population.duplicate_criterion is None:
         return rounds
     slots, signs = _signatures([read_shard(s, rows=False) for s in stems])
     tries = np.zeros(population.order.n, dtype=np.int64)
     while len(rounds) < ROUNDS:
-        again = slots[duplicate_rows(population.sameness, signs)] if len(slots) else slots
+        again = (
+            slots[duplicate_rows(population.duplicate_criterion, signs)] if len(slots) else slots
+        )
         if not len(again):
             break
         tries[again] += 1
@@ -36,7 +38,7 @@ def regenerate(population: Population, stems: Sequence[Path], folder: Path) -> l
         shard = read_shard(stem)
         if shard is None:
             retries = Slots(population.order.seed, again, tries[again] * REGENERATED)
-            shard = shard_of(retries, population.make(retries), population.sameness)
+            shard = shard_of(retries, population.make(retries), population.duplicate_criterion)
             write_shard(shard, stem)
         rounds.append(stem)
         slots, signs = _overlaid(slots, signs, shard)

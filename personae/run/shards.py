@@ -37,7 +37,7 @@ class Shard:
 def shard_of(slots: Slots, made: PersonaBatch, sameness: DuplicateCriterion | None) -> Shard:
     """Sign what was made."""
     signs = sameness.sign(made.rows) if sameness is not None and made.rows.height else None
-    return Shard(slots.places, made.rows, signs, made.failed, made.counts)
+    return Shard(slots.indices, made.rows, signs, made.failed, made.counts)
 
 
 def write_shard(shard: Shard, stem: Path) -> None:

@@ -14,8 +14,8 @@ from personae.generate.quality.near_duplicates import (
     VectorCosine,
     _later_rows,
     duplicate_rows,
-    simhashes,
 )
+from personae.generate.quality.text_hashes import simhashes
 from personae.personas import persona_frame
 
 SUNDAY = (

@@ -24,7 +24,7 @@ from personae.core import (
     data_json,
 )
 from personae.generate.biography.deep_attributes import (
-    A_CALL,
+    ATTRIBUTES_PER_REQUEST,
     AttributeChooser,
     Draft,
     Filling,
@@ -86,7 +86,7 @@ class Obedient(ScriptedModel):
 def draft(age: int = 45, depth: int = 60) -> Draft:
     lots = np.random.default_rng(3)
     who = load_people_tables().draw(lots, {"age": str(age), "work": "nurse", "place": "Lagos"})
-    begun = Draft(who=who, life=draw_life(lots, age), traits={"E": 1.5}, lots=lots)
+    begun = Draft(person=who, life=draw_life(lots, age), traits={"E": 1.5}, random=lots)
     return AttributeChooser(shipped_taxonomy()).choose(begun, Filling(depth=depth))
 
 
@@ -180,7 +180,7 @@ def test_conditioning_is_progressive() -> None:
                 assert f"\n{category}: " not in before
     assert places == sorted(places)
     assert set(places) == set(range(12))
-    assert len(model.prompts) >= 60 / A_CALL
+    assert len(model.prompts) >= 60 / ATTRIBUTES_PER_REQUEST
 
 
 def test_values_are_unbiased() -> None:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from personae.core import Figure, Note, Part, Persona, Table
-from personae.generate.quality.diversity import _association, _is_protected, diversity, stereotypes
+from personae.generate.quality.associations import _association, _is_protected, stereotypes
+from personae.generate.quality.diversity import diversity
 from personae.personas import persona_frame
 
 

@@ -61,7 +61,7 @@ def test_killed_and_resumed_hachimi(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         def make(slots: Slots) -> PersonaBatch:
             if len(asked) >= limit:
                 raise KeyboardInterrupt
-            asked.append(int(slots.places[0]))
+            asked.append(int(slots.indices[0]))
             return inner.make(slots)
 
         return lambda model: replace(inner, make=make)
@@ -162,7 +162,7 @@ def crowded(n: int, limit: int = 99) -> tuple[Callable[[Model | None], Populatio
         facts = pl.DataFrame(
             {name: pl.Series(slots.pick(name, [1] * 30)).cast(pl.String) for name in ("a", "b")}
         )
-        ids = pl.Series(slots.places).cast(pl.String)
+        ids = pl.Series(slots.indices).cast(pl.String)
         return PersonaBatch(persona_table(ids, facts), {}, {"made": len(slots)})
 
     one = Population(
@@ -170,7 +170,7 @@ def crowded(n: int, limit: int = 99) -> tuple[Callable[[Model | None], Populatio
         order=Order(n=n, seed=1),
         make=make,
         preview=(),
-        sameness=SameFacts(("a", "b")),
+        duplicate_criterion=SameFacts(("a", "b")),
     )
     return lambda model: one, calls
 

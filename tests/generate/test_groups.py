@@ -69,15 +69,15 @@ def test_your_own_entries_are_added(tmp_path: Path) -> None:
     own = tmp_path / "own.json"
     row = {"key": "tall", "statement": "I am a tall person", "group": "height", "kind": "generic"}
     own.write_text(json.dumps({"personas": [row]}))
-    assert len(group_personas(more=own)) == 163
-    assert [one.key for one in group_personas(more=own, groups=("height",))] == ["tall"]
+    assert len(group_personas(registry=own)) == 163
+    assert [one.key for one in group_personas(registry=own, groups=("height",))] == ["tall"]
     for bad in ("{}", "[1]", '[{"key": "x"}]', "[", json.dumps([row, row])):
         own.write_text(bad)
         with pytest.raises(BadFile):
-            group_personas(more=own)
+            group_personas(registry=own)
     own.write_text(json.dumps([{**row, "kind": "odd"}]))
     with pytest.raises(BadValue, match="generic or specific"):
-        group_personas(more=own)
+        group_personas(registry=own)
     with pytest.raises(UnknownName, match="race"):
         group_personas(groups=("rase",))
 

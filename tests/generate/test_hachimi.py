@@ -18,7 +18,7 @@ from personae.generate.recipe import Order
 from personae.generate.recipes.hachimi.contradictions import ContradictionValidator
 from personae.generate.recipes.hachimi.owners import read_owners
 from personae.generate.recipes.hachimi.recipe import Writing, hachimi
-from personae.generate.recipes.hachimi.revision_loop import RevisionLoop, Whiteboard
+from personae.generate.recipes.hachimi.revision_loop import Facts, RevisionLoop
 from personae.models.local.engine import LocalModel
 from personae.models.opening import open_model
 from personae.respondents.scripted import ScriptedModel
@@ -37,7 +37,7 @@ TEXTS = {
 }
 
 
-def record(tier: str = "top 10%") -> Whiteboard:
+def record(tier: str = "top 10%") -> Facts:
     """A student who breaks no rule."""
     board = {
         "school/grade": "9",
@@ -371,6 +371,6 @@ def test_the_embedded_model_writes_by_a_schema_of_ones_own(tmp_path: Path) -> No
         habit = {p["key"]: p["value"] for p in person}["work/habit"]
         assert 10 <= len(habit) <= 60
     assert result.counts["fields without a usable value"] == 0
-    assert made.sameness is not None
-    signs = made.sameness.sign(result.rows)
-    assert made.sameness.pairs(np.concatenate([signs, signs])).tolist()[:1] == [[0, 2]]
+    assert made.duplicate_criterion is not None
+    signs = made.duplicate_criterion.sign(result.rows)
+    assert made.duplicate_criterion.pairs(np.concatenate([signs, signs])).tolist()[:1] == [[0, 2]]

@@ -68,11 +68,11 @@ def test_provenance_is_missed_by_layer() -> None:
     """A layer without source or licence is found, with its name."""
     assert not codes(NURSE)
     (found, more) = find_risks(replace(NURSE, provenance={}), RULES)
-    assert (found.rule.code, found.found) == ("no-licence", "facts")
+    assert (found.rule.code, found.excerpt) == ("no-licence", "facts")
     assert more.rule.code == "no-source"
     half = replace(NURSE, text="You nurse.", provenance={"facts/licence": "MIT", "made by": "x"})
     (found,) = find_risks(half, RULES)
-    assert (found.rule.code, found.found) == ("no-licence", "text")
+    assert (found.rule.code, found.excerpt) == ("no-licence", "text")
 
 
 def test_public_part_drops_individual_layers_and_says_so() -> None:
@@ -149,7 +149,7 @@ def test_rules_are_data(tmp_path: Path) -> None:
         )
     )
     (rule,) = load_risk_rules(path)
-    assert [r.found for r in find_risks(Persona(id="x", text="A cat."), [rule])] == ["text: cat"]
+    assert [r.excerpt for r in find_risks(Persona(id="x", text="A cat."), [rule])] == ["text: cat"]
     head = {"code": "a", "risk": "b", "reason": "c"}
     whens: list[Any] = [[{"any": ["("]}], [{}], [], [{"sentence": ["x"]}], [1]]
     rules = [{}, 1, *({**head, "when": when} for when in whens)]

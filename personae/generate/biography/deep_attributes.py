@@ -1,8 +1,8 @@
-"""Fills a person's attributes category by category, each from all that stands before it.
+"""Fills a person's attributes category by category, each conditioned on those before it.
 
-Wang et al. 2025 (arXiv 2511.07338, section 3.2): attributes are chosen near, half-way and far
-from who the person is, and filled in the order of the categories; a request carries every section
-already filled and none to come. Values come from a model under a small JSON schema, or at random.
+Wang et al. 2025 (arXiv 2511.07338, section 3.2): attributes are chosen near to, half-way from and
+far from the person's core, and filled in the order of the categories; a request contains every
+section already filled. Values come from a model under a small JSON schema, or are drawn at random.
 """
 
 from collections import Counter
@@ -15,7 +15,7 @@ from scipy.special import ndtr
 
 from personae.core import Array, data_json, say
 from personae.generate.biography.exclusions import excluded_values
-from personae.generate.biography.life import Life, text_problem
+from personae.generate.biography.life import Life
 from personae.generate.biography.people import Demographics, age_group
 from personae.generate.biography.strata import (
     RATIO,
@@ -25,16 +25,16 @@ from personae.generate.biography.strata import (
 )
 from personae.generate.taxonomy.attribute_tree import Attribute, Taxonomy
 from personae.generate.text_vectors import HashedVectors
-from personae.generate.writer import FieldAnswers, FieldRequest, Writer, text_schema
+from personae.generate.writer import FieldAnswers, FieldRequest, Writer, schema_problem, text_schema
 
 __all__ = ["AttributeChooser", "Draft", "Filling", "draw_sections", "draw_value", "write_sections"]
 
 ValueSource = Literal["listed", "free"]
-A_CALL = 8
+ATTRIBUTES_PER_REQUEST = 8
 """Attributes asked for in one request; small models lose longer objects."""
-LONGEST = 50
+LONGEST_VALUE = 50
 """Characters of a value."""
-LEANING = 0.8
+TRAIT_CORRELATION = 0.8
 """Correlation of a leaning attribute's place on its list with the requested trait."""
 
 
@@ -42,8 +42,9 @@ LEANING = 0.8
 class Filling:
     """How attributes are chosen and filled.
 
-    `ratio` of near, half-way and far ones; `values` `listed` holds a model to the taxonomy's
-    values where it has some, `free` lets it write up to 50 characters.
+    `depth` is the number of attributes, `ratio` that of near, half-way and far ones. With `listed`
+    values a model chooses from the taxonomy's values where there are some; `free` lets it write up
+    to 50 characters.
     """
 
     depth: int
@@ -59,40 +60,40 @@ class Draft:
     to be filled, by category and in order. `facts` holds all that is known by path.
     """
 
-    who: Demographics
+    person: Demographics
     life: Life
     traits: Mapping[str, float]
-    lots: np.random.Generator
+    random: np.random.Generator
     chosen: Mapping[str, Sequence[Attribute]] = field(default_factory=dict)
     sections: dict[str, list[tuple[Attribute, str]]] = field(default_factory=dict)
     facts: dict[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.facts = {**self.who.facts, **self.life.facts}
+        self.facts = {**self.person.facts, **self.life.facts}
 
     def add(self, category: str, attribute: Attribute, value: str) -> None:
-        """Put a value down; "" and a path that is taken already are passed over."""
+        """Add a value; "" and a path that already has a value are ignored."""
         if value and attribute.name not in self.facts:
             self.sections.setdefault(category, []).append((attribute, value))
             self.facts[attribute.name] = value
 
     @property
     def summary(self) -> str:
-        """Who it is, without the stories: what attributes are compared with."""
-        return " ".join((self.who.sentence, age_group(self.who.age), *self.life.sentences))
+        """The person without the stories, as text; attributes are ranked by similarity to it."""
+        return " ".join((self.person.sentence, age_group(self.person.age), *self.life.sentences))
 
     @property
     def so_far(self) -> str:
-        """All sections filled, as sentences under their categories."""
+        """The filled sections, as sentences under their categories."""
         return "\n".join(
-            f"{category}: {' '.join(one.sentence(value) for one, value in filled)}"
-            for category, filled in self.sections.items()
-            if filled
+            f"{category}: {' '.join(attribute.sentence(value) for attribute, value in section)}"
+            for category, section in self.sections.items()
+            if section
         )
 
 
 class AttributeChooser:
-    """Chooses attributes of a taxonomy for a person; the taxonomy is embedded once."""
+    """Chooses a person's attributes from a taxonomy, which is embedded once."""
 
     def __init__(self, taxonomy: Taxonomy) -> None:
         self._groups = taxonomy.by_category()
@@ -103,52 +104,57 @@ class AttributeChooser:
         }
 
     def choose(self, draft: Draft, filling: Filling) -> Draft:
-        """Choose `depth` attributes, or all that suit, in the order of filling.
+        """Choose `depth` attributes, or all that suit the person, in the order of filling.
 
-        Categories get whole shares of the depth by their size, each at least one where the depth
-        allows. Attributes that don't suit the person's age or work aren't there to be chosen.
+        The depth is apportioned to the categories by size, at least one each if it suffices.
+        Attributes that don't suit the person's age or work are excluded.
         """
-        about = self._embed([draft.summary])[0]
-        suited = {
-            c: [i for i, a in enumerate(group) if a.suits(draft.who.age, draft.who.works)]
+        person_vector = self._embed([draft.summary])[0]
+        suited_by_category = {
+            c: [i for i, a in enumerate(group) if a.suits(draft.person.age, draft.person.works)]
             for c, group in self._groups.items()
         }
-        sizes = [len(places) for places in suited.values()]
-        least = [min(1, size) for size in sizes]
-        if sum(least) > filling.depth:
-            least = [0] * len(sizes)
-        more = apportion_within_limits(
-            filling.depth - sum(least), sizes, [s - m for s, m in zip(sizes, least, strict=True)]
+        sizes = [len(suited_indices) for suited_indices in suited_by_category.values()]
+        minimum = [min(1, size) for size in sizes]
+        if sum(minimum) > filling.depth:
+            minimum = [0] * len(sizes)
+        extras = apportion_within_limits(
+            filling.depth - sum(minimum),
+            sizes,
+            [s - m for s, m in zip(sizes, minimum, strict=True)],
         )
         chosen = {}
-        for (category, places), base, extra in zip(suited.items(), least, more, strict=True):
-            likeness = self._vectors[category][places] @ about
-            taken = stratified_choice(likeness, base + extra, draft.lots, filling.ratio)
-            listed = [self._groups[category][places[k]] for k in taken]
-            chosen[category] = breadth_first(listed, draft.lots)
+        for (category, suited_indices), base, extra in zip(
+            suited_by_category.items(), minimum, extras, strict=True
+        ):
+            likeness = self._vectors[category][suited_indices] @ person_vector
+            positions = stratified_choice(likeness, base + extra, draft.random, filling.ratio)
+            selection = [self._groups[category][suited_indices[k]] for k in positions]
+            chosen[category] = breadth_first(selection, draft.random)
         return replace(draft, chosen=chosen)
 
 
 def draw_value(attribute: Attribute, draft: Draft) -> str:
-    """Draw one of an attribute's values that goes with the facts so far, "" where there is none.
+    """Draw a value of an attribute that is consistent with the facts so far, "" if there is none.
 
-    All are equally likely over a population of standard normal traits; with a requested trait on
-    which the attribute leans, its place on the list goes with the trait (correlation 0.8).
+    Over a population of standard normal traits all values are equally likely. If the attribute is
+    keyed to a requested trait, a latent normal variable correlated 0.8 with the trait picks the
+    value from the list, which runs from low to high.
     """
-    out = excluded_values(attribute.name, attribute.values, draft.facts)
-    values = [value for value in attribute.values if value not in out]
+    excluded = excluded_values(attribute.name, attribute.values, draft.facts)
+    values = [value for value in attribute.values if value not in excluded]
     if not values:
         return ""
-    latent = float(draft.lots.standard_normal())
+    latent = float(draft.random.standard_normal())
     z = draft.traits.get(attribute.leans[:1]) if attribute.leans else None
     if z is not None:
         sign = -1.0 if attribute.leans.endswith("-") else 1.0
-        latent = LEANING * sign * z + (1 - LEANING**2) ** 0.5 * latent
+        latent = TRAIT_CORRELATION * sign * z + (1 - TRAIT_CORRELATION**2) ** 0.5 * latent
     return values[min(int(ndtr(latent) * len(values)), len(values) - 1)]
 
 
 def draw_sections(draft: Draft) -> Draft:
-    """Fill all sections at random; attributes without a value that could be drawn stay out."""
+    """Fill all sections at random; attributes without a value to draw are left out."""
     for category, listed in draft.chosen.items():
         for attribute in listed:
             draft.add(category, attribute, draw_value(attribute, draft))
@@ -156,33 +162,36 @@ def draw_sections(draft: Draft) -> Draft:
 
 
 def write_sections(writer: Writer, drafts: Sequence[Draft], filling: Filling) -> None:
-    """Let a model fill the sections of all drafts side by side, section after section.
+    """Let a model fill the sections, all drafts in parallel, section by section.
 
-    A value that stays unfit, or doesn't go with the facts so far, is drawn at random and counts as
-    `repaired`, or is left out where none can be drawn, and counts as `left out`.
+    A value that stays unfit, or contradicts the facts so far, is drawn at random and counted as
+    `repaired`; if none can be drawn it is left out and counted as `left out`.
     """
     for category in dict.fromkeys(c for draft in drafts for c in draft.chosen):
-        calls = [_calls(draft.chosen.get(category, ())) for draft in drafts]
-        for turn in range(max(map(len, calls), default=0)):
-            places = [i for i, listed in enumerate(calls) if turn < len(listed)]
-            wanted = [_request(drafts[i], category, calls[i][turn], filling) for i in places]
-            for i, asked in zip(places, writer.ask(wanted), strict=True):
-                _fill(drafts[i], category, calls[i][turn], asked, writer.counts)
+        batches = [_chunks(draft.chosen.get(category, ())) for draft in drafts]
+        for turn in range(max(map(len, batches), default=0)):
+            indices = [i for i, listed in enumerate(batches) if turn < len(listed)]
+            requests = [_request(drafts[i], category, batches[i][turn], filling) for i in indices]
+            for i, answers in zip(indices, writer.ask(requests), strict=True):
+                _fill_answers(drafts[i], category, batches[i][turn], answers, writer.counts)
 
 
-def _calls(attributes: Sequence[Attribute]) -> list[Sequence[Attribute]]:
-    return [attributes[i : i + A_CALL] for i in range(0, len(attributes), A_CALL)]
+def _chunks(attributes: Sequence[Attribute]) -> list[Sequence[Attribute]]:
+    return [
+        attributes[i : i + ATTRIBUTES_PER_REQUEST]
+        for i in range(0, len(attributes), ATTRIBUTES_PER_REQUEST)
+    ]
 
 
-def _fill(
+def _fill_answers(
     draft: Draft,
     category: str,
     attributes: Sequence[Attribute],
-    asked: FieldAnswers,
+    answers: FieldAnswers,
     counts: Counter[str],
 ) -> None:
     for attribute in attributes:
-        value = str(asked.values.get(_key(attribute), "")).strip().rstrip(".")
+        value = answers.text(_key(attribute)).rstrip(".")
         if not value or value in excluded_values(attribute.name, attribute.values, draft.facts):
             value = draw_value(attribute, draft)
             counts["repaired" if value else "left out"] += 1
@@ -190,38 +199,37 @@ def _fill(
 
 
 def _key(attribute: Attribute) -> str:
-    """Name an attribute within its category."""
+    """Return an attribute's name within its category."""
     return ": ".join(attribute.path[1:]) or attribute.path[0]
 
 
-def _offered(attribute: Attribute, draft: Draft, filling: Filling) -> list[str]:
-    """List the values a model may choose from; none means that it writes its own."""
+def _offered_values(attribute: Attribute, draft: Draft, filling: Filling) -> list[str]:
+    """List the values a model may choose from; an empty list lets it write its own."""
     if filling.values == "free":
         return []
-    out = excluded_values(attribute.name, attribute.values, draft.facts)
-    return [v for v in attribute.values if v not in out] or list(attribute.values)
+    excluded = excluded_values(attribute.name, attribute.values, draft.facts)
+    return [v for v in attribute.values if v not in excluded] or list(attribute.values)
 
 
 def _request(
     draft: Draft, category: str, attributes: Sequence[Attribute], filling: Filling
 ) -> FieldRequest:
-    listed = {_key(a): _offered(a, draft, filling) for a in attributes}
+    offered = {_key(a): _offered_values(a, draft, filling) for a in attributes}
     guidance = data_json("personas/life.json")["guidance"].get(category, "")
     chat = say(
         f"An invented person: {draft.summary}\n{draft.so_far}\n\nSection: {category}. {guidance}\n"
         f"Give the person a value for each of these, short and in keeping with all above, as "
-        f"JSON:\n" + "\n".join(f"- {name}" for name in listed)
+        f"JSON:\n" + "\n".join(f"- {name}" for name in offered)
     )
-    fields: dict[str, Mapping[str, object]] = {
-        name: {"enum": list(values)} if values else text_schema(2, LONGEST)
-        for name, values in listed.items()
+    fields = {
+        name: {"enum": list(values)} if values else text_schema(2, LONGEST_VALUE)
+        for name, values in offered.items()
     }
+    titles = {name.rpartition(": ")[2].lower() for name in offered}
 
     def check(name: str, value: object) -> str:
-        if listed[name]:
-            return "" if value in listed[name] else "not one of the listed values"
-        if str(value).strip().lower() in (one.rpartition(": ")[2].lower() for one in listed):
+        if not offered[name] and str(value).strip().lower() in titles:
             return "repeats the name of an attribute"
-        return text_problem(value, 2, LONGEST, draft.who.age)
+        return schema_problem(fields[name], value, draft.person.age)
 
     return FieldRequest(chat=chat, fields=fields, check=check)

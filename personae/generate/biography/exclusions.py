@@ -11,19 +11,19 @@ from personae.core import data_json
 
 __all__ = ["excluded_values"]
 
-EVERY = "*"
+ANY_VALUE = "*"
 
 
 @cache
-def _by_fact() -> Mapping[str, tuple[tuple[frozenset[str], str, frozenset[str]], ...]]:
+def _exclusions_by_fact() -> Mapping[str, tuple[tuple[frozenset[str], str, frozenset[str]], ...]]:
     """List for each fact: (values ruled out, by which fact, by which of its values)."""
-    found: dict[str, list[tuple[frozenset[str], str, frozenset[str]]]] = {}
-    for one, values, other, others in data_json("personas/life.json")["exclusions"]:
-        found.setdefault(other, []).append((frozenset(others), one, frozenset(values)))
+    exclusions: dict[str, list[tuple[frozenset[str], str, frozenset[str]]]] = {}
+    for fact, values, other, others in data_json("personas/life.json")["exclusions"]:
+        exclusions.setdefault(other, []).append((frozenset(others), fact, frozenset(values)))
         # a fact that has no sense under some values leaves these open to be drawn
-        rest = frozenset({EVERY}) if EVERY in others else frozenset(others)
-        found.setdefault(one, []).append((frozenset(values), other, rest))
-    return {fact: tuple(rules) for fact, rules in found.items()}
+        rest = frozenset({ANY_VALUE}) if ANY_VALUE in others else frozenset(others)
+        exclusions.setdefault(fact, []).append((frozenset(values), other, rest))
+    return {fact: tuple(rules) for fact, rules in exclusions.items()}
 
 
 def excluded_values(fact: str, values: tuple[str, ...], known: Mapping[str, str]) -> frozenset[str]:
@@ -34,8 +34,8 @@ def excluded_values(fact: str, values: tuple[str, ...], known: Mapping[str, str]
     ...                  {f"{top}/Driving": "do not drive"}))
     ['by car']
     """
-    out: set[str] = set()
-    for own, other, others in _by_fact().get(fact, ()):
-        if other in known and (known[other] in others or EVERY in others):
-            out |= set(values) if EVERY in own else own & set(values)
-    return frozenset(out)
+    excluded: set[str] = set()
+    for own_values, other, other_values in _exclusions_by_fact().get(fact, ()):
+        if other in known and (known[other] in other_values or ANY_VALUE in other_values):
+            excluded |= set(values) if ANY_VALUE in own_values else own_values & set(values)
+    return frozenset(excluded)

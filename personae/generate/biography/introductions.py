@@ -1,4 +1,4 @@
-"""A model lets personas introduce themselves; the text that prompts use stays what it was."""
+"""Introductions in the first person, written by a model; the text used in prompts stays."""
 
 import re
 from collections.abc import Sequence
@@ -6,46 +6,54 @@ from dataclasses import replace
 from functools import partial
 
 from personae.core import Persona, content_key, say
-from personae.generate.biography.life import text_problem
-from personae.generate.writer import FieldRequest, Writer, model_provenance, text_schema
+from personae.generate.writer import (
+    FieldRequest,
+    Writer,
+    model_provenance,
+    text_problem,
+    text_schema,
+)
 
 __all__ = ["write_introductions"]
 
 LEAST, MOST = 40, 400
 """Characters of an introduction."""
 REQUEST = "Introduce yourself in two sentences, in the first person. Answer in JSON."
-_OWN = re.compile(r"\b(?:I|I'm|my)\b")
+_FIRST_PERSON = re.compile(r"\b(?:I|I'm|my)\b")
 
 
 def write_introductions(writer: Writer, people: Sequence[Persona]) -> list[Persona]:
-    """Add an introduction in the first person as each one's narrative, and say who wrote it.
+    """Add an introduction in the first person as each persona's narrative, with its provenance.
 
-    One that isn't in the first person, states another age or is no text is left out; `counts`
-    gains `left out`.
+    Introductions that aren't in the first person, state another age or are no text are left out
+    and counted as `left out`.
     """
-    wanted = [
+    requests = [
         FieldRequest(
-            chat=say(f"{one.text} {REQUEST}"),
+            chat=say(f"{persona.text} {REQUEST}"),
             fields={"introduction": text_schema(LEAST, MOST)},
-            check=partial(_unfit, age=_age(one)),
+            check=partial(_introduction_problem, age=_age(persona)),
         )
-        for one in people
+        for persona in people
     ]
-    by = model_provenance(writer.model, content_key([REQUEST, LEAST, MOST])[:16])
-    found = []
-    for one, asked in zip(people, writer.ask(wanted), strict=True):
-        writer.counts["left out"] += len(asked.unfit)
-        told = str(asked.values.get("introduction", ""))
-        found.append(replace(one, narrative=told, provenance={**one.provenance, **by}))
-    return found
+    writer_provenance = model_provenance(writer.model, content_key([REQUEST, LEAST, MOST])[:16])
+    introduced = []
+    replies = writer.ask(requests, count_unfit="left out")
+    for persona, answers in zip(people, replies, strict=True):
+        introduction = str(answers.values.get("introduction", ""))
+        provenance = {**persona.provenance, **writer_provenance}
+        introduced.append(replace(persona, narrative=introduction, provenance=provenance))
+    return introduced
 
 
-def _age(one: Persona) -> int | None:
-    """Give a person's age in years where a fact of that name says it in digits."""
-    said = next((v for path, v in one.facts.items() if path.rpartition("/")[2] == "age"), "")
-    return int(said) if said.isdecimal() else None
+def _age(persona: Persona) -> int | None:
+    """Return the age in years if a fact of that name states it in digits."""
+    text = next((v for path, v in persona.facts.items() if path.rpartition("/")[2] == "age"), "")
+    return int(text) if text.isdecimal() else None
 
 
-def _unfit(_: str, value: object, age: int | None) -> str:
-    own = _OWN.search(str(value)) and not str(value).startswith("You")
-    return text_problem(value, LEAST, MOST, age) or ("" if own else "not in the first person")
+def _introduction_problem(_: str, value: object, age: int | None) -> str:
+    in_first_person = _FIRST_PERSON.search(str(value)) and not str(value).startswith("You")
+    return text_problem(value, LEAST, MOST, age) or (
+        "" if in_first_person else "not in the first person"
+    )

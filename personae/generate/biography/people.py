@@ -59,10 +59,10 @@ class Demographics:
     @property
     def sentence(self) -> str:
         """Who it is, in the second person."""
-        where = f"{self.place}, {self.country}"
+        home = f"{self.place}, {self.country}"
         work = f"you work as {_article(self.work)}" if self.works else f"you are {self.work}"
-        who = {"female": "a woman", "male": "a man"}.get(self.gender, self.gender)
-        return f"You are {self.name}, {who} aged {self.age} from {where}, and {work}."
+        person = {"female": "a woman", "male": "a man"}.get(self.gender, self.gender)
+        return f"You are {self.name}, {person} aged {self.age} from {home}, and {work}."
 
 
 def _article(work: str) -> str:
@@ -87,19 +87,20 @@ class PeopleTables:
     def draw(self, random: np.random.Generator, given: Mapping[str, str]) -> Demographics:
         """Draw one person; what is given is kept as it stands."""
         raw = self.raw
-        country = given.get("country") or _pick(random, _weights(raw["countries"]))
-        known = (
+        country = given.get("country") or _weighted_pick(random, _country_weights(raw["countries"]))
+        country_table = (
             raw["countries"].get(country)
-            or raw["countries"][_pick(random, _weights(raw["countries"]))]
+            or raw["countries"][_weighted_pick(random, _country_weights(raw["countries"]))]
         )
-        gender = given.get("gender") or _pick(random, raw["genders"])
-        age = int(given["age"]) if "age" in given else _age(random, raw["ages"])
-        names = known.get(gender) or [*known["female"], *known["male"]]
-        name = f"{names[random.integers(len(names))]} {_pick(random, known['family'])}"
+        gender = given.get("gender") or _weighted_pick(random, raw["genders"])
+        age = int(given["age"]) if "age" in given else _draw_age(random, raw["ages"])
+        names = country_table.get(gender) or [*country_table["female"], *country_table["male"]]
+        first_name = names[random.integers(len(names))]
+        name = f"{first_name} {_weighted_pick(random, country_table['family'])}"
         work, works = self._work(random, age)
         if "work" in given:
-            work, works = given["work"], given["work"] not in _without(raw)
-        place = _pick(random, known["cities"])
+            work, works = given["work"], given["work"] not in _idle_names(raw)
+        place = _weighted_pick(random, country_table["cities"])
         if country not in raw["countries"] and "place" not in given:
             raise UnknownName(
                 "country of the tables (or give a place too)", country, raw["countries"]
@@ -115,8 +116,8 @@ class PeopleTables:
         )
 
     def _work(self, random: np.random.Generator, age: int) -> tuple[str, bool]:
-        occupation = _pick(random, self.raw["occupations"])
-        idle = _pick(random, self.raw["without_work"])
+        occupation = _weighted_pick(random, self.raw["occupations"])
+        idle = _weighted_pick(random, self.raw["without_work"])
         if age < 18:
             return "at school", False
         if age >= self.raw["retired_from"]:
@@ -124,27 +125,27 @@ class PeopleTables:
         return (idle, False) if random.random() < 0.1 else (occupation, True)
 
 
-def _without(raw: Mapping[str, Any]) -> Sequence[str]:
+def _idle_names(raw: Mapping[str, Any]) -> Sequence[str]:
     return ("at school", "retired", *raw["without_work"])
 
 
-def _weights(countries: Mapping[str, Any]) -> dict[str, float]:
-    return {name: float(one["weight"]) for name, one in countries.items()}
+def _country_weights(countries: Mapping[str, Any]) -> dict[str, float]:
+    return {name: float(entry["weight"]) for name, entry in countries.items()}
 
 
-def _pick(random: np.random.Generator, table: Mapping[str, float] | Sequence[str]) -> str:
+def _weighted_pick(random: np.random.Generator, table: Mapping[str, float] | Sequence[str]) -> str:
     if not isinstance(table, Mapping):
         return table[int(random.integers(len(table)))]
     weights = np.array(list(table.values()), dtype=np.float64)
     bounds = weights.cumsum()
-    place = int(np.searchsorted(bounds, random.random() * bounds[-1], side="right"))
-    return list(table)[min(place, len(bounds) - 1)]
+    index = int(np.searchsorted(bounds, random.random() * bounds[-1], side="right"))
+    return list(table)[min(index, len(bounds) - 1)]
 
 
-def _age(random: np.random.Generator, ages: Sequence[int] | Mapping[str, float]) -> int:
+def _draw_age(random: np.random.Generator, ages: Sequence[int] | Mapping[str, float]) -> int:
     """Draw an age: from a range, or from weighted bands such as {"18-29": 20}, even within."""
     if isinstance(ages, Mapping):
-        low, _, high = _pick(random, ages).partition("-")
+        low, _, high = _weighted_pick(random, ages).partition("-")
         return int(random.integers(int(low), int(high or low) + 1))
     return int(random.integers(ages[0], ages[1] + 1))
 
@@ -159,8 +160,8 @@ def load_people_tables(path: str | Path = "") -> PeopleTables:
     if not path:
         return PeopleTables(shipped)
     try:
-        own = json.loads(Path(path).read_text(encoding="utf-8"))
-        tables = PeopleTables({**shipped, **own})
+        custom = json.loads(Path(path).read_text(encoding="utf-8"))
+        tables = PeopleTables({**shipped, **custom})
         random = np.random.default_rng(0)
         for country in tables.raw["countries"]:
             tables.draw(random, {"country": country})

@@ -80,48 +80,54 @@ class Blueprint:
 
     def facts(self, slots: Slots) -> pl.DataFrame:
         """Give the facts of the slots, all as text, one column a variable."""
-        cells = self.cells[slots.places].astype(np.int64)
+        cells = self.cells[slots.indices].astype(np.int64)
         codes = np.unravel_index(cells, self.counts.shape) if self.values else ()
         columns = {
             name: pl.Series(values).gather(code)
             for (name, values), code in zip(self.values.items(), codes, strict=True)
         }
         for variable in self.others:
-            columns[variable.name] = _drawn(variable, slots, columns)
+            columns[variable.name] = _draw_variable(variable, slots, columns)
         for hidden in self.hidden:
             del columns[hidden]
         if self.donors is not None:
-            base = cells // prod(self.counts.shape[self._base :])
-            for column in self.donors.facts(slots, base).iter_columns():
+            donor_cells = cells // prod(self.counts.shape[self._donor_axes :])
+            for column in self.donors.facts(slots, donor_cells).iter_columns():
                 columns.setdefault(column.name, column)
         return pl.DataFrame(columns)
 
     @property
-    def _base(self) -> int:
+    def _donor_axes(self) -> int:
         """How many leading quota variables the donors know."""
         known = self.donors.rows.columns if self.donors is not None else ()
         return sum(name in known for name in self.values)
 
 
-def _drawn(variable: Variable, slots: Slots, columns: Mapping[str, pl.Series]) -> pl.Series:
+def _draw_variable(variable: Variable, slots: Slots, columns: Mapping[str, pl.Series]) -> pl.Series:
     if variable.text:
         return fill_template(variable.text, pl.DataFrame(columns))
-    given = columns.get(variable.given) if variable.given else None
-    names = given.unique(maintain_order=True).to_list() if given is not None else [None]
-    place = (
-        given.replace_strict(names, range(len(names)), return_dtype=pl.Int64).to_numpy()
-        if given is not None
+    condition = columns.get(variable.given) if variable.given else None
+    conditions = (
+        condition.unique(maintain_order=True).to_list() if condition is not None else [None]
+    )
+    index = (
+        condition.replace_strict(
+            conditions, range(len(conditions)), return_dtype=pl.Int64
+        ).to_numpy()
+        if condition is not None
         else np.zeros(len(slots), dtype=np.int64)
     )
     if variable.shares:
         values = variable.values
-        shares = np.array([[variable.table(g).get(v, 0) for v in values] for g in names], float)
-        shares = shares.reshape(len(names), len(values))[place]
+        shares = np.array(
+            [[variable.table(g).get(v, 0) for v in values] for g in conditions], float
+        )
+        shares = shares.reshape(len(conditions), len(values))[index]
         return pl.Series(values).gather(slots.pick(variable.name, shares))
-    ends = np.array([variable.whole if g is None else variable.whole[g] for g in names])
-    low, high = ends.reshape(-1, 2)[place].T
-    drawn = low + np.floor(slots.uniform(variable.name) * (high - low + 1)).astype(np.int64)
-    return pl.Series(drawn).cast(pl.String)
+    ranges = np.array([variable.whole if g is None else variable.whole[g] for g in conditions])
+    low, high = ranges.reshape(-1, 2)[index].T
+    numbers = low + np.floor(slots.uniform(variable.name) * (high - low + 1)).astype(np.int64)
+    return pl.Series(numbers).cast(pl.String)
 
 
 def make_blueprint(
@@ -148,21 +154,23 @@ def make_blueprint(
             f"quotas over {list(values)} have {cells:,} cells; at most {MOST_CELLS:,} are allowed. "
             'Give some variables "exact": false'
         )
-    base = [v for v in quota if v.name in known]
-    donors, joint = _sampled(sample, base) if sample is not None else (None, np.array(1.0))
-    margins = list(spec.margins) + [_as_margin(v) for v in base]
-    for variable in quota[len(base) :]:
-        joint = _extended(joint, variable, values)
+    sample_variables = [v for v in quota if v.name in known]
+    donors, joint = (
+        _group_sample(sample, sample_variables) if sample is not None else (None, np.array(1.0))
+    )
+    margins = list(spec.margins) + [_variable_margin(v) for v in sample_variables]
+    for variable in quota[len(sample_variables) :]:
+        joint = _extend_joint(joint, variable, values)
     if rules is not None and values:
-        joint = joint * _allowed(rules.over(list(values)), values)
-    targets = dict(_target(margin, values) for margin in margins)
+        joint = joint * _allowed_cells(rules.over(list(values)), values)
+    targets = dict(_margin_target(margin, values) for margin in margins)
     joint = rake(joint, targets).joint if targets else joint / joint.sum()
     others = tuple(v for v in spec.variables if v.name not in values)
     hidden = tuple(v.name for v in spec.variables if v.hidden)
     return Blueprint(n, seed, values, joint, others, hidden, donors)
 
 
-def _as_margin(variable: Variable) -> Margin:
+def _variable_margin(variable: Variable) -> Margin:
     if variable.given:
         raise BadValue(
             f"variable {variable.name!r} is in the sample: it can't have 'given'; put a margin "
@@ -171,50 +179,54 @@ def _as_margin(variable: Variable) -> Margin:
     return Margin(of=(variable.name,), shares=variable.shares)
 
 
-def _extended(joint: Array, variable: Variable, values: Mapping[str, tuple[str, ...]]) -> Array:
+def _extend_joint(joint: Array, variable: Variable, values: Mapping[str, tuple[str, ...]]) -> Array:
     """Put a variable behind those of the joint distribution, under its given one."""
-    given = variable.given
-    if given and given not in list(values)[: joint.ndim]:
+    condition = variable.given
+    if condition and condition not in list(values)[: joint.ndim]:
         raise BadValue(
-            f"variable {variable.name!r} is under quota, but {given!r}, on which it depends, is "
-            'not: give it "exact": false too'
+            f"variable {variable.name!r} is under quota, but {condition!r}, on which it depends, "
+            'is not: give it "exact": false too'
         )
-    keys: Sequence[str | None] = values[given] if given else [None]
+    keys: Sequence[str | None] = values[condition] if condition else [None]
     rows = [[variable.table(key).get(v, 0) for v in variable.values] for key in keys]
     table = np.array(rows, dtype=np.float64)
     table /= table.sum(axis=1, keepdims=True)
     shape = [1] * joint.ndim + [len(variable.values)]
-    if given:
-        shape[list(values).index(given)] = len(keys)
+    if condition:
+        shape[list(values).index(condition)] = len(keys)
     return joint[..., None] * table.reshape(shape)
 
 
-def _allowed(rules: Rules, values: Mapping[str, tuple[str, ...]]) -> Array:
+def _allowed_cells(rules: Rules, values: Mapping[str, tuple[str, ...]]) -> Array:
     shape = tuple(len(v) for v in values.values())
     codes = np.unravel_index(np.arange(prod(shape)), shape)
     table = pl.DataFrame(
         {n: pl.Series(v).gather(c) for (n, v), c in zip(values.items(), codes, strict=True)}
     )
-    fit = np.ones(prod(shape), dtype=bool)
+    allowed = np.ones(prod(shape), dtype=bool)
     for rule, broken in rules.broken(table):
         if rule.severity == "hard":
-            fit &= ~broken
-        if not fit.any():
+            allowed &= ~broken
+        if not allowed.any():
             raise BadValue(f"with rule {rule.code} no combination of {list(values)} is left")
-    return fit.reshape(shape).astype(np.float64)
+    return allowed.reshape(shape).astype(np.float64)
 
 
-def _target(margin: Margin, values: Mapping[str, tuple[str, ...]]) -> tuple[tuple[int, ...], Array]:
+def _margin_target(
+    margin: Margin, values: Mapping[str, tuple[str, ...]]
+) -> tuple[tuple[int, ...], Array]:
     order = list(values)
     for name in margin.of:
         if name not in values:
             raise UnknownName("quota variable", name, order)
-    array = np.array(_nested(margin.shares, margin.of, values), dtype=np.float64)
+    array = np.array(_nested_shares(margin.shares, margin.of, values), dtype=np.float64)
     axes = [order.index(name) for name in margin.of]
     return tuple(sorted(axes)), array.transpose(np.argsort(axes))
 
 
-def _nested(shares: object, of: Sequence[str], values: Mapping[str, tuple[str, ...]]) -> object:
+def _nested_shares(
+    shares: object, of: Sequence[str], values: Mapping[str, tuple[str, ...]]
+) -> object:
     if not of:
         if not isinstance(shares, int | float) or isinstance(shares, bool):
             raise BadValue(f"a margin's share is a number, not {shares!r}")
@@ -225,18 +237,22 @@ def _nested(shares: object, of: Sequence[str], values: Mapping[str, tuple[str, .
         if value not in values[of[0]]:
             raise UnknownName(f"value of {of[0]!r}", value, values[of[0]])
     absent: object = 0.0 if len(of) == 1 else {}
-    return [_nested(shares.get(v, absent), of[1:], values) for v in values[of[0]]]
+    return [_nested_shares(shares.get(v, absent), of[1:], values) for v in values[of[0]]]
 
 
-def _sampled(sample: pl.DataFrame, base: Sequence[Variable]) -> tuple[Donors, Array]:
+def _group_sample(sample: pl.DataFrame, variables: Sequence[Variable]) -> tuple[Donors, Array]:
     """Count a sample's rows by cell and put them in that order; other rows are left out."""
-    shape = tuple(len(v.values) for v in base)
-    fit = pl.all_horizontal(pl.lit(value=True), *(pl.col(v.name).is_in(v.values) for v in base))
-    rows = sample.filter(fit)
+    shape = tuple(len(v.values) for v in variables)
+    is_covered = pl.all_horizontal(
+        pl.lit(value=True), *(pl.col(v.name).is_in(v.values) for v in variables)
+    )
+    rows = sample.filter(is_covered)
     if not rows.height:
-        raise BadValue(f"no row of the sample has the values wanted of {[v.name for v in base]}")
+        raise BadValue(
+            f"no row of the sample has the values wanted of {[v.name for v in variables]}"
+        )
     cells = np.zeros(rows.height, dtype=np.int64)
-    for variable in base:
+    for variable in variables:
         index = {value: i for i, value in enumerate(variable.values)}
         code = rows[variable.name].replace_strict(index, return_dtype=pl.Int64).to_numpy()
         cells = cells * len(variable.values) + code

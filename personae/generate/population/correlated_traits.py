@@ -22,8 +22,8 @@ REFERENCE = "sex-neutral 21-40"
 @cache
 def correlation_matrix() -> Array:
     """Give the correlations of the Big Five, in the order O, C, E, A, N."""
-    held = data_json("trait_correlations.json")
-    return np.array(held["correlations"], dtype=np.float64)
+    data = data_json("trait_correlations.json")
+    return np.array(data["correlations"], dtype=np.float64)
 
 
 def draw_correlated(slots: Slots, correlations: Array) -> Array:
@@ -69,12 +69,12 @@ def shift_to_group_norms(z: Array, sex: pl.Series, age: pl.Series) -> Array:
         f"{s if s in ('F', 'M') else 'sex-neutral'} {band}"
         for s, band in zip(sex, bands, strict=True)
     ]
-    moved = np.empty_like(z)
+    shifted = np.empty_like(z)
     labels = np.array(groups)
     for group in sorted(set(groups)):
         rows = labels == group
-        for place, code in enumerate(BIG_FIVE):
+        for column, code in enumerate(BIG_FIVE):
             mean, sd = _norms()[group, code]
             centre, unit = _norms()[REFERENCE, code]
-            moved[rows, place] = (mean + sd * z[rows, place] - centre) / unit
-    return np.clip(moved, -_LIMIT, _LIMIT)
+            shifted[rows, column] = (mean + sd * z[rows, column] - centre) / unit
+    return np.clip(shifted, -_LIMIT, _LIMIT)

@@ -35,7 +35,7 @@ COMPARISONS: Mapping[str, Callable[[pl.Expr, Any], pl.Expr]] = {
     ">": lambda a, b: a > b,
     "<": lambda a, b: a < b,
 }
-BETWEEN = "; "
+LIST_SEPARATOR = "; "
 Body = Mapping[str, Any]
 
 
@@ -90,11 +90,11 @@ class Rules:
 
     def breaches(self, facts: pl.DataFrame) -> NDArray[np.bool_]:
         """Tell which rows break a hard rule."""
-        bad = np.zeros(facts.height, dtype=bool)
+        breaches = np.zeros(facts.height, dtype=bool)
         for rule, broken in self.broken(facts):
             if rule.severity == "hard":
-                bad |= broken
-        return bad
+                breaches |= broken
+        return breaches
 
 
 def read_rules(body: Sequence[Mapping[str, Any]], sets: Mapping[str, Any] | None = None) -> Rules:
@@ -108,10 +108,12 @@ def read_rules(body: Sequence[Mapping[str, Any]], sets: Mapping[str, Any] | None
     >>> rules.breaches(pl.DataFrame({"age": ["17", "18"]})).tolist()
     [True, False]
     """
-    return Rules(tuple(_rule(one, dict(sets or {})) for each in body for one in _spelled(each)))
+    return Rules(
+        tuple(_rule(rule, dict(sets or {})) for entry in body for rule in _expand_each(entry))
+    )
 
 
-def _spelled(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def _expand_each(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Write a rule `each` of several fields (field -> owner) out, one rule a field."""
     if not isinstance(body, dict):
         raise BadValue(f"a rule is an object, not {body!r}")
@@ -160,72 +162,74 @@ class _Reader:
 
     def condition(self, body: object) -> pl.Expr:
         if not isinstance(body, dict):
-            raise self.wrong(body)
+            raise self.invalid(body)
         for words, read in FORMS.items():
-            if words == body.keys() or (words < body.keys() and words in OPEN):
+            if words == body.keys() or (words < body.keys() and words in FORMS_WITH_TESTS):
                 return read(self, body)
-        raise self.wrong(body)
+        raise self.invalid(body)
 
-    def every(self, body: Body) -> pl.Expr:
+    def all_of(self, body: Body) -> pl.Expr:
         return pl.all_horizontal(*map(self.condition, self.listed(body["all"])))
 
-    def some(self, body: Body) -> pl.Expr:
+    def any_of(self, body: Body) -> pl.Expr:
         return pl.any_horizontal(*map(self.condition, self.listed(body["any"])))
 
-    def opposite(self, body: Body) -> pl.Expr:
+    def negation(self, body: Body) -> pl.Expr:
         return ~self.condition(body["not"])
 
-    def implied(self, body: Body) -> pl.Expr:
+    def implication(self, body: Body) -> pl.Expr:
         return ~self.condition(body["if"]) | self.condition(body["then"])
 
-    def counted(self, body: Body) -> pl.Expr:
+    def count(self, body: Body) -> pl.Expr:
         values = self.texts(body["in"])
         hits = [self.fact(n).is_in(values).cast(pl.Int32) for n in self.texts(body["count"])]
         tests = {k: v for k, v in body.items() if k not in ("count", "in")}
-        return self.compared(pl.sum_horizontal(*hits), tests)
+        return self.comparison(pl.sum_horizontal(*hits), tests)
 
-    def differing(self, body: Body) -> pl.Expr:
+    def differ(self, body: Body) -> pl.Expr:
         first, *others = (self.fact(n) for n in self.texts(body["differ"]))
         return pl.any_horizontal(*(other != first for other in others))
 
     def disjoint(self, body: Body) -> pl.Expr:
-        one, two = (self.fact(n).str.split(BETWEEN) for n in self.texts(body["disjoint"]))
-        return one.list.set_intersection(two).list.len() == 0
+        first, second = (
+            self.fact(n).str.split(LIST_SEPARATOR) for n in self.texts(body["disjoint"])
+        )
+        return first.list.set_intersection(second).list.len() == 0
 
-    def single(self, body: Body) -> pl.Expr:
+    def single_fact(self, body: Body) -> pl.Expr:
         if not isinstance(body["of"], str):
-            raise self.wrong(body)
-        return self.about(self.fact(body["of"]), {k: v for k, v in body.items() if k != "of"})
+            raise self.invalid(body)
+        return self.tested(self.fact(body["of"]), {k: v for k, v in body.items() if k != "of"})
 
     def listed(self, parts: object) -> list[object]:
         if not isinstance(parts, list) or not parts:
-            raise self.wrong(parts)
+            raise self.invalid(parts)
         return parts
 
-    def about(self, fact: pl.Expr, tests: Mapping[str, Any]) -> pl.Expr:
-        found = []
-        for word, value in tests.items():
-            match word, value:
+    def tested(self, fact: pl.Expr, tests: Mapping[str, Any]) -> pl.Expr:
+        conditions = []
+        for name, value in tests.items():
+            match name, value:
                 case "is", str():
-                    found.append(fact == self.texts([value])[0])
+                    conditions.append(fact == self.texts([value])[0])
                 case "in", _:
-                    found.append(fact.is_in(self.texts(value)))
+                    conditions.append(fact.is_in(self.texts(value)))
                 case "matches", str():
-                    found.append(fact.str.contains(self.pattern(value)))
+                    conditions.append(fact.str.contains(self.pattern(value)))
                 case "lacks", str():
-                    found.append(~fact.str.contains(self.pattern(value)))
+                    conditions.append(~fact.str.contains(self.pattern(value)))
                 case "filled", True:
-                    found.append(fact.str.strip_chars().str.len_chars() > 0)
-                case _ if word in COMPARISONS:
+                    conditions.append(fact.str.strip_chars().str.len_chars() > 0)
+                case _ if name in COMPARISONS:
                     number = fact.cast(pl.Float64, strict=False)
-                    found.append(self.compared(number, {word: value}))
+                    conditions.append(self.comparison(number, {name: value}))
                 case _:
-                    raise self.wrong({word: value})
-        return pl.all_horizontal(*found)
+                    raise self.invalid({name: value})
+        return pl.all_horizontal(*conditions)
 
-    def compared(self, number: pl.Expr, tests: Mapping[str, Any]) -> pl.Expr:
+    def comparison(self, number: pl.Expr, tests: Mapping[str, Any]) -> pl.Expr:
         if not tests or not set(tests) <= set(COMPARISONS):
-            raise self.wrong(tests)
+            raise self.invalid(tests)
         return pl.all_horizontal(
             *(COMPARISONS[word](number, self.number(value)) for word, value in tests.items())
         )
@@ -233,14 +237,14 @@ class _Reader:
     def number(self, value: object) -> pl.Expr:
         match value:
             case bool():
-                raise self.wrong(value)
+                raise self.invalid(value)
             case int() | float():
                 return pl.lit(float(value))
-            case {"of": str() as name, "plus": int() | float() as more}:
-                return self.fact(name).cast(pl.Float64, strict=False) + more
+            case {"of": str() as name, "plus": int() | float() as addend}:
+                return self.fact(name).cast(pl.Float64, strict=False) + addend
             case {"of": str() as name}:
                 return self.fact(name).cast(pl.Float64, strict=False)
-        raise self.wrong(value)
+        raise self.invalid(value)
 
     def fact(self, name: str) -> pl.Expr:
         self.facts.add(name)
@@ -252,7 +256,7 @@ class _Reader:
                 raise UnknownName(f"set of rule {self.code}", value[1:], self.sets)
             value = self.sets[value[1:]]
         if not isinstance(value, list) or not value or not all(isinstance(v, str) for v in value):
-            raise self.wrong(value)
+            raise self.invalid(value)
         return value
 
     def pattern(self, value: str) -> str:
@@ -263,21 +267,21 @@ class _Reader:
             raise BadValue(f"rule {self.code}: {text!r} is no regular expression") from error
         return str(text)
 
-    def wrong(self, body: object) -> BadValue:
+    def invalid(self, body: object) -> BadValue:
         return BadValue(
             f"rule {self.code}: {str(body)[:200]!r} is no condition; see generate/rules.py"
         )
 
 
 FORMS: Mapping[frozenset[str], Callable[[_Reader, Body], pl.Expr]] = {
-    frozenset({"all"}): _Reader.every,
-    frozenset({"any"}): _Reader.some,
-    frozenset({"not"}): _Reader.opposite,
-    frozenset({"if", "then"}): _Reader.implied,
-    frozenset({"differ"}): _Reader.differing,
+    frozenset({"all"}): _Reader.all_of,
+    frozenset({"any"}): _Reader.any_of,
+    frozenset({"not"}): _Reader.negation,
+    frozenset({"if", "then"}): _Reader.implication,
+    frozenset({"differ"}): _Reader.differ,
     frozenset({"disjoint"}): _Reader.disjoint,
-    frozenset({"count", "in"}): _Reader.counted,
-    frozenset({"of"}): _Reader.single,
+    frozenset({"count", "in"}): _Reader.count,
+    frozenset({"of"}): _Reader.single_fact,
 }
-OPEN = (frozenset({"count", "in"}), frozenset({"of"}))
+FORMS_WITH_TESTS = (frozenset({"count", "in"}), frozenset({"of"}))
 """Forms that take tests beside their own words."""

@@ -38,7 +38,7 @@ class Levels:
     scale: tuple[str, ...]
     shares: Array
     loadings: Mapping[str, Array]
-    anchors: tuple[LevelConstraint, ...] = ()
+    constraints: tuple[LevelConstraint, ...] = ()
 
     def draw(self, slots: Slots, z: Array, facts: pl.DataFrame) -> pl.DataFrame:
         """Draw each slot's level on each dimension, one column a dimension."""
@@ -46,25 +46,29 @@ class Levels:
         cuts = ndtri(np.cumsum(self.shares[::-1])[:-1])
         codes = np.empty((len(slots), len(names)), dtype=np.int64)
         latent = np.empty((len(slots), len(names)))
-        for place, (name, weights) in enumerate(self.loadings.items()):
+        for column, (name, weights) in enumerate(self.loadings.items()):
             noise = sqrt(1 - float(weights @ weights))
-            latent[:, place] = z @ weights + noise * slots.normal(name)
-            codes[:, place] = len(self.scale) - 1 - np.searchsorted(cuts, latent[:, place])
-        for anchor in self.anchors:
-            _lower(anchor, codes, latent, facts, names)
+            latent[:, column] = z @ weights + noise * slots.normal(name)
+            codes[:, column] = len(self.scale) - 1 - np.searchsorted(cuts, latent[:, column])
+        for constraint in self.constraints:
+            _apply_constraint(constraint, codes, latent, facts, names)
         words = pl.Series(self.scale)
         return pl.DataFrame({name: words.gather(codes[:, i]) for i, name in enumerate(names)})
 
 
-def _lower(
-    anchor: LevelConstraint, codes: IndexArray, latent: Array, facts: pl.DataFrame, names: list[str]
+def _apply_constraint(
+    constraint: LevelConstraint,
+    codes: IndexArray,
+    latent: Array,
+    facts: pl.DataFrame,
+    names: list[str],
 ) -> None:
     """Move the lowest dimensions of the slots that an anchor concerns down to its level."""
-    fits = [facts[name].is_in(values).to_numpy() for name, values in anchor.when.items()]
+    fits = [facts[name].is_in(values).to_numpy() for name, values in constraint.when.items()]
     rows = np.flatnonzero(np.logical_and.reduce(fits)) if fits else np.arange(len(codes))
-    columns = np.array([names.index(d) for d in anchor.dimensions])
-    lowest = columns[np.argsort(latent[np.ix_(rows, columns)], axis=1)[:, : anchor.count]]
-    codes[rows[:, None], lowest] = np.maximum(codes[rows[:, None], lowest], anchor.at)
+    columns = np.array([names.index(d) for d in constraint.dimensions])
+    lowest = columns[np.argsort(latent[np.ix_(rows, columns)], axis=1)[:, : constraint.count]]
+    codes[rows[:, None], lowest] = np.maximum(codes[rows[:, None], lowest], constraint.at)
 
 
 def read_levels(body: Mapping[str, Any]) -> Levels:
@@ -81,14 +85,14 @@ def read_levels(body: Mapping[str, Any]) -> Levels:
             for group, dimensions in body["groups"].items()
             for name, weights in dimensions.items()
         }
-        anchors = tuple(
+        constraints = tuple(
             LevelConstraint(
-                when={k: tuple(v) for k, v in one.get("when", {}).items()},
-                dimensions=tuple(one["of"]),
-                count=int(one["count"]),
-                at=scale.index(one["at"]),
+                when={k: tuple(v) for k, v in entry.get("when", {}).items()},
+                dimensions=tuple(entry["of"]),
+                count=int(entry["count"]),
+                at=scale.index(entry["at"]),
             )
-            for one in body.get("anchors", ())
+            for entry in body.get("anchors", ())
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BadValue(f"levels lack something or have it in the wrong shape: {error!r}") from error
@@ -97,4 +101,6 @@ def read_levels(body: Mapping[str, Any]) -> Levels:
     for name, weights in loadings.items():
         if weights @ weights >= 1:
             raise BadValue(f"loadings of {name!r} explain more than all of it")
-    return Levels(scale=scale, shares=shares / shares.sum(), loadings=loadings, anchors=anchors)
+    return Levels(
+        scale=scale, shares=shares / shares.sum(), loadings=loadings, constraints=constraints
+    )

@@ -40,13 +40,13 @@ class GroupPersona:
     @property
     def persona(self) -> Persona:
         """As a persona; its groups are facts, `groups/GROUP` -> key."""
-        said = self.statement.rstrip(".")
+        statement = self.statement.rstrip(".")
         real = self.group == FIGURES
         return Persona(
             id=f"{self.group}: {self.key}",
             kind="individual" if real else "demographic",
-            text=f"You are {said[5:]}.",
-            statements=(f"{said}.",),
+            text=f"You are {statement[5:]}.",
+            statements=(f"{statement}.",),
             facts={f"groups/{g}": k for g, k in {self.group: self.key, **self.belongs}.items()},
             provenance={
                 "made by": "Personae's registry of groups",
@@ -62,15 +62,15 @@ def group_personas(
     *,
     kind: GroupKind | None = None,
     groups: Sequence[str] = (),
-    more: str | Path | None = None,
+    registry: str | Path | None = None,
     named: bool = True,
 ) -> tuple[GroupPersona, ...]:
-    """List the registry in its order, with the entries of one's own file (`more`) at the end.
+    """List the registry in its order, with the entries of one's own file (`registry`) at the end.
 
     Args:
         kind: generic or specific ones alone.
         groups: only these groups; all by default.
-        more: JSON file with a list of entries, or an object that has it under `personas`.
+        registry: JSON file with a list of entries, or an object that has it under `personas`.
         named: whether real public figures are among them.
 
     Raises:
@@ -80,27 +80,27 @@ def group_personas(
     >>> len(group_personas()), len(group_personas(kind="generic"))
     (162, 73)
     """
-    listed = list(_entries(data_json("personas/groups.json")["personas"], "the shipped registry"))
-    if more is not None:
-        listed += _own(Path(more))
-    keys = [(one.group, one.key) for one in listed]
+    entries = list(_entries(data_json("personas/groups.json")["personas"], "the shipped registry"))
+    if registry is not None:
+        entries += _read_registry(Path(registry))
+    keys = [(entry.group, entry.key) for entry in entries]
     if len(set(keys)) < len(keys):
         twice = next(pair for pair in keys if keys.count(pair) > 1)
         raise BadFile(f"the registry has {twice[1]!r} of {twice[0]!r} twice")
-    known = dict.fromkeys(one.group for one in listed)
+    known = dict.fromkeys(entry.group for entry in entries)
     for group in groups:
         if group not in known:
             raise UnknownName("group", group, known)
     return tuple(
-        one
-        for one in listed
-        if kind in (None, one.kind)
-        and (not groups or one.group in groups)
-        and (named or one.group != FIGURES)
+        entry
+        for entry in entries
+        if kind in (None, entry.kind)
+        and (not groups or entry.group in groups)
+        and (named or entry.group != FIGURES)
     )
 
 
-def _own(path: Path) -> list[GroupPersona]:
+def _read_registry(path: Path) -> list[GroupPersona]:
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
@@ -112,13 +112,13 @@ def _own(path: Path) -> list[GroupPersona]:
 
 
 def _entries(rows: Sequence[object], where: str) -> list[GroupPersona]:
-    found = []
+    entries = []
     for number, row in enumerate(rows, start=1):
         try:
-            found.append(GroupPersona(**row))  # type: ignore[arg-type]
+            entries.append(GroupPersona(**row))  # type: ignore[arg-type]
         except TypeError as error:
             raise BadFile(
                 f"{where}, entry {number}: has key, statement, group, kind and perhaps belongs "
                 f"({error})"
             ) from error
-    return found
+    return entries

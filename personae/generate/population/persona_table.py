@@ -9,7 +9,13 @@ import polars as pl
 from personae.core import BadValue
 from personae.personas import PERSONA_COLUMNS, PERSONA_SCHEMA
 
-__all__ = ["fill_template", "key_value_lists", "persona_table", "render_facts"]
+__all__ = [
+    "fill_template",
+    "key_value_lists",
+    "persona_table",
+    "render_facts",
+    "wide_table",
+]
 
 
 def key_value_lists(columns: pl.DataFrame) -> pl.Series:
@@ -23,11 +29,27 @@ def key_value_lists(columns: pl.DataFrame) -> pl.Series:
         return pl.Series([[]] * height, dtype=PERSONA_COLUMNS["facts"])
     keys = pl.Series(columns.columns).gather(np.tile(np.arange(width), height))
     values = columns.select(pl.concat_list(pl.all()).alias("v")).explode("v")["v"]
-    both = pl.DataFrame({"key": keys, "value": values}).to_struct()
-    listed = both.reshape((height, width)).arr.to_list()
+    pairs = pl.DataFrame({"key": keys, "value": values}).to_struct()
+    lists = pairs.reshape((height, width)).arr.to_list()
     if values.null_count():
-        listed = listed.list.filter(pl.element().struct.field("value").is_not_null())
-    return listed
+        lists = lists.list.filter(pl.element().struct.field("value").is_not_null())
+    return lists
+
+
+def wide_table(rows: pl.DataFrame, layer: str) -> pl.DataFrame:
+    """Spread a layer of mappings (facts, traits) into columns; what a persona lacks is null.
+
+    The inverse of `key_value_lists`. Columns stand in order of first mention.
+
+    >>> listed = key_value_lists(pl.DataFrame({"a": ["x", None], "b": ["y", "z"]}))
+    >>> wide_table(pl.DataFrame({"id": ["1", "2"], "facts": listed}), "facts").rows()
+    [('x', 'y'), (None, 'z')]
+    """
+    pairs = rows.select("id", layer).explode(layer).unnest(layer)
+    pairs = pairs.filter(pl.col("key").is_not_null())
+    if not pairs.height:
+        return pl.DataFrame()
+    return pairs.pivot("key", index="id", values="value").drop("id")
 
 
 def fill_template(template: str, facts: pl.DataFrame) -> pl.Series:
@@ -40,7 +62,7 @@ def fill_template(template: str, facts: pl.DataFrame) -> pl.Series:
     ['Aged 7.', 'Aged 8.']
     """
     try:
-        pieces = [(said, name) for said, name, _, _ in Formatter().parse(template)]
+        pieces = [(text, name) for text, name, _, _ in Formatter().parse(template)]
     except ValueError as error:
         raise BadValue(f"the text {template[:80]!r} is no template: {error}") from error
     unknown = sorted({n for _, n in pieces if n is not None} - set(facts.columns))
@@ -48,8 +70,8 @@ def fill_template(template: str, facts: pl.DataFrame) -> pl.Series:
         raise BadValue(f"the text names {unknown}, which aren't among {facts.columns}")
     parts = [
         part
-        for said, name in pieces
-        for part in (pl.lit(said), *([pl.col(name)] if name is not None else ()))
+        for text, name in pieces
+        for part in (pl.lit(text), *([pl.col(name)] if name is not None else ()))
     ]
     return facts.select(pl.concat_str(parts)).to_series()
 
@@ -62,9 +84,9 @@ def render_facts(template: str, facts: pl.DataFrame) -> pl.Series:
     """
     if template:
         return fill_template(template, facts)
-    said = [pl.lit(f"{name.rpartition('/')[2]}: ") + pl.col(name) for name in facts.columns]
-    listed = pl.concat_str(said, separator="; ", ignore_nulls=True)
-    return facts.select(pl.lit("Facts about you: ") + listed + ".").to_series()
+    parts = [pl.lit(f"{name.rpartition('/')[2]}: ") + pl.col(name) for name in facts.columns]
+    joined = pl.concat_str(parts, separator="; ", ignore_nulls=True)
+    return facts.select(pl.lit("Facts about you: ") + joined + ".").to_series()
 
 
 def persona_table(
@@ -79,17 +101,17 @@ def persona_table(
 
     `provenance` and texts that are no series are the same for all; absent fields are empty.
     """
-    given: dict[str, pl.Series | str] = {"schema": PERSONA_SCHEMA, "id": ids, **(texts or {})}
-    given["facts"] = key_value_lists(facts)
+    fields: dict[str, pl.Series | str] = {"schema": PERSONA_SCHEMA, "id": ids, **(texts or {})}
+    fields["facts"] = key_value_lists(facts)
     if traits is not None:
-        given["traits"] = key_value_lists(traits)
+        fields["traits"] = key_value_lists(traits)
     if provenance:
-        given["provenance"] = key_value_lists(pl.DataFrame(dict(provenance)))
+        fields["provenance"] = key_value_lists(pl.DataFrame(dict(provenance)))
     zeros = np.zeros(len(ids), dtype=np.int64)
     columns = []
     for name, kind in PERSONA_COLUMNS.items():
-        column = given.get(name, "" if kind == pl.String() else pl.Series([[]], dtype=kind))
-        one = pl.Series([column]) if isinstance(column, str) else column
-        whole = one if len(one) == len(ids) else one.gather(zeros)
-        columns.append(whole.cast(kind).alias(name))
+        column = fields.get(name, "" if kind == pl.String() else pl.Series([[]], dtype=kind))
+        series = pl.Series([column]) if isinstance(column, str) else column
+        full = series if len(series) == len(ids) else series.gather(zeros)
+        columns.append(full.cast(kind).alias(name))
     return pl.DataFrame(columns)

@@ -78,11 +78,11 @@ class PopulationSpec:
     @property
     def facts(self) -> tuple[str, ...]:
         """Every fact that its variables, levels and owners name."""
-        listed = [owner.get("fields") for owner in self.owners]
-        fields = [f for part in listed if isinstance(part, list) for f in part]
-        owned = (str(f.get("path", "")) for f in fields if isinstance(f, dict))
+        field_lists = [owner.get("fields") for owner in self.owners]
+        fields = [f for fields in field_lists if isinstance(fields, list) for f in fields]
+        owned_paths = (str(f.get("path", "")) for f in fields if isinstance(f, dict))
         loadings = (self.levels or {}).get("loadings", {})
-        return tuple(dict.fromkeys((*(v.name for v in self.variables), *loadings, *owned)))
+        return tuple(dict.fromkeys((*(v.name for v in self.variables), *loadings, *owned_paths)))
 
     @property
     def terms(self) -> Mapping[str, str]:
@@ -105,17 +105,17 @@ def load_spec(name: str) -> PopulationSpec:
         BadValue: a field that isn't allowed; says which.
     """
     if name in _shipped_names():
-        return _spec(data_json(f"populations/{name}.json"), name)
+        return _parse_spec(data_json(f"populations/{name}.json"), name)
     if not name.endswith(".json"):
         raise UnknownName("population", name, [*_shipped_names(), "FILE.json"])
     try:
         body = json.loads(Path(name).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise BadFile(f"can't read a population from {name}: {error}") from error
-    return _spec(body, name)
+    return _parse_spec(body, name)
 
 
-def _spec(body: Any, where: str) -> PopulationSpec:  # noqa: ANN401
+def _parse_spec(body: Any, where: str) -> PopulationSpec:  # noqa: ANN401
     if not isinstance(body, dict):
         raise BadFile(f"{where}: a population is a JSON object, not {type(body).__name__}")
     for name in body:
@@ -128,11 +128,11 @@ def _spec(body: Any, where: str) -> PopulationSpec:  # noqa: ANN401
         raise UnknownName(f"kind of persona ({where})", body["kind"], get_args(Kind))
     texts.setdefault("name", Path(where).stem)
     texts.setdefault("title", texts["name"])
-    listed = _mapping(body.get("variables", {}), f"{where}: variables")
+    bodies = _mapping(body.get("variables", {}), f"{where}: variables")
     variables: list[Variable] = []
-    for name, given in listed.items():
-        variables.append(_variable(name, given, variables, where))
-    if any(not name.strip() or not name.isprintable() for name in listed):
+    for name, variable_body in bodies.items():
+        variables.append(_parse_variable(name, variable_body, variables, where))
+    if any(not name.strip() or not name.isprintable() for name in bodies):
         raise BadValue(f"{where}: a variable's name is printable text, not empty")
     margins = body.get("margins", [])
     if not isinstance(margins, list):
@@ -140,20 +140,20 @@ def _spec(body: Any, where: str) -> PopulationSpec:  # noqa: ANN401
     return PopulationSpec(
         **texts,
         variables=tuple(variables),
-        margins=tuple(_margin(m, where) for m in margins),
+        margins=tuple(_parse_margin(m, where) for m in margins),
         traits=_mapping(body["traits"], f"{where}: traits") if body.get("traits") else None,
-        rules=_objects(body, "rules", where),
+        rules=_parse_objects(body, "rules", where),
         sets=_mapping(body.get("sets", {}), f"{where}: sets"),
         levels=_mapping(body["levels"], f"{where}: levels") if body.get("levels") else None,
-        owners=_objects(body, "owners", where),
+        owners=_parse_objects(body, "owners", where),
     )
 
 
-def _objects(body: Mapping[str, Any], name: str, where: str) -> tuple[Mapping[str, Any], ...]:
-    listed = body.get(name, [])
-    if not isinstance(listed, list):
+def _parse_objects(body: Mapping[str, Any], name: str, where: str) -> tuple[Mapping[str, Any], ...]:
+    objects = body.get(name, [])
+    if not isinstance(objects, list):
         raise BadValue(f"{where}: {name} is a list of objects")
-    return tuple(_mapping(one, f"{where}: one of {name}") for one in listed)
+    return tuple(_mapping(entry, f"{where}: one of {name}") for entry in objects)
 
 
 def _mapping(value: object, where: str) -> Mapping[str, Any]:
@@ -162,43 +162,43 @@ def _mapping(value: object, where: str) -> Mapping[str, Any]:
     return value
 
 
-def _variable(name: str, body: object, earlier: list[Variable], where: str) -> Variable:
-    here = f"{where}: variable {name!r}"
-    held = _mapping(body, here)
-    for key in held:
+def _parse_variable(name: str, body: object, earlier: list[Variable], where: str) -> Variable:
+    location = f"{where}: variable {name!r}"
+    fields = _mapping(body, location)
+    for key in fields:
         if key not in (*KINDS, "given", "exact", "hidden"):
-            raise UnknownName(f"field of {here}", key, (*KINDS, "given", "exact", "hidden"))
-    if sum(kind in held for kind in KINDS) != 1:
-        raise BadValue(f"{here} has one of shares, whole (a range of whole numbers), text")
-    given = held.get("given", "")
+            raise UnknownName(f"field of {location}", key, (*KINDS, "given", "exact", "hidden"))
+    if sum(kind in fields for kind in KINDS) != 1:
+        raise BadValue(f"{location} has one of shares, whole (a range of whole numbers), text")
+    given = fields.get("given", "")
     parent = next((v for v in earlier if v.name == given), None)
     if given and (parent is None or not parent.shares):
         known = [v.name for v in earlier if v.shares]
         raise UnknownName(f"variable with shares before {name!r}", str(given), known)
-    _check_kind(held, parent, here)
+    _check_kind(fields, parent, location)
     return Variable(
         name=name,
-        shares=held.get("shares", {}),
-        whole=held.get("whole"),
-        text=held.get("text", ""),
+        shares=fields.get("shares", {}),
+        whole=fields.get("whole"),
+        text=fields.get("text", ""),
         given=given,
-        exact=bool(held.get("exact", True)),
-        hidden=bool(held.get("hidden", False)),
+        exact=bool(fields.get("exact", True)),
+        hidden=bool(fields.get("hidden", False)),
     )
 
 
-def _check_kind(held: Mapping[str, Any], parent: Variable | None, here: str) -> None:
-    if "text" in held:
-        if not isinstance(held["text"], str):
-            raise BadValue(f"{here}: text is a template such as '{{first name}} {{last name}}'")
+def _check_kind(fields: Mapping[str, Any], parent: Variable | None, location: str) -> None:
+    if "text" in fields:
+        if not isinstance(fields["text"], str):
+            raise BadValue(f"{location}: text is a template such as '{{first name}} {{last name}}'")
         return
-    table = held["shares"] if "shares" in held else held["whole"]
+    table = fields["shares"] if "shares" in fields else fields["whole"]
     if parent is not None:
-        lacking = sorted(set(parent.values) - set(_mapping(table, here)))
+        lacking = sorted(set(parent.values) - set(_mapping(table, location)))
         if lacking:
-            raise BadValue(f"{here} lacks entries for {lacking}, values of {parent.name!r}")
-    for part in table.values() if parent is not None else (table,):
-        (_check_shares if "shares" in held else _check_range)(part, here)
+            raise BadValue(f"{location} lacks entries for {lacking}, values of {parent.name!r}")
+    for entry in table.values() if parent is not None else (table,):
+        (_check_shares if "shares" in fields else _check_range)(entry, location)
 
 
 def _check_shares(table: object, where: str) -> None:
@@ -222,10 +222,10 @@ def _check_range(ends: object, where: str) -> None:
         raise BadValue(f"{where}: whole is [low, high], two whole numbers in order, not {ends!r}")
 
 
-def _margin(body: object, where: str) -> Margin:
-    held = _mapping(body, f"{where}: a margin")
-    of = held.get("of")
+def _parse_margin(body: object, where: str) -> Margin:
+    fields = _mapping(body, f"{where}: a margin")
+    of = fields.get("of")
     names = (of,) if isinstance(of, str) else tuple(of) if isinstance(of, list) else ()
     if not names or not all(isinstance(n, str) for n in names):
         raise BadValue(f"{where}: a margin has 'of', one variable or a list of them")
-    return Margin(of=names, shares=_mapping(held.get("shares"), f"{where}: shares of {names}"))
+    return Margin(of=names, shares=_mapping(fields.get("shares"), f"{where}: shares of {names}"))

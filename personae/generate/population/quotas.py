@@ -30,19 +30,19 @@ def largest_remainder(n: int, shares: Sequence[float] | Array) -> IndexArray:
     weights = np.asarray(shares, dtype=np.float64)
     if not np.isfinite(weights).all() or (weights < 0).any() or weights.sum() <= 0:
         raise BadValue(f"shares are finite, >= 0 and not all 0: {weights.ravel()[:20].tolist()}")
-    return _rounded(n, n * weights / weights.sum())
+    return _round_to_total(n, n * weights / weights.sum())
 
 
-def _rounded(n: int, wanted: Array) -> IndexArray:
+def _round_to_total(n: int, expected: Array) -> IndexArray:
     """Round up or down to a sum of n, never below 0 and never up from 0."""
-    counts = np.maximum(np.floor(wanted + 1e-9), 0).astype(np.int64)
-    rest = wanted - counts
-    while (short := n - int(counts.sum())) != 0:
-        able = wanted > 1e-12 if short > 0 else counts > 0
-        order = np.argsort(-rest if short > 0 else rest, kind="stable")
-        chosen = order[able[order]][: abs(short)]
-        counts[chosen] += np.sign(short)
-        rest[chosen] -= np.sign(short)
+    counts = np.maximum(np.floor(expected + 1e-9), 0).astype(np.int64)
+    remainder = expected - counts
+    while (shortfall := n - int(counts.sum())) != 0:
+        candidates = expected > 1e-12 if shortfall > 0 else counts > 0
+        order = np.argsort(-remainder if shortfall > 0 else remainder, kind="stable")
+        chosen = order[candidates[order]][: abs(shortfall)]
+        counts[chosen] += np.sign(shortfall)
+        remainder[chosen] -= np.sign(shortfall)
     return counts
 
 
@@ -61,50 +61,55 @@ def apportion(n: int, joint: Array) -> IndexArray:
     counts = largest_remainder(n, shares.sum(axis=tuple(range(1, shares.ndim))))
     for axis in range(1, shares.ndim):
         cells = prod(shares.shape[:axis])
-        upto = shares.sum(axis=tuple(range(axis + 1, shares.ndim)))
-        counts = _spread(counts.reshape(cells), upto.reshape(cells, -1))
+        partial_joint = shares.sum(axis=tuple(range(axis + 1, shares.ndim)))
+        counts = _split_cells(counts.reshape(cells), partial_joint.reshape(cells, -1))
     return counts.reshape(shares.shape)
 
 
-def _spread(units: IndexArray, joint: Array) -> IndexArray:
+def _split_cells(units: IndexArray, joint: Array) -> IndexArray:
     """Split the units of each cell over a further variable; joint is (cells, values)."""
-    whole = joint.sum(axis=1, keepdims=True)
-    given = np.divide(joint, whole, out=np.zeros_like(joint), where=whole > 0)
+    totals = joint.sum(axis=1, keepdims=True)
+    conditional = np.divide(joint, totals, out=np.zeros_like(joint), where=totals > 0)
     counts = np.zeros(joint.shape, dtype=np.int64)
-    debt = np.zeros(joint.shape[1])
+    carried_error = np.zeros(joint.shape[1])
     for cell, size in enumerate(units):
         if not size:
             continue
-        wanted = np.where(given[cell] > 0, size * given[cell] + debt, 0.0)
-        counts[cell] = _rounded(int(size), wanted)
-        debt += size * given[cell] - counts[cell]
-    expected = units @ given
-    _settle(counts, given, _rounded(int(units.sum()), expected))
+        expected_here = np.where(
+            conditional[cell] > 0, size * conditional[cell] + carried_error, 0.0
+        )
+        counts[cell] = _round_to_total(int(size), expected_here)
+        carried_error += size * conditional[cell] - counts[cell]
+    expected = units @ conditional
+    _adjust_margin(counts, conditional, _round_to_total(int(units.sum()), expected))
     return counts
 
 
-def _settle(counts: IndexArray, given: Array, target: IndexArray) -> None:
+def _adjust_margin(counts: IndexArray, conditional: Array, target: IndexArray) -> None:
     """Move units inside cells until the new variable's margin is on target."""
     blocked: set[tuple[int, int]] = set()
     while True:
-        over = counts.sum(axis=0) - target
+        surplus = counts.sum(axis=0) - target
         pairs = [
             (int(a), int(b))
-            for a in np.flatnonzero(over > 0)
-            for b in np.flatnonzero(over < 0)
+            for a in np.flatnonzero(surplus > 0)
+            for b in np.flatnonzero(surplus < 0)
             if (int(a), int(b)) not in blocked
         ]
         if not pairs:
             return
         source, sink = pairs[0]
-        able = np.flatnonzero((counts[:, source] > 0) & (given[:, sink] > 0))
-        if not len(able):
+        candidates = np.flatnonzero((counts[:, source] > 0) & (conditional[:, sink] > 0))
+        if not len(candidates):
             blocked.add((source, sink))
             continue
-        excess = counts[able] - counts[able].sum(axis=1, keepdims=True) * given[able]
-        best = able[np.argmax(excess[:, source] - excess[:, sink])]
-        counts[best, source] -= 1
-        counts[best, sink] += 1
+        excess = (
+            counts[candidates]
+            - counts[candidates].sum(axis=1, keepdims=True) * conditional[candidates]
+        )
+        chosen = candidates[np.argmax(excess[:, source] - excess[:, sink])]
+        counts[chosen, source] -= 1
+        counts[chosen, sink] += 1
 
 
 def assign_cells(counts: IndexArray, seed: int) -> NDArray[np.int32]:

@@ -47,9 +47,11 @@ def rake(
         gap = 0.0
         for axes, target in targets.items():
             others = tuple(i for i in range(table.ndim) if i not in axes)
-            now = table.sum(axis=others, keepdims=True)
-            gap = max(gap, float(np.abs(now - target).max()))
-            table = table * np.divide(target, now, out=np.zeros_like(now), where=now > 0)
+            current = table.sum(axis=others, keepdims=True)
+            gap = max(gap, float(np.abs(current - target).max()))
+            table = table * np.divide(
+                target, current, out=np.zeros_like(current), where=current > 0
+            )
         if gap < tolerance:
             return RakingResult(table / table.sum(), rounds, gap)
     raise BadValue(
@@ -60,16 +62,16 @@ def rake(
 
 def _target(table: Array, axes: tuple[int, ...], margin: Array) -> Array:
     shape = tuple(table.shape[i] if i in axes else 1 for i in range(table.ndim))
-    wanted = np.asarray(margin, dtype=np.float64)
-    if list(axes) != sorted(set(axes)) or wanted.size != np.prod(shape):
-        raise BadValue(f"a margin over the axes {axes} has the shape {shape}, not {wanted.shape}")
-    if not np.isfinite(wanted).all() or (wanted < 0).any() or wanted.sum() <= 0:
+    target = np.asarray(margin, dtype=np.float64)
+    if list(axes) != sorted(set(axes)) or target.size != np.prod(shape):
+        raise BadValue(f"a margin over the axes {axes} has the shape {shape}, not {target.shape}")
+    if not np.isfinite(target).all() or (target < 0).any() or target.sum() <= 0:
         raise BadValue("a margin has finite shares >= 0 that are not all 0")
     others = tuple(i for i in range(table.ndim) if i not in axes)
-    wanted = (wanted / wanted.sum()).reshape(shape)
-    barred = (table.sum(axis=others, keepdims=True) == 0) & (wanted > 0)
-    if barred.any():
-        places = [p[list(axes)].tolist() for p in np.argwhere(barred)[:5]]
-        raise BadValue(f"a margin wants values that no unit has, at {places} of the axes {axes}")
-    fitted: Array = wanted
-    return fitted
+    target = (target / target.sum()).reshape(shape)
+    impossible = (table.sum(axis=others, keepdims=True) == 0) & (target > 0)
+    if impossible.any():
+        indices = [p[list(axes)].tolist() for p in np.argwhere(impossible)[:5]]
+        raise BadValue(f"a margin wants values that no unit has, at {indices} of the axes {axes}")
+    result: Array = target
+    return result

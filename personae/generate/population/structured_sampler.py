@@ -44,44 +44,44 @@ class StructuredSampler:
     """
 
     spec: PopulationSpec
-    plan: Blueprint
+    blueprint: Blueprint
     rules: Rules
     levels: Levels | None = None
 
     def __post_init__(self) -> None:
-        _check_traits(self.spec, self.plan)
+        _check_traits(self.spec, self.blueprint)
 
-    def cast(self, slots: Slots) -> StructuredSample:
+    def sample(self, slots: Slots) -> StructuredSample:
         """Draw personas for the slots, again and again where they break a hard rule."""
         facts, z = self._draw(slots)
         rules = self.rules.over(facts.columns)
         redrawn = 0
         for _ in range(REDRAWS):
-            bad = rules.breaches(facts)
-            if not bad.any():
+            broken = rules.breaches(facts)
+            if not broken.any():
                 break
-            redrawn += int(bad.sum())
-            slots = Slots(slots.seed, slots.places, slots.attempts + bad)
-            anew, standings = self._draw(slots.take(bad))
-            places = np.arange(len(slots))
-            places[bad] = len(slots) + np.arange(anew.height)
-            facts = pl.concat([facts, anew])[places]
-            z[bad] = standings
-        good = ~rules.breaches(facts)
-        failed = {int(p): "breaks a rule however often it is drawn" for p in slots.places[~good]}
+            redrawn += int(broken.sum())
+            slots = Slots(slots.seed, slots.indices, slots.attempts + broken)
+            new_facts, standings = self._draw(slots.take(broken))
+            rows = np.arange(len(slots))
+            rows[broken] = len(slots) + np.arange(new_facts.height)
+            facts = pl.concat([facts, new_facts])[rows]
+            z[broken] = standings
+        valid = ~rules.breaches(facts)
+        failed = {int(p): "breaks a rule however often it is drawn" for p in slots.indices[~valid]}
         traits = None
         if self.spec.traits is not None:
-            traits = pl.DataFrame({c: z[good, i].round(3) for i, c in enumerate(BIG_FIVE)})
+            traits = pl.DataFrame({c: z[valid, i].round(3) for i, c in enumerate(BIG_FIVE)})
         return StructuredSample(
-            slots=slots.take(good),
-            facts=facts.filter(pl.Series(good)),
+            slots=slots.take(valid),
+            facts=facts.filter(pl.Series(valid)),
             traits=traits,
             failed=failed,
             redrawn=redrawn,
         )
 
     def _draw(self, slots: Slots) -> tuple[pl.DataFrame, Array]:
-        facts = self.plan.facts(slots)
+        facts = self.blueprint.facts(slots)
         z = _standings(self.spec, facts, slots)
         if self.levels is not None:
             facts = facts.hstack(self.levels.draw(slots, z, facts))
@@ -89,11 +89,11 @@ class StructuredSampler:
 
     def preview(self) -> tuple[Part, ...]:
         """Say what will be made."""
-        plan = self.plan
+        blueprint = self.blueprint
         rows: list[tuple[Cell, ...]] = [
-            (name, value, round(plan.share(name)[value], 4), count)
-            for name in plan.values
-            for value, count in plan.margin(name).items()
+            (name, value, round(blueprint.share(name)[value], 4), count)
+            for name in blueprint.values
+            for value, count in blueprint.margin(name).items()
         ]
         parts: list[Part] = [Note(f"{self.spec.title}. {self.spec.source}".strip())]
         if rows:
@@ -103,23 +103,27 @@ class StructuredSampler:
                 title="Quotas",
                 columns=columns,
                 rows=tuple(rows),
-                note=f"{int((plan.counts > 0).sum()):,} cells are filled.",
+                note=f"{int((blueprint.counts > 0).sum()):,} cells are filled.",
             )
             parts.append(table)
-        if plan.donors is not None:
-            held = plan.donors.rows
-            names = ", ".join(held.columns[:40])
-            parts.append(Note(f"{held.height:,} rows of the sample give the other facts: {names}."))
-        if names := ", ".join(v.name for v in plan.others):
+        if blueprint.donors is not None:
+            donors = blueprint.donors.rows
+            names = ", ".join(donors.columns[:40])
+            parts.append(
+                Note(f"{donors.height:,} rows of the sample give the other facts: {names}.")
+            )
+        if names := ", ".join(v.name for v in blueprint.others):
             parts.append(Note(f"Drawn for each persona, not under quota: {names}."))
-        said = dict.fromkeys(f"Rule {r.code}: {r.says}." for r in self.rules.rules)
-        return (*parts, *map(Note, said))
+        rules = dict.fromkeys(f"Rule {r.code}: {r.says}." for r in self.rules.rules)
+        return (*parts, *map(Note, rules))
 
 
 def _standings(spec: PopulationSpec, facts: pl.DataFrame, slots: Slots) -> Array:
     traits = spec.traits or {}
-    given = traits.get("correlations")
-    z = draw_correlated(slots, correlation_matrix() if given is None else np.array(given, float))
+    correlations = traits.get("correlations")
+    z = draw_correlated(
+        slots, correlation_matrix() if correlations is None else np.array(correlations, float)
+    )
     if norms := traits.get("norms"):
         letters = {str(v): letter for v, letter in norms["sex"].items() if v != "of"}
         sex = facts[norms["sex"]["of"]].replace_strict(letters, default="")
@@ -127,7 +131,7 @@ def _standings(spec: PopulationSpec, facts: pl.DataFrame, slots: Slots) -> Array
     return z
 
 
-def _check_traits(spec: PopulationSpec, plan: Blueprint) -> None:
+def _check_traits(spec: PopulationSpec, blueprint: Blueprint) -> None:
     traits = spec.traits or {}
     for name in traits:
         if name not in ("correlations", "norms"):
@@ -138,7 +142,7 @@ def _check_traits(spec: PopulationSpec, plan: Blueprint) -> None:
     sex = norms.get("sex") if isinstance(norms, dict) else None
     if not isinstance(sex, dict) or "of" not in sex or "age" not in norms:
         raise BadValue('traits: norms has "sex": {"of": VARIABLE, VALUE: "F" or "M"} and "age"')
-    names = plan.facts(Slots.span(0, 0, 1)).columns
+    names = blueprint.facts(Slots.span(0, 0, 1)).columns
     for name in (sex["of"], norms["age"]):
         if name not in names:
             raise UnknownName("variable that norms go by", str(name), names)

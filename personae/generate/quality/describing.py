@@ -1,4 +1,4 @@
-"""What is in a file of personas: fields filled, distributions of facts, requested traits."""
+"""The content of a file of personas: filled fields, distributions of facts, requested traits."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -8,7 +8,7 @@ from math import sqrt
 from personae.core import BIG_FIVE, Cell, Figure, Note, Part, Persona, Report, Table
 from personae.generate.quality.outcome import Tally
 from personae.personas import FIELDS, evident_kinds, persona_frame
-from personae.report.render.figure_json import figure_from_data
+from personae.report.build.drawings import ValueAxis, bars
 
 __all__ = ["describe_report"]
 
@@ -17,17 +17,17 @@ _FEW, _BINS, _PICTURES = 30, 10, 12
 
 
 def describe_report(personas: Iterable[Persona]) -> Report:
-    """Describe personas in one pass, holding a batch at a time; the pictures come first."""
+    """Describe personas in one pass, a batch at a time; the pictures come first."""
     tally, filled, kinds = Tally(), Counter[str](), Counter[str]()
     moments: dict[str, list[float]] = {}
-    running = iter(personas)
-    while batch := list(islice(running, _BATCH)):
+    remaining = iter(personas)
+    while batch := list(islice(remaining, _BATCH)):
         tally.add(persona_frame(batch))
-        for one in batch:
-            filled.update(name for name in (*FIELDS[2:], "extra") if getattr(one, name))
-            shown = "+".join(evident_kinds(one)) or "nothing"
-            kinds[f"{one.kind}, shows {shown}"] += 1
-            for trait, z in one.traits.items():
+        for persona in batch:
+            filled.update(name for name in (*FIELDS[2:], "extra") if getattr(persona, name))
+            kinds_text = "+".join(evident_kinds(persona)) or "nothing"
+            kinds[f"{persona.kind}, shows {kinds_text}"] += 1
+            for trait, z in persona.traits.items():
                 n, total, squares = moments.get(trait, [0, 0.0, 0.0])
                 moments[trait] = [n + 1, total + z, squares + z * z]
     return Report(
@@ -40,15 +40,15 @@ def _parts(
     tally: Tally, filled: Counter[str], kinds: Counter[str], moments: Mapping[str, list[float]]
 ) -> Iterator[Part]:
     n = tally.rows
-    said = ", ".join(f"{count:,} {kind}" for kind, count in kinds.most_common(4))
-    yield Note(f"{n:,} personas: {said}.", "verdict")
+    summary = ", ".join(f"{count:,} {kind}" for kind, count in kinds.most_common(4))
+    yield Note(f"{n:,} personas: {summary}.", "verdict")
     names = [name for name in (*FIELDS[2:], "extra") if filled[name]]
     shares = [filled[name] / n for name in names]
     yield _bars("filled", "Fields filled", names, shares)
     facts = sorted(tally.facts.items(), key=lambda item: (-item[1].total(), item[0]))
     for path, values in facts[:_PICTURES]:
-        if drawn := _distribution(values):
-            labels, counts = drawn
+        if distribution := _distribution(values):
+            labels, counts = distribution
             yield _bars(f"fact {path}", path, labels, [c / n for c in counts])
     if facts or tally.free:
         yield _fact_table(facts, tally, n)
@@ -58,22 +58,18 @@ def _parts(
 
 def _bars(name: str, title: str, labels: list[str], shares: list[float]) -> Figure:
     top = max(zip(shares, labels, strict=True), default=(0.0, "nothing"))
-    return figure_from_data(
-        name=name,
-        title=title,
-        kind="bars",
-        data={
-            "categories": labels,
-            "unit": "share of personas",
-            "low": 0,
-            "series": [{"name": "personas", "values": shares}],
-        },
+    return bars(
+        name,
+        title,
+        labels,
+        {"personas": shares},
+        ValueAxis("share of personas", low=0),
         alt=f"Share of personas by {title}; most: {top[1]} ({top[0]:.0%}).",
     )
 
 
 def _distribution(values: Counter[str]) -> tuple[list[str], list[int]] | None:
-    """Give labels and counts: each value if few, bins if numbers, nothing for free text."""
+    """Return labels and counts: each value if few, bins of numbers, None for free text."""
     numbers = _numbers(values)
     if numbers and len(values) > _FEW:
         low, high = min(numbers), max(numbers)
@@ -90,7 +86,7 @@ def _distribution(values: Counter[str]) -> tuple[list[str], list[int]] | None:
 
 
 def _numbers(values: Counter[str]) -> dict[float, int]:
-    """Give the values as numbers if all are; else nothing."""
+    """Return the values as numbers if all are whole numbers, else nothing."""
     if not all(v.isascii() and v.removeprefix("-").isdigit() and len(v) < 16 for v in values):
         return {}
     return {float(value): count for value, count in values.items()}
@@ -125,6 +121,6 @@ def _trait_table(moments: Mapping[str, list[float]], n: int) -> Table:
     return Table(
         name="traits",
         title="Requested traits (z)",
-        columns=("trait", "share asked for", "mean", "SD"),
+        columns=("trait", "share requested", "mean", "SD"),
         rows=tuple(rows),
     )

@@ -1,22 +1,22 @@
-"""Near-duplicates among any number of personas, without comparing each with each.
+"""Near-duplicates among any number of personas, without comparing all pairs.
 
-Rows are signed batch by batch; signatures are small and are all that is held of a million. Rows
-that agree in a band of their signatures are compared, others are not. For `SameFacts` and `SimHash`
-that finds every pair within the threshold: d differences can't touch all of d+1 bands (pigeonhole).
-For `MinHash` it finds a pair with the probability `MinHash.chance`. `VectorCosine` compares all.
+Signatures of rows are computed batch by batch; they are small, and all that is held of a million
+rows. Only rows that agree in a band of their signatures are compared. For `SameFacts` and `SimHash`
+that finds every pair within the threshold: d differences can't affect all of d+1 bands (pigeonhole
+principle). `MinHash` finds a pair with the probability `MinHash.chance`. `VectorCosine` compares
+all pairs.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from hashlib import md5
 from typing import Any, Protocol
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from personae.core import Array, BadValue
+from personae.generate.quality.text_hashes import Words, simhashes, trigrams
 from personae.generate.slots import IndexArray, mix_bits
 
 __all__ = [
@@ -26,11 +26,9 @@ __all__ = [
     "SimHash",
     "VectorCosine",
     "duplicate_rows",
-    "simhashes",
 ]
 
 Signatures = NDArray[Any]
-Words = NDArray[np.uint64]
 Verify = Callable[[IndexArray, IndexArray], NDArray[np.bool_]]
 SHORTEST = 32
 """Texts of fewer trigrams count as duplicates only where they are equal: one changed character
@@ -39,60 +37,60 @@ MOST_COMPARED = 60_000
 
 
 class DuplicateCriterion(Protocol):
-    """What makes two personas near-duplicates."""
+    """A criterion by which two personas are near-duplicates."""
 
     @property
-    def says(self) -> str:
+    def description(self) -> str:
         """The criterion in words."""
         ...
 
     def sign(self, rows: pl.DataFrame) -> Signatures:
-        """Give one signature a row of the store, (rows, width)."""
+        """Compute one signature per row of the store, (rows, width)."""
         ...
 
     def pairs(self, signs: Signatures) -> IndexArray:
-        """Give the near-duplicates as (pairs, 2) row numbers, the earlier row first."""
+        """Find the near-duplicates, (pairs, 2) row numbers, the earlier row first."""
         ...
 
 
 def _later_rows(pairs: IndexArray) -> IndexArray:
-    """Pick the rows to give up: of each pair the later, unless the earlier is given up itself.
+    """Select the rows to regenerate: of each pair the later, unless the earlier is selected.
 
     >>> _later_rows(np.array([[0, 1], [1, 2]])).tolist()
     [1]
     """
-    gone: set[int] = set()
+    removed: set[int] = set()
     for first, second in sorted(map(tuple, pairs.tolist()), key=lambda p: (p[1], p[0])):
-        if first not in gone:
-            gone.add(second)
-    return np.array(sorted(gone), dtype=np.int64)
+        if first not in removed:
+            removed.add(second)
+    return np.array(sorted(removed), dtype=np.int64)
 
 
-def duplicate_rows(sameness: DuplicateCriterion, signs: Signatures) -> IndexArray:
-    """Pick the rows to give up: copies of an earlier signature, and what resembles a kept row."""
-    _, first = np.unique(_folded(signs), return_index=True)
-    kept = np.sort(first)
-    copies = np.setdiff1d(np.arange(len(signs)), kept)
-    return np.union1d(copies, kept[_later_rows(sameness.pairs(signs[kept]))])
+def duplicate_rows(criterion: DuplicateCriterion, signs: Signatures) -> IndexArray:
+    """Select the rows to regenerate: copies of an earlier signature, and near-duplicates."""
+    _, first = np.unique(_fold(signs), return_index=True)
+    distinct = np.sort(first)
+    copies = np.setdiff1d(np.arange(len(signs)), distinct)
+    return np.union1d(copies, distinct[_later_rows(criterion.pairs(signs[distinct]))])
 
 
-def _banded(bands: Sequence[Words], alike: Verify) -> IndexArray:
-    """Find the pairs of rows that share a band and are `alike`."""
-    found = [np.empty((0, 2), dtype=np.int64)]
+def _banded_pairs(bands: Sequence[Words], alike: Verify) -> IndexArray:
+    """Find the pairs of rows that share a band and are `alike`, (pairs, 2)."""
+    pairs = [np.empty((0, 2), dtype=np.int64)]
     for band in bands:
         order = np.argsort(band, kind="stable")
-        at, step = np.arange(len(order)), 1
-        while len(at := at[at + step < len(order)]):
-            at = at[band[order[at]] == band[order[at + step]]]
-            one, two = order[at], order[at + step]
-            good = alike(one, two)
-            found.append(np.column_stack([one[good], two[good]]))
+        starts, step = np.arange(len(order)), 1
+        while len(starts := starts[starts + step < len(order)]):
+            starts = starts[band[order[starts]] == band[order[starts + step]]]
+            first, second = order[starts], order[starts + step]
+            is_alike = alike(first, second)
+            pairs.append(np.column_stack([first[is_alike], second[is_alike]]))
             step += 1
-    return np.unique(np.sort(np.concatenate(found), axis=1), axis=0)
+    return np.unique(np.sort(np.concatenate(pairs), axis=1), axis=0)
 
 
-def _folded(signs: Signatures) -> Words:
-    """Hash each row to 64 bits."""
+def _fold(signs: Signatures) -> Words:
+    """Hash each row of signatures to 64 bits."""
     words = np.ascontiguousarray(signs).view(np.uint32).reshape(len(signs), -1)
     key = np.zeros(len(words), dtype=np.uint64)
     for column in words.T:
@@ -115,39 +113,39 @@ class SameFacts:
     differ: int = 0
 
     @property
-    def says(self) -> str:
+    def description(self) -> str:
         """The criterion in words."""
         return f"at most {self.differ} of {len(self.paths)} facts differ"
 
     def sign(self, rows: pl.DataFrame) -> Signatures:
-        """Hash each fact to 32 bits.
+        """Hash each fact to 32 bits, (rows, facts).
 
         Raises:
             BadValue: a row lacks one of the facts, or has them in another order.
         """
-        held = rows["facts"].list.explode().struct.unnest()
-        kept = held.filter(pl.col("key").is_in(self.paths))
+        facts = rows["facts"].list.explode().struct.unnest()
+        selected = facts.filter(pl.col("key").is_in(self.paths))
         width = len(self.paths)
-        keys = kept["key"].to_numpy()
+        keys = selected["key"].to_numpy()
         if (
-            kept.height != rows.height * width
+            selected.height != rows.height * width
             or not (keys.reshape(-1, width) == np.array(self.paths, dtype=object)).all()
         ):
             raise BadValue(f"each persona has the facts {list(self.paths)}, in this order")
-        values = kept["value"].hash(seed=1).to_numpy() >> np.uint64(32)
+        values = selected["value"].hash(seed=1).to_numpy() >> np.uint64(32)
         return values.astype(np.uint32).reshape(rows.height, width)
 
     def pairs(self, signs: Signatures) -> IndexArray:
-        """Give the near-duplicates; none is missed."""
+        """Find the near-duplicates, (pairs, 2); none is missed."""
         variety = [len(np.unique(column)) for column in signs[:100_000].T]
-        dealt = np.argsort(variety, kind="stable")  # so that each band tells rows apart
-        bands = [_folded(signs[:, dealt[i :: self.differ + 1]]) for i in range(self.differ + 1)]
+        order = np.argsort(variety, kind="stable")  # so that every band has varied facts
+        bands = [_fold(signs[:, order[i :: self.differ + 1]]) for i in range(self.differ + 1)]
 
-        def alike(one: IndexArray, two: IndexArray) -> NDArray[np.bool_]:
-            near: NDArray[np.bool_] = (signs[one] != signs[two]).sum(axis=1) <= self.differ
-            return near
+        def alike(first: IndexArray, second: IndexArray) -> NDArray[np.bool_]:
+            is_near: NDArray[np.bool_] = (signs[first] != signs[second]).sum(axis=1) <= self.differ
+            return is_near
 
-        return _banded(bands, alike)
+        return _banded_pairs(bands, alike)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,67 +159,35 @@ class SimHash:
     distance: int = 3
 
     @property
-    def says(self) -> str:
+    def description(self) -> str:
         """The criterion in words."""
         return f"SimHashes of {self.field} differ in at most {self.distance} of 64 bits"
 
     def sign(self, rows: pl.DataFrame) -> Signatures:
-        """Give SimHash, number of trigrams, and a hash of the text."""
+        """Compute SimHash, number of trigrams and hash of each text, (rows, 3)."""
         texts = rows[self.field]
         hashes, sizes = simhashes(texts)
         return np.column_stack([hashes, sizes, texts.hash(seed=1).to_numpy()])
 
     def pairs(self, signs: Signatures) -> IndexArray:
-        """Give the near-duplicates; none is missed."""
+        """Find the near-duplicates, (pairs, 2); none is missed."""
         hashes, short = signs[:, 0].copy(), signs[:, 1] < SHORTEST
-        hashes[short] = signs[short, 2]  # far from all others but equal texts
+        hashes[short] = signs[short, 2]  # matches equal texts only
         width = 64 // (self.distance + 1)
         bands = [
             (hashes >> np.uint64(i * width)) & np.uint64((1 << width) - 1)
             for i in range(self.distance + 1)
         ]
 
-        def alike(one: IndexArray, two: IndexArray) -> NDArray[np.bool_]:
-            apart = np.bitwise_count(hashes[one] ^ hashes[two])
-            equal = signs[one, 2] == signs[two, 2]
-            near: NDArray[np.bool_] = np.where(
-                short[one] | short[two], equal, apart <= self.distance
+        def alike(first: IndexArray, second: IndexArray) -> NDArray[np.bool_]:
+            distances = np.bitwise_count(hashes[first] ^ hashes[second])
+            equal = signs[first, 2] == signs[second, 2]
+            is_near: NDArray[np.bool_] = np.where(
+                short[first] | short[second], equal, distances <= self.distance
             )
-            return near
+            return is_near
 
-        return _banded(bands, alike)
-
-
-def _trigrams(texts: pl.Series) -> tuple[Words, IndexArray]:
-    """Give all trigrams of the texts, three code points in one number, and whose each is."""
-    plain = texts.str.replace_all(r"\s+", "")
-    sizes = plain.str.len_chars().to_numpy().astype(np.int64)
-    points = np.frombuffer("".join(plain.to_list()).encode("utf-32-le"), dtype=np.uint32)
-    wide = points.astype(np.uint64)
-    grams = wide[:-2] | (wide[1:-1] << np.uint64(21)) | (wide[2:] << np.uint64(42))
-    owner = np.repeat(np.arange(len(sizes)), sizes)
-    inside = owner[:-2] == owner[2:]
-    return grams[inside], owner[:-2][inside]
-
-
-def simhashes(texts: pl.Series) -> tuple[Words, Words]:
-    """Give each text's SimHash and its number of trigrams.
-
-    >>> f"{simhashes(pl.Series(['abc']))[0][0]:x}"
-    'd6963f7d28e17f72'
-    """
-    grams, owner = _trigrams(texts)
-    distinct, place = np.unique(grams, return_inverse=True)
-    mask = (1 << 21) - 1
-    said = ["".join(chr(int(g) >> k & mask) for k in (0, 21, 42)) for g in distinct]
-    digests = b"".join(md5(s.encode(), usedforsecurity=False).digest()[8:] for s in said)
-    bits = np.unpackbits(np.frombuffer(digests, dtype=np.uint8)).reshape(-1, 64)
-    ones = np.ones(len(grams), dtype=np.float32)
-    counts = csr_array((ones, (owner, place)), shape=(len(texts), len(distinct)))
-    votes = counts @ (bits.astype(np.float32) * 2 - 1)
-    packed = np.packbits(votes >= 0, axis=1)
-    sizes = np.bincount(owner, minlength=len(texts)).astype(np.uint64)
-    return packed.view(">u8").ravel().astype(np.uint64), sizes
+        return _banded_pairs(bands, alike)
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,12 +204,12 @@ class MinHash:
     rows: int = 4
 
     @property
-    def says(self) -> str:
+    def description(self) -> str:
         """The criterion in words."""
         return f"trigrams of {self.field} overlap by about {self.similarity:.0%} or more"
 
     def chance(self, similarity: float) -> float:
-        """Give the chance that a pair of this Jaccard similarity is compared at all.
+        """Compute the probability that a pair of this Jaccard similarity (0..1) is compared.
 
         >>> print(f"{MinHash().chance(0.6):.3f}")
         0.988
@@ -251,8 +217,8 @@ class MinHash:
         return float(1 - (1 - similarity**self.rows) ** self.bands)
 
     def sign(self, rows: pl.DataFrame) -> Signatures:
-        """Give the minima of all hash functions, 32 bits each."""
-        grams, owner = _trigrams(rows[self.field])
+        """Compute the minima of all hash functions, 32 bits each, (rows, functions)."""
+        grams, owner = trigrams(rows[self.field])
         starts = np.flatnonzero(np.r_[True, owner[1:] != owner[:-1]]) if len(owner) else owner
         signs = np.zeros((rows.height, self.bands * self.rows), dtype=np.uint32)
         for i in range(signs.shape[1]):
@@ -264,14 +230,16 @@ class MinHash:
         return signs
 
     def pairs(self, signs: Signatures) -> IndexArray:
-        """Give the near-duplicates that share a band."""
-        bands = [_folded(signs[:, i :: self.bands]) for i in range(self.bands)]
+        """Find the near-duplicates that share a band, (pairs, 2)."""
+        bands = [_fold(signs[:, i :: self.bands]) for i in range(self.bands)]
 
-        def alike(one: IndexArray, two: IndexArray) -> NDArray[np.bool_]:
-            near: NDArray[np.bool_] = (signs[one] == signs[two]).mean(axis=1) >= self.similarity
-            return near
+        def alike(first: IndexArray, second: IndexArray) -> NDArray[np.bool_]:
+            is_near: NDArray[np.bool_] = (signs[first] == signs[second]).mean(
+                axis=1
+            ) >= self.similarity
+            return is_near
 
-        return _banded(bands, alike)
+        return _banded_pairs(bands, alike)
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,32 +251,32 @@ class VectorCosine:
     field: str = "text"
 
     @property
-    def says(self) -> str:
+    def description(self) -> str:
         """The criterion in words."""
         return f"vectors of {self.field} have a cosine of {self.cosine} or more"
 
     def sign(self, rows: pl.DataFrame) -> Signatures:
-        """Give unit vectors in float32."""
+        """Compute unit vectors in float32, (rows, width)."""
         vectors = self.embed(rows[self.field].to_list())
         sizes = np.linalg.norm(vectors, axis=1, keepdims=True)
         unit: Signatures = (vectors / np.maximum(sizes, 1e-12)).astype(np.float32)
         return unit
 
     def pairs(self, signs: Signatures) -> IndexArray:
-        """Give the near-duplicates, comparing all with all in blocks.
+        """Find the near-duplicates, (pairs, 2), comparing all pairs in blocks.
 
         Raises:
-            BadValue: more rows than that is feasible for.
+            BadValue: more than 60,000 rows.
         """
         if len(signs) > MOST_COMPARED:
             raise BadValue(
-                f"vectors are compared all with all, for up to {MOST_COMPARED:,} personas, not "
+                f"vectors are compared in all pairs, for up to {MOST_COMPARED:,} personas, not "
                 f"{len(signs):,}; use simhash or minhash"
             )
-        found = [np.empty((0, 2), dtype=np.int64)]
+        pairs = [np.empty((0, 2), dtype=np.int64)]
         for start in range(0, len(signs), 1024):
             block = signs[start : start + 1024] @ signs.T
-            one, two = np.nonzero(block >= self.cosine)
-            later = two > one + start
-            found.append(np.column_stack([one[later] + start, two[later]]))
-        return np.concatenate(found)
+            first, second = np.nonzero(block >= self.cosine)
+            is_later = second > first + start
+            pairs.append(np.column_stack([first[is_later] + start, second[is_later]]))
+        return np.concatenate(pairs)

@@ -1,23 +1,25 @@
-"""What came out of making a population, counted as it is written, and the report of it."""
+"""The outcome of generating a population, counted as it is written, and the report on it."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import log2
 
 import polars as pl
 
 from personae.core import Cell, Heading, Note, Part, Report, Table
-from personae.generate.quality.diversity import diversity, stereotypes
+from personae.core.figures import BarsFigure, Series
+from personae.generate.quality.associations import stereotypes
+from personae.generate.quality.diversity import diversity
 from personae.generate.recipe import Population
-from personae.report.render.figure_json import figure_from_data
+from personae.report.build.drawings import ValueAxis, bars
 
 __all__ = ["SAMPLE", "Outcome", "Tally", "population_report"]
 
 PICTURES = 24
 """With more facts than this only those under quota are drawn."""
 SAMPLE = 10_000
-"""About so many rows are looked at more closely."""
+"""About so many rows are examined for diversity."""
 MOST_BARS = 40
 MOST_VALUES = 2000
 """A fact with more values than this is counted as free text."""
@@ -34,8 +36,8 @@ class Tally:
     def add(self, frame: pl.DataFrame) -> None:
         """Count a frame of the store."""
         self.rows += frame.height
-        held = frame["facts"].list.explode(keep_nulls=False).struct.unnest()
-        counted = held.filter(~pl.col("key").is_in(list(self.free))).group_by("key", "value").len()
+        facts = frame["facts"].list.explode(keep_nulls=False).struct.unnest()
+        counted = facts.filter(~pl.col("key").is_in(list(self.free))).group_by("key", "value").len()
         for key, value, count in counted.sort("key", "value").iter_rows():
             values = self.facts.setdefault(key, Counter())
             values[value] += count
@@ -46,9 +48,10 @@ class Tally:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How many personas stand in the file, what failed, and what happened on the way.
+    """The number of personas in the file, the failed slots, and counts of events.
 
-    `sample` holds every so manieth row.
+    `sample` holds rows at equal distances, about 10,000 of them. `regenerated` counts
+    near-duplicates that were replaced, `duplicates_left` those that remain.
     """
 
     made: int
@@ -56,12 +59,12 @@ class Outcome:
     sample: pl.DataFrame
     failed: Mapping[int, str] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)
-    remade: int = 0
-    alike_left: int = 0
+    regenerated: int = 0
+    duplicates_left: int = 0
 
 
 def population_report(population: Population, outcome: Outcome) -> Report:
-    """Report a finished population against what was asked for."""
+    """Report a finished population against its order and quotas."""
     seed = population.order.seed
     parts: list[Part] = [Note(_verdict(population.order.n, outcome), "verdict")]
     if outcome.failed:
@@ -69,7 +72,7 @@ def population_report(population: Population, outcome: Outcome) -> Report:
             Note(f"{len(outcome.failed):,} slots failed; the quotas lack them.", "warning")
         )
     parts += _quotas(population, outcome)
-    parts.append(_happened(population, outcome))
+    parts.append(_events(population, outcome))
     if population.findings is not None:
         parts += population.findings(outcome.sample)
     if outcome.sample.height > 1:
@@ -81,47 +84,26 @@ def population_report(population: Population, outcome: Outcome) -> Report:
 
 
 def _verdict(n: int, outcome: Outcome) -> str:
-    said = f"{outcome.made:,} of {n:,} personas made"
-    if outcome.remade:
-        said += f"; {outcome.remade:,} regenerated because they resembled another"
-    if outcome.alike_left:
-        said += f", {outcome.alike_left:,} still do"
-    return said + "."
+    text = f"{outcome.made:,} of {n:,} personas made"
+    if outcome.regenerated:
+        text += f"; {outcome.regenerated:,} regenerated because they resembled another"
+    if outcome.duplicates_left:
+        text += f", {outcome.duplicates_left:,} still do"
+    return text + "."
 
 
 def _quotas(population: Population, outcome: Outcome) -> list[Part]:
-    """Compare the shares that were asked for with those made: a picture, then counts."""
-    rows: list[tuple[Cell, ...]] = []
+    """Compare requested and generated counts: a picture, the distances, then all counts."""
+    rows: list[tuple[str, str, int, int, int]] = []
     gaps: list[tuple[Cell, ...]] = []
     for fact, target in population.quotas.items():
-        values = outcome.tally.facts.get(fact, Counter())
-        rows += [(fact, v, asked, values[v], values[v] - asked) for v, asked in target.items()]
-        gaps.append((fact, len(target), *_distances(target, values)))
+        made = outcome.tally.facts.get(fact, Counter())
+        rows += [(fact, v, count, made[v], made[v] - count) for v, count in target.items()]
+        gaps.append((fact, len(target), *_distances(target, made)))
     if not rows:
         return []
-    few = rows[:MOST_BARS]
-    total, made = population.order.n, max(1, outcome.made)
-    shares = {
-        "requested": [int(str(r[2])) / total for r in few],
-        "measured": [int(str(r[3])) / made for r in few],
-    }
     return [
-        figure_from_data(
-            name="shares",
-            title="Shares, requested and made",
-            kind="bars",
-            data={
-                "categories": [str(r[1]) for r in few],
-                "groups": [str(r[0]) for r in few],
-                "unit": "share",
-                "low": 0,
-                "series": [
-                    {"name": "requested", "values": shares["requested"]},
-                    {"name": "made", "role": "measured", "values": shares["measured"]},
-                ],
-            },
-            alt="Share of each value under quota, as requested and as made.",
-        ),
+        _shares_figure(rows[:MOST_BARS], population.order.n, max(1, outcome.made)),
         Table(
             name="gaps",
             title="Distance from the quotas",
@@ -131,34 +113,52 @@ def _quotas(population: Population, outcome: Outcome) -> list[Part]:
         Table(
             name="quotas",
             title="Quotas",
-            columns=("fact", "value", "asked", "made", "difference"),
+            columns=("fact", "value", "requested", "made", "difference"),
             rows=tuple(rows),
         ),
     ]
 
 
+def _shares_figure(
+    rows: Sequence[tuple[str, str, int, int, int]], total: int, made: int
+) -> BarsFigure:
+    """Draw the shares of (fact, value, requested, made, difference) rows."""
+    return bars(
+        "shares",
+        "Shares, requested and made",
+        [(fact, value) for fact, value, *_ in rows],
+        [
+            Series("requested", tuple(row[2] / total for row in rows)),
+            Series("made", tuple(row[3] / made for row in rows), "measured"),
+        ],
+        ValueAxis("share", low=0),
+        alt="Share of each value under quota, as requested and as made.",
+    )
+
+
 def _distances(target: Mapping[str, int], values: Mapping[str, int]) -> tuple[int, float]:
-    """Give the largest gap in personas, and KL(made || asked) in bits."""
-    asked, made = sum(target.values()), sum(values.get(v, 0) for v in target)
-    largest = max(abs(values.get(v, 0) - count) for v, count in target.items())
+    """Return the largest gap in personas, and KL(made || requested) in bits, both of one fact."""
+    requested, made = sum(target.values()), sum(values.get(v, 0) for v in target)
+    largest_gap = max(abs(values.get(v, 0) - count) for v, count in target.items())
     bits = sum(
-        values[v] / made * log2(values[v] / made / (count / asked))
+        values[v] / made * log2(values[v] / made / (count / requested))
         for v, count in target.items()
         if values.get(v, 0) and count
     )
-    return largest, round(max(0.0, bits), 6)
+    return largest_gap, round(max(0.0, bits), 6)
 
 
-def _happened(population: Population, outcome: Outcome) -> Table:
+def _events(population: Population, outcome: Outcome) -> Table:
     rows: list[tuple[Cell, ...]] = list(sorted(outcome.counts.items()))
-    if population.sameness is not None:
-        rows.append((f"near-duplicates regenerated: {population.sameness.says}", outcome.remade))
-        rows.append(("near-duplicates left", outcome.alike_left))
+    if population.duplicate_criterion is not None:
+        criterion = population.duplicate_criterion.description
+        rows.append((f"near-duplicates regenerated: {criterion}", outcome.regenerated))
+        rows.append(("near-duplicates left", outcome.duplicates_left))
     reasons = Counter(outcome.failed.values())
     rows += [(f"failed: {why}", count) for why, count in sorted(reasons.items())]
     return Table(
         name="events",
-        title="What happened on the way",
+        title="Events during generation",
         columns=("event", "count"),
         rows=tuple(rows),
     )

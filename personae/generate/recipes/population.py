@@ -29,30 +29,34 @@ def population(order: Order, spec: str | None = None, sample: str | None = None)
     """Make a population by quotas.
 
     Args:
-        order: how many, under which seed; a model adds an introduction in the first person.
-        spec: a population that ships (adults), or a JSON file; see docs/guide/generate.md.
+        order: number and seed; a model adds an introduction in the first person.
+        spec: a shipped population (adults), or a JSON file; see docs/guide/generate.md.
         sample: JSONL, CSV or Parquet file of real rows whose joint distribution is kept.
     """
     if spec is None and sample is not None:
-        plan = PopulationSpec(name=Path(sample).stem, title=f"People as in {Path(sample).name}")
+        population_spec = PopulationSpec(
+            name=Path(sample).stem, title=f"People as in {Path(sample).name}"
+        )
     else:
-        plan = load_spec(spec or "adults")
-    rules = read_rules(plan.rules, plan.sets)
+        population_spec = load_spec(spec or "adults")
+    rules = read_rules(population_spec.rules, population_spec.sets)
     rows = None if sample is None else _read(sample)
-    if not plan.variables and rows is None:
+    if not population_spec.variables and rows is None:
         raise BadValue(f"{spec}: a population has variables, or a --sample")
-    if not plan.owners:  # rules over what owners write wait for them
-        rules.refuse_unknown((*plan.facts, *(() if rows is None else rows.columns)))
-    blue = make_blueprint(plan, order.n, order.seed, sample=rows, rules=rules)
-    levels = read_levels(plan.levels) if plan.levels else None
-    mould = StructuredSampler(spec=plan, plan=blue, rules=rules, levels=levels)
-    key = content_key([repr(plan), None if sample is None else file_sha256(sample)])
+    if not population_spec.owners:  # rules over what owners write wait for them
+        rules.refuse_unknown((*population_spec.facts, *(() if rows is None else rows.columns)))
+    blueprint = make_blueprint(population_spec, order.n, order.seed, sample=rows, rules=rules)
+    levels = read_levels(population_spec.levels) if population_spec.levels else None
+    sampler = StructuredSampler(
+        spec=population_spec, blueprint=blueprint, rules=rules, levels=levels
+    )
+    key = content_key([repr(population_spec), None if sample is None else file_sha256(sample)])
     return Population(
-        title=plan.title,
+        title=population_spec.title,
         order=order,
-        make=partial(_make, mould, order),
-        preview=mould.preview(),
-        quotas={name: blue.margin(name) for name in blue.values},
+        make=partial(_make, sampler, order),
+        preview=sampler.preview(),
+        quotas={name: blueprint.margin(name) for name in blueprint.values},
         fingerprint=key,
     )
 
@@ -64,22 +68,22 @@ def _read(path: str) -> pl.DataFrame:
         raise UnknownName("kind of sample file", suffix, readers)
     try:
         rows: pl.DataFrame = readers[suffix](path)  # type: ignore[operator]
-        kept = rows.select(pl.exclude("id").cast(pl.String, strict=True))
+        facts = rows.select(pl.exclude("id").cast(pl.String, strict=True))
     except (OSError, pl.exceptions.PolarsError) as error:
         raise BadFile(f"can't read a sample from {path}: {error}") from error
-    if not kept.height:
+    if not facts.height:
         raise BadFile(f"{path}: no row in it")
-    return kept
+    return facts
 
 
-def _make(mould: StructuredSampler, order: Order, slots: Slots) -> PersonaBatch:
-    cast, spec = mould.cast(slots), mould.spec
-    text = render_facts(spec.text, cast.facts)
+def _make(sampler: StructuredSampler, order: Order, slots: Slots) -> PersonaBatch:
+    sample, spec = sampler.sample(slots), sampler.spec
+    text = render_facts(spec.text, sample.facts)
     rows = persona_table(
         f"{spec.name}-{order.seed}-"
-        + pl.Series("id", cast.slots.places).cast(pl.String).str.zfill(7),
-        cast.facts,
-        traits=cast.traits,
+        + pl.Series("id", sample.slots.indices).cast(pl.String).str.zfill(7),
+        sample.facts,
+        traits=sample.traits,
         provenance={
             "made by": "personae generate population",
             "source": spec.source or spec.title,
@@ -88,9 +92,9 @@ def _make(mould: StructuredSampler, order: Order, slots: Slots) -> PersonaBatch:
         },
         texts={"text": text, "kind": spec.kind},
     )
-    counts = Counter({"redrawn to obey rules": cast.redrawn})
+    counts = Counter({"redrawn to obey rules": sample.redrawn})
     if order.model is not None:
         sampling = Sampling(max_tokens=120, temperature=0.7, top_p=0.95, seed=order.seed)
         writer = Writer(order.model, sampling, counts)
         rows = persona_frame(write_introductions(writer, list(frame_personas(rows))))
-    return PersonaBatch(rows, cast.failed, counts)
+    return PersonaBatch(rows, sample.failed, counts)

@@ -79,44 +79,46 @@ class Taxonomy:
     def __post_init__(self) -> None:
         if not self.attributes:
             raise BadValue("a taxonomy has at least one attribute")
-        names = [one.name for one in self.attributes]
-        if double := sorted({n for n in names if names.count(n) > 1} if _doubled(names) else ()):
-            raise BadValue(f"a taxonomy has each path once; twice or more: {double[:5]}")
+        names = [attribute.name for attribute in self.attributes]
+        if duplicates := sorted(
+            {n for n in names if names.count(n) > 1} if _has_duplicates(names) else ()
+        ):
+            raise BadValue(f"a taxonomy has each path once; twice or more: {duplicates[:5]}")
 
     @property
     def categories(self) -> tuple[str, ...]:
         """The top names, in order."""
-        return tuple(dict.fromkeys(one.path[0] for one in self.attributes))
+        return tuple(dict.fromkeys(attribute.path[0] for attribute in self.attributes))
 
     def by_category(self) -> Mapping[str, tuple[Attribute, ...]]:
         """Give each category's attributes."""
-        found: dict[str, list[Attribute]] = {}
-        for one in self.attributes:
-            found.setdefault(one.path[0], []).append(one)
-        return {category: tuple(listed) for category, listed in found.items()}
+        groups: dict[str, list[Attribute]] = {}
+        for attribute in self.attributes:
+            groups.setdefault(attribute.path[0], []).append(attribute)
+        return {category: tuple(group) for category, group in groups.items()}
 
     def save(self, path: str | Path) -> None:
         """Write it as a JSON tree, attributes with what is known of them."""
-        hints = {one.path: _hints(one) for one in self.attributes}
-        text = json.dumps(_unflatten(hints), ensure_ascii=False, indent=1)
+        leaves = {attribute.path: _leaf(attribute) for attribute in self.attributes}
+        text = json.dumps(_unflatten(leaves), ensure_ascii=False, indent=1)
         Path(path).write_text(text + "\n", encoding="utf-8")
 
 
-def _doubled(names: list[str]) -> bool:
+def _has_duplicates(names: list[str]) -> bool:
     return len(set(names)) < len(names)
 
 
-def _hints(one: Attribute) -> dict[str, object]:
-    known: dict[str, object] = {}
-    if one.values:
-        known = {
-            "say": one.say,
-            "values": list(one.values),
-            "leans": one.leans,
-            "ages": list(one.ages),
-            "works": one.works,
+def _leaf(attribute: Attribute) -> dict[str, object]:
+    leaf: dict[str, object] = {}
+    if attribute.values:
+        leaf = {
+            "say": attribute.say,
+            "values": list(attribute.values),
+            "leans": attribute.leans,
+            "ages": list(attribute.ages),
+            "works": attribute.works,
         }
-    return known
+    return leaf
 
 
 def flatten(tree: Mapping[str, Any]) -> Iterator[tuple[AttributePath, Mapping[str, Any]]]:

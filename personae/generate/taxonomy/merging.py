@@ -60,16 +60,16 @@ def merge_paths(
     dropped: Counter[str] = Counter()
     counts: Counter[AttributePath] = Counter()
     for path in paths:
-        clean = _without_echo(tuple(" ".join(name.split()) for name in path))
-        if why := _unfit(clean):
-            dropped[why] += 1
+        cleaned = _without_repeats(tuple(" ".join(name.split()) for name in path))
+        if problem := _path_problem(cleaned):
+            dropped[problem] += 1
         else:
-            counts[clean] += 1
-    counts = _renamed(counts, _merge_categories(_level(counts, 1)))
+            counts[cleaned] += 1
+    counts = _rename(counts, _merge_categories(_prefix_counts(counts, 1)))
     embed = embed or HashedVectors([" ".join(path) for path in counts])
     for depth in range(2, max(map(len, counts), default=1) + 1):
-        counts = _merged_level(counts, depth, alike, embed)
-    counts = _leaves_once(counts, dropped)
+        counts = _merge_level(counts, depth, alike, embed)
+    counts = _deduplicate_leaves(counts, dropped)
     if not counts:
         raise BadValue(f"no attribute path is left to make a taxonomy of; dropped: {dict(dropped)}")
     return MergedTaxonomy(
@@ -83,27 +83,27 @@ def _merge_categories(titles: Mapping[AttributePath, int]) -> Mapping[AttributeP
     >>> _merge_categories({("Core Values",): 2, ("Core Values and Beliefs",): 5})
     {('Core Values',): ('Core Values and Beliefs',), ...}
     """
-    listed = list(titles)
-    bags = [set(words_of(path[0])) for path in listed]
+    paths = list(titles)
+    word_sets = [set(words_of(path[0])) for path in paths]
     pairs = [
         (i, j)
-        for i in range(len(listed))
+        for i in range(len(paths))
         for j in range(i)
-        if len(bags[i] & bags[j]) >= SHARED * len(bags[i] | bags[j]) > 0
+        if len(word_sets[i] & word_sets[j]) >= SHARED * len(word_sets[i] | word_sets[j]) > 0
     ]
-    return _named(listed, _joined(len(listed), pairs), titles)
+    return _canonical_names(paths, _disjoint_sets(len(paths), pairs), titles)
 
 
-def _without_echo(path: AttributePath) -> AttributePath:
+def _without_repeats(path: AttributePath) -> AttributePath:
     """Take out names that repeat one above them: a child can't be its own ancestor."""
-    kept: list[str] = []
+    names: list[str] = []
     for name in path:
-        if words_of(name) not in [words_of(above) for above in kept]:
-            kept.append(name)
-    return tuple(kept)
+        if words_of(name) not in [words_of(above) for above in names]:
+            names.append(name)
+    return tuple(names)
 
 
-def _unfit(path: AttributePath) -> str:
+def _path_problem(path: AttributePath) -> str:
     if any(not words_of(name) for name in path) or not path:
         return "a name without words"
     if len(path) < 2:
@@ -115,44 +115,44 @@ def _unfit(path: AttributePath) -> str:
     return ""
 
 
-def _level(counts: Mapping[AttributePath, int], depth: int) -> Counter[AttributePath]:
+def _prefix_counts(counts: Mapping[AttributePath, int], depth: int) -> Counter[AttributePath]:
     """Count the paths by their first `depth` names."""
-    found: Counter[AttributePath] = Counter()
+    prefixes: Counter[AttributePath] = Counter()
     for path, count in counts.items():
         if len(path) >= depth:
-            found[path[:depth]] += count
-    return found
+            prefixes[path[:depth]] += count
+    return prefixes
 
 
-def _renamed(
+def _rename(
     counts: Mapping[AttributePath, int], names: Mapping[AttributePath, AttributePath]
 ) -> Counter[AttributePath]:
     depth = len(next(iter(names), ((),)))
-    found: Counter[AttributePath] = Counter()
+    renamed: Counter[AttributePath] = Counter()
     for path, count in counts.items():
-        found[names.get(path[:depth], path[:depth]) + path[depth:]] += count
-    return found
+        renamed[names.get(path[:depth], path[:depth]) + path[depth:]] += count
+    return renamed
 
 
-def _merged_level(
+def _merge_level(
     counts: Counter[AttributePath], depth: int, alike: float, embed: Embed
 ) -> Counter[AttributePath]:
     siblings: dict[AttributePath, list[AttributePath]] = {}
-    level = _level(counts, depth)
+    level = _prefix_counts(counts, depth)
     for path in level:
         siblings.setdefault(path[:-1], []).append(path)
     names: dict[AttributePath, AttributePath] = {}
     for parent, children in siblings.items():
         texts = [" ".join(words_of(child[-1])) for child in children]
         vectors = embed([f"{' '.join(words_of(parent[-1]))} > {text}" for text in texts])
-        near = np.argwhere(np.triu(vectors @ vectors.T >= alike, 1))
-        pairs = [(int(i), int(j)) for i, j in near]
+        matches = np.argwhere(np.triu(vectors @ vectors.T >= alike, 1))
+        pairs = [(int(i), int(j)) for i, j in matches]
         pairs += [(i, texts.index(text)) for i, text in enumerate(texts)]
-        names |= _named(children, _joined(len(children), pairs), level)
-    return _renamed(counts, names)
+        names |= _canonical_names(children, _disjoint_sets(len(children), pairs), level)
+    return _rename(counts, names)
 
 
-def _joined(count: int, pairs: Sequence[tuple[int, int]]) -> list[int]:
+def _disjoint_sets(count: int, pairs: Sequence[tuple[int, int]]) -> list[int]:
     """Union-find: give each member the first member of its set."""
     first = list(range(count))
 
@@ -168,7 +168,7 @@ def _joined(count: int, pairs: Sequence[tuple[int, int]]) -> list[int]:
     return [root(i) for i in range(count)]
 
 
-def _named(
+def _canonical_names(
     members: Sequence[AttributePath], sets: Sequence[int], counts: Mapping[AttributePath, int]
 ) -> dict[AttributePath, AttributePath]:
     """Call each set by its most frequent member, the first of equals."""
@@ -179,7 +179,9 @@ def _named(
     return {path: best[group] for path, group in zip(members, sets, strict=True)}
 
 
-def _leaves_once(counts: Counter[AttributePath], dropped: Counter[str]) -> Counter[AttributePath]:
+def _deduplicate_leaves(
+    counts: Counter[AttributePath], dropped: Counter[str]
+) -> Counter[AttributePath]:
     """Keep each leaf at its most frequent place in a category; a leaf others go on from goes."""
     branches = {path[:depth] for path in counts for depth in range(1, len(path))}
     best: dict[tuple[str, ...], AttributePath] = {}
@@ -187,12 +189,12 @@ def _leaves_once(counts: Counter[AttributePath], dropped: Counter[str]) -> Count
         key = (path[0], *words_of(path[-1]))
         if key not in best or count > counts[best[key]]:
             best[key] = path
-    kept: Counter[AttributePath] = Counter()
+    leaves: Counter[AttributePath] = Counter()
     for path, count in counts.items():
         if path in branches:
             dropped["a branch, not an attribute"] += count
         elif best[(path[0], *words_of(path[-1]))] != path:
             dropped["stands elsewhere in its category more often"] += count
         else:
-            kept[path] = count
-    return kept
+            leaves[path] = count
+    return leaves

@@ -1,7 +1,7 @@
 """Character cards, versions 2 and 3: JSON files, or PNG pictures that carry the JSON.
 
-Both versions share what an import keeps, so that a card of one becomes a card of the other with
-all its fields. A picture is kept with the card, and comes back with it.
+Both versions share what an import keeps, so that a card of one version becomes a card of the
+other with all its fields. A picture is kept with its card and exported with it.
 """
 
 import base64
@@ -102,7 +102,7 @@ def _load_json(path: Path, spec: str) -> Iterator[ForeignObject]:
 
 
 def _load_png(path: Path, spec: str) -> Iterator[ForeignObject]:
-    """Take the card that a picture carries, and keep the picture beside its data."""
+    """Read the card in a picture, and keep the picture with its data."""
     picture = read_picture(path)
     texts = png_texts(picture, [_CHUNKS[spec]], str(path))
     if not texts:
@@ -123,8 +123,8 @@ def _load_png(path: Path, spec: str) -> Iterator[ForeignObject]:
 def _checked(value: object, path: Path, spec: str) -> Json:
     card = require_object(value, str(path))
     if card.get("spec") != spec:
-        said = str(card.get("spec"))[:40]
-        raise BadFile(f"{path}: a card of this format has the 'spec' {spec!r}, not {said!r}")
+        spec_given = str(card.get("spec"))[:40]
+        raise BadFile(f"{path}: a card of this format has the 'spec' {spec!r}, not {spec_given!r}")
     if not isinstance(card.get("data"), dict):
         raise BadFile(f"{path}: a card's 'data' is an object")
     return card
@@ -139,11 +139,11 @@ def dump(objects: NamedObjects, path: Path) -> None:
 def _dump_png(card: Json, path: Path) -> None:
     data = card["data"]
     extensions = data.get("extensions") if isinstance(data, dict) else None
-    kept = extensions.pop(_PICTURE, None) if isinstance(extensions, dict) else None
+    kept_picture = extensions.pop(_PICTURE, None) if isinstance(extensions, dict) else None
     picture = blank_picture()
-    if isinstance(kept, str) and kept.startswith(_DATA):
+    if isinstance(kept_picture, str) and kept_picture.startswith(_DATA):
         try:
-            picture = base64.b64decode(kept.removeprefix(_DATA), validate=True)
+            picture = base64.b64decode(kept_picture.removeprefix(_DATA), validate=True)
         except ValueError as error:
             raise BadValue(f"the picture kept with this card is damaged: {error}") from error
     spec = V3 if card.get("spec") == V3 else V2

@@ -25,13 +25,13 @@ __all__ = ["LENS", "dump", "load", "matches"]
 
 _FIELDS = (FieldMapping(("name",), "id"), FieldMapping(("instruction",), "text|narrative"))
 _LIST = "agent_list"
-_REST = "beside_agent_list"
+_LIST_SIBLINGS = "beside_agent_list"
 
 
 def _read(foreign: Mapping[str, object]) -> Json:
     row = read_fields(_FIELDS, foreign)
-    given = foreign.get("traits")
-    facts = flatten_facts(given) if isinstance(given, dict) else {}
+    traits = foreign.get("traits")
+    facts = flatten_facts(traits) if isinstance(traits, dict) else {}
     return {**row, "facts": {name.replace("__", "/"): value for name, value in facts.items()}}
 
 
@@ -41,7 +41,7 @@ def _write(persona: Persona) -> Json:
 
 
 def _key(path: str) -> str:
-    """Give a path as EDSL wants a trait's name: a Python name, and not `name`."""
+    """Turn a path into a trait name that EDSL accepts: a Python identifier other than `name`."""
     fit = (c if f"_{c}".isidentifier() else "_" for c in path.replace("/", "__"))
     key = "".join(fit)
     key = key if key.isidentifier() else f"_{key}"
@@ -54,27 +54,27 @@ def matches(sample: Mapping[str, object]) -> bool:
 
 
 def load(path: Path) -> Iterator[ForeignObject]:
-    """Read a list of agents, or one; what stands beside the list stays with the first agent."""
-    whole = require_object(load_json(path), str(path))
-    agents = whole.get(_LIST, [whole])
+    """Read a list of agents, or one agent; fields beside the list are kept with the first agent."""
+    document = require_object(load_json(path), str(path))
+    agents = document.get(_LIST, [document])
     if not isinstance(agents, list):
         raise BadFile(f"{path}: {_LIST!r} is a list of agents, not {type(agents).__name__}")
-    beside = {name: value for name, value in whole.items() if name != _LIST}
-    for place, agent in enumerate(agents, start=1):
-        where = f"{path}, agent {place}"
-        found = require_object(agent, where)
-        if place == 1 and beside and _LIST in whole:
-            if _REST in found:
-                raise BadFile(f"{where}: the name {_REST!r} is kept for Personae")
-            found = {**found, _REST: beside}
-        yield ForeignObject(where, found)
+    siblings = {name: value for name, value in document.items() if name != _LIST}
+    for number, agent in enumerate(agents, start=1):
+        where = f"{path}, agent {number}"
+        agent_object = require_object(agent, where)
+        if number == 1 and siblings and _LIST in document:
+            if _LIST_SIBLINGS in agent_object:
+                raise BadFile(f"{where}: the name {_LIST_SIBLINGS!r} is reserved for Personae")
+            agent_object = {**agent_object, _LIST_SIBLINGS: siblings}
+        yield ForeignObject(where, agent_object)
 
 
 def dump(objects: NamedObjects, path: Path) -> None:
     """Write one file with all agents."""
     agents = [value for _, value in objects]
-    rest = agents[0].pop(_REST, {}) if agents else {}
-    dump_json({_LIST: agents, **(rest if isinstance(rest, dict) else {})}, path)
+    siblings = agents[0].pop(_LIST_SIBLINGS, {}) if agents else {}
+    dump_json({_LIST: agents, **(siblings if isinstance(siblings, dict) else {})}, path)
 
 
 LENS = Lens("edsl", _read, _write)

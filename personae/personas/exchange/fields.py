@@ -1,6 +1,6 @@
-"""Which field of a format is which of a persona's, as data; and open fields as facts by path."""
+"""Maps the fields of a format to those of a persona, as data; open fields become facts by path."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from typing import NamedTuple
 
@@ -11,6 +11,7 @@ __all__ = [
     "flatten_facts",
     "nest_facts",
     "read_fields",
+    "read_open_fields",
     "whole_number",
     "write_fields",
 ]
@@ -20,93 +21,106 @@ _LIST = "; "
 
 
 class FieldMapping(NamedTuple):
-    """A foreign path and the persona's place for it.
+    """A path in a foreign object and the field of a persona that it maps to.
 
-    `place` is a field of text (`text`, `voice`, `id`), or `facts:PATH`, or `provenance:NAME`;
-    others after a bar serve, in writing, where it is empty. `form` says what stands at the foreign
-    path: text; number (a whole one, as digits on our side); lines (a list of texts, one a line);
-    list (a list of texts, parted by semicolons).
+    `targets` is a text field (`text`, `voice`, `id`), `facts:PATH` or `provenance:NAME`; those
+    after a bar are used for writing where the first is empty. `form` is the value's type at the
+    foreign path: text; number (an integer, held as digits in the persona); lines (a list of texts,
+    joined by newlines); list (a list of texts, joined by semicolons).
     """
 
-    at: tuple[str, ...]
-    place: str
+    foreign_path: tuple[str, ...]
+    targets: str
     form: str = "text"
     default: object = None
 
 
-_ALSO: Mapping[str, tuple[str, ...]] = {
+_SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "gender": ("sex",),
     "name": ("full name",),
     "occupation": ("job", "profession", "role"),
     "residence": ("place", "city"),
 }
-"""Other names under which other taxonomies hold a fact."""
+"""Names that other taxonomies use for a fact."""
 
 
 def read_fields(fields: Iterable[FieldMapping], foreign: Mapping[str, object]) -> Json:
-    """Read what the fields name into a persona's row; what has another form is left."""
+    """Read the mapped fields into a persona's row; values of another form are skipped."""
     row: Json = {}
     for field in fields:
-        value = _text(_at(foreign, field.at), field.form)
+        value = _text(_value_at(foreign, field.foreign_path), field.form)
         if value is None or value == field.default:
             continue
-        home, _, name = field.place.partition("|")[0].partition(":")
+        layer, _, name = field.targets.partition("|")[0].partition(":")
         if not name:
-            row[home] = value
+            row[layer] = value
         else:
-            pairs = row.setdefault(home, {})
+            pairs = row.setdefault(layer, {})
             assert isinstance(pairs, dict)
             pairs[name] = value
     return row
 
 
-def write_fields(fields: Iterable[FieldMapping], persona: Persona) -> tuple[Json, dict[str, str]]:
-    """Write what the fields name; give the object and the facts that are left.
+def read_open_fields(
+    fields: Sequence[FieldMapping],
+    foreign: Mapping[str, object],
+    taken: Iterable[tuple[str, ...]] = (),
+) -> Json:
+    """Read the mapped fields, and every other one, unless its path is `taken`, as a fact."""
+    row = read_fields(fields, foreign)
+    facts = row.setdefault("facts", {})
+    assert isinstance(facts, dict)
+    facts |= flatten_facts(foreign, [*(field.foreign_path for field in fields), *taken])
+    return row
 
-    A field without value is left out or has its default. A fact is also found in another taxonomy,
-    by the last level of its path, under the same or a demographic category.
+
+def write_fields(fields: Iterable[FieldMapping], persona: Persona) -> tuple[Json, dict[str, str]]:
+    """Write the mapped fields; return the object and the facts that no field took.
+
+    A field without a value is left out or gets its default. A fact of another taxonomy is matched
+    by the last name of its path, under the same or a demographic category.
     """
     foreign: Json = {}
-    left = dict(persona.facts)
+    remaining_facts = dict(persona.facts)
     for field in fields:
         text = None
-        for place in field.place.split("|"):
-            home, _, name = place.partition(":")
-            if home == "facts":
-                text = left.pop(_path(left, name), None)
+        for target in field.targets.split("|"):
+            layer, _, name = target.partition(":")
+            if layer == "facts":
+                text = remaining_facts.pop(_matching_path(remaining_facts, name), None)
             else:
-                value = getattr(persona, home)
+                value = getattr(persona, layer)
                 text = value.get(name) if name else value or None
             if text is not None:
                 break
         if text is not None:
-            _set(foreign, field.at, _formed(text, field.form))
+            _set_at(foreign, field.foreign_path, _foreign_value(text, field.form))
         elif field.default is not None:
-            _set(foreign, field.at, deepcopy(field.default))
-    return foreign, left
+            _set_at(foreign, field.foreign_path, deepcopy(field.default))
+    return foreign, remaining_facts
 
 
-def _path(facts: Mapping[str, str], wanted: str) -> str:
+def _matching_path(facts: Mapping[str, str], wanted: str) -> str:
     if wanted in facts:
         return wanted
-    home, _, last = wanted.rpartition("/")
-    names = (last, *_ALSO.get(last, ()))
-    homes = (home[:4].lower() or "demo", "demo")
+    category_wanted, _, last = wanted.rpartition("/")
+    names = (last, *_SYNONYMS.get(last, ()))
+    prefixes = (category_wanted[:4].lower() or "demo", "demo")
     for path in facts:
         category, _, end = path.rpartition("/")
-        near = not category or category.lower().startswith(homes)
-        if near and end.lower().replace("_", " ") in names:
+        is_near = not category or category.lower().startswith(prefixes)
+        if is_near and end.lower().replace("_", " ") in names:
             return path
     return wanted
 
 
-def _at(foreign: object, path: tuple[str, ...]) -> object:
+def _value_at(foreign: object, path: tuple[str, ...]) -> object:
     for name in path:
         foreign = foreign.get(name) if isinstance(foreign, Mapping) else None
     return foreign
 
 
-def _set(foreign: Json, path: tuple[str, ...], value: object) -> None:
+def _set_at(foreign: Json, path: tuple[str, ...], value: object) -> None:
     for name in path[:-1]:
         inner = foreign.setdefault(name, {})
         if not isinstance(inner, dict):
@@ -125,7 +139,7 @@ def _text(value: object, form: str) -> str | None:
     return None
 
 
-def _formed(text: str, form: str) -> object:
+def _foreign_value(text: str, form: str) -> object:
     if form == "number":
         return whole_number(text)
     if form in ("lines", "list"):
@@ -134,7 +148,7 @@ def _formed(text: str, form: str) -> object:
 
 
 def whole_number(text: str) -> int | str:
-    """Give a text as a whole number if that is all it says.
+    """Convert a text of plain digits to an integer; leave any other text.
 
     >>> whole_number("34"), whole_number("034"), whole_number("thirty")
     (34, '034', 'thirty')
@@ -147,33 +161,33 @@ def _are_texts(value: object) -> bool:
 
 
 def flatten_facts(value: object, skip: Iterable[tuple[str, ...]] = ()) -> dict[str, str]:
-    """Flatten an object into facts by path; lists of texts are joined, other lists left.
+    """Flatten an object into facts by path; lists of texts are joined, other lists skipped.
 
     >>> flatten_facts({"work": {"title": "nurse", "since": 1999}, "likes": ["tea", "rain"]})
     {'work/title': 'nurse', 'work/since': '1999', 'likes': 'tea; rain'}
     """
-    left = {*skip}
+    skipped = {*skip}
     facts: dict[str, str] = {}
     pending: list[tuple[tuple[str, ...], object]] = [((), value)]
     while pending:
-        path, one = pending.pop()
-        if path in left:
+        path, node = pending.pop()
+        if path in skipped:
             continue
-        if isinstance(one, dict):
-            pending += [((*path, name), child) for name, child in reversed(one.items())]
-        elif isinstance(one, str) and path:
-            facts["/".join(path)] = one
-        elif isinstance(one, int | float) and not isinstance(one, bool):
-            facts["/".join(path)] = str(one)
-        elif _are_texts(one):
-            facts["/".join(path)] = _LIST.join(one)  # type: ignore[arg-type]
+        if isinstance(node, dict):
+            pending += [((*path, name), child) for name, child in reversed(node.items())]
+        elif isinstance(node, str) and path:
+            facts["/".join(path)] = node
+        elif isinstance(node, int | float) and not isinstance(node, bool):
+            facts["/".join(path)] = str(node)
+        elif _are_texts(node):
+            facts["/".join(path)] = _LIST.join(node)  # type: ignore[arg-type]
     return facts
 
 
 def nest_facts(facts: Mapping[str, str], into: Json) -> Json:
-    """Put facts into an object by path; one whose place is taken is left out."""
+    """Put facts into an object by path; a fact whose path is taken is left out."""
     for path, value in facts.items():
         names = tuple(path.split("/", _MAX_LEVELS - 1))
-        if _at(into, names) is None:
-            _set(into, names, value)
+        if _value_at(into, names) is None:
+            _set_at(into, names, value)
     return into

@@ -1,4 +1,4 @@
-"""What foreign objects stand in: files of JSON, JSON lines and Parquet, and folders of files."""
+"""The files that hold foreign objects: JSON, JSON lines, Parquet, and folders of files."""
 
 import json
 import re
@@ -44,17 +44,17 @@ NamedObjects = Iterable[tuple[str, Json]]
 
 
 class ForeignObject(NamedTuple):
-    """A foreign object and where it stands."""
+    """A foreign object and its position in a file."""
 
     where: str
     value: Json
 
 
 def require_object(value: object, where: str) -> Json:
-    """Take a value that must be an object without control characters.
+    """Return a value that must be an object without control characters.
 
     Raises:
-        BadFile: it isn't.
+        BadFile: it is something else.
     """
     if not isinstance(value, dict):
         raise BadFile(f"{where}: needs an object, not {type(value).__name__}")
@@ -85,14 +85,14 @@ def load_parquet(path: Path) -> Iterator[ForeignObject]:
 def load_each(
     path: Path, suffix: str, load: Callable[[Path], Iterable[ForeignObject]]
 ) -> Iterator[ForeignObject]:
-    """Read one file, or all files of a suffix in a folder, by name; links are not followed."""
+    """Read one file, or a folder's files of a suffix in order of name; links are not followed."""
     if not path.is_dir():
         yield from load(path)
         return
     files = [p for p in sorted(path.iterdir()) if p.suffix.lower() == suffix and p.is_file()]
-    for one in files[:MAX_FILES]:
-        if not one.is_symlink():
-            yield from load(one)
+    for file in files[:MAX_FILES]:
+        if not file.is_symlink():
+            yield from load(file)
 
 
 def json_text(value: object) -> str:
@@ -109,8 +109,8 @@ def dump_json(value: object, path: Path) -> None:
 def dump_lines(objects: Iterable[Json], path: Path) -> None:
     """Write a JSONL file, whole or not at all."""
     with atomic_path(path) as part, part.open("w", encoding="utf-8", newline="\n") as stream:
-        for one in objects:
-            stream.write(json.dumps(one, ensure_ascii=False, allow_nan=False) + "\n")
+        for value in objects:
+            stream.write(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def dump_each(
@@ -119,31 +119,31 @@ def dump_each(
     write: Callable[[Json, Path], None],
     suffix: str,
 ) -> None:
-    """Write one object to a file, or several to a folder, one file each, named by place and id.
+    """Write one object to a file, or several to a folder of files named by number and id.
 
     Raises:
-        BadValue: several, and the path names a file.
+        BadValue: several objects for a path that names a file.
         BadFile: the folder exists and isn't empty, or can't be written.
     """
-    listed = list(objects)
+    named_objects = list(objects)
     if path.suffix.lower() == suffix:
-        if len(listed) != 1:
+        if len(named_objects) != 1:
             raise BadValue(
-                f"{path}: this format holds one persona a file, and there are {len(listed)}; "
-                f"name a folder without a suffix"
+                f"{path}: this format holds one persona a file, not {len(named_objects)}; name "
+                f"a folder without a suffix"
             )
-        write(listed[0][1], path)
+        write(named_objects[0][1], path)
         return
     with atomic_path(path) as part:
         part.mkdir()
-        for place, (name, value) in enumerate(listed, start=1):
-            write(value, part / f"{file_name(place, name)}{suffix}")
+        for number, (name, value) in enumerate(named_objects, start=1):
+            write(value, part / f"{file_name(number, name)}{suffix}")
 
 
-def file_name(place: int, name: str) -> str:
-    """Give a file name that is safe everywhere and keeps the order.
+def file_name(number: int, name: str) -> str:
+    """Build a file name that is safe on every system and sorts by number.
 
     >>> file_name(3, "../etc/Ada Marsh")
     '000003-etc-Ada-Marsh'
     """
-    return f"{place:06d}-{_SAFE.sub('-', name).strip('-')[:60]}".rstrip("-")
+    return f"{number:06d}-{_SAFE.sub('-', name).strip('-')[:60]}".rstrip("-")

@@ -1,4 +1,4 @@
-"""The formats by name; which one a file is; and the two directions of exchange."""
+"""The formats by name, their detection, import and export."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -43,10 +43,10 @@ NATIVE = "personae"
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A foreign format: what it is called, how its files are read and written, what it looks like.
+    """A foreign format: its title, and how its files are recognised, read and written.
 
-    `suffixes` are those that it writes; "" is a folder. `matches` is asked with the first object of
-    a file, before the format takes it apart.
+    `suffixes` are those it writes; "" stands for a folder. `matches` gets the first object of a
+    file as it was read.
     """
 
     title: str
@@ -95,25 +95,25 @@ FORMATS: Mapping[str, Format] = {
 
 
 def detect(path: str | Path) -> str:
-    """Tell a file's or folder's format by what is in it; `personae` is our own.
+    """Detect the format of a file or folder by its content; `personae` is the native one.
 
     Raises:
-        BadFile: it can't be read, or it looks like none of them.
+        BadFile: it can't be read, or matches no format.
     """
     source = Path(path)
     if source.is_dir():
-        return "genagents" if genagents.is_folder(source) else _of_folder(source)
+        return "genagents" if genagents.is_folder(source) else _detect_in_folder(source)
     if source.suffix.lower() == ".png":
         texts = png_texts(read_picture(source), ("ccv3", "chara"), str(source))
         return "card-v3" if "ccv3" in texts or not texts else "card-v2"
     sample = _sample(source)
-    own = sample.keys() & {*FIELDS, "schema"}
-    if "id" in own and len(own) > 1:
+    own_fields = sample.keys() & {*FIELDS, "schema"}
+    if "id" in own_fields and len(own_fields) > 1:
         return NATIVE
-    for name, one in FORMATS.items():
-        if one.matches(sample):
+    for name, foreign_format in FORMATS.items():
+        if foreign_format.matches(sample):
             return name
-    if own:
+    if own_fields:
         return NATIVE
     if not sample:
         raise BadFile(f"{source}: no persona in it, or none that begins with an object of fields")
@@ -123,7 +123,7 @@ def detect(path: str | Path) -> str:
     )
 
 
-def _of_folder(folder: Path) -> str:
+def _detect_in_folder(folder: Path) -> str:
     try:
         inside = [p for p in sorted(folder.iterdir()) if p.suffix.lower() in (".json", ".png")]
     except OSError as error:
@@ -135,24 +135,24 @@ def _of_folder(folder: Path) -> str:
 
 def _sample(source: Path) -> Mapping[str, object]:
     if source.suffix == ".parquet":
-        found = next(iter(load_parquet(source)), None)
+        first_object = next(iter(load_parquet(source)), None)
     elif source.suffix == ".jsonl":
-        found = next(iter(load_lines(source)), None)
+        first_object = next(iter(load_lines(source)), None)
     else:
         value = load_json(source)
         first = value[0] if isinstance(value, list) and value else value
         return first if isinstance(first, dict) else {}
-    return found.value if found else {}
+    return first_object.value if first_object else {}
 
 
-def _find(name: str) -> Format:
+def _find_format(name: str) -> Format:
     if name not in FORMATS:
         raise UnknownName("format", name, [NATIVE, *FORMATS])
     return FORMATS[name]
 
 
 def import_personas(path: str | Path, form: str = "") -> Iterator[Persona]:
-    """Read personas of any format, told by its content unless named; ids are made unique.
+    """Read personas of a format, detected from the content unless named; ids are made unique.
 
     Raises:
         UnknownName: no such format.
@@ -163,16 +163,16 @@ def import_personas(path: str | Path, form: str = "") -> Iterator[Persona]:
         yield from read_personas(path)
         return
     seen: set[str] = set()
-    for _, one in import_rows(path, name):
-        if isinstance(one, InputError):
-            raise one
-        yield _distinct(one, seen)
+    for _, persona in import_rows(path, name):
+        if isinstance(persona, InputError):
+            raise persona
+        yield _with_unique_id(persona, seen)
     if not seen:
         raise BadFile(f"{path}: no persona in it")
 
 
 def import_rows(path: str | Path, form: str = "") -> Iterator[tuple[str, Persona | InputError]]:
-    """Give each persona with its place, or the error that says why a row isn't one.
+    """Give each row's position with its persona, or with the error that says why it isn't one.
 
     Raises:
         UnknownName: no such format.
@@ -182,31 +182,31 @@ def import_rows(path: str | Path, form: str = "") -> Iterator[tuple[str, Persona
     if name == NATIVE:
         seen: set[str] = set()
         for where, row in persona_rows(path):
-            yield where, _tried(partial(_own, row, where, seen))
+            yield where, _result_or_error(partial(_parse_own_row, row, where, seen))
         return
-    one = _find(name)
-    for where, value in one.load(Path(path)):
-        yield where, _tried(partial(import_row, one.lens, value, where))
+    foreign_format = _find_format(name)
+    for where, value in foreign_format.load(Path(path)):
+        yield where, _result_or_error(partial(import_row, foreign_format.lens, value, where))
 
 
-def _tried(make: Callable[[], Persona]) -> Persona | InputError:
+def _result_or_error(make: Callable[[], Persona]) -> Persona | InputError:
     try:
         return make()
     except InputError as error:
         return error
 
 
-def _own(row: object, where: str, seen: set[str]) -> Persona:
+def _parse_own_row(row: object, where: str, seen: set[str]) -> Persona:
     if isinstance(row, InputError):
         raise row
-    one = persona_of(row, where)
-    if one.id in seen:
-        raise BadFile(f"{where}: the id {one.id!r} stands twice; ids are unique")
-    seen.add(one.id)
-    return one
+    persona = persona_of(row, where)
+    if persona.id in seen:
+        raise BadFile(f"{where}: the id {persona.id!r} occurs twice; ids are unique")
+    seen.add(persona.id)
+    return persona
 
 
-def _distinct(persona: Persona, seen: set[str]) -> Persona:
+def _with_unique_id(persona: Persona, seen: set[str]) -> Persona:
     name, count = persona.id, 1
     while name in seen:
         count += 1
@@ -223,24 +223,24 @@ def export_personas(
     public: bool = False,
     dropped: list[str] | None = None,
 ) -> int:
-    """Write personas in a format, whole or not at all; give their number.
+    """Write personas in a format, whole or not at all; return their number.
 
-    With `public`, layers that belong to an individual are left out, and `dropped` is told of each.
+    With `public`, layers that belong to an individual are left out and listed in `dropped`.
 
     Raises:
         UnknownName: no such format.
-        BadValue: an individual didn't consent, the format can't hold so many, or its files don't
-            end so.
-        BadFile: the place can't be written.
+        BadValue: an individual without consent, more personas than the format holds, or a suffix
+            that it doesn't have.
+        BadFile: the path can't be written.
     """
-    told = [] if dropped is None else dropped
-    shared = (_public(one, told) if public else one for one in personas)
+    dropped_layers = [] if dropped is None else dropped
+    shared = (_public(persona, dropped_layers) if public else persona for persona in personas)
     if form == NATIVE:
         return save_personas(shared, path)
-    one = _find(form)
-    if Path(path).suffix not in one.suffixes:
-        allowed = " or ".join(s or "nothing (a folder)" for s in one.suffixes)
-        raise BadValue(f"{path}: what is written as {form} ends in {allowed}")
+    foreign_format = _find_format(form)
+    if Path(path).suffix not in foreign_format.suffixes:
+        allowed = " or ".join(s or "nothing (a folder)" for s in foreign_format.suffixes)
+        raise BadValue(f"{path}: a file of format {form} ends in {allowed}")
     count = 0
 
     def objects() -> Iterator[tuple[str, Json]]:
@@ -252,18 +252,18 @@ def export_personas(
                     f"provenance ('consent'), or leave their layers out (public)"
                 )
             count += 1
-            yield persona.id, export_row(one.lens, persona)
+            yield persona.id, export_row(foreign_format.lens, persona)
 
     listed = objects()
     first = list(islice(listed, 1))
     if not first:
         raise BadValue(f"{path}: no persona to write")
-    one.dump((pair for part in (first, listed) for pair in part), Path(path))
+    foreign_format.dump((pair for part in (first, listed) for pair in part), Path(path))
     return count
 
 
-def _public(persona: Persona, told: list[str]) -> Persona:
-    kept, layers = public_part(persona)
+def _public(persona: Persona, dropped_layers: list[str]) -> Persona:
+    public_persona, layers = public_part(persona)
     if layers:
-        told.append(f"{persona.id}: {', '.join(layers)}")
-    return kept
+        dropped_layers.append(f"{persona.id}: {', '.join(layers)}")
+    return public_persona

@@ -1,7 +1,7 @@
-"""genagents: a folder an agent, with `scratch.json`, `meta.json` and `memory_stream/`.
+"""genagents: one folder per agent, with `scratch.json`, `meta.json` and `memory_stream/`.
 
-A file of scratches, one a line, is read and written too: its lines are the scratch itself, with
-the agent's `id`, and what else the folder would hold.
+A JSONL file of scratches is read and written too: each line is a scratch with the agent's `id`
+and whatever else the folder would hold.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,9 +11,8 @@ from personae.core import BadFile, Json, Persona
 from personae.core.files.atomic_path import atomic_path
 from personae.personas.exchange.fields import (
     FieldMapping,
-    flatten_facts,
     nest_facts,
-    read_fields,
+    read_open_fields,
     write_fields,
 )
 from personae.personas.exchange.foreign_files import (
@@ -60,16 +59,12 @@ _LINE = "genagents"
 def _read(foreign: Mapping[str, object]) -> Json:
     scratch, meta, nodes = (foreign.get(k) for k in ("scratch", "meta", "nodes"))
     scratch = scratch if isinstance(scratch, dict) else {}
-    row = read_fields(_FIELDS, scratch)
-    facts = row.get("facts", {})
-    assert isinstance(facts, dict)
-    told = [_content(node) for node in nodes] if isinstance(nodes, list) else []
+    contents = [_content(node) for node in nodes] if isinstance(nodes, list) else []
     return {
-        **row,
-        "kind": "character" if told else "demographic",
+        **read_open_fields(_FIELDS, scratch),
+        "kind": "character" if contents else "demographic",
         "id": meta.get("id", "") if isinstance(meta, dict) else "",
-        "facts": {**facts, **flatten_facts(scratch, [f.at for f in _FIELDS])},
-        "memories": [text for text in told if text is not None],
+        "memories": [text for text in contents if text is not None],
     }
 
 
@@ -79,19 +74,19 @@ def _content(node: object) -> str | None:
 
 
 def _write(persona: Persona) -> Json:
-    scratch, left = write_fields(_FIELDS, persona)
-    nest_facts(left, scratch)
+    scratch, remaining_facts = write_fields(_FIELDS, persona)
+    nest_facts(remaining_facts, scratch)
     nodes = [
         {
-            "node_id": place,
+            "node_id": number,
             "node_type": "observation",
             "content": text,
             "importance": 0,
-            "created": place,
-            "last_retrieved": place,
+            "created": number,
+            "last_retrieved": number,
             "pointer_id": None,
         }
-        for place, text in enumerate(persona.memories)
+        for number, text in enumerate(persona.memories)
     ]
     return {"scratch": scratch, "meta": {"id": persona.id}, "nodes": nodes, "embeddings": {}}
 
@@ -101,7 +96,10 @@ def matches(sample: Mapping[str, object]) -> bool:
     rest = sample.get(_LINE)
     if isinstance(rest, dict) and rest and rest.keys() <= _FILES.keys():
         return True
-    return len(sample.keys() & {field.at[0] for field in _FIELDS}) >= 4 and "schema" not in sample
+    return (
+        len(sample.keys() & {field.foreign_path[0] for field in _FIELDS}) >= 4
+        and "schema" not in sample
+    )
 
 
 def is_folder(path: Path) -> bool:
@@ -128,32 +126,32 @@ def load(path: Path) -> Iterator[ForeignObject]:
 def _from_folder(folder: Path) -> Json:
     agent: Json = {}
     for name, file in _FILES.items():
-        place = folder / file
-        if place.is_symlink() or place.parent.is_symlink():
-            raise BadFile(f"{place}: links are not followed")
-        if place.is_file():
-            agent[name] = load_json(place)
-    whole = require_object(agent, str(folder))
-    require_object(whole["scratch"], f"{folder}/{_FILES['scratch']}")
-    return whole
+        file_path = folder / file
+        if file_path.is_symlink() or file_path.parent.is_symlink():
+            raise BadFile(f"{file_path}: links are not followed")
+        if file_path.is_file():
+            agent[name] = load_json(file_path)
+    document = require_object(agent, str(folder))
+    require_object(document["scratch"], f"{folder}/{_FILES['scratch']}")
+    return document
 
 
-def _from_line(found: ForeignObject) -> ForeignObject:
-    line = dict(found.value)
-    rest = require_object(line.pop(_LINE, {}), found.where)
+def _from_line(foreign: ForeignObject) -> ForeignObject:
+    line = dict(foreign.value)
+    rest = require_object(line.pop(_LINE, {}), foreign.where)
     meta = {"meta": {"id": line.pop("id")}} if isinstance(line.get("id"), str) else {}
-    return ForeignObject(found.where, {"scratch": line, **meta, **rest})
+    return ForeignObject(foreign.where, {"scratch": line, **meta, **rest})
 
 
 def _as_line(agent: Json) -> Json:
-    """Put into a line what `_from_line` takes apart again, to the same agent."""
+    """Merge an agent into one line; the inverse of `_from_line`."""
     scratch, meta = agent.get("scratch"), agent.get("meta")
     if not isinstance(scratch, dict) or {"id", _LINE} & scratch.keys():
         return {_LINE: agent}
     simple = isinstance(meta, dict) and list(meta) == ["id"] and isinstance(meta["id"], str)
     head = {"id": meta["id"]} if simple and isinstance(meta, dict) else {}
-    left = ("scratch", "meta") if simple else ("scratch",)
-    rest = {name: value for name, value in agent.items() if name not in left}
+    in_line = ("scratch", "meta") if simple else ("scratch",)
+    rest = {name: value for name, value in agent.items() if name not in in_line}
     return {**scratch, **head, **({_LINE: rest} if rest else {})}
 
 
@@ -164,8 +162,8 @@ def dump(objects: NamedObjects, path: Path) -> None:
         return
     with atomic_path(path) as part:
         part.mkdir()
-        for place, (name, agent) in enumerate(objects, start=1):
-            folder = part / file_name(place, name)
+        for number, (name, agent) in enumerate(objects, start=1):
+            folder = part / file_name(number, name)
             (folder / "memory_stream").mkdir(parents=True)
             for key, file in _FILES.items():
                 if key in agent:

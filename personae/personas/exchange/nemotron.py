@@ -10,9 +10,8 @@ from personae.core import Json, Persona, parse_json
 from personae.core.files.atomic_path import atomic_path
 from personae.personas.exchange.fields import (
     FieldMapping,
-    flatten_facts,
     nest_facts,
-    read_fields,
+    read_open_fields,
     write_fields,
 )
 from personae.personas.exchange.foreign_files import (
@@ -55,25 +54,20 @@ _SLOT = "personae"
 
 
 def _read(foreign: Mapping[str, object]) -> Json:
-    row = read_fields(_FIELDS, foreign)
-    facts = row.get("facts", {})
-    assert isinstance(facts, dict)
-    return {
-        "kind": "demographic",
-        **row,
-        "facts": {**facts, **flatten_facts(dict(foreign), [f.at for f in _FIELDS])},
-    }
+    return {"kind": "demographic", **read_open_fields(_FIELDS, foreign)}
 
 
 def _write(persona: Persona) -> Json:
-    """Facts of one level get a column of their name; a table has no room for deeper ones."""
-    row, left = write_fields(_FIELDS, persona)
-    return nest_facts({path: fact for path, fact in left.items() if "/" not in path}, row)
+    """Write a fact of one level to a column of its name; a table has no room for deeper ones."""
+    row, remaining_facts = write_fields(_FIELDS, persona)
+    return nest_facts(
+        {path: fact for path, fact in remaining_facts.items() if "/" not in path}, row
+    )
 
 
 def _tidy(row: Json) -> Json:
-    """Columns have no order of their own: the data set's first, then others by name."""
-    ours = [field.at[0] for field in _FIELDS]
+    """Order the columns: those of the data set first, then the others by name."""
+    ours = [field.foreign_path[0] for field in _FIELDS]
     return {name: row[name] for name in [*ours, *sorted({*row} - {*ours})] if name in row}
 
 
@@ -85,41 +79,43 @@ def matches(sample: Mapping[str, object]) -> bool:
 def load(path: Path) -> Iterator[ForeignObject]:
     """Read the rows; nulls are left out."""
     for where, row in load_parquet(path) if path.suffix == ".parquet" else load_lines(path):
-        kept = row.pop(_SLOT, None)
+        slot_value = row.pop(_SLOT, None)
         typed: Json = {}
-        if isinstance(kept, str):  # a column holds texts: there, what we keep is one
-            both = require_object(parse_json(kept, where), where)
-            typed, kept = require_object(both.get("typed", {}), where), both.get("slot")
-        slot = {} if kept is None else {_SLOT: kept}
-        yield ForeignObject(where, {**_tidy({**row, **typed}), **slot})
+        if isinstance(slot_value, str):  # in Parquet the slot is a column of JSON texts
+            both = require_object(parse_json(slot_value, where), where)
+            typed, slot_value = require_object(both.get("typed", {}), where), both.get("slot")
+        slot_field = {} if slot_value is None else {_SLOT: slot_value}
+        yield ForeignObject(where, {**_tidy({**row, **typed}), **slot_field})
 
 
 def dump(objects: NamedObjects, path: Path) -> None:
-    """Write the rows; in a column of mixed types, what isn't text is kept beside it."""
+    """Write the rows; in a column of mixed types, values other than text go to the slot."""
     rows = [value for _, value in objects]
     if path.suffix != ".parquet":
         dump_lines(rows, path)
         return
-    kept: list[Json] = [{"slot": row.pop(_SLOT)} if _SLOT in row else {} for row in rows]
+    residues: list[Json] = [{"slot": row.pop(_SLOT)} if _SLOT in row else {} for row in rows]
     names = list(_tidy(dict.fromkeys(name for row in rows for name in row)))
-    columns = [_column(name, rows, kept) for name in names]
-    if any(kept):
-        texts = [json.dumps(one, ensure_ascii=False) if one else None for one in kept]
+    columns = [_column(name, rows, residues) for name in names]
+    if any(residues):
+        texts = [
+            json.dumps(residue, ensure_ascii=False) if residue else None for residue in residues
+        ]
         columns.append(pl.Series(_SLOT, texts, pl.String()))
     with atomic_path(path) as part:
         pl.DataFrame(columns).write_parquet(part, compression="zstd", compression_level=3)
 
 
-def _column(name: str, rows: list[Json], kept: list[Json]) -> pl.Series:
+def _column(name: str, rows: list[Json], residues: list[Json]) -> pl.Series:
     values = [row.get(name) for row in rows]
     kinds = {_kind(value) for value in values if value is not None}
     if len(kinds) == 1 and (kind := kinds.pop()) in _TYPES:
         cells, dtype = values, _TYPES[kind]
     else:
         cells, dtype = [v if isinstance(v, str) else None for v in values], pl.String()
-    for row, cell, keep in zip(rows, cells, kept, strict=True):
+    for row, cell, residue in zip(rows, cells, residues, strict=True):
         if cell is None and name in row:
-            typed = keep.setdefault("typed", {})
+            typed = residue.setdefault("typed", {})
             assert isinstance(typed, dict)
             typed[name] = row[name]
     return pl.Series(name, cells, dtype)

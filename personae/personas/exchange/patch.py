@@ -1,8 +1,8 @@
-"""What one side of an exchange can't hold, as a patch that yields to later edits.
+"""Patches that keep what one side of an exchange can't hold, and yield to later edits.
 
 A patch is plain JSON: a list of entries `{"at": path, "was": hash, "now": value}` and
-`{"at": path, "order": names}`. An entry is applied only where the value at its path still is what
-it was; so an edit made by another tool in between wins over what we kept.
+`{"at": path, "order": names}`. An entry applies only where the value at its path is unchanged, so
+an edit made by another tool in between wins over the patch.
 """
 
 from collections.abc import Iterable
@@ -18,35 +18,35 @@ _HASH_DIGITS = 16
 
 
 def make_patch(old: object, new: object) -> Patch:
-    """Say how one JSON value becomes another, order of names included; empty where they agree.
+    """Describe how one JSON value becomes another, order of names included; empty if they agree.
 
     >>> make_patch({"a": 1}, {"a": 1, "b": 2})
     [{'at': ['b'], 'now': 2}]
     """
     entries: Patch = []
-    for at, was, now in differences(old, new):
-        entry: dict[str, object] = {"at": list(at)}
-        if was is not ABSENT:
-            entry["was"] = _hash(was)
-        if now is not ABSENT:
-            entry["now"] = deepcopy(now)
+    for path, old_value, new_value in differences(old, new):
+        entry: dict[str, object] = {"at": list(path)}
+        if old_value is not ABSENT:
+            entry["was"] = _hash(old_value)
+        if new_value is not ABSENT:
+            entry["now"] = deepcopy(new_value)
         entries.append(entry)
     return [*entries, *_orders(apply_patch(old, entries), new, [])]
 
 
-def _orders(old: object, new: object, at: list[str | int]) -> Iterable[dict[str, object]]:
+def _orders(old: object, new: object, path: list[str | int]) -> Iterable[dict[str, object]]:
     if isinstance(old, dict) and isinstance(new, dict):
         if list(old) != list(new):
-            yield {"at": list(at), "order": list(new)}
+            yield {"at": list(path), "order": list(new)}
         for name, value in new.items():
-            yield from _orders(old[name], value, [*at, name])
+            yield from _orders(old[name], value, [*path, name])
     elif isinstance(old, list) and isinstance(new, list):
         for i, (a, b) in enumerate(zip(old, new, strict=True)):
-            yield from _orders(a, b, [*at, i])
+            yield from _orders(a, b, [*path, i])
 
 
 def is_patch(value: object) -> bool:
-    """Tell whether a value has the form of a patch that isn't empty."""
+    """Tell whether a value has the form of a non-empty patch."""
     return isinstance(value, list) and bool(value) and all(map(_is_entry, value))
 
 
@@ -58,7 +58,7 @@ def _is_entry(entry: object) -> bool:
 
 
 def apply_patch(value: object, entries: Patch) -> object:
-    """Apply a patch to a copy of a value; entries that no longer fit are left out.
+    """Apply a patch to a copy of a value; entries whose value has changed are skipped.
 
     Raises:
         BadValue: it is not a patch.
@@ -103,9 +103,9 @@ def _put(holder: object, key: str | int, entry: dict[str, object]) -> None:
 def _reorder(holder: object, order: object) -> None:
     if isinstance(holder, dict) and isinstance(order, list):
         named = [name for name in order if isinstance(name, str) and name in holder]
-        kept = {name: holder[name] for name in [*named, *holder]}
+        reordered = {name: holder[name] for name in [*named, *holder]}
         holder.clear()
-        holder.update(kept)
+        holder.update(reordered)
 
 
 def _hash(value: object) -> str:

@@ -26,16 +26,16 @@ def _read(foreign: Mapping[str, object]) -> Json:
 
 
 def _addressed(text: str) -> str:
-    """Turn "A nurse who ..." to the second person, as prompts are."""
+    """Turn "A nurse who ..." into the second person, as in prompts."""
     return f"{_YOU}{text[0].lower()}{text[1:]}" if text.startswith(_ARTICLES) else text
 
 
 def _write(persona: Persona) -> Json:
     text = persona.text or persona.narrative
-    rest = text.removeprefix(_YOU)
-    told = rest[:1].upper() + rest[1:]
-    if rest != text and told.startswith(_ARTICLES) and _addressed(told) == text:
-        return {"persona": told}
+    phrase = text.removeprefix(_YOU)
+    description = phrase[:1].upper() + phrase[1:]
+    if phrase != text and description.startswith(_ARTICLES) and _addressed(description) == text:
+        return {"persona": description}
     return {"persona": text}
 
 

@@ -1,6 +1,6 @@
-"""PNG as a sequence of chunks: texts read and written, the picture itself left as it is.
+"""Texts in PNG files, read and written chunk by chunk; the picture itself is left as it is.
 
-Only what carries a card is decoded. Sizes are checked before anything is read or inflated.
+Only the texts that hold a card are decoded. Sizes are checked before anything is read or inflated.
 """
 
 import struct
@@ -18,10 +18,10 @@ _TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 
 
 def read_picture(path: Path) -> bytes:
-    """Read a PNG file of at most 8 MB, its chunks whole and with right check sums.
+    """Read a PNG file of at most 8 MB whose chunks are complete and have valid checksums.
 
     Raises:
-        BadFile: it is something else, larger, cut or damaged.
+        BadFile: it is no PNG, too large, truncated or damaged.
     """
     try:
         with path.open("rb") as stream:
@@ -39,33 +39,36 @@ def read_picture(path: Path) -> bytes:
 def _chunks(data: bytes, where: str) -> Iterator[tuple[bytes, bytes]]:
     if not data.startswith(SIGNATURE):
         raise BadFile(f"{where}: not a PNG picture")
-    at, count = len(SIGNATURE), 0
-    while at < len(data):
+    offset, count = len(SIGNATURE), 0
+    while offset < len(data):
         count += 1
-        head = data[at : at + 8]
+        head = data[offset : offset + 8]
         size, name = struct.unpack(">I4s", head) if len(head) == 8 else (0, b"")
-        body, check = data[at + 8 : at + 8 + size], data[at + 8 + size : at + 12 + size]
+        body, check = (
+            data[offset + 8 : offset + 8 + size],
+            data[offset + 8 + size : offset + 12 + size],
+        )
         if len(check) != 4 or count > MAX_CHUNKS:
             raise BadFile(f"{where}: the picture is cut or has more than {MAX_CHUNKS:,} chunks")
         if zlib.crc32(name + body) != int.from_bytes(check):
             raise BadFile(f"{where}: chunk {name!r} has a wrong check sum; the file is damaged")
         yield name, body
-        at += 12 + size
+        offset += 12 + size
 
 
 def png_texts(picture: bytes, keys: Sequence[str], where: str) -> dict[str, bytes]:
-    """Give the texts of a picture that stand under the given keys; the last of a key counts.
+    """Return a picture's texts under the given keys; of several with one key, the last counts.
 
     Raises:
         BadFile: a text is damaged, or longer than 4 MB when inflated.
     """
-    found = {}
+    texts = {}
     for name, body in _chunks(picture, where):
-        key, parted, rest = body.partition(b"\0")
-        wanted = key.decode("latin-1")
-        if name in _TEXTS and parted and wanted in keys:
-            found[wanted] = _text(name, rest, where)
-    return found
+        key, separator, rest = body.partition(b"\0")
+        keyword = key.decode("latin-1")
+        if name in _TEXTS and separator and keyword in keys:
+            texts[keyword] = _text(name, rest, where)
+    return texts
 
 
 def _text(name: bytes, rest: bytes, where: str) -> bytes:
@@ -97,17 +100,17 @@ def _inflated(packed: bytes, where: str) -> bytes:
 
 
 def remove_texts(picture: bytes, keys: Sequence[str]) -> bytes:
-    """Give the picture without the texts under the given keys."""
-    taken = {key.encode("latin-1") for key in keys}
+    """Return the picture without the texts under the given keys."""
+    keywords = {key.encode("latin-1") for key in keys}
     return SIGNATURE + b"".join(
         _chunk(name, body)
         for name, body in _chunks(picture, "the picture")
-        if name not in _TEXTS or body.partition(b"\0")[0] not in taken
+        if name not in _TEXTS or body.partition(b"\0")[0] not in keywords
     )
 
 
 def add_text(picture: bytes, key: str, text: bytes) -> bytes:
-    """Give the picture with a text under a key, before its end.
+    """Return the picture with a text under a key, added before its end.
 
     Raises:
         BadFile: it is not a PNG, or the text is longer than 4 MB.
@@ -120,7 +123,7 @@ def add_text(picture: bytes, key: str, text: bytes) -> bytes:
 
 
 def blank_picture() -> bytes:
-    """Give a small grey picture for a card that has none."""
+    """Draw a small grey picture for a card that has none."""
     width, height = 64, 96
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     lines = zlib.compress((b"\0" + b"\xc8" * width) * height, 9)

@@ -45,9 +45,9 @@ _TRAIT = re.compile(
 
 def _read(foreign: Mapping[str, object]) -> Json:
     row = read_fields(_FIELDS, foreign)
-    said = foreign.get("big_five")
-    found = _TRAIT.findall(said) if isinstance(said, str) else []
-    row["traits"] = {domain_code(name): _STANDING[word.lower()] for name, word in found}
+    description = foreign.get("big_five")
+    standings = _TRAIT.findall(description) if isinstance(description, str) else []
+    row["traits"] = {domain_code(name): _STANDING[word.lower()] for name, word in standings}
     if "id" not in row:
         names = (foreign.get("first_name"), foreign.get("last_name"))
         row["id"] = " ".join(n for n in names if isinstance(n, str) and n)
@@ -71,9 +71,9 @@ def load(path: Path) -> Iterator[ForeignObject]:
         yield from load_lines(path)
         return
     value = load_json(path)
-    for place, one in enumerate(value if isinstance(value, list) else [value], start=1):
-        where = f"{path}, profile {place}"
-        yield ForeignObject(where, require_object(one, where))
+    for number, profile in enumerate(value if isinstance(value, list) else [value], start=1):
+        where = f"{path}, profile {number}"
+        yield ForeignObject(where, require_object(profile, where))
 
 
 def dump(objects: NamedObjects, path: Path) -> None:

@@ -7,9 +7,8 @@ from pathlib import Path
 from personae.core import BIG_FIVE, Json, Persona
 from personae.personas.exchange.fields import (
     FieldMapping,
-    flatten_facts,
     nest_facts,
-    read_fields,
+    read_open_fields,
     write_fields,
 )
 from personae.personas.exchange.foreign_files import (
@@ -44,18 +43,15 @@ _WORD = re.compile(r"\s*(high|medium|low)\b", re.I)
 
 
 def _read(foreign: Mapping[str, object]) -> Json:
-    given = foreign.get("persona")
-    spec = given if isinstance(given, dict) else {}
-    row = read_fields(_FIELDS, spec)
+    persona = foreign.get("persona")
+    spec = persona if isinstance(persona, dict) else {}
     relations = _relations(spec.get("relationships"))
-    left = [field.at for field in _FIELDS] + ([("relationships",)] if relations else [])
-    facts = {**_dict(row.get("facts")), **flatten_facts(spec, left)}
+    row = read_open_fields(_FIELDS, spec, [("relationships",)] if relations else ())
     name = spec.get("name")
     return {
         **row,
         "id": name if isinstance(name, str) else "",
-        "facts": facts,
-        "traits": _traits(facts),
+        "traits": _traits(_dict(row["facts"])),
         "relations": relations,
     }
 
@@ -64,9 +60,9 @@ def _traits(facts: Mapping[str, str]) -> dict[str, float]:
     """Read "High. Very creative" as a standing of +1; a text without such a word says nothing."""
     traits = {}
     for code, title in BIG_FIVE.items():
-        said = _WORD.match(facts.get("/".join((*_TRAITS, title.lower())), ""))
-        if said:
-            traits[code] = _STANDING[said[1].lower()]
+        level = _WORD.match(facts.get("/".join((*_TRAITS, title.lower())), ""))
+        if level:
+            traits[code] = _STANDING[level[1].lower()]
     return traits
 
 
@@ -74,23 +70,25 @@ def _relations(listed: object) -> dict[str, str]:
     """Read a list of name and description; give nothing unless all are so, each name once."""
     if not isinstance(listed, list):
         return {}
-    kept = {}
-    for one in listed:
-        if not isinstance(one, dict):
+    relations = {}
+    for relation in listed:
+        if not isinstance(relation, dict):
             return {}
-        name, told = one.get("name"), one.get("description")
-        if not isinstance(name, str) or not isinstance(told, str):
+        name, description = relation.get("name"), relation.get("description")
+        if not isinstance(name, str) or not isinstance(description, str):
             return {}
-        kept[name] = told
-    return kept if len(kept) == len(listed) else {}
+        relations[name] = description
+    return relations if len(relations) == len(listed) else {}
 
 
 def _write(persona: Persona) -> Json:
-    spec, left = write_fields(_FIELDS, persona)
-    nest_facts(left, spec)
+    spec, remaining_facts = write_fields(_FIELDS, persona)
+    nest_facts(remaining_facts, spec)
     if persona.relations:
         pairs = persona.relations.items()
-        spec["relationships"] = [{"name": who, "description": what} for who, what in pairs]
+        spec["relationships"] = [
+            {"name": name, "description": description} for name, description in pairs
+        ]
     words = {
         "/".join((*_TRAITS, BIG_FIVE[domain].lower())): _word(z)
         for domain, z in persona.traits.items()
@@ -119,8 +117,8 @@ def load(path: Path) -> Iterator[ForeignObject]:
 
 def _load_one(path: Path) -> Iterator[ForeignObject]:
     value = load_json(path)
-    for one in value if isinstance(value, list) else [value]:
-        yield ForeignObject(str(path), require_object(one, str(path)))
+    for agent in value if isinstance(value, list) else [value]:
+        yield ForeignObject(str(path), require_object(agent, str(path)))
 
 
 def dump(objects: NamedObjects, path: Path) -> None:

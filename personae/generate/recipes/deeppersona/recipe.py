@@ -1,9 +1,9 @@
-"""Deep personas: hundreds of attributes under a taxonomy, each chosen and filled by what is known.
+"""Deep personas: hundreds of attributes of a taxonomy, each conditioned on those before it.
 
 After DeepPersona (Wang, Zhou et al. 2025, arXiv:2511.07338). Differs: all twelve categories are
-written and none is thrown away; failed values are asked for again, then drawn at random and
-counted; everything is seeded; ages begin at 18 unless given; whether the career category applies is
-read off the anchors; "community" is measured as a topic and not forbidden in every prompt.
+written and none is discarded; failed values are asked for again, then drawn at random and counted;
+everything is seeded; ages start at 18 unless given; whether the career category applies follows
+from the anchors; "community" is measured as a topic and not forbidden in every prompt.
 
 Version  1
 """
@@ -19,7 +19,6 @@ from personae.core import (
     BadValue,
     Note,
     Part,
-    Persona,
     Sampling,
     Table,
     content_key,
@@ -39,7 +38,7 @@ from personae.generate.biography.people import PeopleTables, load_people_tables,
 from personae.generate.population.correlated_traits import correlation_matrix, draw_correlated
 from personae.generate.recipe import Order, PersonaBatch, Population
 from personae.generate.recipes.deeppersona.rendering import (
-    MANY_WORDS,
+    MOST_WORDS,
     render_persona,
     write_narratives,
 )
@@ -51,9 +50,9 @@ from personae.personas import persona_frame
 
 __all__ = ["Depth", "deeppersona"]
 
-DEEP, WRITTEN = 200, 48
-"""Attributes by default: at random, the paper's best depth; by a model, what a small one writes."""
-EXTREME = 2.5
+DEFAULT_DRAWN, DEFAULT_WRITTEN = 200, 48
+"""Default depth: the paper's best if drawn at random, what a small model can write otherwise."""
+LARGEST_TRAIT = 2.5
 VERSION = 1
 """Raise it, and the header's, when requests change; it is part of the prompt's hash."""
 
@@ -63,13 +62,13 @@ class Depth:
     """How deep a persona goes.
 
     Args:
-        depth: attributes beside the anchors; default 200 at random, 48 written by a model.
+        depth: attributes beside the anchors; default 200 drawn at random, 48 by a model.
         words: longest text and narrative, in words.
-        ratio: shares of attributes near, half-way and far from who the person is.
-        values: listed holds a model to the taxonomy's values, free lets it write its own.
+        ratio: shares of attributes near to, half-way from and far from the person.
+        values: listed lets a model choose the taxonomy's values, free lets it write its own.
 
     Raises:
-        BadValue: a depth or a number of words that isn't positive, or a ratio that is none.
+        BadValue: a depth below 1, words outside 20..2000, or a malformed ratio.
     """
 
     depth: int | None = None
@@ -78,12 +77,13 @@ class Depth:
     values: ValueSource = "listed"
 
     def filling(self, written: bool) -> Filling:
-        """Give the plan for the attributes."""
-        depth = (WRITTEN if written else DEEP) if self.depth is None else self.depth
+        """Return the options of filling, with defaults for `written` or drawn attributes."""
+        default = DEFAULT_WRITTEN if written else DEFAULT_DRAWN
+        depth = default if self.depth is None else self.depth
         shares = self.ratio.split(":")
-        if depth < 1 or not 20 <= self.words <= MANY_WORDS:
+        if depth < 1 or not 20 <= self.words <= MOST_WORDS:
             raise BadValue(
-                f"a persona has 1 attribute or more and 20 to {MANY_WORDS} words, not {depth} and "
+                f"a persona has 1 attribute or more and 20 to {MOST_WORDS} words, not {depth} and "
                 f"{self.words}"
             )
         if len(shares) != 3 or not all(s.isdigit() for s in shares) or not any(map(int, shares)):
@@ -102,8 +102,13 @@ class _Plan:
     tables: PeopleTables
     anchors: dict[str, str]
     traits: dict[str, float]
-    key: str
-    prompt: str
+
+    @property
+    def prompt(self) -> str:
+        """The hash of the requests."""
+        guidance = data_json("personas/life.json")["guidance"]
+        names = [attribute.name for attribute in self.taxonomy.attributes]
+        return content_key(["deeppersona", VERSION, guidance, names])[:16]
 
 
 def deeppersona(
@@ -116,21 +121,20 @@ def deeppersona(
     """Make deep personas.
 
     Args:
-        order: how many, under which seed, and who writes.
-        anchors: what is fixed, such as "age=45, work=nurse, country=Nigeria, E=1.5" (traits in z).
+        order: number, seed and the model that writes.
+        anchors: fixed values, such as "age=45, work=nurse, country=Nigeria, E=1.5" (traits in z).
         depth: how deep a persona goes.
-        taxonomy: JSON tree of attributes; by default the one that ships.
-        people: JSON tables to draw people from; by default the ones that ship.
+        taxonomy: JSON tree of attributes; by default the shipped one.
+        people: JSON tables to draw people from; by default the shipped ones.
     """
     facts, traits = parse_anchors(anchors)
     tree = read_tree(taxonomy) if taxonomy else shipped_taxonomy()
     filling = depth.filling(order.model is not None)
-    if order.model is None and not any(one.values for one in tree.attributes):
+    if order.model is None and not any(attribute.values for attribute in tree.attributes):
         raise BadValue(
             f"{taxonomy} lists no values, so there is nothing to draw; give a --model that writes "
             f"them, or list values in it"
         )
-    files = [None if path is None else file_sha256(path) for path in (taxonomy, people)]
     plan = _Plan(
         order=order,
         depth=depth,
@@ -140,62 +144,57 @@ def deeppersona(
         tables=load_people_tables(people or ""),
         anchors=facts,
         traits=traits,
-        key=content_key(files),
-        prompt=content_key(
-            [
-                "deeppersona",
-                VERSION,
-                data_json("personas/life.json")["guidance"],
-                [one.name for one in tree.attributes],
-            ]
-        )[:16],
     )
-    plan.tables.draw(np.random.default_rng(0), facts)  # what can't be drawn fails here, not later
+    plan.tables.draw(np.random.default_rng(0), facts)  # impossible anchors fail here, not later
+    file_hashes = [None if path is None else file_sha256(path) for path in (taxonomy, people)]
     return Population(
         title="Deep personas",
         order=order,
         make=partial(_make, plan),
         preview=_preview(plan),
         findings=partial(richness, taxonomy=tree),
-        fingerprint=plan.key,
+        fingerprint=content_key(file_hashes),
     )
 
 
 def _make(plan: _Plan, slots: Slots) -> PersonaBatch:
-    drafts = [plan.chooser.choose(draft, plan.filling) for draft in _begun(plan, slots)]
+    drafts = [plan.chooser.choose(draft, plan.filling) for draft in _draw_drafts(plan, slots)]
     counts: Counter[str] = Counter()
     model, words = plan.order.model, plan.depth.words
     if model is not None:
         sampling = Sampling(max_tokens=400, temperature=0.8, top_p=0.95, seed=plan.order.seed)
         writer = Writer(model, sampling, counts)
-        whose, begun = [d.who for d in drafts], [d.life for d in drafts]
-        lives = write_lives(writer, whose, begun, listed=plan.filling.values == "listed")
+        people_, drawn_lives = [d.person for d in drafts], [d.life for d in drafts]
+        lives = write_lives(writer, people_, drawn_lives, listed=plan.filling.values == "listed")
         drafts = [replace(d, life=life) for d, life in zip(drafts, lives, strict=True)]
         write_sections(writer.at(0.5), drafts, plan.filling)
     else:
         drafts = [draw_sections(draft) for draft in drafts]
-    ids = [f"deep-{plan.order.seed}-{place:07d}" for place in slots.places.tolist()]
+    ids = [f"deep-{plan.order.seed}-{index:07d}" for index in slots.indices.tolist()]
     people = [render_persona(d, id_, words) for d, id_ in zip(drafts, ids, strict=True)]
     if model is not None:
-        long = replace(writer, sampling=replace(writer.sampling, max_tokens=2 * words + 60))
-        people = write_narratives(long, drafts, people, words)
-    return PersonaBatch(persona_frame(_signed(one, plan) for one in people), counts=counts)
+        long_writer = replace(writer, sampling=replace(writer.sampling, max_tokens=2 * words + 60))
+        people = write_narratives(long_writer, drafts, people, words)
+    provenance = _provenance(plan)
+    signed = (replace(persona, provenance=provenance) for persona in people)
+    return PersonaBatch(persona_frame(signed), counts=counts)
 
 
-def _begun(plan: _Plan, slots: Slots) -> list[Draft]:
-    """Draw each slot's anchors, traits and life; each from the slot's own stream."""
-    standings = np.clip(draw_correlated(slots, correlation_matrix()), -EXTREME, EXTREME).round(1)
+def _draw_drafts(plan: _Plan, slots: Slots) -> list[Draft]:
+    """Draw demographics, traits and life of each slot from the slot's own random stream."""
+    standings = draw_correlated(slots, correlation_matrix())
+    standings = np.clip(standings, -LARGEST_TRAIT, LARGEST_TRAIT).round(1)
     drafts = []
     for bits, row in zip(slots.bits("deeppersona").tolist(), standings, strict=True):
-        lots = np.random.default_rng(bits)
-        who = plan.tables.draw(lots, plan.anchors)
+        random = np.random.default_rng(bits)
+        person = plan.tables.draw(random, plan.anchors)
         traits = dict(zip(BIG_FIVE, row.tolist(), strict=True)) | plan.traits
-        life = draw_life(lots, who.age)
-        drafts.append(Draft(who=who, life=life, traits=traits, lots=lots))
+        life = draw_life(random, person.age)
+        drafts.append(Draft(person=person, life=life, traits=traits, random=random))
     return drafts
 
 
-def _signed(persona: Persona, plan: _Plan) -> Persona:
+def _provenance(plan: _Plan) -> dict[str, str]:
     model = plan.order.model
     provenance = {
         "made by": "personae generate deeppersona",
@@ -206,7 +205,7 @@ def _signed(persona: Persona, plan: _Plan) -> Persona:
     }
     if model is not None:
         provenance |= model_provenance(model, plan.prompt)
-    return replace(persona, provenance=provenance)
+    return provenance
 
 
 def _preview(plan: _Plan) -> tuple[Part, ...]:
@@ -215,14 +214,17 @@ def _preview(plan: _Plan) -> tuple[Part, ...]:
         name="taxonomy",
         title="Taxonomy",
         columns=("category", "attributes", "with listed values"),
-        rows=tuple((c, len(g), sum(bool(a.values) for a in g)) for c, g in groups.items()),
+        rows=tuple(
+            (category, len(attributes), sum(bool(a.values) for a in attributes))
+            for category, attributes in groups.items()
+        ),
     )
     near, middle, far = plan.filling.ratio
-    said = (
+    summary = (
         f"{plan.order.n:,} personas of {plan.filling.depth} attributes, drawn "
         f"{near}:{middle}:{far} near, half-way and far; text and narrative of up to "
         f"{plan.depth.words} words."
     )
     fixed = {**plan.anchors, **{k: f"{z:+g}" for k, z in plan.traits.items()}}
-    held = "; ".join(f"{name} {value}" for name, value in fixed.items()) or "nothing"
-    return (Note(said), Note(f"Anchored: {held}."), table)
+    anchors = "; ".join(f"{name} {value}" for name, value in fixed.items()) or "nothing"
+    return (Note(summary), Note(f"Anchored: {anchors}."), table)

@@ -8,14 +8,13 @@ from itertools import zip_longest
 
 from personae.core import Persona, say
 from personae.generate.biography.deep_attributes import Draft
-from personae.generate.biography.life import text_problem
 from personae.generate.taxonomy.attribute_tree import Attribute
-from personae.generate.writer import FieldRequest, Writer, text_schema
+from personae.generate.writer import FieldRequest, Writer, text_problem, text_schema
 
 __all__ = ["first_person", "render_persona", "write_narratives"]
 
 STATEMENTS = 5
-MANY_WORDS = 2000
+MOST_WORDS = 2000
 _SUBJECT = tuple(
     (re.compile(pattern, re.IGNORECASE), said)
     for pattern, said in (
@@ -43,98 +42,102 @@ def first_person(sentence: str) -> str:
     >>> first_person("You are tall, and people ask you about your hat.")
     'I am tall, and people ask me about my hat.'
     """
-    for pattern, said in _SUBJECT:
-        sentence = pattern.sub(said, sentence)
+    for pattern, replacement in _SUBJECT:
+        sentence = pattern.sub(replacement, sentence)
     return sentence[:1].upper() + sentence[1:]
 
 
 def render_persona(draft: Draft, id_: str, words: int) -> Persona:
-    """Make the persona of a draft; text and narrative have about so many words at most.
+    """Render a finished draft as a persona; text and narrative have at most about `words` words.
 
-    The text begins with who it is and what moves the person. Then come sentences that speak of
-    requested traits, in turn and the strongest trait first; then one of each category in turn.
-    Provenance is the caller's to add.
+    The text begins with the person's demographics and life. Sentences about requested traits
+    follow, the traits in turn, the strongest first; then the other sentences, the categories in
+    turn. The caller adds the provenance.
     """
-    ordered = _telling_first(draft)
-    told = [draft.who.sentence, *draft.life.sentences]
-    lines = [one.sentence(value) for one, value in ordered]
-    text = " ".join(_within([*told, *lines], words))
-    leaning = [a.sentence(v) for a, v in ordered if a.say and a.leans]
-    kept = _within([*told, *draft.life.stories, *lines], words)
-    narrative = [one if one in draft.life.stories else first_person(one) for one in kept]
+    ordered = _trait_sentences_first(draft)
+    introduction = [draft.person.sentence, *draft.life.sentences]
+    sentences = [attribute.sentence(value) for attribute, value in ordered]
+    text = " ".join(_within([*introduction, *sentences], words))
+    trait_statements = [a.sentence(v) for a, v in ordered if a.say and a.leans]
+    selected = _within([*introduction, *draft.life.stories, *sentences], words)
+    narrative = [
+        sentence if sentence in draft.life.stories else first_person(sentence)
+        for sentence in selected
+    ]
     return Persona(
         id=id_,
         text=text,
         facts=draft.facts,
         traits=draft.traits,
-        statements=tuple(first_person(one) for one in leaning[:STATEMENTS]),
+        statements=tuple(map(first_person, trait_statements[:STATEMENTS])),
         narrative=" ".join(narrative),
         voice=draft.life.voice,
         memories=draft.life.stories,
     )
 
 
-def _telling_first(draft: Draft) -> list[tuple[Attribute, str]]:
+def _trait_sentences_first(draft: Draft) -> list[tuple[Attribute, str]]:
     rows = [[pair for pair in filled if pair[0].say] for filled in draft.sections.values()]
     mixed = [pair for turn in zip_longest(*rows) for pair in turn if pair is not None]
     by_trait: dict[str, list[int]] = {}
-    for i, (one, _) in enumerate(mixed):
-        by_trait.setdefault(one.leans[:1], []).append(i)
-    strong = {t: abs(draft.traits.get(t, 0.0)) for t in by_trait}
-    told = sorted((t for t in by_trait if t and strong[t] >= 0.5), key=lambda t: -strong[t])
-    turns = zip_longest(*(by_trait[trait] for trait in told))
-    first = [i for turn in turns for i in turn if i is not None][: max(3, len(mixed) // 4)]
-    taken = set(first)
-    return [mixed[i] for i in first] + [p for i, p in enumerate(mixed) if i not in taken]
+    for i, (attribute, _) in enumerate(mixed):
+        by_trait.setdefault(attribute.leans[:1], []).append(i)
+    strength = {t: abs(draft.traits.get(t, 0.0)) for t in by_trait}
+    requested = sorted(
+        (t for t in by_trait if t and strength[t] >= 0.5), key=lambda t: -strength[t]
+    )
+    turns = zip_longest(*(by_trait[trait] for trait in requested))
+    by_turn = [i for turn in turns for i in turn if i is not None]
+    leading = dict.fromkeys(by_turn[: max(3, len(mixed) // 4)])
+    return [mixed[i] for i in (*leading, *(i for i in range(len(mixed)) if i not in leading))]
 
 
 def _within(sentences: Sequence[str], words: int) -> list[str]:
-    """Take sentences while they fit; the first stands always."""
-    kept, count = list(sentences[:1]), len(sentences[0].split())
+    """Select the sentences that fit into a number of words; the first is always selected."""
+    selected, count = list(sentences[:1]), len(sentences[0].split())
     for sentence in sentences[1:]:
         length = len(sentence.split())
         if count + length <= words:
-            kept.append(sentence)
+            selected.append(sentence)
             count += length
-    return kept
+    return selected
 
 
 def write_narratives(
     writer: Writer, drafts: Sequence[Draft], personas: Sequence[Persona], words: int
 ) -> list[Persona]:
-    """Let a model tell each persona in the first person; an unfit telling keeps the drawn one.
+    """Let a model write narratives in the first person; unfit ones leave the drawn narrative.
 
-    Unfit is a telling that is too short, too long, not in the first person, repeats the request or
-    itself, or states another age than the person's.
+    A narrative is unfit if it is too short, too long or not in the first person, repeats the
+    request or itself, or states another age than the person's.
     """
-    least, most = 80, words * 8
-    wanted = [
+    shortest, longest = 80, words * 8
+    requests = [
         FieldRequest(
             chat=say(
                 f"An invented person: {draft.summary}\n{draft.so_far}\n\nLet the person introduce "
                 f"themselves in about {words} words, in the first person, in a voice that is "
                 f"{draft.life.voice}. Keep to what is said above. Answer in JSON."
             ),
-            fields={"summary": text_schema(least, most)},
-            check=partial(_unfit_telling, age=draft.who.age, size=(least, most)),
+            fields={"summary": text_schema(shortest, longest)},
+            check=partial(_narrative_problem, age=draft.person.age, size=(shortest, longest)),
         )
         for draft in drafts
     ]
-    found = []
-    for persona, asked in zip(personas, writer.ask(wanted), strict=True):
-        writer.counts["repaired"] += len(asked.unfit)
-        told = str(asked.values.get("summary", persona.narrative)).strip()
-        found.append(replace(persona, narrative=told))
-    return found
+    replies = writer.ask(requests, count_unfit="repaired")
+    return [
+        replace(persona, narrative=answers.text("summary", persona.narrative))
+        for persona, answers in zip(personas, replies, strict=True)
+    ]
 
 
-def _unfit_telling(_: str, value: object, *, age: int, size: tuple[int, int]) -> str:
-    if why := text_problem(value, *size, age):
-        return why
+def _narrative_problem(_: str, value: object, *, age: int, size: tuple[int, int]) -> str:
+    if problem := text_problem(value, *size, age):
+        return problem
     text = str(value)
     words = text.lower().split()
     if not re.search(r"\b(?:I|I'm|my)\b", text):
         return "not in the first person"
-    if found := _ECHO.search(text):
-        return f"repeats the request ({found[0]})"
+    if echo := _ECHO.search(text):
+        return f"repeats the request ({echo[0]})"
     return "repeats itself" if len(set(words)) < len(words) / 3 else ""

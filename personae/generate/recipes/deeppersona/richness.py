@@ -1,9 +1,9 @@
-"""How rich and how different personas are: counted from their facts, with no judge.
+"""The richness and uniqueness of personas, counted from their facts, without a judge.
 
 Intrinsic measures after Wang et al. 2025 (arXiv 2511.07338, section 4.1): number of attributes,
-uniqueness, and coverage of the taxonomy. Beside them what deep profiles put at risk: how many
-share age, gender, place and work with nobody (k-anonymity, Sweeney 2002), and how often one topic
-returns, the mark of a model that falls back on it.
+uniqueness, and coverage of the taxonomy. Also two risks of deep profiles: personas that share age,
+gender, place and work with no other (k-anonymity, Sweeney 2002), and the frequency of a topic on
+which models fall back.
 """
 
 import re
@@ -16,95 +16,105 @@ import polars as pl
 from personae.core import Estimate, Note, Part, Persona, Table
 from personae.generate.taxonomy.attribute_tree import Taxonomy
 from personae.personas import frame_personas
-from personae.report.render.figure_json import figure_from_data
+from personae.report.build.drawings import ValueAxis, bars
 from personae.stats.resample import mean
 
 __all__ = ["richness"]
 
 PAIRS = 60
-"""Personas of which all pairs are compared."""
-QUASI = ("Age", "Gender", "Place", "Occupation")
+"""The first so many personas are compared in all pairs."""
+QUASI_IDENTIFIERS = ("Age", "Gender", "Place", "Occupation")
 _TOPIC = re.compile(r"\bcommunit(?:y|ies)\b", re.IGNORECASE)
 
 
 def richness(rows: pl.DataFrame, *, taxonomy: Taxonomy, seed: int = 0) -> tuple[Part, ...]:
     """Describe a population's depth: estimates over personas, and coverage by category.
 
-    Uniqueness is 1 minus the share of facts (path and value) that two personas have in common
-    (Jaccard), over pairs; its interval resamples personas' means over their pairs.
+    Uniqueness is the mean Jaccard distance of two personas' facts (path and value); its interval
+    resamples the personas' means over their pairs. No personas, no parts.
     """
     people = list(frame_personas(rows))
     if not people:
         return ()
-    counts = [float(len(one.facts)) for one in people]
+    counts = [float(len(persona.facts)) for persona in people]
     estimates = (
         mean(counts, name="attributes", of="persona", unit="attributes", seed=seed),
-        mean(_apart(people), name="uniqueness", of="persona", unit="rate", seed=seed),
-        mean(_topic(people), name="speaks of community", of="persona", unit="rate", seed=seed),
+        mean(_uniqueness(people), name="uniqueness", of="persona", unit="rate", seed=seed),
+        mean(
+            _topic_rates(people), name="speaks of community", of="persona", unit="rate", seed=seed
+        ),
     )
-    return (*estimates, *_coverage(people, taxonomy), _alone(people))
+    return (*estimates, *_coverage(people, taxonomy), _anonymity(people))
 
 
-def _apart(people: Sequence[Persona]) -> list[float]:
-    few = [set(one.facts.items()) for one in people[:PAIRS]]
-    if len(few) < 2:
+def _uniqueness(people: Sequence[Persona]) -> list[float]:
+    fact_sets = [set(persona.facts.items()) for persona in people[:PAIRS]]
+    if len(fact_sets) < 2:
         return []
-    sums = [0.0] * len(few)
-    for i, j in combinations(range(len(few)), 2):
-        apart = 1 - len(few[i] & few[j]) / max(len(few[i] | few[j]), 1)
-        sums[i] += apart
-        sums[j] += apart
-    return [total / (len(few) - 1) for total in sums]
+    sums = [0.0] * len(fact_sets)
+    for i, j in combinations(range(len(fact_sets)), 2):
+        distance = 1 - len(fact_sets[i] & fact_sets[j]) / max(len(fact_sets[i] | fact_sets[j]), 1)
+        sums[i] += distance
+        sums[j] += distance
+    return [total / (len(fact_sets) - 1) for total in sums]
 
 
-def _topic(people: Sequence[Persona]) -> list[float]:
+def _topic_rates(people: Sequence[Persona]) -> list[float]:
     return [
-        float(bool(_TOPIC.search(" ".join((one.text, one.narrative, *one.facts.values())))))
-        for one in people
+        float(any(map(_TOPIC.search, (persona.text, persona.narrative, *persona.facts.values()))))
+        for persona in people
     ]
 
 
 def _coverage(people: Sequence[Persona], taxonomy: Taxonomy) -> tuple[Part, ...]:
-    groups = {c: {a.name for a in g} for c, g in taxonomy.by_category().items()}
-    met = [set(one.facts) for one in people]
-    ever = set[str]().union(*met)
+    groups = {
+        category: {a.name for a in attributes}
+        for category, attributes in taxonomy.by_category().items()
+    }
+    fact_names = [set(persona.facts) for persona in people]
+    all_names = set[str]().union(*fact_names)
     shares: dict[str, Estimate] = {
-        c: mean([len(g & one) / len(g) for one in met], name=c, of="persona", unit="rate")
-        for c, g in groups.items()
+        category: mean(
+            [len(attributes & names) / len(attributes) for names in fact_names],
+            name=category,
+            of="persona",
+            unit="rate",
+        )
+        for category, attributes in groups.items()
     }
     lowest = min(shares.values(), key=lambda e: e.value)
-    figure = figure_from_data(
-        name="coverage by category",
-        title="Share of a category's attributes that a persona has",
-        kind="bars",
-        data={
-            "categories": list(shares),
-            "unit": "share",
-            "low": 0.0,
-            "high": 1.0,
-            "series": [{"name": "made", "values": list(shares.values())}],
-        },
+    figure = bars(
+        "coverage by category",
+        "Share of a category's attributes that a persona has",
+        shares,
+        {"made": list(shares.values())},
+        ValueAxis("share", low=0.0, high=1.0),
         alt=f"Coverage of {len(shares)} categories; least {lowest.name}, {lowest.value:.0%}.",
     )
     table = Table(
         name="coverage of the taxonomy",
         title="Coverage of the taxonomy",
-        columns=("category", "attributes", "met in any persona", "a persona's share"),
-        rows=tuple((c, len(g), len(g & ever), shares[c]) for c, g in groups.items()),
+        columns=("category", "attributes", "in any persona", "share per persona"),
+        rows=tuple(
+            (category, len(attributes), len(attributes & all_names), shares[category])
+            for category, attributes in groups.items()
+        ),
     )
     return figure, table
 
 
-def _alone(people: Sequence[Persona]) -> Note:
-    core = [
-        tuple(one.facts.get(f"Demographic Information/{name}", "") for name in QUASI)
-        for one in people
+def _anonymity(people: Sequence[Persona]) -> Note:
+    identifiers = [
+        tuple(
+            persona.facts.get(f"Demographic Information/{name}", "") for name in QUASI_IDENTIFIERS
+        )
+        for persona in people
     ]
-    sizes = Counter(core)
-    alone = sum(sizes[one] == 1 for one in core)
-    said = (
-        f"{alone:,} of {len(people):,} personas share age, gender, place and occupation with no "
+    sizes = Counter(identifiers)
+    unique = sum(sizes[persona] == 1 for persona in identifiers)
+    text = (
+        f"{unique:,} of {len(people):,} personas share age, gender, place and occupation with no "
         f"other (k-anonymity: smallest group {min(sizes.values())}). A deep profile may resemble "
         f"a real person by chance: don't present it as one."
     )
-    return Note(said, "info")
+    return Note(text, "info")

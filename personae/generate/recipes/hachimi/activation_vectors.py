@@ -1,4 +1,4 @@
-"""Vectors of texts from inside an open model, for near-duplicates that share little wording."""
+"""Vectors of texts from an open model's activations, for near-duplicates with other wording."""
 
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -8,25 +8,25 @@ from personae.core import Array, OpenModel, Site, say
 __all__ = ["activation_embedder"]
 
 SITE = Site(8)
-"""The ninth block: above word forms, below the next word; all but toy models have it."""
+"""The ninth block: above word forms, below next-word prediction; all but toy models have it."""
 
 
 def activation_embedder(
     model: OpenModel, reference: Callable[[], Sequence[str]]
 ) -> Callable[[Sequence[str]], Array]:
-    """Give a function from texts to vectors (texts, width).
+    """Return a function from texts to vectors (texts, width).
 
-    A vector is the text's mean activation less that of the reference texts, without which all texts
-    point the same way. The reference is fixed, so a text's vector depends on nothing else.
+    A vector is the text's mean activation minus that of the reference texts, without which all
+    vectors are nearly parallel. The reference is fixed, so a vector depends on its text alone.
     """
 
     @cache
     def centre() -> Array:
-        mean: Array = _read(model, reference()).mean(axis=0)
+        mean: Array = _mean_activations(model, reference()).mean(axis=0)
         return mean
 
-    return lambda texts: _read(model, texts) - centre()
+    return lambda texts: _mean_activations(model, texts) - centre()
 
 
-def _read(model: OpenModel, texts: Sequence[str]) -> Array:
+def _mean_activations(model: OpenModel, texts: Sequence[str]) -> Array:
     return model.record([say(text) for text in texts], [SITE], "mean")[SITE]

@@ -1,9 +1,9 @@
-"""A model reads finished boards for contradictions that no rule can put into a pattern.
+"""A model reads finished boards for contradictions that no rule can express.
 
 After HACHIMI's model validator (Jiang et al. 2026, arXiv:2603.04855, section on validation).
-Differs: one small object a board (which field, and why), not a list under fifteen rules, which
-rules check exactly; what it still says at the end is counted and fails nothing, since a reader
-that objects by chance would fail everything.
+Differs: one small object per board (a field and a reason) instead of a list under fifteen rules,
+which are checked exactly; objections left at the end are counted and fail no board, since a reader
+that objects at random would fail all.
 """
 
 import json
@@ -13,14 +13,15 @@ from dataclasses import dataclass, field
 
 from personae.core import Chat, Model, Sampling, canonical_json, requests_of, say
 from personae.generate.recipes.hachimi.owners import Issue, Owner
+from personae.generate.writer import object_schema, text_schema
 
-__all__ = ["ContradictionValidator"]
+__all__ = ["ContradictionValidator", "board_lines"]
 
 HINT = "make it agree with the rest of the board"
 NOTHING = "nothing"
-MOST = 160
+LONGEST_REASON = 160
 """Characters of a reason."""
-ASK = (
+QUESTION = (
     "A board describes one person. Does one of the fields named below plainly contradict another "
     "line of the board? Answer in JSON: the field that should change, or nothing; and why."
 )
@@ -28,9 +29,9 @@ ASK = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContradictionValidator:
-    """A model that validates. `counts` gains what it read, objected to, and said unreadably.
+    """A model that validates boards; `counts` gains boards read, objections and unusable answers.
 
-    Its findings reach the owners under `code`, as rules' do under theirs.
+    Its objections reach the owners under `code`, like the rules' findings under theirs.
     """
 
     model: Model
@@ -40,47 +41,45 @@ class ContradictionValidator:
     code: str = "READ"
 
     def read(self, boards: Sequence[Mapping[str, str]]) -> list[Issue | None]:
-        """Read boards in one batch; None where nothing is objected to, or nothing readable said.
+        """Read boards in one batch; None without an objection or a usable answer.
 
-        Only texts can be objected to: levels and facts are under rules.
+        Only texts can be objected to: levels and facts are checked by rules.
         """
         owners = {f.path: o.name for o in self.owners for f in o.fields if f.is_text}
         if not owners:
             return [None] * len(boards)
         properties = {
             "field": {"enum": [NOTHING, *owners]},
-            "why": {"type": "string", "minLength": 1, "maxLength": MOST},
+            "why": text_schema(1, LONGEST_REASON),
         }
-        schema = {
-            "type": "object",
-            "properties": properties,
-            "required": list(properties),
-            "additionalProperties": False,
-        }
-        sampling = Sampling(max_tokens=100, schema=canonical_json(schema), seed=self.seed)
-        replies = self.model.reply(
-            requests_of(_chat(board, list(owners)) for board in boards), sampling
-        )
-        return [self._taken(reply.text, owners) for reply in replies]
+        schema = canonical_json(object_schema(properties))
+        sampling = Sampling(max_tokens=100, schema=schema, seed=self.seed)
+        chats = [_chat(board, list(owners)) for board in boards]
+        replies = self.model.reply(requests_of(chats), sampling)
+        return [self._issue(reply.text, owners) for reply in replies]
 
-    def _taken(self, reply: str, owners: Mapping[str, str]) -> Issue | None:
+    def _issue(self, reply: str, owners: Mapping[str, str]) -> Issue | None:
         self.counts["boards read by a model"] += 1
         try:
-            said = json.loads(reply)
-            path, why = said["field"], str(said["why"]).strip()[:MOST]
+            verdict = json.loads(reply)
+            path, reason = verdict["field"], str(verdict["why"]).strip()[:LONGEST_REASON]
         except (ValueError, KeyError, TypeError, RecursionError):
-            path, why = None, ""
+            path, reason = None, ""
         if path == NOTHING:
             return None
-        if path not in owners or not why.isprintable() or not why:
+        if path not in owners or not reason.isprintable() or not reason:
             self.counts["readings without a usable answer"] += 1
             return None
         self.counts["objections of the reader"] += 1
         return Issue(
-            code=self.code, says=f"{path}: {why}", owner=owners[path], fields=(path,), hint=HINT
+            code=self.code, says=f"{path}: {reason}", owner=owners[path], fields=(path,), hint=HINT
         )
 
 
+def board_lines(board: Mapping[str, str]) -> str:
+    """Write a board as a list, one fact per line."""
+    return "\n".join(f"- {path}: {value}" for path, value in board.items())
+
+
 def _chat(board: Mapping[str, str], paths: Sequence[str]) -> Chat:
-    known = "\n".join(f"- {path}: {value}" for path, value in board.items())
-    return say(f"{ASK}\n\nThe board:\n{known}\n\nFields: {', '.join(paths)}.")
+    return say(f"{QUESTION}\n\nThe board:\n{board_lines(board)}\n\nFields: {', '.join(paths)}.")

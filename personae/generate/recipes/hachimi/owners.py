@@ -1,4 +1,4 @@
-"""Who writes which fields of a persona, and the small schema that each must fill.
+"""The owners who write a persona's fields, and the small schema that each must fill.
 
 An owner is data: `name`, `task`, `temperature`, `fields`. A field's kind is a text with a length,
 a whole number in a range, or one of the values that its variable or level scale has.
@@ -12,6 +12,7 @@ from typing import Any
 from personae.core import BadValue, UnknownName, canonical_json
 from personae.generate.population.ordered_levels import Levels
 from personae.generate.population.population_spec import PopulationSpec
+from personae.generate.writer import object_schema, text_schema
 
 __all__ = [
     "Issue",
@@ -28,8 +29,8 @@ __all__ = [
 class OwnedField:
     """One fact that an owner writes; `key` names it in the reply.
 
-    `allowed` lists its values; with none it is a text of `low` to `high` characters, or with
-    `whole` a number from `low` to `high`.
+    `allowed` lists its values; if empty, it is a text of `low` to `high` characters, or with
+    `whole` an integer from `low` to `high`.
     """
 
     path: str
@@ -50,15 +51,15 @@ class OwnedField:
         return not self.allowed and not self.whole
 
     def schema(self) -> Mapping[str, object]:
-        """Give the JSON schema of its value."""
+        """Return the JSON schema of its value."""
         if self.allowed:
             return {"enum": list(self.allowed)}
         if self.whole:
             return {"type": "integer", "minimum": self.low, "maximum": self.high}
-        return {"type": "string", "minLength": self.low, "maxLength": self.high}
+        return text_schema(self.low, self.high)
 
     def read(self, value: object) -> str | None:
-        """Give the value as a fact, or None if it isn't allowed. Texts are trimmed, no more."""
+        """Convert the value to a fact, or None if it isn't allowed; texts are only trimmed."""
         if self.whole:
             fits = isinstance(value, int) and not isinstance(value, bool)
             return str(value) if fits and self.low <= int(str(value)) <= self.high else None
@@ -72,7 +73,7 @@ class OwnedField:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owner:
-    """One writer: what it is asked for, and the fields that nobody else may change."""
+    """One writer: its task, and the fields that no other owner may change."""
 
     name: str
     task: str
@@ -81,13 +82,13 @@ class Owner:
 
     @property
     def max_tokens(self) -> int:
-        """Room for every field at its longest; about three characters a token."""
+        """Enough tokens for every field at its longest, at about three characters per token."""
         return 40 + sum(12 + (f.high // 3 if f.is_text else 8) for f in self.fields)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Issue:
-    """A fault: which rule, in words, whose fields, and how to mend it."""
+    """A fault: the rule's code and description, the owner, its fields, and how to correct it."""
 
     code: str
     says: str
@@ -98,63 +99,61 @@ class Issue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnerReply:
-    """What a reply says: facts by path, fields without a usable value, keys that were dropped."""
+    """A parsed reply: facts by path, fields without a usable value, number of dropped keys.
+
+    `was_embedded`: the JSON object stood among other text.
+    """
 
     facts: Mapping[str, str]
     unusable: tuple[str, ...] = ()
     dropped: int = 0
-    mended: bool = False
+    was_embedded: bool = False
 
 
 def reply_schema(fields: Sequence[OwnedField]) -> str:
-    """Give the JSON schema of a reply that fills these fields.
+    """Return the JSON schema of a reply with these fields.
 
     >>> reply_schema([OwnedField(path="home/pet", allowed=("cat", "dog"))])[30:73]
     '"properties":{"pet":{"enum":["cat","dog"]}}'
     """
-    return canonical_json(
-        {
-            "type": "object",
-            "properties": {f.key: f.schema() for f in fields},
-            "required": [f.key for f in fields],
-            "additionalProperties": False,
-        }
-    )
+    return canonical_json(object_schema({f.key: f.schema() for f in fields}))
 
 
 def parse_reply(reply: str, fields: Sequence[OwnedField]) -> OwnerReply:
-    """Read a reply; what isn't JSON is searched for the object in it, which counts as mended.
+    """Parse a reply; text that isn't JSON is searched for an object in it.
 
     >>> pet = OwnedField(path="home/pet", allowed=("cat", "dog"))
     >>> parse_reply('Sure! {"pet": "cat", "age": 7}', [pet])
     Patch(facts={'home/pet': 'cat'}, unusable=(), dropped=1, mended=True)
     """
-    body, mended = _object(reply)
-    known = {f.key: f for f in fields}
-    read = {f.path: f.read(body[k]) for k, f in known.items() if k in body}
-    facts = {path: value for path, value in read.items() if value is not None}
+    reply_fields, was_embedded = _find_object(reply)
+    fields_by_key = {f.key: f for f in fields}
+    values = {
+        f.path: f.read(reply_fields[k]) for k, f in fields_by_key.items() if k in reply_fields
+    }
+    facts = {path: value for path, value in values.items() if value is not None}
     return OwnerReply(
         facts=facts,
         unusable=tuple(f.path for f in fields if f.path not in facts),
-        dropped=len(set(body) - set(known)),
-        mended=mended,
+        dropped=len(set(reply_fields) - set(fields_by_key)),
+        was_embedded=was_embedded,
     )
 
 
-def _object(text: str) -> tuple[Mapping[str, Any], bool]:
+def _find_object(text: str) -> tuple[Mapping[str, Any], bool]:
     start, end = text.find("{"), text.rfind("}")
-    for piece, mended in ((text, False), (text[start : end + 1], True)):
+    for candidate, was_embedded in ((text, False), (text[start : end + 1], True)):
         try:
-            body = json.loads(piece)
+            body = json.loads(candidate)
         except (ValueError, RecursionError):
             continue
         if isinstance(body, dict):
-            return body, mended
+            return body, was_embedded
     return {}, False
 
 
 def read_owners(spec: PopulationSpec, levels: Levels | None) -> tuple[Owner, ...]:
-    """Read a description's owners.
+    """Parse the owners of a population's description.
 
     Raises:
         UnknownName: a field that is no variable, no level, and no text.
@@ -163,17 +162,21 @@ def read_owners(spec: PopulationSpec, levels: Levels | None) -> tuple[Owner, ...
     values = {v.name: v.values for v in spec.variables if v.shares}
     if levels is not None:
         values |= dict.fromkeys(levels.loadings, levels.scale)
-    owners = tuple(_owner(body, values) for body in spec.owners)
+    owners = tuple(_parse_owner(body, values) for body in spec.owners)
     paths = [f.path for owner in owners for f in owner.fields]
-    if twice := sorted({p for p in paths if paths.count(p) > 1}):
-        raise BadValue(f"fields with two owners: {twice}")
+    if shared := sorted({p for p in paths if paths.count(p) > 1}):
+        raise BadValue(f"fields with two owners: {shared}")
     return owners
 
 
-def _owner(body: Mapping[str, Any], values: Mapping[str, tuple[str, ...]]) -> Owner:
-    fields, warmth = body.get("fields"), body.get("temperature", 1.0)
-    listed = isinstance(fields, list) and fields and all(isinstance(f, dict) for f in fields)
-    if not isinstance(body.get("name"), str) or not listed or type(warmth) not in (int, float):
+def _parse_owner(body: Mapping[str, Any], values: Mapping[str, tuple[str, ...]]) -> Owner:
+    fields, temperature = body.get("fields"), body.get("temperature", 1.0)
+    is_field_list = isinstance(fields, list) and fields and all(isinstance(f, dict) for f in fields)
+    if (
+        not isinstance(body.get("name"), str)
+        or not is_field_list
+        or type(temperature) not in (int, float)
+    ):
         raise BadValue(
             f"an owner has a name, a list of fields that are objects, and a number as temperature: "
             f"{str(body)[:100]}"
@@ -181,19 +184,19 @@ def _owner(body: Mapping[str, Any], values: Mapping[str, tuple[str, ...]]) -> Ow
     return Owner(
         name=body["name"],
         task=str(body.get("task", "")),
-        temperature=float(warmth),
-        fields=tuple(_field(one, values) for one in body["fields"]),
+        temperature=float(temperature),
+        fields=tuple(_parse_field(field_body, values) for field_body in body["fields"]),
     )
 
 
-def _field(body: Mapping[str, Any], values: Mapping[str, tuple[str, ...]]) -> OwnedField:
+def _parse_field(body: Mapping[str, Any], values: Mapping[str, tuple[str, ...]]) -> OwnedField:
     path, says = str(body.get("path", "")), str(body.get("says", ""))
     for kind in ("text", "whole"):
         if kind in body:
-            ends = body[kind]
-            if not isinstance(ends, list) or [type(e) for e in ends] != [int, int]:
-                raise BadValue(f"{kind} of the field {path!r} is [low, high], not {ends!r}")
-            low, high = ends
+            limits = body[kind]
+            if not isinstance(limits, list) or [type(limit) for limit in limits] != [int, int]:
+                raise BadValue(f"{kind} of the field {path!r} is [low, high], not {limits!r}")
+            low, high = limits
             return OwnedField(path=path, low=low, high=high, whole=kind == "whole", says=says)
     if path not in values:
         raise UnknownName("variable or level for an owner's field", path, values)

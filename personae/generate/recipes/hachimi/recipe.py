@@ -2,9 +2,9 @@
 
 System   HACHIMI
 Paper    Jiang et al. (2026), arXiv 2603.04855
-Differs  findings reach the reviser, the rules' and, if asked, a model's; rules count a level inside
-         its own field; near-duplicates are found by banding, none missed; quotas are exact and a
-         failed slot is listed; seeds go down
+Differs  all findings reach the reviser, those of rules and optionally of a model; rules count a
+         level within its own field; near-duplicates are found by banding, none missed; quotas are
+         exact and failed slots are listed; everything is seeded
 Version  1
 """
 
@@ -35,26 +35,26 @@ from personae.generate.recipe import Order, PersonaBatch, Population
 from personae.generate.recipes.hachimi.activation_vectors import activation_embedder
 from personae.generate.recipes.hachimi.contradictions import ContradictionValidator
 from personae.generate.recipes.hachimi.owners import Owner, read_owners
-from personae.generate.recipes.hachimi.revision_loop import RevisionLoop, Whiteboard
+from personae.generate.recipes.hachimi.revision_loop import Facts, RevisionLoop
 from personae.generate.slots import Slots
 from personae.generate.writer import model_provenance
 
 __all__ = ["Writing", "hachimi"]
 
-Alike = Literal["auto", "facts", "simhash", "minhash", "vectors", "allowed"]
-TIER, NAME, SHORT = "school/tier", "identity/name", "identity/short name"
-TRIES = 4
-"""Attempts at a slot before it fails."""
+Similarity = Literal["auto", "facts", "simhash", "minhash", "vectors", "allowed"]
+TIER, NAME, SHORT_NAME = "school/tier", "identity/name", "identity/short name"
+ATTEMPTS = 4
+"""Attempts before a slot fails."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Writing:
-    """How a model writes and who finds its faults.
+    """How a model writes and how faults are found.
 
     Args:
-        rounds: how often faults are given back for revision.
-        writes: a model's part: the texts, on levels that are drawn; or all, as in the paper.
-        validator: rules alone, or also the model, which reads boards that no rule faults.
+        rounds: rounds of revision.
+        writes: what the model writes: the texts, on drawn levels; or all, as in the paper.
+        validator: rules alone, or also the model, for boards without a broken rule.
 
     Raises:
         BadValue: a negative number of rounds.
@@ -73,46 +73,46 @@ def hachimi(
     order: Order,
     mix: tuple[str, ...] = ("1", "1", "1", "1"),
     schema: str = "students",
-    alike: Alike = "auto",
+    alike: Similarity = "auto",
     writing: Writing = Writing(),
 ) -> Population:
     """Make students by quota; with a model, owners write and revise under rules.
 
     Args:
-        order: how many, under which seed, written by which model.
+        order: number, seed and the model that writes.
         mix: weights of the four academic tiers, best first.
-        schema: a schema that ships (students), or a JSON file with variables, levels and owners.
-        alike: what makes near-duplicates; auto is facts without a model, simhash with one.
-        writing: how a model writes and who finds its faults.
+        schema: a shipped schema (students), or a JSON file with variables, levels and owners.
+        alike: criterion of near-duplicates; auto is facts without a model, simhash with one.
+        writing: how a model writes and how faults are found.
     """
-    spec = _mixed(load_spec(schema), mix)
+    spec = _with_mix(load_spec(schema), mix)
     levels = read_levels(spec.levels) if spec.levels else None
     rules = read_rules(spec.rules, spec.sets)
     owners = read_owners(spec, levels)
     if not spec.variables:
         raise BadValue(f"{schema}: a schema has variables")
-    rules.refuse_unknown((*spec.facts, SHORT))
-    plan = make_blueprint(spec, order.n, order.seed, rules=rules)
-    mould = StructuredSampler(spec=spec, plan=plan, rules=rules, levels=levels)
+    rules.refuse_unknown((*spec.facts, SHORT_NAME))
+    blueprint = make_blueprint(spec, order.n, order.seed, rules=rules)
+    sampler = StructuredSampler(spec=spec, blueprint=blueprint, rules=rules, levels=levels)
     if writing.writes == "texts":
-        texts = [replace(o, fields=tuple(f for f in o.fields if f.is_text)) for o in owners]
-        owners = tuple(owner for owner in texts if owner.fields)
-    making = _Making(order, mould, owners, writing)
-    if order.model is not None and not making.owners:
+        text_owners = [replace(o, fields=tuple(f for f in o.fields if f.is_text)) for o in owners]
+        owners = tuple(owner for owner in text_owners if owner.fields)
+    maker = _StudentMaker(order, sampler, owners, writing)
+    if order.model is not None and not maker.owners:
         raise BadValue(f"the schema {schema!r} has no owners: a model has nothing to write")
     return Population(
         title=spec.title,
         order=order,
-        make=making.make,
-        preview=mould.preview(),
-        quotas={name: plan.margin(name) for name in plan.values},
-        sameness=_sameness(alike, order.model, mould),
+        make=maker.make,
+        preview=sampler.preview(),
+        quotas={name: blueprint.margin(name) for name in blueprint.values},
+        duplicate_criterion=_duplicate_criterion(alike, order.model, sampler),
         fingerprint=content_key(repr(spec)),
     )
 
 
-def _mixed(spec: PopulationSpec, mix: tuple[str, ...]) -> PopulationSpec:
-    """Give the schema with the tiers' weights."""
+def _with_mix(spec: PopulationSpec, mix: tuple[str, ...]) -> PopulationSpec:
+    """Return the schema with the weights of the tiers."""
     tier = next((v for v in spec.variables if v.name == TIER), None)
     try:
         weights = [float(w) for w in mix]
@@ -129,15 +129,15 @@ def _mixed(spec: PopulationSpec, mix: tuple[str, ...]) -> PopulationSpec:
     return replace(spec, variables=tuple(changed if v is tier else v for v in spec.variables))
 
 
-def _sameness(
-    alike: Alike, model: Model | None, mould: StructuredSampler
+def _duplicate_criterion(
+    alike: Similarity, model: Model | None, sampler: StructuredSampler
 ) -> DuplicateCriterion | None:
     kind = alike if alike != "auto" else "facts" if model is None else "simhash"
     if kind == "vectors":
         if not isinstance(model, OpenModel):
             raise BadValue("vectors come from inside a model: give an open --model, as smollm2")
-        return VectorCosine(activation_embedder(model, partial(_reference, mould)))
-    names = [p for p in _shape(mould) if not p.startswith("identity/")]
+        return VectorCosine(activation_embedder(model, partial(_reference, sampler)))
+    names = [p for p in _fact_names(sampler) if not p.startswith("identity/")]
     kinds: Mapping[str, DuplicateCriterion | None] = {
         "facts": SameFacts(tuple(names), differ=2),
         "simhash": SimHash(),
@@ -147,96 +147,97 @@ def _sameness(
     return kinds[kind]
 
 
-def _reference(mould: StructuredSampler) -> list[str]:
-    """Give the texts of a few personas from structure alone, to compare texts with."""
-    few = Slots.span(0, 0, min(32, mould.plan.n))
-    return render_facts(mould.spec.text, mould.cast(few).facts).to_list()
+def _reference(sampler: StructuredSampler) -> list[str]:
+    """Render up to 32 personas without a model, as the reference of text vectors."""
+    slots = Slots.span(0, 0, min(32, sampler.blueprint.n))
+    return render_facts(sampler.spec.text, sampler.sample(slots).facts).to_list()
 
 
-def _shape(mould: StructuredSampler) -> list[str]:
-    return mould.cast(Slots.span(0, 0, 1)).facts.columns
+def _fact_names(sampler: StructuredSampler) -> list[str]:
+    return sampler.sample(Slots.span(0, 0, 1)).facts.columns
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Making:
+class _StudentMaker:
     """Makes students for slots."""
 
     order: Order
-    mould: StructuredSampler
+    sampler: StructuredSampler
     owners: tuple[Owner, ...]
     writing: Writing
 
     def make(self, slots: Slots) -> PersonaBatch:
-        """Cast the slots; with a model, have them written, up to TRIES times each."""
+        """Sample the slots; with a model, have them written, in up to four attempts each."""
         model = self.order.model
-        cast = self.mould.cast(slots)
-        counts = Counter({"redrawn to obey rules": cast.redrawn})
+        sample = self.sampler.sample(slots)
+        counts = Counter({"redrawn to obey rules": sample.redrawn})
         if model is None:
-            facts = _introduced(cast.facts)
-            return PersonaBatch(self._rows(cast, facts, facts), cast.failed, counts)
-        done: dict[int, pl.DataFrame] = {}
-        why: dict[int, str] = dict(cast.failed)
-        for attempt in range(TRIES):
-            boards, faults = self._written(model, cast, counts)
-            good = [i for i in range(len(boards)) if i not in faults]
-            rows = self._told(cast, boards, good)
-            places = cast.slots.places
-            done |= {int(places[i]): rows[k : k + 1] for k, i in enumerate(good)}
-            why |= {int(places[i]): fault for i, fault in faults.items()}
-            if not faults or attempt == TRIES - 1:
+            facts = _add_short_name(sample.facts)
+            return PersonaBatch(self._rows(sample, facts, facts), sample.failed, counts)
+        rows_by_index: dict[int, pl.DataFrame] = {}
+        failures: dict[int, str] = dict(sample.failed)
+        for attempt in range(ATTEMPTS):
+            boards, faults = self._write(model, sample, counts)
+            written = [i for i in range(len(boards)) if i not in faults]
+            rows = self._render(sample, boards, written)
+            indices = sample.slots.indices
+            rows_by_index |= {int(indices[i]): rows[k : k + 1] for k, i in enumerate(written)}
+            failures |= {int(indices[i]): fault for i, fault in faults.items()}
+            if not faults or attempt == ATTEMPTS - 1:
                 break
             counts["slots tried again"] += len(faults)
-            left = np.isin(slots.places, places[sorted(faults)])
-            cast = self.mould.cast(slots.take(left, again=(attempt + 1) << 10))
-        kept = [done[int(p)] for p in slots.places if int(p) in done]
-        frame = pl.concat(kept) if kept else self._told(cast, [], [])
-        return PersonaBatch(frame, {p: w for p, w in why.items() if p not in done}, counts)
+            unfinished = np.isin(slots.indices, indices[sorted(faults)])
+            sample = self.sampler.sample(slots.take(unfinished, again=(attempt + 1) << 10))
+        finished = [rows_by_index[i] for i in slots.indices.tolist() if i in rows_by_index]
+        frame = pl.concat(finished) if finished else self._render(sample, [], [])
+        failed = {i: reason for i, reason in failures.items() if i not in rows_by_index}
+        return PersonaBatch(frame, failed, counts)
 
-    def _written(
-        self, model: Model, cast: StructuredSample, counts: Counter[str]
-    ) -> tuple[list[Whiteboard], dict[int, str]]:
+    def _write(
+        self, model: Model, sample: StructuredSample, counts: Counter[str]
+    ) -> tuple[list[Facts], dict[int, str]]:
         reader = None
         if self.writing.validator == "model":
             reader = ContradictionValidator(
                 model=model, owners=self.owners, seed=self.order.seed, counts=counts
             )
-        shop = RevisionLoop(
+        loop = RevisionLoop(
             model=model,
             owners=self.owners,
-            rules=self.mould.rules,
+            rules=self.sampler.rules,
             seed=self.order.seed,
             max_rounds=self.writing.rounds,
-            derive=_shorten,
+            derive=_derive_short_name,
             counts=counts,
             reader=reader,
         )
-        bits = cast.slots.bits("variation")
+        bits = sample.slots.bits("variation")
         variations = [f"{int(b) % 10**17:017d}" for b in bits]
-        return shop.write(list(cast.facts.iter_rows(named=True)), variations)
+        return loop.write(list(sample.facts.iter_rows(named=True)), variations)
 
-    def _told(
-        self, cast: StructuredSample, boards: list[Whiteboard], good: list[int]
+    def _render(
+        self, sample: StructuredSample, boards: list[Facts], written: list[int]
     ) -> pl.DataFrame:
-        """Turn finished boards into rows; their text is the schema's, then what was written."""
+        """Turn finished boards into rows; the text is the schema's, then the written ones."""
         texts = [f.path for o in self.owners for f in o.fields if f.is_text and f.path != NAME]
-        names = [*cast.facts.columns, SHORT, *texts]
+        names = [*sample.facts.columns, SHORT_NAME, *texts]
         table = pl.DataFrame(
-            {name: [boards[i].get(name, "") for i in good] for name in names},
+            {name: [boards[i].get(name, "") for i in written] for name in names},
             schema=dict.fromkeys(names, pl.String),
         )
-        part = replace(
-            cast,
-            slots=cast.slots.take(np.array(good, dtype=np.int64)),
-            traits=None if cast.traits is None else cast.traits[good],
+        written_sample = replace(
+            sample,
+            slots=sample.slots.take(np.array(written, dtype=np.int64)),
+            traits=None if sample.traits is None else sample.traits[written],
         )
-        return self._rows(part, table, table.select(pl.concat_str(texts, separator=" ")))
+        return self._rows(written_sample, table, table.select(pl.concat_str(texts, separator=" ")))
 
     def _rows(
-        self, cast: StructuredSample, facts: pl.DataFrame, written: pl.DataFrame
+        self, sample: StructuredSample, facts: pl.DataFrame, written: pl.DataFrame
     ) -> pl.DataFrame:
-        spec, model = self.mould.spec, self.order.model
+        spec, model = self.sampler.spec, self.order.model
         text = render_facts(spec.text, facts)
-        source = {
+        provenance = {
             "made by": "personae generate hachimi",
             "source": spec.title,
             **spec.terms,
@@ -244,33 +245,33 @@ class _Making:
         }
         if model is not None:
             text = text + " " + written.to_series()
-            source |= model_provenance(model, content_key(repr(self.owners))[:16])
-        numbers = pl.Series("id", cast.slots.places).cast(pl.String).str.zfill(7)
+            provenance |= model_provenance(model, content_key(repr(self.owners))[:16])
+        numbers = pl.Series("id", sample.slots.indices).cast(pl.String).str.zfill(7)
         return persona_table(
             f"{spec.name}-{self.order.seed}-" + numbers,
             facts,
-            traits=cast.traits,
-            provenance=source,
+            traits=sample.traits,
+            provenance=provenance,
             texts={"text": text, "kind": spec.kind},
         )
 
 
-def _introduced(facts: pl.DataFrame) -> pl.DataFrame:
-    """Add the short name, given_family in small letters."""
+def _add_short_name(facts: pl.DataFrame) -> pl.DataFrame:
+    """Add the short name, given_family in lower case."""
     if NAME not in facts.columns:
         return facts
-    short = pl.col(NAME).str.to_lowercase().str.replace(" ", "_").alias(SHORT)
+    short = pl.col(NAME).str.to_lowercase().str.replace(" ", "_").alias(SHORT_NAME)
     return facts.with_columns(short)
 
 
-def _shorten(board: Whiteboard) -> None:
-    """Derive the short name of a written one; what has no letters to make it of stays at fault."""
+def _derive_short_name(board: Facts) -> None:
+    """Derive the short name from the written name; without two words of letters there is none."""
     words = [
         "".join(c for c in w.lower() if c.isascii() and c.isalpha())
         for w in board.get(NAME, "").split()
     ]
-    kept = [w for w in words if w]
-    if len(kept) > 1:
-        board[SHORT] = f"{kept[0]}_{'-'.join(kept[1:])}"
+    names = [w for w in words if w]
+    if len(names) > 1:
+        board[SHORT_NAME] = f"{names[0]}_{'-'.join(names[1:])}"
     else:
-        board.pop(SHORT, None)
+        board.pop(SHORT_NAME, None)

@@ -1,20 +1,22 @@
-"""Propose, validate, revise: owners write on a shared board, rules find faults, owners mend them.
+"""Propose, validate, revise: owners fill a shared board, rules find faults, owners correct them.
 
-Each owner sees the board as it stands and answers by a small schema of its own fields. What the
-rules find, or a model that reads the boards, goes with code, words and hint to the owners
-concerned, who may change their own fields only. Where the rounds don't suffice, values that can be
-drawn are taken from the draft; what the rules still find then fails, and says so.
+After HACHIMI (Jiang et al. 2026, arXiv:2603.04855). Each owner sees the current board and answers
+under a small schema of its own fields. Faults that the rules find, or a model that reads the
+boards, go with code, description and hint to the owners concerned, who may change their own fields
+only. Where the rounds don't suffice, values that can be drawn are taken from the draft; boards that
+still break a rule fail.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import polars as pl
 
-from personae.core import Chat, Model, Sampling, requests_of, say
+from personae.core import Chat, Model, Sampling, say
 from personae.generate.population.fact_rules import Rules
-from personae.generate.recipes.hachimi.contradictions import ContradictionValidator
+from personae.generate.recipes.hachimi.contradictions import ContradictionValidator, board_lines
 from personae.generate.recipes.hachimi.owners import (
     Issue,
     OwnedField,
@@ -22,12 +24,13 @@ from personae.generate.recipes.hachimi.owners import (
     parse_reply,
     reply_schema,
 )
+from personae.generate.writer import reply_by_schema
 
-__all__ = ["RevisionLoop", "Whiteboard"]
+__all__ = ["Facts", "RevisionLoop"]
 
-Whiteboard = dict[str, str]
+Facts = dict[str, str]
 TOP_P = 0.9
-"""Cuts the unlikely tail, in which small models lose the thread."""
+"""Cuts off the unlikely tail, in which small models lose coherence."""
 PREAMBLE = (
     "You help to invent one person; several writers share a board. Reply with one JSON object "
     "that has only the keys asked for. Don't contradict the board. Nobody is perfect: give the "
@@ -35,12 +38,30 @@ PREAMBLE = (
 )
 
 
+@dataclass(slots=True)
+class _Board:
+    """The facts of one person so far, a variation for its prompts, and its unusable fields."""
+
+    facts: Facts
+    variation: str
+    unusable: set[str] = field(default_factory=set)
+
+
+class _Task(NamedTuple):
+    """Fields of one board that an owner must write, and the faults that it should correct."""
+
+    board: _Board
+    fields: tuple[OwnedField, ...]
+    issues: tuple[Issue, ...] = ()
+
+
 @dataclass(eq=False, kw_only=True)
 class RevisionLoop:
-    """Writers and rules. `derive` fills in what follows from a board; `counts` says what happened.
+    """Owners who write and rules that validate.
 
-    `seed` is the seed of every reply; `max_rounds` bounds the rounds of revision. What a `reader`
-    objects to is revised like faults; what it objects to at the end is counted and fails nothing.
+    `derive` adds facts that follow from others, `seed` is that of every reply, `max_rounds` limits
+    the rounds of revision, and `counts` collects events. Objections of a `reader` are revised like
+    faults; those left at the end are counted, but fail no board.
     """
 
     model: Model
@@ -48,123 +69,97 @@ class RevisionLoop:
     rules: Rules
     seed: int
     max_rounds: int = 3
-    derive: Callable[[Whiteboard], None] = lambda board: None
+    derive: Callable[[Facts], None] = lambda facts: None
     counts: Counter[str] = field(default_factory=Counter)
     reader: ContradictionValidator | None = None
 
     def write(
-        self, drafts: Sequence[Whiteboard], variations: Sequence[str]
-    ) -> tuple[list[Whiteboard], dict[int, str]]:
-        """Write on boards that begin as drafts; give them, and the faults of those that fail.
+        self, drafts: Sequence[Facts], variations: Sequence[str]
+    ) -> tuple[list[Facts], dict[int, str]]:
+        """Write one board per draft; return the boards, and the faults of those that fail.
 
-        Facts of a draft that no owner writes are fixed. `variations` tell apart boards that begin
-        alike.
+        Facts of a draft that no owner writes are fixed. `variations` distinguish the prompts of
+        equal drafts.
         """
         owned = {f.path for owner in self.owners for f in owner.fields}
-        boards = [{k: v for k, v in draft.items() if k not in owned} for draft in drafts]
-        unread: list[set[str]] = [set() for _ in boards]
+        boards = [
+            _Board({k: v for k, v in draft.items() if k not in owned}, variation)
+            for draft, variation in zip(drafts, variations, strict=True)
+        ]
         for owner in self.owners:
-            jobs = [(i, owner.fields, ()) for i in range(len(boards))]
-            self._ask(owner, boards, jobs, variations, unread)
-        issues = self._validated(boards, unread)
+            self._ask(owner, [_Task(board, owner.fields) for board in boards])
+        issues = self._find_issues(boards)
         for _ in range(self.max_rounds):
             if not any(issues):
                 break
-            self._revise(boards, issues, variations, unread)
-            issues = self._validated(boards, unread)
+            self._revise(boards, issues)
+            issues = self._find_issues(boards)
         if self.reader is not None:
-            left = sum(issue.code == self.reader.code for found in issues for issue in found)
-            self.counts["objections left at the end"] += left
-        self._fall_back(boards, drafts, issues)
-        faults = self._issues(boards, unread)
-        return boards, {i: _named(found) for i, found in enumerate(faults) if found}
+            objections = sum(i.code == self.reader.code for listed in issues for i in listed)
+            self.counts["objections left at the end"] += objections
+        self._use_drafts(boards, drafts, issues)
+        faults = {i: listed for i, listed in enumerate(self._rule_issues(boards)) if listed}
+        return [board.facts for board in boards], {i: _summary(f) for i, f in faults.items()}
 
-    def _revise(
-        self,
-        boards: Sequence[Whiteboard],
-        issues: Sequence[Sequence[Issue]],
-        variations: Sequence[str],
-        unread: Sequence[set[str]],
-    ) -> None:
+    def _revise(self, boards: Sequence[_Board], issues: Sequence[Sequence[Issue]]) -> None:
         for owner in self.owners:
-            jobs = []
-            for i, found in enumerate(issues):
-                mine = tuple(issue for issue in found if issue.owner == owner.name)
-                if mine:
-                    named = {path for issue in mine for path in issue.fields}
-                    fields = tuple(f for f in owner.fields if f.path in named) or owner.fields
-                    jobs.append((i, fields, mine))
-            self.counts["revisions"] += len(jobs)
-            self._ask(owner, boards, jobs, variations, unread)
+            tasks = []
+            for board, listed in zip(boards, issues, strict=True):
+                own_issues = tuple(issue for issue in listed if issue.owner == owner.name)
+                if own_issues:
+                    paths = {path for issue in own_issues for path in issue.fields}
+                    fields = tuple(f for f in owner.fields if f.path in paths) or owner.fields
+                    tasks.append(_Task(board, fields, own_issues))
+            self.counts["revisions"] += len(tasks)
+            self._ask(owner, tasks)
 
-    def _ask(
-        self,
-        owner: Owner,
-        boards: Sequence[Whiteboard],
-        jobs: Sequence[tuple[int, tuple[OwnedField, ...], tuple[Issue, ...]]],
-        variations: Sequence[str],
-        unread: Sequence[set[str]],
-    ) -> None:
-        """Ask an owner for fields of several boards at once, and write what it says on them."""
-        alike: dict[tuple[OwnedField, ...], list[tuple[int, tuple[Issue, ...]]]] = defaultdict(list)
-        for i, fields, issues in jobs:
-            alike[fields].append((i, issues))
-        for fields, those in alike.items():
-            chats = [_chat(owner, fields, boards[i], issues, variations[i]) for i, issues in those]
-            sampling = Sampling(
-                max_tokens=owner.max_tokens,
-                temperature=owner.temperature,
-                top_p=TOP_P,
-                schema=reply_schema(fields),
-                seed=self.seed,
-            )
-            replies = self.model.reply(requests_of(chats), sampling)
-            for (i, _), reply in zip(those, replies, strict=True):
-                patch = parse_reply(reply.text, fields)
-                boards[i].update(patch.facts)
-                unread[i].difference_update(patch.facts)
-                unread[i].update(patch.unusable)
-                self.derive(boards[i])
-                self.counts["replies"] += 1
-                if reply.status != "ok":
-                    self.counts[f"replies {reply.status}"] += 1
-                self.counts["replies with JSON among other text"] += patch.mended
-                self.counts["fields without a usable value"] += len(patch.unusable)
-                self.counts["keys of others, dropped"] += patch.dropped
+    def _ask(self, owner: Owner, tasks: Sequence[_Task]) -> None:
+        """Ask an owner for fields of several boards at once, and write the answers on them."""
+        sampling = Sampling(
+            max_tokens=owner.max_tokens,
+            temperature=owner.temperature,
+            top_p=TOP_P,
+            seed=self.seed,
+        )
+        requests = [(_chat(owner, task), reply_schema(task.fields)) for task in tasks]
+        replies = reply_by_schema(self.model, requests, sampling)
+        for (board, fields, _), reply in zip(tasks, replies, strict=True):
+            answers = parse_reply(reply.text, fields)
+            board.facts.update(answers.facts)
+            board.unusable.difference_update(answers.facts)
+            board.unusable.update(answers.unusable)
+            self.derive(board.facts)
+            self.counts["replies"] += 1
+            if reply.status != "ok":
+                self.counts[f"replies {reply.status}"] += 1
+            self.counts["replies with JSON among other text"] += answers.was_embedded
+            self.counts["fields without a usable value"] += len(answers.unusable)
+            self.counts["keys of others, dropped"] += answers.dropped
 
-    def _validated(
-        self, boards: Sequence[Whiteboard], unread: Sequence[set[str]]
-    ) -> list[list[Issue]]:
-        """Find the faults of each board, and what the reader objects to where they have none."""
-        issues = self._issues(boards, unread)
+    def _find_issues(self, boards: Sequence[_Board]) -> list[list[Issue]]:
+        """Find the faults of each board, and the reader's objections to boards without any."""
+        issues = self._rule_issues(boards)
         if self.reader is not None:
-            whole = [i for i, found in enumerate(issues) if not found]
-            for i, said in zip(whole, self.reader.read([boards[i] for i in whole]), strict=True):
-                issues[i] += [said] if said else []
+            faultless = [i for i, listed in enumerate(issues) if not listed]
+            objections = self.reader.read([boards[i].facts for i in faultless])
+            for i, objection in zip(faultless, objections, strict=True):
+                issues[i] += [objection] if objection else []
         return issues
 
-    def _issues(
-        self, boards: Sequence[Whiteboard], unread: Sequence[set[str]]
-    ) -> list[list[Issue]]:
-        """Find the faults of each board: unusable fields, then what the rules say."""
+    def _rule_issues(self, boards: Sequence[_Board]) -> list[list[Issue]]:
+        """List the faults of each board: unusable fields, then broken rules."""
         owners = {f.path: owner.name for owner in self.owners for f in owner.fields}
-        found: list[list[Issue]] = [
+        issues = [
             [
-                Issue(
-                    code="unusable",
-                    says=f"{path} was missing or not allowed",
-                    owner=owners[path],
-                    fields=(path,),
-                    hint="answer by the schema",
-                )
-                for path in sorted(paths)
-                if path not in boards[i]
+                _unusable(path, owners[path])
+                for path in sorted(board.unusable)
+                if path not in board.facts
             ]
-            for i, paths in enumerate(unread)
+            for board in boards
         ]
         names = sorted({name for rule in self.rules.rules for name in rule.facts})
         table = pl.DataFrame(
-            {name: [board.get(name) for board in boards] for name in names},
+            {name: [board.facts.get(name) for board in boards] for name in names},
             schema=dict.fromkeys(names, pl.String),
         )
         for rule, broken in self.rules.broken(table):
@@ -177,53 +172,56 @@ class RevisionLoop:
                     hint=rule.hint,
                 )
                 for i in broken.nonzero()[0]:
-                    found[i].append(issue)
-        return found
+                    issues[i].append(issue)
+        return issues
 
-    def _fall_back(
+    def _use_drafts(
         self,
-        boards: Sequence[Whiteboard],
-        drafts: Sequence[Whiteboard],
+        boards: Sequence[_Board],
+        drafts: Sequence[Facts],
         issues: Sequence[Sequence[Issue]],
     ) -> None:
-        """Take what can be drawn from the draft, for boards that are still at fault.
+        """Take all values that can be drawn from the draft, for boards at fault in one of them.
 
-        All of it, since the draft's values obey the rules together and not one by one.
+        All of them, since the draft's values obey the rules together, not one by one.
         """
         drawable = [f.path for o in self.owners for f in o.fields if not f.is_text]
-        for board, draft, found in zip(boards, drafts, issues, strict=True):
-            if any(path in drawable for issue in found for path in issue.fields):
-                board.update({path: draft[path] for path in drawable if path in draft})
-                self.derive(board)
+        for board, draft, listed in zip(boards, drafts, issues, strict=True):
+            if any(path in drawable for issue in listed for path in issue.fields):
+                board.facts.update({path: draft[path] for path in drawable if path in draft})
+                self.derive(board.facts)
                 self.counts["boards whose levels were drawn after all"] += 1
 
 
-def _named(issues: Sequence[Issue]) -> str:
+def _unusable(path: str, owner: str) -> Issue:
+    return Issue(
+        code="unusable",
+        says=f"{path} was missing or not allowed",
+        owner=owner,
+        fields=(path,),
+        hint="answer by the schema",
+    )
+
+
+def _summary(issues: Iterable[Issue]) -> str:
     return "at fault after all rounds: " + ", ".join(dict.fromkeys(i.code for i in issues))
 
 
-def _chat(
-    owner: Owner,
-    fields: Sequence[OwnedField],
-    board: Mapping[str, str],
-    issues: Sequence[Issue],
-    variation: str,
-) -> Chat:
-    """Put the owner's task, the board and the faults into words."""
-    known = "\n".join(f"- {path}: {value}" for path, value in board.items())
-    wanted = "\n".join(_wanted(f) for f in fields)
-    said = f"{owner.task}\n\nThe board:\n{known}\n\nKeys:\n{wanted}"
-    if issues:
-        faults = "\n".join(f"- {i.code}: {i.says}. To do: {i.hint}." for i in issues)
-        said += f"\n\nFaults to mend:\n{faults}"
-    return say(f"{said}\n\nVariation {variation}.", system=PREAMBLE)
+def _chat(owner: Owner, task: _Task) -> Chat:
+    """Phrase the owner's task with the board, the keys asked for and the faults."""
+    keys = "\n".join(map(_field_line, task.fields))
+    text = f"{owner.task}\n\nThe board:\n{board_lines(task.board.facts)}\n\nKeys:\n{keys}"
+    if task.issues:
+        faults = "\n".join(f"- {i.code}: {i.says}. To do: {i.hint}." for i in task.issues)
+        text += f"\n\nFaults to mend:\n{faults}"
+    return say(f"{text}\n\nVariation {task.board.variation}.", system=PREAMBLE)
 
 
-def _wanted(one: OwnedField) -> str:
-    if one.allowed:
-        few = ", ".join(one.allowed[:8]) + (", ..." if len(one.allowed) > 8 else "")
-        return f"- {one.key}: one of {few}"
-    kind = f"whole number from {one.low} to {one.high}"
-    if not one.whole:
-        kind = f"text of {one.low} to {one.high} characters"
-    return f"- {one.key}: {kind}" + (f"; {one.says}" if one.says else "")
+def _field_line(owned: OwnedField) -> str:
+    if owned.allowed:
+        examples = ", ".join(owned.allowed[:8]) + (", ..." if len(owned.allowed) > 8 else "")
+        return f"- {owned.key}: one of {examples}"
+    kind = f"whole number from {owned.low} to {owned.high}"
+    if not owned.whole:
+        kind = f"text of {owned.low} to {owned.high} characters"
+    return f"- {owned.key}: {kind}" + (f"; {owned.says}" if owned.says else "")

@@ -1,9 +1,9 @@
-"""Draws from a crowd by how crowded it is where somebody stands.
+"""Draws users by the density of users like them.
 
 After the profile sampler of USP (Wang et al. 2025, arXiv 2502.18968): embeddings, a projection
-(here the first principal components in place of UMAP), a Gaussian kernel density (Scott's rule);
-dense regions hold the majority, thin ones the minority; a virtual member joins one half of a
-profile with the other half of a neighbour's.
+(here on the first principal components instead of UMAP), and a Gaussian kernel density (Scott's
+rule); dense regions hold the majority, sparse ones the minority; a virtual member joins one half of
+a profile with the other half of a neighbour's.
 """
 
 from collections.abc import Sequence
@@ -18,78 +18,82 @@ __all__ = ["Crowd", "draw_members", "draw_virtual_pairs"]
 
 Crowd = Literal["population", "majority", "minority"]
 DIMENSIONS = 2
-THINNEST = 0.1
-"""Share of members in the thinnest regions, who are the minority."""
+MINORITY_SHARE = 0.1
+"""Share of members, in the sparsest regions, who are the minority."""
 NEIGHBOURS = 5
-LEAST = 6
-"""Members below which no density can be told."""
+FEWEST = 6
+"""Members below which no density can be estimated."""
 
 
 def _densities(vectors: Array) -> Array:
-    """Estimate how dense it is around each member, shape (n,); equal for fewer than six.
+    """Estimate the density around each member, (n,); all 1 for fewer than six.
 
     Vectors (n, width) are projected on their first two principal components. Members who don't
-    differ are equally dense.
+    differ all get density 1.
     """
-    points = _projected(vectors)
-    if len(points) < LEAST or not points.shape[1]:
+    points = _project(vectors)
+    if len(points) < FEWEST or not points.shape[1]:
         return np.ones(len(points))
     return np.asarray(gaussian_kde(points.T)(points.T))
 
 
-def _projected(vectors: Array) -> Array:
+def _project(vectors: Array) -> Array:
     centred = vectors - vectors.mean(axis=0, keepdims=True)
     left, sizes, _ = np.linalg.svd(centred, full_matrices=False)
-    kept = int((sizes[:DIMENSIONS] > 1e-9 * max(sizes[0], 1e-300)).sum()) if len(sizes) else 0
-    return np.asarray(left[:, :kept] * sizes[:kept])
+    rank = int((sizes[:DIMENSIONS] > 1e-9 * max(sizes[0], 1e-300)).sum()) if len(sizes) else 0
+    return np.asarray(left[:, :rank] * sizes[:rank])
 
 
 def draw_members(vectors: Array, count: int, crowd: Crowd, seed: int = 0) -> list[int]:
-    """Draw members with replacement: all alike, the denser the likelier, or the thinnest tenth.
+    """Draw member indices with replacement; vectors have shape (members, width).
 
-    `population` keeps the crowd's own proportions. `majority` draws by density. `minority` draws
-    evenly among the tenth that stands in the thinnest regions.
+    `population` draws all with equal probability, `majority` in proportion to density, `minority`
+    with equal probability among the tenth in the sparsest regions.
 
     Raises:
-        BadValue: nobody to draw from.
+        BadValue: there are no members.
     """
     if not len(vectors):
-        raise BadValue("there is nobody to draw from")
-    random, dense = np.random.default_rng(seed), _densities(vectors)
-    weights = np.ones(len(dense))
+        raise BadValue("there are no members to draw from")
+    random, density = np.random.default_rng(seed), _densities(vectors)
+    weights = np.ones(len(density))
     if crowd == "majority":
-        weights = dense
+        weights = density
     elif crowd == "minority":
-        few = max(1, int(np.ceil(THINNEST * len(dense))))
-        weights = np.zeros(len(dense))
-        weights[np.argsort(dense, kind="stable")[:few]] = 1.0
-    drawn = random.choice(len(dense), count, p=weights / weights.sum())
+        size = max(1, int(np.ceil(MINORITY_SHARE * len(density))))
+        weights = np.zeros(len(density))
+        weights[np.argsort(density, kind="stable")[:size]] = 1.0
+    drawn = random.choice(len(density), count, p=weights / weights.sum())
     return [int(member) for member in drawn]
 
 
 def draw_virtual_pairs(
     halves: Sequence[tuple[str, str]], vectors: Array, count: int, seed: int = 0
 ) -> list[tuple[int, int]]:
-    """Draw pairs (whose first half, whose second half) that join into nobody who exists.
+    """Draw pairs (first half's member, second half's member) that join into a new profile.
 
-    The first is drawn like `population`, the second among its five nearest with whom the join is
-    new, else the nearest such one.
+    The first is drawn with equal probability, the second among the five nearest members, by the dot
+    product of their vectors (members, width), with whom the join is new.
 
     Raises:
-        BadValue: no two members join into somebody new.
+        BadValue: no two members join into a new profile.
     """
-    known = set(halves)
+    existing = set(halves)
     random = np.random.default_rng(seed)
-    apart = vectors @ vectors.T
-    new: dict[int, list[int]] = {}
+    similarity = vectors @ vectors.T
+    partners: dict[int, list[int]] = {}
     for i, (first, _) in enumerate(halves):
-        near = np.argsort(-apart[i], kind="stable").tolist()
-        new[i] = [j for j in near if j != i and (first, halves[j][1]) not in known][:NEIGHBOURS]
-    able = [i for i, others in new.items() if others]
-    if not able:
-        raise BadValue(f"{len(halves)} profiles join into nobody new; give more, or other, ones")
+        neighbours = np.argsort(-similarity[i], kind="stable").tolist()
+        partners[i] = [j for j in neighbours if j != i and (first, halves[j][1]) not in existing][
+            :NEIGHBOURS
+        ]
+    combinable = [i for i, others in partners.items() if others]
+    if not combinable:
+        raise BadValue(
+            f"{len(halves)} profiles join into no new one; give more, or other, profiles"
+        )
     pairs = []
     for _ in range(count):
-        i = able[int(random.integers(len(able)))]
-        pairs.append((i, new[i][int(random.integers(len(new[i])))]))
+        i = combinable[int(random.integers(len(combinable)))]
+        pairs.append((i, partners[i][int(random.integers(len(partners[i])))]))
     return pairs

@@ -1,9 +1,9 @@
-"""An implicit profile: who somebody is and how they talk, as far as a conversation shows.
+"""An implicit profile: who a user is and how they write, as far as a conversation shows.
 
 After USP (Wang et al. 2025, arXiv 2502.18968): objective facts and subjective characteristics,
-attribute by attribute from the user's turns alone, then two paragraphs. Departs: a value counts
-only if the words quoted for it stand in what the user said; paragraphs are put together and not
-written, so nothing is invented; both halves are kept apart as fields and never split by newlines.
+extracted attribute by attribute from the user's turns alone, then two paragraphs. Differs: a value
+counts only if the words quoted for it occur in the user's turns; paragraphs are assembled from
+templates, so that nothing is invented; the two halves are separate fields, not split at newlines.
 """
 
 import re
@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from personae.core import BIG_FIVE, Chat, Persona, say
-from personae.generate.biography.life import text_problem
 from personae.generate.conversations import user_turns
 from personae.generate.recipes.profiles.self_disclosures import (
     Disclosure,
@@ -20,7 +19,7 @@ from personae.generate.recipes.profiles.self_disclosures import (
     redact,
     writing_style,
 )
-from personae.generate.writer import FieldRequest, Writer, text_schema
+from personae.generate.writer import FieldRequest, Writer, text_problem, text_schema
 from personae.traits.trait_words import trait_side
 
 __all__ = ["ImplicitProfile", "combine_profiles", "extract_profiles", "rule_based_profile"]
@@ -40,12 +39,12 @@ NONE = "none"
 _REQUEST = re.compile(
     r"\?|\b(?:please|help|how|what|which|fix|write|explain|give)\b", re.IGNORECASE
 )
-_LONG = 1500
+_LONGEST_TEXT = 1500
 
 
 @dataclass(frozen=True, slots=True)
 class ImplicitProfile:
-    """What was found: facts with quotes, what is wanted in this chat, traits (z), and style."""
+    """Facts with quotes, the scenario (what this chat is for), traits (z) and writing style."""
 
     facts: Mapping[str, Disclosure]
     scenario: str
@@ -55,21 +54,27 @@ class ImplicitProfile:
     @property
     def objective(self) -> str:
         """The objective paragraph, in the second person."""
-        said = [OBJECTIVE[name].format(one.value) for name, one in self.facts.items()]
+        sentences = [
+            OBJECTIVE[name].format(disclosure.value) for name, disclosure in self.facts.items()
+        ]
         return " ".join(
-            [*said, *([f"You come with this: {self.scenario}"] if self.scenario else [])]
+            [*sentences, *([f"You come with this: {self.scenario}"] if self.scenario else [])]
         )
 
     @property
     def subjective(self) -> str:
         """The subjective paragraph, in the second person; "" if nothing shows."""
-        plain = [trait_side(d, 1 if z > 0 else -1).plain for d, z in self.traits.items() if z]
-        said = [f"You come across as {', '.join(plain)}."] if plain else []
-        return " ".join([*said, *([f"You write {', '.join(self.style)}."] if self.style else [])])
+        descriptions = [
+            trait_side(d, 1 if z > 0 else -1).plain for d, z in self.traits.items() if z
+        ]
+        sentences = [f"You come across as {', '.join(descriptions)}."] if descriptions else []
+        return " ".join(
+            [*sentences, *([f"You write {', '.join(self.style)}."] if self.style else [])]
+        )
 
     def persona(self, id_: str, provenance: Mapping[str, str]) -> Persona:
-        """Give the persona of a real speaker; the quotes stand in `extra` as evidence."""
-        facts = {f"objective/{name}": one.value for name, one in self.facts.items()}
+        """Build the persona of a real speaker; the quotes are kept in `extra` as evidence."""
+        facts = {f"objective/{name}": disclosure.value for name, disclosure in self.facts.items()}
         facts |= {"objective/scenario": self.scenario} if self.scenario else {}
         facts |= {"subjective/style": ", ".join(self.style)} if self.style else {}
         return Persona(
@@ -83,18 +88,25 @@ class ImplicitProfile:
             extra={
                 "objective": self.objective,
                 "subjective": self.subjective,
-                "evidence": {name: one.quote for name, one in self.facts.items()},
+                "evidence": {name: disclosure.quote for name, disclosure in self.facts.items()},
             },
         )
 
 
-def combine_profiles(first: ImplicitProfile, second: ImplicitProfile) -> ImplicitProfile:
-    """Make a virtual profile: one's objective half with another's subjective half."""
-    return ImplicitProfile(first.facts, first.scenario, second.traits, second.style)
+def combine_profiles(
+    objective_source: ImplicitProfile, subjective_source: ImplicitProfile
+) -> ImplicitProfile:
+    """Make a virtual profile of one user's objective and another's subjective half."""
+    return ImplicitProfile(
+        objective_source.facts,
+        objective_source.scenario,
+        subjective_source.traits,
+        subjective_source.style,
+    )
 
 
 def rule_based_profile(chat: Chat) -> ImplicitProfile:
-    """Find a profile by rules, without a model."""
+    """Extract a profile by rules, without a model."""
     turns = user_turns(chat)
     facts = find_disclosures(turns)
     ordered = {name: facts[name] for name in OBJECTIVE if name in facts}
@@ -104,79 +116,80 @@ def rule_based_profile(chat: Chat) -> ImplicitProfile:
 
 
 def _scenario(turns: Sequence[str]) -> str:
-    """Give the first sentence of the first turn that asks for something, at most 120 letters."""
-    first = redact(" ".join(turns[0].split())) if turns else ""
-    sentences = re.split(r"(?<=[.!?])\s+", first)
+    """Return the first sentence of the first turn with a request, at most 120 characters."""
+    first_turn = redact(" ".join(turns[0].split())) if turns else ""
+    sentences = re.split(r"(?<=[.!?])\s+", first_turn)
     sentence = next((s for s in sentences if _REQUEST.search(s)), sentences[-1])
     return sentence if len(sentence) <= 120 else sentence[:117].rsplit(" ", 1)[0] + " ..."
 
 
 def extract_profiles(writer: Writer, chats: Sequence[Chat]) -> list[ImplicitProfile]:
-    """Let a model find what rules miss, each value with a quote that must stand in the turns.
+    """Let a model find what the rules miss; each value needs a quote that occurs in the turns.
 
-    What rules found stays. `counts` gains `without evidence` for values whose quote doesn't stand.
+    Findings of the rules are kept. Values whose quote doesn't occur are counted as `without
+    evidence`.
     """
     profiles = [rule_based_profile(chat) for chat in chats]
     texts = ["\n".join(user_turns(chat)).replace("’", "'") for chat in chats]
-    facts: list[dict[str, Disclosure]] = [dict(one.facts) for one in profiles]
+    facts: list[dict[str, Disclosure]] = [dict(profile.facts) for profile in profiles]
     for name in OBJECTIVE:
-        open_ = [i for i, known in enumerate(facts) if name not in known]
-        answers = writer.ask([_wanted(name, texts[i]) for i in open_])
-        for i, got in zip(open_, answers, strict=True):
-            value, quote = (str(got.values.get(k, NONE)).strip() for k in ("value", "quote"))
+        unknown = [i for i, known in enumerate(facts) if name not in known]
+        answers = writer.ask([_fact_request(name, texts[i]) for i in unknown])
+        for i, answer in zip(unknown, answers, strict=True):
+            value, quote = answer.text("value", NONE), answer.text("quote", NONE)
             if value.lower().strip(".") in (NONE, "null", "n/a", ""):
                 continue
-            if _stands(quote, texts[i]):
+            if _is_evident(quote, texts[i]):
                 facts[i][name] = Disclosure(redact(value.rstrip(".")), redact(quote))
             else:
                 writer.counts["without evidence"] += 1
-    traits = _traits(writer, texts)
+    traits = _read_traits(writer, texts)
     return [
         ImplicitProfile(
-            {name: found[name] for name in OBJECTIVE if name in found},
+            {name: disclosures[name] for name in OBJECTIVE if name in disclosures},
             profile.scenario,
-            {**read, **profile.traits},
+            {**claimed, **profile.traits},
             profile.style,
         )
-        for profile, found, read in zip(profiles, facts, traits, strict=True)
+        for profile, disclosures, claimed in zip(profiles, facts, traits, strict=True)
     ]
 
 
-def _stands(quote: str, text: str) -> bool:
+def _is_evident(quote: str, text: str) -> bool:
     """Tell whether a quote of two words or more, or of a number, is in the text."""
-    plain = " ".join(quote.replace("’", "'").lower().strip(" .\"'").split())
-    fits = len(plain.split()) >= 2 or plain.isdigit()
-    return fits and plain in " ".join(text.lower().split())
+    phrase = " ".join(quote.replace("’", "'").lower().strip(" .\"'").split())
+    is_long_enough = len(phrase.split()) >= 2 or phrase.isdigit()
+    return is_long_enough and phrase in " ".join(text.lower().split())
 
 
-def _wanted(name: str, text: str) -> FieldRequest:
-    ask = (
-        f"A user wrote this to an assistant:\n{text[:_LONG]}\n\nWhat does it say about the user's "
-        f"own {name}? Answer in JSON with the value and the exact words of the user that say so; "
-        f'if nothing does, both are "{NONE}".'
+def _fact_request(name: str, text: str) -> FieldRequest:
+    question = (
+        f"A user wrote this to an assistant:\n{text[:_LONGEST_TEXT]}\n\nWhat does it say about "
+        f"the user's own {name}? Answer in JSON with the value and the exact words of the user "
+        f'that say so; if nothing does, both are "{NONE}".'
     )
     return FieldRequest(
-        chat=say(ask),
+        chat=say(question),
         fields={"value": text_schema(1, 60), "quote": text_schema(1, 120)},
         check=lambda _, value: "" if str(value).isdigit() else text_problem(value, 1, 120),
     )
 
 
-def _traits(writer: Writer, texts: Sequence[str]) -> list[dict[str, float]]:
+def _read_traits(writer: Writer, texts: Sequence[str]) -> list[dict[str, float]]:
     levels = {"low": -1.0, "no evidence": 0.0, "high": 1.0}
     titles = {title: code for code, title in BIG_FIVE.items()}
-    wanted = [
+    requests = [
         FieldRequest(
             chat=say(
-                f"A user wrote this to an assistant:\n{text[:_LONG]}\n\nHow high does the user "
-                f"seem in each of the Big Five? Say no evidence unless the words show it. JSON."
+                f"A user wrote this to an assistant:\n{text[:_LONGEST_TEXT]}\n\nHow high does "
+                f"the user seem in each of the Big Five? Say no evidence unless the words show it. "
+                f"JSON."
             ),
             fields={title: {"enum": list(levels)} for title in titles},
-            check=lambda _, value: "" if value in levels else "none of low, no evidence, high",
         )
         for text in texts
     ]
     return [
-        {titles[title]: z for title, v in got.values.items() if (z := levels[str(v)])}
-        for got in writer.ask(wanted)
+        {titles[title]: z for title, v in answer.values.items() if (z := levels[str(v)])}
+        for answer in writer.ask(requests)
     ]

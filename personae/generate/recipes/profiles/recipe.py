@@ -1,8 +1,8 @@
-"""Profiles from conversations: who the users are, as far as their words show.
+"""Profiles of users from conversations, as far as their words show.
 
-After USP (Wang et al. 2025, arXiv:2502.18968). `--crowd` draws the users of the population, its
-majority, its minority, or virtual ones (one's facts with a neighbour's manner). Differs: see
-`implicit_profile`; density is that of the users' words, so it needs no model.
+After USP (Wang et al. 2025, arXiv:2502.18968). `--crowd` draws users of the population, its
+majority, its minority, or virtual ones (one user's facts with a neighbour's manner). Differs: see
+`implicit_profile`; density is that of the users' words, so that it needs no model.
 
 Version  1
 """
@@ -31,12 +31,12 @@ __all__ = ["profiles"]
 
 PROMPT = content_key(["profiles", 1])[:16]
 """Raise the number, and the header's version, when requests change."""
-Drawn = Literal["all", "population", "majority", "minority", "virtual"]
+Selection = Literal["all", "population", "majority", "minority", "virtual"]
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """For each slot whose objective and whose subjective half it gets."""
+    """For each slot, the users whose objective and whose subjective half it gets."""
 
     order: Order
     chats: tuple[Chat, ...]
@@ -44,13 +44,13 @@ class _Plan:
     source: str
 
 
-def profiles(order: Order, conversations: str, crowd: Drawn = "all") -> Population:
-    """Find profiles in conversations.
+def profiles(order: Order, conversations: str, crowd: Selection = "all") -> Population:
+    """Extract profiles from conversations.
 
     Args:
-        order: how many, under which seed; a model finds more than the rules do.
-        conversations: JSONL file, one conversation a line with its turns under messages.
-        crowd: all in turn, or drawn by density; virtual joins two users' halves.
+        order: number and seed; a model finds more than the rules do.
+        conversations: JSONL file, one conversation per line with its turns under messages.
+        crowd: all in turn, or drawn by density; virtual joins the halves of two users.
     """
     chats = tuple(chat for chat in read_conversations(conversations) if user_turns(chat))
     if not chats:
@@ -75,43 +75,43 @@ def profiles(order: Order, conversations: str, crowd: Drawn = "all") -> Populati
     )
 
 
-def _pairs(order: Order, chats: tuple[Chat, ...], crowd: Drawn) -> tuple[tuple[int, int], ...]:
+def _pairs(order: Order, chats: tuple[Chat, ...], crowd: Selection) -> tuple[tuple[int, int], ...]:
     if crowd == "all":
-        return tuple((place, place) for place in range(order.n))
-    said = [" ".join(user_turns(chat)) for chat in chats]
-    vectors = HashedVectors(said)(said)
+        return tuple((index, index) for index in range(order.n))
+    user_texts = [" ".join(user_turns(chat)) for chat in chats]
+    vectors = HashedVectors(user_texts)(user_texts)
     if crowd == "virtual":
         halves = [(p.objective, p.subjective) for p in map(rule_based_profile, chats)]
         return tuple(draw_virtual_pairs(halves, vectors, order.n, order.seed))
-    drawn = draw_members(vectors, order.n, crowd, order.seed)
-    return tuple((member, member) for member in drawn)
+    members = draw_members(vectors, order.n, crowd, order.seed)
+    return tuple((member, member) for member in members)
 
 
 def _make(plan: _Plan, slots: Slots) -> PersonaBatch:
-    pairs = [plan.pairs[place] for place in slots.places.tolist()]
-    needed = sorted({member for pair in pairs for member in pair})
-    chats = [plan.chats[member] for member in needed]
+    pairs = [plan.pairs[index] for index in slots.indices.tolist()]
+    members = sorted({member for pair in pairs for member in pair})
+    chats = [plan.chats[member] for member in members]
     counts: Counter[str] = Counter()
     if plan.order.model is None:
-        found = [rule_based_profile(chat) for chat in chats]
+        extracted = [rule_based_profile(chat) for chat in chats]
     else:
         sampling = Sampling(max_tokens=120, seed=plan.order.seed)
-        found = extract_profiles(Writer(plan.order.model, sampling, counts), chats)
-    by_member = dict(zip(needed, found, strict=True))
+        extracted = extract_profiles(Writer(plan.order.model, sampling, counts), chats)
+    profile_of_member = dict(zip(members, extracted, strict=True))
     people = []
-    for place, (first, second) in zip(slots.places.tolist(), pairs, strict=True):
-        profile = combine_profiles(by_member[first], by_member[second])
-        people.append(profile.persona(f"user-{place:07d}", _provenance(plan, first, second)))
+    for index, (first, second) in zip(slots.indices.tolist(), pairs, strict=True):
+        profile = combine_profiles(profile_of_member[first], profile_of_member[second])
+        people.append(profile.persona(f"user-{index:07d}", _provenance(plan, first, second)))
     return PersonaBatch(persona_frame(people), counts=counts)
 
 
 def _provenance(plan: _Plan, first: int, second: int) -> dict[str, str]:
-    who = f"conversation {first + 1}"
-    who += "" if first == second else f", manner of conversation {second + 1}"
+    source = f"conversation {first + 1}"
+    source += "" if first == second else f", manner of conversation {second + 1}"
     model = plan.order.model
-    said = {
+    provenance = {
         "made by": "personae generate profiles",
-        "source": f"what real users said: {plan.source}, {who}",
+        "source": f"what real users said: {plan.source}, {source}",
         "model": "none: by rules",
     }
-    return said if model is None else said | model_provenance(model, PROMPT)
+    return provenance if model is None else provenance | model_provenance(model, PROMPT)

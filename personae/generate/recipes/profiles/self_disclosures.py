@@ -1,7 +1,7 @@
-"""What a user says of themselves, found by rules: each finding with the words it rests on.
+"""Self-disclosures of users, extracted by rules, each with the words that support it.
 
-The pipeline of USP (Wang et al. 2025, arXiv 2502.18968) without a model: precise where it finds
-something, and blind to what is only implied. Rules read English.
+The pipeline of USP (Wang et al. 2025, arXiv 2502.18968) without a model: precise, but blind to what
+is only implied. The rules are for English.
 """
 
 import re
@@ -16,17 +16,17 @@ __all__ = ["Disclosure", "claimed_traits", "find_disclosures", "redact", "writin
 
 
 class Disclosure(NamedTuple):
-    """A value and the quote that bears it out."""
+    """A value and the quote that supports it."""
 
     value: str
     quote: str
 
 
-_MORE_WORK = (
+_MORE_OCCUPATIONS = (
     "student accountant engineer developer programmer manager driver artist writer doctor "
     "scientist consultant freelancer designer assistant clerk waitress"
 ).split()
-_END = r"(?=[.,;!?\n]|$| and | but | because | so )"
+_CLAUSE_END = r"(?=[.,;!?\n]|$| and | but | because | so )"
 _RULES: Mapping[str, tuple[str, ...]] = {
     "age": (
         r"\bI(?:'m| am) (?P<v>[1-9]\d)(?: years old|(?=[.,;!?]|$| and ))",
@@ -44,43 +44,43 @@ _RULES: Mapping[str, tuple[str, ...]] = {
     ),
     "education": (
         r"\bI(?:'m| am)? ?(?:study|studied|studying|majored in|have a degree in) "
-        rf"(?P<v>[a-z][\w -]{{2,40}}?){_END}",
+        rf"(?P<v>[a-z][\w -]{{2,40}}?){_CLAUSE_END}",
     ),
     "family": (
         r"\b[Mm]y (?P<v>wife|husband|partner|boyfriend|girlfriend|sons?|daughters?|kids?"
         r"|children|baby|mother|father|parents|brothers?|sisters?)\b",
     ),
     "routines": (
-        rf"\bI (?:usually|always|often) (?P<v>[\w' -]{{4,60}}?){_END}",
+        rf"\bI (?:usually|always|often) (?P<v>[\w' -]{{4,60}}?){_CLAUSE_END}",
         r"\b(?P<v>every (?:morning|evening|night|day|weekend|monday|friday|sunday))\b",
     ),
     "experience": (
-        rf"\bI (?P<v>used to [\w' -]{{3,60}}?){_END}",
-        rf"\bI(?:'ve| have) (?P<v>been [\w' -]{{3,60}}?){_END}",
+        rf"\bI (?P<v>used to [\w' -]{{3,60}}?){_CLAUSE_END}",
+        rf"\bI(?:'ve| have) (?P<v>been [\w' -]{{3,60}}?){_CLAUSE_END}",
     ),
     "goals": (
         rf"\bI(?:'d like| want| would like| plan| hope| intend) to "
-        rf"(?P<v>[\w' -]{{4,70}}?){_END}",
+        rf"(?P<v>[\w' -]{{4,70}}?){_CLAUSE_END}",
     ),
 }
-_PRIVATE = re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+|https?://\S+|\+?\d[\d ()/-]{6,}\d")
+_CONTACT_DATA = re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+|https?://\S+|\+?\d[\d ()/-]{6,}\d")
 _POLITE = re.compile(r"\b(?:please|thanks?|thank you|sorry|kindly)\b", re.IGNORECASE)
 _BLUNT = re.compile(r"\b(?:just|asap|wrong|useless|stupid|again)\b", re.IGNORECASE)
 
 
 def redact(text: str) -> str:
-    """Take out addresses, links and long numbers.
+    """Remove addresses, links and long numbers.
 
     >>> redact("write to a.b@c.org or 030 123 45 67")
     'write to [removed] or [removed]'
     """
-    return _PRIVATE.sub("[removed]", text)
+    return _CONTACT_DATA.sub("[removed]", text)
 
 
 @cache
-def _work() -> re.Pattern[str]:
+def _occupation_pattern() -> re.Pattern[str]:
     shipped = {name.split()[-1] for name in data_json("personas/people.json")["occupations"]}
-    jobs = "|".join(sorted({*shipped, *_MORE_WORK}, key=len, reverse=True))
+    jobs = "|".join(sorted({*shipped, *_MORE_OCCUPATIONS}, key=len, reverse=True))
     return re.compile(
         rf"\bI(?:'m| am) an? (?P<v>(?:[a-z-]+ ){{0,3}}?(?:{jobs}))\b"
         r"|\bI work as (?:an? )?(?P<w>[a-z][a-z -]{2,30}?)(?=[.,;!?\n]|$| in | at | and | on )",
@@ -89,24 +89,24 @@ def _work() -> re.Pattern[str]:
 
 
 def find_disclosures(turns: Sequence[str]) -> dict[str, Disclosure]:
-    """Find objective facts in what a user says; attributes without evidence are absent.
+    """Find objective facts in a user's turns; attributes without evidence are absent.
 
     >>> find_disclosures(["I'm 34 and I work as a nurse."])["occupation"].value
     'nurse'
     """
     text = "\n".join(turns).replace("’", "'")
-    found: dict[str, Disclosure] = {}
+    disclosures: dict[str, Disclosure] = {}
     for name, patterns in _RULES.items():
         for pattern in patterns:
-            if (hit := re.search(pattern, text)) and name not in found:
-                found[name] = Disclosure(redact(hit["v"].strip()), redact(hit[0].strip()))
-    if hit := _work().search(text):
-        found["occupation"] = Disclosure((hit["v"] or hit["w"]).strip(), hit[0].strip())
-    return found
+            if (match := re.search(pattern, text)) and name not in disclosures:
+                disclosures[name] = Disclosure(redact(match["v"].strip()), redact(match[0].strip()))
+    if match := _occupation_pattern().search(text):
+        disclosures["occupation"] = Disclosure((match["v"] or match["w"]).strip(), match[0].strip())
+    return disclosures
 
 
 def writing_style(turns: Sequence[str]) -> list[str]:
-    """Describe how a user writes; what is neither one way nor the other stays out.
+    """Describe how a user writes; unremarkable features are left out.
 
     >>> writing_style(["fix this", "wrong again"])
     ['in a few words', 'all in small letters', 'bluntly']
@@ -115,27 +115,29 @@ def writing_style(turns: Sequence[str]) -> list[str]:
         return []
     words = [len(turn.split()) for turn in turns]
     text = " ".join(turns)
-    mean, said = sum(words) / len(words), []
+    mean, traits = sum(words) / len(words), []
     if mean <= 8:
-        said.append("in a few words")
+        traits.append("in a few words")
     elif mean >= 40:
-        said.append("at length")
+        traits.append("at length")
     if text == text.lower() and any(char.isalpha() for char in text):
-        said.append("all in small letters")
+        traits.append("all in small letters")
     polite, blunt = len(_POLITE.findall(text)), len(_BLUNT.findall(text))
     if polite > blunt:
-        said.append("politely")
+        traits.append("politely")
     elif blunt > polite:
-        said.append("bluntly")
+        traits.append("bluntly")
     if sum(turn.rstrip().endswith("?") for turn in turns) >= 2 / 3 * len(turns):
-        said.append("mostly in questions")
+        traits.append("mostly in questions")
     if text.count("!") >= len(turns):
-        said.append("with exclamation marks")
-    return said
+        traits.append("with exclamation marks")
+    return traits
 
 
 def claimed_traits(turns: Sequence[str]) -> dict[str, float]:
-    """Read the Big Five standings (z) that a user claims in words; without such words none."""
-    own = [s for t in turns for s in re.split(r"(?<=[.!?])\s+", t) if re.search(r"\bI\b", s)]
-    read = read_standings(" ".join(own))
-    return {d: max(-2.0, min(2.0, round(z, 1))) for (d, f), z in read.items() if not f and z}
+    """Estimate the Big Five standings (z) that a user claims, by the domains claimed."""
+    own_sentences = [
+        s for t in turns for s in re.split(r"(?<=[.!?])\s+", t) if re.search(r"\bI\b", s)
+    ]
+    standings = read_standings(" ".join(own_sentences))
+    return {d: max(-2.0, min(2.0, round(z, 1))) for (d, f), z in standings.items() if not f and z}

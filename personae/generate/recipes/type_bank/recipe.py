@@ -1,8 +1,8 @@
-"""A bank of types: as many characters of each of sixteen types, with the type's name kept hidden.
+"""A bank of types: equally many characters of sixteen types, with the type's name kept hidden.
 
 After CharacterChat (Tu et al. 2023, arXiv:2308.10278), whose bank is `-n 1024`, 64 of each type.
-Differs: name, gender, age, region and job are anchored from tables; ages begin at 18; fields are
-written in small objects, at once in the second person, and unfit ones are drawn at random and
+Differs: name, gender, age, region and job are drawn from tables; ages start at 18; fields are
+written in small objects, in the second person, and unfit ones are drawn at random and
 counted; everything is seeded; `--bank big-five` makes the 32 sign patterns of the Big Five.
 
 Version  1
@@ -38,15 +38,16 @@ def type_bank(order: Order, bank: TypeBank = "mbti") -> Population:
     """Make a bank of types.
 
     Args:
-        order: how many, under which seed, and who writes.
+        order: number, seed and the model that writes.
         bank: mbti (16 types) or big-five (32 sign patterns).
     """
     types = bank_types(bank)
     tables = PeopleTables({**load_people_tables().raw, "ages": list(AGES)})
-    each, more = divmod(order.n, len(types))
-    counts = [each + (place < more) for place in range(len(types))]
+    base, remainder = divmod(order.n, len(types))
+    counts = [base + (index < remainder) for index in range(len(types))]
     rows: tuple[tuple[Cell, ...], ...] = tuple(
-        (one.code, count, one.description) for one, count in zip(types, counts, strict=True)
+        (character_type.code, count, character_type.description)
+        for character_type, count in zip(types, counts, strict=True)
     )
     preview: tuple[Part, ...] = (
         Note(f"{order.n:,} characters over {len(types)} types, in turn."),
@@ -54,7 +55,7 @@ def type_bank(order: Order, bank: TypeBank = "mbti") -> Population:
             name="types",
             title="Types",
             rows=rows,
-            columns=("type", "characters", "what the writer is told"),
+            columns=("type", "characters", "description for the writer"),
         ),
     )
     return Population(
@@ -68,25 +69,25 @@ def type_bank(order: Order, bank: TypeBank = "mbti") -> Population:
 
 def _make(order: Order, bank: TypeBank, tables: PeopleTables, slots: Slots) -> PersonaBatch:
     types = bank_types(bank)
-    begun = []
-    for place, bits in zip(slots.places.tolist(), slots.bits("type_bank").tolist(), strict=True):
-        lots = np.random.default_rng(bits)
-        who = tables.draw(lots, {})
-        begun.append(draw_character(types[place % len(types)], who, lots))
+    characters = []
+    for index, bits in zip(slots.indices.tolist(), slots.bits("type_bank").tolist(), strict=True):
+        random = np.random.default_rng(bits)
+        person = tables.draw(random, {})
+        characters.append(draw_character(types[index % len(types)], person, random))
     counts: Counter[str] = Counter()
     if order.model is not None:
         sampling = Sampling(max_tokens=320, temperature=0.8, top_p=0.95, seed=order.seed)
-        begun = write_characters(Writer(order.model, sampling, counts), begun)
+        characters = write_characters(Writer(order.model, sampling, counts), characters)
     provenance = _provenance(order)
     people = (
-        one.persona(f"type-{order.seed}-{place:07d}", provenance)
-        for one, place in zip(begun, slots.places.tolist(), strict=True)
+        character.persona(f"type-{order.seed}-{index:07d}", provenance)
+        for character, index in zip(characters, slots.indices.tolist(), strict=True)
     )
     return PersonaBatch(persona_frame(people), counts=counts)
 
 
 def _provenance(order: Order) -> dict[str, str]:
-    said = {
+    provenance = {
         "made by": "personae generate type_bank",
         "source": "descriptions written for Personae; method after arXiv:2308.10278",
         "licence": "Apache-2.0",
@@ -94,17 +95,17 @@ def _provenance(order: Order) -> dict[str, str]:
         "use": "not for therapy or crisis support",
     }
     if order.model is None:
-        return {**said, "model": "none: drawn at random"}
+        return {**provenance, "model": "none: drawn at random"}
     prompt = content_key(["type_bank", VERSION, data_json("personas/types.json")])[:16]
-    return {**said, **model_provenance(order.model, prompt)}
+    return {**provenance, **model_provenance(order.model, prompt)}
 
 
 def _findings(rows: pl.DataFrame) -> tuple[Part, ...]:
     people: list[Persona] = list(frame_personas(rows))
-    sizes = Counter(str(one.extra.get("type")) for one in people)
-    distinct = {str(one.extra.get("type")): set[str]() for one in people}
-    for one in people:
-        distinct[str(one.extra.get("type"))].add(one.text)
+    sizes = Counter(str(persona.extra.get("type")) for persona in people)
+    distinct = {str(persona.extra.get("type")): set[str]() for persona in people}
+    for persona in people:
+        distinct[str(persona.extra.get("type"))].add(persona.text)
     table = Table(
         name="types made",
         title="Characters by type",
