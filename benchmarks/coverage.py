@@ -22,10 +22,11 @@ from personae.stats.effects.effect_sizes import (
 )
 from personae.stats.effects.equivalence import tost_paired
 from personae.stats.effects.ranks import friedman, kruskal, mann_whitney, sign_test, wilcoxon
-from personae.stats.resample import cluster_mean, mean, two_level_mean
+from personae.stats.resample import cluster_mean, mean
 from personae.stats.scores.factor_models import omega_total
 from personae.stats.scores.reliability import alpha, lambda6, sem, split_half
 from personae.stats.scores.variance_shares import variance_shares
+from personae.stats.two_level import two_level_mean
 
 Draw = Callable[[np.random.Generator], Array]
 Estimator = Callable[[Array, int], Estimate]

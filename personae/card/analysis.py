@@ -10,7 +10,7 @@ from personae.stats.effects.contrast import arm_shift, paired_cells
 from personae.stats.effects.effect_sizes import paired_permutation
 from personae.stats.effects.verdicts import Stability, direction_verdict, stability
 from personae.stats.multiplicity import holm
-from personae.stats.resample import two_level_mean
+from personae.stats.two_level import two_level_mean
 
 __all__ = ["GROUP", "MARGIN", "ChannelScores", "ScaleShift"]
 

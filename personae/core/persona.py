@@ -8,7 +8,7 @@ from typing import Literal, get_args
 from personae.core.errors import BadValue, UnknownName
 from personae.core.files.strict_json import json_problem, unfit_character
 
-__all__ = ["BIG_FIVE", "CONTROL", "MAX_PERSONA_CHARS", "Kind", "Persona", "domain_code", "nobody"]
+__all__ = ["BIG_FIVE", "CONTROL", "Kind", "Persona", "domain_code", "nobody"]
 
 CONTROL = "unchanged"
 """The name of the control in answers: of its arm, its respondent and its induction."""
@@ -20,7 +20,7 @@ BIG_FIVE: Mapping[str, str] = {
     "A": "Agreeableness",
     "N": "Neuroticism",
 }
-MAX_PERSONA_CHARS = 200_000
+_MAX_CHARS = 200_000
 """A persona longer than this fits no model's context; it is an error, not a prompt."""
 
 
@@ -77,10 +77,10 @@ class Persona:
                 f"persona {self.id!r}: kind is one of {get_args(Kind)}, not {self.kind!r}"
             )
         for name in ("text", "narrative", "voice"):
-            if len(getattr(self, name)) > MAX_PERSONA_CHARS:
+            if len(getattr(self, name)) > _MAX_CHARS:
                 raise BadValue(
                     f"persona {self.id!r}: its {name} has {len(getattr(self, name)):,} characters; "
-                    f"at most {MAX_PERSONA_CHARS:,} are allowed. Shorten it, or put the rest into "
+                    f"at most {_MAX_CHARS:,} are allowed. Shorten it, or put the rest into "
                     f"facts."
                 )
         _refuse_controls(self.id, self._texts())

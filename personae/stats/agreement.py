@@ -26,9 +26,18 @@ __all__ = [
 
 
 def pearson(x: ArrayLike, y: ArrayLike, *, name: str = "Pearson r", of: str = "item") -> Estimate:
-    """Estimate a correlation, with Fisher's z interval and the t test of no correlation.
+    """Estimate Pearson's r, −1..1: Σ(x−x̄)(y−ȳ) / √(Σ(x−x̄)² Σ(y−ȳ)²).
 
-    Undefined below 3 pairs or where one side never varies; no interval below 4 pairs.
+    The interval is Fisher's, tanh(atanh r ± 1.96/√(n−3)); p is that of t = r √((n−2)/(1−r²)).
+
+    Args:
+        x: numbers, shape (n,), NaN for missing.
+        y: the partner of each, shape (n,).
+        name: what the estimate is called.
+        of: what a pair is.
+
+    Undefined below 3 complete pairs or where one side never varies; no interval below 4 pairs.
+    Source: Fisher (1915, Biometrika 10; 1921, Metron 1).
 
     Raises:
         BadValue: rows of different length, or not numbers.
@@ -72,7 +81,16 @@ def exact_agreement(
 ) -> Estimate:
     """Estimate the rate (0..1) at which two ratings are equal, with Wilson's interval.
 
+    Args:
+        x: numbers, shape (n,), NaN for missing.
+        y: the partner of each, shape (n,).
+        name: what the estimate is called.
+        of: what a pair is.
+
     Undefined without complete pairs. Source: Wilson (1927, JASA 22).
+
+    Raises:
+        BadValue: rows of different length, or not numbers.
 
     >>> print(exact_agreement([1, 2, 3, 4], [1, 2, 3, 5]))
     exact agreement: 0.750 rate [0.301, 0.954], n = 4 items
@@ -95,8 +113,19 @@ def weighted_kappa(
 ) -> Estimate:
     """Estimate Cohen's κ with quadratic weights: 1 − mean (x−y)² / the same for unrelated pairs.
 
-    Undefined below 2 pairs, or where both sides are one and the same constant. BCa bootstrap
-    over pairs. Needs numbers on an interval scale, not category names.
+    Args:
+        x: numbers, shape (n,), NaN for missing.
+        y: the partner of each, shape (n,).
+        name: what the estimate is called.
+        of: what a pair is.
+        seed: of the BCa bootstrap over pairs.
+        draws: bootstrap draws.
+
+    Numbers on an interval scale are needed, not category names. Undefined below 2 pairs, or where
+    both sides are one and the same constant. Source: Cohen (1968, Psychol. Bull. 70).
+
+    Raises:
+        BadValue: rows of different length, or not numbers.
 
     >>> weighted_kappa([1, 2, 3, 4, 5], [5, 4, 3, 2, 1]).value
     -1.0
@@ -131,7 +160,18 @@ def mean_absolute_difference(
 ) -> Estimate:
     """Estimate mean |x − y| in points, with a BCa interval over pairs.
 
-    Undefined without complete pairs.
+    Args:
+        x: numbers, shape (n,), NaN for missing.
+        y: the partner of each, shape (n,).
+        name: what the estimate is called.
+        of: what a pair is.
+        seed: of the BCa bootstrap over pairs.
+        draws: bootstrap draws.
+
+    Undefined without complete pairs. Source of the interval: Efron (1987, JASA 82).
+
+    Raises:
+        BadValue: rows of different length, or not numbers.
     """
     a, b, note = paired(x, y)
     if not a.size:
@@ -152,8 +192,12 @@ def icc_agreement(matrix: ArrayLike, *, name: str = "ICC(A,1)", of: str = "respo
         name: what the estimate is called.
         of: what a row is.
 
-    Undefined with fewer than 2 ratings or rows, or where no cell differs. The interval leans on
-    normal effects and few ratings make it wide.
+    Undefined with fewer than 2 ratings or rows, or where no cell differs. The interval supposes
+    normal effects, and few ratings make it wide.
+    Source: McGraw & Wong (1996, Psychol. Methods 1), table 4 and table 7.
+
+    Raises:
+        BadValue: not a matrix of finite or missing numbers.
     """
     x, note = table(matrix)
     n, k = x.shape

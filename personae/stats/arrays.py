@@ -58,6 +58,10 @@ def sample(values: ArrayLike, what: str = "values") -> tuple[Array, str]:
 def paired(x: ArrayLike, y: ArrayLike) -> tuple[Array, Array, str]:
     """Return the complete pairs of two rows, each of shape (n,), and a note on the others.
 
+    Args:
+        x: numbers, shape (n,), NaN or None for missing.
+        y: the partner of each, shape (n,).
+
     Raises:
         BadValue: not rows of numbers, or of different length.
     """
@@ -104,17 +108,24 @@ def merge_ties(values: Array) -> Array:
 
 
 def differences(x: Array, y: Array) -> Array:
-    """Return x - y, exactly 0 where the two differ by rounding alone (1e-12 of their size)."""
+    """Return x - y, exactly 0 where the two differ by rounding alone (1e-12 of their size).
+
+    Args:
+        x: numbers of any shape.
+        y: numbers of the same shape.
+    """
     apart = x - y
     return np.where(np.abs(apart) > 1e-12 * np.maximum(np.abs(x), np.abs(y)), apart, 0.0)
 
 
 def covariances(weights: Array, matrix: Array) -> Array:
-    """Return one covariance matrix a draw, shape (draws, k, k), with divisor (cases - 1).
+    """Return one covariance matrix a draw, shape (draws, k, k): Σw(x−x̄)(x−x̄)ᵀ / (Σw − 1).
 
     Args:
         weights: how often each draw takes each row, shape (draws, n).
-        matrix: complete and best centred, shape (n, k).
+        matrix: complete, and centred against rounding, shape (n, k).
+
+    Source: the textbook estimator with frequency weights.
     """
     total = weights.sum(axis=1)[:, None, None]
     mean = (weights @ matrix)[:, :, None] / total
@@ -123,7 +134,13 @@ def covariances(weights: Array, matrix: Array) -> Array:
 
 
 def quotient(over: Array, under: Array, scale: float) -> Array:
-    """Divide, with NaN where the divisor is zero but for rounding, measured against `scale`."""
+    """Divide, with NaN where the divisor is zero but for rounding.
+
+    Args:
+        over: dividends, any shape.
+        under: divisors of the same shape.
+        scale: a usual size of the divisor; up to 1e-12 of it counts as zero.
+    """
     sound = under > 1e-12 * scale
     return np.asarray(np.divide(over, under, out=np.full(np.shape(under), np.nan), where=sound))
 
@@ -133,7 +150,9 @@ def correlations(weights: Array, matrix: Array) -> Array:
 
     Args:
         weights: how often each draw takes each row, shape (draws, n).
-        matrix: complete and best centred, shape (n, k).
+        matrix: complete, and centred against rounding, shape (n, k).
+
+    Source: the textbook formula, covariance over the product of standard deviations.
     """
     found = covariances(weights, matrix)
     variance = np.diagonal(found, axis1=1, axis2=2)
@@ -143,7 +162,11 @@ def correlations(weights: Array, matrix: Array) -> Array:
 
 
 def spread(matrix: Array) -> float:
-    """Return the variance of the total of centred columns, 0 where that is mere rounding."""
+    """Return the variance of the rows' totals, 0 where that is mere rounding.
+
+    Args:
+        matrix: complete and centred by column, shape (n, k).
+    """
     found = float(np.var(matrix.sum(axis=1)))
     floor = 1e-12 * float((matrix**2).sum(axis=1).mean()) * matrix.shape[1]
     return found if found > floor else 0.0

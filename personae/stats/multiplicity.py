@@ -14,6 +14,11 @@ __all__ = ["benjamini_hochberg", "holm"]
 def holm(p_values: ArrayLike) -> Array:
     """Return Holm's adjusted p-values, shape (m,), in the order given.
 
+    The i-th smallest of m becomes the largest of (m − j + 1) p_j over j ≤ i, at most 1.
+
+    Args:
+        p_values: shape (m,), each in 0..1, NaN where a test wasn't possible; these stay out of m.
+
     Source: Holm (1979, Scand. J. Stat. 6).
 
     Raises:
@@ -30,6 +35,11 @@ def holm(p_values: ArrayLike) -> Array:
 
 def benjamini_hochberg(p_values: ArrayLike) -> Array:
     """Return p-values adjusted for the false discovery rate, shape (m,), in the order given.
+
+    The i-th smallest of m becomes the least of m p_j / j over j ≥ i, at most 1.
+
+    Args:
+        p_values: shape (m,), each in 0..1, NaN where a test wasn't possible; these stay out of m.
 
     Source: Benjamini & Hochberg (1995, J. R. Stat. Soc. B 57).
 

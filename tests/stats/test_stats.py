@@ -25,7 +25,7 @@ from personae.stats.effects.effect_sizes import (
 from personae.stats.effects.equivalence import tost_paired, verdict
 from personae.stats.effects.ranks import friedman, kruskal, mann_whitney, sign_test, wilcoxon
 from personae.stats.multiplicity import holm
-from personae.stats.resample import bootstrap, cluster_mean, mean, two_level_mean
+from personae.stats.resample import bootstrap, cluster_mean, mean
 from personae.stats.scores.factor_models import omega_total
 from personae.stats.scores.reliability import (
     alpha,
@@ -37,6 +37,7 @@ from personae.stats.scores.reliability import (
     standardized_alpha,
 )
 from personae.stats.scores.variance_shares import variance_shares
+from personae.stats.two_level import two_level_mean
 
 FEW = 100
 RNG = np.random.default_rng(7)

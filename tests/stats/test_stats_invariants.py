@@ -11,10 +11,11 @@ from personae.stats.agreement import exact_agreement, icc_agreement, pearson, we
 from personae.stats.effects.effect_sizes import cliffs_delta, paired_permutation
 from personae.stats.effects.ranks import friedman, kruskal, mann_whitney, wilcoxon
 from personae.stats.multiplicity import benjamini_hochberg, holm
-from personae.stats.resample import bootstrap, mean, two_level_mean
+from personae.stats.resample import bootstrap, mean
 from personae.stats.scores.factor_models import omega_total
 from personae.stats.scores.reliability import alpha, lambda6, sem, split_half, standardized_alpha
 from personae.stats.scores.variance_shares import variance_shares
+from personae.stats.two_level import two_level_mean
 
 FEW = 50
 likert = hnp.arrays(

@@ -28,7 +28,7 @@ from personae.models.local.engine import LocalModel
 from personae.respondents.null import open_null
 from personae.respondents.simulated import open_simulated
 from personae.stats.effects.contrast import paired_cells
-from personae.stats.resample import two_level_mean
+from personae.stats.two_level import two_level_mean
 from personae.studies.mpi.study import mpi
 from personae.studies.mpi.vignettes import compare, write_essays
 from tests.support.embedded import embedded

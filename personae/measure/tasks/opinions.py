@@ -17,6 +17,7 @@ from personae.core import (
     Inventory,
     Model,
     Persona,
+    Reply,
     Sampling,
     data_json,
     load_inventory,
@@ -28,6 +29,7 @@ from personae.datasets.published_problems import stereoset
 from personae.measure.inventories.forms import DisplayedOption
 from personae.measure.listed_questions import ListedQuestion, list_question
 from personae.measure.parse import is_refusal
+from personae.measure.reply_columns import Columns, sheet
 
 __all__ = [
     "STANCES",
@@ -158,18 +160,18 @@ def rate_persona(
 ) -> Answers:
     """Have the model itself rate how well each statement describes the persona: third person.
 
-    Options are listed both ways round. `every` takes each so-manieth item.
+    Options are listed in both orders. Every `every`-th item is asked.
     """
     who = persona.facts.get("identity") or persona.text
-    posed, tags = [], []
+    questions, tags = [], []
     for item in tool.items[::every]:
         for order in ("forward", "reverse"):
             arranged = tool.options if order == "forward" else tool.options[::-1]
-            shown = tuple(
+            options = tuple(
                 DisplayedOption(chr(65 + slot), o.text, o.value, f"({chr(65 + slot)}) {o.text}")
                 for slot, o in enumerate(arranged)
             )
-            listed = "\n".join(o.line for o in shown)
+            listed = "\n".join(option.line for option in options)
             chats = [
                 say(
                     f"{_DATA['rate']}\n\nCharacter: {who}\nStatement: {text}\n\n{listed}",
@@ -177,17 +179,10 @@ def rate_persona(
                 )
                 for text in (item.text, "...")
             ]
-            posed.append(ListedQuestion(chats[0], chats[1], _spaced(shown, channel)))
-            tags.append(
-                {
-                    "item": item.id,
-                    "scale": "A",
-                    "facet": item.facet,
-                    "key": item.key,
-                    "order": order,
-                }
-            )
-    return _sheet(model, posed, tags, channel, persona.id, "rating")
+            questions.append(ListedQuestion(chats[0], chats[1], _spaced(options, channel)))
+            tags.append({"item": item.id, "facet": item.facet, "key": item.key, "order": order})
+    columns = list_question(model, questions, channel, Sampling(max_tokens=16))
+    return _answers(columns, tags, scale="A", respondent=persona.id, form="rating", channel=channel)
 
 
 def ask_opinions(model: Model, who: str, opinions: Sequence[Opinion], channel: Channel) -> Answers:
@@ -195,53 +190,39 @@ def ask_opinions(model: Model, who: str, opinions: Sequence[Opinion], channel: C
 
     `expected` is the mean stance under the probabilities of the four. Rows carry `pair` and `side`.
     """
-    names = list(STANCES)
-    shown = tuple(DisplayedOption(name, name, place, name) for place, name in enumerate(names))
-    posed = []
+    stances = tuple(DisplayedOption(name, name, i, name) for i, name in enumerate(STANCES))
+    questions = []
     for opinion in opinions:
         chats = [
             say(f"{text}\n\n{_DATA['answer']}", lead="" if channel == "reply" else "I")
             for text in (opinion.text, "...")
         ]
-        posed.append(ListedQuestion(chats[0], chats[1], _spaced(shown, channel)))
+        questions.append(ListedQuestion(chats[0], chats[1], _spaced(stances, channel)))
     tags = [
-        {
-            "item": f"{o.pair}/{o.side}",
-            "scale": o.category,
-            "facet": "",
-            "key": 1,
-            "order": "forward",
-            "pair": o.pair,
-            "side": o.side,
-        }
+        {"item": f"{o.pair}/{o.side}", "scale": o.category, "pair": o.pair, "side": o.side}
         for o in opinions
     ]
-    if channel != "reply":
-        return _sheet(model, posed, tags, channel, who, "opinion")
-    replies = model.reply(requests_of(p.chat for p in posed), Sampling(max_tokens=48))
-    rows = []
-    for tag, reply in zip(tags, replies, strict=True):
-        said = stance(reply.text)
-        known = bool(said) and reply.status in ("ok", "cut")
+    if channel == "reply":
+        requests = requests_of(question.chat for question in questions)
+        columns = _read_stances(model.reply(requests, Sampling(max_tokens=48)))
+    else:
+        columns = list_question(model, questions, channel, Sampling(max_tokens=16))
+    return _answers(columns, tags, respondent=who, form="opinion", channel=channel)
+
+
+def _read_stances(replies: Sequence[Reply]) -> Columns:
+    """Read written stances: columns as of `list_question`, one entry a reply."""
+    columns = sheet(len(replies))
+    for row, reply in enumerate(replies):
+        taken = stance(reply.text)
+        known = bool(taken) and reply.status in ("ok", "cut")
         lost = "refused" if is_refusal(reply.text) else "unparsed"
-        status = "ok" if known else lost if reply.status == "ok" else reply.status
-        rows.append(
-            {
-                **tag,
-                "low": 0.0,
-                "high": float(len(names) - 1),
-                "raw": reply.text,
-                "status": status,
-                "why": reply.why,
-                "value": float(names.index(said)) if known else None,
-                "respondent": who,
-                "form": "opinion",
-                "channel": channel,
-                "tokens_in": reply.tokens_in,
-                "tokens_out": reply.tokens_out,
-            }
-        )
-    return Answers.of(rows)
+        columns["low"][row], columns["high"][row] = 0.0, float(len(STANCES) - 1)
+        columns["raw"][row], columns["why"][row] = reply.text, reply.why
+        columns["status"][row] = "ok" if known else lost if reply.status == "ok" else reply.status
+        columns["value"][row] = float(list(STANCES).index(taken)) if known else None
+        columns["tokens_in"][row], columns["tokens_out"][row] = reply.tokens_in, reply.tokens_out
+    return columns
 
 
 def stance(text: str) -> str:
@@ -260,30 +241,17 @@ def stance(text: str) -> str:
     return f"{'PARTIALLY ' if found['partly'] else ''}{found['word'].upper()}"
 
 
-def _spaced(shown: Sequence[DisplayedOption], channel: Channel) -> tuple[DisplayedOption, ...]:
-    """Option words go on after a lead with a blank."""
+def _spaced(options: Sequence[DisplayedOption], channel: Channel) -> tuple[DisplayedOption, ...]:
+    """Put a blank before options that continue the lead."""
     if channel != "option":
-        return tuple(shown)
-    return tuple(DisplayedOption(o.label, f" {o.text}", o.value, o.line) for o in shown)
+        return tuple(options)
+    return tuple(DisplayedOption(o.label, f" {o.text}", o.value, o.line) for o in options)
 
 
-def _sheet(
-    model: Model,
-    posed: Sequence[ListedQuestion],
-    tags: Sequence[Mapping[str, object]],
-    channel: Channel,
-    who: str,
-    form: str,
+def _answers(
+    columns: Columns, tags: Sequence[Mapping[str, object]], **constants: object
 ) -> Answers:
-    columns = list_question(model, posed, channel, Sampling(max_tokens=16))
-    rows = [
-        {
-            **{name: column[place] for name, column in columns.items()},
-            **tag,
-            "respondent": who,
-            "form": form,
-            "channel": channel,
-        }
-        for place, tag in enumerate(tags)
-    ]
-    return Answers.of(rows)
+    return Answers.of(
+        {**{name: column[row] for name, column in columns.items()}, **tag, **constants}
+        for row, tag in enumerate(tags)
+    )

@@ -10,8 +10,8 @@ import numpy as np
 
 from personae.core import Answers, Array, Estimate, missing
 from personae.stats.effects.effect_sizes import paired_permutation
-from personae.stats.resample import two_level_mean
 from personae.stats.scores.scales import Use, item_matrix
+from personae.stats.two_level import two_level_mean
 
 __all__ = ["arm_shift", "paired_cells"]
 
@@ -23,10 +23,17 @@ def paired_cells(
     arms: tuple[str, str],
     use: Use = "expected",
 ) -> tuple[Array, list[str], list[tuple[str | int, ...]]]:
-    """Lay out keyed scores of the second arm minus the first, (items, administrations).
+    """Lay out keyed scores of the second arm minus the first.
 
-    Also returns the item ids and the administrations (form, order, repeat), in order of first
-    appearance in the first arm. NaN where either arm has no answer.
+    Args:
+        answers: of both arms, all in one unit.
+        arms: the arm subtracted, then the arm it is subtracted from.
+        use: the option chosen, or the mean over the option probabilities.
+
+    Returns:
+        The differences, shape (items, administrations), in the answers' unit, NaN where either
+        arm has no answer; the item ids; the administrations (form, order, repeat). Both are in
+        order of first appearance in the first arm.
     """
     tables = [item_matrix(answers.where(arm=arm), ADMINISTRATION, use) for arm in arms]
     (control, labels, items), (treated, labels_t, items_t) = tables
@@ -50,10 +57,18 @@ def arm_shift(
 ) -> Estimate:
     """Estimate the mean change of keyed item scores from the first arm to the second.
 
-    Narrow the answers to one scale or facet, and one channel, first. The interval resamples items
-    and administrations; p is a paired sign-flip permutation over items, each averaged over its
-    administrations. Unit: that of the answers (points, or nats/token). Undefined where no item was
-    answered in both arms.
+    The interval is that of `two_level_mean` over items and administrations (Owen 2007, Ann. Appl.
+    Stat. 1); p is the paired sign-flip test of `paired_permutation` (Fisher 1935) over items, each
+    averaged over its administrations.
+
+    Args:
+        answers: of both arms, narrowed to one scale or facet and one channel.
+        arms: the control, then the treated arm.
+        name: what the estimate is called; its unit is that of the answers.
+        use: the option chosen, or the mean over the option probabilities.
+        seed: of resampling and sign flips.
+
+    Undefined where no item was answered in both arms.
     """
     cells, _, _ = paired_cells(answers, arms, use)
     units = answers.rows["unit"].unique().to_list()

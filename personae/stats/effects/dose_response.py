@@ -66,7 +66,9 @@ def level_slope(
         name: what the estimate is called.
         seed: of the resampling.
 
-    Undefined without an item answered at every level. BCa interval and sign-flip p over items.
+    Undefined without an item answered at every level. BCa interval (Efron 1987, JASA 82) and
+    sign-flip p (Fisher 1935) over items. Source of the slope: textbook least squares,
+    Σ(x−x̄)y / Σ(x−x̄)².
 
     Raises:
         BadValue: levels that don't rise or don't fit the columns.
@@ -85,7 +87,18 @@ def level_slope(
 def dose_response(
     levels: Sequence[float], scores: ArrayLike, *, name: str = "slope", seed: int = 0
 ) -> Dose:
-    """Describe how the scores of items, shape (items, levels), follow the levels.
+    """Describe how the scores of items follow the levels that were asked for.
+
+    Args:
+        levels: rising numbers, one a column.
+        scores: keyed scores in points, shape (items, levels); an item that lacks a level is left
+            out.
+        name: what the slope is called.
+        seed: of the resampling.
+
+    Without an item answered at every level all parts are undefined. Sources: Spearman (1904, Am. J.
+    Psychol. 15) for rho; pool-adjacent-violators (Barlow et al. 1972, Statistical Inference under
+    Order Restrictions) for the rising line; Holm (1979, Scand. J. Stat. 6) for the step.
 
     Raises:
         BadValue: levels that don't rise or don't fit the columns.
@@ -129,7 +142,16 @@ def level_cells(
     *,
     use: Use = "expected",
 ) -> Array:
-    """Lay keyed item scores out as (items, levels) by the tag `level`; NaN where none was given."""
+    """Lay keyed item scores out by the tag `level`.
+
+    Args:
+        answers: with a column `level`, every value of which is in `levels`.
+        levels: numbers, one a column of the result.
+        use: the option chosen, or the mean over the option probabilities.
+
+    Returns:
+        Scores in the answers' unit, shape (items, levels), NaN where there is no answer.
+    """
     matrix, labels, _ = item_matrix(answers, ("level",), use)
     cells = np.full((matrix.shape[1], len(levels)), np.nan)
     for (level,), row in zip(labels, matrix, strict=True):

@@ -51,6 +51,11 @@ def paired_permutation(
         seed: of flips and bootstrap.
         draws: bootstrap draws.
 
+    Source: Fisher (1935, The Design of Experiments, §21).
+
+    Raises:
+        BadValue: not a row of finite or missing numbers.
+
     >>> paired_permutation([1.0, 2.0, 0.5, 1.5]).p  # 2 of the 16 patterns are as extreme
     0.125
     """
@@ -89,7 +94,14 @@ def mean_difference(
 ) -> Estimate:
     """Estimate the difference of two independent samples' means, x − y, by Welch's t.
 
-    `n` counts both samples. Undefined below 2 values on a side; without any variance p is 1 for
+    Args:
+        x: one sample, shape (n,), in `unit`, NaN for missing.
+        y: the other, shape (m,).
+        name: what the estimate is called.
+        of: what a value is; the estimate's `n` counts both samples.
+        unit: of the values.
+
+    Undefined below 2 values on a side; without any variance p is 1 for
     equal means, else 0. Source: Welch (1947, Biometrika 34).
 
     >>> print(mean_difference([1, 2, 3, 4], [2, 4, 6, 8]))
@@ -131,7 +143,15 @@ def paired_d(
 ) -> Estimate:
     """Estimate the mean of paired differences in units of their standard deviation (d_z).
 
-    BCa interval over pairs. Undefined below 2 differences or where all are the same.
+    Args:
+        differences: one a pair, shape (n,), NaN for a pair that isn't complete.
+        name: what the estimate is called.
+        of: what a pair is.
+        seed: of the BCa bootstrap over pairs.
+        draws: bootstrap draws.
+
+    Undefined below 2 differences or where all are the same. Source: Cohen (1988, Statistical Power
+    Analysis, §2.3.5).
     """
     x, note = sample(differences, "differences")
     if x.size < 2:
@@ -162,9 +182,17 @@ def cliffs_delta(
     seed: int = 0,
     draws: int = DRAWS,
 ) -> Estimate:
-    """Estimate how much likelier a value of x is above one of y than below, −1..1.
+    """Estimate Cliff's δ, −1..1: P(x > y) − P(x < y).
 
-    BCa interval, both samples resampled; `n` counts both. Undefined where a sample is empty.
+    Args:
+        x: one sample, shape (n,), NaN for missing.
+        y: the other, shape (m,).
+        name: what the estimate is called.
+        of: what a value is; the estimate's `n` counts both samples.
+        seed: of the BCa bootstrap, which resamples both.
+        draws: bootstrap draws.
+
+    Undefined where a sample is empty. Source: Cliff (1993, Psychol. Bull. 114).
 
     >>> cliffs_delta([1, 2, 3], [3, 4, 5]).value  # 8 of 9 pairs below, one tie
     -0.8888888888888888
@@ -207,7 +235,8 @@ def total_variation(
         seed: of the BCa bootstrap over rows.
         draws: bootstrap draws.
 
-    Rows with a NaN on either side are left out. Undefined without complete rows.
+    Rows with a NaN on either side are left out. Undefined without complete rows. Source: textbook,
+    for example Levin, Peres & Wilmer (2009, Markov Chains and Mixing Times, prop. 4.2).
 
     Raises:
         BadValue: different shapes, or rows that aren't probabilities.
@@ -235,10 +264,19 @@ def group_permutation(
     unit: str = "points",
     seed: int = 0,
 ) -> Estimate:
-    """Estimate mean(x) − mean(y) of independent samples; p by dealing the cases out anew.
+    """Estimate mean(x) − mean(y) of independent samples; p by permuting the cases.
 
-    9,999 random deals and the observed one; Welch's interval. Undefined where a sample is empty,
-    without p below two cases a sample.
+    p counts 9,999 random permutations and the observed one; the interval is Welch's.
+
+    Args:
+        x: one sample, shape (n,), in `unit`, NaN for missing.
+        y: the other, shape (m,).
+        name: what the estimate is called.
+        of: what a value is; the estimate's `n` counts both samples.
+        unit: of the values.
+        seed: of the permutations.
+
+    Undefined below two values on a side. Source: Pitman (1937, Suppl. J. R. Stat. Soc. 4).
 
     >>> group_permutation([5.0, 6.0, 7.0], [1.0, 2.0, 3.0]).p < 0.15
     True

@@ -1,7 +1,7 @@
 """Two one-sided tests of equivalence: a difference that isn't significant is no proof of sameness.
 
-Source: Schuirmann (1987, J. Pharmacokinet. Biopharm. 15). Both use Student's t (Welch's for two
-samples); the interval is the 90 % one, which lies within the margin exactly where p < .05.
+Source: Schuirmann (1987, J. Pharmacokinet. Biopharm. 15), by Student's t; the interval is the 90 %
+one, which lies within the margin exactly where p < .05.
 """
 
 from math import sqrt
@@ -30,8 +30,17 @@ def tost_paired(
     """Estimate the mean difference x − y of pairs, p for |difference| ≥ margin.
 
     A small p says that the difference lies within ± margin. Pairs that all differ by the same
-    amount leave nothing to chance: p is 0 within the margin and 1 outside. Undefined below 2
-    complete pairs.
+    amount leave nothing to chance: p is 0 within the margin and 1 outside.
+
+    Args:
+        x: numbers, shape (n,), in `unit`, NaN for missing.
+        y: the partner of each, shape (n,).
+        margin: the largest difference that counts as none, in `unit`, above 0.
+        name: what the estimate is called.
+        of: what a pair is.
+        unit: of the values and the margin.
+
+    Undefined below 2 complete pairs. Source: Schuirmann (1987, J. Pharmacokinet. Biopharm. 15).
 
     Raises:
         BadValue: a margin that isn't positive, or rows of different length.

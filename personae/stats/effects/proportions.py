@@ -21,9 +21,14 @@ SMALL = 25
 
 
 def rate(hits: ArrayLike, *, name: str = "rate", of: str = "item") -> Estimate:
-    """Estimate a rate (0..1) from hits of 0, 1 or a part between, with Wilson's interval.
+    """Estimate a rate (0..1) with Wilson's interval.
 
-    Missing hits are left out. Parts count with their size, which makes the interval conservative.
+    Args:
+        hits: 0, 1 or a part between, shape (n,), NaN for missing. Parts count with their size,
+            which makes the interval conservative.
+        name: what the estimate is called.
+        of: what a hit is.
+
     Undefined without hits. Source: Wilson (1927, JASA 22).
 
     >>> print(rate([1, 1, 0, 0.5]))
@@ -54,7 +59,16 @@ def mcnemar(
 
     The exact binomial test of the discordant pairs where a cell of the fourfold table is below 25,
     else χ² with continuity correction. The interval is Newcombe's for paired rates (1998, Stat.
-    Med. 17, method 10). Pairs with a missing member are left out; undefined without pairs.
+    Med. 17, method 10).
+
+    Args:
+        first: 0 or 1, shape (n,), NaN for missing.
+        second: the partner of each, shape (n,).
+        name: what the estimate is called.
+        of: what a pair is.
+
+    Undefined without complete pairs. Source: McNemar (1947, Psychometrika 12); Edwards (1948,
+    Psychometrika 13) for the correction.
 
     Raises:
         BadValue: a value other than 0, 1 and missing.
@@ -112,10 +126,18 @@ def _newcombe(both: int, gained: int, lost: int, n: int) -> tuple[float, float]:
 
 
 def detectable(n: int, spread: float, *, tests: int = 1, power: float = 0.8) -> float:
-    """Give the smallest mean of n paired differences that a two-sided 5 % test would find.
+    """Return the smallest mean of n paired differences that a two-sided 5 % test would detect.
 
-    `spread` is the SD of the differences, in their unit; the level is shared out over `tests`
-    (Bonferroni). NaN without pairs, or where the differences don't vary. Normal approximation.
+    (z of 1 − .05 / (2 tests) + z of power) · spread / √n, the normal approximation.
+
+    Args:
+        n: pairs.
+        spread: SD of the differences, in their unit, which is that of the result.
+        tests: tests that share the level (Bonferroni).
+        power: chance of detection, 0..1.
+
+    NaN without pairs, or where the differences don't vary. Source: Cohen (1988, Statistical Power
+    Analysis, ch. 2).
 
     >>> round(detectable(100, 0.5), 3)
     0.14

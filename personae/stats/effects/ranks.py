@@ -33,8 +33,18 @@ def mann_whitney(
 ) -> Estimate:
     """Test two independent samples; the value is Cliff's δ = 2U/(nm) − 1.
 
-    p is exact for small samples without ties, else normal with continuity correction. Undefined
-    where a sample is empty.
+    p is exact for small samples without ties, else normal with continuity correction.
+
+    Args:
+        x: one sample, shape (n,), NaN for missing.
+        y: the other, shape (m,).
+        name: what the estimate is called.
+        of: what a value is; the estimate's `n` counts both samples.
+        seed: of the BCa bootstrap, which resamples both.
+        draws: bootstrap draws.
+
+    Undefined where a sample is empty. Source: Mann & Whitney (1947, Ann. Math. Stat. 18); Cliff
+    (1993, Psychol. Bull. 114).
 
     >>> found = mann_whitney([1, 2, 3, 4], [3, 4, 5, 6])
     >>> found.value, round(found.p, 3)
@@ -62,8 +72,18 @@ def wilcoxon(
     """Test paired samples by signed ranks; the value is the matched-pairs rank-biserial r, −1..1.
 
     Pairs without difference are left out of the ranks but stay in n and in the bootstrap. p is
-    exact for up to 50 unequal pairs, with ties for up to 13, else normal. Undefined without
-    complete pairs. Source of the size: Kerby (2014, Compr. Psychol. 3).
+    exact for up to 50 unequal pairs, with ties for up to 13, else normal.
+
+    Args:
+        x: numbers, shape (n,), NaN for missing.
+        y: the partner of each, shape (n,).
+        name: what the estimate is called.
+        of: what a pair is.
+        seed: of the BCa bootstrap over pairs.
+        draws: bootstrap draws.
+
+    Undefined without complete pairs. Source: Wilcoxon (1945, Biometrics Bull. 1); Kerby (2014,
+    Compr. Psychol. 3) for the size.
 
     >>> wilcoxon([1, 2, 3, 4], [1, 2, 3, 4]).p
     1.0
@@ -99,8 +119,17 @@ def wilcoxon(
 def sign_test(x: ArrayLike, y: ArrayLike, *, name: str = "sign test", of: str = "item") -> Estimate:
     """Test how often x exceeds y in pairs; the value is (more − fewer) / unequal pairs, −1..1.
 
-    Exact binomial p and Clopper-Pearson interval; `n` counts complete pairs. Without an unequal
-    pair the value is 0 and p is 1, without interval. Undefined without complete pairs.
+    Exact binomial p and Clopper-Pearson interval. Without an unequal pair the value is 0 and p is
+    1, without interval.
+
+    Args:
+        x: numbers, shape (n,), NaN for missing.
+        y: the partner of each, shape (n,).
+        name: what the estimate is called.
+        of: what a pair is.
+
+    Undefined without complete pairs. Source: Arbuthnott (1710, Phil. Trans. 27); Conover (1999,
+    Practical Nonparametric Statistics, §3.4); Clopper & Pearson (1934, Biometrika 26).
 
     >>> print(sign_test([5, 4, 5, 5, 3], [1, 2, 3, 4, 3]))
     sign test: 1.000 [-0.205, 1.000], n = 5 items, p = 0.125
@@ -146,8 +175,17 @@ def friedman(
 ) -> Estimate:
     """Test k paired samples, the columns of a matrix (n, k); the value is Kendall's W, 0..1.
 
-    p by χ² with k − 1 degrees of freedom, which stands in the method. Rows with a NaN are left
-    out. Undefined with fewer than 2 columns or without complete rows.
+    p by χ² = n (k − 1) W with k − 1 degrees of freedom, which stands in the method.
+
+    Args:
+        matrix: rows by samples, shape (n, k), NaN for missing; complete rows count.
+        name: what the estimate is called.
+        of: what a row is.
+        seed: of the BCa bootstrap over rows.
+        draws: bootstrap draws.
+
+    Undefined with fewer than 2 columns or without complete rows. Source: Friedman (1937, JASA 32);
+    Kendall & Babington Smith (1939, Ann. Math. Stat. 10).
 
     >>> print(friedman([[1, 1, 1], [2, 2, 2], [3, 3, 3]]))
     Friedman, Kendall's W: 0.000 [0.000, 0.000], n = 3 items, p = 1
@@ -185,8 +223,17 @@ def kruskal(
 ) -> Estimate:
     """Test two or more independent samples; the value is ε² = H / (N − 1), 0..1.
 
-    p by χ² with (groups − 1) degrees of freedom, which stands in the method; groups are resampled
-    apart. Undefined where a group is empty.
+    p by χ² with (groups − 1) degrees of freedom, which stands in the method.
+
+    Args:
+        groups: two samples or more, each of shape (n_i,), NaN for missing.
+        name: what the estimate is called.
+        of: what a value is; the estimate's `n` counts all groups.
+        seed: of the BCa bootstrap, which resamples each group apart.
+        draws: bootstrap draws.
+
+    Undefined where a group is empty. Source: Kruskal & Wallis (1952, JASA 47); Kelley (1935, PNAS
+    21) for ε².
 
     Raises:
         BadValue: fewer than two groups.

@@ -22,10 +22,18 @@ __all__ = ["Stability", "direction_verdict", "stability"]
 
 
 def direction_verdict(found: Estimate, asked: int, adjusted_p: float, margin: float) -> str:
-    """Say what became of a shift that was asked for (asked = 1 or -1) or not (0).
+    """Say what became of a shift: as requested, against the request, none, or not known.
 
     Significance takes an interval that excludes 0 and an adjusted p below .05; "no effect" an
     interval within the margin.
+
+    Args:
+        found: the estimated shift.
+        asked: the direction requested, 1 or -1; 0 where none was.
+        adjusted_p: p after correction for the family of tests.
+        margin: the largest shift that counts as none, in the unit of `found`.
+
+    Source: Lakens (2017, Soc. Psychol. Personal. Sci. 8).
 
     >>> up = Estimate(name="E", value=0.5, low=0.3, high=0.7, n=24, of="item", p=0.001)
     >>> direction_verdict(up, 1, 0.004, 0.25), direction_verdict(up, -1, 0.004, 0.25)
@@ -57,10 +65,17 @@ class Stability:
 
 
 def stability(cells: Array, names: Sequence[str], margin: float, *, seed: int = 0) -> Stability:
-    """Compare all administrations pairwise, item by item; cells are (items, administrations).
+    """Compare all administrations pairwise, item by item.
+
+    Args:
+        cells: scores, shape (items, administrations), NaN for missing.
+        names: one an administration.
+        margin: the largest difference that counts as none, in the unit of the cells.
+        seed: of the sign flips.
 
     With fewer than two administrations, or fewer than three items answered in both, the verdict
-    is inconclusive.
+    is inconclusive. Source: Berger & Hsu (1996, Stat. Sci. 11) for the intersection-union test;
+    Holm (1979, Scand. J. Stat. 6).
     """
     tests: list[tuple[Estimate, Estimate, tuple[str, str]]] = []
     for a, b in combinations(range(len(names)), 2):

@@ -22,7 +22,15 @@ EDGE = 1e-6
 
 
 def log_odds(probabilities: ArrayLike, share: float) -> Array:
-    """Log-odds (nats) of class 1 less those of the training share; kept finite at 0 and 1.
+    """Return the log-odds of class 1 beyond those of the training share, in nats.
+
+    log(p / (1 − p)) − log(share / (1 − share)), p kept within 1e-6 of 0 and 1.
+
+    Args:
+        probabilities: a classifier's outputs, 0..1, any shape.
+        share: class 1's share among the training cases, between 0 and 1.
+
+    Source: Bayes' rule, as in Saerens, Latinne & Decaestecker (2002, Neural Comput. 14).
 
     Raises:
         BadValue: a share that isn't between 0 and 1, or outputs outside 0..1.
@@ -60,7 +68,7 @@ def shifted_share(
 
     It assumes that texts of one class read alike in training and here, which no statistic can
     check. Where a classifier hardly tells the classes apart, the interval is nearly 0 to 1.
-    Undefined without texts.
+    Undefined without texts. Source: Saerens, Latinne & Decaestecker (2002, Neural Comput. 14).
     """
     p = np.asarray(probabilities, dtype=np.float64)
     known = ~np.isnan(p)

@@ -41,10 +41,11 @@ def macro_f1(
         name: what the estimate is called.
         seed: of the BCa bootstrap over cases.
 
-    A class that is neither there nor predicted has F1 0. Undefined without cases.
+    A class that is neither there nor predicted has F1 0. Source: van Rijsbergen (1979, Information
+    Retrieval, ch. 7), averaged over classes.
 
     Raises:
-        BadValue: shapes that differ, or other values.
+        BadValue: no cases, shapes that differ, or other values.
 
     >>> macro_f1([1] * 3 + [0] * 1, [1, 1, 1, 1]).value  # always the majority
     0.42857142857142855
@@ -61,7 +62,9 @@ def accuracy(
     name: str = "accuracy",
     seed: int = 0,
 ) -> Estimate:
-    """Estimate the share of cases told right (rate); arguments as in `macro_f1`.
+    """Estimate the share (0..1) of cases predicted right, hits / cases; a NaN counts as wrong.
+
+    Args, interval and errors as `macro_f1`: shapes (n,) or (n, traits). Source: textbook.
 
     >>> accuracy([1, 0, 1, 0], [1, 0, float("nan"), 1]).value
     0.5
@@ -77,10 +80,19 @@ def auc(
     name: str = "AUC",
     seed: int = 0,
 ) -> Estimate:
-    """Estimate how often a case of class 1 scores above one of class 0, ties counting half.
+    """Estimate how often (0..1) a case of class 1 scores above one of class 0, ties counting half.
 
-    BCa interval over cases, or over whole `groups`; cases without a score are left out. Undefined
-    where a class has no case.
+    Args:
+        truth: 0 or 1, shape (n,).
+        scores: any numbers, shape (n,), NaN for none; such cases are left out.
+        groups: what each case belongs to; whole groups are then resampled, and `n` counts them.
+        name: what the estimate is called.
+        seed: of the BCa bootstrap.
+
+    Undefined where a class has no case. Source: Hanley & McNeil (1982, Radiology 143).
+
+    Raises:
+        BadValue: shapes that differ, or a truth other than 0 and 1.
 
     >>> auc([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8]).value
     0.75
@@ -117,7 +129,13 @@ def floor_predictions(
 
     `majority` gives the commoner class to all (1 if both are equally common); `chance` draws a
     class for each case with its share; `length` gives each case the class whose other members'
-    mean log length is nearer.
+    mean log length is nearer (the nearest centroid; Hastie, Tibshirani & Friedman 2009, Elements
+    of Statistical Learning, §13.3), NaN where a class has no other member.
+
+    Args:
+        truth: 0 or 1, shape (n,).
+        lengths: of each text, in words, n of them.
+        seed: of `chance`.
 
     >>> floor_predictions([1, 1, 0], [10, 12, 3])["majority"]
     array([1., 1., 1.])
@@ -219,6 +237,12 @@ def weighted_f1(truth: Sequence[str], predicted: Sequence[str]) -> float:
 
     A prediction that is no class, such as an unparsed reply, lowers recall alone: it costs less
     than a wrong one. Kept to compare with published figures; accuracy is the better measure.
+    0..1; Σ over classes of n_c / n · 2 hits_c / (true_c + predicted_c). Source: scikit-learn's
+    `f1_score(average="weighted")`.
+
+    Args:
+        truth: n class names.
+        predicted: n names.
 
     >>> round(weighted_f1(["y", "y", "y", "n"], ["y", "n", "y", "n"]), 4)
     0.7667

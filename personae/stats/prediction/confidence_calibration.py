@@ -23,9 +23,18 @@ def calibration_error(
     """Estimate the expected calibration error, 0..1, over ten bins of equal width.
 
     Bins are open below and closed above, the first closed at both ends, so that no confidence
-    falls out. `correct` is 0, 1 or a probability of being right. The error of a finite sample is
-    biased upwards: with few questions compare it with that of a calibrated respondent. Percentile
-    interval. Undefined without questions. Source: Naeini, Cooper & Hauskrecht 2015, AAAI.
+    falls out. The error of a finite sample is biased upwards: with few questions compare it with
+    that of a calibrated respondent. Percentile interval.
+
+    Args:
+        confidence: stated, 0..1, shape (n,).
+        correct: 0, 1 or a probability of being right, shape (n,).
+        name: what the estimate is called.
+        of: what a question is.
+        seed: of the bootstrap over questions.
+        draws: bootstrap draws.
+
+    Undefined without questions. Source: Naeini, Cooper & Hauskrecht (2015, AAAI).
 
     Raises:
         BadValue: values outside 0..1, or not as many of one as of the other.
@@ -66,7 +75,17 @@ def brier_score(
     seed: int = 0,
     draws: int = DRAWS,
 ) -> Estimate:
-    """Estimate the mean squared difference of confidence and being right, 0..1 (Brier 1950).
+    """Estimate the mean squared difference of confidence and being right, 0..1.
+
+    Args:
+        confidence: stated, 0..1, shape (n,).
+        correct: 0, 1 or a probability of being right, shape (n,).
+        name: what the estimate is called.
+        of: what a question is.
+        seed: of the bootstrap over questions.
+        draws: bootstrap draws.
+
+    Undefined without questions. Source: Brier (1950, Mon. Weather Rev. 78).
 
     Raises:
         BadValue: values outside 0..1, or not as many of one as of the other.

@@ -27,11 +27,16 @@ class Probes:
     bias: Array
 
     def scores(self, features: Array) -> Array:
-        """Score cases (n, groups, width): (n, groups), above 0 for class 1."""
+        """Score cases: features of shape (n, groups, width) to (n, groups), above 0 for class 1."""
         return np.asarray(np.einsum("ngd,gd->ng", features, self.weights) + self.bias)
 
     def accuracy(self, features: Array, labels: ArrayLike) -> Array:
-        """Give each group's share, in 0..1, of cases on the right side of 0."""
+        """Return each group's share (0..1) of cases on the right side of 0, shape (groups,).
+
+        Args:
+            features: shape (n, groups, width).
+            labels: 0 or 1, shape (n,).
+        """
         right = np.asarray(labels, dtype=bool)[:, None] == (self.scores(features) > 0)
         return np.asarray(right.mean(axis=0))
 
@@ -43,6 +48,8 @@ def ridge_probes(features: ArrayLike, targets: ArrayLike, penalty: float = 1.0) 
         features: cases, (n, groups, width).
         targets: numbers (n,); labels are given as -1 and 1.
         penalty: above 0.
+
+    Source: Hoerl & Kennard (1970, Technometrics 12).
 
     Raises:
         BadValue: shapes that don't fit, numbers that aren't finite, or a penalty of 0 or less.
@@ -71,6 +78,8 @@ def logistic_probes(features: ArrayLike, labels: ArrayLike, penalty: float = 1.0
         features: cases, (n, groups, width).
         labels: 0 or 1, (n,); both occur.
         penalty: above 0.
+
+    Source: le Cessie & van Houwelingen (1992, Appl. Stat. 41), by Newton's method.
 
     Raises:
         BadValue: as `ridge_probes`, or labels that aren't 0 and 1.
@@ -134,11 +143,14 @@ def _checked(features: ArrayLike, targets: ArrayLike, penalty: float) -> tuple[A
 
 
 def auc_values(high: Array, low: Array) -> Array:
-    """Give how often a case of `high` lies above one of `low`, ties counting half, by column.
+    """Return how often (0..1) a case of `high` lies above one of `low`, ties counting half.
 
     Args:
         high: projections of one class, (n, columns).
         low: those of the other, (m, columns).
+
+    Returns:
+        One value a column, shape (columns,). Source: Hanley & McNeil (1982, Radiology 143).
 
     >>> auc_values(np.array([[1.0], [3.0]]), np.array([[0.0], [3.0]])).tolist()
     [0.625]

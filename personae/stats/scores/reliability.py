@@ -72,6 +72,7 @@ def alpha(
         draws: bootstrap draws.
 
     Undefined with fewer than 2 items or 3 complete rows, or where all totals are equal.
+    Source: Cronbach (1951, Psychometrika 16).
 
     Raises:
         BadValue: not a matrix of finite or missing numbers.
@@ -98,7 +99,8 @@ def standardized_alpha(
 ) -> Estimate:
     """Estimate α of items brought to one variance: k/(k−1) · (1 − k / ΣΣR).
 
-    As `alpha`; also undefined where an item never varies.
+    Args, interval and errors as `alpha`: scores of shape (n, k). Also undefined where an item
+    never varies. Source: Cronbach (1951, Psychometrika 16), of correlations.
     """
     x, note, undefined = scale_table((name, of), matrix, vary=True)
     if undefined is not None:
@@ -126,7 +128,8 @@ def lambda6(
     With `form="correlation"` C is the correlation matrix, as in R's psych. Where items depend
     on each other linearly (fewer rows than items, or copies), e² is that of the regression by
     pseudo-inverse, and the method says so; λ6 then says little, as each item is predicted by
-    chance. As `alpha` otherwise; the correlation form is undefined where an item never varies.
+    chance. Args, interval and errors as `alpha`: scores of shape (n, k). The correlation form is
+    undefined where an item never varies. Source: Guttman (1945, Psychometrika 10).
 
     Raises:
         BadValue: an unknown form.
@@ -175,7 +178,13 @@ def item_total(
 ) -> tuple[Estimate, ...]:
     """Correlate each item with the total of the others; one estimate an item, in order.
 
-    Intervals by Fisher's z. An item that never varies has no value, and the reason why.
+    Args:
+        matrix: keyed item scores, shape (n, k), NaN for missing; complete rows count.
+        items: k names.
+        of: what a row is.
+
+    Intervals by Fisher's z. Undefined for an item that never varies. Source: Nunnally & Bernstein
+    (1994, Psychometric Theory, ch. 8), the corrected item-total correlation.
 
     Raises:
         BadValue: not one name an item.
@@ -219,8 +228,9 @@ def split_half(
     """Estimate split-half reliability, stepped up by Spearman-Brown: 2r / (1 + r).
 
     `splits="all"` averages over all splits into halves, or 200 random ones where there are more
-    than that; halves of an odd number of items differ by one. As `alpha` otherwise; undefined
-    where a half never varies.
+    than that; halves of an odd number of items differ by one. Args and interval as `alpha`: scores
+    of shape (n, k). Also undefined where a half never varies. Source: Spearman (1910) and Brown
+    (1910), both Br. J. Psychol. 3.
 
     Raises:
         BadValue: unknown splits.
@@ -260,7 +270,9 @@ def sem(
 ) -> Estimate:
     """Estimate the standard error of a scale's mean score in points: SD · √(1 − α).
 
-    As `alpha`; also undefined where α is above 1. A negative α counts as it is.
+    Args, interval and errors as `alpha`: scores of shape (n, k), in points. Also undefined where α
+    is above 1; a negative α counts as it is. Source: Lord & Novick (1968, Statistical Theories of
+    Mental Test Scores, ch. 3).
     """
     x, note, undefined = scale_table((name, of), matrix)
     if undefined is not None:
@@ -285,7 +297,8 @@ def reliable_change(
 ) -> Estimate:
     """Estimate the least change of one respondent's mean score that isn't noise: 1.96 · √2 · SEM.
 
-    In points, as `sem`. Source: Jacobson & Truax (1991, J. Consult. Clin. Psychol. 59).
+    In points; args and undefined cases as `sem`: scores of shape (n, k). Source: Jacobson & Truax
+    (1991, J. Consult. Clin. Psychol. 59).
     """
     error = sem(matrix, name=name, of=of, seed=seed, draws=draws)
     factor = 1.96 * sqrt(2)

@@ -30,7 +30,16 @@ def acquiescence(answers: Answers, *, use: Use = "value", seed: int = 0) -> Esti
     two keys averaged; the index is the mean over scales. Without a bias it is the midpoint of the
     options (0 in nats/token). The interval resamples items within scale and key.
 
-    Undefined without a scale that has answers to items of both keys.
+    Args:
+        answers: all in one unit.
+        use: the option chosen, or the mean over the option probabilities.
+        seed: of the BCa bootstrap over items.
+
+    Undefined without a scale that has answers to items of both keys. Source: Paulhus (1991, in
+    Measures of Personality and Social Psychological Attitudes), balanced here by weighting.
+
+    Raises:
+        BadValue: answers in several units.
     """
     answered = _answered(answers, use)
     unit = _unit(answered)
@@ -55,9 +64,10 @@ def acquiescence(answers: Answers, *, use: Use = "value", seed: int = 0) -> Esti
 
 
 def extremity(answers: Answers, *, seed: int = 0) -> Estimate:
-    """Estimate the share, 0..1, of answers that chose an end option.
+    """Estimate the share, 0..1, of answers that chose an end option, over items.
 
-    Undefined without answers in points.
+    Wilson's interval (1927, JASA 22) where items don't differ, else BCa. Undefined without answers
+    in points. Source: Greenleaf (1992, Public Opin. Q. 56).
 
     Raises:
         BadValue: answers in points without `low` and `high`.
@@ -69,7 +79,11 @@ def extremity(answers: Answers, *, seed: int = 0) -> Estimate:
 
 
 def coverage(answers: Answers, *, seed: int = 0) -> Estimate:
-    """Estimate the share, 0..1, of questions that got a usable answer; undefined without any."""
+    """Estimate the share, 0..1, of questions that got a usable answer, over items.
+
+    Wilson's interval (1927, JASA 22) where items don't differ, else BCa. Undefined without any
+    question.
+    """
     return _share(
         "coverage", answers.rows.with_columns((pl.col("status") == "ok").alias("hit")), seed
     )
@@ -80,6 +94,7 @@ def straight_lining(answers: Answers, *, seed: int = 0) -> Estimate:
 
     Items count in the order of the rows; a missing answer ends a run. The sampling unit is the
     administration (respondent, arm, form, order, repeat), so that one alone has no interval.
+    Undefined without answers. Source: Johnson (2005, J. Research in Personality 39).
     """
     runs = answers.rows.with_columns(
         pl.col("value").rle_id().over(ADMINISTRATION).alias("run")
@@ -106,6 +121,8 @@ def position_pull(answers: Answers, *, seed: int = 0) -> Estimate:
     share the place but not the text, and `text` that they share the text but not the place; the
     pull is place / (place + text), each summed over items. 0: content alone; 1: place alone; 0.5:
     chance. Option probabilities are used where every answer has them, else the options chosen.
+
+    The measure is Personae's own; interval by BCa over items (Efron 1987, JASA 82).
 
     Undefined without two orders, without recorded places, or if no answer ever repeats (a
     constant midpoint under forward and reverse tells nothing).

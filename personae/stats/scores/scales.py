@@ -41,7 +41,8 @@ def keyed(answers: Answers, use: Use = "value") -> pl.DataFrame:
 
     In points a reversed item scores `low + high - value`; in nats/token, which have no range,
     `-value`. `use` picks the option chosen or the mean over the option probabilities; either
-    counts only where the status is ok.
+    counts only where the status is ok. Source: the keying rule of the inventories' manuals, such as
+    Johnson (2014, J. Research in Personality 51).
 
     Raises:
         BadValue: reversed items in points without `low` and `high`.
@@ -77,8 +78,9 @@ def scale_scores(
     Columns: those of `by`, `scale` (and `facet`), `unit`, `n_items` asked, `n_answered`, `mean`
     of the keyed item scores, `sum` (the mean times `n_items`: prorated), `sd` (population SD over
     the keyed items, the dispersion of Jiang et al. 2022), `why`. Where an item was asked more than
-    once in a group, its answers are averaged first. If fewer than `min_share` of the items were
-    answered, mean, sum and sd are null and `why` says so. Order: first appearance.
+    once in a group, its answers are averaged first. If fewer than `min_share` (0..1) of the items
+    were answered, mean, sum and sd are null and `why` says so. Order: first appearance. Mean, sum
+    and sd are in the answers' unit. Source: the scoring rules of the inventories' manuals.
 
     Raises:
         BadValue: a group mixes points and nats/token; put `form` into `by`.

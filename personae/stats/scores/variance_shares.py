@@ -41,6 +41,9 @@ def variance_shares(
         seed: of the intervals' simulation.
         draws: of that simulation.
 
+    Source: Searle, Casella & McCulloch (1992, Variance Components, ch. 5) for the components,
+    Weerahandi (1993, JASA 88) for the intervals.
+
     All shares are undefined where scores don't vary or nothing is left for the residual; one
     share where its factor has one level, or can't be told from others.
 

@@ -36,7 +36,8 @@ from personae.core import (
 from personae.designs.steering_bench import shipped_bench
 from personae.report.render.figure_json import figure_from_data
 from personae.stats.effects.effect_sizes import mean_difference, paired_permutation
-from personae.stats.resample import mean, two_level_mean
+from personae.stats.resample import mean
+from personae.stats.two_level import two_level_mean
 from personae.studies.assistant_axis.drift import (
     OPEN_ENDED,
     Caps,

@@ -43,9 +43,10 @@ from personae.report.render.figure_json import figure_from_data
 from personae.respondents.null import open_null
 from personae.stats.agreement import exact_agreement
 from personae.stats.effects.contrast import arm_shift, paired_cells
-from personae.stats.resample import mean, two_level_mean
+from personae.stats.resample import mean
 from personae.stats.scores.response_style import acquiescence
 from personae.stats.scores.scales import item_matrix, scale_scores
+from personae.stats.two_level import two_level_mean
 from personae.studies.mpi.vignettes import compare, write_essays
 
 __all__ = ["mpi"]

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from personae.core import CONTROL, Answers, Array, Cell, Estimate, Figure, Note, Part, Table
 from personae.report.render.figure_json import figure_from_data
-from personae.stats.resample import mean, two_level_mean
+from personae.stats.resample import mean
+from personae.stats.two_level import two_level_mean
 from personae.studies.pas.papi import FLOORS, Panel, trait_errors
 from personae.studies.pas.person_heads import ARMS, part_of
 
