@@ -98,8 +98,8 @@ def exact_agreement(
     a, b, note = paired(x, y)
     if not a.size:
         return missing(name, "no complete pairs", n=0, of=of, unit="rate")
-    found = rate((a == b).astype(np.float64), name=name, of=of)
-    return replace(found, method=found.method + note)
+    estimate = rate((a == b).astype(np.float64), name=name, of=of)
+    return replace(estimate, method=estimate.method + note)
 
 
 def weighted_kappa(
@@ -145,8 +145,8 @@ def weighted_kappa(
         expected = m[:, 2] + m[:, 3] - 2 * m[:, 0] * m[:, 1]
         return quotient(2 * (m[:, 4] - m[:, 0] * m[:, 1]), expected, scale)
 
-    found = bootstrap(kappa, a.size, draws=draws, seed=seed)
-    return replace(found, name=name, of=of, method=found.method + note)
+    estimate = bootstrap(kappa, a.size, draws=draws, seed=seed)
+    return replace(estimate, name=name, of=of, method=estimate.method + note)
 
 
 def mean_absolute_difference(
@@ -177,8 +177,8 @@ def mean_absolute_difference(
     if not a.size:
         return missing(name, "no complete pairs", n=0, of=of, unit="points")
     apart = np.abs(a - b)
-    found = bootstrap(lambda w: w @ apart / w.sum(axis=1), a.size, draws=draws, seed=seed)
-    return replace(found, name=name, of=of, unit="points", method=found.method + note)
+    estimate = bootstrap(lambda w: w @ apart / w.sum(axis=1), a.size, draws=draws, seed=seed)
+    return replace(estimate, name=name, of=of, unit="points", method=estimate.method + note)
 
 
 def icc_agreement(matrix: ArrayLike, *, name: str = "ICC(A,1)", of: str = "respondent") -> Estimate:

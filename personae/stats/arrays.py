@@ -92,6 +92,9 @@ def merge_ties(values: Array) -> Array:
     depends on the processor; ranks and counts of ties must not. Neighbours closer than 1e-12 of
     their size count as one value.
 
+    Args:
+        values: finite numbers, shape (..., n).
+
     >>> (merge_ties(np.array([0.3, 1.0, 0.1 + 0.2])) == 0.3).tolist()
     [True, False, True]
     """

@@ -194,10 +194,10 @@ def mean(
     if not x.size:
         return missing(name, "no values", n=0, of=of, unit=unit)
     centre = x.mean()
-    found = bootstrap(
+    estimate = bootstrap(
         lambda w: centre + w @ (x - centre) / w.sum(axis=1), x.size, draws=draws, seed=seed
     )
-    return replace(found, name=name, of=of, unit=unit, method=found.method + note)
+    return replace(estimate, name=name, of=of, unit=unit, method=estimate.method + note)
 
 
 def cluster_mean(
@@ -238,6 +238,8 @@ def cluster_mean(
     x = x[there]
     centre = x.mean()
     sums, sizes = np.bincount(place, x - centre), np.bincount(place).astype(np.float64)
-    found = bootstrap(lambda w: centre + w @ sums / (w @ sizes), sums.size, draws=draws, seed=seed)
-    method = f"cluster {found.method}; {x.size} values" if found.method else ""
-    return replace(found, name=name, of=of, method=method)
+    estimate = bootstrap(
+        lambda w: centre + w @ sums / (w @ sizes), sums.size, draws=draws, seed=seed
+    )
+    method = f"cluster {estimate.method}; {x.size} values" if estimate.method else ""
+    return replace(estimate, name=name, of=of, method=method)

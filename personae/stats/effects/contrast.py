@@ -77,10 +77,10 @@ def arm_shift(
     answered = known.any(axis=1) if cells.size else np.zeros(0, dtype=bool)
     if not answered.any():
         return missing(name, "no item was answered in both arms", n=0, of="item", unit=unit)
-    found = two_level_mean(cells, name=name, of="item", unit=unit, seed=seed)
+    estimate = two_level_mean(cells, name=name, of="item", unit=unit, seed=seed)
     means = _row_means(cells[answered])
     test = paired_permutation(means, seed=seed)
-    return replace(found, p=test.p)
+    return replace(estimate, p=test.p)
 
 
 def _row_means(cells: Array) -> Array:

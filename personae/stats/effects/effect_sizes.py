@@ -60,12 +60,14 @@ def paired_permutation(
     0.125
     """
     x, _ = sample(differences, "differences")
-    found = mean(differences, name=name, of=of, unit=unit, seed=seed, draws=draws)
+    estimate = mean(differences, name=name, of=of, unit=unit, seed=seed, draws=draws)
     if not x.size:
-        return found
+        return estimate
     p, way = _flipped(x[x != 0], seed)
-    method = f"{way} sign-flip test; {found.method}" if found.method else f"{way} sign-flip test"
-    return replace(found, p=p, method=method)
+    method = (
+        f"{way} sign-flip test; {estimate.method}" if estimate.method else f"{way} sign-flip test"
+    )
+    return replace(estimate, p=p, method=method)
 
 
 def _flipped(x: Array, seed: int) -> tuple[float, str]:
@@ -169,8 +171,8 @@ def paired_d(
         sound = np.where(variance > 1e-12 * scale, variance, nan)
         return np.asarray((centre + shift) / np.sqrt(sound))
 
-    found = bootstrap(standardized, x.size, draws=draws, seed=seed)
-    return replace(found, name=name, of=of, unit="SD", method=found.method + note)
+    estimate = bootstrap(standardized, x.size, draws=draws, seed=seed)
+    return replace(estimate, name=name, of=of, unit="SD", method=estimate.method + note)
 
 
 def cliffs_delta(
@@ -212,8 +214,8 @@ def cliffs_delta(
         above = (first * (2 * lower + second - total)).sum(axis=1)
         return quotient(above, first.sum(axis=1) * total[:, 0], 1.0)
 
-    found = bootstrap(delta, (a.size, b.size), draws=draws, seed=seed)
-    return replace(found, name=name, of=of, method=found.method + note_a + note_b)
+    estimate = bootstrap(delta, (a.size, b.size), draws=draws, seed=seed)
+    return replace(estimate, name=name, of=of, method=estimate.method + note_a + note_b)
 
 
 def total_variation(
@@ -282,9 +284,9 @@ def group_permutation(
     True
     """
     (a, _), (b, _) = sample(x), sample(y)
-    found = mean_difference(x, y, name=name, of=of, unit=unit)
+    estimate = mean_difference(x, y, name=name, of=of, unit=unit)
     if min(a.size, b.size) < 2:
-        return found
+        return estimate
     pooled = np.concatenate([a, b])
     size, pooled = float(np.abs(pooled).sum()), pooled - pooled.mean()
     random = np.random.default_rng(seed)
@@ -292,4 +294,4 @@ def group_permutation(
     drawn = pooled[order].sum(axis=1)
     observed = abs(float(pooled[: a.size].sum())) - 1e-12 * size
     p = (1 + int((np.abs(drawn) >= observed).sum())) / (1 + FLIPS)
-    return replace(found, p=p, method=f"permutation of cases, {FLIPS:,} deals; Welch interval")
+    return replace(estimate, p=p, method=f"permutation of cases, {FLIPS:,} deals; Welch interval")

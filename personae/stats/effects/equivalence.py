@@ -91,8 +91,14 @@ def _two_sided(
 def verdict(difference: Estimate, equivalence: Estimate, *, alpha: float = 0.05) -> Verdict:
     """Say in words what a test of difference and one of equivalence show together.
 
-    Adjust the p of the difference for its family first. A test without p shows nothing; neither
-    one significant is "inconclusive", never "the same".
+    A test without p shows nothing; neither one significant is "inconclusive", never "the same".
+
+    Args:
+        difference: the test of difference, its p adjusted for the family.
+        equivalence: the test of equivalence.
+        alpha: level of both, 0..1.
+
+    Source: Lakens (2017, Soc. Psychol. Personal. Sci. 8).
 
     >>> same = tost_paired([3, 4, 2, 5], [3, 4, 2, 5], 0.25)
     >>> verdict(missing("difference", "not tested", n=0, of="item"), same)

@@ -50,14 +50,14 @@ def mann_whitney(
     >>> found.value, round(found.p, 3)
     (-0.75, 0.108)
     """
-    found = cliffs_delta(x, y, name=name, of=of, seed=seed, draws=draws)
+    estimate = cliffs_delta(x, y, name=name, of=of, seed=seed, draws=draws)
     a, b = sample(x)[0], sample(y)[0]
     if not min(a.size, b.size):
-        return found
+        return estimate
     both = merge_ties(np.concatenate([a, b]))
     test = stats.mannwhitneyu(both[: a.size], both[a.size :], alternative="two-sided")
     p = float(test.pvalue) if np.ptp(both) > 0 else 1.0
-    return replace(found, p=min(p, 1.0), method=f"Mann-Whitney U; {found.method}")
+    return replace(estimate, p=min(p, 1.0), method=f"Mann-Whitney U; {estimate.method}")
 
 
 def wilcoxon(
@@ -104,15 +104,15 @@ def wilcoxon(
         pulled = (weights @ signed * rank).sum(axis=1)
         return np.where(whole > 0, pulled / np.where(whole > 0, whole, 1.0), 0.0)
 
-    found = bootstrap(biserial, a.size, draws=draws, seed=seed)
+    estimate = bootstrap(biserial, a.size, draws=draws, seed=seed)
     unequal = (sizes[place] * np.sign(apart))[apart != 0]
     p = float(stats.wilcoxon(unequal).pvalue) if unequal.size else 1.0
     return replace(
-        found,
+        estimate,
         name=name,
         of=of,
         p=p,
-        method=f"Wilcoxon signed ranks, {unequal.size} unequal pairs; {found.method}{note}",
+        method=f"Wilcoxon signed ranks, {unequal.size} unequal pairs; {estimate.method}{note}",
     )
 
 
@@ -202,14 +202,14 @@ def friedman(
         between = 12 * ((weights @ ranks) ** 2).sum(axis=1)
         return np.where(spread > 0, between / np.where(spread > 0, spread * rows, 1.0), 0.0)
 
-    found = bootstrap(kendall, n, draws=draws, seed=seed)
-    statistic = n * (k - 1) * found.value
+    estimate = bootstrap(kendall, n, draws=draws, seed=seed)
+    statistic = n * (k - 1) * estimate.value
     return replace(
-        found,
+        estimate,
         name=name,
         of=of,
         p=float(special.chdtrc(k - 1, statistic)),
-        method=f"Friedman chi2({k - 1}) = {statistic:.4g}; {found.method}{note}",
+        method=f"Friedman chi2({k - 1}) = {statistic:.4g}; {estimate.method}{note}",
     )
 
 
@@ -264,14 +264,14 @@ def kruskal(
         whole = (count * rank**2).sum(axis=1)
         return np.where(whole > 0, between / np.where(whole > 0, whole, 1.0), 0.0)
 
-    found = bootstrap(epsilon, sizes, draws=draws, seed=seed)
-    df, statistic = len(sizes) - 1, (n - 1) * found.value
+    estimate = bootstrap(epsilon, sizes, draws=draws, seed=seed)
+    df, statistic = len(sizes) - 1, (n - 1) * estimate.value
     lost = sum(np.size(group) for group in groups) - n
     note = f"; {lost} values missing" if lost else ""
     return replace(
-        found,
+        estimate,
         name=name,
         of=of,
         p=float(special.chdtrc(df, statistic)),
-        method=f"Kruskal-Wallis H({df}) = {statistic:.4g}; {found.method}{note}",
+        method=f"Kruskal-Wallis H({df}) = {statistic:.4g}; {estimate.method}{note}",
     )

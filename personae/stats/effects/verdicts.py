@@ -21,17 +21,17 @@ from personae.stats.multiplicity import holm
 __all__ = ["Stability", "direction_verdict", "stability"]
 
 
-def direction_verdict(found: Estimate, asked: int, adjusted_p: float, margin: float) -> str:
+def direction_verdict(shift: Estimate, asked: int, adjusted_p: float, margin: float) -> str:
     """Say what became of a shift: as requested, against the request, none, or not known.
 
     Significance takes an interval that excludes 0 and an adjusted p below .05; "no effect" an
     interval within the margin.
 
     Args:
-        found: the estimated shift.
+        shift: the estimated shift.
         asked: the direction requested, 1 or -1; 0 where none was.
         adjusted_p: p after correction for the family of tests.
-        margin: the largest shift that counts as none, in the unit of `found`.
+        margin: the largest shift that counts as none, in the unit of `shift`.
 
     Source: Lakens (2017, Soc. Psychol. Personal. Sci. 8).
 
@@ -39,14 +39,14 @@ def direction_verdict(found: Estimate, asked: int, adjusted_p: float, margin: fl
     >>> direction_verdict(up, 1, 0.004, 0.25), direction_verdict(up, -1, 0.004, 0.25)
     ('as asked', 'the other way')
     """
-    if isnan(found.value) or isnan(found.low):
+    if isnan(shift.value) or isnan(shift.low):
         return "not known"
-    moved = adjusted_p < 0.05 and (found.low > 0 or found.high < 0)
+    moved = adjusted_p < 0.05 and (shift.low > 0 or shift.high < 0)
     if moved and asked == 0:
         return "moved unasked"
     if moved:
-        return "as asked" if (found.value > 0) == (asked > 0) else "the other way"
-    if -margin < found.low and found.high < margin:
+        return "as asked" if (shift.value > 0) == (asked > 0) else "the other way"
+    if -margin < shift.low and shift.high < margin:
         return "no effect" if asked else "held still"
     return "not shown"
 

@@ -59,9 +59,9 @@ def shifted_share(
     """Estimate the share of class 1 among new texts (rate), whole groups resampled.
 
     Args:
-        probabilities: a calibrated classifier's output for each text, NaN for none.
+        probabilities: a calibrated classifier's outputs, 0..1, shape (n,), NaN for none.
         share: class 1's share among the training texts.
-        groups: what each text belongs to, such as its prompt.
+        groups: what each of the n texts belongs to, such as its prompt.
         name: what the estimate is called.
         of: what a group is.
         seed: of the bootstrap.
@@ -87,6 +87,6 @@ def shifted_share(
             now = np.clip((each * (odds / (1 + odds))).sum(axis=1) / total, EDGE, 1 - EDGE)
         return np.where(total > 0, now, np.nan)
 
-    found = bootstrap(statistic, names.size, draws=500, seed=seed, kind="percentile")
-    method = f"EM for the class share; cluster {found.method}; {int(known.sum())} texts"
-    return replace(found, name=name, of=of, unit="rate", method=method)
+    estimate = bootstrap(statistic, names.size, draws=500, seed=seed, kind="percentile")
+    method = f"EM for the class share; cluster {estimate.method}; {int(known.sum())} texts"
+    return replace(estimate, name=name, of=of, unit="rate", method=method)

@@ -192,8 +192,8 @@ def _resampled(statistic: Weighing, n: int, groups: Sequence[object] | None, see
     if len(groups) != n:
         raise BadValue(f"{n} cases need as many groups, not {len(groups)}")
     names, place = np.unique([str(g) for g in groups], return_inverse=True)
-    found = bootstrap(lambda w: statistic(w[:, place]), names.size, draws=DRAWS, seed=seed)
-    return replace(found, of="group", method=f"cluster {found.method}; {n} texts")
+    estimate = bootstrap(lambda w: statistic(w[:, place]), names.size, draws=DRAWS, seed=seed)
+    return replace(estimate, of="group", method=f"cluster {estimate.method}; {n} texts")
 
 
 def _f1(truth: Array, predicted: Array) -> Weighing:

@@ -58,14 +58,14 @@ def omega_total(
     """Estimate McDonald's ω of one factor: (Σλ)² / ((Σλ)² + Σψ), on covariances, by ML.
 
     Args:
-        matrix: keyed item scores, respondents by items, NaN for missing; complete rows count.
+        matrix: keyed item scores, shape (n, k), NaN for missing; complete rows count.
         name: what the estimate is called.
         of: what a row is.
         seed: of the BCa bootstrap over rows.
         draws: bootstrap draws.
 
-    Undefined with fewer than 3 items or rows, or where an item never varies.
-    Source: McDonald (1999), chapter 6.
+    Undefined with fewer than 3 items or rows, or where an item never varies. Source: McDonald
+    (1999, Test Theory, ch. 6); fitted by EM (Rubin & Thayer 1982, Psychometrika 47).
 
     >>> rng = np.random.default_rng(0)
     >>> x = rng.normal(size=(300, 1)) + rng.normal(size=(300, 4))
@@ -87,8 +87,8 @@ def omega_total(
         general = loadings.sum(axis=1) ** 2
         return np.where(flat, np.nan, quotient(general, general + unique.sum(axis=1), scale))
 
-    found = bootstrap(omega, len(x), draws=draws, seed=seed)
-    method = f"one factor by maximum likelihood; {found.method}{note}"
+    estimate = bootstrap(omega, len(x), draws=draws, seed=seed)
+    method = f"one factor by maximum likelihood; {estimate.method}{note}"
     if (fit[1] <= 1e-6 * scale).any():
         method += "; a unique variance is 0 (Heywood case)"
-    return replace(found, name=name, of=of, method=method)
+    return replace(estimate, name=name, of=of, method=method)

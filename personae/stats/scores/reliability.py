@@ -35,9 +35,9 @@ RANDOM_SPLITS = 200
 
 def _estimated(statistic: Statistic, named: tuple[str, str], note: str, *plan: int) -> Estimate:
     rows, seed, draws = plan
-    found = bootstrap(statistic, rows, draws=draws, seed=seed)
+    estimate = bootstrap(statistic, rows, draws=draws, seed=seed)
     return replace(
-        found, name=named[0], of=named[1], method=(found.method + note).removeprefix("; ")
+        estimate, name=named[0], of=named[1], method=(estimate.method + note).removeprefix("; ")
     )
 
 
