@@ -27,7 +27,7 @@ from personae.readers.text.trained_readers import ReaderTraining, train_reader
 from personae.respondents.null import open_null
 from personae.respondents.scripted import ScriptedModel
 from personae.respondents.simulated import open_simulated
-from personae.studies.eliciting_traits.reader_estimates import activation, between, lean
+from personae.studies.eliciting_traits.reader_estimates import activation, from_persona_middle, lean
 from personae.studies.eliciting_traits.study import eliciting_traits
 from tests.support.embedded import embedded
 
@@ -141,7 +141,7 @@ def test_between_personas_is_question_by_question() -> None:
     own = rows_of({"a": [5.0, 5.0], "b": [-5.0, -5.0], "c": [0.5, 0.5]})
     high = rows_of({"a": [5.5], "b": [-4.5], "c": [1.0]}, "persona E+")
     low = rows_of({"a": [3.5], "b": [-6.5], "c": [-1.0]}, "persona E-")
-    found = between(Answers.concat([own, high, low]), "E", 0)
+    found = from_persona_middle(Answers.concat([own, high, low]), "E", 0)
     assert found.value == pytest.approx(0.5) and found.low == pytest.approx(0.5)
 
 

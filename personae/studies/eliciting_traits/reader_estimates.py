@@ -17,11 +17,18 @@ from personae.stats.prediction.classification import auc
 from personae.stats.resample import cluster_mean, mean
 from personae.stats.scores.reliability import split_half
 
-__all__ = ["activation", "between", "distinguishability", "lean", "read_values", "steadiness"]
+__all__ = [
+    "activation",
+    "distinguishability",
+    "from_persona_middle",
+    "lean",
+    "read_values",
+    "reliability_of_stems",
+]
 
 
 def read_values(answers: Answers) -> tuple[Array, list[str]]:
-    """Give the values of the answers that could be read, and their stems."""
+    """Return log-odds (nats) of the answers that could be read, shape (n,), and their stems."""
     rows = answers.rows.filter(pl.col("status") == "ok")
     return rows["value"].to_numpy().astype(np.float64), rows["item"].to_list()
 
@@ -32,8 +39,8 @@ def lean(answers: Answers, scale: str, seed: int, *, cueing: bool = False) -> Es
     values, items = read_values(Answers(rows))
     if not values.size:
         return missing(scale, "no answer could be read", n=0, of="stem", unit="nats")
-    found = cluster_mean(values, items, name=scale, of="stem", seed=seed)
-    return replace(found, unit="nats")
+    estimate = cluster_mean(values, items, name=scale, of="stem", seed=seed)
+    return replace(estimate, unit="nats")
 
 
 def _stem_means(answers: Answers) -> dict[str, float]:
@@ -41,12 +48,16 @@ def _stem_means(answers: Answers) -> dict[str, float]:
     by_stem: dict[str, list[float]] = {}
     for item, value in zip(items, values, strict=True):
         by_stem.setdefault(item, []).append(float(value))
-    return {item: float(np.mean(found)) for item, found in by_stem.items()}
+    return {item: float(np.mean(own)) for item, own in by_stem.items()}
 
 
 def activation(own: Answers, scales: Sequence[str], seed: int) -> dict[str, tuple[Estimate, ...]]:
-    """Compare each trait under the stems that cue it and those that cue another; Holm over all."""
-    found = {}
+    """Compare each trait under the stems that cue it and those that cue another.
+
+    Gives by trait the difference of means in nats (p by permutation of stems, Holm over traits)
+    and Cliff's delta. Undefined for a trait without answered stems of both kinds.
+    """
+    gaps = {}
     for scale in scales:
         cue = dict(own.where(scale=scale).rows.select("item", "facet").iter_rows())
         means = _stem_means(own.where(scale=scale))
@@ -54,30 +65,36 @@ def activation(own: Answers, scales: Sequence[str], seed: int) -> dict[str, tupl
         outside = [v for item, v in means.items() if cue[item] not in (scale, "plain")]
         if not inside or not outside:
             gap = missing(scale, "no stems of both kinds were answered", n=0, of="stem")
-            found[scale] = (gap, gap)
+            gaps[scale] = (gap, gap)
             continue
         gap = group_permutation(inside, outside, name=scale, of="stem", unit="nats", seed=seed)
-        found[scale] = (gap, cliffs_delta(inside, outside, of="stem", seed=seed))
-    adjusted = holm([gap.p for gap, _ in found.values()])
+        gaps[scale] = (gap, cliffs_delta(inside, outside, of="stem", seed=seed))
+    adjusted = holm([gap.p for gap, _ in gaps.values()])
     return {
         scale: (replace(gap, p=float(p)), delta)
-        for (scale, (gap, delta)), p in zip(found.items(), adjusted, strict=True)
+        for (scale, (gap, delta)), p in zip(gaps.items(), adjusted, strict=True)
     }
 
 
 def distinguishability(answers: Answers, scale: str, seed: int) -> Estimate:
-    """AUC of texts under the high against the low persona of the trait, stems resampled."""
+    """Estimate the AUC of texts under the high against the low persona of a trait.
+
+    Stems are resampled whole. Undefined where no text of one of the two could be read.
+    """
     high, low = (answers.where(arm=f"persona {scale}{sign}") for sign in "+-")
     (a, items_a), (b, items_b) = read_values(high), read_values(low)
     if not min(a.size, b.size):
         return missing(scale, "no text under one of the personas could be read", n=0, of="stem")
     truth = [1.0] * a.size + [0.0] * b.size
-    found = auc(truth, np.concatenate([a, b]), groups=items_a + items_b, name=scale, seed=seed)
-    return replace(found, of="stem")
+    estimate = auc(truth, np.concatenate([a, b]), groups=items_a + items_b, name=scale, seed=seed)
+    return replace(estimate, of="stem")
 
 
-def between(answers: Answers, scale: str, seed: int) -> Estimate:
-    """Estimate plain answers less the middle of the opposite personas' to the same questions."""
+def from_persona_middle(answers: Answers, scale: str, seed: int) -> Estimate:
+    """Estimate the control's answers less the middle of the opposite personas' to the same stems.
+
+    In nats, paired by stem; undefined without a stem that all three answered.
+    """
     own = _stem_means(answers.where(arm=CONTROL))
     high, low = (_stem_means(answers.where(arm=f"persona {scale}{sign}")) for sign in "+-")
     shared = [item for item in own if item in high and item in low]
@@ -85,8 +102,11 @@ def between(answers: Answers, scale: str, seed: int) -> Estimate:
     return mean(gaps, name=scale, of="stem", unit="nats", seed=seed)
 
 
-def steadiness(answers: Answers, seed: int) -> Estimate:
-    """How far two halves of the draws rank the stems alike."""
+def reliability_of_stems(answers: Answers, seed: int) -> Estimate:
+    """Estimate the split-half reliability of stem values over draws (Spearman-Brown).
+
+    Undefined below ten stems with two draws each.
+    """
     rows = answers.rows.filter(pl.col("status") == "ok")
     items = sorted(set(rows["item"]))
     draws = sorted(set(rows["repeat"]))
