@@ -11,8 +11,7 @@ from personae.analyses.run_differences import Comparison, Judging, compare_pairs
 from personae.core import (
     Answers,
     BadValue,
-    Cell,
-    Figure,
+    ForestFigure,
     Heading,
     Note,
     Part,
@@ -23,9 +22,11 @@ from personae.core import (
     plain,
 )
 from personae.designs.question_effects import LEAST
-from personae.report.render.figure_json import figure_from_data
+from personae.report.build import Row, ValueAxis, forest, table, verdict, warning
 
 __all__ = ["Run", "compare_runs"]
+
+STATUSES = ("ok", "refused", "unparsed", "cut", "error")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -111,11 +112,10 @@ def _verdicts(first: Run, second: Run, found: Sequence[Comparison]) -> list[Part
     told = "; ".join(f"{c.shift.name} {c.shift.value:+.3g} {c.shift.unit}" for c in differ[:8])
     more = f"; and {len(differ) - 8} more" if differ[8:] else ""
     parts: list[Part] = [
-        Note(
+        verdict(
             f"Of {len(tested)} comparisons tested, {len(differ)} differ after Holm's adjustment"
             f"{f': {told}{more}' if differ else ''}. Shown equivalent within the margin: "
-            f"{len(by['equivalent'])}; inconclusive: {len(by['inconclusive'])}.",
-            "verdict",
+            f"{len(by['equivalent'])}; inconclusive: {len(by['inconclusive'])}."
         )
     ]
     if len(tested) < len(found):
@@ -123,64 +123,52 @@ def _verdicts(first: Run, second: Run, found: Sequence[Comparison]) -> list[Part
             Note(f"{len(found) - len(tested)} scales have too few pairs to test (below {LEAST}).")
         )
     if canonical_json(first.identity) == canonical_json(second.identity):
-        parts.append(Note("Both folders hold one and the same run.", "warning"))
+        parts.append(warning("Both folders hold one and the same run."))
     elif first.identity.get("study") != second.identity.get("study"):
         parts.append(
-            Note(
-                "The runs come from different studies; only what both asked in the same "
-                "way is compared.",
-                "warning",
+            warning(
+                "The runs come from different studies; only what both asked in the same way is "
+                "compared."
             )
         )
     return parts
 
 
-def _pictures(found: Sequence[Comparison], judging: Judging) -> list[Figure]:
-    drawn = []
-    tested = [c for c in found if c.verdict != "not tested"] or found
+def _pictures(comparisons: Sequence[Comparison], judging: Judging) -> list[ForestFigure]:
+    figures = []
+    tested = [c for c in comparisons if c.verdict != "not tested"] or comparisons
     for unit in dict.fromkeys(c.cell[3] for c in tested):
-        kept = [c for c in tested if c.cell[3] == unit]
+        drawn = [c for c in tested if c.cell[3] == unit]
         margin = judging.margins.get(unit)
-        rows = [
-            {
-                "name": " ".join([*c.cell[4:], c.cell[2] or c.cell[1]]),
-                "group": c.cell[0],
-                "estimate": c.shift,
-            }
-            for c in kept
-        ]
-        band = None if margin is None else [-margin, margin]
-        told = "; ".join(f"{c.shift.name} {c.shift.value:+.3g}: {c.verdict}" for c in kept[:12])
-        drawn.append(
-            figure_from_data(
-                name=f"shift_{unit.replace('/', '_')}",
-                kind="intervals",
-                title="Second run minus first, and the margin of equivalence",
-                data={"unit": unit, "reference": 0.0, "band": band, "rows": rows},
-                alt=told,
+        listed = "; ".join(f"{c.shift.name} {c.shift.value:+.3g}: {c.verdict}" for c in drawn[:12])
+        figures.append(
+            forest(
+                f"shift_{unit.replace('/', '_')}",
+                "Second run minus first, and the margin of equivalence",
+                [
+                    (" ".join([*c.cell[4:], c.cell[2] or c.cell[1]]), c.cell[0], c.shift)
+                    for c in drawn
+                ],
+                ValueAxis(unit, 0.0, None if margin is None else (-margin, margin)),
+                alt=listed,
             )
         )
-    return drawn
+    return figures
 
 
 def _runs(first: Run, second: Run) -> Table:
     """Set the two identities beside each other; what differs is marked."""
-    cells = [_identity(run) for run in (first, second)]
-    rows: list[tuple[Cell, ...]] = [
-        (
-            name,
-            cells[0].get(name, ""),
-            cells[1].get(name, ""),
-            "differs" if cells[0].get(name) != cells[1].get(name) else "",
-        )
-        for name in dict.fromkeys([*cells[0], *cells[1]])
+    one, two = _identity(first), _identity(second)
+    rows: list[Row] = [
+        {
+            "": name,
+            "first": one.get(name, ""),
+            "second": two.get(name, ""),
+            "same?": "" if one.get(name) == two.get(name) else "differs",
+        }
+        for name in dict.fromkeys([*one, *two])
     ]
-    return Table(
-        name="runs",
-        title="The two runs",
-        columns=("", "first", "second", "same?"),
-        rows=tuple(rows),
-    )
+    return table("runs", "The two runs", rows)
 
 
 def _identity(run: Run) -> dict[str, str]:
@@ -199,21 +187,14 @@ def _identity(run: Run) -> dict[str, str]:
 
 def _coverage(pairing: Pairing) -> Table:
     """Count what became of the matched answers in each run, arm by arm."""
-    rows: list[tuple[Cell, ...]] = []
+    rows: list[Row] = []
     for arm, part in pairing.rows.group_by("arm", maintain_order=True):
-        for place, name in ((1, "first"), (2, "second")):
-            counts = dict(part[f"status_{place}"].value_counts().rows())
-            rows.append((str(arm[0]), name, part.height, *(counts.get(s, 0) for s in STATUSES)))
+        for number, run in ((1, "first"), (2, "second")):
+            counts = dict(part[f"status_{number}"].value_counts().rows())
+            row: Row = {"arm": str(arm[0]), "run": run, "asked": part.height}
+            rows.append(row | {status: counts.get(status, 0) for status in STATUSES})
     lost = pairing.rows.select(
         ((pl.col("status_1") == "ok") != (pl.col("status_2") == "ok")).sum()
     ).item()
-    return Table(
-        name="coverage",
-        title="What became of the matched answers",
-        rows=tuple(rows),
-        columns=("arm", "run", "asked", *STATUSES),
-        note=f"{lost} pairs were answered in one run alone.",
-    )
-
-
-STATUSES = ("ok", "refused", "unparsed", "cut", "error")
+    note = f"{lost} pairs were answered in one run alone."
+    return table("coverage", "What became of the matched answers", rows, note)

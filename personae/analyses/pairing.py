@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from personae.core import Answers, BadValue, Cell, Table
+from personae.core import Answers, BadValue, Table
+from personae.report.build import Row, table
 
 __all__ = ["Pairing", "pair_answers"]
 
@@ -142,15 +143,21 @@ def _lonely(rows: pl.DataFrame, alone: Sequence[pl.DataFrame]) -> list[str]:
 def _counted(rows: pl.DataFrame, left: pl.DataFrame, right: pl.DataFrame) -> Table:
     counts = [dict(f["inventory"].value_counts().rows()) for f in (rows, left, right)]
     tags = sorted({*counts[1], *counts[2]})
-    told: list[tuple[Cell, ...]] = []
+    rows_by_tag: list[Row] = []
     for tag in tags:
-        both, one, two = (c.get(tag, 0) for c in counts)
-        told.append((tag or "unnamed", one, two, both, one - both, two - both))
-    return Table(
-        name="matched",
-        title="What was matched",
-        rows=tuple(told),
-        columns=("instrument", "first", "second", "matched", "only first", "only second"),
-        note="Answers. Matched: same respondent, arm, item, form, channel, option order and "
-        "repeat, asked equally often in both runs.",
+        matched, one, two = (c.get(tag, 0) for c in counts)
+        rows_by_tag.append(
+            {
+                "instrument": tag or "unnamed",
+                "first": one,
+                "second": two,
+                "matched": matched,
+                "only first": one - matched,
+                "only second": two - matched,
+            }
+        )
+    note = (
+        "Answers. Matched: same respondent, arm, item, form, channel, option order and repeat, "
+        "asked equally often in both runs."
     )
+    return table("matched", "What was matched", rows_by_tag, note)

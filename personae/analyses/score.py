@@ -5,7 +5,7 @@ respondent have a t interval over items; means over respondents and reliabilitie
 respondents. Norms are shown only for a group the user names.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from math import nan
 from typing import Any
@@ -18,19 +18,27 @@ from personae.core import (
     Answers,
     Array,
     BadValue,
-    Cell,
     Estimate,
     Figure,
     Heading,
     Inventory,
     Note,
     Part,
+    ProfileFigure,
     Report,
     Table,
     UnknownName,
     missing,
 )
-from personae.report.render.figure_json import figure_from_data
+from personae.report.build import (
+    Row,
+    ValueAxis,
+    frame_table,
+    profile,
+    table,
+    verdict,
+    warning,
+)
 from personae.stats.resample import mean
 from personae.stats.scores.factor_models import omega_total
 from personae.stats.scores.keying import keying_alarm
@@ -74,11 +82,11 @@ def score_report(
         raise UnknownName(f"norm group of {inventory.name}", norms_group, norm_groups(inventory))
     groups = list(answers.rows.group_by(["arm", "form"], maintain_order=True))
     parts: list[Part] = [_verdict(answers)]
-    for place, ((arm, form), rows) in enumerate(groups):
+    for number, ((arm, form), rows) in enumerate(groups, start=1):
         section = list(_section(Answers(rows), inventory, norms_group, seed))
         if len(groups) > 1:
             parts.append(Heading(f"{arm}, {form}"))
-            section = [_renamed(part, f"{place + 1}") for part in section]
+            section = [_renamed(part, f"{number}") for part in section]
         parts.extend(section)
     if norms_group is not None:
         parts.append(
@@ -94,10 +102,10 @@ def score_report(
     return Report(title=f"Scores: {inventory.title}", parts=tuple(parts), answers=answers)
 
 
-def _renamed(part: Part, place: str) -> Part:
+def _renamed(part: Part, number: str) -> Part:
     """Give a part of one of several sections a key of its own."""
     if isinstance(part, Table | Figure):
-        return replace(part, name=f"{part.name}_{place}")
+        return replace(part, name=f"{part.name}_{number}")
     return part
 
 
@@ -107,7 +115,7 @@ def _verdict(answers: Answers) -> Note:
     people = rows["respondent"].n_unique()
     who = "1 respondent" if people == 1 else f"{people:,} respondents"
     lost = "" if ok == rows.height else f"; {rows.height - ok:,} could not, and are not filled in"
-    return Note(f"{ok:,} of {rows.height:,} answers of {who} could be scored{lost}.", "verdict")
+    return verdict(f"{ok:,} of {rows.height:,} answers of {who} could be scored{lost}.")
 
 
 def _section(
@@ -116,7 +124,7 @@ def _section(
     unit = str(answers.rows["unit"][0])
     group = group if unit == "points" else None
     for doubt in keying_alarm(answers):
-        yield Note(f"Keying alarm: {doubt.text}. Was the item reversed twice, or never?", "warning")
+        yield warning(f"Keying alarm: {doubt.text}. Was the item reversed twice, or never?")
     scores = scale_scores(answers)
     yield _profile(scores, inventory, unit, seed)
     yield _scales(answers, scores, inventory, seed)
@@ -159,76 +167,62 @@ def _item_interval(row: dict[str, Any], inventory: Inventory) -> Estimate:
     )
 
 
-def _profile(scores: pl.DataFrame, inventory: Inventory, unit: str, seed: int) -> Figure:
-    found = scores["scale"].unique(maintain_order=True).to_list()
+def _profile(scores: pl.DataFrame, inventory: Inventory, unit: str, seed: int) -> ProfileFigure:
+    scales = scores["scale"].unique(maintain_order=True).to_list()
     people = scores["respondent"].n_unique()
-    if scores.height == len(found):
+    if scores.height == len(scales):
         values = [_item_interval(row, inventory) for row in scores.iter_rows(named=True)]
     else:
-        values = [_over_people(scores, scale, unit, seed) for scale in found]
+        values = [_over_people(scores, scale, unit, seed) for scale in scales]
     who = str(scores["respondent"][0]) if people == 1 else f"mean of {people:,} respondents"
     low, high = (inventory.low, inventory.high) if unit == "points" else (-1.0, 1.0)
-    said = ", ".join(
-        f"{inventory.scales[s]} {v.value:.2f}" for s, v in zip(found, values, strict=True)
-    )
-    return figure_from_data(
-        name="profile",
-        title="Profile",
-        kind="profile",
-        alt=f"Mean scale scores: {said}.",
-        data={
-            "scales": [inventory.scales[scale] for scale in found],
-            "low": low,
-            "high": high,
-            "unit": unit,
-            "series": [{"name": who, "values": values}],
-        },
+    titles = [inventory.scales[scale] for scale in scales]
+    listed = ", ".join(f"{t} {v.value:.2f}" for t, v in zip(titles, values, strict=True))
+    return profile(
+        "profile",
+        "Profile",
+        titles,
+        {who: values},
+        ValueAxis(unit, low=low, high=high),
+        alt=f"Mean scale scores: {listed}.",
     )
 
 
 def _scales(answers: Answers, scores: pl.DataFrame, inventory: Inventory, seed: int) -> Table:
-    rows: list[tuple[Cell, ...]] = []
+    rows: list[Row] = []
     unit = str(scores["unit"][0])
-    note = ""
+    sampled = ""
     for scale in scores["scale"].unique(maintain_order=True).to_list():
         matrix, _, items = item_matrix(answers.where(scale=scale))
         if len(matrix) > RESAMPLED:
-            note = f" Reliability rests on {RESAMPLED:,} respondents drawn at random."
+            sampled = f" Reliability rests on {RESAMPLED:,} respondents drawn at random."
             matrix = np.random.default_rng(seed).permutation(matrix)[:RESAMPLED]
-        average = _over_people(scores, scale, unit, seed)
-        rows.append((inventory.scales[scale], len(items), average, *_reliability(matrix, seed)))
-    return Table(
-        name="scales",
-        title="Scales over respondents",
-        columns=(
-            "scale",
-            "items",
-            "mean",
-            "alpha",
-            "standardized alpha",
-            "omega",
-            "lambda 6",
-            "split-half",
-            "SEM",
-            "reliable change",
-        ),
-        rows=tuple(rows),
-        note="A respondent's several administrations are averaged first. Reliability needs three "
+        rows.append(
+            {
+                "scale": inventory.scales[scale],
+                "items": len(items),
+                "mean": _over_people(scores, scale, unit, seed),
+                **_reliability(matrix, seed),
+            }
+        )
+    note = (
+        "A respondent's several administrations are averaged first. Reliability needs three "
         "respondents or more who differ. SEM: standard error of one respondent's mean score, in "
-        "points; a change of one respondent is reliable from 1.96 √2 SEM on." + note,
+        "points; a change of one respondent is reliable from 1.96 √2 SEM on." + sampled
     )
+    return table("scales", "Scales over respondents", rows, note)
 
 
-def _reliability(matrix: Array, seed: int) -> tuple[Estimate, ...]:
-    return (
-        alpha(matrix, seed=seed),
-        standardized_alpha(matrix, seed=seed),
-        omega_total(matrix, seed=seed),
-        _lambda6(matrix, seed),
-        split_half(matrix, seed=seed),
-        sem(matrix, seed=seed),
-        reliable_change(matrix, seed=seed),
-    )
+def _reliability(matrix: Array, seed: int) -> dict[str, Estimate]:
+    return {
+        "alpha": alpha(matrix, seed=seed),
+        "standardized alpha": standardized_alpha(matrix, seed=seed),
+        "omega": omega_total(matrix, seed=seed),
+        "lambda 6": _lambda6(matrix, seed),
+        "split-half": split_half(matrix, seed=seed),
+        "SEM": sem(matrix, seed=seed),
+        "reliable change": reliable_change(matrix, seed=seed),
+    }
 
 
 def _lambda6(matrix: Array, seed: int) -> Estimate:
@@ -245,54 +239,43 @@ def _scores(scores: pl.DataFrame, inventory: Inventory, group: str | None, level
     who = ["respondent", *varying]
     listed = scores.select(who).unique(maintain_order=True).with_row_index("place")
     shown = scores.join(listed.head(SHOWN), on=who, maintain_order="left")
-    scales = list(inventory.scales)
-    rows: list[tuple[Cell, ...]] = []
-    for row in sorted(
-        shown.iter_rows(named=True), key=lambda row: (row["place"], scales.index(row["scale"]))
-    ):
-        facet = str(row.get("facet", ""))
-        cells: list[Cell] = [row[name] for name in who]
-        cells.append(inventory.scales[row["scale"]])
-        cells += [facet] if level == "facet" else []
-        cells += [
-            _item_interval(row, inventory),
-            row["sum"],
-            f"{row['n_answered']} of {row['n_items']}",
-        ]
-        if group is not None:
-            cells += _standing(row["mean"], inventory, row["scale"], group, facet)
-        rows.append(tuple(cells))
+    order = {scale: index for index, scale in enumerate(inventory.scales)}
+    rows = sorted(shown.iter_rows(named=True), key=lambda row: (row["place"], order[row["scale"]]))
     left = listed.height - SHOWN
-    return Table(
-        name=f"{level}_scores",
-        title="Facet scores" if level == "facet" else "Scale scores",
-        columns=(
-            *who,
-            "scale",
-            *(["facet"] if level == "facet" else []),
-            "score",
-            "sum",
-            "answered",
-            *(["T", "percentile"] if group is not None else []),
-        ),
-        rows=tuple(rows),
-        note=f"{left:,} more administrations are scored but not listed." if left > 0 else "",
+    return table(
+        f"{level}_scores",
+        "Facet scores" if level == "facet" else "Scale scores",
+        [_score_row(row, who, inventory, group) for row in rows],
+        f"{left:,} more administrations are scored but not listed." if left > 0 else "",
     )
 
 
-def _standing(
-    score: float | None, inventory: Inventory, scale: str, group: str, facet: str
-) -> list[Cell]:
-    if score is None:
-        return [None, None]
-    standing = norm_standing(score, inventory, scale, group=group, facet=facet)
-    return [standing.T, standing.percentile]
+def _score_row(
+    score: dict[str, Any], who: Sequence[str], inventory: Inventory, group: str | None
+) -> Row:
+    """Give one administration's score of a scale, or of a facet where there is one."""
+    row: Row = {name: score[name] for name in who}
+    row["scale"] = inventory.scales[score["scale"]]
+    if "facet" in score:
+        row["facet"] = score["facet"]
+    row["score"] = _item_interval(score, inventory)
+    row["sum"] = score["sum"]
+    row["answered"] = f"{score['n_answered']} of {score['n_items']}"
+    if group is not None:
+        row["T"] = row["percentile"] = None
+        if score["mean"] is not None:
+            facet = str(score.get("facet", ""))
+            standing = norm_standing(
+                score["mean"], inventory, score["scale"], group=group, facet=facet
+            )
+            row |= {"T": standing.T, "percentile": standing.percentile}
+    return row
 
 
 def _style(answers: Answers, inventory: Inventory, seed: int) -> Table:
     middle = (inventory.low + inventory.high) / 2
     neutral = f"{middle:g}" if answers.rows["unit"][0] == "points" else "0"
-    found = [
+    indices = [
         (coverage(answers, seed=seed), "share of questions with a usable answer"),
         (acquiescence(answers, seed=seed), f"agreement whatever the item says; neutral: {neutral}"),
         (extremity(answers, seed=seed), "share of answers at an end"),
@@ -300,13 +283,12 @@ def _style(answers: Answers, inventory: Inventory, seed: int) -> Table:
     ]
     if answers.rows["order"].n_unique() > 1:
         pull = position_pull(answers, seed=seed)
-        found.append((pull, "0: the option's text decides; 1: its place"))
-    return Table(
-        name="style",
-        title="Response style",
-        columns=("index", "value", "meaning"),
-        rows=tuple((estimate.name, estimate, meaning) for estimate, meaning in found),
-    )
+        indices.append((pull, "0: the option's text decides; 1: its place"))
+    rows: list[Row] = [
+        {"index": estimate.name, "value": estimate, "meaning": meaning}
+        for estimate, meaning in indices
+    ]
+    return table("style", "Response style", rows)
 
 
 def _statuses(answers: Answers) -> Table:
@@ -315,9 +297,4 @@ def _statuses(answers: Answers) -> Table:
         .len()
         .sort("len", "status", "why", descending=[True, False, False])
     )
-    return Table(
-        name="coverage",
-        title="What became of the answers",
-        columns=("status", "why", "answers"),
-        rows=tuple(counted.rows()),
-    )
+    return frame_table("coverage", "What became of the answers", counted, heads={"len": "answers"})
