@@ -1,121 +1,62 @@
 """The commands. Heavy rooms are imported inside them, so that `personae --help` answers at once."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import click
 
 from personae import __version__
 from personae.cli.command_group import ALIKE, WHOLE, Commands
+from personae.cli.lazy_commands import LazyStudy, RecipeGroup, StudyGroup, study_command
 from personae.cli.personas_command import personas
 
 __all__ = ["main"]
 
 
-class _Lazy(click.Command):
-    """A study's command, made from its signature only when it is really called."""
+class _Personae(Commands):
+    """All commands, by what they are about."""
 
-    def make_context(
-        self,
-        info_name: str | None,
-        args: list[str],
-        parent: click.Context | None = None,
-        **extra: Any,  # noqa: ANN401
-    ) -> click.Context:
-        return _study_command(str(self.name)).make_context(info_name, args, parent, **extra)
+    sections: ClassVar[Mapping[str, Sequence[str]]] = {
+        "Ask and measure": ("card", "run", "score", "vector"),
+        "Personas": ("generate", "personas", "taxonomy"),
+        "Results": ("report", "compare", "export"),
+        "Look up and extend": ("list", "show", "doctor", "new"),
+    }
 
 
-def _study_command(name: str) -> click.Command:
-    from personae.cli.perform import COMMON, perform
-    from personae.cli.signature import options_of
-    from personae.run.parameters import parameters
-    from personae.run.study_registry import find_study, load_function
+HELP = """Personas and personality in language models: induce, measure, report.
 
-    study = find_study(name)
-    function = load_function(study)
+Put a persona into a model, see which personality really came out, and how sure that is.
 
-    def begin(**given: Any) -> None:  # noqa: ANN401
-        perform(study, function, given)
-
-    specific = [o for p in parameters(function) if p.name != "model" for o in options_of(p)]
-    asks, paper = study.fields["Asks"], study.fields["Paper"]
-    text = f"{study.summary}\n\nAsks: {asks}\n\nSource: {paper}"
-    return click.Command(
-        name, params=[*specific, *COMMON], callback=begin, help=text, context_settings=ALIKE
-    )
+\b
+personae card examples/ada.json        a persona card, on the embedded model
+personae run sac --quick               a published study, in its short form
+personae generate population -n 100    personas by exact quotas
+personae show sac                      what a study asks, its source and options
+"""
 
 
-class _Studies(click.Group):
-    """One command a study."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        from personae.run.study_registry import studies
-
-        return [study.name for study in studies() if study.name != "card"]
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
-        from personae.run.study_registry import find_study
-
-        study = find_study(cmd_name)
-        return _Lazy(study.name, help=study.summary)
-
-
-@click.group(cls=Commands, context_settings=ALIKE)
+@click.group(cls=_Personae, context_settings=ALIKE, help=HELP)
 @click.version_option(__version__, prog_name="personae")
 def _personae() -> None:
-    """Personas and personality in language models: induce, measure, report.
-
-    Begin with `personae card examples/ada.json`: it asks the embedded model to be Ada, and says
-    which personality came out, how sure that is, and what it cost.
-    """
+    """Group all commands."""
 
 
 _personae.add_command(
-    _Lazy("card", help="Ask a model to be a persona; report what came out, and how sure.")
+    LazyStudy("card", help="Ask a model to be a persona; report what came out, and how sure.")
 )
 
 
-@_personae.group("run", cls=_Studies, context_settings=ALIKE)
+@_personae.group("run", cls=StudyGroup, context_settings=ALIKE)
 def _run() -> None:
     """Run one of the published studies."""
 
 
-class _Recipes(click.Group):
-    """One command a recipe."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        from personae.generate.recipe import recipes
-
-        return [recipe.name for recipe in recipes()]
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
-        from personae.generate.recipe import find_recipe
-
-        recipe = find_recipe(cmd_name)
-        return _LazyRecipe(recipe.name, help=recipe.summary)
-
-
-class _LazyRecipe(click.Command):
-    """A recipe's command, made from its signature only when it is really called."""
-
-    def make_context(
-        self,
-        info_name: str | None,
-        args: list[str],
-        parent: click.Context | None = None,
-        **extra: Any,  # noqa: ANN401
-    ) -> click.Context:
-        from personae.cli.generate_command import recipe_command
-
-        command = recipe_command(str(self.name), ALIKE)
-        return command.make_context(info_name, args, parent, **extra)
-
-
-@_personae.group("generate", cls=_Recipes, context_settings=ALIKE)
+@_personae.group("generate", cls=RecipeGroup, context_settings=ALIKE)
 def _generate() -> None:
-    """Make a population of personas by a recipe, with quotas and a report."""
+    """Generate personas by a recipe, with quotas and a report of their diversity."""
 
 
 _personae.add_command(personas)
@@ -172,7 +113,7 @@ def _show(study: str) -> None:
     header = find_study(study)
     for title, value in header.fields.items():
         click.echo(f"{title:<8} {value}")
-    command = _study_command(header.name)
+    command = study_command(header.name)
     command.params = [p for p in command.params if p.name != "fresh"]
     name = header.name if header.name == "card" else f"run {header.name}"
     click.echo("\n" + command.get_help(click.Context(command, info_name=f"personae {name}")))
@@ -216,7 +157,7 @@ def _score(**given: Any) -> None:  # noqa: ANN401
 @click.option("--method", default="mean", show_default=True, help="mean, pca, logistic or ridge.")
 @click.option("--seed", type=WHOLE, default=0, show_default=True, help="Seed of the checks.")
 def _vector(**given: Any) -> None:  # noqa: ANN401
-    """Make a trait's steering vector, and say how good it is at each block."""
+    """Make a trait's steering vector, and report its quality at each block."""
     from personae.cli.vector_command import make_file
 
     make_file(**given)
@@ -257,7 +198,7 @@ def _report(folder: Path) -> None:
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the results.")
 @click.option("--seed", type=WHOLE, default=0, show_default=True, help="Seed of the resampling.")
 def _compare(**given: Any) -> None:  # noqa: ANN401
-    """Compare two finished runs, answer by answer paired: what differs, what is shown alike."""
+    """Compare two finished runs, answer by answer paired: what differs, what is equivalent."""
     from personae.cli.compare_export import compare
 
     compare(**given)
@@ -303,7 +244,7 @@ def _new(kind: str, name: str) -> None:
 
 @_personae.command("doctor")
 def _doctor() -> None:
-    """Check what is installed, which models open, and whether they are themselves."""
+    """Check what is installed, which models open, and whether they give their reference values."""
     from personae.run.doctor import checkup
 
     for line in checkup():

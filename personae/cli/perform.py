@@ -39,7 +39,7 @@ POSITIVE = click.FloatRange(0, min_open=True)
 COMMON = (
     click.Option(["--model"], default="smollm2", show_default=True, help=MODEL_HELP),
     click.Option(["--out"], type=click.Path(path_type=Path), help="Folder for the results."),
-    click.Option(["--fresh"], is_flag=True, help="Start anew in a folder that holds a run."),
+    click.Option(["--fresh"], is_flag=True, help="Start over in a folder that holds a run."),
     click.Option(
         ["--ray"],
         is_flag=False,

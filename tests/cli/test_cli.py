@@ -3,9 +3,11 @@
 import json
 from pathlib import Path
 
+import click
 import pytest
 
 from personae.cli import main
+from personae.cli.commands import _personae
 from personae.core import load_inventory
 
 NEO = load_inventory("ipip-neo-120")
@@ -22,6 +24,31 @@ def persona(folder: Path, **fields: object) -> str:
     path = folder / "persona.json"
     path.write_text(json.dumps({"id": "x", "text": "You are X.", "traits": {"E": 1}, **fields}))
     return str(path)
+
+
+def test_help_shows_every_command_with_its_whole_sentence(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for group in ([], ["run"], ["generate"], ["personas"]):
+        assert leave([*group, "--help"]) == 0
+        text = capsys.readouterr().out
+        commands = commands_of(group)
+        assert len(commands) > 3
+        for name in commands:
+            assert f"  {name} " in text
+        assert "..." not in text.replace("COMMAND [ARGS]...", "")
+
+
+def commands_of(group: list[str]) -> list[str]:
+    command: click.Command = _personae
+    context = click.Context(command)
+    for name in group:
+        assert isinstance(command, click.Group)
+        child = command.get_command(context, name)
+        assert child is not None
+        command = child
+    assert isinstance(command, click.Group)
+    return command.list_commands(context)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,94 @@
+"""Commands of studies and recipes: listed from headers, made from signatures when called."""
+
+from typing import Any
+
+import click
+
+from personae.cli.command_group import ALIKE, WholeSentences
+
+__all__ = ["LazyStudy", "RecipeGroup", "StudyGroup", "study_command"]
+
+
+class LazyStudy(click.Command):
+    """A study's command, made from its signature only when it is really called."""
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,  # noqa: ANN401
+    ) -> click.Context:
+        """Make the command, then its context."""
+        return study_command(str(self.name)).make_context(info_name, args, parent, **extra)
+
+
+def study_command(name: str) -> click.Command:
+    """Make a study's command from its signature."""
+    from personae.cli.perform import COMMON, perform
+    from personae.cli.signature import options_of
+    from personae.run.parameters import parameters
+    from personae.run.study_registry import find_study, load_function
+
+    study = find_study(name)
+    function = load_function(study)
+
+    def begin(**given: Any) -> None:  # noqa: ANN401
+        perform(study, function, given)
+
+    specific = [o for p in parameters(function) if p.name != "model" for o in options_of(p)]
+    asks, paper = study.fields["Asks"], study.fields["Paper"]
+    text = f"{study.summary}\n\nAsks: {asks}\n\nSource: {paper}"
+    return click.Command(
+        name, params=[*specific, *COMMON], callback=begin, help=text, context_settings=ALIKE
+    )
+
+
+class StudyGroup(WholeSentences):
+    """One command a study."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name them in alphabetical order."""
+        from personae.run.study_registry import studies
+
+        return [study.name for study in studies() if study.name != "card"]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
+        """Find one by name; raises `UnknownName` with near matches."""
+        from personae.run.study_registry import find_study
+
+        study = find_study(cmd_name)
+        return LazyStudy(study.name, help=study.summary)
+
+
+class RecipeGroup(WholeSentences):
+    """One command a recipe."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name them in alphabetical order."""
+        from personae.generate.recipe import recipes
+
+        return [recipe.name for recipe in recipes()]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
+        """Find one by name; raises `UnknownName` with near matches."""
+        from personae.generate.recipe import find_recipe
+
+        recipe = find_recipe(cmd_name)
+        return _LazyRecipe(recipe.name, help=recipe.summary)
+
+
+class _LazyRecipe(click.Command):
+    """A recipe's command, made from its signature only when it is really called."""
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,  # noqa: ANN401
+    ) -> click.Context:
+        from personae.cli.generate_command import recipe_command
+
+        command = recipe_command(str(self.name), ALIKE)
+        return command.make_context(info_name, args, parent, **extra)
