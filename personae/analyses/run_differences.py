@@ -14,8 +14,9 @@ import numpy as np
 import polars as pl
 
 from personae.analyses.pairing import Pairing
-from personae.core import Array, BadValue, Cell, Estimate, Table
+from personae.core import Array, BadValue, Estimate, Table
 from personae.designs.question_effects import LEAST
+from personae.report.build import Row, table
 from personae.stats.effects.effect_sizes import paired_d, paired_permutation
 from personae.stats.effects.equivalence import tost_paired, verdict
 from personae.stats.effects.proportions import detectable
@@ -193,54 +194,40 @@ def _mirror(part: pl.DataFrame, unit: str) -> Array:
     return np.where(part["key"] < 0, span.fill_null(np.nan), 0.0)
 
 
-def comparison_table(found: Sequence[Comparison], judging: Judging) -> Table:
+def comparison_table(comparisons: Sequence[Comparison], judging: Judging) -> Table:
     """Tabulate comparisons: levels, shift, size, p raw and adjusted, equivalence, verdict."""
-    rows: list[tuple[Cell, ...]] = [
-        (
-            *((c.cell[4],) if judging.each else ()),
-            *c.cell[:3],
-            c.shift.n,
-            *map(_known, c.levels),
-            c.shift,
-            c.size,
-            _known(c.shift.p),
-            _known(c.holm),
-            _known(c.bh),
-            _known(c.same_holm),
-            _known(c.detectable),
-            c.lost,
-            c.verdict,
-        )
-        for c in found
-    ]
-    columns = (
-        "arm",
-        "instrument",
-        "scale",
-        f"{judging.unit}s",
-        "first",
-        "second",
-        "shift",
-        "size (d)",
-        "p",
-        "p (Holm)",
-        "p (BH)",
-        "p (equivalence, Holm)",
-        "detectable",
-        "lost",
-        "verdict",
-    )
     margins = ", ".join(f"{m:g} {u}" for u, m in sorted(judging.margins.items()))
-    return Table(
-        name="comparison",
-        title="Scale by scale",
-        rows=tuple(rows),
-        columns=("respondent", *columns) if judging.each else columns,
-        note=f"Shift: second run minus first, paired by {judging.unit}, p by flipping signs; "
+    note = (
+        f"Shift: second run minus first, paired by {judging.unit}, p by flipping signs; "
         f"size: shift over the SD of the differences; equivalence: within {margins}; "
         "detectable: found in 4 of 5 such runs; lost: pairs without two answers (wrong, where "
-        f"the unit is correct). Below {LEAST} pairs nothing is tested.",
+        f"the unit is correct). Below {LEAST} pairs nothing is tested."
     )
+    rows = [_row(comparison, judging) for comparison in comparisons]
+    return table("comparison", "Scale by scale", rows, note)
+
+
+def _row(comparison: Comparison, judging: Judging) -> Row:
+    arm, instrument, scale, _, *respondent = comparison.cell
+    row: Row = {"respondent": respondent[0]} if judging.each else {}
+    first, second = comparison.levels
+    return row | {
+        "arm": arm,
+        "instrument": instrument,
+        "scale": scale,
+        f"{judging.unit}s": comparison.shift.n,
+        "first": _known(first),
+        "second": _known(second),
+        "shift": comparison.shift,
+        "size (d)": comparison.size,
+        "p": _known(comparison.shift.p),
+        "p (Holm)": _known(comparison.holm),
+        "p (BH)": _known(comparison.bh),
+        "p (equivalence, Holm)": _known(comparison.same_holm),
+        "detectable": _known(comparison.detectable),
+        "lost": comparison.lost,
+        "verdict": comparison.verdict,
+    }
 
 
 def _known(value: float) -> float | None:
