@@ -1,8 +1,8 @@
-"""What a recipe is, and where it is found.
+"""The recipe: its order, its population and its lookup by name.
 
-A recipe is a file in `personae/generate/recipes/` with a function of its name. It takes an
-`Order` and options of its own, which its command line takes too, and returns a `Population`: what
-will be made, said before anything is made, and a way to make any part of it alone.
+A recipe is a file or package in `personae/generate/recipes/` with a function of its name. It takes
+an `Order` and options of its own, which are also its command line, and returns a `Population`: a
+preview of what will be made, and a function that makes any part of it independently.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,7 +24,7 @@ LARGEST_POPULATION = 100_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """How many personas under which seed, and who writes their texts; None: structure alone.
+    """The number of personas, the seed, and the model that writes texts; None: structure alone.
 
     Raises:
         BadValue: a count below 1 or above a hundred million, or a negative seed.
@@ -43,7 +43,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PersonaBatch:
-    """Personas made for some slots.
+    """The personas of some slots.
 
     `rows`: one a slot that succeeded, in the order of the slots, in the schema of
     `generate.table`. `failed`: slot -> why nothing could be made there. `counts`: what happened
@@ -57,7 +57,7 @@ class PersonaBatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Population:
-    """A population before it is made.
+    """A population before it is generated.
 
     `make` gives the personas of any slots; what it gives for a slot depends on the slot, its
     attempt and the order alone, so that shards and resumed runs end in the same bytes. It keeps

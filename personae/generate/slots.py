@@ -1,6 +1,6 @@
-"""Draws that belong to a place in a population, never to the batch in which they are made.
+"""Random draws that depend on a persona's slot, never on the batch in which it is made.
 
-A slot is a persona's place, 0..n-1. Every draw is a hash of (seed, name of the draw, slot,
+A slot is a persona's index, 0..n-1. Every draw is a hash of (seed, name of the draw, slot,
 attempt), so that any part of a population can be made alone, again, or anywhere, with the same
 bytes; a slot that must be regenerated gets the next attempt.
 """
@@ -32,7 +32,7 @@ def mix_bits(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Slots:
-    """Places of a population under a seed, and how often each was tried before.
+    """Indices of a population's slots (n,) under a seed, and how often each was tried before (n,).
 
     >>> all_of, some = Slots.span(7, 0, 5), Slots.span(7, 3, 5)
     >>> bool((all_of.uniform("age")[3:] == some.uniform("age")).all())
@@ -45,11 +45,11 @@ class Slots:
 
     def __post_init__(self) -> None:
         if self.indices.shape != self.attempts.shape or self.indices.ndim != 1:
-            raise BadValue("slots have one attempt a place")
+            raise BadValue("slots have one attempt per index")
 
     @classmethod
     def span(cls, seed: int, start: int, stop: int) -> "Slots":
-        """Give the places start..stop-1 at their first attempt."""
+        """Return the slots start..stop-1 at their first attempt."""
         indices = np.arange(start, stop, dtype=np.int64)
         return cls(seed, indices, np.zeros_like(indices))
 

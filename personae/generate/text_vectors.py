@@ -1,7 +1,7 @@
-"""Texts as vectors without a model: hashed words and letter trigrams, the rarer the heavier.
+"""Vectors of texts without a model: hashed words and letter trigrams, weighted by rarity.
 
-A stand-in for a sentence encoder where none is at hand: it sees shared words and word parts, not
-synonyms. Everything that takes an `Embed` takes a better one.
+A substitute for a sentence encoder: it sees shared words and word parts, not synonyms. Everything
+that takes an `Embed` accepts a better one.
 """
 
 import hashlib

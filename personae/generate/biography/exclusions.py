@@ -1,7 +1,7 @@
-"""Values that rule each other out: an only child has no rivals among brothers and sisters.
+"""Values that exclude each other: an only child has no rivals among brothers and sisters.
 
 Exclusions are data (`exclusions` in `data/personas/life.json`): a fact, some of its values, another
-fact, and those of its values that don't go with them; "*" means that fact has no sense then.
+fact, and those of its values that are incompatible; "*" means that the other fact doesn't apply.
 """
 
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ def _exclusions_by_fact() -> Mapping[str, tuple[tuple[frozenset[str], str, froze
 
 
 def excluded_values(fact: str, values: tuple[str, ...], known: Mapping[str, str]) -> frozenset[str]:
-    """Give those of a fact's values that don't go with the facts already known.
+    """Return those of a fact's values that are incompatible with the known facts.
 
     >>> top = "Demographic Information/Mobility"
     >>> sorted(excluded_values(f"{top}/Main transport", ("by car", "by bus"),

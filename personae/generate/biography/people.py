@@ -1,8 +1,8 @@
 """The anchored core of a person: name, age, gender, place and work, from tables and no model.
 
-Wang et al. 2025 (arXiv 2511.07338, section 3.2) call for values that carry no model's bias; so
-these are drawn by weight from a table, or given. A table of one's own (census margins) has the
-form of `personae/data/personas/people.json`.
+Wang et al. 2025 (arXiv 2511.07338, section 3.2) call for values free of a model's bias, so these
+are drawn by weight from a table, or given. A custom table (such as census margins) has the form of
+`personae/data/personas/people.json`.
 """
 
 import json
@@ -31,7 +31,7 @@ OLDEST = 110
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demographics:
-    """What is fixed about a person before anything else is made; age in years."""
+    """The demographics of a person, fixed before anything else is generated; age in years."""
 
     name: str
     age: int
@@ -58,7 +58,7 @@ class Demographics:
 
     @property
     def sentence(self) -> str:
-        """Who it is, in the second person."""
+        """The demographics as a sentence in the second person."""
         home = f"{self.place}, {self.country}"
         work = f"you work as {_article(self.work)}" if self.works else f"you are {self.work}"
         person = {"female": "a woman", "male": "a man"}.get(self.gender, self.gender)
@@ -85,7 +85,7 @@ class PeopleTables:
     raw: Mapping[str, Any] = field(repr=False)
 
     def draw(self, random: np.random.Generator, given: Mapping[str, str]) -> Demographics:
-        """Draw one person; what is given is kept as it stands."""
+        """Draw one person; given values are kept unchanged."""
         raw = self.raw
         country = given.get("country") or _weighted_pick(random, _country_weights(raw["countries"]))
         country_table = (

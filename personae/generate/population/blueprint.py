@@ -1,9 +1,9 @@
 """A population's plan: the joint distribution of its quota variables, their counts, its draws.
 
-Variables multiply as they are listed, each under its `given` one; a sample puts its own joint
-distribution in the place of those that it knows; rules about quota variables alone rule cells out;
-then everything is raked to the margins. What is not under quota is drawn slot by slot. With a
-sample, every other fact comes from a donor: a row of the same cell.
+Variables are multiplied in the order listed, each conditional on its `given` variable; a sample
+contributes its own joint distribution of the variables it has; rules about quota variables alone
+exclude cells; then everything is raked to the margins. Variables not under quota are drawn slot by
+slot. With a sample, all other facts come from a donor, a row of the same cell.
 """
 
 from collections.abc import Mapping, Sequence

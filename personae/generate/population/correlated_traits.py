@@ -1,4 +1,4 @@
-"""Requested traits that go together as in people: correlated, and with the means of groups.
+"""Requested traits with the correlations found in people, and the means of their groups.
 
 Correlations: see `personae/data/trait_correlations.json`. Means and SDs by sex and age: Johnson's
 norms of the IPIP-NEO-120 (2014). Both are of self-selected internet samples, mostly from the USA.

@@ -269,7 +269,7 @@ class _Reader:
 
     def invalid(self, body: object) -> BadValue:
         return BadValue(
-            f"rule {self.code}: {str(body)[:200]!r} is no condition; see generate/rules.py"
+            f"rule {self.code}: {str(body)[:200]!r} is no condition; see personae/generate/population/fact_rules.py"
         )
 
 

@@ -1,9 +1,9 @@
-"""Ordered levels that go with traits: "high" to "low" on many dimensions, with anchors.
+"""Ordered levels correlated with traits: "high" to "low" on many dimensions, with constraints.
 
-Each dimension is a latent normal variable: loadings times the requested Big Five, the rest noise;
-fixed shares cut it into levels. Anchors say how many dimensions of a group must at least be among
+Each dimension is a latent normal variable, loadings times the requested Big Five plus noise; fixed
+shares cut it into levels. Constraints state how many dimensions of a group must at least be among
 the lower levels for, say, weaker students; the lowest ones are moved there. Loadings are a design
-choice, to be read in the data file, and no finding.
+choice, stated in the data file, and no empirical finding.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""A registry of personas that are groups: generic ones, specific ones, and which belong together.
+"""A registry of personas that are groups: generic ones, and the specific ones that belong to them.
 
 The design of UniversalPersona (Wan et al. 2023, arXiv 2310.05280): 73 generic personas in nine
 groups, 89 specific ones of three kinds, each of these tied by `belongs` to the generic ones that

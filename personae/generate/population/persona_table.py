@@ -1,4 +1,4 @@
-"""Columns become personas: a whole batch at once, in the schema of the persona store."""
+"""Conversion between columns and rows of the persona store, a whole batch at once."""
 
 from collections.abc import Mapping
 from string import Formatter
@@ -11,17 +11,16 @@ from personae.personas import PERSONA_COLUMNS, PERSONA_SCHEMA
 
 __all__ = [
     "fill_template",
-    "key_value_lists",
     "persona_table",
     "render_facts",
     "wide_table",
 ]
 
 
-def key_value_lists(columns: pl.DataFrame) -> pl.Series:
+def _key_value_lists(columns: pl.DataFrame) -> pl.Series:
     """Turn columns into one mapping a row, keyed by column name, in their order; nulls are absent.
 
-    >>> key_value_lists(pl.DataFrame({"a": ["x"], "b": ["y"]})).to_list()
+    >>> _key_value_lists(pl.DataFrame({"a": ["x"], "b": ["y"]})).to_list()
     [[{'key': 'a', 'value': 'x'}, {'key': 'b', 'value': 'y'}]]
     """
     width, height = columns.width, columns.height
@@ -39,9 +38,9 @@ def key_value_lists(columns: pl.DataFrame) -> pl.Series:
 def wide_table(rows: pl.DataFrame, layer: str) -> pl.DataFrame:
     """Spread a layer of mappings (facts, traits) into columns; what a persona lacks is null.
 
-    The inverse of `key_value_lists`. Columns stand in order of first mention.
+    The inverse of `_key_value_lists`. Columns stand in order of first mention.
 
-    >>> listed = key_value_lists(pl.DataFrame({"a": ["x", None], "b": ["y", "z"]}))
+    >>> listed = _key_value_lists(pl.DataFrame({"a": ["x", None], "b": ["y", "z"]}))
     >>> wide_table(pl.DataFrame({"id": ["1", "2"], "facts": listed}), "facts").rows()
     [('x', 'y'), (None, 'z')]
     """
@@ -102,11 +101,11 @@ def persona_table(
     `provenance` and texts that are no series are the same for all; absent fields are empty.
     """
     fields: dict[str, pl.Series | str] = {"schema": PERSONA_SCHEMA, "id": ids, **(texts or {})}
-    fields["facts"] = key_value_lists(facts)
+    fields["facts"] = _key_value_lists(facts)
     if traits is not None:
-        fields["traits"] = key_value_lists(traits)
+        fields["traits"] = _key_value_lists(traits)
     if provenance:
-        fields["provenance"] = key_value_lists(pl.DataFrame(dict(provenance)))
+        fields["provenance"] = _key_value_lists(pl.DataFrame(dict(provenance)))
     zeros = np.zeros(len(ids), dtype=np.int64)
     columns = []
     for name, kind in PERSONA_COLUMNS.items():

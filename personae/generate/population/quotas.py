@@ -1,4 +1,4 @@
-"""Exact quotas: how many personas each cell of a plan gets, and which slot is whose.
+"""Exact quotas: the number of personas in each cell of a plan, and the cell of each slot.
 
 Counts sum to n, and every margin is exact: it has the counts that largest-remainder rounding gives
 its expected shares (Hamilton's method; ties go to the earlier value). A cell of a joint plan stays

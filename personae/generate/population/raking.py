@@ -16,7 +16,7 @@ __all__ = ["RakingResult", "rake"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RakingResult:
-    """A joint distribution that sums to 1, the rounds it took, and the largest gap to a margin."""
+    """A joint distribution that sums to 1, the rounds taken, and the largest gap to a margin."""
 
     joint: Array
     rounds: int
@@ -28,9 +28,12 @@ def rake(
 ) -> RakingResult:
     """Fit a table to margins, each given for one or more of its axes, in ascending order.
 
+    Deming & Stephan (1940). `start` is a table of weights with one axis per variable; a margin has
+    the shape of its axes.
+
     Raises:
-        BadValue: a margin of the wrong shape; one that wants what the start rules out (a value
-            with no unit in it); margins that contradict each other.
+        BadValue: a margin of the wrong shape, or with a share above 0 for a value that has no unit
+            in the start; margins that contradict each other.
 
     >>> start = np.array([[10.0, 20.0], [30.0, 40.0]])
     >>> found = rake(start, {(0,): np.array([0.5, 0.5]), (1,): np.array([0.3, 0.7])})

@@ -1,4 +1,4 @@
-"""What personas are cast in when no model writes: facts, traits and levels that obey the rules."""
+"""Samples facts, traits and levels that obey a population's rules, without a model."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ REDRAWS = 200
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class StructuredSample:
-    """Facts and standings (z) of the slots that could be cast; why the others could not."""
+    """Facts and standings (z) of the slots that obey the rules, and why the others failed."""
 
     slots: Slots
     facts: pl.DataFrame
@@ -52,7 +52,7 @@ class StructuredSampler:
         _check_traits(self.spec, self.blueprint)
 
     def sample(self, slots: Slots) -> StructuredSample:
-        """Draw personas for the slots, again and again where they break a hard rule."""
+        """Draw personas for the slots, redrawing those that break a hard rule up to 200 times."""
         facts, z = self._draw(slots)
         rules = self.rules.over(facts.columns)
         redrawn = 0
@@ -88,7 +88,7 @@ class StructuredSampler:
         return facts, z
 
     def preview(self) -> tuple[Part, ...]:
-        """Say what will be made."""
+        """Preview the quotas and rules."""
         blueprint = self.blueprint
         rows: list[tuple[Cell, ...]] = [
             (name, value, round(blueprint.share(name)[value], 4), count)

@@ -1,8 +1,8 @@
-"""Makes one taxonomy of many attribute paths: near names become one, faults are taken out.
+"""Merges many attribute paths into one taxonomy: similar names become one, faults are removed.
 
 Wang et al. 2025 (arXiv 2511.07338, section 3): paths found in conversations are filtered by their
-level of abstraction, merged where they mean the same, then freed of doubles and of wrong links
-between parent and child. Here by rules that can be read; every path dropped is counted.
+level of abstraction, merged where they mean the same, then cleaned of duplicates and of wrong
+links between parent and child. Here this is done by rules; every dropped path is counted.
 """
 
 from collections import Counter

@@ -1,8 +1,8 @@
-"""Finds attributes of people in conversations, and makes a taxonomy of them.
+"""Mines attributes of people from conversations into a taxonomy.
 
-Wang et al. 2025 (arXiv 2511.07338, section 3.1): keep what a personal answer would need, take
-attribute paths out of it, judge each path, merge. Every step is a small object under a schema;
-what is unreadable, judged away or merged is counted.
+Wang et al. 2025 (arXiv 2511.07338, section 3.1): select personal conversations, extract attribute
+paths, judge each path, merge. Every step asks for a small object under a schema; whatever is
+unreadable, rejected or merged is counted.
 """
 
 from collections import Counter
@@ -32,8 +32,8 @@ def mine_taxonomy(
 ) -> MergedTaxonomy:
     """Make a taxonomy of what people reveal when they talk to an assistant.
 
-    Categories are by default the twelve of the shipped taxonomy. `dropped` counts conversations
-    and paths that went, by reason.
+    Categories are by default the twelve of the shipped taxonomy. `dropped` counts the dropped
+    conversations and paths by reason.
 
     Raises:
         BadValue: nothing was left to make a taxonomy of.
