@@ -141,7 +141,7 @@ def test_virtual_members_are_nobody_who_exists() -> None:
     pairs = draw_virtual_pairs(halves, np.eye(12), 200, seed=1)
     made = {(halves[i][0], halves[j][1]) for i, j in pairs}
     assert not made & set(halves)
-    with pytest.raises(BadValue, match="nobody new"):
+    with pytest.raises(BadValue, match="no new one"):
         draw_virtual_pairs([("a", "b")] * 3, np.eye(3), 1)
 
 

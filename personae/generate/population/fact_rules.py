@@ -269,7 +269,8 @@ class _Reader:
 
     def invalid(self, body: object) -> BadValue:
         return BadValue(
-            f"rule {self.code}: {str(body)[:200]!r} is no condition; see personae/generate/population/fact_rules.py"
+            f"rule {self.code}: {str(body)[:200]!r} is no condition; the forms are listed in "
+            f"personae/generate/population/fact_rules.py"
         )
 
 
