@@ -38,16 +38,18 @@ from personae.respondents.respondent_answers import choice_from_logliks
 from personae.respondents.scripted import ScriptedModel
 from personae.respondents.simulated import open_simulated
 from personae.studies.trait.choices import (
+    LEAST_MASS,
     Choices,
-    credits,
+    item_credits,
     lay_out_choices,
     order_sensitivity,
     pole_difference,
     trait_score,
 )
 from personae.studies.trait.lexical import distinct, word_distance
-from personae.studies.trait.study import LEAST_MASS, trait
+from personae.studies.trait.study import trait
 from tests.support.embedded import embedded
+from tests.support.report_parts import table, verdict_text
 
 BANK = load_bank()
 PAIR = action_orders("pair")
@@ -63,19 +65,11 @@ def stacked(forward: list[float], reverse: list[float]) -> Choices:
     return Choices(("1",), ("E",), PAIR, {"suggest": chances})
 
 
-def table(report: Report, name: str) -> Table:
-    return next(p for p in report.parts if isinstance(p, Table) and p.name == name)
-
-
-def verdicts(report: Report) -> str:
-    return " ".join(p.text for p in report.parts if isinstance(p, Note) and p.level == "verdict")
-
-
 def by_slot(weights: list[float]) -> ScriptedModel:
     return ScriptedModel(choose=lambda _: weights, name=f"slots {weights}")
 
 
-def told(given: Sequence[Any]) -> Callable[[Request], list[float]]:
+def one_by_one(given: Sequence[Any]) -> Callable[[Request], list[float]]:
     """Give out probabilities one after the other."""
     left = iter(given)
     return lambda _: list(next(left))
@@ -97,14 +91,14 @@ def reader(high: float, seed: int = 0) -> ScriptedModel:
 def test_the_hand_example() -> None:
     chances = stacked([0.6, 0.2, 0.1, 0.1], [0.5, 0.3, 0.1, 0.1]).chances["suggest"]
     assert chances.mean(axis=1)[0].tolist() == pytest.approx([0.45, 0.10, 0.35, 0.10])
-    assert credits(chances).tolist() == [1.0]
+    assert item_credits(chances).tolist() == [1.0]
 
 
 def test_exchanging_orders_and_roles_turns_high_into_low() -> None:
     rng = np.random.default_rng(4)
     chances = rng.dirichlet(np.ones(4), (200, 2))
     turned = chances[:, ::-1, [2, 3, 0, 1]]
-    assert (credits(turned) == 1 - credits(chances)).all()
+    assert (item_credits(turned) == 1 - item_credits(chances)).all()
 
 
 @pytest.mark.parametrize("which", ["pair", "latin", "all"])
@@ -113,7 +107,7 @@ def test_a_blind_model_scores_fifty_in_every_trait(which: str) -> None:
     orders = action_orders(which)  # type: ignore[arg-type]
     sheet = ask_bank(by_slot([0.7, 0.1, 0.1, 0.1]), BANK.first(2), "suggest", orders)
     choices = lay_out_choices(sheet)
-    assert credits(choices.chances["suggest/label"]).tolist() == [0.5] * 16
+    assert item_credits(choices.chances["suggest/label"]).tolist() == [0.5] * 16
     for scale in BANK.scales:
         assert trait_score(choices.where(scale), scale).value == 50.0
         assert trait_score(choices.where(scale), scale).p == 1.0
@@ -123,23 +117,23 @@ def test_order_sensitivity_tells_content_from_place() -> None:
     content = lay_out_choices(ask_bank(reader(0.5), BANK, "bare", action_orders("latin")))
     place = lay_out_choices(ask_bank(by_slot([0.7, 0.1, 0.1, 0.1]), BANK, "bare", PAIR))
     firm = open_simulated("simulated:noise=0")
-    kept = lay_out_choices(ask_bank(firm, BANK, "bare", action_orders("latin")))
-    assert order_sensitivity(kept).value == 0.0
+    firm_choices = lay_out_choices(ask_bank(firm, BANK, "bare", action_orders("latin")))
+    assert order_sensitivity(firm_choices).value == 0.0
     assert order_sensitivity(place, PAIR).value == 1.0
     assert isnan(order_sensitivity(content).value), "two equally likely actions choose nothing"
 
 
 @pytest.mark.parametrize("q", [0.2, 0.5, 0.9])
 def test_a_known_preference_is_recovered(q: float) -> None:
-    found = [
-        credits(
+    credits = [
+        item_credits(
             lay_out_choices(ask_bank(reader(q, seed), BANK, "suggest", PAIR)).chances[
                 "suggest/label"
             ]
         )
         for seed in range(13)
     ]
-    score, n = 100 * float(np.mean(found)), np.size(found)
+    score, n = 100 * float(np.mean(credits)), np.size(credits)
     assert n > 1000
     assert abs(score - 100 * q) <= 2.5 * sqrt(q * (1 - q) / n) * 100
 
@@ -150,9 +144,9 @@ def test_the_same_probabilities_give_the_same_score_by_any_path() -> None:
     drawn = {i: rng.dirichlet(np.ones(4)) for i in range(320)}
     scores = []
     for scale in (1.0, 0.013):  # label mass 1, and a model that mostly says something else
-        model = ScriptedModel(choose=told([drawn[i] * scale for i in range(320)]))
+        model = ScriptedModel(choose=one_by_one([drawn[i] * scale for i in range(320)]))
         sheet = ask_bank(model, BANK, "suggest", action_orders("latin"))
-        scores.append(credits(lay_out_choices(sheet).chances["suggest/label"]))
+        scores.append(item_credits(lay_out_choices(sheet).chances["suggest/label"]))
     assert (scores[0] == scores[1]).all()
     averaged = np.array(list(drawn.values())).reshape(80, 4, 4)
     orders = np.array([[int(d) for d in order] for order in action_orders("latin")])
@@ -174,43 +168,43 @@ class Unlabelled:
         return open_null("null:garbage").reply(requests, sampling)
 
     def choose(self, requests: Sequence[Request], *, done: Done | None = None) -> list[Choice]:
-        found = []
+        choices = []
         for question in requests:
             words = [forms[0] for forms in question.options]
             labels = len(words[0]) == 1
             asked = "N/A" not in question.chat[-1].text
-            each = [
+            logliks = [
                 -9.0 if labels else -3.0 * len(w.split()) + 4.0 * (w in self.high and asked)
                 for w in words
             ]
-            found.append(choice_from_logliks(question, each))
-        return found
+            choices.append(choice_from_logliks(question, logliks))
+        return choices
 
 
 def test_labels_that_a_model_would_not_say_give_way_to_whole_options() -> None:
     report = trait(Unlabelled(), quick=True)
     assert report.answers is not None
     assert set(report.answers.rows["channel"]) == {"option"}
-    assert any("whole options" in p.text for p in report.parts if isinstance(p, Note))
+    assert any("Whole options" in p.text for p in report.parts if isinstance(p, Note))
     scores = [row[1] for row in table(report, "scores").rows]
     assert all(isinstance(e, Estimate) and e.value == 100.0 for e in scores)
 
 
 def test_a_prompt_for_a_trait_is_followed_or_shown_not_to_be() -> None:
-    follows = trait(open_simulated("simulated:noise=0.1"), quick=True)
-    assert "moves its score" in verdicts(follows)
-    moved = {row[0]: row[3] for row in table(follows, "moved").rows}
+    following = trait(open_simulated("simulated:noise=0.1"), quick=True)
+    assert "moves its score" in verdict_text(following)
+    moved = {row[0]: row[3] for row in table(following, "moved").rows}
     assert all(isinstance(e, Estimate) and e.value >= 0 for e in moved.values())
     assert isinstance(moved["Extraversion"], Estimate) and moved["Extraversion"].value == 100
     deaf = trait(open_simulated("simulated:noise=0.1,follow=0"), quick=True)
-    assert "is not shown to move" in verdicts(deaf)
+    assert "is not shown to move" in verdict_text(deaf)
 
 
 @pytest.mark.parametrize("spec", ["null:first", "null:uniform", "null:garbage", "null:midpoint"])
 def test_null_respondents_give_no_finding(spec: str) -> None:
     report = trait(open_null(spec))
-    assert "No trait score is shown to differ from 50" in verdicts(report)
-    assert "is not shown to move" in verdicts(report)
+    assert "No trait score is shown to differ from 50" in verdict_text(report)
+    assert "is not shown to move" in verdict_text(report)
 
 
 def test_planted_standings_come_out() -> None:
@@ -223,9 +217,9 @@ def test_planted_standings_come_out() -> None:
         ("Machiavellianism", True),
         ("Psychopathy", True),
     ):
-        found = scores[scale]
-        assert isinstance(found, Estimate)
-        assert (found.low > 50) if high else (found.high < 50), scale
+        score = scores[scale]
+        assert isinstance(score, Estimate)
+        assert (score.low > 50) if high else (score.high < 50), scale
 
 
 def test_refusals_are_counted_and_scored_nowhere() -> None:
@@ -239,13 +233,18 @@ def test_refusals_are_counted_and_scored_nowhere() -> None:
 
 
 def test_replies_are_parsed_and_two_named_options_are_none() -> None:
-    said = {"A": "A", "both": "(A) and (B)", "words": BANK.items[0].low[0], "no": "I cannot say."}
-    found = {}
-    for name, text in said.items():
+    replies = {
+        "A": "A",
+        "both": "(A) and (B)",
+        "words": BANK.items[0].low[0],
+        "no": "I cannot say.",
+    }
+    rows = {}
+    for name, text in replies.items():
         model = ScriptedModel([text])
         sheet = ask_bank(model, BANK.of("Openness").first(1), "suggest", ["0213"], channel="reply")
-        found[name] = (sheet.rows["status"][0], sheet.rows["action"][0], sheet.rows["value"][0])
-    assert found == {
+        rows[name] = (sheet.rows["status"][0], sheet.rows["action"][0], sheet.rows["value"][0])
+    assert rows == {
         "A": ("ok", 0, 1.0),
         "both": ("unparsed", None, None),
         "words": ("ok", 2, 0.0),

@@ -1,9 +1,9 @@
-"""What choices between actions say: trait scores, and whether they survive how they are put.
+"""What choices between actions say: trait scores, and how they depend on the form of a question.
 
 Scoring after TRAIT (Lee et al. 2024, arXiv 2406.14703): probabilities are averaged over the option
-orders, the likeliest action decides the item. Departs in ties, which count half: a respondent that
-answers by place alone scores 50, where the published rule lets it score 100. The published
-definitions of the three sensitivities are short; ours stand in the docstrings.
+orders, and the likeliest action decides the item. Unlike there, ties count half: a respondent that
+answers by position alone scores 50, where the published rule can give it 100. The paper defines
+its three sensitivities briefly; the definitions used here are in the docstrings.
 """
 
 from collections.abc import Sequence
@@ -18,24 +18,32 @@ from personae.stats.effects.ranks import sign_test
 from personae.stats.resample import mean
 
 __all__ = [
+    "LEAST_MASS",
     "Choices",
-    "changed",
-    "credits",
+    "change_rate",
+    "item_credits",
     "lay_out_choices",
     "order_sensitivity",
     "pole_difference",
     "trait_score",
 ]
 
+LEAST_MASS = 0.5
+"""Below this median probability of the labels, whole options are weighed instead."""
 TIE = 1e-6
 """Two probabilities closer than this are a tie."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Choices:
-    """Action probabilities by form: arrays (items, orders, actions), high actions first.
+    """Probabilities of actions by form.
 
-    NaN where there is no answer; a reply that names an action gives it the probability 1.
+    Args:
+        items: the items' ids.
+        scales: the scale of each item.
+        orders: the option orders that were asked.
+        chances: form -> probabilities, shape (items, orders, actions), 0..1, high actions first.
+            NaN where there is no answer; a reply that names an action gives it the probability 1.
     """
 
     items: tuple[str, ...]
@@ -45,22 +53,27 @@ class Choices:
 
     def where(self, scale: str) -> "Choices":
         """Keep the items of one scale."""
-        kept = [i for i, own in enumerate(self.scales) if own == scale]
+        rows = [i for i, own in enumerate(self.scales) if own == scale]
         return replace(
             self,
-            items=tuple(self.items[i] for i in kept),
-            scales=(scale,) * len(kept),
-            chances={form: p[kept] for form, p in self.chances.items()},
+            items=tuple(self.items[i] for i in rows),
+            scales=(scale,) * len(rows),
+            chances={form: p[rows] for form, p in self.chances.items()},
         )
 
 
 def lay_out_choices(answers: Answers, actions: int = 4) -> Choices:
-    """Lay answers to situations out; the columns `action` and `logp` are in stored order."""
+    """Arrange answers to situations as probabilities by form, item, option order and action.
+
+    Args:
+        answers: answers of `ask_bank`; `action` and `logp` are in the stored order of actions.
+        actions: the number of actions an item has.
+    """
     rows = answers.rows
     listed = rows.select("item", "scale").unique(maintain_order=True)
     items, scales = tuple(listed["item"]), tuple(listed["scale"])
     orders = tuple(rows["order"].unique(maintain_order=True))
-    place = {item: i for i, item in enumerate(items)}
+    index = {item: i for i, item in enumerate(items)}
     chances = {}
     for (form,), part in rows.group_by(["form"], maintain_order=True):
         table = np.full((len(items), len(orders), actions), np.nan)
@@ -68,22 +81,29 @@ def lay_out_choices(answers: Answers, actions: int = 4) -> Choices:
             "item", "order", "status", "action", "logp"
         ).rows():
             if status == "ok":
-                one = np.eye(actions)[action] if logp is None else np.exp(logp)
-                table[place[item], orders.index(order)] = one
+                row = np.eye(actions)[action] if logp is None else np.exp(logp)
+                table[index[item], orders.index(order)] = row
         chances[str(form)] = table
     return Choices(items, scales, orders, chances)
 
 
-def credits(chances: Array) -> Array:
-    """Score items 1 (a high action is likeliest over all orders), 0, or 0.5 for a tie.
+def item_credits(chances: Array) -> Array:
+    """Score each item 1 if a high action is likeliest over all orders, 0 if not, 0.5 for a tie.
 
-    NaN for an item that lacks an answer in some order: it would not be balanced.
+    After Lee et al. 2024 (arXiv 2406.14703), but for ties.
+
+    Args:
+        chances: probabilities, shape (..., orders, actions), high actions first.
+
+    Returns:
+        Credits, shape (...); NaN for an item that lacks an answer in some order, since what
+        remains would not be balanced.
 
     >>> forward, reverse = [0.6, 0.1, 0.2, 0.1], [0.3, 0.1, 0.5, 0.1]
-    >>> credits(np.array([[forward, reverse]])).tolist()  # high .45, low .35
+    >>> item_credits(np.array([[forward, reverse]])).tolist()  # high .45, low .35
     [1.0]
     """
-    averaged = chances.mean(axis=1)
+    averaged = chances.mean(axis=-2)
     half = averaged.shape[-1] // 2
     lead = averaged[..., :half].max(axis=-1) - averaged[..., half:].max(axis=-1)
     tie = np.abs(lead) <= TIE
@@ -91,21 +111,19 @@ def credits(chances: Array) -> Array:
 
 
 def trait_score(choices: Choices, name: str) -> Estimate:
-    """Estimate the share, in 0..100, of situations in which a high action is preferred.
+    """Estimate the share, 0..100, of situations in which a high action is preferred.
 
-    The mean over forms of each item's credit; Wilson's interval over items; p of the sign test
-    of items against 50. Undefined without an item that was answered in every order of a form.
+    The mean over items of each item's credit, itself averaged over forms (Lee et al. 2024, arXiv
+    2406.14703); Wilson's interval over items, and p of the sign test of items against 50.
+    Undefined where no item was answered in every order of a form.
     """
-    found = np.stack([credits(p) for p in choices.chances.values()])
-    known = ~np.isnan(found)
-    answered = known.any(axis=0)
-    if not answered.any():
+    credit = np.stack([item_credits(p) for p in choices.chances.values()])
+    shares = _item_means(credit)
+    if not shares.size:
         why = "no item was answered in all its orders"
         return missing(name, why, n=0, of="item", unit="of 100")
-    total = np.where(known, found, 0.0).sum(axis=0)[answered]
-    hits = total / known.sum(axis=0)[answered]
-    share = rate(hits, name=name, of="item")
-    test = sign_test(hits, np.full(hits.size, 0.5))
+    share = rate(shares, name=name, of="item")
+    test = sign_test(shares, np.full(shares.size, 0.5))
     return replace(
         share,
         value=100 * share.value,
@@ -116,7 +134,15 @@ def trait_score(choices: Choices, name: str) -> Estimate:
     )
 
 
-def _picked(chances: Array) -> Array:
+def _item_means(values: Array) -> Array:
+    """Average (repetitions, items) over what is known; items without any value are left out."""
+    known = ~np.isnan(values)
+    answered = known.any(axis=0)
+    total = np.where(known, values, 0.0).sum(axis=0)[answered]
+    return total / known.sum(axis=0)[answered]
+
+
+def _likeliest(chances: Array) -> Array:
     """Give the likeliest action, NaN for a tie or where nothing was answered."""
     ordered = np.sort(chances, axis=-1)
     clear = ordered[..., -1] - ordered[..., -2] > TIE
@@ -125,44 +151,52 @@ def _picked(chances: Array) -> Array:
 
 
 def order_sensitivity(choices: Choices, orders: Sequence[str] = ()) -> Estimate:
-    """Estimate the rate at which the action chosen changes with the option order, over items.
+    """Estimate the rate, 0..1, at which the chosen action changes with the option order.
 
-    Mean over pairs of orders (of those named; all, if none) and over forms. An answer without a
-    single likeliest action chooses nothing and is left out.
+    Mean over pairs of orders (of those named; of all, if none) and over forms; the interval is
+    over items. After the option-order sensitivity of Lee et al. 2024 (arXiv 2406.14703). An answer
+    without a single likeliest action chooses nothing and is left out.
     """
-    kept = [choices.orders.index(order) for order in orders or choices.orders]
-    picks = [_picked(p[:, kept]) for p in choices.chances.values()]
-    pairs = [(p[:, a], p[:, b]) for p in picks for a, b in combinations(range(len(kept)), 2)]
-    return changed(pairs, "option order")
+    columns = [choices.orders.index(order) for order in orders or choices.orders]
+    picks = [_likeliest(p[:, columns]) for p in choices.chances.values()]
+    pairs = [(p[:, a], p[:, b]) for p in picks for a, b in combinations(range(len(columns)), 2)]
+    return change_rate(pairs, "option order")
 
 
-def changed(pairs: Sequence[tuple[Array, Array]], name: str, *, any_pair: bool = False) -> Estimate:
-    """Estimate the rate at which two results of one item differ, over items; NaN is no result.
+def change_rate(
+    pairs: Sequence[tuple[Array, Array]], name: str, *, any_pair: bool = False
+) -> Estimate:
+    """Estimate the rate, 0..1, at which two results of the same item differ, over items.
 
-    An item counts with its share of differing pairs, or (`any_pair`) 1 if any pair differs.
-    Undefined where no item has both results of a pair.
+    After the prompt and paraphrase sensitivities of Lee et al. 2024 (arXiv 2406.14703).
+
+    Args:
+        pairs: two results by item, each of shape (items,); NaN where there is none.
+        name: the estimate's name.
+        any_pair: whether an item counts 1 if any pair differs, and not the share of its pairs.
+
+    Undefined without a pair, and where no item has both results of one.
     """
     if not pairs:
-        return missing(name, "only one way was asked", n=0, of="item", unit="rate")
-    apart = np.stack(
+        return missing(name, "only one form was asked", n=0, of="item", unit="rate")
+    differs = np.stack(
         [np.where(np.isnan(a) | np.isnan(b), np.nan, (a != b).astype(float)) for a, b in pairs]
     )
-    known = ~np.isnan(apart)
-    answered = known.any(axis=0)
-    if not answered.any():
+    shares = _item_means(differs)
+    if not shares.size:
         return missing(name, "no item has both results", n=0, of="item", unit="rate")
-    total = np.where(known, apart, 0.0).sum(axis=0)[answered]
-    share = np.minimum(total, 1.0) if any_pair else total / known.sum(axis=0)[answered]
-    return rate(share, name=name, of="item")
+    return rate((shares > 0).astype(float) if any_pair else shares, name=name, of="item")
 
 
 def pole_difference(high: Choices, low: Choices, name: str, seed: int = 0) -> Estimate:
-    """Estimate the score under a prompt for the high pole minus that for the low one, in points.
+    """Estimate the score under a prompt for the high pole minus that for the low, in points.
 
-    Paired by item, BCa bootstrap over items. Undefined without an item answered under both.
+    The mean over items of the paired differences of credits, averaged over forms, times 100; BCa
+    bootstrap over items (Efron 1987). Undefined without an item answered under both prompts.
     """
     if not high.chances or not low.chances:
         return missing(name, "nothing was asked", n=0, of="item", unit="points of 100")
-    own = [credits(p) for p in high.chances.values()], [credits(p) for p in low.chances.values()]
-    apart = 100 * (np.mean(own[0], axis=0) - np.mean(own[1], axis=0))
-    return mean(apart, name=name, of="item", unit="points of 100", seed=seed)
+    above, below = (
+        np.mean([item_credits(p) for p in side.chances.values()], axis=0) for side in (high, low)
+    )
+    return mean(100 * (above - below), name=name, of="item", unit="points of 100", seed=seed)

@@ -1,7 +1,6 @@
-"""How varied texts are in their words: distinct-n, and distances of word counts.
+"""How varied the words of texts are: distinct-n, and distances between word counts.
 
-distinct-n after Li et al. 2016 (arXiv 1510.03055). The distance is lexical: two texts that say the
-same in other words are far apart; it is not one of meanings.
+Both are lexical: two texts that say the same in other words are far apart.
 """
 
 import re
@@ -19,9 +18,10 @@ def _words(text: str) -> list[str]:
 
 
 def distinct(texts: Sequence[str], n: int = 1) -> float:
-    """Give the share, 0..1, of different n-grams of words among all of them; NaN without any.
+    """Give the share, 0..1, of different n-grams among all n-grams of words; NaN without any.
 
-    It falls with the number of words, so that only texts of like length compare.
+    distinct-n of Li et al. 2016 (arXiv 1510.03055). It falls with the number of words, so that
+    only texts of similar length can be compared.
 
     >>> distinct(["It rains.", "It snows."]), distinct(["It rains.", "It snows."], 2)
     (0.75, 1.0)
@@ -33,19 +33,22 @@ def distinct(texts: Sequence[str], n: int = 1) -> float:
 
 
 def word_distance(texts: Sequence[str]) -> float:
-    """Give the mean over pairs of texts of 1 - cosine of their word counts; NaN without a pair.
+    """Give the mean over pairs of texts of 1 - cosine of their word counts, 0..1.
+
+    The vector space model of Salton, Wong & Yang 1975 without weights. Texts without words are
+    left out; NaN where fewer than two remain.
 
     >>> [round(word_distance(["It rains.", other]), 3) for other in ("It rains.", "We sing.")]
     [0.0, 1.0]
     """
-    counts = [Counter(words) for text in texts if (words := _words(text))]
-    if len(counts) < 2:
+    counters = [Counter(words) for text in texts if (words := _words(text))]
+    if len(counters) < 2:
         return nan
-    known = {word: place for place, word in enumerate(sorted(set().union(*counts)))}
-    table = np.zeros((len(counts), len(known)))
-    for row, counted in enumerate(counts):
-        for word, count in counted.items():
-            table[row, known[word]] = count
-    table /= np.linalg.norm(table, axis=1, keepdims=True)
-    upper = np.triu_indices(len(table), 1)
-    return float(np.clip(1 - (table @ table.T)[upper], 0.0, 1.0).mean())
+    column = {word: i for i, word in enumerate(sorted(set().union(*counters)))}
+    counts = np.zeros((len(counters), len(column)))
+    for row, counter in enumerate(counters):
+        for word, count in counter.items():
+            counts[row, column[word]] = count
+    counts /= np.linalg.norm(counts, axis=1, keepdims=True)
+    upper = np.triu_indices(len(counts), 1)
+    return float(np.clip(1 - (counts @ counts.T)[upper], 0.0, 1.0).mean())

@@ -1,0 +1,19 @@
+"""Finds the parts of a report by name."""
+
+from personae.core import Estimate, Note, Report, Table
+
+
+def table(report: Report, name: str) -> Table:
+    """Give the table of that name."""
+    return next(p for p in report.parts if isinstance(p, Table) and p.name == name)
+
+
+def row_estimates(report: Report, name: str, first: str) -> list[Estimate]:
+    """Give the estimates of the row that starts with `first`, in the table of that name."""
+    row = next(r for r in table(report, name).rows if r[0] == first)
+    return [cell for cell in row if isinstance(cell, Estimate)]
+
+
+def verdict_text(report: Report) -> str:
+    """Give the verdicts, one a line."""
+    return "\n".join(p.text for p in report.parts if isinstance(p, Note) and p.level == "verdict")
