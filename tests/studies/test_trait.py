@@ -18,10 +18,8 @@ from personae.core import (
     Estimate,
     Note,
     Reply,
-    Report,
     Request,
     Sampling,
-    Table,
     data_json,
 )
 from personae.measure.situations.situation_bank import (
