@@ -139,7 +139,7 @@ def _item_means(values: Array) -> Array:
     known = ~np.isnan(values)
     answered = known.any(axis=0)
     total = np.where(known, values, 0.0).sum(axis=0)[answered]
-    return total / known.sum(axis=0)[answered]
+    return np.asarray(total / known.sum(axis=0)[answered])
 
 
 def _likeliest(chances: Array) -> Array:

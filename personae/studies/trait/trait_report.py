@@ -10,6 +10,7 @@ import polars as pl
 from personae.core import Answers, Estimate, Figure, Note, Part, Table
 from personae.measure.situations.situation_bank import OWN, SituationBank
 from personae.report.build import (
+    Row,
     ValueAxis,
     coverage,
     estimate_words,
@@ -254,7 +255,7 @@ def coverage_parts(answers: Answers, replies: Sequence[FreeReply], mass: float) 
 
 def variety_table(bank: SituationBank) -> Table:
     """Tabulate how varied the words of each trait's situations are, as shares 0..1."""
-    rows = []
+    rows: list[Row] = []
     for scale in bank.scales:
         texts = [f"{item.text} {item.query}" for item in bank.of(scale).items]
         distance = word_distance(texts)
