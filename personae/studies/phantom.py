@@ -12,7 +12,7 @@ Differs  the protocol is fixed here, as no code was published: one system text a
 Version  1
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import isnan
 from pathlib import Path
 
@@ -22,13 +22,10 @@ import polars as pl
 from personae.core import (
     CONTROL,
     Answers,
-    Cell,
     Chooser,
     Estimate,
-    Figure,
     Heading,
     Note,
-    Part,
     Persona,
     Report,
     Table,
@@ -42,8 +39,7 @@ from personae.induce.prompt.prompt_inductions import own_text
 from personae.measure.situations.situation_bank import ask_bank, load_bank, pole_text
 from personae.measure.tasks.problems import ProblemSet
 from personae.measure.tasks.theory_of_mind import belief_problems, by_scene, fantom, load_scenes
-from personae.report.build import coverage
-from personae.report.render.figure_json import figure_from_data
+from personae.report.build import Row, coverage, forest, table, verdict
 from personae.stats.effects.effect_sizes import paired_permutation
 from personae.stats.multiplicity import holm
 from personae.stats.prediction.classification import weighted_f1
@@ -73,21 +69,27 @@ def phantom(
     gate = ability(model, problems)
     arms = _arms(quick=quick)
     answers = ask_grid(model, arms, problems, Asking(channel=gate.channel))
-    found = effects(by_scene(answers), CONTROL, seed=seed, of="scene")
+    shifts = effects(by_scene(answers), CONTROL, seed=seed, of="scene")
     choices = _choices(model, arms, 2 if quick else 10)
-    steered = _controllability(choices, seed)
+    rises = _choice_rises(choices, seed)
     return Report(
         title=f"Personality and theory of mind: {model.name}",
         parts=(
-            *_verdicts(gate, found, steered),
+            *_verdicts(gate, shifts, rises),
             Heading("Who knows what, by personality"),
-            _picture(found),
-            effects_table(found, "effects", "Accuracy", CONTROL),
-            _beliefs(answers, seed),
-            *_published_measure(answers, problems),
+            forest(
+                "minds",
+                "Change of accuracy against no persona",
+                [(e.condition, _family(e.condition), e.shift) for e in shifts if not e.scale],
+                "rate",
+                form="+.1%",
+            ),
+            effects_table(shifts, "effects", "Accuracy", CONTROL),
+            _beliefs_table(answers, seed),
+            *_weighted_f1_table(answers, problems),
             Heading("Do the same personas move the model's own choices?"),
-            _control_table(steered),
-            _spread_table(found, steered),
+            _rises_table(rises),
+            _spread_table(shifts, rises),
             Heading("Before any persona"),
             gate.table(),
             coverage(Answers.concat([answers, choices]), ("respondent", "channel")),
@@ -106,167 +108,141 @@ def _problems(tasks: str, *, quick: bool) -> ProblemSet:
 
 
 def _arms(*, quick: bool) -> list[Arm]:
-    sides = (True,) if quick else (True, False)
-    people = [
+    poles = (True,) if quick else (True, False)
+    personas = [
         Persona(id=trait if high else f"low {trait}", text=pole_text(trait, high))
         for trait in (*BIG, *DARK)
-        for high in sides
+        for high in poles
     ]
-    people.append(Persona(id="ordinary", text="You are an ordinary person."))
-    people.append(Persona(id="page", text=NEUTRAL))
-    return [CONTROL_ARM, *(Arm(name="system", induction=own_text, persona=p) for p in people)]
+    personas.append(Persona(id="ordinary", text="You are an ordinary person."))
+    personas.append(Persona(id="page", text=NEUTRAL))
+    return [CONTROL_ARM, *(Arm(name="system", induction=own_text, persona=p) for p in personas)]
+
+
+def _family(condition: str) -> str:
+    trait = condition.removeprefix("low ")
+    return "Big Five" if trait in BIG else "dark triad" if trait in DARK else "control"
 
 
 def _choices(model: Chooser, arms: Sequence[Arm], count: int) -> Answers:
     """Let each high pole, and the model itself, choose in situations of that pole's trait."""
     bank = load_bank()
-    sheets = []
+    answers = []
     for trait in (*BIG, *DARK):
-        part = bank.of(trait).first(count)
+        situations = bank.of(trait).first(count)
         for arm in arms:
             if arm.persona.id in (trait, CONTROL_ARM.persona.id):
                 with arm.induction(model, arm.persona) as speaker:
-                    sheet = ask_bank(speaker, part, "bare", ("0123", "3210"), channel="option")
-                sheets.append(sheet.tag(respondent=arm.persona.id, arm=arm.name))
-    return Answers.concat(sheets)
+                    chosen = ask_bank(
+                        speaker, situations, "bare", ("0123", "3210"), channel="option"
+                    )
+                answers.append(chosen.tag(respondent=arm.persona.id, arm=arm.name))
+    return Answers.concat(answers)
 
 
-def _controllability(choices: Answers, seed: int) -> list[tuple[str, Estimate, float]]:
+Rises = Mapping[str, tuple[Estimate, float]]
+"""Trait -> the rise of its choices under its own persona, and p after Holm."""
+
+
+def _choice_rises(choices: Answers, seed: int) -> Rises:
     """Estimate, for each trait, the rise of its high choices under its own persona."""
-    found = []
+    rises = []
     for trait in (*BIG, *DARK):
-        part = choices.where(scale=trait, status="ok")
-        table, _ = question_scores(part, "respondent", [CONTROL, trait], use="expected")
-        known = table[:, ~np.isnan(table).any(axis=0)]
-        found.append(
-            paired_permutation(
-                known[1] - known[0], name=trait, of="situation", unit="share", seed=seed
-            )
-        )
-    adjusted = holm([1.0 if isnan(e.p) else e.p for e in found])
-    return [(e.name, e, float(p)) for e, p in zip(found, adjusted, strict=True)]
+        own = choices.where(scale=trait, status="ok")
+        scores, _ = question_scores(own, "respondent", [CONTROL, trait], use="expected")
+        known = scores[:, ~np.isnan(scores).any(axis=0)]
+        gaps = known[1] - known[0]
+        rises.append(paired_permutation(gaps, name=trait, of="situation", unit="share", seed=seed))
+    adjusted = holm([1.0 if isnan(rise.p) else rise.p for rise in rises])
+    return {rise.name: (rise, float(p)) for rise, p in zip(rises, adjusted, strict=True)}
 
 
-def _moves(found: Sequence[Effect], names: Sequence[str]) -> list[float]:
-    """Give the shifts over all questions of some conditions."""
-    whole = {e.condition: e.shift.value for e in found if not e.scale}
-    return [whole[n] for n in names if n in whole and not isnan(whole[n])]
+def _shifts_of(shifts: Sequence[Effect], conditions: Sequence[str]) -> list[float]:
+    """Give the known shifts over all questions of some conditions."""
+    overall = {effect.condition: effect.shift.value for effect in shifts if not effect.scale}
+    return [overall[c] for c in conditions if c in overall and not isnan(overall[c])]
 
 
-def _verdicts(
-    gate: Ability, found: Sequence[Effect], steered: Sequence[tuple[str, Estimate, float]]
-) -> list[Part]:
-    whole = [e for e in found if not e.scale]
-    traits = [e for e in whole if e.condition in (*BIG, *DARK)]
+def _verdicts(gate: Ability, shifts: Sequence[Effect], rises: Rises) -> list[Note]:
+    traits = [e for e in shifts if not e.scale and e.condition in (*BIG, *DARK)]
     changed = [f"{e.condition} ({e.verdict})" for e in traits if e.verdict in ("worse", "better")]
-    noise = max(map(abs, _moves(found, ("ordinary", "page"))), default=float("nan"))
-    dark, big = (np.mean(np.abs(_moves(found, names))) for names in (DARK, BIG))
-    moved = [name for name, e, p in steered if p < 0.05 and e.value > 0]
+    noise = max(map(abs, _shifts_of(shifts, ("ordinary", "page"))), default=float("nan"))
+    dark, big = (np.mean(np.abs(_shifts_of(shifts, traits))) for traits in (DARK, BIG))
+    risen = [trait for trait, (rise, p) in rises.items() if p < 0.05 and rise.value > 0]
     return [
-        Note(gate.sentence, "verdict"),
-        Note(
+        verdict(gate.sentence),
+        verdict(
             f"Of {len(traits)} personalities these change who knows what (Holm): "
             f"{', '.join(changed) or 'none is shown to'}. A persona without content moves accuracy "
-            f"by up to {noise:.1%}; dark traits by {dark:.1%} on average, Big Five by {big:.1%}.",
-            "verdict",
+            f"by up to {noise:.1%}; dark traits by {dark:.1%} on average, Big Five by {big:.1%}."
         ),
-        Note(
-            f"Their own trait's choices rise (Holm) under {len(moved)} of {len(steered)} personas"
-            f"{': ' + ', '.join(moved) if moved else ''}.",
-            "verdict",
+        verdict(
+            f"Their own trait's choices rise (Holm) under {len(risen)} of {len(rises)} personas"
+            f"{': ' + ', '.join(risen) if risen else ''}."
         ),
     ]
 
 
-def _picture(found: Sequence[Effect]) -> Figure:
-    def group(name: str) -> str:
-        bare = name.removeprefix("low ")
-        return "Big Five" if bare in BIG else "dark triad" if bare in DARK else "control"
-
-    whole = [e for e in found if not e.scale]
-    rows = [{"name": e.condition, "group": group(e.condition), "estimate": e.shift} for e in whole]
-    told = "; ".join(f"{e.condition} {e.shift.value:+.1%}" for e in whole)
-    return figure_from_data(
-        name="minds",
-        title="Change of accuracy against no persona",
-        kind="intervals",
-        data={"unit": "rate", "reference": 0.0, "rows": rows},
-        alt=told,
-    )
-
-
-def _beliefs(answers: Answers, seed: int) -> Table:
+def _beliefs_table(answers: Answers, seed: int) -> Table:
     """Tabulate true belief, false belief, and both right in the same scene."""
-    names = list(dict.fromkeys(answers.rows["respondent"].to_list()))
     scene = pl.col("item").str.replace("/(true|false) belief/", "/", literal=False)
-    kept = answers.rows.filter(pl.col("scale").is_in(["true belief", "false belief"]))
-    rows: list[tuple[Cell, ...]] = []
-    for name in names:
-        own = kept.filter(pl.col("respondent") == name).with_columns(
-            scene.alias("scene"), pl.col("value").fill_null(0.0).alias("right")
-        )
-        cells: list[Cell] = [name]
+    beliefs = answers.rows.filter(pl.col("scale").is_in(["true belief", "false belief"]))
+    beliefs = beliefs.with_columns(
+        scene.alias("scene"), pl.col("value").fill_null(0.0).alias("right")
+    )
+    rows: list[Row] = []
+    for respondent in dict.fromkeys(answers.rows["respondent"].to_list()):
+        own = beliefs.filter(pl.col("respondent") == respondent)
+        row: Row = {"personality": respondent}
         for scale in ("true belief", "false belief"):
             values = own.filter(pl.col("scale") == scale)["right"].to_numpy()
-            cells.append(float(values.mean()) if values.size else None)
+            row[scale] = float(values.mean()) if values.size else None
         both = own.group_by("scene", maintain_order=True).agg(pl.col("right").min())["right"]
-        cells.append(mean(both.to_numpy(), name="both right", of="scene", unit="rate", seed=seed))
-        rows.append(tuple(cells))
+        row["both right"] = mean(
+            both.to_numpy(), name="both right", of="scene", unit="rate", seed=seed
+        )
+        rows.append(row)
     note = "Both right: a scene counts where the true and the false belief are answered rightly."
-    columns = ("personality", "true belief", "false belief", "both right")
-    return Table(
-        name="beliefs", title="True and false belief", columns=columns, rows=tuple(rows), note=note
-    )
+    return table("beliefs", "True and false belief", rows, note)
 
 
-def _published_measure(answers: Answers, problems: ProblemSet) -> list[Part]:
-    """Give the weighted F1 of yes/no tasks beside, as it was published."""
+def _weighted_f1_table(answers: Answers, problems: ProblemSet) -> list[Table]:
+    """Tabulate the weighted F1 of yes/no tasks, as it was published; nothing without such tasks."""
     gold = {p.id: p.answer for p in problems.problems if set(p.options) == {"Yes", "No"}}
     if not gold:
         return []
-    rows: list[tuple[Cell, ...]] = []
-    for name in dict.fromkeys(answers.rows["respondent"].to_list()):
-        own = answers.where(respondent=name).rows.filter(pl.col("item").is_in(list(gold)))
-        said = [raw if status == "ok" else "" for raw, status in own["raw", "status"].rows()]
-        rows.append((name, weighted_f1([gold[i] for i in own["item"]], said)))
-    return [
-        Table(
-            name="weighted_f1",
-            title="Weighted F1 of yes and no",
-            rows=tuple(rows),
-            columns=("personality", "weighted F1"),
-            note="As published; a lost reply costs less than a wrong one.",
-        )
-    ]
+    rows: list[Row] = []
+    for respondent in dict.fromkeys(answers.rows["respondent"].to_list()):
+        own = answers.where(respondent=respondent).rows.filter(pl.col("item").is_in(list(gold)))
+        replies = [raw if status == "ok" else "" for raw, status in own["raw", "status"].rows()]
+        score = weighted_f1([gold[item] for item in own["item"]], replies)
+        rows.append({"personality": respondent, "weighted F1": score})
+    note = "As published; a lost reply costs less than a wrong one."
+    return [table("weighted_f1", "Weighted F1 of yes and no", rows, note)]
 
 
-def _control_table(steered: Sequence[tuple[str, Estimate, float]]) -> Table:
-    rows: list[tuple[Cell, ...]] = [(name, e, e.p, p) for name, e, p in steered]
+def _rises_table(rises: Rises) -> Table:
     note = (
         "Rise of the probability of choosing what a person high in the trait would do, under that "
         "trait's persona, against no persona; situations share no words with the prompts."
     )
-    return Table(
-        name="controllability",
-        title="Controllability",
-        rows=tuple(rows),
-        note=note,
-        columns=("trait", "rise", "p", "p (Holm)"),
-    )
-
-
-def _spread_table(found: Sequence[Effect], steered: Sequence[tuple[str, Estimate, float]]) -> Table:
-    values = _moves(found, (*BIG, *DARK))
-    rises = [e.value for _, e, _ in steered if not isnan(e.value)]
-    rows: list[tuple[Cell, ...]] = [
-        ("SD of accuracy over the eight", float(np.std(values, ddof=1)) if values else None),
-        ("range over the eight", float(np.ptp(values)) if values else None),
-        ("mean rise of own choices", float(np.mean(rises)) if rises else None),
+    rows: list[Row] = [
+        {"trait": trait, "rise": rise, "p": rise.p, "p (Holm)": p}
+        for trait, (rise, p) in rises.items()
     ]
-    return Table(
-        name="spread",
-        title="Spread over personalities",
-        columns=("what", "value"),
-        rows=tuple(rows),
-        note="To compare models, put their rows side by side.",
-    )
+    return table("controllability", "Controllability", rows, note)
+
+
+def _spread_table(shifts: Sequence[Effect], rises: Rises) -> Table:
+    moves = _shifts_of(shifts, (*BIG, *DARK))
+    known = [rise.value for rise, _ in rises.values() if not isnan(rise.value)]
+    rows: list[Row] = [
+        {
+            "what": "SD of accuracy over the eight",
+            "value": float(np.std(moves, ddof=1)) if moves else None,
+        },
+        {"what": "range over the eight", "value": float(np.ptp(moves)) if moves else None},
+        {"what": "mean rise of own choices", "value": float(np.mean(known)) if known else None},
+    ]
+    note = "To compare models, put their rows side by side."
+    return table("spread", "Spread over personalities", rows, note)
