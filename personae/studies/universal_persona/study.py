@@ -246,7 +246,7 @@ def _scorer_table(scorer: Scorer) -> Table:
         "On 32 labelled texts of our own. The word list was written beside them, so that its own "
         "errors are optimistic. Stances need no scorer."
     )
-    row = {
+    row: Row = {
         "scorer": scorer.name,
         "missed": missed,
         "false alarms": false_alarms,
