@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: run test check docs golden bench inspect lm-eval mimesis setup
+.PHONY: run test coverage check docs golden bench inspect lm-eval mimesis setup
 
 run: setup  ## a persona drawn at random, and its card on the embedded model, in out/card/
 	$(BIN)/personae generate deeppersona -n 1 --seed 7 --anchors "E=1.5, N=-1" --out out/persona.json
@@ -12,6 +12,11 @@ run: setup  ## a persona drawn at random, and its card on the embedded model, in
 
 test: setup  ## all tests, doctests and documentation examples
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+coverage: setup  ## the lines that tests reach, by room
+	mkdir -p out
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal --cov --cov-report=json:out/coverage.json
+	$(BIN)/python -m tests.support.coverage_by_room out/coverage.json
 
 check: setup  ## format, lint, types
 	$(BIN)/ruff format --check .

@@ -12,8 +12,9 @@ from personae.measure.inventories.administer_arms import administer_arms
 from personae.measure.inventories.forms import published_form
 from personae.respondents.null import open_null
 from personae.respondents.simulated import open_simulated
+from tests.support.extras import needs
 
-pytest.importorskip("sklearn")
+pytestmark = needs("sklearn")
 LOUD = Persona(
     id="loud", text="You are extremely talkative and very calm.", traits={"E": 2.0, "N": -1.5}
 )

@@ -21,7 +21,7 @@ from tests.support.embedded import embedded
 
 pytestmark = pytest.mark.embedded
 HUMAN = identities("reference")[0]
-DRAWS = 100
+DRAWS = 40
 SHORT = load_problems("plain-knowledge").per_field(2)
 
 

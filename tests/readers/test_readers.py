@@ -20,8 +20,9 @@ from personae.readers.text.trained_readers import (
     train_reader,
 )
 from personae.stats.prediction.classification import auc
+from tests.support.extras import needs
 
-pytest.importorskip("sklearn")
+pytestmark = needs("sklearn")
 
 WORDS = ReaderTraining(recipe="words", folds=4, penalties=(1.0,))
 LOADED = {"E": ("loud party crowd", "quiet alone silent"), "N": ("afraid worry", "calm easy")}

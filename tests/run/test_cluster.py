@@ -9,9 +9,10 @@ from personae.cli import main
 from personae.core import BadValue, Chooser, InputError, Request, Sampling, UnknownName, say
 from personae.models.opening import open_model
 from personae.run import cluster as clusters
+from tests.support.extras import needs
 from tests.support.sailing_instrument import PROMPT
 
-pytest.importorskip("ray", reason="the extra 'ray' is not installed")
+pytestmark = needs("ray")
 RUN = ["run", "self_assessment", "--quick", "--model", "simulated:E=1,noise=0.3"]
 MADE = ["generate", "hachimi", "-n", "60", "--seed", "3"]
 

@@ -30,8 +30,9 @@ from personae.respondents.simulated import open_simulated
 from personae.studies.eliciting_traits.reader_estimates import activation, from_persona_middle, lean
 from personae.studies.eliciting_traits.study import eliciting_traits
 from tests.support.embedded import embedded
+from tests.support.extras import needs
 
-pytest.importorskip("sklearn")
+pytestmark = needs("sklearn")
 WARM = Sampling(max_tokens=60, temperature=1.0, top_p=0.95)
 
 

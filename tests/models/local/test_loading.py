@@ -12,8 +12,8 @@ import huggingface_hub.constants
 import numpy as np
 import pytest
 import torch
+import transformers
 from safetensors.torch import load_file, save_file
-from transformers import PreTrainedTokenizerFast
 
 from personae.core import say
 from personae.core.errors import BadFile, ModelError, ModelUnavailable
@@ -154,7 +154,7 @@ def folder(tmp_path: Path) -> Path:
     """A model folder as `save_pretrained` writes it."""
     path = tmp_path / "model"
     network("llama").save_pretrained(path)
-    tokenizer = PreTrainedTokenizerFast(
+    tokenizer = transformers.PreTrainedTokenizerFast(
         tokenizer_object=codec().tokenizer, bos_token="<s>", eos_token="</s>"
     )
     tokenizer.chat_template = TEMPLATE

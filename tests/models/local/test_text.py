@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, pre_tokenizers
-from transformers.integrations.gguf import convert_gguf_tokenizer
 
 from personae.core import Message, say
 from personae.core.errors import BadFile, ModelError
@@ -66,6 +65,8 @@ def test_tokens_are_the_librarys_but_for_the_digits_it_drops() -> None:
         "unk_token_id": 0,
         "pad_token_id": 2,
     }
+    from transformers.integrations.gguf import convert_gguf_tokenizer  # noqa: PLC0415
+
     library, _ = convert_gguf_tokenizer("llama", parts)
 
     def theirs(text: str) -> list[int]:
