@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from personae.core import (
+    CONTROL,
     BadFile,
     BadValue,
     Estimate,
@@ -19,7 +20,7 @@ from personae.core import (
 )
 from personae.respondents.null import open_null
 from personae.respondents.scripted import ScriptedModel
-from personae.studies.citizens.study import ARMS, citizens
+from personae.studies.citizens.study import CITIZENS, NATIONALITY, citizens
 from personae.studies.citizens.survey import load_survey
 
 CANADA = load_survey("canada")
@@ -67,7 +68,7 @@ def test_a_respondent_who_reads_nothing_gives_no_finding(name: str) -> None:
     assert said
     assert not any(text.startswith("Citizens are") for text in said)
     found = distances(report)
-    assert len({round(found[arm]["KS"].value, 6) for arm in ARMS}) == 1
+    assert len({round(found[arm]["KS"].value, 6) for arm in (CONTROL, NATIONALITY, CITIZENS)}) == 1
 
 
 def test_a_pull_to_the_first_place_cancels() -> None:

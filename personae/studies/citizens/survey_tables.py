@@ -1,0 +1,57 @@
+"""What was answered, option by option, and how far answers go by an option's place."""
+
+from math import isnan
+
+import numpy as np
+
+from personae.core import Note, Table
+from personae.report.build import Row, table, warning
+from personae.stats.effects.effect_sizes import total_variation
+from personae.studies.citizens.distance_tables import Comparison
+from personae.studies.citizens.survey import order_shares
+
+__all__ = ["order_note", "shares_table"]
+
+BY_PLACE = 0.25
+"""Shares that move so far with the option order (total variation, 0..1) answer the place."""
+
+
+def order_note(comparison: Comparison) -> Note:
+    """Say how far shares move when the same options are listed in reverse."""
+    widest = max(len(question.options) for question in comparison.survey.questions)
+    forward, reverse = [], []
+    for arm in comparison.arms:
+        answers, respondents = comparison.of_arm(arm)
+        for question in comparison.survey.questions:
+            shares = order_shares(answers, question, respondents)
+            padding = ((0, 0), (0, 0), (0, widest - shares.shape[2]))
+            first, second = np.moveaxis(np.pad(shares, padding), 1, 0)
+            forward.append(first)
+            reverse.append(second)
+    shift = total_variation(
+        np.vstack(forward), np.vstack(reverse), of="answer", seed=comparison.seed
+    )
+    if isnan(shift.value):
+        return Note(f"Option order: {shift}.")
+    text = f"Reversing the options moves the shares by {shift.value:.2f} on average (0 to 1)"
+    if shift.value < BY_PLACE:
+        return Note(f"{text}.")
+    return warning(
+        f"{text} [{shift.low:.2f}, {shift.high:.2f}]: answers go by place to a large part, and "
+        "what is left after averaging both orders says little of the question."
+    )
+
+
+def shares_table(comparison: Comparison) -> Table:
+    """Tabulate the mean shares of each question's options by arm, beside the people's."""
+    rows: list[Row] = []
+    for question in comparison.survey.questions:
+        answered = {arm: comparison.answered_shares(question, arm) for arm in comparison.arms}
+        for index, option in enumerate(question.options):
+            by_arm: Row = {
+                arm: float(shares[:, index].mean()) if len(shares) else None
+                for arm, shares in answered.items()
+            }
+            people = question.shares[index] if question.shares else None
+            rows.append({"question": question.id, "option": option, "people": people, **by_arm})
+    return table("shares", "Shares of the options", rows)
