@@ -79,7 +79,7 @@ def _best(scores: ChannelScores, names: Sequence[str]) -> str:
     clear = not isnan(lead.low) and lead.low > 0 and lead.p < 0.05
     words = "better than" if clear else "not distinguishable from"
     return (
-        f"Of {len(ranked)} inductions {ranked[0]} shifted most, {words} the next, {ranked[1]} "
+        f"Of {len(ranked)} inductions, {ranked[0]} shifted most, {words} the next, {ranked[1]} "
         f"(difference {_signed(lead)} SD [{lead.low:.2f}, {lead.high:.2f}]). A persona without "
         f"content shifted {_signed(floor)} SD."
     )
