@@ -9,15 +9,12 @@ import pytest
 
 from personae.core import (
     Answers,
+    Chat,
     Done,
-    Estimate,
-    Note,
     Persona,
     Reply,
-    Report,
     Request,
     Sampling,
-    Table,
     load_inventory,
 )
 from personae.induce.prompt.prompt_inductions import in_truth, p2, words
@@ -26,29 +23,18 @@ from personae.measure.inventories.administer import administer
 from personae.measure.inventories.forms import published_form
 from personae.models.local.engine import LocalModel
 from personae.respondents.null import open_null
+from personae.respondents.scripted import ScriptedModel
 from personae.respondents.simulated import open_simulated
 from personae.stats.effects.contrast import paired_cells
 from personae.stats.two_level import two_level_mean
 from personae.studies.mpi.study import mpi
-from personae.studies.mpi.vignettes import compare, write_essays
+from personae.studies.mpi.vignettes import compare, hit_rates, judge_essays, write_essays
 from tests.support.embedded import embedded
 from tests.support.rendered_items import render_item
+from tests.support.report_parts import row_estimates, table, verdict_text
 
 TALKATIVE = "I love parties. I am talkative, bold and friendly."
 SHY = "I am quiet, shy and silent. I keep to myself."
-
-
-def table(report: Report, name: str) -> Table:
-    return next(p for p in report.parts if isinstance(p, Table) and p.name == name)
-
-
-def row(report: Report, name: str, first: str) -> list[Estimate]:
-    found = next(r for r in table(report, name).rows if r[0] == first)
-    return [cell for cell in found if isinstance(cell, Estimate)]
-
-
-def verdicts(report: Report) -> list[str]:
-    return [p.text for p in report.parts if isinstance(p, Note) and p.level == "verdict"]
 
 
 def test_the_induced_prompt_ends_in_the_neutral_one() -> None:
@@ -62,19 +48,19 @@ def test_the_induced_prompt_ends_in_the_neutral_one() -> None:
     assert neutral[-1].text.count(tool.items[0].text.lower()) == 1
 
 
-def test_who_follows_is_moved_the_way_asked() -> None:
+def test_a_respondent_that_follows_prompts_is_moved_in_their_direction() -> None:
     report = mpi(open_simulated("simulated:follow=1,noise=0.2"), quick=True)
     for channel in ("label", "statement"):
         for name in ("naive", "words"):
-            for found in row(report, f"moved_{channel}", name):
-                assert found.low > 0, (channel, name, found)
+            for shift in row_estimates(report, f"moved_{channel}", name):
+                assert shift.low > 0, (channel, name, shift)
 
 
 def test_the_whole_study_weighs_all_three_inductions_on_all_five_traits() -> None:
     """P²(+) minus P²(-), averaged over the traits, with an interval."""
     report = mpi(open_simulated("simulated:follow=1,noise=0.2"))
     for name in ("naive", "words", "p2"):
-        *traits, whole = row(report, "moved_label", name)
+        *traits, whole = row_estimates(report, "moved_label", name)
         assert len(traits) == 5
         assert whole.n > 0
         assert 0 < whole.low < whole.value < whole.high
@@ -82,7 +68,7 @@ def test_the_whole_study_weighs_all_three_inductions_on_all_five_traits() -> Non
 
 
 @pytest.mark.embedded
-def test_the_portraits_shift_on_the_embedded_model_is_told_with_its_interval() -> None:
+def test_the_shift_by_portraits_on_the_embedded_model_has_an_interval() -> None:
     """On the 135M model: short portraits, two items a trait; the sign is not guaranteed."""
     model = LocalModel(embedded())
     induction, tool = p2(tokens=30), load_inventory("mpi-120")
@@ -101,45 +87,45 @@ def test_the_portraits_shift_on_the_embedded_model_is_told_with_its_interval() -
     assert abs(whole.value) < 4
 
 
-def test_who_does_not_follow_is_not() -> None:
+def test_a_respondent_that_ignores_prompts_is_not_moved() -> None:
     report = mpi(open_simulated("simulated:follow=0,noise=0.2"), quick=True)
     for channel in ("label", "statement"):
-        whole = row(report, f"moved_{channel}", "naive")[-1]
+        whole = row_estimates(report, f"moved_{channel}", "naive")[-1]
         assert whole.low <= 0 <= whole.high
-    assert "does not show that it moves" in " ".join(verdicts(report))
+    assert "is not shown to move it" in verdict_text(report)
 
 
 def test_a_constant_answer_is_called_the_profile_of_the_key() -> None:
     """The published BART row is what anybody gets who always says the first option."""
     report = mpi(open_null("null:first"), quick=True)
-    assert "that of the key" in verdicts(report)[0]
-    means = [round(e.value, 3) for e in row(report, "neutral", "the model")]
-    found = dict(zip(load_inventory("mpi-120").scales, means, strict=True))
-    assert found == {"O": 3.0, "C": 2.833, "E": 4.0, "A": 2.167, "N": 3.833}
+    assert "that of the key" in verdict_text(report).splitlines()[0]
+    means = [round(e.value, 3) for e in row_estimates(report, "neutral", "the model")]
+    by_scale = dict(zip(load_inventory("mpi-120").scales, means, strict=True))
+    assert by_scale == {"O": 3.0, "C": 2.833, "E": 4.0, "A": 2.167, "N": 3.833}
 
 
 def test_refusals_are_counted_and_never_scored() -> None:
     report = mpi(open_null("null:refusing"), quick=True)
-    assert all(isnan(e.value) for e in row(report, "neutral", "the model"))
+    assert all(isnan(e.value) for e in row_estimates(report, "neutral", "the model"))
     label = [r for r in table(report, "coverage").rows if r[0] == "label"]
     columns = table(report, "coverage").columns
     assert all(r[columns.index("refused")] == r[columns.index("asked")] for r in label)
 
 
-def test_essays_are_drawn_apart_and_again_the_same() -> None:
+def test_essays_differ_between_draws_and_repeat_under_the_same_seed() -> None:
     model = open_simulated("simulated:E=1,noise=0.3")
     sampling = Sampling(max_tokens=60, temperature=0.7, seed=3)
     block = "You are an extraverted person."
-    once = write_essays(model, [("E", block), ("E", "")], 3, sampling)
-    assert once == write_essays(model, [("E", block), ("E", "")], 3, sampling)
-    assert once[:1] == write_essays(model, [("E", block)], 3, sampling)
-    assert len({reply.text for reply in once[0]}) > 1
+    essays = write_essays(model, [("E", block), ("E", "")], 3, sampling)
+    assert essays == write_essays(model, [("E", block), ("E", "")], 3, sampling)
+    assert essays[:1] == write_essays(model, [("E", block)], 3, sampling)
+    assert len({reply.text for reply in essays[0]}) > 1
 
 
-def test_a_judge_that_prefers_a_place_cannot_win() -> None:
+def test_a_judge_that_prefers_a_position_decides_nothing() -> None:
     pairs = [(TALKATIVE, SHY), (SHY, TALKATIVE)]
-    placed = compare(open_null("null:first"), "E", pairs)
-    assert [v.value for v in placed] == pytest.approx([0.5, 0.5], abs=0.01)
+    blind = compare(open_null("null:first"), "E", pairs)
+    assert [v.value for v in blind] == pytest.approx([0.5, 0.5], abs=0.01)
     reading = compare(open_simulated("simulated:noise=0"), "E", pairs)
     assert reading[0].value > 0.9
     assert reading[1].value < 0.1
@@ -164,7 +150,36 @@ class Writer:
 
 def test_a_judge_that_only_writes_is_parsed_and_its_silence_counted() -> None:
     pairs = [(TALKATIVE, SHY), (SHY, TALKATIVE), ("riddle parties", "quiet")]
-    found = compare(Writer(), "E", pairs)
-    assert [found[0].value, found[1].value] == [1.0, 0.0]
-    assert isnan(found[2].value)
-    assert found[2].why
+    judgements = compare(Writer(), "E", pairs)
+    assert [judgements[0].value, judgements[1].value] == [1.0, 0.0]
+    assert isnan(judgements[2].value)
+    assert judgements[2].why
+
+
+def test_an_essay_counts_where_it_differs_in_the_direction_of_its_persona() -> None:
+    reader = open_simulated("simulated:noise=0")
+    high = judge_essays(reader, "E", [(TALKATIVE, SHY)], high=True)
+    low = judge_essays(reader, "E", [(SHY, TALKATIVE)], high=False)
+    wrong = judge_essays(reader, "E", [(TALKATIVE, SHY)], high=False)
+    rates = hit_rates([*high, *low, *wrong])
+    assert {name: e.value for name, e in rates.items()} == {
+        "all": pytest.approx(2 / 3),
+        "E+": 1.0,
+        "E-": 0.5,
+    }
+
+
+def one_arm(chat: Chat) -> str:
+    """Write a talkative essay under the words for high extraversion, else a neutral one."""
+    talkative = "Context: You have the traits of outgoing" in chat[-1].text
+    return TALKATIVE if talkative else "I would wait."
+
+
+def test_a_writer_that_reacts_to_one_persona_shows_that_trait_alone() -> None:
+    model = ScriptedModel(one_arm, name="one arm")
+    report = mpi(model, open_simulated("simulated:noise=0"), quick=True)
+    rates = {
+        row[0]: row_estimates(report, "vignettes", str(row[0]))[0].value
+        for row in table(report, "vignettes").rows
+    }
+    assert rates == {"all": 0.25, "E+": 1.0, "E-": 0.0, "N+": 0.0, "N-": 0.0}
