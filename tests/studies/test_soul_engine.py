@@ -25,23 +25,24 @@ from personae.studies.soul_engine.characters import (
 )
 from personae.studies.soul_engine.dual_head import (
     HeadTraining,
-    contrast_loss,
-    draw_subset,
-    overlap_loss,
+    _contrast_loss,
+    _draw_subset,
+    _overlap_loss,
     train_heads,
 )
+from personae.studies.soul_engine.injection import measured_dose
 from personae.studies.soul_engine.level_readout import (
     CharacterSpeech,
     LevelReadout,
-    guesses,
-    linear,
+    explained_share,
+    linear_levels,
     mean_overlap,
     record_speech,
     retrieval,
+    simple_readouts,
     without_span,
 )
 from personae.studies.soul_engine.sliders import slide
-from personae.studies.soul_engine.soul_parts import explained
 from personae.studies.soul_engine.study import soul_engine
 from tests.support.tiny_networks import tiny_model
 
@@ -50,21 +51,21 @@ from tests.support.tiny_networks import tiny_model
 
 def test_every_subset_is_as_likely_as_any_other() -> None:
     random = np.random.default_rng(0)
-    drawn = Counter(tuple(draw_subset(6, 3, random)) for _ in range(2000))
+    drawn = Counter(tuple(_draw_subset(6, 3, random)) for _ in range(2000))
     assert set(drawn) == set(combinations(range(6), 3))
     spread = np.sqrt(2000 * (1 / 20) * (19 / 20))
     assert all(abs(count - 100) < 5 * spread for count in drawn.values())
     again = np.random.default_rng(0)
-    assert [draw_subset(6, 3, again) for _ in range(9)] == [
-        draw_subset(6, 3, r) for r in [np.random.default_rng(0)] for _ in range(9)
+    assert [_draw_subset(6, 3, again) for _ in range(9)] == [
+        _draw_subset(6, 3, r) for r in [np.random.default_rng(0)] for _ in range(9)
     ]
     with pytest.raises(BadValue, match="1 to 6"):
-        draw_subset(6, 7, random)
+        _draw_subset(6, 7, random)
 
 
 def test_overlap_of_directions() -> None:
-    assert float(overlap_loss(torch.eye(5, 8))) == pytest.approx(0, abs=1e-12)
-    assert float(overlap_loss(torch.tensor([[3.0, 4.0], [0.6, 0.8]]))) == pytest.approx(2)
+    assert float(_overlap_loss(torch.eye(5, 8))) == pytest.approx(0, abs=1e-12)
+    assert float(_overlap_loss(torch.tensor([[3.0, 4.0], [0.6, 0.8]]))) == pytest.approx(2)
 
 
 def test_contrast_loss() -> None:
@@ -72,9 +73,9 @@ def test_contrast_loss() -> None:
     random = torch.nn.functional.normalize(
         torch.randn(64, 4096, generator=torch.Generator().manual_seed(0)), dim=1
     )
-    assert float(contrast_loss(random, owners, 1.0)) == pytest.approx(log(63), abs=0.02)
+    assert float(_contrast_loss(random, owners, 1.0)) == pytest.approx(log(63), abs=0.02)
     apart = torch.eye(32).repeat(2, 1)
-    assert float(contrast_loss(apart, owners, 0.02)) == pytest.approx(0, abs=1e-6)
+    assert float(_contrast_loss(apart, owners, 0.02)) == pytest.approx(0, abs=1e-6)
 
 
 def test_training_leaves_the_model_as_it_was() -> None:
@@ -114,7 +115,9 @@ def test_heads_read_levels_and_know_characters_again() -> None:
     heads = train_heads(met.states, met.levels, HeadTraining(subset=4))
     fixed = train_heads(met.states, met.levels, HeadTraining(subset=4, fixed=True))
     constant = LevelReadout("constant", np.tile(met.levels.mean(axis=0), (100, 1)))
-    found = explained(LevelReadout("heads", heads.profile(unmet.means)), constant, unmet.levels)
+    found = explained_share(
+        LevelReadout("heads", heads.profile(unmet.means)), constant, unmet.levels
+    )
     assert found.value > 0.8
     afresh, once = (retrieval(h, unmet, 4) for h in (heads, fixed))
     assert afresh.mean() > 0.9
@@ -150,7 +153,7 @@ def test_a_constant_stands_beside_every_error() -> None:
     constant = LevelReadout("constant", np.full_like(truth, 0.5))
     assert constant.errors(truth).mean() == pytest.approx(0.0225, abs=5e-4)
     half = LevelReadout("half", truth + random.normal(scale=np.sqrt(0.0113), size=truth.shape))
-    assert explained(half, constant, truth).value == pytest.approx(0.5, abs=0.03)
+    assert explained_share(half, constant, truth).value == pytest.approx(0.5, abs=0.03)
     report: Any = soul_engine(tiny_model(), quick=True)
     table = next(
         p for p in report.parts if getattr(p, "name", "") == "errors" and hasattr(p, "rows")
@@ -172,7 +175,9 @@ def test_no_reader_beats_the_ideal_one() -> None:
     states = [np.zeros((24, 4))] * 200
     found = {
         r.name: r.errors(np.array([c.ocean for c in unmet])).mean()
-        for r in guesses(CharacterSpeech(met, states, 0), CharacterSpeech(unmet, states[:100], 0))
+        for r in simple_readouts(
+            CharacterSpeech(met, states, 0), CharacterSpeech(unmet, states[:100], 0)
+        )
     }
     assert found["ideal reader"] == min(found.values())
     assert found["words alone"] > found["ideal reader"] + 0.02
@@ -194,8 +199,8 @@ def test_removing_the_persona_leaves_reasoning() -> None:
     half = slice(0, 200), slice(200, 400)
     constant = LevelReadout("constant", np.tile(levels[half[0]].mean(axis=0), (200, 1)))
     r2 = [
-        explained(
-            LevelReadout("", linear(x[half[0]], levels[half[0]], x[half[1]])),
+        explained_share(
+            LevelReadout("", linear_levels(x[half[0]], levels[half[0]], x[half[1]])),
             constant,
             levels[half[1]],
         ).value
@@ -221,13 +226,13 @@ def test_overlap_has_an_interval_that_knows_both_cases() -> None:
             for i, t in enumerate("OCEAN")
         }
 
-    _, (value, _, high) = mean_overlap(pairs(np.eye(5, 64)))
-    assert value < 0.1
-    assert high < 0.2
-    one = np.ones((5, 64)) / 8
-    whole, (value, low, _) = mean_overlap(pairs(one + 0.3 * np.eye(5, 64)))
-    assert low > 0.7
-    assert whole.shape == (5, 5)
+    apart = mean_overlap(pairs(np.eye(5, 64))).mean
+    assert apart.value < 0.1
+    assert apart.high < 0.2
+    common = np.ones((5, 64)) / 8
+    overlap = mean_overlap(pairs(common + 0.3 * np.eye(5, 64)))
+    assert overlap.mean.low > 0.7
+    assert overlap.cosines.shape == (5, 5)
 
 
 # Sliders and injection. ----------------------------------------------------------------------
@@ -309,6 +314,15 @@ def test_the_scan_finds_the_block_that_was_planted(at: int) -> None:
     assert found.chosen is not None
     assert found.chosen.block == at
     assert found.effect.low > 0
+
+
+def test_the_dose_rises_with_strength_where_the_block_reacts() -> None:
+    model: Any = Planted(1)
+    chosen = calibrate(model, {"E": 1.0}, Scan(blocks=(1,), strengths=(1.0,), nulls=2))
+    shifts = [shift.value for shift in measured_dose(model, chosen, {"E": 0.8}, 0).shifts]
+    assert shifts == sorted(shifts)
+    assert shifts[0] < -1e-3
+    assert shifts[-1] > 1e-3
 
 
 # Files. --------------------------------------------------------------------------------------

@@ -1,8 +1,8 @@
-"""Characters: what they say, and the five levels in 0..1 that they are said to have.
+"""Characters: what they say, and their levels of the Big Five in 0..1.
 
 A row of a JSONL file is `{"character", "utterances", "ocean": [O, C, E, A, N]}`. Simulated
-characters speak Personae's own sentences: each says of a trait drawn at random the high sentence as
-often as their level is high. So their levels are known, and so is how well they can be read at all.
+characters speak Personae's own sentences: for a trait drawn at random, the probability of the high
+sentence is the character's level. So the levels are known, and so is the best possible reading.
 """
 
 from collections.abc import Sequence
@@ -30,35 +30,45 @@ class Character:
 
 
 def load_characters(path: str | Path) -> list[Character]:
-    """Read characters of a JSONL file; utterances without text are dropped by the caller's count.
+    """Read characters from a JSONL file, one a row.
+
+    Utterances without text are kept: whoever records the characters skips and counts them.
 
     Raises:
-        BadFile: not such a file; the message names the line.
+        BadFile: not such a file, no row, or a name that occurs twice; the message names the line.
     """
-    found = []
-    for where, row in json_lines(Path(path)):
+    characters = []
+    for line, row in json_lines(Path(path)):
         if isinstance(row, BadFile):
             raise row
         try:
-            name, said, ocean = row["character"], row["utterances"], row["ocean"]  # type: ignore[index]
-            texts = tuple(str(text) for text in said)
-            found.append(
-                Character(name=str(name), utterances=texts, ocean=tuple(float(x) for x in ocean))
+            characters.append(
+                Character(
+                    name=str(row["character"]),  # type: ignore[index]
+                    utterances=tuple(str(text) for text in row["utterances"]),  # type: ignore[index]
+                    ocean=tuple(float(level) for level in row["ocean"]),  # type: ignore[index]
+                )
             )
         except (KeyError, TypeError, ValueError, BadValue) as error:
             raise BadFile(
-                f'{where}: a row is {{"character", "utterances": [TEXT], "ocean": [five levels in '
+                f'{line}: a row is {{"character", "utterances": [TEXT], "ocean": [five levels in '
                 f"0..1]}} ({error})"
             ) from error
-    if len({c.name for c in found}) < len(found) or not found:
+    if len({c.name for c in characters}) < len(characters) or not characters:
         raise BadFile(f"{path}: at least one character, each named once")
-    return found
+    return characters
 
 
 def simulated_characters(
     count: int, utterances: int, part: slice = slice(None), seed: int = 0
 ) -> list[Character]:
-    """Draw characters with levels uniform in 0..1 who speak a part of the shipped sentences.
+    """Draw characters with levels uniform in 0..1 who speak some of the shipped sentences.
+
+    Args:
+        count: number of characters.
+        utterances: number of sentences that each says.
+        part: which of the twelve pairs of sentences of each trait they choose from.
+        seed: seed of levels and sentences.
 
     >>> ada, = simulated_characters(1, 3)
     >>> len(ada.utterances), [round(level, 2) for level in ada.ocean]
@@ -66,42 +76,43 @@ def simulated_characters(
     """
     random = np.random.default_rng(seed)
     pairs = [data_json("contrast_pairs.json")["statements"][trait][part] for trait in BIG_FIVE]
-    made = []
+    characters = []
     for number in range(count):
         ocean = random.random(5)
-        said = []
+        sentences = []
         for _ in range(utterances):
             trait = int(random.integers(5))
             high, low = pairs[trait][int(random.integers(len(pairs[trait])))]
-            said.append(high if random.random() < ocean[trait] else low)
-        made.append(
+            sentences.append(high if random.random() < ocean[trait] else low)
+        characters.append(
             Character(
                 name=f"simulated {number + 1}",
-                utterances=tuple(said),
-                ocean=tuple(float(x) for x in ocean),
+                utterances=tuple(sentences),
+                ocean=tuple(float(level) for level in ocean),
             )
         )
-    return made
+    return characters
 
 
 def ideal_levels(characters: Sequence[Character]) -> Array:
-    """Read simulated characters as well as can be: the posterior mean of each level, (n, 5).
+    """Read simulated characters as well as is possible: posterior means of levels, (n, 5) in 0..1.
 
-    High sentences counted, with one more on each side, since levels are drawn uniformly. NaN for
-    characters who say something else.
+    Levels are uniform and a trait's sentences binomial, so the mean is that of a Beta
+    distribution, (high + 1) / (all + 2) (Laplace's rule of succession; Gelman et al. 2013,
+    Bayesian Data Analysis, section 2.1). NaN for characters who say anything else.
     """
     statements = data_json("contrast_pairs.json")["statements"]
-    place = {
+    cells = {
         text: (row, side)
         for row, trait in enumerate(BIG_FIVE)
         for pair in statements[trait]
         for side, text in enumerate(pair)
     }
-    found = np.full((len(characters), 5), np.nan)
+    levels = np.full((len(characters), 5), np.nan)
     for number, character in enumerate(characters):
-        if all(text in place for text in character.utterances):
+        if all(text in cells for text in character.utterances):
             counts = np.ones((5, 2))
             for text in character.utterances:
-                counts[place[text]] += 1
-            found[number] = counts[:, 0] / counts.sum(axis=1)
-    return found
+                counts[cells[text]] += 1
+            levels[number] = counts[:, 0] / counts.sum(axis=1)
+    return levels

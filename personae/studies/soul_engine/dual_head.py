@@ -1,12 +1,12 @@
 """Two small heads on a frozen model's states: who speaks, and with which levels of five traits.
 
-A character is met in random k-subsets of its utterances, another at each step, so that the heads
-keep what is constant. The identity head learns by contrast between characters, the psychometric
-head by squared error; its five directions are kept apart. The model itself is read once and has no
-part in the training. After Wang 2025 (arXiv 2512.07092).
+Each training step presents a character as a new random subset of k utterances, so that the heads
+learn what the utterances have in common. The identity head learns by contrast between characters,
+the psychometric head by squared error; its five directions are kept from overlapping. The model's
+states are recorded once; its weights aren't trained. After Wang 2025 (arXiv 2512.07092).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,18 +15,10 @@ from torch import Tensor, nn
 
 from personae.core import Array, BadValue
 
-__all__ = [
-    "DualHead",
-    "HeadTraining",
-    "contrast_loss",
-    "draw_subset",
-    "overlap_loss",
-    "train_heads",
-]
-
+__all__ = ["DualHead", "HeadTraining", "train_heads"]
 
 BATCH = 64
-"""Characters met in one step."""
+"""Most characters in one step."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,23 +26,31 @@ class HeadTraining:
     """How heads are trained.
 
     Args:
-        subset: utterances of a subset, k; a character with fewer is met whole.
-        steps: steps, each over 64 characters.
-        width: of the embedding.
-        apart: weight of the directions' overlap.
-        fixed: meet each character in the same two subsets at every step, for comparison.
+        subset: utterances of a subset, k; a character with fewer is presented whole.
+        steps: training steps, each over at most 64 characters.
+        width: width of the embedding.
+        overlap_weight: weight of the directions' overlap in the loss.
+        fixed: present each character by the same two subsets at every step, for comparison.
     """
 
     subset: int = 8
     steps: int = 300
     width: int = 128
-    apart: float = 0.1
+    overlap_weight: float = 0.1
     fixed: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DualHead:
-    """Trained heads; `directions` (5, width of the states) are unit, in the order of OCEAN."""
+    """Trained heads.
+
+    Args:
+        centre: mean state in training, (width,).
+        scale: standard deviation of all numbers in the training states.
+        identity: the identity head, (embedding, width).
+        directions: unit directions of the five traits, (5, width), in the order of OCEAN.
+        mixer: from the projections on the directions to levels in 0..1.
+    """
 
     centre: Array
     scale: float
@@ -59,28 +59,29 @@ class DualHead:
     mixer: nn.Module
 
     def embed(self, rows: Array) -> Array:
-        """Embed states (n, width): unit vectors (n, embedding)."""
-        found = self._scaled(rows) @ self.identity.T
-        return np.asarray(found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12))
+        """Embed states (n, width) as unit vectors (n, embedding)."""
+        vectors = self._scaled(rows) @ self.identity.T
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        return np.asarray(vectors / np.maximum(lengths, 1e-12))
 
     def profile(self, rows: Array) -> Array:
         """Read the five levels in 0..1 from states (n, width): (n, 5)."""
         along = self._scaled(rows) @ self.directions.T
         with torch.no_grad():
-            found = self.mixer(torch.tensor(along, dtype=torch.float32))
-        return np.asarray(found.numpy(), dtype=np.float64)
+            levels = self.mixer(torch.tensor(along, dtype=torch.float32))
+        return np.asarray(levels.numpy(), dtype=np.float64)
 
     def _scaled(self, rows: Array) -> Array:
         return (rows - self.centre) / self.scale
 
 
-def draw_subset(count: int, size: int, random: np.random.Generator) -> list[int]:
-    """Draw `size` of `count` places without repetition, every subset as likely as any other.
+def _draw_subset(count: int, size: int, random: np.random.Generator) -> list[int]:
+    """Draw `size` of `count` indices without repetition, every subset as likely as any other.
 
     Raises:
-        BadValue: a size of none, or of more than there are.
+        BadValue: a size of 0, or above `count`.
 
-    >>> draw_subset(6, 3, np.random.default_rng(0))
+    >>> _draw_subset(6, 3, np.random.default_rng(0))
     [2, 3, 5]
     """
     if not 1 <= size <= count:
@@ -88,22 +89,27 @@ def draw_subset(count: int, size: int, random: np.random.Generator) -> list[int]
     return sorted(int(i) for i in random.permutation(count)[:size])
 
 
-def contrast_loss(embedded: Tensor, owners: Tensor, temperature: float = 0.07) -> Tensor:
-    """Supervised contrastive loss of unit embeddings (n, width), nats (Khosla et al. 2020).
+def _contrast_loss(embedded: Tensor, owners: Tensor, temperature: float = 0.07) -> Tensor:
+    """Supervised contrastive loss in nats (Khosla et al. 2020, NeurIPS 33, equation 2).
 
-    Every row has another row of its owner among the others.
+    Args:
+        embedded: unit embeddings, (n, width).
+        owners: whose they are, (n,); every owner has two rows or more.
+        temperature: divides the cosines.
     """
-    own = torch.eye(len(embedded), dtype=torch.bool)
-    likeness = (embedded @ embedded.T / temperature).masked_fill(own, -torch.inf)
-    chance = likeness.log_softmax(dim=1).masked_fill(own, 0.0)
-    same = (owners[:, None] == owners) & ~own
-    return -(chance * same).sum(dim=1).div(same.sum(dim=1)).mean()
+    itself = torch.eye(len(embedded), dtype=torch.bool)
+    logits = (embedded @ embedded.T / temperature).masked_fill(itself, -torch.inf)
+    logs = logits.log_softmax(dim=1).masked_fill(itself, 0.0)
+    same = (owners[:, None] == owners) & ~itself
+    return -(logs * same).sum(dim=1).div(same.sum(dim=1)).mean()
 
 
-def overlap_loss(directions: Tensor) -> Tensor:
-    """Squared Frobenius distance of the directions' cosines from those of orthogonal ones.
+def _overlap_loss(directions: Tensor) -> Tensor:
+    """Squared Frobenius distance between the directions' cosines and the identity matrix.
 
-    >>> float(overlap_loss(torch.tensor([[1.0, 0.0], [2.0, 0.0]])))
+    Directions (k, width) may have any length but 0.
+
+    >>> float(_overlap_loss(torch.tensor([[1.0, 0.0], [2.0, 0.0]])))
     2.0
     """
     unit = nn.functional.normalize(directions, dim=1)
@@ -113,62 +119,100 @@ def overlap_loss(directions: Tensor) -> Tensor:
 def train_heads(
     states: Sequence[Array], levels: Array, training: HeadTraining = HeadTraining(), seed: int = 0
 ) -> DualHead:
-    """Train both heads.
+    """Train both heads together.
 
     Args:
-        states: of each character the states of its utterances, (utterances, width).
-        levels: of each character the five levels in 0..1, (characters, 5).
+        states: each character's states, one array (utterances, width) a character.
+        levels: each character's five levels in 0..1, (characters, 5), in the order of OCEAN.
         training: how.
-        seed: of subsets and first weights.
+        seed: seed of subsets and first weights.
 
     Raises:
         BadValue: fewer than two characters, or shapes that don't fit.
     """
     if len(states) < 2 or levels.shape != (len(states), 5):
         raise BadValue(f"heads take two characters or more and (n, 5) levels, not {levels.shape}")
-    whole = np.concatenate(states)
-    centre, scale = whole.mean(axis=0), float(whole.std()) or 1.0
-    random, torch_random = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
-    width = whole.shape[1]
-
-    def start(*shape: int) -> nn.Parameter:
-        return nn.Parameter(torch.randn(*shape, generator=torch_random) * shape[-1] ** -0.5)
-
-    identity, directions = start(training.width, width), start(5, width)
-    first, last = nn.Linear(5, 32), nn.Linear(32, 5)
-    with torch.no_grad():
-        for layer in (first, last):
-            layer.weight.copy_(start(*layer.weight.shape))
-            layer.bias.zero_()
-    mixer = nn.Sequential(first, nn.GELU(), last, nn.Sigmoid())
-    parts = [identity, directions, *mixer.parameters()]
-    optimizer = torch.optim.AdamW(parts, lr=3e-3)
-    batch = min(BATCH, len(states))
-    owners = torch.arange(batch).repeat(2)
-    fixed = [_views(own, training.subset, random) for own in states] if training.fixed else []
-    for _ in range(training.steps):
-        places = random.permutation(len(states))[:batch]
-        views = [fixed[i] if fixed else _views(states[i], training.subset, random) for i in places]
-        x = torch.tensor(
-            (np.concatenate(list(zip(*views, strict=True))) - centre) / scale, dtype=torch.float32
-        )
-        truth = torch.tensor(levels[places], dtype=torch.float32).repeat(2, 1)
-        embedded = nn.functional.normalize(x @ identity.T, dim=1)
-        along = x @ nn.functional.normalize(directions, dim=1).T
-        error = (mixer(along) - truth).square().mean()
-        loss = (
-            contrast_loss(embedded, owners) + 10 * error + training.apart * overlap_loss(directions)
-        )
+    rows = np.concatenate(states)
+    centre, scale = rows.mean(axis=0), float(rows.std()) or 1.0
+    weights = _first_weights(rows.shape[1], training.width, seed)
+    optimizer = torch.optim.AdamW(weights.parameters, lr=3e-3)
+    for indices, means in _batches(states, training, np.random.default_rng(seed)):
+        scaled = torch.tensor((means - centre) / scale, dtype=torch.float32)
+        truth = torch.tensor(levels[indices], dtype=torch.float32).repeat(2, 1)
+        loss = _loss(weights, scaled, truth, training.overlap_weight)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    unit = nn.functional.normalize(directions.detach(), dim=1)
-    learned, axes = (part.detach().numpy().astype(np.float64) for part in (identity, unit))
-    return DualHead(centre, scale, learned, axes, mixer.requires_grad_(requires_grad=False))
+    unit = nn.functional.normalize(weights.directions.detach(), dim=1)
+    return DualHead(
+        centre=centre,
+        scale=scale,
+        identity=weights.identity.detach().numpy().astype(np.float64),
+        directions=unit.numpy().astype(np.float64),
+        mixer=weights.mixer.requires_grad_(requires_grad=False),
+    )
 
 
-def _views(own: Array, size: int, random: np.random.Generator) -> tuple[Array, Array]:
-    """Meet a character in two subsets of its utterances."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Weights:
+    """What is trained: `identity` (embedding, width), `directions` (5, width), and the mixer."""
+
+    identity: nn.Parameter
+    directions: nn.Parameter
+    mixer: nn.Sequential
+
+    @property
+    def parameters(self) -> list[nn.Parameter]:
+        return [self.identity, self.directions, *self.mixer.parameters()]
+
+
+def _first_weights(width: int, embedding: int, seed: int) -> _Weights:
+    """Draw all weights from one generator; biases start at zero."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def normal(*shape: int) -> nn.Parameter:
+        return nn.Parameter(torch.randn(*shape, generator=generator) * shape[-1] ** -0.5)
+
+    identity, directions = normal(embedding, width), normal(5, width)
+    first, last = nn.Linear(5, 32), nn.Linear(32, 5)
+    with torch.no_grad():
+        for layer in (first, last):
+            layer.weight.copy_(normal(*layer.weight.shape))
+            layer.bias.zero_()
+    return _Weights(identity, directions, nn.Sequential(first, nn.GELU(), last, nn.Sigmoid()))
+
+
+def _batches(
+    states: Sequence[Array], training: HeadTraining, random: np.random.Generator
+) -> Iterator[tuple[Array, Array]]:
+    """Draw each step's characters and the mean states of two subsets of each, (2 batch, width)."""
+    size = training.subset
+    fixed = [_subset_means(own, size, random) for own in states] if training.fixed else []
+    for _ in range(training.steps):
+        indices = random.permutation(len(states))[:BATCH]
+        pairs = [fixed[i] if fixed else _subset_means(states[i], size, random) for i in indices]
+        yield indices, np.concatenate(list(zip(*pairs, strict=True)))
+
+
+def _subset_means(own: Array, size: int, random: np.random.Generator) -> tuple[Array, Array]:
+    """Give the mean states of two subsets of one character's utterances, (width,) each."""
     k = min(size, len(own))
-    one, two = (own[draw_subset(len(own), k, random)].mean(axis=0) for _ in range(2))
-    return one, two
+    first, second = (own[_draw_subset(len(own), k, random)].mean(axis=0) for _ in range(2))
+    return first, second
+
+
+def _loss(weights: _Weights, scaled: Tensor, truth: Tensor, overlap_weight: float) -> Tensor:
+    """Add contrast, ten times the squared error of the levels, and the directions' overlap.
+
+    Args:
+        weights: what is trained.
+        scaled: mean states, (2 batch, width): every character's first subset, then every second.
+        truth: levels in 0..1, (2 batch, 5).
+        overlap_weight: weight of the overlap.
+    """
+    owners = torch.arange(len(scaled) // 2).repeat(2)
+    embedded = nn.functional.normalize(scaled @ weights.identity.T, dim=1)
+    along = scaled @ nn.functional.normalize(weights.directions, dim=1).T
+    error = (weights.mixer(along) - truth).square().mean()
+    overlap = overlap_weight * _overlap_loss(weights.directions)
+    return _contrast_loss(embedded, owners) + 10 * error + overlap

@@ -1,4 +1,4 @@
-"""Five sliders in 0..1 as one vector: each contributes (2 s - 1) times its trait's unit vector."""
+"""Five sliders in 0..1 as one vector: slider s adds (2 s - 1) times its trait's unit vector."""
 
 from collections.abc import Mapping
 
@@ -10,7 +10,7 @@ __all__ = ["slide"]
 
 
 def slide(directions: Mapping[str, Array], sliders: Mapping[str, float]) -> Array:
-    """Mix unit directions by sliders and give the sum unit length; zero where all stand at 0.5.
+    """Mix unit directions by sliders into one unit vector, (width,); zero where they cancel out.
 
     Args:
         directions: a vector a trait, (width,), of any length but 0.
@@ -33,6 +33,6 @@ def slide(directions: Mapping[str, Array], sliders: Mapping[str, float]) -> Arra
         (2 * sliders.get(trait, 0.5) - 1) * vector / np.linalg.norm(vector)
         for trait, vector in directions.items()
     ]
-    whole = np.sum(parts, axis=0)
-    length = float(np.linalg.norm(whole))
-    return np.asarray(whole / length) if length > 1e-12 else np.zeros_like(whole)
+    total = np.sum(parts, axis=0)
+    length = float(np.linalg.norm(total))
+    return np.asarray(total / length) if length > 1e-12 else np.zeros_like(total)
