@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from personae.core import Array, BadValue
@@ -141,7 +142,7 @@ def train_heads(
         truth = torch.tensor(levels[indices], dtype=torch.float32).repeat(2, 1)
         loss = _loss(weights, scaled, truth, training.overlap_weight)
         optimizer.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         optimizer.step()
     unit = nn.functional.normalize(weights.directions.detach(), dim=1)
     return DualHead(
@@ -184,7 +185,7 @@ def _first_weights(width: int, embedding: int, seed: int) -> _Weights:
 
 def _batches(
     states: Sequence[Array], training: HeadTraining, random: np.random.Generator
-) -> Iterator[tuple[Array, Array]]:
+) -> Iterator[tuple[NDArray[np.int64], Array]]:
     """Draw each step's characters and the mean states of two subsets of each, (2 batch, width)."""
     size = training.subset
     fixed = [_subset_means(own, size, random) for own in states] if training.fixed else []
@@ -213,6 +214,6 @@ def _loss(weights: _Weights, scaled: Tensor, truth: Tensor, overlap_weight: floa
     owners = torch.arange(len(scaled) // 2).repeat(2)
     embedded = nn.functional.normalize(scaled @ weights.identity.T, dim=1)
     along = scaled @ nn.functional.normalize(weights.directions, dim=1).T
-    error = (weights.mixer(along) - truth).square().mean()
+    error: Tensor = (weights.mixer(along) - truth).square().mean()
     overlap = overlap_weight * _overlap_loss(weights.directions)
     return _contrast_loss(embedded, owners) + 10 * error + overlap

@@ -9,7 +9,7 @@ from personae.core import Array, Edit, Estimate, Figure, OpenModel, Part, Site
 from personae.designs.steering_bench import shipped_bench
 from personae.designs.steering_calibration import HELD_OUT, Calibration
 from personae.induce.steer.contrasts import trait_vectors
-from personae.report.build import ValueAxis, heatmap, lines, table
+from personae.report.build import Row, ValueAxis, heatmap, lines, table
 from personae.stats.resample import mean
 from personae.studies.soul_engine.sliders import slide
 
@@ -91,7 +91,7 @@ def dose_parts(dose: Dose) -> list[Part]:
         ValueAxis("nats a token", reference=0.0),
         alt="; ".join(f"{shift.name}: {shift.value:.3f}" for shift in dose.shifts),
     )
-    rows = [
+    rows: list[Row] = [
         {"strength": share, "shift": shift, "perplexity ratio": float(np.exp(loss))}
         for share, shift, loss in zip(SHARES, dose.shifts, dose.losses, strict=True)
     ]

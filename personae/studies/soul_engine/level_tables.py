@@ -106,7 +106,7 @@ def error_parts(tests: Sequence[ReadingTest], seed: int) -> list[Part]:
 
 def recognition_table(hits: Mapping[str, Array], seed: int) -> Table:
     """Tabulate how often a character is recognised, by training; hits are 1 or 0 a character."""
-    rows = [
+    rows: list[Row] = [
         {
             "training": training,
             "recognised": mean(own, name=training, of="character", unit="share", seed=seed),
@@ -164,7 +164,8 @@ def removal_table(
         seed: seed of the resampling.
     """
     states = train.means, test.speech.means
-    without = [without_span(rows, edit.vector) for rows in states]
+    axes = np.asarray(edit.vector, dtype=np.float64)
+    without = [without_span(rows, axes) for rows in states]
     probes = [
         test.explained(LevelReadout(name, linear_levels(seen, train.levels, unseen)), seed)
         for name, (seen, unseen) in {"whole": states, "without": without}.items()

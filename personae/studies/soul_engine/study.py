@@ -35,7 +35,7 @@ from personae.core import (
     require_white_box,
 )
 from personae.designs.steering_calibration import Calibration, Scan, calibrate
-from personae.report.build import estimate_words, table, verdict
+from personae.report.build import Row, estimate_words, table, verdict
 from personae.stats.effects.effect_sizes import paired_permutation
 from personae.studies.soul_engine.characters import Character, load_characters, simulated_characters
 from personae.studies.soul_engine.dual_head import DualHead, HeadTraining, train_heads
@@ -220,7 +220,7 @@ def _error_words(test: ReadingTest, seed: int) -> str:
 
 
 def _coverage(sides: Mapping[str, CharacterSpeech]) -> Table:
-    rows = [
+    rows: list[Row] = [
         {
             "characters": name,
             "count": len(speech.characters),
