@@ -1,8 +1,8 @@
-"""How often a respondent whose acts are its own is said to act as it reports: false alarms.
+"""How often a respondent whose behaviour is its own is said to behave as it reports: false alarms.
 
-Reports follow the personas, acts don't (`gap=1`); every respondent has habits of its own. Beside
-it, how often agreement is found where it is there, by the size of the gap; and how often any of
-the regressions of acts on reports is significant after Holm's correction.
+Reports follow the personas, behaviour doesn't (`gap=1`); every respondent has habits of its own.
+Beside it, how often agreement is found where it is there, by the size of the gap; and how often
+any of the regressions of behaviour on reports is significant after Holm's correction.
 """
 
 from collections.abc import Iterable, Sequence
@@ -19,29 +19,34 @@ from personae.designs.report_behaviour import (
 from personae.respondents.simulated import open_simulated
 from personae.stats.multiplicity import holm
 from personae.studies.personality_illusion.coupling import regress
-from personae.studies.personality_illusion.illusion_parts import follows
-from personae.studies.personality_illusion.injected import TRAITS, Session, conditions, run_session
+from personae.studies.personality_illusion.opposite_personas import (
+    TRAITS,
+    Session,
+    opposite_arms,
+    run_session,
+)
+from personae.studies.personality_illusion.sign_verdicts import sign_verdict
 
 QUICK = ("A", "N", "SR")
 TASKS = ("cards", "opinions", "associations", "honesty")
 
 
-def acts_of(step: int = 4) -> list[BehaviourMeasure]:
+def behaviour_measures(step: int = 4) -> list[BehaviourMeasure]:
     tasks = [load_behaviour_task(name).every(step) for name in TASKS]
     return [BehaviourMeasure(task, measure) for task in tasks for measure in task.measures]
 
 
 def people_of(spec: str, traits: Sequence[str], strategies: int) -> tuple[Profile, ...]:
-    """One respondent under all conditions: short questionnaires, the quick study's tasks."""
-    acts = acts_of()
-    tools = [load_inventory("open-self-regulation").few(8)]
+    """One respondent under all personas: short inventories, the quick study's tasks."""
+    measures = behaviour_measures()
+    inventories = [load_inventory("open-self-regulation").few(8)]
     if len(traits) > len(QUICK):
-        tools.append(load_inventory("ipip-neo-120").few(8))
-    tasks = list({act.task.name: act.task for act in acts}.values())
-    sitting = Session(tools=tools, tasks=tasks, report="label", act="label")
+        inventories.append(load_inventory("ipip-neo-120").few(8))
+    tasks = list({row.task.name: row.task for row in measures}.values())
+    session = Session(inventories=inventories, tasks=tasks, report="label", behaviour="label")
     model = open_simulated(spec)
-    sheets = [run_session(model, one, sitting) for one in conditions(traits, strategies)]
-    return profiles(Answers.concat(sheets), tools, acts)
+    sheets = [run_session(model, arm, session) for arm in opposite_arms(traits, strategies)]
+    return profiles(Answers.concat(sheets), inventories, measures)
 
 
 def spec_of(seed: int, gap: float) -> str:
@@ -53,19 +58,19 @@ def false_alarms(seeds: Iterable[int], gap: float = 1.0, strategies: int = 1) ->
     found = 0
     for seed in seeds:
         people = people_of(spec_of(seed, gap), QUICK, strategies)
-        shifts, _ = behaviour_shifts(people, acts_of(), QUICK)
-        found += follows(agreement_of_signs(shifts, "signs")) == "aligned"
+        shifts, _ = behaviour_shifts(people, behaviour_measures(), QUICK)
+        found += sign_verdict(agreement_of_signs(shifts, "signs")) == "aligned"
     return found
 
 
 def regression_alarms(seeds: Iterable[int], gap: float = 1.0) -> int:
-    """Count respondents with any slope of an act on a report that is significant after Holm."""
+    """Count respondents with any slope of behaviour on a report that is significant after Holm."""
     found = 0
     for seed in seeds:
         people = people_of(spec_of(seed, gap), tuple(TRAITS), 3)
         p = []
-        for act in acts_of():
-            fitted = regress(people, act, tuple(TRAITS))
+        for row in behaviour_measures():
+            fitted = regress(people, row, tuple(TRAITS))
             if not isinstance(fitted, str):
                 p += [1.0 if isnan(slope.p) else slope.p for slope in fitted.slopes]
         found += bool(p) and min(holm(p)) < 0.05

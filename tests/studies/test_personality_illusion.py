@@ -1,4 +1,4 @@
-"""Self-report beside behaviour: planted agreement and planted gaps are told apart."""
+"""Self-report beside behaviour: planted agreement and planted gaps lead to different findings."""
 
 from collections.abc import Callable
 from functools import cache
@@ -33,8 +33,8 @@ from personae.models.opening import open_model
 from personae.respondents.scripted import ScriptedModel
 from personae.stats.scores.scales import scale_scores
 from personae.studies.personality_illusion.coupling import coupling, regress
-from personae.studies.personality_illusion.illusion_parts import follows
-from personae.studies.personality_illusion.injected import TRAITS, conditions
+from personae.studies.personality_illusion.opposite_personas import TRAITS, opposite_arms
+from personae.studies.personality_illusion.sign_verdicts import sign_verdict
 from personae.studies.personality_illusion.study import personality_illusion
 
 
@@ -49,7 +49,7 @@ def opened(spec: str) -> Chooser:
     return model
 
 
-def told(report: Report) -> str:
+def verdict_text(report: Report) -> str:
     return " ".join(p.text for p in report.parts if isinstance(p, Note) and p.level == "verdict")
 
 
@@ -66,44 +66,43 @@ def test_behaviour_that_follows_the_traits_is_aligned() -> None:
     for spec in ("simulated:noise=0.3", "simulated:noise=0.3,gap=0.5,seed=2"):
         report = report_of(spec)
         assert share(report) > 0.9
-        assert "go together" in told(report)
+        assert "go together" in verdict_text(report)
 
 
 def test_behaviour_of_its_own_is_not_called_aligned() -> None:
     """One with independent behaviour shows 50 % within its interval; no "aligned"."""
     report = report_of("simulated:noise=0.3,gap=1")
-    found = table(report, "signs").rows[0][2]
-    assert found.low <= 0.5 <= found.high  # type: ignore[union-attr]
-    assert "3 of 3 traits moved as asked" in told(report)
-    assert "not shown" in told(report) and "go together" not in told(report)
+    signs = table(report, "signs").rows[0][2]
+    assert signs.low <= 0.5 <= signs.high  # type: ignore[union-attr]
+    assert "3 of 3 traits moved as asked" in verdict_text(report)
+    assert "not shown" in verdict_text(report) and "go together" not in verdict_text(report)
 
 
-def test_a_gap_halves_what_personas_do_to_acts_and_leaves_reports() -> None:
-    def moved(spec: str, what: str) -> dict[tuple[str, str], float]:
+def test_a_gap_halves_what_personas_do_to_behaviour_and_leaves_reports() -> None:
+    def shifts(spec: str, *, report: bool) -> list[float]:
         rows = table(report_of(spec), "moved").rows
-        return {
-            (str(r[0]), str(r[1])): abs(r[3].value)  # type: ignore[union-attr]
-            for r in rows
-            if (r[1] == "own report") == (what == "report")
-        }
+        return [
+            abs(row[3].value)  # type: ignore[union-attr]
+            for row in rows
+            if (row[1] == "own report") == report
+        ]
 
-    whole, half = "simulated:noise=0.3", "simulated:noise=0.3,gap=0.5,seed=2"
-    reports = [sum(moved(spec, "report").values()) for spec in (whole, half)]
+    without, half = "simulated:noise=0.3", "simulated:noise=0.3,gap=0.5,seed=2"
+    reports = [sum(shifts(spec, report=True)) for spec in (without, half)]
     assert reports[1] == pytest.approx(reports[0], rel=0.2)
-    acts = moved(whole, "acts")
-    ratio = sum(moved(half, "acts").values()) / sum(acts.values())
+    ratio = sum(shifts(half, report=False)) / sum(shifts(without, report=False))
     assert 0.3 < ratio < 0.75
 
 
 @pytest.mark.parametrize("spec", ["null:uniform", "null:first", "null:yes", "simulated:follow=0"])
-def test_who_has_no_persona_gives_no_finding(spec: str) -> None:
+def test_a_respondent_that_ignores_personas_gives_no_finding(spec: str) -> None:
     report = report_of(spec)
-    assert "nothing to compare" in told(report)
-    assert "0 of 3 traits" in told(report)
+    assert "nothing to compare" in verdict_text(report)
+    assert "0 of 3 traits" in verdict_text(report)
 
 
 def test_false_alarms_are_rare() -> None:
-    """Small version of the benchmark: at most 2 of 20 respondents whose acts are their own."""
+    """Small version of the benchmark: at most 2 of 20 respondents whose behaviour is their own."""
     assert false_alarms(range(20)) <= 2
 
 
@@ -126,7 +125,7 @@ def _full(spec: str) -> Report:
     return personality_illusion(opened(spec))
 
 
-def test_acts_correlate_with_what_reports_predict() -> None:
+def test_behaviour_correlates_with_what_reports_predict() -> None:
     def r(spec: str) -> Estimate:
         parts = _full(spec).parts
         return next(p for p in parts if isinstance(p, Estimate) and p.unit == "r")
@@ -187,26 +186,29 @@ def test_both_contexts_are_asked_and_compared() -> None:
     assert all(row[5] == "aligned" for row in rows.values())
 
 
-def test_conditions_come_in_opposites() -> None:
-    found = conditions(tuple(TRAITS), 3)
-    assert len(found) == 3 + 6 * 3 * 2
-    assert len({c.text for c in found}) == len(found)
-    personas = [c for c in found if c.trait]
+def test_personas_come_in_opposites() -> None:
+    arms = opposite_arms(tuple(TRAITS), 3)
+    assert len(arms) == 3 + 6 * 3 * 2
+    assert len({arm.persona.text for arm in arms}) == len(arms)
+    personas = [arm for arm in arms if arm.group]
     for high, low in zip(personas[::2], personas[1::2], strict=True):
-        assert (high.trait, high.strategy) == (low.trait, low.strategy)
-        assert (high.sign, low.sign) == (1, -1)
+        assert (high.group, high.persona.facts["strategy"]) == (
+            low.group,
+            low.persona.facts["strategy"],
+        )
+        assert (high.persona.facts["sign"], low.persona.facts["sign"]) == ("+", "-")
     with pytest.raises(BadValue, match="not X"):
-        conditions(["X"])
+        opposite_arms(["X"])
     with pytest.raises(BadValue, match="1 to 3 strategies"):
-        conditions(["A"], 4)
+        opposite_arms(["A"], 4)
 
 
-def test_missing_answers_are_left_out_and_said() -> None:
+def test_missing_answers_are_left_out_and_counted() -> None:
     model = ScriptedModel(lambda chat: ["A", "B"], faults={"refused": 0.4})
     report = personality_illusion(model, quick=True)
-    rows = table(report, "coverage")
-    refused = rows.columns.index("refused")
-    assert sum(row[refused] for row in rows.rows) > 100  # type: ignore[misc]
+    coverage = table(report, "coverage")
+    refused = coverage.columns.index("refused")
+    assert sum(row[refused] for row in coverage.rows) > 100  # type: ignore[misc]
     warned = " ".join(p.text for p in report.parts if isinstance(p, Note) and p.level == "warning")
     assert "answers are missing" in warned
 
@@ -266,6 +268,6 @@ def test_too_few_respondents_are_not_regressed() -> None:
     assert len(profiles(kept, [load_inventory("ipip-neo-120").few(8)], [])) == 7
     cards = load_behaviour_task("cards")
     assert isinstance(regress([], BehaviourMeasure(cards, cards.measures[0]), list(TRAITS)), str)
-    found = agreement_of_signs([], "none")
-    assert follows(found) == "not shown" and found.why_missing
+    signs = agreement_of_signs([], "none")
+    assert sign_verdict(signs) == "not shown" and signs.why_missing
     assert movement([], [], ["A"]).moved_traits == []

@@ -1,1 +1,1 @@
-"""Whether what a model reports of itself goes together with how it acts."""
+"""Whether what a model reports of itself goes together with how it behaves."""

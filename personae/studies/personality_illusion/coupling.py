@@ -1,4 +1,4 @@
-"""Whether acts go with reports over respondents: correlation and regressions, z scores."""
+"""Whether behaviour goes with reports over respondents: correlation and regressions, z scores."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,27 +17,24 @@ from personae.studies.personality_illusion.regression import (
     standardize,
 )
 
-__all__ = ["coupling", "line", "regress"]
+__all__ = ["coupling", "regress", "trait_slopes"]
 
 ROWS_A_SLOPE = 3
 
 
-def regress(people: Sequence[Profile], act: BehaviourMeasure, traits: Sequence[str]) -> Mixed | str:
-    """Regress an act on all reports, z scores, with an intercept for each model; or say why not.
+def regress(people: Sequence[Profile], row: BehaviourMeasure, traits: Sequence[str]) -> Mixed | str:
+    """Regress a measure on all reports, z scores, with an intercept for each model; or say why not.
 
     Respondents of which a variable is missing are left out.
     """
-    table = _complete(people, (*traits, act.measure.name))
-    models = [one.model for one, _ in table]
-    if len(table) < ROWS_A_SLOPE * len(traits):
-        return f"{len(table)} complete respondents for {len(traits)} slopes"
-    values = np.array([row for _, row in table])
-    flat = [
-        n
-        for n, column in zip((*traits, act.measure.name), values.T, strict=True)
-        if np.ptp(column) < FLAT
-    ]
-    if flat:
+    variables = (*traits, row.measure.name)
+    complete = _complete(people, variables)
+    models = [person.model for person, _ in complete]
+    if len(complete) < ROWS_A_SLOPE * len(traits):
+        return f"{len(complete)} complete respondents for {len(traits)} slopes"
+    values = np.array([means for _, means in complete])
+    spans = zip(variables, np.ptp(values, axis=0), strict=True)
+    if flat := [name for name, span in spans if span < FLAT]:
         return f"respondents do not differ on {', '.join(flat)}"
     z = np.column_stack([standardize(column) for column in values.T])
     return random_intercept(z[:, -1], z[:, :-1], models, traits, of="respondent")
@@ -45,40 +42,42 @@ def regress(people: Sequence[Profile], act: BehaviourMeasure, traits: Sequence[s
 
 def coupling(
     people: Sequence[Profile],
-    acts: Sequence[BehaviourMeasure],
+    measures: Sequence[BehaviourMeasure],
     traits: Sequence[str],
     *,
     seed: int = 0,
 ) -> Estimate:
-    """Estimate the correlation of acts with what reports predict, a mean over acts.
+    """Estimate the correlation of behaviour with what reports predict, a mean over measures.
 
     The prediction is the sum of a respondent's z-scored reports, each with the sign that people
-    show. Respondents are resampled. Undefined where reports or all acts are the same for all.
+    show. Respondents are resampled. Undefined where reports or all measures are the same for all
+    respondents, or where fewer than three respondents are complete.
     """
-    name, of = "acts with what reports predict", "respondent"
-    variables = (*traits, *(act.measure.name for act in acts))
-    table = _complete(people, variables)
-    if len(table) < ROWS_A_SLOPE:
-        return missing(name, f"{len(table)} complete respondents", n=len(table), of=of, unit="r")
-    z = np.column_stack([standardize(column) for column in np.array([r for _, r in table]).T])
+    name, of = "behaviour with what reports predict", "respondent"
+    variables = (*traits, *(row.measure.name for row in measures))
+    complete = _complete(people, variables)
+    n = len(complete)
+    if n < ROWS_A_SLOPE:
+        return missing(name, f"{n} complete respondents", n=n, of=of, unit="r")
+    columns = np.array([means for _, means in complete]).T
+    z = np.column_stack([standardize(column) for column in columns])
     pairs = []
-    for place, act in enumerate(acts, start=len(traits)):
-        signs = np.array([act.measure.signs.get(t, 0) for t in traits], dtype=np.float64)
+    for index, row in enumerate(measures, start=len(traits)):
+        signs = np.array([row.measure.signs.get(t, 0) for t in traits], dtype=np.float64)
         predicted = z[:, : len(traits)] @ signs
-        if np.ptp(predicted) > FLAT and np.ptp(z[:, place]) > FLAT:
-            pairs.append((predicted, z[:, place]))
+        if np.ptp(predicted) > FLAT and np.ptp(z[:, index]) > FLAT:
+            pairs.append((predicted, z[:, index]))
     if not pairs:
-        return missing(name, "respondents do not differ", n=len(table), of=of, unit="r")
+        return missing(name, "respondents do not differ", n=n, of=of, unit="r")
 
     def mean_r(weights: Array) -> Array:
-        found: list[Array] = [_weighted_r(weights, x, y) for x, y in pairs]
-        return np.asarray(np.mean(found, axis=0))
+        return np.asarray(np.mean([_weighted_r(weights, x, y) for x, y in pairs], axis=0))
 
-    found = bootstrap(mean_r, len(table), seed=seed)
-    return replace(found, name=name, of=of, unit="r")
+    return replace(bootstrap(mean_r, n, seed=seed), name=name, of=of, unit="r")
 
 
 def _weighted_r(weights: Array, x: Array, y: Array) -> Array:
+    """Correlate two variables (n,) under each row of weights (draws, n); NaN where one is flat."""
     total = weights.sum(axis=1)
     mx, my = weights @ x / total, weights @ y / total
     cov = weights @ (x * y) / total - mx * my
@@ -87,18 +86,23 @@ def _weighted_r(weights: Array, x: Array, y: Array) -> Array:
     return r
 
 
-def line(people: Sequence[Profile], act: BehaviourMeasure, trait: str) -> Slopes | str:
-    """Give one report's slope on an act, z scores: pooled, within and between models."""
-    table = _complete(people, (trait, act.measure.name))
-    values = np.array([row for _, row in table]).reshape(-1, 2)
+def trait_slopes(people: Sequence[Profile], row: BehaviourMeasure, trait: str) -> Slopes | str:
+    """Give a measure's slope on one report, z scores: pooled, within and between models.
+
+    Or the reason why not: too few complete respondents, or no differences among them.
+    """
+    complete = _complete(people, (trait, row.measure.name))
+    values = np.array([means for _, means in complete]).reshape(-1, 2)
     if len(values) < ROWS_A_SLOPE or min(np.ptp(values, axis=0)) < FLAT:
         return f"{len(values)} complete respondents, or no differences among them"
     x, y = (standardize(column) for column in values.T)
-    return slopes(y, x, [one.model for one, _ in table], name=trait, of="respondent")
+    models = [person.model for person, _ in complete]
+    return slopes(y, x, models, name=trait, of="respondent")
 
 
 def _complete(
     people: Sequence[Profile], variables: Sequence[str]
 ) -> list[tuple[Profile, list[float]]]:
-    rows = [(one, [one.mean(v) for v in variables]) for one in people]
-    return [(one, row) for one, row in rows if not any(map(isnan, row))]
+    """Give the respondents of whom every variable is known, each with its means."""
+    rows = [(person, [person.mean(v) for v in variables]) for person in people]
+    return [(person, means) for person, means in rows if not any(map(isnan, means))]

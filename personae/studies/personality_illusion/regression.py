@@ -99,40 +99,42 @@ def random_intercept(
         lost = tuple(missing(name, why, n=n, of=of) for name in names)
         return Mixed(slopes=lost, between=nan, within=nan, groups=sizes.size, loglik=nan)
     table = np.column_stack([design, y])
-    best = 0.0
-    if sizes.size > 1:
-        best = float(
-            optimize.minimize_scalar(
-                lambda value: -_fit(table, ids, np.exp(value))[0],
-                bounds=_LOG_RATIO,
-                method="bounded",
-                options={"xatol": 1e-9},
-            ).x
-        )
     single = sizes.size == 1
-    ratio = 0.0 if single else float(np.exp(best))
+    ratio = 0.0 if single else _variance_ratio(table, ids)
     loglik, beta, spread, within = _fit(table, ids, ratio)
     method = "least squares, t" if single else f"random intercept of {sizes.size} groups, REML"
     size = (n, n - k - 1 if single else 0)
-    found = tuple(
+    estimates = tuple(
         _wald(name, float(beta[i]), sqrt(spread[i, i]), size, of, method)
         for i, name in enumerate(names, start=1)
     )
     return Mixed(
-        slopes=found, between=ratio * within, within=within, groups=sizes.size, loglik=loglik
+        slopes=estimates, between=ratio * within, within=within, groups=sizes.size, loglik=loglik
     )
+
+
+def _variance_ratio(table: Array, ids: NDArray[np.intp]) -> float:
+    """Find the ratio of variances, between groups over within, with the greatest likelihood."""
+    best = optimize.minimize_scalar(
+        lambda value: -_fit(table, ids, np.exp(value))[0],
+        bounds=_LOG_RATIO,
+        method="bounded",
+        options={"xatol": 1e-9},
+    )
+    return float(np.exp(float(best.x)))
 
 
 def _fit(table: Array, ids: NDArray[np.intp], ratio: float) -> tuple[float, Array, Array, float]:
     """Fit at one variance ratio: REML, coefficients, their covariance, residual variance.
 
-    Subtracting a part of each group's mean makes the errors independent, so this is least squares.
+    `table` is (n, 1 + k + 1): constant, predictors, outcome. Subtracting a part of each group's
+    mean makes the errors independent, so this is least squares (Laird & Ware 1982).
     """
     sizes = np.bincount(ids).astype(np.float64)
     means = np.column_stack([np.bincount(ids, column) for column in table.T]) / sizes[:, None]
     pull = 1 - 1 / np.sqrt(1 + sizes * ratio)
-    moved = table - (pull[:, None] * means)[ids]
-    a, b = moved[:, :-1], moved[:, -1]
+    independent = table - (pull[:, None] * means)[ids]
+    a, b = independent[:, :-1], independent[:, -1]
     gram = a.T @ a
     beta: Array = np.linalg.solve(gram, a.T @ b).astype(np.float64)
     df = len(table) - a.shape[1]
@@ -187,11 +189,21 @@ def slopes(
     """Set the slope over all rows beside those within groups and between group means.
 
     Within: both variables centred on their group's mean, with a degree of freedom less for each
-    group. Between: over the groups' means, so that n counts groups. Undefined where a predictor
-    doesn't vary at that level or too few rows are left.
+    group. Between: over the groups' means, so that n counts groups (Mundlak 1978, Econometrica
+    46). Undefined where a predictor doesn't vary at that level or too few rows are left.
 
-    >>> found = slopes([1, 2, 3, 11, 12, 13.3], [3, 2, 1, 6, 5, 4], list("aaabbb"))
-    >>> round(found.within.value, 2), round(found.pooled.value, 2)
+    Args:
+        outcome: shape (n,), without missing values.
+        predictor: shape (n,), without missing values.
+        groups: the group of each row.
+        name: what the slopes are called.
+        of: what a row is.
+
+    Raises:
+        BadValue: shapes that don't go together, or missing values.
+
+    >>> three = slopes([1, 2, 3, 11, 12, 13.3], [3, 2, 1, 6, 5, 4], list("aaabbb"))
+    >>> round(three.within.value, 2), round(three.pooled.value, 2)
     (-1.08, 2.35)
     """
     y, x = np.asarray(outcome, dtype=np.float64), np.asarray(predictor, dtype=np.float64)
@@ -225,8 +237,9 @@ def logit(
 ) -> Estimate:
     """Estimate the change of the log odds of outcome 1 against 0 for one unit of a predictor.
 
-    Maximum likelihood by Newton's method, Wald interval. Undefined where an outcome is absent,
-    the predictor doesn't vary, or it parts the outcomes completely (the slope is then infinite).
+    Maximum likelihood by Newton's method, Wald interval (Cox 1958, J. R. Stat. Soc. B 20).
+    Outcome and predictor have the shape (n,). Undefined where an outcome is absent, the predictor
+    doesn't vary, or it separates the outcomes completely (the slope is then infinite).
 
     Raises:
         BadValue: shapes that don't go together, or outcomes other than 0 and 1.
@@ -242,7 +255,7 @@ def logit(
     if not ones.size or not zeros.size or np.ptp(x) == 0:
         return missing(name, "one outcome only, or a predictor of one value", n=y.size, of=of)
     if ones.min() >= zeros.max() or ones.max() <= zeros.min():
-        return missing(name, "the predictor parts the outcomes completely", n=y.size, of=of)
+        return missing(name, "the predictor separates the outcomes completely", n=y.size, of=of)
     design = np.column_stack([np.ones(y.size), standardize(x)])
     beta = np.zeros(2)
     for _ in range(100):
