@@ -13,9 +13,9 @@ from personae.measure.situations.situation_bank import load_bank
 from personae.measure.tasks.problems import load_problems
 from personae.report.render.report_files import write_report
 from personae.report.render.terminal import print_report
-from personae.run.exporting import export_inspect
-from personae.run.finished_run import open_run
-from personae.run.harness_tasks import export_bank, export_problems
+from personae.run.export.finished_run import open_run
+from personae.run.export.harness_tasks import export_bank, export_problems
+from personae.run.export.inspect_export import export_inspect
 
 __all__ = ["compare", "export"]
 

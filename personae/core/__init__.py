@@ -1,13 +1,6 @@
 """The nouns of Personae: frozen values, Protocols, errors, tables. They import nothing of it."""
 
 from personae.core.answers import SCHEMA, Answers
-from personae.core.behaviour_task import (
-    BehaviourTask,
-    Measure,
-    Trial,
-    behaviour_tasks,
-    load_behaviour_task,
-)
 from personae.core.chat import (
     Chat,
     Choice,
@@ -49,9 +42,23 @@ from personae.core.figures import (
 from personae.core.files.atomic_path import atomic_path
 from personae.core.files.resources import data_json, data_names
 from personae.core.files.strict_json import Json, json_lines, json_problem, parse_json, read_text
-from personae.core.form import Channel, Form
 from personae.core.hashing import canonical_json, content_key, file_sha256, plain
-from personae.core.inventory import Inventory, Item, Norm, Option, inventories, load_inventory
+from personae.core.instruments.behaviour_task import (
+    BehaviourTask,
+    Measure,
+    Trial,
+    behaviour_tasks,
+    load_behaviour_task,
+)
+from personae.core.instruments.form import Channel, Form
+from personae.core.instruments.inventory import (
+    Inventory,
+    Item,
+    Norm,
+    Option,
+    inventories,
+    load_inventory,
+)
 from personae.core.model import (
     Activations,
     Array,

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from personae.core.behaviour_task import Push
+from personae.core.instruments.behaviour_task import Push
 
 __all__ = [
     "AnswerScale",

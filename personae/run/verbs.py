@@ -36,7 +36,7 @@ from personae.induce.registry import find_induction
 from personae.models.opening import open_model
 from personae.personas import load_personas
 from personae.personas.exchange import load_persona
-from personae.run.finished_run import open_run
+from personae.run.export.finished_run import open_run
 from personae.run.parameters import bind
 from personae.run.population_run import Commission
 from personae.run.population_run import generate as generate_file

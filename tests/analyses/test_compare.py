@@ -12,7 +12,7 @@ from personae.analyses.pairing import pair_answers
 from personae.analyses.run_differences import Judging, compare_pairs
 from personae.cli import main
 from personae.core import Answers, BadFile, BadValue, Note, Report, Table, UnknownName
-from personae.run.finished_run import open_run
+from personae.run.export.finished_run import open_run
 from tests.support.finished_runs import finished
 
 TOOL = "ipip-neo-120@1+c61ffbaf"

@@ -16,7 +16,7 @@ from personae.measure.situations.situation_bank import SituationBank, load_bank
 from personae.measure.tasks.problems import load_problems
 from personae.respondents.null import open_null
 from personae.respondents.simulated import open_simulated
-from personae.run.harness_tasks import export_bank, export_problems
+from personae.run.export.harness_tasks import export_bank, export_problems
 from tests.support.finished_runs import finished
 
 ROOT = Path(__file__).parents[2]

@@ -42,7 +42,7 @@ ANYWHERE = {
 
 A study is imported only when it is run; listing studies reads their heads, which is tested."""
 IN_FUNCTIONS = {
-    "personae.run.inspect_log": {"inspect_ai"},
+    "personae.run.export.inspect_log": {"inspect_ai"},
     "personae.datasets.hub": {"huggingface_hub"},
     "personae.run.cluster": {"ray"},
     "personae.readers.text.trained_readers": {"sklearn"},

@@ -50,7 +50,7 @@ def population(order: Order, spec: str | None = None, sample: str | None = None)
     sampler = StructuredSampler(
         spec=population_spec, blueprint=blueprint, rules=rules, levels=levels
     )
-    key = content_key([repr(population_spec), None if sample is None else file_sha256(sample)])
+    key = content_key([population_spec, None if sample is None else file_sha256(sample)])
     return Population(
         title=population_spec.title,
         order=order,

@@ -16,7 +16,7 @@ from personae.studies.citizens.distances import (
 )
 from personae.studies.citizens.survey import Survey, SurveyQuestion, respondent_shares
 
-__all__ = ["Comparison", "distance_parts"]
+__all__ = ["SurveyComparison", "distance_parts"]
 
 ROUNDING = 1e-9
 ALIKE = 0.01
@@ -27,7 +27,7 @@ Distances = Mapping[str, Mapping[str, Estimate]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Comparison:
+class SurveyComparison:
     """Answers to a survey, and the arms to compare: no persona, the nationality, the citizens."""
 
     answers: Answers
@@ -56,7 +56,7 @@ class Comparison:
         return shares[~np.isnan(shares).any(axis=1)]
 
 
-def distance_parts(comparison: Comparison, n: int) -> tuple[list[Note], list[Part]]:
+def distance_parts(comparison: SurveyComparison, n: int) -> tuple[list[Note], list[Part]]:
     """Make the verdicts, and the picture and tables of distances; `n` counts the citizens."""
     distances = {arm: _mean_distances(comparison, arm) for arm in comparison.arms}
     floors = {name: _floor(comparison, name, n) for name in DISTANCES}
@@ -67,7 +67,7 @@ def distance_parts(comparison: Comparison, n: int) -> tuple[list[Note], list[Par
     ]
 
 
-def _mean_distances(comparison: Comparison, arm: str) -> dict[str, Estimate]:
+def _mean_distances(comparison: SurveyComparison, arm: str) -> dict[str, Estimate]:
     questions = comparison.known
     shares = [comparison.shares(question, arm) for question in questions]
     references = [question.shares for question in questions]
@@ -81,14 +81,14 @@ def _mean_distances(comparison: Comparison, arm: str) -> dict[str, Estimate]:
     }
 
 
-def _floor(comparison: Comparison, name: str, n: int) -> float:
+def _floor(comparison: SurveyComparison, name: str, n: int) -> float:
     """Average over questions the distance that n people drawn at random would get."""
     return float(
         np.mean([expected_distance(name, q.shares, q.levels, n) for q in comparison.known])
     )
 
 
-def _verdicts(comparison: Comparison, distances: Distances, floor: float, n: int) -> list[Note]:
+def _verdicts(comparison: SurveyComparison, distances: Distances, floor: float, n: int) -> list[Note]:
     control, nationality, citizens = (distances[arm]["KS"] for arm in comparison.arms)
     if isnan(citizens.value) or isnan(nationality.value):
         why = citizens.why_missing or nationality.why_missing
@@ -123,7 +123,7 @@ def _nearness(citizens: Estimate, other: Estimate, name: str) -> str:
     return f"Not shown that citizens are nearer to the people than {name}: {values}."
 
 
-def _difference_between_citizens(comparison: Comparison) -> float:
+def _difference_between_citizens(comparison: SurveyComparison) -> float:
     """Average the absolute difference of a share between two citizens over questions."""
     differences = []
     for question in comparison.survey.questions:
@@ -150,7 +150,7 @@ def _distance_figure(distances: Distances, floor: float) -> ForestFigure:
 
 
 def _distance_table(
-    comparison: Comparison, distances: Distances, floors: Mapping[str, float], n: int
+    comparison: SurveyComparison, distances: Distances, floors: Mapping[str, float], n: int
 ) -> Table:
     rows: list[Row] = [{"arm": arm, **by_name} for arm, by_name in distances.items()]
     rows.append({"arm": f"{n} people at random", **floors})
@@ -161,7 +161,7 @@ def _distance_table(
     return table("distances", "Mean distances", rows, note)
 
 
-def _question_table(comparison: Comparison) -> Table:
+def _question_table(comparison: SurveyComparison) -> Table:
     rows = [
         _question_row(comparison, question, arm)
         for question in comparison.survey.questions
@@ -170,7 +170,7 @@ def _question_table(comparison: Comparison) -> Table:
     return table("questions", "Question by question", rows)
 
 
-def _question_row(comparison: Comparison, question: SurveyQuestion, arm: str) -> Row:
+def _question_row(comparison: SurveyComparison, question: SurveyQuestion, arm: str) -> Row:
     answered = comparison.answered_shares(question, arm)
     mean = float(answered.mean(axis=0) @ np.array(question.levels)) if len(answered) else None
     row: Row = {

@@ -21,7 +21,7 @@ from personae.generate.recipes.deeppersona.recipe import Depth, deeppersona
 from personae.induce.prompt.prompt_inductions import persona_text
 from personae.personas import frame_personas
 from personae.report.build import coverage
-from personae.studies.citizens.distance_tables import Comparison, distance_parts
+from personae.studies.citizens.distance_tables import SurveyComparison, distance_parts
 from personae.studies.citizens.survey import Survey, ask_survey, load_survey
 from personae.studies.citizens.survey_tables import order_note, shares_table
 
@@ -59,7 +59,7 @@ def citizens(
     answers = Answers.concat(
         [ask_survey(model, loaded, "nobody", CONTROL), *(_asked(model, loaded, a) for a in arms)]
     )
-    comparison = Comparison(answers, loaded, (CONTROL, NATIONALITY, CITIZENS), seed)
+    comparison = SurveyComparison(answers, loaded, (CONTROL, NATIONALITY, CITIZENS), seed)
     verdicts, tables = distance_parts(comparison, len(people))
     return Report(
         title=f"Citizens of {loaded.country}: {model.name}",

@@ -7,7 +7,7 @@ import numpy as np
 from personae.core import Note, Table
 from personae.report.build import Row, table, warning
 from personae.stats.effects.effect_sizes import total_variation
-from personae.studies.citizens.distance_tables import Comparison
+from personae.studies.citizens.distance_tables import SurveyComparison
 from personae.studies.citizens.survey import order_shares
 
 __all__ = ["order_note", "shares_table"]
@@ -16,7 +16,7 @@ BY_PLACE = 0.25
 """Shares that move so far with the option order (total variation, 0..1) answer the place."""
 
 
-def order_note(comparison: Comparison) -> Note:
+def order_note(comparison: SurveyComparison) -> Note:
     """Say how far shares move when the same options are listed in reverse."""
     widest = max(len(question.options) for question in comparison.survey.questions)
     forward, reverse = [], []
@@ -42,7 +42,7 @@ def order_note(comparison: Comparison) -> Note:
     )
 
 
-def shares_table(comparison: Comparison) -> Table:
+def shares_table(comparison: SurveyComparison) -> Table:
     """Tabulate the mean shares of each question's options by arm, beside the people's."""
     rows: list[Row] = []
     for question in comparison.survey.questions:

@@ -107,7 +107,7 @@ def hachimi(
         preview=sampler.preview(),
         quotas={name: blueprint.margin(name) for name in blueprint.values},
         duplicate_criterion=_duplicate_criterion(alike, order.model, sampler),
-        fingerprint=content_key(repr(spec)),
+        fingerprint=content_key(spec),
     )
 
 
@@ -245,7 +245,7 @@ class _StudentMaker:
         }
         if model is not None:
             text = text + " " + written.to_series()
-            provenance |= model_provenance(model, content_key(repr(self.owners))[:16])
+            provenance |= model_provenance(model, content_key(self.owners)[:16])
         numbers = pl.Series("id", sample.slots.indices).cast(pl.String).str.zfill(7)
         return persona_table(
             f"{spec.name}-{self.order.seed}-" + numbers,

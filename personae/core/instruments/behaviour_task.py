@@ -17,7 +17,7 @@ from typing import Any, Literal, get_args
 from personae.core.errors import BadFile, BadValue, UnknownName
 from personae.core.files.resources import data_names
 from personae.core.hashing import content_key
-from personae.core.inventory import Option
+from personae.core.instruments.inventory import Option
 
 __all__ = ["BehaviourTask", "Measure", "Push", "Trial", "behaviour_tasks", "load_behaviour_task"]
 

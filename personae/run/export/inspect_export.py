@@ -6,7 +6,7 @@ from pathlib import Path
 from personae.analyses.compare import Run
 from personae.core import Answers, Inventory, inventories, load_inventory
 from personae.measure.tasks.problems import load_problems, problem_sets
-from personae.run.inspect_log import LoggedItem, RunOrigin, write_inspect_log
+from personae.run.export.inspect_log import LoggedItem, RunOrigin, write_inspect_log
 
 __all__ = ["export_inspect"]
 

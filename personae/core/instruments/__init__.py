@@ -1,0 +1,1 @@
+"""Instruments as data: inventories, the forms they are given in, behavioural tasks."""

@@ -1,0 +1,1 @@
+"""Finished runs, opened and written for other tools."""
