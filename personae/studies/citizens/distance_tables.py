@@ -88,7 +88,9 @@ def _floor(comparison: SurveyComparison, name: str, n: int) -> float:
     )
 
 
-def _verdicts(comparison: SurveyComparison, distances: Distances, floor: float, n: int) -> list[Note]:
+def _verdicts(
+    comparison: SurveyComparison, distances: Distances, floor: float, n: int
+) -> list[Note]:
     control, nationality, citizens = (distances[arm]["KS"] for arm in comparison.arms)
     if isnan(citizens.value) or isnan(nationality.value):
         why = citizens.why_missing or nationality.why_missing
