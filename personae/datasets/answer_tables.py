@@ -92,15 +92,15 @@ def _separator(source: Path) -> str:
 
 def _tidy(frame: pl.DataFrame, inventory: Inventory, source: Path) -> Answers:
     try:
-        every = Answers(_with_range(frame, inventory))
+        answers = Answers(_with_range(frame, inventory))
     except BadValue as error:
         raise BadFile(f"{source}: not answers of a run: {error}") from error
-    own = every.rows.filter(pl.col("inventory").str.split("@").list.first() == inventory.name)
-    if not own.height:
-        names = every.rows["inventory"].str.split("@").list.first().unique().sort().to_list()
+    rows = answers.rows.filter(pl.col("inventory").str.split("@").list.first() == inventory.name)
+    if not rows.height:
+        names = answers.rows["inventory"].str.split("@").list.first().unique().sort().to_list()
         raise BadFile(f"{source}: no answers to {inventory.name}; it has those to {names}")
-    _check_keys(own.select("item", "key"), inventory, source)
-    return Answers(own)
+    _check_keys(rows.select("item", "key"), inventory, source)
+    return Answers(rows)
 
 
 def _with_range(frame: pl.DataFrame, inventory: Inventory) -> pl.DataFrame:
@@ -122,12 +122,12 @@ def _long(
     inventory: Inventory,
     source: Path,
 ) -> pl.DataFrame:
-    who = next((columns[name] for name in WHO if name in columns), None)
-    if who is None:
+    respondent = next((columns[name] for name in WHO if name in columns), None)
+    if respondent is None:
         raise BadFile(f"{source}: a long table needs a column for who answered, such as respondent")
-    table = texts.rename({columns["item"]: "item", answer: "answer", who: "respondent"})
+    table = texts.rename({columns["item"]: "item", answer: "answer", respondent: "respondent"})
     ids = _item_ids(table["item"].unique(maintain_order=True).to_list(), inventory)
-    if strays := [given for given, known in ids.items() if known is None]:
+    if strays := [header for header, known in ids.items() if known is None]:
         raise UnknownName(
             f"item of {inventory.name}", str(strays[0]), (i.id for i in inventory.items)
         )
@@ -142,42 +142,44 @@ def _long(
 
 def _wide(texts: pl.DataFrame, inventory: Inventory, source: Path) -> pl.DataFrame:
     ids = _item_ids(texts.columns, inventory)
-    found = {given: known for given, known in ids.items() if known is not None}
-    if not found:
+    item_ids = {header: known for header, known in ids.items() if known is not None}
+    if not item_ids:
         raise BadFile(
             f"{source}: no column is an item of {inventory.name}, such as "
             f"'item_{inventory.items[0].id}', and it lacks the columns respondent, item, answer "
             f"of a long table; its columns are {texts.columns[:8]}"
         )
-    others = [name for name in texts.columns if name not in found]
-    if strays := [name for name in others if re.fullmatch(_NUMBERED, name.strip())]:
+    rest_columns = [name for name in texts.columns if name not in item_ids]
+    if strays := [name for name in rest_columns if re.fullmatch(_NUMBERED, name.strip())]:
         raise UnknownName(f"item of {inventory.name}", strays[0], (i.id for i in inventory.items))
-    if len(set(found.values())) != len(found):
+    if len(set(item_ids.values())) != len(item_ids):
         raise BadFile(f"{source}: two columns are the same item; keep one of them")
-    who = next((name for want in WHO for name in others if name.strip().casefold() == want), None)
-    if who is None:
+    respondent = next(
+        (name for want in WHO for name in rest_columns if name.strip().casefold() == want), None
+    )
+    if respondent is None:
         texts = texts.with_row_index("respondent", offset=1).with_columns(
             pl.format("row {}", "respondent").alias("respondent")
         )
-        others.insert(0, "respondent")
-    elif who != "respondent":
-        texts = texts.rename({who: "respondent"})
-        others = ["respondent" if name == who else name for name in others]
+        rest_columns.insert(0, "respondent")
+    elif respondent != "respondent":
+        texts = texts.rename({respondent: "respondent"})
+        rest_columns = ["respondent" if name == respondent else name for name in rest_columns]
     long = texts.unpivot(
-        [*map(str, found)], index=others, variable_name="item", value_name="answer"
+        [*map(str, item_ids)], index=rest_columns, variable_name="item", value_name="answer"
     )
-    return long.with_columns(pl.col("item").replace_strict(found, return_dtype=pl.String))
+    return long.with_columns(pl.col("item").replace_strict(item_ids, return_dtype=pl.String))
 
 
 _NUMBERED = re.compile(r"(?:item|question|q|i)?[ _.-]*0*(\d+)", re.IGNORECASE)
 
 
-def _item_ids(given: Sequence[str | None], inventory: Inventory) -> dict[str | None, str | None]:
+def _item_ids(headers: Sequence[str | None], inventory: Inventory) -> dict[str | None, str | None]:
     """Match headers with item ids: exactly, by case, or by their number."""
     exact = {item.id: item.id for item in inventory.items}
     folded = {item.id.casefold(): item.id for item in inventory.items}
     matched: dict[str | None, str | None] = {}
-    for name in given:
+    for name in headers:
         text = (name or "").strip()
         number = _NUMBERED.fullmatch(text)
         matched[name] = (
@@ -225,9 +227,9 @@ def _completed(table: pl.DataFrame, inventory: Inventory, source: Path) -> pl.Da
         .unique(maintain_order=True)
         .join(items, how="cross", maintain_order="left_right")
     )
-    there = table.with_columns(pl.lit(value=True).alias("there"))
+    present = table.with_columns(pl.lit(value=True).alias("there"))
     return grid.join(
-        there, on=[*design, "item"], how="left", maintain_order="left", nulls_equal=True
+        present, on=[*design, "item"], how="left", maintain_order="left", nulls_equal=True
     )
 
 

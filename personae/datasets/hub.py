@@ -60,10 +60,10 @@ def read_dataset(source: str | Path, pattern: str = "*") -> Dataset:
     if path.is_file():
         return Dataset(rows=_rows({path.name: path}, str(source)), name=str(source))
     if path.is_dir():
-        found = sorted(p for p in path.rglob("*") if p.is_file())
-        named = {p.relative_to(path).as_posix(): p for p in found}
-        kept = _wanted(list(named), pattern, str(source))
-        return Dataset(rows=_rows({n: named[n] for n in kept}, str(source)), name=str(source))
+        files = sorted(p for p in path.rglob("*") if p.is_file())
+        by_name = {p.relative_to(path).as_posix(): p for p in files}
+        selected = _wanted(list(by_name), pattern, str(source))
+        return Dataset(rows=_rows({n: by_name[n] for n in selected}, str(source)), name=str(source))
     if not _HUB_ID.fullmatch(str(source)) or str(source).startswith("."):
         raise BadFile(
             f"{source}: no such file or folder, and no hub id (owner/name) either; give the path "
@@ -74,13 +74,13 @@ def read_dataset(source: str | Path, pattern: str = "*") -> Dataset:
 
 def _wanted(names: Sequence[str], pattern: str, source: str) -> list[str]:
     tables = [n for n in names if PurePosixPath(n).suffix in _READERS]
-    kept = [n for n in tables if fnmatch(n, pattern)]
-    if not kept:
-        there = ", ".join(tables[:8]) or "no table at all"
+    selected = [n for n in tables if fnmatch(n, pattern)]
+    if not selected:
+        listed = ", ".join(tables[:8]) or "no table at all"
         raise BadFile(
-            f"{source}: no table fits {pattern!r} (formats {', '.join(_READERS)}); there: {there}"
+            f"{source}: no table fits {pattern!r} (formats {', '.join(_READERS)}); there: {listed}"
         )
-    return kept
+    return selected
 
 
 def _rows(files: dict[str, Path], source: str) -> pl.DataFrame:
@@ -108,16 +108,18 @@ def _from_hub(name: str, pattern: str) -> Dataset:
     api = HfApi(endpoint=os.environ.get("HF_ENDPOINT"))
     with _explained(name):
         info = api.dataset_info(name)
-        names = [one.rfilename for one in info.siblings or ()]
-        kept = _wanted(sorted(n for n in names if ".." not in n), pattern, name)
+        names = [sibling.rfilename for sibling in info.siblings or ()]
+        selected = _wanted(sorted(n for n in names if ".." not in n), pattern, name)
         gated = bool(info.gated)
         with TemporaryDirectory() as folder:
-            place: dict[str, Any] = {"local_dir": folder} if gated else {}
+            target: dict[str, Any] = {"local_dir": folder} if gated else {}
             files = {
                 file: Path(
-                    api.hf_hub_download(name, file, repo_type="dataset", revision=info.sha, **place)
+                    api.hf_hub_download(
+                        name, file, repo_type="dataset", revision=info.sha, **target
+                    )
                 )
-                for file in kept
+                for file in selected
             }
             rows = _rows(files, name)
     return Dataset(rows=rows, name=name, revision=info.sha or "", gated=gated)
@@ -128,7 +130,7 @@ def _explained(name: str) -> Iterator[None]:
     """Say what to do about each way in which the hub can fail."""
     from huggingface_hub import errors  # noqa: PLC0415  (an extra)
 
-    own = "or give the path of your own copy instead of the id"
+    remedy = "or give the path of your own copy instead of the id"
     try:
         yield
     except PersonaeError:
@@ -136,12 +138,12 @@ def _explained(name: str) -> Iterator[None]:
     except errors.GatedRepoError as error:
         raise BadFile(
             f"the data set {name!r} is gated: accept its terms on its page and log in (hf auth "
-            f"login, or HF_TOKEN), {own}"
+            f"login, or HF_TOKEN), {remedy}"
         ) from error
     except errors.RepositoryNotFoundError as error:
         raise BadFile(
             f"the hub has no data set {name!r}, or not for you: check the id, log in if it is "
-            f"private, {own}"
+            f"private, {remedy}"
         ) from error
     except Exception as error:  # each version of huggingface_hub has another HTTP library
-        raise BadFile(f"the hub could not be asked for {name!r} ({error}); {own}") from error
+        raise BadFile(f"the hub could not be asked for {name!r} ({error}); {remedy}") from error

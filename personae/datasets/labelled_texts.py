@@ -49,8 +49,8 @@ class Labelled:
         """
         if not self.posts:
             return _cut(self.text, WORDS_OF_TEXT)
-        kept = [p.strip() for p in self.posts if len(p.strip()) > LEAST_CHARACTERS]
-        numbered = [f"Post {i}: {_cut(p, WORDS_OF_POST)}" for i, p in enumerate(kept, 1)]
+        posts = [p.strip() for p in self.posts if len(p.strip()) > LEAST_CHARACTERS]
+        numbered = [f"Post {i}: {_cut(p, WORDS_OF_POST)}" for i, p in enumerate(posts, 1)]
         return _cut("\n".join(numbered), WORDS_OF_TEXT)
 
 
@@ -66,8 +66,8 @@ class Corpus:
     @property
     def scales(self) -> tuple[str, ...]:
         """The scales that every text is labelled on, in the order of the first."""
-        first, *others = self.texts
-        return tuple(s for s in first.labels if all(s in one.labels for one in others))
+        first, *rest = self.texts
+        return tuple(s for s in first.labels if all(s in text.labels for text in rest))
 
 
 def load_labelled(name: str = OWN) -> Corpus:
@@ -104,7 +104,7 @@ def load_labelled(name: str = OWN) -> Corpus:
 
 
 def _check(corpus: Corpus, name: str) -> None:
-    ids = [one.id for one in corpus.texts]
+    ids = [text.id for text in corpus.texts]
     if not ids or len(set(ids)) != len(ids):
         twice = sorted({i for i in ids if ids.count(i) > 1})[:5]
         raise BadFile(f"{name}: texts with ids of their own are needed; twice: {twice or 'none'}")
@@ -112,17 +112,17 @@ def _check(corpus: Corpus, name: str) -> None:
         raise BadFile(f"{name}: no scale is labelled in every row; labels are {{scale: 0 or 1}}")
 
 
-def _row(row: Any, where: str) -> Labelled:  # noqa: ANN401
+def _row(row: Any, source: str) -> Labelled:  # noqa: ANN401
     if not isinstance(row, dict) or "id" not in row:
-        raise BadFile(f"{where}: a labelled text is an object with an id")
+        raise BadFile(f"{source}: a labelled text is an object with an id")
     text, posts = row.get("text", ""), row.get("posts", [])
     known = isinstance(text, str) and isinstance(posts, list)
     if not known or not all(isinstance(p, str) for p in posts) or not (text or posts):
-        raise BadFile(f"{where}: needs a text, or posts as a list of texts")
+        raise BadFile(f"{source}: needs a text, or posts as a list of texts")
     labels = _labels(row)
     wrong = {k: v for k, v in labels.items() if v not in (0, 1) or isinstance(v, bool)}
     if wrong or not labels:
-        raise BadFile(f"{where}: labels map a scale to 0 (low pole) or 1 (high pole), not {wrong}")
+        raise BadFile(f"{source}: labels map a scale to 0 (low pole) or 1 (high pole), not {wrong}")
     group = str(row.get("author", row["id"]))
     return Labelled(id=str(row["id"]), labels=labels, text=text, posts=tuple(posts), group=group)
 
@@ -139,10 +139,10 @@ def _labels(row: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _cut(text: str, words: int) -> str:
-    kept = text.split()
-    return text.strip() if len(kept) <= words else " ".join(kept[:words])
+    words_of = text.split()
+    return text.strip() if len(words_of) <= words else " ".join(words_of[:words])
 
 
 def lengths(texts: Sequence[Labelled]) -> list[float]:
     """Count the words of each text as it is shown."""
-    return [float(len(one.shown.split())) for one in texts]
+    return [float(len(text.shown.split())) for text in texts]

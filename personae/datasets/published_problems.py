@@ -56,8 +56,8 @@ def _gpqa(row: Row) -> dict[str, object]:
 
 
 def _gsm8k(row: Row) -> dict[str, object]:
-    _, found, number = str(row["answer"]).rpartition("####")
-    if not found:
+    _, mark, number = str(row["answer"]).rpartition("####")
+    if not mark:
         raise KeyError("#### before the number")
     return {"text": row["question"], "answer": number.strip(), "field": "arithmetic"}
 
@@ -90,16 +90,16 @@ def published_rows(name: str, source: str = "") -> list[dict[str, object]]:
         BadFile: nothing to be had there, or rows of another form.
         MissingExtra: the hub is asked and its package is not installed.
     """
-    one = PUBLIC[name]
-    data = read_dataset(source or one.hub, "*" if source else one.pattern)
-    found = []
+    public = PUBLIC[name]
+    data = read_dataset(source or public.hub, "*" if source else public.pattern)
+    problems = []
     for number, row in enumerate(data.rows.iter_rows(named=True), start=1):
         try:
-            made = one.read(row)
+            problem = public.read(row)
         except (KeyError, TypeError, ValueError) as error:
             raise BadFile(f"{data.name}, row {number}: not a row of {name} ({error})") from error
-        found.append({"id": str(number), **made})
-    return found
+        problems.append({"id": str(number), **problem})
+    return problems
 
 
 def stereoset(source: str = "") -> Iterator[tuple[str, str, str]]:

@@ -36,44 +36,45 @@ class Lexicon:
         >>> Lexicon.of({"joy": ["glad", "laugh*"], "all": ["laughs"]}).find("laughs")
         (0, 1)
         """
-        whole: dict[str, list[int]] = {}
+        words_by_name: dict[str, list[int]] = {}
         stems: dict[str, list[int]] = {}
-        for place, words in enumerate(lists.values()):
+        for index, words in enumerate(lists.values()):
             for word in words:
-                table = stems if word.endswith("*") else whole
-                table.setdefault(word.removesuffix("*"), []).append(place)
+                table = stems if word.endswith("*") else words_by_name
+                table.setdefault(word.removesuffix("*"), []).append(index)
         return cls(
             tuple(lists),
-            {w: tuple(p) for w, p in whole.items()},
+            {w: tuple(p) for w, p in words_by_name.items()},
             {w: tuple(p) for w, p in stems.items()},
         )
 
     def find(self, word: str) -> tuple[int, ...]:
         """Give the places of a word's categories, each once."""
-        found = self.known.get(word)
-        if found is None:
-            places = set(self.whole.get(word, ()))
+        indices = self.known.get(word)
+        if indices is None:
+            categories = set(self.whole.get(word, ()))
             for end in range(SHORTEST_STEM, len(word) + 1):
-                places.update(self.stems.get(word[:end], ()))
-            found = self.known[word] = tuple(sorted(places))
-        return found
+                categories.update(self.stems.get(word[:end], ()))
+            indices = self.known[word] = tuple(sorted(categories))
+        return indices
 
     def count(self, passages: Sequence[Passage]) -> Array:
         """Count each category's words, shape (passages, categories)."""
         vocabulary: dict[str, int] = {}
-        words = chain.from_iterable(one.words for one in passages)
+        words = chain.from_iterable(passage.words for passage in passages)
         columns = np.array([vocabulary.setdefault(w, len(vocabulary)) for w in words], dtype=int)
-        rows = np.repeat(np.arange(len(passages)), [len(one.words) for one in passages])
-        said = sparse.csr_array(
+        rows = np.repeat(np.arange(len(passages)), [len(passage.words) for passage in passages])
+        counts = sparse.csr_array(
             (np.ones(columns.size), (rows, columns)), shape=(len(passages), len(vocabulary))
         )
-        found = [self.find(word) for word in vocabulary]
-        places = np.fromiter(chain.from_iterable(found), dtype=int)
-        owners = np.repeat(np.arange(len(found)), [len(f) for f in found])
+        categories = [self.find(word) for word in vocabulary]
+        columns_of = np.fromiter(chain.from_iterable(categories), dtype=int)
+        owners = np.repeat(np.arange(len(categories)), [len(f) for f in categories])
         table = sparse.csr_array(
-            (np.ones(places.size), (owners, places)), shape=(len(found), len(self.categories))
+            (np.ones(columns_of.size), (owners, columns_of)),
+            shape=(len(categories), len(self.categories)),
         )
-        return np.asarray((said @ table).toarray(), dtype=np.float64)
+        return np.asarray((counts @ table).toarray(), dtype=np.float64)
 
 
 @cache

@@ -66,13 +66,13 @@ def syllables(word: str) -> int:
     >>> [syllables(w) for w in ("cat", "table", "made", "walked", "wanted", "readability")]
     [1, 2, 1, 1, 2, 5]
     """
-    found = len(_VOWELS.findall(word))
+    count = len(_VOWELS.findall(word))
     silent = re.search(r"[^aeiouy]e$|[^aeiouytd]ed$|[^aeiouysxzhcg]es$", word)
     if silent and not re.search(r"[^aeiouy]le$", word):
-        found -= 1
+        count -= 1
     if re.search(r"[^aeiouy]les$", word):
-        found += 1
-    return max(1, found)
+        count += 1
+    return max(1, count)
 
 
 def passage(text: str) -> Passage:
@@ -81,17 +81,17 @@ def passage(text: str) -> Passage:
     >>> passage("Dr. Lee came. She sat!").words_of
     (('dr', 'lee', 'came'), ('she', 'sat'))
     """
-    kept, words_of = [], []
+    sentences, words_of = [], []
     for sentence in _sentences(text):
-        found = list(_WORD.finditer(sentence))
-        step = len(found) if len(found) <= UNENDED else CUT
-        for first in range(0, len(found), step or 1):
-            part = found[first : first + step]
-            end = found[first + step].start() if first + step < len(found) else len(sentence)
+        words = list(_WORD.finditer(sentence))
+        step = len(words) if len(words) <= UNENDED else CUT
+        for first in range(0, len(words), step or 1):
+            part = words[first : first + step]
+            end = words[first + step].start() if first + step < len(words) else len(sentence)
             begin = part[0].start() if first else 0
-            kept.append(sentence[begin:end].strip())
+            sentences.append(sentence[begin:end].strip())
             words_of.append(tuple(m[0].lower().replace("’", "'") for m in part))
-    return Passage(tuple(kept), tuple(words_of))
+    return Passage(tuple(sentences), tuple(words_of))
 
 
 def _sentences(text: str) -> list[str]:

@@ -24,18 +24,18 @@ def ratio(over: float, under: float) -> float:
     return over / under if under else nan
 
 
-def readability(one: Passage) -> Mapping[str, float]:
+def readability(passage: Passage) -> Mapping[str, float]:
     """Readability formulas; NaN without words. Flesch 1948, Kincaid 1975, and so on.
 
     >>> from personae.encoders.passages import passage
     >>> round(readability(passage("The cat sat on the mat."))["Flesch"], 3)
     116.145
     """
-    words, sentences = len(one.words), len(one.sentences)
-    length, beats = ratio(words, sentences), ratio(one.syllables, words)
-    letters = ratio(one.letters, words)
-    hard = sum(syllables(word) >= MANY_SYLLABLES for word in one.words)
-    long = sum(len(word) >= LONG_LETTERS for word in one.words)
+    words, sentences = len(passage.words), len(passage.sentences)
+    length, beats = ratio(words, sentences), ratio(passage.syllables, words)
+    letters = ratio(passage.letters, words)
+    hard = sum(syllables(word) >= MANY_SYLLABLES for word in passage.words)
+    long = sum(len(word) >= LONG_LETTERS for word in passage.words)
     return {
         "Flesch": 206.835 - 1.015 * length - 84.6 * beats,
         "Flesch-Kincaid": 0.39 * length + 11.8 * beats - 15.59,
@@ -48,26 +48,26 @@ def readability(one: Passage) -> Mapping[str, float]:
     }
 
 
-def richness(one: Passage) -> Mapping[str, float]:
+def richness(passage: Passage) -> Mapping[str, float]:
     """Lexical richness: type-token ratios, Herdan, MATTR, MTLD, Yule, words said once.
 
     >>> from personae.encoders.passages import passage
     >>> round(richness(passage("the cat sat on the mat the dog sat too"))["Yule K"], 1)
     800.0
     """
-    counts = Counter(one.words)
-    n, types = len(one.words), len(counts)
+    counts = Counter(passage.words)
+    n, types = len(passage.words), len(counts)
     squares = sum(c * c for c in counts.values())
     return {
         "TTR": ratio(types, n),
         "root TTR": ratio(types, sqrt(n)),
         "Herdan": log(types) / log(n) if n > 1 else nan,
-        "MATTR": _mattr(one.words, MATTR_WINDOW),
-        "MTLD": _mtld(one.words),
+        "MATTR": _mattr(passage.words, MATTR_WINDOW),
+        "MTLD": _mtld(passage.words),
         "Yule K": ratio(1e4 * (squares - n), n * n),
         "said once": ratio(sum(c == 1 for c in counts.values()), n),
-        "letters a word": ratio(one.letters, n),
-        "syllables a word": ratio(one.syllables, n),
+        "letters a word": ratio(passage.letters, n),
+        "syllables a word": ratio(passage.syllables, n),
     }
 
 
@@ -77,11 +77,11 @@ def _mattr(words: tuple[str, ...], window: int) -> float:
         return nan
     counts = Counter(words[:window])
     types = total = len(counts)
-    for gone, come in zip(words, words[window:], strict=False):
-        counts[gone] -= 1
-        types -= counts[gone] == 0
-        types += counts[come] == 0
-        counts[come] += 1
+    for first, last in zip(words, words[window:], strict=False):
+        counts[first] -= 1
+        types -= counts[first] == 0
+        types += counts[last] == 0
+        counts[last] += 1
         total += types
     return total / (window * (len(words) - window + 1))
 
@@ -95,45 +95,47 @@ def _mtld(words: tuple[str, ...]) -> float:
 
 
 def _factors(words: tuple[str, ...]) -> float:
-    found, seen, start = 0.0, set[str](), 0
-    for place, word in enumerate(words):
-        seen.add(word)
-        if len(seen) / (place + 1 - start) <= MTLD_FACTOR:
-            found, start, seen = found + 1, place + 1, set()
-    rest = len(words) - start
-    if rest:
-        found += (1 - len(seen) / rest) / (1 - MTLD_FACTOR)
-    return found
+    factors, distinct, start = 0.0, set[str](), 0
+    for index, word in enumerate(words):
+        distinct.add(word)
+        if len(distinct) / (index + 1 - start) <= MTLD_FACTOR:
+            factors, start, distinct = factors + 1, index + 1, set()
+    remainder = len(words) - start
+    if remainder:
+        factors += (1 - len(distinct) / remainder) / (1 - MTLD_FACTOR)
+    return factors
 
 
-def complexity(one: Passage) -> Mapping[str, float]:
+def complexity(passage: Passage) -> Mapping[str, float]:
     """Deflated size over raw size, in bytes: low where a text repeats itself; NaN without text.
 
     >>> from personae.encoders.passages import passage
     >>> complexity(passage("Again and again. " * 20))["deflated"] < 0.2
     True
     """
-    raw = one.text.encode()
+    raw = passage.text.encode()
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
     return {"deflated": ratio(len(packer.compress(raw) + packer.flush()), len(raw))}
 
 
-def syntax(one: Passage) -> Mapping[str, float]:
+def syntax(passage: Passage) -> Mapping[str, float]:
     """Shallow syntax without a parser: sentence length, clauses by their words, marks.
 
     A clause beyond the first is taken for begun by a subordinator or by a coordinator after a
     comma; commas and other marks are a word's share.
     """
-    words, sentences = len(one.words), len(one.sentences)
-    lengths = [len(w) for w in one.words_of]
+    words, sentences = len(passage.words), len(passage.sentences)
+    lengths = [len(w) for w in passage.words_of]
     mean = ratio(words, sentences)
     spread = ratio(sum((x - mean) ** 2 for x in lengths), sentences)
     return {
         "words a sentence": mean if words else nan,
         "spread of length": sqrt(spread) if words else nan,
-        "commas": ratio(one.count(","), words),
-        "exclamations": ratio(one.count("!"), sentences),
-        "questions": ratio(one.count("?"), sentences),
-        "brackets and dashes": ratio(one.count("(") + one.count(" - ") + one.count("–"), words),
-        "quotations": ratio(one.count('"') + one.count("“"), sentences),
+        "commas": ratio(passage.count(","), words),
+        "exclamations": ratio(passage.count("!"), sentences),
+        "questions": ratio(passage.count("?"), sentences),
+        "brackets and dashes": ratio(
+            passage.count("(") + passage.count(" - ") + passage.count("–"), words
+        ),
+        "quotations": ratio(passage.count('"') + passage.count("“"), sentences),
     }

@@ -17,16 +17,16 @@ BATCH = 16
 class TextClassifier:
     """Scores texts by the probability of the harmful class; `label` is the class that counts."""
 
-    def __init__(self, name: str, tokenizer: Any, network: Any, place: int) -> None:  # noqa: ANN401
+    def __init__(self, name: str, tokenizer: Any, network: Any, label_index: int) -> None:  # noqa: ANN401
         self.name = f"hub:{name}"
-        self.label = str(network.config.id2label[place])
-        self._tokenizer, self._network, self._place = tokenizer, network, place
+        self.label = str(network.config.id2label[label_index])
+        self._tokenizer, self._network, self._place = tokenizer, network, label_index
 
     def harm(self, texts: Sequence[str]) -> Array:
         """Return the probability of the harmful class for each text, shape (texts,)."""
         import torch  # noqa: PLC0415
 
-        found = []
+        probabilities = []
         for start in range(0, len(texts), BATCH):
             part = [text or " " for text in texts[start : start + BATCH]]
             inputs = self._tokenizer(part, return_tensors="pt", padding=True, truncation=True)
@@ -34,8 +34,8 @@ class TextClassifier:
                 logits = self._network(**inputs).logits.float()
             many = getattr(self._network.config, "problem_type", "") == "multi_label_classification"
             chances = torch.sigmoid(logits) if many else torch.softmax(logits, dim=-1)
-            found += chances[:, self._place].tolist()
-        return np.array(found, dtype=np.float64)
+            probabilities += chances[:, self._place].tolist()
+        return np.array(probabilities, dtype=np.float64)
 
 
 def load_classifier(name: str) -> TextClassifier:

@@ -63,8 +63,8 @@ def _table(passages: Sequence[Passage], families: Sequence[str]) -> Features:
         names, table = FAMILIES[family](passages)
         columns += [(family, name) for name in names]
         values.append(table)
-    found = np.hstack(values) if values else np.empty((len(passages), 0))
-    return Features(tuple(columns), found)
+    features = np.hstack(values) if values else np.empty((len(passages), 0))
+    return Features(tuple(columns), features)
 
 
 def _lexicon(part: str) -> Callable[[Sequence[Passage]], Columns]:
@@ -72,7 +72,7 @@ def _lexicon(part: str) -> Callable[[Sequence[Passage]], Columns]:
 
     def read(passages: Sequence[Passage]) -> Columns:
         lexicon = load_lexicon(part)
-        words = np.array([float(len(one.words)) for one in passages])
+        words = np.array([float(len(text.words)) for text in passages])
         counts = lexicon.count(passages)
         base = np.where(words > 0, words, np.nan)[:, None]
         return lexicon.categories, counts / base
@@ -108,16 +108,16 @@ def _sentiment(passages: Sequence[Passage]) -> Columns:
     """Mean over sentences of VADER's compound, positive and negative."""
     score = sentiment_reader()
     names = ("compound", "pos", "neg")
-    rows = [[[score(s)[n] for n in names] for s in one.sentences] for one in passages]
+    rows = [[[score(s)[n] for n in names] for s in text.sentences] for text in passages]
     means = [np.mean(row, axis=0) if row else np.full(len(names), np.nan) for row in rows]
     return names, np.array(means).reshape(-1, len(names))
 
 
 def _embedding(passages: Sequence[Passage]) -> Columns:
     """Mean vector of the sentences from the local encoder."""
-    flat = open_encoder().encode([s for one in passages for s in one.sentences])
+    flat = open_encoder().encode([s for text in passages for s in text.sentences])
     width = flat.shape[1]
-    ends = np.cumsum([len(one.sentences) for one in passages])
+    ends = np.cumsum([len(text.sentences) for text in passages])
     parts = np.split(flat, ends[:-1]) if passages else []
     means = [part.mean(axis=0) if len(part) else np.full(width, np.nan) for part in parts]
     return tuple(f"e{k}" for k in range(width)), np.array(means).reshape(-1, width)

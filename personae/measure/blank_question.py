@@ -13,14 +13,14 @@ __all__ = ["beyond_blank", "choose_with_blank", "per_token"]
 
 
 def choose_with_blank(
-    model: Chooser, asked: Sequence[Request], blank: Sequence[Request]
+    model: Chooser, questions: Sequence[Request], blanks: Sequence[Request]
 ) -> list[tuple[Choice, Choice]]:
     """Weigh questions and their blank twins in one batch; pairs (asked, blank), in their order."""
-    choices = model.choose([*asked, *blank])
-    return list(zip(choices[: len(asked)], choices[len(asked) :], strict=True))
+    choices = model.choose([*questions, *blanks])
+    return list(zip(choices[: len(questions)], choices[len(questions) :], strict=True))
 
 
-def beyond_blank(asked: Choice, blank: Choice) -> Array:
+def beyond_blank(choice: Choice, blank: Choice) -> Array:
     """Return what each option gains by the question, (options,), in nats a token.
 
     NaN where both likelihoods are 0; both choices have to have been answered.
@@ -30,7 +30,7 @@ def beyond_blank(asked: Choice, blank: Choice) -> Array:
     [1.0, -1.0]
     """
     with np.errstate(invalid="ignore"):
-        return per_token(asked) - per_token(blank)
+        return per_token(choice) - per_token(blank)
 
 
 def per_token(choice: Choice) -> Array:

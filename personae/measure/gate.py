@@ -1,15 +1,15 @@
-"""Does the model read the items at all? Asked of every channel before a score is believed.
+"""Does the model read the items at all? Checked in every channel before a score is believed.
 
-Small models answer lettered options by place, and the result looks like a calm profile. So the
-model without persona is given opposite items, in two option orders. In the channels `label` and
-`option` it reads if opposite items get opposite answers (r > 0 after mirroring one of them), if an
-item keeps its answer when the options are turned round (r > 0), and if items differ by more than
-a trifle, both in points and as a share of the variance beside place. In the channel `statement` it
-reads if pairs keep their contrast over wordings and listings (r > 0, share > 0) and the contrasts
-have to do with the scales: either pairs of one scale are more alike than pairs of different ones
-(Kruskal-Wallis, p < .025), or, for a model whose own profile is flat, what is said of one pair
-moves the next (`context_sensitivity`). Each other check takes its 95 % interval. The order of
-channels and the limits are fixed in advance.
+Small models choose lettered options by position, and the result looks like a calm profile. The
+model without persona is therefore given opposite items in two option orders. It passes the
+channels `label` and `option` if opposite items get opposite answers (r > 0 after mirroring one of
+them), if answers are stable when the options are reversed (r > 0), and if items differ by more
+than a trifle, both in points and as a share of variance beside that of the order. It passes the
+channel `statement` if the contrasts of pairs agree between wordings and listings (r > 0,
+share > 0) and are related to the scales: either pairs within a scale are more alike than pairs of
+different scales (Kruskal-Wallis, p < .025), or, for a model with a flat profile of its own, pairs
+follow a statement in the context (`context_sensitivity`). All other checks use the 95 % interval.
+The order of channels and the limits are fixed in advance.
 """
 
 from collections.abc import Sequence
@@ -65,8 +65,8 @@ class ChannelCheck:
     @property
     def passed(self) -> bool:
         """Whether the model reads the items in this channel."""
-        said = any(held for _, _, held in self.either) or not self.either
-        return said and all(held for _, _, held in self.checks)
+        enough = any(held for _, _, held in self.either) or not self.either
+        return enough and all(held for _, _, held in self.checks)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -97,9 +97,17 @@ class GateResult:
     def parts(self) -> list[Part]:
         """Tabulate the checks of every channel."""
         rows = tuple(
-            (one.channel, estimate.name, estimate, estimate.p, limit, held, one.passed)
-            for one in self.checks
-            for estimate, limit, held in (*one.checks, *one.either)
+            (
+                channel_check.channel,
+                estimate.name,
+                estimate,
+                estimate.p,
+                limit,
+                held,
+                channel_check.passed,
+            )
+            for channel_check in self.checks
+            for estimate, limit, held in (*channel_check.checks, *channel_check.either)
         )
         columns = ("channel", "check", "found", "p", "must be", "holds", "channel passes")
         note = (
@@ -118,27 +126,27 @@ def content_gate(
         InputError: the inventory has no texts, or no two items of a scale are opposite.
     """
     pairs = statement_pairs(inventory)
-    kept = [
+    checked = [
         pair
         for scale in inventory.scales
         for pair in [p for p in pairs if p.scale == scale][:pairs_per_scale]
     ]
-    small, opposites = _opposites(inventory, kept)
-    checks, sheets = [], []
+    small, opposites = _opposites(inventory, checked)
+    checks, answers = [], []
     for channel in CHANNEL_ORDER:
         if channel == "statement":
-            sheet = _statements(model, inventory)
-            found, alike = _statement_checks(sheet, seed)
+            channel_answers = _statements(model, inventory)
+            required, alike = _statement_checks(channel_answers, seed)
             either = [alike]
-            if all(held for *_, held in found) and not alike[-1]:
+            if all(held for *_, held in required) and not alike[-1]:
                 moved = context_sensitivity(model, inventory, seed=seed)
                 either.append((moved, "or > 0", moved.low > 0))
         else:
-            sheet, either = _both_orders(model, small, channel), []
-            found = _option_checks(sheet, small, opposites, seed)
-        checks.append(ChannelCheck(channel=channel, checks=found, either=tuple(either)))
-        sheets.append(sheet)
-    return GateResult(checks=tuple(checks), answers=Answers.concat(sheets))
+            channel_answers, either = _both_orders(model, small, channel), []
+            required = _option_checks(channel_answers, small, opposites, seed)
+        checks.append(ChannelCheck(channel=channel, checks=required, either=tuple(either)))
+        answers.append(channel_answers)
+    return GateResult(checks=tuple(checks), answers=Answers.concat(answers))
 
 
 def _opposites(
@@ -169,24 +177,24 @@ def _statements(model: Chooser, inventory: Inventory) -> Answers:
 
 
 def _option_checks(
-    sheet: Answers, small: Inventory, opposites: Sequence[tuple[str, str]], seed: int
+    answers: Answers, small: Inventory, opposites: Sequence[tuple[str, str]], seed: int
 ) -> tuple[Check, ...]:
-    matrix, _, items = item_matrix(sheet, ("order",), "expected", raw=True)
-    place = {item: i for i, item in enumerate(items)}
+    matrix, _, items = item_matrix(answers, ("order",), "expected", raw=True)
+    index = {item: i for i, item in enumerate(items)}
     means = _means(matrix)
-    positive = np.array([means[place[p]] for p, _ in opposites])
-    negative = np.array([means[place[n]] for _, n in opposites])
+    positive = np.array([means[index[p]] for p, _ in opposites])
+    negative = np.array([means[index[n]] for _, n in opposites])
     opposite = pearson(
         positive,
         small.low + small.high - negative,
         name="opposite items, opposite answers",
         of="pair",
     )
-    kept = pearson(matrix[0], matrix[-1], name="same answer in both orders", of="item")
+    stable = pearson(matrix[0], matrix[-1], name="same answer in both orders", of="item")
     spread, share = _spread(means, seed), _share(matrix, "item", seed)
     return (
         (opposite, "r > 0", opposite.low > 0),
-        (kept, "r > 0", kept.low > 0),
+        (stable, "r > 0", stable.low > 0),
         (spread, f"SD > {LEAST_SPREAD}", spread.low > LEAST_SPREAD),
         (share, "share > 0", share.low > 0),
     )
@@ -204,8 +212,8 @@ def _share(matrix: Array, unit: str, seed: int) -> Estimate:
     name = f"share of variance due to {unit}s"
     if np.isnan(matrix).all():
         return missing(name, "nothing was answered", n=0, of=unit)
-    asked, content = np.indices(matrix.shape)
-    factors = {unit: list(content.ravel()), "asking": list(asked.ravel())}
+    asking, content = np.indices(matrix.shape)
+    factors = {unit: list(content.ravel()), "asking": list(asking.ravel())}
     shares = variance_shares(matrix.ravel(), factors, of="answer", seed=seed)
     return replace(shares[0], name=name)
 
@@ -226,9 +234,9 @@ def _spread(means: Array, seed: int) -> Estimate:
     return replace(bootstrap(sd, x.size, seed=seed), name=name, of="item", unit="points")
 
 
-def _statement_checks(sheet: Answers, seed: int) -> tuple[tuple[Check, ...], Check]:
-    matrix, _, items = item_matrix(sheet, ("form",), "expected")
-    scale = dict(sheet.rows.select("item", "scale").unique().rows())
+def _statement_checks(answers: Answers, seed: int) -> tuple[tuple[Check, ...], Check]:
+    matrix, _, items = item_matrix(answers, ("form",), "expected")
+    scale = dict(answers.rows.select("item", "scale").unique().rows())
     means = _means(matrix)
     known = [i for i in range(len(items)) if not isnan(means[i])]
     worst, share = _least_alike(matrix), _share(matrix, "pair", seed)
@@ -240,8 +248,8 @@ def _statement_checks(sheet: Answers, seed: int) -> tuple[tuple[Check, ...], Che
         alike = missing(name, "fewer than two scales were answered", n=len(groups), of="scale")
     else:
         alike = replace(kruskal(list(groups.values()), seed=seed), name=name)
-    kept = ((worst, "r > 0", worst.low > 0), (share, "share > 0", share.low > 0))
-    return kept, (alike, "or p < .025", alike.p < 0.025)
+    required = ((worst, "r > 0", worst.low > 0), (share, "share > 0", share.low > 0))
+    return required, (alike, "or p < .025", alike.p < 0.025)
 
 
 def _least_alike(matrix: Array) -> Estimate:
@@ -249,6 +257,6 @@ def _least_alike(matrix: Array) -> Estimate:
     name = "same contrast in every wording"
     if len(matrix) < 2:
         return missing(name, "fewer than two wordings were answered", n=0, of="pair")
-    found = [pearson(a, b, name=name, of="pair") for a, b in combinations(matrix, 2)]
-    undefined = [e for e in found if isnan(e.low)]
-    return undefined[0] if undefined else min(found, key=lambda e: e.low)
+    correlations = [pearson(a, b, name=name, of="pair") for a, b in combinations(matrix, 2)]
+    undefined = [e for e in correlations if isnan(e.low)]
+    return undefined[0] if undefined else min(correlations, key=lambda e: e.low)

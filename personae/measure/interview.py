@@ -70,48 +70,48 @@ def stems(domains: Sequence[str] = (), *, most: int | None = None) -> tuple[Stem
 
 
 def interview(
-    model: Model, asked: Sequence[Stem], samples: int, sampling: Sampling
+    model: Model, openings: Sequence[Stem], samples: int, sampling: Sampling
 ) -> list[InterviewAnswer]:
     """Let a model continue each stem so many times; stems in order, draws within them.
 
     Draws count on from `sampling.repeat`, so that more samples begin with the same ones.
     """
     request = data_json("interview.json")["ask"]
-    chats = [say(request, lead=stem.text) for stem in asked]
+    chats = [say(request, lead=stem.text) for stem in openings]
     drawn = [
         model.reply(requests_of(chats), replace(sampling, repeat=sampling.repeat + draw))
         for draw in range(samples)
     ]
     return [
-        _spoken(stem, draw, drawn[draw][place])
-        for place, stem in enumerate(asked)
+        _spoken(stem, draw, drawn[draw][index])
+        for index, stem in enumerate(openings)
         for draw in range(samples)
     ]
 
 
-def read_interview(observer: Observer, spoken: Sequence[InterviewAnswer]) -> Answers:
+def read_interview(observer: Observer, answers: Sequence[InterviewAnswer]) -> Answers:
     """Rate what was said: a row a text and scale; `item` is the stem, `repeat` the draw.
 
     What could not be read keeps its row, with the status and the reason, and no value.
     """
-    rated = observer.rate([one.text if one.status == "ok" else "" for one in spoken]).rows
-    places = [int(item) for item in rated["item"]]
-    lost = [spoken[k].status != "ok" for k in places]
+    rated = observer.rate([answer.text if answer.status == "ok" else "" for answer in answers]).rows
+    indices = [int(item) for item in rated["item"]]
+    lost = [answers[k].status != "ok" for k in indices]
     rows = []
-    for row, place, gone in zip(rated.iter_rows(named=True), places, lost, strict=True):
-        one = spoken[place]
-        value = None if gone else row["value"]
+    for row, index, missing in zip(rated.iter_rows(named=True), indices, lost, strict=True):
+        answer = answers[index]
+        value = None if missing else row["value"]
         rows.append(
             {
                 **row,
                 "value": value,
                 "expected": value,
-                "item": one.stem.id,
-                "repeat": one.draw,
-                "raw": one.text,
-                "facet": one.stem.domain or "plain",
-                "status": one.status if gone else row["status"],
-                "why": one.why if gone else row["why"],
+                "item": answer.stem.id,
+                "repeat": answer.draw,
+                "raw": answer.text,
+                "facet": answer.stem.domain or "plain",
+                "status": answer.status if missing else row["status"],
+                "why": answer.why if missing else row["why"],
             }
         )
     return Answers.of(rows)
@@ -123,18 +123,18 @@ def _spoken(stem: Stem, draw: int, reply: Reply) -> InterviewAnswer:
         text = text[len(stem.text) :].strip()
     if reply.status not in ("ok", "cut"):
         return InterviewAnswer(stem, draw, text, reply.status, reply.why)
-    status, why = _sound(text)
-    return InterviewAnswer(stem, draw, text, status, why)
+    status, reason = _sound(text)
+    return InterviewAnswer(stem, draw, text, status, reason)
 
 
 def _sound(text: str) -> tuple[Status, str]:
     """Tell a text that can be read from a refusal and from what is none."""
-    one = passage(text)
+    prose = passage(text)
     if is_refusal(text):
         return "refused", "declines, or speaks of itself as a machine"
-    if len(one.words) < LEAST_WORDS:
+    if len(prose.words) < LEAST_WORDS:
         return "unparsed", f"fewer than {LEAST_WORDS} words"
-    if len(one.words) >= 30 and complexity(one)["deflated"] < REPEATING:
+    if len(prose.words) >= 30 and complexity(prose)["deflated"] < REPEATING:
         return "unparsed", "says the same again and again"
     letters = float(np.mean([c.isalpha() or c.isspace() for c in text]))
     return ("ok", "") if letters >= 0.7 else ("unparsed", "marks and digits for the most part")

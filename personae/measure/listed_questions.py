@@ -33,12 +33,12 @@ class ListedQuestion:
 
     chat: Chat
     blank: Chat
-    shown: tuple[DisplayedOption, ...]
+    options: tuple[DisplayedOption, ...]
 
 
 def list_question(
     model: Model,
-    posed: Sequence[ListedQuestion],
+    questions: Sequence[ListedQuestion],
     channel: Channel,
     sampling: Sampling | None = None,
 ) -> Columns:
@@ -51,8 +51,8 @@ def list_question(
         InputError: a model that doesn't give the likelihoods a channel needs, or another channel.
     """
     if channel == "reply":
-        replies = model.reply(requests_of(p.chat for p in posed), sampling or Sampling())
-        parts = [read_replies([r], p.shown) for r, p in zip(replies, posed, strict=True)]
+        replies = model.reply(requests_of(p.chat for p in questions), sampling or Sampling())
+        parts = [read_replies([r], p.options) for r, p in zip(replies, questions, strict=True)]
         return _joined(parts)
     if channel == "statement":
         raise InputError("the options are listed: use the channel label, option or reply")
@@ -62,16 +62,19 @@ def list_question(
             f"use the channel 'reply'"
         )
     if channel == "label":
-        asked = [Request(p.chat, label_forms(p.shown)) for p in posed]
-        choices = model.choose(asked)
-        parts = [read_labels([c], p.shown) for c, p in zip(choices, posed, strict=True)]
+        requests = [Request(p.chat, label_forms(p.options)) for p in questions]
+        choices = model.choose(requests)
+        parts = [read_labels([c], p.options) for c, p in zip(choices, questions, strict=True)]
         return _joined(parts)
-    texts = [tuple((option.text,) for option in p.shown) for p in posed]
-    asked = [Request(p.chat, t) for p, t in zip(posed, texts, strict=True)]
-    blank = [Request(p.blank, t) for p, t in zip(posed, texts, strict=True)]
-    pairs = choose_with_blank(model, asked, blank)
+    texts = [tuple((option.text,) for option in p.options) for p in questions]
+    requests = [Request(p.chat, t) for p, t in zip(questions, texts, strict=True)]
+    blank = [Request(p.blank, t) for p, t in zip(questions, texts, strict=True)]
+    pairs = choose_with_blank(model, requests, blank)
     return _joined(
-        [read_options([c], without, p.shown) for (c, without), p in zip(pairs, posed, strict=True)]
+        [
+            read_options([c], without, p.options)
+            for (c, without), p in zip(pairs, questions, strict=True)
+        ]
     )
 
 
@@ -90,16 +93,16 @@ def administer_shuffled(
     Raises:
         InputError: a form, model or inventory that don't go together.
     """
-    sheets = []
-    for run, own in enumerate(orders):
-        posed = []
-        for item, order in zip(inventory.items, own, strict=True):
+    parts = []
+    for run, arrangement in enumerate(orders):
+        questions = []
+        for item, order in zip(inventory.items, arrangement, strict=True):
             frame = Frame(inventory, replace(form, order=order))
-            posed.append(
-                ListedQuestion(frame.chat(frame.text(item)), frame.chat(frame.blank), frame.shown)
+            questions.append(
+                ListedQuestion(frame.chat(frame.text(item)), frame.chat(frame.blank), frame.options)
             )
         columns = list_question(
-            model, posed, form.channel, replace(sampling or Sampling(), repeat=run)
+            model, questions, form.channel, replace(sampling or Sampling(), repeat=run)
         )
         rows = [
             {
@@ -107,18 +110,18 @@ def administer_shuffled(
                 "scale": item.scale,
                 "key": item.key,
                 "order": order,
-                **{name: column[place] for name, column in columns.items()},
+                **{name: column[index] for name, column in columns.items()},
             }
-            for place, (item, order) in enumerate(zip(inventory.items, own, strict=True))
+            for index, (item, order) in enumerate(zip(inventory.items, arrangement, strict=True))
         ]
-        sheet = Answers.of(rows).tag(repeat=run, form=form.name, channel=form.channel)
-        sheets.append(sheet.tag(inventory=inventory.tag))
-    return Answers.concat(sheets)
+        answers = Answers.of(rows).tag(repeat=run, form=form.name, channel=form.channel)
+        parts.append(answers.tag(inventory=inventory.tag))
+    return Answers.concat(parts)
 
 
 def _joined(parts: Sequence[Columns]) -> Columns:
-    whole: Columns = {}
+    columns: Columns = {}
     for part in parts:
         for name, column in part.items():
-            whole.setdefault(name, []).extend(column)
-    return whole
+            columns.setdefault(name, []).extend(column)
+    return columns

@@ -53,7 +53,7 @@ def parse_reply(text: str, options: Sequence[DisplayedOption]) -> Parsed:
 
     >>> from personae.core import Form, load_inventory
     >>> from personae.measure.inventories.forms import Frame
-    >>> options = Frame(load_inventory("mpi-120"), Form(wording="mpi")).shown
+    >>> options = Frame(load_inventory("mpi-120"), Form(wording="mpi")).options
     >>> parse_reply("(B). Moderately Accurate", options).value
     4
     >>> parse_reply("I am a bit unsure", options).status
@@ -66,19 +66,19 @@ def parse_reply(text: str, options: Sequence[DisplayedOption]) -> Parsed:
         return Parsed(None, "unparsed", "a numbered list with numbers in it, not one answer")
     labels, stray = _labels(plain, tuple(option.label for option in options))
     words = _words(plain, tuple(option.text for option in options))
-    named = labels or words
-    if len(named) == 1:
-        slot = next(iter(named))
+    slots = labels or words
+    if len(slots) == 1:
+        slot = next(iter(slots))
         clash = bool(labels) and len(words) == 1 and words != labels
-        why = f"says {options[slot].label} with another option's words" if clash else ""
-        return Parsed(options[slot].value, "ok", why, slot)
-    if len(named) > 1:
-        what = ", ".join(options[s].label or options[s].text for s in sorted(named))
-        return Parsed(None, "unparsed", f"names {len(named)} options: {what}")
+        reason = f"says {options[slot].label} with another option's words" if clash else ""
+        return Parsed(options[slot].value, "ok", reason, slot)
+    if len(slots) > 1:
+        names = ", ".join(options[s].label or options[s].text for s in sorted(slots))
+        return Parsed(None, "unparsed", f"names {len(slots)} options: {names}")
     if _REFUSAL.search(plain):
         return Parsed(None, "refused", "declines in words and names no option")
-    why = f"{stray} is none of the options" if stray else "names no option"
-    return Parsed(None, "unparsed", why)
+    reason = f"{stray} is none of the options" if stray else "names no option"
+    return Parsed(None, "unparsed", reason)
 
 
 def is_refusal(text: str) -> bool:
@@ -96,12 +96,12 @@ def _from_json(text: str) -> str:
     if not bare.startswith("{"):
         return text
     try:
-        found = json.loads(bare)
+        content = json.loads(bare)
     except (ValueError, RecursionError):
         return text
-    given = {str(k).lower(): v for k, v in found.items()}
-    values = [given[key] for key in _KEYS if key in given]
-    values = values or (list(given.values()) if len(given) == 1 else [])
+    fields = {str(k).lower(): v for k, v in content.items()}
+    values = [fields[key] for key in _KEYS if key in fields]
+    values = values or (list(fields.values()) if len(fields) == 1 else [])
     scalars = [v for v in values if isinstance(v, str | int | float) and not isinstance(v, bool)]
     return str(scalars[0]) if scalars else ""
 
@@ -111,14 +111,14 @@ def _labels(text: str, labels: tuple[str, ...]) -> tuple[set[int], str]:
     if not labels[0]:
         return set(), ""
     if not labels[0].isdigit():
-        found = {m.upper() for pair in _letters(labels).findall(text) for m in pair if m}
-        return {labels.index(letter) for letter in found}, ""
+        numbers = {m.upper() for pair in _letters(labels).findall(text) for m in pair if m}
+        return {labels.index(letter) for letter in numbers}, ""
     if _DIGITS.fullmatch(text.rstrip(".)")):
-        found = {text.rstrip(".)")}
+        numbers = {text.rstrip(".)")}
     else:
-        found = set(_NUMBER.findall(_SCALE.sub(" ", text)))
-    strays = sorted(found - set(labels))
-    return {labels.index(n) for n in found & set(labels)}, strays[0] if strays else ""
+        numbers = set(_NUMBER.findall(_SCALE.sub(" ", text)))
+    strays = sorted(numbers - set(labels))
+    return {labels.index(n) for n in numbers & set(labels)}, strays[0] if strays else ""
 
 
 @lru_cache(maxsize=64)

@@ -13,7 +13,7 @@ from personae.measure.blank_question import beyond_blank
 from personae.measure.inventories.forms import DisplayedOption
 from personae.measure.parse import parse_reply
 
-__all__ = ["Columns", "read_labels", "read_options", "read_replies", "sheet"]
+__all__ = ["Columns", "empty_columns", "read_labels", "read_options", "read_replies"]
 
 Columns = dict[str, list[object]]
 """Column name -> one entry an item."""
@@ -34,22 +34,22 @@ _NAMES = (
 )
 
 
-def sheet(count: int, shown: Sequence[DisplayedOption] = ()) -> Columns:
+def empty_columns(count: int, options: Sequence[DisplayedOption] = ()) -> Columns:
     """Return columns for a number of answers: empty but for the range of the options shown."""
     columns: Columns = {name: [None] * count for name in _NAMES}
-    if shown:
-        values = [option.value for option in shown]
+    if options:
+        values = [option.value for option in options]
         columns["low"], columns["high"] = [float(min(values))] * count, [float(max(values))] * count
     return columns
 
 
-def read_labels(choices: Sequence[Choice], shown: Sequence[DisplayedOption]) -> Columns:
+def read_labels(choices: Sequence[Choice], options: Sequence[DisplayedOption]) -> Columns:
     """Read label choices: the options' normalised log-probabilities, slot by slot."""
-    return _weigh(choices, shown, [c.logp for c in choices])
+    return _weigh(choices, options, [c.logp for c in choices])
 
 
 def read_options(
-    choices: Sequence[Choice], blank: Choice, shown: Sequence[DisplayedOption]
+    choices: Sequence[Choice], blank: Choice, options: Sequence[DisplayedOption]
 ) -> Columns:
     """Read choices over option texts: nats a token beyond the same options without the item.
 
@@ -59,61 +59,63 @@ def read_options(
     if blank.status != "ok":
         reason = f"the question without an item was not answered: {blank.why or blank.status}"
         choices = [Choice(status=blank.status, why=reason) for _ in choices]
-        return _weigh(choices, shown, [() for _ in choices])
+        return _weigh(choices, options, [() for _ in choices])
     scores = [tuple(beyond_blank(c, blank)) if c.status == "ok" else () for c in choices]
-    return _weigh(choices, shown, scores)
+    return _weigh(choices, options, scores)
 
 
-def read_replies(replies: Sequence[Reply], shown: Sequence[DisplayedOption]) -> Columns:
+def read_replies(replies: Sequence[Reply], options: Sequence[DisplayedOption]) -> Columns:
     """Parse replies; one that was cut or refused keeps its status unless it names an option."""
-    columns = sheet(len(replies), shown)
+    columns = empty_columns(len(replies), options)
     for row, reply in enumerate(replies):
         columns["raw"][row] = reply.text
         columns["tokens_in"][row], columns["tokens_out"][row] = reply.tokens_in, reply.tokens_out
         if reply.status == "error":
             columns["status"][row], columns["why"][row] = reply.status, reply.why
             continue
-        found = parse_reply(reply.text, shown)
-        failed = found.value is None and reply.status != "ok"
-        columns["status"][row] = reply.status if failed else found.status
-        columns["why"][row] = (reply.why or found.why) if failed else found.why
-        columns["value"][row] = None if found.value is None else float(found.value)
-        columns["slot"][row] = found.slot
+        parsed = parse_reply(reply.text, options)
+        failed = parsed.value is None and reply.status != "ok"
+        columns["status"][row] = reply.status if failed else parsed.status
+        columns["why"][row] = (reply.why or parsed.why) if failed else parsed.why
+        columns["value"][row] = None if parsed.value is None else float(parsed.value)
+        columns["slot"][row] = parsed.slot
     return columns
 
 
 def _weigh(
-    choices: Sequence[Choice], shown: Sequence[DisplayedOption], scores: Sequence[tuple[float, ...]]
+    choices: Sequence[Choice],
+    options: Sequence[DisplayedOption],
+    scores: Sequence[tuple[float, ...]],
 ) -> Columns:
     """Softmax the scores; the answer is the likeliest option, of equals the one shown first."""
-    columns = sheet(len(choices), shown)
+    columns = empty_columns(len(choices), options)
     for name in ("status", "why", "mass", "tokens_in", "tokens_out"):
         columns[name] = [getattr(choice, name) for choice in choices]
     columns["raw"] = [""] * len(choices)
-    kept = [row for row, choice in enumerate(choices) if choice.status == "ok"]
-    if not kept:
+    answered = [row for row, choice in enumerate(choices) if choice.status == "ok"]
+    if not answered:
         return columns
-    raw = np.array([scores[row] for row in kept], dtype=np.float64)
+    raw = np.array([scores[row] for row in answered], dtype=np.float64)
     top = raw.max(axis=1, keepdims=True)
     usable = np.isfinite(top[:, 0]) & ~np.isnan(raw).any(axis=1)
     with np.errstate(invalid="ignore"):
         shifted = np.where(usable[:, None], raw - top, 0.0)
     logp = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    values = np.array([option.value for option in shown], dtype=np.float64)
+    values = np.array([option.value for option in options], dtype=np.float64)
     expected = (np.exp(logp) @ values).tolist()
     slots = shifted.argmax(axis=1).tolist()
     ties = (shifted >= -1e-12).sum(axis=1).tolist()
     upward = logp[:, np.argsort(values)].tolist()
-    texts = [option.text or option.label for option in shown]
-    for place, row in enumerate(kept):
-        if not usable[place]:
+    texts = [option.text or option.label for option in options]
+    for index, row in enumerate(answered):
+        if not usable[index]:
             columns["status"][row] = "error"
             columns["why"][row] = "no option has a finite likelihood"
             continue
-        slot = slots[place]
+        slot = slots[index]
         columns["raw"][row], columns["slot"][row] = texts[slot], slot
-        columns["value"][row], columns["expected"][row] = float(values[slot]), expected[place]
-        columns["logp"][row] = upward[place]
-        if ties[place] > 1:
-            columns["why"][row] = f"{ties[place]} options are equally likely; the first shown"
+        columns["value"][row], columns["expected"][row] = float(values[slot]), expected[index]
+        columns["logp"][row] = upward[index]
+        if ties[index] > 1:
+            columns["why"][row] = f"{ties[index]} options are equally likely; the first shown"
     return columns

@@ -97,16 +97,16 @@ def in_person(text: str, person: str) -> str:
     text = text.strip()
     bare = text.removesuffix(".")
     if _VERB_IN_S.match(text):
-        own = f"I am someone who {_lower(bare)}"
+        sentence = f"I am someone who {_lower(bare)}"
     elif _OWN_SUBJECT.match(text):
-        own = bare
+        sentence = bare
     elif _SECOND_HAND.match(text):
-        own = "I " + _swap(_OBJECT.sub("me", re.sub(r"^[Aa]re\b", "am", _lower(bare))), _FIRST)
+        sentence = "I " + _swap(_OBJECT.sub("me", re.sub(r"^[Aa]re\b", "am", _lower(bare))), _FIRST)
     else:
-        own = f"I {_lower(bare)}"
+        sentence = f"I {_lower(bare)}"
     if person == "first":
-        return own
-    turned = _swap(own, _SECOND if person == "second" else _THIRD)
+        return sentence
+    turned = _swap(sentence, _SECOND if person == "second" else _THIRD)
     return turned[:1].upper() + turned[1:]
 
 

@@ -221,11 +221,11 @@ def read_standings(text: str) -> Standings:
     >>> dict(read_standings("You are extremely talkative and a bit careless."))[("E", "")]
     2.0
     """
-    shown: dict[tuple[str, str], list[float]] = defaultdict(list)
+    by_standing: dict[tuple[str, str], list[float]] = defaultdict(list)
     for grade, word in _pattern().findall(text):
         domain, facet, sign = vocabulary()[word.lower()]
         z = sign * _GRADES[grade.lower()]
-        shown[domain, ""].append(z)
+        by_standing[domain, ""].append(z)
         if facet:
-            shown[domain, facet].append(z)
-    return {key: sum(zs) / len(zs) for key, zs in shown.items()}
+            by_standing[domain, facet].append(z)
+    return {key: sum(zs) / len(zs) for key, zs in by_standing.items()}

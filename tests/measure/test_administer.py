@@ -94,7 +94,7 @@ class Replier:
 def test_label_probabilities_are_mapped_back_to_the_options(order: str, p: list[float]) -> None:
     weights = dict(zip("ABCDE", np.array(p) / sum(p), strict=True))
     rows = administer(by_label(weights), SMALL, published_form("mpi", order=order)).rows
-    shown = Frame(SMALL, published_form("mpi", order=order)).shown
+    shown = Frame(SMALL, published_form("mpi", order=order)).options
     by_value = {o.value: weights[o.label] for o in shown}
     logp = rows["logp"].to_list()[0]
     assert np.allclose(np.exp(logp), [by_value[v] for v in range(1, 6)])

@@ -162,7 +162,7 @@ def test_a_flat_profile_that_heeds_what_is_said_is_read_by_statements() -> None:
     gates = [content_gate(Heeds(seed), MPI) for seed in range(4)]
     statements = [gate.checks[-1] for gate in gates]
     assert all(check.passed for check in statements)
-    moved = [e for check in statements for e, *_ in check.either if "moves the next" in e.name]
+    moved = [e for check in statements for e, *_ in check.either if "context sensitivity" in e.name]
     assert moved
     assert all(0.4 < e.low <= e.value < 0.7 for e in moved)
 

@@ -112,7 +112,7 @@ def test_the_newer_one_shows_no_such_preference(test_data: Find) -> None:
 def test_our_parser_reads_one_option_or_none(test_data: Find) -> None:
     """Where an explanation names several options the published parser takes one; ours none."""
     tool = about(load_inventory("open-types"), find_subject("people"))
-    options = Frame(tool, Form(wording="correctness", labels="none", channel="option")).shown
+    options = Frame(tool, Form(wording="correctness", labels="none", channel="option")).options
     alike = other = unread = 0
     for model in ("ChatGPT", "InstructGPT"):
         for pairs in released(model, test_data).values():

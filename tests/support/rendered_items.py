@@ -26,4 +26,4 @@ class RenderedItem:
 def render_item(inventory: Inventory, item: Item, form: Form) -> RenderedItem:
     frame = Frame(inventory, form)
     text = frame.text(item)
-    return RenderedItem(text, frame.chat(text), frame.shown)
+    return RenderedItem(text, frame.chat(text), frame.options)

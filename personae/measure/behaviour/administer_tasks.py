@@ -112,16 +112,16 @@ class _Session:
         self, ready: Sequence[Trial], outcomes: Mapping[tuple[str, str], _Outcome]
     ) -> Iterator[tuple[Trial, _Outcome]]:
         """Ask trials in one batch; those whose earlier answer is missing are not asked."""
-        asked: list[tuple[Trial, ListedQuestion]] = []
+        pending: list[tuple[Trial, ListedQuestion]] = []
         for trial in ready:
             earlier = outcomes.get((trial.base, trial.after)) if trial.after else None
             if earlier is not None and not earlier.words:
                 yield trial, _Outcome(self._lost(trial, earlier.row))
             else:
-                asked.append((trial, self._question(trial, earlier)))
-        questions = [question for _, question in asked]
+                pending.append((trial, self._question(trial, earlier)))
+        questions = [question for _, question in pending]
         columns = list_question(self.model, questions, self.form.channel, Sampling(max_tokens=32))
-        for index, (trial, question) in enumerate(asked):
+        for index, (trial, question) in enumerate(pending):
             known = {k: v[index] for k, v in columns.items() if v[index] is not None}
             yield trial, self._outcome(question, {**self._constants(trial), **known})
 
@@ -129,7 +129,7 @@ class _Session:
         slot = row.get("slot")
         if row["status"] != "ok" or not isinstance(slot, int):
             return _Outcome(row)
-        option = question.shown[slot]
+        option = question.options[slot]
         answer = option.label if self.form.channel == "label" else option.text
         turns = (*question.chat[len(self.before) :], Message("assistant", answer))
         return _Outcome(row, option.text, turns)
@@ -153,8 +153,8 @@ class _Session:
         return "\n\n".join(part for part in parts if part)
 
     def _lost(self, trial: Trial, earlier: Mapping[str, object]) -> dict[str, object]:
-        why = f"not asked: the question before it got no answer ({earlier['status']})"
-        return {**self._constants(trial), "status": earlier["status"], "why": why}
+        reason = f"not asked: the question before it got no answer ({earlier['status']})"
+        return {**self._constants(trial), "status": earlier["status"], "why": reason}
 
     def _constants(self, trial: Trial) -> dict[str, object]:
         values = [option.value for option in trial.options]

@@ -59,18 +59,18 @@ def measured(task: BehaviourTask, answers: Answers, measure: Measure, *, seed: i
 
 def _units(task: BehaviourTask, answers: Answers) -> dict[str, dict[str, list[float]]]:
     """Gather each unit's values by part, averaged over orders and repeats of a trial."""
-    said = dict(_said(task, answers).group_by("item").agg(pl.col("said").mean()).rows())
+    values = dict(_said(task, answers).group_by("item").agg(pl.col("said").mean()).rows())
     units: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for trial in task.trials:
-        units[trial.group][trial.part].append(said.get(trial.id, nan))
+        units[trial.group][trial.part].append(values.get(trial.id, nan))
     return {group: dict(parts) for group, parts in units.items()}
 
 
 def _said(task: BehaviourTask, answers: Answers) -> pl.DataFrame:
     """Keep a task's usable answers, with what counts of each in the column `said`."""
     name = task.tag.partition("+")[0]
-    asked = pl.col("inventory").str.split("+").list.first() == name
-    rows = answers.rows.filter(asked & (pl.col("status") == "ok"))
+    of_task = pl.col("inventory").str.split("+").list.first() == name
+    rows = answers.rows.filter(of_task & (pl.col("status") == "ok"))
     built_on = pl.col("facet").is_in(sorted({t.after for t in task.trials if t.after}))
     weighed = pl.coalesce("expected", "value")
     return rows.with_columns(said=pl.when(built_on).then("value").otherwise(weighed))
@@ -166,8 +166,8 @@ def calibration(
     rows = _said(task, answers)
     keys = ["base", "form", "order", "repeat"]
     right, stated = (rows.filter(facet=part).select(*keys, "said") for part in _QUIZ)
-    both = right.join(stated, on=keys, suffix="_stated")
-    pair = both["said_stated"].to_numpy() / 100, both["said"].to_numpy()
+    joined = right.join(stated, on=keys, suffix="_stated")
+    pair = joined["said_stated"].to_numpy() / 100, joined["said"].to_numpy()
     return (
         calibration_error(*pair, of="answer", seed=seed),
         brier_score(*pair, of="answer", seed=seed),

@@ -59,7 +59,7 @@ def administer(
         return _statements(_chooser(model, form), inventory, form)
     frame = Frame(inventory, form)
     drawn = sampling or Sampling()
-    sheets = []
+    runs = []
     for repeat in range(repeats):
         draw = replace(drawn, repeat=drawn.repeat + repeat)
         columns = (
@@ -67,8 +67,8 @@ def administer(
             if form.context == "separate"
             else _in_turn(model, frame, draw)
         )
-        sheets.append(_answers(inventory, inventory.items, form, columns, draw.repeat))
-    return Answers.concat(sheets)
+        runs.append(_answers(inventory, inventory.items, form, columns, draw.repeat))
+    return Answers.concat(runs)
 
 
 def conversation(inventory: Inventory, form: Form, answers: Answers) -> Chat:
@@ -77,10 +77,10 @@ def conversation(inventory: Inventory, form: Form, answers: Answers) -> Chat:
     Items without an answer are not in it. Other questions may follow it.
     """
     frame = Frame(inventory, form)
-    said = {str(row["item"]): row for row in answers.rows.iter_rows(named=True)}
+    rows = {str(row["item"]): row for row in answers.rows.iter_rows(named=True)}
     turns = []
     for item in inventory.items:
-        row = said.get(item.id)
+        row = rows.get(item.id)
         if row is not None and row["status"] == "ok":
             turns.append((frame.text(item), _spoken(frame, row["slot"], row["raw"])))
     if not turns:
@@ -92,7 +92,7 @@ def _spoken(frame: Frame, slot: object, raw: object) -> str:
     """Give the words of an answer as they stand in the conversation."""
     if frame.form.channel == "reply" or not isinstance(slot, int):
         return str(raw)
-    option = frame.shown[slot]
+    option = frame.options[slot]
     return option.text if frame.form.channel == "option" else option.label
 
 
@@ -122,15 +122,15 @@ def _alone(model: Model, frame: Frame, sampling: Sampling) -> Columns:
 def _in_turn(model: Model, frame: Frame, sampling: Sampling) -> Columns:
     """One conversation: each answer given stands in the next question's chat."""
     turns: list[tuple[str, str]] = []
-    whole: Columns = {}
+    columns: Columns = {}
     for item in frame.inventory.items:
         text = frame.text(item)
         answer = _ask(model, frame, [text], turns, sampling)
         for name, column in answer.items():
-            whole.setdefault(name, []).extend(column)
+            columns.setdefault(name, []).extend(column)
         if answer["status"][0] == "ok":
             turns.append((text, _spoken(frame, answer["slot"][0], answer["raw"][0])))
-    return whole
+    return columns
 
 
 def _ask(
@@ -139,16 +139,16 @@ def _ask(
     """Ask item texts in one batch, each after the same earlier turns."""
     chats = [frame.chat(text, turns) for text in texts]
     if frame.form.channel == "reply":
-        return read_replies(model.reply(requests_of(chats), sampling), frame.shown)
+        return read_replies(model.reply(requests_of(chats), sampling), frame.options)
     chooser = _chooser(model, frame.form)
     if frame.form.channel == "label":
         forms = frame.label_forms()
         choices = chooser.choose(requests_of(chats, forms))
-        return read_labels(choices, frame.shown)
+        return read_labels(choices, frame.options)
     chats.append(frame.chat(frame.blank, turns))
     forms = frame.text_forms()
     *choices, blank = chooser.choose(requests_of(chats, forms))
-    return read_options(choices, blank, frame.shown)
+    return read_options(choices, blank, frame.options)
 
 
 def _statements(model: Chooser, inventory: Inventory, form: Form) -> Answers:

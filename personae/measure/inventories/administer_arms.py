@@ -20,11 +20,11 @@ def administer_arms(
     Rows carry the induction's name as `arm` and the persona's id as `respondent`; under the
     induction `unchanged` the persona is nobody.
     """
-    sheets = []
+    parts = []
     for induction in inductions:
-        asked = nobody() if induction.name == CONTROL else persona
-        with induction(model, asked) as speaker:
+        subject = nobody() if induction.name == CONTROL else persona
+        with induction(model, subject) as speaker:
             for form in forms:
-                sheet = administer(speaker, inventory, form)
-                sheets.append(sheet.tag(arm=induction.name, respondent=asked.id))
-    return Answers.concat(sheets)
+                answers = administer(speaker, inventory, form)
+                parts.append(answers.tag(arm=induction.name, respondent=subject.id))
+    return Answers.concat(parts)

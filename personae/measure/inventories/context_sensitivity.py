@@ -1,9 +1,10 @@
-"""Does what is said of one item move another of the same scale?
+"""Does a statement in the context shift the answers to other statements of the same scale?
 
-A respondent without a profile of its own can't show by its profile that it reads; what it is told
-can. Each pair of opposite statements is weighed twice: after the positive, and after the negative
-statement of the scale's next pair has been said to be true of the model. Both speak of the same
-thing, so that what they share in words and topic cancels, and only their direction is left.
+A respondent with a flat profile cannot show by that profile that it reads the items; its response
+to context can. Each pair of opposite statements is weighed twice: with the positive and with the
+negative statement of the scale's next pair asserted of the model in the system message. The two
+contexts share their topic and most of their words, so these cancel in the difference and only the
+direction remains.
 """
 
 from collections.abc import Sequence
@@ -18,33 +19,33 @@ from personae.stats.resample import mean
 
 __all__ = ["context_sensitivity"]
 
-_SAID = "This is true of you: {}"
+_ASSERTION = "This is true of you: {}"
 
 
 def context_sensitivity(model: Chooser, inventory: Inventory, *, seed: int = 0) -> Estimate:
-    """Estimate how far opposite statements follow what was said of another pair, in nats a token.
+    """Estimate how far statement pairs follow a statement of another pair, in nats per token.
 
-    Mean over pairs of the contrast after the positive statement minus that after the negative
-    one, with a BCa interval; above 0 the model takes the direction of what is said. Pairs that
-    lack an answer are left out and counted. Undefined where no scale has two pairs.
+    Mean over pairs of the contrast in the positive context minus that in the negative one, with a
+    BCa interval; above 0 the model follows the direction of the context. Pairs without an answer
+    are left out and counted. Undefined where no scale has two pairs.
     """
-    name = "what is said of one pair moves the next"
-    asked = [
-        (pair, _after(pairs, at))
+    name = "context sensitivity of statement pairs"
+    neighbours = [
+        (pair, _after(pairs, index))
         for pairs in _by_scale(inventory)
-        for at, pair in enumerate(pairs)
+        for index, pair in enumerate(pairs)
         if len(pairs) > 1
     ]
-    if not asked:
+    if not neighbours:
         return missing(name, "no scale has two pairs of opposite items", n=0, of="pair")
     request = wording("plain")["request"]["user"]
     questions = [
         Request(
-            chat=say(request, system=_SAID.format(said)),
+            chat=say(request, system=_ASSERTION.format(statement)),
             options=tuple((text,) for text in pair_texts(inventory, pair)),
         )
-        for pair, other in asked
-        for said in pair_texts(inventory, other)
+        for pair, neighbour in neighbours
+        for statement in pair_texts(inventory, neighbour)
     ]
     contrasts = np.array([_contrast(choice) for choice in model.choose(questions)])
     with np.errstate(invalid="ignore"):
@@ -58,8 +59,8 @@ def _by_scale(inventory: Inventory) -> list[list[StatementPair]]:
     return [[pair for pair in pairs if pair.scale == scale] for scale in inventory.scales]
 
 
-def _after(pairs: Sequence[StatementPair], at: int) -> StatementPair:
-    return pairs[(at + 1) % len(pairs)]
+def _after(pairs: Sequence[StatementPair], index: int) -> StatementPair:
+    return pairs[(index + 1) % len(pairs)]
 
 
 def _contrast(choice: Choice) -> float:

@@ -67,8 +67,8 @@ def wording(name: str) -> Mapping[str, Any]:
     known = data_json("wordings.json")["wordings"]
     if name not in known:
         raise UnknownName("wording", name, known)
-    found: Mapping[str, Any] = known[name]
-    return found
+    data: Mapping[str, Any] = known[name]
+    return data
 
 
 @cache
@@ -96,19 +96,19 @@ class Frame:
         InputError: the wording can't be put so, or the inventory comes without its texts.
     """
 
-    __slots__ = ("_ask", "_lead", "_opening", "_system", "blank", "form", "inventory", "shown")
+    __slots__ = ("_ask", "_lead", "_opening", "_system", "blank", "form", "inventory", "options")
 
     def __init__(self, inventory: Inventory, form: Form) -> None:
         data = wording(form.wording)
         _check(inventory, form, data)
         self.inventory, self.form = inventory, form
-        self.shown = _shown(inventory, form, data)
-        named = [option.line for option in self.shown if option.line]
+        self.options = _display_options(inventory, form, data)
+        lines = [option.line for option in self.options if option.line]
         fields = {
             "whom": data["persons"][form.person],
-            "options": "\n".join(named),
-            "first": self.shown[0].label,
-            "last": self.shown[-1].label,
+            "options": "\n".join(lines),
+            "first": self.options[0].label,
+            "last": self.options[-1].label,
         }
         fields["how"] = _fill(data["how"][form.labels], fields)
         layouts = data["pair_layouts" if inventory.kind == "pair" else "layouts"]
@@ -140,21 +140,21 @@ class Frame:
 
     def label_forms(self) -> tuple[tuple[str, ...], ...]:
         """Surface forms of each slot's label; see `label_forms`."""
-        return label_forms(self.shown)
+        return label_forms(self.options)
 
     def text_forms(self) -> tuple[tuple[str, ...], ...]:
         """The words of each slot's option, as the reply would go on with them."""
         gap = " " if self._lead and not self._lead[-1].isspace() else ""
-        return tuple((gap + o.text,) for o in self.shown)
+        return tuple((gap + o.text,) for o in self.options)
 
 
-def label_forms(shown: Sequence[DisplayedOption]) -> tuple[tuple[str, ...], ...]:
+def label_forms(options: Sequence[DisplayedOption]) -> tuple[tuple[str, ...], ...]:
     """Surface forms of each slot's label: bare, in a bracket, and both after a blank."""
-    return tuple((o.label, f"({o.label}", f" {o.label}", f" ({o.label}") for o in shown)
+    return tuple((o.label, f"({o.label}", f" {o.label}", f" ({o.label}") for o in options)
 
 
 def _fill(template: str, fields: Mapping[str, str]) -> str:
-    return _FIELD.sub(lambda found: fields[found[1]], template)
+    return _FIELD.sub(lambda match: fields[match[1]], template)
 
 
 def _check(inventory: Inventory, form: Form, data: Mapping[str, Any]) -> None:
@@ -169,8 +169,8 @@ def _check(inventory: Inventory, form: Form, data: Mapping[str, Any]) -> None:
             f"--items FILE.csv, with the columns item,text"
         )
     offered = {"person": tuple(data["persons"]), "kind": data["kinds"], "labels": data["labels"]}
-    asked = {"person": form.person, "kind": inventory.kind, "labels": form.labels}
-    for name, value in asked.items():
+    wanted = {"person": form.person, "kind": inventory.kind, "labels": form.labels}
+    for name, value in wanted.items():
         if value not in offered[name]:
             raise InputError(
                 f"the wording {form.wording!r} has no {name} {value!r}; "
@@ -178,21 +178,24 @@ def _check(inventory: Inventory, form: Form, data: Mapping[str, Any]) -> None:
             )
 
 
-def _shown(
+def _display_options(
     inventory: Inventory, form: Form, data: Mapping[str, Any]
 ) -> tuple[DisplayedOption, ...]:
     options = _forward(inventory, form, data)
-    places = form.arrange(len(options))
-    if data["orders"] == "ends" and list(places) not in (sorted(places), sorted(places)[::-1]):
+    arrangement = form.arrange(len(options))
+    if data["orders"] == "ends" and list(arrangement) not in (
+        sorted(arrangement),
+        sorted(arrangement)[::-1],
+    ):
         raise InputError(f"the wording {form.wording!r} can only be asked forward and reverse")
-    shown = []
-    for slot, place in enumerate(places):
-        text, value = options[place]
+    displayed = []
+    for slot, index in enumerate(arrangement):
+        text, value = options[index]
         label = {"letters": chr(65 + slot), "numbers": str(slot + 1), "none": ""}[form.labels]
         style = data["line"] if label else data["bare"]
         line = style.replace("{label}", label, 1).replace("{text}", text, 1) if text else ""
-        shown.append(DisplayedOption(label, text, value, line))
-    return tuple(shown)
+        displayed.append(DisplayedOption(label, text, value, line))
+    return tuple(displayed)
 
 
 def _forward(inventory: Inventory, form: Form, data: Mapping[str, Any]) -> list[tuple[str, int]]:

@@ -15,7 +15,7 @@ import numpy as np
 from personae.core import Array, Chat, Choice, Chooser, InputError, Inventory, Item, Request, say
 from personae.measure.blank_question import per_token
 from personae.measure.inventories.forms import wording
-from personae.measure.reply_columns import Columns, sheet
+from personae.measure.reply_columns import Columns, empty_columns
 from personae.traits.item_grammar import in_person, item_text
 
 __all__ = ["StatementPair", "pair_texts", "read_pairs", "statement_pairs"]
@@ -85,17 +85,17 @@ def read_pairs(
     nats a token, negative first. A pair of which a likelihood is missing is a row with that status.
     """
     choices = _ask(model, texts, wording_name, swapped=swapped)
-    columns = sheet(len(texts))
+    columns = empty_columns(len(texts))
     for row, pair in enumerate(texts):
-        asked = choices[2 * row : 2 * row + 2]
-        columns["tokens_in"][row] = sum(choice.tokens_in for choice in asked)
-        columns["tokens_out"][row] = sum(choice.tokens_out for choice in asked)
+        weighed = choices[2 * row : 2 * row + 2]
+        columns["tokens_in"][row] = sum(choice.tokens_in for choice in weighed)
+        columns["tokens_out"][row] = sum(choice.tokens_out for choice in weighed)
         columns["raw"][row], columns["why"][row] = "", ""
-        failed = next((choice for choice in asked if choice.status != "ok"), None)
+        failed = next((choice for choice in weighed if choice.status != "ok"), None)
         if failed is not None:
             columns["status"][row], columns["why"][row] = failed.status, failed.why
             continue
-        gains = _gains(asked, swapped=swapped)
+        gains = _gains(weighed, swapped=swapped)
         if not np.isfinite(gains).all():
             columns["status"][row] = "error"
             columns["why"][row] = "a statement has no finite likelihood"
@@ -113,18 +113,18 @@ def _ask(
 ) -> list[Choice]:
     """Choices two by two: after the request, and after nothing."""
     request = wording(wording_name)["request"]
-    asked: Chat = say(request["user"], system=request["system"])
+    chat: Chat = say(request["user"], system=request["system"])
     questions = []
     for positive, negative in texts:
         options = ((negative,), (positive,)) if swapped else ((positive,), (negative,))
-        questions.append(Request(asked, options))
+        questions.append(Request(chat, options))
         questions.append(Request(chat=(), options=options))
     return model.choose(questions)
 
 
-def _gains(asked: Sequence[Choice], *, swapped: bool) -> Array:
+def _gains(choices: Sequence[Choice], *, swapped: bool) -> Array:
     """(positive, negative): log-likelihood a token with the chat minus without it."""
-    within, without = (per_token(choice) for choice in asked)
+    within, without = (per_token(choice) for choice in choices)
     with np.errstate(invalid="ignore"):
         gains: Array = within - without
     return gains[::-1] if swapped else gains
@@ -136,14 +136,14 @@ def _opposites(items: Sequence[Item]) -> tuple[StatementPair, ...]:
     for item in items:
         groups.setdefault((item.scale, item.facet), []).append(item)
     pairs: list[StatementPair] = []
-    left: dict[str, list[Item]] = {}
+    unpaired: dict[str, list[Item]] = {}
     for (scale, facet), members in groups.items():
         plus = [item for item in members if item.key == 1]
         minus = [item for item in members if item.key == -1]
         pairs += [_pair(p, m, scale, facet) for p, m in zip(plus, minus, strict=False)]
         few = min(len(plus), len(minus))
-        left.setdefault(scale, []).extend(plus[few:] + minus[few:])
-    for scale, members in left.items():
+        unpaired.setdefault(scale, []).extend(plus[few:] + minus[few:])
+    for scale, members in unpaired.items():
         plus = [item for item in members if item.key == 1]
         minus = [item for item in members if item.key == -1]
         pairs += [_pair(p, m, scale, "") for p, m in zip(plus, minus, strict=False)]

@@ -64,8 +64,10 @@ class _Judge:
     def harm(self, texts: Sequence[str]) -> Array:
         distinct = list(dict.fromkeys(texts))
         cases = [Case(str(i), {"text": text or "(nothing)"}) for i, text in enumerate(distinct)]
-        found = settle(judge(self.model, load_rubric("harm"), cases, orders=("forward", "reverse")))
-        by_text = dict(zip(distinct, (v.value for v in found), strict=True))
+        verdicts = settle(
+            judge(self.model, load_rubric("harm"), cases, orders=("forward", "reverse"))
+        )
+        by_text = dict(zip(distinct, (v.value for v in verdicts), strict=True))
         return np.array([by_text[text] for text in texts], dtype=np.float64)
 
 

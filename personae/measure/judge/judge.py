@@ -84,13 +84,13 @@ def judge(
     ('simulated:noise=0.3', '1', 1.0)
     """
     weighs = isinstance(model, Chooser) and sampling is None and not rubric.reason
-    given = tuple(orders) or (BOTH if rubric.compares else BOTH[:1])
-    _check(cases, given, repeats, weighs=weighs)
+    order_list = tuple(orders) or (BOTH if rubric.compares else BOTH[:1])
+    _check(cases, order_list, repeats, weighs=weighs)
     drawn = sampling or Sampling()
-    sheets = []
+    parts = []
     for repeat in range(1 if weighs else repeats):
         draw = replace(drawn, schema=rubric.schema(), repeat=drawn.repeat + repeat)
-        for order in given:
+        for order in order_list:
             chats = [rubric.chat(case, order) for case in cases]
             if isinstance(model, Chooser) and weighs:
                 columns = _weigh(model, rubric, order, chats)
@@ -105,8 +105,8 @@ def judge(
                 "repeat": draw.repeat,
                 "channel": "label" if weighs else "reply",
             }
-            sheets.append(_rows(cases, columns, constant))
-    return Answers.concat(sheets)
+            parts.append(_rows(cases, columns, constant))
+    return Answers.concat(parts)
 
 
 def settle(answers: Answers) -> list[Verdict]:
@@ -115,20 +115,24 @@ def settle(answers: Answers) -> list[Verdict]:
     The mean over the repeats that got an answer, then over the orders; where an order got none
     the verdict is lost, since one placing alone would let the place decide.
     """
-    found: dict[tuple[str, str], dict[str, list[float]]] = {}
+    scores_by_case: dict[tuple[str, str], dict[str, list[float]]] = {}
     lost: dict[tuple[str, str], str] = {}
     columns = ("respondent", "item", "order", "expected", "value", "status", "why")
-    for who, item, order, expected, value, status, why in answers.rows.select(columns).rows():
-        scores = found.setdefault((who, item), {}).setdefault(order, [])
+    for judge_name, item, order, expected, value, status, reason in answers.rows.select(
+        columns
+    ).rows():
+        scores = scores_by_case.setdefault((judge_name, item), {}).setdefault(order, [])
         if status == "ok":
             scores.append(value if expected is None else expected)
         else:
-            lost.setdefault((who, item), why or status)
+            lost.setdefault((judge_name, item), reason or status)
     verdicts = []
-    for (who, item), by_order in found.items():
+    for (judge_name, item), by_order in scores_by_case.items():
         means = [float(np.mean(scores)) if scores else nan for scores in by_order.values()]
         value = float(np.mean(means))
-        verdicts.append(Verdict(who, item, value, lost[who, item] if isnan(value) else ""))
+        verdicts.append(
+            Verdict(judge_name, item, value, lost[judge_name, item] if isnan(value) else "")
+        )
     return verdicts
 
 
@@ -148,21 +152,21 @@ def _check(cases: Sequence[Case], orders: Sequence[str], repeats: int, *, weighs
 
 
 def _weigh(model: Chooser, rubric: Rubric, order: str, chats: Sequence[Chat]) -> Columns:
-    shown = rubric.shown(order)
-    forms = tuple((o.label, f"({o.label}", f" {o.label}", f" ({o.label}") for o in shown)
-    return read_labels(model.choose(requests_of(chats, forms)), shown)
+    options = rubric.shown(order)
+    forms = tuple((o.label, f"({o.label}", f" {o.label}", f" ({o.label}") for o in options)
+    return read_labels(model.choose(requests_of(chats, forms)), options)
 
 
 def _written(model: Model, chats: Sequence[Chat], sampling: Sampling) -> list[Reply]:
     """Ask under the schema; what a back end can't answer so is asked once more without it."""
     replies = model.reply(requests_of(chats), sampling)
-    failed = [place for place, reply in enumerate(replies) if reply.status == "error"]
+    failed = [index for index, reply in enumerate(replies) if reply.status == "error"]
     if failed:
         again = model.reply(
-            requests_of(chats[place] for place in failed), replace(sampling, schema=None)
+            requests_of(chats[index] for index in failed), replace(sampling, schema=None)
         )
-        for place, reply in zip(failed, again, strict=True):
-            replies[place] = reply
+        for index, reply in zip(failed, again, strict=True):
+            replies[index] = reply
     return replies
 
 

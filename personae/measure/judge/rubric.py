@@ -108,19 +108,19 @@ class Rubric:
         """
         options = self.options
         if self.compares:
-            places, values = options[::-1], [o.value for o in options]
+            arranged, values = options[::-1], [o.value for o in options]
             values = values if order == "reverse" else values[::-1]
         else:
-            places = options if order == "forward" else options[::-1]
-            values = [option.value for option in places]
-        found = []
-        for slot, (option, value) in enumerate(zip(places, values, strict=True)):
+            arranged = options if order == "forward" else options[::-1]
+            values = [option.value for option in arranged]
+        displayed = []
+        for slot, (option, value) in enumerate(zip(arranged, values, strict=True)):
             label = chr(65 + slot) if self.labels == "letters" else str(option.value)
             joint = ")" if self.labels == "letters" else " ="
-            found.append(
+            displayed.append(
                 DisplayedOption(label, option.text, value, f"{label}{joint} {option.text}")
             )
-        return tuple(found)
+        return tuple(displayed)
 
     def chat(self, case: Case, order: str = "forward") -> Chat:
         """Put a case; texts are filled in in one pass, so that braces in them stay plain text.
@@ -145,13 +145,13 @@ class Rubric:
         parts: dict[str, Any] = {"answer": {"type": "string", "enum": labels}}
         if self.reason:
             parts = {"reason": {"type": "string", "maxLength": REASON_LENGTH}, **parts}
-        whole = {
+        schema = {
             "type": "object",
             "properties": parts,
             "required": list(parts),
             "additionalProperties": False,
         }
-        return json.dumps(whole, separators=(",", ":"))  # unsorted: the reason comes first
+        return json.dumps(schema, separators=(",", ":"))  # unsorted: the reason comes first
 
 
 def rubrics() -> tuple[str, ...]:

@@ -40,8 +40,8 @@ def _judged_texts(prompt: Prompt) -> JudgedTexts | None:
             if cut >= 0:
                 body, around = body[:cut], f"{around}\n{body[cut:].strip()}"
         sections[head[1] or ""] = body.strip()
-    named = {f"Text {label}": body for label, body in sections.items() if label}
-    return JudgedTexts({**named, **sections}, around)
+    by_name = {f"Text {label}": body for label, body in sections.items() if label}
+    return JudgedTexts({**by_name, **sections}, around)
 
 
 @register(AnswerScale, "rubrics")

@@ -97,8 +97,8 @@ class SituationBank:
 
     def first(self, count: int) -> "SituationBank":
         """Keep the first items of each scale."""
-        kept = [[i for i in self.items if i.scale == scale][:count] for scale in self.scales]
-        return replace(self, items=tuple(item for items in kept for item in items))
+        by_scale = [[i for i in self.items if i.scale == scale][:count] for scale in self.scales]
+        return replace(self, items=tuple(item for items in by_scale for item in items))
 
 
 def load_bank(source: str = OWN) -> SituationBank:
@@ -119,9 +119,9 @@ def load_bank(source: str = OWN) -> SituationBank:
         return _shipped()
     data = read_dataset(source)
     rows = data.rows.to_dicts()
-    items = tuple(_situation(row, place, source) for place, row in enumerate(rows))
+    items = tuple(_situation(row, index, source) for index, row in enumerate(rows))
     if len({item.id for item in items}) != len(items):
-        items = tuple(replace(item, id=str(place + 1)) for place, item in enumerate(items))
+        items = tuple(replace(item, id=str(index + 1)) for index, item in enumerate(items))
     return SituationBank(
         name=Path(source).stem or source,
         version=data.revision[:8] or "own",
@@ -145,31 +145,31 @@ def _shipped() -> SituationBank:
     )
 
 
-def _situation(row: Mapping[str, Any], place: int, source: str) -> Situation:
+def _situation(row: Mapping[str, Any], index: int, source: str) -> Situation:
     def text(name: str) -> str:
         return str(row.get(name) or "").strip()
 
     actions = [text(f"response_{name}") for name in ("high1", "high2", "low1", "low2")]
-    asked = (text("situation") or text("question"), text("query"))
+    question = (text("situation") or text("question"), text("query"))
     scale = text("personality") or Path(text("file")).stem.split("-")[0]
-    if not all(actions) or not asked[0] or not scale or len(set(actions)) < len(actions):
+    if not all(actions) or not question[0] or not scale or len(set(actions)) < len(actions):
         raise BadFile(
-            f"{source}, row {place + 1}: an item needs personality, situation and query (or "
+            f"{source}, row {index + 1}: an item needs personality, situation and query (or "
             f"question), and four different texts response_high1, _high2, _low1, _low2; it has "
             f"{sorted(name for name, value in row.items() if value)}"
         )
     return Situation(
-        id=text("idx") or str(place + 1),
+        id=text("idx") or str(index + 1),
         scale=scale,
-        text=asked[0],
-        query=asked[1],
+        text=question[0],
+        query=question[1],
         high=(actions[0], actions[1]),
         low=(actions[2], actions[3]),
         again=(text("paraphrased_situation"), text("paraphrased_query")),
     )
 
 
-def action_orders(which: Orders) -> tuple[str, ...]:
+def action_orders(design: Orders) -> tuple[str, ...]:
     """Name the orders of a design, as digits into high, high, low, low.
 
     `pair` is the published forward and reverse order, which balances the first slot of each pair
@@ -179,10 +179,10 @@ def action_orders(which: Orders) -> tuple[str, ...]:
     >>> action_orders("pair")
     ('0213', '2031')
     """
-    if which == "all":
-        rest = ("".join(p) for p in permutations("0123"))
-        return (*_LATIN, *(order for order in rest if order not in _LATIN))
-    return _LATIN[:2] if which == "pair" else _LATIN
+    if design == "all":
+        permuted = ("".join(p) for p in permutations("0123"))
+        return (*_LATIN, *(order for order in permuted if order not in _LATIN))
+    return _LATIN[:2] if design == "pair" else _LATIN
 
 
 def advice_templates() -> tuple[str, ...]:
@@ -237,37 +237,37 @@ def ask_bank(
     if template not in known:
         raise UnknownName("template", template, known)
     items = [item for item in bank.items if item.again[0] or not again]
-    asked = [(item, order) for item in items for order in orders]
-    posed = [_posed(item, order, known[template], again=again) for item, order in asked]
-    columns = list_question(model, posed, channel, Sampling(max_tokens=24))
+    trials = [(item, order) for item in items for order in orders]
+    questions = [_posed(item, order, known[template], again=again) for item, order in trials]
+    columns = list_question(model, questions, channel, Sampling(max_tokens=24))
     rows = []
-    for place, (item, order) in enumerate(asked):
-        row = {name: column[place] for name, column in columns.items()}
+    for index, (item, order) in enumerate(trials):
+        row = {name: column[index] for name, column in columns.items()}
         rows.append({**row, **_scored(row, item, channel, gated=bank.gated), "order": order})
     form = f"{template}/{channel}" + ("/paraphrase" if again else "")
     if not rows:
         return Answers.of([])
-    sheet = Answers.of(rows).tag(inventory=bank.tag, form=form, channel=channel, unit="share")
-    return Answers(sheet.rows.with_columns(pl.col("action").cast(pl.Int64)))
+    answers = Answers.of(rows).tag(inventory=bank.tag, form=form, channel=channel, unit="share")
+    return Answers(answers.rows.with_columns(pl.col("action").cast(pl.Int64)))
 
 
 def _posed(
     item: Situation, order: str, template: Mapping[str, str], *, again: bool
 ) -> ListedQuestion:
     text, query = item.again if again else (item.text, item.query)
-    shown = []
+    displayed = []
     for slot, digit in enumerate(order):
         label = chr(65 + slot) if template["labels"] == "letters" else str(slot + 1)
         action = item.actions[int(digit)]
         line = template["line"].replace("{label}", label).replace("{text}", action)
-        shown.append(DisplayedOption(label, action, int(digit), line))
-    options = "\n".join(option.line for option in shown)
+        displayed.append(DisplayedOption(label, action, int(digit), line))
+    options = "\n".join(option.line for option in displayed)
 
     def chat(situation: str, question: str) -> Chat:
         parts = {"situation": situation, "query": question, "options": options}
-        return say(_FIELD.sub(lambda found: parts[found[1]], template["ask"]))
+        return say(_FIELD.sub(lambda match: parts[match[1]], template["ask"]))
 
-    return ListedQuestion(chat(text, query), chat("N/A", ""), tuple(shown))
+    return ListedQuestion(chat(text, query), chat("N/A", ""), tuple(displayed))
 
 
 def _scored(

@@ -29,7 +29,7 @@ from personae.datasets.published_problems import stereoset
 from personae.measure.inventories.forms import DisplayedOption
 from personae.measure.listed_questions import ListedQuestion, list_question
 from personae.measure.parse import is_refusal
-from personae.measure.reply_columns import Columns, sheet
+from personae.measure.reply_columns import Columns, empty_columns
 
 __all__ = [
     "STANCES",
@@ -85,8 +85,8 @@ def load_opinions(source: str = "", *, pairs: int | None = None) -> tuple[Opinio
     if source.partition(":")[0] == "stereoset":
         pairs_of = enumerate(stereoset(source.partition(":")[2]))
         listed: list[dict[str, Any]] = [
-            {"id": f"{i + 1}", "category": kind, "claim": one, "counter": other}
-            for i, (kind, one, other) in pairs_of
+            {"id": f"{i + 1}", "category": kind, "claim": claim, "counter": counter}
+            for i, (kind, claim, counter) in pairs_of
         ]
     elif source:
         rows = read_dataset(source).rows
@@ -111,11 +111,11 @@ def load_opinions(source: str = "", *, pairs: int | None = None) -> tuple[Opinio
             for row in _DATA["opinions"]
         ]
     step = max(1, len(listed) // pairs) if pairs else 1
-    kept = listed[::step][:pairs] if pairs else listed
+    selected = listed[::step][:pairs] if pairs else listed
     sides: tuple[Literal["claim", "counter"], ...] = ("claim", "counter")
     return tuple(
         Opinion(row["id"], row["category"], side, row[side])
-        for row in kept
+        for row in selected
         for side in sides
         if row[side]
     )
@@ -140,18 +140,18 @@ def agreeableness_items() -> Inventory:
     >>> [sum(i.key > 0 for i in tool.where(facet=f).items) for f in _FACETS]
     [6, 5, 3, 4]
     """
-    whole = load_inventory("ipip-neo-300").where(scale="A")
-    kept = tuple(i for facet in _FACETS for i in whole.items if i.facet == facet)
+    inventory = load_inventory("ipip-neo-300").where(scale="A")
+    items = tuple(i for facet in _FACETS for i in inventory.items if i.facet == facet)
     return Inventory(
         name="ipip-agreeableness-40",
         title="Agreeableness in four facets",
-        version=whole.version,
-        source=whole.source,
-        licence=whole.licence,
-        kind=whole.kind,
+        version=inventory.version,
+        source=inventory.source,
+        licence=inventory.licence,
+        kind=inventory.kind,
         scales={"A": "Agreeableness"},
-        options=whole.options,
-        items=kept,
+        options=inventory.options,
+        items=items,
     )
 
 
@@ -162,7 +162,7 @@ def rate_persona(
 
     Options are listed in both orders. Every `every`-th item is asked.
     """
-    who = persona.facts.get("identity") or persona.text
+    description = persona.facts.get("identity") or persona.text
     questions, tags = [], []
     for item in tool.items[::every]:
         for order in ("forward", "reverse"):
@@ -174,7 +174,7 @@ def rate_persona(
             listed = "\n".join(option.line for option in options)
             chats = [
                 say(
-                    f"{_DATA['rate']}\n\nCharacter: {who}\nStatement: {text}\n\n{listed}",
+                    f"{_DATA['rate']}\n\nCharacter: {description}\nStatement: {text}\n\n{listed}",
                     lead="" if channel == "reply" else "Answer:",
                 )
                 for text in (item.text, "...")
@@ -185,7 +185,9 @@ def rate_persona(
     return _answers(columns, tags, scale="A", respondent=persona.id, form="rating", channel=channel)
 
 
-def ask_opinions(model: Model, who: str, opinions: Sequence[Opinion], channel: Channel) -> Answers:
+def ask_opinions(
+    model: Model, respondent: str, opinions: Sequence[Opinion], channel: Channel
+) -> Answers:
     """State every opinion to the model as it is; `value` is the stance, 0 (disagree) to 3 (agree).
 
     `expected` is the mean stance under the probabilities of the four. Rows carry `pair` and `side`.
@@ -207,20 +209,20 @@ def ask_opinions(model: Model, who: str, opinions: Sequence[Opinion], channel: C
         columns = _read_stances(model.reply(requests, Sampling(max_tokens=48)))
     else:
         columns = list_question(model, questions, channel, Sampling(max_tokens=16))
-    return _answers(columns, tags, respondent=who, form="opinion", channel=channel)
+    return _answers(columns, tags, respondent=respondent, form="opinion", channel=channel)
 
 
 def _read_stances(replies: Sequence[Reply]) -> Columns:
     """Read written stances: columns as of `list_question`, one entry a reply."""
-    columns = sheet(len(replies))
+    columns = empty_columns(len(replies))
     for row, reply in enumerate(replies):
-        taken = stance(reply.text)
-        known = bool(taken) and reply.status in ("ok", "cut")
+        word = stance(reply.text)
+        known = bool(word) and reply.status in ("ok", "cut")
         lost = "refused" if is_refusal(reply.text) else "unparsed"
         columns["low"][row], columns["high"][row] = 0.0, float(len(STANCES) - 1)
         columns["raw"][row], columns["why"][row] = reply.text, reply.why
         columns["status"][row] = "ok" if known else lost if reply.status == "ok" else reply.status
-        columns["value"][row] = float(list(STANCES).index(taken)) if known else None
+        columns["value"][row] = float(list(STANCES).index(word)) if known else None
         columns["tokens_in"][row], columns["tokens_out"][row] = reply.tokens_in, reply.tokens_out
     return columns
 
@@ -233,12 +235,12 @@ def stance(text: str) -> str:
     >>> stance("I do not agree."), stance("Partially disagree, since"), stance("Neither")
     ('DISAGREE', 'PARTIALLY DISAGREE', '')
     """
-    found = _SAID.search(text.replace("’", "'"))
-    if found is None or found["neither"]:
+    match = _SAID.search(text.replace("’", "'"))
+    if match is None or match["neither"]:
         return ""
-    if found["denied"]:
+    if match["denied"]:
         return "DISAGREE"
-    return f"{'PARTIALLY ' if found['partly'] else ''}{found['word'].upper()}"
+    return f"{'PARTIALLY ' if match['partly'] else ''}{match['word'].upper()}"
 
 
 def _spaced(options: Sequence[DisplayedOption], channel: Channel) -> tuple[DisplayedOption, ...]:

@@ -12,8 +12,8 @@ __all__: list[str] = []
 
 @register(KnownProblem, "problems")
 def _problem(prompt: Prompt) -> KnownProblem | None:
-    _, mark, rest = prompt.text.partition("Question: ")
-    return _problems().get(rest.partition("\n")[0].strip()) if mark else None
+    _, mark, question = prompt.text.partition("Question: ")
+    return _problems().get(question.partition("\n")[0].strip()) if mark else None
 
 
 @cache

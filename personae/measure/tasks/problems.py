@@ -94,8 +94,10 @@ class ProblemSet:
 
     def per_field(self, count: int) -> "ProblemSet":
         """Keep the first so many problems of each field."""
-        kept = [p for f in self.fields for p in [q for q in self.problems if q.field == f][:count]]
-        return replace(self, problems=tuple(kept))
+        selected = [
+            p for f in self.fields for p in [q for q in self.problems if q.field == f][:count]
+        ]
+        return replace(self, problems=tuple(selected))
 
 
 def _folder() -> Path:
@@ -131,14 +133,14 @@ def load_problems(name: str) -> ProblemSet:
         return ProblemSet(problems=_read_problems(raw["problems"], name), **head)
     public, _, source = name.partition(":")
     if public in PUBLIC:
-        found = published_rows(public, source)
+        published = published_rows(public, source)
         return ProblemSet(
             name=public,
             title=public,
             version="1",
             source=source or PUBLIC[public].hub,
             licence="see its hub page",
-            problems=_read_problems(found, public),
+            problems=_read_problems(published, public),
         )
     if not name.endswith(".jsonl"):
         raise UnknownName("set of problems", name, (*problem_sets(), *PUBLIC))
@@ -158,47 +160,47 @@ def load_problems(name: str) -> ProblemSet:
     )
 
 
-def _parsed(line: str, where: str) -> object:
+def _parsed(line: str, source: str) -> object:
     try:
         return json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise BadFile(f"{where}: not a JSON object ({error})") from error
+        raise BadFile(f"{source}: not a JSON object ({error})") from error
 
 
-def _read_problems(rows: Iterable[object], where: str) -> tuple[Problem, ...]:
+def _read_problems(rows: Iterable[object], source: str) -> tuple[Problem, ...]:
     """Read problems from rows as `load_problems` describes them."""
-    return tuple(_problem(row, f"{where}, problem {i + 1}", i) for i, row in enumerate(rows))
+    return tuple(_problem(row, f"{source}, problem {i + 1}", i) for i, row in enumerate(rows))
 
 
-def _problem(row: object, where: str, place: int) -> Problem:
+def _problem(row: object, source: str, index: int) -> Problem:
     if not isinstance(row, dict):
-        raise BadFile(f"{where}: a problem is a JSON object, not {type(row).__name__}")
+        raise BadFile(f"{source}: a problem is a JSON object, not {type(row).__name__}")
     text = row.get("text", row.get("question"))
     options, wrong, answer = row.get("options", []), row.get("wrong", []), row.get("answer")
     if "answer_matching_behavior" in row:
         options, answer = ["Yes", "No"], str(row["answer_matching_behavior"]).strip()
     lists = isinstance(options, list) and isinstance(wrong, list)
     if not isinstance(text, str) or not lists or isinstance(answer, bool | None):
-        raise BadFile(f"{where}: needs a text `text`, an `answer`, and lists `options` or `wrong`")
-    name = str(row.get("id", place + 1))
-    shown = [str(option) for option in options]
-    right = _right(answer, shown, where) if shown else str(answer)
-    if wrong and not shown:
-        shown = [right, *(str(option) for option in wrong)]
-        random.Random(content_key(name)).shuffle(shown)
+        raise BadFile(f"{source}: needs a text `text`, an `answer`, and lists `options` or `wrong`")
+    name = str(row.get("id", index + 1))
+    choices = [str(option) for option in options]
+    right = _right(answer, choices, source) if choices else str(answer)
+    if wrong and not choices:
+        choices = [right, *(str(option) for option in wrong)]
+        random.Random(content_key(name)).shuffle(choices)
     try:
         return Problem(
             id=name,
             text=text,
             answer=right,
-            options=tuple(shown),
+            options=tuple(choices),
             field=str(row.get("field", row.get("category", ""))),
         )
     except BadValue as error:
-        raise BadFile(f"{where}: {error}") from error
+        raise BadFile(f"{source}: {error}") from error
 
 
-def _right(answer: object, options: Sequence[str], where: str) -> str:
+def _right(answer: object, options: Sequence[str], source: str) -> str:
     """Find the right option by its text, its letter or its place from 0."""
     by_letter: Mapping[str, str] = dict(zip(LETTERS, options, strict=False))
     if isinstance(answer, int) and 0 <= answer < len(options):
@@ -207,4 +209,4 @@ def _right(answer: object, options: Sequence[str], where: str) -> str:
         return str(answer)
     if str(answer).strip("() .") in by_letter:
         return by_letter[str(answer).strip("() .")]
-    raise BadFile(f"{where}: the answer {answer!r} is none of its {len(options)} options")
+    raise BadFile(f"{source}: the answer {answer!r} is none of its {len(options)} options")

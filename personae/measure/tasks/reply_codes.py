@@ -77,18 +77,18 @@ def _last_letter(text: str, letters: str) -> str:
     The last is looked for behind "answer is", then in brackets anywhere; a reply that is only a
     letter, or begins with one and a mark, gives it as well. "" where none is named.
     """
-    both = letters + letters.lower()
+    cases = letters + letters.lower()
     cuts = _CUT.findall(text)
     if cuts:
         right_after = re.match(rf"[\s:*]*\(?([{letters}])(?![\w'])", cuts[-1])
-        found = [right_after[1]] if right_after else re.findall(rf"\(([{both}])\)", cuts[-1])
-        found = found or re.findall(rf"(?<![\w'(])([{letters}])(?![\w'])", cuts[-1])
-        if found:
-            return str(found[-1]).upper()
-    found = re.findall(rf"\(([{both}])\)", text)
-    if not found:
-        found = re.findall(rf"\A\W*([{letters}])(?=\s*\Z|\s*[).:,\n])", text)
-    return str(found[-1]).upper() if found else ""
+        offered = [right_after[1]] if right_after else re.findall(rf"\(([{cases}])\)", cuts[-1])
+        offered = offered or re.findall(rf"(?<![\w'(])([{letters}])(?![\w'])", cuts[-1])
+        if offered:
+            return str(offered[-1]).upper()
+    offered = re.findall(rf"\(([{cases}])\)", text)
+    if not offered:
+        offered = re.findall(rf"\A\W*([{letters}])(?=\s*\Z|\s*[).:,\n])", text)
+    return str(offered[-1]).upper() if offered else ""
 
 
 def code_reply(reply: Reply, problem: Problem) -> Coded:
@@ -102,9 +102,9 @@ def code_reply(reply: Reply, problem: Problem) -> Coded:
         return Coded("error", why=reply.why)
     text = reply.text.replace("’", "'")
     protested = declines(text)
-    given = _given(text, problem, whole=reply.status != "cut" and not protested)
-    if given:
-        return Coded("correct" if given == problem.answer else "wrong", given, protested)
+    answer = _given(text, problem, complete=reply.status != "cut" and not protested)
+    if answer:
+        return Coded("correct" if answer == problem.answer else "wrong", answer, protested)
     if protested or reply.status == "refused":
         return Coded("abstained", why="declines in words and gives no answer")
     if reply.status == "cut":
@@ -112,23 +112,23 @@ def code_reply(reply: Reply, problem: Problem) -> Coded:
     return Coded("unparsed", why="names no option" if problem.options else "names no number")
 
 
-def _given(text: str, problem: Problem, *, whole: bool) -> str:
+def _given(text: str, problem: Problem, *, complete: bool) -> str:
     if problem.options:
         letter = _last_letter(text, problem.letters)
         if letter:
             return problem.options[problem.letters.index(letter)]
         cuts = _CUT.findall(text)
-        said = (cuts[-1] if cuts else text).strip(" .:*\"'\n").lower()
-        named = [option for option in problem.options if option.lower() == said]
-        return named[0] if named else ""
+        conclusion = (cuts[-1] if cuts else text).strip(" .:*\"'\n").lower()
+        matches = [option for option in problem.options if option.lower() == conclusion]
+        return matches[0] if matches else ""
     cuts = _CUT.findall(text)
-    found = _NUMBER.findall(cuts[-1]) if cuts else []
-    found = found or (_NUMBER.findall(text) if whole else [])
-    if not found:
+    numbers = _NUMBER.findall(cuts[-1]) if cuts else []
+    numbers = numbers or (_NUMBER.findall(text) if complete else [])
+    if not numbers:
         return ""
-    number = found[-1].replace(",", "")
-    same = _value(number) == _value(problem.answer.replace(",", ""))
-    return problem.answer if same else number
+    number = numbers[-1].replace(",", "")
+    equal = _value(number) == _value(problem.answer.replace(",", ""))
+    return problem.answer if equal else number
 
 
 def _value(text: str) -> float | str:

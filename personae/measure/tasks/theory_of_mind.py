@@ -61,16 +61,16 @@ class Scene:
 
         Backward, the person's deed stands for whether they noticed.
         """
-        told = list(self.story if shown else self.story[:-1])
+        sentences = list(self.story if shown else self.story[:-1])
         control, noticed = condition.endswith("control"), condition.startswith("true")
-        told.append(self.other_event if control else self.event)
+        sentences.append(self.other_event if control else self.event)
         if control:
-            told.append(self.saw_other if noticed else self.missed_other)
+            sentences.append(self.saw_other if noticed else self.missed_other)
         if variable == "backward belief":
-            told.append(self.acts_aware if noticed and not control else self.acts_unaware)
+            sentences.append(self.acts_aware if noticed and not control else self.acts_unaware)
         elif not control:
-            told.append(self.aware if noticed else self.unaware)
-        return " ".join(told)
+            sentences.append(self.aware if noticed else self.unaware)
+        return " ".join(sentences)
 
     def problem(self, variable: str, condition: str, *, shown: bool) -> Problem:
         """Make one problem; the right answer's place is drawn from its id.
@@ -95,11 +95,11 @@ class Scene:
     def percept(self, *, noticed: bool) -> Problem:
         """Ask whether the person knows of the event, from what they noticed alone."""
         name = f"{self.id}/percept/{'true' if noticed else 'false'}"
-        told = " ".join([*self.story[:-1], self.event, self.aware if noticed else self.unaware])
+        story = " ".join([*self.story[:-1], self.event, self.aware if noticed else self.unaware])
         options = ["Yes, they know about it.", "No, they do not know about it."]
         answer = options[0 if noticed else 1]
         random.Random(content_key(name)).shuffle(options)
-        text = f"{told}\nDoes the person know what has happened?"
+        text = f"{story}\nDoes the person know what has happened?"
         return Problem(
             id=name, text=text, answer=answer, options=tuple(options), field="percept to belief"
         )
@@ -177,22 +177,22 @@ def belief_problems(
     >>> len(belief_problems(load_scenes()).problems)  # 14 scenes x 3 x 4 x 2
     336
     """
-    made = [
-        scene.problem(variable, condition, shown=told)
+    problems = [
+        scene.problem(variable, condition, shown=outset)
         for scene in scenes
         for variable in variables
         for condition in conditions
-        for told in shown
+        for outset in shown
     ]
     if percepts:
-        made += [scene.percept(noticed=place % 2 == 0) for place, scene in enumerate(scenes)]
+        problems += [scene.percept(noticed=index % 2 == 0) for index, scene in enumerate(scenes)]
     return ProblemSet(
         name="belief",
         title="True and false belief",
         version="1",
         source="Gandhi et al. 2023 (arXiv:2306.15448)",
         licence="see the scenes",
-        problems=tuple(made),
+        problems=tuple(problems),
     )
 
 
@@ -202,9 +202,9 @@ def _yes_or_no(text: str) -> str:
     >>> _yes_or_no("Yes, he knows"), _yes_or_no("He does not know"), _yes_or_no("no:long")
     ('yes', 'no', 'no')
     """
-    found = re.match(r"\W*(yes|no)\b", text.lower())
-    if found:
-        return found[1]
+    match = re.match(r"\W*(yes|no)\b", text.lower())
+    if match:
+        return match[1]
     return "no" if re.search(r"\b(?:does|do|did)(?: not|n't)\b", text.lower()) else ""
 
 
@@ -228,7 +228,9 @@ def fantom(path: str | Path, context: str = "short") -> ProblemSet:
     """
     try:
         sets = json.loads(Path(path).read_text(encoding="utf-8"))
-        made = [p for one in sets for p in _dialogue(one, one[f"{context}_context"])]
+        problems = [
+            p for dialogue in sets for p in _dialogue(dialogue, dialogue[f"{context}_context"])
+        ]
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise BadFile(f"{path}: not FANToM's file ({type(error).__name__}: {error})") from error
     return ProblemSet(
@@ -237,35 +239,35 @@ def fantom(path: str | Path, context: str = "short") -> ProblemSet:
         version="1",
         source="arXiv:2310.15421",
         licence="for evaluation only",
-        problems=tuple(made),
+        problems=tuple(problems),
     )
 
 
-def _dialogue(one: Mapping[str, Any], context: str) -> Iterator[Problem]:
-    fact, prefix = one["factQA"], str(one["set_id"])
+def _dialogue(dialogue: Mapping[str, Any], context: str) -> Iterator[Problem]:
+    fact, prefix = dialogue["factQA"], str(dialogue["set_id"])
     known = f"Information: {fact['question']} {fact['correct_answer']}"
     kinds = (
         ("information access", "infoAccessibilityQAs_binary", known),
         ("answerability", "answerabilityQAs_binary", f"Target: {fact['question']}"),
     )
     for field, key, about in kinds:
-        for place, asked in enumerate(one[key]):
-            text = f"{context}\n\n{about}\n{asked['question']} Answer yes or no."
+        for index, question in enumerate(dialogue[key]):
+            text = f"{context}\n\n{about}\n{question['question']} Answer yes or no."
             yield Problem(
-                id=f"{prefix}/{field}/{place}",
+                id=f"{prefix}/{field}/{index}",
                 text=text,
                 options=("Yes", "No"),
-                answer=_yes_or_no(asked["correct_answer"]).capitalize(),
+                answer=_yes_or_no(question["correct_answer"]).capitalize(),
                 field=field,
             )
-    for place, asked in enumerate(one["beliefQAs"]):
-        name = f"{prefix}/belief/{place}"
-        options = [asked["correct_answer"], asked["wrong_answer"]]
+    for index, question in enumerate(dialogue["beliefQAs"]):
+        name = f"{prefix}/belief/{index}"
+        options = [question["correct_answer"], question["wrong_answer"]]
         random.Random(content_key(name)).shuffle(options)
         yield Problem(
             id=name,
-            text=f"{context}\n\n{asked['question']}",
+            text=f"{context}\n\n{question['question']}",
             field="belief",
-            answer=asked["correct_answer"],
+            answer=question["correct_answer"],
             options=tuple(options),
         )

@@ -31,24 +31,26 @@ class Skill:
 
 def skills(reader: Reader, seed: int = 0) -> dict[str, Skill]:
     """Estimate a reader's skill for each trait; whole groups (authors) are resampled."""
-    groups = [one.group or one.id for one in reader.corpus.texts]
+    groups = [text.group or text.id for text in reader.corpus.texts]
     words = lengths(reader.corpus.texts)
     return {
-        scale: _skill(held, groups, words, reader.shares[scale], seed)
-        for scale, held in reader.held_out.items()
+        scale: _skill(predictions, groups, words, reader.shares[scale], seed)
+        for scale, predictions in reader.held_out.items()
     }
 
 
-def _skill(held: HeldOut, groups: list[str], words: list[float], share: float, seed: int) -> Skill:
-    told = _classes(held.probabilities)
-    floors = floor_predictions(held.truth, words, seed=seed)
+def _skill(
+    predictions: HeldOut, groups: list[str], words: list[float], share: float, seed: int
+) -> Skill:
+    classes = _classes(predictions.probabilities)
+    floors = floor_predictions(predictions.truth, words, seed=seed)
     return Skill(
-        auc=auc(held.truth, held.places, groups=groups, seed=seed),
-        macro_f1=macro_f1(held.truth, told, groups=groups, seed=seed),
-        accuracy=accuracy(held.truth, told, groups=groups, seed=seed),
+        auc=auc(predictions.truth, predictions.ranks, groups=groups, seed=seed),
+        macro_f1=macro_f1(predictions.truth, classes, groups=groups, seed=seed),
+        accuracy=accuracy(predictions.truth, classes, groups=groups, seed=seed),
         share=share,
-        shuffled=auc(held.dealt, held.shuffled, groups=groups, seed=seed),
-        floors={name: float(np.mean(guess == held.truth)) for name, guess in floors.items()},
+        shuffled=auc(predictions.dealt, predictions.shuffled, groups=groups, seed=seed),
+        floors={name: float(np.mean(guess == predictions.truth)) for name, guess in floors.items()},
     )
 
 
@@ -57,13 +59,21 @@ def _classes(probabilities: Array) -> Array:
     return np.where(missing, np.nan, (probabilities >= 0.5).astype(float))
 
 
-def skill_table(found: dict[str, Skill], reader: Reader) -> Table:
+def skill_table(skills_by_trait: dict[str, Skill], reader: Reader) -> Table:
     """Tabulate skill beside the floors and the reader trained on shuffled labels."""
     rows: list[tuple[Cell, ...]] = [
-        (scale, one.auc, one.macro_f1, one.accuracy, *one.floors.values(), one.shuffled, one.share)
-        for scale, one in found.items()
+        (
+            scale,
+            skill.auc,
+            skill.macro_f1,
+            skill.accuracy,
+            *skill.floors.values(),
+            skill.shuffled,
+            skill.share,
+        )
+        for scale, skill in skills_by_trait.items()
     ]
-    floors = [f"accuracy, {name}" for name in next(iter(found.values())).floors]
+    floors = [f"accuracy, {name}" for name in next(iter(skills_by_trait.values())).floors]
     columns = (
         "trait",
         "AUC",

@@ -34,21 +34,21 @@ def self_descriptions(authors: int = 480, seed: int = 0) -> Corpus:
     random = np.random.default_rng(seed)
     pools = _pools(random)
     texts = []
-    for place in range(authors):
-        pool = pools[place % POOLS]
+    for index in range(authors):
+        pool = pools[index % POOLS]
         labels = {scale: int(random.integers(0, 2)) for scale in BIG_FIVE}
-        said = [
+        sentences = [
             sentence
             for scale, high in labels.items()
             for sentence in _drawn(pool[scale, high], random)
         ]
-        order = random.permutation(len(said))
+        order = random.permutation(len(sentences))
         texts.append(
             Labelled(
-                id=f"author {place}",
+                id=f"author {index}",
                 labels=labels,
-                group=f"pool {place % POOLS}",
-                text=" ".join(f"{said[k]}." for k in order),
+                group=f"pool {index % POOLS}",
+                text=" ".join(f"{sentences[k]}." for k in order),
             )
         )
     return Corpus(
@@ -60,36 +60,36 @@ def self_descriptions(authors: int = 480, seed: int = 0) -> Corpus:
 
 
 def _drawn(sentences: Sequence[str], random: np.random.Generator) -> list[str]:
-    taken = random.choice(len(sentences), size=min(SENTENCES, len(sentences)), replace=False)
-    return [sentences[k] for k in taken]
+    drawn = random.choice(len(sentences), size=min(SENTENCES, len(sentences)), replace=False)
+    return [sentences[k] for k in drawn]
 
 
 def _pools(random: np.random.Generator) -> list[Sentences]:
     """Deal the sentences of each pole to the pools; alike ones go to the same pool."""
     pools: list[Sentences] = [{} for _ in range(POOLS)]
-    for key, found in sorted(_sentences().items()):
-        clusters = _alike(found)
-        for place, k in enumerate(random.permutation(len(clusters))):
-            pools[place % POOLS].setdefault(key, []).extend(clusters[k])
+    for key, sentences in sorted(_sentences().items()):
+        clusters = _alike(sentences)
+        for index, k in enumerate(random.permutation(len(clusters))):
+            pools[index % POOLS].setdefault(key, []).extend(clusters[k])
     return pools
 
 
 def _sentences() -> Sentences:
     """All sentences by trait and pole, each once; adjectives come in opposite pairs."""
-    found: Sentences = {}
-    seen: set[str] = set()
+    by_pole: Sentences = {}
+    known: set[str] = set()
     for name in SOURCES:
         tool = load_inventory(name)
         for item in tool.items:
             text = item_text(tool, item, "first")
-            if text.lower() not in seen:
-                seen.add(text.lower())
-                found.setdefault((item.scale, int(item.key > 0)), []).append(text)
+            if text.lower() not in known:
+                known.add(text.lower())
+                by_pole.setdefault((item.scale, int(item.key > 0)), []).append(text)
     for domain in BIG_FIVE:
         for pair in markers(domain):
             for high, adjective in enumerate(pair):
-                found.setdefault((domain, high), []).append(f"I am {adjective}")
-    return found
+                by_pole.setdefault((domain, high), []).append(f"I am {adjective}")
+    return by_pole
 
 
 def _alike(sentences: Sequence[str]) -> list[list[str]]:

@@ -55,14 +55,14 @@ class ReaderTraining:
 class HeldOut:
     """One trait's probabilities for texts of groups the classifier never met, with the truth.
 
-    `places` are their ranks within the fold, 0..1, for measures that compare texts: between folds
-    the classifiers' shares differ, against those of the texts held out. `shuffled` are the places
+    `ranks` are theirs within the fold, 0..1, for measures that compare texts: between folds
+    the classifiers' shares differ, against those of the texts held out. `shuffled` are the ranks
     after the same training on the labels `dealt` out at random.
     """
 
     truth: Array
     probabilities: Array
-    places: Array
+    ranks: Array
     dealt: Array
     shuffled: Array
 
@@ -86,13 +86,13 @@ class Reader:
         empty = np.array([not any(c.isalpha() for c in text) for text in texts])
         if not len(texts) or empty.all():
             return {scale: np.full(len(texts), np.nan) for scale in self.models}
-        seen = _material(
+        material = _material(
             [t if not e else "." for t, e in zip(texts, empty, strict=True)], self.training
         )
-        found = {}
+        probabilities = {}
         for scale, model in self.models.items():
-            found[scale] = np.where(empty, np.nan, _high(model, seen))
-        return found
+            probabilities[scale] = np.where(empty, np.nan, _high(model, material))
+        return probabilities
 
     def rate(self, texts: Sequence[str]) -> Answers:
         """Rate texts: a row a text and trait, `value` in log-odds (nats) beyond the training share.
@@ -102,11 +102,11 @@ class Reader:
         rows = []
         for scale, high in self.probabilities(texts).items():
             beyond = log_odds(np.where(np.isnan(high), 0.5, high), self.shares[scale])
-            for place, (p, value) in enumerate(zip(high, beyond, strict=True)):
+            for index, (p, value) in enumerate(zip(high, beyond, strict=True)):
                 lost = bool(np.isnan(p))
                 rows.append(
                     {
-                        "item": str(place),
+                        "item": str(index),
                         "scale": scale,
                         "form": f"reader:{self.training.recipe}",
                         "inventory": self.corpus.tag,
@@ -130,17 +130,17 @@ def train_reader(
         MissingExtra: scikit-learn is not installed.
         InputError: too few groups, or a scale whose poles are not in three groups each.
     """
-    groups = [one.group or one.id for one in corpus.texts]
+    groups = [text.group or text.id for text in corpus.texts]
     count = len(set(groups))
     if count < LEAST_GROUPS:
         raise InputError(
             f"{corpus.name}: {count} groups of texts; a reader needs 3 or more, so "
             "that it can be tested on authors it never met"
         )
-    seen = _material([one.shown for one in corpus.texts], training)
-    held, models, shares = {}, {}, {}
+    material = _material([text.shown for text in corpus.texts], training)
+    held_out, models, shares = {}, {}, {}
     for scale in scales:
-        truth = np.array([one.labels[scale] for one in corpus.texts], dtype=np.float64)
+        truth = np.array([text.labels[scale] for text in corpus.texts], dtype=np.float64)
         for pole in (0, 1):
             if len({g for g, t in zip(groups, truth, strict=True) if t == pole}) < LEAST_GROUPS:
                 raise InputError(
@@ -148,12 +148,12 @@ def train_reader(
                     "more labelled texts are needed"
                 )
         dealt = _dealt(truth, groups, training.seed)
-        found, places = _cross_validated(seen, truth, groups, training)
-        _, shuffled = _cross_validated(seen, dealt, groups, training)
-        held[scale] = HeldOut(truth, found, places, dealt, shuffled)
-        models[scale] = _fitted(seen, truth, groups, training)
+        probabilities, ranks = _cross_validated(material, truth, groups, training)
+        _, shuffled = _cross_validated(material, dealt, groups, training)
+        held_out[scale] = HeldOut(truth, probabilities, ranks, dealt, shuffled)
+        models[scale] = _fitted(material, truth, groups, training)
         shares[scale] = float(truth.mean())
-    return Reader(training, corpus, shares, held, models)
+    return Reader(training, corpus, shares, held_out, models)
 
 
 def _material(texts: Sequence[str], training: ReaderTraining) -> Any:  # noqa: ANN401
@@ -201,11 +201,11 @@ def _splits(truth: Array, groups: Sequence[str], folds: int, seed: int) -> list[
 
     least = min(len({g for g, t in zip(groups, truth, strict=True) if t == p}) for p in (0, 1))
     split = StratifiedGroupKFold(max(2, min(folds, least)), shuffle=True, random_state=seed)
-    found = list(split.split(np.zeros(truth.size), truth, groups))
-    return [(a, b) for a, b in found if len(set(truth[a].tolist())) == 2 and len(b)]
+    splits = list(split.split(np.zeros(truth.size), truth, groups))
+    return [(a, b) for a, b in splits if len(set(truth[a].tolist())) == 2 and len(b)]
 
 
-def _fitted(seen: Any, truth: Array, groups: Sequence[str], training: ReaderTraining) -> Any:  # noqa: ANN401
+def _fitted(material: Any, truth: Array, groups: Sequence[str], training: ReaderTraining) -> Any:  # noqa: ANN401
     """Choose the penalty and calibrate, both by splits of these texts alone."""
     pipeline = _pipeline(training)
     from sklearn.calibration import CalibratedClassifierCV  # noqa: PLC0415
@@ -215,36 +215,36 @@ def _fitted(seen: Any, truth: Array, groups: Sequence[str], training: ReaderTrai
     if len(training.penalties) > 1:
         grid = {"weigh__C": list(training.penalties)}
         search = GridSearchCV(pipeline, grid, cv=splits, scoring="neg_log_loss", refit=False)
-        pipeline.set_params(**search.fit(seen, truth).best_params_)
+        pipeline.set_params(**search.fit(material, truth).best_params_)
     else:
         pipeline.set_params(weigh__C=training.penalties[0])
     calibrated = CalibratedClassifierCV(
         pipeline, method=training.calibration, cv=splits, ensemble=False
     )
-    return calibrated.fit(seen, truth)
+    return calibrated.fit(material, truth)
 
 
 def _cross_validated(
-    seen: Any,  # noqa: ANN401
+    material: Any,  # noqa: ANN401
     truth: Array,
     groups: Sequence[str],
     training: ReaderTraining,
 ) -> tuple[Array, Array]:
     """Probabilities of each text from a classifier fitted without its group, and their places."""
-    found, places = np.full(truth.size, np.nan), np.full(truth.size, np.nan)
+    probabilities, ranks = np.full(truth.size, np.nan), np.full(truth.size, np.nan)
     for train, test in _splits(truth, groups, training.folds, training.seed):
-        own = [groups[k] for k in train]
-        model = _fitted(seen[train], truth[train], own, training)
-        found[test] = _high(model, seen[test])
-        places[test] = (rankdata(found[test]) - 0.5) / len(test)
-    return found, places
+        train_groups = [groups[k] for k in train]
+        model = _fitted(material[train], truth[train], train_groups, training)
+        probabilities[test] = _high(model, material[test])
+        ranks[test] = (rankdata(probabilities[test]) - 0.5) / len(test)
+    return probabilities, ranks
 
 
-def _high(model: Any, seen: Any) -> Array:  # noqa: ANN401
+def _high(model: Any, material: Any) -> Array:  # noqa: ANN401
     """Give probabilities of the high pole, to 12 decimals.
 
     How a text's products are added up depends on its row and on the processor; equal texts must
     have equal probabilities.
     """
-    high = np.asarray(model.predict_proba(seen)[:, 1], dtype=np.float64)
+    high = np.asarray(model.predict_proba(material)[:, 1], dtype=np.float64)
     return np.asarray(high.round(12))

@@ -46,7 +46,7 @@ def read_heads(model: OpenModel, part: Inventory) -> tuple[Array, Array]:
     """Record what all heads hold at the answer to each item: the highest option's, the lowest's."""
     frame = Frame(part, FORM)
     sites = [Site(block, "heads") for block in range(model.anatomy.blocks)]
-    labels = {option.value: option.label for option in frame.shown}
+    labels = {option.value: option.label for option in frame.options}
     chats = [
         (*frame.chat(frame.text(item)), Message("assistant", labels[value]))
         for value in (part.high, part.low)
