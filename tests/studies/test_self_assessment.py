@@ -16,20 +16,21 @@ from personae.core import (
     Report,
     Request,
     Sampling,
-    Table,
     load_inventory,
 )
 from personae.report.render.report_json import report_from_json, report_json
 from personae.respondents.null import open_null
+from personae.respondents.scripted import ScriptedModel
 from personae.respondents.simulated import open_simulated
 from personae.run.study_registry import find_study, load_function
 from personae.studies.self_assessment.study import self_assessment
+from tests.support.report_parts import table, verdict_text
 
 CONTENT = "simulated:E=1,noise=0,follow=0"  # follow=0: the system text is no persona
 
 
 class FourthOption:
-    """Always picks the option in the fourth slot, whatever it says."""
+    """Always picks the option in the fourth position, whatever it says."""
 
     name = "null:fourth"
     fingerprint = "f0"
@@ -44,9 +45,9 @@ class FourthOption:
         return [Reply(text="4") for _ in requests]
 
 
-def table(report: Report, name: str) -> list[dict[str, Cell]]:
-    (found,) = [p for p in report.parts if isinstance(p, Table) and p.name == name]
-    return [dict(zip(found.columns, row, strict=True)) for row in found.rows]
+def rows_of(report: Report, name: str) -> list[dict[str, Cell]]:
+    shown = table(report, name)
+    return [dict(zip(shown.columns, row, strict=True)) for row in shown.rows]
 
 
 def value(cell: Cell) -> float:
@@ -59,10 +60,6 @@ def p(cell: Cell) -> float:
     return cell.p
 
 
-def verdicts(report: Report) -> list[str]:
-    return [n.text for n in report.parts if isinstance(n, Note) and n.level == "verdict"]
-
-
 @pytest.fixture(scope="module")
 def content() -> Report:
     return self_assessment(open_simulated(CONTENT), quick=True)
@@ -73,13 +70,13 @@ def fourth() -> Report:
     return self_assessment(FourthOption(), "ipip-neo-120")
 
 
-def test_content_only_respondent_passes(content: Report) -> None:
-    assert verdicts(content)[0].startswith("Invariant")
-    for row in table(content, "agreement"):
+def test_answers_by_content_alone_are_invariant(content: Report) -> None:
+    assert verdict_text(content).startswith("Invariant")
+    for row in rows_of(content, "agreement"):
         assert value(row["exact agreement"]) == 1.0
         assert value(row["quadratic kappa"]) == pytest.approx(1.0)
         assert row["reads what labels mean"] == "yes"
-    pairs = table(content, "wordings") + table(content, "orders")
+    pairs = rows_of(content, "wordings") + rows_of(content, "orders")
     assert len(pairs) == 2 * 2 * 3 * 5
     for row in pairs:
         assert p(row["Mann-Whitney (Cliff's delta)"]) == 1.0
@@ -88,43 +85,64 @@ def test_content_only_respondent_passes(content: Report) -> None:
 
 
 def test_identical_columns_have_statistic_zero(content: Report) -> None:
-    for row in table(content, "all_wordings"):
+    for row in rows_of(content, "all_wordings"):
         assert value(row["Friedman (Kendall's W)"]) == 0.0
         assert value(row["Kruskal-Wallis (epsilon squared)"]) == pytest.approx(0.0, abs=1e-12)
         assert p(row["Friedman (Kendall's W)"]) == 1.0
         assert p(row["Kruskal-Wallis (epsilon squared)"]) == pytest.approx(1.0)
 
 
-def test_label_only_respondent_is_caught(fourth: Report) -> None:
-    assert verdicts(fourth)[0].startswith("Unreliable")
+def test_answers_by_position_alone_are_unreliable(fourth: Report) -> None:
+    assert verdict_text(fourth).startswith("Unreliable")
     keys: dict[str, list[int]] = {}
     tool = load_inventory("ipip-neo-120")
     for item in tool.items:
         keys.setdefault(tool.scales[item.scale], []).append(item.key)
-    for row in table(fourth, "scores"):
+    for row in rows_of(fourth, "scores"):
         away = -1 if row["order"] == "forward" else 1
         own = keys[str(row["trait"])]
         assert value(row["unkeyed agreement"]) == 3 + away
         assert value(row["keyed score"]) == pytest.approx(3 + away * sum(own) / len(own))
-    for row in table(fourth, "acquiescence"):
+    for row in rows_of(fourth, "acquiescence"):
         assert value(row["acquiescence"]) == (2 if row["order"] == "forward" else 4)
-    for row in table(fourth, "agreement"):
+    for row in rows_of(fourth, "agreement"):
         assert value(row["exact agreement"]) == 0.0
         assert row["reads what labels mean"] == "no"
 
 
-def test_key_cancels_the_place_in_a_balanced_scale() -> None:
+def one_wording(question: Request) -> list[float]:
+    """Take the first option in the wording "like me", else the middle one."""
+    preferred = 0 if "like me" in " ".join(turn.text for turn in question.chat) else 2
+    return [0.96 if slot == preferred else 0.01 for slot in range(5)]
+
+
+def test_a_respondent_that_reacts_to_one_wording_differs_in_its_pairs_alone() -> None:
+    report = self_assessment(ScriptedModel(choose=one_wording, name="one wording"), quick=True)
+    rows = [row for row in rows_of(report, "wordings") if row["scoring"] == "unkeyed"]
+    assert {row["verdict"] for row in rows if "whois" in str(row["between"])} == {"different"}
+    assert {row["verdict"] for row in rows if "whois" not in str(row["between"])} == {"equivalent"}
+    orders = {
+        (r["between"], r["verdict"]) for r in rows_of(report, "orders") if r["scoring"] == "unkeyed"
+    }
+    assert orders == {
+        ("mpi forward - mpi reverse", "equivalent"),
+        ("enfj forward - enfj reverse", "equivalent"),
+        ("whois forward - whois reverse", "different"),
+    }
+
+
+def test_keying_cancels_a_constant_position_in_a_balanced_scale() -> None:
     report = self_assessment(open_null("null:first"), quick=True)
-    assert verdicts(report)[0].startswith("Unreliable")
-    for row in table(report, "spread"):
+    assert verdict_text(report).startswith("Unreliable")
+    for row in rows_of(report, "spread"):
         assert value(row["unkeyed"]) == 4.0
         assert value(row["keyed"]) == 0.0
 
 
 def test_neither_difference_nor_equivalence_is_inconclusive() -> None:
-    """Balanced items of a label-only respondent: keyed differences of +4 and -4 prove nothing."""
+    """Answers by position to balanced items: keyed differences of +4 and -4 prove nothing."""
     report = self_assessment(open_null("null:first"), quick=True)
-    rows = [r for r in table(report, "orders") if r["scoring"] == "keyed"]
+    rows = [r for r in rows_of(report, "orders") if r["scoring"] == "keyed"]
     assert {r["verdict"] for r in rows} == {"inconclusive"}
     for row in rows:
         assert p(row["Wilcoxon (rank-biserial)"]) > 0.05
@@ -133,27 +151,27 @@ def test_neither_difference_nor_equivalence_is_inconclusive() -> None:
 
 def test_refusals_are_counted_and_nothing_is_scored() -> None:
     report = self_assessment(open_null("null:refusing"), quick=True)
-    assert verdicts(report)[0].startswith("Inconclusive")
-    assert all(row["ok"] == 0 and row["refused"] == 50 for row in table(report, "coverage"))
-    assert all(isnan(value(row["keyed score"])) for row in table(report, "scores"))
-    assert all(isnan(value(row["residual"])) for row in table(report, "variance"))
+    assert verdict_text(report).startswith("Inconclusive")
+    assert all(row["ok"] == 0 and row["refused"] == 50 for row in rows_of(report, "coverage"))
+    assert all(isnan(value(row["keyed score"])) for row in rows_of(report, "scores"))
+    assert all(isnan(value(row["residual"])) for row in rows_of(report, "variance"))
 
 
-def test_constant_midpoint_is_no_evidence() -> None:
+def test_a_constant_midpoint_is_warned_about() -> None:
     report = self_assessment(open_null("null:midpoint"), quick=True)
-    warned = [n.text for n in report.parts if isinstance(n, Note) and n.level == "warning"]
-    assert any("All answers are the same" in text for text in warned)
+    warnings = [n.text for n in report.parts if isinstance(n, Note) and n.level == "warning"]
+    assert any("All answers are the same" in text for text in warnings)
 
 
 @pytest.mark.parametrize(("channel", "wordings"), [("option", 2), ("reply", 3)])
-def test_other_channels(channel: str, wordings: int) -> None:
+def test_other_channels_give_a_row_for_each_wording_that_fits(channel: str, wordings: int) -> None:
     study = load_function(find_study("self-assessment"))
     report = study(open_simulated(CONTENT), channel=channel, quick=True)
-    assert len(table(report, "agreement")) == wordings
-    assert len(table(report, "scores")) == wordings * 2 * 5
+    assert len(rows_of(report, "agreement")) == wordings
+    assert len(rows_of(report, "scores")) == wordings * 2 * 5
 
 
-def test_verdict_first_figure_before_tables_same_bytes(content: Report) -> None:
+def test_the_verdict_comes_first_the_figure_before_tables_and_bytes_repeat(content: Report) -> None:
     shown = [part for part in content.parts if not isinstance(part, Note)]
     assert isinstance(content.parts[0], Note)
     assert isinstance(shown[0], Figure)
