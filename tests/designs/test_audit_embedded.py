@@ -15,8 +15,8 @@ from personae.measure.tasks.theory_of_mind import belief_problems, load_scenes
 from personae.models.local.engine import LocalModel
 from personae.stats.effects.proportions import rate
 from personae.stats.prediction.confidence_calibration import calibration_error
-from personae.studies.persona_paradox.graded import risk_profile
-from personae.studies.persona_paradox.triage import ask_triage, calls, load_settings
+from personae.studies.persona_paradox.triage import ask_triage, load_settings, triage_ratings
+from personae.studies.persona_paradox.triage_measures import risk_profile
 from tests.support.embedded import embedded
 
 pytestmark = pytest.mark.embedded
@@ -114,8 +114,8 @@ def test_every_measure_of_triage_is_finite(model: LocalModel) -> None:
     sheet = ask_triage(model, [CONTROL_ARM], settings, Asking(channel="label"))
     for logp in sheet.rows["logp"].to_list():
         assert np.exp(logp).sum() == pytest.approx(1.0)
-    for one in calls(sheet, settings):
-        sure, right = one.confidence[:, 0], one.right[:, 0]
-        assert np.isfinite(calibration_error(sure, right).value)
-        found = risk_profile(one.truth, one.called[:, 0], high=one.setting.high)
-        assert np.isfinite([found.under.value, found.over.value, found.propensity.value]).all()
+    for ratings in triage_ratings(sheet, settings):
+        confidence, right = ratings.confidence[:, 0], ratings.right[:, 0]
+        assert np.isfinite(calibration_error(confidence, right).value)
+        risk = risk_profile(ratings.truth, ratings.rated[:, 0], high=ratings.setting.high)
+        assert np.isfinite([risk.under.value, risk.over.value, risk.propensity.value]).all()

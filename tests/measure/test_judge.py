@@ -172,7 +172,7 @@ def test_judges_that_read_agree_and_a_judge_that_does_not_is_found_out() -> None
 
     assert alpha("simulated:noise=0.3", "simulated:noise=0.6") > 0.9
     assert alpha("simulated:noise=0.3", "null:uniform") < 0.2
-    with pytest.raises(BadValue, match="told apart"):
+    with pytest.raises(BadValue, match="distinguished by a column"):
         rater_agreement(judge(open_model("null:yes"), LEVEL, cases), by="colour")
 
 

@@ -2,7 +2,7 @@
 
 Krippendorff's alpha as in Hayes & Krippendorff (2007, Commun. Methods Meas. 1); numbers by hand in
 Krippendorff (2011, "Computing Krippendorff's alpha-reliability"). The ordinal metric is the
-squared distance of midranks, which is the same thing and takes no double sum.
+squared distance of midranks, which is equivalent and needs no double sum.
 """
 
 from dataclasses import replace
@@ -52,22 +52,22 @@ def krippendorff_alpha(
     if level not in ("nominal", "ordinal", "interval"):
         raise BadValue(f"the level is nominal, ordinal or interval, not {level!r}")
     x, _ = table(ratings, complete=False)
-    there = ~np.isnan(x)
-    kept = there.sum(axis=1) >= 2
-    if kept.sum() < 2:
-        why = f"needs 2 units with two judgements, not {int(kept.sum())}"
-        return missing(name, why, n=int(kept.sum()), of="unit")
-    categories, where = np.unique(x[there], return_inverse=True)
+    known = ~np.isnan(x)
+    twice = known.sum(axis=1) >= 2
+    if twice.sum() < 2:
+        why = f"needs 2 units with two judgements, not {int(twice.sum())}"
+        return missing(name, why, n=int(twice.sum()), of="unit")
+    categories, where = np.unique(x[known], return_inverse=True)
     counts = np.zeros((len(x), categories.size))
-    np.add.at(counts, (np.nonzero(there)[0], where), 1.0)
-    counts = counts[kept]
+    np.add.at(counts, (np.nonzero(known)[0], where), 1.0)
+    counts = counts[twice]
     if (counts.sum(axis=0) > 0).sum() == 1:
         return missing(
             name, "all judgements are the same: chance agrees too", n=len(counts), of="unit"
         )
-    found = bootstrap(_Alpha(counts, categories, level), len(counts), draws=draws, seed=seed)
+    alpha = bootstrap(_Alpha(counts, categories, level), len(counts), draws=draws, seed=seed)
     left = f"; {len(counts)} of {len(x)} units judged twice" if len(counts) < len(x) else ""
-    return replace(found, name=name, of="unit", method=f"{level}, {found.method}{left}")
+    return replace(alpha, name=name, of="unit", method=f"{level}, {alpha.method}{left}")
 
 
 class _Alpha:
@@ -108,14 +108,14 @@ def rater_agreement(
 
     A judgement is the mean over a judge's answers to an item (`expected` where there is one);
     items that a judge gave no answer on are missing there, not filled in. `by` is the column that
-    tells raters apart: `respondent`, or `repeat` or `order` for one judge against itself. κ is
+    distinguishes raters: `respondent`, or `repeat` or `order` for one judge against itself. κ is
     left out of nominal judgements.
 
     Raises:
         BadValue: no such column.
     """
     if by not in answers.rows.columns:
-        raise BadValue(f"raters are told apart by a column of the answers, not {by!r}")
+        raise BadValue(f"raters are distinguished by a column of the answers, not {by!r}")
     score = pl.coalesce("expected", "value")
     ratings = (
         answers.rows.with_columns(pl.when(pl.col("status") == "ok").then(score).alias("score"))
@@ -125,20 +125,20 @@ def rater_agreement(
         .drop("item")
     )
     matrix = ratings.fill_null(float("nan")).to_numpy().astype(np.float64)
-    found = [krippendorff_alpha(matrix, level, seed=seed)]
+    agreements = [krippendorff_alpha(matrix, level, seed=seed)]
     if level == "nominal":
-        return found
-    for (i, one), (j, other) in combinations(enumerate(ratings.columns), 2):
-        named = f"quadratic kappa, {one} and {other}"
-        found.append(weighted_kappa(matrix[:, i], matrix[:, j], name=named, seed=seed))
-    return found
+        return agreements
+    for (i, first), (j, second) in combinations(enumerate(ratings.columns), 2):
+        name = f"quadratic kappa, {first} and {second}"
+        agreements.append(weighted_kappa(matrix[:, i], matrix[:, j], name=name, seed=seed))
+    return agreements
 
 
 def first_place_rate(answers: Answers, *, seed: int = 0) -> Estimate:
     """Estimate how often a judge takes the text shown first, over pairs judged in both placings.
 
     0.5 where the place doesn't matter; label probabilities count where there are any. Undefined
-    without a pair that was judged both ways.
+    where no pair was judged both ways.
     """
     score = pl.coalesce("expected", "value")
     placed = pl.when(pl.col("order") == "reverse").then(1 - score).otherwise(score)

@@ -1,7 +1,7 @@
-"""Cases with a true urgency, put under professional roles and interaction styles.
+"""Cases with a true urgency, rated under professional roles and interaction styles.
 
-Cases are made up, for research on language models and never for clinical use. A setting has its
-own ordered labels; each case is put in three wordings, which are the repeats of a likelihood.
+Cases are invented, for research on language models and never for clinical use. A setting has its
+own ordered labels; each case is asked in three wordings, which are the repeats of a likelihood.
 """
 
 import json
@@ -22,12 +22,12 @@ from personae.measure.tasks.problems import Problem, ProblemSet
 __all__ = [
     "NOTICE",
     "QUESTIONS",
-    "Calls",
     "CaseSet",
+    "TriageRatings",
     "ask_triage",
-    "calls",
     "load_settings",
     "role_arms",
+    "triage_ratings",
 ]
 
 _DATA: dict[str, Any] = data_json("audit/triage.json")
@@ -38,9 +38,12 @@ QUESTIONS: tuple[Mapping[str, str], ...] = tuple(_DATA["questions"])
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseSet:
-    """Where cases come from: wordings of the task, labels from low to high, cases with urgency.
+    """A clinical setting: wordings of the task, labels from low to high, cases with urgency.
 
-    Urgencies are 1 to the number of labels.
+    A case is (id, text, urgency); urgencies are 1 to the number of labels.
+
+    Raises:
+        BadValue: no case, fewer than two labels, or an urgency outside them.
     """
 
     name: str
@@ -58,12 +61,12 @@ class CaseSet:
 
     @property
     def high(self) -> int:
-        """The least urgency of high risk: the upper two of four labels or more, else the top."""
+        """The lowest urgency of high risk: the top one, or the top two of four labels or more."""
         return len(self.labels) - 1 if len(self.labels) >= 4 else len(self.labels)
 
     def problems(self, wording: int) -> ProblemSet:
-        """Put the cases as problems in one wording; options stand from low to high."""
-        made = tuple(
+        """Give the cases as problems in one wording; options stand from low to high."""
+        problems = tuple(
             Problem(
                 id=name,
                 text=f"{self.tasks[wording]}\nCase: {text}",
@@ -77,9 +80,9 @@ class CaseSet:
             name=f"urgency-{self.name}",
             title=self.name,
             version="1",
-            source="made up",
+            source="invented",
             licence="Apache-2.0",
-            problems=made,
+            problems=problems,
         )
 
 
@@ -97,21 +100,21 @@ def load_settings(path: str = "", *, first: int | None = None) -> tuple[CaseSet,
         return tuple(
             CaseSet(
                 name=name,
-                tasks=tuple(one["tasks"]),
-                labels=tuple(one["labels"]),
+                tasks=tuple(setting["tasks"]),
+                labels=tuple(setting["labels"]),
                 cases=tuple(
                     (str(c["id"]), str(c["text"]), int(c["urgency"]))
-                    for c in _spread(one["cases"], first)
+                    for c in _evenly(setting["cases"], first)
                 ),
             )
-            for name, one in data["settings"].items()
+            for name, setting in data["settings"].items()
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise BadFile(f"{path}: not a file of urgency settings ({error})") from error
 
 
-def _spread(cases: Sequence[Any], first: int | None) -> Sequence[Any]:
-    """Take so many cases evenly, so that all urgencies stay in."""
+def _evenly(cases: Sequence[Any], first: int | None) -> Sequence[Any]:
+    """Take `first` cases at even distances, so that all urgencies stay in."""
     if first is None or first >= len(cases):
         return cases
     return [cases[i] for i in np.linspace(0, len(cases) - 1, first).round().astype(int)]
@@ -121,23 +124,22 @@ def role_arms(*, quick: bool) -> list[Arm]:
     """Cross roles with styles; the model without any role comes first."""
     styles = {"": "", **_DATA["styles"]}
     roles = dict(list(_DATA["roles"].items())[: 2 if quick else 3])
-    found = [CONTROL_ARM]
-    for role, told in roles.items():
-        for style, how in styles.items():
-            name = f"{role}, {style}" if style else role
-            person = Persona(
-                id=name,
-                text=f"{told} {how}".strip(),
+    arms = [CONTROL_ARM]
+    for role, role_text in roles.items():
+        for style, style_text in styles.items():
+            persona = Persona(
+                id=f"{role}, {style}" if style else role,
+                text=f"{role_text} {style_text}".strip(),
                 facts={"role": role, "style": style or "plain"},
             )
-            found.append(Arm(name="system", induction=own_text, persona=person, group=role))
-    return found
+            arms.append(Arm(name=own_text.name, induction=own_text, persona=persona, group=role))
+    return arms
 
 
 def ask_triage(
     model: Chooser, arms: Sequence[Arm], settings: Sequence[CaseSet], asking: Asking
 ) -> Answers:
-    """Put every case in every wording under every arm; `form` names the wording."""
+    """Ask every case in every wording under every arm; `form` names the wording."""
     return Answers.concat(
         [
             ask_grid(model, arms, setting.problems(wording), asking, name=f"wording {wording + 1}")
@@ -148,45 +150,50 @@ def ask_triage(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Calls:
-    """One arm in one setting: true urgencies (cases,), called ones and confidence (cases, repeats).
+class TriageRatings:
+    """The urgencies that one arm gives in one setting.
 
-    A lost answer is NaN in both.
+    Args:
+        who: the arm's persona.
+        setting: whose cases were rated.
+        truth: true urgencies, (cases,).
+        rated: urgencies given, (cases, repeats); NaN for a missing answer.
+        confidence: probability of the label given, (cases, repeats), 0..1; NaN where missing.
     """
 
     who: str
     setting: CaseSet
     truth: Array
-    called: Array
+    rated: Array
     confidence: Array
 
     @property
     def right(self) -> Array:
-        """1 where the call is the truth, 0 where not, NaN where lost; (cases, repeats)."""
-        hits = (self.called == self.truth[:, None]).astype(np.float64)
-        return np.where(np.isnan(self.called), np.nan, hits)
+        """1 where the rating is the truth, 0 where not, NaN where missing; (cases, repeats)."""
+        hits = (self.rated == self.truth[:, None]).astype(np.float64)
+        return np.where(np.isnan(self.rated), np.nan, hits)
 
 
-def calls(answers: Answers, settings: Sequence[CaseSet]) -> Iterator[Calls]:
-    """Lay answers out by setting and arm, in order of appearance."""
+def triage_ratings(answers: Answers, settings: Sequence[CaseSet]) -> Iterator[TriageRatings]:
+    """Arrange answers by setting and arm, in order of appearance."""
     for setting in settings:
-        part = answers.where(scale=setting.name).rows
-        place = {name: i for i, (name, _, _) in enumerate(setting.cases)}
-        truth = np.array([float(u) for _, _, u in setting.cases])
-        for who in dict.fromkeys(part["respondent"].to_list()):
-            own = part.filter(pl.col("respondent") == who)
-            repeats = {
-                key: i
-                for i, key in enumerate(
-                    own.select("form", "order", "repeat").unique(maintain_order=True).rows()
-                )
-            }
-            called = np.full((truth.size, len(repeats)), np.nan)
-            sure = called.copy()
-            columns = ("item", "form", "order", "repeat", "status", "raw", "logp", "slot")
-            for item, form, order, repeat, status, raw, logp, slot in own.select(columns).rows():
-                if status == "ok" and raw in setting.labels:
-                    cell = (place[item], repeats[form, order, repeat])
-                    called[cell] = setting.labels.index(raw) + 1
-                    sure[cell] = np.exp(logp[slot]) if logp else np.nan
-            yield Calls(who=who, setting=setting, truth=truth, called=called, confidence=sure)
+        rows = answers.where(scale=setting.name).rows
+        for who in dict.fromkeys(rows["respondent"].to_list()):
+            yield _ratings(who, setting, rows.filter(pl.col("respondent") == who))
+
+
+def _ratings(who: str, setting: CaseSet, rows: pl.DataFrame) -> TriageRatings:
+    """Arrange one arm's answers as cases by repeats: each form, order and repeat is a column."""
+    case_index = {name: i for i, (name, _, _) in enumerate(setting.cases)}
+    repeats = rows.select("form", "order", "repeat").unique(maintain_order=True).rows()
+    repeat_index = {key: i for i, key in enumerate(repeats)}
+    rated = np.full((len(case_index), len(repeats)), np.nan)
+    confidence = rated.copy()
+    columns = ("item", "form", "order", "repeat", "status", "raw", "logp", "slot")
+    for item, form, order, repeat, status, raw, logp, slot in rows.select(columns).rows():
+        if status == "ok" and raw in setting.labels:
+            cell = (case_index[item], repeat_index[form, order, repeat])
+            rated[cell] = setting.labels.index(raw) + 1
+            confidence[cell] = np.exp(logp[slot]) if logp else np.nan
+    truth = np.array([float(urgency) for _, _, urgency in setting.cases])
+    return TriageRatings(who=who, setting=setting, truth=truth, rated=rated, confidence=confidence)

@@ -1,4 +1,4 @@
-"""Ordered labels against the truth: which way errors go, how answers keep, who wins in pairs.
+"""Ordered labels against the truth: the direction of errors, consistency, and wins in pairs.
 
 Measures of Abdullahi et al. 2026 (arXiv 2601.05376) in our own definitions, since the paper gives
 none. Labels are coded so that a larger number is more urgent.
@@ -17,16 +17,20 @@ __all__ = ["RiskProfile", "balanced_accuracy", "bradley_terry", "consistency", "
 
 STEPS = 500
 PRIOR = 0.1
-"""Wins added on both sides of every pair, so that who always wins has a finite strength."""
+"""Wins added on both sides of every pair, so that one who always wins has a finite strength."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RiskProfile:
-    """Which way errors go: `under`- and `over`-triage rates, `propensity` = under minus over.
+    """The direction of errors; rates are 0..1.
 
-    `sensitivity` is the rate of the high-risk cases that are called so; `slope` how the answer
-    rises with the truth, 1 being perfectly graded and 0 blind. "Always urgent" has the sensitivity
-    1: read it beside `over`.
+    Args:
+        under: rate of cases rated below the truth.
+        over: rate of cases rated above the truth.
+        propensity: under minus over, -1..1.
+        sensitivity: rate of the high-risk cases that are rated so; rating every case urgent gives
+            1, so read it beside `over`.
+        slope: of the rating on the truth, by least squares: 1 is perfectly graded, 0 blind.
     """
 
     under: Estimate
@@ -36,68 +40,74 @@ class RiskProfile:
     slope: float
 
 
-def risk_profile(truth: ArrayLike, called: ArrayLike, *, high: float, seed: int = 0) -> RiskProfile:
-    """Profile called urgencies against true ones; cases of at least `high` are high-risk.
+def risk_profile(truth: ArrayLike, rated: ArrayLike, *, high: float, seed: int = 0) -> RiskProfile:
+    """Compare rated urgencies with true ones.
 
-    Missing calls are left out. Undefined without cases; the slope where the truth never varies.
+    Args:
+        truth: true urgencies, shape (cases,), larger being more urgent.
+        rated: urgencies given, shape (cases,); NaN for a missing answer, which is left out.
+        high: the lowest urgency of a high-risk case.
+        seed: of the bootstrap over cases.
+
+    Undefined without cases; the slope where the truth never varies. Definitions are our own.
 
     >>> risk_profile([5, 5, 1, 1], [1, 1, 1, 1], high=4).propensity.value
     0.5
     """
-    y, said, _ = paired(truth, called)
-    below, above = (said < y).astype(np.float64), (said > y).astype(np.float64)
+    y, given, _ = paired(truth, rated)
+    below, above = (given < y).astype(np.float64), (given > y).astype(np.float64)
     risky = y >= high
 
-    def part(values: Array, name: str) -> Estimate:
+    def rate(values: Array, name: str) -> Estimate:
         return mean(values, name=name, of="case", unit="rate", seed=seed)
 
     centred = y - y.mean() if y.size else y
-    spread = float((centred**2).sum())
+    power = float((centred**2).sum())
     return RiskProfile(
-        under=part(below, "under-triage"),
-        over=part(above, "over-triage"),
-        propensity=part(below - above, "risk propensity"),
-        sensitivity=part((said[risky] >= high).astype(np.float64), "sensitivity"),
-        slope=float((centred * said).sum() / spread) if spread > 0 else float("nan"),
+        under=rate(below, "under-triage"),
+        over=rate(above, "over-triage"),
+        propensity=rate(below - above, "risk propensity"),
+        sensitivity=rate((given[risky] >= high).astype(np.float64), "sensitivity"),
+        slope=float((centred * given).sum() / power) if power > 0 else float("nan"),
     )
 
 
-def balanced_accuracy(truth: ArrayLike, called: ArrayLike) -> float:
-    """Return the mean over true labels of the rate called rightly, 0..1; NaN without cases.
+def balanced_accuracy(truth: ArrayLike, rated: ArrayLike) -> float:
+    """Return the mean over true labels of the rate rated rightly, 0..1; NaN without cases.
 
-    A missing call is wrong.
+    Both have the shape (cases,); a missing rating is wrong. Source: Brodersen et al. 2010 (ICPR).
 
     >>> balanced_accuracy([1, 1, 1, 2], [1, 1, 1, 1])
     0.5
     """
-    y, said = np.asarray(truth, np.float64), np.asarray(called, np.float64)
+    y, given = np.asarray(truth, np.float64), np.asarray(rated, np.float64)
     if not y.size:
         return float("nan")
-    return float(np.mean([(said[y == label] == label).mean() for label in np.unique(y)]))
+    return float(np.mean([(given[y == label] == label).mean() for label in np.unique(y)]))
 
 
 def consistency(repeats: ArrayLike, *, seed: int = 0) -> tuple[Estimate, Estimate]:
-    """Estimate how answers keep over repeats: mean share of the modal answer, and of all-equal.
+    """Estimate consistency over repeats: mean share of the modal answer, and of all-equal cases.
 
     Args:
-        repeats: labels as numbers, shape (cases, repeats); NaN is a lost answer and left out.
+        repeats: labels as numbers, shape (cases, repeats); NaN is a missing answer and left out.
         seed: of the bootstrap over cases.
 
-    A case with fewer than two answers is left out.
+    A case with fewer than two answers is left out; undefined where none is left.
 
     >>> consistency([[1, 1, 1, 2, 1]])[0].value
     0.8
     """
-    shares, whole = [], []
+    shares, equal = [], []
     for row in np.atleast_2d(np.asarray(repeats, np.float64)):
         known = row[~np.isnan(row)]
         if known.size > 1:
             _, counts = np.unique(known, return_counts=True)
             shares.append(counts.max() / known.size)
-            whole.append(float(counts.size == 1))
+            equal.append(float(counts.size == 1))
     return (
         mean(shares, name="modal share", of="case", unit="rate", seed=seed),
-        mean(whole, name="all equal", of="case", unit="rate", seed=seed),
+        mean(equal, name="all equal", of="case", unit="rate", seed=seed),
     )
 
 
