@@ -176,8 +176,8 @@ def mean_absolute_difference(
     a, b, note = paired(x, y)
     if not a.size:
         return missing(name, "no complete pairs", n=0, of=of, unit="points")
-    apart = np.abs(a - b)
-    estimate = bootstrap(lambda w: w @ apart / w.sum(axis=1), a.size, draws=draws, seed=seed)
+    distances = np.abs(a - b)
+    estimate = bootstrap(lambda w: w @ distances / w.sum(axis=1), a.size, draws=draws, seed=seed)
     return replace(estimate, name=name, of=of, unit="points", method=estimate.method + note)
 
 
@@ -228,9 +228,9 @@ def icc_agreement(matrix: ArrayLike, *, name: str = "ICC(A,1)", of: str = "respo
     )
     upper = float(stats.f.ppf(0.975, n - 1, df))
     lower = float(stats.f.ppf(0.975, df, n - 1))
-    others = k * columns + (k * n - k - n) * error
-    low = n * (rows - upper * error) / (upper * others + n * rows)
-    high = n * (lower * rows - error) / (others + n * lower * rows)
+    column_terms = k * columns + (k * n - k - n) * error
+    low = n * (rows - upper * error) / (upper * column_terms + n * rows)
+    high = n * (lower * rows - error) / (column_terms + n * lower * rows)
     p = float(stats.f.sf(rows / error, n - 1, (n - 1) * (k - 1)))
     return Estimate(
         name=name, value=value, low=float(low), high=float(high), n=n, of=of, p=p, method=method
@@ -244,8 +244,8 @@ def _icc(x: Array) -> tuple[float, tuple[float, float, float]]:
     by_row, by_column = x.mean(axis=1), x.mean(axis=0)
     rows = k * float((by_row**2).sum()) / (n - 1)
     columns = n * float((by_column**2).sum()) / (k - 1)
-    left = x - by_row[:, None] - by_column
-    error = float((left**2).sum()) / ((n - 1) * (k - 1))
-    whole = rows + (k - 1) * error + k * (columns - error) / n
-    value = (rows - error) / whole if rows + columns + error > 0 and whole > 0 else nan
+    residuals = x - by_row[:, None] - by_column
+    error = float((residuals**2).sum()) / ((n - 1) * (k - 1))
+    total = rows + (k - 1) * error + k * (columns - error) / n
+    value = (rows - error) / total if rows + columns + error > 0 and total > 0 else nan
     return value, (rows, columns, error)

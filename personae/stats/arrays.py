@@ -1,4 +1,4 @@
-"""What statistics take in: checked float arrays, with what was left out said in words.
+"""Input of the statistics: checked float arrays, with a note on what was left out.
 
 NaN (also None) means a missing answer and is never filled in. A case is left out only where a
 statistic needs it whole, and the note that comes back goes into the estimate's method.
@@ -23,22 +23,22 @@ __all__ = [
 ]
 
 
-def _floats(values: ArrayLike, dimensions: int, what: str) -> Array:
+def _floats(values: ArrayLike, dimensions: int, label: str) -> Array:
     try:
         array = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise BadValue(f"{what} must be numbers of equal-length rows: {error}") from error
+        raise BadValue(f"{label} must be numbers of equal-length rows: {error}") from error
     if array.size == 0:
         array = array.reshape((0,) * dimensions)
     if array.ndim != dimensions:
-        raise BadValue(f"{what} must have {dimensions} dimension(s), not shape {array.shape}")
+        raise BadValue(f"{label} must have {dimensions} dimension(s), not shape {array.shape}")
     if np.isinf(array).any():
-        raise BadValue(f"{what} hold an infinite number; use NaN for a missing answer")
+        raise BadValue(f"{label} hold an infinite number; use NaN for a missing answer")
     return array
 
 
-def _note(kept: int, given: int, cases: str) -> str:
-    return "" if kept == given else f"; {kept} of {given} {cases} complete"
+def _note(complete: int, total: int, cases: str) -> str:
+    return "" if complete == total else f"; {complete} of {total} {cases} complete"
 
 
 def sample(values: ArrayLike, what: str = "values") -> tuple[Array, str]:
@@ -51,8 +51,8 @@ def sample(values: ArrayLike, what: str = "values") -> tuple[Array, str]:
     (array([1., 3.]), '; 2 of 3 values complete')
     """
     array = _floats(values, 1, what)
-    kept = array[~np.isnan(array)]
-    return kept, _note(kept.size, array.size, "values")
+    present = array[~np.isnan(array)]
+    return present, _note(present.size, array.size, "values")
 
 
 def paired(x: ArrayLike, y: ArrayLike) -> tuple[Array, Array, str]:
@@ -68,8 +68,8 @@ def paired(x: ArrayLike, y: ArrayLike) -> tuple[Array, Array, str]:
     first, second = _floats(x, 1, "x"), _floats(y, 1, "y")
     if first.size != second.size:
         raise BadValue(f"pairs need rows of one length, not {first.size} and {second.size}")
-    whole = ~(np.isnan(first) | np.isnan(second))
-    return first[whole], second[whole], _note(int(whole.sum()), first.size, "pairs")
+    complete = ~(np.isnan(first) | np.isnan(second))
+    return first[complete], second[complete], _note(int(complete.sum()), first.size, "pairs")
 
 
 def table(matrix: ArrayLike, *, complete: bool = True) -> tuple[Array, str]:
@@ -81,12 +81,12 @@ def table(matrix: ArrayLike, *, complete: bool = True) -> tuple[Array, str]:
     array = _floats(matrix, 2, "the matrix")
     if not complete:
         return array, ""
-    kept = array[~np.isnan(array).any(axis=1)]
-    return kept, _note(len(kept), len(array), "rows")
+    rows = array[~np.isnan(array).any(axis=1)]
+    return rows, _note(len(rows), len(array), "rows")
 
 
 def merge_ties(values: Array) -> Array:
-    """Return values along the last axis, those that differ by rounding alone made equal.
+    """Return values with those along the last axis that differ by rounding alone made equal.
 
     Means of equal numbers differ in the last bits with the order in which they were added, which
     depends on the processor; ranks and counts of ties must not. Neighbours closer than 1e-12 of
@@ -117,8 +117,8 @@ def differences(x: Array, y: Array) -> Array:
         x: numbers of any shape.
         y: numbers of the same shape.
     """
-    apart = x - y
-    return np.where(np.abs(apart) > 1e-12 * np.maximum(np.abs(x), np.abs(y)), apart, 0.0)
+    difference = x - y
+    return np.where(np.abs(difference) > 1e-12 * np.maximum(np.abs(x), np.abs(y)), difference, 0.0)
 
 
 def covariances(weights: Array, matrix: Array) -> Array:
@@ -157,11 +157,11 @@ def correlations(weights: Array, matrix: Array) -> Array:
 
     Source: the textbook formula, covariance over the product of standard deviations.
     """
-    found = covariances(weights, matrix)
-    variance = np.diagonal(found, axis1=1, axis2=2)
+    covariance = covariances(weights, matrix)
+    variance = np.diagonal(covariance, axis1=1, axis2=2)
     flat = (variance <= 1e-12 * matrix.var(axis=0)).any(axis=1)
     deviation = np.sqrt(np.where(flat[:, None], np.nan, variance))
-    return np.asarray(found / (deviation[:, :, None] * deviation[:, None, :]))
+    return np.asarray(covariance / (deviation[:, :, None] * deviation[:, None, :]))
 
 
 def spread(matrix: Array) -> float:
@@ -170,15 +170,15 @@ def spread(matrix: Array) -> float:
     Args:
         matrix: complete and centred by column, shape (n, k).
     """
-    found = float(np.var(matrix.sum(axis=1)))
+    variance = float(np.var(matrix.sum(axis=1)))
     floor = 1e-12 * float((matrix**2).sum(axis=1).mean()) * matrix.shape[1]
-    return found if found > floor else 0.0
+    return variance if variance > floor else 0.0
 
 
 def scale_table(
     named: tuple[str, str], matrix: ArrayLike, *, items: int = 2, vary: bool = False
 ) -> tuple[Array, str, Estimate | None]:
-    """Return centred complete rows of a scale, a note on the others, and what is undefined.
+    """Return centred complete rows of a scale, a note on the others, and any reason for none.
 
     Args:
         named: the estimate's name and what a row is.
@@ -189,17 +189,17 @@ def scale_table(
     name, of = named
     x, note = table(matrix)
     n, k = x.shape
-    why = ""
+    reason = ""
     if k < items:
-        why = f"needs {items} items, not {k}"
+        reason = f"needs {items} items, not {k}"
     elif n < 3:
-        why = f"needs 3 complete rows, not {n}"
+        reason = f"needs 3 complete rows, not {n}"
     else:
         size = (x**2).sum()
         x = x - x.mean(axis=0)
         flat = np.flatnonzero((x**2).sum(axis=0) <= 1e-15 * size)
         if spread(x) == 0:
-            why = f"each {of} has the same total: nothing to tell apart"
+            reason = f"each {of} has the same total: nothing to tell apart"
         elif vary and flat.size:
-            why = f"{flat.size} of {k} items never vary, first the one in column {flat[0]}"
-    return x, note, missing(name, why, n=n, of=of) if why else None
+            reason = f"{flat.size} of {k} items never vary, first the one in column {flat[0]}"
+    return x, note, missing(name, reason, n=n, of=of) if reason else None

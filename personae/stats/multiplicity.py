@@ -65,6 +65,6 @@ def _ordered(p_values: ArrayLike) -> tuple[Array, NDArray[np.intp]]:
 
 
 def _placed(p: Array, order: NDArray[np.intp], adjusted: Array) -> Array:
-    found = np.full(p.shape, np.nan)
-    found[order] = np.minimum(adjusted, 1.0)
-    return found
+    placed = np.full(p.shape, np.nan)
+    placed[order] = np.minimum(adjusted, 1.0)
+    return placed

@@ -120,8 +120,8 @@ def resampled_counts(random: np.random.Generator, rows: int, size: int) -> Array
         rows: draws.
         size: cases, and cases taken in each draw.
     """
-    taken = random.integers(0, size, (rows, size)) + size * np.arange(rows)[:, None]
-    counted = np.bincount(taken.ravel(), minlength=rows * size)
+    drawn = random.integers(0, size, (rows, size)) + size * np.arange(rows)[:, None]
+    counted = np.bincount(drawn.ravel(), minlength=rows * size)
     return counted.reshape(rows, size).astype(np.float64)
 
 
@@ -230,14 +230,14 @@ def cluster_mean(
     x = table(np.asarray(values, dtype=np.float64)[:, None], complete=False)[0][:, 0]
     if len(clusters) != x.size:
         raise BadValue(f"{x.size} values need as many cluster labels, not {len(clusters)}")
-    there = ~np.isnan(x)
-    if not there.any():
+    present = ~np.isnan(x)
+    if not present.any():
         return missing(name, "no values", n=0, of=of)
-    kept = [str(c) for c, ok in zip(clusters, there, strict=True) if ok]
-    _, place = np.unique(kept, return_inverse=True)
-    x = x[there]
+    known_clusters = [str(c) for c, ok in zip(clusters, present, strict=True) if ok]
+    _, cluster_of = np.unique(known_clusters, return_inverse=True)
+    x = x[present]
     centre = x.mean()
-    sums, sizes = np.bincount(place, x - centre), np.bincount(place).astype(np.float64)
+    sums, sizes = np.bincount(cluster_of, x - centre), np.bincount(cluster_of).astype(np.float64)
     estimate = bootstrap(
         lambda w: centre + w @ sums / (w @ sizes), sums.size, draws=draws, seed=seed
     )

@@ -50,21 +50,21 @@ def two_level_mean(
     3.0
     """
     cells, _ = table(matrix, complete=False)
-    there = ~np.isnan(cells)
-    cells, there = cells[there.any(axis=1)], there[there.any(axis=1)]
-    cells, there = cells[:, there.any(axis=0)], there[:, there.any(axis=0)]
+    present = ~np.isnan(cells)
+    cells, present = cells[present.any(axis=1)], present[present.any(axis=1)]
+    cells, present = cells[:, present.any(axis=0)], present[:, present.any(axis=0)]
     rows, columns = cells.shape
     if not cells.size:
         return missing(name, "no values", n=0, of=of, unit=unit)
-    value = float(cells[there].mean())
+    value = float(cells[present].mean())
     known = Estimate(
         name=name, value=value, low=nan, high=nan, n=rows, of=of, unit=unit, why_missing="?"
     )
     if rows == 1 and columns == 1:
         return replace(known, why_missing="one row and one column: nothing to resample")
-    centred = np.where(there, cells - value, 0.0)
-    variance, df = _variance_of_mean(centred, there)
-    drawn = _two_level_draws(centred, there, draws, seed)
+    centred = np.where(present, cells - value, 0.0)
+    variance, df = _variance_of_mean(centred, present)
+    drawn = _two_level_draws(centred, present, draws, seed)
     spread = float(drawn.std())
     widen = special.stdtrit(df, 0.5 + LEVEL / 2) / special.ndtri(0.5 + LEVEL / 2)
     low, high = np.quantile(drawn, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2]) * (
@@ -80,7 +80,7 @@ def two_level_mean(
     )
 
 
-def _two_level_draws(centred: Array, there: Array, draws: int, seed: int) -> Array:
+def _two_level_draws(centred: Array, present: Array, draws: int, seed: int) -> Array:
     random = np.random.default_rng(seed)
     rows, columns = centred.shape
     drawn = []
@@ -90,21 +90,21 @@ def _two_level_draws(centred: Array, there: Array, draws: int, seed: int) -> Arr
         over_columns = np.ones((size, 1))
         if columns > 1:
             over_columns = resampled_counts(random, size, columns)
-        weight = ((over_rows @ there) * over_columns).sum(axis=1)
+        weight = ((over_rows @ present) * over_columns).sum(axis=1)
         total = ((over_rows @ centred) * over_columns).sum(axis=1)
         drawn.append(total[weight > 0] / weight[weight > 0])
     return np.concatenate(drawn)
 
 
-def _variance_of_mean(centred: Array, there: Array) -> tuple[float, float]:
+def _variance_of_mean(centred: Array, present: Array) -> tuple[float, float]:
     """Return the variance of the mean of crossed effects and its degrees of freedom.
 
     Components by the method of moments for any pattern of missing cells (Gao & Owen 2017,
     Electron. J. Stat. 11), negative ones set to 0.
     """
     rows, columns = centred.shape
-    per_row, per_column = there.sum(axis=1), there.sum(axis=0)
-    n = int(there.sum())
+    per_row, per_column = present.sum(axis=1), present.sum(axis=0)
+    n = int(present.sum())
     squares = float((centred**2).sum())
     within_rows = squares - float((centred.sum(axis=1) ** 2 / per_row).sum())
     within_columns = squares - float((centred.sum(axis=0) ** 2 / per_column).sum())

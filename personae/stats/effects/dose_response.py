@@ -78,8 +78,8 @@ def level_slope(
     """
     x, cells = _checked(levels, scores)
     if not len(cells):
-        why = "no item was answered at every level"
-        return missing(name, why, n=0, of="item", unit="points a level")
+        reason = "no item was answered at every level"
+        return missing(name, reason, n=0, of="item", unit="points a level")
     slopes = cells @ (x - x.mean()) / ((x - x.mean()) ** 2).sum()
     return paired_permutation(slopes, name=name, of="item", unit="points a level", seed=seed)
 
@@ -166,16 +166,21 @@ def _spearman(x: Array, y: Array) -> float:
 
 
 def _r_squared(y: Array, fitted: Array) -> float:
-    whole = float(((y - y.mean()) ** 2).sum())
-    return 1 - float(((y - fitted) ** 2).sum()) / whole if whole > 1e-18 else nan
+    total = float(((y - y.mean()) ** 2).sum())
+    return 1 - float(((y - fitted) ** 2).sum()) / total if total > 1e-18 else nan
 
 
 def _step(cells: Array, seed: int) -> int | None:
     """Least distance of levels at which every pair rises significantly."""
     count = cells.shape[1]
     for gap in range(1, count):
-        apart = [cells[:, i + gap] - cells[:, i] for i in range(count - gap)]
-        ps = holm([paired_permutation(one, seed=seed, draws=50).p for one in apart])
-        if (ps < 0.05).all() and all(one.mean() > 0 for one in apart):
+        differences_by_pair = [cells[:, i + gap] - cells[:, i] for i in range(count - gap)]
+        ps = holm(
+            [
+                paired_permutation(difference, seed=seed, draws=50).p
+                for difference in differences_by_pair
+            ]
+        )
+        if (ps < 0.05).all() and all(difference.mean() > 0 for difference in differences_by_pair):
             return gap
     return None

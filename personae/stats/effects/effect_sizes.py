@@ -74,8 +74,8 @@ def _flipped(x: Array, seed: int) -> tuple[float, str]:
     observed = abs(float(x.sum())) * (1 - 1e-12)
     if x.size <= EXACT_PAIRS:
         sums = np.zeros(1)
-        for one in x:
-            sums = np.concatenate([sums + one, sums - one])
+        for value in x:
+            sums = np.concatenate([sums + value, sums - value])
         return float(np.mean(np.abs(sums) >= observed - 1e-12 * np.abs(x).sum())), "exact"
     random = np.random.default_rng(seed)
     extreme = 0
@@ -112,8 +112,8 @@ def mean_difference(
     (a, note_a), (b, note_b) = sample(x), sample(y)
     n = a.size + b.size
     if min(a.size, b.size) < 2:
-        why = f"needs 2 values on each side, not {a.size} and {b.size}"
-        return missing(name, why, n=n, of=of, unit=unit)
+        reason = f"needs 2 values on each side, not {a.size} and {b.size}"
+        return missing(name, reason, n=n, of=of, unit=unit)
     value = float(a.mean() - b.mean())
     parts = np.array([a.var(ddof=1) / a.size, b.var(ddof=1) / b.size])
     error = sqrt(parts.sum())
@@ -203,12 +203,12 @@ def cliffs_delta(
     n = a.size + b.size
     if not min(a.size, b.size):
         return missing(name, f"a sample is empty: {a.size} and {b.size} values", n=n, of=of)
-    levels, place = np.unique(merge_ties(np.concatenate([a, b])), return_inverse=True)
-    counted = np.eye(levels.size)[place]
+    levels, level_of = np.unique(merge_ties(np.concatenate([a, b])), return_inverse=True)
+    indicators = np.eye(levels.size)[level_of]
 
     def delta(weights: Array) -> Array:
-        first = weights[:, : a.size] @ counted[: a.size]
-        second = weights[:, a.size :] @ counted[a.size :]
+        first = weights[:, : a.size] @ indicators[: a.size]
+        second = weights[:, a.size :] @ indicators[a.size :]
         total = second.sum(axis=1, keepdims=True)
         lower = np.cumsum(second, axis=1) - second
         above = (first * (2 * lower + second - total)).sum(axis=1)
@@ -253,8 +253,8 @@ def total_variation(
         known = rows[~np.isnan(rows).any(axis=1)]
         if (known < 0).any() or (np.abs(known.sum(axis=1) - 1) > 1e-6).any():
             raise BadValue("each row must hold probabilities that add up to 1")
-    apart = np.abs(p - q).sum(axis=1) / 2
-    return mean(apart, name=name, of=of, unit="", seed=seed, draws=draws)
+    distances = np.abs(p - q).sum(axis=1) / 2
+    return mean(distances, name=name, of=of, unit="", seed=seed, draws=draws)
 
 
 def group_permutation(

@@ -51,22 +51,22 @@ def tost_paired(
     a, b, note = paired(x, y)
     if a.size < 2:
         _checked(margin)
-        why = f"needs 2 complete pairs, not {a.size}"
-        return missing(name, why, n=a.size, of=of, unit=unit)
-    apart = a - b
-    error = float(apart.std(ddof=1)) / sqrt(a.size)
-    found = _two_sided(float(apart.mean()), error, a.size - 1, margin)
+        reason = f"needs 2 complete pairs, not {a.size}"
+        return missing(name, reason, n=a.size, of=of, unit=unit)
+    difference = a - b
+    error = float(difference.std(ddof=1)) / sqrt(a.size)
+    result = _two_sided(float(difference.mean()), error, a.size - 1, margin)
     return Estimate(
         name=name,
-        value=found[0],
-        low=found[1],
-        high=found[2],
+        value=result[0],
+        low=result[1],
+        high=result[2],
         n=a.size,
         of=of,
         unit=unit,
         method=f"paired TOST, margin {margin:g}, t interval{note}",
         level=0.90,
-        p=found[3],
+        p=result[3],
     )
 
 

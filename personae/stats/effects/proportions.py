@@ -1,4 +1,4 @@
-"""Rates of right answers: their intervals, paired tests, and what a run could have found.
+"""Rates of right answers: intervals, paired tests, and the power of a run.
 
 Wilson (1927, JASA 22) for a rate; McNemar (1947, Psychometrika 12) for two paired rates. Two Wilson
 intervals that don't overlap are a sufficient sign of a difference and not a necessary one: 25 and
@@ -107,19 +107,21 @@ def mcnemar(
 
 def _newcombe(both: int, gained: int, lost: int, n: int) -> tuple[float, float]:
     """Bound the difference of two paired rates by the two Wilson intervals, squared and added."""
-    one, two = (rate([1.0] * hits + [0.0] * (n - hits)) for hits in (both + lost, both + gained))
+    first, second = (
+        rate([1.0] * hits + [0.0] * (n - hits)) for hits in (both + lost, both + gained)
+    )
     neither = n - both - gained - lost
     margins = (both + lost) * (gained + neither) * (both + gained) * (lost + neither)
     product = both * neither - gained * lost
     phi = 0.0
     if margins > 0:
         phi = (max(product - n / 2, 0.0) if product > 0 else product) / sqrt(margins)
-    shift = two.value - one.value
+    shift = second.value - first.value
     below, above = (
         sqrt(max(u**2 - 2 * phi * u * v + v**2, 0.0))
         for u, v in (
-            (two.value - two.low, one.high - one.value),
-            (two.high - two.value, one.value - one.low),
+            (second.value - second.low, first.high - first.value),
+            (second.high - second.value, first.value - first.low),
         )
     )
     return shift - below, shift + above

@@ -1,4 +1,4 @@
-"""Rank tests whose value is an effect size: the size with its interval, the test's p beside it.
+"""Rank tests whose value is an effect size: its interval and the test's p in one estimate.
 
 Textbook statistics with correction for ties (Conover 1999, Practical Nonparametric Statistics);
 p-values two-sided, of scipy or, for χ², equal to it. Samples without any difference give 0 and
@@ -54,9 +54,9 @@ def mann_whitney(
     a, b = sample(x)[0], sample(y)[0]
     if not min(a.size, b.size):
         return estimate
-    both = merge_ties(np.concatenate([a, b]))
-    test = stats.mannwhitneyu(both[: a.size], both[a.size :], alternative="two-sided")
-    p = float(test.pvalue) if np.ptp(both) > 0 else 1.0
+    pooled = merge_ties(np.concatenate([a, b]))
+    test = stats.mannwhitneyu(pooled[: a.size], pooled[a.size :], alternative="two-sided")
+    p = float(test.pvalue) if np.ptp(pooled) > 0 else 1.0
     return replace(estimate, p=min(p, 1.0), method=f"Mann-Whitney U; {estimate.method}")
 
 
@@ -89,23 +89,23 @@ def wilcoxon(
     1.0
     """
     a, b, note = paired(x, y)
-    apart = differences(a, b)
+    difference = differences(a, b)
     if not a.size:
         return missing(name, "no complete pairs", n=0, of=of)
-    sizes, place = np.unique(merge_ties(np.abs(apart)), return_inverse=True)
-    counted = np.eye(sizes.size)[place]
-    signed = counted * np.sign(apart)[:, None]
+    sizes, level_of = np.unique(merge_ties(np.abs(difference)), return_inverse=True)
+    indicators = np.eye(sizes.size)[level_of]
+    signed = indicators * np.sign(difference)[:, None]
 
     def biserial(weights: Array) -> Array:
-        count = weights @ counted
+        count = weights @ indicators
         count[:, sizes == 0] = 0.0
         rank = np.cumsum(count, axis=1) - count / 2 + 0.5
-        whole = (count * rank).sum(axis=1)
+        total = (count * rank).sum(axis=1)
         pulled = (weights @ signed * rank).sum(axis=1)
-        return np.where(whole > 0, pulled / np.where(whole > 0, whole, 1.0), 0.0)
+        return np.where(total > 0, pulled / np.where(total > 0, total, 1.0), 0.0)
 
     estimate = bootstrap(biserial, a.size, draws=draws, seed=seed)
-    unequal = (sizes[place] * np.sign(apart))[apart != 0]
+    unequal = (sizes[level_of] * np.sign(difference))[difference != 0]
     p = float(stats.wilcoxon(unequal).pvalue) if unequal.size else 1.0
     return replace(
         estimate,
@@ -137,8 +137,8 @@ def sign_test(x: ArrayLike, y: ArrayLike, *, name: str = "sign test", of: str = 
     a, b, note = paired(x, y)
     if not a.size:
         return missing(name, "no complete pairs", n=0, of=of)
-    apart = differences(a, b)
-    more, fewer = int((apart > 0).sum()), int((apart < 0).sum())
+    difference = differences(a, b)
+    more, fewer = int((difference > 0).sum()), int((difference < 0).sum())
     if not more + fewer:
         return Estimate(
             name=name,
@@ -244,25 +244,27 @@ def kruskal(
     if len(groups) < 2:
         raise BadValue(f"a comparison needs 2 groups or more, not {len(groups)}")
     samples = [sample(group)[0] for group in groups]
-    sizes = [one.size for one in samples]
+    sizes = [values.size for values in samples]
     n = sum(sizes)
     if not min(sizes):
         return missing(name, f"a group is empty: {sizes} values", n=n, of=of)
-    levels, place = np.unique(merge_ties(np.concatenate(samples)), return_inverse=True)
-    counted = np.eye(levels.size)[place]
+    levels, level_of = np.unique(merge_ties(np.concatenate(samples)), return_inverse=True)
+    indicators = np.eye(levels.size)[level_of]
     ends = np.cumsum(sizes)
 
     def epsilon(weights: Array) -> Array:
         cells = [
-            weights[:, end - size : end] @ counted[end - size : end]
+            weights[:, end - size : end] @ indicators[end - size : end]
             for size, end in zip(sizes, ends, strict=True)
         ]
         count = np.sum(cells, axis=0)
         total = count.sum(axis=1, keepdims=True)
         rank = np.cumsum(count, axis=1) - count / 2 - total / 2  # centred mid-ranks
         between = sum((cell * rank).sum(axis=1) ** 2 / cell.sum(axis=1) for cell in cells)
-        whole = (count * rank**2).sum(axis=1)
-        return np.where(whole > 0, between / np.where(whole > 0, whole, 1.0), 0.0)
+        total_square = (count * rank**2).sum(axis=1)
+        return np.where(
+            total_square > 0, between / np.where(total_square > 0, total_square, 1.0), 0.0
+        )
 
     estimate = bootstrap(epsilon, sizes, draws=draws, seed=seed)
     df, statistic = len(sizes) - 1, (n - 1) * estimate.value

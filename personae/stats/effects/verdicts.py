@@ -22,7 +22,7 @@ __all__ = ["Stability", "direction_verdict", "stability"]
 
 
 def direction_verdict(shift: Estimate, asked: int, adjusted_p: float, margin: float) -> str:
-    """Say what became of a shift: as requested, against the request, none, or not known.
+    """Classify a shift: as requested, against the request, none, or not known.
 
     Significance takes an interval that excludes 0 and an adjusted p below .05; "no effect" an
     interval within the margin.

@@ -75,11 +75,11 @@ def shifted_share(
     if not known.any():
         return missing(name, "no text was read", n=0, of=of, unit="rate")
     ratio = np.exp(log_odds(p[known], share))
-    kept = [str(g) for g, k in zip(groups, known, strict=True) if k]
-    names, place = np.unique(kept, return_inverse=True)
+    known_groups = [str(g) for g, k in zip(groups, known, strict=True) if k]
+    names, group_of = np.unique(known_groups, return_inverse=True)
 
     def statistic(weights: Array) -> Array:
-        each = weights[:, place]
+        each = weights[:, group_of]
         total = each.sum(axis=1)
         now = np.full(total.size, 0.5)
         for _ in range(ROUNDS):

@@ -1,4 +1,4 @@
-"""How well classes are told: macro-F1, accuracy and AUC with intervals, and the floors beside them.
+"""Skill of a classifier: macro-F1, accuracy and AUC with intervals, and their floors.
 
 Truth is 0 or 1. A prediction is 0, 1 or NaN: who predicts nothing for a case has missed it, in
 every measure. Several traits are columns; the figure is then the mean over them, and cases are
@@ -118,8 +118,8 @@ def auc(
         won = (high * (below[:, first] + below[:, last]) / 2).sum(axis=1)
         return quotient(won, high.sum(axis=1) * low.sum(axis=1), 1.0)
 
-    kept = None if groups is None else [g for g, k in zip(groups, known, strict=True) if k]
-    return replace(_resampled(ranked, cases.size, kept, seed), name=name, unit="rate")
+    known_groups = None if groups is None else [g for g, k in zip(groups, known, strict=True) if k]
+    return replace(_resampled(ranked, cases.size, known_groups, seed), name=name, unit="rate")
 
 
 def floor_predictions(
@@ -152,37 +152,37 @@ def floor_predictions(
 
 def _nearest(values: Array, cases: Array) -> Array:
     """Give each case the class with the nearer mean, the case itself left out."""
-    found = np.full(cases.size, np.nan)
-    for place in range(cases.size):
-        others = np.arange(cases.size) != place
+    classes = np.full(cases.size, np.nan)
+    for index in range(cases.size):
+        others = np.arange(cases.size) != index
         groups = [values[others & (cases == side)] for side in (0, 1)]
         if all(group.size for group in groups):
-            low, high = (abs(values[place] - group.mean()) for group in groups)
-            found[place] = float(high < low)
-    return found
+            low, high = (abs(values[index] - group.mean()) for group in groups)
+            classes[index] = float(high < low)
+    return classes
 
 
 def _scored(
     measure: Measure,
-    given: tuple[ArrayLike, ArrayLike, ArrayLike | None],
+    tables: tuple[ArrayLike, ArrayLike, ArrayLike | None],
     groups: Sequence[object] | None,
     name: str,
     seed: int,
 ) -> Estimate:
-    truth, *others = (_table(part) for part in given if part is not None)
-    for part in others:
+    truth, *predictions = (_table(part) for part in tables if part is not None)
+    for part in predictions:
         if part.shape != truth.shape:
             raise BadValue(f"predictions have the shape {part.shape}, the truth {truth.shape}")
     if not truth.size or np.isnan(truth).any():
         raise BadValue("every case has a true class, 0 or 1, and there is at least one case")
-    statistics = [measure(truth, part) for part in others]
+    statistics = [measure(truth, part) for part in predictions]
 
     def statistic(weights: Array) -> Array:
-        first, *rest = (one(weights) for one in statistics)
-        return first - rest[0] if rest else first
+        first, *second = (weigh(weights) for weigh in statistics)
+        return first - second[0] if second else first
 
-    found = _resampled(statistic, truth.shape[0], groups, seed)
-    return replace(found, name=name, unit="rate")
+    estimate = _resampled(statistic, truth.shape[0], groups, seed)
+    return replace(estimate, name=name, unit="rate")
 
 
 def _resampled(statistic: Weighing, n: int, groups: Sequence[object] | None, seed: int) -> Estimate:
@@ -191,8 +191,8 @@ def _resampled(statistic: Weighing, n: int, groups: Sequence[object] | None, see
         return replace(bootstrap(statistic, n, draws=DRAWS, seed=seed), of="text")
     if len(groups) != n:
         raise BadValue(f"{n} cases need as many groups, not {len(groups)}")
-    names, place = np.unique([str(g) for g in groups], return_inverse=True)
-    estimate = bootstrap(lambda w: statistic(w[:, place]), names.size, draws=DRAWS, seed=seed)
+    names, group_of = np.unique([str(g) for g in groups], return_inverse=True)
+    estimate = bootstrap(lambda w: statistic(w[:, group_of]), names.size, draws=DRAWS, seed=seed)
     return replace(estimate, of="group", method=f"cluster {estimate.method}; {n} texts")
 
 
@@ -203,11 +203,13 @@ def _f1(truth: Array, predicted: Array) -> Weighing:
     parts = [tuple(p.astype(np.float64) for p in side) for side in sides]
 
     def weigh(weights: Array) -> Array:
-        both = []
-        for hit, there, said in parts:
-            found = weights @ there + weights @ said
-            both.append(np.where(found > 0, 2 * (weights @ hit) / np.where(found > 0, found, 1), 0))
-        return np.asarray(np.mean(both, axis=(0, 2)))
+        scores = []
+        for hit, true_class, guess in parts:
+            total = weights @ true_class + weights @ guess
+            scores.append(
+                np.where(total > 0, 2 * (weights @ hit) / np.where(total > 0, total, 1), 0)
+            )
+        return np.asarray(np.mean(scores, axis=(0, 2)))
 
     return weigh
 
@@ -218,18 +220,18 @@ def _hits(truth: Array, predicted: Array) -> Weighing:
 
 
 def _table(values: ArrayLike) -> Array:
-    found = np.asarray(values, dtype=np.float64)
-    found = found[:, None] if found.ndim == 1 else found
-    if found.ndim != 2 or not np.isin(found[~np.isnan(found)], (0, 1)).all():
+    classes = np.asarray(values, dtype=np.float64)
+    classes = classes[:, None] if classes.ndim == 1 else classes
+    if classes.ndim != 2 or not np.isin(classes[~np.isnan(classes)], (0, 1)).all():
         raise BadValue("classes are 0 or 1, NaN for none, in one column a trait")
-    return found
+    return classes
 
 
 def _column(values: ArrayLike) -> Array:
-    found = _table(values)
-    if found.shape[1] != 1 or np.isnan(found).any():
+    classes = _table(values)
+    if classes.shape[1] != 1 or np.isnan(classes).any():
         raise BadValue("one trait's true classes are needed, 0 or 1, without gaps")
-    return found[:, 0]
+    return classes[:, 0]
 
 
 def weighted_f1(truth: Sequence[str], predicted: Sequence[str]) -> float:
@@ -251,8 +253,8 @@ def weighted_f1(truth: Sequence[str], predicted: Sequence[str]) -> float:
         return float("nan")
     pairs = list(zip(truth, predicted, strict=True))
     total = 0.0
-    for one in sorted(set(truth)):
-        hits = sum(t == p == one for t, p in pairs)
-        either = sum(t == one for t in truth) + sum(p == one for p in predicted)
-        total += 2 * hits / either * sum(t == one for t in truth) / len(truth)
+    for label in sorted(set(truth)):
+        hits = sum(t == p == label for t, p in pairs)
+        either = sum(t == label for t in truth) + sum(p == label for p in predicted)
+        total += 2 * hits / either * sum(t == label for t in truth) / len(truth)
     return total

@@ -42,27 +42,27 @@ def calibration_error(
     >>> round(calibration_error([1, 0.8, 0.8, 0, 0.5], [1, 1, 0, 0, 1]).value, 3)
     0.22
     """
-    said, right = _checked(confidence, correct)
-    if not said.size:
+    stated, right = _checked(confidence, correct)
+    if not stated.size:
         return missing(name, "no question was answered", n=0, of=of)
-    place = np.clip(np.ceil(said * BINS - 1e-9).astype(int) - 1, 0, BINS - 1)
-    inside = (place[:, None] == np.arange(BINS)).astype(np.float64)
-    gaps = inside * (said - right)[:, None]
+    bin_of = np.clip(np.ceil(stated * BINS - 1e-9).astype(int) - 1, 0, BINS - 1)
+    inside = (bin_of[:, None] == np.arange(BINS)).astype(np.float64)
+    gaps = inside * (stated - right)[:, None]
 
     def error(weights: Array) -> Array:
-        found: Array = np.abs(weights @ gaps).sum(axis=1) / weights.sum(axis=1)
-        return found
+        mean_gap: Array = np.abs(weights @ gaps).sum(axis=1) / weights.sum(axis=1)
+        return mean_gap
 
-    found = bootstrap(error, said.size, draws=draws, seed=seed, kind="percentile")
+    estimate = bootstrap(error, stated.size, draws=draws, seed=seed, kind="percentile")
     return Estimate(
         name=name,
-        value=found.value,
-        low=found.low,
-        high=found.high,
-        n=said.size,
+        value=estimate.value,
+        low=estimate.low,
+        high=estimate.high,
+        n=stated.size,
         of=of,
-        method=f"ten bins; {found.method}",
-        why_missing=found.why_missing,
+        method=f"ten bins; {estimate.method}",
+        why_missing=estimate.why_missing,
     )
 
 
@@ -93,15 +93,15 @@ def brier_score(
     >>> round(brier_score([1, 0.8, 0.8, 0, 0.5], [1, 1, 0, 0, 1]).value, 3)
     0.186
     """
-    said, right = _checked(confidence, correct)
-    return mean((said - right) ** 2, name=name, of=of, unit="", seed=seed, draws=draws)
+    stated, right = _checked(confidence, correct)
+    return mean((stated - right) ** 2, name=name, of=of, unit="", seed=seed, draws=draws)
 
 
 def _checked(confidence: ArrayLike, correct: ArrayLike) -> tuple[Array, Array]:
-    said, right = np.asarray(confidence, np.float64), np.asarray(correct, np.float64)
-    inside = all(np.isfinite(v).all() and ((v >= 0) & (v <= 1)).all() for v in (said, right))
-    if said.shape != right.shape or said.ndim != 1 or not inside:
+    stated, right = np.asarray(confidence, np.float64), np.asarray(correct, np.float64)
+    inside = all(np.isfinite(v).all() and ((v >= 0) & (v <= 1)).all() for v in (stated, right))
+    if stated.shape != right.shape or stated.ndim != 1 or not inside:
         raise BadValue(
             "calibration compares as many confidences as answers, each in 0..1 and none missing"
         )
-    return said, right
+    return stated, right

@@ -95,8 +95,8 @@ def logistic_probes(features: ArrayLike, labels: ArrayLike, penalty: float = 1.0
     bias = np.zeros(x.shape[1])
 
     def solve(z: Array) -> Array:
-        whole = np.concatenate([z, np.ones((*z.shape[:2], 1))], axis=2)
-        fitted = _newton(whole, y, penalty)
+        extended = np.concatenate([z, np.ones((*z.shape[:2], 1))], axis=2)
+        fitted = _newton(extended, y, penalty)
         bias[:] = fitted[:, -1]
         return fitted[:, :-1]
 
@@ -108,17 +108,17 @@ def _newton(z: Array, y: Array, penalty: float) -> Array:
     groups, _, width = z.shape
     ridge = penalty * np.eye(width)
     ridge[-1, -1] = SMALL
-    found = np.zeros((groups, width))
+    weights = np.zeros((groups, width))
     for _ in range(STEPS):
-        chance = 1 / (1 + np.exp(-np.clip(np.einsum("gnr,gr->gn", z, found), -30, 30)))
-        slope = np.einsum("gnr,gn->gr", z, chance - y) + found @ ridge
+        chance = 1 / (1 + np.exp(-np.clip(np.einsum("gnr,gr->gn", z, weights), -30, 30)))
+        slope = np.einsum("gnr,gn->gr", z, chance - y) + weights @ ridge
         curve = np.einsum("gnr,gn,gns->grs", z, chance * (1 - chance), z) + ridge
         step = np.linalg.solve(curve, slope[..., None])[..., 0]
         size = np.linalg.norm(step, axis=1, keepdims=True)
-        found = found - step * np.minimum(1.0, 10 / np.maximum(size, SMALL))
+        weights = weights - step * np.minimum(1.0, 10 / np.maximum(size, SMALL))
         if size.max() < 1e-8:
             break
-    return found
+    return weights
 
 
 def _in_span(x: Array, solve: Callable[[Array], Array]) -> tuple[Array, Array]:

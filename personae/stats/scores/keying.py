@@ -52,25 +52,25 @@ def keying_alarm(
     Raises:
         KeyingAlarm: with `strict`, if there is a doubt.
     """
-    found: list[KeyingDoubt] = []
+    doubts: list[KeyingDoubt] = []
     for scale in answers.rows["scale"].unique(maintain_order=True):
-        own = answers.where(scale=scale)
-        scores, _, items = item_matrix(own, rows, use)
-        if own.rows["key"].n_unique() == 2:
-            raw, _, _ = item_matrix(own, rows, use, raw=True)
+        scale_answers = answers.where(scale=scale)
+        scores, _, items = item_matrix(scale_answers, rows, use)
+        if scale_answers.rows["key"].n_unique() == 2:
+            raw, _, _ = item_matrix(scale_answers, rows, use, raw=True)
             with_key, without = alpha(scores, draws=FEW_DRAWS), alpha(raw, draws=FEW_DRAWS)
             if not isnan(without.value) and not with_key.value > without.value:
                 known = "undefined" if isnan(with_key.value) else f"{with_key.value:.2f}"
                 text = f"scale {scale}: alpha is {known} with the key, {without.value:.2f} without"
-                found.append(KeyingDoubt(scale=scale, text=text))
+                doubts.append(KeyingDoubt(scale=scale, text=text))
         for item, r in zip(items, item_total(scores, items), strict=True):
             if r.value < 0 and r.high < 0:
                 text = f"scale {scale}, item {item}: runs against its scale, r = {r.value:.2f}"
-                found.append(KeyingDoubt(scale=scale, item=item, text=text))
-    if strict and found:
-        listed = "; ".join(doubt.text for doubt in found[:3])
+                doubts.append(KeyingDoubt(scale=scale, item=item, text=text))
+    if strict and doubts:
+        listed = "; ".join(doubt.text for doubt in doubts[:3])
         raise KeyingAlarm(
-            f"answers contradict the scoring key ({len(found)} doubts): {listed}. "
+            f"answers contradict the scoring key ({len(doubts)} doubts): {listed}. "
             f"Check whether reversed items were reversed already, or never."
         )
-    return tuple(found)
+    return tuple(doubts)

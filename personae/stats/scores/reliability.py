@@ -108,8 +108,8 @@ def standardized_alpha(
     k = x.shape[1]
 
     def standardized(weights: Array) -> Array:
-        whole = correlations(weights, x).sum(axis=(1, 2))
-        return np.asarray(k / (k - 1) * (1 - quotient(np.full_like(whole, k), whole, 1.0)))
+        total = correlations(weights, x).sum(axis=(1, 2))
+        return np.asarray(k / (k - 1) * (1 - quotient(np.full_like(total, k), total, 1.0)))
 
     return _estimated(standardized, (name, of), note, len(x), seed, draws)
 
@@ -123,7 +123,7 @@ def lambda6(
     seed: int = 0,
     draws: int = DRAWS,
 ) -> Estimate:
-    """Estimate Guttman's λ6: 1 − Σ e² / ΣΣC, e² what the other items leave of an item's variance.
+    """Estimate Guttman's λ6: 1 − Σ e² / ΣΣC, e² an item's variance not explained by the others.
 
     With `form="correlation"` C is the correlation matrix, as in R's psych. Where items depend
     on each other linearly (fewer rows than items, or copies), e² is that of the regression by
@@ -148,8 +148,8 @@ def lambda6(
 
     def guttman(weights: Array) -> Array:
         matrices = make(weights, x)
-        whole = matrices.sum(axis=(1, 2))
-        return np.asarray(1 - quotient(_left_over(matrices).sum(axis=1), whole, scale))
+        total = matrices.sum(axis=(1, 2))
+        return np.asarray(1 - quotient(_left_over(matrices).sum(axis=1), total, scale))
 
     if np.linalg.matrix_rank(x, tol=1e-9 * np.linalg.norm(x)) < x.shape[1]:
         note += "; items are linearly dependent: pseudo-inverse"
@@ -157,7 +157,7 @@ def lambda6(
 
 
 def _left_over(matrices: Array) -> Array:
-    """Return what regression on the other items leaves of each item's variance, (draws, k).
+    """Return each item's variance not explained by regression on the others, (draws, k).
 
     1 / diag of the inverse; a ridge of 1e-11 of the mean variance makes this the regression by
     pseudo-inverse where a matrix is singular.
@@ -165,12 +165,12 @@ def _left_over(matrices: Array) -> Array:
     k = matrices.shape[1]
     ridge = 1e-11 * np.trace(matrices, axis1=1, axis2=2) / k
     sound = ridge > 0
-    left = np.zeros(matrices.shape[:2])
+    unique_variance = np.zeros(matrices.shape[:2])
     if sound.any():
         inverse = np.linalg.inv(matrices[sound] + ridge[sound, None, None] * np.eye(k))
-        left[sound] = 1 / np.diagonal(inverse, axis1=1, axis2=2)
-    left[np.isnan(ridge)] = np.nan
-    return left
+        unique_variance[sound] = 1 / np.diagonal(inverse, axis1=1, axis2=2)
+    unique_variance[np.isnan(ridge)] = np.nan
+    return unique_variance
 
 
 def item_total(
@@ -194,11 +194,14 @@ def item_total(
     if len(names) != x.shape[1]:
         raise BadValue(f"{x.shape[1]} items need as many names, not {len(names)}")
     totals = x.sum(axis=1)
-    found = (
+    estimates = (
         pearson(column, totals - column, name=f"item-total r {item}", of=of)
         for column, item in zip(x.T, names, strict=True)
     )
-    return tuple(replace(one, method=one.method + note) if one.method else one for one in found)
+    return tuple(
+        replace(estimate, method=estimate.method + note) if estimate.method else estimate
+        for estimate in estimates
+    )
 
 
 def _splits(k: int, splits: str, seed: int) -> Array:
@@ -250,10 +253,10 @@ def split_half(
 
     def stepped(weights: Array) -> Array:
         matrices = covariances(weights, x)
-        left = first @ matrices
-        both = (left * second).sum(axis=2)
-        within = (left * first).sum(axis=2) * (second @ matrices * second).sum(axis=2)
-        r = both / np.sqrt(np.where(within > 1e-12 * scale**2, within, np.nan))
+        half = first @ matrices
+        covariance = (half * second).sum(axis=2)
+        within = (half * first).sum(axis=2) * (second @ matrices * second).sum(axis=2)
+        r = covariance / np.sqrt(np.where(within > 1e-12 * scale**2, within, np.nan))
         return np.asarray((2 * r / (1 + r)).mean(axis=1))
 
     note = f"; {splits}, {len(first)} split(s), Spearman-Brown{note}"

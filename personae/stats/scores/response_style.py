@@ -1,4 +1,4 @@
-"""Response style: what answers owe to the way of answering and not to the items.
+"""Response style: the part of the answers due to the format rather than to the items.
 
 Acquiescence (mean agreement, each scale's two keys weighing alike), extremity, straight-lining
 (longest run of one answer; Johnson 2005, J. Research in Personality 39), position pull (repeating
@@ -24,7 +24,7 @@ __all__ = ["acquiescence", "coverage", "extremity", "position_pull", "straight_l
 
 
 def acquiescence(answers: Answers, *, use: Use = "value", seed: int = 0) -> Estimate:
-    """Estimate the mean agreement with items whatever they say, in the answers' unit.
+    """Estimate the mean agreement with items regardless of content, in the answers' unit.
 
     In each scale that has items of both keys, unkeyed answers are averaged within a key and the
     two keys averaged; the index is the mean over scales. Without a bias it is the midpoint of the
@@ -44,12 +44,12 @@ def acquiescence(answers: Answers, *, use: Use = "value", seed: int = 0) -> Esti
     answered = _answered(answers, use)
     unit = _unit(answered)
     items = answered.group_by(["scale", "key", "item"], maintain_order=True).agg(pl.col(use).mean())
-    both = items.filter(pl.col("key").n_unique().over("scale") == 2).sort("scale", "key")
-    if not both.height:
-        why = "no scale has answers to items of both keys"
-        return missing("acquiescence", why, n=0, of="item", unit=unit)
-    sizes = both.group_by(["scale", "key"], maintain_order=True).len()["len"].to_list()
-    values, ends = both[use].to_numpy(), np.cumsum(sizes)
+    balanced_items = items.filter(pl.col("key").n_unique().over("scale") == 2).sort("scale", "key")
+    if not balanced_items.height:
+        reason = "no scale has answers to items of both keys"
+        return missing("acquiescence", reason, n=0, of="item", unit=unit)
+    sizes = balanced_items.group_by(["scale", "key"], maintain_order=True).len()["len"].to_list()
+    values, ends = balanced_items[use].to_numpy(), np.cumsum(sizes)
 
     def balanced(weights: Array) -> Array:
         cells = [
@@ -115,7 +115,7 @@ def straight_lining(answers: Answers, *, seed: int = 0) -> Estimate:
 
 
 def position_pull(answers: Answers, *, seed: int = 0) -> Estimate:
-    """Estimate how far the place of an option, not its text, is what repeats: 0..1.
+    """Estimate how far answers repeat the position of an option rather than its text, 0..1.
 
     For every item under two option orders, let `place` be the probability that the two answers
     share the place but not the text, and `text` that they share the text but not the place; the
@@ -145,14 +145,14 @@ def position_pull(answers: Answers, *, seed: int = 0) -> Estimate:
     chances, slots = _chances(rows, low, high - low + 1), _slots(rows, low, high - low + 1)
     if slots is None:
         return missing(name, "the places recorded don't follow the option orders", n=0, of=of)
-    texts, places = _repeats(rows, chances, slots)
-    if not (texts.sum() + places.sum()) > 1e-12:
+    texts, positions = _repeats(rows, chances, slots)
+    if not (texts.sum() + positions.sum()) > 1e-12:
         return missing(name, "no answer repeats a text or a place alone", n=len(texts), of=of)
 
     def pull(weights: Array) -> Array:
-        place, text = weights @ places, weights @ texts
-        total = place + text
-        return np.asarray(np.where(total > 1e-12, place / np.maximum(total, 1e-12), nan))
+        position, text = weights @ positions, weights @ texts
+        total = position + text
+        return np.asarray(np.where(total > 1e-12, position / np.maximum(total, 1e-12), nan))
 
     return replace(bootstrap(pull, len(texts), seed=seed), name=name, of=of)
 
@@ -203,14 +203,14 @@ def _slots(rows: pl.DataFrame, low: int, count: int) -> Places | None:
     """
     forms = rows["form"].to_numpy()
     chosen = (rows["value"].to_numpy() - low).astype(int)
-    shown = rows["slot"].to_numpy().astype(int)
+    displayed = rows["slot"].to_numpy().astype(int)
     forward = np.stack([_places(order, count) for order in rows["order"]])
     slots = np.empty_like(forward)
     for form in np.unique(forms):
-        here = np.flatnonzero(forms == form)
-        for mapping in (forward[here], forward[here][:, ::-1]):
-            if (mapping[np.arange(here.size), chosen[here]] == shown[here]).all():
-                slots[here] = mapping
+        members = np.flatnonzero(forms == form)
+        for mapping in (forward[members], forward[members][:, ::-1]):
+            if (mapping[np.arange(members.size), chosen[members]] == displayed[members]).all():
+                slots[members] = mapping
                 break
         else:
             return None
@@ -226,9 +226,9 @@ def _repeats(rows: pl.DataFrame, chances: Array, slots: Places) -> tuple[Array, 
 
     For a sum S of probability vectors p, the pairs agree with weight (|S|^2 - sum |p|^2) / 2.
     """
-    same = ["respondent", "arm", "form", "repeat", "item"]
-    numbered = rows.select(same).unique(maintain_order=True).with_row_index("group")
-    groups = rows.join(numbered, on=same, maintain_order="left")["group"].to_numpy().astype(int)
+    keys = ["respondent", "arm", "form", "repeat", "item"]
+    numbered = rows.select(keys).unique(maintain_order=True).with_row_index("group")
+    groups = rows.join(numbered, on=keys, maintain_order="left")["group"].to_numpy().astype(int)
     count = chances.shape[1]
     by_place = np.zeros_like(chances)
     np.put_along_axis(by_place, slots, chances, axis=1)
@@ -240,11 +240,13 @@ def _repeats(rows: pl.DataFrame, chances: Array, slots: Places) -> tuple[Array, 
         np.add.at(sums, groups, vectors)
         return np.asarray((sums**2).sum(axis=1) - np.bincount(groups, (vectors**2).sum(axis=1)))
 
-    both = pairs(joint.reshape(len(chances), -1))
+    joint_pairs = pairs(joint.reshape(len(chances), -1))
     first = np.unique(groups, return_index=True)[1]
     _, item = np.unique(rows["item"].to_numpy()[first], return_inverse=True)
-    text, place = (
-        np.asarray(np.bincount(item, np.maximum(pairs(vectors) - both, 0.0)), dtype=np.float64)
+    text, position = (
+        np.asarray(
+            np.bincount(item, np.maximum(pairs(vectors) - joint_pairs, 0.0)), dtype=np.float64
+        )
         for vectors in (chances, by_place)
     )
-    return text, place
+    return text, position

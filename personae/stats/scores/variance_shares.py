@@ -59,16 +59,16 @@ def variance_shares(
     names = [*designs, RESIDUAL]
     counts = [part.shape[1] for part in designs.values()] + [y.size]
     units = [*designs, of]
-    why = ""
+    reason = ""
     if y.size < 3 or float(np.ptp(y)) <= 1e-12 * float(np.abs(y).max()):
-        why = "the scores do not vary" if y.size > 2 else f"needs 3 scores, not {y.size}"
+        reason = "the scores do not vary" if y.size > 2 else f"needs 3 scores, not {y.size}"
     else:
         squares, df, expected = _sums_of_squares(y - y.mean(), list(designs.values()))
         if df[-1] < 1:
-            why = "as many effects as scores: nothing is left for the residual"
-    if why:
+            reason = "as many effects as scores: nothing is left for the residual"
+    if reason:
         return tuple(
-            missing(f"variance share {name}", why, n=n, of=unit)
+            missing(f"variance share {name}", reason, n=n, of=unit)
             for name, n, unit in zip(names, counts, units, strict=True)
         )
     known = df > 0
@@ -90,28 +90,28 @@ def _checked(
     y = y.reshape(-1)
     if not factors or RESIDUAL in factors:
         raise BadValue(f"give one factor or more, none of them called {RESIDUAL!r}")
-    there = ~np.isnan(y)
+    present = ~np.isnan(y)
     designs = {}
     for name, labels in factors.items():
         if len(labels) != y.size:
             raise BadValue(f"factor {name!r} has {len(labels)} labels for {y.size} scores")
-        kept = [str(label) for label, ok in zip(labels, there, strict=True) if ok]
-        levels, place = np.unique(kept, return_inverse=True)
-        designs[name] = np.eye(levels.size)[place]
-    return y[there], designs
+        known_labels = [str(label) for label, ok in zip(labels, present, strict=True) if ok]
+        levels, level_of = np.unique(known_labels, return_inverse=True)
+        designs[name] = np.eye(levels.size)[level_of]
+    return y[present], designs
 
 
 def _basis(columns: Array) -> Array:
     """Return an orthonormal basis of the columns' span, constant removed, shape (n, rank)."""
     centred = columns - columns.mean(axis=0)
     size, turned = np.linalg.eigh(centred.T @ centred)
-    kept = size > 1e-10 * max(1.0, float(size.max(initial=0.0)))
-    return np.asarray(centred @ (turned[:, kept] / np.sqrt(size[kept])))
+    nonzero = size > 1e-10 * max(1.0, float(size.max(initial=0.0)))
+    return np.asarray(centred @ (turned[:, nonzero] / np.sqrt(size[nonzero])))
 
 
-def _finer(one: Array, other: Array) -> bool:
-    """Return whether the other factor is nested in this one, and they aren't the same."""
-    cells = other.T @ one > 0
+def _finer(factor: Array, other: Array) -> bool:
+    """Whether the other factor is nested in this one and not identical to it."""
+    cells = other.T @ factor > 0
     return bool((cells.sum(axis=1) <= 1).all() and (cells.sum(axis=0) > 1).any())
 
 
@@ -122,19 +122,21 @@ def _sums_of_squares(y: Array, designs: list[Array]) -> tuple[Array, Array, Arra
     holds the weights of each component (the residual's last) in the i-th sum of squares.
     """
     squares, df, expected = [], [], []
-    for place, design in enumerate(designs):
-        others = [d for at, d in enumerate(designs) if at != place and not _finer(design, d)]
+    for index, design in enumerate(designs):
+        others = [
+            d for position, d in enumerate(designs) if position != index and not _finer(design, d)
+        ]
         without = _basis(np.hstack(others)) if others else np.zeros((y.size, 0))
         extra = design - design.mean(axis=0)
-        own = _basis(extra - without @ (without.T @ extra))
-        squares.append(float(((own.T @ y) ** 2).sum()))
-        df.append(own.shape[1])
-        expected.append([float(((own.T @ d) ** 2).sum()) for d in designs] + [own.shape[1]])
-    whole = _basis(np.hstack(designs))
-    left = y.size - 1 - whole.shape[1]
-    squares.append(max(float((y**2).sum() - ((whole.T @ y) ** 2).sum()), 0.0))
-    df.append(left)
-    expected.append([0.0] * len(designs) + [left])
+        basis = _basis(extra - without @ (without.T @ extra))
+        squares.append(float(((basis.T @ y) ** 2).sum()))
+        df.append(basis.shape[1])
+        expected.append([float(((basis.T @ d) ** 2).sum()) for d in designs] + [basis.shape[1]])
+    joint = _basis(np.hstack(designs))
+    residual_df = y.size - 1 - joint.shape[1]
+    squares.append(max(float((y**2).sum() - ((joint.T @ y) ** 2).sum()), 0.0))
+    df.append(residual_df)
+    expected.append([0.0] * len(designs) + [residual_df])
     return np.array(squares), np.array(df, dtype=np.float64), np.array(expected)
 
 
@@ -157,28 +159,32 @@ def _estimates(
 ) -> list[Estimate]:
     shares = _shares(raw[None])[0]
     low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
-    apart = [nm for nm, (n, _), ok in zip(names, counts, known, strict=True) if n > 1 and not ok]
-    note = f"; the total leaves out {' and '.join(apart)}" if apart else ""
-    found, place = [], 0
+    confounded = [
+        nm for nm, (n, _), ok in zip(names, counts, known, strict=True) if n > 1 and not ok
+    ]
+    note = f"; the total leaves out {' and '.join(confounded)}" if confounded else ""
+    estimates, position = [], 0
     for name, (n, unit), usable in zip(names, counts, known, strict=True):
         title = f"variance share {name}"
         if not usable:
-            why = "it has one level" if n == 1 else "it can't be told from the other factors"
-            found.append(missing(title, why, n=n, of=unit))
+            reason = "it has one level" if n == 1 else "it can't be told from the other factors"
+            estimates.append(missing(title, reason, n=n, of=unit))
             continue
-        negative = " (negative, counts as 0)" if raw[place] < 0 else ""
-        method = f"component {raw[place]:.4g}{negative}, Type II ANOVA; generalised interval{note}"
-        found.append(
+        negative = " (negative, counts as 0)" if raw[position] < 0 else ""
+        method = (
+            f"component {raw[position]:.4g}{negative}, Type II ANOVA; generalised interval{note}"
+        )
+        estimates.append(
             Estimate(
                 name=title,
-                value=float(shares[place]),
-                low=float(low[place]),
-                high=float(high[place]),
+                value=float(shares[position]),
+                low=float(low[position]),
+                high=float(high[position]),
                 n=n,
                 of=unit,
                 unit="share",
                 method=method,
             )
         )
-        place += 1
-    return found
+        position += 1
+    return estimates
