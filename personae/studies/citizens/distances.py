@@ -129,6 +129,9 @@ def mean_distance(
 ) -> Estimate:
     """Estimate a distance's mean over questions that the same respondents answered.
 
+    Distances as in Massey 1951 (KS), Vallender 1974 (Wasserstein) and Lin 1991 (Jensen-Shannon);
+    the percentile bootstrap over respondents as in Efron & Tibshirani 1993, chapter 13.
+
     One entry a question in each sequence; respondents are resampled whole. A row that lacks a
     question's answer counts not there and elsewhere. Mean differences enter with their sign for
     one question and as magnitudes for several. Otherwise as `distribution_distances`.
@@ -179,6 +182,9 @@ def expected_distance(
     name: str, reference: ArrayLike, levels: Sequence[float], n: int, *, seed: int = 0
 ) -> float:
     """Give the mean distance of n respondents drawn from the reference itself: the floor.
+
+    In the distance's unit, over 1,000 multinomial draws from the shares (levels,); a Monte Carlo
+    estimate (Efron & Tibshirani 1993, chapter 6), no interval.
 
     >>> round(expected_distance("KS", [0.5, 0.5], [1, 2], 100), 2)
     0.04

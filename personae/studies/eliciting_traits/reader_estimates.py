@@ -34,7 +34,10 @@ def read_values(answers: Answers) -> tuple[Array, list[str]]:
 
 
 def lean(answers: Answers, scale: str, seed: int, *, cueing: bool = False) -> Estimate:
-    """Estimate mean log-odds against the training share; stems are resampled whole."""
+    """Estimate mean log-odds (nats) against the training share; stems are resampled whole.
+
+    With `cueing` over the stems that cue a trait. Undefined without an answer that could be read.
+    """
     rows = answers.rows.filter(pl.col("facet") != "plain") if cueing else answers.rows
     values, items = read_values(Answers(rows))
     if not values.size:
@@ -55,7 +58,8 @@ def activation(own: Answers, scales: Sequence[str], seed: int) -> dict[str, tupl
     """Compare each trait under the stems that cue it and those that cue another.
 
     Gives by trait the difference of means in nats (p by permutation of stems, Holm over traits)
-    and Cliff's delta. Undefined for a trait without answered stems of both kinds.
+    and Cliff's delta (Cliff 1993, Psychol. Bull. 114). Undefined for a trait without answered
+    stems of both kinds.
     """
     gaps = {}
     for scale in scales:
@@ -79,7 +83,8 @@ def activation(own: Answers, scales: Sequence[str], seed: int) -> dict[str, tupl
 def distinguishability(answers: Answers, scale: str, seed: int) -> Estimate:
     """Estimate the AUC of texts under the high against the low persona of a trait.
 
-    Stems are resampled whole. Undefined where no text of one of the two could be read.
+    In 0..1, 0.5 by chance (Hanley & McNeil 1982, Radiology 143). Stems are resampled whole.
+    Undefined where no text of one of the two could be read.
     """
     high, low = (answers.where(arm=f"persona {scale}{sign}") for sign in "+-")
     (a, items_a), (b, items_b) = read_values(high), read_values(low)
@@ -103,7 +108,7 @@ def from_persona_middle(answers: Answers, scale: str, seed: int) -> Estimate:
 
 
 def reliability_of_stems(answers: Answers, seed: int) -> Estimate:
-    """Estimate the split-half reliability of stem values over draws (Spearman-Brown).
+    """Estimate the split-half reliability of stem values over draws (Spearman 1910, Brown 1910).
 
     Undefined below ten stems with two draws each.
     """

@@ -33,6 +33,8 @@ def krippendorff_alpha(
 ) -> Estimate:
     """Estimate 1 − observed / expected disagreement, with a BCa interval over units.
 
+    Source: Hayes & Krippendorff 2007, Commun. Methods Meas. 1; BCa after Efron 1987, JASA 82.
+
     Args:
         ratings: units by raters, shape (n, raters), NaN for a missing judgement; units with one
             judgement or none say nothing and are left out.
@@ -106,6 +108,8 @@ def rater_agreement(
 ) -> list[Estimate]:
     """Estimate how far judges agree: alpha over all of them, then quadratic κ of each pair.
 
+    Sources: Hayes & Krippendorff 2007 (alpha), Cohen 1968, Psychol. Bull. 70 (weighted κ).
+
     A judgement is the mean over a judge's answers to an item (`expected` where there is one);
     items that a judge gave no answer on are missing there, not filled in. `by` is the column that
     distinguishes raters: `respondent`, or `repeat` or `order` for one judge against itself. κ is
@@ -136,6 +140,8 @@ def rater_agreement(
 
 def first_place_rate(answers: Answers, *, seed: int = 0) -> Estimate:
     """Estimate how often a judge takes the text shown first, over pairs judged in both placings.
+
+    A rate in 0..1; position bias as Zheng et al. 2023 (arXiv 2306.05685, §3.3) describe it.
 
     0.5 where the place doesn't matter; label probabilities count where there are any. Undefined
     where no pair was judged both ways.

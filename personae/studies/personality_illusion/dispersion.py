@@ -16,6 +16,8 @@ __all__ = ["brown_forsythe", "median_absolute_deviation"]
 def median_absolute_deviation(values: ArrayLike) -> float:
     """Return the median distance from the median, in the values' unit; NaN without values.
 
+    Values have the shape (n,); not scaled to a normal SD. Source: Hampel 1974, JASA 69.
+
     Source: Hampel 1974 (JASA 69), without a factor for the normal distribution.
 
     >>> median_absolute_deviation([1, 2, 3, 4, 100])

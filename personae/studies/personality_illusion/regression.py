@@ -48,7 +48,7 @@ class Slopes:
 
 
 def standardize(values: ArrayLike) -> Array:
-    """Return z scores (divisor n - 1); zeros where the values don't differ.
+    """Return z scores of values (n,), divisor n - 1; zeros where the values don't differ.
 
     >>> standardize([1, 2, 3]).tolist()
     [-1.0, 0.0, 1.0]
@@ -188,6 +188,8 @@ def slopes(
 ) -> Slopes:
     """Set the slope over all rows beside those within groups and between group means.
 
+    Source: Snijders & Bosker 2012, Multilevel Analysis, section 3.6.
+
     Within: both variables centred on their group's mean, with a degree of freedom less for each
     group. Between: over the groups' means, so that n counts groups (Mundlak 1978, Econometrica
     46). Undefined where a predictor doesn't vary at that level or too few rows are left.
@@ -236,6 +238,8 @@ def logit(
     outcome: ArrayLike, predictor: ArrayLike, *, name: str = "log odds", of: str = "row"
 ) -> Estimate:
     """Estimate the change of the log odds of outcome 1 against 0 for one unit of a predictor.
+
+    Outcome and predictor have the shape (n,). Source: McCullagh & Nelder 1989, chapter 4.
 
     Maximum likelihood by Newton's method, Wald interval (Cox 1958, J. R. Stat. Soc. B 20).
     Outcome and predictor have the shape (n,). Undefined where an outcome is absent, the predictor
