@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from math import inf
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -24,14 +25,9 @@ from personae.core import (
     say,
 )
 from personae.respondents.scripted import ScriptedModel
+from personae.studies.assistant_axis.caps import Caps, _capped_blocks, assistant_caps, cap_shifts
 from personae.studies.assistant_axis.components import principal_components
-from personae.studies.assistant_axis.drift import (
-    assistant_caps,
-    capped_band,
-    drift_of,
-    slope,
-    trajectories,
-)
+from personae.studies.assistant_axis.drift import scripted_drift, slope, trajectories
 from personae.studies.assistant_axis.roles import (
     DEFAULT,
     Conversation,
@@ -40,14 +36,8 @@ from personae.studies.assistant_axis.roles import (
     load_transcripts,
     scripted_conversations,
 )
-from personae.studies.assistant_axis.space import (
-    GAP,
-    RoleSpace,
-    Rollout,
-    held_roles,
-    perform_roles,
-    read_roles,
-)
+from personae.studies.assistant_axis.rollouts import Rollout, judged_roles, perform_roles
+from personae.studies.assistant_axis.space import GAP, RoleSpace, record_roles
 from personae.studies.assistant_axis.study import assistant_axis
 from tests.support.embedded import embedded
 from tests.support.tiny_networks import tiny_model
@@ -94,22 +84,22 @@ def cosine(a: Any, b: Any) -> float:
 
 
 def test_the_axis_is_default_less_roles() -> None:
-    found = space(20)
-    axis = found.axis(Site(0))
+    roles = space(20)
+    axis = roles.axis(Site(0))
     assert cosine(axis, np.eye(WIDTH)[0]) > 0.99
-    along = found.activations[Site(0)] @ axis
+    along = roles.activations[Site(0)] @ axis
     means = {
-        n: along[[r.role == n for r in found.rollouts]].mean() for n in (DEFAULT, *found.roles)
+        n: along[[r.role == n for r in roles.rollouts]].mean() for n in (DEFAULT, *roles.roles)
     }
-    assert means[DEFAULT] > max(means[name] for name in found.roles)
-    scale = found.scale(Site(0))
-    vectors = found.vectors(Site(0))
+    assert means[DEFAULT] > max(means[name] for name in roles.roles)
+    scale = roles.scale(Site(0))
+    vectors = roles.vectors(Site(0))
     assert scale(vectors[DEFAULT][None])[0] == pytest.approx(1)
-    roles = np.mean([vectors[n] for n in found.roles], axis=0)
-    assert scale(roles[None])[0] == pytest.approx(0, abs=1e-12)
+    centre = np.mean([vectors[n] for n in roles.roles], axis=0)
+    assert scale(centre[None])[0] == pytest.approx(0, abs=1e-12)
 
 
-def test_the_axis_keeps_its_place() -> None:
+def test_the_axis_is_stable() -> None:
     whole = space(60)
     assert np.allclose(space(60, shift=5.0).axis(Site(0)), whole.axis(Site(0)))
     without = space(60, left_out="role 7")
@@ -118,15 +108,15 @@ def test_the_axis_keeps_its_place() -> None:
 
 def test_default_is_a_whole_name() -> None:
     mixed = [rollout(name, q) for name in (DEFAULT, "defaulter", "ghost") for q in range(3)]
-    found = read_roles(tiny_model(), mixed, [Site(1)])
+    found = record_roles(tiny_model(), mixed, [Site(1)])
     assert found.roles == ("defaulter", "ghost")
 
 
-def test_told_apart_on_questions_that_did_not_make_it() -> None:
-    clear = space(12).told_apart(Site(0))
+def test_the_axis_separates_the_default_on_held_out_questions() -> None:
+    clear = space(12).separation(Site(0))
     assert clear.default.value == 1
     assert clear.default.low > clear.random
-    nothing = space(12, gap=0.0).told_apart(Site(0))
+    nothing = space(12, gap=0.0).separation(Site(0))
     assert nothing.default.low < nothing.random
     assert space(12).split_half(Site(0)) > 0.95
 
@@ -135,18 +125,18 @@ def test_few_rollouts_leave_a_role_out_by_name() -> None:
     mixed = [rollout(name, q) for name in (DEFAULT, "ghost", "monk", "poet") for q in range(4)]
     lost = Reply(text=" ", status="ok")
     mixed = [r.answered(lost) if r.role == "monk" and r.question else r for r in mixed]
-    found = read_roles(tiny_model(), mixed, [Site(1)])
+    found = record_roles(tiny_model(), mixed, [Site(1)])
     assert found.dropped == {"monk": 1}
     assert "monk" not in found.roles
     with pytest.raises(InputError, match="monk 1"):
-        read_roles(tiny_model(), [r for r in mixed if r.role != "ghost"], [Site(1)])
+        record_roles(tiny_model(), [r for r in mixed if r.role != "ghost"], [Site(1)])
 
 
 def test_a_judge_decides_what_counts_and_loses_nothing() -> None:
     bank = RoleBank(roles={DEFAULT: ("",), "ghost": ("Be a ghost.",)}, questions=("Why?", "How?"))
     rollouts = [rollout(role, q) for role in bank.roles for q in (0, 1)]
     judging = Writes(ScriptedModel(lambda chat: "3" if "Why?" in chat[-1].text else "no idea"))
-    answers, kept = held_roles(judging, rollouts, bank)
+    answers, kept = judged_roles(judging, rollouts, bank)
     assert [r.id for r in kept] == ["default/pos_p0_q0", "default/pos_p0_q1", "ghost/pos_p0_q0"]
     assert answers.rows["status"].to_list() == ["ok", "unparsed"]
 
@@ -226,13 +216,13 @@ def test_a_cap_holds_while_the_model_writes() -> None:
     assert max(t.norm for t in trace if t.position > 0) < 1e3
 
 
-def test_a_quarter_of_the_default_s_tokens_is_moved() -> None:
+def test_a_cap_lifts_a_quarter_of_the_default_s_tokens() -> None:
     model = tiny_model()
     bank = load_roles().few(3, 1, 4)
-    found = read_roles(model, perform_roles(model, bank, SHORT), [Site(b) for b in range(3)])
+    found = record_roles(model, perform_roles(model, bank, SHORT), [Site(b) for b in range(3)])
     caps = assistant_caps(model, found)
-    assert caps.moved[0] == pytest.approx(0.25, abs=0.02)
-    assert caps.blocks == capped_band(3) == (2,)
+    assert caps.lifted[0] == pytest.approx(0.25, abs=0.02)
+    assert caps.blocks == _capped_blocks(3) == (2,)
     assert abs(cosine(caps.axis[0].vector, caps.random[0].vector)) < 1e-6
     assert all(e.bounds[1] == inf for e in caps.axis)
 
@@ -253,7 +243,7 @@ def test_an_exception_under_a_cap_leaves_the_model_as_it_was() -> None:
 def test_trajectories_follow_the_turns_and_end_at_an_empty_one() -> None:
     model = tiny_model()
     bank = load_roles().few(3, 1, 2)
-    found = read_roles(model, perform_roles(model, bank, SHORT), [Site(1)])
+    found = record_roles(model, perform_roles(model, bank, SHORT), [Site(1)])
     turns = [Message("user", "One?"), Message("assistant", "Yes."), Message("user", "Two?")]
     whole = Conversation(name="a", domain="x", chat=(*turns, Message("assistant", "No.")))
     empty = Conversation(name="b", domain="x", chat=(*turns, Message("assistant", " ")))
@@ -263,11 +253,50 @@ def test_trajectories_follow_the_turns_and_end_at_an_empty_one() -> None:
     assert both[0] == pytest.approx(one[0], abs=1e-5)
     assert np.isnan(slope(one))
     caps = assistant_caps(
-        model, read_roles(model, perform_roles(model, bank, SHORT), [Site(b) for b in range(3)])
+        model, record_roles(model, perform_roles(model, bank, SHORT), [Site(b) for b in range(3)])
     )
-    drift = drift_of(model, found, caps, scripted_conversations(1, 2), SHORT)
+    drift = scripted_drift(model, found, caps, scripted_conversations(1, 2), SHORT)
     assert len(drift.plain) == len(drift.capped) == 4
     assert len(drift.slopes(open_ended=True)) == len(drift.slopes(open_ended=False)) == 2
+
+
+class ReactsToOneCap:
+    """A network of one block: under the given cap it speaks as the default, else as its role."""
+
+    def __init__(self, roles: RoleSpace, cap: tuple[Edit, ...]) -> None:
+        self.anatomy = SimpleNamespace(blocks=1)
+        self._cap = cap
+        self._vectors = dict(roles.vectors(Site(0)))
+        others = [v for name, v in self._vectors.items() if name != DEFAULT]
+        self._centre = np.mean(others, axis=0)
+
+    def reply(self, requests: Any, sampling: Sampling) -> list[Reply]:
+        assert sampling == SHORT
+        return [Reply(text="Near." if r.edits == self._cap else "Far.") for r in requests]
+
+    def record(self, chats: Any, sites: Any, pool: str) -> Any:
+        assert pool == "replies"
+        turns = [(c, m.text) for c in chats for m in c if m.role == "assistant"]
+        rows = [
+            self._vectors[DEFAULT]
+            if text == "Near."
+            else self._vectors.get(chat[0].text, self._centre)
+            for chat, text in turns
+        ]
+        return {site: np.array(rows) for site in sites}
+
+
+def test_the_effect_of_a_cap_is_that_of_the_cap_along_the_axis() -> None:
+    roles = space(8)
+    along, other = ((Edit(Site(0), np.eye(WIDTH)[i], op="cap", bounds=(0.0, inf)),) for i in (0, 1))
+    caps = Caps(along, other, (0,), (0.25, 0.5))
+    model: Any = ReactsToOneCap(roles, along)
+    shifts = cap_shifts(model, roles, caps, SHORT)
+    assert (shifts.axis > 0.8).all()
+    assert (np.abs(shifts.random) < 0.2).all()
+    drift = scripted_drift(model, roles, caps, scripted_conversations(1, 3), SHORT)
+    assert np.concatenate(drift.plain) == pytest.approx(np.zeros(12), abs=1e-9)
+    assert np.concatenate(drift.capped) == pytest.approx(np.ones(12), abs=1e-9)
 
 
 # Files. --------------------------------------------------------------------------------------
@@ -338,8 +367,8 @@ def test_the_embedded_model_tells_default_from_roles() -> None:
     found = []
     for seed in range(3):
         drawn = Sampling(max_tokens=12, temperature=0.7, top_p=0.9, seed=seed)
-        apart = read_roles(model, perform_roles(model, bank, drawn), [Site(15)])
-        found.append(apart.told_apart(Site(15)).default)
+        apart = record_roles(model, perform_roles(model, bank, drawn), [Site(15)])
+        found.append(apart.separation(Site(15)).default)
     assert np.mean([auc.value for auc in found]) > 0.6
     assert {auc.unit for auc in found} == {"rate"}
     assert GAP == "of the gap"

@@ -35,8 +35,8 @@ def principal_components(rows: ArrayLike) -> Components:
     Raises:
         BadValue: fewer than two rows, numbers that aren't finite, or rows that are all the same.
 
-    >>> found = principal_components([[2.0, 0.0], [-2.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
-    >>> found.shares.tolist(), found.needed(0.7)
+    >>> parts = principal_components([[2.0, 0.0], [-2.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
+    >>> parts.shares.tolist(), parts.needed(0.7)
     ([0.8, 0.2], 1)
     """
     x = np.asarray(rows, dtype=np.float64)
@@ -44,8 +44,8 @@ def principal_components(rows: ArrayLike) -> Components:
         raise BadValue(f"components take finite rows (n, width), n at least 2, not {x.shape}")
     centre = x.mean(axis=0)
     _, sizes, axes = np.linalg.svd(x - centre, full_matrices=False)
-    kept = sizes > 1e-9 * max(float(np.abs(x).max()), 1e-300)
-    if not kept.any():
+    varying = sizes > 1e-9 * max(float(np.abs(x).max()), 1e-300)
+    if not varying.any():
         raise BadValue("all rows are the same: they have no components")
-    power = sizes[kept] ** 2
-    return Components(axes[kept], power / power.sum(), centre)
+    power = sizes[varying] ** 2
+    return Components(axes[varying], power / power.sum(), centre)

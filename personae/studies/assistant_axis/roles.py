@@ -49,7 +49,7 @@ class RoleBank:
         return f"roles@{len(self.roles) - 1}+{content_key([self.roles, self.questions])[:8]}"
 
     def few(self, roles: int, prompts: int, questions: int) -> "RoleBank":
-        """Keep at most so many roles, spread over the list, system texts and questions.
+        """Keep at most as many roles, spread over the list, system texts and questions as given.
 
         The default keeps three system texts at least.
 
@@ -59,11 +59,11 @@ class RoleBank:
         """
         names = [name for name in self.roles if name != DEFAULT]
         step = max(1, len(names) // roles)
-        kept = names[::step][:roles]
+        chosen = names[::step][:roles]
         return RoleBank(
             roles={
                 DEFAULT: self.roles[DEFAULT][: max(prompts, 3)],
-                **{name: self.roles[name][:prompts] for name in kept},
+                **{name: self.roles[name][:prompts] for name in chosen},
             },
             questions=self.questions[:questions],
         )
@@ -71,7 +71,7 @@ class RoleBank:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conversation:
-    """A conversation of one domain; where `chat` has no turn of the assistant it is a script."""
+    """A conversation of one domain; where `chat` has no turn of the assistant, it is a script."""
 
     name: str
     domain: str
@@ -97,15 +97,15 @@ def load_roles(folder: str | Path = "") -> RoleBank:
         )
     home = Path(folder)
     files = sorted((home / "roles").glob("*.json"))
-    found = {path.stem: _prompts(path) for path in files}
-    if DEFAULT not in found or len(found) < 3:
+    roles = {path.stem: _prompts(path) for path in files}
+    if DEFAULT not in roles or len(roles) < 3:
         raise InputError(
-            f"{home}/roles holds {len(found)} role files; it takes {DEFAULT}.json and at least two "
+            f"{home}/roles holds {len(roles)} role files; it takes {DEFAULT}.json and at least two "
             'others, each {"instruction": [{"pos": TEXT}]}'
         )
     file = home / "extraction_questions.jsonl"
     questions = tuple(_text(row, "question", file) for _, row in json_lines(file))
-    return RoleBank(roles=found, questions=questions)
+    return RoleBank(roles=roles, questions=questions)
 
 
 def _json(path: Path) -> object:
@@ -113,8 +113,8 @@ def _json(path: Path) -> object:
 
 
 def _prompts(path: Path) -> tuple[str, ...]:
-    whole = _json(path)
-    listed = whole.get("instruction") if isinstance(whole, dict) else None
+    content = _json(path)
+    listed = content.get("instruction") if isinstance(content, dict) else None
     if not isinstance(listed, list) or not listed:
         raise BadFile(f'{path}: a role file is {{"instruction": [{{"pos": TEXT}}]}}')
     return tuple(_text(row, "pos", path).replace(PLACEHOLDER, "an AI model") for row in listed)
@@ -143,14 +143,14 @@ def load_transcripts(path: str | Path) -> list[Conversation]:
 
 
 def _transcript(path: Path) -> Conversation:
-    whole = _json(path)
-    turns = whole.get("conversation") if isinstance(whole, dict) else None
-    if not isinstance(whole, dict) or not isinstance(turns, list):
+    content = _json(path)
+    turns = content.get("conversation") if isinstance(content, dict) else None
+    if not isinstance(content, dict) or not isinstance(turns, list):
         raise BadFile(f'{path}: a transcript is {{"conversation": [{{"role", "content"}}]}}')
     chat = tuple(_message(turn, path) for turn in turns)
     if not any(m.role == "assistant" and m.text.strip() for m in chat):
         raise BadFile(f"{path}: no turn of the assistant in this conversation")
-    return Conversation(name=path.stem, domain=str(whole.get("domain", path.stem)), chat=chat)
+    return Conversation(name=path.stem, domain=str(content.get("domain", path.stem)), chat=chat)
 
 
 def _message(turn: object, path: Path) -> Message:
@@ -161,17 +161,17 @@ def _message(turn: object, path: Path) -> Message:
 
 
 def scripted_conversations(each: int = 2, turns: int = 6) -> Sequence[Conversation]:
-    """Give the shipped users' turns: at most so many conversations a domain, and turns in each.
+    """Give the shipped users' turns: at most `each` conversations a domain of `turns` turns.
 
     >>> [c.domain for c in scripted_conversations(1)]
     ['coding', 'writing', 'therapy', 'philosophy']
     """
-    made: list[Conversation] = []
+    conversations: list[Conversation] = []
     for row in data_json("roles.json")["conversations"]:
-        place = sum(c.domain == row["domain"] for c in made)
+        count = sum(c.domain == row["domain"] for c in conversations)
         chat = tuple(Message("user", text) for text in row["turns"][:turns])
-        if place < each:
-            made.append(
-                Conversation(name=f"{row['domain']} {place + 1}", domain=row["domain"], chat=chat)
+        if count < each:
+            conversations.append(
+                Conversation(name=f"{row['domain']} {count + 1}", domain=row["domain"], chat=chat)
             )
-    return made
+    return conversations
