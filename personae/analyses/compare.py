@@ -21,8 +21,8 @@ from personae.core import (
     canonical_json,
     plain,
 )
-from personae.designs.question_effects import LEAST
 from personae.report.build import Row, ValueAxis, forest, table, verdict, warning
+from personae.stats.effects.families import LEAST_PAIRS
 
 __all__ = ["Run", "compare_runs"]
 
@@ -51,7 +51,7 @@ class Run:
 def compare_runs(
     first: Run, second: Run, arms: tuple[str, str] | None = None, judging: Judging | None = None
 ) -> Report:
-    """Compare two runs, answer by answer paired; `arms` sets one arm of each against the other.
+    """Compare two runs whose answers are paired; `arms` compares one arm of each.
 
     Raises:
         BadValue: another study version or other instruments in one of them; nothing to pair.
@@ -63,13 +63,13 @@ def compare_runs(
     if arms:
         answers = [_only(a, arm) for a, arm in zip(answers, arms, strict=True)]
     pairing = pair_answers(*answers)
-    found = compare_pairs(pairing, judging)
+    comparisons = compare_pairs(pairing, judging)
     return Report(
         title=f"Two runs compared: {_label(first, second)} and {_label(second, first)}",
         parts=(
-            *_verdicts(first, second, found),
-            *_pictures(found, judging),
-            comparison_table(found, judging),
+            *_verdicts(first, second, comparisons),
+            *_pictures(comparisons, judging),
+            comparison_table(comparisons, judging),
             Heading("What was compared"),
             _runs(first, second),
             pairing.table,
@@ -102,28 +102,31 @@ def _label(run: Run, other: Run) -> str:
     return run.model if run.model != other.model else run.folder.name
 
 
-def _verdicts(first: Run, second: Run, found: Sequence[Comparison]) -> list[Part]:
-    tested = [c for c in found if c.verdict != "not tested"]
+def _verdicts(first: Run, second: Run, comparisons: Sequence[Comparison]) -> list[Part]:
+    tested = [c for c in comparisons if c.verdict != "not tested"]
     by = {
         name: [c for c in tested if c.verdict == name]
         for name in ("different", "different but within margin", "equivalent", "inconclusive")
     }
     differ = by["different"] + by["different but within margin"]
-    told = "; ".join(f"{c.shift.name} {c.shift.value:+.3g} {c.shift.unit}" for c in differ[:8])
+    shifts = "; ".join(f"{c.shift.name} {c.shift.value:+.3g} {c.shift.unit}" for c in differ[:8])
     more = f"; and {len(differ) - 8} more" if differ[8:] else ""
     parts: list[Part] = [
         verdict(
             f"Of {len(tested)} comparisons tested, {len(differ)} differ after Holm's adjustment"
-            f"{f': {told}{more}' if differ else ''}. Shown equivalent within the margin: "
+            f"{f': {shifts}{more}' if differ else ''}. Shown equivalent within the margin: "
             f"{len(by['equivalent'])}; inconclusive: {len(by['inconclusive'])}."
         )
     ]
-    if len(tested) < len(found):
+    if len(tested) < len(comparisons):
         parts.append(
-            Note(f"{len(found) - len(tested)} scales have too few pairs to test (below {LEAST}).")
+            Note(
+                f"{len(comparisons) - len(tested)} scales have too few pairs to test "
+                f"(below {LEAST_PAIRS})."
+            )
         )
     if canonical_json(first.identity) == canonical_json(second.identity):
-        parts.append(warning("Both folders hold one and the same run."))
+        parts.append(warning("Both folders hold the same run."))
     elif first.identity.get("study") != second.identity.get("study"):
         parts.append(
             warning(
@@ -158,35 +161,35 @@ def _pictures(comparisons: Sequence[Comparison], judging: Judging) -> list[Fores
 
 def _runs(first: Run, second: Run) -> Table:
     """Set the two identities beside each other; what differs is marked."""
-    one, two = _identity(first), _identity(second)
+    left, right = _identity(first), _identity(second)
     rows: list[Row] = [
         {
             "": name,
-            "first": one.get(name, ""),
-            "second": two.get(name, ""),
-            "same?": "" if one.get(name) == two.get(name) else "differs",
+            "first": left.get(name, ""),
+            "second": right.get(name, ""),
+            "same?": "" if left.get(name) == right.get(name) else "differs",
         }
-        for name in dict.fromkeys([*one, *two])
+        for name in dict.fromkeys([*left, *right])
     ]
     return table("runs", "The two runs", rows)
 
 
 def _identity(run: Run) -> dict[str, str]:
-    told = {"folder": run.folder.name, "run": run.id}
+    fields = {"folder": run.folder.name, "run": run.id}
     models = run.identity.get("models")
     for role, model in models.items() if isinstance(models, dict) else ():
-        told[role] = f"{model.get('name')} ({str(model.get('fingerprint'))[:16]})"
+        fields[role] = f"{model.get('name')} ({str(model.get('fingerprint'))[:16]})"
     for name in ("study", "study_version", "personae"):
-        told[name] = str(run.identity.get(name, ""))
+        fields[name] = str(run.identity.get(name, ""))
     options = run.identity.get("options")
     for name, value in options.items() if isinstance(options, dict) else ():
         text = value if isinstance(value, str) else canonical_json(plain(value))
-        told[f"--{name}"] = text if len(text) <= 60 else text[:57] + "..."
-    return told
+        fields[f"--{name}"] = text if len(text) <= 60 else text[:57] + "..."
+    return fields
 
 
 def _coverage(pairing: Pairing) -> Table:
-    """Count what became of the matched answers in each run, arm by arm."""
+    """Count the matched answers by status in each run, arm by arm."""
     rows: list[Row] = []
     for arm, part in pairing.rows.group_by("arm", maintain_order=True):
         for number, run in ((1, "first"), (2, "second")):
@@ -197,4 +200,4 @@ def _coverage(pairing: Pairing) -> Table:
         ((pl.col("status_1") == "ok") != (pl.col("status_2") == "ok")).sum()
     ).item()
     note = f"{lost} pairs were answered in one run alone."
-    return table("coverage", "What became of the matched answers", rows, note)
+    return table("coverage", "Matched answers by status", rows, note)

@@ -8,19 +8,24 @@ equivalence is adjusted as difference is, for a claim of sameness can be a chanc
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, NamedTuple
+from math import nan
+from typing import Literal
 
 import numpy as np
 import polars as pl
 
 from personae.analyses.pairing import Pairing
 from personae.core import Array, BadValue, Estimate, Table
-from personae.designs.question_effects import LEAST
 from personae.report.build import Row, table
 from personae.stats.effects.effect_sizes import paired_d, paired_permutation
 from personae.stats.effects.equivalence import tost_paired, verdict
-from personae.stats.effects.proportions import detectable
-from personae.stats.multiplicity import benjamini_hochberg, holm
+from personae.stats.effects.families import (
+    LEAST_PAIRS,
+    PairedShift,
+    adjust_family,
+    difference_spread,
+)
+from personae.stats.multiplicity import holm
 
 __all__ = ["MARGINS", "Comparison", "Judging", "compare_pairs", "comparison_table"]
 
@@ -48,25 +53,21 @@ class Judging:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
-    """One scale under one arm, second run minus first.
+class Comparison(PairedShift):
+    """One scale under one arm, second run minus first; adjusted over all comparisons.
 
     `cell` is (arm, instrument, scale, unit) and, if compared each by itself, the respondent;
-    `levels` the two means, NaN where an inventory's range isn't known; `shift` the mean paired
-    difference, its p by flipping signs; `size` that over its SD; `same` the equivalence test.
-    `holm`, `bh` and `same_holm` are adjusted over all comparisons; `detectable` would be found in
-    four of five such runs; `lost` counts pairs that one run or both didn't answer.
+    `levels` the two means in that unit, NaN where an inventory's range isn't known; `shift` the
+    mean paired difference, its p by flipping signs; `size` that over its SD; `same` the
+    equivalence test and `same_holm` its adjusted p; `lost` counts pairs that one run or both
+    didn't answer.
     """
 
     cell: tuple[str, ...]
     levels: tuple[float, float]
-    shift: Estimate
     size: Estimate
     same: Estimate | None
-    holm: float
-    bh: float
-    same_holm: float
-    detectable: float
+    same_holm: float = nan
     lost: int
 
     @property
@@ -77,16 +78,6 @@ class Comparison:
         differs = replace(self.shift, p=self.holm)
         same = self.same or self.shift
         return verdict(differs, replace(same, p=self.same_holm))
-
-
-class _Raw(NamedTuple):
-    cell: tuple[str, ...]
-    levels: tuple[float, float]
-    shift: Estimate
-    size: Estimate
-    same: Estimate | None
-    spread: float
-    lost: int
 
 
 def compare_pairs(pairing: Pairing, judging: Judging = Judging()) -> list[Comparison]:
@@ -104,72 +95,57 @@ def compare_pairs(pairing: Pairing, judging: Judging = Judging()) -> list[Compar
 
 
 def _family(rows: pl.DataFrame, by: Sequence[str], judging: Judging) -> list[Comparison]:
-    raw = [
-        _compared(part, tuple(map(str, cell)), judging)
+    """Compare every cell; difference and equivalence are adjusted over the cells tested."""
+    cells = [
+        _comparison(part, tuple(map(str, cell)), judging)
         for cell, part in rows.group_by(by, maintain_order=True)
     ]
-    tested = [one.shift.n >= LEAST for one in raw]
-    differ = [one.shift.p if ok else float("nan") for one, ok in zip(raw, tested, strict=True)]
-    alike = [
-        one.same.p if ok and one.same else float("nan") for one, ok in zip(raw, tested, strict=True)
-    ]
-    adjusted = zip(raw, holm(differ), benjamini_hochberg(differ), holm(alike), strict=True)
-    return [
-        Comparison(
-            cell=one.cell,
-            levels=one.levels,
-            shift=one.shift,
-            size=one.size,
-            same=one.same,
-            holm=float(strict),
-            bh=float(lenient),
-            same_holm=float(same),
-            lost=one.lost,
-            detectable=detectable(one.shift.n, one.spread, tests=sum(tested)),
-        )
-        for one, strict, lenient, same in adjusted
-    ]
+    compared = adjust_family(cells, least=LEAST_PAIRS)
+    alike = holm(
+        [c.same.p if c.same and c.shift.n >= LEAST_PAIRS else nan for c in compared]
+    ).tolist()
+    return [replace(c, same_holm=p) for c, p in zip(compared, alike, strict=True)]
 
 
-def _compared(part: pl.DataFrame, cell: tuple[str, ...], judging: Judging) -> _Raw:
+def _comparison(part: pl.DataFrame, cell: tuple[str, ...], judging: Judging) -> Comparison:
     unit, of = cell[3], judging.unit
     name = f"{cell[2] or cell[1]}, {cell[0]}"
     first, second, lost = _scores(part, unit)
-    turn = part["key"].to_numpy().astype(np.float64)
-    apart = pl.DataFrame(
+    sign = part["key"].to_numpy().astype(np.float64)
+    pairs = pl.DataFrame(
         {
             "of": part[of],
-            "shift": turn * (second - first),
-            "first": turn * first,
-            "second": turn * second,
+            "shift": sign * (second - first),
+            "first": sign * first,
+            "second": sign * second,
             "mirror": _mirror(part, unit),
         }
     ).filter(pl.col("shift").is_finite())
-    means = apart.group_by("of", maintain_order=True).agg(
+    means = pairs.group_by("of", maintain_order=True).agg(
         pl.col("shift", "first", "second", "mirror").mean()
     )
     shift = means["shift"].to_numpy()
-    one, two = (
-        float((means[n] + means["mirror"]).to_numpy().mean()) if means.height else float("nan")
-        for n in ("first", "second")
-    )
+    levels = [
+        float((means[run] + means["mirror"]).to_numpy().mean()) if means.height else nan
+        for run in ("first", "second")
+    ]
     margin = judging.margins.get(unit)
     same = None
     if margin is not None:
         same = tost_paired(shift, np.zeros_like(shift), margin, name=name, of=of, unit=unit)
-    return _Raw(
-        cell,
-        (one, two),
-        paired_permutation(shift, name=name, of=of, unit=unit, seed=judging.seed),
-        paired_d(shift, name=name, of=of, seed=judging.seed),
-        same,
-        float(np.std(shift, ddof=1)) if shift.size > 1 else float("nan"),
-        lost,
+    return Comparison(
+        cell=cell,
+        levels=(levels[0], levels[1]),
+        shift=paired_permutation(shift, name=name, of=of, unit=unit, seed=judging.seed),
+        spread=difference_spread(shift),
+        size=paired_d(shift, name=name, of=of, seed=judging.seed),
+        same=same,
+        lost=lost,
     )
 
 
 def _scores(part: pl.DataFrame, unit: str) -> tuple[Array, Array, int]:
-    """Give both runs' scores, NaN where an answer is lost, and how many pairs lost one."""
+    """Return both runs' scores, shape (pairs,), NaN where an answer is lost, and pairs lost."""
     ok = [part[f"status_{i}"] == "ok" for i in (1, 2)]
     lost = part.height - int((ok[0] & ok[1]).sum())
     if unit == "correct":
@@ -187,7 +163,7 @@ def _scores(part: pl.DataFrame, unit: str) -> tuple[Array, Array, int]:
 
 
 def _mirror(part: pl.DataFrame, unit: str) -> Array:
-    """Give what a reversed item's value is taken from: low + high in points, 0 in nats/token."""
+    """Return what reversed items are taken from, (pairs,): low + high in points, else 0."""
     if unit != "points":
         return np.zeros(part.height)
     span = part["low"] + part["high"]
@@ -201,7 +177,7 @@ def comparison_table(comparisons: Sequence[Comparison], judging: Judging) -> Tab
         f"Shift: second run minus first, paired by {judging.unit}, p by flipping signs; "
         f"size: shift over the SD of the differences; equivalence: within {margins}; "
         "detectable: found in 4 of 5 such runs; lost: pairs without two answers (wrong, where "
-        f"the unit is correct). Below {LEAST} pairs nothing is tested."
+        f"the unit is correct). Below {LEAST_PAIRS} pairs nothing is tested."
     )
     rows = [_row(comparison, judging) for comparison in comparisons]
     return table("comparison", "Scale by scale", rows, note)

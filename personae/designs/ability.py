@@ -9,6 +9,7 @@ from personae.designs.arms import CONTROL_ARM
 from personae.designs.grid import Asking, ask_grid
 from personae.designs.question_effects import question_scores
 from personae.measure.tasks.problems import ProblemSet
+from personae.report.build import Row, estimate_words, table
 from personae.stats.effects.proportions import rate
 
 __all__ = ["Ability", "ChannelAccuracy", "ability"]
@@ -42,10 +43,7 @@ class Ability:
     def sentence(self) -> str:
         """Say in a sentence whether there is an ability to lose."""
         chosen = next(c for c in self.channels if c.channel == self.channel)
-        rate = chosen.accuracy
-        figures = (
-            f"{rate.value:.0%} [{rate.low:.0%}, {rate.high:.0%}] right, chance {chosen.chance:.0%}"
-        )
+        figures = f"{estimate_words(chosen.accuracy, '.0%')} right, chance {chosen.chance:.0%}"
         if self.above:
             return f"Without persona the model answers by {self.channel}: {figures}."
         return (
@@ -55,13 +53,12 @@ class Ability:
 
     def table(self) -> Table:
         """Tabulate accuracy and chance by channel."""
-        return Table(
-            name="ability",
-            title="Without persona",
-            columns=("channel", "accuracy", "chance"),
-            rows=tuple((c.channel, c.accuracy, c.chance) for c in self.channels),
-            note="Channels are tried in this order; the first above chance is read.",
-        )
+        rows: list[Row] = [
+            {"channel": c.channel, "accuracy": c.accuracy, "chance": c.chance}
+            for c in self.channels
+        ]
+        note = "Channels are tried in this order; the first above chance is read."
+        return table("ability", "Without persona", rows, note)
 
 
 def _guessing(problems: ProblemSet) -> float:

@@ -7,51 +7,40 @@ A lost answer counts as wrong, as in the published audits, and is also counted b
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
-from personae.core import Answers, Array, BadValue, Cell, Estimate, Table
+from personae.core import Answers, Array, BadValue, Estimate, Table
+from personae.report.build import Row, frame_table, table
 from personae.stats.effects.effect_sizes import paired_permutation
-from personae.stats.effects.proportions import detectable, mcnemar, rate
-from personae.stats.multiplicity import benjamini_hochberg, holm
+from personae.stats.effects.families import (
+    LEAST_PAIRS,
+    PairedShift,
+    adjust_family,
+    difference_spread,
+)
+from personae.stats.effects.proportions import mcnemar, rate
 from personae.stats.resample import mean
 
-__all__ = [
-    "LEAST",
-    "OUTCOMES",
-    "Effect",
-    "counts_table",
-    "effects",
-    "effects_table",
-    "question_scores",
-]
+__all__ = ["Effect", "counts_table", "effects", "effects_table", "question_scores"]
 
-LEAST = 6
-"""Questions of a scale below which it isn't compared by itself: of 2^5 sign patterns none is rarer
-than p = 0.06, so that the test could find nothing, and would only use up the family's level."""
-OUTCOMES = ("correct", "wrong", "abstained", "unparsed", "cut", "error")
+_OUTCOMES = ("correct", "wrong", "abstained", "unparsed", "cut", "error")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Effect:
+class Effect(PairedShift):
     """One condition against the reference on one scale ("" for all scales together).
 
-    `accuracy` is over questions, a lost answer being wrong; `shift` the mean paired difference with
-    its sign-flip p, `holm` and `bh` that p adjusted over the family; `exact` is McNemar's p where
-    every question has one answer, else NaN; `detectable` the smallest shift that a test like this
-    would find in four of five runs.
+    `accuracy` (0..1) is over questions, a lost answer being wrong; `shift` the mean paired
+    difference of rates with its sign-flip p; `exact` is McNemar's p where every question has one
+    answer, else NaN.
     """
 
     condition: str
     scale: str
     accuracy: Estimate
-    shift: Estimate
-    holm: float
-    bh: float
     exact: float
-    detectable: float
 
     @property
     def verdict(self) -> str:
@@ -66,20 +55,26 @@ class Effect:
 def question_scores(
     answers: Answers, by: str, conditions: Sequence[str], *, use: str = "value"
 ) -> tuple[Array, list[str]]:
-    """Lay out mean scores, (conditions, questions); a lost answer counts 0, an unasked one is NaN.
+    """Return mean scores (0..1), shape (conditions, questions), and the questions' ids.
 
-    `use` is `value` (right or wrong) or `expected` (probability of the right option).
+    Args:
+        answers: draws, orders and instructions of a question are averaged.
+        by: the column that holds the condition.
+        conditions: the rows, in this order; answers under others are left out.
+        use: `value` (right or wrong) or `expected` (probability of the right option).
+
+    A lost answer counts 0, a question that wasn't asked under a condition is NaN.
     """
-    rows = answers.rows.with_columns(pl.col(use).fill_null(0.0).alias("score"))
-    means = rows.group_by("item", by, maintain_order=True).agg(pl.col("score").mean())
+    scored = answers.rows.with_columns(pl.col(use).fill_null(0.0).alias("score"))
+    means = scored.group_by("item", by, maintain_order=True).agg(pl.col("score").mean())
     items = list(dict.fromkeys(means["item"].to_list()))
-    place = {item: i for i, item in enumerate(items)}
+    column = {item: i for i, item in enumerate(items)}
     row = {condition: i for i, condition in enumerate(conditions)}
-    found = np.full((len(conditions), len(items)), np.nan)
+    scores = np.full((len(conditions), len(items)), np.nan)
     for item, condition, score in means.select("item", by, "score").rows():
         if condition in row:
-            found[row[condition], place[item]] = score
-    return found, items
+            scores[row[condition], column[item]] = score
+    return scores, items
 
 
 def effects(
@@ -93,9 +88,16 @@ def effects(
 ) -> list[Effect]:
     """Compare every condition with the reference, over all questions and scale by scale.
 
-    `of` names what an item is. A scale of fewer than six is not compared by itself.
-    The family of the adjustment is all comparisons of single scales, or those over all questions
-    where there is one scale only; comparisons over all questions are a family of their own.
+    Args:
+        answers: every condition's answers.
+        reference: the condition that the others are compared with.
+        by: the column that holds the condition.
+        use: `value` (right or wrong) or `expected` (probability of the right option).
+        of: what an item is.
+        seed: of sign flips and bootstrap.
+
+    A scale of fewer than six items is not compared by itself. Comparisons over all questions are
+    one family of the adjustment, those of single scales another.
 
     Raises:
         BadValue: no answer belongs to the reference.
@@ -104,113 +106,73 @@ def effects(
     if reference not in answers.rows[by].to_list():
         raise BadValue(f"no answers under the reference {reference!r}; there are {conditions}")
     sizes = answers.rows.group_by("scale", maintain_order=True).agg(pl.col("item").n_unique())
-    scales = [scale for scale, size in sizes.rows() if size >= LEAST] if sizes.height > 1 else []
-    found: list[Effect] = []
-    for family in ([""], scales):
-        if family and conditions:
-            found += _family(answers, (reference, *conditions), family, (by, use, of, seed))
-    return found
+    scales = [scale for scale, size in sizes.rows() if size >= LEAST_PAIRS]
+    family_scales: list[list[str]] = [[""], scales if sizes.height > 1 else []]
+    compared: list[Effect] = []
+    for family in family_scales:
+        shifts = []
+        for scale in family:
+            part = answers.where(scale=scale) if scale else answers
+            scores, _ = question_scores(part, by, (reference, *conditions), use=use)
+            shifts += [
+                _effect(scores[[0, row]], (condition, scale), of, seed)
+                for row, condition in enumerate(conditions, start=1)
+            ]
+        compared += adjust_family(shifts)
+    return compared
 
 
-class _Raw(NamedTuple):
-    """A comparison before adjustment; `spread` is the SD of the differences."""
-
-    condition: str
-    scale: str
-    accuracy: Estimate
-    shift: Estimate
-    exact: float
-    spread: float
-
-
-def _family(
-    answers: Answers,
-    conditions: Sequence[str],
-    scales: Sequence[str],
-    how: tuple[str, str, str, int],
-) -> list[Effect]:
-    by, use, of, seed = how
-    raw: list[_Raw] = []
-    for scale in scales:
-        part = answers.where(scale=scale) if scale else answers
-        table, _ = question_scores(part, by, conditions, use=use)
-        for place, condition in enumerate(conditions[1:], start=1):
-            raw.append(_compared(table[[0, place]], (condition, scale), of, seed))
-    tests = [1.0 if np.isnan(one.shift.p) else one.shift.p for one in raw]
-    family = zip(raw, holm(tests).tolist(), benjamini_hochberg(tests).tolist(), strict=True)
-    return [
-        Effect(
-            condition=one.condition,
-            scale=one.scale,
-            accuracy=one.accuracy,
-            shift=one.shift,
-            exact=one.exact,
-            holm=strict,
-            bh=lenient,
-            detectable=detectable(one.shift.n, one.spread, tests=len(raw)),
-        )
-        for one, strict, lenient in family
-    ]
-
-
-def _compared(pair: Array, cell: tuple[str, str], of: str, seed: int) -> _Raw:
-    """Compare the second row of question scores with the first."""
+def _effect(pair: Array, cell: tuple[str, str], of: str, seed: int) -> Effect:
+    """Compare the second row of question scores, shape (2, questions), with the first."""
     both = ~np.isnan(pair).any(axis=0)
     first, second = pair[:, both]
-    name = cell[0]
-    shift = paired_permutation(second - first, name=name, of=of, unit="rate", seed=seed)
+    condition, scale = cell
     exact = float("nan")
-    accuracy = mean(second, name=name, of=of, unit="rate", seed=seed)
+    accuracy = mean(second, name=condition, of=of, unit="rate", seed=seed)
     if both.any() and np.isin(pair[:, both], (0.0, 1.0)).all():
         exact = mcnemar(first, second).p
-        accuracy = rate(second, name=name, of=of)
-    spread = float(np.std(second - first, ddof=1)) if both.sum() > 1 else float("nan")
-    return _Raw(*cell, accuracy, shift, exact, spread)
-
-
-def effects_table(found: Sequence[Effect], name: str, title: str, reference: str) -> Table:
-    """Tabulate effects: accuracy, shift, p raw and adjusted, detectable shift, verdict."""
-    rows: list[tuple[Cell, ...]] = [
-        (
-            e.condition,
-            e.scale or "all",
-            e.accuracy,
-            e.shift,
-            e.shift.p,
-            e.exact,
-            e.holm,
-            e.bh,
-            e.detectable,
-            e.verdict,
-        )
-        for e in found
-    ]
-    columns = (
-        "condition",
-        "questions",
-        "accuracy",
-        "shift",
-        "p",
-        "p (McNemar)",
-        "p (Holm)",
-        "p (BH)",
-        "detectable shift",
-        "verdict",
+        accuracy = rate(second, name=condition, of=of)
+    return Effect(
+        condition=condition,
+        scale=scale,
+        accuracy=accuracy,
+        shift=paired_permutation(second - first, name=condition, of=of, unit="rate", seed=seed),
+        spread=difference_spread(second - first),
+        exact=exact,
     )
-    of = found[0].shift.of if found else "question"
+
+
+def effects_table(effects: Sequence[Effect], name: str, title: str, reference: str) -> Table:
+    """Tabulate effects: accuracy, shift, p raw and adjusted, detectable shift, verdict."""
+    rows: list[Row] = [
+        {
+            "condition": effect.condition,
+            "questions": effect.scale or "all",
+            "accuracy": effect.accuracy,
+            "shift": effect.shift,
+            "p": effect.shift.p,
+            "p (McNemar)": effect.exact,
+            "p (Holm)": effect.holm,
+            "p (BH)": effect.bh,
+            "detectable shift": effect.detectable,
+            "verdict": effect.verdict,
+        }
+        for effect in effects
+    ]
+    of = effects[0].shift.of if effects else "question"
     note = (
         f"Shift: rate of right answers minus that under {reference!r}, paired by {of}; a lost "
         f"answer is wrong. p: sign-flip permutation over {of}s. Detectable: found in 4 of 5 "
         "runs at the level shared out over the family."
     )
-    return Table(name=name, title=title, columns=columns, rows=tuple(rows), note=note)
+    return table(name, title, rows, note)
 
 
 def counts_table(answers: Answers, by: Sequence[str] = ("respondent",)) -> Table:
     """Count outcomes by condition: right, wrong, abstained, unparsed, lost, and protests."""
     grouped = answers.rows.group_by(list(by), maintain_order=True).agg(
         pl.len().alias("asked"),
-        *((pl.col("outcome") == o).sum().cast(pl.Int64).alias(o) for o in OUTCOMES),
+        *((pl.col("outcome") == o).sum().cast(pl.Int64).alias(o) for o in _OUTCOMES),
         pl.col("protested").sum().cast(pl.Int64).alias("protested"),
         (pl.col("status") == "refused").sum().cast(pl.Int64).alias("refused"),
     )
@@ -218,10 +180,4 @@ def counts_table(answers: Answers, by: Sequence[str] = ("respondent",)) -> Table
         "Abstained: declines and names no answer. Protested: declines and answers all the same; "
         "counted among right and wrong."
     )
-    return Table(
-        name="outcomes",
-        title="Outcomes",
-        columns=tuple(grouped.columns),
-        rows=tuple(grouped.rows()),
-        note=note,
-    )
+    return frame_table("outcomes", "Outcomes", grouped, note)

@@ -28,12 +28,12 @@ from personae.core import (
     Form,
     Inventory,
     Part,
-    Table,
     missing,
 )
 from personae.measure.inventories.administer import administer
 from personae.measure.inventories.context_sensitivity import context_sensitivity
 from personae.measure.inventories.statements import StatementPair, statement_pairs
+from personae.report.build import Row, table
 from personae.stats.agreement import pearson
 from personae.stats.effects.ranks import kruskal
 from personae.stats.resample import bootstrap
@@ -96,25 +96,24 @@ class GateResult:
 
     def parts(self) -> list[Part]:
         """Tabulate the checks of every channel."""
-        rows = tuple(
-            (
-                channel_check.channel,
-                estimate.name,
-                estimate,
-                estimate.p,
-                limit,
-                held,
-                channel_check.passed,
-            )
-            for channel_check in self.checks
-            for estimate, limit, held in (*channel_check.checks, *channel_check.either)
-        )
-        columns = ("channel", "check", "found", "p", "must be", "holds", "channel passes")
+        rows: list[Row] = [
+            {
+                "channel": check.channel,
+                "check": estimate.name,
+                "found": estimate,
+                "p": estimate.p,
+                "must be": limit,
+                "holds": holds,
+                "channel passes": check.passed,
+            }
+            for check in self.checks
+            for estimate, limit, holds in (*check.checks, *check.either)
+        ]
         note = (
             "Asked of the model without persona. A channel passes if all its checks hold; of those "
             'marked "or", one is enough.'
         )
-        return [Table(name="gate", title="Content gate", columns=columns, rows=rows, note=note)]
+        return [table("gate", "Content gate", rows, note)]
 
 
 def content_gate(

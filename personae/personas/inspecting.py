@@ -5,9 +5,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from personae.core import Cell, InputError, Note, Part, Persona, Report, Table
+from personae.core import InputError, Note, Part, Persona, Report
 from personae.personas import ABSENT, FIELDS, differences, persona_row
 from personae.personas.risks import RiskRule, find_risks
+from personae.report.build import Row, table, verdict, warning
 
 __all__ = ["CheckResult", "check_report", "diff_report"]
 
@@ -35,7 +36,7 @@ def check_report(
     messages: list[str] = []
     count = errors = warnings = 0
     counts: Counter[str] = Counter()
-    examples: dict[str, list[tuple[Cell, ...]]] = {}
+    examples: dict[str, list[Row]] = {}
     for where, row in rows:
         count += 1
         if isinstance(row, InputError):
@@ -48,11 +49,12 @@ def check_report(
             levels.add(level)
             listed = examples.setdefault(code, [])
             if len(listed) < _EXAMPLES:
-                listed.append((code, where.rpartition(", ")[2], row.id, excerpt))
+                place = where.rpartition(", ")[2]
+                listed.append({"rule": code, "place": place, "persona": row.id, "found": excerpt})
         errors += "error" in levels
         warnings += levels == {"warning"}
     summary = f"{count:,} personas: {errors:,} with errors, {warnings:,} with warnings only."
-    parts: list[Part] = [Note(summary, "verdict"), *(Note(text, "warning") for text in messages)]
+    parts: list[Part] = [verdict(summary), *(warning(text) for text in messages)]
     if errors > len(messages) and len(messages) == _ERRORS:
         parts.append(Note(f"Errors are shown for the first {_ERRORS} rows that have them."))
     parts += _rule_tables(counts, examples, rules)
@@ -73,29 +75,29 @@ def _findings(persona: Persona, rules: Sequence[RiskRule]) -> Iterator[tuple[str
 
 def _rule_tables(
     counts: Counter[str],
-    examples: dict[str, list[tuple[Cell, ...]]],
+    examples: dict[str, list[Row]],
     rules: Sequence[RiskRule],
 ) -> Iterator[Part]:
     known = {rule.code: (rule.level, rule.risk, rule.reason) for rule in rules}
     unknown = ("warning", "format", "a field that the schema doesn't know resembles one it does")
-    listed = [(code, *known.get(code, unknown), counts[code]) for code in [*known, "unknown-field"]]
-    rows = tuple((c, level, risk, n, why) for c, level, risk, why, n in listed if n)
-    if not rows:
+    codes = [code for code in (*known, "unknown-field") if counts[code]]
+    if not codes:
         return
-    yield Table(
-        name="findings",
-        title="What the rules found",
-        columns=("rule", "level", "risk", "personas", "why it matters"),
-        rows=rows,
-    )
-    shown = tuple(row for code, *_ in rows for row in examples[str(code)])
-    yield Table(
-        name="examples",
-        title="Where",
-        columns=("rule", "place", "persona", "found"),
-        rows=shown,
-        note=f"The first {_EXAMPLES} of each rule.",
-    )
+    findings: list[Row] = []
+    for code in codes:
+        level, risk, reason = known.get(code, unknown)
+        findings.append(
+            {
+                "rule": code,
+                "level": level,
+                "risk": risk,
+                "personas": counts[code],
+                "why it matters": reason,
+            }
+        )
+    yield table("findings", "What the rules found", findings)
+    matches = [match for code in codes for match in examples[code]]
+    yield table("examples", "Where", matches, f"The first {_EXAMPLES} of each rule.")
 
 
 def diff_report(old: Iterable[Persona], new: Iterable[Persona]) -> Report:
@@ -103,30 +105,36 @@ def diff_report(old: Iterable[Persona], new: Iterable[Persona]) -> Report:
     before, after = ({persona.id: persona for persona in side} for side in (old, new))
     removed = [name for name in before if name not in after]
     added = [name for name in after if name not in before]
-    rows = [
+    changes = [
         row for name in before if name in after for row in _field_changes(before[name], after[name])
     ]
-    changed = len({row[0] for row in rows})
+    changed = len({row["persona"] for row in changes})
     same = len(before) - len(removed) - changed
-    summary = (
-        f"{len(added):,} added, {len(removed):,} removed, {changed:,} changed, {same:,} equal."
-    )
-    parts: list[Part] = [Note(summary, "verdict")]
-    listed = [*((name, "removed") for name in removed), *((name, "added") for name in added)]
-    for name, title, columns, cells in (
-        ("ids", "Added and removed", ("persona", "what"), listed),
-        ("changes", "Changed", ("persona", "where", "was", "is"), rows),
-    ):
-        if cells:
-            note = f"The first {_MAX_ROWS:,} of {len(cells):,}." if len(cells) > _MAX_ROWS else ""
-            shown = tuple(cells[:_MAX_ROWS])
-            parts.append(Table(name=name, title=title, columns=columns, rows=shown, note=note))
+    ids: list[Row] = [
+        *({"persona": name, "what": "removed"} for name in removed),
+        *({"persona": name, "what": "added"} for name in added),
+    ]
+    parts: list[Part] = [
+        verdict(
+            f"{len(added):,} added, {len(removed):,} removed, {changed:,} changed, {same:,} equal."
+        )
+    ]
+    for name, title, rows in (("ids", "Added and removed", ids), ("changes", "Changed", changes)):
+        if rows:
+            note = f"The first {_MAX_ROWS:,} of {len(rows):,}." if len(rows) > _MAX_ROWS else ""
+            parts.append(table(name, title, rows[:_MAX_ROWS], note))
     return Report(title="Difference of personas", parts=tuple(parts))
 
 
-def _field_changes(old: Persona, new: Persona) -> Iterator[tuple[str, str, str, str]]:
-    for path, old_value, new_value in differences(persona_row(old), persona_row(new)):
-        yield old.id, "/".join(map(str, path)), _shortened(old_value), _shortened(new_value)
+def _field_changes(old: Persona, new: Persona) -> Iterator[Row]:
+    for path, was, value in differences(persona_row(old), persona_row(new)):
+        place = "/".join(map(str, path))
+        yield {
+            "persona": old.id,
+            "where": place,
+            "was": _shortened(was),
+            "is": _shortened(value),
+        }
 
 
 def _shortened(value: object) -> str:

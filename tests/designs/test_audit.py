@@ -33,9 +33,7 @@ KNOWLEDGE = load_problems("plain-knowledge")
 NUMBERS = load_problems("word-problems")
 CHOICE = Problem(id="q", text="Which?", answer="red", options=("red", "blue", "green", "grey"))
 NUMBER = Problem(id="n", text="How many?", answer="12")
-DETECTOR = json.loads(
-    (Path(__file__).parents[1] / "support" / "declining_replies.json").read_text()
-)
+DETECTOR = json.loads((Path(__file__).with_name("declining_replies.json")).read_text())
 
 
 def arms(*names: str) -> list[Arm]:

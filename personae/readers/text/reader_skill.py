@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from personae.core import Array, Cell, Estimate, Table
+from personae.core import Array, Estimate, Table
 from personae.datasets.labelled_texts import lengths
 from personae.readers.text.trained_readers import HeldOut, Reader
+from personae.report.build import Row, table
 from personae.stats.prediction.classification import accuracy, auc, floor_predictions, macro_f1
 
 __all__ = ["Skill", "skill_table", "skills"]
@@ -61,34 +62,22 @@ def _classes(probabilities: Array) -> Array:
 
 def skill_table(skills_by_trait: dict[str, Skill], reader: Reader) -> Table:
     """Tabulate skill beside the floors and the reader trained on shuffled labels."""
-    rows: list[tuple[Cell, ...]] = [
-        (
-            scale,
-            skill.auc,
-            skill.macro_f1,
-            skill.accuracy,
-            *skill.floors.values(),
-            skill.shuffled,
-            skill.share,
-        )
+    rows: list[Row] = [
+        {
+            "trait": scale,
+            "AUC": skill.auc,
+            "macro-F1": skill.macro_f1,
+            "accuracy": skill.accuracy,
+            **{f"accuracy, {name}": floor for name, floor in skill.floors.items()},
+            "AUC, shuffled labels": skill.shuffled,
+            "training share high": skill.share,
+        }
         for scale, skill in skills_by_trait.items()
     ]
-    floors = [f"accuracy, {name}" for name in next(iter(skills_by_trait.values())).floors]
-    columns = (
-        "trait",
-        "AUC",
-        "macro-F1",
-        "accuracy",
-        *floors,
-        "AUC, shuffled labels",
-        "training share high",
-    )
     note = (
         f"Reader {reader.training.recipe!r}, trained on {reader.corpus.source} "
         f"({len(reader.corpus.texts)} texts, {reader.corpus.tag}). All figures are for authors, or "
         "pools of sentences, that the classifier never met; whole ones are resampled. Floors: the "
         "commoner class, chance at the class's share, length alone."
     )
-    return Table(
-        name="skill", title="What the reader can see", columns=columns, rows=tuple(rows), note=note
-    )
+    return table("skill", "What the reader can see", rows, note)
