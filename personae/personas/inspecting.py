@@ -111,8 +111,9 @@ def diff_report(old: Iterable[Persona], new: Iterable[Persona]) -> Report:
     changed = len({row["persona"] for row in changes})
     same = len(before) - len(removed) - changed
     ids: list[Row] = [
-        *({"persona": name, "what": "removed"} for name in removed),
-        *({"persona": name, "what": "added"} for name in added),
+        {"persona": name, "what": what}
+        for names, what in ((removed, "removed"), (added, "added"))
+        for name in names
     ]
     parts: list[Part] = [
         verdict(
