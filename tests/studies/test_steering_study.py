@@ -1,6 +1,7 @@
 """A scan finds the block at which a direction was planted; the study shows what it measured."""
 
 import copy
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 from personae.core import (
     Edit,
     Figure,
+    Form,
     HeatmapFigure,
     InputError,
     LinesFigure,
@@ -18,22 +20,25 @@ from personae.core import (
     Request,
     Site,
     Table,
+    load_inventory,
     say,
 )
 from personae.induce.steer.contrasts import trait_vectors
 from personae.induce.steer.directions import cosines
+from personae.induce.steer.steered import Steered
 from personae.induce.steer.steering_vector import VectorRecipe, make_vector
+from personae.measure.inventories.administer import administer
 from personae.models.local.engine import LocalModel
 from personae.respondents.null import open_null
-from personae.studies.steering import steering
+from personae.studies.steering.study import steering
 from tests.support.tiny_networks import codec, network, tiny_model
 
 WIDTH, PLANTED = 32, 2
 
 
 def planted() -> tuple[LocalModel, Any]:
-    """A network whose last block writes a direction where it reads A and not B, and wipes out what
-    comes of it from below; "Very" against "A" is read off along it and nothing else."""
+    """A network whose last block writes a direction where it reads A and not B, and removes what
+    lower blocks write along it; the contrast of "Very" and "A" depends on that direction alone."""
     net = copy.deepcopy(network("llama"))
     truth = torch.nn.functional.normalize(torch.randn(WIDTH, generator=torch.manual_seed(5)), dim=0)
     table = net.get_input_embeddings().weight
@@ -60,19 +65,19 @@ def test_a_scan_over_blocks_finds_the_planted_one_and_random_directions_do_nothi
     texts = [f"I like {w}: " for w in ("tea", "people", "things", "walks", "parties", "calm")]
     pairs = [(say(f"{t}A."), say(f"{t}B.")) for t in texts]
     sites = [Site(b) for b in range(tiny.anatomy.blocks)]
-    found = make_vector(tiny, pairs, sites, VectorRecipe(pool="mean"))
-    close = [abs(float(cosines([found.by_site[s], truth])[0, 1])) for s in sites]
-    assert close[PLANTED] >= 0.99 and close[PLANTED - 1] < 0.9
+    vector = make_vector(tiny, pairs, sites, VectorRecipe(pool="mean"))
+    similarity = [abs(float(cosines([vector.by_site[s], truth])[0, 1])) for s in sites]
+    assert similarity[PLANTED] >= 0.99 and similarity[PLANTED - 1] < 0.9
     question = Request(say("Tell me."), (("Very",), ("A",)))
     length = 20.0
     random = np.random.default_rng(0).normal(size=(20, WIDTH))
     random -= np.outer(random @ truth, truth)
     random *= length / np.linalg.norm(random, axis=1, keepdims=True)
-    rows = [(), *((Edit(s, found.unit(sites[PLANTED]), length),) for s in sites[: PLANTED + 1])]
+    rows = [(), *((Edit(s, vector.unit(sites[PLANTED]), length),) for s in sites[: PLANTED + 1])]
     rows += [(Edit(sites[PLANTED], r),) for r in random]
     chosen = tiny.choose([replace(question, edits=edits) for edits in rows])
-    apart = np.array([c.loglik[0] - c.loglik[1] for c in chosen])
-    shifts = apart[1:] - apart[0]
+    contrasts = np.array([c.loglik[0] - c.loglik[1] for c in chosen])
+    shifts = contrasts[1:] - contrasts[0]
     assert np.argmax(shifts[: PLANTED + 1]) == PLANTED
     assert shifts[PLANTED] > 20 * np.abs(shifts[PLANTED + 1 :]).max()
 
@@ -95,15 +100,36 @@ def test_its_curve_and_its_matrix_are_measured_at_the_chosen_point() -> None:
     assert report.answers is not None
     assert set(report.answers.rows["arm"]) == {"unchanged", "steered up", "steered down"}
     effect: Any = tables["held_out"].rows[0][1]
-    moved: Any = matrix.values[matrix.rows.index("Extraversion")][2]
-    assert moved.value == pytest.approx(effect.value, abs=1e-4)
-    kinds = [p for p in report.parts if isinstance(p, Note) and p.level == "verdict"]
-    assert "20 shuffled vectors" in kinds[0].text and "least possible is 0.048" in kinds[0].text
-    at = Site(int(kinds[0].text.split("block ")[1].split(",")[0]))
-    assert trait_vectors(tiny, ["E"], [at])["E"].by_site[at].any()
+    shift: Any = matrix.values[matrix.rows.index("Extraversion")][2]
+    assert shift.value == pytest.approx(effect.value, abs=1e-4)
+    verdicts = [p for p in report.parts if isinstance(p, Note) and p.level == "verdict"]
+    assert (
+        "20 shuffled vectors" in verdicts[0].text and "least possible is 0.048" in verdicts[0].text
+    )
+    site = Site(int(verdicts[0].text.split("block ")[1].split(",")[0]))
+    assert trait_vectors(tiny, ["E"], [site])["E"].by_site[site].any()
 
 
-def test_a_limit_that_nothing_meets_is_said() -> None:
+def test_the_inventory_is_asked_under_the_chosen_edit_and_its_opposite() -> None:
+    """Each steered arm answers as the model does under that arm's own edit."""
+    tiny = tiny_model()
+    report = steering(tiny, quick=True, damage=9.0)
+    chosen = next(p for p in report.parts if isinstance(p, Note) and p.level == "verdict").text
+    block, strength = re.findall(r"block (\d+), strength ([\d.]+\d|\d+)", chosen)[0]
+    site = Site(int(block))
+    vector = trait_vectors(tiny, ["E"], [site])["E"].by_site[site]
+    items = load_inventory("ipip-neo-120").few(8)
+    assert report.answers is not None
+    scores = {}
+    for arm, sign in (("steered up", 1), ("steered down", -1)):
+        steered = Steered(tiny, [Edit(site, vector, sign * float(strength))])
+        expected = administer(steered, items, Form(wording="plain", channel="statement")).rows
+        scores[arm] = report.answers.where(arm=arm).rows["expected"].to_numpy()
+        assert scores[arm] == pytest.approx(expected["expected"].to_numpy(), abs=1e-5)
+    assert np.abs(scores["steered up"] - scores["steered down"]).max() > 1e-3
+
+
+def test_a_damage_limit_that_no_point_meets_leaves_nothing_chosen() -> None:
     report = steering(tiny_model(), quick=True, damage=-0.9)
     notes = [p for p in report.parts if isinstance(p, Note)]
     assert "no block and strength" in notes[0].text and notes[0].level == "verdict"
