@@ -45,9 +45,9 @@ class Order:
 class PersonaBatch:
     """The personas of some slots.
 
-    `rows`: one a slot that succeeded, in the order of the slots, in the schema of
-    `generate.table`. `failed`: slot -> why nothing could be made there. `counts`: what happened
-    on the way (repairs, revisions, dropped keys), summed over batches for the report.
+    `rows`: one per slot that succeeded, in the order of the slots, with the columns of the persona
+    store. `failed`: slot -> reason of the failure. `counts`: numbers of events such as repairs,
+    revisions and dropped keys, summed over batches for the report.
     """
 
     rows: pl.DataFrame
@@ -59,13 +59,13 @@ class PersonaBatch:
 class Population:
     """A population before it is generated.
 
-    `make` gives the personas of any slots; what it gives for a slot depends on the slot, its
-    attempt and the order alone, so that shards and resumed runs end in the same bytes. It keeps
-    nothing that grows with n but the plan. `preview` says what will be made: quotas, margins,
-    counts. `quotas` gives, fact -> value -> count, what the report compares with. `sameness` is
-    what counts as near-duplicate, which is then regenerated; None where likeness is no fault.
-    `findings` adds parts to the report, from the rows of a sample of the finished population.
-    `fingerprint` hashes whatever data of the user's the recipe rests on.
+    `make` makes the personas of any slots; the result for a slot depends only on the slot, its
+    attempt and the order, so that shards and resumed runs end in the same bytes. Apart from the
+    plan it holds nothing that grows with n. `preview` describes what will be made: quotas, margins,
+    counts. `quotas` (fact -> value -> count) are the targets in the report. Personas that meet
+    `duplicate_criterion` are regenerated; with None all are kept. `findings` adds parts to the
+    report, from the rows of a sample of the finished population. `fingerprint` hashes the user's
+    own data that the recipe uses.
     """
 
     title: str

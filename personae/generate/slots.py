@@ -56,13 +56,15 @@ class Slots:
     def __len__(self) -> int:
         return len(self.indices)
 
-    def take(self, selection: NDArray[np.bool_] | IndexArray, *, again: int = 0) -> "Slots":
-        """Keep some of the slots, `again` attempts further on.
+    def take(
+        self, selection: NDArray[np.bool_] | IndexArray, *, extra_attempts: int = 0
+    ) -> "Slots":
+        """Keep some of the slots, their attempts raised by `extra_attempts`.
 
-        Makers that redraw what breaks a rule go on by 1; what is regenerated as a whole, because it
-        resembles another, goes on by `REGENERATED`, so that the two never meet.
+        A redraw of what breaks a rule raises them by 1; regeneration of a persona that resembles
+        another raises them by `REGENERATED`, so that the two never collide.
         """
-        return Slots(self.seed, self.indices[selection], self.attempts[selection] + again)
+        return Slots(self.seed, self.indices[selection], self.attempts[selection] + extra_attempts)
 
     def bits(self, name: str) -> NDArray[np.uint64]:
         """Draw 64 random bits for each slot."""
@@ -81,7 +83,7 @@ class Slots:
         return normal
 
     def pick(self, name: str, shares: Sequence[float] | Array) -> IndexArray:
-        """Draw an index for each slot by shares: (values,), or a row a slot (slots, values)."""
+        """Draw an index for each slot by shares: (values,), or a row per slot (slots, values)."""
         weights = np.asarray(shares, dtype=np.float64)
         cumulative = np.cumsum(weights, axis=-1)
         thresholds = self.uniform(name) * cumulative[..., -1]
@@ -89,5 +91,5 @@ class Slots:
             index = np.searchsorted(cumulative, thresholds, side="right")
         else:
             index = (cumulative <= thresholds[:, None]).sum(axis=1)
-        picked: IndexArray = np.minimum(index, weights.shape[-1] - 1).astype(np.int64)
-        return picked
+        indices: IndexArray = np.minimum(index, weights.shape[-1] - 1).astype(np.int64)
+        return indices

@@ -43,7 +43,7 @@ def _stem(word: str) -> str:
 
 
 class HashedVectors:
-    """An `Embed` whose features weigh 1 + log(1 + texts / texts with it) over some known texts.
+    """An `Embed` whose features weigh 1 + log(1 + texts / texts with it) over a corpus.
 
     Rows have length 1, or 0 for a text without words.
 

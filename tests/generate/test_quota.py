@@ -76,14 +76,14 @@ def test_draws_belong_to_their_slot() -> None:
     assert (whole.uniform("x")[17:900:7] == part.uniform("x")).all()
     assert (whole.normal("x")[17:900:7] == part.normal("x")).all()
     assert (whole.pick("x", [1, 2])[17:900:7] == part.pick("x", [1, 2])).all()
-    assert (whole.uniform("x") != whole.take(np.arange(1000), again=1).uniform("x")).all()
+    assert (whole.uniform("x") != whole.take(np.arange(1000), extra_attempts=1).uniform("x")).all()
     assert (whole.uniform("x") != whole.uniform("y")).all()
 
 
 def test_draws_are_uniform_and_unrelated() -> None:
     slots = Slots.span(0, 0, 200_000)
     x, y = slots.uniform("x"), slots.uniform("y")
-    later = slots.take(np.arange(200_000), again=1).uniform("x")
+    later = slots.take(np.arange(200_000), extra_attempts=1).uniform("x")
     assert np.histogram(x, 20, (0, 1))[0].std() < 3 * np.sqrt(10_000 * 0.95)
     for other in (y, later, np.roll(x, 1)):
         assert abs(np.corrcoef(x, other)[0, 1]) < 0.01

@@ -56,8 +56,8 @@ class Filling:
 class Draft:
     """A person in the making, filled in place: what is fixed, the life, the sections so far.
 
-    `traits` are requested standings (z), `lots` where its draws come from, `chosen` the attributes
-    to be filled, by category and in order. `facts` holds all that is known by path.
+    `traits` are requested standings (z), `random` is the source of its draws, `chosen` the
+    attributes to be filled, by category and in order. `facts` holds all that is known, by path.
     """
 
     person: Demographics
@@ -111,8 +111,10 @@ class AttributeChooser:
         """
         person_vector = self._embed([draft.summary])[0]
         suited_by_category = {
-            c: [i for i, a in enumerate(group) if a.suits(draft.person.age, draft.person.works)]
-            for c, group in self._groups.items()
+            category_name: [
+                i for i, a in enumerate(group) if a.suits(draft.person.age, draft.person.works)
+            ]
+            for category_name, group in self._groups.items()
         }
         sizes = [len(suited_indices) for suited_indices in suited_by_category.values()]
         minimum = [min(1, size) for size in sizes]
@@ -121,17 +123,17 @@ class AttributeChooser:
         extras = apportion_within_limits(
             filling.depth - sum(minimum),
             sizes,
-            [s - m for s, m in zip(sizes, minimum, strict=True)],
+            [s - least for s, least in zip(sizes, minimum, strict=True)],
         )
-        chosen = {}
+        choices = {}
         for (category, suited_indices), base, extra in zip(
             suited_by_category.items(), minimum, extras, strict=True
         ):
             likeness = self._vectors[category][suited_indices] @ person_vector
             positions = stratified_choice(likeness, base + extra, draft.random, filling.ratio)
             selection = [self._groups[category][suited_indices[k]] for k in positions]
-            chosen[category] = breadth_first(selection, draft.random)
-        return replace(draft, chosen=chosen)
+            choices[category] = breadth_first(selection, draft.random)
+        return replace(draft, chosen=choices)
 
 
 def draw_value(attribute: Attribute, draft: Draft) -> str:

@@ -18,11 +18,15 @@ ANY_VALUE = "*"
 def _exclusions_by_fact() -> Mapping[str, tuple[tuple[frozenset[str], str, frozenset[str]], ...]]:
     """List for each fact: (values ruled out, by which fact, by which of its values)."""
     exclusions: dict[str, list[tuple[frozenset[str], str, frozenset[str]]]] = {}
-    for fact, values, other, others in data_json("personas/life.json")["exclusions"]:
-        exclusions.setdefault(other, []).append((frozenset(others), fact, frozenset(values)))
+    for fact, values, other_fact, other_values in data_json("personas/life.json")["exclusions"]:
+        exclusions.setdefault(other_fact, []).append(
+            (frozenset(other_values), fact, frozenset(values))
+        )
         # a fact that has no sense under some values leaves these open to be drawn
-        rest = frozenset({ANY_VALUE}) if ANY_VALUE in others else frozenset(others)
-        exclusions.setdefault(fact, []).append((frozenset(values), other, rest))
+        excluding_values = (
+            frozenset({ANY_VALUE}) if ANY_VALUE in other_values else frozenset(other_values)
+        )
+        exclusions.setdefault(fact, []).append((frozenset(values), other_fact, excluding_values))
     return {fact: tuple(rules) for fact, rules in exclusions.items()}
 
 

@@ -97,18 +97,18 @@ def write_lives(
     `lives` are drawn ones, whose tone is kept. With `listed` the model chooses from the lists, as
     small models can; else it writes. Fields that keep the drawn text are counted as `repaired`.
     """
-    written = list(lives)
+    current_lives = list(lives)
     for link in (_values, _attitude, _stories, _hobbies):
         requests = [
-            link(person, life, listed) for person, life in zip(people, written, strict=True)
+            link(person, life, listed) for person, life in zip(people, current_lives, strict=True)
         ]
         link_writer = writer.at(0.2) if link is _hobbies else writer
         answers = link_writer.ask(requests, count_unfit="repaired")
-        written = [
+        current_lives = [
             _apply_answers(life, answer, listed)
-            for life, answer in zip(written, answers, strict=True)
+            for life, answer in zip(current_lives, answers, strict=True)
         ]
-    return written
+    return current_lives
 
 
 def _apply_answers(life: Life, answers: FieldAnswers, listed: bool) -> Life:
@@ -190,8 +190,8 @@ def _stories(person: Demographics, life: Life, listed: bool) -> FieldRequest:
         )
         return _request(task, person, context, dict.fromkeys(names, (60, 600)), {})
     events = data_json("personas/life.json")["events"]
-    every = [event for tone in TONES for event in events[tone]]
-    parts = {name: every[i :: len(names)] for i, name in enumerate(names)}
+    all_events = [event for tone in TONES for event in events[tone]]
+    parts = {name: all_events[i :: len(names)] for i, name in enumerate(names)}
     task = "Which of these happened to the person and explains who they are?"
     return _request(task, person, context, dict.fromkeys(names, (60, 600)), parts)
 
@@ -200,6 +200,6 @@ def _hobbies(person: Demographics, life: Life, listed: bool) -> FieldRequest:
     task = "Infer two things this person does alone for pleasure, bad habits included."
     context = " ".join((person.sentence, *life.sentences[:3]))
     names = ("hobby_1", "hobby_2")
-    every = data_json("personas/life.json")["hobbies"]
-    parts = {name: every[i::2] for i, name in enumerate(names)} if listed else {}
+    all_hobbies = data_json("personas/life.json")["hobbies"]
+    parts = {name: all_hobbies[i::2] for i, name in enumerate(names)} if listed else {}
     return _request(task, person, context, dict.fromkeys(names, (4, 60)), parts)

@@ -84,32 +84,34 @@ class PeopleTables:
 
     raw: Mapping[str, Any] = field(repr=False)
 
-    def draw(self, random: np.random.Generator, given: Mapping[str, str]) -> Demographics:
+    def draw(self, random: np.random.Generator, fixed_facts: Mapping[str, str]) -> Demographics:
         """Draw one person; given values are kept unchanged."""
-        raw = self.raw
-        country = given.get("country") or _weighted_pick(random, _country_weights(raw["countries"]))
-        country_table = (
-            raw["countries"].get(country)
-            or raw["countries"][_weighted_pick(random, _country_weights(raw["countries"]))]
+        tables = self.raw
+        country = fixed_facts.get("country") or _weighted_pick(
+            random, _country_weights(tables["countries"])
         )
-        gender = given.get("gender") or _weighted_pick(random, raw["genders"])
-        age = int(given["age"]) if "age" in given else _draw_age(random, raw["ages"])
+        country_table = (
+            tables["countries"].get(country)
+            or tables["countries"][_weighted_pick(random, _country_weights(tables["countries"]))]
+        )
+        gender = fixed_facts.get("gender") or _weighted_pick(random, tables["genders"])
+        age = int(fixed_facts["age"]) if "age" in fixed_facts else _draw_age(random, tables["ages"])
         names = country_table.get(gender) or [*country_table["female"], *country_table["male"]]
         first_name = names[random.integers(len(names))]
         name = f"{first_name} {_weighted_pick(random, country_table['family'])}"
         work, works = self._work(random, age)
-        if "work" in given:
-            work, works = given["work"], given["work"] not in _idle_names(raw)
-        place = _weighted_pick(random, country_table["cities"])
-        if country not in raw["countries"] and "place" not in given:
+        if "work" in fixed_facts:
+            work, works = fixed_facts["work"], fixed_facts["work"] not in _idle_names(tables)
+        city = _weighted_pick(random, country_table["cities"])
+        if country not in tables["countries"] and "place" not in fixed_facts:
             raise UnknownName(
-                "country of the tables (or give a place too)", country, raw["countries"]
+                "country of the tables (or give a place too)", country, tables["countries"]
             )
         return Demographics(
-            name=given.get("name", name),
+            name=fixed_facts.get("name", name),
             age=age,
             gender=gender,
-            place=given.get("place", place),
+            place=fixed_facts.get("place", city),
             country=country,
             work=work,
             works=works,
@@ -125,8 +127,8 @@ class PeopleTables:
         return (idle, False) if random.random() < 0.1 else (occupation, True)
 
 
-def _idle_names(raw: Mapping[str, Any]) -> Sequence[str]:
-    return ("at school", "retired", *raw["without_work"])
+def _idle_names(tables: Mapping[str, Any]) -> Sequence[str]:
+    return ("at school", "retired", *tables["without_work"])
 
 
 def _country_weights(countries: Mapping[str, Any]) -> dict[str, float]:

@@ -61,15 +61,15 @@ def apportion_within_limits(
     [6, 2, 2]
     """
     parts = [0] * len(shares)
-    left = min(total, sum(limits))
-    while left:
+    remainder = min(total, sum(limits))
+    while remainder:
         room = [i for i, limit in enumerate(limits) if parts[i] < limit]
         weights = [shares[i] for i in room]
-        counts = largest_remainder(left, weights if any(weights) else [1.0] * len(room))
+        counts = largest_remainder(remainder, weights if any(weights) else [1.0] * len(room))
         for i, count in zip(room, counts.tolist(), strict=True):
             added = min(count, limits[i] - parts[i])
             parts[i] += added
-            left -= added
+            remainder -= added
     return parts
 
 

@@ -98,7 +98,7 @@ class Blueprint:
 
     @property
     def _donor_axes(self) -> int:
-        """How many leading quota variables the donors know."""
+        """The number of leading quota variables that the sample has."""
         known = self.donors.rows.columns if self.donors is not None else ()
         return sum(name in known for name in self.values)
 

@@ -15,7 +15,7 @@ from personae.generate.slots import Slots
 __all__ = ["correlation_matrix", "draw_correlated", "shift_to_group_norms"]
 
 _LIMIT = 3.5
-"""Requested standings stop here, in z: beyond it words for them run out."""
+"""Largest requested standing, in z; no wording expresses more."""
 REFERENCE = "sex-neutral 21-40"
 
 

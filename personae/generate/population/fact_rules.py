@@ -64,7 +64,7 @@ class Rules:
         return Rules(tuple(r for r in self.rules if r.facts <= set(facts)))
 
     def refuse_unknown(self, known: Collection[str]) -> None:
-        """Refuse rules that read facts which nobody has; they would never hold, unseen.
+        """Refuse rules that read unknown facts, since they would silently never hold.
 
         Raises:
             UnknownName: a rule reads a fact that isn't known.
@@ -101,7 +101,7 @@ def read_rules(body: Sequence[Mapping[str, Any]], sets: Mapping[str, Any] | None
     """Read rules.
 
     Raises:
-        BadValue: a rule or condition that isn't as this module says; names the rule.
+        BadValue: a rule or condition in another form than this module's; names the rule.
 
     >>> adult = {"of": "age", ">=": 18}
     >>> rules = read_rules([{"code": "A", "says": "adults only", "holds": adult}])
@@ -117,18 +117,18 @@ def _expand_each(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Write a rule `each` of several fields (field -> owner) out, one rule a field."""
     if not isinstance(body, dict):
         raise BadValue(f"a rule is an object, not {body!r}")
-    each = body.get("each")
-    if each is None:
+    owners = body.get("each")
+    if owners is None:
         return [body]
-    rest = {k: v for k, v in body.items() if k != "each"}
-    text = json.dumps(rest)
+    template = {k: v for k, v in body.items() if k != "each"}
+    text = json.dumps(template)
     return [
         {
             **json.loads(text.replace('"$EACH"', json.dumps(field))),
             "owner": owner,
             "fields": [field],
         }
-        for field, owner in each.items()
+        for field, owner in owners.items()
     ]
 
 
@@ -163,9 +163,9 @@ class _Reader:
     def condition(self, body: object) -> pl.Expr:
         if not isinstance(body, dict):
             raise self.invalid(body)
-        for words, read in FORMS.items():
+        for words, read_form in FORMS.items():
             if words == body.keys() or (words < body.keys() and words in FORMS_WITH_TESTS):
-                return read(self, body)
+                return read_form(self, body)
         raise self.invalid(body)
 
     def all_of(self, body: Body) -> pl.Expr:

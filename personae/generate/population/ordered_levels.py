@@ -23,7 +23,7 @@ __all__ = ["LevelConstraint", "Levels", "read_levels"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LevelConstraint:
-    """Where `when` (fact -> values) fits, at least `count` of `dimensions` are at or below `at`."""
+    """If `when` (fact -> values) holds, at least `count` of `dimensions` are at or below `at`."""
 
     when: Mapping[str, tuple[str, ...]]
     dimensions: tuple[str, ...]
@@ -63,10 +63,10 @@ def _apply_constraint(
     facts: pl.DataFrame,
     names: list[str],
 ) -> None:
-    """Move the lowest dimensions of the slots that an anchor concerns down to its level."""
-    fits = [facts[name].is_in(values).to_numpy() for name, values in constraint.when.items()]
-    rows = np.flatnonzero(np.logical_and.reduce(fits)) if fits else np.arange(len(codes))
-    columns = np.array([names.index(d) for d in constraint.dimensions])
+    """Lower the lowest dimensions of the slots that meet the condition to the given level."""
+    matches = [facts[name].is_in(values).to_numpy() for name, values in constraint.when.items()]
+    rows = np.flatnonzero(np.logical_and.reduce(matches)) if matches else np.arange(len(codes))
+    columns = np.array([names.index(dimension) for dimension in constraint.dimensions])
     lowest = columns[np.argsort(latent[np.ix_(rows, columns)], axis=1)[:, : constraint.count]]
     codes[rows[:, None], lowest] = np.maximum(codes[rows[:, None], lowest], constraint.at)
 
@@ -75,7 +75,7 @@ def read_levels(body: Mapping[str, Any]) -> Levels:
     """Read levels from the field `levels` of a student schema.
 
     Raises:
-        BadValue: a shape that isn't as in `personae/data/students.json`.
+        BadValue: the field isn't shaped as in `personae/data/populations/students.json`.
     """
     try:
         scale = tuple(body["scale"])

@@ -1,9 +1,9 @@
 """A registry of personas that are groups: generic ones, and the specific ones that belong to them.
 
 The design of UniversalPersona (Wan et al. 2023, arXiv 2310.05280): 73 generic personas in nine
-groups, 89 specific ones of three kinds, each of these tied by `belongs` to the generic ones that
-it is an instance of. Audits ask whether a model treats them alike. The list is Personae's own;
-yours is added from a JSON file of the same form. Real people in it are historical figures,
+groups, and 89 specific ones of three kinds, each linked by `belongs` to the generic ones that it
+is an instance of. Audits ask whether a model treats them alike. The list is Personae's own; a
+JSON file of the same form adds entries. Real people in it are historical figures,
 no longer alive.
 """
 
@@ -41,18 +41,23 @@ class GroupPersona:
     def persona(self) -> Persona:
         """As a persona; its groups are facts, `groups/GROUP` -> key."""
         statement = self.statement.rstrip(".")
-        real = self.group == FIGURES
+        is_figure = self.group == FIGURES
         return Persona(
             id=f"{self.group}: {self.key}",
-            kind="individual" if real else "demographic",
+            kind="individual" if is_figure else "demographic",
             text=f"You are {statement[5:]}.",
             statements=(f"{statement}.",),
-            facts={f"groups/{g}": k for g, k in {self.group: self.key, **self.belongs}.items()},
+            facts={
+                f"groups/{group}": key
+                for group, key in {self.group: self.key, **self.belongs}.items()
+            },
             provenance={
                 "made by": "Personae's registry of groups",
                 "source": "design after arXiv:2310.05280",
                 "licence": "Apache-2.0",
-                "consent": "a public figure, no longer alive" if real else "an invented person",
+                "consent": "a public figure, no longer alive"
+                if is_figure
+                else "an invented person",
             },
             extra={"registry": self.kind},
         )
@@ -65,7 +70,7 @@ def group_personas(
     registry: str | Path | None = None,
     named: bool = True,
 ) -> tuple[GroupPersona, ...]:
-    """List the registry in its order, with the entries of one's own file (`registry`) at the end.
+    """List the registry in its order, followed by the entries of a user's file (`registry`).
 
     Args:
         kind: generic or specific ones alone.
@@ -75,7 +80,7 @@ def group_personas(
 
     Raises:
         UnknownName: a group that no entry has.
-        BadFile: the file is no such list, or an entry stands twice.
+        BadFile: the file is no such list, or an entry occurs twice.
 
     >>> len(group_personas()), len(group_personas(kind="generic"))
     (162, 73)
@@ -85,8 +90,8 @@ def group_personas(
         entries += _read_registry(Path(registry))
     keys = [(entry.group, entry.key) for entry in entries]
     if len(set(keys)) < len(keys):
-        twice = next(pair for pair in keys if keys.count(pair) > 1)
-        raise BadFile(f"the registry has {twice[1]!r} of {twice[0]!r} twice")
+        duplicate = next(pair for pair in keys if keys.count(pair) > 1)
+        raise BadFile(f"the registry has {duplicate[1]!r} of {duplicate[0]!r} twice")
     known = dict.fromkeys(entry.group for entry in entries)
     for group in groups:
         if group not in known:
@@ -102,10 +107,10 @@ def group_personas(
 
 def _read_registry(path: Path) -> list[GroupPersona]:
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise BadFile(f"{path}: not readable JSON ({error})") from error
-    rows = raw.get("personas") if isinstance(raw, dict) else raw
+    rows = content.get("personas") if isinstance(content, dict) else content
     if not isinstance(rows, list):
         raise BadFile(f"{path}: a list of entries, or an object that has it under 'personas'")
     return _entries(rows, str(path))

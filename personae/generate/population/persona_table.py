@@ -38,7 +38,7 @@ def _key_value_lists(columns: pl.DataFrame) -> pl.Series:
 def wide_table(rows: pl.DataFrame, layer: str) -> pl.DataFrame:
     """Spread a layer of mappings (facts, traits) into columns; what a persona lacks is null.
 
-    The inverse of `_key_value_lists`. Columns stand in order of first mention.
+    The inverse of `_key_value_lists`. Columns are in order of first appearance.
 
     >>> listed = _key_value_lists(pl.DataFrame({"a": ["x", None], "b": ["y", "z"]}))
     >>> wide_table(pl.DataFrame({"id": ["1", "2"], "facts": listed}), "facts").rows()
@@ -98,7 +98,7 @@ def persona_table(
 ) -> pl.DataFrame:
     """Build a frame of the store: facts and traits (z) by column name, texts by field.
 
-    `provenance` and texts that are no series are the same for all; absent fields are empty.
+    `provenance` and texts given as a string are the same for all; absent fields are empty.
     """
     fields: dict[str, pl.Series | str] = {"schema": PERSONA_SCHEMA, "id": ids, **(texts or {})}
     fields["facts"] = _key_value_lists(facts)
@@ -111,6 +111,6 @@ def persona_table(
     for name, kind in PERSONA_COLUMNS.items():
         column = fields.get(name, "" if kind == pl.String() else pl.Series([[]], dtype=kind))
         series = pl.Series([column]) if isinstance(column, str) else column
-        full = series if len(series) == len(ids) else series.gather(zeros)
-        columns.append(full.cast(kind).alias(name))
+        filled_series = series if len(series) == len(ids) else series.gather(zeros)
+        columns.append(filled_series.cast(kind).alias(name))
     return pl.DataFrame(columns)

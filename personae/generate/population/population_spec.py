@@ -24,9 +24,9 @@ class Variable:
     """One fact of each persona.
 
     `shares`: value -> weight; with `given`, that variable's value -> such a mapping. Exact quotas
-    unless `exact` is false: then each is drawn alone. `whole`: a range of whole numbers, both ends
-    included, or with `given` one a value. `text`: a template over earlier variables. What is
-    `hidden` serves others and is no fact itself.
+    unless `exact` is false: then each is drawn independently. `whole`: a range of whole numbers,
+    both ends included, or with `given` one range per value. `text`: a template over earlier
+    variables. A `hidden` variable only serves others and is no fact of the persona.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Variable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Margin:
-    """Wanted shares over one or more variables, nested in their order."""
+    """Target shares over one or more variables, nested in their order."""
 
     of: tuple[str, ...]
     shares: Mapping[str, Any]
@@ -86,18 +86,18 @@ class PopulationSpec:
 
     @property
     def terms(self) -> Mapping[str, str]:
-        """What the provenance of its personas says of their terms; without a licence nothing."""
+        """The terms that the provenance of its personas states; none without a licence."""
         return {"licence": self.licence} if self.licence else {}
 
 
 def _shipped_names() -> tuple[str, ...]:
-    """Name the populations that ship."""
+    """List the shipped populations."""
     folder = files("personae") / "data" / "populations"
     return tuple(sorted(p.name.removesuffix(".json") for p in folder.iterdir()))
 
 
 def load_spec(name: str) -> PopulationSpec:
-    """Load a population that ships by name, or one's own from a JSON file.
+    """Load a shipped population by name, or the user's own from a JSON file.
 
     Raises:
         UnknownName: no such name, and no file ending in .json.
@@ -170,18 +170,18 @@ def _parse_variable(name: str, body: object, earlier: list[Variable], where: str
             raise UnknownName(f"field of {location}", key, (*KINDS, "given", "exact", "hidden"))
     if sum(kind in fields for kind in KINDS) != 1:
         raise BadValue(f"{location} has one of shares, whole (a range of whole numbers), text")
-    given = fields.get("given", "")
-    parent = next((v for v in earlier if v.name == given), None)
-    if given and (parent is None or not parent.shares):
+    parent_name = fields.get("given", "")
+    parent = next((v for v in earlier if v.name == parent_name), None)
+    if parent_name and (parent is None or not parent.shares):
         known = [v.name for v in earlier if v.shares]
-        raise UnknownName(f"variable with shares before {name!r}", str(given), known)
+        raise UnknownName(f"variable with shares before {name!r}", str(parent_name), known)
     _check_kind(fields, parent, location)
     return Variable(
         name=name,
         shares=fields.get("shares", {}),
         whole=fields.get("whole"),
         text=fields.get("text", ""),
-        given=given,
+        given=parent_name,
         exact=bool(fields.get("exact", True)),
         hidden=bool(fields.get("hidden", False)),
     )

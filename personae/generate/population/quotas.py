@@ -40,9 +40,9 @@ def _round_to_total(n: int, expected: Array) -> IndexArray:
     while (shortfall := n - int(counts.sum())) != 0:
         candidates = expected > 1e-12 if shortfall > 0 else counts > 0
         order = np.argsort(-remainder if shortfall > 0 else remainder, kind="stable")
-        chosen = order[candidates[order]][: abs(shortfall)]
-        counts[chosen] += np.sign(shortfall)
-        remainder[chosen] -= np.sign(shortfall)
+        adjusted = order[candidates[order]][: abs(shortfall)]
+        counts[adjusted] += np.sign(shortfall)
+        remainder[adjusted] -= np.sign(shortfall)
     return counts
 
 
@@ -107,9 +107,9 @@ def _adjust_margin(counts: IndexArray, conditional: Array, target: IndexArray) -
             counts[candidates]
             - counts[candidates].sum(axis=1, keepdims=True) * conditional[candidates]
         )
-        chosen = candidates[np.argmax(excess[:, source] - excess[:, sink])]
-        counts[chosen, source] -= 1
-        counts[chosen, sink] += 1
+        cell = candidates[np.argmax(excess[:, source] - excess[:, sink])]
+        counts[cell, source] -= 1
+        counts[cell, sink] += 1
 
 
 def assign_cells(counts: IndexArray, seed: int) -> NDArray[np.int32]:

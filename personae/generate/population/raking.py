@@ -1,7 +1,7 @@
-"""Iterative proportional fitting: a joint distribution with the margins that are wanted.
+"""Iterative proportional fitting: a joint distribution with given margins.
 
-Deming & Stephan (1940). The result keeps the odds ratios of the start, so what a sample says about
-how variables go together survives, while each margin becomes the target's.
+Deming & Stephan (1940). The result keeps the odds ratios of the start, so that the
+associations in a sample are preserved while each margin becomes the target's.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Associations between facts, and words that mark a group: who is given what.
+"""Associations between facts, and words that mark a group.
 
 On a sample of a population's rows. Associations are Cramér's V with Bergsma's (2013) bias
 correction, which is 0 on average where facts are independent; intervals by multinomial resampling
@@ -96,8 +96,8 @@ def _association(counts: Array, seed: int = 0) -> tuple[Estimate, float]:
     n = int(counts.sum())
     _chi, p = chi2_contingency(counts, correction=False)[:2]
     random = np.random.default_rng(seed)
-    drawn = random.multinomial(n, counts.ravel() / n, size=DRAWS).reshape(DRAWS, *counts.shape)
-    values = _corrected_v(drawn.astype(np.float64))
+    resamples = random.multinomial(n, counts.ravel() / n, size=DRAWS).reshape(DRAWS, *counts.shape)
+    values = _corrected_v(resamples.astype(np.float64))
     low, high = np.quantile(values, (0.025, 0.975))
     value = float(_corrected_v(counts[None])[0])
     estimate = Estimate(
@@ -182,8 +182,8 @@ def _verdict(pairs: Sequence[_Association]) -> Note:
         return Note("No protected fact occurs together with another fact: nothing to compare.")
     significant = [pair for pair in pairs if pair.adjusted_p < 0.05]
     text = (
-        f"{len(significant)} of {len(pairs)} pairs of a protected and another fact go together "
-        "beyond chance"
+        f"{len(significant)} of {len(pairs)} pairs of a protected and another fact are "
+        "associated beyond chance"
     )
     if not significant:
         return Note(text + ".")
@@ -203,7 +203,7 @@ def _heatmap(names: Sequence[str], associations: Sequence[_Association]) -> Heat
     columns = sorted(set(names) - set(rows) or names, key=lambda n: (-strongest[n], n))[:MOST_DRAWN]
     return HeatmapFigure(
         name="associations",
-        title="Who is given what",
+        title="Associations between facts",
         rows=tuple(name.rpartition("/")[2] for name in rows),
         columns=tuple(name.rpartition("/")[2] for name in columns),
         values=tuple(tuple(value(row, column) for column in columns) for row in rows),
@@ -239,16 +239,17 @@ def _marked_words(
     marks: list[tuple[Cell, ...]] = []
     for name in protected:
         values = facts[name].to_list()
-        fact_words = {w for v in values if v for w in words_of_text(v)}
+        fact_words = {word for v in values if v for word in words_of_text(v)}
         for value in sorted({v for v in values if v}):
             group = [words for words, v in zip(texts, values, strict=True) if v == value]
             if len(group) < FEWEST or len(group) == len(texts):
                 continue
-            used = Counter(word for words in group for word in words)
-            z = _log_odds(used, totals, len(group), len(texts))
-            marked = [w for w in z if z[w] > MARKED_Z and w not in fact_words]
+            word_counts = Counter(word for words in group for word in words)
+            z = _log_odds(word_counts, totals, len(group), len(texts))
+            marked = [word for word in z if z[word] > MARKED_Z and word not in fact_words]
             shares = [
-                f"{w} ({used[w] / len(group):.0%})" for w in sorted(marked, key=lambda w: -z[w])[:8]
+                f"{word} ({word_counts[word] / len(group):.0%})"
+                for word in sorted(marked, key=lambda marker: -z[marker])[:8]
             ]
             if shares:
                 marks.append((name, value, ", ".join(shares)))
@@ -262,16 +263,16 @@ def _marked_words(
 
 
 def _log_odds(
-    used: Mapping[str, int], totals: Mapping[str, int], size: int, total: int
+    word_counts: Mapping[str, int], totals: Mapping[str, int], size: int, total: int
 ) -> Mapping[str, float]:
     """Compute each word's z: its log odds in the group's texts against the other texts.
 
-    Monroe, Colaresi & Quinn (2008), with the word's share of all `total` texts as prior; `used`
-    and `totals` count texts with the word, `size` the group's texts. Words that more than half of
-    all texts use are left out.
+    Monroe, Colaresi & Quinn (2008), with the word's share of all `total` texts as prior;
+    `word_counts` and `totals` count texts with the word, `size` the group's texts. Words that more
+    than half of all texts use are left out.
     """
     z = {}
-    for word, count in used.items():
+    for word, count in word_counts.items():
         prior = totals[word] / total
         if not 0 < prior <= 0.5:
             continue

@@ -99,8 +99,8 @@ def _fact_table(facts: list[tuple[str, Counter[str]]], tally: Tally, n: int) -> 
         total = values.total()
         numbers = _numbers(values)
         mean = sum(x * c for x, c in numbers.items()) / total if numbers else None
-        shown = top if len(top) <= 60 else top[:57] + "..."
-        rows.append((path, total / n, len(values), shown, times / total, mean))
+        top_label = top if len(top) <= 60 else top[:57] + "..."
+        rows.append((path, total / n, len(values), top_label, times / total, mean))
     rows += [(path, None, None, "(free text)", None, None) for path in sorted(tally.free)]
     return Table(
         name="facts",

@@ -29,7 +29,12 @@ def diversity(rows: pl.DataFrame, seed: int = 0) -> tuple[Part, ...]:
     table = Table(
         name="variety",
         title="Variety of facts",
-        columns=("fact", "values", "evenness (1: all equally frequent)", "share of the commonest"),
+        columns=(
+            "fact",
+            "values",
+            "evenness (1: all equally frequent)",
+            "share of the most common",
+        ),
         rows=tuple(variety),
     )
     return (*_texts(rows["text"].head(MOST_TEXTS), seed), table, *_traits(rows))
@@ -60,7 +65,7 @@ def _texts(texts: pl.Series, seed: int) -> Iterator[Part]:
         ("words per text", total / len(words)),
         ("Distinct-1: different words of all words", distinct_1),
         ("Distinct-2: different word pairs of all", len(set(bigrams)) / max(1, len(bigrams))),
-        ("texts whose first eight words are the commonest", max(openings.values()) / len(words)),
+        ("texts with the most common first eight words", max(openings.values()) / len(words)),
     ]
     if len(distances):
         rows.append(("bits of 64 in which SimHashes of two texts differ", float(distances.mean())))
@@ -83,7 +88,7 @@ def _traits(rows: pl.DataFrame) -> Iterator[Part]:
     correlations = np.corrcoef(values.T).round(3)
     yield heatmap(
         "trait correlations",
-        "How requested traits go together",
+        "Correlations of the requested traits",
         {
             row: dict(zip(names, line.tolist(), strict=True))
             for row, line in zip(names, correlations, strict=True)

@@ -1,7 +1,7 @@
 """Near-duplicates among any number of personas, without comparing all pairs.
 
-Signatures of rows are computed batch by batch; they are small, and all that is held of a million
-rows. Only rows that agree in a band of their signatures are compared. For `SameFacts` and `SimHash`
+Signatures of rows are computed batch by batch; they are small, and nothing else of a row is held.
+Only rows that agree in a band of their signatures are compared. For `SameFacts` and `SimHash`
 that finds every pair within the threshold: d differences can't affect all of d+1 bands (pigeonhole
 principle). `MinHash` finds a pair with the probability `MinHash.chance`. `VectorCosine` compares
 all pairs.
@@ -171,8 +171,8 @@ class SimHash:
 
     def pairs(self, signs: Signatures) -> IndexArray:
         """Find the near-duplicates, (pairs, 2); none is missed."""
-        hashes, short = signs[:, 0].copy(), signs[:, 1] < SHORTEST
-        hashes[short] = signs[short, 2]  # matches equal texts only
+        hashes, is_short = signs[:, 0].copy(), signs[:, 1] < SHORTEST
+        hashes[is_short] = signs[is_short, 2]  # matches equal texts only
         width = 64 // (self.distance + 1)
         bands = [
             (hashes >> np.uint64(i * width)) & np.uint64((1 << width) - 1)
@@ -183,7 +183,7 @@ class SimHash:
             distances = np.bitwise_count(hashes[first] ^ hashes[second])
             equal = signs[first, 2] == signs[second, 2]
             is_near: NDArray[np.bool_] = np.where(
-                short[first] | short[second], equal, distances <= self.distance
+                is_short[first] | is_short[second], equal, distances <= self.distance
             )
             return is_near
 

@@ -19,7 +19,7 @@ __all__ = ["SAMPLE", "Outcome", "Tally", "population_report"]
 PICTURES = 24
 """With more facts than this only those under quota are drawn."""
 SAMPLE = 10_000
-"""About so many rows are examined for diversity."""
+"""Approximate number of rows examined for diversity."""
 MOST_BARS = 40
 MOST_VALUES = 2000
 """A fact with more values than this is counted as free text."""
@@ -37,8 +37,10 @@ class Tally:
         """Count a frame of the store."""
         self.rows += frame.height
         facts = frame["facts"].list.explode(keep_nulls=False).struct.unnest()
-        counted = facts.filter(~pl.col("key").is_in(list(self.free))).group_by("key", "value").len()
-        for key, value, count in counted.sort("key", "value").iter_rows():
+        value_counts = (
+            facts.filter(~pl.col("key").is_in(list(self.free))).group_by("key", "value").len()
+        )
+        for key, value, count in value_counts.sort("key", "value").iter_rows():
             values = self.facts.setdefault(key, Counter())
             values[value] += count
         for key in [k for k, values in self.facts.items() if len(values) > MOST_VALUES]:
@@ -97,9 +99,11 @@ def _quotas(population: Population, outcome: Outcome) -> list[Part]:
     rows: list[tuple[str, str, int, int, int]] = []
     gaps: list[tuple[Cell, ...]] = []
     for fact, target in population.quotas.items():
-        made = outcome.tally.facts.get(fact, Counter())
-        rows += [(fact, v, count, made[v], made[v] - count) for v, count in target.items()]
-        gaps.append((fact, len(target), *_distances(target, made)))
+        generated = outcome.tally.facts.get(fact, Counter())
+        rows += [
+            (fact, v, count, generated[v], generated[v] - count) for v, count in target.items()
+        ]
+        gaps.append((fact, len(target), *_distances(target, generated)))
     if not rows:
         return []
     return [
@@ -120,7 +124,7 @@ def _quotas(population: Population, outcome: Outcome) -> list[Part]:
 
 
 def _shares_figure(
-    rows: Sequence[tuple[str, str, int, int, int]], total: int, made: int
+    rows: Sequence[tuple[str, str, int, int, int]], total: int, total_generated: int
 ) -> BarsFigure:
     """Draw the shares of (fact, value, requested, made, difference) rows."""
     return bars(
@@ -129,7 +133,7 @@ def _shares_figure(
         [(fact, value) for fact, value, *_ in rows],
         [
             Series("requested", tuple(row[2] / total for row in rows)),
-            Series("made", tuple(row[3] / made for row in rows), "measured"),
+            Series("made", tuple(row[3] / total_generated for row in rows), "measured"),
         ],
         ValueAxis("share", low=0),
         alt="Share of each value under quota, as requested and as made.",
@@ -138,10 +142,10 @@ def _shares_figure(
 
 def _distances(target: Mapping[str, int], values: Mapping[str, int]) -> tuple[int, float]:
     """Return the largest gap in personas, and KL(made || requested) in bits, both of one fact."""
-    requested, made = sum(target.values()), sum(values.get(v, 0) for v in target)
+    requested, generated = sum(target.values()), sum(values.get(v, 0) for v in target)
     largest_gap = max(abs(values.get(v, 0) - count) for v, count in target.items())
     bits = sum(
-        values[v] / made * log2(values[v] / made / (count / requested))
+        values[v] / generated * log2(values[v] / generated / (count / requested))
         for v, count in target.items()
         if values.get(v, 0) and count
     )

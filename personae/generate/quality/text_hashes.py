@@ -19,11 +19,13 @@ def trigrams(texts: pl.Series) -> tuple[Words, IndexArray]:
 
     Whitespace is removed first.
     """
-    plain = texts.str.replace_all(r"\s+", "")
-    sizes = plain.str.len_chars().to_numpy().astype(np.int64)
-    points = np.frombuffer("".join(plain.to_list()).encode("utf-32-le"), dtype=np.uint32)
-    wide = points.astype(np.uint64)
-    grams = wide[:-2] | (wide[1:-1] << np.uint64(21)) | (wide[2:] << np.uint64(42))
+    stripped = texts.str.replace_all(r"\s+", "")
+    sizes = stripped.str.len_chars().to_numpy().astype(np.int64)
+    points = np.frombuffer("".join(stripped.to_list()).encode("utf-32-le"), dtype=np.uint32)
+    code_points = points.astype(np.uint64)
+    grams = (
+        code_points[:-2] | (code_points[1:-1] << np.uint64(21)) | (code_points[2:] << np.uint64(42))
+    )
     owner = np.repeat(np.arange(len(sizes)), sizes)
     inside = owner[:-2] == owner[2:]
     return grams[inside], owner[:-2][inside]

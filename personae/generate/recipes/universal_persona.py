@@ -50,22 +50,22 @@ def universal_persona(
             f"-n {len(available)}, or add entries with --registry"
         )
     indices = np.random.default_rng(order.seed).permutation(len(available))[: order.n]
-    chosen = tuple(available[index] for index in sorted(indices.tolist()))
+    selection = tuple(available[index] for index in sorted(indices.tolist()))
     return Population(
         title="Personas of groups",
         order=order,
-        make=partial(_make, order, chosen),
-        preview=_preview(available, chosen),
+        make=partial(_make, order, selection),
+        preview=_preview(available, selection),
         fingerprint="" if registry is None else file_sha256(registry),
     )
 
 
 def _preview(
-    available: tuple[GroupPersona, ...], chosen: tuple[GroupPersona, ...]
+    available: tuple[GroupPersona, ...], selection: tuple[GroupPersona, ...]
 ) -> tuple[Part, ...]:
     registered, selected = (
         Counter(entry.group for entry in available),
-        Counter(entry.group for entry in chosen),
+        Counter(entry.group for entry in selection),
     )
     table = Table(
         name="groups",
@@ -73,11 +73,11 @@ def _preview(
         columns=("group", "in the registry", "chosen"),
         rows=tuple((group, registered[group], selected[group]) for group in registered),
     )
-    return Note(f"{len(chosen)} of {len(available)} personas."), table
+    return Note(f"{len(selection)} of {len(available)} personas."), table
 
 
-def _make(order: Order, chosen: tuple[GroupPersona, ...], slots: Slots) -> PersonaBatch:
-    people = [chosen[index].persona for index in slots.indices.tolist()]
+def _make(order: Order, selection: tuple[GroupPersona, ...], slots: Slots) -> PersonaBatch:
+    people = [selection[index].persona for index in slots.indices.tolist()]
     counts: Counter[str] = Counter()
     if order.model is not None:
         sampling = Sampling(max_tokens=120, temperature=0.7, top_p=0.95, seed=order.seed)

@@ -98,7 +98,7 @@ class Taxonomy:
         return {category: tuple(group) for category, group in groups.items()}
 
     def save(self, path: str | Path) -> None:
-        """Write it as a JSON tree, attributes with what is known of them."""
+        """Write it as a JSON tree, each attribute with its values and conditions."""
         leaves = {attribute.path: _leaf(attribute) for attribute in self.attributes}
         text = json.dumps(_unflatten(leaves), ensure_ascii=False, indent=1)
         Path(path).write_text(text + "\n", encoding="utf-8")
@@ -122,7 +122,7 @@ def _leaf(attribute: Attribute) -> dict[str, object]:
 
 
 def flatten(tree: Mapping[str, Any]) -> Iterator[tuple[AttributePath, Mapping[str, Any]]]:
-    """Give each leaf's path and what stands at it; a leaf is {} or an object with `values`.
+    """Give each leaf's path and body; a leaf is {} or an object with `values`.
 
     >>> list(flatten({"Home": {"Pets": {}, "Size": {}}}))
     [(('Home', 'Pets'), {}), (('Home', 'Size'), {})]
@@ -144,14 +144,14 @@ def _unflatten(
     """Build the tree of some leaves; the inverse of `flatten`.
 
     Raises:
-        BadValue: one path goes on where another ends.
+        BadValue: one path continues beyond the end of another.
     """
-    given = leaves if isinstance(leaves, Mapping) else {path: {} for path in leaves}
+    leaf_bodies = leaves if isinstance(leaves, Mapping) else {path: {} for path in leaves}
     tree: dict[str, Any] = {}
-    for path, leaf in given.items():
+    for path, leaf in leaf_bodies.items():
         node = tree
         for depth, name in enumerate(path[:-1]):
-            if path[: depth + 1] in given:
+            if path[: depth + 1] in leaf_bodies:
                 raise BadValue(f"{'/'.join(path)!r} goes on where another path ends")
             node = node.setdefault(name, {})
         if path[-1] in node:
@@ -170,12 +170,12 @@ def read_tree(source: str | Path) -> Taxonomy:
     try:
         if path.stat().st_size > _LARGEST:
             raise BadFile(f"{path}: larger than 64 MB; that is no taxonomy")
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise BadFile(f"{path}: not a readable taxonomy ({error})") from error
-    if not isinstance(raw, dict):
-        raise BadFile(f"{path}: a taxonomy is a JSON object, not {type(raw).__name__}")
-    return _taxonomy(raw, str(path))
+    if not isinstance(content, dict):
+        raise BadFile(f"{path}: a taxonomy is a JSON object, not {type(content).__name__}")
+    return _taxonomy(content, str(path))
 
 
 @cache
@@ -188,8 +188,8 @@ def shipped_taxonomy() -> Taxonomy:
     return _taxonomy(data_json("personas/taxonomy.json"), "the shipped taxonomy")
 
 
-def _taxonomy(raw: Mapping[str, Any], where: str) -> Taxonomy:
-    tree = raw["tree"] if isinstance(raw.get("tree"), dict) else raw
+def _taxonomy(content: Mapping[str, Any], where: str) -> Taxonomy:
+    tree = content["tree"] if isinstance(content.get("tree"), dict) else content
     try:
         return Taxonomy(tuple(_attribute(path, leaf) for path, leaf in flatten(tree)))
     except (TypeError, ValueError, AttributeError, BadValue) as error:

@@ -172,11 +172,11 @@ def _canonical_names(
     members: Sequence[AttributePath], sets: Sequence[int], counts: Mapping[AttributePath, int]
 ) -> dict[AttributePath, AttributePath]:
     """Call each set by its most frequent member, the first of equals."""
-    best: dict[int, AttributePath] = {}
+    representatives: dict[int, AttributePath] = {}
     for path, group in zip(members, sets, strict=True):
-        if group not in best or counts[path] > counts[best[group]]:
-            best[group] = path
-    return {path: best[group] for path, group in zip(members, sets, strict=True)}
+        if group not in representatives or counts[path] > counts[representatives[group]]:
+            representatives[group] = path
+    return {path: representatives[group] for path, group in zip(members, sets, strict=True)}
 
 
 def _deduplicate_leaves(
@@ -184,16 +184,16 @@ def _deduplicate_leaves(
 ) -> Counter[AttributePath]:
     """Keep each leaf at its most frequent place in a category; a leaf others go on from goes."""
     branches = {path[:depth] for path in counts for depth in range(1, len(path))}
-    best: dict[tuple[str, ...], AttributePath] = {}
+    representatives: dict[tuple[str, ...], AttributePath] = {}
     for path, count in counts.items():
         key = (path[0], *words_of(path[-1]))
-        if key not in best or count > counts[best[key]]:
-            best[key] = path
+        if key not in representatives or count > counts[representatives[key]]:
+            representatives[key] = path
     leaves: Counter[AttributePath] = Counter()
     for path, count in counts.items():
         if path in branches:
             dropped["a branch, not an attribute"] += count
-        elif best[(path[0], *words_of(path[-1]))] != path:
+        elif representatives[(path[0], *words_of(path[-1]))] != path:
             dropped["stands elsewhere in its category more often"] += count
         else:
             leaves[path] = count

@@ -1,6 +1,6 @@
 """Reads GGUF files: metadata and tensors, by numpy over a memory map.
 
-Format after ggml's `docs/gguf.md`, versions 2 and 3, little-endian. Files come from anywhere, so
+The GGUF format of ggml, versions 2 and 3, little-endian. Files come from anywhere, so
 every count, length and offset is held against the file's size before it is used; a broken file is
 a `BadFile` that says what is wrong. Departs from the `gguf` package in reading arrays at a stroke
 and decoding tensors on demand (about 1/27 of its CPU time here, the same bits).

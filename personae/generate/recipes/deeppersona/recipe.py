@@ -76,9 +76,9 @@ class Depth:
     ratio: str = "5:3:2"
     values: ValueSource = "listed"
 
-    def filling(self, written: bool) -> Filling:
+    def filling(self, is_written: bool) -> Filling:
         """Return the options of filling, with defaults for `written` or drawn attributes."""
-        default = DEFAULT_WRITTEN if written else DEFAULT_DRAWN
+        default = DEFAULT_WRITTEN if is_written else DEFAULT_DRAWN
         depth = default if self.depth is None else self.depth
         shares = self.ratio.split(":")
         if depth < 1 or not 20 <= self.words <= MOST_WORDS:

@@ -61,8 +61,8 @@ class OwnedField:
     def read(self, value: object) -> str | None:
         """Convert the value to a fact, or None if it isn't allowed; texts are only trimmed."""
         if self.whole:
-            fits = isinstance(value, int) and not isinstance(value, bool)
-            return str(value) if fits and self.low <= int(str(value)) <= self.high else None
+            is_integer = isinstance(value, int) and not isinstance(value, bool)
+            return str(value) if is_integer and self.low <= int(str(value)) <= self.high else None
         if not isinstance(value, str):
             return None
         text = value.strip()
@@ -124,7 +124,7 @@ def parse_reply(reply: str, fields: Sequence[OwnedField]) -> OwnerReply:
 
     >>> pet = OwnedField(path="home/pet", allowed=("cat", "dog"))
     >>> parse_reply('Sure! {"pet": "cat", "age": 7}', [pet])
-    Patch(facts={'home/pet': 'cat'}, unusable=(), dropped=1, mended=True)
+    OwnerReply(facts={'home/pet': 'cat'}, unusable=(), dropped=1, was_embedded=True)
     """
     reply_fields, was_embedded = _find_object(reply)
     fields_by_key = {f.key: f for f in fields}
@@ -190,14 +190,16 @@ def _parse_owner(body: Mapping[str, Any], values: Mapping[str, tuple[str, ...]])
 
 
 def _parse_field(body: Mapping[str, Any], values: Mapping[str, tuple[str, ...]]) -> OwnedField:
-    path, says = str(body.get("path", "")), str(body.get("says", ""))
+    path, description = str(body.get("path", "")), str(body.get("says", ""))
     for kind in ("text", "whole"):
         if kind in body:
             limits = body[kind]
             if not isinstance(limits, list) or [type(limit) for limit in limits] != [int, int]:
                 raise BadValue(f"{kind} of the field {path!r} is [low, high], not {limits!r}")
             low, high = limits
-            return OwnedField(path=path, low=low, high=high, whole=kind == "whole", says=says)
+            return OwnedField(
+                path=path, low=low, high=high, whole=kind == "whole", says=description
+            )
     if path not in values:
         raise UnknownName("variable or level for an owner's field", path, values)
-    return OwnedField(path=path, allowed=values[path], says=says)
+    return OwnedField(path=path, allowed=values[path], says=description)

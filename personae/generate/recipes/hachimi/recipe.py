@@ -178,16 +178,18 @@ class _StudentMaker:
         failures: dict[int, str] = dict(sample.failed)
         for attempt in range(ATTEMPTS):
             boards, faults = self._write(model, sample, counts)
-            written = [i for i in range(len(boards)) if i not in faults]
-            rows = self._render(sample, boards, written)
+            finished_positions = [i for i in range(len(boards)) if i not in faults]
+            rows = self._render(sample, boards, finished_positions)
             indices = sample.slots.indices
-            rows_by_index |= {int(indices[i]): rows[k : k + 1] for k, i in enumerate(written)}
+            rows_by_index |= {
+                int(indices[i]): rows[k : k + 1] for k, i in enumerate(finished_positions)
+            }
             failures |= {int(indices[i]): fault for i, fault in faults.items()}
             if not faults or attempt == ATTEMPTS - 1:
                 break
             counts["slots tried again"] += len(faults)
             unfinished = np.isin(slots.indices, indices[sorted(faults)])
-            sample = self.sampler.sample(slots.take(unfinished, again=(attempt + 1) << 10))
+            sample = self.sampler.sample(slots.take(unfinished, extra_attempts=(attempt + 1) << 10))
         finished = [rows_by_index[i] for i in slots.indices.tolist() if i in rows_by_index]
         frame = pl.concat(finished) if finished else self._render(sample, [], [])
         failed = {i: reason for i, reason in failures.items() if i not in rows_by_index}
@@ -216,24 +218,24 @@ class _StudentMaker:
         return loop.write(list(sample.facts.iter_rows(named=True)), variations)
 
     def _render(
-        self, sample: StructuredSample, boards: list[Facts], written: list[int]
+        self, sample: StructuredSample, boards: list[Facts], positions: list[int]
     ) -> pl.DataFrame:
         """Turn finished boards into rows; the text is the schema's, then the written ones."""
         texts = [f.path for o in self.owners for f in o.fields if f.is_text and f.path != NAME]
         names = [*sample.facts.columns, SHORT_NAME, *texts]
         table = pl.DataFrame(
-            {name: [boards[i].get(name, "") for i in written] for name in names},
+            {name: [boards[i].get(name, "") for i in positions] for name in names},
             schema=dict.fromkeys(names, pl.String),
         )
         written_sample = replace(
             sample,
-            slots=sample.slots.take(np.array(written, dtype=np.int64)),
-            traits=None if sample.traits is None else sample.traits[written],
+            slots=sample.slots.take(np.array(positions, dtype=np.int64)),
+            traits=None if sample.traits is None else sample.traits[positions],
         )
         return self._rows(written_sample, table, table.select(pl.concat_str(texts, separator=" ")))
 
     def _rows(
-        self, sample: StructuredSample, facts: pl.DataFrame, written: pl.DataFrame
+        self, sample: StructuredSample, facts: pl.DataFrame, written_texts: pl.DataFrame
     ) -> pl.DataFrame:
         spec, model = self.sampler.spec, self.order.model
         text = render_facts(spec.text, facts)
@@ -244,7 +246,7 @@ class _StudentMaker:
             "model": "none: drawn at random",
         }
         if model is not None:
-            text = text + " " + written.to_series()
+            text = text + " " + written_texts.to_series()
             provenance |= model_provenance(model, content_key(self.owners)[:16])
         numbers = pl.Series("id", sample.slots.indices).cast(pl.String).str.zfill(7)
         return persona_table(
@@ -260,8 +262,8 @@ def _add_short_name(facts: pl.DataFrame) -> pl.DataFrame:
     """Add the short name, given_family in lower case."""
     if NAME not in facts.columns:
         return facts
-    short = pl.col(NAME).str.to_lowercase().str.replace(" ", "_").alias(SHORT_NAME)
-    return facts.with_columns(short)
+    short_name = pl.col(NAME).str.to_lowercase().str.replace(" ", "_").alias(SHORT_NAME)
+    return facts.with_columns(short_name)
 
 
 def _derive_short_name(board: Facts) -> None:

@@ -39,9 +39,9 @@ def _densities(vectors: Array) -> Array:
 
 def _project(vectors: Array) -> Array:
     centred = vectors - vectors.mean(axis=0, keepdims=True)
-    left, sizes, _ = np.linalg.svd(centred, full_matrices=False)
+    left_vectors, sizes, _ = np.linalg.svd(centred, full_matrices=False)
     rank = int((sizes[:DIMENSIONS] > 1e-9 * max(sizes[0], 1e-300)).sum()) if len(sizes) else 0
-    return np.asarray(left[:, :rank] * sizes[:rank])
+    return np.asarray(left_vectors[:, :rank] * sizes[:rank])
 
 
 def draw_members(vectors: Array, count: int, crowd: Crowd, seed: int = 0) -> list[int]:
@@ -63,8 +63,8 @@ def draw_members(vectors: Array, count: int, crowd: Crowd, seed: int = 0) -> lis
         size = max(1, int(np.ceil(MINORITY_SHARE * len(density))))
         weights = np.zeros(len(density))
         weights[np.argsort(density, kind="stable")[:size]] = 1.0
-    drawn = random.choice(len(density), count, p=weights / weights.sum())
-    return [int(member) for member in drawn]
+    members = random.choice(len(density), count, p=weights / weights.sum())
+    return [int(member) for member in members]
 
 
 def draw_virtual_pairs(

@@ -98,10 +98,10 @@ class TypeCharacter:
         The text is what a supporter gets; a seeker also gets the worry, which is the fact
         `profile/recent_worry_or_anxiety`.
         """
-        shown = [self.fields[name] for name in FIELDS if name not in HIDDEN]
+        visible_fields = [self.fields[name] for name in FIELDS if name not in HIDDEN]
         return Persona(
             id=id_,
-            text=" ".join([self.person.sentence, *shown]),
+            text=" ".join([self.person.sentence, *visible_fields]),
             facts={f"profile/{name}": self.fields[name] for name in FIELDS},
             traits=self.type.traits,
             voice=self.fields["tone"],
@@ -109,7 +109,7 @@ class TypeCharacter:
             provenance=provenance,
             extra={
                 "type": self.type.code,
-                "presets": [{"hears": hears, "says": says} for hears, says in self.presets],
+                "presets": [{"hears": remark, "says": answer} for remark, answer in self.presets],
             },
         )
 
@@ -213,13 +213,15 @@ def write_characters(writer: Writer, characters: Sequence[TypeCharacter]) -> lis
 
     The type's name is in no prompt, and a text that states it, or another age, is unfit.
     """
-    written = list(characters)
+    current_characters = list(characters)
     for names in WRITTEN_TOGETHER:
-        requests = [_fields_request(character, names) for character in written]
+        requests = [_fields_request(character, names) for character in current_characters]
         replies = writer.ask(requests, count_unfit="repaired")
-        written = list(map(_with_fields, written, replies))
-    requests = [_presets_request(character) for character in written]
-    return list(map(_with_presets, written, writer.ask(requests, count_unfit="repaired")))
+        current_characters = list(map(_with_fields, current_characters, replies))
+    requests = [_presets_request(character) for character in current_characters]
+    return list(
+        map(_with_presets, current_characters, writer.ask(requests, count_unfit="repaired"))
+    )
 
 
 def _summary(character: TypeCharacter) -> str:
@@ -252,8 +254,8 @@ def _fields_request(character: TypeCharacter, names: Sequence[str]) -> FieldRequ
 
 
 def _with_fields(character: TypeCharacter, answers: FieldAnswers) -> TypeCharacter:
-    written = {name: answers.text(name) for name in answers.values}
-    return replace(character, fields={**character.fields, **written})
+    fields = {name: answers.text(name) for name in answers.values}
+    return replace(character, fields={**character.fields, **fields})
 
 
 def _presets_request(character: TypeCharacter) -> FieldRequest:
@@ -276,7 +278,7 @@ def _presets_request(character: TypeCharacter) -> FieldRequest:
 
 def _with_presets(character: TypeCharacter, answers: FieldAnswers) -> TypeCharacter:
     presets = tuple(
-        (remark, answers.text(f"answer_{i}", drawn))
-        for i, (remark, drawn) in enumerate(character.presets, start=1)
+        (remark, answers.text(f"answer_{i}", drawn_answer))
+        for i, (remark, drawn_answer) in enumerate(character.presets, start=1)
     )
     return replace(character, presets=presets)
