@@ -22,7 +22,6 @@ from personae.core import (
     Report,
     Request,
     Sampling,
-    Table,
     UnknownName,
     load_inventory,
 )
@@ -33,6 +32,7 @@ from personae.respondents.simulated import open_simulated
 from personae.studies.assess_human.judge_profiles import consistency, likeness, slot_uniformity
 from personae.studies.assess_human.study import assess_human
 from personae.studies.assess_human.subjects import about, about_text, find_subject
+from tests.support.report_parts import table
 
 TOOL = load_inventory("open-types")
 CORRECT = (
@@ -47,10 +47,6 @@ CORRECT = (
 SUBJECTS = ("people", "a barber", "Anna", "he", "men", "Anna/she")
 
 
-def table(report: Report, name: str) -> Table:
-    return next(p for p in report.parts if isinstance(p, Table) and p.name == name)
-
-
 def notes(report: Report, level: str = "verdict") -> str:
     return " ".join(p.text for p in report.parts if isinstance(p, Note) and p.level == level)
 
@@ -60,10 +56,10 @@ def judge(view: Callable[[str], int]) -> ScriptedModel:
 
     def choose(question: Request) -> list[float]:
         text = question.chat[-1].text
-        said = re.search(r'Statement: "(.+)\."', text)
-        assert said is not None
+        statement = re.search(r'Statement: "(.+)\."', text)
+        assert statement is not None
         shown = re.findall(r"^[A-G]\. (.+)$", text, re.MULTILINE)
-        return [0.94 if o == CORRECT[view(said[1]) - 1] else 0.01 for o in shown]
+        return [0.94 if o == CORRECT[view(statement[1]) - 1] else 0.01 for o in shown]
 
     return ScriptedModel(choose=choose, name="judge")
 
@@ -74,8 +70,8 @@ def keys_about(subject: str) -> dict[str, int]:
 
 def leaning(strength: Callable[[str], int]) -> ScriptedModel:
     """Agree with + statements and disagree with - ones, by a strength for each subject."""
-    known = [keys_about(s) for s in ("people", "men", "women")]
-    keys = {text: key for part in known for text, key in part.items()}
+    parts = [keys_about(s) for s in ("people", "men", "women")]
+    keys = {text: key for part in parts for text, key in part.items()}
     return judge(lambda text: 4 + keys[text] * strength(text))
 
 
@@ -102,20 +98,41 @@ def test_by_content_alone_order_changes_nothing() -> None:
     assert percents(other) == percents(report)
 
 
+def test_views_that_options_in_order_alone_bring_out_are_not_robust() -> None:
+    """Percentages are 50 with permuted options and 100 with fixed ones, in four dichotomies."""
+    keys = keys_about("people")
+
+    def view(question: Request) -> list[float]:
+        text = question.chat[-1].text
+        statement = re.search(r'Statement: "(.+)\."', text)
+        assert statement is not None
+        shown = re.findall(r"^[A-G]\. (.+)$", text, re.MULTILINE)
+        in_order = shown in (list(CORRECT), list(reversed(CORRECT)))
+        level = 4 + 3 * keys[statement[1]] if in_order else 4
+        return [0.94 if option == CORRECT[level - 1] else 0.01 for option in shown]
+
+    report = assess_human(ScriptedModel(choose=view, name="in order"), ("people",), quick=True)
+    assert percents(report)["people"] == pytest.approx([50.0] * 4)
+    _, consistent, robust, neither = table(report, "quality").rows[0]
+    assert isinstance(consistent, Estimate) and consistent.value == 1.0
+    assert isinstance(robust, Estimate) and robust.value == pytest.approx(100 / (100 + 100))
+    assert isinstance(neither, Estimate) and neither.value == 1.0
+
+
 def test_the_hand_examples() -> None:
     runs = [(59, 62, 48, 63, 40), (57, 60, 50, 61, 42), (61, 64, 46, 65, 38)]
     assert consistency(runs).value == pytest.approx(0.9715, abs=5e-5)
-    found = likeness([runs[0]], [(55, 60, 40, 66, 35)], name="fairness")
-    assert found.value == pytest.approx(100 / 110.8628, abs=1e-6)
-    assert found.value == pytest.approx(0.9020, abs=5e-5)
+    fairness = likeness([runs[0]], [(55, 60, 40, 66, 35)], name="fairness")
+    assert fairness.value == pytest.approx(100 / 110.8628, abs=1e-6)
+    assert fairness.value == pytest.approx(0.9020, abs=5e-5)
 
 
 def test_noise_lowers_consistency_and_one_run_has_none() -> None:
     rng = np.random.default_rng(0)
-    found = [consistency(50 + sd * rng.normal(size=(15, 4))).value for sd in (0, 2, 8, 20)]
-    assert found[0] == 1.0 and all(np.diff(found) < 0)
-    one = consistency([(50, 50, 50, 50)])
-    assert isnan(one.value) and "two" in one.why_missing
+    values = [consistency(50 + sd * rng.normal(size=(15, 4))).value for sd in (0, 2, 8, 20)]
+    assert values[0] == 1.0 and all(np.diff(values) < 0)
+    single = consistency([(50, 50, 50, 50)])
+    assert isnan(single.value) and "two" in single.why_missing
 
 
 def test_options_stand_everywhere_equally_often() -> None:
@@ -182,8 +199,8 @@ def test_nothing_of_you_is_left(subject: str, name: str) -> None:
     ],
 )
 def test_verbs_and_pronouns_agree(statement: str, people: str, barber: str, he: str) -> None:
-    found = [about_text(statement, find_subject(s)) for s in ("people", "a barber", "he")]
-    assert found == [people, barber, he]
+    sentences = [about_text(statement, find_subject(s)) for s in ("people", "a barber", "he")]
+    assert sentences == [people, barber, he]
 
 
 def test_who_always_says_neither_is_fair_and_warned_about() -> None:
@@ -199,7 +216,7 @@ def test_who_always_says_neither_is_fair_and_warned_about() -> None:
 
 def test_a_planted_difference_of_groups_is_found() -> None:
     report = assess_human(leaning(lambda text: 3 if text.startswith("Men") else 1))
-    assert "Pictures differ: people and men; men and women" in notes(report)
+    assert "Ascribed profiles differ: people and men; men and women" in notes(report)
     assert "men Introversion to Extraversion 100 %" in notes(report)
     assert [row[5] for row in table(report, "pictures").rows] == ["ENTP"] * 3
 
@@ -208,7 +225,7 @@ def test_a_planted_difference_of_groups_is_found() -> None:
 def test_null_judges_give_no_finding(spec: str) -> None:
     report = assess_human(open_null(spec))
     assert "No dichotomy is shown" in notes(report)
-    assert "No two pictures are shown to differ" in notes(report)
+    assert "No two ascribed profiles are shown to differ" in notes(report)
 
 
 def test_equal_groups_differ_in_one_of_twenty() -> None:
@@ -233,7 +250,7 @@ def test_recency_is_found_in_slots() -> None:
 
 def test_refusals_stay_in_their_place() -> None:
     report = assess_human(open_null("null:refusing"), quick=True)
-    assert "No picture is known" in notes(report)
+    assert "No ascribed profile is known" in notes(report)
     assert report.answers is not None and len(report.answers) == 3 * (4 * 16 + 16)
     counted = table(report, "coverage")
     assert all(row[counted.columns.index("refused")] == row[2] for row in counted.rows)
@@ -247,17 +264,17 @@ class Writer:
     def reply(
         self, requests: Sequence[Request], sampling: Sampling, *, done: Done | None = None
     ) -> list[Reply]:
-        said = [
+        texts = [
             "I cannot say." if '"Men' in r.chat[-1].text else "Generally correct." for r in requests
         ]
-        return [Reply(text=text) for text in said]
+        return [Reply(text=text) for text in texts]
 
 
 def test_replies_are_enough_and_each_subject_has_its_own_answers() -> None:
     report = assess_human(Writer(), quick=True)
-    found = percents(report)
-    assert found["people"] == found["women"] == pytest.approx([50.0] * 4)
-    assert all(isnan(v) for v in found["men"])
+    profiles = percents(report)
+    assert profiles["people"] == profiles["women"] == pytest.approx([50.0] * 4)
+    assert all(isnan(v) for v in profiles["men"])
     assert report.answers is not None
     refused = report.answers.missing(by=("respondent",))
     assert dict(refused.select("respondent", "refused").rows()) == {

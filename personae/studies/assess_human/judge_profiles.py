@@ -1,8 +1,9 @@
-"""How near two profiles are, run by run: consistency, robustness and fairness of a judge.
+"""How near profiles are to each other: consistency, robustness and fairness of a judge.
 
 Form after Rao, Leung & Miao 2023 (arXiv 2303.01248): alpha / (alpha + Euclidean distance), from 0
-to 1, 1 for equal profiles. Their constant is not known; 100 is ours. A distance can't be negative
-and grows with noise, so that the permutation test, not the score, says whether two groups differ.
+to 1, where 1 means equal profiles. Their constant is not known; 100 is ours. A distance can't be
+negative and grows with noise, so that the permutation test, not the score, says whether two groups
+differ.
 """
 
 from collections.abc import Sequence
@@ -23,10 +24,17 @@ SHUFFLES = 999
 
 
 def consistency(runs: ArrayLike, *, alpha: float = ALPHA, seed: int = 0) -> Estimate:
-    """Estimate how near single runs are to their mean; runs have the shape (runs, dimensions).
+    """Estimate how near single runs are to their mean, 0..1.
 
-    Incomplete runs are left out. Undefined with fewer than two: one run agrees with itself.
-    BCa bootstrap over runs.
+    The mean over runs of alpha / (alpha + distance) (Rao, Leung & Miao 2023); BCa bootstrap over
+    runs (Efron 1987).
+
+    Args:
+        runs: percentages, shape (runs, scales); incomplete runs are left out.
+        alpha: the distance, in percentage points, at which likeness is 0.5.
+        seed: seed of the bootstrap.
+
+    Undefined with fewer than two complete runs: one run agrees with itself.
 
     >>> runs = [(59, 62, 48, 63, 40), (57, 60, 50, 61, 42), (61, 64, 46, 65, 38)]
     >>> round(consistency(runs).value, 4)
@@ -43,21 +51,31 @@ def consistency(runs: ArrayLike, *, alpha: float = ALPHA, seed: int = 0) -> Esti
         distance = np.sqrt(((x[None] - means[:, None]) ** 2).sum(axis=2))
         return np.asarray((weights * alpha / (alpha + distance)).sum(axis=1) / total[:, 0])
 
-    found = bootstrap(near, len(x), seed=seed)
-    return replace(found, name="consistency", of="run", method=found.method + note)
+    estimate = bootstrap(near, len(x), seed=seed)
+    return replace(estimate, name="consistency", of="run", method=estimate.method + note)
 
 
 def likeness(
     first: ArrayLike, second: ArrayLike, *, name: str, alpha: float = ALPHA, seed: int = 0
 ) -> Estimate:
-    """Estimate how near two groups' mean profiles are; each (runs, dimensions).
+    """Estimate how near the mean profiles of two groups of runs are, 0..1.
 
-    p is that of equal groups: runs are shuffled between them 999 times. Percentile bootstrap over
-    runs of both. Undefined where a group has no complete run. For robustness the groups are runs
-    with permuted and with fixed options, for fairness two subjects.
+    alpha / (alpha + distance of the means) (Rao, Leung & Miao 2023), with a percentile bootstrap
+    over the runs of both. p is that of equal groups, with 999 random reassignments of runs
+    (Phipson & Smyth 2010). For robustness the groups are runs with permuted and with fixed
+    options, for fairness the runs of two subjects.
 
-    >>> found = likeness([(59, 62, 48, 63, 40)], [(55, 60, 40, 66, 35)], name="fairness")
-    >>> round(found.value, 4)
+    Args:
+        first: percentages, shape (runs, scales); incomplete runs are left out.
+        second: the other group's, shape (runs, scales); the number of runs may differ.
+        name: the estimate's name.
+        alpha: the distance, in percentage points, at which likeness is 0.5.
+        seed: seed of the bootstrap and of the test.
+
+    Undefined where a group has no complete run.
+
+    >>> fairness = likeness([(59, 62, 48, 63, 40)], [(55, 60, 40, 66, 35)], name="fairness")
+    >>> round(fairness.value, 4)
     0.902
     """
     (a, note_a), (b, note_b) = table(first), table(second)
@@ -67,34 +85,41 @@ def likeness(
 
     def near(weights: Array) -> Array:
         left, right = weights[:, : len(a)], weights[:, len(a) :]
-        apart = left @ a / left.sum(axis=1, keepdims=True)
-        apart = apart - right @ b / right.sum(axis=1, keepdims=True)
-        return np.asarray(alpha / (alpha + np.sqrt((apart**2).sum(axis=1))))
+        difference = left @ a / left.sum(axis=1, keepdims=True)
+        difference = difference - right @ b / right.sum(axis=1, keepdims=True)
+        return np.asarray(alpha / (alpha + np.sqrt((difference**2).sum(axis=1))))
 
-    found = bootstrap(near, (len(a), len(b)), seed=seed, kind="percentile")
-    method = f"{found.method}; shuffled runs{note_a}{note_b}" if found.method else "shuffled runs"
-    return replace(found, name=name, of="run", p=_shuffled(a, b, seed), method=method)
+    estimate = bootstrap(near, (len(a), len(b)), seed=seed, kind="percentile")
+    test = f"shuffled runs{note_a}{note_b}"
+    method = f"{estimate.method}; {test}" if estimate.method else "shuffled runs"
+    return replace(estimate, name=name, of="run", p=_permutation_p(a, b, seed), method=method)
 
 
-def _shuffled(a: Array, b: Array, seed: int) -> float:
+def _permutation_p(a: Array, b: Array, seed: int) -> float:
+    """Test equal means of two groups, each (runs, scales), by their distance."""
     both = np.vstack([a, b])
     observed = float(np.linalg.norm(a.mean(axis=0) - b.mean(axis=0)))
     random = np.random.default_rng(seed)
     extreme = 0
     for _ in range(SHUFFLES):
         order = random.permutation(len(both))
-        one, other = both[order[: len(a)]], both[order[len(a) :]]
-        apart = float(np.linalg.norm(one.mean(axis=0) - other.mean(axis=0)))
-        extreme += apart >= observed - 1e-9
+        left, right = both[order[: len(a)]], both[order[len(a) :]]
+        distance = float(np.linalg.norm(left.mean(axis=0) - right.mean(axis=0)))
+        extreme += distance >= observed - 1e-9
     return (extreme + 1) / (SHUFFLES + 1)
 
 
 def slot_uniformity(slots: Sequence[int], count: int, *, name: str = "slot") -> Estimate:
     """Test whether chosen options stood in all `count` slots equally often.
 
-    The value is Cramér's V of the counts against equal ones, 0..1, with a bootstrap interval over
-    answers; p by χ² with count − 1 degrees of freedom, which stands in the method. Only for
-    options shown in random orders. Undefined without answers.
+    The value is Cramér's V of the counts against equal ones (Cramér 1946), 0..1, with a bootstrap
+    interval over answers; p by χ² with count − 1 degrees of freedom (Pearson 1900), which stands
+    in the method. Only for options shown in random orders. Undefined without answers.
+
+    Args:
+        slots: the position, 0..count-1, of each option chosen.
+        count: the number of positions.
+        name: the estimate's name.
 
     Raises:
         BadValue: a slot outside 0..count-1.
@@ -107,13 +132,13 @@ def slot_uniformity(slots: Sequence[int], count: int, *, name: str = "slot") -> 
     n = len(slots)
     if not n:
         return missing(name, "nothing was chosen", n=0, of="answer")
-    counted = np.eye(count)[np.asarray(slots, dtype=int)]
+    chosen = np.eye(count)[np.asarray(slots, dtype=int)]
 
     def cramer(weights: Array) -> Array:
-        share = weights @ counted / weights.sum(axis=1, keepdims=True)
+        share = weights @ chosen / weights.sum(axis=1, keepdims=True)
         return np.asarray(np.sqrt(((share - 1 / count) ** 2).sum(axis=1) * count / (count - 1)))
 
-    found = bootstrap(cramer, n, seed=0)
-    test = stats.chisquare(counted.sum(axis=0))
-    method = f"chi2({count - 1}) = {float(test.statistic):.4g}; {found.method}"
-    return replace(found, name=name, of="answer", p=float(test.pvalue), method=method)
+    estimate = bootstrap(cramer, n, seed=0)
+    test = stats.chisquare(chosen.sum(axis=0))
+    method = f"chi2({count - 1}) = {float(test.statistic):.4g}; {estimate.method}"
+    return replace(estimate, name=name, of="answer", p=float(test.pvalue), method=method)

@@ -1,8 +1,8 @@
 """Statements about somebody: "you" becomes people, a barber, Anna or he, verbs and pronouns too.
 
 Subject-replaced queries after Rao, Leung & Miao 2023 (arXiv 2303.01248), whose released prompts
-say "make they come up with" and "men's's". Verbs that agree are the one after the subject and
-those after a pronoun that stands for it; a second verb joined by "and" is left as it is.
+say "make they come up with" and "men's's". The verbs put into agreement are the one after the
+subject and those after a pronoun that stands for it; a second verb joined by "and" is left alone.
 """
 
 import re
@@ -22,7 +22,7 @@ _FORMS = {
     "she": ("she", "her", "her", "hers", "herself"),
 }
 _PLURALS = frozenset("people men women children teens folk everyone's police they".split())
-_KEPT = frozenset(
+_UNCHANGED_VERBS = frozenset(
     "can could may might must shall should will would can't couldn't won't "
     "wouldn't shouldn't mustn't cannot had did thought knew felt saw made got went "
     "took came".split()
@@ -49,7 +49,7 @@ _WORD = re.compile(r"[A-Za-z]+(?:['’-][A-Za-z]+)*|[^A-Za-z]+")
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Who statements are about: as written in front of a verb, its number, and its pronoun."""
+    """Whom statements are about: the name as written before a verb, its number, its pronoun."""
 
     name: str
     plural: bool
@@ -57,7 +57,7 @@ class Subject:
 
 
 def find_subject(text: str) -> Subject:
-    """Read a subject: `people`, `a barber`, `Anna`, `he`; `Anna/she` gives the pronoun.
+    """Parse a subject: `people`, `a barber`, `Anna`, `he`; `Anna/she` gives the pronoun.
 
     A capital first letter, an article or he/she make it one person; else a plural is expected.
 
@@ -67,13 +67,15 @@ def find_subject(text: str) -> Subject:
     >>> find_subject("a barber"), find_subject("Anna/she").pronoun
     (Subject(name='a barber', plural=False, pronoun='they'), 'she')
     """
-    name, slash, given = (part.strip() for part in text.partition("/"))
+    name, slash, pronoun_given = (part.strip() for part in text.partition("/"))
     lowered = name.lower()
     if lowered in ("he", "she", "they"):
-        given = given or lowered
-    if not name or (slash and given not in _FORMS):
+        pronoun_given = pronoun_given or lowered
+    if not name or (slash and pronoun_given not in _FORMS):
         raise BadValue(f"a subject is a name or a group, perhaps with /he, /she or /they: {text!r}")
-    pronoun: Pronoun = "she" if given == "she" else "he" if given == "he" else "they"
+    pronoun: Pronoun = (
+        "she" if pronoun_given == "she" else "he" if pronoun_given == "he" else "they"
+    )
     if pronoun != "they" or name[:1].isupper() or lowered.startswith(("a ", "an ", "the ")):
         return Subject(name, plural=False, pronoun=pronoun)
     if lowered in _PLURALS or lowered.split()[-1] in _PLURALS or lowered.endswith("s"):
@@ -97,20 +99,20 @@ def about_text(statement: str, subject: Subject) -> str:
     """
     own = statement.strip().removesuffix(".")
     if not _SENTENCE.match(own):
-        own = _SOMEONE.sub(lambda found: f"I {_bare(found[1])}", in_person(own, "first"))
+        own = _SOMEONE.sub(lambda match: f"I {_first_person(match[1])}", in_person(own, "first"))
     own = from_second(own)
     words = [
         piece
         for word in _WORD.findall(own)
         for piece in _WORD.findall(_EXPANDED.get(word.lower(), word))
     ]
-    said, named = _replaced(words, subject)
-    if not named:
+    sentence, replaced = _about_subject(words, subject)
+    if not replaced:
         raise InputError(f"the statement {statement!r} speaks of nobody who could be replaced")
-    return re.sub(r"(?:\A|[.!?] )[a-z]", lambda found: found[0].upper(), said)
+    return re.sub(r"(?:\A|[.!?] )[a-z]", lambda match: match[0].upper(), sentence)
 
 
-def _bare(verb: str) -> str:
+def _first_person(verb: str) -> str:
     """Take the ending of the third person off a verb."""
     lowered = verb.lower()
     if lowered in ("is", "has", "does"):
@@ -120,51 +122,51 @@ def _bare(verb: str) -> str:
     return verb[:-2] if re.search(r"(?:ss|sh|ch|x|zz|o)es$", lowered) else verb[:-1]
 
 
-def _replaced(words: list[str], subject: Subject) -> tuple[str, bool]:
-    """Put the subject for the first word of the first person, its pronouns for the others."""
-    places = {"i": 0, "me": 1, "my": 2, "mine": 3, "myself": 4}
+def _about_subject(words: list[str], subject: Subject) -> tuple[str, bool]:
+    """Replace the first word of the first person by the subject, the others by its pronouns."""
+    cases = {"i": 0, "me": 1, "my": 2, "mine": 3, "myself": 4}
     pronouns = _FORMS[subject.pronoun]
-    out: list[str] = []
+    pieces: list[str] = []
     named, agreeing = False, ""
     for word, following in zip_longest(words, words[1:], fillvalue="."):
-        place = places.get(word.lower())
-        if place == 0 and following.strip()[:1] in (",", ".", ";", ":", "!", "?"):
-            place = 1  # "help you," speaks of an object
-        if place is not None:
-            out.append(pronouns[place] if named or place == 4 else _named(subject, place))
+        case = cases.get(word.lower())
+        if case == 0 and following.strip()[:1] in (",", ".", ";", ":", "!", "?"):
+            case = 1  # "help you," speaks of an object
+        if case is not None:
+            pieces.append(pronouns[case] if named or case == 4 else _subject_form(subject, case))
             singular = not subject.plural and (not named or subject.pronoun != "they")
-            agreeing = ("one" if singular else "many") if place == 0 else agreeing
+            agreeing = ("singular" if singular else "plural") if case == 0 else agreeing
             named = True
-        elif agreeing and word[0].isalpha() and not _skipped(word):
-            out.append(_agreed(word, singular=agreeing == "one"))
+        elif agreeing and word[0].isalpha() and not _is_adverb(word):
+            pieces.append(_third_person(word, singular=agreeing == "singular"))
             agreeing = ""
         else:
-            out.append(word)
-    return " ".join("".join(out).split()), named
+            pieces.append(word)
+    return " ".join("".join(pieces).split()), named
 
 
-def _named(subject: Subject, place: int) -> str:
+def _subject_form(subject: Subject, case: int) -> str:
     name = subject.name
     if name.lower() in _FORMS:
-        return _FORMS[subject.pronoun][place]
-    if place in (2, 3):
+        return _FORMS[subject.pronoun][case]
+    if case in (2, 3):
         return f"{name}'" if name.endswith("s") else f"{name}'s"
     return name
 
 
-def _skipped(word: str) -> bool:
-    """Whether a word stands between a subject and its verb."""
+def _is_adverb(word: str) -> bool:
+    """Tell whether a word may stand between a subject and its verb."""
     lowered = word.lower()
     return lowered in _ADVERBS or (lowered.endswith("ly") and lowered not in _NO_ADVERBS)
 
 
-def _agreed(verb: str, *, singular: bool) -> str:
+def _third_person(verb: str, *, singular: bool) -> str:
     """Put a verb of the first person into the third."""
     lowered = verb.lower()
     if lowered in ("am", "was", "wasn't"):
-        many = {"am": "are", "was": "were", "wasn't": "weren't"}
-        return {"am": "is"}.get(lowered, lowered) if singular else many[lowered]
-    if not singular or lowered in _KEPT or re.search(r"[^e]ed$", lowered):
+        plural = {"am": "are", "was": "were", "wasn't": "weren't"}
+        return {"am": "is"}.get(lowered, lowered) if singular else plural[lowered]
+    if not singular or lowered in _UNCHANGED_VERBS or re.search(r"[^e]ed$", lowered):
         return verb
     if lowered in _IRREGULAR:
         return _IRREGULAR[lowered]

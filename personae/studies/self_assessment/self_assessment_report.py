@@ -246,16 +246,6 @@ def decomposition_parts(sheet: Sheet) -> list[Part]:
         {"trait": title, **{scoring: sheet.spread(scoring, scale) for scoring in SCORINGS}}
         for scale, title in sheet.scales().items()
     ]
-    sources = ("wording", "order", "item", "residual")
-    shares: list[Row] = [
-        {
-            "scoring": scoring,
-            "trait": title,
-            **dict(zip(sources, sheet.shares(scoring, scale), strict=True)),
-        }
-        for scoring in SCORINGS
-        for scale, title in sheet.scales().items()
-    ]
     return [
         table(
             "acquiescence",
@@ -273,7 +263,20 @@ def decomposition_parts(sheet: Sheet) -> list[Part]:
         table(
             "variance",
             "Where the variance of item answers comes from",
-            shares,
+            _share_rows(sheet),
             "The residual holds what is particular to an item in one administration.",
         ),
+    ]
+
+
+def _share_rows(sheet: Sheet) -> list[Row]:
+    sources = ("wording", "order", "item", "residual")
+    return [
+        {
+            "scoring": scoring,
+            "trait": title,
+            **dict(zip(sources, sheet.shares(scoring, scale), strict=True)),
+        }
+        for scoring in SCORINGS
+        for scale, title in sheet.scales().items()
     ]

@@ -111,7 +111,6 @@ def trait(
     prompted = {pole: _prompted(model, asked, pole, read_by) for pole in POLES}
     replies = _free_replies(model, asked.first(1 if quick else 5))
     floors = {n: lay_out_choices(ask_bank(open_null(n), asked, "suggest", layouts)) for n in FLOORS}
-
     choices = lay_out_choices(plain)
     scores = {scale: trait_score(choices.where(scale), scale) for scale in asked.scales}
     sensitivities = _sensitivities(choices, lay_out_choices(again) if len(again) else None)

@@ -1,0 +1,86 @@
+"""What answers about a subject ascribe to it: percentages by run, by scale, and the type.
+
+The type after Rao, Leung & Miao 2023 (arXiv 2303.01248), who leave the scoring to a web site.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import isnan
+
+import numpy as np
+
+from personae.core import Answers, Array, Estimate
+from personae.stats.effects.effect_sizes import paired_permutation
+from personae.stats.effects.proportions import rate
+from personae.stats.scores.scales import item_matrix
+
+__all__ = ["Judgements", "ascribed", "neither_rate", "run_percents", "type_letters"]
+
+NEITHER = 4.0
+"""The middle of the seven options, "neither correct nor wrong"."""
+LEAST_ANSWERED = 0.8
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Judgements:
+    """Answers about one subject, with permuted options and with options in a fixed order."""
+
+    subject: str
+    permuted: Answers
+    fixed: Answers
+
+
+def run_percents(answers: Answers, scales: Iterable[str]) -> Array:
+    """Give the mean keyed answer of each run and scale as a percentage of the way from 1 to 7.
+
+    Args:
+        answers: answers from wrong (1) to correct (7), a run being a repeat.
+        scales: the scales' codes.
+
+    Returns:
+        Percentages, shape (runs, scales): 50 for "neither", 100 for the high pole throughout; NaN
+        where a run answered less than 80 % of a scale's items.
+    """
+    columns = []
+    for scale in scales:
+        cells, _, _ = item_matrix(answers.where(scale=scale), ("repeat",))
+        known = ~np.isnan(cells)
+        means = np.where(known, cells, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+        enough = known.mean(axis=1) >= LEAST_ANSWERED
+        columns.append(np.where(enough, 100 * (means - 1) / 6, np.nan))
+    return np.column_stack(columns)
+
+
+def ascribed(answers: Answers, scale: str, seed: int) -> Estimate:
+    """Estimate the mean percentage over a scale's items, each averaged over runs.
+
+    BCa interval over items; p of 50 by sign flips (Fisher 1935). Undefined without answers.
+    """
+    scores, _, _ = item_matrix(answers.where(scale=scale), ("arm",))
+    shift = paired_permutation(
+        100 * (scores.ravel() - NEITHER) / 6, name=scale, unit="%", seed=seed
+    )
+    return replace(shift, value=shift.value + 50, low=shift.low + 50, high=shift.high + 50)
+
+
+def neither_rate(answers: Answers) -> Estimate:
+    """Estimate the share, 0..1, of answers that say "neither", with Wilson's interval."""
+    values = answers.rows["value"].drop_nulls().to_numpy()
+    return rate((values == NEITHER).astype(float), name="neither", of="answer")
+
+
+def type_letters(profile: Sequence[Estimate], scales: Mapping[str, str]) -> str:
+    """Name the type by the published rule, which gives the high pole from 50 % on.
+
+    "?" stands where a percentage isn't known; "-" for an inventory whose scales name no letters.
+
+    Args:
+        profile: the percentage of each scale, 0..100.
+        scales: code -> title; a code of two letters names the low pole, then the high one.
+    """
+    if any(len(code) != 2 for code in scales):
+        return "-"
+    return "".join(
+        "?" if isnan(e.value) else code[1] if e.value >= 50 else code[0]
+        for code, e in zip(scales, profile, strict=True)
+    )

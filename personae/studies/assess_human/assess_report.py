@@ -1,0 +1,216 @@
+"""The parts of the report on ascribed types: verdicts, profiles, consistency and fairness."""
+
+from collections.abc import Mapping, Sequence
+from math import isnan
+
+import numpy as np
+import polars as pl
+
+from personae.core import Answers, Array, Estimate, Figure, Note, Series, Table
+from personae.report.build import Row, ValueAxis, coverage, profile, table, verdict, warning, with_p
+from personae.stats.multiplicity import holm
+from personae.stats.resample import mean
+from personae.studies.assess_human.ascribed_profiles import Judgements, type_letters
+from personae.studies.assess_human.judge_profiles import (
+    ALPHA,
+    consistency,
+    likeness,
+    slot_uniformity,
+)
+
+__all__ = [
+    "ascription_verdict",
+    "coverage_table",
+    "fairness_table",
+    "likeness_verdicts",
+    "profile_figure",
+    "profile_table",
+    "quality_table",
+    "reading_notes",
+    "slot_table",
+]
+
+HEDGED = 0.5
+"""From this share of "neither" on, likeness of groups says little."""
+OPTIONS = 7
+
+Profiles = Mapping[str, Sequence[Estimate]]
+"""Subject -> percentage of each scale, 0..100."""
+Pairs = Mapping[tuple[str, str], Estimate]
+"""Two subjects -> likeness of their profiles, 0..1."""
+
+
+def _adjusted(estimates: Sequence[Estimate]) -> list[float]:
+    """Adjust p by Holm; an estimate without a test counts as p = 1."""
+    return holm([1.0 if isnan(e.p) else e.p for e in estimates]).tolist()
+
+
+def ascription_verdict(profiles: Profiles, scales: Mapping[str, str]) -> Note:
+    """Say which percentages differ from 50 after Holm over all subjects and scales."""
+    pairs = [(subject, e) for subject, percents in profiles.items() for e in percents]
+    if all(isnan(e.value) for _, e in pairs):
+        return verdict("No ascribed profile is known: too few answers could be used.")
+    clear = [
+        f"{subject} {scales[e.name]} {e.value:.0f} %"
+        for (subject, e), p in zip(pairs, _adjusted([e for _, e in pairs]), strict=True)
+        if p < 0.05
+    ]
+    if clear:
+        return verdict(f"Shown to be ascribed: {'; '.join(clear)}.")
+    return verdict(
+        f"No dichotomy is shown to be ascribed to anybody by {pairs[0][1].n} statements each: all "
+        "percentages may be 50 %."
+    )
+
+
+def likeness_verdicts(profiles: Profiles, pairs: Pairs) -> list[Note]:
+    """Say which subjects' profiles differ after Holm; nothing where there is nothing to compare."""
+    unknown = all(isnan(e.value) for percents in profiles.values() for e in percents)
+    if unknown or not pairs:
+        return []
+    estimates = list(pairs.values())
+    unlike = [e.name for e, p in zip(estimates, _adjusted(estimates), strict=True) if p < 0.05]
+    known = [e.value for e in estimates if not isnan(e.value)]
+    least = f" Lowest likeness {min(known):.3f}." if known else ""
+    head = (
+        f"Ascribed profiles differ: {'; '.join(unlike)}."
+        if unlike
+        else "No two ascribed profiles are shown to differ."
+    )
+    return [verdict(head + least)]
+
+
+def reading_notes(hedges: Mapping[str, Estimate]) -> list[Note]:
+    """Warn of subjects about whom the model mostly says "neither", and say what profiles are."""
+    hedged = [subject for subject, e in hedges.items() if e.value >= HEDGED]
+    nature = Note(
+        "These profiles are the model's view of others, not its own personality; types divide a "
+        "continuum, so read the percentages."
+    )
+    if not hedged:
+        return [nature]
+    hedging = warning(
+        f"About {', '.join(hedged)} the model mostly says neither correct nor wrong: likeness of "
+        "groups may be silence and not fairness."
+    )
+    return [hedging, nature]
+
+
+def profile_figure(profiles: Profiles, scales: Mapping[str, str]) -> Figure:
+    """Draw the percentages of each subject."""
+    types = "; ".join(
+        f"{who} {type_letters(percents, scales)}" for who, percents in profiles.items()
+    )
+    return profile(
+        "pictures",
+        "Ascribed profile",
+        scales.values(),
+        [Series(who, tuple(percents)) for who, percents in profiles.items()],
+        ValueAxis("%", reference=50, low=0, high=100),
+        alt=f"Percentage towards the second pole of each dichotomy: {types}.",
+    )
+
+
+def profile_table(profiles: Profiles, scales: Mapping[str, str]) -> Table:
+    """Tabulate percentages, types, and how near to 50 the least certain percentage is."""
+    rows: list[Row] = []
+    for subject, percents in profiles.items():
+        distances = [abs(e.value - 50) for e in percents if not isnan(e.value)]
+        rows.append(
+            {
+                "subject": subject,
+                **dict(zip(scales.values(), percents, strict=True)),
+                "type": type_letters(percents, scales),
+                "nearest to 50": min(distances) if distances else None,
+            }
+        )
+    note = (
+        "Percentage towards the second pole, over items, each averaged over runs; 50 is neither. "
+        "A type is as uncertain as its percentage nearest to 50."
+    )
+    return table("pictures", "Percentages and types", rows, note)
+
+
+def quality_table(
+    permuted: Mapping[str, Array],
+    fixed: Mapping[str, Array],
+    hedges: Mapping[str, Estimate],
+    seed: int,
+) -> Table:
+    """Tabulate consistency over runs and robustness to the order of options, by subject.
+
+    Args:
+        permuted: subject -> percentages with permuted options, shape (runs, scales).
+        fixed: subject -> percentages with a fixed order, shape (runs, scales).
+        hedges: subject -> share of "neither", 0..1.
+        seed: seed of the resampling.
+    """
+    rows: list[Row] = [
+        {
+            "subject": subject,
+            "consistency": consistency(percents, seed=seed),
+            "robustness": likeness(percents, fixed[subject], name="robustness", seed=seed),
+            "says neither": hedges[subject],
+        }
+        for subject, percents in permuted.items()
+    ]
+    note = (
+        f"{ALPHA:g} / ({ALPHA:g} + distance), 1 for equal profiles: runs against their mean, "
+        "permuted against fixed options. Intervals over runs."
+    )
+    return table("quality", "Consistency and robustness", rows, note)
+
+
+def fairness_table(
+    pairs: Pairs, hedges: Mapping[str, Estimate], permuted: Mapping[str, Array]
+) -> Table:
+    """Tabulate likeness and distance, in percentage points, of each two subjects' profiles."""
+    rows: list[Row] = []
+    for ((first, second), e), p in zip(pairs.items(), _adjusted(list(pairs.values())), strict=True):
+        difference = permuted[first].mean(axis=0) - permuted[second].mean(axis=0)
+        distance = float(np.linalg.norm(difference))
+        rows.append(
+            {
+                "groups": e.name,
+                "likeness": e,
+                "distance": None if isnan(distance) else distance,
+                "p (Holm)": p,
+                "first says neither": hedges[first],
+                "second says neither": hedges[second],
+            }
+        )
+    overall = mean([e.value for e in pairs.values()], name="mean", of="pair", unit="")
+    rows.append(
+        {
+            "groups": "mean over pairs",
+            "likeness": overall,
+            "distance": None,
+            "p (Holm)": None,
+            "first says neither": None,
+            "second says neither": None,
+        }
+    )
+    note = "p: runs shuffled between the groups. A model that always says neither has likeness 1."
+    return table("fairness", "Likeness of groups (fairness)", rows, note)
+
+
+def slot_table(judged: Sequence[Judgements]) -> Table:
+    """Count the positions of the options chosen, with Cramér's V against equal counts."""
+    rows: list[Row] = []
+    for judgements in judged:
+        slots = judgements.permuted.rows["slot"].drop_nulls().to_list()
+        counts = {str(slot + 1): slots.count(slot) for slot in range(OPTIONS)}
+        uniformity = slot_uniformity(slots, OPTIONS)
+        rows.append({"subject": judgements.subject, **counts, **with_p("Cramér's V", uniformity)})
+    note = "Options stand in random order: by content alone all positions are equally likely."
+    return table("slots", "Position of the option chosen, permuted options", rows, note)
+
+
+def coverage_table(answers: Answers) -> Table:
+    """Count answers by status, subject and order of options, with the labels' probability, 0..1."""
+    return coverage(
+        answers,
+        ("respondent", "arm"),
+        "A missing answer stays missing; nothing is imputed.",
+        extra={"median probability of a label": pl.col("mass").median()},
+    )
