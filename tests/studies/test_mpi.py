@@ -60,10 +60,10 @@ def test_the_whole_study_weighs_all_three_inductions_on_all_five_traits() -> Non
     """P²(+) minus P²(-), averaged over the traits, with an interval."""
     report = mpi(open_simulated("simulated:follow=1,noise=0.2"))
     for name in ("naive", "words", "p2"):
-        *traits, whole = row_estimates(report, "moved_label", name)
+        *traits, overall = row_estimates(report, "moved_label", name)
         assert len(traits) == 5
-        assert whole.n > 0
-        assert 0 < whole.low < whole.value < whole.high
+        assert overall.n > 0
+        assert 0 < overall.low < overall.value < overall.high
     assert len(table(report, "prompts").rows) == 3 * 5 * 2
 
 
@@ -82,16 +82,16 @@ def test_the_shift_by_portraits_on_the_embedded_model_has_an_interval() -> None:
             with in_truth(induction)(model, people[domain, sign]) as speaker:
                 sheets.append(administer(speaker, part, published_form("mpi")).tag(arm=arm))
         cells.append(paired_cells(Answers.concat(sheets), ("-", "+"))[0])
-    whole = two_level_mean(np.vstack(cells), seed=1)
-    assert whole.low <= whole.value <= whole.high
-    assert abs(whole.value) < 4
+    overall = two_level_mean(np.vstack(cells), seed=1)
+    assert overall.low <= overall.value <= overall.high
+    assert abs(overall.value) < 4
 
 
 def test_a_respondent_that_ignores_prompts_is_not_moved() -> None:
     report = mpi(open_simulated("simulated:follow=0,noise=0.2"), quick=True)
     for channel in ("label", "statement"):
-        whole = row_estimates(report, f"moved_{channel}", "naive")[-1]
-        assert whole.low <= 0 <= whole.high
+        overall = row_estimates(report, f"moved_{channel}", "naive")[-1]
+        assert overall.low <= 0 <= overall.high
     assert "is not shown to move it" in verdict_text(report)
 
 

@@ -57,9 +57,9 @@ def stacked(forward: list[float], reverse: list[float]) -> Choices:
     """Lay out two orders, given slot by slot as the paper does, in stored order."""
     slots = {"0213": forward, "2031": reverse}
     chances = np.empty((1, 2, 4))
-    for place, (order, given) in enumerate(slots.items()):
+    for index, (order, given) in enumerate(slots.items()):
         for slot, digit in enumerate(order):
-            chances[0, place, int(digit)] = given[slot]
+            chances[0, index, int(digit)] = given[slot]
     return Choices(("1",), ("E",), PAIR, {"suggest": chances})
 
 
@@ -111,13 +111,13 @@ def test_a_blind_model_scores_fifty_in_every_trait(which: str) -> None:
         assert trait_score(choices.where(scale), scale).p == 1.0
 
 
-def test_order_sensitivity_tells_content_from_place() -> None:
+def test_order_sensitivity_separates_content_from_position() -> None:
     content = lay_out_choices(ask_bank(reader(0.5), BANK, "bare", action_orders("latin")))
-    place = lay_out_choices(ask_bank(by_slot([0.7, 0.1, 0.1, 0.1]), BANK, "bare", PAIR))
+    blind = lay_out_choices(ask_bank(by_slot([0.7, 0.1, 0.1, 0.1]), BANK, "bare", PAIR))
     firm = open_simulated("simulated:noise=0")
     firm_choices = lay_out_choices(ask_bank(firm, BANK, "bare", action_orders("latin")))
     assert order_sensitivity(firm_choices).value == 0.0
-    assert order_sensitivity(place, PAIR).value == 1.0
+    assert order_sensitivity(blind, PAIR).value == 1.0
     assert isnan(order_sensitivity(content).value), "two equally likely actions choose nothing"
 
 

@@ -42,7 +42,7 @@ Pairs = Mapping[tuple[str, str], Estimate]
 
 def _adjusted(estimates: Sequence[Estimate]) -> list[float]:
     """Adjust p by Holm; an estimate without a test counts as p = 1."""
-    return holm([1.0 if isnan(e.p) else e.p for e in estimates]).tolist()
+    return [float(p) for p in holm([1.0 if isnan(e.p) else e.p for e in estimates])]
 
 
 def ascription_verdict(profiles: Profiles, scales: Mapping[str, str]) -> Note:
