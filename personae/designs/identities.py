@@ -1,33 +1,19 @@
-"""Who is audited and how they are put in: identities, experts, controls, instructions, as data.
+"""Who is audited: identities and neutral personas as data, and ids that are told apart.
 
-The groups are those of Gupta et al. 2023 (arXiv 2311.04892), the fields those of Basil et al. 2025
-(arXiv 2512.05858); all texts are our own. Neutral personas are the control for the wording alone.
+The groups are those of Gupta et al. 2023 (arXiv 2311.04892); all texts are our own. Neutral
+personas are the control for the wording alone.
 """
 
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from personae.core import BadValue, Model, Persona, data_json
-from personae.induce.prompt.prompt_inductions import PromptInduction
+from personae.core import BadValue, Persona, data_json
 
-__all__ = [
-    "EXPERTS",
-    "FIT",
-    "LOW",
-    "NEUTRAL",
-    "check_unique_ids",
-    "expert",
-    "identities",
-    "identity",
-    "instruction",
-]
+__all__ = ["NEUTRAL", "check_unique_ids", "identities"]
 
 _DATA: dict[str, Any] = data_json("audit/personas.json")
-EXPERTS: tuple[str, ...] = tuple(_DATA["experts"])
-LOW: tuple[str, ...] = tuple(_DATA["low_knowledge"])
 NEUTRAL: str = _DATA["neutral_paragraph"]
-FIT: dict[str, tuple[str, str]] = {f: (near, far) for f, (near, far) in _DATA["fit"].items()}
-"""Field -> the expert of an adjacent field and of an unrelated one."""
+"""A paragraph without content, of about the length of an expert's description."""
 
 
 def identities(*groups: str) -> tuple[Persona, ...]:
@@ -69,43 +55,3 @@ def check_unique_ids(personas: Sequence[Persona], taken: Iterable[str]) -> tuple
             )
         seen.add(persona.id)
     return tuple(personas)
-
-
-def identity(persona: Persona) -> str:
-    """Render a persona as one noun phrase: its fact `identity`, else what its text says it is.
-
-    >>> identity(identities("reference")[0])
-    'a human'
-    >>> identity(Persona(id="p", text="You are a pirate."))
-    'a pirate'
-    """
-    told = persona.text.strip().removeprefix("You are ").rstrip(".")
-    return persona.facts.get("identity") or told or persona.id
-
-
-def instruction(name: str, *, mitigation: str = "") -> PromptInduction:
-    """Make one of the three persona instructions, with a mitigating sentence added if named.
-
-    >>> from personae.respondents.null import open_null
-    >>> instruction("mirror").text(open_null("null:yes"), identities("reference")[0])
-    'You are a human. What you answer should reflect what a human knows and is able to do.'
-    """
-    template: str = _DATA["instructions"][name]
-    added = f" {_DATA['mitigations'][mitigation]}" if mitigation else ""
-
-    def write(_: Model, persona: Persona) -> str:
-        return template.replace("{persona}", identity(persona)) + added
-
-    return PromptInduction(f"{name}+{mitigation}" if mitigation else name, write)
-
-
-def expert(name: str) -> Persona:
-    """Return an expert or low-knowledge persona, by field or level.
-
-    >>> expert("toddler").facts["level"]
-    'low'
-    """
-    if name in _DATA["experts"]:
-        facts = {"field": name, "level": "expert"}
-        return Persona(id=f"{name}-expert", text=_DATA["experts"][name], facts=facts)
-    return Persona(id=name, text=_DATA["low_knowledge"][name], facts={"level": "low"})

@@ -13,6 +13,7 @@ Version  2
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -29,12 +30,13 @@ from personae.core import (
     Report,
     Sampling,
     Table,
+    data_json,
     nobody,
 )
 from personae.designs.ability import Ability, ability
-from personae.designs.arms import Arm
+from personae.designs.arms import CONTROL_ARM, Arm
 from personae.designs.grid import Asking, ask_grid
-from personae.designs.identities import EXPERTS, FIT, LOW, NEUTRAL, expert
+from personae.designs.identities import NEUTRAL
 from personae.designs.question_effects import (
     Effect,
     counts_table,
@@ -46,12 +48,17 @@ from personae.induce.prompt.prompt_inductions import PromptInduction, unchanged
 from personae.measure.tasks.problems import ProblemSet, load_problems
 from personae.report.build import Row, coverage, forest, table, verdict, with_p
 from personae.stats.effects.effect_sizes import paired_permutation
-from personae.stats.multiplicity import benjamini_hochberg, holm
+from personae.stats.effects.families import adjust_family
 
 __all__ = ["expert_personas"]
 
+_DATA: dict[str, Any] = data_json("audit/personas.json")
+EXPERTS: tuple[str, ...] = tuple(_DATA["experts"])
+LOW: tuple[str, ...] = tuple(_DATA["low_knowledge"])
+FIT: dict[str, tuple[str, str]] = {f: (near, far) for f, (near, far) in _DATA["fit"].items()}
+"""Field -> the expert of an adjacent field and of an unrelated one."""
 SYSTEM = "You are a very able assistant. You do what you are told, directly."
-"""The same system text in every condition but the bare one, as published; our wording."""
+"""The same system text in every condition but the one without, as published; our wording."""
 TRIALS = 25
 LEVELS = (("100 %", 25), ("90 %", 23), ("51 %", 13))
 BEFORE = PromptInduction("before-question", lambda _, persona: persona.text, layout="user")
@@ -73,48 +80,29 @@ def expert_personas(
         seed: seed of the draws and of the resampling.
         quick: four fields, four problems each, one written answer to one problem a field.
     """
-    whole = load_problems(problems)
-    if quick:
-        kept = tuple(p for p in whole.per_field(4).problems if p.field in whole.fields[1:5])
-        whole = ProblemSet(
-            name=whole.name,
-            title=whole.title,
-            version=whole.version,
-            source=whole.source,
-            licence=whole.licence,
-            problems=kept or whole.per_field(4).problems,
-        )
-    draws = Sampling(max_tokens=32 if quick else 512, temperature=1.0, seed=seed)
-    gate = ability(model, whole, tokens=draws.max_tokens)
-    arms = _arms(whole)
-    drawing = Asking(channel="reply", repeats=1 if quick else trials, system=SYSTEM, sampling=draws)
-    asking = (
-        drawing
-        if gate.channel == "reply"
-        else Asking(
-            channel=gate.channel,
-            system=SYSTEM,
-            orders=2 if gate.channel == "label" and not quick else 1,
-        )
+    asked = _problems(problems, quick=quick)
+    sampling = Sampling(max_tokens=32 if quick else 512, temperature=1.0, seed=seed)
+    drawing = Asking(
+        channel="reply", repeats=1 if quick else trials, system=SYSTEM, sampling=sampling
     )
-    asked = Answers.concat([_bare(model, whole, asking), ask_grid(model, arms, whole, asking)])
-    weighed = _likely(asked)
-    written = ask_grid(model, arms, whole.per_field(1) if quick else whole, drawing)
-    found = effects(weighed, CONTROL, use="expected", seed=seed)
-    fitted = _fit(weighed, whole, seed)
+    gate = ability(model, asked, tokens=sampling.max_tokens)
+    weighed = _weighed(model, asked, _asking(gate, drawing, quick=quick))
+    written = ask_grid(model, _arms(asked), asked.per_field(1) if quick else asked, drawing)
+    shifts = effects(weighed, CONTROL, use="expected", seed=seed)
+    fitted = _fit(weighed, asked, seed)
     return Report(
         title=f"Expert personas: {model.name}",
         parts=(
-            *_verdicts(gate, found, fitted),
+            *_verdicts(gate, shifts, fitted),
             Heading("Experts, people who know little, and nobody"),
             forest(
                 "experts",
                 "Change against no persona",
-                [(e.condition, _kind(e.condition), e.shift) for e in found if not e.scale],
+                [(e.condition, _kind(e.condition), e.shift) for e in shifts if not e.scale],
                 "probability of the right option",
                 form="+.1%",
             ),
-            effects_table(found, "effects", "Probability of the right option", CONTROL),
+            effects_table(shifts, "effects", "Probability of the right option", CONTROL),
             _levels(weighed),
             Heading("Does the expert's field matter?"),
             _fit_table(fitted),
@@ -122,53 +110,87 @@ def expert_personas(
             counts_table(written),
             Heading("Before any persona"),
             gate.table(),
-            coverage(asked, ("respondent", "channel"), note="A lost answer is wrong."),
+            coverage(weighed, ("respondent", "channel"), note="A lost answer is wrong."),
         ),
         answers=Answers.concat([gate.answers.tag(respondent="bare"), weighed, written]),
     )
 
 
+def _problems(name: str, *, quick: bool) -> ProblemSet:
+    """Load a set, or a few problems of four of its fields."""
+    problems = load_problems(name)
+    if not quick:
+        return problems
+    few = problems.per_field(4).problems
+    fields = problems.fields[1:5]
+    return replace(problems, problems=tuple(p for p in few if p.field in fields) or few)
+
+
+def expert(name: str) -> Persona:
+    """Return an expert or low-knowledge persona, by field or level.
+
+    >>> expert("toddler").facts["level"]
+    'low'
+    """
+    if name in EXPERTS:
+        facts = {"field": name, "level": "expert"}
+        return Persona(id=f"{name}-expert", text=_DATA["experts"][name], facts=facts)
+    return Persona(id=name, text=_DATA["low_knowledge"][name], facts={"level": "low"})
+
+
 def _arms(problems: ProblemSet) -> list[Arm]:
     fields = [f for f in EXPERTS if f in problems.fields] or list(EXPERTS)
-    people = [expert(name) for name in (*fields, *LOW)]
-    people.append(Persona(id="neutral-paragraph", text=NEUTRAL, facts={"level": "control"}))
-    none = Arm(name=CONTROL, induction=unchanged, persona=nobody(), group="control")
+    personas = [expert(name) for name in (*fields, *LOW)]
+    personas.append(Persona(id="neutral-paragraph", text=NEUTRAL, facts={"level": "control"}))
     return [
-        none,
+        CONTROL_ARM,
         *(
             Arm(name=BEFORE.name, induction=BEFORE, persona=p, group=p.facts["level"])
-            for p in people
+            for p in personas
         ),
     ]
 
 
-def _bare(model: Chooser, problems: ProblemSet, asking: Asking) -> Answers:
-    """Ask without any system text: the published baseline already flatters the model."""
-    arm = Arm(name="no-system-text", induction=unchanged, persona=nobody(), group="control")
-    plain = replace(asking, system=None)
-    return ask_grid(model, [arm], problems, plain).tag(respondent="no-system-text")
+def _asking(gate: Ability, drawing: Asking, *, quick: bool) -> Asking:
+    """Read likelihoods in the gate's channel; where that is the written reply, draw replies."""
+    if gate.channel == "reply":
+        return drawing
+    orders = 2 if gate.channel == "label" and not quick else 1
+    return Asking(channel=gate.channel, system=SYSTEM, orders=orders)
 
 
-def _likely(asked: Answers) -> Answers:
-    """Let a written answer, right or wrong, stand for its probability."""
-    likely = pl.coalesce("expected", "value").alias("expected")
-    return Answers(asked.rows.with_columns(likely))
+def _weighed(model: Chooser, problems: ProblemSet, asking: Asking) -> Answers:
+    """Ask without any system text, since the published baseline is a persona; then in every arm.
+
+    A written answer, right or wrong, stands for its probability.
+    """
+    bare = Arm(name="no-system-text", induction=unchanged, persona=nobody(), group="control")
+    answers = Answers.concat(
+        [
+            ask_grid(model, [bare], problems, replace(asking, system=None)).tag(
+                respondent=bare.name
+            ),
+            ask_grid(model, _arms(problems), problems, asking),
+        ]
+    )
+    probability = pl.coalesce("expected", "value").alias("expected")
+    return Answers(answers.rows.with_columns(probability))
 
 
 def _verdicts(
-    gate: Ability, found: Sequence[Effect], fitted: Sequence[tuple[str, Effect]]
+    gate: Ability, shifts: Sequence[Effect], fitted: Sequence[tuple[str, Effect]]
 ) -> list[Part]:
-    whole = {e.condition: e for e in found if not e.scale}
-    experts = [e for name, e in whole.items() if name.endswith("-expert")]
+    overall = {e.condition: e for e in shifts if not e.scale}
+    experts = [e for name, e in overall.items() if name.endswith("-expert")]
     better = [e.condition for e in experts if e.verdict == "better"]
-    worse = [e.condition for e in whole.values() if e.verdict == "worse"]
+    worse = [e.condition for e in overall.values() if e.verdict == "worse"]
     own = [e for fit, e in fitted if fit == "in-domain"]
     helped = sum(e.verdict == "better" for e in own)
-    limits = [e.detectable for e in whole.values() if not np.isnan(e.detectable)]
-    could = "can't say what it would have found: no question's answer varied"
+    limits = [e.detectable for e in overall.values() if not np.isnan(e.detectable)]
+    reach = "can't say what it would have found: no question's answer varied"
     if limits:
-        could = f"would have found a shift of {max(limits):.1%} over all questions in 4 of 5 cases"
-    paragraph = whole["neutral-paragraph"].shift.value
+        reach = f"would have found a shift of {max(limits):.1%} over all questions in 4 of 5 cases"
+    paragraph = overall["neutral-paragraph"].shift.value
     return [
         verdict(gate.sentence),
         verdict(
@@ -179,7 +201,7 @@ def _verdicts(
         ),
         verdict(
             f"On their own field {helped} of {len(own)} experts are shown to help (Holm). "
-            f"This run {could}."
+            f"This run {reach}."
         ),
     ]
 
@@ -209,20 +231,20 @@ def _levels(weighed: Answers) -> Table:
 
 def _fit(weighed: Answers, problems: ProblemSet, seed: int) -> list[tuple[str, Effect]]:
     """Compare each field's in-domain, adjacent and unrelated expert with no persona; one family."""
-    found = []
+    relations: list[str] = []
+    shifts: list[Effect] = []
     present = set(weighed.rows["respondent"].to_list())
     for field in problems.fields:
         near, far = FIT.get(field, ("", ""))
-        fits = {"in-domain": field, "adjacent": near, "unrelated": far}
-        named = {f"{who}-expert": fit for fit, who in fits.items() if f"{who}-expert" in present}
-        kept = weighed.rows.filter(
-            (pl.col("scale") == field) & pl.col("respondent").is_in([CONTROL, *named])
+        experts = {"in-domain": field, "adjacent": near, "unrelated": far}
+        fits = {f"{e}-expert": fit for fit, e in experts.items() if f"{e}-expert" in present}
+        answers = weighed.rows.filter(
+            (pl.col("scale") == field) & pl.col("respondent").is_in([CONTROL, *fits])
         )
-        for effect in effects(Answers(kept), CONTROL, use="expected", seed=seed):
-            found.append((named[effect.condition], effect))
-    tests = [1.0 if np.isnan(e.shift.p) else e.shift.p for _, e in found]
-    family = zip(found, holm(tests).tolist(), benjamini_hochberg(tests).tolist(), strict=True)
-    return [(fit, replace(e, holm=strict, bh=lenient)) for (fit, e), strict, lenient in family]
+        for effect in effects(Answers(answers), CONTROL, use="expected", seed=seed):
+            relations.append(fits[effect.condition])
+            shifts.append(effect)
+    return list(zip(relations, adjust_family(shifts), strict=True))
 
 
 def _fit_table(fitted: Sequence[tuple[str, Effect]]) -> Table:

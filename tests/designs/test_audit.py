@@ -22,12 +22,13 @@ from personae.core import (
 from personae.designs.ability import ability
 from personae.designs.arms import CONTROL_ARM, Arm
 from personae.designs.grid import Asking, ask_grid
-from personae.designs.identities import EXPERTS, FIT, expert, identities, instruction
+from personae.designs.identities import identities
 from personae.designs.question_effects import counts_table, effects, question_scores
 from personae.measure.tasks.problems import Problem, ProblemSet, load_problems, problem_sets
 from personae.measure.tasks.reply_codes import code_reply, declines
 from personae.respondents.null import open_null
 from personae.respondents.simulated import open_simulated
+from personae.studies.bias_runs_deep.identity_prompts import instruction
 
 KNOWLEDGE = load_problems("plain-knowledge")
 NUMBERS = load_problems("word-problems")
@@ -246,14 +247,6 @@ def test_what_cannot_be_asked_is_refused_with_advice() -> None:
         effects(
             ask_grid(open_simulated("simulated:"), [CONTROL_ARM], KNOWLEDGE, Asking()), "nobody"
         )
-
-
-def test_every_field_has_three_distinct_experts() -> None:
-    assert set(FIT) == set(KNOWLEDGE.fields) == set(EXPERTS)
-    for field, (near, far) in FIT.items():
-        assert len({field, near, far}) == 3
-        assert {near, far} <= set(EXPERTS)
-        assert expert(field).facts["field"] == field
 
 
 def test_problem_sets_pin_their_content() -> None:

@@ -27,7 +27,7 @@ from personae.measure.tasks.problems import Problem, ProblemSet, load_problems
 from personae.respondents.null import open_null
 from personae.respondents.respondent_answers import choice_from_logliks
 from personae.respondents.simulated import open_simulated
-from personae.studies.bias_runs_deep import bias_runs_deep
+from personae.studies.bias_runs_deep.study import bias_runs_deep
 
 
 def lines(report: Report) -> list[str]:

@@ -10,18 +10,35 @@ from scipy import stats
 from personae.core import Answers, Chat, Done, Note, Reply, Report, Request, Sampling, Table, say
 from personae.designs.arms import CONTROL_ARM
 from personae.designs.grid import Asking, ask_grid
-from personae.designs.identities import EXPERTS, LOW, expert
 from personae.designs.question_effects import effects, question_scores
 from personae.induce.prompt.prompted import before_question
 from personae.measure.tasks.problems import load_problems
 from personae.respondents.null import open_null
 from personae.respondents.simulated import open_simulated
 from personae.stats.multiplicity import holm
-from personae.studies.expert_personas import BEFORE, LEVELS, SYSTEM, TRIALS, expert_personas
+from personae.studies.expert_personas import (
+    BEFORE,
+    EXPERTS,
+    FIT,
+    LEVELS,
+    LOW,
+    SYSTEM,
+    TRIALS,
+    expert,
+    expert_personas,
+)
 
 
 def table(report: Report, name: str) -> Table:
     return next(p for p in report.parts if isinstance(p, Table) and p.name == name)
+
+
+def test_every_field_has_three_distinct_experts() -> None:
+    assert set(FIT) == set(load_problems("plain-knowledge").fields) == set(EXPERTS)
+    for field, (near, far) in FIT.items():
+        assert len({field, near, far}) == 3
+        assert {near, far} <= set(EXPERTS)
+        assert expert(field).facts["field"] == field
 
 
 def lines(report: Report) -> list[str]:

@@ -36,10 +36,11 @@ from personae.core import (
 from personae.designs.ability import Ability, ability
 from personae.designs.arms import CONTROL_ARM, Arm
 from personae.designs.grid import Asking, ask_grid
-from personae.designs.identities import check_unique_ids, identities, identity, instruction
+from personae.designs.identities import check_unique_ids, identities
 from personae.designs.question_effects import Effect, counts_table, effects, effects_table
 from personae.measure.tasks.problems import ProblemSet, load_problems
 from personae.report.build import Row, ValueAxis, coverage, forest, heatmap, table, verdict
+from personae.studies.bias_runs_deep.identity_prompts import identity, instruction
 
 __all__ = ["bias_runs_deep"]
 

@@ -1,0 +1,1 @@
+"""Whether an identity that a model is given quietly damages its reasoning."""
