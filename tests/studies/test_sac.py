@@ -233,7 +233,9 @@ def test_a_known_matrix_of_side_effects_is_recovered() -> None:
 def test_a_follower_is_found_and_related_factors_move_as_in_people() -> None:
     report = sac(open_simulated("simulated:noise=0.2"), ("E", "H"), quick=True)
     assert "is followed" in verdicts(report) and "move together" in verdicts(report)
-    assert all(row[0].value > 0.1 for row in estimates(report, "control"))
+    rows = estimates(report, "control")
+    assert all(row[0].value > 0.1 for row in rows)
+    assert all(row[-1].low > 0 for row in rows), "the highest level lies above no persona"
     assert expected_sign("E", "H") == 1 and expected_sign("H", "Q2") == -1
 
 

@@ -70,8 +70,8 @@ def toggle_text(factor: str, *, high: bool) -> str:
     return f"You are {listed([pair[int(high)] for pair in _factor(factor)['pairs']])}."
 
 
-def expected_sign(one: str, other: str) -> int:
-    """Give the sign with which two factors go together in people's second-order factors, or 0.
+def expected_sign(factor: str, other: str) -> int:
+    """Return the sign with which two factors go together in people's second-order factors, or 0.
 
     0 where no second-order factor holds both, or two of them contradict each other.
 
@@ -79,7 +79,7 @@ def expected_sign(one: str, other: str) -> int:
     (1, -1, 0)
     """
     groups = data_json("intensity.json")["globals"].values()
-    signs = {group[one] * group[other] for group in groups if one in group and other in group}
+    signs = {group[factor] * group[other] for group in groups if factor in group and other in group}
     return int(signs.pop()) if len(signs) == 1 else 0
 
 
@@ -87,8 +87,8 @@ def _factor(factor: str) -> Mapping[str, Any]:
     known = data_json("intensity.json")["factors"]
     if factor not in known:
         raise UnknownName("factor with anchors", factor, known)
-    found: Mapping[str, Any] = known[factor]
-    return found
+    anchors: Mapping[str, Any] = known[factor]
+    return anchors
 
 
 def _block(factor: str, level: float) -> str:

@@ -1,4 +1,4 @@
-"""Traits at rising levels: which items are asked at which level, and the asking itself.
+"""Traits at rising levels: which items are asked at which level, and their administration.
 
 One factor at a time is asked for, at each of its levels; its own items are given at all of them, a
 few items of every other factor beside them, and its own again on ladders of intensity.
@@ -15,18 +15,18 @@ from personae.measure.inventories.administer import administer
 from personae.stats.scores.scales import Use
 from personae.studies.sac.intensity_ladders import intensity, toggle_text
 
-__all__ = ["LADDERS", "Graded", "ask_graded", "ask_ladders", "ask_toggled"]
+__all__ = ["LADDERS", "LevelDesign", "ask_ladders", "ask_levels", "ask_toggles"]
 
 LADDERS = ("frequency", "depth", "threshold", "effort", "willingness")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Graded:
+class LevelDesign:
     """What is asked.
 
     `levels` of the targets, `wide` those at which other factors are asked too, `laddered` those
-    of the ladders; `own`, `others` and `rungs` are items of a target, of any other factor, and of
-    a target on each ladder.
+    of the ladders; `own`, `others` and `rungs` count the items of a target, of any other factor,
+    and of a target on each ladder.
     """
 
     tool: Inventory
@@ -44,60 +44,60 @@ class Graded:
         """Mean over option probabilities, or the option named in a reply."""
         return "value" if self.form.channel == "reply" else "expected"
 
-    def mine(self, target: str, count: int | None = None) -> Inventory:
+    def target_items(self, target: str, count: int | None = None) -> Inventory:
         """Keep the target's items, `own` of them or `count`."""
         return self.tool.where(scale=target).few(self.own if count is None else count)
 
     def battery(self, targets: tuple[str, ...], level: int | None = None) -> Inventory:
         """Keep the targets' items and, at a wide level or at none, a few of all others."""
-        kept = {item.id for target in targets for item in self.mine(target).items}
+        ids = {item.id for target in targets for item in self.target_items(target).items}
         if level is None or level in self.wide:
-            kept |= {i.id for i in self.tool.few(self.others).items if i.scale not in targets}
-        return replace(self.tool, items=tuple(i for i in self.tool.items if i.id in kept))
+            ids |= {i.id for i in self.tool.few(self.others).items if i.scale not in targets}
+        return replace(self.tool, items=tuple(i for i in self.tool.items if i.id in ids))
 
     def levels_of(self, target: str, scale: str) -> tuple[int, ...]:
-        """Give the levels at which a factor was asked under a target."""
+        """Return the levels at which a factor was asked under a target."""
         return self.levels if scale == target else self.wide
 
 
-def ask_graded(model: Chooser, plan: Graded) -> Answers:
+def ask_levels(model: Chooser, design: LevelDesign) -> Answers:
     """Ask for every target at every level; rows carry the tags `target` and `level`."""
     sheets = []
-    for target in plan.targets:
-        for level in plan.levels:
+    for target in design.targets:
+        for level in design.levels:
             with _at(model, target, level) as speaker:
-                sheet = administer(speaker, plan.battery((target,), level), plan.form)
+                sheet = administer(speaker, design.battery((target,), level), design.form)
             sheets.append(sheet.tag(arm=f"{target}@{level}", target=target, level=float(level)))
     return Answers.concat(sheets)
 
 
-def ask_toggled(model: Chooser, plan: Graded) -> Answers:
+def ask_toggles(model: Chooser, design: LevelDesign) -> Answers:
     """Ask the targets' own items under prompts that only switch a target on (+) or off (-)."""
     sheets = []
-    for target in plan.targets:
+    for target in design.targets:
         for sign in "+-":
             persona = Persona(id=f"{target}{sign}", text=toggle_text(target, high=sign == "+"))
             with persona_text(model, persona) as speaker:
-                sheet = administer(speaker, plan.mine(target), plan.form)
+                sheet = administer(speaker, design.target_items(target), design.form)
             sheets.append(sheet.tag(arm=f"toggle:{target}{sign}"))
     return Answers.concat(sheets)
 
 
-def ask_ladders(model: Chooser, plan: Graded, threshold: str) -> Answers:
+def ask_ladders(model: Chooser, design: LevelDesign, threshold: str) -> Answers:
     """Ask the targets' items on five ladders at the levels in `laddered`; tag `ladder`.
 
     `threshold`: "reversed" lets an easy threshold count as a strong trait, "as-is" as a low answer.
     """
     sheets = []
-    for target in plan.targets:
-        for level in plan.laddered:
+    for target in design.targets:
+        for level in design.laddered:
             with _at(model, target, level) as speaker:
                 for name in LADDERS:
-                    form = Form(wording=f"sac-{name}", person="second", channel=plan.form.channel)
-                    sheet = administer(speaker, plan.mine(target, plan.rungs), form)
+                    form = Form(wording=f"sac-{name}", person="second", channel=design.form.channel)
+                    sheet = administer(speaker, design.target_items(target, design.rungs), form)
                     if name == "threshold" and threshold == "as-is":
-                        turned = [(6 - pl.col(c)).alias(c) for c in ("value", "expected")]
-                        sheet = Answers(sheet.rows.with_columns(turned))
+                        mirrored = [(6 - pl.col(c)).alias(c) for c in ("value", "expected")]
+                        sheet = Answers(sheet.rows.with_columns(mirrored))
                     sheets.append(sheet.tag(arm=f"{target}@{level}", ladder=name))
     return Answers.concat(sheets)
 
