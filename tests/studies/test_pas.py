@@ -12,6 +12,7 @@ import torch
 
 from personae.core import (
     Anatomy,
+    Answers,
     BadFile,
     Edit,
     InputError,
@@ -26,7 +27,16 @@ from personae.models.local.loading import Loaded
 from personae.stats.scores.reliability import alpha
 from personae.studies.pas.head_directions import LEAST, HeadVectors, fit_heads, person_labels
 from personae.studies.pas.papi import Panel, load_papi, simulated_panel, trait_errors
-from personae.studies.pas.person_heads import FORM, STRENGTHS, adapt, part_of, read_heads
+from personae.studies.pas.person_heads import (
+    ARMS,
+    FORM,
+    STRENGTHS,
+    PersonHeads,
+    ask_arms,
+    masked,
+    person_heads,
+    record_heads,
+)
 from personae.studies.pas.study import pas
 from tests.support.tiny_networks import codec, network, tiny_model
 
@@ -57,7 +67,7 @@ def test_wrong_files_of_people_say_where(tmp_path: Path) -> None:
     assert panel.raw[0, 0] == 1
 
 
-def test_simulated_people_are_turned_like_real_ones() -> None:
+def test_simulated_answers_are_keyed_like_published_ones() -> None:
     panel = simulated_panel(60)
     own = np.array([s == "E" for s in SCALES])
     assert alpha(panel.keyed[:, own]).value > 0.9
@@ -91,7 +101,7 @@ def test_a_planted_head_is_found() -> None:
     assert found.sigma[0] == pytest.approx(np.sqrt(5), abs=0.3)
 
 
-def test_labels_turned_turn_directions_and_3_says_nothing() -> None:
+def test_reversed_labels_reverse_directions_and_3_says_nothing() -> None:
     rows, answers = planted()
     one, other = fit_heads(rows, answers, ANATOMY), fit_heads(rows, 6 - answers, ANATOMY)
     assert other.places[0] == one.places[0]
@@ -156,8 +166,8 @@ def test_heads_are_a_bias_of_the_output_projection() -> None:
 
 def test_agreeing_heads_make_agreement_likelier() -> None:
     """A network whose answer reads what agreement leaves in the last block's heads."""
-    part = part_of(NEO, simulated_panel(1).known).few(4)
-    rows = read_heads(tiny_model(), part)
+    part = masked(NEO, simulated_panel(1).known).few(4)
+    rows = record_heads(tiny_model(), part)
     found = fit_heads(rows, np.full(len(part.items), 5.0), tiny_model().anatomy, keep=12)
     last = HeadVectors(*_last(found), found.score, found.held_out, found.chance, found.anatomy)
     net = copy.deepcopy(network("long"))
@@ -183,17 +193,19 @@ def _last(found: HeadVectors) -> tuple[Any, Any, Any]:
     return tuple(found.places[i] for i in own), found.theta[own], found.sigma[own]
 
 
-def test_same_seed_same_heads_and_no_look_at_what_is_asked(
+def test_same_seed_same_heads_and_asked_items_choose_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     panel = simulated_panel(40)
-    part = part_of(NEO, panel.known).few(8)
+    part = masked(NEO, panel.known).few(8)
     places = [NEO.items.index(item) for item in part.items]
     model = tiny_model()
-    rows = read_heads(model, part)
-    one, two = (adapt(model, rows, part, panel.raw[0, places], STRENGTHS[:2], 4) for _ in "ab")
+    rows = record_heads(model, part)
+    one, two = (
+        person_heads(model, rows, part, panel.raw[0, places], STRENGTHS[:2], 4) for _ in "ab"
+    )
     assert one.vectors.places == two.vectors.places
-    assert (one.strength, one.tried) == (two.strength, two.tried)
+    assert (one.strength, one.errors) == (two.strength, two.errors)
 
     def chosen() -> Any:
         report: Any = pas(model, quick=True)
@@ -209,7 +221,9 @@ def test_same_seed_same_heads_and_no_look_at_what_is_asked(
     assert chosen() == honest
 
 
-def test_who_says_nothing_is_left_out_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_person_without_usable_answers_is_left_out_by_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     panel = simulated_panel(3)
     silent = panel.keyed.copy()
     silent[1, panel.known] = 3
@@ -220,3 +234,49 @@ def test_who_says_nothing_is_left_out_by_name(monkeypatch: pytest.MonkeyPatch) -
     report: Any = pas(tiny_model(), quick=True)
     assert any("simulated 2 is left out" in getattr(p, "text", "") for p in report.parts)
     assert set(report.answers.rows["respondent"]) == {"simulated 1", "simulated 3"}
+
+
+def test_each_arm_has_its_own_heads_and_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every arm is asked under exactly the heads and the shown answers that its name says."""
+    panel = simulated_panel(2)
+    short = masked(NEO, panel.known).few(1)
+    known = np.array([item in short.items for item in NEO.items])
+    own, another = (
+        PersonHeads(heads(seed), strength=1.0 + seed, errors={}, usable=9) for seed in (0, 1)
+    )
+    requests: list[Request] = []
+    question = Request(say("Well?"), (("Yes",), ("No",)))
+
+    def administer_one(carrier: Any, inventory: Any, _form: Any) -> Answers:
+        carrier.choose([question])
+        return Answers.of([{"item": item.id, "value": 3.0} for item in inventory.items])
+
+    def spy(_model: Any, batch: Any, **_: Any) -> list[Any]:
+        requests.extend(batch)
+        return []
+
+    monkeypatch.setattr(LocalModel, "choose", spy)
+    monkeypatch.setattr("personae.studies.pas.person_heads.administer", administer_one)
+    ids = dict(zip(panel.ids, (own, another), strict=True))
+    answers = ask_arms(tiny_model(), panel, known, known, ids)
+    assert list(dict.fromkeys(answers.rows["arm"])) == list(ARMS)
+    conditions = [
+        (
+            "how you have answered before" in " ".join(m.text for m in request.chat),
+            _same(request.edits, own.vectors.edits(1.0)),
+            _same(request.edits, another.vectors.edits(2.0)),
+        )
+        for request in requests
+    ]
+    assert conditions[1:6] == [
+        (False, False, False),
+        (True, False, False),
+        (False, True, False),
+        (False, False, True),
+        (True, True, False),
+    ]
+
+
+def _same(edits: Any, others: Any) -> bool:
+    pairs = [[(e.site, e.strength, tuple(e.vector)) for e in side] for side in (edits, others)]
+    return pairs[0] == pairs[1]

@@ -1,8 +1,9 @@
 """Personality by attention heads: a person's answers choose heads and directions; no training.
 
-Each known item is read twice, answered "fully" and "not at all"; what the heads hold at the answer
-is labelled by what the person said. Heads are ranked by a linear probe, each chosen head's
-direction is the difference of the two means, and strength is in standard deviations along it.
+Each known item is recorded twice, answered "fully" and "not at all"; the heads' outputs at the
+answer are labelled by the person's own answer. Heads are ranked by a linear probe, each chosen
+head's direction is the difference of the two means, and strength is in standard deviations along
+it.
 Source: Zhu, Weng, Yang & Zhang 2024 (arXiv 2408.11779), section 4.
 """
 
@@ -15,7 +16,7 @@ from personae.core import Activations, Anatomy, Array, BadValue, Edit, InputErro
 from personae.induce.steer.directions import direction
 from personae.stats.prediction.linear_probes import logistic_probes
 
-__all__ = ["KEEP", "LEAST", "HeadVectors", "fit_heads", "head_rows", "person_labels"]
+__all__ = ["HeadVectors", "fit_heads", "head_rows", "person_labels"]
 
 KEEP, LEAST = 24, 8
 FITTED = 0.6
@@ -25,9 +26,14 @@ FITTED = 0.6
 class HeadVectors:
     """The chosen heads, best first, and what is added to each at strength 1.
 
-    `places`: (block, head); `theta`: unit directions (k, head width); `sigma`: standard deviations
-    along them (k,); `score`: mean of fitted and held-out accuracy, `held_out` the latter alone;
-    `chance`: the held-out accuracy of the letter alone, without a look at the item.
+    Args:
+        places: (block, head) of each chosen head.
+        theta: unit directions, (k, head width).
+        sigma: standard deviations along them, (k,).
+        score: mean of fitted and held-out accuracy of each head's probe, (k,).
+        held_out: held-out accuracy alone, (k,).
+        chance: held-out accuracy of the answer letter alone, without the item.
+        anatomy: that of the model.
     """
 
     places: tuple[tuple[int, int], ...]
@@ -41,11 +47,11 @@ class HeadVectors:
     def edits(self, strength: float) -> tuple[Edit, ...]:
         """Add strength * sigma * theta to each chosen head, one edit a block, at all positions."""
         width = self.anatomy.head_width
-        made: dict[int, Array] = {}
+        vectors: dict[int, Array] = {}
         for (block, head), theta, sigma in zip(self.places, self.theta, self.sigma, strict=True):
-            whole = made.setdefault(block, np.zeros(self.anatomy.heads * width))
-            whole[head * width : (head + 1) * width] += sigma * theta
-        return tuple(Edit(Site(b, "heads"), v, strength) for b, v in sorted(made.items()))
+            vector = vectors.setdefault(block, np.zeros(self.anatomy.heads * width))
+            vector[head * width : (head + 1) * width] += sigma * theta
+        return tuple(Edit(Site(b, "heads"), v, strength) for b, v in sorted(vectors.items()))
 
 
 def head_rows(activations: Activations, anatomy: Anatomy) -> Array:
@@ -63,8 +69,7 @@ def person_labels(answers: Array) -> tuple[NDArray[np.int64], NDArray[np.int64]]
     >>> [x.tolist() for x in person_labels(np.array([5.0, 3.0, 1.0, np.nan, 0.0, 4.0]))]
     [[0, 2, 5], [1, 0, 1]]
     """
-    told = np.isfinite(answers) & (answers != 0) & (answers != 3)
-    used = np.flatnonzero(told)
+    used = np.flatnonzero(np.isfinite(answers) & (answers != 0) & (answers != 3))
     return used, (answers[used] > 3).astype(np.int64)
 
 
@@ -74,8 +79,8 @@ def fit_heads(
     """Choose a person's heads and directions.
 
     Args:
-        rows: what all heads hold where the items are answered fully, and not at all, each (items,
-            blocks * heads, head width).
+        rows: outputs of all heads where the items are answered fully, and not at all, each
+            (items, blocks * heads, head width).
         answers: the person's literal answers, (items,), NaN or 0 where missing.
         anatomy: of the model.
         keep: how many heads.

@@ -1,8 +1,8 @@
-"""People's answers to IPIP-NEO-300 as published for PAPI, with keys taken for what they are.
+"""People's answers to IPIP-NEO-300 as published for PAPI, with minus-keyed items reversed back.
 
-The stored answers of minus-keyed items are already turned: "Cheat to get ahead" has a mean of 4.1.
-What a person really answered is 6 less the stored value there, and only that may be put into a
-prompt or held against a model's literal answer. The published code used the stored values for both.
+The stored answers to minus-keyed items are already reversed: "Cheat to get ahead" has a mean of
+4.1. The literal answer is 6 less the stored value, and only that may be shown in a prompt or
+compared with a model's literal answer. The published code used the stored values for both.
 Source: Zhu, Weng, Yang & Zhang 2024 (arXiv 2408.11779), files of Johnson's repository.
 """
 
@@ -39,7 +39,10 @@ FLOORS = (
 
 @dataclass(frozen=True, eq=False)
 class Panel:
-    """People and their keyed answers, (people, items), NaN where missing; items as in `tool`."""
+    """People and their keyed answers, (people, items), 1 to 5, NaN where missing.
+
+    Items are those of `tool`; `tag` names the people's source and content.
+    """
 
     ids: tuple[str, ...]
     keyed: Array
@@ -63,24 +66,24 @@ class Panel:
 
     @cached_property
     def raw(self) -> Array:
-        """What was really answered: 6 less the keyed value of minus-keyed items."""
+        """Literal answers, (people, items): 6 less the keyed value of minus-keyed items."""
         return np.where(self.keys > 0, self.keyed, 6 - self.keyed)
 
     @cached_property
     def known(self) -> NDArray[np.bool_]:
-        """The 120 items of the short form, from which a person is known; the others are asked."""
+        """The 120 items of the short form, as a mask (items,): known; the others are asked."""
         short = {item.text for item in load_inventory("ipip-neo-120").items}
         return np.array([item.text in short for item in self.tool.items])
 
     def take(self, count: int, seed: int = 0) -> "Panel":
-        """Draw so many people at random; all of them where there are no more."""
+        """Draw `count` people at random, or all where there are no more."""
         chosen = np.sort(np.random.default_rng(seed).permutation(len(self.ids))[:count])
         return self.only([self.ids[i] for i in chosen])
 
     def only(self, ids: Sequence[str]) -> "Panel":
         """Keep the people named, in this order."""
-        places = [self.ids.index(who) for who in ids]
-        return Panel(tuple(ids), self.keyed[places], self.tag)
+        rows = [self.ids.index(who) for who in ids]
+        return Panel(tuple(ids), self.keyed[rows], self.tag)
 
     def floor(self, name: str, known: NDArray[np.bool_] | None = None) -> Array:
         """Predict the keyed answers, (people, items), without any model; names as in FLOORS.
@@ -99,42 +102,46 @@ class Panel:
             counts = (~np.isnan(self.keyed)).sum(axis=0) - ~np.isnan(self.keyed)
             sums = np.nansum(self.keyed, axis=0) - np.nan_to_num(self.keyed)
             return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
-        told = self.known if known is None else known
-        found = self._own(told, [i.scale for i in self.tool.items])
+        mask = self.known if known is None else known
+        means = self._own(mask, [i.scale for i in self.tool.items])
         if name != "own trait mean":
-            facets = self._own(told, [f"{i.scale}:{i.facet}" for i in self.tool.items])
-            found = np.where(np.isnan(facets), found, facets)
-        return np.rint(found) if name.endswith("rounded") else found
+            facets = self._own(mask, [f"{i.scale}:{i.facet}" for i in self.tool.items])
+            means = np.where(np.isnan(facets), means, facets)
+        return np.rint(means) if name.endswith("rounded") else means
 
-    def _own(self, told: NDArray[np.bool_], labels: Sequence[str]) -> Array:
+    def _own(self, known: NDArray[np.bool_], labels: Sequence[str]) -> Array:
         """Give each item the person's mean over the known items of the same label."""
         names = np.array(labels)
-        found = np.full_like(self.keyed, np.nan)
+        guesses = np.full_like(self.keyed, np.nan)
         for label in np.unique(names):
-            part = self.keyed[:, (names == label) & told]
-            count = (~np.isnan(part)).sum(axis=1)
-            means = np.where(count > 0, np.nansum(part, axis=1) / np.maximum(count, 1), np.nan)
-            found[:, names == label] = means[:, None]
-        return found
+            means = _row_means(self.keyed[:, (names == label) & known])
+            guesses[:, names == label] = means[:, None]
+        return guesses
+
+
+def _row_means(values: Array) -> Array:
+    """Average rows over their known cells; NaN where a row has none."""
+    count = (~np.isnan(values)).sum(axis=1)
+    return np.where(count > 0, np.nansum(values, axis=1) / np.maximum(count, 1), np.nan)
 
 
 def trait_errors(predicted: Array, truth: Array, scales: Sequence[str]) -> Mapping[str, Array]:
     """Average |predicted - truth| over each trait's items, person by person: (people,) a trait.
 
-    A missing cell is left out; NaN where a person has none. Both sides are keyed, or both raw. The
-    published composite is the sum over the five traits: 0 is best, 20 worst.
+    A missing cell is left out; NaN where a person has none. The published composite is the sum over
+    the five traits: 0 is best, 20 worst (Zhu et al. 2024).
+
+    Args:
+        predicted: answers in 1..5, (people, items), all keyed or all literal.
+        truth: the people's answers, of the same shape and kind.
+        scales: the trait of each item.
 
     >>> trait_errors(np.array([[3.0, 3.0, 3.0]]), np.array([[5.0, np.nan, 3.0]]), "EEN")["E"]
     array([2.])
     """
-    apart = np.abs(predicted - truth)
+    errors = np.abs(predicted - truth)
     labels = np.array(list(scales))
-    found = {}
-    for scale in dict.fromkeys(scales):
-        part = apart[:, labels == scale]
-        count = (~np.isnan(part)).sum(axis=1)
-        found[scale] = np.where(count > 0, np.nansum(part, axis=1) / np.maximum(count, 1), np.nan)
-    return found
+    return {scale: _row_means(errors[:, labels == scale]) for scale in dict.fromkeys(scales)}
 
 
 def load_papi(path: str | Path) -> Panel:
@@ -147,26 +154,26 @@ def load_papi(path: str | Path) -> Panel:
     rows = parse_json(read_text(file, LIMIT), str(file))
     if not isinstance(rows, list) or not rows:
         raise BadFile(f"{file}: a list of people with the fields case, i1, ..., i300")
-    table = np.array([_answers(row, place, file) for place, row in enumerate(rows)])
-    ids = tuple(f"{row.get('case', 'person')}#{place}" for place, row in enumerate(rows))
+    table = np.array([_answers(row, index, file) for index, row in enumerate(rows)])
+    ids = tuple(f"{row.get('case', 'person')}#{index}" for index, row in enumerate(rows))
     keyed = np.where(table == 0, np.nan, table)
     return Panel(ids, keyed, f"papi@{len(ids)}+{content_key(table.tolist())[:8]}")
 
 
-def _answers(row: object, place: int, file: Path) -> list[float]:
+def _answers(row: object, index: int, file: Path) -> list[float]:
     if not isinstance(row, dict):
-        raise BadFile(f"{file}: person {place} is not an object")
-    found = []
+        raise BadFile(f"{file}: person {index} is not an object")
+    values = []
     for number in range(1, 301):
         value = row.get(f"i{number}")
         if type(value) is not int or not 0 <= value <= 5:
-            raise BadFile(f"{file}: person {place}: i{number} is 1 to 5, or 0, not {value!r}")
-        found.append(float(value))
-    return found
+            raise BadFile(f"{file}: person {index}: i{number} is 1 to 5, or 0, not {value!r}")
+        values.append(float(value))
+    return values
 
 
 def simulated_panel(count: int, seed: int = 0) -> Panel:
-    """Draw people who don't exist: five traits, facets around them, answers around both.
+    """Simulate people: normal traits, facets scattered around them, answers around both.
 
     >>> simulated_panel(2).keyed.shape
     (2, 300)

@@ -1,4 +1,4 @@
-"""How far what a model answers in each arm is from people, beside guesses that need no model."""
+"""How far a model's answers in each arm are from people's, beside guesses without a model."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,20 +6,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from personae.core import CONTROL, Answers, Array, Cell, Estimate, Figure, Note, Part, Table
-from personae.report.render.figure_json import figure_from_data
+from personae.core import CONTROL, Answers, Array, Estimate, Figure, Part, Table
+from personae.report.build import Row, bars, matrix_table, table, verdict
 from personae.stats.resample import mean
 from personae.stats.two_level import two_level_mean
 from personae.studies.pas.papi import FLOORS, Panel, trait_errors
-from personae.studies.pas.person_heads import ARMS, part_of
+from personae.studies.pas.person_heads import ARMS, masked
 
-__all__ = ["Distances", "predicted"]
+__all__ = ["Distances", "arm_answers"]
 
 Mask = NDArray[np.bool_]
 
 
-def predicted(answers: Answers, panel: Panel, arm: str) -> tuple[Array, Array]:
-    """Give the literal answers, likeliest and expected, (people, items), NaN where lost."""
+def arm_answers(answers: Answers, panel: Panel, arm: str) -> tuple[Array, Array]:
+    """Give an arm's likeliest and expected literal answers, (people, items), NaN where lost."""
     sheet = answers.where(arm=arm)
     tables = []
     for column in ("value", "expected"):
@@ -30,9 +30,17 @@ def predicted(answers: Answers, panel: Panel, arm: str) -> tuple[Array, Array]:
 
 @dataclass(frozen=True, eq=False)
 class Distances:
-    """How far arms and floors are from people: literal answers against keyed guesses."""
+    """How far arms and floors are from people.
 
-    found: Mapping[str, tuple[Array, Array]]
+    Args:
+        arms: arm -> literal answers, likeliest and expected, (people, asked items) each.
+        floors: floor -> keyed guesses, (people, asked items).
+        panel: the people, in the order of the rows.
+        asked: the asked items among all, (items,).
+        seed: seed of the resampling.
+    """
+
+    arms: Mapping[str, tuple[Array, Array]]
     floors: Mapping[str, Array]
     panel: Panel
     asked: Mask
@@ -40,108 +48,97 @@ class Distances:
 
     @property
     def scales(self) -> list[str]:
-        """The trait of each item asked."""
-        kept = part_of(self.panel.tool, self.asked).items
-        return [item.scale for item in kept]
+        """The trait of each asked item."""
+        return [item.scale for item in masked(self.panel.tool, self.asked).items]
 
-    def apart(self, name: str, *, expected: bool) -> Mapping[str, Array]:
-        """Mean error a person, by trait; of a floor or an arm."""
+    def errors(self, name: str, *, expected: bool) -> Mapping[str, Array]:
+        """Give mean absolute errors by trait, in points, (people,) each, of a floor or an arm."""
         if name in self.floors:
             return trait_errors(self.floors[name], self.panel.keyed[:, self.asked], self.scales)
-        said = self.found[name][int(expected)]
-        return trait_errors(said, self.panel.raw[:, self.asked], self.scales)
+        literal = self.arms[name][int(expected)]
+        return trait_errors(literal, self.panel.raw[:, self.asked], self.scales)
 
     def composite(self, name: str, *, expected: bool = False) -> Estimate:
-        """The sum over traits of mean errors, averaged over people."""
-        each = np.sum(list(self.apart(name, expected=expected).values()), axis=0)
-        return mean(each, name=name, of="person", unit="points", seed=self.seed)
+        """Sum a person's mean errors over traits, and average over people (Zhu et al. 2024)."""
+        sums = np.sum(list(self.errors(name, expected=expected).values()), axis=0)
+        return mean(sums, name=name, of="person", unit="points", seed=self.seed)
 
-    def against(self, arm: str, other: str) -> Estimate:
-        """The change of the error of expected answers, item by person; below 0 is nearer."""
+    def difference(self, arm: str, other: str) -> Estimate:
+        """Estimate the error of an arm less that of another; below 0 the arm is closer.
+
+        Errors are those of expected answers, item by person.
+        """
         truth = self.panel.raw[:, self.asked]
-        one, two = (np.abs(self.found[name][1] - truth) for name in (arm, other))
+        errors, others = (np.abs(self.arms[name][1] - truth) for name in (arm, other))
         return two_level_mean(
-            (one - two).T, name=f"{arm} less {other}", of="item", unit="points", seed=self.seed
+            (errors - others).T,
+            name=f"{arm} less {other}",
+            of="item",
+            unit="points",
+            seed=self.seed,
         )
 
     def verdicts(self) -> list[Part]:
-        """Say whether heads do anything, for this person, and what needs no model."""
-        plain = self.against("heads", CONTROL)
-        own = self.against("heads", "another's heads")
-        nearer = "bring" if plain.high < 0 else "are not shown to bring"
-        personal = "fit" if own.high < 0 else "are not shown to fit"
+        """Say whether heads do anything, for this person, and how far guesses get."""
+        control = self.difference("heads", CONTROL)
+        another = self.difference("heads", "another's heads")
+        closer = "bring" if control.high < 0 else "are not shown to bring"
+        personal = "fit" if another.high < 0 else "are not shown to fit"
         best = min(ARMS, key=lambda arm: self.composite(arm).value)
-        arm, guess = self.composite(best), self.composite("own facet mean, rounded")
-        neutral = self.composite("always 3")
+        guess = self.composite("own facet mean, rounded")
         return [
-            Note(
-                f"A person's heads {nearer} answers nearer to the person: {plain}; and "
-                f"{personal} better than another person's: {own}.",
-                "verdict",
+            verdict(
+                f"A person's heads {closer} answers closer to the person: {control}; and "
+                f"{personal} better than another person's: {another}."
             ),
-            Note(
-                f"Nearest arm: {best}, composite {arm.value:.2f}. Without a model, always 3 is "
-                f"{neutral.value:.2f} away, the person's rounded facet means {guess.value:.2f}.",
-                "verdict",
+            verdict(
+                f"Closest arm: {best}, composite {self.composite(best).value:.2f}. Without a "
+                f"model, always 3 is {self.composite('always 3').value:.2f} away, the person's "
+                f"rounded facet means {guess.value:.2f}."
             ),
         ]
 
     def figure(self, tag: str) -> Figure:
         """Draw composites of arms and floors."""
-        names = [*ARMS, *FLOORS]
-        values = [self.composite(name) for name in names]
-        told = ", ".join(f"{n} {v.value:.2f}" for n, v in zip(names, values, strict=True))
-        return figure_from_data(
-            name="composite",
-            title=f"Distance from {len(self.panel.ids)} people ({tag})",
-            kind="bars",
-            data={
-                "categories": names,
-                "unit": "points, 0 best, 20 worst",
-                "groups": ["arm"] * len(ARMS) + ["no model"] * len(FLOORS),
-                "series": [{"name": "composite", "values": values}],
-            },
-            alt=f"Sum over five traits of mean absolute errors: {told}.",
+        names = [("arm", arm) for arm in ARMS] + [("no model", floor) for floor in FLOORS]
+        values = [self.composite(name) for _, name in names]
+        listed = ", ".join(f"{v.name} {v.value:.2f}" for v in values)
+        return bars(
+            "composite",
+            f"Distance from {len(self.panel.ids)} people ({tag})",
+            names,
+            {"composite": values},
+            "points, 0 best, 20 worst",
+            alt=f"Sum over five traits of mean absolute errors: {listed}.",
         )
 
-    def arms(self) -> Table:
+    def arm_table(self) -> Table:
         """Tabulate arms by likeliest and expected answers, and against the unchanged model."""
-        rows: list[tuple[Cell, ...]] = []
-        for arm in ARMS:
-            rows.append(
-                (
-                    arm,
-                    self.composite(arm),
-                    self.composite(arm, expected=True),
-                    None if arm == CONTROL else self.against(arm, CONTROL),
-                )
-            )
-        rows += [(name, self.composite(name), None, None) for name in FLOORS]
-        return Table(
-            name="arms",
-            title="Composite distance",
-            rows=tuple(rows),
-            columns=("answers", "likeliest", "expected", "error less unchanged"),
-            note="Composite as published: the sum over five traits of mean absolute errors. The "
-            "last column is the mean error an item, of expected answers.",
-        )
-
-    def traits(self) -> Table:
-        """Tabulate mean errors by trait."""
-        rows = tuple(
-            (
-                name,
-                *(
-                    float(np.nanmean(v)) if (~np.isnan(v)).any() else None
-                    for v in self.apart(name, expected=False).values()
+        rows: list[Row] = [
+            {
+                "answers": name,
+                "likeliest": self.composite(name),
+                "expected": self.composite(name, expected=True) if name in ARMS else None,
+                "error less unchanged": (
+                    self.difference(name, CONTROL) if name in ARMS and name != CONTROL else None
                 ),
-            )
+            }
             for name in (*ARMS, *FLOORS)
+        ]
+        note = (
+            "Composite as published: the sum over five traits of mean absolute errors. The last "
+            "column is the mean error an item, of expected answers."
         )
-        return Table(
-            name="traits",
-            title="Mean error by trait",
-            rows=rows,
-            columns=("answers", *dict.fromkeys(self.scales)),
-            note="Points, likeliest answers.",
-        )
+        return table("arms", "Composite distance", rows, note)
+
+    def trait_table(self) -> Table:
+        """Tabulate mean errors by trait."""
+        matrix = {
+            name: {
+                trait: float(np.nanmean(own)) if (~np.isnan(own)).any() else None
+                for trait, own in self.errors(name, expected=False).items()
+            }
+            for name in (*ARMS, *FLOORS)
+        }
+        note = "Points, likeliest answers."
+        return matrix_table("traits", "Mean error by trait", matrix, "answers", note)

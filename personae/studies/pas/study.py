@@ -1,13 +1,13 @@
-"""Personality alignment by attention heads: does shifting a few heads answer as a person would?
+"""Alignment with persons by attention heads: do a few shifted heads answer as a person would?
 
 System   pas-papi
 Paper    Zhu, Weng, Yang & Zhang 2024, ICLR 2025 (arXiv:2408.11779)
-Asks     Known by 120 answers, are a person's 180 others met better by shifted heads than by a
-         prompt, by shown answers, or by guesses that need no model?
-Differs  minus-keyed answers are turned back before they are shown, labelled or compared; strength
-         is chosen on known items that chose no head; every arm stands beside five floors, and
-         shifted heads beside those of another person; answers are read by likelihood and lost
-         ones counted; options stand before the item; no DPO or PPO
+Asks     Known by 120 answers, are a person's 180 other answers predicted better by shifted heads
+         than by a prompt, by shown answers, or by guesses without a model?
+Differs  the stored answers to minus-keyed items are reversed back before they are shown, labelled
+         or compared; strength is chosen on known items that chose no head; every arm stands beside
+         five floors, and shifted heads beside those of another person; answers are read by
+         likelihood and lost ones counted; options are shown before the item; no DPO or PPO
 Version  1
 """
 
@@ -18,29 +18,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from personae.core import (
-    Answers,
     Array,
-    Cell,
     Heading,
     InputError,
     Note,
     OpenModel,
-    Part,
     Report,
     Table,
     require_white_box,
 )
+from personae.report.build import Row, coverage, table, warning
 from personae.stats.resample import mean
 from personae.studies.pas.papi import FLOORS, Panel, load_papi, simulated_panel
-from personae.studies.pas.person_distance import Distances, predicted
+from personae.studies.pas.person_distance import Distances, arm_answers
 from personae.studies.pas.person_heads import (
     ARMS,
     STRENGTHS,
-    Adapted,
-    adapt,
+    PersonHeads,
     ask_arms,
-    part_of,
-    read_heads,
+    masked,
+    person_heads,
+    record_heads,
 )
 
 __all__ = ["pas"]
@@ -58,124 +56,108 @@ class _Size:
     strengths: tuple[float, ...]
 
 
-QUICK, WHOLE = _Size(3, 6, 2, (2.0, 8.0)), _Size(6, 24, 36, STRENGTHS)
+QUICK, FULL = _Size(3, 6, 2, (2.0, 8.0)), _Size(6, 24, 36, STRENGTHS)
 
 
 def pas(
     model: OpenModel, persons: str = "", people: int = 0, seed: int = 0, quick: bool = False
 ) -> Report:
-    """Shift attention heads towards a person's answers; hold it against prompts and plain guesses.
+    """Shift attention heads towards a person's answers; compare with prompts and plain guesses.
 
     Args:
         model: whose heads are shifted.
-        persons: a file of people as published for PAPI; simulated people without one.
+        persons: a file of people as published for PAPI; without it, simulated people.
         people: how many of them, drawn at random; 6, or 3 when quick.
         seed: seed of the draw, the splits and the resampling.
         quick: three people, few items and strengths.
     """
     subject = require_white_box(model, "the study pas")
-    size = QUICK if quick else WHOLE
-    whole = load_papi(persons) if persons else simulated_panel(40, seed)
-    drawn = whole.take(people or size.people, seed)
-    known, asked = _items(whole, size)
-    rows = read_heads(subject, part_of(whole.tool, known))
-    adapted, lost = _adapted(subject, rows, drawn, known, size, seed)
-    panel = drawn.only(tuple(adapted))
-    answers = ask_arms(subject, panel, known, asked, adapted)
-    found = {arm: predicted(answers, panel, arm) for arm in ARMS}
-    places = [whole.ids.index(who) for who in panel.ids]
-    floors = {name: whole.floor(name, known)[places][:, asked] for name in FLOORS}
-    distances = Distances(found, floors, panel, asked, seed)
+    size = QUICK if quick else FULL
+    everyone = load_papi(persons) if persons else simulated_panel(40, seed)
+    drawn = everyone.take(people or size.people, seed)
+    known, asked = _items(everyone, size)
+    rows = record_heads(subject, masked(everyone.tool, known))
+    heads, left_out = _heads(subject, rows, drawn, known, size.strengths, seed)
+    panel = drawn.only(tuple(heads))
+    answers = ask_arms(subject, panel, known, asked, heads)
+    indices = [everyone.ids.index(who) for who in panel.ids]
+    distances = Distances(
+        arms={arm: arm_answers(answers, panel, arm) for arm in ARMS},
+        floors={name: everyone.floor(name, known)[indices][:, asked] for name in FLOORS},
+        panel=panel,
+        asked=asked,
+        seed=seed,
+    )
     return Report(
         title=f"Alignment with persons by attention heads: {subject.name}",
         parts=(
             *distances.verdicts(),
             Heading("Distance from the person"),
-            distances.figure(whole.tag),
-            distances.arms(),
-            distances.traits(),
+            distances.figure(everyone.tag),
+            distances.arm_table(),
+            distances.trait_table(),
             Heading("Heads and strengths"),
-            _chosen(adapted),
-            *lost,
+            _head_table(heads),
+            *left_out,
             Heading("Coverage"),
-            _coverage(answers),
+            coverage(answers, ("arm",)),
         ),
         answers=answers,
     )
 
 
 def _items(panel: Panel, size: _Size) -> tuple[Mask, Mask]:
-    """Choose known and asked items, the first of each trait, keys in turn."""
+    """Choose known and asked items: the first of each trait, plus- and minus-keyed in turn."""
     masks = []
     for pool, count in ((panel.known, size.known), (~panel.known, size.asked)):
-        part = part_of(panel.tool, pool).few(count)
+        part = masked(panel.tool, pool).few(count)
         ids = {item.id for item in part.items}
         masks.append(np.array([item.id in ids for item in panel.tool.items]))
     return masks[0], masks[1]
 
 
-def _adapted(
+def _heads(
     model: OpenModel,
     rows: tuple[Array, Array],
     panel: Panel,
     known: Mask,
-    size: _Size,
+    strengths: tuple[float, ...],
     seed: int,
-) -> tuple[dict[str, Adapted], list[Part]]:
-    part = part_of(panel.tool, known)
-    found: dict[str, Adapted] = {}
-    lost: list[Part] = []
-    for place, who in enumerate(panel.ids):
+) -> tuple[dict[str, PersonHeads], list[Note]]:
+    """Choose everybody's heads; who answers too little is left out with a warning."""
+    inventory = masked(panel.tool, known)
+    heads: dict[str, PersonHeads] = {}
+    left_out: list[Note] = []
+    for row, who in enumerate(panel.ids):
+        answers = panel.raw[row, known]
         try:
-            found[who] = adapt(model, rows, part, panel.raw[place, known], size.strengths, seed)
+            heads[who] = person_heads(model, rows, inventory, answers, strengths, seed)
         except InputError as error:
-            lost.append(Note(f"{who} is left out: {error}.", "warning"))
-    if not found:
-        raise InputError(f"none of {len(panel.ids)} people can be adapted to: {lost[0]}")
-    return found, lost
+            left_out.append(warning(f"{who} is left out: {error}."))
+    if not heads:
+        raise InputError(f"none of {len(panel.ids)} people has usable heads: {left_out[0].text}")
+    return heads, left_out
 
 
-def _coverage(answers: Answers) -> Table:
-    counted = answers.missing(by=("arm",))
-    return Table(
-        name="coverage",
-        title="Coverage",
-        columns=tuple(counted.columns),
-        rows=tuple(counted.rows()),
-    )
-
-
-def _chosen(adapted: Mapping[str, Adapted]) -> Table:
-    rows: list[tuple[Cell, ...]] = []
-    for who, one in adapted.items():
-        blocks = sorted({block for block, _ in one.vectors.places})
-        best = mean(one.vectors.held_out, name="accuracy", of="head", unit="rate")
+def _head_table(heads: Mapping[str, PersonHeads]) -> Table:
+    rows: list[Row] = []
+    for who, own in heads.items():
+        blocks = sorted({block for block, _ in own.vectors.places})
+        accuracy = mean(own.vectors.held_out, name="accuracy", of="head", unit="rate")
         rows.append(
-            (
-                who,
-                one.usable,
-                best.value,
-                one.vectors.chance,
-                f"{blocks[0]}-{blocks[-1]}",
-                one.strength,
-                one.tried[0.0],
-                one.tried[one.strength],
-            )
+            {
+                "person": who,
+                "usable items": own.usable,
+                "held-out accuracy": accuracy.value,
+                "of the letter alone": own.vectors.chance,
+                "blocks": f"{blocks[0]}-{blocks[-1]}",
+                "strength": own.strength,
+                "error at 0": own.errors[0.0],
+                "error at the strength": own.errors[own.strength],
+            }
         )
-    return Table(
-        name="chosen",
-        title="What was chosen for each person",
-        rows=tuple(rows),
-        columns=(
-            "person",
-            "usable items",
-            "held-out accuracy",
-            "of the letter alone",
-            "blocks",
-            "strength",
-            "error at 0",
-            "error at it",
-        ),
-        note="Accuracy of the chosen heads' probes, chosen by it, so too high; errors in points on "
-        "known items that chose no head. A strength of 0 changes nothing.",
+    note = (
+        "Accuracy of the chosen heads' probes; since it chose them, it is too high. Errors in "
+        "points on known items that chose no head. A strength of 0 changes nothing."
     )
+    return table("chosen", "Heads and strength of each person", rows, note)
