@@ -89,8 +89,8 @@ class When:
         before = max(prompt - 1, 0)
         if self.phase == "prompt":
             return position < before and position in range(before)[self.start : self.stop]
-        place = position - before if self.phase == "generation" else position
-        return place >= self.start and (self.stop is None or place < self.stop)
+        offset = position - before if self.phase == "generation" else position
+        return offset >= self.start and (self.stop is None or offset < self.stop)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -170,11 +170,11 @@ def _check(edit: Edit) -> None:
 
 def _vector(values: Vector) -> NDArray[np.float32]:
     """Copy to float32, read-only: an edit can't change after it was hashed."""
-    made = np.array(values, dtype=np.float32)
-    if not np.isfinite(made).all():
+    vector = np.array(values, dtype=np.float32)
+    if not np.isfinite(vector).all():
         raise BadValue("an edit's vectors are finite numbers")
-    made.setflags(write=False)
-    return made
+    vector.setflags(write=False)
+    return vector
 
 
 def _bytes(vector: Vector) -> str:

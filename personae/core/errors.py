@@ -54,9 +54,9 @@ class UnknownName(InputError):
         names = sorted(known)
         near = get_close_matches(given.lower(), names, n=3, cutoff=0.5)
         hint = f"did you mean {' or '.join(repr(n) for n in near)}? " if near else ""
-        shown = given if len(given) <= 80 else given[:77] + "..."
+        excerpt = given if len(given) <= 80 else given[:77] + "..."
         listed = ", ".join(names[:40]) + (f" and {len(names) - 40} more" if names[40:] else "")
-        super().__init__(f"no {kind} is called {shown!r}; {hint}Known: {listed}")
+        super().__init__(f"no {kind} is called {excerpt!r}; {hint}Known: {listed}")
 
 
 class BadFile(InputError):

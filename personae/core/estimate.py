@@ -64,11 +64,11 @@ def counted(n: int, of: str) -> str:
     >>> counted(24, "item"), counted(1, "reply"), counted(2, "reply"), counted(3, "share of tests")
     ('24 items', '1 reply', '2 replies', '3 shares of tests')
     """
-    noun, *rest = of.split(" of ", 1)
+    noun, *complement = of.split(" of ", 1)
     if n != 1 and noun and not noun.endswith("s"):
         consonant = noun.endswith("y") and noun[-2:-1] not in "aeiou"
         noun = noun[:-1] + "ies" if consonant else noun + "s"
-    return f"{n:,} {' of '.join([noun, *rest])}"
+    return f"{n:,} {' of '.join([noun, *complement])}"
 
 
 def missing(name: str, why: str, *, n: int, of: str, unit: str = "", method: str = "") -> Estimate:

@@ -101,9 +101,9 @@ class Persona:
         yield from self.traits
 
 
-def _refuse_controls(who: str, texts: Iterable[str]) -> None:
+def _refuse_controls(name: str, texts: Iterable[str]) -> None:
     if bad := unfit_character("\n".join(texts)):
-        raise BadValue(f"persona {who!r}: control character {bad} in its text; remove it")
+        raise BadValue(f"persona {name!r}: control character {bad} in its text; remove it")
 
 
 def nobody() -> Persona:

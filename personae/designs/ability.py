@@ -96,21 +96,21 @@ def ability(model: Chooser, problems: ProblemSet, *, orders: int = 2, tokens: in
     by_likelihood = all(problem.options for problem in problems.problems)
     names: tuple[ProblemChannel, ...] = ("label", "option") if by_likelihood else ("reply",)
     chance = _guessing(problems)
-    channels, sheets = [], []
+    channels, parts = [], []
     for name in names:
         asking = Asking(
             channel=name,
             orders=orders if name == "label" else 1,
             sampling=Sampling(max_tokens=tokens),
         )
-        sheet = ask_grid(model, [CONTROL_ARM], problems, asking)
-        scores, _ = question_scores(sheet, "arm", [CONTROL])
+        answers = ask_grid(model, [CONTROL_ARM], problems, asking)
+        scores, _ = question_scores(answers, "arm", [CONTROL])
         channels.append(ChannelAccuracy(name, rate(scores[0], name=name, of="question"), chance))
-        sheets.append(sheet)
+        parts.append(answers)
     able = [c.channel for c in channels if c.accuracy.low > chance]
     return Ability(
         channel=able[0] if able else names[-1],
         above=bool(able),
         channels=tuple(channels),
-        answers=Answers.concat(sheets),
+        answers=Answers.concat(parts),
     )

@@ -164,16 +164,16 @@ def _question(problem: Problem, asking: Asking) -> Request:
     return Request(asking.chat(problem), forms)
 
 
-def _corrected(problem: Problem, asked: Choice, blank: Choice) -> dict[str, object]:
+def _corrected(problem: Problem, choice: Choice, blank: Choice) -> dict[str, object]:
     """Weigh option texts by what they gain over the blank question."""
-    if asked.status != "ok" or blank.status != "ok":
-        return _weighed(problem, asked if asked.status != "ok" else blank, ())
-    if not np.isfinite([asked.loglik, blank.loglik]).all():
-        why = "the back end gives no likelihood for some options; use label or reply"
-        return _weighed(problem, replace(asked, status="error", why=why), ())
-    gain = beyond_blank(asked, blank)
+    if choice.status != "ok" or blank.status != "ok":
+        return _weighed(problem, choice if choice.status != "ok" else blank, ())
+    if not np.isfinite([choice.loglik, blank.loglik]).all():
+        reason = "the back end gives no likelihood for some options; use label or reply"
+        return _weighed(problem, replace(choice, status="error", why=reason), ())
+    gain = beyond_blank(choice, blank)
     logp = gain - np.logaddexp.reduce(gain)
-    return _weighed(problem, asked, tuple(logp.tolist()))
+    return _weighed(problem, choice, tuple(logp.tolist()))
 
 
 def _weighed(problem: Problem, choice: Choice, logp: Sequence[float]) -> dict[str, object]:

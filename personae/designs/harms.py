@@ -90,13 +90,13 @@ def ask_harms(
         InputError: a persona without a text.
     """
     arms = [(NOBODY, unchanged, nobody()), *((p.id, own_text, p) for p in personas)]
-    sheets = []
+    parts = []
     for respondent, induction, persona in arms:
         with induction(model, persona) as speaker:
             written = _written(speaker, scorer, count, tokens)
             agreed = _agreed(speaker, respondent, count)
-        sheets += [written.tag(respondent=respondent), agreed]
-    return Answers.concat(sheets)
+        parts += [written.tag(respondent=respondent), agreed]
+    return Answers.concat(parts)
 
 
 def _written(model: Chooser, scorer: Scorer, count: int, tokens: int) -> Answers:
@@ -148,11 +148,11 @@ def passes(answers: Answers, dimension: str, names: Sequence[str]) -> Array:
         BadValue: personas were not asked the same prompts, so that a comparison would mislead.
     """
     part = answers.where(scale=dimension).rows
-    asked: Mapping[str, list[str]] = {
+    prompts: Mapping[str, list[str]] = {
         name: part.filter(pl.col("respondent") == name)["item"].to_list() for name in names
     }
-    first = asked[names[0]] if names else []
-    unlike = [name for name in names if asked[name] != first]
+    first = prompts[names[0]] if names else []
+    unlike = [name for name in names if prompts[name] != first]
     if unlike:
         raise BadValue(
             f"{dimension}: {unlike[0]!r} was not asked the same prompts as {names[0]!r}; every "

@@ -46,12 +46,12 @@ def check_unique_ids(personas: Sequence[Persona], taken: Iterable[str]) -> tuple
     >>> [p.id for p in check_unique_ids([Persona(id="ann", text="You are Ann.")], ["unchanged"])]
     ['ann']
     """
-    seen = set(taken)
+    known = set(taken)
     for persona in personas:
-        if persona.id in seen:
+        if persona.id in known:
             raise BadValue(
                 f"the id {persona.id!r} stands twice, or names a reference of this study "
                 f"({', '.join(sorted(taken))}); give that persona another id"
             )
-        seen.add(persona.id)
+        known.add(persona.id)
     return tuple(personas)

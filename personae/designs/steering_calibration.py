@@ -113,13 +113,13 @@ def calibrate(
     Raises:
         InputError: the goal wants nothing.
     """
-    wanted = {trait: z for trait, z in goal.items() if z and ":" not in trait}
-    if not wanted:
+    targets = {trait: z for trait, z in goal.items() if z and ":" not in trait}
+    if not targets:
         raise InputError("a goal wants a Big Five domain above or below average, such as {'E': 1}")
     sites = [Site(block) for block in scan.where(model.anatomy.blocks)]
-    rows = _read(model, tuple(wanted), sites)
-    vectors = {site: _mixed(rows, wanted, site) for site in sites}
-    points = _scanned(model, wanted, vectors, scan)
+    rows = _read(model, tuple(targets), sites)
+    vectors = {site: _mixed(rows, targets, site) for site in sites}
+    points = _scanned(model, targets, vectors, scan)
     allowed = [p for p in points if p.perplexity <= 1 + scan.damage and p.effect > 0]
     chosen = max(allowed, key=lambda p: p.effect, default=None)
     edits: tuple[Edit, ...] = ()
@@ -128,9 +128,9 @@ def calibrate(
     if chosen is not None:
         site = Site(chosen.block)
         edits = (Edit(site, vectors[site], chosen.strength),)
-        single = {t: direction(rows[t][0][site], rows[t][1][site]) for t in wanted}
-        nulls = _nulls(rows, wanted, site, vectors[site], (scan.nulls, seed))
-    return _tested(model, wanted, _Choice(points, chosen, edits, single, nulls), seed)
+        single = {t: direction(rows[t][0][site], rows[t][1][site]) for t in targets}
+        nulls = _nulls(rows, targets, site, vectors[site], (scan.nulls, seed))
+    return _tested(model, targets, _Choice(points, chosen, edits, single, nulls), seed)
 
 
 Rows = Mapping[str, tuple[Activations, Activations]]
@@ -150,11 +150,16 @@ class _Choice:
 def _read(model: OpenModel, traits: Sequence[str], sites: Sequence[Site]) -> Rows:
     """Record both sides of each trait's descriptions, all in one go."""
     pairs = {trait: description_pairs(trait) for trait in traits}
-    chats = [chat for own in pairs.values() for side in (0, 1) for chat in (p[side] for p in own)]
+    chats = [
+        chat
+        for trait_pairs in pairs.values()
+        for side in (0, 1)
+        for chat in (p[side] for p in trait_pairs)
+    ]
     activations = model.record(chats, sites, "mean")
     by_trait, start = {}, 0
-    for trait, own in pairs.items():
-        middle, end = start + len(own), start + 2 * len(own)
+    for trait, trait_pairs in pairs.items():
+        middle, end = start + len(trait_pairs), start + 2 * len(trait_pairs)
         high = {site: rows[start:middle] for site, rows in activations.items()}
         low = {site: rows[middle:end] for site, rows in activations.items()}
         by_trait[trait] = (high, low)
@@ -162,21 +167,21 @@ def _read(model: OpenModel, traits: Sequence[str], sites: Sequence[Site]) -> Row
     return by_trait
 
 
-def _mixed(rows: Rows, wanted: Mapping[str, float], site: Site) -> Array:
-    parts = [z * direction(rows[t][0][site], rows[t][1][site]) for t, z in wanted.items()]
+def _mixed(rows: Rows, targets: Mapping[str, float], site: Site) -> Array:
+    parts = [z * direction(rows[t][0][site], rows[t][1][site]) for t, z in targets.items()]
     return np.asarray(np.sum(parts, axis=0))
 
 
 def _nulls(
     rows: Rows,
-    wanted: Mapping[str, float],
+    targets: Mapping[str, float],
     site: Site,
     real: Array,
     drawing: tuple[int, int],
 ) -> Array:
     count, seed = drawing
     total = np.zeros((count, real.size))
-    for index, (trait, z) in enumerate(wanted.items()):
+    for index, (trait, z) in enumerate(targets.items()):
         high, low = (side[site] for side in rows[trait])
         total += z * shuffled(high, low, count, seed + 1000 * index)
     nulls = np.stack([orthogonal_to(v, [real]) for v in total]) if count else total
@@ -185,14 +190,14 @@ def _nulls(
 
 
 def _scanned(
-    model: OpenModel, wanted: Mapping[str, float], vectors: Mapping[Site, Array], scan: Scan
+    model: OpenModel, targets: Mapping[str, float], vectors: Mapping[Site, Array], scan: Scan
 ) -> tuple[SweepPoint, ...]:
     grid = [(site, strength) for site in vectors for strength in scan.strengths]
     variants = [(), *((Edit(site, vectors[site], s),) for site, s in grid)]
-    few = max(1, 6 // len(wanted))
-    bench = shipped_bench(tuple(wanted), slice(0, min(few + 1, 6)), texts=3)
+    few = max(1, 6 // len(targets))
+    bench = shipped_bench(tuple(targets), slice(0, min(few + 1, 6)), texts=3)
     measured = bench.measure(model, variants)
-    shift = (measured.towards(wanted) - measured.towards(wanted)[:1]).mean(axis=1)
+    shift = (measured.towards(targets) - measured.towards(targets)[:1]).mean(axis=1)
     growth = np.exp((measured.nats - measured.nats[:1]).mean(axis=1))
     return tuple(
         SweepPoint(block=site.block, strength=s, effect=float(e), perplexity=float(g))
@@ -201,14 +206,14 @@ def _scanned(
 
 
 def _tested(
-    model: OpenModel, wanted: Mapping[str, float], choice: _Choice, seed: int
+    model: OpenModel, targets: Mapping[str, float], choice: _Choice, seed: int
 ) -> Calibration:
     bench = shipped_bench(tuple(BIG_FIVE), HELD_OUT, texts=6, choices=20)
     measured = bench.measure(model, [(), choice.edits])
-    effect = _shift(measured.towards(wanted), "towards the goal", seed)
+    effect = _shift(measured.towards(targets), "towards the goal", seed)
     nulls = np.empty(0)
     if choice.edits:
-        nulls = _null_shifts(model, wanted, choice)
+        nulls = _null_shifts(model, targets, choice)
         rank = (1 + np.sum(nulls >= effect.value)) / (1 + len(nulls))
         method = f"{effect.method}; rank among {len(nulls)} shuffled vectors"
         effect = replace(effect, p=float(rank), method=method)
@@ -226,10 +231,10 @@ def _tested(
     )
 
 
-def _null_shifts(model: OpenModel, wanted: Mapping[str, float], choice: _Choice) -> Array:
+def _null_shifts(model: OpenModel, targets: Mapping[str, float], choice: _Choice) -> Array:
     """Measure the shift towards the goal under each null in place of the real vector: (nulls,)."""
     variants = [(), *((replace(choice.edits[0], vector=null),) for null in choice.nulls)]
-    rows = shipped_bench(tuple(wanted), HELD_OUT).measure(model, variants).towards(wanted)
+    rows = shipped_bench(tuple(targets), HELD_OUT).measure(model, variants).towards(targets)
     return np.asarray((rows[1:] - rows[:1]).mean(axis=1))
 
 

@@ -1,4 +1,4 @@
-"""Model strings become models: the one place that knows every back end.
+"""Model strings become models: the only module that knows every back end.
 
 Back ends are imported when one of theirs is opened, so that a server needs no torch.
 """
@@ -39,21 +39,21 @@ def open_model(text: str, **options: Any) -> Model:  # noqa: ANN401  (each back 
     >>> open_model("null:midpoint").name
     'null:midpoint'
     """
-    scheme, colon, rest = text.strip().partition(":")
-    if colon and not rest:
+    scheme, colon, target = text.strip().partition(":")
+    if colon and not target:
         raise UnknownName("model", text, _MODEL_STRINGS)
-    if scheme in ("http", "https") and rest.startswith("//"):
+    if scheme in ("http", "https") and target.startswith("//"):
         return _server(text.strip(), options)
     if scheme in CONTROLS and colon:
         return CONTROLS[scheme](text.strip(), options)
     if scheme == "smollm2" and not colon:
         return _local("load_embedded", (), options)
     if scheme == "gguf" and colon:
-        if not Path(rest).is_file():
-            raise BadFile(f"{rest}: no such file (a GGUF file is expected)")
-        return _local("load_gguf", (rest,), options)
+        if not Path(target).is_file():
+            raise BadFile(f"{target}: no such file (a GGUF file is expected)")
+        return _local("load_gguf", (target,), options)
     if scheme == "hf" and colon:
-        return _local("load_hf", (rest,), options)
+        return _local("load_hf", (target,), options)
     raise UnknownName("model", text, [*_MODEL_STRINGS, *_meant(text)])
 
 
@@ -72,14 +72,14 @@ def _made(maker: Callable[..., Model], first: object, options: Mapping[str, Any]
     return maker(first, **options)
 
 
-def _local(loader: str, given: tuple[str, ...], options: Mapping[str, Any]) -> Model:
+def _local(loader: str, arguments: tuple[str, ...], options: Mapping[str, Any]) -> Model:
     for package in LOCAL:
         if find_spec(package) is None:
             raise MissingExtra(package, "local", "a model on this machine")
     from personae.models.local import loading
     from personae.models.local.engine import LocalModel
 
-    return _made(LocalModel, getattr(loading, loader)(*given), options)
+    return _made(LocalModel, getattr(loading, loader)(*arguments), options)
 
 
 def _server(text: str, options: Mapping[str, Any]) -> Model:

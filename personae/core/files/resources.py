@@ -31,8 +31,8 @@ def data_names(folder: str) -> tuple[str, ...]:
     >>> data_names("nowhere")
     ()
     """
-    found = files("personae") / "data" / folder
-    if not found.is_dir():
+    directory = files("personae") / "data" / folder
+    if not directory.is_dir():
         return ()
-    names = (path.name for path in found.iterdir())
+    names = (path.name for path in directory.iterdir())
     return tuple(sorted(name[:-5] for name in names if name.endswith(".json")))

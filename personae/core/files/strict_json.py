@@ -35,8 +35,8 @@ def unfit_character(text: str) -> str:
     >>> unfit_character("a\tb\n"), unfit_character("a\x07")
     ('', 'U+0007')
     """
-    found = _CONTROL.search(text)
-    return f"U+{ord(found[0]):04X}" if found else ""
+    match = _CONTROL.search(text)
+    return f"U+{ord(match[0]):04X}" if match else ""
 
 
 def read_text(path: Path, limit: int) -> str:
@@ -113,12 +113,12 @@ def json_problem(value: object, *, characters: bool = True, depth: int = MAX_DEP
     """
     pending: list[tuple[object, int]] = [(value, 0)]
     while pending:
-        one, level = pending.pop()
+        element, level = pending.pop()
         if level > depth:
             return f"is nested deeper than {depth} levels"
-        if problem := _atom_problem(one, characters):
+        if problem := _atom_problem(element, characters):
             return problem
-        pending += [(child, level + 1) for child in _children(one)]
+        pending += [(child, level + 1) for child in _children(element)]
     return ""
 
 
@@ -145,12 +145,12 @@ def _atom_problem(value: object, characters: bool) -> str:
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    kept = dict(pairs)
-    if len(kept) < len(pairs):
+    members = dict(pairs)
+    if len(members) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
         raise BadValue(f"the name {twice[:80]!r} stands twice in one object")
-    return kept
+    return members
 
 
 def _no_constant(name: str) -> object:

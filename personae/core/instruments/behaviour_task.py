@@ -112,14 +112,14 @@ class BehaviourTask:
         """
         bases = {trial.base: trial for trial in self.trials}
         sizes = Counter(trial.group for trial in bases.values())
-        seen: Counter[tuple[str, str]] = Counter()
-        kept = set()
+        counts: Counter[tuple[str, str]] = Counter()
+        bases_kept = set()
         for base, trial in bases.items():
-            place = ("", "") if sizes[trial.group] == 1 else (trial.group, trial.part)
-            if seen[place] % step == 0:
-                kept.add(base)
-            seen[place] += 1
-        return replace(self, trials=tuple(t for t in self.trials if t.base in kept))
+            unit = ("", "") if sizes[trial.group] == 1 else (trial.group, trial.part)
+            if counts[unit] % step == 0:
+                bases_kept.add(base)
+            counts[unit] += 1
+        return replace(self, trials=tuple(t for t in self.trials if t.base in bases_kept))
 
 
 def behaviour_tasks() -> tuple[str, ...]:
@@ -154,9 +154,9 @@ def _shipped(name: str) -> BehaviourTask:
 def _read(path: Path) -> BehaviourTask:
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
-        named = {k: raw[k] for k in ("name", "title", "version", "source", "licence")}
+        head = {k: raw[k] for k in ("name", "title", "version", "source", "licence")}
         return BehaviourTask(
-            **named,
+            **head,
             instruction=raw["instruction"],
             trials=tuple(
                 _trial(row, part, raw)
@@ -171,17 +171,17 @@ def _read(path: Path) -> BehaviourTask:
 
 def _trial(row: Mapping[str, Any], part: str, raw: Mapping[str, Any]) -> Trial:
     """Fill a part's template with a situation's fields, in one pass: braces in them stay text."""
-    how = raw["parts"][part]
+    part_data = raw["parts"][part]
     fields = {k: str(v) for k, v in row.items() if k not in ("id", "group", "parts", "options")}
-    listed = how.get("options") or row.get("options") or raw["options"]
+    listed = part_data.get("options") or row.get("options") or raw["options"]
     return Trial(
         id=f"{row['id']}/{part}",
         base=row["id"],
         group=row.get("group", row["id"]),
         part=part,
-        text=_FIELD.sub(lambda found: fields[found[1]], how["text"]),
+        text=_FIELD.sub(lambda match: fields[match[1]], part_data["text"]),
         options=tuple(Option(text, value) for text, value in listed),
-        push=how.get("push", "none"),
-        after=how.get("after", ""),
+        push=part_data.get("push", "none"),
+        after=part_data.get("after", ""),
         fields=fields,
     )

@@ -110,12 +110,12 @@ class Inventory:
 
     def where(self, *, scale: str = "", facet: str = "") -> "Inventory":
         """Return the same inventory with only the items of a scale or facet."""
-        kept = tuple(
+        items = tuple(
             i
             for i in self.items
             if (not scale or i.scale == scale) and (not facet or i.facet == facet)
         )
-        return replace(self, items=kept)
+        return replace(self, items=items)
 
     def few(self, count: int) -> "Inventory":
         """Return the same inventory with the first `count` items of each scale, keys in turn.
@@ -137,8 +137,8 @@ class Inventory:
         """
         items: list[Item] = []
         for scale in self.scales:
-            own = [item for item in self.items if item.scale == scale]
-            sides = [[item for item in own if item.key == key] for key in (1, -1)]
+            scale_items = [item for item in self.items if item.scale == scale]
+            sides = [[item for item in scale_items if item.key == key] for key in (1, -1)]
             items += [item for pair in zip_longest(*sides) for item in pair if item is not None]
         return replace(self, items=tuple(items))
 

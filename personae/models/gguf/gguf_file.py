@@ -94,72 +94,77 @@ class _Cursor:
     """Walks the header; refuses every step that would leave the file."""
 
     def __init__(self, path: str, view: mmap.mmap) -> None:
-        self.path, self.view, self.at, self.end = path, view, 0, len(view)
+        self.path, self.view, self.position, self.end = path, view, 0, len(view)
 
-    def fail(self, what: str) -> NoReturn:
-        raise BadFile(f"{self.path}: not a sound GGUF file: {what}")
+    def fail(self, problem: str) -> NoReturn:
+        raise BadFile(f"{self.path}: not a sound GGUF file: {problem}")
 
-    def take(self, count: int, what: str) -> int:
+    def take(self, count: int, part: str) -> int:
         """Step over `count` bytes and return where they start."""
-        start = self.at
+        start = self.position
         if count > self.end - start:
-            self.fail(f"{what} at byte {start} needs {count} bytes, the file ends at {self.end}")
-        self.at = start + count
+            self.fail(f"{part} at byte {start} needs {count} bytes, the file ends at {self.end}")
+        self.position = start + count
         return start
 
-    def number(self, form: str, what: str) -> int:
-        start = self.take(struct.calcsize(form), what)
+    def number(self, form: str, part: str) -> int:
+        start = self.take(struct.calcsize(form), part)
         return int(struct.unpack_from(form, self.view, start)[0])
 
-    def text(self, what: str, most: int | None = None) -> str:
-        length = self.number("<Q", f"the length of {what}")
+    def text(self, part: str, most: int | None = None) -> str:
+        length = self.number("<Q", f"the length of {part}")
         if most is not None and length > most:
-            self.fail(f"{what} is {length} bytes long, at most {most} make sense")
-        start = self.take(length, what)
+            self.fail(f"{part} is {length} bytes long, at most {most} make sense")
+        start = self.take(length, part)
         try:
             return self.view[start : start + length].decode()
         except UnicodeDecodeError:
-            self.fail(f"{what} at byte {start} is not UTF-8")
+            self.fail(f"{part} at byte {start} is not UTF-8")
 
-    def value(self, kind: int, what: str) -> Any:  # noqa: ANN401  (metadata is of any type)
+    def value(self, kind: int, part: str) -> Any:  # noqa: ANN401  (metadata is of any type)
         if kind in SCALARS:
-            return self.block(kind, 1, what)[0].item()
+            return self.block(kind, 1, part)[0].item()
         if kind == STRING:
-            return self.text(what)
+            return self.text(part)
         if kind != ARRAY:
-            self.fail(f"{what} has the unknown type {kind}")
-        inner = self.number("<I", f"the type of {what}")
-        count = self.number("<Q", f"the length of {what}")
+            self.fail(f"{part} has the unknown type {kind}")
+        inner = self.number("<I", f"the type of {part}")
+        count = self.number("<Q", f"the length of {part}")
         if inner in SCALARS:
-            return self.block(inner, count, what)
+            return self.block(inner, count, part)
         if inner != STRING:
-            self.fail(f"{what} is an array of type {inner}; only numbers and strings are known")
-        return self.texts(count, what)
+            self.fail(f"{part} is an array of type {inner}; only numbers and strings are known")
+        return self.texts(count, part)
 
-    def block(self, kind: int, count: int, what: str) -> np.ndarray[Any, Any]:
+    def block(self, kind: int, count: int, part: str) -> np.ndarray[Any, Any]:
         form = np.dtype(SCALARS[kind])
-        start = self.take(count * form.itemsize, what)
+        start = self.take(count * form.itemsize, part)
         return np.frombuffer(self.view, form, count, start).copy()
 
-    def texts(self, count: int, what: str) -> list[str]:
+    def texts(self, count: int, part: str) -> list[str]:
         """Read strings in one tight loop: vocabularies have a hundred thousand of them."""
-        if count * 8 > self.end - self.at:
-            self.fail(f"{what} claims {count} strings, more than the file has room for")
-        view, end, at, read = self.view, self.end, self.at, struct.Struct("<Q").unpack_from
-        found = []
+        if count * 8 > self.end - self.position:
+            self.fail(f"{part} claims {count} strings, more than the file has room for")
+        view, end, position, read = (
+            self.view,
+            self.end,
+            self.position,
+            struct.Struct("<Q").unpack_from,
+        )
+        strings = []
         try:
             for _ in range(count):
-                start = at + 8
-                at = start + read(view, at)[0]
-                if at > end:
-                    self.fail(f"a string of {what} at byte {start} runs past the file's end")
-                found.append(view[start:at].decode())
+                start = position + 8
+                position = start + read(view, position)[0]
+                if position > end:
+                    self.fail(f"a string of {part} at byte {start} runs past the file's end")
+                strings.append(view[start:position].decode())
         except struct.error:
-            self.fail(f"{what} runs past the file's end")
+            self.fail(f"{part} runs past the file's end")
         except UnicodeDecodeError:
-            self.fail(f"a string of {what} before byte {at} is not UTF-8")
-        self.at = at
-        return found
+            self.fail(f"a string of {part} before byte {position} is not UTF-8")
+        self.position = position
+        return strings
 
 
 def _tensor(cursor: _Cursor, base: str) -> tuple[str, tuple[int, ...], TensorFormat, int]:
@@ -187,10 +192,10 @@ def _tensors(cursor: _Cursor, count: int, metadata: Mapping[str, Any]) -> dict[s
     align = metadata.get("general.alignment", 32)
     if not (isinstance(align, int) and 1 <= align <= 1 << 20 and align & (align - 1) == 0):
         cursor.fail(f"general.alignment is {align!r}, not a power of two")
-    origin = -(-cursor.at // align) * align
-    found: dict[str, Tensor] = {}
+    origin = -(-cursor.position // align) * align
+    tensors: dict[str, Tensor] = {}
     for name, shape, form, offset in entries:
-        if name in found:
+        if name in tensors:
             cursor.fail(f"tensor {name!r} is there twice")
         size = prod(shape) // form.block * form.size
         if origin + offset + size > cursor.end:
@@ -198,10 +203,10 @@ def _tensors(cursor: _Cursor, count: int, metadata: Mapping[str, Any]) -> dict[s
                 f"tensor {name!r} ends at byte {origin + offset + size}, the file at {cursor.end}; "
                 "the file is probably cut short, fetch it again"
             )
-        found[name] = Tensor(name, shape, form, origin + offset, size)
-    if sum(t.size for t in found.values()) > cursor.end - origin:
+        tensors[name] = Tensor(name, shape, form, origin + offset, size)
+    if sum(t.size for t in tensors.values()) > cursor.end - origin:
         cursor.fail("its tensors overlap")
-    return found
+    return tensors
 
 
 def _header(cursor: _Cursor) -> tuple[dict[str, Any], dict[str, Tensor]]:

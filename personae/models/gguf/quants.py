@@ -34,9 +34,9 @@ class TensorFormat:
     fill: Callable[[Bytes, Floats], None]
 
 
-def _half(raw: Bytes, at: int) -> Floats:
+def _half(raw: Bytes, offset: int) -> Floats:
     """Read the float16 at byte `at` of each block, as a column (n, 1)."""
-    return np.ascontiguousarray(raw[:, at : at + 2]).view("<f2").astype(np.float32)
+    return np.ascontiguousarray(raw[:, offset : offset + 2]).view("<f2").astype(np.float32)
 
 
 def _f32(raw: Bytes, out: Floats) -> None:
@@ -56,8 +56,8 @@ def _nibbles(packed: Bytes, out: Floats) -> None:
     np.right_shift(packed, 4, out=out[:, 16:], casting="unsafe")
 
 
-def _fifth_bits(raw: Bytes, at: int, out: Floats) -> None:
-    bits = np.unpackbits(raw[:, at : at + 4], axis=1, bitorder="little")
+def _fifth_bits(raw: Bytes, offset: int, out: Floats) -> None:
+    bits = np.unpackbits(raw[:, offset : offset + 4], axis=1, bitorder="little")
     out += bits * np.float32(16)
 
 

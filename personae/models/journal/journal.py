@@ -77,15 +77,15 @@ class Journal:
     def find(self, keys: Sequence[str]) -> dict[str, str]:
         """Look keys up; the payloads of those that are kept."""
         self.flush()
-        found: dict[str, str] = {}
+        payloads: dict[str, str] = {}
         with self._lock, self._telling():
             base = self._open()
             for start in range(0, len(keys), _CHUNK):
                 part = keys[start : start + _CHUNK]
                 marks = ",".join("?" * len(part))
                 query = f"SELECT key, payload FROM answers WHERE key IN ({marks})"
-                found.update(base.execute(query, part))
-        return found
+                payloads.update(base.execute(query, part))
+        return payloads
 
     def write(self, key: str, kind: str, payload: str) -> None:
         """Keep a payload under its key; a key that is kept already stays as it is."""

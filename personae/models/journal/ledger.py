@@ -83,29 +83,29 @@ class Ledger:
         done: Done | None,
         bound: int = 1,
     ) -> list[A]:
-        """Answer the requests with these keys: `ask(places, done)` gets those not recalled.
+        """Answer the requests with these keys: `ask(indices, done)` gets those not recalled.
 
-        Each writes `bound` tokens at most. `done` hears of every place, duplicates too,
+        Each writes `bound` tokens at most. `done` is called for every request, duplicates too,
         as soon as its answer is known.
         """
-        places: dict[str, list[int]] = {}
-        for place, key in enumerate(keys):
-            places.setdefault(key, []).append(place)
+        indices: dict[str, list[int]] = {}
+        for index, key in enumerate(keys):
+            indices.setdefault(key, []).append(index)
         answers: dict[str, A] = {}
 
         def arrived(key: str, answer: A, recalled: bool) -> None:
             answers[key] = answer
             self._count(key, answer, bound, recalled)
             if done is not None:
-                for place in places[key]:
-                    done(place, answer)
+                for index in indices[key]:
+                    done(index, answer)
 
-        for key, payload in self._journal.find(list(places)).items():
+        for key, payload in self._journal.find(list(indices)).items():
             arrived(key, codec.decode(payload), True)
-        missing = [key for key in places if key not in answers]
+        missing = [key for key in indices if key not in answers]
         if missing:
-            first = [places[key][0] for key in missing]
-            self._fetch(codec, missing, lambda heard: ask(first, heard), arrived)
+            first = [indices[key][0] for key in missing]
+            self._fetch(codec, missing, lambda record: ask(first, record), arrived)
         return [answers[key] for key in keys]
 
     def _fetch(
@@ -115,24 +115,24 @@ class Ledger:
         ask: Callable[[Done], list[A]],
         arrived: Callable[[str, A, bool], None],
     ) -> None:
-        heard: set[int] = set()
+        delivered: set[int] = set()
 
-        def one(index: int, answer: Reply | Choice) -> None:
-            if index in heard:
+        def deliver(index: int, answer: Reply | Choice) -> None:
+            if index in delivered:
                 return
-            heard.add(index)
+            delivered.add(index)
             mine = cast(A, answer)
             if mine.status != "error":
                 self._journal.write(keys[index], codec.kind, codec.encode(mine))
             arrived(keys[index], mine, False)
 
         try:
-            for index, answer in enumerate(ask(one)):
-                one(index, answer)  # a back end may leave `done` uncalled
+            for index, answer in enumerate(ask(deliver)):
+                deliver(index, answer)  # a back end may leave `done` uncalled
         finally:
             self._journal.flush()
-        if len(heard) != len(keys):
-            raise ModelError(f"the model gave {len(heard)} answers to {len(keys)} requests")
+        if len(delivered) != len(keys):
+            raise ModelError(f"the model gave {len(delivered)} answers to {len(keys)} requests")
 
     def _count(self, key: str, answer: Reply | Choice, bound: int, recalled: bool) -> None:
         if key in self._counted:

@@ -62,19 +62,19 @@ def choices(
 ) -> list[Choice]:
     """Weigh every question, equal ones once; `limit` is the most tokens the network reads."""
     indices: dict[Posed, list[int]] = {}
-    for index, posed in enumerate(questions):
-        indices.setdefault(posed, []).append(index)
+    for index, question in enumerate(questions):
+        indices.setdefault(question, []).append(index)
     answers: dict[int, Choice] = {}
 
-    def deliver(posed: Posed, choice: Choice) -> None:
-        for index in indices[posed]:
+    def deliver(question: Posed, choice: Choice) -> None:
+        for index in indices[question]:
             answers[index] = choice
             if done is not None:
                 done(index, choice)
 
-    first = {posed[:2]: indices[posed][0] for posed in reversed(indices)}
+    first = {question[:2]: indices[question][0] for question in reversed(indices)}
     unique = sorted(
-        indices, key=lambda posed: first[posed[:2]]
+        indices, key=lambda question: first[question[:2]]
     )  # variants share what is below them
     for start in range(0, len(unique), SLAB):
         _choose_slab(reader, codec, unique[start : start + SLAB], limit, deliver)
@@ -90,25 +90,25 @@ def _choose_slab(
 ) -> None:
     encode = _Encoder(codec)
     cases: list[tuple[Posed, _Case]] = []
-    for posed in questions:
-        case, why = encode(posed, limit)
+    for question in questions:
+        case, reason = encode(question, limit)
         if case is None:
-            deliver(posed, Choice(status="error", why=why))
+            deliver(question, Choice(status="error", why=reason))
         else:
-            cases.append((posed, case))
-    wanted = _WantedLogprobs(reader.editing)
-    for posed, case in cases:
-        wanted.add(case, posed.variant)
-    values = np.full(len(wanted.reads), np.nan)
-    missing = [len(keys) for keys in wanted.by_case]
-    for indices, values_read in wanted_logprobs(reader, list(wanted.sequences), wanted.reads):
+            cases.append((question, case))
+    logprobs = _WantedLogprobs(reader.editing)
+    for question, case in cases:
+        logprobs.add(case, question.variant)
+    values = np.full(len(logprobs.reads), np.nan)
+    missing = [len(keys) for keys in logprobs.by_case]
+    for indices, values_read in wanted_logprobs(reader, list(logprobs.sequences), logprobs.reads):
         values[indices] = values_read
-        for case_index in (wanted.case_of[i] for i in indices):
+        for case_index in (logprobs.case_of[i] for i in indices):
             missing[case_index] -= 1
             if not missing[case_index]:
-                posed, case = cases[case_index]
-                logps = {k: float(values[i]) for k, i in wanted.by_case[case_index].items()}
-                deliver(posed, weigh(case.options, logps, len(case.prompt)))
+                question, case = cases[case_index]
+                logps = {k: float(values[i]) for k, i in logprobs.by_case[case_index].items()}
+                deliver(question, weigh(case.options, logps, len(case.prompt)))
 
 
 class _Encoder:
@@ -127,8 +127,8 @@ class _Encoder:
         options = tuple(
             tuple(dict.fromkeys(self.form(text) for text in forms)) for forms in question.options
         )
-        why = _refusal_reason(prompt, options, limit)
-        return (None if why else _Case(prompt, options)), why
+        reason = _refusal_reason(prompt, options, limit)
+        return (None if reason else _Case(prompt, options)), reason
 
     def form(self, text: str) -> Tokens:
         if text not in self.texts:
@@ -167,10 +167,10 @@ class _WantedLogprobs:
         for form in (form for option in case.options for form in option):
             path = prompt + self.editing.marked(form[:-1], length, variant, length)
             sequence = self.sequences.setdefault(path, len(self.sequences))
-            for at, target in enumerate(form):
-                if form[: at + 1] not in keys:
-                    keys[form[: at + 1]] = len(self.reads)
-                    self.reads.append(WantedLogprob(sequence, len(case.prompt) - 1 + at, target))
+            for depth, target in enumerate(form):
+                if form[: depth + 1] not in keys:
+                    keys[form[: depth + 1]] = len(self.reads)
+                    self.reads.append(WantedLogprob(sequence, len(case.prompt) - 1 + depth, target))
                     self.case_of.append(len(self.by_case))
         self.by_case.append(keys)
 
@@ -191,7 +191,7 @@ def weigh(
     ([0.5, 0.25, 0.5, 0.5], 0.5)
     """
     forms = [form for option in options for form in option]
-    form_logp = {f: sum(logps[f[: at + 1]] for at in range(len(f))) for f in forms}
+    form_logp = {f: sum(logps[f[: depth + 1]] for depth in range(len(f))) for f in forms}
     disjoint_logp = dict(_disjoint(form_logp))
     loglik = [_logsum([form_logp[f] for f in option]) for option in options]
     shares = [_logsum([disjoint_logp[f] for f in option]) for option in options]
@@ -214,8 +214,8 @@ def _disjoint(form_logp: dict[Tokens, float]) -> Iterator[tuple[Tokens, float]]:
                 longer[form[:cut]].append(logp)
                 break
     for form, logp in form_logp.items():
-        taken = np.exp(_logsum(longer[form]) - logp) if longer[form] else 0.0
-        yield form, float(logp + np.log1p(-taken)) if taken < 1 else -np.inf
+        share = np.exp(_logsum(longer[form]) - logp) if longer[form] else 0.0
+        yield form, float(logp + np.log1p(-share)) if share < 1 else -np.inf
 
 
 def _logsum(values: Sequence[float]) -> float:

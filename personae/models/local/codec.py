@@ -156,31 +156,31 @@ class TextCodec:
         encoded = self.tokenizer.encode(text, add_special_tokens=False)
         ends = [low for low, _ in encoded.offsets], [high for _, high in encoded.offsets]
         ranges = []
-        for low, high in self._places(chat, text) if chat else ():
+        for low, high in self._message_ranges(chat, text) if chat else ():
             first, last = bisect_right(ends[1], low), bisect_left(ends[0], high)
             ranges.append((first, max(first, last) if high > low else first))
         return list(encoded.ids), ranges
 
-    def _places(self, chat: Chat, text: str) -> list[tuple[int, int]]:
-        """Find each message in the rendered text, by what the template puts between them."""
+    def _message_ranges(self, chat: Chat, text: str) -> list[tuple[int, int]]:
+        """Find each message in the rendered text, by the text between the messages."""
         placeholders = [OPEN_END.replace("\uf8ff", f"\uf8ff{i}\uf8ff") for i in range(len(chat))]
         open_end = bool(chat) and chat[-1].role == "assistant"
         turns = [(m.role, placeholder) for m, placeholder in zip(chat, placeholders, strict=True)]
-        rest, between = self._fill(turns, prompt=not open_end), []
+        remainder, between = self._fill(turns, prompt=not open_end), []
         for placeholder in placeholders:
-            before, separator, rest = rest.partition(placeholder)
+            before, separator, remainder = remainder.partition(placeholder)
             between.append(before if separator else "\0")
         texts = [self._inert(m.text) for m in chat]
         stripped = [s.strip() for s in texts]
-        for spoken in (texts, [*stripped[:-1], texts[-1]] if open_end else stripped):
-            places, at = [], 0
-            for gap, own in zip(between, spoken, strict=True):
-                places.append((at + len(gap), at + len(gap) + len(own)))
-                at = places[-1][1]
-            parts = [part for pair in zip(between, spoken, strict=True) for part in pair]
-            if "".join([*parts, "" if open_end else rest]) == text:
-                return places
-        raise ModelError("the model's chat template changes messages: its turns can't be told")
+        for variant in (texts, [*stripped[:-1], texts[-1]] if open_end else stripped):
+            ranges, end = [], 0
+            for gap, words in zip(between, variant, strict=True):
+                ranges.append((end + len(gap), end + len(gap) + len(words)))
+                end = ranges[-1][1]
+            parts = [part for pair in zip(between, variant, strict=True) for part in pair]
+            if "".join([*parts, "" if open_end else remainder]) == text:
+                return ranges
+        raise ModelError("the model's chat template changes messages: the turns cannot be located")
 
     @cached_property
     def _controls(self) -> re.Pattern[str]:

@@ -54,9 +54,9 @@ class Grammar:
             raise BadValue(f"the schema is not a JSON object: {error}") from error
         if not isinstance(parsed, dict):
             raise BadValue(f"a schema is a JSON object, not {type(parsed).__name__}")
-        why = llguidance.LLMatcher.validate_grammar(self.text, tokens)
-        if why:
-            raise BadValue(f"this JSON schema can't be enforced: {why.strip()[:500]}")
+        problem = llguidance.LLMatcher.validate_grammar(self.text, tokens)
+        if problem:
+            raise BadValue(f"this JSON schema can't be enforced: {problem.strip()[:500]}")
 
     @staticmethod
     def vocabulary(tokenizer: Tokenizer, eos_ids: Sequence[int]) -> llguidance.LLTokenizer:
@@ -116,17 +116,17 @@ class Guide:
         Raises:
             BadValue: nothing fits; `Grammar.shortest` says what would.
         """
-        kept = min(len(self.taken), limit)
-        while kept >= 0:
+        length = min(len(self.taken), limit)
+        while length >= 0:
             guide = self.grammar.guide()
-            guide._matcher.consume_tokens(self.taken[:kept])
-            guide.taken = self.taken[:kept]
+            guide._matcher.consume_tokens(self.taken[:length])
+            guide.taken = self.taken[:length]
             way = guide.way_out(LEAD_OUT) or []
-            excess = kept + len(way) - limit
+            excess = length + len(way) - limit
             if excess <= 0 and (way or guide._matcher.is_accepting()):
                 return self._text([*guide.taken, *way])
             # half the excess, as a step back may also shorten the way out
-            kept = max(0, kept - max(1, excess // 2)) if kept else -1
+            length = max(0, length - max(1, excess // 2)) if length else -1
         raise BadValue(f"no reply by this schema fits {limit} tokens")
 
     def way_out(self, limit: int) -> list[int] | None:
@@ -139,17 +139,17 @@ class Guide:
         heap: list[tuple[int, int, list[int], llguidance.LLMatcher]] = [
             (0, next(serial), [], self._matcher.deep_copy())
         ]
-        made = 0
+        branches = 0
         while heap:
             _, _, way, matcher = heapq.heappop(heap)
             if matcher.is_accepting():
                 return way
             forced = matcher.compute_ff_tokens()
             ways = [forced] if forced else self._choices(matcher, [*self.taken, *way])
-            for step in ways if made < SEARCH else ways[:1]:
+            for step in ways if branches < SEARCH else ways[:1]:
                 further = matcher.deep_copy()
                 if len(way) + len(step) <= limit and further.consume_tokens(step):
-                    made += 1 if len(ways) > 1 else 0
+                    branches += 1 if len(ways) > 1 else 0
                     longer = [*way, *step]
                     heapq.heappush(heap, (len(longer), next(serial), longer, further))
         return None

@@ -51,8 +51,8 @@ def draw(logits: Tensor, sampling: Sampling, uniforms: Sequence[float]) -> list[
 
 def _nucleus(weights: Tensor, top_p: float) -> Tensor:
     for count in (1024, weights.shape[-1]):
-        top, places = weights.topk(min(count, weights.shape[-1]), -1)
+        top, indices = weights.topk(min(count, weights.shape[-1]), -1)
         if bool((top.sum(-1) >= top_p).all()):
             break
-    kept = top.where(top.cumsum(-1) - top < top_p, 0.0)
-    return torch.zeros_like(weights).scatter(-1, places, kept)
+    nucleus = top.where(top.cumsum(-1) - top < top_p, 0.0)
+    return torch.zeros_like(weights).scatter(-1, indices, nucleus)

@@ -90,12 +90,12 @@ class Editing:
         if always is not None:
             return tuple(t | always << SHIFT for t in tokens) if always else tuple(tokens)
         edits = self.variants[variant]
-        held = (
-            tuple(e for e in edits if e.when.holds(at, prompt))
-            for at in range(start, start + len(tokens))
+        active = (
+            tuple(e for e in edits if e.when.holds(position, prompt))
+            for position in range(start, start + len(tokens))
         )
         return tuple(
-            t | self.combinations.number(h) << SHIFT for t, h in zip(tokens, held, strict=True)
+            t | self.combinations.number(h) << SHIFT for t, h in zip(tokens, active, strict=True)
         )
 
     def in_marks(self, sequences: Sequence[Sequence[int]]) -> list[Edit]:
@@ -155,10 +155,10 @@ def _compile(rows: Sequence[tuple[Edit, ...]], device: torch.device) -> dict[Sit
     """Line up the edits of all rows, site by site: the k-th edits of the rows are done together."""
     steps: dict[Site, list[_Step]] = {}
     for site in dict.fromkeys(e.site for edits in rows for e in edits):
-        own = [[e for e in edits if e.site == site] for edits in rows]
-        for k in range(max(map(len, own))):
+        at_site = [[e for e in edits if e.site == site] for edits in rows]
+        for k in range(max(map(len, at_site))):
             groups: dict[str, list[Edit | None]] = {}
-            for row, edits in enumerate(own):
+            for row, edits in enumerate(at_site):
                 if k < len(edits):
                     kind = replace(edits[k], strength=1.0, when=When()).key
                     if edits[k].op == "add" and edits[k].gate is None:
@@ -227,5 +227,5 @@ class _Step:
 def _basis(rows: Tensor) -> Tensor:
     """Give an orthonormal basis (width, rank) of the span of one or more rows."""
     _, sizes, directions = torch.linalg.svd(rows.reshape(-1, rows.shape[-1]), full_matrices=False)
-    kept = sizes > sizes[0] * 1e-6
-    return cast(Tensor, directions[kept].T)
+    nonzero = sizes > sizes[0] * 1e-6
+    return cast(Tensor, directions[nonzero].T)

@@ -107,8 +107,8 @@ class LocalModel:
         """
         require_options(requests)
         reader, variants = self._under(requests)
-        posed = [Posed(r.chat, r.options, v) for r, v in zip(requests, variants, strict=True)]
-        return choices(reader, self.loaded.codec, posed, self.limit, done)
+        questions = [Posed(r.chat, r.options, v) for r, v in zip(requests, variants, strict=True)]
+        return choices(reader, self.loaded.codec, questions, self.limit, done)
 
     def reply(
         self,

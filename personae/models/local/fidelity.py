@@ -55,9 +55,9 @@ def _divergence(reference: Array, measured: Array) -> Array:
     np.float64(0.0)
     """
     p, q = np.exp(reference), np.exp(measured)
-    rest = np.maximum(1 - p.sum(axis=-1), 1e-12), np.maximum(1 - q.sum(axis=-1), 1e-12)
+    others = np.maximum(1 - p.sum(axis=-1), 1e-12), np.maximum(1 - q.sum(axis=-1), 1e-12)
     listed = np.where(p > 0, p * (reference - measured), 0.0).sum(axis=-1)
-    return np.asarray(np.maximum(listed + rest[0] * np.log(rest[0] / rest[1]), 0.0))
+    return np.asarray(np.maximum(listed + others[0] * np.log(others[0] / others[1]), 0.0))
 
 
 def _choice_divergence(loglik: Sequence[float], choice: Choice) -> float:
@@ -85,8 +85,8 @@ def fidelity(model: Chooser, *, limit: float = LIMIT) -> Estimate:
     choices = model.choose(_fidelity_requests())
     methods = sorted({choice.method for choice in choices})
     if any(method.startswith("counted") for method in methods):
-        why = f"the back end counts answers ({', '.join(methods)}); too coarse to compare"
-        return missing("fidelity", why, n=len(choices), of="question", unit="nats")
+        reason = f"the back end counts answers ({', '.join(methods)}); too coarse to compare"
+        return missing("fidelity", reason, n=len(choices), of="question", unit="nats")
     failed = [choice for choice in choices if choice.status != "ok"]
     if failed:
         raise ModelError(

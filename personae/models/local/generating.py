@@ -81,16 +81,16 @@ class ReplyWriter:
     def _all(
         self, chats: Sequence[tuple[Chat, int]], sampling: Sampling, grammar: Grammar | None
     ) -> Iterator[tuple[list[int], Reply]]:
-        places: dict[tuple[str, int], list[int]] = {}
+        indices: dict[tuple[str, int], list[int]] = {}
         for index, (chat, variant) in enumerate(chats):
-            places.setdefault((self.codec.render(chat), variant), []).append(index)
+            indices.setdefault((self.codec.render(chat), variant), []).append(index)
         drafts: list[_Draft] = []
-        for (text, variant), requests in places.items():
+        for (text, variant), requests in indices.items():
             prompt = tuple(self.codec.encode(text))
             room = min(sampling.max_tokens, self.limit - len(prompt))
-            why = self._refusal_reason(prompt, room, grammar)
-            if why:
-                yield requests, Reply(text="", status="error", why=why, tokens_in=len(prompt))
+            reason = self._refusal_reason(prompt, room, grammar)
+            if reason:
+                yield requests, Reply(text="", status="error", why=reason, tokens_in=len(prompt))
                 continue
             guide = None if grammar is None else grammar.guide()
             marked = self.reader.editing.marked(prompt, len(prompt), variant)
@@ -132,8 +132,8 @@ class ReplyWriter:
 
     def _last(self, draft: _Draft) -> int:
         """Give the last token taken, marked."""
-        length, at = len(draft.prompt), len(draft.prompt) + len(draft.taken) - 1
-        return self.reader.editing.marked(draft.taken[-1:], length, draft.variant, at)[0]
+        length, position = len(draft.prompt), len(draft.prompt) + len(draft.taken) - 1
+        return self.reader.editing.marked(draft.taken[-1:], length, draft.variant, position)[0]
 
     def _begin(self, drafts: list[_Draft]) -> tuple[Tensor, ReplyCache]:
         """Read the prompts: what all share as a context, the rest into a row each."""
@@ -180,13 +180,13 @@ class ReplyWriter:
         if draft.guide is not None:
             if not draft.guide.take(token):
                 return _reply(draft, draft.guide.text())
-            why = f"closed by force at {draft.room} tokens"
-            return _reply(draft, draft.guide.close(draft.room), why=why) if full else None
+            reason = f"closed by force at {draft.room} tokens"
+            return _reply(draft, draft.guide.close(draft.room), why=reason) if full else None
         if token in self.codec.eos_ids:
             return _reply(draft, self.codec.decode(draft.taken[:-1]))
         if full or sampling.stop:
             text = self.codec.decode(draft.taken)
-            ends = [at for at in map(text.find, sampling.stop) if at >= 0]
+            ends = [position for position in map(text.find, sampling.stop) if position >= 0]
             if ends:
                 return _reply(draft, text[: min(ends)])
             if full:

@@ -44,23 +44,23 @@ def record(
     reader: ForwardPasses,
     codec: RecordingCodec,
     chats: Sequence[Chat],
-    what: tuple[Sequence[Site], Pool],
+    target: tuple[Sequence[Site], Pool],
     limit: int,
 ) -> Activations:
-    """Read activations at sites, pooled; `what` is (sites, pool), `limit` the longest chat.
+    """Read activations at sites, pooled; `target` is (sites, pool), `limit` the longest chat.
 
     Raises:
-        BadValue: an unknown site or pool, a chat that doesn't fit, or without what the pool asks.
+        BadValue: an unknown site or pool, a chat that is too long or has no turn for the pool.
     """
-    sites, pool = what
+    sites, pool = target
     if pool not in POOLS:
         raise BadValue(f"a pool is one of {', '.join(POOLS)}, not {pool!r}")
     widths = {site: reader.editing.sites.width(site) for site in sites}
     texts, rows = _texts(codec, chats, pool, limit)
-    found = {site: np.empty((rows, width)) for site, width in widths.items()}
+    activations = {site: np.empty((rows, width)) for site, width in widths.items()}
     for batch in _batches(texts, reader.token_budget):
-        _pass(reader, batch, found)
-    return found
+        _pass(reader, batch, activations)
+    return activations
 
 
 def _texts(
@@ -88,11 +88,11 @@ def _ranges(chat: Chat, size: int, turns: Sequence[Range], pool: Pool) -> list[R
     if pool == "replies":
         return [t for m, t in zip(chat, turns, strict=True) if m.role == "assistant"]
     if pool == "all":
-        return [(at, at + 1) for at in range(size)]
+        return [(position, position + 1) for position in range(size)]
     return [(size - 1, size) if pool == "last" else (0, size)]
 
 
-def _pass(reader: ForwardPasses, batch: Sequence[_Text], found: dict[Site, Array]) -> None:
+def _pass(reader: ForwardPasses, batch: Sequence[_Text], activations: dict[Site, Array]) -> None:
     """Read a batch, and put the means over its ranges where they belong."""
     nodes = []
     for text in batch:
@@ -109,19 +109,19 @@ def _pass(reader: ForwardPasses, batch: Sequence[_Text], found: dict[Site, Array
 
     def hooks(site: Site) -> Change:
         def see(hidden: Tensor) -> None:
-            found[site][rows] = pooled(hidden.detach().float()).cpu().numpy()
+            activations[site][rows] = pooled(hidden.detach().float()).cpu().numpy()
 
         return see
 
-    seen = [(site, hooks(site)) for site in found]
-    reader.forward(blocks.tokens, blocks.positions, blocks.plan, [], seen)
+    changes = [(site, hooks(site)) for site in activations]
+    reader.forward(blocks.tokens, blocks.positions, blocks.plan, [], changes)
 
 
 class _Mean:
     """The means over ranges of tokens: a selection where each is one token, else a product."""
 
     def __init__(self, ranges: Sequence[Range], size: int, device: torch.device) -> None:
-        self.places = torch.tensor([low for low, _ in ranges], device=device)
+        self.positions = torch.tensor([low for low, _ in ranges], device=device)
         self.weights: Tensor | None = None
         if any(high - low > 1 for low, high in ranges):
             weights = np.zeros((len(ranges), size), dtype=np.float32)
@@ -130,7 +130,7 @@ class _Mean:
             self.weights = torch.from_numpy(weights).to(device)
 
     def __call__(self, hidden: Tensor) -> Tensor:
-        return hidden[self.places] if self.weights is None else self.weights @ hidden
+        return hidden[self.positions] if self.weights is None else self.weights @ hidden
 
 
 def _batches(texts: Sequence[_Text], budget: int) -> Iterator[list[_Text]]:

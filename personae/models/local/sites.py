@@ -70,8 +70,8 @@ class Sites:
     def anatomy(self) -> Anatomy:
         """The network's blocks, heads and widths."""
         heads, width = int(self._config.num_attention_heads), int(self._config.hidden_size)
-        own = int(getattr(self._config, "head_dim", None) or width // heads)
-        return Anatomy(len(self.blocks), width, heads, own)
+        head_width = int(getattr(self._config, "head_dim", None) or width // heads)
+        return Anatomy(len(self.blocks), width, heads, head_width)
 
     def width(self, site: Site) -> int:
         """Give the width of a site's hidden states.
@@ -115,17 +115,17 @@ class Sites:
 
 
 def _hidden(value: object) -> Tensor:
-    whole = cast(Tensor, value[0] if isinstance(value, tuple) else value)
-    return whole.flatten(0, -2)
+    tensor = cast(Tensor, value[0] if isinstance(value, tuple) else value)
+    return tensor.flatten(0, -2)
 
 
 def _with_hidden(value: object, hidden: Tensor) -> object:
-    whole = cast(Tensor, value[0] if isinstance(value, tuple) else value)
-    new = hidden.view(whole.shape)
+    tensor = cast(Tensor, value[0] if isinstance(value, tuple) else value)
+    new = hidden.view(tensor.shape)
     return (new, *value[1:]) if isinstance(value, tuple) else new
 
 
-def _child(module: nn.Module, words: Sequence[str], what: str) -> nn.Module:
+def _child(module: nn.Module, words: Sequence[str], role: str) -> nn.Module:
     """Find the one child that the words name, by its own name or else by its class."""
     children = dict(module.named_children())
     for names in ({n: n for n in children}, {n: type(m).__name__ for n, m in children.items()}):
@@ -135,5 +135,5 @@ def _child(module: nn.Module, words: Sequence[str], what: str) -> nn.Module:
             return children[fitting[0]]
     listing = ", ".join(f"{n} ({type(m).__name__})" for n, m in children.items())
     raise ModelError(
-        f"can't tell the {what} of a {type(module).__name__}; modules in it: {listing or 'none'}"
+        f"can't tell the {role} of a {type(module).__name__}; modules in it: {listing or 'none'}"
     )

@@ -147,8 +147,8 @@ def _sum(*parts: tuple[int, int]) -> tuple[int, int]:
 
 
 def _spent(limit: str, used: str = "") -> str:
-    said = f" ({used}; the next call might exceed it)" if used else ""
+    detail = f" ({used}; the next call might exceed it)" if used else ""
     return (
-        f"the limit of {limit} is reached{said}; what was answered is kept: "
+        f"the limit of {limit} is reached{detail}; what was answered is kept: "
         "run again with a higher limit to go on"
     )

@@ -97,20 +97,20 @@ class ServerModel:
         """
         answers: dict[int, Reply] = {}
 
-        def deliver(place: int, answer: Reply) -> None:
-            answers[place] = answer
+        def deliver(index: int, answer: Reply) -> None:
+            answers[index] = answer
             if done is not None:
-                done(place, answer)
+                done(index, answer)
 
         refuse_edits(requests, self.name)
-        for place, request in enumerate(requests):
+        for index, request in enumerate(requests):
             if not request.chat:
-                deliver(place, no_reply(NO_CHAT))
-        places = [place for place, request in enumerate(requests) if request.chat]
+                deliver(index, no_reply(NO_CHAT))
+        indices = [index for index, request in enumerate(requests) if request.chat]
         self._service.replies(
-            [(requests[p].chat, sampling) for p in places], lambda i, a: deliver(places[i], a)
+            [(requests[p].chat, sampling) for p in indices], lambda i, a: deliver(indices[i], a)
         )
-        return [answers[place] for place in range(len(requests))]
+        return [answers[index] for index in range(len(requests))]
 
     def choose(self, requests: Sequence[Request], *, done: Done | None = None) -> list[Choice]:
         """Weigh each request's options. `done` is called in the caller's thread.
@@ -122,29 +122,29 @@ class ServerModel:
         """
         answers: dict[int, Choice] = {}
 
-        def deliver(place: int, answer: Choice) -> None:
-            answers[place] = answer
+        def deliver(index: int, answer: Choice) -> None:
+            answers[index] = answer
             if done is not None:
-                done(place, answer)
+                done(index, answer)
 
         refuse_edits(requests, self.name)
         require_options(requests)
-        for place, request in enumerate(requests):
+        for index, request in enumerate(requests):
             if not request.chat:
-                deliver(place, Choice(status="error", why=NO_CHAT))
-        left = [place for place in range(len(requests)) if place not in answers]
-        while left and self._top:
+                deliver(index, Choice(status="error", why=NO_CHAT))
+        pending = [index for index in range(len(requests)) if index not in answers]
+        while pending and self._top:
             # until the server has shown tokens once, questions go alone: it may show none
             sure = self._shows or self._probes >= PROBES
-            self._by_tokens(requests, left if sure else left[:1], deliver)
-            left = [place for place in left if place not in answers]
-        self._by_count([requests[p] for p in left], lambda i, a: deliver(left[i], a))
-        return [answers[place] for place in range(len(requests))]
+            self._by_tokens(requests, pending if sure else pending[:1], deliver)
+            pending = [index for index in pending if index not in answers]
+        self._by_count([requests[p] for p in pending], lambda i, a: deliver(pending[i], a))
+        return [answers[index] for index in range(len(requests))]
 
     def _by_tokens(
         self,
         questions: Sequence[Request],
-        places: list[int],
+        indices: list[int],
         deliver: Callable[[int, Choice], None],
     ) -> None:
         """Weigh by first tokens; where the server shows none, say nothing and ask for fewer."""
@@ -152,7 +152,7 @@ class ServerModel:
         self._probes += 1
 
         async def attempt(client: httpx.AsyncClient, call: Call) -> _Weighed:
-            question = questions[call.place]
+            question = questions[call.index]
             body = chat_body(self._service.endpoint.model, question.chat, Sampling(max_tokens=1))
             body |= {"logprobs": True, "top_logprobs": top}
             try:
@@ -164,11 +164,11 @@ class ServerModel:
                 return _Weighed(Choice(status=status_of(no), why=no.why))
             return self._weighed(data, question, top)
 
-        def deliver_choice(place: int, answer: _Weighed) -> None:
+        def deliver_choice(index: int, answer: _Weighed) -> None:
             if answer.choice is not None:
-                deliver(place, answer.choice)
+                deliver(index, answer.choice)
 
-        calls = [Call(p, tokens_of(questions[p].chat), 1) for p in places]
+        calls = [Call(p, tokens_of(questions[p].chat), 1) for p in indices]
         self._service.batch(
             calls, attempt, lambda why: _Weighed(Choice(status="error", why=why)), deliver_choice
         )

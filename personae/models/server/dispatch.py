@@ -29,9 +29,9 @@ SILENT = 8  # requests given up in a row without one word from the server: it is
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request: its place in the batch, and its tokens at worst, read and written."""
+    """One request: its index in the batch, and its tokens at worst, read and written."""
 
-    place: int
+    index: int
     read: int
     written: int
 
@@ -117,7 +117,7 @@ class Dispatcher(Generic[T]):
     _stop: PersonaeError | None = None
 
     async def run(self, calls: Sequence[Call], deliver: Callable[[int, T], None]) -> None:
-        """Bring every call to an end; `deliver(place, answer)` is called as each ends.
+        """Bring every call to an end; `deliver(index, answer)` is called as each ends.
 
         Raises:
             BudgetSpent: a limit is reached; calls under way have ended and were delivered.
@@ -192,7 +192,7 @@ class Dispatcher(Generic[T]):
         self.state.spending.settle(held, (answer.tokens_in, answer.tokens_out))
         self.state.met, self.state.silent = True, 0
         self.state.rate_limit.answered()
-        deliver(job.call.place, answer)
+        deliver(job.call.index, answer)
 
     def _retry(self, job: _Job, failed: Retry, deliver: Callable[[int, T], None]) -> None:
         state, now = self.state, time.monotonic()
@@ -207,9 +207,9 @@ class Dispatcher(Generic[T]):
             self._end(ModelUnavailable(f"{failed.why}; it asks to wait {failed.wait:.0f} s"))
             return
         ready = now + self._pause(job, failed)
-        gone = ready - (job.first or now)
-        if job.failures < TRIES and job.vague < VAGUE and gone <= state.patience:
-            heapq.heappush(self._later, (ready, job.call.place, job))
+        waited = ready - (job.first or now)
+        if job.failures < TRIES and job.vague < VAGUE and waited <= state.patience:
+            heapq.heappush(self._later, (ready, job.call.index, job))
         elif not state.met:
             self._end(ModelUnavailable(failed.why))
         else:
@@ -217,7 +217,7 @@ class Dispatcher(Generic[T]):
             if state.silent >= SILENT:
                 self._end(ModelUnavailable(f"the server stopped answering: {failed.why}"))
             tries = job.failures + job.vague
-            deliver(job.call.place, self.give_up(f"{failed.why} (given up after {tries} tries)"))
+            deliver(job.call.index, self.give_up(f"{failed.why} (given up after {tries} tries)"))
 
     def _pause(self, job: _Job, failed: Retry) -> float:
         """Count the failed try and give seconds until the next; to be asked to wait is none."""
@@ -248,7 +248,7 @@ def in_background(
     loop = asyncio.new_event_loop()
 
     async def main() -> None:
-        await work(lambda place, answer: results.put((place, answer)))
+        await work(lambda index, answer: results.put((index, answer)))
 
     task = loop.create_task(main())
 

@@ -132,24 +132,24 @@ class Endpoint:
         self._refuse(status, headers, *self._told(data, raw))
 
     def _refuse(self, status: int, headers: httpx.Headers, code: str, text: str) -> NoReturn:
-        why = f"{status}: {text}"
+        reason = f"{status}: {text}"
         if 300 <= status < 400:
             raise ModelUnavailable(
                 f"{self.url} redirects to {self._clean(headers.get('location', 'elsewhere'))}; "
                 "if you trust that address, give it instead"
             )
         if code in ("insufficient_quota", "billing_hard_limit_reached") or status == 402:
-            raise ModelUnavailable(f"{self.url} wants to be paid first ({why})")
+            raise ModelUnavailable(f"{self.url} wants to be paid first ({reason})")
         if status == 401:
             names = " or ".join(self._key_names)
             state = "was refused" if self._key() else "is not set"
             raise ModelUnavailable(
-                f"{self.url} refuses the key ({why}); the key is read from the environment "
+                f"{self.url} refuses the key ({reason}); the key is read from the environment "
                 f"variable {names}, which {state}"
             )
         if status in BUSY or status in PASSING:
-            raise Retry(why, wait=retry_after(headers), busy=status in BUSY)
-        raise Rejected(status, code, why)
+            raise Retry(reason, wait=retry_after(headers), busy=status in BUSY)
+        raise Rejected(status, code, reason)
 
     def _told(self, data: object, raw: bytes) -> tuple[str, str]:
         """Find an error's own code and text, whatever its shape; the text without the key."""
@@ -194,21 +194,21 @@ def _certificates() -> ssl.SSLContext:
 
 def _parts(text: str) -> tuple[str, str]:
     """Split a model string into the address, without a slash at its end, and the model's name."""
-    shown = re.sub(r"//[^/@]*@", "//...@", text)[:200]
+    redacted = re.sub(r"//[^/@]*@", "//...@", text)[:200]
     try:
         parts = urlsplit(text)
         host, port = parts.hostname, parts.port
     except ValueError as error:
-        raise BadValue(f"no address of a server: {shown!r}; write {_USAGE}") from error
+        raise BadValue(f"no address of a server: {redacted!r}; write {_USAGE}") from error
     del port  # reading it has checked it
     if parts.scheme not in ("http", "https") or not host:
-        raise BadValue(f"no address of a server: {shown!r}; write {_USAGE}")
+        raise BadValue(f"no address of a server: {redacted!r}; write {_USAGE}")
     if parts.username or parts.password or parts.query:
         raise BadValue(
             f"an address with a user, password or query would end up in reports; put the key "
             f"into the environment variable {_KEY_NAMES[0]} instead"
         )
     if not parts.fragment or any(c.isspace() or not c.isprintable() for c in text):
-        raise BadValue(f"which model of the server? {shown!r} names none; write {_USAGE}")
+        raise BadValue(f"which model of the server? {redacted!r} names none; write {_USAGE}")
     url = f"{parts.scheme}://{parts.netloc}{parts.path}".rstrip("/")
     return url.removesuffix("/chat/completions"), parts.fragment

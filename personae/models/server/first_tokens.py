@@ -39,14 +39,14 @@ def listed_tokens(data: object) -> dict[str, float] | None:
 
 
 def _option_of(question: Request) -> dict[str, int]:
-    """Map each form, and each form without its leading blank, to its option's place."""
+    """Map each form, and each form without its leading blank, to the index of its option."""
     exact = {form: i for i, forms in enumerate(question.options) for form in forms}
-    for form, place in list(exact.items()):
-        exact.setdefault(form.lstrip(), place)
+    for form, index in list(exact.items()):
+        exact.setdefault(form.lstrip(), index)
     return exact
 
 
-def choice_from_tokens(question: Request, listed: Mapping[str, float], asked: int) -> Choice:
+def choice_from_tokens(question: Request, listed: Mapping[str, float], top: int) -> Choice:
     """Weigh options by the listed first tokens: those equal to a form, a leading blank aside.
 
     `tokens` is 1 for every option. Status `error` where none is listed, or one that isn't may
@@ -56,13 +56,13 @@ def choice_from_tokens(question: Request, listed: Mapping[str, float], asked: in
     weights = [0.0] * len(question.options)
     hidden = [0.0] * len(question.options)
     for token, value in listed.items():
-        place = forms.get(token, forms.get(token.lstrip()))
-        if place is not None:
-            weights[place] += exp(value)
+        index = forms.get(token, forms.get(token.lstrip()))
+        if index is not None:
+            weights[index] += exp(value)
             continue
         for i in {i for form, i in forms.items() if token.strip() and form.startswith(token)}:
             hidden[i] += exp(value)
-    method = f"top_logprobs:{asked}"
+    method = f"top_logprobs:{top}"
     for i, weight in enumerate(weights):
         if not weight and hidden[i] > HIDDEN:
             return Choice(status="error", why=_several(question.options[i][0]), method=method)
@@ -82,9 +82,9 @@ def choice_from_tokens(question: Request, listed: Mapping[str, float], asked: in
 
 
 def _several(option: str) -> str:
-    shown = option if len(option) <= 40 else option[:37] + "..."
+    excerpt = option if len(option) <= 40 else option[:37] + "..."
     return (
-        f"the option {shown!r} takes several tokens, and a chat server shows only the first; "
+        f"the option {excerpt!r} takes several tokens, and a chat server shows only the first; "
         "ask by label, or open the model on this machine"
     )
 
@@ -105,8 +105,8 @@ def choice_from_replies(question: Request, replies: Sequence[Reply]) -> Choice:
     usage = sum(r.tokens_in for r in replies), sum(r.tokens_out for r in replies)
     method = f"counted:{len(answered)}"
     if 2 * len(answered) <= len(replies):
-        why = next(r.why for r in replies if r.status == "error")
-        return _none("error", why, method, usage)
+        reason = next(r.why for r in replies if r.status == "error")
+        return _none("error", reason, method, usage)
     counts = Counter(_option_said(question, reply.text) for reply in answered)
     refused = sum(r.status == "refused" for r in answered)
     if not counts.keys() - {None}:

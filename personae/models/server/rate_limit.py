@@ -82,11 +82,11 @@ def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> floa
     """
     if (precise := _number(headers.get("retry-after-ms", ""))) is not None:
         return precise / 1000
-    given = headers.get("retry-after", "")
-    if (seconds := _number(given)) is not None:
+    header = headers.get("retry-after", "")
+    if (seconds := _number(header)) is not None:
         return seconds
     try:
-        until = parsedate_to_datetime(given)
+        until = parsedate_to_datetime(header)
     except ValueError:
         return None
     until = until if until.tzinfo else until.replace(tzinfo=UTC)

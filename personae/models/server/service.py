@@ -83,12 +83,12 @@ class Service:
         self._length = "max_tokens"
 
     def replies(
-        self, asked: Sequence[tuple[Chat, Sampling]], deliver: Callable[[int, Reply], None]
+        self, questions: Sequence[tuple[Chat, Sampling]], deliver: Callable[[int, Reply], None]
     ) -> None:
         """Draw a reply for each chat under its own sampling; each goes to `deliver` as it comes."""
 
         async def attempt(client: httpx.AsyncClient, call: Call) -> Reply:
-            chat, sampling = asked[call.place]
+            chat, sampling = questions[call.index]
             try:
                 data = await self.post(client, chat_body(self.endpoint.model, chat, sampling))
             except Rejected as no:
@@ -96,8 +96,8 @@ class Service:
             return read_reply(data, chat, sampling)
 
         calls = [
-            Call(place, tokens_of(chat), sampling.max_tokens)
-            for place, (chat, sampling) in enumerate(asked)
+            Call(index, tokens_of(chat), sampling.max_tokens)
+            for index, (chat, sampling) in enumerate(questions)
         ]
         self.batch(calls, attempt, no_reply, deliver)
 
@@ -108,7 +108,7 @@ class Service:
         give_up: Callable[[str], T],
         deliver: Callable[[int, T], None],
     ) -> None:
-        """Bring all calls to an end: `deliver(place, answer)` in the caller's thread.
+        """Bring all calls to an end: `deliver(index, answer)` in the caller's thread.
 
         Raises:
             ModelUnavailable: a wrong key or name, or a server that can't be reached or is gone.
@@ -137,8 +137,8 @@ class Service:
                 await Dispatcher(self._state, once, give_up).run(calls, deliver)
 
         with closing(in_background(work)) as outcomes:
-            for place, answer in outcomes:
-                deliver(place, answer)
+            for index, answer in outcomes:
+                deliver(index, answer)
 
     async def post(self, client: httpx.AsyncClient, body: dict[str, Any]) -> object:
         """Send a request; raise what concerns all requests, and Rejected for this one alone."""
@@ -163,14 +163,14 @@ class Service:
         served = data.get("model") if isinstance(data, dict) else None
         if not isinstance(served, str) or not served:
             return
-        asked = self.endpoint.model
-        if served not in self.settings.accept and _bare(served) != _bare(asked):
-            shown = repr(served[:200])
+        requested = self.endpoint.model
+        if served not in self.settings.accept and _bare(served) != _bare(requested):
+            answering = repr(served[:200])
             if self._known:
-                raise Rejected(200, "", f"answered by {shown}, not by {asked!r}")
+                raise Rejected(200, "", f"answered by {answering}, not by {requested!r}")
             raise FidelityError(
-                f"{self.endpoint.url} was asked for {asked!r} and answers as {shown}; if that "
-                f"is the model meant, open {self.endpoint.url}#{served[:200]}, or name it in "
+                f"{self.endpoint.url} was asked for {requested!r} and answers as {answering}; if "
+                f"that is the model meant, open {self.endpoint.url}#{served[:200]}, or name it in "
                 "ServerSettings(accept=...)"
             )
         self._known = True

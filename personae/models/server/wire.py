@@ -75,22 +75,22 @@ def read_reply(data: object, chat: Chat, sampling: Sampling) -> Reply:
     text, refusal = message.get("content"), message.get("refusal")
     if isinstance(text, list):  # content parts
         text = "".join(str(p.get("text", "")) for p in text if isinstance(p, Mapping))
-    said = text if isinstance(text, str) else ""
-    read, written, why = tokens_used(data, chat, said)
+    content = text if isinstance(text, str) else ""
+    read, written, why = tokens_used(data, chat, content)
     reason = choice.get("finish_reason")
     if isinstance(refusal, str) and refusal:
         return _reply(refusal, "refused", "the server marks it as a refusal", (read, written))
     if reason == "content_filter":
-        return _reply(said, "refused", "stopped by the server's content filter", (read, written))
+        return _reply(content, "refused", "stopped by the server's content filter", (read, written))
     if reason == "length":
-        return _reply(said, "cut", f"{sampling.max_tokens} tokens were reached", (read, written))
+        return _reply(content, "cut", f"{sampling.max_tokens} tokens were reached", (read, written))
     if text is None:
         return _reply("", "unparsed", "the answer holds no text", (read, written))
     if sampling.schema is not None:
-        said, wrong = _json_text(said)
+        content, wrong = _json_text(content)
         if wrong:
-            return _reply(said, "unparsed", wrong, (read, written))
-    return _reply(said, "ok", why, (read, written))
+            return _reply(content, "unparsed", wrong, (read, written))
+    return _reply(content, "ok", why, (read, written))
 
 
 def _reply(text: str, status: Status, why: str, tokens: tuple[int, int]) -> Reply:

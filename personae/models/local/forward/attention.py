@@ -44,10 +44,12 @@ class Context:
             tuple(v[:, :count] for v in self.values),
         )
 
-    def then(self, tokens: tuple[int, ...], kept: Mapping[int, tuple[Tensor, Tensor]]) -> "Context":
+    def then(
+        self, tokens: tuple[int, ...], new_pairs: Mapping[int, tuple[Tensor, Tensor]]
+    ) -> "Context":
         """Append tokens with the keys and values that a pass kept for them."""
-        layers = range(len(kept))
-        new = (tuple(kept[i][0] for i in layers), tuple(kept[i][1] for i in layers))
+        layers = range(len(new_pairs))
+        new = (tuple(new_pairs[i][0] for i in layers), tuple(new_pairs[i][1] for i in layers))
         if not self.tokens:
             return Context(tokens, tuple(map(_contiguous, new[0])), tuple(map(_contiguous, new[1])))
         return Context(
@@ -238,11 +240,13 @@ def _attend(
 
 def _forget(plan: AttentionLayout, scores: list[Tensor], window: int) -> list[Tensor]:
     """Mask what lies further back than a sliding window."""
-    at = plan.query_positions[:, :, None]
+    query = plan.query_positions[:, :, None]
     key_positions = [plan.key_positions[:, None, :]]
     if len(scores) > 1:
-        key_positions.insert(0, torch.arange(scores[0].shape[-1], device=at.device)[None, None, :])
+        key_positions.insert(
+            0, torch.arange(scores[0].shape[-1], device=query.device)[None, None, :]
+        )
     return [
-        score.masked_fill(((at - position) >= window)[:, None, None], float("-inf"))
+        score.masked_fill(((query - position) >= window)[:, None, None], float("-inf"))
         for score, position in zip(scores, key_positions, strict=True)
     ]

@@ -133,23 +133,23 @@ class ForwardPasses:
     def resume(self, path: tuple[int, ...], limit: int) -> Context:
         """Find the kept context that shares most with a path, cut to at most `limit` tokens."""
         best, most = EMPTY, WORTH_KEEPING - 1
-        for kept in self._state.kept:
-            shared = min(shared_length(kept.tokens, path), limit)
+        for context in self._state.kept:
+            shared = min(shared_length(context.tokens, path), limit)
             if shared > most:
-                best, most = kept, shared
+                best, most = context, shared
         return best.first(most) if best is not EMPTY else EMPTY
 
     def keep(self, context: Context) -> None:
         """Keep a context for later calls, dropping the oldest beyond the memory allowed."""
         if len(context.tokens) < WORTH_KEEPING:
             return
-        kept = [
+        contexts = [
             k for k in self._state.kept if shared_length(k.tokens, context.tokens) < len(k.tokens)
         ]
-        kept.append(context)
-        while kept and sum(k.nbytes for k in kept) > self.cache_bytes:
-            kept.pop(0)
-        self._state.kept[:] = kept
+        contexts.append(context)
+        while contexts and sum(k.nbytes for k in contexts) > self.cache_bytes:
+            contexts.pop(0)
+        self._state.kept[:] = contexts
 
     def refresh(self) -> None:
         """Drop the kept contexts if the weights have changed since they were read."""

@@ -56,13 +56,13 @@ def read_context(reader: ForwardPasses, tokens: tuple[int, ...]) -> Context:
 
 def reads_by_node(ends: Sequence[Node], reads: Sequence[WantedLogprob]) -> dict[Node, list[int]]:
     """Give the indices of the reads that fall into each node; sequence i ends at node `ends[i]`."""
-    wanted: dict[Node, list[int]] = {}
+    by_node: dict[Node, list[int]] = {}
     for index, read in enumerate(reads):
         node = ends[read.sequence]
         while read.position < node.start:
             node = cast(Node, node.parent)
-        wanted.setdefault(node, []).append(index)
-    return wanted
+        by_node.setdefault(node, []).append(index)
+    return by_node
 
 
 def traversal_steps(root: Node) -> dict[Node, tuple[list[Node], list[Node]]]:

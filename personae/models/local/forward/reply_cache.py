@@ -40,18 +40,18 @@ class ReplyCache:
         column = np.concatenate([np.arange(n) for n in counts])
         gather = np.zeros((len(counts), width), dtype=np.int64)
         gather[row, column] = np.arange(len(row))
-        seen = int((before + count).max())
-        at = before[:, None] + np.arange(width)[None, :]
-        mask = np.arange(seen)[None, None, :] <= at[:, :, None]
+        length = int((before + count).max())
+        position = before[:, None] + np.arange(width)[None, :]
+        mask = np.arange(length)[None, None, :] <= position[:, :, None]
         self.lengths[low:high] = (before + count).tolist()
         rows = torch.from_numpy(row + low).to(self.device)
         slots = torch.from_numpy(before[row] + column).to(self.device)
 
         def local(layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-            held = self._held(layer, keys)
-            for store, new in zip(held, (keys, values), strict=True):
+            stores = self._held(layer, keys)
+            for store, new in zip(stores, (keys, values), strict=True):
                 store[rows, :, slots] = new
-            return held[0][low:high, :, :seen], held[1][low:high, :, :seen]
+            return stores[0][low:high, :, :length], stores[1][low:high, :, :length]
 
         plan = AttentionLayout(
             blocks=len(counts),
@@ -59,8 +59,8 @@ class ReplyCache:
             gather=torch.from_numpy(gather.reshape(-1)).to(self.device),
             scatter=torch.from_numpy(row * width + column).to(self.device),
             mask=torch.where(torch.from_numpy(mask).to(self.device), 0.0, float("-inf")),
-            query_positions=torch.from_numpy(at + self.start).to(self.device),
-            key_positions=torch.arange(seen, device=self.device)[None] + self.start,
+            query_positions=torch.from_numpy(position + self.start).to(self.device),
+            key_positions=torch.arange(length, device=self.device)[None] + self.start,
             local=local,
             context=self.context,
         )
@@ -71,8 +71,8 @@ class ReplyCache:
         last = len(self.lengths) - 1
         used = self.lengths[last]
         if row != last:
-            for held in self._layers.values():
-                for store in held:
+            for stores in self._layers.values():
+                for store in stores:
                     store[row, :, :used] = store[last, :, :used]
             self.lengths[row] = used
         self.lengths.pop()

@@ -66,8 +66,8 @@ def _shared_lower_blocks(
     plain = [tuple(map(token_of, sequence)) for sequence in sequences]
     tree, ends = build_tree(plain)
     width = reader.editing.sites.anatomy.width
-    held = tree.size * width * next(reader.network.parameters()).element_size()
-    if size - tree.size < PASS_COST or held > reader.cache_bytes:
+    memory = tree.size * width * next(reader.network.parameters()).element_size()
+    if size - tree.size < PASS_COST or memory > reader.cache_bytes:
         return None
     lower = _LowerBlocks(reader, block, tree.size, width)
     lower.read(tree, ends)
@@ -111,13 +111,13 @@ class _LowerBlocks(TreeTraversal):
         self.reader.verify()
         root = Node(0, (), children=[tree], size=tree.size)
         steps = traversal_steps(root)
-        at = 0
+        count = 0
         for context, (blocks, _) in steps.items():
             for node in (context, *(node for tree in blocks for node in tree.walk())):
-                self._base[node] = at
-                at += len(node.tokens)
-        if at > len(self.states):  # segments that are no context of their own are repeated
-            self.states = self.states.new_empty(at, self.states.shape[1])
+                self._base[node] = count
+                count += len(node.tokens)
+        if count > len(self.states):  # segments that are no context of their own are repeated
+            self.states = self.states.new_empty(count, self.states.shape[1])
         for end in ends:
             parts: list[Indices] = []
             above: Node | None = end
@@ -144,9 +144,9 @@ class _LowerBlocks(TreeTraversal):
             handle.remove()
         for node, offset in blocks.offsets.items():
             origin = self.part_of.get(node, node)
-            at = self._base[origin] + node.start - origin.start
+            begin = self._base[origin] + node.start - origin.start
             count = len(node.tokens)
-            self.states[at : at + count] = hidden[offset : offset + count]
+            self.states[begin : begin + count] = hidden[offset : offset + count]
         return hidden.new_empty(0, 0)
 
     def resume(self, path: tuple[int, ...], limit: int) -> Context:
@@ -179,13 +179,13 @@ class _UpperBlocks(TreeTraversal):
 
     def forward(self, blocks: Blocks, plan: AttentionLayout, rows: Sequence[int]) -> Tensor:
         """Run a pass from the block on."""
-        at = np.zeros(len(blocks.tokens), dtype=np.int64)
+        state_rows = np.zeros(len(blocks.tokens), dtype=np.int64)
         for node, offset in blocks.offsets.items():
             path = self._rows[self.part_of.get(node, node)]
             count = len(node.tokens)
-            at[offset : offset + count] = path[node.start : node.start + count]
+            state_rows[offset : offset + count] = path[node.start : node.start + count]
         lower = self._lower
-        states = lower.states[torch.from_numpy(at).to(lower.states.device)][None]
+        states = lower.states[torch.from_numpy(state_rows).to(lower.states.device)][None]
         with _resumed(lower, states):
             return super().forward(blocks, plan, rows)
 
@@ -216,14 +216,14 @@ def _resumed(lower: _LowerBlocks, states: Tensor) -> Iterator[None]:
         return gives(states)
 
     blocks = [cast(Any, b) for b in lower.reader.editing.sites.blocks[: lower.block + 1]]
-    own: list[Mapping[str, Any]] = [dict(vars(b)) for b in blocks]
+    attributes: list[Mapping[str, Any]] = [dict(vars(b)) for b in blocks]
     try:
         for block in blocks:
             block.forward = passing
         blocks[-1].forward = entering
         yield
     finally:
-        for block, before in zip(blocks, own, strict=True):
+        for block, before in zip(blocks, attributes, strict=True):
             del block.forward
             if "forward" in before:
                 block.forward = before["forward"]

@@ -65,10 +65,10 @@ def shared_length(a: Sequence[int], b: Sequence[int], start: int = 0) -> int:
     2
     """
     end = min(len(a), len(b))
-    at = start
-    while at < end and a[at] == b[at]:
-        at += 1
-    return at
+    length = start
+    while length < end and a[length] == b[length]:
+        length += 1
+    return length
 
 
 def build_tree(sequences: Sequence[tuple[int, ...]]) -> tuple[Node, list[Node]]:
@@ -175,21 +175,21 @@ def lay_out(trees: Sequence[Node], context: Context | None, device: torch.device
     tokens: list[int] = []
     positions: list[int] = []
     offsets: dict[Node, int] = {}
-    for at, row in enumerate(rows):
+    for index, row in enumerate(rows):
         base = len(tokens)
         last: dict[Node | None, int] = {}
         for node in (node for tree in row for node in tree.walk()):
             low, high = len(tokens) - base, len(tokens) - base + len(node.tokens)
             above = last.get(node.parent, -1)
             if above >= 0:
-                mask[at, low:high, : above + 1] = mask[at, above, : above + 1]
-            mask[at, low:high, low:high] = np.tri(high - low, dtype=bool)
+                mask[index, low:high, : above + 1] = mask[index, above, : above + 1]
+            mask[index, low:high, low:high] = np.tri(high - low, dtype=bool)
             last[node] = high - 1 if high > low else above
             offsets[node] = len(tokens)
             tokens.extend(node.tokens)
             positions.extend(range(node.start, node.start + len(node.tokens)))
-        slots.extend(range(at * width, at * width + len(tokens) - base))
-        mask[at, len(tokens) - base :, 0] = True  # an empty slot must see something
+        slots.extend(range(index * width, index * width + len(tokens) - base))
+        mask[index, len(tokens) - base :, 0] = True  # an empty slot must see something
     return Blocks(tokens, positions, offsets, _plan(mask, slots, positions, context, device))
 
 
@@ -203,7 +203,9 @@ def _plan(
     blocks, width, _ = mask.shape
     gather = np.zeros(blocks * width, dtype=np.int64)
     gather[slots] = np.arange(len(slots))
-    at = torch.from_numpy(np.asarray(positions)[gather].reshape(blocks, width)).to(device)
+    query_positions = torch.from_numpy(np.asarray(positions)[gather].reshape(blocks, width)).to(
+        device
+    )
     index = torch.from_numpy(gather).to(device)
 
     def local(_layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
@@ -218,8 +220,8 @@ def _plan(
         gather=index,
         scatter=torch.tensor(slots, device=device),
         mask=torch.where(torch.from_numpy(mask).to(device), 0.0, float("-inf")),
-        query_positions=at,
-        key_positions=at,
+        query_positions=query_positions,
+        key_positions=query_positions,
         local=local,
         context=context,
     )
