@@ -49,8 +49,10 @@ def check_report(
             levels.add(level)
             listed = examples.setdefault(code, [])
             if len(listed) < _EXAMPLES:
-                place = where.rpartition(", ")[2]
-                listed.append({"rule": code, "place": place, "persona": row.id, "found": excerpt})
+                position = where.rpartition(", ")[2]
+                listed.append(
+                    {"rule": code, "place": position, "persona": row.id, "found": excerpt}
+                )
         errors += "error" in levels
         warnings += levels == {"warning"}
     summary = f"{count:,} personas: {errors:,} with errors, {warnings:,} with warnings only."
@@ -129,10 +131,10 @@ def diff_report(old: Iterable[Persona], new: Iterable[Persona]) -> Report:
 
 def _field_changes(old: Persona, new: Persona) -> Iterator[Row]:
     for path, was, value in differences(persona_row(old), persona_row(new)):
-        place = "/".join(map(str, path))
+        field_path = "/".join(map(str, path))
         yield {
             "persona": old.id,
-            "where": place,
+            "where": field_path,
             "was": _shortened(was),
             "is": _shortened(value),
         }
