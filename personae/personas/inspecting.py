@@ -111,7 +111,7 @@ def diff_report(old: Iterable[Persona], new: Iterable[Persona]) -> Report:
         row for name in before if name in after for row in _field_changes(before[name], after[name])
     ]
     changed = len({row["persona"] for row in changes})
-    same = len(before) - len(removed) - changed
+    unchanged = len(before) - len(removed) - changed
     ids: list[Row] = [
         {"persona": name, "what": what}
         for names, what in ((removed, "removed"), (added, "added"))
@@ -119,7 +119,8 @@ def diff_report(old: Iterable[Persona], new: Iterable[Persona]) -> Report:
     ]
     parts: list[Part] = [
         verdict(
-            f"{len(added):,} added, {len(removed):,} removed, {changed:,} changed, {same:,} equal."
+            f"{len(added):,} added, {len(removed):,} removed, {changed:,} changed, "
+            f"{unchanged:,} equal."
         )
     ]
     for name, title, rows in (("ids", "Added and removed", ids), ("changes", "Changed", changes)):

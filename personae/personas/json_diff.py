@@ -1,4 +1,4 @@
-"""Where two JSON values differ: one leaf after the other, by path."""
+"""The differences of two JSON values, leaf by leaf, by path."""
 
 import json
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ __all__ = ["ABSENT", "Difference", "differences"]
 
 
 class _Absent:
-    """Stands where a value is not there; JSON's null is a value."""
+    """Marks a missing value; JSON's null is a value."""
 
     def __repr__(self) -> str:
         return "absent"
@@ -18,7 +18,7 @@ ABSENT = _Absent()
 
 
 class Difference(NamedTuple):
-    """At a path of names and indices a value became another; either may be `ABSENT`."""
+    """The old and new value at a path of names and indices; either may be `ABSENT`."""
 
     path: tuple[str | int, ...]
     old: object

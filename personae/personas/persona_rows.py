@@ -107,12 +107,12 @@ def _traits(row: Mapping[str, object]) -> dict[str, float]:
     ):
         raise BadValue("traits maps a trait to a number in z units")
     try:
-        named = {_trait(name): float(z) for name, z in value.items()}
+        standings = {_trait(name): float(z) for name, z in value.items()}
     except OverflowError as error:
         raise BadValue("a trait is in -5..5 z units") from error
-    if len(named) < len(value):
+    if len(standings) < len(value):
         raise BadValue("traits gives one trait twice, by letter and by name")
-    return named
+    return standings
 
 
 def _trait(name: str) -> str:
@@ -125,6 +125,6 @@ def _extra(row: Mapping[str, object]) -> dict[str, object]:
     if not isinstance(extra, dict):
         raise BadValue(f"extra is an object, not {type(extra).__name__}")
     unknown = {k: v for k, v in row.items() if k not in FIELDS and k not in ("schema", "extra")}
-    if both := sorted(set(extra) & set(unknown)):
-        raise BadValue(f"{both[0]!r} stands beside extra and in it; keep one")
+    if duplicates := sorted(set(extra) & set(unknown)):
+        raise BadValue(f"{duplicates[0]!r} stands beside extra and in it; keep one")
     return {**extra, **unknown}

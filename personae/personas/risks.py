@@ -143,8 +143,8 @@ def _sentence(value: object, options: Mapping[str, object]) -> _Condition:
     words = options["words"]
 
     def adjacent(names: str) -> re.Pattern[str]:
-        each = [f"(?:{'|'.join(words[name])})" for name in names.split()]  # type: ignore[index]
-        side_by_side = r"\s+".join(each)
+        word_groups = [f"(?:{'|'.join(words[name])})" for name in names.split()]  # type: ignore[index]
+        side_by_side = r"\s+".join(word_groups)
         return re.compile(rf"\b{side_by_side}\b", re.I)
 
     patterns = [adjacent(str(entry)) for entry in _require_list(value)]
@@ -204,12 +204,16 @@ def _origin(value: object, _: Mapping[str, object]) -> _Condition:
 
 
 def _lacks(value: object, _: Mapping[str, object]) -> _Condition:
-    names = [str(note) for note in _require_list(value)]
+    names = [str(name) for name in _require_list(value)]
 
     def holds(persona: Persona) -> str | None:
         filled = (layer for layer in LAYERS if getattr(persona, layer))
-        bare = [x for x in filled if not any(layer_provenance(persona, x, n) for n in names)]
-        return ", ".join(bare) or None
+        lacking_layers = [
+            layer
+            for layer in filled
+            if not any(layer_provenance(persona, layer, note) for note in names)
+        ]
+        return ", ".join(lacking_layers) or None
 
     return holds
 

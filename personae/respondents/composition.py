@@ -1,7 +1,7 @@
-"""What a simulated respondent writes: sentences of the right tone, and JSON of the right shape.
+"""Texts of a simulated respondent: sentences of its traits' tone, and JSON of a given schema.
 
-No language model: trait words drawn by standing, so that readers and judges of text meet the
-traits that the respondent has. Every sentence depends only on what seeds it.
+No language model: trait words are drawn by standing, so that readers and judges of text see the
+traits that the respondent has. Every sentence depends only on its seed.
 """
 
 import json

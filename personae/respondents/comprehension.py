@@ -1,7 +1,7 @@
-"""What a respondent makes of a chat, from its text alone, as any model must.
+"""A respondent's understanding of a chat, from its text alone, as for any model.
 
-Here stands what holds for every instrument: whose turn it is, who to be, which options are listed.
-What is asked in the last turn is up to the instruments' recognisers.
+This module reads what is common to all instruments: the persona, the last request and the options
+listed. What the request asks is left to the instruments' recognisers.
 """
 
 from dataclasses import dataclass
@@ -24,15 +24,15 @@ __all__ = ["Comprehension", "comprehend"]
 
 @dataclass(frozen=True, slots=True)
 class Comprehension:
-    """What a chat says: who to be, the last request, the options listed, and turns gone by.
+    """The parts of a chat: persona, last request, listed options, number of earlier answers.
 
-    `about` is a text whose author is asked about, in place of oneself.
+    `about` is a text whose author is asked about, in place of the respondent.
     """
 
     persona: str
     about: str
-    ask: str
-    shown: tuple[OptionLine, ...]
+    request: str
+    options: tuple[OptionLine, ...]
     turns: int
 
     @property
@@ -57,15 +57,15 @@ class Comprehension:
 
     @property
     def _prompt(self) -> Prompt:
-        return Prompt(self.ask, lines=tuple(option.line for option in self.shown))
+        return Prompt(self.request, lines=tuple(option.line for option in self.options))
 
 
 @reading_cache
 def comprehend(chat: Chat) -> Comprehension:
-    r"""Read a chat; what isn't there is an empty field, never an error.
+    r"""Read a chat; a part that is missing is an empty field, never an error.
 
     >>> from personae.core import say
-    >>> comprehend(say("Truth:\nYou are calm.\n\nQuestion: How are you?")).ask
+    >>> comprehend(say("Truth:\nYou are calm.\n\nQuestion: How are you?")).request
     'Question: How are you?'
     """
     users = [message.text for message in chat if message.role == "user"]
@@ -78,15 +78,15 @@ def comprehend(chat: Chat) -> Comprehension:
     for index, text in enumerate(users):
         if (authored := recognise(AuthoredText, Prompt(text))) is not None:
             about, users[index] = authored.text, authored.rest
-    ask = users[-1] if users else ""
-    if recognise(TaskTrial, Prompt(ask)) is not None:  # its options stand in the same turn
-        shown = displayed_options([ask], [])
+    request = users[-1] if users else ""
+    if recognise(TaskTrial, Prompt(request)) is not None:  # its options stand in the same turn
+        options = displayed_options([request], [])
     else:
-        shown = displayed_options(users, system)
+        options = displayed_options(users, system)
     return Comprehension(
         persona="\n".join(personas),
         about=about,
-        ask=ask,
-        shown=shown,
+        request=request,
+        options=options,
         turns=sum(message.role == "assistant" for message in chat[:-1]),
     )

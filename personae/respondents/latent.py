@@ -89,12 +89,16 @@ class Respondent:
 
         A facet not spoken of stands where its domain stands.
         """
-        own = self.traits.get(domain, 0.0)
-        read = persona.get((domain, ""))
+        own_standing = self.traits.get(domain, 0.0)
+        persona_standing = persona.get((domain, ""))
         if facet:
-            own = self.traits.get(f"{domain}:{facet}", own)
-            read = persona.get((domain, facet), read)
-        z = own if read is None else (1 - self.follow) * own + self.follow * read
+            own_standing = self.traits.get(f"{domain}:{facet}", own_standing)
+            persona_standing = persona.get((domain, facet), persona_standing)
+        z = (
+            own_standing
+            if persona_standing is None
+            else (1 - self.follow) * own_standing + self.follow * persona_standing
+        )
         return z * (1.0 - self.drift) ** turns
 
     def inclination(self, trial: TaskTrial, persona: Standings, turns: int) -> float:
@@ -104,8 +108,8 @@ class Respondent:
         """
         traits = [(1.0 * sign, "C" if t == "SR" else t) for t, sign in trial.signs.items()]
         z = sum(sign * self.standing(t, "", persona, turns) for sign, t in traits)
-        own = _normal("behaviour", self.seed, trial.task) if self.gap else 0.0
-        return (1 - self.gap) * z / sqrt(max(1, len(traits))) + self.gap * own
+        own_behaviour = _normal("behaviour", self.seed, trial.task) if self.gap else 0.0
+        return (1 - self.gap) * z / sqrt(max(1, len(traits))) + self.gap * own_behaviour
 
     def wish(self, trial: TaskTrial, persona: Standings, turns: int) -> float:
         """Give the wish for an answer of high value in a task, from 1 to 5 but unbounded."""
@@ -117,9 +121,9 @@ class Respondent:
             return opinion + shift + sign * departure
         return opinion + {"up": shift, "down": -shift, "none": 0.0}[trial.push]
 
-    def solves(self, problem: KnownProblem, *, told: bool) -> bool:
+    def solves(self, problem: KnownProblem, *, has_persona: bool) -> bool:
         """Whether it solves a problem; `told` is whether a persona was given to it."""
-        ability = self.ability * (1 - self.damage * told)
+        ability = self.ability * (1 - self.damage * has_persona)
         return keyed_uniform("difficulty", problem.text) < ability
 
     def agreement(self, statement: KeyedStatement, persona: Standings, turns: int) -> float:
@@ -132,9 +136,9 @@ class Respondent:
         discrimination = 0.8 + 0.4 * keyed_uniform("discrimination", statement.words)
         center = _norm(statement.domain, "")[0]
         keyed = center + discrimination * (keyed - center)
-        raw = keyed if statement.key > 0 else 6.0 - keyed
+        keyed_agreement = keyed if statement.key > 0 else 6.0 - keyed
         difficulty = keyed_uniform("difficulty", statement.words)
-        return raw + difficulty - 0.5 + self.acquiescence * (not statement.pair)
+        return keyed_agreement + difficulty - 0.5 + self.acquiescence * (not statement.pair)
 
     def _points(self, statement: KeyedStatement, persona: Standings, turns: int) -> float:
         domain = self.standing(statement.domain, "", persona, turns)
@@ -142,15 +146,19 @@ class Respondent:
         if not statement.facet:
             return mean + sd * domain
         facet_mean, facet_sd = _norm(statement.domain, statement.facet)
-        beyond = self.standing(statement.domain, statement.facet, persona, turns) - domain
-        return facet_mean + sd * domain + facet_sd * beyond + self._deviation(statement)
+        facet_deviation = self.standing(statement.domain, statement.facet, persona, turns) - domain
+        return facet_mean + sd * domain + facet_sd * facet_deviation + self._deviation(statement)
 
     def _deviation(self, statement: KeyedStatement) -> float:
         """The facet's own place within its domain; the facets' deviations add up to zero."""
-        drawn = {f: _normal("facet", self.seed, f) for f in _facets(statement.domain)}
-        if not self.spread or statement.facet not in drawn:
+        deviations = {
+            facet: _normal("facet", self.seed, facet) for facet in _facets(statement.domain)
+        }
+        if not self.spread or statement.facet not in deviations:
             return 0.0
-        return self.spread * (drawn[statement.facet] - sum(drawn.values()) / len(drawn))
+        return self.spread * (
+            deviations[statement.facet] - sum(deviations.values()) / len(deviations)
+        )
 
     def with_noise(self, agreement: float, *chat: object) -> float:
         """Add the part of the noise, in points, that is fixed for a chat."""
@@ -192,14 +200,14 @@ def _logistic(x: float, sd: float) -> float:
     return 1 / (1 + exp(-t)) if t > -700 else 0.0
 
 
-def keyed_uniform(*what: object) -> float:
+def keyed_uniform(*keys: object) -> float:
     """Give a number in (0, 1) that depends on nothing but what is named."""
-    digest = hashlib.blake2b(repr(what).encode(), digest_size=8).digest()
+    digest = hashlib.blake2b(repr(keys).encode(), digest_size=8).digest()
     return (int.from_bytes(digest, "big") >> 12) / 2**52 + 2**-54
 
 
-def _normal(*what: object) -> float:
-    return NormalDist().inv_cdf(min(keyed_uniform(*what), 1 - 2**-53))
+def _normal(*keys: object) -> float:
+    return NormalDist().inv_cdf(min(keyed_uniform(*keys), 1 - 2**-53))
 
 
 @cache

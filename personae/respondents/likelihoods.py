@@ -79,7 +79,7 @@ class _Weighing:
     @property
     def labelled(self) -> bool:
         """Whether options are named by the labels of lines in the chat."""
-        return any(option.label == self.forms[0].strip(" (.)") for option in self.reading.shown)
+        return any(option.label == self.forms[0].strip(" (.)") for option in self.reading.options)
 
     @property
     def persona(self) -> Standings:
@@ -96,38 +96,40 @@ class _Weighing:
         trial = self.reading.trial
         if trial is not None:
             return self._of_trial(trial)
-        stances = recognise(StanceScale, Prompt(self.reading.ask, options=tuple(self.forms)))
+        stances = recognise(StanceScale, Prompt(self.reading.request, options=tuple(self.forms)))
         if stances is not None:
-            return self._of_stances(stances)
-        levels = form_levels(self.reading.shown, self.forms)
+            return self._stance_logliks(stances)
+        levels = form_levels(self.reading.options, self.forms)
         known = [level for level in levels if level is not None]
         if len(known) > 1 and len(set(known)) == len(known):
-            return self._of_scale(levels)
-        return self._of_texts([option_text(self.reading.shown, form) for form in self.forms])
+            return self._scale_logliks(levels)
+        return self._text_logliks([option_text(self.reading.options, form) for form in self.forms])
 
-    def _of_texts(self, texts: Sequence[str]) -> list[float]:
+    def _text_logliks(self, texts: Sequence[str]) -> list[float]:
         """Options that are on no scale: actions, answers, statements, words."""
         actions = [recognise(KeyedAction, Prompt(text)) for text in texts]
         if all(actions):
-            return self._of_actions([action for action in actions if action is not None])
+            return self._action_logliks([action for action in actions if action is not None])
         problem, answers = self.reading.problem, [text.strip() for text in texts]
         if problem is not None and problem.answer in answers:
-            return self._of_answers(problem, answers)
+            return self._answer_logliks(problem, answers)
         statements = [recognise(KeyedStatement, Prompt(text)) for text in texts]
         if all(statements):
             known = [statement for statement in statements if statement is not None]
             return [self._of_statement(*pair) for pair in zip(known, texts, strict=True)]
-        return self._of_words(texts)
+        return self._word_logliks(texts)
 
     def _of_trial(self, trial: TaskTrial) -> list[float]:
         """The answers to a behavioural task; without a trial, its frame prefers none."""
         if not trial.levels:
             return self._without_preference()
         levels = tuple(
-            trial.levels.get(option_text(self.reading.shown, form), 0.0) for form in self.forms
+            trial.levels.get(option_text(self.reading.options, form), 0.0) for form in self.forms
         )
         wish = self.who.wish(trial, self.persona, self.reading.turns + self.repeat)
-        wish = self._pulled(self.who.with_noise(wish, self.question.chat, self.repeat), levels)
+        wish = self._with_position_bias(
+            self.who.with_noise(wish, self.question.chat, self.repeat), levels
+        )
         shares = option_probabilities(levels, wish, self.who.noise / 2**0.5)
         return self._named([log(share) for share in shares])
 
@@ -136,7 +138,7 @@ class _Weighing:
             return [log(_MASS / len(self.forms))] * len(self.forms)
         return [-_NATS * size for size in self.sizes]
 
-    def _of_stances(self, stances: StanceScale) -> list[float]:
+    def _stance_logliks(self, stances: StanceScale) -> list[float]:
         """Stances on an opinion: by agreeableness, whatever the opinion is, and as a yes-sayer."""
         if stances.blank:
             return [-_NATS * size for size in self.sizes]
@@ -145,7 +147,7 @@ class _Weighing:
         shares = option_probabilities(stances.levels, agreement, max(self.who.noise, 0.1))
         return [size * (log(s) - _NATS) for size, s in zip(self.sizes, shares, strict=True)]
 
-    def _of_scale(self, levels: Levels) -> list[float]:
+    def _scale_logliks(self, levels: Levels) -> list[float]:
         """Options on an answer scale."""
         if self.reading.statement is None and not self.labelled:
             return [-_NATS * size for size in self.sizes]
@@ -166,55 +168,59 @@ class _Weighing:
 
     def _agreement(self) -> float:
         """The wish to agree with what is to be rated, on the scale from 1 to 5 but unbounded."""
-        who, reading = self.who, self.reading
+        respondent, reading = self.who, self.reading
         judged, statement = reading.judged, reading.statement
-        agreement = 3.0 + who.acquiescence
+        agreement = 3.0 + respondent.acquiescence
         if judged is not None and "" in judged.sections:
             agreement += _shown_trait(judged)
         elif statement is not None:
-            agreement = who.agreement(statement, self.subject, reading.turns + self.repeat)
-        agreement = who.with_noise(agreement, self.question.chat, self.repeat)
-        return self._pulled(agreement, [option.level for option in reading.shown])
+            agreement = respondent.agreement(statement, self.subject, reading.turns + self.repeat)
+        agreement = respondent.with_noise(agreement, self.question.chat, self.repeat)
+        return self._with_position_bias(agreement, [option.level for option in reading.options])
 
-    def _pulled(self, agreement: float, shown: Sequence[float | None]) -> float:
+    def _with_position_bias(self, agreement: float, levels: Sequence[float | None]) -> float:
         """Move a wish towards the option shown first or last, by the respondent's `position`."""
         pull = self.who.position
-        level = shown[0 if pull > 0 else -1] if shown else None
+        level = levels[0 if pull > 0 else -1] if levels else None
         if not pull or level is None:
             return agreement
         return (1 - abs(pull)) * agreement + abs(pull) * (1 + 4 * level)
 
-    def _of_actions(self, actions: Sequence[KeyedAction]) -> list[float]:
+    def _action_logliks(self, actions: Sequence[KeyedAction]) -> list[float]:
         """Things to do: the more like oneself, the likelier.
 
         Two actions that say the same of a person differ by a hair, which is the respondent's own.
         """
-        who, turns = self.who, self.reading.turns
+        respondent, turns = self.who, self.reading.turns
         wishes = []
-        for action, option in zip(actions, self.reading.shown, strict=True):
-            agreement = who.agreement(action, self.persona, turns)
-            wish = who.with_noise(agreement, self.question.chat, action.key)
+        for action, option in zip(actions, self.reading.options, strict=True):
+            agreement = respondent.agreement(action, self.persona, turns)
+            wish = respondent.with_noise(agreement, self.question.chat, action.key)
             wishes.append(
-                (wish + 0.2 * keyed_uniform(who.name, option.text)) / max(who.noise, 0.05)
+                (wish + 0.2 * keyed_uniform(respondent.name, option.text))
+                / max(respondent.noise, 0.05)
             )
         top = max(wishes)
         shares = [exp(wish - top) for wish in wishes]
-        pulled = 0 if who.position > 0 else len(actions) - 1
-        total, pull = sum(shares), abs(who.position)
+        pulled_slot = 0 if respondent.position > 0 else len(actions) - 1
+        total, pull = sum(shares), abs(respondent.position)
         return [
-            log(_MASS * max(FLOOR, (1 - pull) * share / total + pull * (slot == pulled)))
+            log(_MASS * max(FLOOR, (1 - pull) * share / total + pull * (slot == pulled_slot)))
             for slot, share in enumerate(shares)
         ]
 
-    def _of_answers(self, problem: KnownProblem, answers: Sequence[str]) -> list[float]:
+    def _answer_logliks(self, problem: KnownProblem, answers: Sequence[str]) -> list[float]:
         """Answers to a known problem: sure of one, right on the share of problems solved."""
-        right = answers.index(problem.answer)
-        wrong = [slot for slot in range(len(answers)) if slot != right]
-        solved = self.who.solves(problem, told=bool(self.reading.persona.strip()))
+        right_slot = answers.index(problem.answer)
+        wrong = [slot for slot in range(len(answers)) if slot != right_slot]
+        solved = self.who.solves(problem, has_persona=bool(self.reading.persona.strip()))
         slip = int(keyed_uniform("slip", problem.text) * len(wrong))
-        best = right if solved or not wrong else wrong[slip]
-        rest = log((1 - _SURE) / max(len(wrong), 1))
-        return [log(_SURE * _MASS) if slot == best else rest for slot in range(len(answers))]
+        chosen_slot = right_slot if solved or not wrong else wrong[slip]
+        other_logp = log((1 - _SURE) / max(len(wrong), 1))
+        return [
+            log(_SURE * _MASS) if slot == chosen_slot else other_logp
+            for slot in range(len(answers))
+        ]
 
     def _of_statement(self, statement: KeyedStatement, text: str) -> float:
         """A whole statement: its words' cost, less where it is agreed with."""
@@ -225,7 +231,7 @@ class _Weighing:
             nats += (min(5.0, max(1.0, agreement)) - 3.0) / 2
         return nats * count_tokens(text)
 
-    def _of_words(self, texts: Sequence[str]) -> list[float]:
+    def _word_logliks(self, texts: Sequence[str]) -> list[float]:
         """Options without a known meaning: by the traits that they show.
 
         Of texts to be judged the one that shows more of the trait asked about is likelier; of
@@ -235,7 +241,7 @@ class _Weighing:
         if not chat:
             return [-_NATS * size for size in self.sizes]
         judged = self.reading.judged or JudgedTexts({}, "")
-        wanted, own = read_standings(judged.question), self.subject
+        asked_standings, own_standings = read_standings(judged.question), self.subject
         scores = []
         for text in texts:
             section = judged.sections.get(text.strip(" (.)"))
@@ -243,10 +249,11 @@ class _Weighing:
             domains = [(d, z) for (d, facet), z in standings.items() if not facet]
             if section is None:
                 score = sum(
-                    z * self.who.standing(d, "", own, self.reading.turns) for d, z in domains
+                    z * self.who.standing(d, "", own_standings, self.reading.turns)
+                    for d, z in domains
                 )
             else:
-                score = 3 * sum(z * wanted.get((d, ""), 0.0) for d, z in domains)
+                score = 3 * sum(z * asked_standings.get((d, ""), 0.0) for d, z in domains)
             scores.append(score + 1e-9 * keyed_uniform(self.who.name, chat, text))
         total = log(sum(exp(score) for score in scores))
         return [log(_MASS) + score - total for score in scores]
@@ -254,6 +261,11 @@ class _Weighing:
 
 def _shown_trait(judged: JudgedTexts) -> float:
     """How much the text to be rated shows of the trait asked about, in z."""
-    shown = read_standings(judged.sections[""])
-    wanted = [(d, z) for (d, facet), z in read_standings(judged.question).items() if not facet]
-    return sum(shown.get((domain, ""), 0.0) * (1 if z > 0 else -1) for domain, z in wanted)
+    text_standings = read_standings(judged.sections[""])
+    asked_standings = [
+        (d, z) for (d, facet), z in read_standings(judged.question).items() if not facet
+    ]
+    return sum(
+        text_standings.get((domain, ""), 0.0) * (1 if z > 0 else -1)
+        for domain, z in asked_standings
+    )

@@ -53,10 +53,10 @@ def open_null(spec: str) -> "NullRespondent":
     >>> open_null("null:yes").name
     'null:yes'
     """
-    kind, _, rest = spec.removeprefix("null:").partition(",")
+    kind, _, setting_text = spec.removeprefix("null:").partition(",")
     if kind not in NULLS:
         raise UnknownName("null respondent", kind, NULLS)
-    settings = parse_settings(f"null:{rest}")
+    settings = parse_settings(f"null:{setting_text}")
     seed = settings.pop("seed", "0")
     if settings or not seed.isdecimal():
         raise BadValue(f"{spec!r}: a null respondent has one setting, seed=0, 1, 2, ...")
@@ -80,17 +80,17 @@ class NullRespondent:
         return content_key(["null", VERSION, self._kind, self._seed])
 
     def choose(self, requests: Sequence[Request], *, done: Done | None = None) -> list[Choice]:
-        """Put nearly all weight where the kind says; `refusing` gives records of refusal.
+        """Put nearly all weight on the kind's option; `refusing` gives records of refusal.
 
-        Without a list of options in the chat there is nothing to prefer, and options that are no
-        answers at all, such as whole statements, cost the same per word in any chat.
+        Without a list of options in the chat no option is preferred: each costs the same per word
+        in any chat.
         """
         return choose_each(self.name, requests, self._choice, done)
 
     def reply(
         self, requests: Sequence[Request], sampling: Sampling, *, done: Done | None = None
     ) -> list[Reply]:
-        """Name an option as the kind says; where none is shown, say one empty sentence."""
+        """Name an option by the kind's rule; without listed options, return a stock sentence."""
 
         def answer(chat: Chat) -> Reply:
             return reply_from_text(chat, self._text(chat, sampling), sampling)
@@ -102,7 +102,7 @@ class NullRespondent:
             return Choice(status="refused", why="this null respondent refuses everything")
         reading = comprehend(question.chat)
         count = len(question.options)
-        if not reading.shown:
+        if not reading.options:
             words = [count_tokens(forms[0]) for forms in question.options]
             return choice_from_logliks(question, [-3.0 * n for n in words])
         names = [forms[0].strip(" (.)") for forms in question.options]
@@ -114,13 +114,13 @@ class NullRespondent:
         if self._kind == "uniform":  # unequal by a hair, so that no place wins the ties
             shares = [1 + 1e-9 * keyed_uniform(self._seed, question.chat, name) for name in names]
             return choice_from_logliks(question, [log(_MASS * s / count) for s in shares])
-        taken = self._taken(question, reading, names)
-        shares = [1 - (count - 1) * FLOOR if i == taken else FLOOR for i in range(count)]
+        chosen_slot = self._chosen_slot(question, reading, names)
+        shares = [1 - (count - 1) * FLOOR if i == chosen_slot else FLOOR for i in range(count)]
         return choice_from_logliks(question, [log(_MASS * s) for s in shares])
 
-    def _taken(self, question: Request, reading: Comprehension, names: Sequence[str]) -> int:
+    def _chosen_slot(self, question: Request, reading: Comprehension, names: Sequence[str]) -> int:
         """The index of the option that the kind takes."""
-        options = _option_places(question, reading, names)
+        options = _option_positions(question, reading, names)
         return min(range(len(options)), key=lambda i: _PREFERENCES[self._kind](options[i]))
 
     def _text(self, chat: Chat, sampling: Sampling) -> str:
@@ -128,54 +128,56 @@ class NullRespondent:
         if self._kind == "refusing":
             return _REFUSAL
         if sampling.schema is not None:
-            named = self._named(chat, seed) if self._kind != "garbage" else None
-            return fill_schema(sampling.schema, seed, named.label if named else "")
+            option = self._option(chat, seed) if self._kind != "garbage" else None
+            return fill_schema(sampling.schema, seed, option.label if option else "")
         if self._kind == "garbage":
             draws = [int(len(_SYLLABLES) * keyed_uniform(seed, i)) for i in range(12)]
             return " ".join(_SYLLABLES[index] for index in draws)
-        named = self._named(chat, seed)
-        return named.line if named else "There is nothing to say."
+        option = self._option(chat, seed)
+        return option.line if option else "There is nothing to say."
 
-    def _named(self, chat: Chat, seed: tuple[object, ...]) -> OptionLine | None:
+    def _option(self, chat: Chat, seed: tuple[object, ...]) -> OptionLine | None:
         reading = comprehend(chat)
-        if not reading.shown:
+        if not reading.options:
             return None
-        shown = full_scale(reading.shown)
+        options = full_scale(reading.options)
         if self._kind == "uniform":
-            return shown[int(len(shown) * keyed_uniform(seed))]
-        names = [option.label or option.text for option in shown]
+            return options[int(len(options) * keyed_uniform(seed))]
+        names = [option.label or option.text for option in options]
         question = Request(chat, tuple((name,) for name in names))
-        return shown[self._taken(question, reading, names)]
+        return options[self._chosen_slot(question, reading, names)]
 
 
-class _OptionPlace(NamedTuple):
+class _OptionPosition(NamedTuple):
     """An option's place in the list shown, and its level from 0 to 1 (by place where unknown)."""
 
-    place: int
+    position: int
     level: float
 
 
-def _option_places(
+def _option_positions(
     question: Request, reading: Comprehension, names: Sequence[str]
-) -> list[_OptionPlace]:
-    shown = full_scale(reading.shown)
-    by_name = {option.label or option.text: place for place, option in enumerate(shown)}
-    by_name |= {option.text: place for place, option in enumerate(shown)}
-    places = [by_name.get(name, len(shown) + i) for i, name in enumerate(names)]
-    levels = form_levels(reading.shown, [forms[0] for forms in question.options])
+) -> list[_OptionPosition]:
+    options = full_scale(reading.options)
+    position_by_name = {
+        option.label or option.text: position for position, option in enumerate(options)
+    }
+    position_by_name |= {option.text: position for position, option in enumerate(options)}
+    positions = [position_by_name.get(name, len(options) + i) for i, name in enumerate(names)]
+    levels = form_levels(reading.options, [forms[0] for forms in question.options])
     spread = max(1, len(names) - 1)
     return [
-        _OptionPlace(place, place / spread if level is None else level)
-        for place, level in zip(places, levels, strict=True)
+        _OptionPosition(position, position / spread if level is None else level)
+        for position, level in zip(positions, levels, strict=True)
     ]
 
 
-_PREFERENCES: Mapping[str, Callable[[_OptionPlace], float]] = {
-    "first": lambda option: option.place,
-    "last": lambda option: -option.place,
+_PREFERENCES: Mapping[str, Callable[[_OptionPosition], float]] = {
+    "first": lambda option: option.position,
+    "last": lambda option: -option.position,
     "yes": lambda option: -option.level,
     "midpoint": lambda option: abs(option.level - 0.5),
 }
-"""What a kind keeps low; of options alike the first in the question."""
+"""The quantity that a kind minimises; of ties it takes the first option."""
 NULLS = ("first", "garbage", "last", "midpoint", "refusing", "uniform", "yes")
 """The kinds of null respondents."""

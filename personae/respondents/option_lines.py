@@ -36,8 +36,8 @@ def displayed_options(users: Sequence[str], system: Sequence[str]) -> tuple[Opti
     for lines in reversed(lists):
         if lines[0].level is not None:
             return lines
-    own = _lists(users[-1]) if users else []
-    return own[-1] if own else ()
+    last_lists = _lists(users[-1]) if users else []
+    return last_lists[-1] if last_lists else ()
 
 
 def _lists(text: str) -> list[tuple[OptionLine, ...]]:
@@ -67,13 +67,13 @@ def _scale_levels(texts: tuple[str, ...]) -> Levels:
     return (None,) * len(texts) if scale is None else scale.levels
 
 
-def form_levels(shown: Sequence[OptionLine], forms: Sequence[str]) -> Levels:
+def form_levels(options: Sequence[OptionLine], forms: Sequence[str]) -> Levels:
     """Give the level 0..1 of each option by its surface form, or None for one without a level.
 
     A label means what its line says; a number between two named ends lies between them.
     """
     names = [form.strip(" (.)") for form in forms]
-    by_label = {option.label: option.level for option in shown if option.label}
+    by_label = {option.label: option.level for option in options if option.label}
     if any(name in by_label for name in names):
         return tuple(by_label.get(name, _between(name, by_label)) for name in names)
     return _scale_levels(tuple(names))
@@ -89,22 +89,22 @@ def _between(name: str, by_label: Mapping[str, float | None]) -> float | None:
     return low + (high - low) * (int(name) - first) / (last - first)
 
 
-def full_scale(shown: Sequence[OptionLine]) -> Sequence[OptionLine]:
+def full_scale(options: Sequence[OptionLine]) -> Sequence[OptionLine]:
     """Add the numbers between two ends, where only the ends of a scale are named.
 
     >>> ends = [OptionLine("1", "no", "1 = no", 0.0), OptionLine("3", "yes", "3 = yes", 1.0)]
     >>> [option.label for option in full_scale(ends)]
     ['1', '2', '3']
     """
-    numbers = [int(option.label) for option in shown if option.label.isdigit()]
-    if len(shown) != 2 or len(numbers) != 2 or max(numbers) - min(numbers) < 2:
-        return shown
+    numbers = [int(option.label) for option in options if option.label.isdigit()]
+    if len(options) != 2 or len(numbers) != 2 or max(numbers) - min(numbers) < 2:
+        return options
     inner = range(min(numbers) + 1, max(numbers))
-    first, last = sorted(shown, key=lambda option: int(option.label))
+    first, last = sorted(options, key=lambda option: int(option.label))
     return [first, *(OptionLine(str(n), "", str(n), None) for n in inner), last]
 
 
-def option_text(shown: Sequence[OptionLine], form: str) -> str:
+def option_text(options: Sequence[OptionLine], form: str) -> str:
     """Give the words behind a surface form: its line's text where it is a label."""
-    by_label = {option.label: option.text for option in shown if option.label}
+    by_label = {option.label: option.text for option in options if option.label}
     return by_label.get(form.strip(" (.)"), form)

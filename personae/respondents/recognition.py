@@ -1,6 +1,6 @@
 """The registry of recognisers: how a respondent understands instruments it doesn't know.
 
-Each instrument registers, beside the code that renders its prompts, what reads them again.
+Each instrument registers a function that parses its prompts, beside the code that renders them.
 Shipped ones are modules called `..._recogniser.py`; they are imported when a respondent first
 reads a prompt, so that its answers never depend on what else a process has imported.
 """
@@ -37,7 +37,7 @@ _CACHES: list[Any] = []
 def register(kind: type[S], name: str) -> Callable[[Recogniser[S]], Recogniser[S]]:
     """Register a function as the recogniser of an instrument's stimuli of one kind.
 
-    A prompt that several recognise is the first one's in order of name, those from outside the
+    If several recognise a prompt, the first in order of name is used, those from outside the
     package before the shipped ones; the order of imports doesn't matter.
 
     Raises:
@@ -53,13 +53,15 @@ def register(kind: type[S], name: str) -> Callable[[Recogniser[S]], Recogniser[S
     """
 
     def registered(recogniser: Recogniser[S]) -> Recogniser[S]:
-        others = _REGISTERED.setdefault(kind, {})
-        if name in others and _origin(others[name]) != _origin(recogniser):
+        registered_recognisers = _REGISTERED.setdefault(kind, {})
+        if name in registered_recognisers and _origin(registered_recognisers[name]) != _origin(
+            recogniser
+        ):
             raise BadValue(
                 f"{kind.__name__}: a recogniser called {name!r} is registered already, by "
-                f"{'.'.join(_origin(others[name]))}; give yours another name"
+                f"{'.'.join(_origin(registered_recognisers[name]))}; give yours another name"
             )
-        others[name] = recogniser
+        registered_recognisers[name] = recogniser
         for reading in _CACHES:
             reading.cache_clear()
         return recogniser
@@ -82,14 +84,14 @@ def recognise(kind: type[S], prompt: Prompt) -> S | None:
     -1
     """
     _import_shipped()
-    return cast("S | None", _found(kind, prompt))
+    return cast("S | None", _first_stimulus(kind, prompt))
 
 
 @reading_cache
-def _found(kind: type, prompt: Prompt) -> object:
-    named = _REGISTERED.get(kind, {})
-    for name in sorted(named, key=lambda name: (_shipped(named[name]), name)):
-        stimulus = named[name](prompt)
+def _first_stimulus(kind: type, prompt: Prompt) -> object:
+    recognisers = _REGISTERED.get(kind, {})
+    for name in sorted(recognisers, key=lambda name: (_shipped(recognisers[name]), name)):
+        stimulus = recognisers[name](prompt)
         if stimulus is not None:
             return stimulus
     return None
@@ -104,8 +106,8 @@ def outside_modules() -> tuple[str, ...]:
         sorted(
             {
                 recogniser.__module__
-                for named in _REGISTERED.values()
-                for recogniser in named.values()
+                for recognisers in _REGISTERED.values()
+                for recogniser in recognisers.values()
                 if not _shipped(recogniser)
             }
         )

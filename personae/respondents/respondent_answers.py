@@ -1,4 +1,4 @@
-"""From what a control means to say to the values that every model returns."""
+"""Builds the replies and choices of controls in the form that every model returns."""
 
 from collections.abc import Callable, Sequence
 from math import exp, inf, log
@@ -62,7 +62,7 @@ def count_tokens(text: str) -> int:
 
 
 def choice_from_logliks(question: Request, loglik: Sequence[float]) -> Choice:
-    """Make the choice that the options' log-likelihoods, in nats, amount to.
+    """Build a choice from the options' log-likelihoods, in nats.
 
     `logp` is normalised over the options; `mass` is their probability together, at most 1.
     """

@@ -1,7 +1,7 @@
 """A model that follows a script, faults included: what other parts are tested against.
 
 Its answers depend on the request alone (chat, options, sampling, seed and repeat), never on order
-or batch; only a list of replies is told off in the order asked.
+or batch; only a list of replies is used up in the order of requests.
 """
 
 import time
@@ -40,20 +40,20 @@ class ScriptedModel:
     """A `Chooser` that answers by script.
 
     `replies` maps a chat to a text, a whole Reply, or several texts of which one is drawn (the
-    first at temperature 0); or it is a list of replies, given out in the order asked. `choose`
-    maps a question to its options' probabilities, by default equal ones; what they lack to 1 is
-    the probability of saying something else. `faults` maps a name of FAULTS to its share, in
-    0..1, of the requests that it befalls. `delay` is seconds taken by each request. `name` stands
-    for the script in the fingerprint. `asked` keeps every request that came, in order.
+    first at temperature 0); or it is a list of replies, returned in the order of requests.
+    `choose` maps a question to its options' probabilities, by default equal ones; the remainder to
+    1 is the probability of saying something else. `faults` maps a name of FAULTS to the share of
+    requests, in 0..1, that fail so. `delay` is the seconds that each request takes. `name`
+    identifies the script in the fingerprint. `asked` holds all requests in order.
 
     Raises:
         UnknownName: a fault that FAULTS doesn't have.
-        BadValue: shares that are negative or exceed 1 together; a list that is used up; a
-            probability that is none.
+        BadValue: shares that are negative or sum to more than 1; a list that is used up; a value
+            that is no probability.
 
-    >>> from personae.core import say
+    >>> from personae.core import Request, say
     >>> model = ScriptedModel(lambda chat: chat[-1].text.upper(), name="echo")
-    >>> model.name, model.reply([say("hi")], Sampling())[0].text
+    >>> model.name, model.reply([Request(say("hi"))], Sampling())[0].text
     ('scripted:echo', 'HI')
     """
 
@@ -69,7 +69,7 @@ class ScriptedModel:
         self.name = f"scripted:{name}"
         self.fingerprint = content_key(["scripted", name, faults or {}])
         self.asked: list[Request] = []
-        self._script = replies if callable(replies) else _told_off(replies)
+        self._script = replies if callable(replies) else _reply_sequence(replies)
         self._choose = choose or _even
         self._faults = dict(faults or {})
         self._delay = delay
@@ -86,9 +86,9 @@ class ScriptedModel:
 
         def reply(chat: Chat) -> Reply:
             request = Request(chat)
-            self._take(request)
+            self._record(request)
             draw = _draw(reply_keys(self.fingerprint, [request], sampling)[0])
-            return self._fault(draw) or _as_reply(self._script(chat), chat, sampling, draw)
+            return self._fault(draw) or _scripted_reply(self._script(chat), chat, sampling, draw)
 
         return reply_each(self.name, requests, reply, done)
 
@@ -96,15 +96,15 @@ class ScriptedModel:
         """Weigh options by script; a fault becomes a choice of the same status."""
 
         def choose(request: Request) -> Choice:
-            self._take(request)
+            self._record(request)
             fault = self._fault(_draw(choice_keys(self.fingerprint, [request])[0]))
             if fault is not None:
                 return Choice(status=fault.status, why=fault.why or fault.text)
-            return _as_choice(self._choose(request), request)
+            return _scripted_choice(self._choose(request), request)
 
         return choose_each(self.name, requests, choose, done)
 
-    def _take(self, request: Request) -> None:
+    def _record(self, request: Request) -> None:
         self.asked.append(request)
         if self._delay:
             time.sleep(self._delay)
@@ -117,37 +117,37 @@ class ScriptedModel:
         return None
 
 
-def _told_off(replies: Sequence[str | Reply]) -> Callable[[Chat], str | Reply]:
-    left: Iterator[str | Reply] = iter(tuple(replies))
+def _reply_sequence(replies: Sequence[str | Reply]) -> Callable[[Chat], str | Reply]:
+    remaining_replies: Iterator[str | Reply] = iter(tuple(replies))
 
-    def following(chat: Chat) -> str | Reply:
-        for reply in left:
+    def next_reply(chat: Chat) -> str | Reply:
+        for reply in remaining_replies:
             return reply
         raise BadValue(f"the script has {len(replies)} replies, and one more was asked for")
 
-    return following
+    return next_reply
 
 
 def _draw(key: str) -> float:
-    """Make a number in 0..1 of a request's key."""
+    """Convert a request's key to a number in 0..1."""
     return int(key[:13], 16) / 16**13
 
 
-def _as_reply(
-    said: str | Reply | Sequence[str], chat: Chat, sampling: Sampling, draw: float
+def _scripted_reply(
+    scripted_reply: str | Reply | Sequence[str], chat: Chat, sampling: Sampling, draw: float
 ) -> Reply:
-    if isinstance(said, Reply):
-        return said
-    if not isinstance(said, str):
+    if isinstance(scripted_reply, Reply):
+        return scripted_reply
+    if not isinstance(scripted_reply, str):
         # the fault has used the draw's leading digits; these are fresh ones
-        place = int(np.random.default_rng(int(draw * 2**52)).integers(len(said)))
-        said = said[place if sampling.temperature else 0]
-    words = said.split(" ")
-    whole = len(words) <= sampling.max_tokens
+        index = int(np.random.default_rng(int(draw * 2**52)).integers(len(scripted_reply)))
+        scripted_reply = scripted_reply[index if sampling.temperature else 0]
+    words = scripted_reply.split(" ")
+    is_complete = len(words) <= sampling.max_tokens
     return Reply(
-        text=said if whole else " ".join(words[: sampling.max_tokens]),
-        status="ok" if whole else "cut",
-        why="" if whole else "max_tokens was reached",
+        text=scripted_reply if is_complete else " ".join(words[: sampling.max_tokens]),
+        status="ok" if is_complete else "cut",
+        why="" if is_complete else "max_tokens was reached",
         tokens_in=sum(len(m.text.split()) for m in chat),
         tokens_out=min(len(words), sampling.max_tokens),
     )
@@ -157,14 +157,18 @@ def _even(question: Request) -> Sequence[float]:
     return [1 / len(question.options)] * len(question.options)
 
 
-def _as_choice(given: Sequence[float], question: Request) -> Choice:
-    total = sum(given)
-    if len(given) != len(question.options) or min(given) < 0 or not 0 < total <= 1 + 1e-9:
+def _scripted_choice(probabilities: Sequence[float], question: Request) -> Choice:
+    total = sum(probabilities)
+    if (
+        len(probabilities) != len(question.options)
+        or min(probabilities) < 0
+        or not 0 < total <= 1 + 1e-9
+    ):
         raise BadValue(
             f"a script gives {len(question.options)} probabilities, >= 0 and at most 1 together, "
-            f"not {list(given)}"
+            f"not {list(probabilities)}"
         )
-    loglik = tuple(log(p) if p else -inf for p in given)
+    loglik = tuple(log(probability) if probability else -inf for probability in probabilities)
     return Choice(
         loglik=loglik,
         logp=tuple(value - log(total) for value in loglik),

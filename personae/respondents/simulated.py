@@ -1,8 +1,8 @@
 """Simulated respondents: models of known traits that read prompts as any model must.
 
-They are the positive control of every study: a statistic must recover the truth on them. What
-they are is `latent`, what they make of a chat `comprehension`, how they weigh options
-`likelihoods`, what they write `composition`.
+They are the positive control of every study: a statistic must recover the truth on them. Their
+traits are in `latent`, their reading of a chat in `comprehension`, their weighing of options in
+`likelihoods`, their texts in `composition`.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ from personae.traits.trait_words import read_standings
 __all__ = ["SimulatedRespondent", "open_simulated"]
 
 VERSION = 4
-"""Raise it when the same specification begins to answer otherwise."""
+"""Raise it when the answers of a specification change."""
 
 
 def open_simulated(spec: str) -> "SimulatedRespondent":
@@ -84,17 +84,17 @@ class SimulatedRespondent:
 
     def _text(self, chat: Chat, sampling: Sampling) -> str:
         reading = comprehend(chat)
-        option = self._taken(reading, chat, sampling) if reading.shown else None
+        option = self._chosen_option(reading, chat, sampling) if reading.options else None
         problem = reading.problem
         if problem is not None and option is None:
-            solved = self._who.solves(problem, told=bool(reading.persona.strip()))
+            solved = self._who.solves(problem, has_persona=bool(reading.persona.strip()))
             return work_out(problem, solved=solved)
         if sampling.schema is not None:
             seed = (self.name, sampling.seed, sampling.repeat, chat)
             return fill_schema(sampling.schema, seed, option.label if option else "")
         if option is not None:
             return option.line
-        request = recognise(WordRequest, Prompt(reading.ask))
+        request = recognise(WordRequest, Prompt(reading.request))
         return compose_with(request) if request else self._prose(reading, chat, sampling)
 
     def _prose(self, reading: Comprehension, chat: Chat, sampling: Sampling) -> str:
@@ -102,20 +102,20 @@ class SimulatedRespondent:
         persona = read_standings(reading.about or reading.persona)
         turns = reading.turns + sampling.repeat
         standings = {d: self._who.standing(d, "", persona, turns) for d in "OCEAN"}
-        drawn = (sampling.seed, sampling.repeat) if sampling.temperature > 0 else ()
-        return compose(standings, (self.name, chat, *drawn))
+        draw_seed = (sampling.seed, sampling.repeat) if sampling.temperature > 0 else ()
+        return compose(standings, (self.name, chat, *draw_seed))
 
-    def _taken(self, reading: Comprehension, chat: Chat, sampling: Sampling) -> OptionLine:
+    def _chosen_option(self, reading: Comprehension, chat: Chat, sampling: Sampling) -> OptionLine:
         """Choose one of the options listed; between two named ends, also a number."""
-        options = full_scale(reading.shown)
+        options = full_scale(reading.options)
         names = tuple((option.label or option.text,) for option in options)
         question = Request(chat, names)
         logliks = option_logliks(self._who, question, sampling.repeat)
         if sampling.temperature == 0:
             return options[max(range(len(options)), key=lambda slot: logliks[slot])]
-        left = keyed_uniform(self.name, "draw", sampling.seed, sampling.repeat, chat)
+        threshold = keyed_uniform(self.name, "draw", sampling.seed, sampling.repeat, chat)
         for option, logp in zip(options, choice_from_logliks(question, logliks).logp, strict=True):
-            left -= exp(logp)
-            if left <= 0:
+            threshold -= exp(logp)
+            if threshold <= 0:
                 return option
         return options[-1]

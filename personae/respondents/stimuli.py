@@ -31,7 +31,7 @@ __all__ = [
 class Prompt:
     """What a recogniser reads: a text, and the options that go with it.
 
-    `text` is a user's turn without what stands in it about a persona, or the words of one option.
+    `text` is a user's turn without its block about a persona, or the words of one option.
     `lines` are the lines of the text that list options; `options` the words of each option.
     """
 
@@ -50,7 +50,7 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class PersonaBlock:
-    """Who to be, told at the start of the first user's turn; `rest` is what stands after it."""
+    """The persona stated at the start of the first user's turn; `rest` is the text after it."""
 
     persona: str
     rest: str
@@ -72,7 +72,7 @@ class PersonaBlock:
 
 @dataclass(frozen=True, slots=True)
 class AuthoredText:
-    """A text whose author is asked about, in place of oneself; `rest` is the turn without it."""
+    """A text whose author is asked about, not the respondent; `rest` is the turn without it."""
 
     text: str
     rest: str
@@ -124,10 +124,10 @@ class KeyedAction(KeyedStatement):
 class TaskTrial:
     """One trial of a behavioural task.
 
-    `signs` maps a trait to the direction, 1 or -1, in which more of it moves the behaviour; `push`
-    says how more of the behaviour moves the answer. `situation` is what an opinion of one's own is
-    held about; `levels` maps the words of an option to its level. Without levels it is the task's
-    frame around no trial.
+    `signs` maps a trait to the direction, 1 or -1, in which it moves the behaviour; `push` is the
+    direction in which the behaviour moves the answer. `situation` is the subject of the
+    respondent's own opinion; `levels` maps the words of an option to its level. Without levels it
+    is the task's frame without a trial.
     """
 
     task: str

@@ -43,7 +43,7 @@ def test_every_item_and_option_of_an_inventory_is_found(name: str) -> None:
             pytest.skip(f"{name} isn't asked in the wording 'plain'")
         reading = comprehend(chat)
         assert reading.statement is not None, item
-        assert sorted(option.level or 0.0 for option in reading.shown) == pytest.approx(expected)
+        assert sorted(option.level or 0.0 for option in reading.options) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("name", ["ipip-neo-120", "ipip-neo-300"])

@@ -67,7 +67,7 @@ def rung(spec: str, words: str) -> int:
 @pytest.mark.usefixtures("registry")
 def test_an_instrument_of_ones_own_is_understood_once_it_is_registered() -> None:
     reading = comprehend(garden_chat("Weeds are friends"))
-    assert reading.statement is None and reading.shown[0].level is None
+    assert reading.statement is None and reading.options[0].level is None
     register(KeyedStatement, "garden")(garden_statement)
     register(AnswerScale, "garden")(ladder)
     assert rung("simulated:A=2.5,noise=0", "Weeds are friends") == 4

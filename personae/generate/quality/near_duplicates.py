@@ -102,7 +102,8 @@ def _fold(signs: Signatures) -> Words:
 class SameFacts:
     """Personas that differ in at most `differ` of the facts at `paths`, which all of them have.
 
-    >>> from personae.core import Persona, persona_frame
+    >>> from personae.core import Persona
+    >>> from personae.personas import persona_frame
     >>> rows = persona_frame(Persona(id=i, facts={"a": "x", "b": i}) for i in "mno")
     >>> same = SameFacts(("a", "b"), differ=1)
     >>> same.pairs(same.sign(rows)).tolist()

@@ -112,11 +112,11 @@ def _load_png(path: Path, spec: str) -> Iterator[ForeignObject]:
     except ValueError as error:
         raise BadFile(f"{path}: its card is not base64 text: {error}") from error
     card = _checked(parse_json(text, str(path)), path, spec)
-    bare = remove_texts(picture, list(_CHUNKS.values()))
-    if bare != blank_picture():
+    picture_without_card = remove_texts(picture, list(_CHUNKS.values()))
+    if picture_without_card != blank_picture():
         data = require_object(card["data"], str(path))
         extensions = require_object(data.setdefault("extensions", {}), str(path))
-        extensions[_PICTURE] = _DATA + base64.b64encode(bare).decode()
+        extensions[_PICTURE] = _DATA + base64.b64encode(picture_without_card).decode()
     yield ForeignObject(str(path), card)
 
 

@@ -1,4 +1,4 @@
-"""One persona of a file, or of many in a file."""
+"""The choice of one persona from a file."""
 
 import re
 from itertools import islice

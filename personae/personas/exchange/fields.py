@@ -64,13 +64,13 @@ def read_fields(fields: Iterable[FieldMapping], foreign: Mapping[str, object]) -
 def read_open_fields(
     fields: Sequence[FieldMapping],
     foreign: Mapping[str, object],
-    taken: Iterable[tuple[str, ...]] = (),
+    mapped_paths: Iterable[tuple[str, ...]] = (),
 ) -> Json:
     """Read the mapped fields, and every other one, unless its path is `taken`, as a fact."""
     row = read_fields(fields, foreign)
     facts = row.setdefault("facts", {})
     assert isinstance(facts, dict)
-    facts |= flatten_facts(foreign, [*(field.foreign_path for field in fields), *taken])
+    facts |= flatten_facts(foreign, [*(field.foreign_path for field in fields), *mapped_paths])
     return row
 
 
@@ -100,18 +100,18 @@ def write_fields(fields: Iterable[FieldMapping], persona: Persona) -> tuple[Json
     return foreign, remaining_facts
 
 
-def _matching_path(facts: Mapping[str, str], wanted: str) -> str:
-    if wanted in facts:
-        return wanted
-    category_wanted, _, last = wanted.rpartition("/")
-    names = (last, *_SYNONYMS.get(last, ()))
-    prefixes = (category_wanted[:4].lower() or "demo", "demo")
+def _matching_path(facts: Mapping[str, str], wanted_path: str) -> str:
+    if wanted_path in facts:
+        return wanted_path
+    wanted_category, _, wanted_name = wanted_path.rpartition("/")
+    names = (wanted_name, *_SYNONYMS.get(wanted_name, ()))
+    prefixes = (wanted_category[:4].lower() or "demo", "demo")
     for path in facts:
         category, _, end = path.rpartition("/")
         is_near = not category or category.lower().startswith(prefixes)
         if is_near and end.lower().replace("_", " ") in names:
             return path
-    return wanted
+    return wanted_path
 
 
 def _value_at(foreign: object, path: tuple[str, ...]) -> object:

@@ -156,7 +156,7 @@ def import_personas(path: str | Path, form: str = "") -> Iterator[Persona]:
 
     Raises:
         UnknownName: no such format.
-        BadFile, BadValue: the file isn't of the format, or holds what a persona may not.
+        BadFile, BadValue: the file isn't of the format, or has a value that a persona can't have.
     """
     name = form or detect(path)
     if name == NATIVE:

@@ -93,8 +93,8 @@ def _write(persona: Persona) -> Json:
 
 def matches(sample: Mapping[str, object]) -> bool:
     """Tell whether an object is an agent's scratch, as in the bank of survey respondents."""
-    rest = sample.get(_LINE)
-    if isinstance(rest, dict) and rest and rest.keys() <= _FILES.keys():
+    other_files = sample.get(_LINE)
+    if isinstance(other_files, dict) and other_files and other_files.keys() <= _FILES.keys():
         return True
     return (
         len(sample.keys() & {field.foreign_path[0] for field in _FIELDS}) >= 4
@@ -138,9 +138,9 @@ def _from_folder(folder: Path) -> Json:
 
 def _from_line(foreign: ForeignObject) -> ForeignObject:
     line = dict(foreign.value)
-    rest = require_object(line.pop(_LINE, {}), foreign.where)
+    other_files = require_object(line.pop(_LINE, {}), foreign.where)
     meta = {"meta": {"id": line.pop("id")}} if isinstance(line.get("id"), str) else {}
-    return ForeignObject(foreign.where, {"scratch": line, **meta, **rest})
+    return ForeignObject(foreign.where, {"scratch": line, **meta, **other_files})
 
 
 def _as_line(agent: Json) -> Json:
@@ -148,11 +148,11 @@ def _as_line(agent: Json) -> Json:
     scratch, meta = agent.get("scratch"), agent.get("meta")
     if not isinstance(scratch, dict) or {"id", _LINE} & scratch.keys():
         return {_LINE: agent}
-    simple = isinstance(meta, dict) and list(meta) == ["id"] and isinstance(meta["id"], str)
-    head = {"id": meta["id"]} if simple and isinstance(meta, dict) else {}
-    in_line = ("scratch", "meta") if simple else ("scratch",)
-    rest = {name: value for name, value in agent.items() if name not in in_line}
-    return {**scratch, **head, **({_LINE: rest} if rest else {})}
+    is_id_alone = isinstance(meta, dict) and list(meta) == ["id"] and isinstance(meta["id"], str)
+    head = {"id": meta["id"]} if is_id_alone and isinstance(meta, dict) else {}
+    in_line = ("scratch", "meta") if is_id_alone else ("scratch",)
+    other_fields = {name: value for name, value in agent.items() if name not in in_line}
+    return {**scratch, **head, **({_LINE: other_fields} if other_fields else {})}
 
 
 def dump(objects: NamedObjects, path: Path) -> None:

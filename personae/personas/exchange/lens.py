@@ -23,7 +23,7 @@ class Lens:
     """The conversion between an object of a format and a persona's row.
 
     `slot` is the path at which the format keeps data of other tools; its last name is ours. `tidy`
-    orders an object's names as its file does, where the file has an order.
+    puts an object's names in the order of its file format, if it has one.
     """
 
     name: str
@@ -37,14 +37,14 @@ def import_row(lens: Lens, foreign: Json, where: str) -> Persona:
     """Make a persona of a foreign object.
 
     Raises:
-        BadFile, BadValue: it holds what a persona may not; the message begins with `where`.
+        BadFile, BadValue: a value that a persona can't have; the message begins with `where`.
     """
-    bare, slot = _without_slot(lens, foreign)
-    read = {"id": "", **lens.read(bare)}
-    read["id"] = _id(read["id"], bare, lens.name)
-    plain = persona_of(read, where)
-    row = persona_row(plain)
-    if residue := make_patch(_write_without_slot(lens, plain), bare):
+    foreign_without_slot, slot = _without_slot(lens, foreign)
+    fields = {"id": "", **lens.read(foreign_without_slot)}
+    fields["id"] = _id(fields["id"], foreign_without_slot, lens.name)
+    lossy_persona = persona_of(fields, where)
+    row = persona_row(lossy_persona)
+    if residue := make_patch(_write_without_slot(lens, lossy_persona), foreign_without_slot):
         row["extra"] = {lens.name: residue}
     return persona_of(apply_patch(row, slot), where) if slot else persona_of(row, where)
 
@@ -52,26 +52,26 @@ def import_row(lens: Lens, foreign: Json, where: str) -> Persona:
 def export_row(lens: Lens, persona: Persona) -> Json:
     """Make a foreign object of a persona."""
     residue = persona.extra.get(lens.name)
-    ours = is_patch(residue)
-    extra = {k: v for k, v in persona.extra.items() if not (ours and k == lens.name)}
+    has_residue = is_patch(residue)
+    extra = {k: v for k, v in persona.extra.items() if not (has_residue and k == lens.name)}
     foreign = _write_without_slot(lens, replace(persona, extra=extra))
-    if ours:
+    if has_residue:
         foreign = _object(apply_patch(foreign, residue), persona.id)  # type: ignore[arg-type]
     foreign = lens.tidy(foreign)
     if not _residue_of(lens, foreign, persona):
         return foreign
     # Adding the slot may add the object around it, which is then read back too.
-    bare, _ = _without_slot(lens, _with_slot(lens, foreign, []))
-    return _with_slot(lens, bare, _residue_of(lens, bare, persona))
+    foreign_without_slot, _ = _without_slot(lens, _with_slot(lens, foreign, []))
+    return _with_slot(lens, foreign_without_slot, _residue_of(lens, foreign_without_slot, persona))
 
 
-def _residue_of(lens: Lens, bare: Json, persona: Persona) -> Patch:
-    back = import_row(lens, bare, f"persona {persona.id!r}")
-    return make_patch(persona_row(back), persona_row(persona))
+def _residue_of(lens: Lens, foreign_without_slot: Json, persona: Persona) -> Patch:
+    imported = import_row(lens, foreign_without_slot, f"persona {persona.id!r}")
+    return make_patch(persona_row(imported), persona_row(persona))
 
 
 def _write_without_slot(lens: Lens, persona: Persona) -> Json:
-    """Write, but leave the slot free: it can't hold a fact of its name."""
+    """Write, but leave the slot free: it can't hold a fact of that name."""
     foreign = lens.tidy(lens.write(persona))
     holder: object = foreign
     for name in lens.slot[:-1]:
@@ -89,24 +89,24 @@ def _object(value: object, persona_id: str) -> Json:
     return value
 
 
-def _id(foreign_id: object, bare: Json, name: str) -> str:
+def _id(foreign_id: object, foreign_without_slot: Json, name: str) -> str:
     text = foreign_id if isinstance(foreign_id, str) else ""
     if 0 < len(text) <= 200:
         return text
-    return f"{name}-{content_key(bare)[:16]}"
+    return f"{name}-{content_key(foreign_without_slot)[:16]}"
 
 
 def _without_slot(lens: Lens, foreign: Json) -> tuple[Json, Patch]:
-    bare = deepcopy(foreign)
-    holder: object = bare
+    remainder = deepcopy(foreign)
+    holder: object = remainder
     for name in lens.slot[:-1]:
         holder = holder.get(name) if isinstance(holder, dict) else None
     slot = holder.pop(lens.slot[-1], None) if isinstance(holder, dict) else None
     if slot is None or slot == []:
-        return bare, []
+        return remainder, []
     if not is_patch(slot):
         raise BadFile(f"what stands under {'.'.join(lens.slot)!r} was not written by Personae")
-    return bare, slot
+    return remainder, slot
 
 
 def _with_slot(lens: Lens, foreign: Json, slot_value: Patch) -> Json:

@@ -82,8 +82,11 @@ def load(path: Path) -> Iterator[ForeignObject]:
         slot_value = row.pop(_SLOT, None)
         typed: Json = {}
         if isinstance(slot_value, str):  # in Parquet the slot is a column of JSON texts
-            both = require_object(parse_json(slot_value, where), where)
-            typed, slot_value = require_object(both.get("typed", {}), where), both.get("slot")
+            slot_body = require_object(parse_json(slot_value, where), where)
+            typed, slot_value = (
+                require_object(slot_body.get("typed", {}), where),
+                slot_body.get("slot"),
+            )
         slot_field = {} if slot_value is None else {_SLOT: slot_value}
         yield ForeignObject(where, {**_tidy({**row, **typed}), **slot_field})
 

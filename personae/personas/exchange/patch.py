@@ -102,8 +102,8 @@ def _put(holder: object, key: str | int, entry: dict[str, object]) -> None:
 
 def _reorder(holder: object, order: object) -> None:
     if isinstance(holder, dict) and isinstance(order, list):
-        named = [name for name in order if isinstance(name, str) and name in holder]
-        reordered = {name: holder[name] for name in [*named, *holder]}
+        ordered_names = [name for name in order if isinstance(name, str) and name in holder]
+        reordered = {name: holder[name] for name in [*ordered_names, *holder]}
         holder.clear()
         holder.update(reordered)
 

@@ -64,24 +64,24 @@ def png_texts(picture: bytes, keys: Sequence[str], where: str) -> dict[str, byte
     """
     texts = {}
     for name, body in _chunks(picture, where):
-        key, separator, rest = body.partition(b"\0")
+        key, separator, content = body.partition(b"\0")
         keyword = key.decode("latin-1")
         if name in _TEXTS and separator and keyword in keys:
-            texts[keyword] = _text(name, rest, where)
+            texts[keyword] = _text(name, content, where)
     return texts
 
 
-def _text(name: bytes, rest: bytes, where: str) -> bytes:
+def _text(name: bytes, content: bytes, where: str) -> bytes:
     if name == b"tEXt":
-        text, packed = rest, False
+        text, is_compressed = content, False
     elif name == b"zTXt":
-        text, packed = rest[1:], True
+        text, is_compressed = content[1:], True
     else:  # iTXt: flag, method, language, translated key, text
-        parts = rest[2:].split(b"\0", 2)
-        if len(rest) < 2 or len(parts) != 3:
+        parts = content[2:].split(b"\0", 2)
+        if len(content) < 2 or len(parts) != 3:
             raise BadFile(f"{where}: an international text chunk lacks its fields")
-        text, packed = parts[2], rest[0] == 1
-    if packed:
+        text, is_compressed = parts[2], content[0] == 1
+    if is_compressed:
         text = _inflated(text, where)
     if len(text) > MAX_TEXT:
         raise BadFile(f"{where}: a text in it is longer than {MAX_TEXT >> 20} MB")
