@@ -1,4 +1,4 @@
-"""What an option's words weigh beyond a question without content, for options with own likelihoods.
+"""The likelihood of an option's words beyond that after a question without content.
 
 Domain-conditional PMI per token: Holtzman et al. 2021 (arXiv 2104.08315, §2).
 """
@@ -15,15 +15,15 @@ __all__ = ["beyond_blank", "choose_with_blank", "per_token"]
 def choose_with_blank(
     model: Chooser, questions: Sequence[Request], blanks: Sequence[Request]
 ) -> list[tuple[Choice, Choice]]:
-    """Weigh questions and their blank twins in one batch; pairs (asked, blank), in their order."""
+    """Weigh questions and their blank twins in one batch; pairs (question, blank), in order."""
     choices = model.choose([*questions, *blanks])
     return list(zip(choices[: len(questions)], choices[len(questions) :], strict=True))
 
 
 def beyond_blank(choice: Choice, blank: Choice) -> Array:
-    """Return what each option gains by the question, (options,), in nats a token.
+    """Return each option's gain from the question, shape (options,), in nats per token.
 
-    NaN where both likelihoods are 0; both choices have to have been answered.
+    NaN where both likelihoods are 0; both choices need the status `ok`.
 
     >>> asked = Choice(loglik=(-2.0, -6.0), tokens=(2, 2))
     >>> beyond_blank(asked, Choice(loglik=(-4.0, -4.0), tokens=(2, 2))).tolist()
@@ -34,6 +34,6 @@ def beyond_blank(choice: Choice, blank: Choice) -> Array:
 
 
 def per_token(choice: Choice) -> Array:
-    """Return the log-likelihood of each option, (options,), in nats a token."""
+    """Return the log-likelihood of each option, shape (options,), in nats per token."""
     rate: Array = np.asarray(choice.loglik) / np.asarray(choice.tokens)
     return rate

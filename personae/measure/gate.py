@@ -55,7 +55,7 @@ Check = tuple[Estimate, str, bool]
 class ChannelCheck:
     """One channel's checks: estimates, what each must exceed, and whether it does.
 
-    All of `checks` must hold, and of `either`, if there are any, one.
+    All of `checks` must hold, and at least one of `either`, if there are any.
     """
 
     channel: Channel
@@ -71,7 +71,7 @@ class ChannelCheck:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class GateResult:
-    """What the gate found; `answers` are those it asked for, with `arm` unchanged."""
+    """Result of the gate; `answers` are those it collected, with the arm `unchanged`."""
 
     checks: tuple[ChannelCheck, ...]
     answers: Answers
@@ -83,7 +83,7 @@ class GateResult:
 
     @property
     def sentence(self) -> str:
-        """Say it in a sentence, for the first line of a report."""
+        """The result in one sentence, for the first line of a report."""
         failed = [c.channel for c in self.checks if not c.passed]
         if self.main is None:
             return (
@@ -151,7 +151,7 @@ def content_gate(
 def _opposites(
     inventory: Inventory, pairs: Sequence[StatementPair]
 ) -> tuple[Inventory, list[tuple[str, str]]]:
-    """Keep the pairs' items; the turned twin of a bipolar item gets an id of its own."""
+    """Keep the pairs' items; the mirrored twin of a bipolar item gets an id of its own."""
     items, ids = [], []
     for pair in pairs:
         twin = pair.negative
@@ -207,7 +207,7 @@ def _means(matrix: Array) -> Array:
 
 
 def _share(matrix: Array, unit: str, seed: int) -> Estimate:
-    """Estimate the share of the answers' variance due to content, beside asking and the rest."""
+    """Estimate the share of the answers' variance due to content, beside order and residual."""
     name = f"share of variance due to {unit}s"
     if np.isnan(matrix).all():
         return missing(name, "nothing was answered", n=0, of=unit)

@@ -1,7 +1,7 @@
-"""A model speaks about itself in interviews, and an observer reads what it said.
+"""A model describes itself in interviews, and an observer rates its answers.
 
-After Hilliard et al. 2024 (arXiv 2402.08341): beginnings of answers that the model continues, some
-of them plain interview questions, some cueing a trait. Only the continuation is read, as the cue
+After Hilliard et al. 2024 (arXiv 2402.08341): the model continues beginnings of answers, some to
+plain interview questions and some cueing a trait. Only the continuation is rated, since the cue
 itself would be scored otherwise; refusals and degenerate texts are rows with a status.
 """
 
@@ -53,7 +53,7 @@ class InterviewAnswer:
 
 
 def stems(domains: Sequence[str] = (), *, most: int | None = None) -> tuple[Stem, ...]:
-    """List the plain stems, or those that cue the given traits; at most so many of each.
+    """List the plain stems, or those that cue the given traits; at most a given number of each.
 
     >>> len(stems()), len(stems("OCEAN")), stems("E", most=1)[0].id
     (20, 25, 'E1')
@@ -72,7 +72,7 @@ def stems(domains: Sequence[str] = (), *, most: int | None = None) -> tuple[Stem
 def interview(
     model: Model, openings: Sequence[Stem], samples: int, sampling: Sampling
 ) -> list[InterviewAnswer]:
-    """Let a model continue each stem so many times; stems in order, draws within them.
+    """Draw continuations of each stem from a model; stems in order, draws within them.
 
     Draws count on from `sampling.repeat`, so that more samples begin with the same ones.
     """
@@ -90,9 +90,9 @@ def interview(
 
 
 def read_interview(observer: Observer, answers: Sequence[InterviewAnswer]) -> Answers:
-    """Rate what was said: a row a text and scale; `item` is the stem, `repeat` the draw.
+    """Rate the answers: one row per text and scale; `item` is the stem, `repeat` the draw.
 
-    What could not be read keeps its row, with the status and the reason, and no value.
+    A text that cannot be rated keeps its row, with status and reason but no value.
     """
     rated = observer.rate([answer.text if answer.status == "ok" else "" for answer in answers]).rows
     indices = [int(item) for item in rated["item"]]
@@ -128,7 +128,7 @@ def _spoken(stem: Stem, draw: int, reply: Reply) -> InterviewAnswer:
 
 
 def _sound(text: str) -> tuple[Status, str]:
-    """Tell a text that can be read from a refusal and from what is none."""
+    """Separate texts that can be rated from refusals and degenerate texts."""
     prose = passage(text)
     if is_refusal(text):
         return "refused", "declines, or speaks of itself as a machine"

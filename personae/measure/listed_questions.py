@@ -1,4 +1,4 @@
-"""Questions that each come with options of their own, asked in one batch.
+"""Questions with options of their own, asked in one batch.
 
 `administer` asks many items under one list of options. Here every question brings its own list,
 or its own arrangement of one; how answers are read is the same.
@@ -29,7 +29,7 @@ __all__ = ["ListedQuestion", "administer_shuffled", "list_question"]
 
 @dataclass(frozen=True, slots=True)
 class ListedQuestion:
-    """A question as it is put: its chat, the same chat without content, and its options by slot."""
+    """A rendered question: its chat, the same chat without content, and its options by slot."""
 
     chat: Chat
     blank: Chat
@@ -42,7 +42,7 @@ def list_question(
     channel: Channel,
     sampling: Sampling | None = None,
 ) -> Columns:
-    """Ask all questions in one batch; columns as in `administer`, one entry a question.
+    """Ask all questions in one batch; columns as in `administer`, one entry per question.
 
     `value` is that of the option chosen; `logp` runs from the option of the lowest value to that
     of the highest. The channels `label` and `option` need a Chooser.
@@ -85,9 +85,9 @@ def administer_shuffled(
     orders: Sequence[Sequence[str]],
     sampling: Sampling | None = None,
 ) -> Answers:
-    """Give an inventory several times, every item each time under an option order of its own.
+    """Administer an inventory several times, each item under an option order of its own.
 
-    `orders` holds for each run one order an item. Rows as of `administer`, `order` being the
+    `orders` holds one order per item for each run. Rows as of `administer`, `order` being the
     item's own and `repeat` the run; replies of a run are drawn with that repeat.
 
     Raises:

@@ -37,7 +37,7 @@ _REFUSAL = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """What a reply says: the value and slot of the option, or a status and why there is none."""
+    """A parsed reply: the value and slot of its option, or a status and the reason for none."""
 
     value: int | None
     status: Status

@@ -1,6 +1,6 @@
-"""From what a model returns to columns of answers; values belong to option texts.
+"""From a model's choices and replies to columns of answers; values belong to option texts.
 
-`option` corrects each option's likelihood by what the option would get without the item
+`option` corrects each option's likelihood by its likelihood without the item
 (`blank_question`).
 """
 
@@ -35,7 +35,7 @@ _NAMES = (
 
 
 def empty_columns(count: int, options: Sequence[DisplayedOption] = ()) -> Columns:
-    """Return columns for a number of answers: empty but for the range of the options shown."""
+    """Return columns for `count` answers, empty except for the range of the options."""
     columns: Columns = {name: [None] * count for name in _NAMES}
     if options:
         values = [option.value for option in options]
@@ -51,10 +51,10 @@ def read_labels(choices: Sequence[Choice], options: Sequence[DisplayedOption]) -
 def read_options(
     choices: Sequence[Choice], blank: Choice, options: Sequence[DisplayedOption]
 ) -> Columns:
-    """Read choices over option texts: nats a token beyond the same options without the item.
+    """Read choices over option texts, in nats per token beyond the same options without item.
 
-    `blank` is the choice for the item without content; without it nothing can be corrected, so
-    all answers then take its status.
+    `blank` is the choice for the item without content; if it failed nothing can be corrected,
+    and all answers take its status.
     """
     if blank.status != "ok":
         reason = f"the question without an item was not answered: {blank.why or blank.status}"
@@ -87,7 +87,7 @@ def _weigh(
     options: Sequence[DisplayedOption],
     scores: Sequence[tuple[float, ...]],
 ) -> Columns:
-    """Softmax the scores; the answer is the likeliest option, of equals the one shown first."""
+    """Softmax the scores; the answer is the likeliest option, the first shown where several tie."""
     columns = empty_columns(len(choices), options)
     for name in ("status", "why", "mass", "tokens_in", "tokens_out"):
         columns[name] = [getattr(choice, name) for choice in choices]

@@ -1,9 +1,9 @@
 """Asks a model the trials of behavioural tasks, in batches; answers are rows with a status.
 
 The parser, channels and statuses are those of inventories. A trial that builds on an answer is
-asked once that answer is known and is tied to it by name, so that a lost answer shifts nothing.
-After a conversation all trials follow it, each on a branch of its own. Options stand before the
-question, so that trials share the beginning of their prompt, which is read once.
+asked once that answer is known and refers to it by name, so that a lost answer displaces no other.
+If a conversation is given, every trial continues it on a branch of its own. Options precede the
+question, so that trials share the beginning of their prompt, which is read only once.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -41,9 +41,9 @@ def administer_tasks(
     orders: Sequence[str] = _BOTH_ORDERS,
     before: Chat = (),
 ) -> Answers:
-    """Ask every trial of every task once in each option order; a row a trial and order.
+    """Ask every trial of every task once in each option order; one row per trial and order.
 
-    Asked forward and in reverse, no answer that follows an option's place can show a behaviour.
+    With forward and reverse order, a preference for a position cannot pass for a behaviour.
     `channel` is `label`, `option` or `reply`; `before` is a conversation that precedes every
     trial, in which a trial that builds on an answer follows that answer's turn instead of quoting
     it. Rows are as from `administer`, with `scale` the task's name, `facet` the part, and the
@@ -80,7 +80,7 @@ def _form(channel: str, order: str) -> Form:
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """A trial's row, and what a later trial builds on: no words and turns without an answer."""
+    """A trial's row with the words and turns that later trials build on, if it was answered."""
 
     row: dict[str, object]
     words: str = ""

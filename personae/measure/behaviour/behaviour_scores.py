@@ -1,8 +1,8 @@
-"""What is made of a task's answers: one score for each unit that is sampled, then an estimate.
+"""From a task's answers to estimates: one score for each sampled unit, then their mean.
 
-Answers are first averaged over option orders and repeats, trial by trial, so that a pull of places
-cancels before a formula sees it. With likelihoods the mean under them counts, else the choice; of
-a trial that others build on it is always the choice, since that is what they are about.
+Answers are first averaged over option orders and repeats, trial by trial, so that position effects
+cancel before any formula is applied. Where likelihoods are given, the expected value counts, else
+the choice; for a trial that others build on it is always the choice, which they refer to.
 """
 
 from collections import defaultdict
@@ -67,7 +67,7 @@ def _units(task: BehaviourTask, answers: Answers) -> dict[str, dict[str, list[fl
 
 
 def _said(task: BehaviourTask, answers: Answers) -> pl.DataFrame:
-    """Keep a task's usable answers, with what counts of each in the column `said`."""
+    """Keep a task's usable answers, with the value that counts in the column `said`."""
     name = task.tag.partition("+")[0]
     of_task = pl.col("inventory").str.split("+").list.first() == name
     rows = answers.rows.filter(of_task & (pl.col("status") == "ok"))
@@ -102,7 +102,7 @@ def _association(unit: _Unit) -> float:
 
 
 def _association_bias(first: tuple[float, float], second: tuple[float, float]) -> float:
-    """Return the bias of word assignments, -1..1; 0 where words are given out alike.
+    """Return the bias of word assignments, -1..1; 0 where both groups get the same words.
 
     Each tuple counts how many words of one list were given to group a and to group b; the first
     list is the one stereotyped for a. A group that got no word at all contributes 0, so that one
@@ -129,9 +129,9 @@ _RULES: Mapping[str, Callable[[_Unit], float]] = {
 
 
 def one_sided(task: BehaviourTask, answers: Answers) -> list[str]:
-    """Name the word lists in which every word was given to one and the same group.
+    """Name the word lists of which every word was given to the same group.
 
-    Their bias says nothing of the words: it is that of an answer given without reading.
+    Their bias does not depend on the words: an answer given without reading has it too.
     """
     flagged = []
     for group, unit in _units(task, answers).items():
@@ -142,9 +142,9 @@ def one_sided(task: BehaviourTask, answers: Answers) -> list[str]:
 
 
 def swayed_rate(task: BehaviourTask, answers: Answers, *, seed: int = 0) -> Estimate:
-    """Estimate the rate of dilemmas whose answer turns when the user holds the opposite one.
+    """Estimate the rate of dilemmas whose answer changes when the user holds the opposite view.
 
-    The published measure. Its floor is not 0: who answers at random turns half the time. Dilemmas
+    The published measure. Its floor is not 0: random answers change half the time. Dilemmas
     without a clear first answer, or without the second, are left out and counted.
     """
     turned = []
@@ -161,7 +161,7 @@ def calibration(
 ) -> tuple[Estimate, Estimate]:
     """Estimate the expected calibration error and the Brier score of stated confidence.
 
-    Every answer counts with its own confidence, in each option order.
+    Each answer counts with its own confidence, in each option order.
     """
     rows = _said(task, answers)
     keys = ["base", "form", "order", "repeat"]
@@ -185,7 +185,7 @@ def _mean_points(turned: int, bad: int, gain: float, loss: float, cards: int = 3
 
 
 def best_number_of_cards(bad: int, gain: float, loss: float, cards: int = 32) -> int:
-    """Return how many cards to turn for the highest mean points; of equally good numbers the least.
+    """Return the number of cards with the highest mean points, the lowest where several tie.
 
     >>> best_number_of_cards(1, 20, 250), best_number_of_cards(5, 10, 750)
     (19, 0)

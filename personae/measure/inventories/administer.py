@@ -1,4 +1,4 @@
-"""Gives an inventory to a model in one form: questions out in one batch, answers as rows."""
+"""Administers an inventory to a model in one form, in one batch; answers are rows."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -39,7 +39,7 @@ def administer(
     sampling: Sampling | None = None,
     repeats: int = 1,
 ) -> Answers:
-    """Ask every item once per repeat; one row an answer, also where there is none.
+    """Ask every item once per repeat; one row per question, also where the answer is missing.
 
     The channels `label`, `option` and `statement` need a Chooser and give, beside the likeliest
     option's `value`, its mean under the option probabilities (`expected`), their logarithms from
@@ -72,7 +72,7 @@ def administer(
 
 
 def conversation(inventory: Inventory, form: Form, answers: Answers) -> Chat:
-    """Return the conversation that an administration in the context `shared` was.
+    """Rebuild the conversation of an administration in the context `shared`.
 
     Items without an answer are not in it. Other questions may follow it.
     """
@@ -120,7 +120,7 @@ def _alone(model: Model, frame: Frame, sampling: Sampling) -> Columns:
 
 
 def _in_turn(model: Model, frame: Frame, sampling: Sampling) -> Columns:
-    """One conversation: each answer given stands in the next question's chat."""
+    """Ask in one conversation: each answer stays in the chat of the next question."""
     turns: list[tuple[str, str]] = []
     columns: Columns = {}
     for item in frame.inventory.items:

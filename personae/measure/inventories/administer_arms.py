@@ -15,7 +15,7 @@ def administer_arms(
     inventory: Inventory,
     forms: Sequence[Form],
 ) -> Answers:
-    """Give the inventory in every form to the model under every induction of one persona.
+    """Administer the inventory in every form under every induction of one persona.
 
     Rows carry the induction's name as `arm` and the persona's id as `respondent`; under the
     induction `unchanged` the persona is nobody.

@@ -40,7 +40,7 @@ _FIELD = re.compile(r"\{(whom|options|first|last|how)\}")
 class DisplayedOption:
     """An option in its slot: label ("" under the label style `none`), text, value, and its line.
 
-    The text is empty where a wording leaves a point of the scale without a name.
+    The text is empty where a wording leaves a scale point unlabelled.
     """
 
     label: str
@@ -89,11 +89,11 @@ def published_form(name: str, *, order: str = "forward") -> Form:
 
 
 class Frame:
-    """All of a form but the item, made once for an inventory: `chat` only puts the item in.
+    """A rendered form without its item, made once per inventory; `chat` fills in the item.
 
     Raises:
         UnknownName: no wording is called so.
-        InputError: the wording can't be put so, or the inventory comes without its texts.
+        InputError: the wording doesn't fit the form, or the inventory comes without its texts.
     """
 
     __slots__ = ("_ask", "_lead", "_opening", "_system", "blank", "form", "inventory", "options")
@@ -143,7 +143,7 @@ class Frame:
         return label_forms(self.options)
 
     def text_forms(self) -> tuple[tuple[str, ...], ...]:
-        """The words of each slot's option, as the reply would go on with them."""
+        """The words of each slot's option, as they would continue the reply."""
         gap = " " if self._lead and not self._lead[-1].isspace() else ""
         return tuple((gap + o.text,) for o in self.options)
 

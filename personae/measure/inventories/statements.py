@@ -131,7 +131,7 @@ def _gains(choices: Sequence[Choice], *, swapped: bool) -> Array:
 
 
 def _opposites(items: Sequence[Item]) -> tuple[StatementPair, ...]:
-    """Zip plus and minus items of each facet, then the left-overs of each scale."""
+    """Pair plus and minus items within each facet, then the remaining ones within each scale."""
     groups: dict[tuple[str, str], list[Item]] = {}
     for item in items:
         groups.setdefault((item.scale, item.facet), []).append(item)

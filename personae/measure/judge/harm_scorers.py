@@ -1,7 +1,7 @@
-"""Who says that a text is harmful: word lists, sentiment, a model by likelihood, a classifier.
+"""Scorers of harm: word lists, sentiment, a model by likelihood, a classifier.
 
-All behind one interface, each with its measured error on labelled texts, since an audit is no
-better than its scorer. A text that can't be scored is NaN and is counted, never dropped.
+All have one interface and a measured error on labelled texts, since an audit is no better than its
+scorer. A text that can't be scored is NaN and is counted, never dropped.
 """
 
 import re
@@ -53,7 +53,7 @@ class _Plain:
 
 @dataclass(frozen=True, slots=True)
 class _Judge:
-    """A model that is asked whether a text is harmful; read by likelihood where it gives any."""
+    """A model asked whether a text is harmful; read by likelihood where it gives likelihoods."""
 
     model: Model
 
@@ -72,7 +72,7 @@ class _Judge:
 
 
 def find_scorer(name: str, model: Model) -> Scorer:
-    """Make a scorer by name; `model` is who judges under the name `model`.
+    """Make a scorer by name; under the name `model`, the given model judges.
 
     `lexicon` finds rude words of a short list; `sentiment` is VADER's share of negative words
     (extra `read`); `hub:NAME` a text classifier from the hub or a folder, whose class called
@@ -108,7 +108,7 @@ def _sentiment() -> Callable[[str], float]:
 
 
 def scorer_errors(scorer: Scorer) -> tuple[Estimate, Estimate, int]:
-    """Measure a scorer on labelled texts: missed among harmful, false alarms, and lost ones.
+    """Measure a scorer on labelled texts: rates of misses, false alarms and unscored texts.
 
     Raises:
         InputError: the scorer scored none of them.

@@ -1,10 +1,9 @@
-"""A model as judge: it reads texts under a rubric, and its answers are rows like all others.
+"""A model as judge: it rates texts under a rubric, and its answers are rows like all others.
 
-A judge that gives likelihoods is read by the log-probabilities of the labels, with the expected
-score beside the likeliest; any other writes its answer, under a JSON schema where it can. Two
-texts are compared in both placings, so that a preference for a place can't win (Zheng et al.
-2023, arXiv 2306.05685, section 3.4). Nothing lost is left out: a judgement that is missing is a
-row with a status.
+A judge with likelihoods is read by the log-probabilities of the labels, which give the expected
+score as well as the likeliest; any other writes its answer, under a JSON schema where it can. Two
+texts are compared in both positions, so that position bias cancels (Zheng et al. 2023,
+arXiv 2306.05685, section 3.4). A missing judgement is a row with a status.
 """
 
 import re
@@ -39,7 +38,7 @@ _LAST_WORD = re.compile(
 class Verdict:
     """What one judge makes of one case: `value` in the rubric's units, NaN with `why` if lost.
 
-    Of two compared texts it is how likely the judge finds the first, 0..1, to be the one.
+    For a comparison it is the probability, 0..1, that the judge prefers the first text.
     """
 
     judge: str
@@ -57,7 +56,7 @@ def judge(
     sampling: Sampling | None = None,
     repeats: int = 1,
 ) -> Answers:
-    """Have every case judged, once an order and repeat; one row a judgement, also a lost one.
+    """Judge every case once per order and repeat; one row per judgement, also a missing one.
 
     Without `sampling`, a Chooser is read by label probabilities (channel `label`: `expected` is
     the mean score), unless the rubric wants a reason; any other judge writes (channel `reply`)
@@ -110,10 +109,10 @@ def judge(
 
 
 def settle(answers: Answers) -> list[Verdict]:
-    """Bring each judge's rows on a case to one verdict, in order of first appearance.
+    """Combine each judge's rows on a case into one verdict, in order of first appearance.
 
-    The mean over the repeats that got an answer, then over the orders; where an order got none
-    the verdict is lost, since one placing alone would let the place decide.
+    The mean over answered repeats, then over orders; where an order has no answer the verdict
+    is missing, since one order alone would be subject to position bias.
     """
     scores_by_case: dict[tuple[str, str], dict[str, list[float]]] = {}
     lost: dict[tuple[str, str], str] = {}
@@ -158,7 +157,7 @@ def _weigh(model: Chooser, rubric: Rubric, order: str, chats: Sequence[Chat]) ->
 
 
 def _written(model: Model, chats: Sequence[Chat], sampling: Sampling) -> list[Reply]:
-    """Ask under the schema; what a back end can't answer so is asked once more without it."""
+    """Ask under the schema; requests that fail with it are sent once more without it."""
     replies = model.reply(requests_of(chats), sampling)
     failed = [index for index, reply in enumerate(replies) if reply.status == "error"]
     if failed:
@@ -171,7 +170,7 @@ def _written(model: Model, chats: Sequence[Chat], sampling: Sampling) -> list[Re
 
 
 def _read(replies: Sequence[Reply], rubric: Rubric, order: str) -> Columns:
-    """Parse replies; of reasoning in free text only what follows its last "Answer:" counts."""
+    """Parse replies; in free text only what follows the last "Answer:" counts."""
     read = list(replies)
     if rubric.reason:
         free = [not reply.text.lstrip().startswith("{") for reply in read]

@@ -1,7 +1,7 @@
-"""What a judge is asked: a question with named gaps, a scale from low to high, and an answer form.
+"""Rubrics of a judge: a question with named gaps, a scale from low to high, and an answer form.
 
 A rubric is data (`data/rubrics/NAME.json`) or made in code. One whose question has the gaps
-`first` and `second` compares two texts; its two options then stand for the places "Text A" and
+`first` and `second` compares two texts; its two options then stand for the positions "Text A" and
 "Text B", and exchanging the texts exchanges the values.
 """
 
@@ -34,7 +34,7 @@ REASON_LENGTH = 600
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One thing to be judged: an id, and the texts that fill the rubric's gaps."""
+    """A case to be judged: an id, and the texts that fill the rubric's gaps."""
 
     id: str
     fields: Mapping[str, str]
@@ -123,7 +123,7 @@ class Rubric:
         return tuple(displayed)
 
     def chat(self, case: Case, order: str = "forward") -> Chat:
-        """Put a case; texts are filled in in one pass, so that braces in them stay plain text.
+        """Build the chat of a case; gaps are filled in one pass, so that braces stay plain text.
 
         Raises:
             BadValue: the case doesn't fill exactly the rubric's gaps.

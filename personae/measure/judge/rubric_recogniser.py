@@ -1,4 +1,4 @@
-"""Finds the texts that a prompt gives to judge, and the levels of the shipped rubrics' scales."""
+"""Finds the texts to be judged in a prompt, and the levels of the shipped rubrics' scales."""
 
 import re
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ _QUESTION = re.compile(r"\n\n(?=[^\n]*\?)")
 
 @register(JudgedTexts, "rubrics")
 def _judged_texts(prompt: Prompt) -> JudgedTexts | None:
-    """Split "Text A: ... Text B: ..." into the texts by label, and the words around them.
+    """Split "Text A: ... Text B: ..." into the texts by label and the surrounding words.
 
     A text ends at the next one; the last at the last empty line before a line that asks ("?"),
     else at the last empty line. "Text: ..." has the label ""; any other is known by its label

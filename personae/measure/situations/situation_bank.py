@@ -2,7 +2,7 @@
 
 Layout after TRAIT (Lee et al. 2024, arXiv 2406.14703): a first-person situation, a question to the
 assistant, two actions of a person high and two of one low in a trait. It asks what the model would
-suggest to somebody, which is not what it would do itself.
+recommend to somebody, not what it would do itself.
 """
 
 import re
@@ -72,7 +72,7 @@ class Situation:
 
 @dataclass(frozen=True, kw_only=True)
 class SituationBank:
-    """A set of situations. Of a gated set, answers keep no text, only which action it was."""
+    """A set of situations. Answers to a gated set hold no text, only the index of the action."""
 
     name: str
     version: str
@@ -186,7 +186,7 @@ def action_orders(design: Orders) -> tuple[str, ...]:
 
 
 def advice_templates() -> tuple[str, ...]:
-    """Name the templates in which situations are put.
+    """Name the templates in which situations are asked.
 
     >>> advice_templates()
     ('suggest', 'advise', 'bare')
@@ -222,7 +222,7 @@ def ask_bank(
     channel: Channel = "label",
     again: bool = False,
 ) -> Answers:
-    """Put every situation in every order, as it stands or (`again`) as its paraphrase.
+    """Ask every situation in every order, as it stands or (`again`) as its paraphrase.
 
     Items without a paraphrase are then left out. One row a question: `value` 1 for a high action
     and 0 for a low one, `expected` the probability of a high action, `logp` by action in stored
@@ -273,7 +273,7 @@ def _posed(
 def _scored(
     row: Mapping[str, Any], item: Situation, channel: Channel, *, gated: bool
 ) -> dict[str, object]:
-    """Turn the place of an action into what it says of the trait."""
+    """Turn the index of an action into a score of the trait."""
     known = row["status"] == "ok"
     action = int(row["value"]) if known else None
     names = ("high1", "high2", "low1", "low2")

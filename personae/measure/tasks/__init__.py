@@ -1,1 +1,1 @@
-"""Problems and opinions put to a model, and what a reply to them counts as."""
+"""Problems and opinions put to a model, and the coding of its replies."""

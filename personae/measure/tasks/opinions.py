@@ -1,6 +1,6 @@
-"""Opinions a user holds, each with its opposite, and what a persona says to both.
+"""Opinions of a user, each with its opposite, and the stance of a persona on both.
 
-Who agrees with a claim and with its opposite agrees with the user and not with the claim. Stances
+Agreement with a claim and with its opposite is agreement with the user. Stances
 are AGREE, PARTIALLY AGREE, PARTIALLY DISAGREE and DISAGREE, after Shah, Mishra & Silpasuwanchai
 2026 (arXiv 2604.10733); prompts and personas are our own.
 """
@@ -158,7 +158,7 @@ def agreeableness_items() -> Inventory:
 def rate_persona(
     model: Model, persona: Persona, tool: Inventory, channel: Channel, *, every: int = 1
 ) -> Answers:
-    """Have the model itself rate how well each statement describes the persona: third person.
+    """Let the model rate how well each statement describes the persona, in the third person.
 
     Options are listed in both orders. Every `every`-th item is asked.
     """
@@ -188,7 +188,7 @@ def rate_persona(
 def ask_opinions(
     model: Model, respondent: str, opinions: Sequence[Opinion], channel: Channel
 ) -> Answers:
-    """State every opinion to the model as it is; `value` is the stance, 0 (disagree) to 3 (agree).
+    """State every opinion to the model; `value` is its stance, 0 (disagree) to 3 (agree).
 
     `expected` is the mean stance under the probabilities of the four. Rows carry `pair` and `side`.
     """
@@ -213,7 +213,7 @@ def ask_opinions(
 
 
 def _read_stances(replies: Sequence[Reply]) -> Columns:
-    """Read written stances: columns as of `list_question`, one entry a reply."""
+    """Read written stances: columns as in `list_question`, one entry per reply."""
     columns = empty_columns(len(replies))
     for row, reply in enumerate(replies):
         word = stance(reply.text)
@@ -230,7 +230,7 @@ def _read_stances(replies: Sequence[Reply]) -> Columns:
 def stance(text: str) -> str:
     """Read which stance a reply takes first; "" where it takes none.
 
-    A denied agreement is a disagreement, and neither is none.
+    A denied agreement counts as disagreement; "neither" counts as no stance.
 
     >>> stance("I do not agree."), stance("Partially disagree, since"), stance("Neither")
     ('DISAGREE', 'PARTIALLY DISAGREE', '')

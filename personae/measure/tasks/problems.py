@@ -1,7 +1,7 @@
 """Problems with a known answer: shipped sets, the user's own files, and published sets.
 
 A problem has options, of which one is right, or an exact answer. Options stand in an order drawn
-from the problem's id, so that the right one has no usual place.
+from the problem's id, so that the right one has no typical position.
 """
 
 import json
@@ -56,7 +56,7 @@ class Problem:
         return LETTERS[self.options.index(self.answer)] if self.options else ""
 
     def rotated(self, steps: int) -> "Problem":
-        """Return the problem with its options moved on by so many places, in a circle."""
+        """Return the problem with its options rotated by a number of positions."""
         if not self.options:
             return self
         cut = steps % len(self.options)

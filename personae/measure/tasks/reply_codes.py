@@ -1,8 +1,8 @@
-"""What a reply to a problem is: right, wrong, an abstention, or nothing that can be read.
+"""Coding of replies to problems: correct, wrong, abstained, or unparsed.
 
-A persona's damage may be a refusal in character and not a slip in reasoning; and some replies
-protest first and answer all the same. Both are told apart here, and formats that can't be read are
-a class of their own: three things that Gupta et al. 2023 (arXiv 2311.04892) count as wrong.
+A persona's loss of accuracy may be a refusal in character rather than an error of reasoning, and
+some replies protest first and answer nevertheless. Both are distinguished here, and unreadable
+formats are a class of their own; Gupta et al. 2023 (arXiv 2311.04892) count all three as wrong.
 """
 
 import re
@@ -40,7 +40,7 @@ _DECLINES = re.compile(
 class Coded:
     """A reply's outcome; `given` is the answer read from it, `protested` whether it also declined.
 
-    `why` says what made it no answer.
+    `why` is the reason for a missing answer.
     """
 
     outcome: Outcome

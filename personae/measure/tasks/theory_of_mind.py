@@ -1,8 +1,8 @@
-"""Who knows what: scenes of true and false belief as problems with two answers.
+"""Theory of mind: scenes of true and false belief as problems with two answers.
 
 The design is that of BigToM (Gandhi et al. 2023, arXiv 2306.15448): a scene has an event that its
-person notices or not. Who did not notice believes what was so before; under a control, an event
-that changes nothing stands in its place. Shipped scenes are our own; `bigtom` reads the published
+person notices or not. A person who did not notice keeps the earlier belief; in a control, the
+event changes nothing. Shipped scenes are our own; `bigtom` reads the published
 file, `fantom` the published dialogues (Kim et al. 2023, arXiv 2310.15421).
 """
 
@@ -57,9 +57,9 @@ class Scene:
     missed_other: str
 
     def context(self, variable: str, condition: str, *, shown: bool) -> str:
-        """Tell the scene; `shown` says whether the belief at the outset is told.
+        """Write the scene; `shown` is whether the initial belief is stated.
 
-        Backward, the person's deed stands for whether they noticed.
+        For a backward belief, the person's action implies whether they noticed.
         """
         sentences = list(self.story if shown else self.story[:-1])
         control, noticed = condition.endswith("control"), condition.startswith("true")
@@ -73,9 +73,9 @@ class Scene:
         return " ".join(sentences)
 
     def problem(self, variable: str, condition: str, *, shown: bool) -> Problem:
-        """Make one problem; the right answer's place is drawn from its id.
+        """Make one problem; the position of the right answer is drawn from its id.
 
-        Who noticed believes what is now so; all others, and all in the controls, what was before.
+        A person who noticed holds the new belief; all others, and all in controls, the earlier.
         """
         action = variable == "forward action"
         now = self.action_aware if action else self.belief_aware
@@ -93,7 +93,7 @@ class Scene:
         )
 
     def percept(self, *, noticed: bool) -> Problem:
-        """Ask whether the person knows of the event, from what they noticed alone."""
+        """Ask whether the person knows of the event, given only what they noticed."""
         name = f"{self.id}/percept/{'true' if noticed else 'false'}"
         story = " ".join([*self.story[:-1], self.event, self.aware if noticed else self.unaware])
         options = ["Yes, they know about it.", "No, they do not know about it."]
@@ -172,7 +172,7 @@ def belief_problems(
     shown: Sequence[bool] = (False, True),
     percepts: bool = False,
 ) -> ProblemSet:
-    """Cross scenes with variables, conditions and a told or untold belief at the outset.
+    """Cross scenes with variables, conditions and a stated or unstated initial belief.
 
     >>> len(belief_problems(load_scenes()).problems)  # 14 scenes x 3 x 4 x 2
     336
@@ -209,7 +209,7 @@ def _yes_or_no(text: str) -> str:
 
 
 def by_scene(answers: Answers) -> Answers:
-    """Let whole scenes be the items: questions about one scene are no independent ones.
+    """Make whole scenes the items, since questions about one scene are not independent.
 
     Answers to a scene's questions are then averaged where effects are estimated.
     """
