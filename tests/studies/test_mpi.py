@@ -9,6 +9,7 @@ import pytest
 
 from personae.core import (
     Answers,
+    BadValue,
     Chat,
     Done,
     Persona,
@@ -183,3 +184,9 @@ def test_a_writer_that_reacts_to_one_persona_shows_that_trait_alone() -> None:
         for row in table(report, "vignettes").rows
     }
     assert rates == {"all": 0.25, "E+": 1.0, "E-": 0.0, "N+": 0.0, "N-": 0.0}
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_an_inventory_without_the_big_five_is_refused(quick: bool) -> None:
+    with pytest.raises(BadValue, match="scales of the Big Five"):
+        mpi(open_null("null:yes"), inventory="open-types", quick=quick)

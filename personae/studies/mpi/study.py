@@ -18,6 +18,7 @@ import numpy as np
 
 from personae.core import (
     Answers,
+    BadValue,
     Chooser,
     Estimate,
     Form,
@@ -71,9 +72,12 @@ def mpi(
         inventory: name of the inventory.
         seed: seed of the essays and of the resampling.
         quick: two traits, two inductions, short essays; about two minutes on the embedded model.
+
+    Raises:
+        BadValue: an inventory without scales of the Big Five.
     """
     tool = load_inventory(inventory)
-    domains = [d for d in (("E", "N") if quick else tuple(tool.scales)) if d in tool.scales]
+    domains = _domains(tool, quick)
     inductions = (naive, words) if quick else (naive, words, p2())
     people = [_persona(domain, pole) for domain, pole in _sides(domains)]
     for induction in inductions:
@@ -111,6 +115,17 @@ def mpi(
 
 
 # Arms and administration ------------------------------------------------------------------------
+
+
+def _domains(tool: Inventory, quick: bool) -> list[str]:
+    """List the inventory's Big Five domains; of a quick run E and N alone."""
+    domains = [scale for scale in (("E", "N") if quick else tool.scales) if scale in tool.scales]
+    if not domains or not set(domains) <= set("OCEAN"):
+        raise BadValue(
+            f"inventory {tool.name!r} has the scales {', '.join(tool.scales)}: prompts and "
+            f"vignettes need scales of the Big Five ({'E, N' if quick else 'O, C, E, A, N'})"
+        )
+    return domains
 
 
 def _sides(domains: Sequence[str]) -> list[tuple[str, str]]:
