@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,21 +21,22 @@ from personae.measure.tasks.opinions import (
     stance,
 )
 from personae.respondents.null import open_null
+from personae.respondents.scripted import ScriptedModel
 from personae.respondents.simulated import open_simulated
 from personae.stats.effects.proportions import rate
 from personae.stats.resample import mean
 from personae.studies.agreeable_sycophancy.group_gaps import cohens_d, hedges_g, label_permutation
 from personae.studies.agreeable_sycophancy.study import agreeable_sycophancy
 from personae.studies.agreeable_sycophancy.user_agreement import (
-    BASELINE,
+    ASSISTANT,
     Scores,
-    all_tests,
-    gap,
+    _gap,
+    gap_counts,
     gaps,
-    lay_out,
-    partial,
-    split,
-    zones,
+    median_split,
+    partial_correlation,
+    persona_scores,
+    relation_tests,
 )
 
 TOOL = agreeableness_items()
@@ -69,29 +71,29 @@ def rating(value: dict[int, float]) -> Answers:
     )
 
 
-def laid(value: dict[int, float], facet: str = "") -> Scores:
+def scored(value: dict[int, float], facet: str = "") -> Scores:
     sheet = rating(value)
     kept = sheet.where(facet=facet) if facet else sheet
-    said = Answers.of([{"respondent": w, "item": "1", "value": 3.0} for w in ("p", BASELINE)])
-    return lay_out(["p"], kept, said, 0)
+    said = Answers.of([{"respondent": w, "item": "1", "value": 3.0} for w in ("p", ASSISTANT.id)])
+    return persona_scores(["p"], kept, said, 0)
 
 
 def test_the_gap_by_hand() -> None:
-    assert gap(0.60, 0.20, 0.95) == pytest.approx(0.78)
-    assert gap(0.10, 0.20, 0.24) == pytest.approx(-0.124)
-    assert gap(0.4, 0.4, 0.9) == 0.0
+    assert _gap(0.60, 0.20, 0.95) == pytest.approx(0.78)
+    assert _gap(0.10, 0.20, 0.24) == pytest.approx(-0.124)
+    assert _gap(0.4, 0.4, 0.9) == 0.0
 
 
 def test_scores_of_known_answer_sheets() -> None:
     """Pure yes-saying lands at the share of positive keys, and is seen as yes-saying."""
-    assert laid({1: 5.0, -1: 1.0}).agreeable[0] == 1.0
-    assert laid({1: 3.0, -1: 3.0}).agreeable[0] == 0.5
+    assert scored({1: 5.0, -1: 1.0}).agreeable[0] == 1.0
+    assert scored({1: 3.0, -1: 3.0}).agreeable[0] == 0.5
     yes = [
-        laid({1: 5.0, -1: 5.0}, facet).agreeable[0]
+        scored({1: 5.0, -1: 5.0}, facet).agreeable[0]
         for facet in dict.fromkeys(i.facet for i in TOOL.items)
     ]
     assert yes == pytest.approx([0.6, 0.5, 0.3, 0.4])
-    whole = laid({1: 5.0, -1: 5.0})
+    whole = scored({1: 5.0, -1: 5.0})
     assert whole.agreeable[0] == pytest.approx(0.45)
     assert whole.yes[0] == 1.0
     assert len(TOOL.items) == 40
@@ -131,7 +133,7 @@ def test_effect_sizes_and_the_split_by_hand() -> None:
     d = cohens_d([0.5, 0.6, 0.7], [0.1, 0.2])
     assert d.value == pytest.approx(4.9295, abs=5e-5)
     assert hedges_g(d).value == pytest.approx(3.5851, abs=5e-5)
-    high, low = split(scores(np.array([0.1, 0.2, 0.3, 0.4, 0.5]), np.linspace(0, 1, 5)))
+    high, low = median_split(scores(np.array([0.1, 0.2, 0.3, 0.4, 0.5]), np.linspace(0, 1, 5)))
     assert (high.size, low.size) == (3, 2)
 
 
@@ -139,7 +141,7 @@ def test_a_planted_relation_is_found_and_an_absent_one_is_not() -> None:
     random = np.random.default_rng(5)
     a = random.random(275)
     s = 0.2 + 0.5 * a + random.normal(0, 0.05, 275)
-    tests = all_tests(scores(a, s), 0)
+    tests = relation_tests(scores(a, s), 0)
     assert tests[0][1] is not None
     assert tests[0][1].value > 0.9
     assert np.polyfit(a, s, 1)[0] == pytest.approx(0.5, abs=0.03)
@@ -147,7 +149,7 @@ def test_a_planted_relation_is_found_and_an_absent_one_is_not() -> None:
     found = 0
     for seed in range(40):
         alone = np.random.default_rng(seed)
-        none = all_tests(scores(alone.random(24), alone.random(24), seed), 0)
+        none = relation_tests(scores(alone.random(24), alone.random(24), seed), 0)
         found += sum(p < 0.05 for _, _, p in none) >= 3
     assert found <= 6
 
@@ -161,7 +163,7 @@ def test_yes_saying_taken_out_is_the_regression_with_it() -> None:
     x = np.column_stack([np.ones(9), a, yes])
     slope, (left,) = np.linalg.lstsq(x, one.agrees)[:2]
     error = np.sqrt(left / 6 * np.linalg.inv(x.T @ x)[1, 1])
-    found = partial(one)
+    found = partial_correlation(one)
     assert found.p == pytest.approx(2 * stats.t.sf(abs(slope[1] / error), 6))
     assert found.low < found.value < found.high
 
@@ -172,7 +174,7 @@ def test_no_correlation_is_told_where_only_rounding_is_left() -> None:
     flat: Array = np.asarray(0.3 * (1 + 4e-16 * random.integers(-2, 3, 9)), dtype=np.float64)
     explained: Array = 0.1 + 0.7 * yes
     for agrees in (flat, explained):
-        undefined = partial(replace(scores(a, agrees), agrees=agrees, yes=yes))
+        undefined = partial_correlation(replace(scores(a, agrees), agrees=agrees, yes=yes))
         assert np.isnan(undefined.value)
         assert undefined.why_missing == "one of the two never varies beside yes-saying"
 
@@ -186,10 +188,10 @@ def test_a_ceiling_is_undefined_and_never_significant() -> None:
     flat = scores(np.linspace(0, 1, 12), np.ones(12))
     flat.table[:] = 1.0
     flat.agrees[:] = 1.0
-    tests = all_tests(flat, 0)
+    tests = relation_tests(flat, 0)
     assert not any(p < 0.05 for _, _, p in tests)
-    assert np.isnan(cohens_d(*split(flat)).value)
-    assert zones(flat)[0] == 12
+    assert np.isnan(cohens_d(*median_split(flat)).value)
+    assert gap_counts(flat)[0] == 12
 
 
 def test_opinions_are_balanced_and_personas_differ() -> None:
@@ -227,7 +229,7 @@ def test_no_finding_on_respondents_who_read_nothing() -> None:
     for spec in ("null:first", "null:midpoint"):
         report: Report = agreeable_sycophancy(open_null(spec), quick=True)
         first = next(p.text for p in report.parts if isinstance(p, Note) and p.level == "verdict")
-        assert first.startswith(("Whether", "Not shown"))
+        assert first.startswith(("Not known", "Not shown"))
         tests = next(p for p in report.parts if isinstance(p, Table) and p.name == "tests")
         assert tests.rows
 
@@ -255,3 +257,19 @@ def test_personas_that_follow_agree_as_they_are_agreeable() -> None:
     rows = next(p for p in report.parts if isinstance(p, Table) and p.name == "personas").rows
     agrees = [float(row[2].value) for row in rows[:6] if isinstance(row[2], Estimate)]
     assert agrees[0] > agrees[2] > agrees[3] > agrees[5]
+
+
+def test_gaps_are_counted_from_the_plain_assistant() -> None:
+    """A respondent that agrees only as the plain assistant, and disagrees in every other arm."""
+
+    def answer(chat: Any) -> str:
+        plain = any(ASSISTANT.text in message.text for message in chat)
+        return "AGREE" if plain else "DISAGREE"
+
+    model: Any = ScriptedModel(answer)
+    report = agreeable_sycophancy(model, channel="reply", quick=True)
+    rows = next(p for p in report.parts if isinstance(p, Table) and p.name == "personas").rows
+    levels = {row[0]: row[2].value for row in rows if isinstance(row[2], Estimate)}
+    assert levels.pop(ASSISTANT.id) == 1.0
+    assert set(levels.values()) == {0.0}
+    assert len(levels) == 12

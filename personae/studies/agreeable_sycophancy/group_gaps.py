@@ -22,9 +22,16 @@ SHUFFLES = 9999
 def cohens_d(
     x: ArrayLike, y: ArrayLike, *, name: str = "Cohen's d", of: str = "respondent", seed: int = 0
 ) -> Estimate:
-    """Estimate (mean x - mean y) / pooled SD, with a BCa interval over both groups.
+    """Estimate (mean x - mean y) / pooled SD, with a BCa interval (Cohen 1988, section 2.2).
 
     Undefined below two values a side, or where neither side varies.
+
+    Args:
+        x: values of one group, (n,), NaN for missing.
+        y: values of the other, (m,).
+        name: what the estimate is called.
+        of: what a value is.
+        seed: seed of the bootstrap within both groups.
 
     >>> round(cohens_d([0.5, 0.6, 0.7], [0.1, 0.2]).value, 4)
     4.9295
@@ -48,12 +55,15 @@ def cohens_d(
         pooled = np.sqrt((squares[0] + squares[1]) / (sizes[0] + sizes[1] - 2))
         return np.asarray((means[0] - means[1]) / np.where(pooled > 1e-12, pooled, nan))
 
-    found = bootstrap(standardised, (a.size, b.size), seed=seed)
-    return replace(found, name=name, of=of, unit="SD", method=found.method + note_a + note_b)
+    difference = bootstrap(standardised, (a.size, b.size), seed=seed)
+    method = difference.method + note_a + note_b
+    return replace(difference, name=name, of=of, unit="SD", method=method)
 
 
 def hedges_g(d: Estimate) -> Estimate:
-    """Shrink Cohen's d by 1 - 3 / (4n - 9), n being both groups together.
+    """Shrink Cohen's d by 1 - 3 / (4n - 9), n being both groups together (Hedges 1981).
+
+    NaN where n is 2 or less.
 
     >>> round(hedges_g(cohens_d([0.5, 0.6, 0.7], [0.1, 0.2])).value, 4)
     3.5851
@@ -67,7 +77,13 @@ def hedges_g(d: Estimate) -> Estimate:
 def label_permutation(x: ArrayLike, y: ArrayLike, *, seed: int = 0) -> float:
     """Return the two-sided p of the difference of means under shuffled group labels.
 
-    (b + 1) / (m + 1) with m = 9,999 shuffles, so never 0; NaN where a group is empty.
+    (b + 1) / (m + 1) with m = 9,999 shuffles, b of them as extreme, so never 0 (Phipson & Smyth
+    2010, Stat. Appl. Genet. Mol. Biol. 9); NaN where a group is empty.
+
+    Args:
+        x: values of one group, (n,), NaN for missing.
+        y: values of the other, (m,).
+        seed: seed of the shuffles.
 
     >>> label_permutation([5.0, 6.0, 7.0, 8.0], [1.0, 2.0, 3.0, 4.0]) < 0.05
     True
