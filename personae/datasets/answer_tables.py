@@ -1,7 +1,7 @@
-"""Reads answers collected anywhere: a table with one row a respondent, or one row an answer.
+"""Reads answers collected anywhere: a table with one row per respondent, or one per answer.
 
-A file that isn't such a table is an error; a cell that is no answer is a record with a status and
-a reason, kept with its raw text and counted. Numbers are option values; texts are matched with the
+A file that isn't such a table is an error; a cell without a valid answer is a row with a status, a
+reason and its raw text. Numbers are option values; texts are matched with the
 options' texts. Letters are not read: their meaning depends on the order that was shown.
 """
 
@@ -30,8 +30,8 @@ NO_ANSWER = ("", "na", "n/a", "null", "none", "-")
 def read_answers(path: str | Path, inventory: Inventory) -> Answers:
     """Read a table of answers to an inventory from CSV, TSV, Parquet or JSONL.
 
-    Wide: a row a respondent, a column an item, headed by the item's id (`12`, `item_12`, `Q12`),
-    and perhaps one column of names (respondent, participant, subject, person, id, model, name).
+    Wide: one row per respondent, one column per item, headed by the item's id (`12`,
+    `item_12`, `Q12`), and optionally one of names (respondent, participant, subject, person, id, model, name).
     Long: the columns respondent, item, answer. Both may have the columns arm, form, order and
     repeat; other columns are kept as tags. Every item of the inventory gets a row; those without
     a readable answer have the status `unparsed` and say why. The answers of an earlier run
@@ -80,7 +80,7 @@ def _read_frame(source: Path) -> pl.DataFrame:
 
 
 def _separator(source: Path) -> str:
-    """Tell the separator from the header, and refuse a header that names a column twice."""
+    """Infer the separator from the header, and refuse a header that repeats a column."""
     with source.open(encoding="utf-8-sig", newline="") as stream:
         header = stream.readline(1 << 20)
     separator = max(",;\t", key=header.count)
@@ -235,7 +235,7 @@ def _completed(table: pl.DataFrame, inventory: Inventory, source: Path) -> pl.Da
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """What a cell means: a value, or why it has none; `outside` marks a number off the scale."""
+    """A cell as read: a value, or why it has none; `outside` marks a number off the scale."""
 
     value: float | None
     why: str = ""
@@ -243,7 +243,7 @@ class _Reading:
 
 
 def _judged(table: pl.DataFrame, inventory: Inventory, source: Path) -> pl.DataFrame:
-    """Read every cell, and fill up the columns of answers."""
+    """Read every cell, and add the columns of answers."""
     readings = {cell: _read_cell(cell, inventory) for cell in table["answer"].unique()}
     cell = pl.col("answer")
     outside = cell.replace_strict(

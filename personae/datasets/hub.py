@@ -1,7 +1,7 @@
-"""Reads data sets from a user's own copy or from the Hugging Face hub, in one and the same way.
+"""Reads data sets from a user's own copy or from the Hugging Face hub, in the same way.
 
-A source is a file, a folder, or a hub id `owner/name`. What the hub holds for a gated data set
-goes into a temporary folder and is gone once read; anything else lies in the hub's usual cache.
+A source is a file, a folder, or a hub id `owner/name`. Files of a gated data set go into a
+temporary folder, which is deleted once read; all others stay in the hub's usual cache.
 """
 
 import os
@@ -52,7 +52,7 @@ def read_dataset(source: str | Path, pattern: str = "*") -> Dataset:
     pattern. Columns that one file lacks are null there.
 
     Raises:
-        BadFile: nothing there, no file fits the pattern, a broken table, no access to a gated
+        BadFile: no such source, no file fits the pattern, a broken table, no access to a gated
             data set, or no way to the hub.
         MissingExtra: a hub id, and huggingface_hub isn't installed.
     """
@@ -127,7 +127,7 @@ def _from_hub(name: str, pattern: str) -> Dataset:
 
 @contextmanager
 def _explained(name: str) -> Iterator[None]:
-    """Say what to do about each way in which the hub can fail."""
+    """Turn each failure of the hub into an error that says what to do."""
     from huggingface_hub import errors  # noqa: PLC0415  (an extra)
 
     remedy = "or give the path of your own copy instead of the id"

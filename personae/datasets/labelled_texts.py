@@ -26,9 +26,9 @@ WORDS_OF_POST = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Labelled:
-    """What one author wrote, as one text or as posts, and 0 or 1 for each labelled scale.
+    """One author's text or posts, with 0 or 1 for each labelled scale.
 
-    Texts of one `group`, usually the author, never stand on both sides of a split.
+    Texts of one `group`, usually an author, are never on both sides of a split.
     """
 
     id: str
@@ -56,7 +56,7 @@ class Labelled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Corpus:
-    """Labelled texts with where they come from; `tag` is name and content hash."""
+    """Labelled texts and their source; `tag` is name and content hash."""
 
     name: str
     source: str
@@ -144,5 +144,5 @@ def _cut(text: str, words: int) -> str:
 
 
 def lengths(texts: Sequence[Labelled]) -> list[float]:
-    """Count the words of each text as it is shown."""
+    """Count the words of each text as it is shown, (texts,)."""
     return [float(len(text.shown.split())) for text in texts]

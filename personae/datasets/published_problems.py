@@ -87,7 +87,7 @@ def published_rows(name: str, source: str = "") -> list[dict[str, object]]:
     """Read a published set as rows of problems, from your copy at `source` or from the hub.
 
     Raises:
-        BadFile: nothing to be had there, or rows of another form.
+        BadFile: no such source, or rows of another form.
         MissingExtra: the hub is asked and its package is not installed.
     """
     public = PUBLIC[name]
@@ -106,7 +106,7 @@ def stereoset(source: str = "") -> Iterator[tuple[str, str, str]]:
     """Read StereoSet's sentences: (bias type, stereotype, anti-stereotype), row by row.
 
     Raises:
-        BadFile: nothing to be had there, or rows of another form.
+        BadFile: no such source, or rows of another form.
     """
     data = read_dataset(source or "McGill-NLP/stereoset", "*" if source else "intrasentence/*")
     for number, row in enumerate(data.rows.iter_rows(named=True), start=1):

@@ -1,7 +1,7 @@
 """Word categories: one table from words to categories, and counts by one sparse product.
 
-The lists are Personae's own (`data/lexicon.json`): closed classes of function words, which carry
-the best replicated ties to traits, and topics. A star stands for any ending.
+The lists are Personae's own (`data/lexicon.json`): closed classes of function words, which have
+the best replicated relations to traits, and topics. A star stands for any ending.
 """
 
 from collections.abc import Mapping, Sequence
@@ -49,7 +49,7 @@ class Lexicon:
         )
 
     def find(self, word: str) -> tuple[int, ...]:
-        """Give the places of a word's categories, each once."""
+        """Return the indices of a word's categories, each once."""
         indices = self.known.get(word)
         if indices is None:
             categories = set(self.whole.get(word, ()))

@@ -1,8 +1,8 @@
 """Texts as sentences of words.
 
 A window's counts are the sums over its sentences, so that ratios are taken within the window and
-never averaged (Kerz et al. 2022, arXiv 2204.04629). Where nothing ends a sentence, as in many
-posts, 20 words are taken for one.
+never averaged (Kerz et al. 2022, arXiv 2204.04629). Text without sentence ends, as in
+many posts, is cut into sentences of 20 words.
 """
 
 import re
@@ -26,7 +26,7 @@ CUT = 20
 class Passage:
     """Sentences in order: as written, and as lower-case words.
 
-    Raises nothing: an empty passage has no words, and what is undefined on it is NaN elsewhere.
+    An empty passage has no words; ratios and measures are NaN for it.
     """
 
     sentences: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Readability, richness, compressibility and shallow syntax of a passage, natively.
+"""Readability, richness, compressibility and shallow syntax of a passage.
 
 Formulas as in Kerz et al. 2022 (arXiv 2204.04629, appendix) and the sources named there. A ratio
 whose base is zero, or a measure that needs more words than there are, is NaN.
@@ -25,7 +25,7 @@ def ratio(over: float, under: float) -> float:
 
 
 def readability(passage: Passage) -> Mapping[str, float]:
-    """Readability formulas; NaN without words. Flesch 1948, Kincaid 1975, and so on.
+    """Readability formulas (Flesch 1948, Kincaid 1975 and others); NaN without words.
 
     >>> from personae.encoders.passages import passage
     >>> round(readability(passage("The cat sat on the mat."))["Flesch"], 3)
@@ -72,7 +72,7 @@ def richness(passage: Passage) -> Mapping[str, float]:
 
 
 def _mattr(words: tuple[str, ...], window: int) -> float:
-    """Average the type-token ratio over all windows of so many words; NaN for fewer words."""
+    """Average the type-token ratio over all windows of `window` words; NaN for fewer words."""
     if len(words) < window:
         return nan
     counts = Counter(words[:window])
@@ -121,8 +121,8 @@ def complexity(passage: Passage) -> Mapping[str, float]:
 def syntax(passage: Passage) -> Mapping[str, float]:
     """Shallow syntax without a parser: sentence length, clauses by their words, marks.
 
-    A clause beyond the first is taken for begun by a subordinator or by a coordinator after a
-    comma; commas and other marks are a word's share.
+    A further clause is counted for each subordinator and each coordinator after a comma; commas
+    and other marks are rates per word or per sentence.
     """
     words, sentences = len(passage.words), len(passage.sentences)
     lengths = [len(w) for w in passage.words_of]

@@ -2,8 +2,8 @@
 
 all-MiniLM-L6-v2 (Apache-2.0; Wang et al. 2020, arXiv 2002.10957), read as plain safetensors out of
 a pinned package that is never imported. Vectors are means over tokens, of length 1, as published.
-They see topics better than polarity: opposites lie close together, so that no trait's direction
-may be read off a distance.
+They represent topics better than polarity: opposites lie close together, so that a distance does
+not show the direction of a trait.
 """
 
 from collections.abc import Sequence
@@ -49,7 +49,7 @@ class SentenceEncoder:
         self._kept: dict[str, Array] = {}
 
     def encode(self, texts: Sequence[str]) -> Array:
-        """Encode texts, shape (texts, 384); what lies beyond 256 tokens is not seen."""
+        """Encode texts, shape (texts, 384); tokens beyond the 256th are ignored."""
         for text in texts:
             if text not in self._kept:
                 self._kept[text] = self._vector(text)
@@ -57,7 +57,7 @@ class SentenceEncoder:
         return np.array(rows) if rows else np.empty((0, self._network.config.hidden_size))
 
     def _vector(self, text: str) -> Array:
-        """Encode alone: a vector then depends on nothing but its text, at little cost on a CPU."""
+        """Encode one text alone, so that its vector depends on nothing else; cheap on a CPU."""
         torch = self._torch
         ids = torch.tensor([self._tokenizer.encode(text).ids])
         threads = torch.get_num_threads()

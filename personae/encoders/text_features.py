@@ -1,4 +1,4 @@
-"""The registry of text features: named families of columns, one row a text.
+"""The registry of text features: named families of columns, one row per text.
 
 After the families of Kerz et al. 2022 (arXiv 2204.04629), as an open set: the published extractor,
 its register lists and LIWC are closed. Every family maps passages to a table; a value that is
@@ -29,7 +29,7 @@ class Features:
     values: Array
 
     def column(self, family: str, name: str) -> Array:
-        """Give one feature of all rows.
+        """Return one feature of all rows, shape (rows,).
 
         Raises:
             UnknownName: the table has no such column.
@@ -41,7 +41,7 @@ class Features:
 
 
 def feature_table(texts: Sequence[str], families: Sequence[str]) -> Features:
-    """Read texts: a row a text, the columns of the named families side by side.
+    """Compute the features of texts: one row per text, the columns of the named families.
 
     Args:
         texts: any number of texts; an empty one has the value NaN in every ratio.

@@ -51,8 +51,8 @@ def bootstrap(
 
     Args:
         statistic: a function of case weights; weights of a group need not add up to its size.
-        sizes: cases, or cases of each group: groups are resampled apart, their weights side by
-            side in this order.
+        sizes: cases, or cases of each group: groups are resampled separately, their weights side
+            by side in this order.
         draws: bootstrap draws, at least 50.
         seed: same seed, same interval.
         kind: "bca" or "percentile".
@@ -119,6 +119,8 @@ def resampled_counts(random: np.random.Generator, rows: int, size: int) -> Array
         random: the generator.
         rows: draws.
         size: cases, and cases taken in each draw.
+
+    Source: Efron (1979, Ann. Stat. 7).
     """
     drawn = random.integers(0, size, (rows, size)) + size * np.arange(rows)[:, None]
     counted = np.bincount(drawn.ravel(), minlength=rows * size)
@@ -132,7 +134,7 @@ def _tails(n: int) -> Array:
 
 
 def _jackknife(statistic: Statistic, sizes: Sequence[int]) -> Array:
-    """Return each case's pull on the statistic, shape (n,), scaled by its group's size."""
+    """Return each case's jackknife influence, shape (n,), scaled by its group's size."""
     n = sum(sizes)
     chunk = max(1, min(CHUNK_DRAWS, CHUNK_CELLS // n))
     without = []
@@ -222,7 +224,7 @@ def cluster_mean(
     Undefined without values. Source: Davison & Hinkley (1997, Bootstrap Methods, ch. 3.8).
 
     Raises:
-        BadValue: not one cluster label a value.
+        BadValue: a number of cluster labels other than that of the values.
 
     >>> cluster_mean([1, 1, 5, 5], ["a", "a", "b", "b"]).n
     2

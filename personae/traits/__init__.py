@@ -1,1 +1,1 @@
-"""The field's vocabulary: trait words, norms, and how an item is put into another person."""
+"""The field's vocabulary: trait words, norms, and the grammatical person of items."""

@@ -120,7 +120,7 @@ def from_second(text: str) -> str:
 
 
 def item_text(inventory: Inventory, item: Item, person: str) -> str:
-    """Write an item as it is put: a sentence, "I am" and the adjective, or both poles of a pair.
+    """Render an item: a sentence, "I am" and the adjective, or both poles of a pair.
 
     A whole sentence is about somebody else and stays as it is in every person.
 

@@ -1,4 +1,4 @@
-"""Where a score stands among people: z, T = 50 + 10 z, and the percentile of the normal curve.
+"""Scores relative to human norms: z, T = 50 + 10 z, and the percentile of the normal curve.
 
 Source: Johnson's norms of scale sums by sex and age, held in the inventories. It departs from the
 usual calculator in the percentile (the normal CDF, not a cubic in T) and in that a group must be
@@ -40,7 +40,7 @@ def norm_standing(
     """Compare a mean item score (points) with a named group's norm of the scale or facet.
 
     The mean is prorated to the sum over the whole instrument's items, so that a short form of a
-    shipped inventory stands on the same footing. z is the sum's distance from the norm's mean in
+    shipped inventory is comparable. z is the sum's distance from the norm's mean in
     its SD, T = 50 + 10 z (McCall 1922), and the percentile that of a normal distribution.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Trait words: what they say of a person, and how strongly.
+"""Trait words: the trait, direction and strength that they express.
 
 Words come from the MPI lists (`data/trait_words.json`), the graded markers, and the adjective and
 pair inventories. A word that two domains claim, such as "calmness", is not read. Nine steps of
@@ -46,7 +46,7 @@ _GRADES: Mapping[str, float] = {
 
 
 class Word(NamedTuple):
-    """What a trait word says: a domain, a facet or "", and +1 or -1."""
+    """Meaning of a trait word: a domain, a facet or "", and +1 or -1."""
 
     domain: str
     facet: str
@@ -163,7 +163,7 @@ def graded(low: str, high: str, step: int) -> str:
 
 @cache
 def vocabulary() -> Mapping[str, Word]:
-    """Map every trait word or phrase, in lower case, to what it says."""
+    """Map every trait word or phrase, in lower case, to its meaning."""
     senses: dict[str, list[Word]] = defaultdict(list)
     for domain in data_json("trait_words.json")["domains"]:
         for sign in (1, -1):
@@ -213,7 +213,7 @@ def _pattern() -> re.Pattern[str]:
 
 @lru_cache(maxsize=4096)
 def read_standings(text: str) -> Standings:
-    """Read standings out of a text by its trait words and their grades, without understanding it.
+    """Read standings (z units) off the graded trait words of a text, without understanding it.
 
     A domain's z is the mean over all its words, a facet's over the facet's own words. A plain
     word counts 1, "very" 1.5, "extremely" 2, "a bit" 0.5, "not" turns it round.

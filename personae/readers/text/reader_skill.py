@@ -1,4 +1,4 @@
-"""What a trained reader can see, told before anything that it says: skill, floors, prior."""
+"""Skill of a trained reader, reported before any of its ratings: skill, floors, prior."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ __all__ = ["Skill", "skill_table", "skills"]
 
 @dataclass(frozen=True, eq=False)
 class Skill:
-    """How well one trait is told on authors never met, the share it was trained on, the floors."""
+    """Skill on one trait with held-out authors, the share in training, and the floors."""
 
     auc: Estimate
     macro_f1: Estimate
@@ -26,7 +26,7 @@ class Skill:
 
     @property
     def sees(self) -> bool:
-        """Whether the held-out AUC's interval lies above one half."""
+        """Whether the interval of the held-out AUC lies above one half."""
         return self.auc.low > 0.5
 
 

@@ -1,9 +1,10 @@
-"""Synthetic authors made of inventory statements: a training set that ships, with a known reach.
+"""Synthetic authors made of inventory statements: a training set that ships, of known scope.
 
-Every public-domain item says "I" of one pole of one trait. An author has a pole for each trait and
-says four such sentences of each, in random order. Authors come from pools that share no item and no
-wording, so that a reader tested on another pool has not met its sentences. What is learnt is how
-people describe themselves in questionnaires; how far that carries to other prose must be shown.
+Every public-domain item is a first-person sentence for one pole of one trait. An author has a pole
+of each trait and writes four sentences for it, in random order. Authors come from pools that share
+no item and no wording, so that a reader tested on another pool has not seen its sentences. A reader
+learns how people describe themselves in questionnaires; whether that generalises to other prose
+has to be tested.
 """
 
 import re
@@ -25,7 +26,7 @@ Sentences = dict[tuple[str, int], list[str]]
 
 
 def self_descriptions(authors: int = 480, seed: int = 0) -> Corpus:
-    """Make so many authors, labelled on the Big Five, in six pools of sentences.
+    """Make synthetic authors, labelled on the Big Five, in six pools of sentences.
 
     >>> one = self_descriptions(6).texts[0]
     >>> one.group, sorted(one.labels), len(one.text.split(". "))
@@ -65,7 +66,7 @@ def _drawn(sentences: Sequence[str], random: np.random.Generator) -> list[str]:
 
 
 def _pools(random: np.random.Generator) -> list[Sentences]:
-    """Deal the sentences of each pole to the pools; alike ones go to the same pool."""
+    """Distribute the sentences of each pole over the pools; similar ones share a pool."""
     pools: list[Sentences] = [{} for _ in range(POOLS)]
     for key, sentences in sorted(_sentences().items()):
         clusters = _alike(sentences)

@@ -1,9 +1,9 @@
-"""Readers of personality: classifiers trained on labelled text, tested on authors they never met.
+"""Readers of personality: classifiers trained on labelled text, tested on held-out authors.
 
-One binary classifier a trait: standardised features or TF-IDF, logistic regression, probabilities
-calibrated (Platt or isotonic). Whatever is fitted is fitted inside the training folds: weights,
-vocabulary, standardisation, strength of the penalty, calibration; a group never stands on both
-sides of a split. Needs the extra `read`.
+One binary classifier per trait: standardised features or TF-IDF, logistic regression, calibrated
+probabilities (Platt or isotonic). Everything is fitted within the training folds: weights,
+vocabulary, standardisation, strength of the penalty, calibration; a group is never on both sides
+of a split. Needs the extra `read`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -53,11 +53,11 @@ class ReaderTraining:
 
 @dataclass(frozen=True, eq=False)
 class HeldOut:
-    """One trait's probabilities for texts of groups the classifier never met, with the truth.
+    """One trait's probabilities for texts of held-out groups, with the truth; shapes (texts,).
 
-    `ranks` are theirs within the fold, 0..1, for measures that compare texts: between folds
-    the classifiers' shares differ, against those of the texts held out. `shuffled` are the ranks
-    after the same training on the labels `dealt` out at random.
+    `ranks` are ranks of the probabilities within the fold, 0..1, for measures that compare texts,
+    since the classifiers' training shares differ between folds. `shuffled` are the ranks after the
+    same training on the labels `dealt` out at random.
     """
 
     truth: Array
@@ -71,8 +71,8 @@ class HeldOut:
 class Reader:
     """An Observer: rates texts on each trait by trained classifiers.
 
-    `shares` are the labels' shares of the high pole in training; `held_out` is how well each
-    trait is told; `groups` and `lengths` (words) belong to the training texts.
+    `shares` are the labels' shares of the high pole in training; `held_out` are the
+    cross-validated probabilities of each trait.
     """
 
     training: ReaderTraining
@@ -82,7 +82,7 @@ class Reader:
     models: Mapping[str, Any]
 
     def probabilities(self, texts: Sequence[str]) -> Mapping[str, Array]:
-        """Give each text's calibrated probability of the high pole; NaN for one without words."""
+        """Return calibrated probabilities of each high pole, (texts,); NaN without words."""
         empty = np.array([not any(c.isalpha() for c in text) for text in texts])
         if not len(texts) or empty.all():
             return {scale: np.full(len(texts), np.nan) for scale in self.models}
@@ -95,9 +95,11 @@ class Reader:
         return probabilities
 
     def rate(self, texts: Sequence[str]) -> Answers:
-        """Rate texts: a row a text and trait, `value` in log-odds (nats) beyond the training share.
+        """Rate texts: one row per text and trait.
 
-        `item` counts the texts from 0; a text without words is a row with the status unparsed.
+        `value` is in log-odds (nats) beyond the training share.
+
+        `item` counts the texts from 0; a text without words is a row with the status `unparsed`.
         """
         rows = []
         for scale, high in self.probabilities(texts).items():
@@ -124,7 +126,7 @@ class Reader:
 def train_reader(
     corpus: Corpus, scales: Sequence[str], training: ReaderTraining = ReaderTraining()
 ) -> Reader:
-    """Train one classifier a scale and test it by nested, grouped cross-validation.
+    """Train one classifier per scale and test it by nested, grouped cross-validation.
 
     Raises:
         MissingExtra: scikit-learn is not installed.
@@ -157,7 +159,7 @@ def train_reader(
 
 
 def _material(texts: Sequence[str], training: ReaderTraining) -> Any:  # noqa: ANN401
-    """Give what the classifier is shown: a value here depends on its own text alone."""
+    """Return the input of the classifier, (texts, columns); each row depends on its text alone."""
     families = RECIPES[training.recipe]
     if not families:
         return np.array(texts, dtype=object)
@@ -165,7 +167,7 @@ def _material(texts: Sequence[str], training: ReaderTraining) -> Any:  # noqa: A
 
 
 def _dealt(truth: Array, groups: Sequence[str], seed: int) -> Array:
-    """Deal labels out at random: to whole groups, where a group has one label only."""
+    """Permute labels: over whole groups, where every group has a single label."""
     random = np.random.default_rng(seed)
     by_group: dict[str, set[float]] = {}
     for group, label in zip(groups, truth, strict=True):
@@ -196,7 +198,7 @@ def _pipeline(training: ReaderTraining) -> Any:  # noqa: ANN401
 
 
 def _splits(truth: Array, groups: Sequence[str], folds: int, seed: int) -> list[tuple[Any, Any]]:
-    """Split by groups, the poles as evenly as may be; never more folds than a pole has groups."""
+    """Split by groups, the poles as evenly as possible, in at most as many folds as groups."""
     from sklearn.model_selection import StratifiedGroupKFold  # noqa: PLC0415
 
     least = min(len({g for g, t in zip(groups, truth, strict=True) if t == p}) for p in (0, 1))
@@ -230,7 +232,7 @@ def _cross_validated(
     groups: Sequence[str],
     training: ReaderTraining,
 ) -> tuple[Array, Array]:
-    """Probabilities of each text from a classifier fitted without its group, and their places."""
+    """Probabilities of each text from a classifier fitted without its group, and their ranks."""
     probabilities, ranks = np.full(truth.size, np.nan), np.full(truth.size, np.nan)
     for train, test in _splits(truth, groups, training.folds, training.seed):
         train_groups = [groups[k] for k in train]
@@ -243,8 +245,8 @@ def _cross_validated(
 def _high(model: Any, material: Any) -> Array:  # noqa: ANN401
     """Give probabilities of the high pole, to 12 decimals.
 
-    How a text's products are added up depends on its row and on the processor; equal texts must
-    have equal probabilities.
+    The order of summation depends on a text's row and on the processor, and equal texts must have
+    equal probabilities.
     """
     high = np.asarray(model.predict_proba(material)[:, 1], dtype=np.float64)
     return np.asarray(high.round(12))

@@ -1,4 +1,4 @@
-"""What an induction changed: the same items in the same forms, with it and without it.
+"""The effect of an induction: the same items in the same forms, with it and without it.
 
 Each item is its own control in each administration (form, option order, repeat), so that position
 pull and acquiescence that both arms share cancel out of the difference.

@@ -1,4 +1,4 @@
-"""How an answer follows the level that was asked for: slope, order, steps, side effects.
+"""How answers follow the requested level: slope, order, steps, side effects.
 
 Each item is asked at every level, so that it is its own control; items are the sampling unit.
 For prompts, steering strengths and adapter scales alike.
@@ -87,7 +87,7 @@ def level_slope(
 def dose_response(
     levels: Sequence[float], scores: ArrayLike, *, name: str = "slope", seed: int = 0
 ) -> Dose:
-    """Describe how the scores of items follow the levels that were asked for.
+    """Describe how the scores of items follow the requested levels.
 
     Args:
         levels: rising numbers, one a column.
@@ -171,7 +171,7 @@ def _r_squared(y: Array, fitted: Array) -> float:
 
 
 def _step(cells: Array, seed: int) -> int | None:
-    """Least distance of levels at which every pair rises significantly."""
+    """Return the least distance of levels at which every pair rises significantly, or None."""
     count = cells.shape[1]
     for gap in range(1, count):
         differences_by_pair = [cells[:, i + gap] - cells[:, i] for i in range(count - gap)]

@@ -89,7 +89,7 @@ def _two_sided(
 
 
 def verdict(difference: Estimate, equivalence: Estimate, *, alpha: float = 0.05) -> Verdict:
-    """Say in words what a test of difference and one of equivalence show together.
+    """Summarise a test of difference and one of equivalence in words.
 
     A test without p shows nothing; neither one significant is "inconclusive", never "the same".
 

@@ -1,4 +1,4 @@
-"""Families of paired shifts: each tested, all adjusted together, with what a run could have found.
+"""Families of paired shifts: each tested, all adjusted together, with the detectable shift.
 
 One comparison is a `PairedShift` or a class built on it; `adjust_family` fills in what depends on
 the other comparisons: p after Holm and after Benjamini-Hochberg, and the detectable shift.
@@ -42,7 +42,7 @@ Shift = TypeVar("Shift", bound=PairedShift)
 
 
 def difference_spread(differences: Array) -> float:
-    """Return the SD (n - 1) of differences of shape (n,), NaN for fewer than two.
+    """Return the SD (n - 1) of differences, shape (n,), NaN below two. Source: textbook.
 
     >>> difference_spread(np.array([1.0, 3.0]))
     1.4142135623730951

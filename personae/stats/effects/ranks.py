@@ -229,7 +229,7 @@ def kruskal(
         groups: two samples or more, each of shape (n_i,), NaN for missing.
         name: what the estimate is called.
         of: what a value is; the estimate's `n` counts all groups.
-        seed: of the BCa bootstrap, which resamples each group apart.
+        seed: of the BCa bootstrap, which resamples each group separately.
         draws: bootstrap draws.
 
     Undefined where a group is empty. Source: Kruskal & Wallis (1952, JASA 47); Kelley (1935, PNAS

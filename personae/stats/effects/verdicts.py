@@ -1,4 +1,4 @@
-"""Verdicts in words, by rules fixed in advance: did it move as asked, and does it hold still?
+"""Verdicts in words, by rules fixed in advance: did the score move as requested, and is it stable?
 
 A difference that is not significant is not an equivalence: "inconclusive" is a verdict of its own
 (Schuirmann 1987; Lakens 2017). Stable means that every pair of administrations is equivalent
@@ -53,7 +53,7 @@ def direction_verdict(shift: Estimate, asked: int, adjusted_p: float, margin: fl
 
 @dataclass(frozen=True, slots=True)
 class Stability:
-    """Whether a mean holds still over administrations.
+    """Stability of a mean over administrations.
 
     `verdict` is stable, unstable or inconclusive; `widest` is the largest difference between two
     administrations, named by `between`.

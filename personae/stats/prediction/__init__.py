@@ -1,1 +1,1 @@
-"""How well something is predicted: classes, probabilities, linear probes."""
+"""Quality of predictions: classes, probabilities, linear probes."""

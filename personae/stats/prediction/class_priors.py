@@ -1,4 +1,4 @@
-"""What a classifier's output means beyond the shares it was trained on.
+"""A classifier's output relative to the class shares in its training set.
 
 A classifier that reads nothing gives the training share to every text; so a mean output says
 something about texts only against that share. Log-odds against it are 0 for such a classifier;

@@ -1,4 +1,4 @@
-"""Whether stated confidence agrees with how often it is right."""
+"""Calibration: does stated confidence agree with the rate of right answers?"""
 
 import numpy as np
 from numpy.typing import ArrayLike

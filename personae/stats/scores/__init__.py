@@ -1,1 +1,1 @@
-"""From answers to scale scores, and what the scores are worth."""
+"""From answers to scale scores, and the quality of the scores."""

@@ -1,10 +1,10 @@
 """The keying alarm: do answers contradict the scoring key?
 
-Wrong keys are the field's commonest fault: a scale whose negative items are never reversed looks
-like a scale and measures agreement. Two signs give it away over respondents: α that is no better
-with the keys than without, and an item that runs against the others of its scale. It departs from
-the textbook rule "item-total r < 0" in that the interval must exclude 0, as in small samples a
-good item is negative by chance.
+Wrong keys are the most common fault of the field: a scale whose negative items are never reversed
+looks like a scale but measures agreement. Two signs reveal it over respondents: α that is no better
+with the keys than without, and an item that correlates negatively with the rest of its
+scale. Unlike the textbook rule "item-total r < 0", the interval must exclude 0, since in small
+samples a good item is negative by chance.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ FEW_DRAWS = 50  # only the values of alpha count here, not its interval
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyingDoubt:
-    """What speaks against the key of a scale, or of one item of it."""
+    """Evidence against the key of a scale, or of one of its items."""
 
     scale: str
     text: str
@@ -36,7 +36,7 @@ def keying_alarm(
     use: Use = "value",
     strict: bool = False,
 ) -> tuple[KeyingDoubt, ...]:
-    """Compare each scale's key with how its items hang together over the rows.
+    """Compare each scale's key with the correlations of its items over the rows.
 
     A scale of mixed keys is doubted where α of the unkeyed answers is defined and α of the keyed
     ones is not above it; an item where its corrected item-total correlation is negative with its

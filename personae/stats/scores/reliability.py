@@ -176,7 +176,7 @@ def _left_over(matrices: Array) -> Array:
 def item_total(
     matrix: ArrayLike, items: Sequence[str] = (), *, of: str = "respondent"
 ) -> tuple[Estimate, ...]:
-    """Correlate each item with the total of the others; one estimate an item, in order.
+    """Correlate each item with the total of the others; one estimate per item, in order.
 
     Args:
         matrix: keyed item scores, shape (n, k), NaN for missing; complete rows count.
@@ -187,7 +187,7 @@ def item_total(
     (1994, Psychometric Theory, ch. 8), the corrected item-total correlation.
 
     Raises:
-        BadValue: not one name an item.
+        BadValue: a number of names other than that of the items.
     """
     x, note = table(matrix)
     names = items or [f"item {j + 1}" for j in range(x.shape[1])]
@@ -298,7 +298,7 @@ def reliable_change(
     seed: int = 0,
     draws: int = DRAWS,
 ) -> Estimate:
-    """Estimate the least change of one respondent's mean score that isn't noise: 1.96 · √2 · SEM.
+    """Estimate the least reliable change of a respondent's mean score: 1.96 · √2 · SEM.
 
     In points; args and undefined cases as `sem`: scores of shape (n, k). Source: Jacobson & Truax
     (1991, J. Consult. Clin. Psychol. 59).

@@ -1,4 +1,4 @@
-"""Where the variance of scores comes from: wording, order, paraphrase, seed, and the rest.
+"""Components of the variance of scores: wording, order, paraphrase, seed, and residual.
 
 Random-effects components by Type II sums of squares (Henderson's method 3; Searle, Casella &
 McCulloch 1992, Variance Components, ch. 5), for any pattern of missing combinations. Intervals
