@@ -31,7 +31,8 @@ def read_answers(path: str | Path, inventory: Inventory) -> Answers:
     """Read a table of answers to an inventory from CSV, TSV, Parquet or JSONL.
 
     Wide: one row per respondent, one column per item, headed by the item's id (`12`,
-    `item_12`, `Q12`), and optionally one of names (respondent, participant, subject, person, id, model, name).
+    `item_12`, `Q12`), and optionally one of names (respondent, participant, subject, person, id,
+    model, name).
     Long: the columns respondent, item, answer. Both may have the columns arm, form, order and
     repeat; other columns are kept as tags. Every item of the inventory gets a row; those without
     a readable answer have the status `unparsed` and say why. The answers of an earlier run

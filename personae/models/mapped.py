@@ -34,10 +34,10 @@ C = TypeVar("C", bound=Chooser)
 
 
 class Transform(Protocol):
-    """A change to each request, and what it makes of a model's fingerprint."""
+    """A change to each request and to the model's fingerprint."""
 
     def __call__(self, request: Request) -> Request:
-        """Give the request as the model inside gets it."""
+        """Return the request that the model inside receives."""
         ...
 
     def fingerprint(self, inner: Model) -> str:
@@ -65,7 +65,7 @@ class MappedModel(Generic[M]):
 
     @property
     def name(self) -> str:
-        """The model's own name: a change to its requests makes no other model of it."""
+        """The name of the model inside, which a change to requests does not alter."""
         return self._inner.name
 
     @property

@@ -1,9 +1,9 @@
 """Reads GGUF files: metadata and tensors, by numpy over a memory map.
 
 The GGUF format of ggml, versions 2 and 3, little-endian. Files come from anywhere, so
-every count, length and offset is held against the file's size before it is used; a broken file is
-a `BadFile` that says what is wrong. Departs from the `gguf` package in reading arrays at a stroke
-and decoding tensors on demand (about 1/27 of its CPU time here, the same bits).
+every count, length and offset is checked against the file's size before it is used; a broken file
+is a `BadFile` that says what is wrong. Unlike the `gguf` package, arrays are read in one step and
+tensors are decoded on demand (about 1/27 of the CPU time, the same bits).
 """
 
 import mmap
@@ -41,7 +41,7 @@ MOST_DIMENSIONS = 4
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """Where a tensor lies: `shape` in row-major order, `start` and `size` in bytes."""
+    """Location of a tensor: `shape` in row-major order, `start` and `size` in bytes."""
 
     name: str
     shape: tuple[int, ...]
@@ -60,7 +60,7 @@ class Gguf:
     bytes: Bytes
 
     def raw(self, name: str) -> Bytes:
-        """Give a tensor's undecoded bytes, (rows, bytes per row); rows run along the last axis.
+        """Return a tensor's undecoded bytes, (rows, bytes per row); rows run along the last axis.
 
         Raises:
             BadFile: the file holds no such tensor.

@@ -35,7 +35,7 @@ class TensorFormat:
 
 
 def _half(raw: Bytes, offset: int) -> Floats:
-    """Read the float16 at byte `at` of each block, as a column (n, 1)."""
+    """Read the float16 at byte `offset` of each block, as a column (n, 1)."""
     return np.ascontiguousarray(raw[:, offset : offset + 2]).view("<f2").astype(np.float32)
 
 

@@ -1,1 +1,1 @@
-"""Every answer kept once: the journal, and models that answer from it."""
+"""The journal, which keeps every answer once, and models that answer from it."""

@@ -25,9 +25,9 @@ _INSERT = "INSERT OR IGNORE INTO answers VALUES (?, ?, ?)"
 
 
 class Journal:
-    """Answers by content key. Open it in a `with` block, so that the last ones are written.
+    """Answers by content key. Open it in a `with` block, so that pending answers are written.
 
-    The file is made where there is none; its folder must exist.
+    A missing file is created; its folder must exist.
 
     Raises:
         BadFile: the file is in use, is no journal, is damaged, or a newer Personae wrote it.
@@ -75,7 +75,7 @@ class Journal:
         return int(count)
 
     def find(self, keys: Sequence[str]) -> dict[str, str]:
-        """Look keys up; the payloads of those that are kept."""
+        """Look up keys; return the payloads of those in the journal."""
         self.flush()
         payloads: dict[str, str] = {}
         with self._lock, self._telling():
@@ -88,7 +88,7 @@ class Journal:
         return payloads
 
     def write(self, key: str, kind: str, payload: str) -> None:
-        """Keep a payload under its key; a key that is kept already stays as it is."""
+        """Store a payload under its key; an existing entry stays as it is."""
         with self._lock:
             self._open()
             self._pending.setdefault(key, (kind, payload))
@@ -100,7 +100,7 @@ class Journal:
                 self._timer.start()
 
     def flush(self) -> None:
-        """Write out what waits; when this returns, a kill can't take it back."""
+        """Write pending answers; once this returns they survive a killed process."""
         with self._lock:
             if self._timer is not None:
                 self._timer.cancel()
@@ -120,7 +120,7 @@ class Journal:
             self._pending.clear()
 
     def close(self) -> None:
-        """Write out what waits and give the file free. Closing twice is harmless."""
+        """Write pending answers and release the file. Closing twice is harmless."""
         with self._lock:
             if self._base is None:
                 return
@@ -164,7 +164,7 @@ class Journal:
 
 
 def _prepare(base: sqlite3.Connection, path: Path) -> None:
-    """Check whose file it is, before anything is written; then lock it and make the table."""
+    """Check that the file is a journal before writing; then lock it and make the table."""
     owner = base.execute("PRAGMA application_id").fetchone()[0]
     version = base.execute("PRAGMA user_version").fetchone()[0]
     tables = base.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]

@@ -1,4 +1,4 @@
-"""What a recorded model does with a batch: recall, ask the rest once, write down, count.
+"""Batches through a journal: recall answers, ask for the others once, write and count them.
 
 Totals cover each distinct request once, recalled or asked, so that they are the same however
 often a run was interrupted. Answers of status `error` are neither kept nor counted.
@@ -83,7 +83,7 @@ class Ledger:
         done: Done | None,
         bound: int = 1,
     ) -> list[A]:
-        """Answer the requests with these keys: `ask(indices, done)` gets those not recalled.
+        """Answer the requests with these keys; `ask(indices, done)` gets those not recalled.
 
         Each writes `bound` tokens at most. `done` is called for every request, duplicates too,
         as soon as its answer is known.

@@ -1,8 +1,8 @@
-"""A model whose answers come from a journal where it has them, and go into it where not.
+"""A model whose answers are recalled from a journal or, if new, written to it.
 
-Each distinct request is asked once, ever; answers are written as they arrive, so that a run that
-was killed goes on where it stood. An answer of status `error` (a server that was down) is not
-kept: it is asked again when the run is started again. Refusals and cut or unparsed replies are
+Each distinct request is asked only once; answers are written as they arrive, so that a killed run
+resumes where it stopped. An answer of status `error` (a server that was down) is not kept and is
+asked again when the run is restarted. Refusals and cut or unparsed replies are
 answers, and kept.
 """
 
@@ -57,15 +57,15 @@ class RecordedModel(Generic[M_co]):
 
     @property
     def fingerprint(self) -> str:
-        """What answers; part of every key."""
+        """Identity of the answering model; part of every key."""
         return self._inner.fingerprint
 
     @property
     def usage(self) -> Usage:
         """Totals over the distinct requests answered so far, recalled ones included.
 
-        Money is what these tokens cost at the model's price, 0 for a model without one. What a
-        server really charged, with failed tries, is in its own `spent`.
+        Money is the cost of these tokens at the model's price, 0 for a model without one. What a
+        server actually charged, including failed attempts, is in its own `spent`.
         """
         ledger = self._ledger
         price: Price | None = getattr(self._inner, "price", None)
@@ -80,7 +80,7 @@ class RecordedModel(Generic[M_co]):
     def reply(
         self, requests: Sequence[Request], sampling: Sampling, *, done: Done | None = None
     ) -> list[Reply]:
-        """Reply to each request, from the journal where it can.
+        """Reply to each request, from the journal where possible.
 
         Raises:
             BudgetSpent: as the model inside; what was answered is kept.
@@ -101,7 +101,7 @@ class _RecordedChooser(RecordedModel[C_co]):
     """A `Chooser` with a journal."""
 
     def choose(self, requests: Sequence[Request], *, done: Done | None = None) -> list[Choice]:
-        """Weigh each request's options, from the journal where it can.
+        """Weigh each request's options, from the journal where possible.
 
         Raises:
             BudgetSpent: as the model inside; what was answered is kept.
@@ -114,7 +114,7 @@ class _RecordedChooser(RecordedModel[C_co]):
 
 
 class _RecordedOpenModel(_RecordedChooser[OpenModel]):
-    """An `OpenModel` with a journal. Activations are not kept: they are large, and free to redo."""
+    """An `OpenModel` with a journal. Activations are not kept, as they are large."""
 
     @property
     def anatomy(self) -> Anatomy:

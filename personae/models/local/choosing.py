@@ -26,7 +26,7 @@ Tokens = tuple[int, ...]
 
 
 class ChatCodec(Protocol):
-    """What turns chats into tokens."""
+    """Renders and tokenises chats."""
 
     def encode(self, text: str, *, special: bool = True) -> list[int]:
         """Tokenise a text."""
@@ -38,7 +38,7 @@ class ChatCodec(Protocol):
 
 
 class Posed(NamedTuple):
-    """A question as it is posed: `variant` says under which of the reader's variants of edits."""
+    """A question and the index of the variant of edits it is asked under."""
 
     chat: Chat
     options: tuple[tuple[str, ...], ...]
@@ -60,7 +60,7 @@ def choices(
     limit: int,
     done: Done | None,
 ) -> list[Choice]:
-    """Weigh every question, equal ones once; `limit` is the most tokens the network reads."""
+    """Weigh every question, equal ones once; `limit` is the context length in tokens."""
     indices: dict[Posed, list[int]] = {}
     for index, question in enumerate(questions):
         indices.setdefault(question, []).append(index)
@@ -182,7 +182,7 @@ def weigh(
 
     Args:
         options: for each option its forms as tokens.
-        logps: log-probability (nats) of each beginning's last token, given what precedes it.
+        logps: log-probability (nats) of each beginning's last token given the preceding ones.
         tokens_in: length of the prompt.
 
     >>> half = float(np.log(0.5))
@@ -206,7 +206,7 @@ def weigh(
 
 
 def _disjoint(form_logp: dict[Tokens, float]) -> Iterator[tuple[Tokens, float]]:
-    """Leave each form only what the forms that continue it directly don't take."""
+    """Subtract from each form the probability of the forms that continue it directly."""
     longer: dict[Tokens, list[float]] = {form: [] for form in form_logp}
     for form, logp in form_logp.items():
         for cut in range(len(form) - 1, 0, -1):

@@ -1,9 +1,9 @@
-"""Text to tokens and chats to text, as a model was trained to see them.
+"""Text to tokens and chats to text, in the format that a model was trained on.
 
 Tokenizers come from GGUF metadata (byte-level BPE) or from a model folder; chat templates are the
-model's own Jinja, run in a sandbox. Departs from `transformers` in keeping the digit split of the
-"smollm" pre-tokenizer, which its GGUF path drops, and in giving templates that ask for today's
-date a fixed one, so that the same chat is always the same text.
+model's own Jinja, run in a sandbox. Unlike `transformers`, the digit split of the "smollm"
+pre-tokenizer is kept, which its GGUF path drops, and templates that ask for today's date get a
+fixed one, so that the same chat always gives the same text.
 """
 
 import re
@@ -111,7 +111,7 @@ class TextCodec:
         return twin
 
     def encode(self, text: str, *, special: bool = True) -> list[int]:
-        """Cut a text into token ids; nothing is put before or after it.
+        """Encode a text as token ids; nothing is added before or after it.
 
         With `special`, words such as `<|im_start|>` become their control tokens; without, they
         are text like any other.
@@ -124,7 +124,7 @@ class TextCodec:
         return str(self.tokenizer.decode(list(ids), skip_special_tokens=False))
 
     def render(self, chat: Chat) -> str:
-        """Write a chat as the model reads it, up to where the model goes on.
+        """Render a chat up to the point where the model continues.
 
         A last turn of the assistant is left open after its text. The empty chat is the bare start
         of a text: the model's first (else its end) token. A control word inside a message, such

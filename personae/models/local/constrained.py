@@ -1,7 +1,7 @@
-"""JSON that obeys a schema, token by token, and closed in time (grammars by llguidance).
+"""JSON that follows a schema, token by token, closed within the limit (llguidance grammars).
 
 A reply that reaches its limit unfinished is cut back to the last point from which the shortest
-way out that we know still fits, and closed by that way. So every reply is valid.
+known completion still fits, and is closed by that completion. So every reply is valid.
 """
 
 import heapq
@@ -72,7 +72,7 @@ class Grammar:
 
     @cached_property
     def shortest(self) -> int | None:
-        """Tokens of the shortest way through that we know; None if we know none."""
+        """Tokens of the shortest known reply; None if none is known."""
         way = self.guide().way_out(LEAD_OUT)
         return None if way is None else len(way)
 
@@ -86,7 +86,7 @@ class Grammar:
 
 
 class Guide:
-    """One reply's way through a grammar."""
+    """One reply's path through a grammar."""
 
     def __init__(self, grammar: Grammar) -> None:
         self.grammar = grammar
@@ -94,7 +94,7 @@ class Guide:
         self._matcher = grammar.matcher()
 
     def allowed(self, width: int) -> Tensor:
-        """Tell for each of `width` tokens whether it may come next."""
+        """Return for each of `width` tokens whether it may come next, (width,)."""
         bits = np.frombuffer(self._matcher.compute_bitmask(), dtype=np.uint8)
         flags = np.unpackbits(bits, bitorder="little")[:width].astype(bool)
         return torch.from_numpy(np.pad(flags, (0, width - len(flags))))
@@ -111,7 +111,7 @@ class Guide:
         return self._text(self.taken)
 
     def close(self, limit: int) -> str:
-        """Finish within `limit` tokens in all, giving up some of those taken last if need be.
+        """Finish within `limit` tokens in total, dropping some of the last ones if necessary.
 
         Raises:
             BadValue: nothing fits; `Grammar.shortest` says what would.

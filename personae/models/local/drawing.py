@@ -1,4 +1,4 @@
-"""Draws tokens from logits so that a draw doesn't depend on what else is in the batch."""
+"""Draws tokens from logits so that a draw does not depend on the rest of the batch."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ __all__ = ["draw", "stream"]
 
 
 def stream(sampling: Sampling, text: str) -> np.random.Generator:
-    """Give the random numbers of one request: they follow from its seed, repeat and chat only.
+    """Return the random numbers of one request, which depend on its seed, repeat and chat only.
 
     >>> a, b = (stream(Sampling(seed=1), "Hello") for _ in "ab")
     >>> bool(a.random() == b.random())
@@ -23,7 +23,7 @@ def stream(sampling: Sampling, text: str) -> np.random.Generator:
 
 
 def draw(logits: Tensor, sampling: Sampling, uniforms: Sequence[float]) -> list[int]:
-    """Draw one token a row by the inverse of the cumulated distribution, in token order.
+    """Draw one token per row by inverting the cumulative distribution, in token order.
 
     Temperature 0 takes the likeliest token. Under `top_p` only the smallest set of likeliest
     tokens that holds that much probability can be drawn. Sums are in float64, so that rounding
@@ -32,7 +32,7 @@ def draw(logits: Tensor, sampling: Sampling, uniforms: Sequence[float]) -> list[
     Args:
         logits: (rows, vocabulary); -inf where a token is not allowed.
         sampling: temperature and top_p are used.
-        uniforms: one number in [0, 1) a row.
+        uniforms: numbers in [0, 1), (rows,).
 
     >>> draw(torch.tensor([[0.0, 2.0], [5.0, 0.0]]), Sampling(), (0.5, 0.5))
     [1, 0]

@@ -1,4 +1,4 @@
-"""Puts edits in force, token by token, for the length of one pass.
+"""Applies edits token by token during one pass.
 
 Which edits hold for a token is its mark: a small number beside the token's id, 0 where none does.
 Marked tokens take the place of tokens wherever texts are compared, so that texts share a prefix,
@@ -49,7 +49,7 @@ class EditCombinations:
 
 
 class Editing:
-    """The edits of a batch: `variants` are what its rows may be under, each for itself."""
+    """The edits of a batch: each row is under one of the `variants`."""
 
     def __init__(
         self,
@@ -85,7 +85,7 @@ class Editing:
     def marked(
         self, tokens: Sequence[int], prompt: int, variant: int = 0, start: int = 0
     ) -> tuple[int, ...]:
-        """Mark a variant's tokens, from position `start` on, of a text with so long a prompt."""
+        """Mark a variant's tokens from position `start` on, after a prompt of `prompt` tokens."""
         always = self._always[variant]
         if always is not None:
             return tuple(t | always << SHIFT for t in tokens) if always else tuple(tokens)
@@ -107,7 +107,7 @@ class Editing:
     def in_force(
         self, tokens: Sequence[int], positions: Sequence[int], hooks: SiteHooks = ()
     ) -> Iterator[None]:
-        """Edit the marked tokens of one pass, and show what comes out at the sites of `hooks`."""
+        """Edit the marked tokens of one pass, and pass the hidden states to `hooks`."""
         marks = [t >> SHIFT for t in tokens]
         distinct = tuple(sorted(set(marks)))
         changes: list[tuple[Site, Change]] = []
@@ -152,7 +152,7 @@ class Editing:
 
 
 def _compile(rows: Sequence[tuple[Edit, ...]], device: torch.device) -> dict[Site, list["_Step"]]:
-    """Line up the edits of all rows, site by site: the k-th edits of the rows are done together."""
+    """Group the edits of all rows by site; the k-th edits of the rows are applied together."""
     steps: dict[Site, list[_Step]] = {}
     for site in dict.fromkeys(e.site for edits in rows for e in edits):
         at_site = [[e for e in edits if e.site == site] for edits in rows]
@@ -197,7 +197,7 @@ class _Step:
     axes: Tensor
 
     def delta(self, hidden: Tensor, rows: Tensor | None) -> Tensor:
-        """Give how far each token (tokens, width) moves; zero where the edit doesn't hold."""
+        """Return the change of each token, (tokens, width); zero where the edit doesn't apply."""
         if self.table is not None:
             return self.table if rows is None else self.table[rows]
         h = hidden.float()

@@ -36,7 +36,7 @@ __all__ = ["LocalModel", "context_length"]
 
 
 def context_length(loaded: Loaded) -> int:
-    """Give the most tokens that a network reads at once, by its own configuration."""
+    """Return the context length of a network in tokens, from its configuration."""
     config = cast(Any, loaded.network).config.get_text_config()
     return int(getattr(config, "max_position_embeddings", None) or 1 << 30)
 
@@ -99,7 +99,7 @@ class LocalModel:
     ) -> list[Choice]:
         """Weigh each request's options under its edits; one reading of the chat serves them all.
 
-        A chat with an option longer than the network reads is answered with status `error`.
+        A chat that exceeds the context length with an option gets the status `error`.
 
         Raises:
             InputError: a request without options.

@@ -1,6 +1,6 @@
 """Is a back end the model it claims to be? Kullback-Leibler divergence from stored references.
 
-`data/fidelity.json` holds what the embedded model says in float32, made with the library's own
+`data/fidelity.json` holds the embedded model's answers in float32, computed with the library's own
 loader, not ours. A back end that "works" may still be another model: the same weights requantised
 to symmetric 4 bits answer "Paris" too, at 0.3 nats a token from the reference.
 Divergences are over the outcomes the reference lists and one for all others together, which bounds

@@ -1,4 +1,4 @@
-"""Writes replies to many chats in lock-step, sharing what their prompts share."""
+"""Writes replies to many chats in lock-step, reading shared prefixes once."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -136,7 +136,7 @@ class ReplyWriter:
         return self.reader.editing.marked(draft.taken[-1:], length, draft.variant, position)[0]
 
     def _begin(self, drafts: list[_Draft]) -> tuple[Tensor, ReplyCache]:
-        """Read the prompts: what all share as a context, the rest into a row each."""
+        """Read the prompts: the shared prefix as a context, the remainder in one row each."""
         prompts = [draft.prompt for draft in drafts]
         shared = min(shared_length(prompts[0], prompts[-1]), min(map(len, prompts)) - 1)
         if shared * (len(prompts) - 1) < PASS_COST:

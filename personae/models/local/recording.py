@@ -1,4 +1,4 @@
-"""Reads the residual stream: many chats side by side, all sites in one pass, pooled as they come.
+"""Reads the residual stream: many chats side by side, all sites in one pass, pooled at once.
 
 Whatever the pool, it is a list of token ranges for each chat, and a row is the mean over a range.
 """
@@ -24,7 +24,7 @@ POOLS = get_args(Pool)
 
 
 class RecordingCodec(ChatCodec, Protocol):
-    """A codec that also knows where each message lies among a chat's tokens."""
+    """A codec that also gives the token range of each message."""
 
     def turns(self, chat: Chat) -> tuple[list[int], list[Range]]:
         """Encode the rendered chat; give its tokens and each message's range of them."""
@@ -93,7 +93,7 @@ def _ranges(chat: Chat, size: int, turns: Sequence[Range], pool: Pool) -> list[R
 
 
 def _pass(reader: ForwardPasses, batch: Sequence[_Text], activations: dict[Site, Array]) -> None:
-    """Read a batch, and put the means over its ranges where they belong."""
+    """Read a batch, and write the means over its ranges to their rows."""
     nodes = []
     for text in batch:
         tokens = reader.editing.marked(text.tokens, len(text.tokens))

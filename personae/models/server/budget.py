@@ -1,4 +1,4 @@
-"""What calls to a server cost, and hard limits on it.
+"""Costs of calls to a server, and hard limits on them.
 
 A request is counted at its worst case (prompt plus `max_tokens`) while it is under way, so that
 requests running side by side can't overrun a limit together; then at what the server says it took.
@@ -18,7 +18,7 @@ CHARS_PER_TOKEN = 4.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Price:
-    """What a million tokens cost, read (input) and written (output).
+    """Price of a million tokens, read (input) and written (output).
 
     >>> Price(input_per_million=0.5, output_per_million=2).cost(1_000_000, 500_000)
     1.5
@@ -34,7 +34,7 @@ class Price:
                 raise BadValue(f"a price is a finite number >= 0 per million tokens, not {value}")
 
     def cost(self, tokens_in: int, tokens_out: int) -> float:
-        """Give the cost of so many tokens, in `currency`."""
+        """Return the cost of tokens read and written, in `currency`."""
         return (
             tokens_in * self.input_per_million + tokens_out * self.output_per_million
         ) / 1_000_000
@@ -45,7 +45,7 @@ class Budget:
     """Hard limits of one process's use of one server; None means no limit.
 
     `calls` counts every request sent, retries too. `money` is in the price's currency. Answers
-    recalled from a journal take nothing.
+    recalled from a journal cost nothing.
 
     Raises:
         BadValue: a limit that isn't a positive number.
@@ -64,12 +64,12 @@ class Budget:
 
 
 def tokens_of(chat: Chat) -> int:
-    """Estimate a chat's tokens from its characters, with four more a turn for the template."""
+    """Estimate a chat's tokens from its characters, plus four per turn for the template."""
     return ceil(sum(len(m.text) / CHARS_PER_TOKEN + 4 for m in chat))
 
 
 class Spending:
-    """Keeps account of a budget: what is spent, and what is held for requests under way.
+    """Account of a budget: amounts spent, and amounts reserved for requests under way.
 
     Raises:
         BadValue: a limit on money without a price.
@@ -98,7 +98,7 @@ class Spending:
         )
 
     def take(self, read: int, written: int) -> bool:
-        """Hold so many tokens for a call; False means: wait until one under way has ended.
+        """Reserve tokens for a call; False means: wait until a call under way has ended.
 
         Raises:
             BudgetSpent: the call doesn't fit, whatever becomes of those under way.
@@ -119,7 +119,7 @@ class Spending:
         return True
 
     def settle(self, held: tuple[int, int], used: tuple[int, int]) -> None:
-        """Put what a call really used in place of what was held for it."""
+        """Replace the reservation of a call by its actual use."""
         self._held = (self._held[0] - held[0], self._held[1] - held[1])
         self._spent = _sum(self._spent, used)
 

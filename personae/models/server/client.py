@@ -82,7 +82,7 @@ class ServerModel:
 
     @property
     def spent(self) -> Usage:
-        """What this process has really used: each call sent, failed and repeated ones too."""
+        """Actual use by this process: every call sent, including failures and retries."""
         return self._service.spending.spent
 
     def reply(
@@ -147,7 +147,7 @@ class ServerModel:
         indices: list[int],
         deliver: Callable[[int, Choice], None],
     ) -> None:
-        """Weigh by first tokens; where the server shows none, say nothing and ask for fewer."""
+        """Weigh by first tokens; where the server shows none, request fewer next time."""
         top = self._top
         self._probes += 1
 

@@ -61,7 +61,7 @@ class Retry(Exception):
 
 
 class CallResult(Protocol):
-    """What a request ends in: an answer, or a record of why there is none."""
+    """The end of a request: an answer, or a record of why there is none."""
 
     @property
     def tokens_in(self) -> int:
@@ -79,7 +79,7 @@ T = TypeVar("T", bound=CallResult)
 
 @dataclass(slots=True)
 class ServerState:
-    """What is known of a server from one batch to the next.
+    """State of a server, kept between batches.
 
     `patience` is the most seconds that a request is tried for, waits included. `met`: the server
     has been reached; until then one request goes alone, so that a wrong address or name costs one.
@@ -144,7 +144,7 @@ class Dispatcher(Generic[T]):
             raise self._stop
 
     def _fill(self) -> float | None:
-        """Start what may start; return seconds until more may, None if only an end changes it."""
+        """Start allowed calls; return seconds until the next, None if that needs a call to end."""
         rate_limit = self.state.rate_limit
         while self._fresh or self._later:
             if len(self._running) >= (rate_limit.limit if self.state.met else 1):

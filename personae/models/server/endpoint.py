@@ -1,4 +1,4 @@
-"""One chat endpoint: its address, its key, and what its refusals mean.
+"""One chat endpoint: its address, its key, and the interpretation of its refusals.
 
 Connects to the given host alone: redirects and proxies are not followed. The key is read from
 the environment for each batch and is kept in no object; server texts are shown without it.

@@ -95,7 +95,7 @@ def longest_form(question: Request) -> int:
 
 
 def choice_from_replies(question: Request, replies: Sequence[Reply]) -> Choice:
-    """Weigh options by how many of the sampled replies say them.
+    """Weigh options by the share of sampled replies that name them.
 
     A reply says an option if, blanks aside, it begins with one of its forms and doesn't go on
     with a letter or digit; the longest form wins. Nothing is smoothed: an option never said has

@@ -3,7 +3,7 @@
 Additive increase, multiplicative decrease, as TCP does it (Jacobson 1988): one more for every
 answer until the server first says "too many", then one more for every other round of answers; cut
 by 15 percent at each such refusal. Halving would leave a server idle for a quarter of the time;
-so it is kept 90 percent busy while at 32 places one request in three hundred is refused.
+this keeps it 90 percent busy while, at 32 at once, one request in three hundred is refused.
 """
 
 import random
@@ -73,7 +73,7 @@ class RateLimit:
 
 
 def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
-    """Read how long a server asks to wait, in seconds >= 0: as a number, or as an HTTP date.
+    """Read the requested waiting time, in seconds >= 0, from a number or an HTTP date.
 
     None where it doesn't say, or says it unreadably. Source: RFC 9110, section 10.2.3.
 

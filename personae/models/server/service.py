@@ -60,7 +60,7 @@ class ServerSettings:
 
 
 class Service:
-    """One model at one endpoint, with what is learnt of it from batch to batch.
+    """One model at one endpoint, and its state between batches.
 
     Raises:
         BadValue: a limit on money without a price.
@@ -177,7 +177,7 @@ class Service:
 
 
 def _bare(name: str) -> str:
-    """Take off what doesn't make another model: folder, date, `latest`, upper case."""
+    """Remove parts of a name that don't distinguish models: folder, date, `latest`, case."""
     return _DATED.sub("", name.rsplit("/", 1)[-1].lower())
 
 
@@ -187,5 +187,5 @@ def no_reply(why: str) -> Reply:
 
 
 def status_of(no: Rejected) -> Status:
-    """Tell a request refused for what it says from one that failed."""
+    """Return `refused` for a request refused for its content, else `error`."""
     return "refused" if no.code in ("content_filter", "content_policy_violation") else "error"

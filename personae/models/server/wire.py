@@ -1,4 +1,4 @@
-"""What goes over the wire to an OpenAI-compatible chat endpoint, and what its answers mean.
+"""Request and response bodies of OpenAI-compatible chat endpoints.
 
 A body holds only what the request needs, since strict servers refuse what they don't know.
 """
@@ -18,7 +18,7 @@ _FENCED = re.compile(r"^\s*```[a-zA-Z]*\s*\n(.*?)\n?\s*```\s*$", re.DOTALL)
 
 
 class Malformed(Exception):
-    """A body that isn't a chat completion; another try may bring one."""
+    """A body that isn't a chat completion; a retry may succeed."""
 
 
 def _draw_seed(*parts: object) -> int:

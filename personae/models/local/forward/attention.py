@@ -66,7 +66,7 @@ class Context:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AttentionLayout:
-    """Who sees whom in one pass.
+    """Layout of one pass: which token attends to which.
 
     The pass's tokens are laid out in `blocks` rows of `width` slots: `gather` (blocks * width,)
     gives each slot's token (any token for an empty slot), `scatter` (tokens,) each token's slot.
@@ -99,7 +99,7 @@ class AttentionLayout:
     def _once(
         self, shape: tuple[int, ...], make: Callable[[], tuple[Tensor, ...]]
     ) -> tuple[Tensor, ...]:
-        """Make something for the first layer of a shape; the others use it again."""
+        """Compute a value for the first layer of a shape; later layers reuse it."""
         if shape not in self.memo:
             self.memo[shape] = make()
         return self.memo[shape]
@@ -172,7 +172,7 @@ def _fused(
     block_kv: tuple[Tensor, Tensor],
     context_kv: tuple[Tensor, Tensor] | None,
 ) -> Tensor:
-    """Attend with torch's fused kernel, to the context and to the block apart.
+    """Attend with torch's fused kernel, separately to the context and to the block.
 
     All tokens see the context, so it is read by one long row of queries; the query heads that
     share a key head lie one after another in a row, so that no key is repeated. The two results
@@ -239,7 +239,7 @@ def _attend(
 
 
 def _forget(plan: AttentionLayout, scores: list[Tensor], window: int) -> list[Tensor]:
-    """Mask what lies further back than a sliding window."""
+    """Mask keys beyond a sliding window."""
     query = plan.query_positions[:, :, None]
     key_positions = [plan.key_positions[:, None, :]]
     if len(scores) > 1:

@@ -27,7 +27,7 @@ WORTH_KEEPING = 16
 
 @dataclass(slots=True)
 class _NetworkState:
-    """What a reader and its twins know of their network."""
+    """State of a network, shared by a reader and its twins."""
 
     verified: bool = False
     kept: list[Context] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""Reads the prefix tree of many token sequences and gives the log-probabilities asked for.
+"""Reads the prefix tree of many token sequences and yields the wanted log-probabilities.
 
 Shared prefixes are read once (`shared_prefixes`), the rest side by side. The marks of tokens
 (`editing`) are compared as tokens are, so edited texts share with others only what precedes edits.
@@ -46,7 +46,7 @@ class WantedLogprob:
 
 
 def read_context(reader: ForwardPasses, tokens: tuple[int, ...]) -> Context:
-    """Give the keys and values of a prefix, from an earlier call as far as they are known."""
+    """Return the keys and values of a prefix, from earlier calls where available."""
     reader.refresh()
     traversal = TreeTraversal(reader, (), {})
     for _ in traversal.extend(EMPTY, Node(0, tokens)):
@@ -55,7 +55,7 @@ def read_context(reader: ForwardPasses, tokens: tuple[int, ...]) -> Context:
 
 
 def reads_by_node(ends: Sequence[Node], reads: Sequence[WantedLogprob]) -> dict[Node, list[int]]:
-    """Give the indices of the reads that fall into each node; sequence i ends at node `ends[i]`."""
+    """Group the indices of reads by node; sequence i ends at node `ends[i]`."""
     by_node: dict[Node, list[int]] = {}
     for index, read in enumerate(reads):
         node = ends[read.sequence]

@@ -1,4 +1,4 @@
-"""Keys and values of texts that are being written, one row a text, after a shared context."""
+"""Keys and values of texts being written, one row per text, after a shared context."""
 
 from collections.abc import Sequence
 
@@ -67,7 +67,7 @@ class ReplyCache:
         return plan, (self.start + before[row] + column).tolist()
 
     def drop(self, row: int) -> None:
-        """Give up a row: the last row takes its place."""
+        """Remove a row: the last row takes its index."""
         last = len(self.lengths) - 1
         used = self.lengths[last]
         if row != last:

@@ -59,7 +59,7 @@ def wanted_logprobs(
 def _shared_lower_blocks(
     reader: ForwardPasses, sequences: Sequence[tuple[int, ...]], size: int
 ) -> "_LowerBlocks | None":
-    """Read the blocks that the sequences' variants share, where that saves more than it costs."""
+    """Read the blocks that all variants share, where that saves more than it costs."""
     block = min(map(_last_before, reader.editing.in_marks(sequences)), default=-1)
     if block < 0 or len(reader.editing.variants) < 2:
         return None
@@ -167,7 +167,7 @@ class _UpperBlocks(TreeTraversal):
         wanted: dict[Node, list[int]],
         stems: tuple[_LowerBlocks, Sequence[Node]],
     ) -> None:
-        """Take what was read below, and the nodes at which the sequences end."""
+        """Take the states of the lower blocks, and the nodes at which the sequences end."""
         super().__init__(reader, reads, wanted)
         self._lower, ends = stems
         self._rows: dict[Node, Indices] = {}
@@ -204,7 +204,7 @@ class _UpperBlocks(TreeTraversal):
 
 @contextmanager
 def _resumed(lower: _LowerBlocks, states: Tensor) -> Iterator[None]:
-    """Let the blocks up to the last shared one pass on what they get, and that one the states."""
+    """Skip the shared blocks: the last of them returns the stored states."""
 
     def gives(hidden: Tensor) -> object:
         return (hidden,) if lower.in_tuple else hidden

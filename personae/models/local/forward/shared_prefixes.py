@@ -1,4 +1,4 @@
-"""Finds what many token sequences share, so that each shared token is read once.
+"""Finds the prefixes that token sequences share, so that each shared token is read once.
 
 The sequences form a tree of segments. Segments above much text become contexts: read once, their
 keys and values kept. Small subtrees become blocks, which are read side by side. The split follows
