@@ -2,13 +2,13 @@
 
 System   psycot
 Paper    Yang, Shi, Wan, Quan, Wang, Wu & Wu 2023, Findings of EMNLP (arXiv:2310.20256)
-Asks     Does a model that first fills in a questionnaire about a text's author tell the author's
-         traits better than one that is asked at once, and better than not reading?
+Asks     Does a model that first fills in a questionnaire about a text's author recognize the
+         author's traits better than one that is asked directly, and better than without reading?
 Differs  the note about the items' meaning is made from their keys (the published one misdescribes
-         six of eight items of extraversion); public-domain items; the two poles are put in both
+         six of eight items of extraversion); public-domain items; the two poles are shown in both
          orders, so that a habit of saying "A" ties and predicts nothing; a label of 1 is the high
-         pole of every scale, also of neuroticism; what is not answered is missed and counted;
-         intervals and floors beside each figure; texts are cut by words, not by one model's tokens
+         pole of every scale, also of neuroticism; a missing answer is a miss and is counted;
+         intervals and floors beside each score; texts are cut by words, not by one model's tokens
 Version  1
 """
 
@@ -21,13 +21,12 @@ import polars as pl
 from personae.core import (
     Answers,
     Array,
-    Cell,
     Chooser,
     Estimate,
+    ForestFigure,
     Heading,
     InputError,
     Inventory,
-    Note,
     Part,
     Report,
     Sampling,
@@ -35,35 +34,45 @@ from personae.core import (
     load_inventory,
 )
 from personae.datasets.labelled_texts import Corpus, lengths, load_labelled
-from personae.report.render.figure_json import figure_from_data
+from personae.report.build import Row, ValueAxis, coverage, estimate_words, forest, table, verdict
 from personae.stats.prediction.classification import accuracy, auc, floor_predictions, macro_f1
 from personae.stats.scores.scales import keyed
-from personae.studies.psycot.questionnaire_chain import CONCLUSION, Chain, keying_note
+from personae.studies.psycot.chain_words import keying_note
+from personae.studies.psycot.questionnaire_chain import CONCLUSION, Chain
 
 __all__ = ["psycot"]
 
-WAYS: Mapping[str, str] = {
-    "questionnaire, conclusion": "rates every item, then names the likelier pole",
-    "questionnaire, scores": "the mean of the keyed ratings, above or below the middle",
-    "asked at once": "names the likelier pole without items (the paper's standard prompt)",
-    "step by step": "reasons in words, then names the likelier pole (zero-shot chain of thought)",
+BY_CONCLUSION, BY_SCORES = "questionnaire, conclusion", "questionnaire, scores"
+DIRECT, STEPWISE = "asked directly", "step by step"
+METHODS: Mapping[str, str] = {
+    BY_CONCLUSION: "rates every item, then names the likelier pole",
+    BY_SCORES: "the mean of the keyed ratings, above or below the middle",
+    DIRECT: "names the likelier pole without items (the paper's standard prompt)",
+    STEPWISE: "reasons in words, then names the likelier pole (zero-shot chain of thought)",
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Told:
-    """Labels and scores of the same texts, (texts, scales); a score's sign is the prediction."""
+class _Predictions:
+    """What each method makes of the same texts.
+
+    Args:
+        scales: the labelled scales that were asked about.
+        truth: labels, (texts, scales), 1 for the high pole and 0 for the low one.
+        scores: by method, (texts, scales); the sign is the prediction, NaN a missing answer.
+        floors: by floor, predictions made without reading, (texts, scales), 0 or 1.
+    """
 
     scales: tuple[str, ...]
     truth: Array
     scores: Mapping[str, Array]
     floors: Mapping[str, Array]
 
-    def predicted(self, way: str) -> Array:
-        """Predictions of a way or floor: 1 high, 0 low, NaN for a tie or no answer."""
-        if way in self.floors:
-            return self.floors[way]
-        values = self.scores[way]
+    def of(self, method: str) -> Array:
+        """Predictions of a method or floor: 1 high, 0 low, NaN for a tie or no answer."""
+        if method in self.floors:
+            return self.floors[method]
+        values = self.scores[method]
         return np.where(np.isnan(values) | (values == 0), np.nan, (values > 0).astype(float))
 
 
@@ -75,14 +84,14 @@ def psycot(
     seed: int = 0,
     quick: bool = False,
 ) -> Report:
-    """Rate texts of known authors item by item; hold the conclusions against the labels.
+    """Rate the authors of texts item by item; compare the conclusions with the labels.
 
     Args:
         model: who reads the texts; likelihoods are needed for the channel label.
         texts: JSONL file with id, text or posts, and labels {scale: 0 or 1}; "own" is a set of
             sixteen texts written for Personae.
-        inventory: name of the inventory, put in the third person; its scales are those labelled.
-        channel: "label" weighs the answers, "reply" parses what is said.
+        inventory: name of the inventory, asked in the third person; its scales are those labelled.
+        channel: "label" weighs the answers, "reply" parses what is written.
         seed: seed of the reasoning in words and of the resampling.
         quick: eight texts, two traits, four items each, short reasoning.
 
@@ -90,197 +99,210 @@ def psycot(
         InputError: no labelled scale is one of the inventory's.
     """
     corpus = load_labelled(texts)
-    whole = load_inventory(inventory)
-    scales = _common(corpus, whole)[: 2 if quick else None]
-    tool = whole.few(4 if quick else 10).keys_in_turn()
+    full = load_inventory(inventory)
+    scales = _common_scales(corpus, full)[: 2 if quick else None]
+    items = full.few(4 if quick else 10).keys_in_turn()
     read = corpus.texts[:8] if quick else corpus.texts
-    chain = Chain(model, tool, scales, channel)
+    chain = Chain(model, items, scales, channel)
     thinking = Sampling(max_tokens=40 if quick else 200, temperature=0.7, seed=seed)
     answers = Answers.concat(
         [chain.questionnaire(read), chain.standard(read), chain.step_by_step(read, thinking)]
     )
-    told = _told(answers, tool, scales, corpus, seed)
-    parts = _figures(told, tool, seed)
+    predictions = _predictions(answers, items, scales, corpus, seed)
+    methods = [*METHODS, *predictions.floors]
+    f1 = {
+        method: macro_f1(predictions.truth, predictions.of(method), name=method, seed=seed)
+        for method in methods
+    }
     return Report(
         title=f"Questionnaire as chain of thought: {model.name} reads {corpus.name}",
         parts=(
-            *_verdicts(told, len(read), seed),
-            *parts,
-            Heading("How the two readings of the questionnaire agree"),
-            _agreement(told, tool),
-            Heading("What was asked"),
-            _notes(tool, scales, corpus),
+            *_verdicts(predictions, seed),
+            _f1_figure(f1, predictions),
+            _methods_table(f1, predictions, seed),
+            _scales_table(predictions, items, methods, seed),
+            Heading("Agreement of the questionnaire's conclusion and scores"),
+            _agreement_table(predictions, items),
+            Heading("Instructions about the items"),
+            _keying_table(items, scales, corpus),
             Heading("Coverage"),
-            _coverage(answers),
+            _coverage_table(answers),
         ),
         answers=answers,
     )
 
 
-def _common(corpus: Corpus, tool: Inventory) -> tuple[str, ...]:
-    """Scales both labelled and asked; extraversion and neuroticism first, as the plainest."""
-    found = [s for s in corpus.scales if s in tool.scales]
-    if not found:
+def _common_scales(corpus: Corpus, inventory: Inventory) -> tuple[str, ...]:
+    """Give the scales both labelled and asked; the plainest, E and N, come first."""
+    common = [s for s in corpus.scales if s in inventory.scales]
+    if not common:
         raise InputError(
-            f"the texts are labelled on {', '.join(corpus.scales)}, but {tool.name!r} asks about "
-            f"{', '.join(tool.scales)}: give an --inventory with these scales"
+            f"the texts are labelled on {', '.join(corpus.scales)}, but {inventory.name!r} asks "
+            f"about {', '.join(inventory.scales)}: give an --inventory with these scales"
         )
-    return tuple(sorted(found, key=lambda s: (s not in ("E", "N"), found.index(s))))
+    return tuple(sorted(common, key=lambda s: (s not in ("E", "N"), common.index(s))))
 
 
-def _told(
-    answers: Answers, tool: Inventory, scales: tuple[str, ...], corpus: Corpus, seed: int
-) -> _Told:
+def _predictions(
+    answers: Answers, inventory: Inventory, scales: tuple[str, ...], corpus: Corpus, seed: int
+) -> _Predictions:
+    """Arrange the answers of every method, and the floors, as texts by scales."""
     rows = answers.rows
-    ids = rows["respondent"].unique(maintain_order=True).to_list()
-    texts = [one for one in corpus.texts if one.id in set(ids)]
-    ended = rows.filter(pl.col("item") == CONCLUSION)
-    items = Answers(rows.filter(pl.col("item") != CONCLUSION))
-    middle = (tool.low + tool.high) / 2
+    asked = set(rows["respondent"])
+    texts = [text for text in corpus.texts if text.id in asked]
+    conclusions = rows.filter(pl.col("item") == CONCLUSION)
+    ratings = Answers(rows.filter(pl.col("item") != CONCLUSION))
+    middle = (inventory.low + inventory.high) / 2
     means = (
-        keyed(items)
+        keyed(ratings)
         .group_by("respondent", "scale")
         .agg((pl.col("score").mean() - middle).alias("value"))
     )
     frames = {
-        "questionnaire, conclusion": ended.filter(pl.col("arm") == "psycot"),
-        "questionnaire, scores": means,
-        "asked at once": ended.filter(pl.col("arm") == "standard"),
-        "step by step": ended.filter(pl.col("arm") == "step by step"),
+        BY_CONCLUSION: conclusions.filter(arm="psycot"),
+        BY_SCORES: means,
+        DIRECT: conclusions.filter(arm="standard"),
+        STEPWISE: conclusions.filter(arm="step by step"),
     }
-    truth = np.array([[one.labels[s] for s in scales] for one in texts], dtype=np.float64)
-    floors = [floor_predictions(truth[:, k], lengths(texts), seed=seed) for k in range(len(scales))]
-    return _Told(
+    truth = np.array([[text.labels[s] for s in scales] for text in texts], dtype=np.float64)
+    floors = [floor_predictions(labels, lengths(texts), seed=seed) for labels in truth.T]
+    ids = [text.id for text in texts]
+    return _Predictions(
         scales=scales,
         truth=truth,
-        scores={way: _grid(frame, [t.id for t in texts], scales) for way, frame in frames.items()},
-        floors={f: np.column_stack([one[f] for one in floors]) for f in floors[0]},
+        scores={method: _grid(frame, ids, scales) for method, frame in frames.items()},
+        floors={name: np.column_stack([own[name] for own in floors]) for name in floors[0]},
     )
 
 
 def _grid(frame: pl.DataFrame, ids: Sequence[str], scales: Sequence[str]) -> Array:
-    found = {(r, s): v for r, s, v in frame.select("respondent", "scale", "value").iter_rows()}
-    cells = [[found.get((i, s)) for s in scales] for i in ids]
-    return np.array([[np.nan if v is None else v for v in row] for row in cells])
+    """Arrange values as (texts, scales), NaN where there is none."""
+    values = {(r, s): v for r, s, v in frame.select("respondent", "scale", "value").iter_rows()}
+    cells = [[values.get((text, scale)) for scale in scales] for text in ids]
+    return np.array([[np.nan if value is None else value for value in row] for row in cells])
 
 
-def _verdicts(told: _Told, count: int, seed: int) -> list[Part]:
-    said: list[Part] = []
-    first, *_, at_once, stepwise = (told.predicted(way) for way in WAYS)
-    f1 = macro_f1(told.truth, first, seed=seed)
-    beats = {
-        "not reading": macro_f1(told.truth, first, against=_best_floor(told), seed=seed),
-        "being asked at once": macro_f1(told.truth, first, against=at_once, seed=seed),
-        "reasoning in words": macro_f1(told.truth, first, against=stepwise, seed=seed),
+def _verdicts(predictions: _Predictions, seed: int) -> list[Part]:
+    """Say how well the questionnaire's conclusions do, and whether better than other methods."""
+    truth, concluded = predictions.truth, predictions.of(BY_CONCLUSION)
+    f1 = macro_f1(truth, concluded, seed=seed)
+    missed = int(np.isnan(concluded).sum())
+    lost = f" {missed} of {concluded.size} conclusions are ties or missing, and count as missed."
+    rivals = {
+        "not reading": _best_floor(predictions),
+        "asking directly": predictions.of(DIRECT),
+        "reasoning in words": predictions.of(STEPWISE),
     }
-    lost = int(np.isnan(first).sum())
-    head = f"Macro-F1 of the questionnaire as chain of thought: {_span(f1)}, {count} texts."
-    if lost:
-        head += f" {lost} of {first.size} conclusions are ties or missing, and count as missed."
-    said.append(Note(head, "verdict"))
-    for other, gap in beats.items():
-        words = "better than" if gap.low > 0 else "worse than" if gap.high < 0 else None
-        text = words or "not distinguishable from"
-        said.append(Note(f"It is {text} {other} (difference {_span(gap, '+')}).", "verdict"))
-    return said
-
-
-def _best_floor(told: _Told) -> Array:
-    return max(told.floors.values(), key=lambda f: float(np.mean(f == told.truth)))
-
-
-def _span(found: Estimate, sign: str = "") -> str:
-    return f"{found.value:{sign}.2f} [{found.low:.2f}, {found.high:.2f}]"
-
-
-def _figures(told: _Told, tool: Inventory, seed: int) -> list[Part]:
-    """Draw and tabulate macro-F1 and accuracy of all ways and floors, then each scale."""
-    ways = [*WAYS, *told.floors]
-    whole = {w: macro_f1(told.truth, told.predicted(w), name=w, seed=seed) for w in ways}
-    rows = [
-        {"name": way, "group": "floor" if way in told.floors else "reads", "estimate": found}
-        for way, found in whole.items()
+    gaps = {
+        rival: macro_f1(truth, concluded, against=other, seed=seed)
+        for rival, other in rivals.items()
+    }
+    return [
+        verdict(
+            f"Macro-F1 of the questionnaire as chain of thought: {estimate_words(f1, '.2f')}, "
+            f"{len(truth)} texts.{lost if missed else ''}"
+        ),
+        *(
+            verdict(f"It is {_comparison(gap)} {rival} (difference {estimate_words(gap)}).")
+            for rival, gap in gaps.items()
+        ),
     ]
-    data = {"unit": "macro-F1", "reference": whole["majority"].value, "rows": rows}
-    told_in_words = "; ".join(f"{way}: {_span(found)}" for way, found in whole.items())
-    figure = figure_from_data(
-        name="f1",
-        title="Macro-F1 of reading, beside not reading",
-        kind="intervals",
-        data=data,
-        alt=f"Macro-F1, mean over traits. {told_in_words}.",
+
+
+def _comparison(gap: Estimate) -> str:
+    if gap.low > 0:
+        return "better than"
+    return "worse than" if gap.high < 0 else "not distinguishable from"
+
+
+def _best_floor(predictions: _Predictions) -> Array:
+    truth = predictions.truth
+    return max(predictions.floors.values(), key=lambda floor: float(np.mean(floor == truth)))
+
+
+def _f1_figure(f1: Mapping[str, Estimate], predictions: _Predictions) -> ForestFigure:
+    listed = "; ".join(f"{method}: {estimate_words(e, '.2f')}" for method, e in f1.items())
+    return forest(
+        "f1",
+        "Macro-F1 with and without reading",
+        [(m, "floor" if m in predictions.floors else "reads", e) for m, e in f1.items()],
+        ValueAxis("macro-F1", reference=f1["majority"].value),
+        alt=f"Macro-F1, mean over traits. {listed}.",
     )
-    table: list[tuple[Cell, ...]] = []
-    for way in ways:
-        predicted = told.predicted(way)
-        right = accuracy(told.truth, predicted, name=way, seed=seed)
-        lost = float(np.isnan(predicted).mean())
-        table.append((way, WAYS.get(way, "floor"), whole[way], right, lost))
-    columns = ("way", "what it does", "macro-F1", "accuracy", "ties or missing")
+
+
+def _methods_table(f1: Mapping[str, Estimate], predictions: _Predictions, seed: int) -> Table:
+    rows: list[Row] = [
+        {
+            "method": method,
+            "what it does": METHODS.get(method, "floor"),
+            "macro-F1": estimate,
+            "accuracy": accuracy(predictions.truth, predictions.of(method), name=method, seed=seed),
+            "ties or missing": float(np.isnan(predictions.of(method)).mean()),
+        }
+        for method, estimate in f1.items()
+    ]
     note = "Rates, mean over traits; intervals resample texts, with all traits of a text together."
-    summary = Table(name="ways", title="All ways", columns=columns, rows=tuple(table), note=note)
-    return [figure, summary, _by_scale(told, tool, ways, seed)]
+    return table("methods", "All methods", rows, note)
 
 
-def _by_scale(told: _Told, tool: Inventory, ways: Sequence[str], seed: int) -> Table:
-    rows: list[tuple[Cell, ...]] = []
-    for k, scale in enumerate(told.scales):
-        truth = told.truth[:, k]
-        for way in ways:
-            predicted = told.predicted(way)[:, k]
-            f1 = macro_f1(truth, predicted, name=way, seed=seed)
-            ranked = auc(truth, told.scores[way][:, k], seed=seed) if way in told.scores else None
+def _scales_table(
+    predictions: _Predictions, inventory: Inventory, methods: Sequence[str], seed: int
+) -> Table:
+    rows: list[Row] = []
+    for column, scale in enumerate(predictions.scales):
+        truth = predictions.truth[:, column]
+        for method in methods:
+            predicted = predictions.of(method)[:, column]
+            scores = predictions.scores.get(method)
             rows.append(
-                (
-                    tool.scales[scale],
-                    way,
-                    f1,
-                    accuracy(truth, predicted, seed=seed),
-                    ranked,
-                    int(truth.sum()),
-                    truth.size,
-                )
+                {
+                    "trait": inventory.scales[scale],
+                    "method": method,
+                    "macro-F1": macro_f1(truth, predicted, name=method, seed=seed),
+                    "accuracy": accuracy(truth, predicted, seed=seed),
+                    "AUC": None if scores is None else auc(truth, scores[:, column], seed=seed),
+                    "labelled high": int(truth.sum()),
+                    "texts": truth.size,
+                }
             )
-    columns = ("trait", "way", "macro-F1", "accuracy", "AUC", "labelled high", "texts")
-    note = "AUC: of two texts, how often the one labelled high scores higher."
-    return Table(
-        name="by_scale", title="Trait by trait", columns=columns, rows=tuple(rows), note=note
-    )
+    note = "AUC: of two texts with different labels, how often the one labelled high scores higher."
+    return table("by_scale", "Trait by trait", rows, note)
 
 
-def _agreement(told: _Told, tool: Inventory) -> Table:
+def _agreement_table(predictions: _Predictions, inventory: Inventory) -> Table:
     """Count how often conclusion and scores of the same questionnaire name the same pole."""
-    one, two = (told.predicted(way) for way in list(WAYS)[:2])
-    rows: list[tuple[Cell, ...]] = []
-    for k, scale in enumerate(told.scales):
-        known = ~np.isnan(one[:, k]) & ~np.isnan(two[:, k])
-        same = int((one[known, k] == two[known, k]).sum())
-        rows.append((tool.scales[scale], same, int(known.sum()), int((~known).sum())))
-    columns = ("trait", "same pole", "both known", "one is a tie or missing")
-    return Table(name="agreement", title="Conclusion and scores", columns=columns, rows=tuple(rows))
+    rows: list[Row] = []
+    pairs = zip(predictions.of(BY_CONCLUSION).T, predictions.of(BY_SCORES).T, strict=True)
+    for scale, (concluded, scored) in zip(predictions.scales, pairs, strict=True):
+        known = ~np.isnan(concluded) & ~np.isnan(scored)
+        rows.append(
+            {
+                "trait": inventory.scales[scale],
+                "same pole": int((concluded[known] == scored[known]).sum()),
+                "both known": int(known.sum()),
+                "one is a tie or missing": int((~known).sum()),
+            }
+        )
+    return table("agreement", "Conclusion and scores", rows)
 
 
-def _notes(tool: Inventory, scales: Sequence[str], corpus: Corpus) -> Table:
-    rows = [(tool.scales[s], len(tool.where(scale=s).items), keying_note(tool, s)) for s in scales]
-    return Table(
-        name="keying_notes",
-        title="What the model was told about the items",
-        columns=("trait", "items", "note"),
-        rows=tuple(rows),
-        note=f"Texts: {corpus.tag}, {corpus.source}.",
-    )
+def _keying_table(inventory: Inventory, scales: Sequence[str], corpus: Corpus) -> Table:
+    rows: list[Row] = [
+        {
+            "trait": inventory.scales[scale],
+            "items": len(inventory.where(scale=scale).items),
+            "note": keying_note(inventory, scale),
+        }
+        for scale in scales
+    ]
+    note = f"Texts: {corpus.tag}, {corpus.source}."
+    return table("keying_notes", "What the model was told about the items", rows, note)
 
 
-def _coverage(answers: Answers) -> Table:
-    kind = (
-        pl.when(pl.col("item") == CONCLUSION).then(pl.lit("conclusion")).otherwise(pl.lit("item"))
-    )
-    counted = Answers(answers.rows.with_columns(kind.alias("asked for"))).missing(
-        by=("arm", "asked for")
-    )
-    return Table(
-        name="coverage",
-        title="Coverage",
-        columns=tuple(counted.columns),
-        rows=tuple(counted.rows()),
+def _coverage_table(answers: Answers) -> Table:
+    is_conclusion = pl.col("item") == CONCLUSION
+    kind = pl.when(is_conclusion).then(pl.lit("conclusion")).otherwise(pl.lit("item"))
+    return coverage(
+        Answers(answers.rows.with_columns(kind.alias("asked for"))), ("arm", "asked for")
     )
