@@ -54,26 +54,27 @@ def pair_answers(first: Answers, second: Answers) -> Pairing:
     """
     _check_instruments(first, second)
     remarks: list[str] = []
-    one, two = first.rows, second.rows
+    rows_1, rows_2 = first.rows, second.rows
     for column in ("respondent", "arm"):
-        two, said = _renamed(one, two, column)
-        remarks += said
-    left, right = _placed(one), _placed(two)
+        rows_2, remark = _renamed(rows_1, rows_2, column)
+        remarks += remark
+    left, right = _placed(rows_1), _placed(rows_2)
     on = [*KEY, *PLACE]
     rows = left.join(right, on=on, suffix="_2", maintain_order="left")
     if not rows.height:
         raise BadValue(
-            f"no answer of one run has a partner in the other; {_apart(one, two) or 'all differ'}"
+            "no answer of one run has a partner in the other; "
+            f"{_apart(rows_1, rows_2) or 'all differ'}"
         )
-    alone = [a.join(b, on=on, how="anti") for a, b in ((left, right), (right, left))]
+    unmatched = [a.join(b, on=on, how="anti") for a, b in ((left, right), (right, left))]
     rows = rows.rename({name: f"{name}_1" for name in CARRIED})
     rows = rows.drop(f"{name}_2" for name in ITEM)
-    remarks += _lonely(rows, alone)
+    remarks += _unmatched_values(rows, unmatched)
     return Pairing(rows=rows.drop(PLACE), table=_counted(rows, left, right), remarks=tuple(remarks))
 
 
 def _placed(rows: pl.DataFrame) -> pl.DataFrame:
-    """Number the answers to what was asked several times in one way."""
+    """Number the answers to a question that was asked several times under the same conditions."""
     return rows.select(*KEY, *ITEM, *CARRIED).with_columns(
         pl.int_range(pl.len()).over(KEY).alias(PLACE[0]), pl.len().over(KEY).alias(PLACE[1])
     )
@@ -86,42 +87,46 @@ def _check_instruments(first: Answers, second: Answers) -> None:
     """
     tags = [set(answers.rows["inventory"].unique()) for answers in (first, second)]
     versions: list[dict[str, set[str]]] = [{}, {}]
-    for found, listed in zip(versions, tags, strict=True):
+    for known, listed in zip(versions, tags, strict=True):
         for tag in listed:
             name, _, rest = tag.partition("@")
-            found.setdefault(name, set()).add(rest.partition("+")[0])
+            known.setdefault(name, set()).add(rest.partition("+")[0])
     for name in sorted(versions[0].keys() & versions[1].keys()):
         if versions[0][name] != versions[1][name]:
-            there, here = (", ".join(sorted(v[name])) for v in versions)
+            left, right = (", ".join(sorted(v[name])) for v in versions)
             raise BadValue(
-                f"the runs used different versions of {name!r}: {there} in the first, {here} in "
+                f"the runs used different versions of {name!r}: {left} in the first, {right} in "
                 "the second; run both with one version of Personae"
             )
     if not tags[0] & tags[1]:
-        there, here = (", ".join(sorted(t or "unnamed" for t in found)[:5]) for found in tags)
+        left, right = (", ".join(sorted(t or "unnamed" for t in run)[:5]) for run in tags)
         raise BadValue(
-            f"the runs share no instrument: {there} in the first, {here} in the second; compare "
+            f"the runs share no instrument: {left} in the first, {right} in the second; compare "
             "runs that asked the same items"
         )
 
 
-def _renamed(one: pl.DataFrame, two: pl.DataFrame, column: str) -> tuple[pl.DataFrame, list[str]]:
+def _renamed(
+    first: pl.DataFrame, second: pl.DataFrame, column: str
+) -> tuple[pl.DataFrame, list[str]]:
     """Let the second run's only name stand for the first's only name, where they differ."""
-    names = [frame[column].unique(maintain_order=True).to_list() for frame in (one, two)]
+    names = [frame[column].unique(maintain_order=True).to_list() for frame in (first, second)]
     if len(names[0]) != 1 or len(names[1]) != 1 or names[0] == names[1]:
-        return two, []
-    said = f"The only {column} of each run is paired: {names[0][0]!r} with {names[1][0]!r}."
-    return two.with_columns(pl.lit(names[0][0]).alias(column)), [said]
+        return second, []
+    remark = f"The only {column} of each run is paired: {names[0][0]!r} with {names[1][0]!r}."
+    return second.with_columns(pl.lit(names[0][0]).alias(column)), [remark]
 
 
-def _apart(one: pl.DataFrame, two: pl.DataFrame) -> str:
+def _apart(first: pl.DataFrame, second: pl.DataFrame) -> str:
     """Say in which columns two runs have no value in common."""
-    said = []
+    differences = []
     for column in KEY:
-        there, here = (set(frame[column].unique().to_list()) for frame in (one, two))
-        if not there & here:
-            said.append(f"{column}: {_some(there)} in the first, {_some(here)} in the second")
-    return "; ".join(said)
+        left, right = (set(frame[column].unique().to_list()) for frame in (first, second))
+        if not left & right:
+            differences.append(
+                f"{column}: {_some(left)} in the first, {_some(right)} in the second"
+            )
+    return "; ".join(differences)
 
 
 def _some(values: set[object]) -> str:
@@ -129,15 +134,15 @@ def _some(values: set[object]) -> str:
     return ", ".join(listed[:4]) + (f" and {len(listed) - 4} more" if listed[4:] else "")
 
 
-def _lonely(rows: pl.DataFrame, alone: Sequence[pl.DataFrame]) -> list[str]:
+def _unmatched_values(rows: pl.DataFrame, unmatched: Sequence[pl.DataFrame]) -> list[str]:
     """Name respondents, arms and forms that have no partner at all."""
-    said = []
-    for place, frame in zip(("first", "second"), alone, strict=True):
+    remarks = []
+    for run, frame in zip(("first", "second"), unmatched, strict=True):
         for column in ("respondent", "arm", "form"):
             left = set(frame[column].unique().to_list()) - set(rows[column].unique().to_list())
             if left:
-                said.append(f"Only in the {place} run, {column}: {_some(left)}.")
-    return said
+                remarks.append(f"Only in the {run} run, {column}: {_some(left)}.")
+    return remarks
 
 
 def _counted(rows: pl.DataFrame, left: pl.DataFrame, right: pl.DataFrame) -> Table:
@@ -145,15 +150,15 @@ def _counted(rows: pl.DataFrame, left: pl.DataFrame, right: pl.DataFrame) -> Tab
     tags = sorted({*counts[1], *counts[2]})
     rows_by_tag: list[Row] = []
     for tag in tags:
-        matched, one, two = (c.get(tag, 0) for c in counts)
+        matched, first, second = (c.get(tag, 0) for c in counts)
         rows_by_tag.append(
             {
                 "instrument": tag or "unnamed",
-                "first": one,
-                "second": two,
+                "first": first,
+                "second": second,
                 "matched": matched,
-                "only first": one - matched,
-                "only second": two - matched,
+                "only first": first - matched,
+                "only second": second - matched,
             }
         )
     note = (

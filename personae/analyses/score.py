@@ -1,6 +1,6 @@
 """Scores a table of answers from anywhere: what `personae score` reports.
 
-Answers are taken apart by arm and form, for which means would mix what was compared. Scores of one
+Answers are split by arm and form, since a mean over them would mix what was compared. Scores of one
 respondent have a t interval over items; means over respondents and reliabilities a bootstrap over
 respondents. Norms are shown only for a group the user names.
 """
@@ -103,7 +103,7 @@ def score_report(
 
 
 def _renamed(part: Part, number: str) -> Part:
-    """Give a part of one of several sections a key of its own."""
+    """Give a part of one of several sections its own key."""
     if isinstance(part, Table | Figure):
         return replace(part, name=f"{part.name}_{number}")
     return part
@@ -143,7 +143,10 @@ def _over_people(scores: pl.DataFrame, scale: str, unit: str, seed: int) -> Esti
 
 
 def _item_interval(row: dict[str, Any], inventory: Inventory) -> Estimate:
-    """One administration's scale score, with Student's t interval over its items."""
+    """Estimate one administration's scale score, with Student's t interval over its items.
+
+    Undefined without an answer; no interval with fewer than three items, or where all are equal.
+    """
     n, value, about = row["n_answered"], row["mean"], {"of": "item", "unit": row["unit"]}
     if value is None:
         return missing(row["scale"], row["why"], n=n, **about)
@@ -226,7 +229,10 @@ def _reliability(matrix: Array, seed: int) -> dict[str, Estimate]:
 
 
 def _lambda6(matrix: Array, seed: int) -> Estimate:
-    """Guttman's λ6, where there are enough people for each item's regression on the others."""
+    """Return Guttman's λ6, where there are enough people to regress each item on the others.
+
+    Undefined below five respondents an item. Source: Guttman (1945, Psychometrika 10).
+    """
     people, items = matrix.shape
     if people < PEOPLE_AN_ITEM * items:
         why = f"needs {PEOPLE_AN_ITEM} respondents an item, here {people} for {items} items"
@@ -297,4 +303,4 @@ def _statuses(answers: Answers) -> Table:
         .len()
         .sort("len", "status", "why", descending=[True, False, False])
     )
-    return frame_table("coverage", "What became of the answers", counted, heads={"len": "answers"})
+    return frame_table("coverage", "Answers by status", counted, heads={"len": "answers"})

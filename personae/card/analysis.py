@@ -1,4 +1,4 @@
-"""The card's numbers: shifts against the arm without persona, in SD units, aligned with the ask."""
+"""The card's numbers: shifts against the control arm, in SD units, aligned with the request."""
 
 from dataclasses import dataclass, replace
 
@@ -20,7 +20,11 @@ MARGIN = 0.25
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScaleShift:
-    """What an arm did to one scale or facet: in the channel's unit, in SD units, and a verdict."""
+    """The shift of one scale or facet under an arm, and a verdict on it.
+
+    `asked` is the requested standing in z units, None where nothing was requested; `raw` the shift
+    in the channel's unit, `standard` that in SD units.
+    """
 
     scale: str
     facet: str
@@ -57,20 +61,20 @@ class ChannelScores:
         return "the items' values without persona"
 
     def asked(self, scale: str, facet: str = "") -> float | None:
-        """Give the requested standing in z units, or None where nothing was asked."""
+        """Return the requested standing in z units, or None where nothing was requested."""
         return self.persona.traits.get(f"{scale}:{facet}" if facet else scale)
 
     def part(self, scale: str, facet: str = "") -> Answers:
         """Keep the answers of one scale or facet."""
-        kept = self.answers.where(scale=scale)
-        return kept.where(facet=facet) if facet else kept
+        part = self.answers.where(scale=scale)
+        return part.where(facet=facet) if facet else part
 
     def sd(self, scale: str, facet: str = "") -> float:
-        """Give the SD unit of a scale or facet, in the answers' unit; NaN where there is none."""
+        """Return the SD unit of a scale or facet, in the answers' unit; NaN where there is none."""
         if self.in_points and self.tool.norms:
             norms = [n for n in self.tool.norms if (n.group, n.scale) == (GROUP, scale)]
-            found = [n.sd for n in norms if n.facet == facet]
-            return found[0] / len(self.tool.where(scale=scale, facet=facet).items)
+            sds = [n.sd for n in norms if n.facet == facet]
+            return sds[0] / len(self.tool.where(scale=scale, facet=facet).items)
         control = self.answers.where(arm=CONTROL, scale=scale)
         items = control.rows.group_by("item", maintain_order=True).agg(pl.col("expected").mean())
         means = items["expected"].drop_nulls().to_numpy()
@@ -79,16 +83,16 @@ class ChannelScores:
 
     def shifts(self, arm: str, level: str = "scale") -> list[ScaleShift]:
         """Estimate an arm's shift on every scale or facet; p is Holm-adjusted over them."""
-        places = [(s, "") for s in self.tool.scales]
+        keys = [(s, "") for s in self.tool.scales]
         if level == "facet":
             facets = dict.fromkeys((i.scale, i.facet) for i in self.tool.items if i.facet)
             present = set(self.answers.rows.select("scale", "facet").unique().rows())
-            places = [place for place in facets if place in present]
-        raw = [self._raw(arm, *place) for place in places]
+            keys = [key for key in facets if key in present]
+        raw = [self._raw(arm, *key) for key in keys]
         adjusted = holm([1.0 if np.isnan(r.p) else r.p for r in raw])
         return [
-            self._shift(place, r, float(p))
-            for place, r, p in zip(places, raw, adjusted, strict=True)
+            self._shift(key, estimate, float(p))
+            for key, estimate, p in zip(keys, raw, adjusted, strict=True)
         ]
 
     def _raw(self, arm: str, scale: str, facet: str) -> Estimate:
@@ -96,14 +100,14 @@ class ChannelScores:
         part = self.part(scale, facet)
         return arm_shift(part, (CONTROL, arm), name, seed=self.seed)
 
-    def _shift(self, place: tuple[str, str], raw: Estimate, p: float) -> ScaleShift:
-        asked = self.asked(*place)
-        standard = _scaled(raw, self.sd(*place))
+    def _shift(self, key: tuple[str, str], raw: Estimate, p: float) -> ScaleShift:
+        asked = self.asked(*key)
+        standard = _scaled(raw, self.sd(*key))
         sign = 0 if not asked else 1 if asked > 0 else -1
         verdict = direction_verdict(standard, sign, p, MARGIN)
         return ScaleShift(
-            scale=place[0],
-            facet=place[1],
+            scale=key[0],
+            facet=key[1],
             asked=asked,
             raw=raw,
             standard=standard,
@@ -112,7 +116,7 @@ class ChannelScores:
         )
 
     def aligned(self, arm: str, control: str = CONTROL) -> Estimate:
-        """Estimate the mean shift towards what was asked, over the scales asked for, in SD units.
+        """Estimate the mean shift towards the request, over the scales requested, in SD units.
 
         Undefined where the persona asks for no scale of the inventory.
         """
@@ -120,14 +124,14 @@ class ChannelScores:
         if cells is None:
             why = "the persona asks for no trait of this inventory"
             return missing(arm, why, n=0, of="item", unit="SD")
-        found = two_level_mean(cells, name=arm, of="item", unit="SD", seed=self.seed)
+        shift = two_level_mean(cells, name=arm, of="item", unit="SD", seed=self.seed)
         known = ~np.isnan(cells)
-        kept = cells[known.any(axis=1)]
-        test = paired_permutation(np.nanmean(kept, axis=1), seed=self.seed)
-        return replace(found, p=test.p)
+        answered = cells[known.any(axis=1)]
+        test = paired_permutation(np.nanmean(answered, axis=1), seed=self.seed)
+        return replace(shift, p=test.p)
 
     def aligned_cells(self, arm: str, control: str = CONTROL) -> Array | None:
-        """Lay out shifts towards the ask in SD units: (items asked for, administrations)."""
+        """Return shifts towards the request in SD units, (items requested, administrations)."""
         parts = []
         for scale in self.tool.scales:
             asked, sd = self.asked(scale), self.sd(scale)
@@ -137,12 +141,12 @@ class ChannelScores:
         return np.vstack(parts) if parts else None
 
     def cells(self, arm: str, scale: str) -> Array:
-        """Lay out an arm's shifts of a scale in SD units: (items, administrations)."""
+        """Return an arm's shifts of a scale in SD units, shape (items, administrations)."""
         cells, _, _ = paired_cells(self.part(scale), (CONTROL, arm))
         return cells / self.sd(scale)
 
     def steadiness(self, arm: str, scale: str) -> Stability:
-        """Judge whether an arm's shift of a scale holds still over wordings and orders."""
+        """Judge whether an arm's shift of a scale is stable over wordings and orders."""
         cells, _, labels = paired_cells(self.part(scale), (CONTROL, arm))
         names = [f"{str(form).split('/')[0]} {order}" for form, order, _ in labels]
         return stability(cells / self.sd(scale), names, MARGIN, seed=self.seed)

@@ -1,4 +1,4 @@
-"""What a score must be seen against: channels, coverage, response style, floors, the prompts."""
+"""The background of a score: channels, coverage, response style, floors and prompts."""
 
 from collections.abc import Mapping, Sequence
 
@@ -21,7 +21,7 @@ FLOORS = ("null:midpoint", "null:first", "null:yes", "null:uniform")
 
 
 def channels(gate: GateResult, scores: Mapping[str, ChannelScores], arm: str) -> list[Part]:
-    """Report the content gate of every channel, and what the persona did in each."""
+    """Report the content gate of every channel, and the shift by the persona in each."""
     rows: list[Row] = [
         {"channel": name, "shift towards the request (SD)": s.aligned(arm), "SD of": s.sd_of}
         for name, s in scores.items()
@@ -36,7 +36,7 @@ def channels(gate: GateResult, scores: Mapping[str, ChannelScores], arm: str) ->
 def style(scores: Mapping[str, ChannelScores], arm: str) -> list[Part]:
     """Tabulate coverage by status and the habits of answering, channel by channel."""
     rows = [
-        _habits(channel, name, own) for channel, own in scores.items() for name in (CONTROL, arm)
+        _habits(channel, name, part) for channel, part in scores.items() for name in (CONTROL, arm)
     ]
     note = (
         "Acquiescence without bias is the midpoint of the options, or 0 nats/token. "
@@ -44,7 +44,7 @@ def style(scores: Mapping[str, ChannelScores], arm: str) -> list[Part]:
     )
     return [
         coverage(
-            Answers.concat([own.answers for own in scores.values()]),
+            Answers.concat([part.answers for part in scores.values()]),
             ("channel", "arm"),
             "Refused, unparsed, cut and failed answers are counted, never filled in.",
         ),
@@ -84,10 +84,10 @@ def floors(scores: ChannelScores, forms: Sequence[Form]) -> list[Part]:
     scored = scale_scores(answers, by=("arm", "form", "order"), use="expected")
     matrix = {}
     for arm in (CONTROL, *FLOORS):
-        own = scored.filter(pl.col("arm") == arm)
+        part = scored.filter(pl.col("arm") == arm)
         matrix[arm] = {
             title: mean(
-                own.filter(pl.col("scale") == scale)["mean"].drop_nulls().to_numpy(),
+                part.filter(pl.col("scale") == scale)["mean"].drop_nulls().to_numpy(),
                 name=scale,
                 of="administration",
                 seed=scores.seed,

@@ -44,12 +44,12 @@ STEP = 4
 
 
 def behaviour(context: CardContext) -> Section:
-    """Let the model act with and without the persona; compare with people and with the report."""
+    """Ask tasks with and without the persona; compare with people and with the self-report."""
     measures = _measures(context.persona)
-    answers = _asked(context)
+    answers = _administered(context)
     people = [_profile(answers, measures, arm) for arm in (context.arm.name, CONTROL)]
     shifts, cells = behaviour_shifts(people, measures, [ASKED], seed=context.seed)
-    toward = _toward(people, measures, context.seed)
+    toward = _expected_shift(people, measures, context.seed)
     report = context.scores.aligned(context.arm.name)
     hits = [shift.hit for shift in shifts if not isnan(shift.hit)]
     parts: tuple[Part, ...] = (
@@ -68,16 +68,16 @@ def _measures(persona: Persona) -> list[BehaviourMeasure]:
     for name in TASKS:
         task = load_behaviour_task(name).every(STEP)
         for measure in task.measures:
-            push = sum(
+            direction = sum(
                 sign * persona.traits.get(trait, 0.0) for trait, sign in measure.signs.items()
             )
-            signs = {ASKED: 1 if push > 0 else -1} if abs(push) > 1e-9 else {}
+            signs = {ASKED: 1 if direction > 0 else -1} if abs(direction) > 1e-9 else {}
             measures.append(BehaviourMeasure(task, replace(measure, signs=signs)))
     return measures
 
 
-def _asked(context: CardContext) -> Answers:
-    """Give the tasks in both option orders, with the persona and without."""
+def _administered(context: CardContext) -> Answers:
+    """Administer the tasks in both option orders, with the persona and without."""
     channel: Channel = context.channel if context.channel in ("label", "reply") else "option"
     tasks = [load_behaviour_task(name).every(STEP) for name in TASKS]
     sheets = []
@@ -90,22 +90,24 @@ def _asked(context: CardContext) -> Answers:
 
 def _profile(answers: Answers, measures: Sequence[BehaviourMeasure], arm: str) -> Profile:
     part = answers.where(arm=arm)
-    scored = {act.measure.name: scores(act.task, part, act.measure) for act in measures}
+    scored = {entry.measure.name: scores(entry.task, part, entry.measure) for entry in measures}
     return Profile("", "separate", arm, ASKED, -1 if arm == CONTROL else 1, "", scored)
 
 
-def _toward(people: Sequence[Profile], measures: Sequence[BehaviourMeasure], seed: int) -> Estimate:
-    """Estimate the mean shift in the expected direction over these tasks, their units resampled.
+def _expected_shift(
+    people: Sequence[Profile], measures: Sequence[BehaviourMeasure], seed: int
+) -> Estimate:
+    """Estimate the mean shift (SD) in the expected direction over these tasks, units resampled.
 
     Two measures of one task are averaged unit by unit first. p: signs of units flipped. The tasks
-    are what they are, not a sample of tasks.
+    are fixed, not a sample of tasks. Undefined where no behaviour has a known direction.
     """
-    turned: dict[str, list[Array]] = {}
-    for act in measures:
-        shifts = unit_shifts(people, ASKED, act.measure.name)
-        if act.measure.signs and not isinstance(shifts, str):
-            turned.setdefault(act.task.name, []).append(act.measure.signs[ASKED] * shifts)
-    units = [np.ma.masked_invalid(shifts).mean(axis=0).compressed() for shifts in turned.values()]
+    directed: dict[str, list[Array]] = {}
+    for entry in measures:
+        shifts = unit_shifts(people, ASKED, entry.measure.name)
+        if entry.measure.signs and not isinstance(shifts, str):
+            directed.setdefault(entry.task.name, []).append(entry.measure.signs[ASKED] * shifts)
+    units = [np.ma.masked_invalid(shifts).mean(axis=0).compressed() for shifts in directed.values()]
     parts: list[Array] = [part for part in units if part.size]
     if not parts:
         return missing("behaviour", "no behaviour has a known direction", n=0, of="unit")
@@ -117,8 +119,8 @@ def _toward(people: Sequence[Profile], measures: Sequence[BehaviourMeasure], see
         return np.asarray(np.mean(means, axis=0))
 
     estimate = bootstrap(statistic, [part.size for part in parts], seed=seed)
-    tested = paired_permutation(values, draws=50, seed=seed)
-    return replace(estimate, name="behaviour", of="unit", unit="SD", p=tested.p)
+    test = paired_permutation(values, draws=50, seed=seed)
+    return replace(estimate, name="behaviour", of="unit", unit="SD", p=test.p)
 
 
 def _outcome(toward: Estimate, report: Estimate, hits: tuple[int, int]) -> str:
@@ -130,18 +132,18 @@ def _outcome(toward: Estimate, report: Estimate, hits: tuple[int, int]) -> str:
     if isnan(toward.value) or isnan(toward.low):
         return f"Behaviour: not known, {toward.why_missing}."
     if toward.low > 0 and toward.p < 0.05:
-        word = "it moves as in people with these traits"
+        movement = "it moves as in people with these traits"
     elif toward.high < 0 and toward.p < 0.05:
-        word = "it moves against what is known of people with these traits"
+        movement = "it moves against what is known of people with these traits"
     else:
-        word = "that it moves as in people with these traits is not shown"
-    moved = "not known" if isnan(report.value) else f"{report.value:+.2f}"
+        movement = "that it moves as in people with these traits is not shown"
+    self_report = "not known" if isnan(report.value) else f"{report.value:+.2f}"
     if not isnan(report.low):
-        moved += f" SD [{report.low:.2f}, {report.high:.2f}]"
+        self_report += f" SD [{report.low:.2f}, {report.high:.2f}]"
     return (
-        f"Behaviour: {word} ({hits[0]} of {hits[1]} measures the expected way, mean "
+        f"Behaviour: {movement} ({hits[0]} of {hits[1]} measures the expected way, mean "
         f"{toward.value:+.2f} SD [{toward.low:.2f}, {toward.high:.2f}], p = {toward.p:.2g}); "
-        f"the report moved {moved} towards the request."
+        f"the report moved {self_report} towards the request."
     )
 
 
@@ -152,7 +154,7 @@ def _figure(
     cells: Mapping[tuple[str, str], Estimate],
 ) -> ForestFigure:
     listed = "; ".join(f"{e.name}: {e.value:+.2f}" for e in (report, toward))
-    names = [act.measure.name for act in measures]
+    names = [entry.measure.name for entry in measures]
     return forest(
         "behaviour",
         "What the persona moves: self-report and behaviour",
@@ -175,12 +177,12 @@ def _table(
     counts = {row["scale"]: row for row in answers.missing(by=("scale",)).iter_rows(named=True)}
     rows: list[Row] = [
         {
-            "behaviour": act.measure.name,
-            "expected": {1: "+", -1: "-", 0: "none known"}[act.measure.signs.get(ASKED, 0)],
-            "shift (SD)": cells[ASKED, act.measure.name],
-            **{head: counts[act.task.name][head] for head in ("asked", "refused", "unparsed")},
+            "behaviour": entry.measure.name,
+            "expected": {1: "+", -1: "-", 0: "none known"}[entry.measure.signs.get(ASKED, 0)],
+            "shift (SD)": cells[ASKED, entry.measure.name],
+            **{head: counts[entry.task.name][head] for head in ("asked", "refused", "unparsed")},
         }
-        for act in measures
+        for entry in measures
     ]
     note = (
         f"Under {arm} minus without persona, in SDs of scenarios, dilemmas, word "

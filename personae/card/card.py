@@ -1,4 +1,4 @@
-"""The persona card: what was asked for, what came out, how sure that is, and what it cost.
+"""The persona card: what was requested, what was measured, how sure that is, and what it cost.
 
 System   persona card
 Paper    Personae's own; inductions after Jiang et al. 2022 (arXiv:2206.07550), norms Johnson 2014
@@ -61,7 +61,7 @@ SECTIONS: Mapping[str, Callable[[CardContext], Section]] = {
     "side_effects": side_effects,
     "steering": steering,
 }
-"""What the card reports beyond the inventory, in scores order."""
+"""What the card reports beyond the inventory, in this order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +91,7 @@ def card(
     seed: int = 0,
     quick: bool = False,
 ) -> Report:
-    """Ask a model to be a persona in several ways; report which personality came out.
+    """Ask a model to be a persona by several inductions; report the personality measured.
 
     Args:
         model: who is asked; likelihoods are needed.
@@ -102,7 +102,6 @@ def card(
 
     Raises:
         InputError: the persona has neither a text nor traits, or an unknown name is given.
-
     """
     tool = load_inventory(design.inventory)
     names = design.inductions[:2] if quick else design.inductions
@@ -114,31 +113,22 @@ def card(
     scores = ChannelScores(tool=tool, persona=persona, answers=answers, seed=seed)
     sides = _other_channels(model, arms[0], scores, channel, gate)
     texts = {arm.name: induction_text(arm, model, persona) for arm in arms}
-    context = CardContext(
-        model=model,
-        persona=persona,
-        tool=tool,
-        arm=arms[0],
-        channel=channel,
-        answers=answers,
-        seed=seed,
-        quick=quick,
-    )
-    more = [SECTIONS[name](context) for name in design.sections]
+    context = CardContext(model=model, arm=arms[0], channel=channel, scores=scores, quick=quick)
+    sections = [SECTIONS[name](context) for name in design.sections]
     body = [
         *_findings(gate, scores, [arm.name for arm in arms], skipped),
-        *(part for section in more for part in section.parts),
+        *(part for section in sections for part in section.parts),
         *_background(gate, {**sides, channel: scores}, arms[0].name, channel),
         *background.floors(scores, forms),
         Heading("What was said to the model"),
         background.prompts(persona, texts | {PLACEBO.id: PLACEBO.text}),
     ]
-    sheets = [gate.answers, *(side.answers for side in sides.values()), answers]
-    sheets += [section.answers for section in more if section.answers is not None]
+    answered = [gate.answers, *(side.answers for side in sides.values()), answers]
+    answered += [section.answers for section in sections if section.answers is not None]
     return Report(
         title=f"Persona card: {persona.id} on {model.name}",
         parts=(*filter(_is_verdict, body), *(p for p in body if not _is_verdict(p))),
-        answers=Answers.concat(sheets),
+        answers=Answers.concat(answered),
     )
 
 
@@ -176,10 +166,10 @@ def _background(
 
 
 def _usable(names: Sequence[str], persona: Persona) -> tuple[list[Induction], list[str]]:
-    """Find the inductions; those that this persona gives nothing to work with are named apart.
+    """Find the inductions that this persona can be put in by, and name those it can't.
 
-    Of a persona that holds nothing but traits, inductions that need traits say all there is; one
-    that takes any layer would only repeat them, and stays only where there is no other.
+    For a persona with nothing but traits, inductions that need traits say all there is; one that
+    takes any layer would only repeat them, and stays only where there is no other.
     """
     named = [find_induction(name) for name in names]
     usable = [i for i in named if not i.needs.lacking(persona)]
@@ -230,18 +220,17 @@ def _ask(
 def _other_channels(
     model: Chooser, arm: Induction, scores: ChannelScores, main: Channel, gate: GateResult
 ) -> dict[str, ChannelScores]:
-    """Put the gate's items in each channel that is not the main one: every channel is reported.
+    """Ask the gate's items in every channel that is not the main one: each channel is reported.
 
-    The gate has asked them without persona already, so half of the answers are in the journal.
+    The gate has asked them without persona already, so that half of the answers are in the journal.
     """
     known = set(gate.answers.rows["item"])
     items = tuple(item for item in scores.tool.items if item.id in known)
     few = replace(scores.tool, items=items)
-    two = [unchanged, arm]
-    sheets = {}
+    others = {}
     for channel in CHANNEL_ORDER:
         if channel != main:
             forms = _forms(channel, quick=True)[:2]
-            sheet = administer_arms(model, two, scores.persona, few, forms)
-            sheets[str(channel)] = replace(scores, answers=sheet)
-    return sheets
+            sheet = administer_arms(model, [unchanged, arm], scores.persona, few, forms)
+            others[str(channel)] = replace(scores, answers=sheet)
+    return others

@@ -1,9 +1,9 @@
-"""How the persona reads from its own free text: a third person's reading of what it says of itself.
+"""The persona in its own free text: a trained reader's ratings beside the self-report.
 
 The model answers interview questions with and without the persona; a reader trained on other
-people's self-descriptions rates both, question by question. Beside it stands what the model
-reports of itself in the inventory, and what was asked for. The reader is told apart from the
-respondent: it never sees the persona, the request or the questionnaire.
+people's self-descriptions rates both, question by question. Beside the ratings stand the
+self-report in the inventory and the request. The reader is independent of the respondent: it never
+sees the persona, the request or the questionnaire.
 """
 
 from collections.abc import Sequence
@@ -49,7 +49,7 @@ TRAINING = ReaderTraining(folds=3, penalties=(0.01,))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Row:
-    """One trait: the ask, the shift of the self-report and of the reading, both in SD units."""
+    """One trait: the request (z), and the shifts (SD) of the self-report and of the reading."""
 
     scale: str
     asked: float | None
@@ -61,7 +61,7 @@ class _Row:
 
 
 def first_person(context: CardContext) -> Section:
-    """Let the model speak with and without the persona, and read both texts as a third person."""
+    """Interview the model with and without the persona, and rate both texts by a trained reader."""
     scales = [s for s, title in context.tool.scales.items() if BIG_FIVE.get(s) == title]
     if not scales:
         why = f"the reader knows the Big Five; {context.tool.name} has other scales"
@@ -70,17 +70,17 @@ def first_person(context: CardContext) -> Section:
         reader = _reader(tuple(scales), context.seed)
     except (MissingExtra, ModelUnavailable) as error:
         return Section(parts=(Heading(TITLE), Note(f"Not read: {error}.", "warning")))
-    spoken = _speak(context, reader)
-    rows = _rows(context, reader, spoken)
+    texts = _interviews(context, reader)
+    rows = _rows(context, reader, texts)
     return Section(
         parts=(
             Heading(TITLE),
             _verdict(rows),
             _figure(rows, context.arm.name),
             _table(rows, context.arm.name),
-            *_texts(spoken),
+            *_texts(texts),
         ),
-        answers=spoken,
+        answers=texts,
     )
 
 
@@ -90,49 +90,49 @@ def _reader(scales: tuple[str, ...], seed: int) -> Reader:
     return train_reader(self_descriptions(), scales, replace(TRAINING, seed=seed))
 
 
-def _speak(context: CardContext, reader: Reader) -> Answers:
-    asked = stems(most=12 if context.quick else 20)
+def _interviews(context: CardContext, reader: Reader) -> Answers:
+    questions = stems(most=12 if context.quick else 20)
     draw = Sampling(max_tokens=40, temperature=1.0, top_p=0.95, seed=context.seed)
-    plain = read_interview(reader, interview(context.model, asked, 1, draw))
+    plain = read_interview(reader, interview(context.model, questions, 1, draw))
     with context.arm(context.model, context.persona) as speaker:
-        carried = read_interview(reader, interview(speaker, asked, 1, draw))
+        induced = read_interview(reader, interview(speaker, questions, 1, draw))
     return Answers.concat(
         [
             plain.tag(arm=CONTROL, respondent=nobody().id),
-            carried.tag(arm=context.arm.name, respondent=context.persona.id),
+            induced.tag(arm=context.arm.name, respondent=context.persona.id),
         ]
     )
 
 
-def _rows(context: CardContext, reader: Reader, spoken: Answers) -> list[_Row]:
+def _rows(context: CardContext, reader: Reader, texts: Answers) -> list[_Row]:
     arms = (CONTROL, context.arm.name)
-    asked = context.scores.asked
+    requested = context.scores.asked
     shifts = {s.scale: s.standard for s in context.scores.shifts(context.arm.name)}
-    seen = skills(reader, context.seed)
-    scales = [s for s in seen if s in shifts]
-    moved = [
-        _in_sd(arm_shift(spoken.where(scale=s), arms, s, seed=context.seed), _spread(reader, s))
+    skill = skills(reader, context.seed)
+    scales = [s for s in skill if s in shifts]
+    readings = [
+        _in_sd(arm_shift(texts.where(scale=s), arms, s, seed=context.seed), _spread(reader, s))
         for s in scales
     ]
-    adjusted = holm([1.0 if isnan(shift.p) else shift.p for shift in moved])
+    adjusted = holm([1.0 if isnan(shift.p) else shift.p for shift in readings])
     return [
         _Row(
             scale=s,
-            asked=asked(s),
+            asked=requested(s),
             reported=shifts[s],
             read=shift,
             adjusted_p=float(p),
-            sees=seen[s].auc,
-            verdict=direction_verdict(shift, int(np.sign(asked(s) or 0)), float(p), MARGIN)
-            if seen[s].sees
+            sees=skill[s].auc,
+            verdict=direction_verdict(shift, int(np.sign(requested(s) or 0)), float(p), MARGIN)
+            if skill[s].sees
             else "not seen by the reader",
         )
-        for s, shift, p in zip(scales, moved, adjusted, strict=True)
+        for s, shift, p in zip(scales, readings, adjusted, strict=True)
     ]
 
 
 def _spread(reader: Reader, scale: str) -> float:
-    """SD of the reader's log-odds over authors that it never met."""
+    """Return the SD of the reader's log-odds over authors not seen in training."""
     return float(log_odds(reader.held_out[scale].probabilities, reader.shares[scale]).std())
 
 
@@ -143,30 +143,30 @@ def _in_sd(shift: Estimate, sd: float) -> Estimate:
 
 
 def _direction(shift: Estimate) -> int:
-    """Give 1 or -1 where the interval leaves out 0, else 0."""
+    """Return 1 or -1 where the interval leaves out 0, else 0."""
     return int(shift.low > 0) - int(shift.high < 0)
 
 
 def _verdict(rows: Sequence[_Row]) -> Note:
     asked = [r for r in rows if r.asked]
-    came = [BIG_FIVE[r.scale] for r in asked if r.verdict == "as asked"]
-    strays = [BIG_FIVE[r.scale] for r in rows if r.verdict in ("the other way", "moved unasked")]
+    shown = [BIG_FIVE[r.scale] for r in asked if r.verdict == "as asked"]
+    unasked = [BIG_FIVE[r.scale] for r in rows if r.verdict in ("the other way", "moved unasked")]
     if not asked:
         head = "No trait was requested"
-    elif came:
-        head = f"Read from its own free text, the persona shows as asked in {', '.join(came)}"
-        head += f" ({len(came)} of {len(asked)} traits asked for)"
+    elif shown:
+        head = f"Read from its own free text, the persona shows as asked in {', '.join(shown)}"
+        head += f" ({len(shown)} of {len(asked)} traits asked for)"
     else:
         head = f"Read from its own free text, none of {len(asked)} traits asked for was shown"
-    if strays:
-        head += f"; it moved, not as asked, in {', '.join(strays)}"
-    both = [(_direction(r.reported), _direction(r.read)) for r in rows]
-    shown = [(a, b) for a, b in both if a and b]
-    same = sum(a == b for a, b in shown)
+    if unasked:
+        head += f"; it moved, not as asked, in {', '.join(unasked)}"
+    directions = [(_direction(r.reported), _direction(r.read)) for r in rows]
+    pairs = [(a, b) for a, b in directions if a and b]
+    same = sum(a == b for a, b in pairs)
     tail = (
-        f"Self-report and free text move the same way in {same} of {len(shown)} traits where "
+        f"Self-report and free text move the same way in {same} of {len(pairs)} traits where "
         "both moves were shown."
-        if shown
+        if pairs
         else "No trait moved in both its self-report and its free text, so that the two can't be "
         "compared in direction."
     )
@@ -215,9 +215,9 @@ def _table(rows: Sequence[_Row], arm: str) -> Table:
     return table("first_person", "Self-report beside free text", cells, note)
 
 
-def _texts(spoken: Answers) -> list[Part]:
+def _texts(interviews: Answers) -> list[Part]:
     """Show each text once, and count the texts by status."""
-    texts = spoken.rows.unique(["arm", "item"], maintain_order=True)
+    texts = interviews.rows.unique(["arm", "item"], maintain_order=True)
     titles = {stem.id: stem.text for stem in stems()}
     shown = texts.select("arm", pl.col("item").replace_strict(titles), "status", "raw")
     return [

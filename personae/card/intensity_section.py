@@ -79,12 +79,12 @@ def _parts(dose: Dose, title: str, trait: str, unit: str) -> list[Part]:
         }
         for level, step, mean in zip(LEVELS, STEPS, dose.means, strict=True)
     ]
-    found: list[Row] = [
+    response: list[Row] = [
         {"what": "slope", "found": slope},
         {"what": "p", "found": None if isnan(slope.p) else slope.p},
         {"what": "Spearman rho, mean over items", "found": dose.rho},
         {"what": "steps that rise", "found": dose.rising},
-        {"what": "z units told apart", "found": dose.step},
+        {"what": "least distinguishable distance, z units", "found": dose.step},
     ]
     return [
         verdict(_outcome(replace(slope, name=f"slope of {title}"), dose, title)),
@@ -99,7 +99,7 @@ def _parts(dose: Dose, title: str, trait: str, unit: str) -> list[Part]:
         table(
             "intensity",
             "Response to the level",
-            found,
+            response,
             "Items are the sampling unit, each asked at every level.",
         ),
         table("intensity_levels", "Level by level", levels),
@@ -110,9 +110,9 @@ def _outcome(slope: Estimate, dose: Dose, title: str) -> str:
     if isnan(slope.low):
         return f"Intensity: whether {title} follows its level isn't known, {slope.why_missing}."
     up = round(dose.rising.value * dose.rising.n)
-    how = "follows" if slope.low > 0 and slope.p < 0.05 else "is not shown to follow"
-    how = "runs against" if slope.high < 0 and slope.p < 0.05 else how
+    verb = "follows" if slope.low > 0 and slope.p < 0.05 else "is not shown to follow"
+    verb = "runs against" if slope.high < 0 and slope.p < 0.05 else verb
     return (
-        f"Intensity: {title} {how} the level asked for, {slope.value:+.3f} {slope.unit} "
+        f"Intensity: {title} {verb} the level asked for, {slope.value:+.3f} {slope.unit} "
         f"[{slope.low:.3f}, {slope.high:.3f}]; {up} of {dose.rising.n} steps rise."
     )

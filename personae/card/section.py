@@ -1,4 +1,4 @@
-"""What every section of the card is given, and what it gives back."""
+"""What every section of the card is given, and what it returns."""
 
 from dataclasses import dataclass
 
@@ -12,25 +12,30 @@ __all__ = ["CardContext", "Section"]
 class CardContext:
     """What the card already knows when a section begins.
 
-    `arm` is the card's main induction; `channel` the one whose scores are read; `answers`
-    those of all arms in that channel, the control arm `unchanged` among them.
+    `arm` is the card's main induction; `channel` the one whose scores are read; `scores` the
+    answers of all arms in that channel, read against the control arm.
     """
 
     model: Chooser
-    persona: Persona
-    tool: Inventory
     arm: Induction
     channel: Channel
-    answers: Answers
-    seed: int
+    scores: ChannelScores
     quick: bool
 
     @property
-    def scores(self) -> ChannelScores:
-        """The answers, read against the control arm."""
-        return ChannelScores(
-            tool=self.tool, persona=self.persona, answers=self.answers, seed=self.seed
-        )
+    def persona(self) -> Persona:
+        """Who the model is asked to be."""
+        return self.scores.persona
+
+    @property
+    def tool(self) -> Inventory:
+        """The card's inventory."""
+        return self.scores.tool
+
+    @property
+    def seed(self) -> int:
+        """Seed of draws and of the resampling."""
+        return self.scores.seed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -1,7 +1,7 @@
 """The card's section on side effects: what the persona changes that nobody asked it to change.
 
-Each way of putting the persona in is compared with the same model without it, on the same
-questions. A text of no content is put in as well: what it does is the wording's doing.
+Each induction of the persona is compared with the same model without it, on the same questions.
+A text of no content is induced as well: its shifts are the effect of the wording alone.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,6 @@ from personae.core import (
     Answers,
     Array,
     Chooser,
-    Estimate,
     Heading,
     Note,
     OpenModel,
@@ -38,8 +37,7 @@ from personae.measure.tasks.problems import load_problems
 from personae.measure.tasks.theory_of_mind import belief_problems, by_scene, load_scenes
 from personae.report.build import Row, coverage, forest, table, verdict, with_p
 from personae.stats.effects.effect_sizes import paired_permutation
-from personae.stats.effects.proportions import detectable
-from personae.stats.multiplicity import holm
+from personae.stats.effects.families import PairedShift, adjust_family, difference_spread
 
 __all__ = ["side_effects"]
 
@@ -51,21 +49,20 @@ MEASURES = (
     "agreement with the user",
     "agreement with stereotypes",
 )
-"""The first two are abilities: their loss is damage. A rise of the others is."""
+"""A fall of the first two, which are abilities, is damage; of the others, a rise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Effect:
+class _Effect(PairedShift):
+    """One measure's shift (rate) under an arm; `without` is its rate without persona."""
+
     arm: str
     measure: str
     without: float
-    shift: Estimate
-    holm: float
-    detectable: float
 
     @property
     def verdict(self) -> str:
-        """Say what became of the measure, by the Holm-adjusted p."""
+        """Rises, falls, not shown or not known; by the Holm-adjusted p."""
         if isnan(self.shift.value):
             return "not known"
         if self.holm >= 0.05 or self.shift.value == 0:
@@ -157,28 +154,24 @@ def _stances(model: Chooser, arms: Sequence[Arm], opinions: Sequence[Opinion]) -
 
 
 def _effects(sheets: Mapping[str, Answers], names: Sequence[str], seed: int) -> list[_Effect]:
-    raw: list[tuple[str, str, float, Estimate, float]] = []
+    shifts = []
     for measure, sheet in sheets.items():
         use = "expected" if measure in MEASURES[3:] else "value"
         scores, _ = question_scores(_counted(measure, sheet), "arm", names, use=use)
         for row, name in enumerate(names[1:], start=1):
             changes = scores[row] - scores[0]
-            shift = paired_permutation(changes, name=name, of="question", unit="rate", seed=seed)
-            known = changes[~np.isnan(changes)]
-            spread = float(np.std(known, ddof=1)) if known.size > 1 else float("nan")
-            raw.append((name, measure, _mean(scores[0]), shift, spread))
-    adjusted = holm([1.0 if isnan(shift.p) else shift.p for *_, shift, _ in raw])
-    return [
-        _Effect(
-            arm=arm,
-            measure=measure,
-            without=base,
-            shift=shift,
-            holm=float(p),
-            detectable=detectable(shift.n, spread, tests=len(raw)),
-        )
-        for (arm, measure, base, shift, spread), p in zip(raw, adjusted, strict=True)
-    ]
+            shifts.append(
+                _Effect(
+                    arm=name,
+                    measure=measure,
+                    without=_mean(scores[0]),
+                    shift=paired_permutation(
+                        changes, name=name, of="question", unit="rate", seed=seed
+                    ),
+                    spread=difference_spread(changes[~np.isnan(changes)]),
+                )
+            )
+    return adjust_family(shifts)
 
 
 def _mean(scores: Array) -> float:
@@ -190,8 +183,8 @@ def _counted(measure: str, sheet: Answers) -> Answers:
     """Make an abstention the event that counts, and leave lost stances out; problems stay."""
     if measure == MEASURES[2]:
         refused = (pl.col("status") == "refused").cast(pl.Float64).alias("value")
-        kept = sheet.rows.filter(pl.col("status") != "error")
-        return Answers(kept.with_columns(refused, pl.lit("ok").alias("status")))
+        answered = sheet.rows.filter(pl.col("status") != "error")
+        return Answers(answered.with_columns(refused, pl.lit("ok").alias("status")))
     return sheet.where(status="ok") if measure in MEASURES[3:] else sheet
 
 

@@ -88,16 +88,17 @@ def _compared(
     steer = SteerInduction(STEER, lambda *_: calibration.edits)
     both = combine(main, steer, name=BOTH)
     answers = administer_arms(model, [steer, both], context.persona, context.tool, _forms(context))
-    before = context.answers.rows
-    asked = before["form"].is_in(answers.rows["form"].unique().to_list())
-    both_sheets = Answers.concat([Answers(before.filter(asked)), answers])
-    scores = replace(context.scores, answers=both_sheets)
+    prompted = context.scores.answers.rows
+    shared = prompted["form"].is_in(answers.rows["form"].unique().to_list())
+    scores = replace(
+        context.scores, answers=Answers.concat([Answers(prompted.filter(shared)), answers])
+    )
     arms = [main.name, STEER, BOTH]
-    with_none, steered = _damage(model, calibration.edits)
+    unedited, steered = _damage(model, calibration.edits)
     with main(model, context.persona) as carrier:
-        asked_for, with_both = _damage(carrier, calibration.edits)
-    damage = dict(zip(arms, (asked_for, steered, with_both), strict=True))
-    cost = {name: _costs(own, with_none, context.seed) for name, own in damage.items()}
+        induced, combined = _damage(carrier, calibration.edits)
+    damage = dict(zip(arms, (induced, steered, combined), strict=True))
+    cost = {name: _costs(measured, unedited, context.seed) for name, measured in damage.items()}
     parts: list[Part] = [
         Heading(TITLE),
         _verdict(scores, arms),
@@ -126,11 +127,13 @@ def _damage(model: OpenModel, edits: Sequence[Edit]) -> list[tuple[Array, Array]
 
 
 def _costs(
-    own: tuple[Array, Array], none: tuple[Array, Array], seed: int
+    damage: tuple[Array, Array], control: tuple[Array, Array], seed: int
 ) -> tuple[Estimate, Estimate]:
-    right = mean(own[0] - none[0], name="right answers", of="question", unit="share", seed=seed)
-    again = mean(own[1] - none[1], name="repetition", of="reply", unit="share", seed=seed)
-    return right, again
+    """Estimate the changes (shares) of right answers, and of repetition in replies."""
+    changes = [values - base for values, base in zip(damage, control, strict=True)]
+    right = mean(changes[0], name="right answers", of="question", unit="share", seed=seed)
+    repeated = mean(changes[1], name="repetition", of="reply", unit="share", seed=seed)
+    return right, repeated
 
 
 def _verdict(scores: ChannelScores, names: Sequence[str]) -> Note:
@@ -180,26 +183,19 @@ def _table(
     point: SweepPoint,
     cost: Mapping[str, tuple[Estimate, Estimate]],
 ) -> Table:
-    scales = [s for s in scores.persona.traits if s in scores.tool.scales]
-    rows: list[Row] = []
-    for name, (right, again) in cost.items():
-        outcomes = [scores.steadiness(name, s).verdict for s in scales]
-        inside = name != next(iter(cost))
-        status = scores.answers.where(arm=name).rows["status"]
-        rows.append(
-            {
-                "induction": name,
-                "towards the request (SD)": scores.aligned(name),
-                "leak (SD)": _leak(scores, name),
-                "perplexity": calibration.perplexity if inside else None,
-                "right answers": right,
-                "repetition": again,
-                "stable traits": f"{outcomes.count('stable')} of {len(outcomes)}",
-                "unstable": outcomes.count("unstable"),
-                "refused": int((status == "refused").sum()),
-                "unparsed": int((status == "unparsed").sum()),
-            }
-        )
+    prompting = next(iter(cost))
+    rows = [
+        {
+            "induction": name,
+            "towards the request (SD)": scores.aligned(name),
+            "leak (SD)": _leak(scores, name),
+            "perplexity": None if name == prompting else calibration.perplexity,
+            "right answers": right,
+            "repetition": repeated,
+            **_stability_and_losses(scores, name),
+        }
+        for name, (right, repeated) in cost.items()
+    ]
     effect = calibration.effect
     note = (
         f"Steered at block {point.block}, strength {point.strength:g} per z unit, chosen on other "
@@ -211,6 +207,19 @@ def _table(
         "as it is."
     )
     return table("steering", "What each induction did, and what it cost", rows, note)
+
+
+def _stability_and_losses(scores: ChannelScores, arm: str) -> Row:
+    """Count the requested traits by stability, and the answers that are missing."""
+    traits = [s for s in scores.persona.traits if s in scores.tool.scales]
+    outcomes = [scores.steadiness(arm, trait).verdict for trait in traits]
+    status = scores.answers.where(arm=arm).rows["status"]
+    return {
+        "stable traits": f"{outcomes.count('stable')} of {len(outcomes)}",
+        "unstable": outcomes.count("unstable"),
+        "refused": int((status == "refused").sum()),
+        "unparsed": int((status == "unparsed").sum()),
+    }
 
 
 def _leak(scores: ChannelScores, arm: str) -> Estimate:
@@ -250,14 +259,14 @@ def _scan_table(calibration: Calibration) -> Table:
     return table("steering_scan", "Where and how strongly to steer", rows, note)
 
 
-def _specificity(moved: Mapping[str, Mapping[str, Estimate]]) -> HeatmapFigure:
+def _specificity(slopes: Mapping[str, Mapping[str, Estimate]]) -> HeatmapFigure:
     listed = "; ".join(
-        f"{s} moves {t} by {e.value:+.2f}" for s, own in moved.items() for t, e in own.items()
+        f"{s} moves {t} by {e.value:+.2f}" for s, row in slopes.items() for t, e in row.items()
     )
     return heatmap(
         "specificity",
         "What one trait's vector does to the others",
-        {BIG_FIVE[s]: {BIG_FIVE[t]: e for t, e in own.items()} for s, own in moved.items()},
+        {BIG_FIVE[s]: {BIG_FIVE[t]: e for t, e in row.items()} for s, row in slopes.items()},
         "nats a token",
         alt=f"Rows are steered by one z unit, columns measured. {listed}.",
     )

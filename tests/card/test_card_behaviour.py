@@ -2,6 +2,7 @@
 
 from functools import cache
 
+from personae.card.analysis import ChannelScores
 from personae.card.behaviour_section import behaviour
 from personae.card.card import SECTIONS, Design, card
 from personae.card.section import CardContext, Section
@@ -19,17 +20,15 @@ def section(spec: str, persona: Persona = ADA, arm: str = "words") -> Section:
     model = open_null(spec) if spec.startswith("null") else open_simulated(spec)
     induction = find_induction(arm)
     arms = [find_induction("unchanged"), induction]
-    setting = CardContext(
+    answers = administer_arms(model, arms, persona, TOOL, [Form(layout="options-first")])
+    context = CardContext(
         model=model,
-        persona=persona,
-        tool=TOOL,
         arm=induction,
         channel="label",
-        seed=0,
+        scores=ChannelScores(tool=TOOL, persona=persona, answers=answers),
         quick=True,
-        answers=administer_arms(model, arms, persona, TOOL, [Form(layout="options-first")]),
     )
-    return behaviour(setting)
+    return behaviour(context)
 
 
 @cache

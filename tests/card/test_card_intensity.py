@@ -4,6 +4,7 @@ from math import isnan
 
 import pytest
 
+from personae.card.analysis import ChannelScores
 from personae.card.intensity_section import intensity
 from personae.card.section import CardContext, Section
 from personae.core import Answers, Channel, Estimate, Figure, Note, Persona, Table, load_inventory
@@ -18,12 +19,11 @@ def section(spec: str, channel: Channel = "label", persona: Persona = ADA) -> Se
     return intensity(
         CardContext(
             model=model,  # type: ignore[arg-type]
-            persona=persona,
-            tool=load_inventory("ipip-neo-120"),
             arm=persona_text,
             channel=channel,
-            answers=Answers.of([]),
-            seed=0,
+            scores=ChannelScores(
+                tool=load_inventory("ipip-neo-120"), persona=persona, answers=Answers.of([])
+            ),
             quick=True,
         )
     )

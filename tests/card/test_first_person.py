@@ -2,6 +2,7 @@
 
 import pytest
 
+from personae.card.analysis import ChannelScores
 from personae.card.card import SECTIONS, Design, card
 from personae.card.first_person_section import first_person
 from personae.card.section import CardContext, Section
@@ -37,12 +38,9 @@ def section(spec: str, inventory: str = "ipip-neo-120") -> Section:
     return first_person(
         CardContext(
             model=model,
-            persona=LOUD,
-            tool=tool,
             arm=arm,
             channel="label",
-            answers=answers,
-            seed=0,
+            scores=ChannelScores(tool=tool, persona=LOUD, answers=answers),
             quick=True,
         )
     )

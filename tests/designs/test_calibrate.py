@@ -143,12 +143,9 @@ def setting(answering: Any, persona: Persona = ADA) -> CardContext:
     answers = administer_arms(answering, arms, persona, tool, forms)
     return CardContext(
         model=answering,
-        persona=persona,
-        tool=tool,
         arm=arms[1],
         channel="statement",
-        answers=answers,
-        seed=0,
+        scores=ChannelScores(tool=tool, persona=persona, answers=answers),
         quick=True,
     )
 
@@ -172,7 +169,7 @@ def test_the_card_compares_asking_with_steering(monkeypatch: pytest.MonkeyPatch)
     by_hand = SteerInduction("hand", lambda *_: found.edits)
     forms = [Form(wording=w, channel="statement") for w in ("plain", "mpi")]
     sheet = administer_arms(given.model, [by_hand], ADA, given.tool, forms)
-    before = given.answers.rows
+    before = given.scores.answers.rows
     kept = Answers(before.filter(before["form"].is_in(sheet.rows["form"].unique().to_list())))
     reading = ChannelScores(
         tool=given.tool, persona=ADA, answers=Answers.concat([kept, sheet]), seed=0

@@ -89,9 +89,9 @@ def _rank(part: Part) -> int:
 
 
 def _banners(source: Provenance) -> tuple[tuple[str, str], ...]:
-    found = []
+    banners = []
     if is_control(source.model):
-        found.append(
+        banners.append(
             (
                 "A control, not a language model.",
                 f"The answers come from {source.model}, a respondent that Personae simulates to "
@@ -99,14 +99,14 @@ def _banners(source: Provenance) -> tuple[tuple[str, str], ...]:
             )
         )
     if source.options.get("quick") is True:
-        found.append(
+        banners.append(
             (
                 "A quick run.",
                 "It asks less than the full study, so intervals are wider; run it without --quick "
                 "before you rest a conclusion on it.",
             )
         )
-    return tuple(found)
+    return tuple(banners)
 
 
 def _facts(source: Provenance) -> tuple[tuple[str, tuple[str, ...]], ...]:
@@ -146,11 +146,11 @@ def _counts(answers: Answers | None) -> tuple[str, Table] | None:
         return None
     counts = answers.missing()
     total = {s: int(counts[s].sum()) for s in counts.columns[2:]}
-    said = [f"{n:,} {status}" for status, n in total.items() if n and status != "asked"]
+    statuses = [f"{n:,} {status}" for status, n in total.items() if n and status != "asked"]
     table = Table(
         name="answers",
         title="Answers by arm, form and status",
         columns=tuple(counts.columns),
         rows=tuple(counts.iter_rows()),
     )
-    return f"{counted(total['asked'], 'answer')}: {', '.join(said)}.", table
+    return f"{counted(total['asked'], 'answer')}: {', '.join(statuses)}.", table

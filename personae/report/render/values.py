@@ -104,8 +104,8 @@ def p_words(p: float) -> str:
 def displayed(cell: Cell) -> DisplayedCell:
     """Put a cell into words.
 
-    >>> one = Estimate(name="d", value=0.5, low=0.21, high=0.8, n=9, of="item")
-    >>> str(displayed(one)), str(displayed(None)), str(displayed(True))
+    >>> shift = Estimate(name="d", value=0.5, low=0.21, high=0.8, n=9, of="item")
+    >>> str(displayed(shift)), str(displayed(None)), str(displayed(True))
     ('0.50 [0.21, 0.80]', '–', 'yes')
     """
     if isinstance(cell, Estimate):
@@ -181,13 +181,13 @@ def footnote(table: Table) -> str:
     >>> footnote(Table(name="t", title="T", columns=("a",), rows=((e,),)))
     '95 % intervals; bootstrap; n = 9 items.'
     """
-    found = [cell for row in table.rows for cell in row if isinstance(cell, Estimate)]
-    if not found:
+    estimates = [cell for row in table.rows for cell in row if isinstance(cell, Estimate)]
+    if not estimates:
         return ""
-    levels = _distinct(f"{e.level * 100:g} % intervals" for e in found if not isnan(e.low))
-    methods = _distinct(e.method for e in found if e.method)
-    units = _distinct(e.of for e in found)
-    sizes = [_range([e.n for e in found if e.of == of], of) for of in units]
+    levels = _distinct(f"{e.level * 100:g} % intervals" for e in estimates if not isnan(e.low))
+    methods = _distinct(e.method for e in estimates if e.method)
+    units = _distinct(e.of for e in estimates)
+    sizes = [_range([e.n for e in estimates if e.of == of], of) for of in units]
     return "; ".join((*levels, *methods, "n = " + ", ".join(sizes))) + "."
 
 
