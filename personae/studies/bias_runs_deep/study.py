@@ -101,12 +101,7 @@ def bias_runs_deep(
                 REFERENCE,
             ),
             Heading("Mitigations, and what the model says when asked directly"),
-            effects_table(
-                effects(mitigated, "none", by="form", seed=seed),
-                "mitigations",
-                f"Mitigating sentences for {worst.id}, on problems that didn't choose it",
-                "none",
-            ),
+            _mitigations_table(mitigated, worst, seed),
             _direct_question_table(model, design),
             Heading("Before any persona"),
             gate.table(),
@@ -184,6 +179,12 @@ def _mitigated(
     return Answers.concat(answers)
 
 
+def _mitigations_table(mitigated: Answers, worst: Persona, seed: int) -> Table:
+    title = f"Mitigating sentences for {worst.id}, on problems that didn't choose it"
+    shifts = effects(mitigated, "none", by="form", seed=seed)
+    return effects_table(shifts, "mitigations", title, "none")
+
+
 def _verdicts(
     gate: Ability, shifts: Sequence[Effect], written: Answers, design: _Design
 ) -> list[Note]:
@@ -220,7 +221,7 @@ def _single_cells(overall: Sequence[Effect], cells: Sequence[Effect]) -> str:
 
 
 def _noise_band(shifts: Sequence[Effect]) -> float:
-    """Give the largest shift of a persona without content: what the wording alone does."""
+    """Return the largest shift (rate) of a persona without content: the effect of the wording."""
     neutral = {p.id for p in identities(*CONTROLS)}
     moves = [abs(e.shift.value) for e in shifts if not e.scale and e.condition in neutral]
     return max((move for move in moves if not np.isnan(move)), default=0.0)
