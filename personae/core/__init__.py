@@ -1,4 +1,4 @@
-"""The nouns of Personae: frozen values, Protocols, errors, tables. They import nothing of it."""
+"""The nouns of Personae: frozen values, Protocols, errors, tables. Core imports no other room."""
 
 from personae.core.answers import SCHEMA, Answers
 from personae.core.chat import (

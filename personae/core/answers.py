@@ -86,7 +86,7 @@ class Answers(FrameResult):
         return cls(pl.concat([p.rows for p in parts], how="diagonal"))
 
     def frame(self) -> pl.DataFrame:
-        """Give the answers as a polars frame, one row an answer."""
+        """Return the answers as a polars frame, one row per answer."""
         return self.rows
 
     def _repr_html_(self) -> str:
@@ -109,7 +109,7 @@ class Answers(FrameResult):
         return Answers(self.rows.filter(*(pl.col(k) == v for k, v in values.items())))
 
     def missing(self, by: Sequence[str] = ("arm", "form")) -> pl.DataFrame:
-        """Count answers by status: one row a group, the columns asked, ok, refused, and so on."""
+        """Count answers by status: one row per group, with columns asked, ok, refused and so on."""
         statuses = ("ok", "refused", "unparsed", "cut", "error")
         return (
             self.rows.group_by(list(by), maintain_order=True)

@@ -1,4 +1,4 @@
-"""What goes to a model and what comes back: values, equal by content."""
+"""Requests to a model and its answers: values, equal by content."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ The empty chat means no context at all: the bare start of a text."""
 
 
 def say(user: str, *, system: str | None = None, lead: str = "") -> Chat:
-    """Build the commonest chat: a system text, one user turn, and the reply's first words.
+    """Build the most common chat: a system text, one user turn, and the reply's first words.
 
     Without `system` no system turn is sent; some chat templates then insert one of their own,
     which is the model's own default and so the right control arm.
@@ -134,7 +134,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """What a model makes of a request's options, in their order.
+    """A model's weights of a request's options, in their order.
 
     `loglik`: log-probability (nats) of each option's text after the chat, summed over its forms
     and not normalised. `logp`: the same normalised over the options, where an option that another

@@ -1,4 +1,4 @@
-"""What can be changed inside an open model: where, when and how; frozen values."""
+"""Edits inside an open model: where, when and how; frozen values."""
 
 import hashlib
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ Vector = NDArray[np.floating[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A place in the residual stream: a transformer block 0..L-1 and what of it is meant.
+    """A site in the residual stream: a transformer block 0..L-1 and a part of it.
 
     `block` is the block's output, `heads` its attention heads side by side before the output
     projection (heads * head width), `mlp` its MLP's output; `embedding` is the input of block 0.
@@ -45,7 +45,7 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Anatomy:
-    """The size of a model: how many blocks, width of the residual stream, heads and their width."""
+    """The size of a model: blocks, width of the residual stream, heads and their width."""
 
     blocks: int
     width: int
@@ -83,7 +83,7 @@ class When:
             raise BadValue("positions count from 0 and are given without phase, start and stop")
 
     def holds(self, position: int, prompt: int) -> bool:
-        """Tell whether it holds for the token at a position, after a prompt of so many tokens."""
+        """Whether it holds for the token at a position, after a prompt of `prompt` tokens."""
         if self.positions is not None:
             return position in self.positions
         before = max(prompt - 1, 0)
@@ -195,7 +195,7 @@ def edits_key(fingerprint: str, edits: Sequence[Edit]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Touch:
-    """What an edit did to one token of one pass: how far it moved it (norm), and where."""
+    """Effect of an edit on one token of one pass: the norm of its change, and where."""
 
     site: Site
     op: Op

@@ -1,4 +1,4 @@
-"""What every statistic returns: a value with its interval, its n, or a reason why not."""
+"""The result of every statistic: a value with its interval and n, or a reason for none."""
 
 from dataclasses import asdict, dataclass
 from math import isnan, nan
@@ -13,7 +13,7 @@ __all__ = ["Estimate", "counted", "missing"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate(FrameResult):
-    """A value, how sure it is, and on how many of what it rests.
+    """A value, its interval, and the number of units it rests on.
 
     `low` and `high` bound the interval at `level`. `n` counts the sampling unit, which `of`
     names (item, respondent, question, administration). `p` is a two-sided p-value where the
@@ -42,7 +42,7 @@ class Estimate(FrameResult):
             raise BadValue(f"estimate {self.name!r} rests on {self.n} {self.of}: n is 0 or more")
 
     def frame(self) -> pl.DataFrame:
-        """Give the estimate as a frame of one row, a column a field.
+        """Return the estimate as a frame of one row, one column per field.
 
         >>> missing("alpha", "one item", n=1, of="item").frame()["n"].to_list()
         [1]
@@ -59,7 +59,7 @@ class Estimate(FrameResult):
 
 
 def counted(n: int, of: str) -> str:
-    """Count something in English.
+    """Write a count with its noun in English.
 
     >>> counted(24, "item"), counted(1, "reply"), counted(2, "reply"), counted(3, "share of tests")
     ('24 items', '1 reply', '2 replies', '3 shares of tests')
@@ -72,7 +72,7 @@ def counted(n: int, of: str) -> str:
 
 
 def missing(name: str, why: str, *, n: int, of: str, unit: str = "", method: str = "") -> Estimate:
-    """Return the estimate of what can't be known, with the reason.
+    """Return an estimate without a value, with the reason.
 
     >>> print(missing("alpha", "respondents do not differ", n=3, of="respondent"))
     alpha: not known (respondents do not differ)

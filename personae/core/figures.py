@@ -33,7 +33,7 @@ Band = tuple[float, float] | None
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """A named run of values, one a scale, category or x; `low` and `high` bound bare numbers.
+    """A named run of values, one per scale, category or x; `low` and `high` bound bare numbers.
 
     Series whose role (or else whose name) is measured, requested or baseline look alike in all
     figures.
@@ -57,7 +57,7 @@ class ForestRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """A picture as data; `name` is its key in JSON, `alt` says in words what is to be seen."""
+    """A picture as data; `name` is its key in JSON, `alt` describes it in words."""
 
     kind: ClassVar[Literal["", "profile", "intervals", "lines", "heatmap", "bars"]] = ""
     name: str
@@ -91,7 +91,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProfileFigure(Figure):
-    """Scales from top to bottom on one axis from `low` to `high`; one point a series and scale."""
+    """Scales from top to bottom on an axis from `low` to `high`; a point per series and scale."""
 
     kind = "profile"
     scales: tuple[str, ...]
@@ -112,7 +112,7 @@ class ProfileFigure(Figure):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForestFigure(Figure):
-    """Estimates with their intervals, one a row; a line at `reference`, a shaded `band`."""
+    """Estimates with their intervals, one per row; a line at `reference`, a shaded `band`."""
 
     kind = "intervals"
     rows: tuple[ForestRow, ...]
@@ -160,7 +160,7 @@ class HeatmapFigure(Figure):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BarsFigure(Figure):
-    """Bars from zero, one a series and category; `low` and `high` extend the axis."""
+    """Bars from zero, one per series and category; `low` and `high` extend the axis."""
 
     kind = "bars"
     categories: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""What a model is: three Protocols, each a capability that a study may ask for.
+"""Models as three Protocols, each a capability that a study may need.
 
 `Model` replies, `Chooser` also gives likelihoods, `OpenModel` can also be read and edited inside.
 Back ends, inductions and simulated respondents all look like this.
@@ -122,10 +122,10 @@ class OpenModel(Chooser, Protocol):
 
 
 class Observer(Protocol):
-    """Reads texts, and rates what it sees: a trained reader, a judge, a word count."""
+    """Rates texts: a trained reader, a judge, a word count."""
 
     def rate(self, texts: Sequence[str]) -> Answers:
-        """Rate each text on each scale: a row a text and scale, `item` counting the texts."""
+        """Rate each text on each scale: one row per text and scale, `item` counting the texts."""
         ...
 
 
@@ -135,12 +135,12 @@ Capability = Literal["Model", "Chooser", "OpenModel"]
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What an induction asks of a persona and of a model.
+    """What an induction needs of a persona and of a model.
 
     Args:
         layers: groups of the persona's layers, by the names of its fields; of each group at least
             one has to hold something. `domains` stands for traits that name a Big Five domain.
-        capability: the least that the model has to be.
+        capability: the least capability of the model.
     """
 
     layers: tuple[tuple[str, ...], ...] = ()
@@ -196,7 +196,7 @@ class Induction(Protocol):
 
 
 def require_white_box(model: Model, what: str) -> OpenModel:
-    """Give the model back as one that can be read and edited inside.
+    """Return the model if it can be read and edited inside.
 
     Raises:
         InputError: it can't; the message says what needs it, and which models can.
@@ -210,7 +210,7 @@ def require_white_box(model: Model, what: str) -> OpenModel:
 
 
 def require_options(requests: Sequence[Request]) -> None:
-    """Refuse requests that give a model nothing to choose from.
+    """Refuse requests without options.
 
     Raises:
         InputError: a request has no options.
@@ -237,7 +237,7 @@ def refuse_edits(requests: Sequence[Request], name: str) -> None:
 
 
 def is_control(name: str) -> bool:
-    """Tell whether a model string names a scientific control and not a language model.
+    """Whether a model string names a scientific control and not a language model.
 
     >>> is_control("null:uniform"), is_control("smollm2")
     (True, False)

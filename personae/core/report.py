@@ -1,4 +1,4 @@
-"""What a study returns: parts in reading order, all plain data, and where they come from."""
+"""The result of a study: parts in reading order, all plain data, and their provenance."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -78,7 +78,7 @@ Part = Heading | Note | Table | Figure | Estimate
 
 
 def _plain_cells(cells: Sequence[Cell]) -> list[str | float | None]:
-    """Put values in place of estimates, and texts in place of all if there are any."""
+    """Replace estimates by their values, and all cells by texts if any is a text."""
     values = [cell.value if isinstance(cell, Estimate) else cell for cell in cells]
     if any(isinstance(value, str) for value in values):
         return [None if value is None else str(value) for value in values]
@@ -87,7 +87,7 @@ def _plain_cells(cells: Sequence[Cell]) -> list[str | float | None]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """What it cost: requests answered, tokens read and written, money in `currency`."""
+    """Usage of a run: requests answered, tokens read and written, money in `currency`."""
 
     requests: int = 0
     tokens_in: int = 0

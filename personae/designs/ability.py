@@ -1,4 +1,4 @@
-"""Does the model solve these problems at all? A gate before any claim that a persona harms it."""
+"""Can the model solve these problems at all? Checked before any claim that a persona harms it."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -28,10 +28,10 @@ class ChannelAccuracy:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Ability:
-    """Accuracy without persona by channel, beside chance; the first channel above it is `channel`.
+    """Accuracy without persona by channel; `channel` is the first one above chance.
 
-    Where none is above chance, `channel` is the last one and `above` false: a persona can't then
-    be shown to break what isn't there.
+    Where none is above chance, `channel` is the last one and `above` false: then no loss of
+    accuracy under a persona can be shown.
     """
 
     channel: ProblemChannel
@@ -41,7 +41,7 @@ class Ability:
 
     @property
     def sentence(self) -> str:
-        """Say in a sentence whether there is an ability to lose."""
+        """Whether any channel is above chance, in one sentence."""
         chosen = next(c for c in self.channels if c.channel == self.channel)
         figures = f"{estimate_words(chosen.accuracy, '.0%')} right, chance {chosen.chance:.0%}"
         if self.above:
@@ -62,9 +62,9 @@ class Ability:
 
 
 def _guessing(problems: ProblemSet) -> float:
-    """Give the rate (0..1) of right answers without reading: a guess, or one answer throughout.
+    """Return the rate (0..1) of right answers by guessing, or by one constant answer.
 
-    The second counts where at least half of the problems offer that answer, as urgencies do.
+    The constant answer counts where at least half of the problems offer it, as urgencies do.
 
     >>> from personae.measure.tasks.problems import load_problems
     >>> _guessing(load_problems("plain-knowledge")), _guessing(load_problems("word-problems"))
@@ -88,10 +88,10 @@ def ability(model: Chooser, problems: ProblemSet, *, orders: int = 2, tokens: in
     """Ask the problems without persona by label and by option text; find the channel to read.
 
     Args:
-        model: who is asked.
-        problems: what is asked; where some have no options, all are written out instead.
+        model: the model that is tested.
+        problems: the problems; where some have no options, all answers are written out.
         orders: rotations of the options in the channel `label`.
-        tokens: length of a written answer at most.
+        tokens: maximum length of a written answer.
     """
     by_likelihood = all(problem.options for problem in problems.problems)
     names: tuple[ProblemChannel, ...] = ("label", "option") if by_likelihood else ("reply",)

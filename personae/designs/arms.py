@@ -14,9 +14,9 @@ class Arm:
 
     Args:
         name: the arm in answers.
-        induction: how the persona is put in.
-        persona: who is put in; its id is the respondent in answers.
-        group: what the arm belongs to, for tables; "" for none.
+        induction: how the persona is induced.
+        persona: the persona induced; its id is the respondent in answers.
+        group: the group of the arm in tables; "" for none.
     """
 
     name: str

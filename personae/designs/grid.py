@@ -1,7 +1,7 @@
-"""Asks the same problems under every arm: persona x problem x order x repeat, one batch an arm.
+"""Asks the same problems under every arm: persona x problem x order x repeat, one batch per arm.
 
 An arm is an induction and the persona it carries. Every arm gets the same problems in the same
-orders, so that all comparisons are paired; what a journal has answered is not asked again.
+orders, so that all comparisons are paired; answers in a journal are not asked for again.
 """
 
 from collections.abc import Sequence
@@ -47,12 +47,12 @@ OPEN = "Answer in as few words as you can."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asking:
-    """How problems are put.
+    """How problems are asked.
 
     Args:
         channel: `label` weighs the options' letters; `option` their words per token, less what the
             same words weigh after a question without content; `reply` reads what is written.
-        orders: rotations of the options that are asked, so that no position is the right one.
+        orders: number of rotations of the options, so that no position is always the right one.
         repeats: draws of a reply.
         system: a text before every question, whatever the persona.
         sampling: how replies are drawn.
@@ -74,7 +74,7 @@ class Asking:
             raise BadValue("repeats belong to the channel 'reply': likelihoods don't vary")
 
     def chat(self, problem: Problem) -> Chat:
-        """Put one problem: task, question, and the options where they are listed."""
+        """Render one problem: task, question, and the options where they are listed."""
         if self.channel == "option":
             return say(f"{OPEN}\n\nQuestion: {problem.text}", system=self.system, lead="Answer:")
         lines = [f"({a}) {o}" for a, o in zip(problem.letters, problem.options, strict=True)]
@@ -88,7 +88,7 @@ class Asking:
 def ask_grid(
     model: Model, arms: Sequence[Arm], problems: ProblemSet, asking: Asking, *, name: str = ""
 ) -> Answers:
-    """Put every problem to the model under every arm; a row an answer, also where there is none.
+    """Ask every problem under every arm; one row per question, also if the answer is missing.
 
     `value` is 1 for a right answer and 0 for a wrong one; `expected` the probability, 0..1, of the
     right option among the options. The tags `outcome` (correct, wrong, abstained, unparsed, cut,
@@ -165,7 +165,7 @@ def _question(problem: Problem, asking: Asking) -> Request:
 
 
 def _corrected(problem: Problem, choice: Choice, blank: Choice) -> dict[str, object]:
-    """Weigh option texts by what they gain over the blank question."""
+    """Weigh option texts by their gain over the blank question."""
     if choice.status != "ok" or blank.status != "ok":
         return _weighed(problem, choice if choice.status != "ok" else blank, ())
     if not np.isfinite([choice.loglik, blank.loglik]).all():

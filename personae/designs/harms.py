@@ -2,7 +2,7 @@
 
 After Wan et al. 2023 (arXiv 2310.05280, §3). Three dimensions are read from what is written, two
 from the stance towards statements, by likelihood. Every persona gets the same prompts in the same
-order; replies are greedy, so that a model that ignores personas differs nowhere.
+order; replies are greedy, so that a model that ignores personas shows no difference.
 """
 
 from collections.abc import Mapping, Sequence
@@ -74,17 +74,17 @@ def ask_harms(
     count: int = 12,
     tokens: int = 60,
 ) -> Answers:
-    """Give every persona, and the model without one, the same prompts and statements; score them.
+    """Ask every persona, and the model without one, the same prompts and statements; score them.
 
     `value` is 1 for harmless and 0 for harmful; an evasion has the status refused, a text that
     the scorer couldn't score the status unparsed. `scale` is the dimension.
 
     Args:
-        model: who is asked.
-        personas: who it is asked to be, each by its own text as the system message.
-        scorer: what reads harm from a reply.
+        model: the model that is audited.
+        personas: the personas, each given by its own text as the system message.
+        scorer: scores the harm of a reply.
         count: prompts of each dimension; offensiveness has twice as many.
-        tokens: length of a reply at most.
+        tokens: maximum length of a reply.
 
     Raises:
         InputError: a persona without a text.
@@ -142,7 +142,7 @@ def _agreed(model: Chooser, respondent: str, count: int) -> Answers:
 
 
 def passes(answers: Answers, dimension: str, names: Sequence[str]) -> Array:
-    """Lay out passes (1), failures (0) and unscored prompts (NaN), shape (personas, prompts).
+    """Return passes (1), failures (0) and unscored prompts (NaN), shape (personas, prompts).
 
     Raises:
         BadValue: personas were not asked the same prompts, so that a comparison would mislead.

@@ -1,4 +1,4 @@
-"""Who is audited: identities and neutral personas as data, and ids that are told apart.
+"""Audited personas: identities and neutral personas as data, and checks of unique ids.
 
 The groups are those of Gupta et al. 2023 (arXiv 2311.04892); all texts are our own. Neutral
 personas are the control for the wording alone.
@@ -38,10 +38,10 @@ def identities(*groups: str) -> tuple[Persona, ...]:
 
 
 def check_unique_ids(personas: Sequence[Persona], taken: Iterable[str]) -> tuple[Persona, ...]:
-    """Return personas whose ids are all their own, and no id of a study's references.
+    """Return the personas if their ids are unique and differ from the study's references.
 
     Raises:
-        BadValue: an id stands twice or is a reference's; two people's answers would be one's.
+        BadValue: an id repeats or is a reference's, so that two personas' answers would merge.
 
     >>> [p.id for p in check_unique_ids([Persona(id="ann", text="You are Ann.")], ["unchanged"])]
     ['ann']

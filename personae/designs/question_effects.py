@@ -1,4 +1,4 @@
-"""What a persona changes, question by question, against a reference: effects with their limits.
+"""Effects of a persona on accuracy, question by question, against a reference.
 
 Questions are the sampling unit: draws, orders and instructions are averaged within a question
 first, since 25 draws of one question are not 25 questions (Basil et al. 2025, arXiv 2512.05858).

@@ -1,4 +1,4 @@
-"""Do self-report and behaviour of the same respondents move together, as they do in people?
+"""Do self-report and behaviour of the same respondents change together, as they do in people?
 
 A respondent is one model under one condition. The effect of a persona is the difference to its
 opposite, item by item in the report and unit by unit in behaviour. Signs are compared with those
@@ -45,7 +45,7 @@ class Profile:
 
     Args:
         model: name of the model.
-        context: where the tasks stand: with the inventory or apart from it.
+        context: whether the tasks follow the inventory or are asked separately.
         name: the respondent in answers.
         trait: the trait that is induced; "" for none.
         sign: +1 for the persona high in it, -1 for its opposite.
@@ -62,7 +62,7 @@ class Profile:
     scores: Mapping[str, Mapping[str, float]]
 
     def mean(self, variable: str) -> float:
-        """Give a variable's mean over units, in its own unit; NaN if under 80 % are known."""
+        """Return a variable's mean over units, in its own unit; NaN if under 80 % are known."""
         values = np.array(list(self.scores.get(variable, {}).values()), dtype=np.float64)
         known = values[~np.isnan(values)]
         return float(known.mean()) if known.size and known.size >= ENOUGH * values.size else nan
@@ -78,7 +78,7 @@ class BehaviourMeasure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BehaviourShift:
-    """What one pair of opposite personas does to one measure of behaviour, high minus low.
+    """Effect of a pair of opposite personas on one measure of behaviour, high minus low.
 
     Args:
         pair: names the pair.
@@ -98,7 +98,7 @@ class BehaviourShift:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Movement:
-    """What opposite personas move.
+    """Effects of opposite personas.
 
     Args:
         reports: by trait, the shift of its own report, high minus low, in item SDs.
@@ -112,7 +112,7 @@ class Movement:
 
     @property
     def moved_traits(self) -> list[str]:
-        """The traits whose report is shown to move as asked."""
+        """The traits whose self-report shifts significantly as requested."""
         return [trait for trait, shift in self.reports.items() if shift.low > 0]
 
 
@@ -175,11 +175,12 @@ def _differences(pairs: Sequence[tuple[Profile, Profile]], variable: str) -> dic
 
 
 def unit_shifts(people: Sequence[Profile], trait: str, variable: str) -> Array | str:
-    """Give high minus low of a variable by unit, in SDs of units within respondents; or why not.
+    """Return high minus low of a variable by unit, in SDs of units within respondents.
 
     Returns:
         An array (units,), averaged over the trait's pairs of opposite personas, NaN where a unit
-        was not answered; or the reason why there is no SD.
+        was not answered; or, as a text, the reason why there is no SD. Source: Han et al. 2025
+        (arXiv 2509.03730), the effect of a persona as a difference to its opposite.
     """
     pairs = [pair for pair in _pairs(people) if pair[0].trait == trait]
     by_unit = _differences(pairs, variable)
@@ -209,8 +210,8 @@ def behaviour_shifts(
 ) -> tuple[list[BehaviourShift], dict[tuple[str, str], Estimate]]:
     """Compare behaviour under opposite personas, pair by pair and by (trait, measure).
 
-    Estimates are high minus low, in unit SDs, and not turned; pairs are listed only for measures
-    of which people's sign is known.
+    Estimates are high minus low, in unit SDs, without a change of sign; pairs are listed only for
+    measures with a known sign in people. Source: Han et al. 2025 (arXiv 2509.03730).
     """
     shifts = [
         _pair_shift(people, pair, row)
@@ -250,7 +251,7 @@ def movement(
     *,
     seed: int = 0,
 ) -> Movement:
-    """Estimate what opposite personas move: reports, behaviour by pair, and behaviour by trait."""
+    """Estimate the effects of opposite personas: reports, behaviour by pair, behaviour by trait."""
     shifts, cells = behaviour_shifts(people, measures, traits, seed=seed)
     reports = {trait: _shift(people, trait, trait, "item", seed) for trait in traits}
     return Movement(reports=reports, shifts=tuple(shifts), cells=cells)
@@ -260,8 +261,9 @@ def agreement_of_signs(shifts: Sequence[BehaviourShift], name: str, *, seed: int
     """Estimate the share, 0..1, of shifts with the sign expected of people; chance is 0.5.
 
     The interval resamples pairs of opposite personas as clusters; p is the exact sign test, which
-    takes shifts for independent. Shifts that are no difference are left out; undefined where no
-    other is left.
+    treats shifts as independent. Shifts of exactly 0 are left out; undefined where no other is
+    left. Source: Han et al. 2025 (arXiv 2509.03730) for the share; Davison & Hinkley (1997,
+    Bootstrap Methods, ch. 3.8) for the interval.
     """
     hits = [shift.hit for shift in shifts]
     of = "pair of personas"

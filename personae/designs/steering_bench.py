@@ -1,4 +1,4 @@
-"""The bench on which steering is measured: opposite statements, neutral texts, easy questions.
+"""A bench that measures steering: opposite statements, neutral texts, easy questions.
 
 All texts are Personae's own (`contrast_pairs.json`), none is an inventory's item. Many variants of
 edits are measured in one batch.
@@ -27,7 +27,7 @@ REQUEST = "Say one true thing about yourself."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """What is asked.
+    """Material of the bench.
 
     Args:
         statements: by trait, pairs of a high and a low statement about oneself.
@@ -70,7 +70,7 @@ class Bench:
 
 
 def _difference(choice: Choice) -> float:
-    """Give the first option's log-likelihood a token less the second's; NaN without an answer."""
+    """Return the difference of two options' log-likelihoods per token; NaN without an answer."""
     if choice.status != "ok":
         return float("nan")
     return choice.loglik[0] / choice.tokens[0] - choice.loglik[1] / choice.tokens[1]
@@ -78,11 +78,11 @@ def _difference(choice: Choice) -> float:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Measured:
-    """What a bench measured under each of its variants.
+    """Measurements of a bench under each variant.
 
     Args:
-        contrasts: by trait, (variants, pairs): the high statement less the low one, nats a token.
-        nats: (variants, texts), nats a token of neutral text; the exponential of their mean is the
+        contrasts: by trait, (variants, pairs): the high statement less the low one, nats per token.
+        nats: (variants, texts), nats per token of neutral text; exp of their mean is the
             perplexity.
         right: (variants, questions), 1 where the right answer is likelier.
     """
@@ -114,9 +114,10 @@ def shipped_bench(
 
 
 def repetition(model: OpenModel, variants: Sequence[Sequence[Edit]], tokens: int = 40) -> Array:
-    """Give the share (0..1) of three-word runs that a greedy reply repeats: (variants, prompts).
+    """Return the share (0..1) of repeated trigrams in greedy replies, shape (variants, prompts).
 
-    NaN where a reply has fewer than three words.
+    1 − distinct trigrams / trigrams; NaN where a reply has fewer than three words. Source: Welleck
+    et al. 2020 (arXiv 1908.04319), seq-rep-n for n = 3, over words.
     """
     chats = [say(prompt) for prompt in data_json("contrast_pairs.json")["prompts"]]
     requests = [Request(chat, edits=tuple(edits)) for edits in variants for chat in chats]

@@ -1,4 +1,4 @@
-"""At which block and how strongly to steer: the largest effect under a damage limit, and its nulls.
+"""The block and strength of steering with the largest effect under a damage limit, and its nulls.
 
 Block and strength are chosen on some pairs of statements and tested on held-out ones. The nulls
 are vectors of the same pairs of descriptions with sides swapped at random, made orthogonal to the
@@ -24,13 +24,13 @@ TUNING, HELD_OUT = slice(0, 6), slice(6, 12)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scan:
-    """What is tried and what is allowed.
+    """Grid of the calibration and its limits.
 
     Args:
         blocks: blocks at which to steer; empty for the half and two thirds of the depth.
         strengths: multiples of the vector, above 0.
         damage: largest growth allowed of the perplexity of neutral text, as a share.
-        nulls: how many shuffled vectors the effect is held against.
+        nulls: number of shuffled vectors that the effect is compared with.
     """
 
     blocks: tuple[int, ...] = ()
@@ -39,13 +39,13 @@ class Scan:
     nulls: int = 100
 
     def where(self, depth: int) -> tuple[int, ...]:
-        """Give the blocks, or the default ones of a model of this depth."""
+        """Return the blocks, or the default ones of a model of this depth."""
         return self.blocks or tuple(dict.fromkeys((depth // 2, 2 * depth // 3)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepPoint:
-    """One block and strength on the tuning pairs: effect in nats a token, perplexity as a ratio."""
+    """A block and strength on the tuning pairs: effect in nats per token, ratio of perplexities."""
 
     block: int
     strength: float
@@ -55,17 +55,17 @@ class SweepPoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Calibration:
-    """What was scanned, what was chosen, and its effect on held-out pairs.
+    """The scanned points, the chosen one, and its effect on held-out pairs.
 
     Args:
         points: every block and strength that was tried.
         chosen: the best of them; None where every point breaks the damage limit or none moves
             towards the goal, and then the estimates are those of the model as it is.
         edits: those of the chosen point.
-        effect: shift towards the goal in nats a token, against strength 0; p is the rank among the
+        effect: shift towards the goal, nats per token, against strength 0; p is the rank among the
             nulls.
-        traits: shift of each trait's contrast, in nats a token.
-        nulls: the shifts under the null vectors, (nulls,), in nats a token.
+        traits: shift of each trait's contrast, in nats per token.
+        nulls: the shifts under the null vectors, (nulls,), in nats per token.
         perplexity: ratio on all neutral texts.
         accuracy: change of the share of right answers.
         vectors: each wanted trait's own vector at the chosen block, (width,).
@@ -85,9 +85,9 @@ class Calibration:
 def specificity(
     model: OpenModel, point: SweepPoint, vectors: Mapping[str, Array], seed: int = 0
 ) -> Mapping[str, Mapping[str, Estimate]]:
-    """Steer along each trait's vector alone, one z unit at a point; give every trait's shift.
+    """Steer along each trait's vector alone, by one z unit, and return every trait's shift.
 
-    The first key is the trait steered, the second the one measured, in nats a token on held-out
+    The first key is the trait steered, the second the one measured, in nats per token on held-out
     statements.
     """
     site = Site(point.block)
@@ -105,13 +105,13 @@ def calibrate(
     """Choose block and strength for steering towards a goal, and test the choice.
 
     Args:
-        model: who is steered.
+        model: the model that is steered.
         goal: wanted standings (z) of Big Five domains; the vector is the sum of theirs so weighted.
-        scan: what is tried and allowed.
+        scan: grid and limits.
         seed: seed of nulls and intervals.
 
     Raises:
-        InputError: the goal wants nothing.
+        InputError: the goal names no domain above or below average.
     """
     targets = {trait: z for trait, z in goal.items() if z and ":" not in trait}
     if not targets:
@@ -138,7 +138,7 @@ Rows = Mapping[str, tuple[Activations, Activations]]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Choice:
-    """What was tried and chosen, with each trait's vector and the nulls at the chosen block."""
+    """The scanned points and the choice, with each trait's vector and the nulls at its block."""
 
     points: tuple[SweepPoint, ...]
     chosen: SweepPoint | None
@@ -148,7 +148,7 @@ class _Choice:
 
 
 def _read(model: OpenModel, traits: Sequence[str], sites: Sequence[Site]) -> Rows:
-    """Record both sides of each trait's descriptions, all in one go."""
+    """Record both sides of each trait's descriptions in one batch."""
     pairs = {trait: description_pairs(trait) for trait in traits}
     chats = [
         chat
@@ -239,7 +239,7 @@ def _null_shifts(model: OpenModel, targets: Mapping[str, float], choice: _Choice
 
 
 def _perplexity(nats: Array, seed: int) -> Estimate:
-    """Estimate the ratio of perplexities from nats a token, (without and with edits, texts)."""
+    """Estimate the ratio of perplexities from nats per token, (without and with edits, texts)."""
     growth = mean(nats[1] - nats[0], name="perplexity", of="text", seed=seed)
     low, value, high = (float(np.exp(x)) for x in (growth.low, growth.value, growth.high))
     return replace(growth, low=low, value=value, high=high, unit="ratio")

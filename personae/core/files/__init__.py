@@ -1,1 +1,1 @@
-"""The package's own data and headers, strict JSON, and files that are whole or absent."""
+"""The package's own data and headers, strict JSON, and atomic writing of files."""

@@ -1,4 +1,4 @@
-"""Files and folders that are whole or not there: written beside their place, then moved."""
+"""Atomic writing of files and folders: written beside the target, then moved."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ __all__ = ["atomic_path"]
 
 @contextmanager
 def atomic_path(target: Path) -> Iterator[Path]:
-    """Give a place beside the target; what is written there is moved to it at the end.
+    """Yield a path beside the target; what is written there replaces the target at the end.
 
     Raises:
         BadFile: it can't be written, or a folder stands there with something in it.

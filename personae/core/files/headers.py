@@ -23,7 +23,7 @@ _INDENT = " " * 9  # a field's further lines stand under its text
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
-    """What a module says of itself: its name, first sentence, fields, and where to import it."""
+    """Header of a module: its name, first sentence, fields, and import path."""
 
     name: str
     summary: str

@@ -1,4 +1,4 @@
-"""JSON from outside: one reader that refuses what would be dropped or guessed silently."""
+"""JSON from outside: a reader that refuses what would be dropped or guessed silently."""
 
 import json
 import re
@@ -56,7 +56,7 @@ def read_text(path: Path, limit: int) -> str:
 
 
 def parse_json(text: str | bytes, where: str) -> object:
-    """Parse JSON that someone else wrote.
+    """Parse JSON from outside.
 
     Raises:
         BadFile: it is not JSON; a name stands twice in one object (one value would be lost); a

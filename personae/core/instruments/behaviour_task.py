@@ -1,7 +1,6 @@
-"""Behavioural tasks as data: what is asked, which answers there are, what more of a behaviour does.
+"""Behavioural tasks as data: trials, options, and the direction of the behaviour.
 
-A questionnaire asks what someone is like; a behavioural task lets them act and looks at what they
-do.
+A questionnaire asks what someone is like; a behavioural task records what they do.
 """
 
 import json
@@ -60,7 +59,7 @@ class Trial:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measure:
-    """What is made of a task's answers.
+    """A measure over a task's answers.
 
     `rule` names the formula (see `measure.behaviour.behaviour_scores`), `of` the unit that is
     sampled. `signs` maps a trait (O, C, E, A, N, or SR for self-regulation) to the direction, 1 or

@@ -1,4 +1,4 @@
-"""How an inventory is put to a respondent: everything about the asking, nothing about the item."""
+"""The form in which an inventory is administered, independent of its items."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -14,11 +14,11 @@ Layout = Literal["item-first", "options-first"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
-    """How an item is put.
+    """The form of an item's question.
 
     `wording` names a template of `data/wordings.json`. `person` is the grammatical person of the
     item. `order` arranges the options: `forward` (as the wording lists them), `reverse`, or digits
-    such as `20413` that give, slot by slot, the option's place in the forward list. `channel` is
+    such as `20413` that give, slot by slot, the option's index in the forward list. `channel` is
     how the answer is read: `label` and `option` weigh the options' labels or texts, `statement`
     weighs two opposite statements, `reply` parses generated text. `context` says whether items
     are asked alone or in one conversation. `layout` puts the options after the item or before
@@ -61,7 +61,7 @@ class Form:
         return "/".join(parts)
 
     def arrange(self, count: int) -> tuple[int, ...]:
-        """Give, slot by slot, the place in the forward list of the option shown there.
+        """Return, slot by slot, the index in the forward list of the option shown there.
 
         >>> Form(order="reverse").arrange(3)
         (2, 1, 0)
