@@ -73,9 +73,11 @@ def rating(value: dict[int, float]) -> Answers:
 
 def scored(value: dict[int, float], facet: str = "") -> Scores:
     sheet = rating(value)
-    kept = sheet.where(facet=facet) if facet else sheet
-    said = Answers.of([{"respondent": w, "item": "1", "value": 3.0} for w in ("p", ASSISTANT.id)])
-    return persona_scores(["p"], kept, said, 0)
+    ratings = sheet.where(facet=facet) if facet else sheet
+    stances = Answers.of(
+        [{"respondent": w, "item": "1", "value": 3.0} for w in ("p", ASSISTANT.id)]
+    )
+    return persona_scores(["p"], ratings, stances, 0)
 
 
 def test_the_gap_by_hand() -> None:
@@ -93,9 +95,9 @@ def test_scores_of_known_answer_sheets() -> None:
         for facet in dict.fromkeys(i.facet for i in TOOL.items)
     ]
     assert yes == pytest.approx([0.6, 0.5, 0.3, 0.4])
-    whole = scored({1: 5.0, -1: 5.0})
-    assert whole.agreeable[0] == pytest.approx(0.45)
-    assert whole.yes[0] == 1.0
+    yes_saying = scored({1: 5.0, -1: 5.0})
+    assert yes_saying.agreeable[0] == pytest.approx(0.45)
+    assert yes_saying.yes[0] == 1.0
     assert len(TOOL.items) == 40
 
 
@@ -146,26 +148,26 @@ def test_a_planted_relation_is_found_and_an_absent_one_is_not() -> None:
     assert tests[0][1].value > 0.9
     assert np.polyfit(a, s, 1)[0] == pytest.approx(0.5, abs=0.03)
     assert sum(p < 0.05 for _, _, p in tests) == 5
-    found = 0
+    false_alarms = 0
     for seed in range(40):
         alone = np.random.default_rng(seed)
         none = relation_tests(scores(alone.random(24), alone.random(24), seed), 0)
-        found += sum(p < 0.05 for _, _, p in none) >= 3
-    assert found <= 6
+        false_alarms += sum(p < 0.05 for _, _, p in none) >= 3
+    assert false_alarms <= 6
 
 
 def test_yes_saying_taken_out_is_the_regression_with_it() -> None:
     """The partial correlation's p is that of the slope beside yes-saying, on n - 3 degrees."""
     random = np.random.default_rng(8)
     a, yes = random.random((2, 9))
-    one = scores(a, 0.3 * a + random.random(9))
-    one = replace(one, yes=yes)
+    planted = scores(a, 0.3 * a + random.random(9))
+    planted = replace(planted, yes=yes)
     x = np.column_stack([np.ones(9), a, yes])
-    slope, (left,) = np.linalg.lstsq(x, one.agrees)[:2]
+    slope, (left,) = np.linalg.lstsq(x, planted.agrees)[:2]
     error = np.sqrt(left / 6 * np.linalg.inv(x.T @ x)[1, 1])
-    found = partial_correlation(one)
-    assert found.p == pytest.approx(2 * stats.t.sf(abs(slope[1] / error), 6))
-    assert found.low < found.value < found.high
+    partial = partial_correlation(planted)
+    assert partial.p == pytest.approx(2 * stats.t.sf(abs(slope[1] / error), 6))
+    assert partial.low < partial.value < partial.high
 
 
 def test_no_correlation_is_told_where_only_rounding_is_left() -> None:
@@ -180,8 +182,8 @@ def test_no_correlation_is_told_where_only_rounding_is_left() -> None:
 
 
 def test_permutation_is_never_zero_and_repeats() -> None:
-    one = label_permutation([1.0] * 10, [0.0] * 10, seed=42)
-    assert 0 < one == label_permutation([1.0] * 10, [0.0] * 10, seed=42)
+    p = label_permutation([1.0] * 10, [0.0] * 10, seed=42)
+    assert 0 < p == label_permutation([1.0] * 10, [0.0] * 10, seed=42)
 
 
 def test_a_ceiling_is_undefined_and_never_significant() -> None:
@@ -235,8 +237,8 @@ def test_no_finding_on_respondents_who_read_nothing() -> None:
 
 
 def test_gaps_follow_the_baseline() -> None:
-    one = scores(np.array([0.5, 0.5, 0.5]), np.array([0.1, 0.35, 0.9]))
-    assert (np.sign(np.round(gaps(one), 2)) == [-1, 0, 1]).sum() >= 2
+    planted = scores(np.array([0.5, 0.5, 0.5]), np.array([0.1, 0.35, 0.9]))
+    assert (np.sign(np.round(gaps(planted), 2)) == [-1, 0, 1]).sum() >= 2
 
 
 def test_personas_that_follow_agree_as_they_are_agreeable() -> None:

@@ -100,16 +100,16 @@ def test_the_axis_is_default_less_roles() -> None:
 
 
 def test_the_axis_is_stable() -> None:
-    whole = space(60)
-    assert np.allclose(space(60, shift=5.0).axis(Site(0)), whole.axis(Site(0)))
+    roles = space(60)
+    assert np.allclose(space(60, shift=5.0).axis(Site(0)), roles.axis(Site(0)))
     without = space(60, left_out="role 7")
-    assert cosine(whole.axis(Site(0)), without.axis(Site(0))) > 0.99
+    assert cosine(roles.axis(Site(0)), without.axis(Site(0))) > 0.99
 
 
 def test_default_is_a_whole_name() -> None:
     mixed = [rollout(name, q) for name in (DEFAULT, "defaulter", "ghost") for q in range(3)]
-    found = record_roles(tiny_model(), mixed, [Site(1)])
-    assert found.roles == ("defaulter", "ghost")
+    recorded = record_roles(tiny_model(), mixed, [Site(1)])
+    assert recorded.roles == ("defaulter", "ghost")
 
 
 def test_the_axis_separates_the_default_on_held_out_questions() -> None:
@@ -125,9 +125,9 @@ def test_few_rollouts_leave_a_role_out_by_name() -> None:
     mixed = [rollout(name, q) for name in (DEFAULT, "ghost", "monk", "poet") for q in range(4)]
     lost = Reply(text=" ", status="ok")
     mixed = [r.answered(lost) if r.role == "monk" and r.question else r for r in mixed]
-    found = record_roles(tiny_model(), mixed, [Site(1)])
-    assert found.dropped == {"monk": 1}
-    assert "monk" not in found.roles
+    recorded = record_roles(tiny_model(), mixed, [Site(1)])
+    assert recorded.dropped == {"monk": 1}
+    assert "monk" not in recorded.roles
     with pytest.raises(InputError, match="monk 1"):
         record_roles(tiny_model(), [r for r in mixed if r.role != "ghost"], [Site(1)])
 
@@ -136,8 +136,8 @@ def test_a_judge_decides_what_counts_and_loses_nothing() -> None:
     bank = RoleBank(roles={DEFAULT: ("",), "ghost": ("Be a ghost.",)}, questions=("Why?", "How?"))
     rollouts = [rollout(role, q) for role in bank.roles for q in (0, 1)]
     judging = Writes(ScriptedModel(lambda chat: "3" if "Why?" in chat[-1].text else "no idea"))
-    answers, kept = judged_roles(judging, rollouts, bank)
-    assert [r.id for r in kept] == ["default/pos_p0_q0", "default/pos_p0_q1", "ghost/pos_p0_q0"]
+    answers, counted = judged_roles(judging, rollouts, bank)
+    assert [r.id for r in counted] == ["default/pos_p0_q0", "default/pos_p0_q1", "ghost/pos_p0_q0"]
     assert answers.rows["status"].to_list() == ["ok", "unparsed"]
 
 
@@ -153,19 +153,19 @@ def test_replies_are_read_in_their_place() -> None:
     rows = model.record([turns, (Message("system", "Be brief."), *turns)], [Site(1)], "replies")
     assert rows[Site(1)].shape[0] == 4
     assert not np.allclose(rows[Site(1)][0], rows[Site(1)][1])
-    whole = model.record([turns], [Site(1)], "all")[Site(1)]
+    tokens = model.record([turns], [Site(1)], "all")[Site(1)]
     ids, ranges = model.loaded.codec.turns(turns)
-    for row, place in ((0, 1), (1, 3)):
-        low, high = ranges[place]
+    for row, turn in ((0, 1), (1, 3)):
+        low, high = ranges[turn]
         assert model.loaded.codec.decode(ids[low:high]).strip() == "Yes."
-        assert np.allclose(rows[Site(1)][row], whole[low:high].mean(axis=0), atol=1e-5)
+        assert np.allclose(rows[Site(1)][row], tokens[low:high].mean(axis=0), atol=1e-5)
 
 
 def test_components_of_roles() -> None:
     rows = np.outer([-2.0, -1.0, 0.0, 3.0], np.eye(5)[2]) + 1.0
-    found = principal_components(rows)
-    assert found.shares.tolist() == [1.0]
-    assert abs(found.axes[0, 2]) == pytest.approx(1)
+    parts = principal_components(rows)
+    assert parts.shares.tolist() == [1.0]
+    assert abs(parts.axes[0, 2]) == pytest.approx(1)
     with pytest.raises(InputError, match="the same"):
         principal_components(np.ones((3, 2)))
 
@@ -219,8 +219,8 @@ def test_a_cap_holds_while_the_model_writes() -> None:
 def test_a_cap_lifts_a_quarter_of_the_default_s_tokens() -> None:
     model = tiny_model()
     bank = load_roles().few(3, 1, 4)
-    found = record_roles(model, perform_roles(model, bank, SHORT), [Site(b) for b in range(3)])
-    caps = assistant_caps(model, found)
+    recorded = record_roles(model, perform_roles(model, bank, SHORT), [Site(b) for b in range(3)])
+    caps = assistant_caps(model, recorded)
     assert caps.lifted[0] == pytest.approx(0.25, abs=0.02)
     assert caps.blocks == _capped_blocks(3) == (2,)
     assert abs(cosine(caps.axis[0].vector, caps.random[0].vector)) < 1e-6
@@ -243,19 +243,21 @@ def test_an_exception_under_a_cap_leaves_the_model_as_it_was() -> None:
 def test_trajectories_follow_the_turns_and_end_at_an_empty_one() -> None:
     model = tiny_model()
     bank = load_roles().few(3, 1, 2)
-    found = record_roles(model, perform_roles(model, bank, SHORT), [Site(1)])
+    recorded = record_roles(model, perform_roles(model, bank, SHORT), [Site(1)])
     turns = [Message("user", "One?"), Message("assistant", "Yes."), Message("user", "Two?")]
-    whole = Conversation(name="a", domain="x", chat=(*turns, Message("assistant", "No.")))
+    full = Conversation(name="a", domain="x", chat=(*turns, Message("assistant", "No.")))
     empty = Conversation(name="b", domain="x", chat=(*turns, Message("assistant", " ")))
-    silent = Conversation(name="c", domain="x", chat=tuple(turns[:1]))
-    both, one, none = trajectories(model, [whole, empty, silent], Site(1), found.scale(Site(1)))
-    assert (len(both), len(one), len(none)) == (2, 1, 0)
-    assert both[0] == pytest.approx(one[0], abs=1e-5)
-    assert np.isnan(slope(one))
+    unanswered = Conversation(name="c", domain="x", chat=tuple(turns[:1]))
+    both, first, nothing = trajectories(
+        model, [full, empty, unanswered], Site(1), recorded.scale(Site(1))
+    )
+    assert (len(both), len(first), len(nothing)) == (2, 1, 0)
+    assert both[0] == pytest.approx(first[0], abs=1e-5)
+    assert np.isnan(slope(first))
     caps = assistant_caps(
         model, record_roles(model, perform_roles(model, bank, SHORT), [Site(b) for b in range(3)])
     )
-    drift = scripted_drift(model, found, caps, scripted_conversations(1, 2), SHORT)
+    drift = scripted_drift(model, recorded, caps, scripted_conversations(1, 2), SHORT)
     assert len(drift.plain) == len(drift.capped) == 4
     assert len(drift.slopes(open_ended=True)) == len(drift.slopes(open_ended=False)) == 2
 
@@ -364,11 +366,11 @@ def test_the_embedded_model_tells_default_from_roles() -> None:
 
     model = LocalModel(embedded())
     bank = load_roles().few(4, 1, 4)
-    found = []
+    aucs = []
     for seed in range(3):
         drawn = Sampling(max_tokens=12, temperature=0.7, top_p=0.9, seed=seed)
-        apart = record_roles(model, perform_roles(model, bank, drawn), [Site(15)])
-        found.append(apart.separation(Site(15)).default)
-    assert np.mean([auc.value for auc in found]) > 0.6
-    assert {auc.unit for auc in found} == {"rate"}
+        recorded = record_roles(model, perform_roles(model, bank, drawn), [Site(15)])
+        aucs.append(recorded.separation(Site(15)).default)
+    assert np.mean([auc.value for auc in aucs]) > 0.6
+    assert {auc.unit for auc in aucs} == {"rate"}
     assert GAP == "of the gap"

@@ -93,27 +93,30 @@ def planted(head: int = 5, items: int = 120, seed: int = 0) -> tuple[Any, Any]:
 
 def test_a_planted_head_is_found() -> None:
     rows, answers = planted()
-    found = fit_heads(rows, answers, ANATOMY, keep=8)
-    assert found.places[0] == (1, 1)
-    assert found.theta[0, 0] > 0.95
-    assert found.held_out[0] > 0.95
-    assert abs(np.mean(found.held_out[1:]) - 0.5) < 0.1
-    assert found.sigma[0] == pytest.approx(np.sqrt(5), abs=0.3)
+    vectors = fit_heads(rows, answers, ANATOMY, keep=8)
+    assert vectors.places[0] == (1, 1)
+    assert vectors.theta[0, 0] > 0.95
+    assert vectors.held_out[0] > 0.95
+    assert abs(np.mean(vectors.held_out[1:]) - 0.5) < 0.1
+    assert vectors.sigma[0] == pytest.approx(np.sqrt(5), abs=0.3)
 
 
 def test_reversed_labels_reverse_directions_and_3_says_nothing() -> None:
     rows, answers = planted()
-    one, other = fit_heads(rows, answers, ANATOMY), fit_heads(rows, 6 - answers, ANATOMY)
-    assert other.places[0] == one.places[0]
-    assert np.allclose(other.theta[0], -one.theta[0])
+    vectors, reversed_vectors = (
+        fit_heads(rows, answers, ANATOMY),
+        fit_heads(rows, 6 - answers, ANATOMY),
+    )
+    assert reversed_vectors.places[0] == vectors.places[0]
+    assert np.allclose(reversed_vectors.theta[0], -vectors.theta[0])
     empty = answers.copy()
     empty[:60] = [3, 0, np.nan] * 20
     poisoned = tuple(r.copy() for r in rows)
     for side in poisoned:
         side[:60] = 1e6
-    kept = fit_heads((poisoned[0], poisoned[1]), empty, ANATOMY)
-    assert kept.places[0] == (1, 1)
-    assert np.abs(kept.theta).max() <= 1
+    cleaned = fit_heads((poisoned[0], poisoned[1]), empty, ANATOMY)
+    assert cleaned.places[0] == (1, 1)
+    assert np.abs(cleaned.theta).max() <= 1
     few = np.full(120, 3.0)
     few[: LEAST - 1] = 5
     with pytest.raises(
@@ -129,9 +132,9 @@ def test_the_letter_alone_is_no_finding() -> None:
     answers = np.where(np.arange(60) < 6, 1.0, 5.0)
     rows = random.normal(size=(2, 60, 8, 8))
     rows[0] += 3  # every head holds the letter
-    found = fit_heads((rows[0], rows[1]), answers, ANATOMY)
-    assert found.chance == pytest.approx(0.9, abs=0.06)
-    assert found.held_out.mean() == pytest.approx(found.chance, abs=0.05)
+    vectors = fit_heads((rows[0], rows[1]), answers, ANATOMY)
+    assert vectors.chance == pytest.approx(0.9, abs=0.06)
+    assert vectors.held_out.mean() == pytest.approx(vectors.chance, abs=0.05)
 
 
 def heads(seed: int = 0) -> HeadVectors:
@@ -149,18 +152,18 @@ def test_heads_are_a_bias_of_the_output_projection() -> None:
     """W_o delta as the projection's bias gives the same; 0 gives the same bits; nothing stays."""
     model, question = tiny_model(), Request(say("Well?"), (("Yes",), ("No",)))
     plain = model.choose([question])[0]
-    found, strength = heads(), 3.0
-    edited = model.choose([replace(question, edits=tuple(found.edits(strength)))])[0]
+    vectors, strength = heads(), 3.0
+    edited = model.choose([replace(question, edits=tuple(vectors.edits(strength)))])[0]
     assert edited.loglik != plain.loglik
     net = copy.deepcopy(network("long"))
-    for edit in found.edits(strength):
+    for edit in vectors.edits(strength):
         projection = net.model.layers[edit.site.block].self_attn.o_proj
         delta = torch.tensor(np.array(edit.vector)) * strength
         projection.bias = torch.nn.Parameter(projection.weight @ delta, requires_grad=False)
     coder: Any = codec()
     biased = LocalModel(Loaded("tiny:bias", net, coder, content_key("bias"))).choose([question])[0]
     assert edited.loglik == pytest.approx(biased.loglik, abs=1e-5)
-    assert model.choose([replace(question, edits=tuple(found.edits(0.0)))])[0] == plain
+    assert model.choose([replace(question, edits=tuple(vectors.edits(0.0)))])[0] == plain
     assert model.choose([question])[0] == plain
 
 
@@ -168,8 +171,10 @@ def test_agreeing_heads_make_agreement_likelier() -> None:
     """A network whose answer reads what agreement leaves in the last block's heads."""
     part = masked(NEO, simulated_panel(1).known).few(4)
     rows = record_heads(tiny_model(), part)
-    found = fit_heads(rows, np.full(len(part.items), 5.0), tiny_model().anatomy, keep=12)
-    last = HeadVectors(*_last(found), found.score, found.held_out, found.chance, found.anatomy)
+    vectors = fit_heads(rows, np.full(len(part.items), 5.0), tiny_model().anatomy, keep=12)
+    last = HeadVectors(
+        *_last(vectors), vectors.score, vectors.held_out, vectors.chance, vectors.anatomy
+    )
     net = copy.deepcopy(network("long"))
     vector: Edit = last.edits(1.0)[0]
     along = net.model.layers[2].self_attn.o_proj.weight @ torch.tensor(np.array(vector.vector))
@@ -182,15 +187,15 @@ def test_agreeing_heads_make_agreement_likelier() -> None:
     levels = []
     for strength in (0.0, 0.25, 0.5, 1.0):
         with model.edited(last.edits(strength)) as changed:
-            said = administer(changed, part, FORM).rows["expected"].to_numpy()
-            levels.append(float(said.mean()))
+            expected = administer(changed, part, FORM).rows["expected"].to_numpy()
+            levels.append(float(expected.mean()))
     assert levels == sorted(levels)
     assert levels[-1] > levels[0]
 
 
-def _last(found: HeadVectors) -> tuple[Any, Any, Any]:
-    own = [i for i, (block, _) in enumerate(found.places) if block == 2]
-    return tuple(found.places[i] for i in own), found.theta[own], found.sigma[own]
+def _last(vectors: HeadVectors) -> tuple[Any, Any, Any]:
+    own = [i for i, (block, _) in enumerate(vectors.places) if block == 2]
+    return tuple(vectors.places[i] for i in own), vectors.theta[own], vectors.sigma[own]
 
 
 def test_same_seed_same_heads_and_asked_items_choose_nothing(
@@ -198,14 +203,14 @@ def test_same_seed_same_heads_and_asked_items_choose_nothing(
 ) -> None:
     panel = simulated_panel(40)
     part = masked(NEO, panel.known).few(8)
-    places = [NEO.items.index(item) for item in part.items]
+    columns = [NEO.items.index(item) for item in part.items]
     model = tiny_model()
     rows = record_heads(model, part)
-    one, two = (
-        person_heads(model, rows, part, panel.raw[0, places], STRENGTHS[:2], 4) for _ in "ab"
+    first, second = (
+        person_heads(model, rows, part, panel.raw[0, columns], STRENGTHS[:2], 4) for _ in "ab"
     )
-    assert one.vectors.places == two.vectors.places
-    assert (one.strength, one.errors) == (two.strength, two.errors)
+    assert first.vectors.places == second.vectors.places
+    assert (first.strength, first.errors) == (second.strength, second.errors)
 
     def chosen() -> Any:
         report: Any = pas(model, quick=True)
@@ -225,11 +230,11 @@ def test_a_person_without_usable_answers_is_left_out_by_name(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     panel = simulated_panel(3)
-    silent = panel.keyed.copy()
-    silent[1, panel.known] = 3
+    neutral = panel.keyed.copy()
+    neutral[1, panel.known] = 3
     monkeypatch.setattr(
         "personae.studies.pas.study.simulated_panel",
-        lambda count, seed: Panel(panel.ids, silent, panel.tag),
+        lambda count, seed: Panel(panel.ids, neutral, panel.tag),
     )
     report: Any = pas(tiny_model(), quick=True)
     assert any("simulated 2 is left out" in getattr(p, "text", "") for p in report.parts)

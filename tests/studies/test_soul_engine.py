@@ -74,8 +74,8 @@ def test_contrast_loss() -> None:
         torch.randn(64, 4096, generator=torch.Generator().manual_seed(0)), dim=1
     )
     assert float(_contrast_loss(random, owners, 1.0)) == pytest.approx(log(63), abs=0.02)
-    apart = torch.eye(32).repeat(2, 1)
-    assert float(_contrast_loss(apart, owners, 0.02)) == pytest.approx(0, abs=1e-6)
+    clusters = torch.eye(32).repeat(2, 1)
+    assert float(_contrast_loss(clusters, owners, 0.02)) == pytest.approx(0, abs=1e-6)
 
 
 def test_training_leaves_the_model_as_it_was() -> None:
@@ -94,7 +94,7 @@ def test_training_leaves_the_model_as_it_was() -> None:
 CONTENT = 2.0
 
 
-def synthetic(count: int = 200, said: int = 30, seed: int = 0) -> CharacterSpeech:
+def synthetic(count: int = 200, utterances: int = 30, seed: int = 0) -> CharacterSpeech:
     """States of 64 numbers: levels, a style of each character, content of each utterance, noise."""
     world = np.random.default_rng(99)
     levels_to, style_to, content_to = (world.normal(size=(n, 64)) for n in (5, 12, 40))
@@ -102,7 +102,7 @@ def synthetic(count: int = 200, said: int = 30, seed: int = 0) -> CharacterSpeec
     cast, states = [], []
     for number in range(count):
         ocean, style = random.random(5), random.normal(size=12)
-        content = random.normal(scale=CONTENT, size=(said, 40))
+        content = random.normal(scale=CONTENT, size=(utterances, 40))
         rows = 2 * ocean @ levels_to + 0.5 * style @ style_to + content @ content_to
         states.append(rows + random.normal(scale=0.5, size=rows.shape))
         cast.append(Character(name=str(number), utterances=("x",), ocean=tuple(ocean)))
@@ -111,15 +111,13 @@ def synthetic(count: int = 200, said: int = 30, seed: int = 0) -> CharacterSpeec
 
 def test_heads_read_levels_and_know_characters_again() -> None:
     """What is said is loud beside who says it; where it is faint, two fixed subsets suffice."""
-    met, unmet = synthetic(), synthetic(100, seed=1)
-    heads = train_heads(met.states, met.levels, HeadTraining(subset=4))
-    fixed = train_heads(met.states, met.levels, HeadTraining(subset=4, fixed=True))
-    constant = LevelReadout("constant", np.tile(met.levels.mean(axis=0), (100, 1)))
-    found = explained_share(
-        LevelReadout("heads", heads.profile(unmet.means)), constant, unmet.levels
-    )
-    assert found.value > 0.8
-    afresh, once = (retrieval(h, unmet, 4) for h in (heads, fixed))
+    train, test = synthetic(), synthetic(100, seed=1)
+    heads = train_heads(train.states, train.levels, HeadTraining(subset=4))
+    fixed = train_heads(train.states, train.levels, HeadTraining(subset=4, fixed=True))
+    constant = LevelReadout("constant", np.tile(train.levels.mean(axis=0), (100, 1)))
+    share = explained_share(LevelReadout("heads", heads.profile(test.means)), constant, test.levels)
+    assert share.value > 0.8
+    afresh, once = (retrieval(h, test, 4) for h in (heads, fixed))
     assert afresh.mean() > 0.9
     gain = paired_permutation(afresh - once, of="character", unit="share")
     assert gain.low is not None
@@ -127,10 +125,10 @@ def test_heads_read_levels_and_know_characters_again() -> None:
 
 
 def test_heads_train_alike_from_the_same_seed() -> None:
-    met = synthetic(40)
-    again = train_heads(met.states, met.levels, HeadTraining(steps=20))
-    twice = train_heads(met.states, met.levels, HeadTraining(steps=20))
-    assert (again.directions == twice.directions).all()
+    train = synthetic(40)
+    first = train_heads(train.states, train.levels, HeadTraining(steps=20))
+    second = train_heads(train.states, train.levels, HeadTraining(steps=20))
+    assert (first.directions == second.directions).all()
 
 
 def test_the_two_subsets_share_nothing_to_be_known_by() -> None:
@@ -170,17 +168,17 @@ def test_a_constant_stands_beside_every_error() -> None:
 
 
 def test_no_reader_beats_the_ideal_one() -> None:
-    met = simulated_characters(200, 24, slice(0, 8), 0)
-    unmet = simulated_characters(100, 24, slice(8, 12), 1)
+    train = simulated_characters(200, 24, slice(0, 8), 0)
+    test = simulated_characters(100, 24, slice(8, 12), 1)
     states = [np.zeros((24, 4))] * 200
-    found = {
-        r.name: r.errors(np.array([c.ocean for c in unmet])).mean()
+    errors = {
+        r.name: r.errors(np.array([c.ocean for c in test])).mean()
         for r in simple_readouts(
-            CharacterSpeech(met, states, 0), CharacterSpeech(unmet, states[:100], 0)
+            CharacterSpeech(train, states, 0), CharacterSpeech(test, states[:100], 0)
         )
     }
-    assert found["ideal reader"] == min(found.values())
-    assert found["words alone"] > found["ideal reader"] + 0.02
+    assert errors["ideal reader"] == min(errors.values())
+    assert errors["words alone"] > errors["ideal reader"] + 0.02
     assert np.isnan(
         ideal_levels([Character(name="a", utterances=("Hm.",), ocean=(0.5,) * 5)])
     ).all()
@@ -208,12 +206,12 @@ def test_removing_the_persona_leaves_reasoning() -> None:
     ]
     assert r2[0] > 0.8
     assert r2[1] < 0.05
-    kept = []
+    reasoning = []
     for x in (rows, less):
         probe = ridge_probes(x[half[0], None], sums[half[0], 0])
         left = sums[half[1], 0] - probe.scores(x[half[1], None])[:, 0]
-        kept.append(1 - left.var() / sums[half[1], 0].var())
-    assert abs(kept[1] - kept[0]) < 0.02
+        reasoning.append(1 - left.var() / sums[half[1], 0].var())
+    assert abs(reasoning[1] - reasoning[0]) < 0.02
 
 
 def test_overlap_has_an_interval_that_knows_both_cases() -> None:
@@ -226,9 +224,9 @@ def test_overlap_has_an_interval_that_knows_both_cases() -> None:
             for i, t in enumerate("OCEAN")
         }
 
-    apart = mean_overlap(pairs(np.eye(5, 64))).mean
-    assert apart.value < 0.1
-    assert apart.high < 0.2
+    orthogonal = mean_overlap(pairs(np.eye(5, 64))).mean
+    assert orthogonal.value < 0.1
+    assert orthogonal.high < 0.2
     common = np.ones((5, 64)) / 8
     overlap = mean_overlap(pairs(common + 0.3 * np.eye(5, 64)))
     assert overlap.mean.low > 0.7
@@ -258,9 +256,9 @@ def test_injection_mirrors_at_first_order_and_0_changes_nothing() -> None:
     bench = shipped_bench(("E",))
     plain = bench.measure(model, [()]).contrasts["E"]
     shares = (-0.02, 0.0, 0.02)
-    found = bench.measure(model, [(Edit(Site(1), unit, s),) for s in shares]).contrasts["E"]
-    assert (found[1] == plain[0]).all()
-    up, down = found[2] - found[1], found[0] - found[1]
+    contrasts = bench.measure(model, [(Edit(Site(1), unit, s),) for s in shares]).contrasts["E"]
+    assert (contrasts[1] == plain[0]).all()
+    up, down = contrasts[2] - contrasts[1], contrasts[0] - contrasts[1]
     assert np.abs(up).max() > 1e-5
     assert up == pytest.approx(-down, abs=0.1 * float(np.abs(up).max()))
     edit = Edit(Site(1), unit, 3.0)
@@ -281,11 +279,12 @@ class Planted:
         self._high = {high for high, _ in statements}
 
     def record(self, chats: Sequence[Any], sites: Sequence[Site], pool: Any) -> Any:
-        found = dict(self._inner.record(chats, sites, pool))
+        activations = dict(self._inner.record(chats, sites, pool))
         highs = {high for high, _ in data_json("contrast_pairs.json")["descriptions"]["E"]}
         sides = np.array([chat[0].text in highs for chat in chats])
         return {
-            s: r + np.outer(sides, self._axis) * (s.block == self._at) for s, r in found.items()
+            s: r + np.outer(sides, self._axis) * (s.block == self._at)
+            for s, r in activations.items()
         }
 
     def choose(self, requests: Sequence[Any], *, done: Any = None) -> Any:
@@ -310,10 +309,12 @@ class Planted:
 @pytest.mark.parametrize("at", [0, 1, 2])
 def test_the_scan_finds_the_block_that_was_planted(at: int) -> None:
     model: Any = Planted(at)
-    found = calibrate(model, {"E": 1.0}, Scan(blocks=(0, 1, 2), strengths=(1.0, 2.0), nulls=10))
-    assert found.chosen is not None
-    assert found.chosen.block == at
-    assert found.effect.low > 0
+    calibration = calibrate(
+        model, {"E": 1.0}, Scan(blocks=(0, 1, 2), strengths=(1.0, 2.0), nulls=10)
+    )
+    assert calibration.chosen is not None
+    assert calibration.chosen.block == at
+    assert calibration.effect.low > 0
 
 
 def test_the_dose_rises_with_strength_where_the_block_reacts() -> None:

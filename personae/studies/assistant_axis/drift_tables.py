@@ -69,8 +69,8 @@ def _turn_means(stack: Array) -> list[float | None]:
     """Average (conversations, turns) over the conversations that reach a turn; None where none."""
     known = ~np.isnan(stack)
     return [
-        float(column[there].mean()) if there.any() else None
-        for column, there in zip(stack.T, known.T, strict=True)
+        float(column[mask].mean()) if mask.any() else None
+        for column, mask in zip(stack.T, known.T, strict=True)
     ]
 
 

@@ -90,5 +90,5 @@ def judged_roles(
     ]
     answers = judge(judge_model, load_rubric("role-held"), cases)
     scores = {verdict.case: verdict.value for verdict in settle(answers)}
-    kept = [r for r in rollouts if r.role == DEFAULT or scores.get(r.id, 0.0) >= 2.5]
-    return answers, kept
+    counted = [r for r in rollouts if r.role == DEFAULT or scores.get(r.id, 0.0) >= 2.5]
+    return answers, counted

@@ -13,14 +13,14 @@ from personae.report.build import Row, ValueAxis, heatmap, lines, table
 from personae.stats.resample import mean
 from personae.studies.soul_engine.sliders import slide
 
-__all__ = ["Dose", "dose_parts", "measured_dose", "scan_figure"]
+__all__ = ["InjectionDose", "dose_parts", "measured_dose", "scan_figure"]
 
 SHARES = (-0.2, -0.1, -0.05, 0.0, 0.05, 0.1, 0.2)
 """Strengths, in shares of the states' mean length."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Dose:
+class InjectionDose:
     """What each strength of `SHARES` does at a block.
 
     Args:
@@ -36,7 +36,7 @@ class Dose:
 
 def measured_dose(
     model: OpenModel, calibration: Calibration, goal: Mapping[str, float], seed: int
-) -> Dose:
+) -> InjectionDose:
     """Add the sum of sliders at the chosen block, in both directions, and measure its effects.
 
     Without a chosen block it is the middle one.
@@ -60,7 +60,7 @@ def measured_dose(
         mean(row - towards[zero], name=f"{share:g}", of="pair", unit="nats a token", seed=seed)
         for share, row in zip(SHARES, towards, strict=True)
     ]
-    return Dose(block, shifts, (scores.nats - scores.nats[zero]).mean(axis=1))
+    return InjectionDose(block, shifts, (scores.nats - scores.nats[zero]).mean(axis=1))
 
 
 def scan_figure(calibration: Calibration) -> Figure:
@@ -81,7 +81,7 @@ def scan_figure(calibration: Calibration) -> Figure:
     )
 
 
-def dose_parts(dose: Dose) -> list[Part]:
+def dose_parts(dose: InjectionDose) -> list[Part]:
     """Draw and tabulate a dose: shift towards the character, and damage to plain text."""
     figure = lines(
         "dose",
