@@ -28,7 +28,7 @@ FINDINGS: dict[str, tuple[str, Callable[[str, int], Report]]] = {
         lambda spec, seed: eliciting_traits(open_model(spec), seed=seed, quick=True),
     ),
     "psycot": (
-        "better than who doesn't read",
+        "It is better than not reading",
         lambda spec, seed: psycot(open_model(spec), seed=seed),  # type: ignore[arg-type]
     ),
 }

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from personae.studies.persona_paradox.raters import Level, krippendorff_alpha
+from personae.studies.persona_paradox.krippendorff import Level, krippendorff_alpha
 
 N = float("nan")
 # Krippendorff 2011, example C: four observers, twelve units

@@ -15,7 +15,7 @@ Version  1
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import polars as pl
 
@@ -61,6 +61,16 @@ QUICK_TRAITS = ("A", "N", "SR")
 Context = Literal["separate", "shared", "both"]
 
 
+class _Design(NamedTuple):
+    """What is analysed: measures and traits, whose profiles in which context, and the seed."""
+
+    measures: Sequence[BehaviourMeasure]
+    traits: Sequence[str]
+    model: str
+    context: str
+    seed: int
+
+
 def personality_illusion(
     model: Chooser,
     others: tuple[str, ...] = (),
@@ -95,26 +105,18 @@ def personality_illusion(
     channel = gate.main or "statement"
     own = _ask(model, inventories, measures, channel, (context, traits, quick))
     answers = Answers.concat([own, *(_earlier_run(text, own) for text in others)])
-    everybody = profiles(answers, inventories, measures)
-    main = "shared" if context == "shared" else "separate"
-    people = [p for p in everybody if p.context == main]
-    asked = [p for p in people if p.model == model.name]
-    moves = movement(asked, measures, traits, seed=seed)
+    design = _Design(
+        measures=measures,
+        traits=traits,
+        model=model.name,
+        context="shared" if context == "shared" else "separate",
+        seed=seed,
+    )
     return Report(
         title=f"Self-report and behaviour: {model.name}",
         parts=(
             verdict(gate.sentence),
-            *verdicts(moves, seed),
-            *sign_parts(moves, measures, seed),
-            Heading("Behaviour without a persona"),
-            *behaviour_floors(own.where(context=main), measures, model.name, seed),
-            movement_table(moves, measures),
-            Heading("Do reports predict behaviour over conditions?"),
-            coupling(asked, measures, traits, seed=seed),
-            *regressions(people, measures, traits),
-            persona_odds(people, seed),
-            Heading("Contexts, models and training stages"),
-            *_compared(everybody, measures, traits, (main, seed)),
+            *_findings(profiles(answers, inventories, measures), own, design),
             Heading("Coverage"),
             *gate.parts(),
             coverage(
@@ -126,6 +128,27 @@ def personality_illusion(
         ),
         answers=Answers.concat([gate.answers.tag(model=model.name), answers]),
     )
+
+
+def _findings(everybody: Sequence[Profile], own: Answers, design: _Design) -> list[Part]:
+    """Report what moved, behaviour without a persona, regressions, and comparisons."""
+    measures, traits, seed = design.measures, design.traits, design.seed
+    people = [p for p in everybody if p.context == design.context]
+    asked = [p for p in people if p.model == design.model]
+    moves = movement(asked, measures, traits, seed=seed)
+    return [
+        *verdicts(moves, seed),
+        *sign_parts(moves, measures, seed),
+        Heading("Behaviour without a persona"),
+        *behaviour_floors(own.where(context=design.context), measures, design.model, seed),
+        movement_table(moves, measures),
+        Heading("Do reports predict behaviour over conditions?"),
+        coupling(asked, measures, traits, seed=seed),
+        *regressions(people, measures, traits),
+        persona_odds(people, seed),
+        Heading("Contexts, models and training stages"),
+        *_comparisons(everybody, design),
+    ]
 
 
 def _instruments(
@@ -192,22 +215,19 @@ def _earlier_run(text: str, asked: Answers) -> Answers:
     return answers
 
 
-def _compared(
-    people: Sequence[Profile],
-    measures: Sequence[BehaviourMeasure],
-    traits: Sequence[str],
-    design: tuple[str, int],
-) -> list[Part]:
-    """Compare contexts and models, or say that there is only one; design = (context, seed)."""
-    main, seed = design
+def _comparisons(everybody: Sequence[Profile], design: _Design) -> list[Part]:
+    """Compare contexts and models, or say that there is only one."""
+    measures, traits, seed = design.measures, design.traits, design.seed
     parts: list[Part] = []
-    if len({p.context for p in people}) > 1:
-        parts.append(context_table(people, measures, traits, seed))
+    if len({p.context for p in everybody}) > 1:
+        parts.append(context_table(everybody, measures, traits, seed))
     else:
-        parts.append(Note(f"One context was asked, {main}; --context both compares them."))
-    in_main = [p for p in people if p.context == main]
-    if len({p.model for p in in_main}) > 1:
-        return [*parts, *model_tables(in_main, measures, traits, seed)]
+        parts.append(
+            Note(f"One context was asked, {design.context}; --context both compares them.")
+        )
+    people = [p for p in everybody if p.context == design.context]
+    if len({p.model for p in people}) > 1:
+        return [*parts, *model_tables(people, measures, traits, seed)]
     parts.append(
         Note(
             "One model was asked: models and training stages can't be compared. Run this study "
