@@ -197,7 +197,7 @@ def _weighed(problem: Problem, choice: Choice, logp: Sequence[float]) -> dict[st
 def _written(problem: Problem, reply: Reply, repeat: int) -> dict[str, object]:
     coded: Coded = code_reply(reply, problem)
     known = coded.status == "ok"
-    slot = problem.options.index(coded.given) if coded.given in problem.options else None
+    slot = problem.options.index(coded.answer) if coded.answer in problem.options else None
     return _row(problem) | {
         "raw": reply.text,
         "value": float(coded.outcome == "correct") if known else None,

@@ -25,7 +25,7 @@ class Lexicon:
     """Categories by name, each a set of words and of stems that end in a star."""
 
     categories: tuple[str, ...]
-    whole: Mapping[str, tuple[int, ...]]
+    words: Mapping[str, tuple[int, ...]]
     stems: Mapping[str, tuple[int, ...]]
     known: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
@@ -36,15 +36,15 @@ class Lexicon:
         >>> Lexicon.of({"joy": ["glad", "laugh*"], "all": ["laughs"]}).find("laughs")
         (0, 1)
         """
-        words_by_name: dict[str, list[int]] = {}
+        whole_words: dict[str, list[int]] = {}
         stems: dict[str, list[int]] = {}
-        for index, words in enumerate(lists.values()):
-            for word in words:
-                table = stems if word.endswith("*") else words_by_name
+        for index, entries in enumerate(lists.values()):
+            for word in entries:
+                table = stems if word.endswith("*") else whole_words
                 table.setdefault(word.removesuffix("*"), []).append(index)
         return cls(
             tuple(lists),
-            {w: tuple(p) for w, p in words_by_name.items()},
+            {w: tuple(p) for w, p in whole_words.items()},
             {w: tuple(p) for w, p in stems.items()},
         )
 
@@ -52,7 +52,7 @@ class Lexicon:
         """Return the indices of a word's categories, each once."""
         indices = self.known.get(word)
         if indices is None:
-            categories = set(self.whole.get(word, ()))
+            categories = set(self.words.get(word, ()))
             for end in range(SHORTEST_STEM, len(word) + 1):
                 categories.update(self.stems.get(word[:end], ()))
             indices = self.known[word] = tuple(sorted(categories))

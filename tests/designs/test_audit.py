@@ -109,7 +109,7 @@ def test_bad_problem_files_are_bad_files(tmp_path: Path, line: str) -> None:
     ],
 )
 def test_the_last_offered_letter_is_the_answer(text: str, answer: str) -> None:
-    assert code_reply(Reply(text=text), CHOICE).given == answer
+    assert code_reply(Reply(text=text), CHOICE).answer == answer
 
 
 @pytest.mark.parametrize(

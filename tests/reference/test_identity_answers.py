@@ -55,7 +55,7 @@ def test_the_published_rule_gives_the_published_labels(rows: list[dict[str, Any]
 
 def test_our_rule_differs_on_two_rows(rows: list[dict[str, Any]]) -> None:
     """The last offered letter differs on exactly rows 20 and 64."""
-    given = {row["id"]: code_reply(Reply(text=text(row)), problem(row)).given for row in rows}
+    given = {row["id"]: code_reply(Reply(text=text(row)), problem(row)).answer for row in rows}
     other = [row["id"] for row in rows if given[row["id"]][1:2] != row["predicted_answer"]]
     assert other == [20, 64]
 

@@ -45,10 +45,10 @@ class _Plain:
     """A scorer that reads one text at a time."""
 
     name: str
-    one: Callable[[str], float]
+    score: Callable[[str], float]
 
     def harm(self, texts: Sequence[str]) -> Array:
-        return np.array([self.one(text) for text in texts], dtype=np.float64)
+        return np.array([self.score(text) for text in texts], dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,7 +151,7 @@ def _check(cases: Sequence[Case], orders: Sequence[str], repeats: int, *, weighs
 
 
 def _weigh(model: Chooser, rubric: Rubric, order: str, chats: Sequence[Chat]) -> Columns:
-    options = rubric.shown(order)
+    options = rubric.displayed(order)
     forms = tuple((o.label, f"({o.label}", f" {o.label}", f" ({o.label}") for o in options)
     return read_labels(model.choose(requests_of(chats, forms)), options)
 
@@ -175,7 +175,7 @@ def _read(replies: Sequence[Reply], rubric: Rubric, order: str) -> Columns:
     if rubric.reason:
         free = [not reply.text.lstrip().startswith("{") for reply in read]
         read = [_concluded(r) if f else r for r, f in zip(read, free, strict=True)]
-    columns = read_replies(read, rubric.shown(order))
+    columns = read_replies(read, rubric.displayed(order))
     columns["raw"] = [reply.text for reply in replies]
     return columns
 

@@ -100,7 +100,7 @@ class Rubric:
         """Name, version and the first digits of the content hash: `trait-pair@1+0a1b2c3d`."""
         return f"{self.name}@{self.version}+{content_key(self)[:8]}"
 
-    def shown(self, order: str = "forward") -> tuple[DisplayedOption, ...]:
+    def displayed(self, order: str = "forward") -> tuple[DisplayedOption, ...]:
         """List the options slot by slot.
 
         `reverse` lists a scale from its high end. In a comparison the places keep their names
@@ -136,12 +136,12 @@ class Rubric:
         fields = dict(case.fields)
         if self.compares and order == "reverse":
             fields["first"], fields["second"] = fields["second"], fields["first"]
-        fields["options"] = "\n".join(option.line for option in self.shown(order))
+        fields["options"] = "\n".join(option.line for option in self.displayed(order))
         return say(_GAP.sub(lambda gap: fields[gap[1]], self.ask), system=self.system or None)
 
     def schema(self) -> str:
         """Return the JSON schema of an answer: one of the labels, after a reason if wanted."""
-        labels = [option.label for option in self.shown()]
+        labels = [option.label for option in self.displayed()]
         parts: dict[str, Any] = {"answer": {"type": "string", "enum": labels}}
         if self.reason:
             parts = {"reason": {"type": "string", "maxLength": REASON_LENGTH}, **parts}

@@ -38,13 +38,13 @@ _DECLINES = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Coded:
-    """A reply's outcome; `given` is the answer read from it, `protested` whether it also declined.
+    """A reply's outcome; `answer` is the one read from it, `protested` whether it also declined.
 
     `why` is the reason for a missing answer.
     """
 
     outcome: Outcome
-    given: str = ""
+    answer: str = ""
     protested: bool = False
     why: str = ""
 

@@ -21,7 +21,7 @@ from personae.stats.multiplicity import holm
 __all__ = ["Stability", "direction_verdict", "stability"]
 
 
-def direction_verdict(shift: Estimate, asked: int, adjusted_p: float, margin: float) -> str:
+def direction_verdict(shift: Estimate, requested: int, adjusted_p: float, margin: float) -> str:
     """Classify a shift: as requested, against the request, none, or not known.
 
     Significance takes an interval that excludes 0 and an adjusted p below .05; "no effect" an
@@ -29,7 +29,7 @@ def direction_verdict(shift: Estimate, asked: int, adjusted_p: float, margin: fl
 
     Args:
         shift: the estimated shift.
-        asked: the direction requested, 1 or -1; 0 where none was.
+        requested: the direction requested, 1 or -1; 0 where none was.
         adjusted_p: p after correction for the family of tests.
         margin: the largest shift that counts as none, in the unit of `shift`.
 
@@ -42,12 +42,12 @@ def direction_verdict(shift: Estimate, asked: int, adjusted_p: float, margin: fl
     if isnan(shift.value) or isnan(shift.low):
         return "not known"
     moved = adjusted_p < 0.05 and (shift.low > 0 or shift.high < 0)
-    if moved and asked == 0:
+    if moved and requested == 0:
         return "moved unasked"
     if moved:
-        return "as asked" if (shift.value > 0) == (asked > 0) else "the other way"
+        return "as asked" if (shift.value > 0) == (requested > 0) else "the other way"
     if -margin < shift.low and shift.high < margin:
-        return "no effect" if asked else "held still"
+        return "no effect" if requested else "held still"
     return "not shown"
 
 

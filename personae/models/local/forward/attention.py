@@ -72,7 +72,7 @@ class AttentionLayout:
     gives each slot's token (any token for an empty slot), `scatter` (tokens,) each token's slot.
     `mask` (blocks, width, keys) is added to the scores of a block's own keys: 0 or -inf.
     `local` takes a layer's new keys and values (tokens, key heads, width) and returns those of
-    the blocks (blocks, key heads, keys, width). The positions serve sliding windows. `kept`, if
+    the blocks (blocks, key heads, keys, width). The positions serve sliding windows. `new_keys`, if
     given, receives each layer's new keys and values (key heads, tokens, width).
     """
 
@@ -85,7 +85,7 @@ class AttentionLayout:
     key_positions: Tensor
     local: Local
     context: Context | None = None
-    kept: dict[int, tuple[Tensor, Tensor]] | None = None
+    new_keys: dict[int, tuple[Tensor, Tensor]] | None = None
     memo: dict[tuple[int, ...], tuple[Tensor, ...]] = field(default_factory=dict)
 
     def folded_mask(self, group: int) -> Tensor:
@@ -148,8 +148,8 @@ def _attention(
     scale = options.get("scaling")
     scale = query.shape[-1] ** -0.5 if scale is None else scale
     layer = cast(int, module.layer_idx)
-    if plan.kept is not None:
-        plan.kept[layer] = (key[0], value[0])
+    if plan.new_keys is not None:
+        plan.new_keys[layer] = (key[0], value[0])
     block_kv = plan.local(layer, key[0].transpose(0, 1), value[0].transpose(0, 1))
     context = plan.context
     context_kv = None if context is None else (context.keys[layer], context.values[layer])

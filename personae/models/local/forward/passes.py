@@ -30,7 +30,7 @@ class _NetworkState:
     """State of a network, shared by a reader and its twins."""
 
     verified: bool = False
-    kept: list[Context] = field(default_factory=list)
+    contexts: list[Context] = field(default_factory=list)
     weights: tuple[tuple[int, int], ...] = ()
 
 
@@ -60,7 +60,7 @@ class ForwardPasses:
 
     def forget(self) -> None:
         """Drop the contexts kept from earlier calls."""
-        self._state.kept.clear()
+        self._state.contexts.clear()
 
     def forward(
         self,
@@ -133,7 +133,7 @@ class ForwardPasses:
     def resume(self, path: tuple[int, ...], limit: int) -> Context:
         """Find the kept context that shares most with a path, cut to at most `limit` tokens."""
         best, most = EMPTY, WORTH_KEEPING - 1
-        for context in self._state.kept:
+        for context in self._state.contexts:
             shared = min(shared_length(context.tokens, path), limit)
             if shared > most:
                 best, most = context, shared
@@ -144,12 +144,14 @@ class ForwardPasses:
         if len(context.tokens) < WORTH_KEEPING:
             return
         contexts = [
-            k for k in self._state.kept if shared_length(k.tokens, context.tokens) < len(k.tokens)
+            k
+            for k in self._state.contexts
+            if shared_length(k.tokens, context.tokens) < len(k.tokens)
         ]
         contexts.append(context)
         while contexts and sum(k.nbytes for k in contexts) > self.cache_bytes:
             contexts.pop(0)
-        self._state.kept[:] = contexts
+        self._state.contexts[:] = contexts
 
     def refresh(self) -> None:
         """Drop the kept contexts if the weights have changed since they were read."""

@@ -139,7 +139,7 @@ class TreeTraversal:
             for index in self.wanted.get(node, ()):
                 token = offset + self.reads[index].position - node.start
                 targets.append((index, rows.setdefault(token, len(rows))))
-        plan = replace(blocks.plan, kept=keys)
+        plan = replace(blocks.plan, new_keys=keys)
         logits = self.forward(blocks, plan, list(rows))
         if targets:
             indices = [index for index, _ in targets]
