@@ -38,13 +38,13 @@ class Labelled:
     group: str = ""
 
     @property
-    def shown(self) -> str:
+    def excerpt(self) -> str:
         """The text as it is read: whole up to 2,400 words, or its posts, numbered and cut.
 
         Posts of at most 10 characters are left out, and each is cut after 60 words: the paper's
         3,200 and 80 tokens at three words to four tokens.
 
-        >>> Labelled(id="a", labels={}, posts=("Too short.", "A post that is long enough.")).shown
+        >>> Labelled(id="a", labels={}, posts=("Too short.", "A post that is long enough.")).excerpt
         'Post 1: A post that is long enough.'
         """
         if not self.posts:
@@ -144,5 +144,5 @@ def _cut(text: str, words: int) -> str:
 
 
 def lengths(texts: Sequence[Labelled]) -> list[float]:
-    """Count the words of each text as it is shown, (texts,)."""
-    return [float(len(text.shown.split())) for text in texts]
+    """Count the words of each excerpt, shape (texts,)."""
+    return [float(len(text.excerpt.split())) for text in texts]

@@ -34,7 +34,7 @@ def test_shares_of_the_essays(test_data: Find) -> None:
 def test_no_author_of_posts_is_too_short_to_show(test_data: Find) -> None:
     found = texts(test_data, "kaggle_mbti_test.jsonl", 100)
     assert round(float(np.mean([len(one.posts) for one in found])), 1) == 47.9
-    assert all(one.shown.startswith("Post 1: ") for one in found)
+    assert all(one.excerpt.startswith("Post 1: ") for one in found)
 
 
 @pytest.mark.parametrize("scale", PUBLISHED)

@@ -58,7 +58,7 @@ def test_equal_texts_are_read_alike_wherever_they_stand() -> None:
     corpus = self_descriptions(seed=0)
     observer = train_reader(corpus, ["E"], ReaderTraining(folds=2, inner=2, penalties=(0.01,)))
     text = "I would take a moment and look around. Most days I talk to everybody I meet."
-    others = [one.shown for one in corpus.texts[:9]]
+    others = [one.excerpt for one in corpus.texts[:9]]
     values = {
         observer.rate([*others[:k], text, text]).rows["value"][k + j]
         for k in range(10)

@@ -205,9 +205,9 @@ def test_refusals_and_stray_scores_are_missing() -> None:
 
 
 def test_long_texts_are_cut_and_short_posts_dropped() -> None:
-    assert len(Labelled(id="a", labels={}, text="word " * 10_000).shown.split()) == 2400
+    assert len(Labelled(id="a", labels={}, text="word " * 10_000).excerpt.split()) == 2400
     two = Labelled(id="b", labels={}, posts=("1234567890", "12345678901 " + "on " * 100))
-    assert two.shown.startswith("Post 1: 12345678901") and len(two.shown.split()) == 62
+    assert two.excerpt.startswith("Post 1: 12345678901") and len(two.excerpt.split()) == 62
     empty = Labelled(id="c", labels={"E": 1}, posts=("?", ""))
     tool = load_inventory("mpi-120").few(1).keys_in_turn()
     assert len(Chain(answering("3"), tool, ("E",), "reply").questionnaire([empty])) == 2

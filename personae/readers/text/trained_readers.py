@@ -139,7 +139,7 @@ def train_reader(
             f"{corpus.name}: {count} groups of texts; a reader needs 3 or more, so "
             "that it can be tested on authors it never met"
         )
-    material = _material([text.shown for text in corpus.texts], training)
+    material = _material([text.excerpt for text in corpus.texts], training)
     held_out, models, shares = {}, {}, {}
     for scale in scales:
         truth = np.array([text.labels[scale] for text in corpus.texts], dtype=np.float64)

@@ -73,7 +73,7 @@ def shown_poles(words: tuple[str, str], order: str) -> tuple[DisplayedOption, Di
 def opening(text: Labelled) -> Thread:
     """Open a conversation: the system text, and the author's text in the first user turn."""
     data = data_json("chain.json")
-    body = text.shown.replace("</text>", "")
+    body = text.excerpt.replace("</text>", "")
     return (Message("system", data["system"]), Message("user", filled("text", text=body)))
 
 
