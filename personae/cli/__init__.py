@@ -1,4 +1,4 @@
-"""The command line: here strings become objects, and nowhere else."""
+"""The command line, the only room that converts strings to objects."""
 
 from personae.cli.commands import main
 

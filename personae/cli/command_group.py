@@ -1,4 +1,4 @@
-"""What all groups of commands have in common."""
+"""The common base of all groups of commands."""
 
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
@@ -18,13 +18,13 @@ class WholeSentences(click.Group):
     """A group whose help shows each command's first sentence whole, in sections if it has any."""
 
     sections: ClassVar[Mapping[str, Sequence[str]]] = {}
-    """Section -> its commands; those of no section stand under Commands."""
+    """Section -> its commands; commands without a section are listed under Commands."""
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands, section by section."""
-        named = {name for names in self.sections.values() for name in names}
-        others = [name for name in self.list_commands(ctx) if name not in named]
-        for title, names in {**self.sections, "Commands": others}.items():
+        sectioned = {name for names in self.sections.values() for name in names}
+        unsectioned = [name for name in self.list_commands(ctx) if name not in sectioned]
+        for title, names in {**self.sections, "Commands": unsectioned}.items():
             commands = [(name, self.get_command(ctx, name)) for name in names]
             rows = [
                 (name, command.get_short_help_str(MOST)) for name, command in commands if command

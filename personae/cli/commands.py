@@ -126,7 +126,7 @@ def _show(study: str) -> None:
 @click.option("--norms", help="Norm group to compare with, such as 'sex-neutral 21-40'.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the results.")
 @click.option("--seed", type=WHOLE, default=0, show_default=True, help="Seed of the resampling.")
-def _score(**given: Any) -> None:  # noqa: ANN401
+def _score(**settings: Any) -> None:  # noqa: ANN401
     """Score answers collected anywhere: a CSV, one row a respondent or one row an answer."""
     from rich.console import Console
 
@@ -136,11 +136,11 @@ def _score(**given: Any) -> None:  # noqa: ANN401
     from personae.report.render.report_files import write_report
     from personae.report.render.terminal import print_report
 
-    inventory = load_inventory(given["inventory"], given["items"])
-    answers = read_answers(given["answers"], inventory)
-    report = score_report(answers, inventory, norms_group=given["norms"], seed=given["seed"])
-    if given["out"]:
-        write_report(report, given["out"])
+    inventory = load_inventory(settings["inventory"], settings["items"])
+    answers = read_answers(settings["answers"], inventory)
+    report = score_report(answers, inventory, norms_group=settings["norms"], seed=settings["seed"])
+    if settings["out"]:
+        write_report(report, settings["out"])
     print_report(report, Console())
 
 
@@ -156,11 +156,11 @@ def _score(**given: Any) -> None:  # noqa: ANN401
 @click.option("--blocks", help="FIRST-LAST; by default all from block 1 on.")
 @click.option("--method", default="mean", show_default=True, help="mean, pca, logistic or ridge.")
 @click.option("--seed", type=WHOLE, default=0, show_default=True, help="Seed of the checks.")
-def _vector(**given: Any) -> None:  # noqa: ANN401
+def _vector(**settings: Any) -> None:  # noqa: ANN401
     """Make a trait's steering vector, and report its quality at each block."""
     from personae.cli.vector_command import make_file
 
-    make_file(**given)
+    make_file(**settings)
 
 
 @_personae.command("report")
@@ -197,11 +197,11 @@ def _report(folder: Path) -> None:
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the results.")
 @click.option("--seed", type=WHOLE, default=0, show_default=True, help="Seed of the resampling.")
-def _compare(**given: Any) -> None:  # noqa: ANN401
+def _compare(**settings: Any) -> None:  # noqa: ANN401
     """Compare two finished runs, answer by answer paired: what differs, what is equivalent."""
     from personae.cli.compare_export import compare
 
-    compare(**given)
+    compare(**settings)
 
 
 @_personae.command("export")
@@ -220,11 +220,11 @@ def _compare(**given: Any) -> None:  # noqa: ANN401
     required=True,
     help="A file .eval or .json (inspect), or a folder (lm-eval).",
 )
-def _export(**given: Any) -> None:  # noqa: ANN401
+def _export(**settings: Any) -> None:  # noqa: ANN401
     """Put a finished run, or a set of problems, into another tool's format."""
     from personae.cli.compare_export import export
 
-    click.echo(export(**given))
+    click.echo(export(**settings))
 
 
 @_personae.command("new")

@@ -1,4 +1,4 @@
-"""Runs beside each other, and in other tools' formats: strings become objects here."""
+"""Commands that compare runs and export them to other tools' formats."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,16 +26,16 @@ def compare(
     out: Path | None,
     arms: str | None,
     margin: Sequence[str],
-    **given: object,
+    **settings: object,
 ) -> None:
     """Compare two runs and show the report; with `out`, write it too."""
     if out is not None and (out / "manifest.json").exists():
         raise BadValue(f"{out} holds a run; choose another --out for the comparison")
     judging = Judging(
-        unit=_unit(given["unit"]),
-        each=bool(given["each"]),
+        unit=_unit(settings["unit"]),
+        each=bool(settings["each"]),
         margins=_margins(margin),
-        seed=int(str(given["seed"])),
+        seed=int(str(settings["seed"])),
     )
     report = compare_runs(open_run(first), open_run(second), _arms(arms), judging)
     if out is not None:
@@ -47,7 +47,7 @@ def export(run: Path | None, to: str, problems: str | None, bank: str | None, ou
     """Export a run as an inspect_ai log, or problems and banks as tasks; say what was written.
 
     Raises:
-        BadValue: what was given doesn't go with the format.
+        BadValue: the source doesn't fit the format.
     """
     if to == "inspect":
         if run is None or problems or bank:
@@ -64,8 +64,8 @@ def export(run: Path | None, to: str, problems: str | None, bank: str | None, ou
     return f"Written to {out}; run them with: lm_eval --include_path {out} --tasks {tasks}"
 
 
-def _unit(given: object) -> Literal["item", "respondent"]:
-    return "respondent" if given == "respondent" else "item"
+def _unit(unit: object) -> Literal["item", "respondent"]:
+    return "respondent" if unit == "respondent" else "item"
 
 
 def _arms(text: str | None) -> tuple[str, str] | None:
@@ -77,9 +77,9 @@ def _arms(text: str | None) -> tuple[str, str] | None:
     return first.strip(), second.strip()
 
 
-def _margins(given: Sequence[str]) -> dict[str, float]:
+def _margins(texts: Sequence[str]) -> dict[str, float]:
     margins = dict(MARGINS)
-    for text in given:
+    for text in texts:
         unit, _, number = text.partition("=")
         try:
             margins[unit.strip()] = float(number)

@@ -1,4 +1,4 @@
-"""Carries out a recipe from the command line: preview, ask before it costs, make, show."""
+"""Runs a recipe from the command line: preview, confirmation of costs, generation, report."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -36,47 +36,47 @@ def recipe_command(name: str, settings: Mapping[str, Any]) -> click.Command:
     recipe = find_recipe(name)
     function = load_recipe(recipe)
 
-    def begin(**given: Any) -> None:  # noqa: ANN401
-        _perform(recipe, function, given)
+    def run_recipe(**option_values: Any) -> None:  # noqa: ANN401
+        _perform(recipe, function, option_values)
 
-    specific = [o for p in parameters(function) if p.of != "order" for o in options_of(p)]
-    common = [o for o in COMMON if o.name not in ("model", "out", "fresh")]
+    own_options = [o for p in parameters(function) if p.of != "order" for o in options_of(p)]
+    common_options = [o for o in COMMON if o.name not in ("model", "out", "fresh")]
     return click.Command(
         name,
-        params=[*OWN, *specific, *common],
-        callback=begin,
+        params=[*OWN, *own_options, *common_options],
+        callback=run_recipe,
         help=recipe.summary,
         context_settings=dict(settings),
     )
 
 
-def _perform(recipe: Header, function: Callable[..., Population], given: dict[str, Any]) -> None:
-    arguments, options = take(function, given)
+def _perform(recipe: Header, function: Callable[..., Population], settings: dict[str, Any]) -> None:
+    arguments, options = take(function, settings)
     arguments.pop("order", None)
     for name in ("n", "seed"):
         options.pop(name, None)
 
-    def build(model: Model | None, n: int = given["n"]) -> Population:
-        return function(Order(n=n, seed=given["seed"], model=model), **arguments)
+    def build(model: Model | None, n: int = settings["n"]) -> Population:
+        return function(Order(n=n, seed=settings["seed"], model=model), **arguments)
 
-    with on_cluster(given):
-        model = open_within_limits(given["model"], given) if given["model"] else None
+    with on_cluster(settings):
+        model = open_within_limits(settings["model"], settings) if settings["model"] else None
         population = build(model)
-        total = _announce(population, build, given)
-        if given["preview"]:
+        total = _announce(population, build, settings)
+        if settings["preview"]:
             return
         workers = None
-        if given["ray"] and model is None:
+        if settings["ray"] and model is None:
             from personae.run.cluster import span_workers
 
             workers = span_workers(recipe.name, arguments, population.order)
-        out = given["out"] or Path("out") / f"{recipe.name}.parquet"
+        out = settings["out"] or Path("out") / f"{recipe.name}.parquet"
         job = Commission(
             recipe=recipe.name,
             version=recipe.version,
             options=options,
             out=out,
-            fresh=given["fresh"],
+            fresh=settings["fresh"],
             total=total,
         )
         log = Console(stderr=True)
@@ -85,31 +85,31 @@ def _perform(recipe: Header, function: Callable[..., Population], given: dict[st
 
 
 def _announce(
-    population: Population, build: Callable[..., Population], given: dict[str, Any]
+    population: Population, build: Callable[..., Population], settings: dict[str, Any]
 ) -> int | None:
-    """Show the preview if asked to, and what a model will take; ask where it may cost.
+    """Show the preview if requested, and the model's cost; ask for confirmation if it may charge.
 
-    Gives the number of requests planned, None where none were.
+    Returns the number of requests planned, None without a plan.
     """
     log, model = Console(stderr=True), population.order.model
-    if given["preview"]:
+    if settings["preview"]:
         report = Report(title=f"Preview: {population.title}", parts=population.preview)
         print_report(report, Console())
     if model is None or is_control(model.name):
         return None
-    plan = _plan(build, given["n"])
+    plan = _plan(build, settings["n"])
     log.print(f"{model.name}: {plan}", highlight=False)
-    if not given["preview"] and model.name.startswith(("http://", "https://")):
-        confirm(plan, given, log)
+    if not settings["preview"] and model.name.startswith(("http://", "https://")):
+        confirm(plan, settings, log)
     return plan.requests
 
 
 def _plan(build: Callable[..., Population], n: int) -> CostEstimate:
     """Count a model's work on a few personas and scale it to all."""
-    few = min(n, PLANNED)
+    size = min(n, PLANNED)
 
     def work(model: Chooser) -> object:
-        population = build(model, few)
-        return population.make(population.slots(0, few))
+        population = build(model, size)
+        return population.make(population.slots(0, size))
 
-    return estimate_work(work).times(n / few)
+    return estimate_work(work).times(n / size)

@@ -33,14 +33,14 @@ def study_command(name: str) -> click.Command:
     study = find_study(name)
     function = load_function(study)
 
-    def begin(**given: Any) -> None:  # noqa: ANN401
-        perform(study, function, given)
+    def run_study(**settings: Any) -> None:  # noqa: ANN401
+        perform(study, function, settings)
 
-    specific = [o for p in parameters(function) if p.name != "model" for o in options_of(p)]
+    own_options = [o for p in parameters(function) if p.name != "model" for o in options_of(p)]
     asks, paper = study.fields["Asks"], study.fields["Paper"]
     text = f"{study.summary}\n\nAsks: {asks}\n\nSource: {paper}"
     return click.Command(
-        name, params=[*specific, *COMMON], callback=begin, help=text, context_settings=ALIKE
+        name, params=[*own_options, *COMMON], callback=run_study, help=text, context_settings=ALIKE
     )
 
 

@@ -24,7 +24,7 @@ KINDS = {
     "recipe": "personae/generate/recipes/{}.py",
     "rubric": "personae/data/rubrics/{}.json",
 }
-"""What can be begun, and the file that it is."""
+"""Each kind of part and the path of its file."""
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r'^```(\w+) title="([^"]+)"\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 
@@ -33,7 +33,7 @@ def scaffold(kind: str, name: str, root: Path = ROOT) -> list[Path]:
     """Write the files of a new study, inventory, induction, recipe or rubric; give their paths.
 
     Raises:
-        BadValue: a name that no file of this kind can have, or that is taken.
+        BadValue: a name that is invalid for this kind, or exists.
         InputError: this is no checkout of the repository.
         BadFile: a file that lines are added to is not as the guide expects it.
     """
@@ -58,16 +58,18 @@ def guide(kind: str) -> str:
 
 
 def _refuse_name(kind: str, name: str, root: Path) -> None:
-    """Refuse what is no name, or is taken: code has underscores between its words, data hyphens."""
+    """Refuse an invalid or existing name: code separates words by underscores, data by hyphens."""
     is_data = KINDS[kind].endswith(".json")
     joint = "-" if is_data else "_"
     if not re.fullmatch(rf"[a-z][a-z0-9]*({joint}[a-z0-9]+)*", name) or keyword.iskeyword(name):
         example = joint.join(("my", kind))
         raise BadValue(f"the name of a new {kind} is like {example}, not {name!r}")
-    taken = [root / KINDS[kind].format(name)]
+    existing_paths = [root / KINDS[kind].format(name)]
     if not is_data:
-        taken = [path for path in (root / "personae").rglob(name + "*") if path.stem == name]
-    for path in taken:
+        existing_paths = [
+            path for path in (root / "personae").rglob(name + "*") if path.stem == name
+        ]
+    for path in existing_paths:
         if path.exists():
             raise BadValue(f"{path.relative_to(root)} exists already; choose another name")
 

@@ -1,4 +1,4 @@
-"""Carries out a study from the command line: open, plan, ask before it costs, run, show."""
+"""Runs a study from the command line: open models, plan, confirm costs, run, report."""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -56,18 +56,18 @@ COMMON = (
 )
 
 
-def perform(study: Header, function: Callable[..., Report], given: Mapping[str, Any]) -> None:
-    """Run a study or the card with what was typed, and show the report."""
-    model_strings = {"model": str(given["model"])}
+def perform(study: Header, function: Callable[..., Report], settings: Mapping[str, Any]) -> None:
+    """Run a study or the card with typed values, and show the report."""
+    model_strings = {"model": str(settings["model"])}
     for parameter in parameters(function):
-        if parameter.is_model and parameter.name != "model" and given.get(parameter.name):
-            model_strings[parameter.name] = str(given[parameter.name])
-    arguments, options = take(function, given)
+        if parameter.is_model and parameter.name != "model" and settings.get(parameter.name):
+            model_strings[parameter.name] = str(settings[parameter.name])
+    arguments, options = take(function, settings)
     body = partial(function, **arguments)
-    with on_cluster(given):
-        models = {role: open_within_limits(text, given) for role, text in model_strings.items()}
+    with on_cluster(settings):
+        models = {role: open_within_limits(text, settings) for role, text in model_strings.items()}
         _check_open(study, function, models)
-        _run(study, given, body, options, models)
+        _run(study, settings, body, options, models)
 
 
 def _check_open(
@@ -81,19 +81,19 @@ def _check_open(
 
 def _run(
     study: Header,
-    given: Mapping[str, Any],
+    settings: Mapping[str, Any],
     body: Callable[..., Report],
     options: Mapping[str, object],
     models: Mapping[str, Model],
 ) -> None:
     terminal, log = Console(), Console(stderr=True)
-    plan = _announce(body, models, given, log)
+    plan = _announce(body, models, settings, log)
     job = Job(
         study=study.name,
         version=study.version,
         options=options,
-        out=given["out"] or Path("out") / study.name,
-        fresh=bool(given["fresh"]),
+        out=settings["out"] or Path("out") / study.name,
+        fresh=bool(settings["fresh"]),
         plan=plan,
     )
     report = execute(job, body, models, log)
@@ -101,50 +101,50 @@ def _run(
     log.print(f"Written to {job.out}/: report.html, report.json, answers.parquet, manifest.json")
 
 
-def on_cluster(given: Mapping[str, Any]) -> AbstractContextManager[None]:
-    """Connect to the cluster that was asked for, if one was, for the length of a block.
+def on_cluster(settings: Mapping[str, Any]) -> AbstractContextManager[None]:
+    """Connect to the requested cluster, if any, for the duration of a block.
 
     Raises:
-        BadValue: limits were asked for too; each worker would keep to them alone.
+        BadValue: limits were given too; each worker would apply them by itself.
     """
-    if not given["ray"]:
+    if not settings["ray"]:
         return nullcontext()
-    if any(given.get(f"max_{name}") for name in LIMITS):
+    if any(settings.get(f"max_{name}") for name in LIMITS):
         raise BadValue("limits hold in one process: give --ray or a limit, not both")
     from personae.run.cluster import cluster
 
-    return cluster(given["ray"])
+    return cluster(settings["ray"])
 
 
-def open_within_limits(text: str, given: Mapping[str, Any]) -> Model:
-    """Open the model that was asked for: on the cluster, or here, a server under its limits."""
-    if given["ray"]:
+def open_within_limits(text: str, settings: Mapping[str, Any]) -> Model:
+    """Open the requested model: on the cluster, or here, a server under its limits."""
+    if settings["ray"]:
         from personae.run.cluster import cluster_model
 
         return cluster_model(text)
     if not text.startswith(("http://", "https://")):
         return open_model(text)
-    limits = {name: given[f"max_{name}"] for name in LIMITS}
-    return open_model(text, budget=Budget(**limits), price=_price(given.get("price")))
+    limits = {name: settings[f"max_{name}"] for name in LIMITS}
+    return open_model(text, budget=Budget(**limits), price=_price(settings.get("price")))
 
 
 def _price(text: str | None) -> Price | None:
     if text is None:
         return None
     try:
-        read, written = (float(part) for part in text.split(","))
+        input_price, output_price = (float(part) for part in text.split(","))
     except ValueError as error:
         raise BadValue(f"a price is IN,OUT per million tokens, not {text!r}") from error
-    return Price(input_per_million=read, output_per_million=written)
+    return Price(input_per_million=input_price, output_per_million=output_price)
 
 
 def _announce(
     body: Callable[..., Report],
     models: Mapping[str, Model],
-    given: Mapping[str, Any],
+    settings: Mapping[str, Any],
     log: Console,
 ) -> CostEstimate | None:
-    """Say what the run will take; ask first where a server may charge for it."""
+    """Print the planned cost of the run; ask for confirmation if a server may charge for it."""
     if all(is_control(m.name) for m in models.values()):
         return None
 
@@ -156,22 +156,22 @@ def _announce(
     except InputError:
         if not all(isinstance(m, OpenModel) for m in models.values()):
             raise
-        log.print("How much it takes shows only on the way: the work is inside the model.")
+        log.print("No plan: the study works inside the model, so its cost is unknown.")
         return None
     log.print(f"{', '.join(m.name for m in models.values())}: {plan}", highlight=False)
     if any(m.name.startswith(("http://", "https://")) for m in models.values()):
-        confirm(plan, given, log)
+        confirm(plan, settings, log)
     return plan
 
 
-def confirm(plan: CostEstimate, given: Mapping[str, Any], log: Console) -> None:
-    """Say what a server may charge, and ask, unless a limit or --yes was given."""
-    price = _price(given.get("price"))
+def confirm(plan: CostEstimate, settings: Mapping[str, Any], log: Console) -> None:
+    """Print what a server may charge, and ask, unless a limit or --yes was given."""
+    price = _price(settings.get("price"))
     if price is not None:
         total = price.cost(plan.tokens_in, plan.tokens_out)
-        log.print(f"At {given['price']} a million: at most about {total:.2f} {price.currency}")
-    limited = any(given[f"max_{name}"] for name in LIMITS)
-    if given["yes"] or limited:
+        log.print(f"At {settings['price']} a million: at most about {total:.2f} {price.currency}")
+    is_limited = any(settings[f"max_{name}"] for name in LIMITS)
+    if settings["yes"] or is_limited:
         return
     if not sys.stdin.isatty():
         raise InputError(

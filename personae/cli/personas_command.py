@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 __all__ = ["personas"]
 
 _FILE = click.Path(path_type=Path)
-_FROM = click.option("--from", "form", default="", help="Its format; told by its content if not.")
+_FROM = click.option(
+    "--from", "form", default="", help="Its format; detected from its content by default."
+)
 _OUT = click.option("--out", type=_FILE, help="Folder for the report.")
 
 
@@ -27,13 +29,13 @@ def personas() -> None:
 @personas.command("check")
 @click.argument("file", type=_FILE)
 @_FROM
-@click.option("--rules", type=_FILE, help="Your own rules (JSON) instead of those that ship.")
+@click.option("--rules", type=_FILE, help="Your own rules (JSON) instead of the shipped ones.")
 @click.option("--strict", is_flag=True, help="Take warnings for errors.")
 @_OUT
 def _check(file: Path, form: str, rules: Path | None, strict: bool, out: Path | None) -> None:
-    """Tell errors of the format, with their rows, and risks, with reasons.
+    """Report errors of format, with their rows, and risks, with reasons.
 
-    Leaves with 2 if there are errors (with --strict: or warnings).
+    Exits with code 2 if there are errors (with --strict: or warnings).
     """
     from personae.core import BadFile
     from personae.personas.inspecting import check_report
@@ -41,13 +43,13 @@ def _check(file: Path, form: str, rules: Path | None, strict: bool, out: Path | 
 
     checked = check_report(_rows(file, form), load_risk_rules(rules))
     _show(checked.report, out)
-    bad = checked.errors + (checked.warnings if strict else 0)
-    if bad:
-        raise BadFile(f"{file}: {bad:,} personas need work")
+    faulty = checked.errors + (checked.warnings if strict else 0)
+    if faulty:
+        raise BadFile(f"{file}: {faulty:,} personas need work")
 
 
 def _rows(file: Path, form: str) -> "Iterator[tuple[str, Persona | InputError]]":
-    """Read a file whose first row may be the broken one: then it is taken for our own."""
+    """Read a file; if its first row is broken, its format is taken to be the native one."""
     from personae.core import InputError
     from personae.personas.exchange import NATIVE, detect, import_rows
 
@@ -88,7 +90,7 @@ def _diff(old: Path, new: Path, out: Path | None) -> None:
 @click.argument("target", type=_FILE)
 @_FROM
 @click.option("--to", "target_form", default="personae", show_default=True, help="Format to write.")
-@click.option("--public", is_flag=True, help="Leave out what belongs to an individual.")
+@click.option("--public", is_flag=True, help="Leave out layers that belong to an individual.")
 @click.option(
     "--note",
     "notes",

@@ -27,19 +27,19 @@ __all__ = ["convert", "options_of", "take"]
 
 
 def take(
-    function: Callable[..., object], given: Mapping[str, Any]
+    function: Callable[..., object], settings: Mapping[str, Any]
 ) -> tuple[dict[str, object], dict[str, object]]:
-    """Turn what was typed into (the study's arguments but models, their plain form)."""
+    """Convert typed values to (the study's arguments except models, their plain form)."""
     values: dict[str, object] = {}
     options: dict[str, object] = {}
     for parameter in parameters(function):
         if not parameter.is_model:
-            values[parameter.name], options[parameter.name] = convert(parameter, given)
+            values[parameter.name], options[parameter.name] = convert(parameter, settings)
     return bind(function, values), options
 
 
 def options_of(parameter: Parameter) -> Iterator[click.Parameter]:
-    """Turn a parameter into click's options and arguments."""
+    """Convert a parameter to click's options and arguments."""
     flag = "--" + parameter.name.replace("_", "-")
     kind, default, note = parameter.kind, parameter.default, parameter.help
     required = default is inspect.Parameter.empty
@@ -61,8 +61,10 @@ def options_of(parameter: Parameter) -> Iterator[click.Parameter]:
         fixed = {} if required else {"default": default, "show_default": default is not None}
         yield click.Option([flag], type=kind, required=required, help=note, **fixed)
     elif _is_names(kind):
-        shown = None if required else ",".join(default)
-        yield click.Option([flag], default=shown, show_default=True, metavar="A,B,...", help=note)
+        default_text = None if required else ",".join(default)
+        yield click.Option(
+            [flag], default=default_text, show_default=True, metavar="A,B,...", help=note
+        )
     elif parameter.is_model or _is_personas(kind):
         metavar = "MODEL" if parameter.is_model else "FILE"
         yield click.Option([flag], required=required, metavar=metavar, help=note)
@@ -70,21 +72,21 @@ def options_of(parameter: Parameter) -> Iterator[click.Parameter]:
         raise TypeError(f"no command-line form for parameter {parameter.name}: {kind}")
 
 
-def convert(parameter: Parameter, given: Mapping[str, Any]) -> tuple[object, object]:
-    """Turn what was typed into (the object that the study takes, its plain form for the record)."""
-    raw = given.get(parameter.name)
+def convert(parameter: Parameter, settings: Mapping[str, Any]) -> tuple[object, object]:
+    """Convert a typed value to (the study's argument, its plain form for the record)."""
+    typed_value = settings.get(parameter.name)
     if parameter.kind is Persona:
-        persona = _persona(raw, given.get("trait") or ())
+        persona = _persona(typed_value, settings.get("trait") or ())
         return persona, {"id": persona.id, "sha256": content_key(persona)}
     if _is_personas(parameter.kind):
-        if raw is None:
+        if typed_value is None:
             return parameter.default, None
-        personas = tuple(import_personas(raw))
+        personas = tuple(import_personas(typed_value))
         return personas, {"count": len(personas), "sha256": content_key(personas)}
     if _is_names(parameter.kind):
-        names = tuple(part.strip() for part in str(raw or "").split(",") if part.strip())
+        names = tuple(part.strip() for part in str(typed_value or "").split(",") if part.strip())
         return names, list(names)
-    return raw, raw
+    return typed_value, typed_value
 
 
 def _persona(path: str | None, traits: Sequence[str]) -> Persona:

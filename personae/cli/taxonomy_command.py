@@ -15,7 +15,7 @@ __all__ = ["make_taxonomy"]
 
 
 def make_taxonomy(source: Path, model: str, out: Path, seed: int) -> Iterator[str]:
-    """Make and save a taxonomy; yield what came of it, line by line."""
+    """Make and save a taxonomy; yield a summary, line by line."""
     counts: dict[str, int] = {}
     if source.suffix == ".json":
         merged: MergedTaxonomy = merge_paths(
@@ -28,6 +28,6 @@ def make_taxonomy(source: Path, model: str, out: Path, seed: int) -> Iterator[st
     merged.taxonomy.save(out)
     for category, attributes in merged.taxonomy.by_category().items():
         yield f"{len(attributes):>6} attributes  {category}"
-    for what, count in sorted({**counts, **merged.dropped}.items()):
-        yield f"{count:>6} {what}"
+    for event, count in sorted({**counts, **merged.dropped}.items()):
+        yield f"{count:>6} {event}"
     yield f"Written: {out}"

@@ -22,7 +22,7 @@ COLUMNS = ("block", "length", "of the residual", "split-half cosine", "held-out 
 def make_file(
     *, trait: str, out: Path, model: str, blocks: str | None, method: str, seed: int
 ) -> None:
-    """Make, write and show.
+    """Compute a trait's vector, write it to a file and print its quality.
 
     Raises:
         InputError: the model can't be opened inside.
@@ -54,8 +54,10 @@ def _range(text: str | None, depth: int) -> range:
 def _show(vector: SteeringVector, console: Console) -> None:
     table = Table(*COLUMNS, title=f"{vector.origin.name} on {vector.origin.model}")
     for site in vector.sites:
-        q = vector.quality[site]
-        share = f"{100 * q.norm / q.residual:.1f} %"
-        numbers = (f"{x:.2f}" for x in (q.split_half, q.auc, q.random_auc))
-        table.add_row(str(site.block), f"{q.norm:.2f}", share, *numbers)
+        quality = vector.quality[site]
+        share = f"{100 * quality.norm / quality.residual:.1f} %"
+        numbers = (
+            f"{number:.2f}" for number in (quality.split_half, quality.auc, quality.random_auc)
+        )
+        table.add_row(str(site.block), f"{quality.norm:.2f}", share, *numbers)
     console.print(table)

@@ -31,7 +31,7 @@ def differences(old: object, new: object) -> Iterator[Difference]:
     1, 1.0 and true are three different values; the order of an object's names does not matter.
 
     >>> next(differences({"a": [1, 2], "b": 1}, {"a": [1, 3]}))
-    Difference(at=('a', 1), old=2, new=3)
+    Difference(path=('a', 1), old=2, new=3)
     """
     pending: list[Difference] = [Difference((), old, new)]
     while pending:

@@ -1,7 +1,7 @@
 """Work spread over the workers of a Ray cluster, on this machine or others.
 
-Tasks and answers are values, so what comes out depends on neither the number of workers nor their
-order. Each worker opens its model by its string; an open model's inside can't be reached from here.
+Tasks and answers are values, so results depend on neither the number of workers nor their order.
+Each worker opens its model by its string; an open model's activations can't be reached from here.
 """
 
 import os
@@ -44,14 +44,14 @@ LOCAL = "local"
 CHUNK = 32
 """Requests that go to a worker together, up to twice as many to keep a respondent's together."""
 AHEAD = 2
-"""Tasks under way for each worker, so that results never pile up."""
+"""Tasks in progress per worker, so that results never pile up."""
 
 
 @contextmanager
 def cluster(address: str) -> Iterator[None]:
-    """Connect to a cluster, or start one on this machine for `local`, for the length of a block.
+    """Connect to a cluster, or start one on this machine for `local`, for the duration of a block.
 
-    Where this process is connected already, that cluster serves.
+    If this process is already connected, that cluster is used.
 
     Raises:
         MissingExtra: Ray is not installed.
@@ -99,7 +99,7 @@ def _spread(call: Callable[[Any, int], Any], tasks: Sequence[Any]) -> Iterator[t
 
 
 def _result(value: Any) -> Any:  # noqa: ANN401
-    """Give a worker's result, or raise its error here as what it was there."""
+    """Return a worker's result, or raise its error with its original type."""
     if not isinstance(value, _RaisedError):
         return value
     kind: type[PersonaeError] = getattr(errors, value.kind)
@@ -110,23 +110,23 @@ def _result(value: Any) -> Any:  # noqa: ANN401
 
 @dataclass(frozen=True, slots=True)
 class _RaisedError:
-    """An error on its way from a worker, as a value."""
+    """An error raised on a worker, as a value."""
 
     kind: str
     message: str
 
 
 def _errors_as_values(work: Callable[P, R]) -> Callable[P, R | _RaisedError]:
-    """Return errors that are raised on purpose as values; others are Ray's to tell."""
+    """Return Personae's own errors as values; Ray reports all others."""
 
     @wraps(work)
-    def inner(*given: P.args, **named: P.kwargs) -> R | _RaisedError:
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R | _RaisedError:
         try:
-            return work(*given, **named)
+            return work(*args, **kwargs)
         except PersonaeError as error:
             return _RaisedError(type(error).__name__, str(error))
 
-    return inner
+    return wrapper
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -282,9 +282,9 @@ def _cuts(heads: Sequence[Chat]) -> list[Span]:
     cuts: list[Span] = []
     start = 0
     for i in range(1, len(heads) + 1):
-        long = i - start >= CHUNK
-        ends = i == len(heads)
-        if ends or (long and heads[i] != heads[i - 1]) or i - start >= 2 * CHUNK:
+        is_long = i - start >= CHUNK
+        is_end = i == len(heads)
+        if is_end or (is_long and heads[i] != heads[i - 1]) or i - start >= 2 * CHUNK:
             cuts.append((start, i))
             start = i
     return cuts

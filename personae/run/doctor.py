@@ -1,4 +1,4 @@
-"""What is installed, which models open, and what the machine can do: `personae doctor`."""
+"""Checks of the installation, the models and the machine's speed: `personae doctor`."""
 
 import os
 import platform
@@ -22,7 +22,7 @@ TEXT = "The keeper writes down the weather every evening, and nobody has ever re
 
 
 def checkup() -> Iterator[str]:
-    """Say line by line what works here.
+    """Report line by line what works on this machine.
 
     A line begins with ✓, with – where an optional extra isn't installed, or with ✗, and then it
     or the next says what to do.
@@ -58,8 +58,10 @@ def _needs() -> dict[str, list[str]]:
 def _remedy(group: str) -> str:
     if group == ALWAYS:
         return "reinstall Personae"
-    apart = "pip install --no-deps --require-hashes -r requirements/embedded.txt"
-    return f"pip install 'personae[{group}]'" + (f" and {apart}" if group in APART else "")
+    separate_install = "pip install --no-deps --require-hashes -r requirements/embedded.txt"
+    return f"pip install 'personae[{group}]'" + (
+        f" and {separate_install}" if group in APART else ""
+    )
 
 
 def _version(name: str) -> str:
@@ -83,7 +85,7 @@ def _opens(name: str) -> str:
 
 
 def _rate(model: Chooser) -> float:
-    """Measure how many tokens a second a model reads, on one text that nothing is shared with."""
+    """Measure how many tokens a second a model reads, on a text without a shared prefix."""
     question = Request(say(TEXT), (("Yes",), ("No",)))
     began = time.perf_counter()
     (choice,) = model.choose([question])

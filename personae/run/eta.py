@@ -1,7 +1,7 @@
-"""About how long a run will take, from its plan and from the speed of its own answers.
+"""The remaining time of a run, estimated from its plan and the speed of its answers.
 
-A written token takes a model much longer than a read one: how much longer is learned. Choices tell
-what a token read takes; what replies take beyond that is their writing.
+A written token takes a model much longer than a read one; the ratio is estimated. Choices give the
+time of a read token; the additional time of replies is that of their written tokens.
 """
 
 from personae.core import Choice, Reply
@@ -10,11 +10,11 @@ from personae.run.plan import CostEstimate
 __all__ = ["Eta"]
 
 WRITING = 20.0
-"""Times that a written token takes against a read one, until the run has shown its own figure."""
+"""Time of a written token in read tokens, until the run provides its own estimate."""
 
 
-class _Kind:
-    """What was seen of choices, or of replies: answers, tokens, and the seconds they took."""
+class _AnswerTally:
+    """Counts of choices, or of replies: answers, tokens, and the seconds they took."""
 
     def __init__(self) -> None:
         self.count = self.fresh = 0
@@ -35,11 +35,11 @@ class _Kind:
 
 
 class Eta:
-    """Weighs what is left of a plan by tokens read and written, at the speed seen so far."""
+    """Estimates the remaining time of a plan from tokens read and written, at the speed so far."""
 
     def __init__(self, plan: CostEstimate) -> None:
         self._plan = plan
-        self._choices, self._replies = _Kind(), _Kind()
+        self._choices, self._replies = _AnswerTally(), _AnswerTally()
 
     def saw(self, answer: Reply | Choice, bound: int, seconds: float | None) -> None:
         """Count an answer of at most `bound` written tokens; no `seconds` if it was recalled."""
@@ -48,42 +48,46 @@ class Eta:
 
     @property
     def seconds(self) -> float | None:
-        """Seconds left, about; None before the first answer that took time."""
-        price = self._prices()
-        if price is None:
+        """Approximate seconds left; None before the first answer that took time."""
+        prices = self._prices()
+        if prices is None:
             return None
-        read, written = self._left()
-        return read * price[0] + written * price[1]
+        tokens_to_read, tokens_to_write = self._left()
+        return tokens_to_read * prices[0] + tokens_to_write * prices[1]
 
     def _prices(self) -> tuple[float, float] | None:
-        """Give the seconds that a token read and a token written take."""
-        weighed, wrote = self._choices, self._replies
-        if not weighed.fresh + wrote.fresh or not weighed.timed_read + wrote.timed_read:
+        """Estimate the seconds per token read and per token written."""
+        choices, replies = self._choices, self._replies
+        if not choices.fresh + replies.fresh or not choices.timed_read + replies.timed_read:
             return None
-        if not wrote.timed_written:
-            read = (weighed.seconds + wrote.seconds) / (weighed.timed_read + wrote.timed_read)
-            return read, WRITING * read
-        if not weighed.timed_read:
-            read = wrote.seconds / (wrote.timed_read + WRITING * wrote.timed_written)
-            return read, WRITING * read
-        read = weighed.seconds / weighed.timed_read
-        written = (wrote.seconds - read * wrote.timed_read) / wrote.timed_written
-        if written >= read:
-            return read, written
+        if not replies.timed_written:
+            read_seconds = (choices.seconds + replies.seconds) / (
+                choices.timed_read + replies.timed_read
+            )
+            return read_seconds, WRITING * read_seconds
+        if not choices.timed_read:
+            read_seconds = replies.seconds / (replies.timed_read + WRITING * replies.timed_written)
+            return read_seconds, WRITING * read_seconds
+        read_seconds = choices.seconds / choices.timed_read
+        write_seconds = (
+            replies.seconds - read_seconds * replies.timed_read
+        ) / replies.timed_written
+        if write_seconds >= read_seconds:
+            return read_seconds, write_seconds
         # Replies took less than their reading should: a server that weighs options slowly.
-        return read, wrote.seconds / wrote.timed_written
+        return read_seconds, replies.seconds / replies.timed_written
 
     def _left(self) -> tuple[float, float]:
-        """Give the tokens left to read and to write, at the seen lengths where there are any."""
-        plan, weighed, wrote = self._plan, self._choices, self._replies
+        """Estimate the tokens left to read and to write, from observed lengths if there are any."""
+        plan, choices, replies = self._plan, self._choices, self._replies
         mean = plan.tokens_in / max(plan.requests, 1)
-        choices = plan.requests - plan.replies
-        read = max(choices - weighed.count, 0) * _mean(weighed, mean)
-        read += max(plan.replies - wrote.count, 0) * _mean(wrote, mean)
-        bound = max(plan.tokens_out - choices - wrote.bound, 0)
-        used = wrote.written / wrote.bound if wrote.bound else 1.0
-        return read, bound * used
+        remaining_choices = plan.requests - plan.replies
+        tokens_to_read = max(remaining_choices - choices.count, 0) * _mean(choices, mean)
+        tokens_to_read += max(plan.replies - replies.count, 0) * _mean(replies, mean)
+        bound = max(plan.tokens_out - remaining_choices - replies.bound, 0)
+        fill = replies.written / replies.bound if replies.bound else 1.0
+        return tokens_to_read, bound * fill
 
 
-def _mean(kind: _Kind, planned: float) -> float:
+def _mean(kind: _AnswerTally, planned: float) -> float:
     return kind.read / kind.count if kind.count else planned

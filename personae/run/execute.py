@@ -29,10 +29,10 @@ JOURNAL = "journal.sqlite"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """What to run: the study's name and version, its options as plain values, and where to.
+    """A run to execute: the study's name and version, its options as plain values, its folder.
 
-    `options` (seed and quick among them) are part of the run's identity; `plan` is what it will
-    ask, for the progress bar alone.
+    `options` (seed and quick among them) are part of the run's identity; `plan` is its estimated
+    work, used by the progress bar only.
     """
 
     study: str
@@ -44,7 +44,7 @@ class Job:
     title: str = field(default="")
 
     def identity(self, models: Mapping[str, Model]) -> Mapping[str, object]:
-        """Name everything that the results depend on."""
+        """Everything that the results depend on."""
         return {
             "personae": __version__,
             "study": self.study,
@@ -106,7 +106,7 @@ def _answers(path: Path) -> int:
 
 
 def _clear(folder: Path, *, with_folder: bool) -> None:
-    """Take back a run that ended before its first answer."""
+    """Remove the files of a run that ended before its first answer."""
     for file in (folder / MANIFEST, *folder.glob(f"{JOURNAL}*")):
         file.unlink(missing_ok=True)
     if with_folder:

@@ -1,4 +1,4 @@
-"""A run's identity, earlier beside its results: what was run, on what, since when.
+"""A run's manifest, stored with its results: what was run, on which model, and when.
 
 Two runs with the same identity give the same bytes. Times and machine facts stay out of the
 identity, and out of the report.
@@ -23,7 +23,7 @@ PACKAGES = ("numpy", "polars", "scipy", "torch", "transformers", "tokenizers", "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """What a run is (`identity`) and how it went (everything else)."""
+    """A run's `identity`, and the circumstances of its execution (all other fields)."""
 
     identity: Mapping[str, object]
     date: str
@@ -45,7 +45,7 @@ class Manifest:
         write_atomically(folder / NAME, text.encode())
 
     def ended(self, status: str, **changes: object) -> "Manifest":
-        """Return the manifest of the run as it ended."""
+        """Return the manifest of the finished run."""
         return replace(self, status=status, **changes)  # type: ignore[arg-type]
 
 
@@ -69,7 +69,7 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 
 def open_manifest(folder: Path, identity: Mapping[str, object], *, fresh: bool) -> Manifest:
-    """Begin a run in a folder, or go on with the same one.
+    """Begin a run in a folder, or resume the same one.
 
     A folder that holds another run is refused unless `fresh`, which starts anew there.
 

@@ -1,9 +1,9 @@
-"""What a study will ask, found by running it on a respondent that costs nothing.
+"""The cost of a study, estimated by running it on a respondent that costs nothing.
 
-A study's plan is the study itself on a simulated respondent, with a counter in between: no second
-description of the work can drift away from the first. Where a study branches on what the model
-answers, the real numbers may differ; the plan says "about". A study that looks inside a model has
-no plan: a respondent without an inside can't stand in for it.
+A study's plan is the study itself on a simulated respondent, with a counter in between, so that no
+second description of the work can diverge from the first. If a study branches on the model's
+answers, the real numbers may differ; the plan says "about". A study that works on activations has
+no plan, since a simulated respondent has none.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,12 +16,12 @@ from personae.respondents.simulated import open_simulated
 __all__ = ["CostEstimate", "estimate_study", "estimate_work"]
 
 CHARS_PER_TOKEN = 4.0
-"""English prose under a byte-pair tokenizer; an estimate, and called so."""
+"""Characters per token of English prose under a byte-pair tokenizer, approximately."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostEstimate:
-    """About how many requests and tokens a study takes, and how many requests write a reply.
+    """The approximate requests and tokens of a study, and how many requests write a reply.
 
     `tokens_out` is an upper bound, and counts one token a choice.
     """
@@ -92,12 +92,12 @@ class _Counting:
 
 
 def estimate_study(study: Callable[[Chooser], Report], seed: int = 0) -> CostEstimate:
-    """Run a study, given as a function of the model alone, on a counter; return what it asked."""
+    """Estimate the cost of a study, given as a function of the model alone."""
     return estimate_work(study, seed)
 
 
 def estimate_work(work: Callable[[Chooser], object], seed: int = 0) -> CostEstimate:
-    """Do any work with a model on a counter; return what it asked."""
+    """Estimate the cost of any work with a model."""
     counter = _Counting(open_simulated(f"simulated:noise=0.3,seed={seed}"))
     work(counter)
     return CostEstimate(

@@ -1,7 +1,7 @@
-"""Makes a population into a file: shards, regenerated near-duplicates, one merge, a report.
+"""Generates a population into a file: shards, regeneration of near-duplicates, merge, report.
 
-Each shard is written whole or not at all, and each round of regeneration too, so that a killed run
-goes on where it stood and ends in the same bytes. Of the whole, only plan and signatures are held.
+Each shard and each round of regeneration is written atomically, so that a killed run resumes where
+it stopped and ends in the same bytes. Only the plan and all signatures are held in memory.
 """
 
 import json
@@ -49,7 +49,7 @@ Workers = Callable[[Sequence[Span]], Iterator[tuple[Span, Shard]]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commission:
-    """What to make and where to: a recipe, its version, its options as plain values, a file.
+    """A population to generate: a recipe, its version, its options as plain values, a file.
 
     `total` is the plan's count of requests to a model, for the progress bar alone.
     """
@@ -62,7 +62,7 @@ class Commission:
     total: int | None = None
 
     def identity(self, population: Population) -> Mapping[str, object]:
-        """Name everything that the file depends on."""
+        """Everything that the file depends on."""
         order, model = population.order, population.order.model
         return {
             "personae": __version__,
@@ -76,7 +76,7 @@ class Commission:
         }
 
     def sibling(self, ending: str) -> Path:
-        """Give the path of a file beside the result."""
+        """Return the path of a file beside the result."""
         return self.out.with_name(f"{self.out.name}.{ending}")
 
 
@@ -100,7 +100,7 @@ def generate(
     Raises:
         BadValue: the file holds another population and `fresh` isn't set; the suffix is unknown; no
             persona could be made.
-        BadFile: the place can't be written.
+        BadFile: the path can't be written.
     """
     _refuse_place(job.out)
     population = build(model)
@@ -110,10 +110,10 @@ def generate(
     if job.fresh and folder.exists():
         shutil.rmtree(folder)
     manifest = open_manifest(folder, identity, fresh=job.fresh)
-    total, what = (job.total, "answers") if model else (population.order.n, "personas")
+    total, noun = (job.total, "answers") if model else (population.order.n, "personas")
     with (
         Journal(str(folder / "journal.sqlite")) as journal,
-        Meter(console, total, "generate", what) as meter,
+        Meter(console, total, "generate", noun) as meter,
     ):
         recorder = None if model is None else recorded(model, journal, seen=meter.seen)
         population = build(recorder)
@@ -132,7 +132,7 @@ def generate(
 
 
 def _refuse_place(out: Path) -> None:
-    """Refuse, before any work, a place where no file of personas can stand."""
+    """Refuse, before any work, a path to which no file of personas can be written."""
     if out.suffix not in (".parquet", ".jsonl", ".json"):
         raise BadValue(f"{out}: a file of personas ends in .json, .jsonl or .parquet")
     if out.is_dir():
@@ -148,8 +148,8 @@ def _refuse_other(job: Commission, identity: Mapping[str, object]) -> None:
     note = job.sibling("manifest.json")
     if job.fresh or not job.out.exists():
         return
-    held = json.loads(note.read_text(encoding="utf-8")) if note.exists() else {}
-    if canonical_json(held.get("identity")) != canonical_json(identity):
+    recorded = json.loads(note.read_text(encoding="utf-8")) if note.exists() else {}
+    if canonical_json(recorded.get("identity")) != canonical_json(identity):
         raise BadValue(
             f"{job.out} exists and is not this population; choose another --out, or replace it "
             "with --fresh"
@@ -159,19 +159,23 @@ def _refuse_other(job: Commission, identity: Mapping[str, object]) -> None:
 def _shards(
     population: Population, folder: Path, workers: Workers | None, meter: Meter
 ) -> list[Path]:
-    """Make all shards that aren't there yet; give their paths without suffix, in order."""
+    """Make all missing shards; return their paths without suffix, in order."""
     n = population.order.n
     size = STRUCTURE if population.order.model is None else WITH_MODEL
     spans = [(start, min(start + size, n)) for start in range(0, n, size)]
     stems = {span: folder / f"shard-{span[0]:09d}" for span in spans}
     missing = [s for s in spans if read_shard(stems[s], rows=False) is None]
-    made = workers(missing) if workers else ((s, make_span(population, s)) for s in missing)
-    counted = population.order.model is None  # a model's answers are counted as they come
-    if counted:
+    finished_shards = (
+        workers(missing) if workers else ((s, make_span(population, s)) for s in missing)
+    )
+    is_structure_alone = (
+        population.order.model is None
+    )  # a model's answers are counted as they come
+    if is_structure_alone:
         meter.passed(sum(stop - start for start, stop in set(spans) - set(missing)), recalled=True)
-    for span, shard in made:
+    for span, shard in finished_shards:
         write_shard(shard, stems[span])
-        if counted:
+        if is_structure_alone:
             meter.passed(span[1] - span[0])
     return list(stems.values())
 
@@ -179,7 +183,7 @@ def _shards(
 def _merge(
     job: Commission, population: Population, stems: Sequence[Path], rounds: Sequence[Path]
 ) -> Outcome:
-    """Write the file, shard after shard with the rounds' rows in place, and count what is in it."""
+    """Write the file, shard by shard with the rounds' rows in place, and count its content."""
     tally, failed, counts = Tally(), dict[int, str](), Counter[str]()
     overlay: dict[int, tuple[Shard, int]] = {}
     regenerated = 0
@@ -206,19 +210,19 @@ def _merge(
             yield frame
 
     try:
-        made = save_frames(frames(), job.out)
+        size = save_frames(frames(), job.out)
     except BadValue as error:
         if tally.rows:
             raise
         raise BadValue(_none_made(population.order.n, failed)) from error
-    left = len(alike_left(population.duplicate_criterion, stems, rounds))
+    duplicates = len(alike_left(population.duplicate_criterion, stems, rounds))
     return Outcome(
-        made=made,
+        made=size,
         sample=pl.concat(sample),
         failed=failed,
         counts=counts,
         regenerated=regenerated,
-        duplicates_left=left,
+        duplicates_left=duplicates,
         tally=tally,
     )
 
@@ -236,13 +240,13 @@ def _replaced(
     slots = shard.slots
     frame = shard.rows.filter(pl.Series(~np.isin(slots, list(failed))))
     slots = slots[~np.isin(slots, list(failed))]
-    here = [i for i, slot in enumerate(slots.tolist()) if slot in overlay]
-    if not here:
+    replaced_positions = [i for i, slot in enumerate(slots.tolist()) if slot in overlay]
+    if not replaced_positions:
         return frame
-    replacements = [overlay[int(slots[i])] for i in here]
+    replacements = [overlay[int(slots[i])] for i in replaced_positions]
     rows = pl.concat([source.rows[row : row + 1] for source, row in replacements])
     order = np.arange(len(slots))
-    order[here] = len(slots) + np.arange(len(here))
+    order[replaced_positions] = len(slots) + np.arange(len(replaced_positions))
     return pl.concat([frame, rows])[order]
 
 

@@ -1,4 +1,4 @@
-"""Shows how far a run is: a bar with rate and ETA on a terminal, sparse lines elsewhere."""
+"""Shows a run's progress: a bar with remaining time on a terminal, sparse lines elsewhere."""
 
 import time
 from types import TracebackType
@@ -27,7 +27,7 @@ class Meter:
         console: Console,
         total: int | None,
         title: str,
-        what: str = "answers",
+        noun: str = "answers",
         eta: Eta | None = None,
     ) -> None:
         self._bar = Progress(
@@ -43,7 +43,7 @@ class Meter:
         )
         self._console = console
         self._task = self._bar.add_task(title, total=total, note="", left="")
-        self._title, self._total, self._what, self._eta = title, total, what, eta
+        self._title, self._total, self._noun, self._eta = title, total, noun, eta
         self._recalled = self._failed = self._count = 0
         self._began = self._last_line = self._last_answer = time.monotonic()
 
@@ -80,7 +80,7 @@ class Meter:
             self._console.print(self._line(), highlight=False)
 
     def passed(self, count: int, *, recalled: bool = False) -> None:
-        """Count what was made without a model, or is there from before."""
+        """Count what was made without a model, or was present before."""
         self._count += count
         self._recalled += count if recalled else 0
         self._show(count)
@@ -91,7 +91,7 @@ class Meter:
         return ", ".join(parts)
 
     def _left(self) -> str:
-        """Say about how much time is left, by tokens where there is a plan, else by count."""
+        """Estimate the remaining time, by tokens if there is a plan, else by count."""
         fresh = self._count - self._recalled
         if not self._total or not fresh:
             return ""
@@ -104,11 +104,13 @@ class Meter:
         return f"about {_spell(seconds)} left"
 
     def _line(self) -> str:
-        passed = time.monotonic() - self._began
-        of = f" of about {self._total:,}" if self._total else ""
+        elapsed = time.monotonic() - self._began
+        total = f" of about {self._total:,}" if self._total else ""
         note = f" ({self._note()})" if self._note() else ""
-        left = f", {self._left()}" if self._left() else ""
-        return f"{self._title}: {self._count:,}{of} {self._what}{note}, {passed:.0f} s{left}"
+        remaining = f", {self._left()}" if self._left() else ""
+        return (
+            f"{self._title}: {self._count:,}{total} {self._noun}{note}, {elapsed:.0f} s{remaining}"
+        )
 
 
 def _spell(seconds: float) -> str:

@@ -1,7 +1,7 @@
 """Near-duplicates of a population, regenerated in rounds.
 
-A round is a shard of its own, written whole or not at all, so that a killed run takes up the rounds
-that are there and ends in the same bytes. Of the whole population only signatures are held.
+A round is a shard of its own, written atomically, so that a killed run resumes with the finished
+rounds and ends in the same bytes. Of the whole population only signatures are held in memory.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,27 +17,29 @@ from personae.run.shards import Shard, read_shard, shard_of, write_shard
 __all__ = ["alike_left", "regenerate"]
 
 ROUNDS = 20
-"""So often near-duplicates are regenerated before what is left is only reported."""
+"""Most rounds of regeneration; near-duplicates that remain are only reported."""
 
 
 def regenerate(population: Population, stems: Sequence[Path], folder: Path) -> list[Path]:
-    """Regenerate near-duplicates, round by round; give the rounds' paths."""
+    """Regenerate near-duplicates, round by round; return the rounds' paths."""
     rounds: list[Path] = []
     if population.duplicate_criterion is None:
         return rounds
     slots, signs = _signatures([read_shard(s, rows=False) for s in stems])
     tries = np.zeros(population.order.n, dtype=np.int64)
     while len(rounds) < ROUNDS:
-        again = (
+        repeated_slots = (
             slots[duplicate_rows(population.duplicate_criterion, signs)] if len(slots) else slots
         )
-        if not len(again):
+        if not len(repeated_slots):
             break
-        tries[again] += 1
+        tries[repeated_slots] += 1
         stem = folder / f"round-{len(rounds):02d}"
         shard = read_shard(stem)
         if shard is None:
-            retries = Slots(population.order.seed, again, tries[again] * REGENERATED)
+            retries = Slots(
+                population.order.seed, repeated_slots, tries[repeated_slots] * REGENERATED
+            )
             shard = shard_of(retries, population.make(retries), population.duplicate_criterion)
             write_shard(shard, stem)
         rounds.append(stem)
@@ -53,7 +55,7 @@ def _signatures(shards: Iterable[Shard | None]) -> tuple[IndexArray, Signatures]
 
 
 def _overlaid(slots: IndexArray, signs: Signatures, shard: Shard) -> tuple[IndexArray, Signatures]:
-    """Put a round's signatures in the place of the earlier ones; what failed drops out."""
+    """Replace earlier signatures by a round's; slots that failed are dropped."""
     stays = ~np.isin(slots, list(shard.failed))
     slots, signs = slots[stays], signs[stays].copy()
     if shard.signs is not None:

@@ -1,4 +1,4 @@
-"""A part of a population on disk: rows, signatures, what happened; each whole or absent."""
+"""A part of a population on disk: rows, signatures and counts, each file complete or absent."""
 
 import json
 import os
@@ -34,10 +34,10 @@ class Shard:
         return self.asked[~np.isin(self.asked, list(self.failed))]
 
 
-def shard_of(slots: Slots, made: PersonaBatch, sameness: DuplicateCriterion | None) -> Shard:
-    """Sign what was made."""
-    signs = sameness.sign(made.rows) if sameness is not None and made.rows.height else None
-    return Shard(slots.indices, made.rows, signs, made.failed, made.counts)
+def shard_of(slots: Slots, batch: PersonaBatch, criterion: DuplicateCriterion | None) -> Shard:
+    """Build the shard of a batch, with its signatures."""
+    signs = criterion.sign(batch.rows) if criterion is not None and batch.rows.height else None
+    return Shard(slots.indices, batch.rows, signs, batch.failed, batch.counts)
 
 
 def write_shard(shard: Shard, stem: Path) -> None:

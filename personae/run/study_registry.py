@@ -1,4 +1,4 @@
-"""Finds the studies: a directory listing is the registry, and a header is the record.
+"""The registry of studies: the listing of their directory, with a header as each one's record.
 
 A study is a function of the same name as its file. Its module docstring begins with one sentence
 and holds the lines Paper, Asks, Differs and Version; its signature is its command line.

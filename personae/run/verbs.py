@@ -52,7 +52,7 @@ def card(
     quick: bool = False,
     **design: object,
 ) -> Report:
-    """Ask a model to be a persona, and report which personality came out.
+    """Ask a model to be a persona, and report the resulting personality.
 
     Args:
         persona: who the model is asked to be: a persona, or a file of any format (FILE#ID).
@@ -158,8 +158,8 @@ def score(
         BadValue: no answers.
     """
     tool = inventory if isinstance(inventory, Inventory) else load_inventory(inventory)
-    sheet = answers if isinstance(answers, Answers) else read_answers(Path(answers), tool)
-    return score_report(sheet, tool, norms_group=norms, seed=seed)
+    loaded_answers = answers if isinstance(answers, Answers) else read_answers(Path(answers), tool)
+    return score_report(loaded_answers, tool, norms_group=norms, seed=seed)
 
 
 def compare(
@@ -190,7 +190,7 @@ def _opened(model: Model | str) -> Model:
 
 
 def _run(source: Run | Report | str | Path, label: str) -> Run:
-    """Take a folder or a report for a run; a report's provenance is its identity."""
+    """Read a run from a folder or a report; a report's provenance is its identity."""
     if isinstance(source, Run):
         return source
     if not isinstance(source, Report):

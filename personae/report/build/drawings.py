@@ -64,7 +64,7 @@ def forest(
     axis = ValueAxis(axis, 0.0) if isinstance(axis, str) else axis
     listed = tuple(_forest_row(row) for row in rows)
     grouped = len({row.group for row in listed}) > 1 or any(r.group for r in listed)
-    named = [
+    pairs = [
         (f"{r.name} ({r.group})" if grouped and r.group else r.name, r.estimate) for r in listed
     ]
     return ForestFigure(
@@ -74,7 +74,7 @@ def forest(
         unit=axis.unit,
         reference=axis.reference,
         band=axis.band,
-        alt=alt or list_words(named, form),
+        alt=alt or list_words(pairs, form),
     )
 
 
@@ -100,11 +100,11 @@ def profile(
     >>> profile("p", "Profile", ["E"], {"measured": [3.2]}, ValueAxis("points", low=1, high=5)).alt
     'measured: E 3.20'
     """
-    (groups, places), runs = _grouped(scales), series_of(series)
+    (groups, names), runs = _grouped(scales), series_of(series)
     return ProfileFigure(
         name=name,
         title=title,
-        scales=places,
+        scales=names,
         groups=groups,
         series=runs,
         unit=axis.unit,
@@ -112,7 +112,7 @@ def profile(
         band=axis.band,
         low=float("nan") if axis.low is None else axis.low,
         high=float("nan") if axis.high is None else axis.high,
-        alt=alt or _series_words(places, runs),
+        alt=alt or _series_words(names, runs),
     )
 
 
@@ -131,11 +131,11 @@ def bars(
     'share: women 0.50; men 0.50'
     """
     axis = ValueAxis(axis) if isinstance(axis, str) else axis
-    (groups, places), runs = _grouped(categories), series_of(series)
+    (groups, names), runs = _grouped(categories), series_of(series)
     return BarsFigure(
         name=name,
         title=title,
-        categories=places,
+        categories=names,
         groups=groups,
         series=runs,
         unit=axis.unit,
@@ -143,17 +143,17 @@ def bars(
         high=axis.high,
         reference=axis.reference,
         band=axis.band,
-        alt=alt or _series_words(places, runs),
+        alt=alt or _series_words(names, runs),
     )
 
 
 def _grouped(
-    places: Iterable[str | tuple[str, str]],
+    labels: Iterable[str | tuple[str, str]],
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Part (group, name) into groups, none where all are empty, and names."""
-    pairs = [("", place) if isinstance(place, str) else place for place in places]
+    pairs = [("", label) if isinstance(label, str) else label for label in labels]
     groups = tuple(group for group, _ in pairs)
-    return groups if any(groups) else (), tuple(place for _, place in pairs)
+    return groups if any(groups) else (), tuple(label for _, label in pairs)
 
 
 def lines(
@@ -180,7 +180,7 @@ def lines(
         y_label=axis.unit,
         series=runs,
         reference=axis.reference,
-        alt=alt or _series_words([str(place) for place in x[1]], runs),
+        alt=alt or _series_words([str(position) for position in x[1]], runs),
     )
 
 
@@ -225,8 +225,8 @@ def series_of(
     return tuple(series)
 
 
-def _series_words(places: Sequence[str], series: Sequence[Series]) -> str:
+def _series_words(labels: Sequence[str], series: Sequence[Series]) -> str:
     return ". ".join(
-        f"{run.name}: {list_words(list(zip(places, run.values, strict=False)), '.2f')}"
+        f"{run.name}: {list_words(list(zip(labels, run.values, strict=False)), '.2f')}"
         for run in series
     )

@@ -9,23 +9,23 @@ __all__ = ["estimate_words", "list_words", "missing_answers", "verdict", "warnin
 
 
 def verdict(text: str) -> Note:
-    """Give a sentence that is shown first."""
+    """Make a sentence that is shown first."""
     return Note(text, "verdict")
 
 
 def warning(text: str) -> Note:
-    """Give a sentence that stands out."""
+    """Make a sentence that is highlighted."""
     return Note(text, "warning")
 
 
-def missing_answers(answers: Answers, what: str = "answers") -> list[Note]:
+def missing_answers(answers: Answers, noun: str = "answers") -> list[Note]:
     """Warn of answers whose status is not ok; nothing where all are.
 
     >>> missing_answers(Answers.of([{"value": 1.0}, {"status": "refused"}]))[0].text
     '1 of 2 answers are missing.'
     """
     missing = int((answers.rows["status"] != "ok").sum())
-    return [warning(f"{missing:,} of {len(answers):,} {what} are missing.")] if missing else []
+    return [warning(f"{missing:,} of {len(answers):,} {noun} are missing.")] if missing else []
 
 
 def estimate_words(estimate: Point, form: str = "+.2f") -> str:
@@ -55,8 +55,8 @@ def list_words(
     """
     pairs = list(values.items() if isinstance(values, Mapping) else values)
     listed = [f"{name} {_value(point, form)}" for name, point in pairs[:most]]
-    rest = [f"and {len(pairs) - most} more"] if pairs[most:] else []
-    return "; ".join(listed + rest)
+    remainder = [f"and {len(pairs) - most} more"] if pairs[most:] else []
+    return "; ".join(listed + remainder)
 
 
 def _value(point: Point, form: str) -> str:

@@ -84,14 +84,14 @@ def estimates_table(
     ('trait', 'rate')
     """
     pairs = list(estimates.items() if isinstance(estimates, Mapping) else estimates)
-    later = [None] * len(pairs) if adjusted is None else list(adjusted)
-    plain = adjusted is None and all(isnan(estimate.p) for _, estimate in pairs)
+    adjusted_values = [None] * len(pairs) if adjusted is None else list(adjusted)
+    is_untested = adjusted is None and all(isnan(estimate.p) for _, estimate in pairs)
     rows = [
         {
             heads[0]: label,
-            **({heads[1]: estimate} if plain else with_p(heads[1], estimate, p)),
+            **({heads[1]: estimate} if is_untested else with_p(heads[1], estimate, p)),
         }
-        for (label, estimate), p in zip(pairs, later, strict=True)
+        for (label, estimate), p in zip(pairs, adjusted_values, strict=True)
     ]
     return table(name, title, rows, note, columns=heads)
 
@@ -126,9 +126,13 @@ def frame_table(
     >>> frame_table("t", "T", pl.DataFrame({"raw": ["A"]}), heads={"raw": "option"}).columns
     ('option',)
     """
-    named = frame.rename(dict(heads or {}))
+    renamed = frame.rename(dict(heads or {}))
     return Table(
-        name=name, title=title, columns=tuple(named.columns), rows=tuple(named.rows()), note=note
+        name=name,
+        title=title,
+        columns=tuple(renamed.columns),
+        rows=tuple(renamed.rows()),
+        note=note,
     )
 
 
@@ -141,7 +145,7 @@ def coverage(
     name: str = "",
     extra: Mapping[str, pl.Expr] | None = None,
 ) -> Table:
-    """Count answers by status, one row a group: what every report owes its reader.
+    """Count answers by status, one row per group, as every report must.
 
     Args:
         answers: all answers, also those without a value.
@@ -160,9 +164,9 @@ def coverage(
     heads = dict(by) if isinstance(by, Mapping) else {column: column for column in by}
     counts = answers.missing(by=tuple(heads))
     if extra:
-        more = answers.rows.group_by(*heads).agg(**extra)
+        aggregates = answers.rows.group_by(*heads).agg(**extra)
         counts = counts.join(
-            more, on=list(heads), how="left", nulls_equal=True, maintain_order="left"
+            aggregates, on=list(heads), how="left", nulls_equal=True, maintain_order="left"
         )
     key = name or title.lower().replace(" ", "_")
     return frame_table(key, title, counts, note, heads=heads)

@@ -46,7 +46,7 @@ HUGE = 1e100  # beyond it, differences of places on an axis overflow
 
 @dataclass(frozen=True, slots=True)
 class FigurePoint:
-    """A value on an axis with its interval, and how it reads; NaN where not known."""
+    """A value on an axis with its interval and its wording; NaN where unknown."""
 
     value: float
     low: float
@@ -149,7 +149,7 @@ def legend_of(plot: Plot) -> tuple[DrawnSeries, ...]:
 
 
 def focus_of(plot: RowPlot) -> DrawnSeries | None:
-    """Give the series whose numbers stand beside the rows: the measured, or the only one."""
+    """Select the series whose numbers stand beside the rows: the measured, or the only one."""
     if len(plot.series) == 1:
         return plot.series[0]
     measured = (s for s in plot.series if s.style == 0 and plot.kind == "profile")
@@ -182,14 +182,16 @@ def _float(value: float | None) -> float:
 def _styled(series: Sequence[Series]) -> tuple[DrawnSeries, ...]:
     """Style series; those with a role keep its style everywhere, the others take what is left."""
     roles = [ROLES.get((s.role or s.name).lower()) for s in series]
-    plain = not any(role is not None for role in roles)
-    free = iter([*(range(3) if plain else ()), *FREE_STYLES, *range(7, 7 + len(series))])
+    is_without_roles = not any(role is not None for role in roles)
+    free_styles = iter(
+        [*(range(3) if is_without_roles else ()), *FREE_STYLES, *range(7, 7 + len(series))]
+    )
     styled = []
-    for part, role in zip(series, roles, strict=True):
-        gaps = (None,) * len(part.values)
-        points = map(_point, part.values, part.low or gaps, part.high or gaps)
-        style = next(free) if role is None else role
-        styled.append(DrawnSeries(part.name, style, tuple(points)))
+    for run, role in zip(series, roles, strict=True):
+        gaps = (None,) * len(run.values)
+        points = map(_point, run.values, run.low or gaps, run.high or gaps)
+        style = next(free_styles) if role is None else role
+        styled.append(DrawnSeries(run.name, style, tuple(points)))
     return tuple(styled)
 
 

@@ -64,15 +64,15 @@ def figure_data(figure: Figure) -> dict[str, object]:
 
 def _series_data(series: Series, key: str) -> dict[str, object]:
     optional = {"role": series.role, "low": series.low, "high": series.high}
-    kept = {name: value for name, value in optional.items() if value}
-    role = {"role": kept.pop("role")} if "role" in kept else {}
-    return {"name": series.name, **role, key: series.values, **kept}
+    filled_fields = {name: value for name, value in optional.items() if value}
+    role = {"role": filled_fields.pop("role")} if "role" in filled_fields else {}
+    return {"name": series.name, **role, key: series.values, **filled_fields}
 
 
 def figure_from_data(
     *, name: str, title: str, kind: str, data: Mapping[str, Any], alt: str
 ) -> Figure:
-    """Make the figure that a kind and its data describe.
+    """Build a figure from its kind and data.
 
     Raises:
         BadValue: the kind is unknown, a field is absent, or its value has the wrong shape.
@@ -80,13 +80,15 @@ def figure_from_data(
     kinds = {figure.kind: figure for figure in FIELDS}
     if kind not in kinds:
         raise BadValue(f"figure {name!r}: no kind {kind!r}; known: {', '.join(kinds)}")
-    known = {f.name: f for f in fields(kinds[kind]) if f.name in FIELDS[kinds[kind]]}
-    needed = [key for key, field in known.items() if field.default is MISSING]
-    absent = [key for key in needed if data.get(key) is None]
+    known_fields = {f.name: f for f in fields(kinds[kind]) if f.name in FIELDS[kinds[kind]]}
+    required = [key for key, field in known_fields.items() if field.default is MISSING]
+    absent = [key for key in required if data.get(key) is None]
     if absent:
         raise BadValue(f"figure {name!r} ({kind}) lacks {absent[0]!r}")
     try:
-        values = {k: _field(kind, k, v) for k, v in data.items() if k in known and v is not None}
+        values = {
+            k: _field(kind, k, v) for k, v in data.items() if k in known_fields and v is not None
+        }
         make: Callable[..., Figure] = kinds[kind]
         return make(name=name, title=title, alt=alt, **values)
     except KeyError as error:

@@ -45,14 +45,14 @@ def report_html(report: Report) -> str:
     report = replace(report_from_json(report_json(report)), answers=report.answers)
     style = _file("report.css")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    read = outline(report)
+    page = outline(report)
     return _template().render(
-        page=read,
+        page=page,
         style=Markup(style),
         style_hash=digest,
-        sections=[(s.title, _blocks(s.parts)) for s in read.sections],
+        sections=[(s.title, _blocks(s.parts)) for s in page.sections],
         provenance=report.provenance,
-        counts=read.counts and (read.counts[0], _table(read.counts[1])),
+        counts=page.counts and (page.counts[0], _table(page.counts[1])),
     )
 
 

@@ -1,4 +1,4 @@
-"""How reports and their parts appear in a notebook.
+"""The display of reports and their parts in a notebook.
 
 A report and a figure are a page in a frame of its own, so that no style leaks either way.
 """
@@ -38,10 +38,10 @@ def _table_form(table: Table) -> str:
         "".join(f"<td>{_text(str(cell))}</td>" for cell in row) for row in displayed_rows(table)
     )
     body = "".join(f"<tr>{row}</tr>" for row in rows)
-    under = " ".join(line for line in (table.note, footnote(table)) if line)
+    caption_lines = " ".join(line for line in (table.note, footnote(table)) if line)
     return (
         f"<table><caption>{_text(table.title)}</caption><thead><tr>{heads}</tr></thead>"
-        f"<tbody>{body}</tbody></table><p><small>{_text(under)}</small></p>"
+        f"<tbody>{body}</tbody></table><p><small>{_text(caption_lines)}</small></p>"
     )
 
 

@@ -1,6 +1,6 @@
-"""What a reader meets and in which order, in every rendering: first the verdicts, then sections.
+"""The order in which every rendering presents a report: first the verdicts, then the sections.
 
-Within a section stand what it says, what it shows, and what that rests on.
+A section presents its conclusions first, then its figures, then the tables behind them.
 """
 
 import json
@@ -37,7 +37,7 @@ class ReportSection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outline:
-    """A report in reading order; `counts` says in words and as a table what was answered."""
+    """A report in reading order; `counts` are the answers by status, in words and as a table."""
 
     title: str
     banners: tuple[tuple[str, str], ...]
@@ -49,7 +49,7 @@ class Outline:
 
 
 def outline(report: Report) -> Outline:
-    """Put a report into reading order.
+    """Arrange a report in reading order.
 
     >>> outline(Report(title="T", parts=(Note("So it is.", "verdict"),))).verdicts
     ('So it is.',)
@@ -110,7 +110,7 @@ def _banners(source: Provenance) -> tuple[tuple[str, str], ...]:
 
 
 def _facts(source: Provenance) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """List where a report comes from: names and their lines."""
+    """List a report's provenance: names and their lines."""
     options = [f"{name} = {_words(value)}" for name, value in source.options.items()]
     facts = [
         ("Model", [source.model]),

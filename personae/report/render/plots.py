@@ -47,17 +47,17 @@ def drawings(figure: Figure) -> dict[str, Canvas]:
 
 def _row_plot(plot: RowPlot, width: int) -> Canvas:
     """Rows from top to bottom: a group's name where it changes, then a label and its points."""
-    wide = width == WIDE
+    is_wide = width == WIDE
     focus = focus_of(plot)
-    label_width = _label_width(plot) if wide else width - (140.0 if focus else 10.0)
+    label_width = _label_width(plot) if is_wide else width - (140.0 if focus else 10.0)
     start, end = (
-        (label_width + 16, width - (150.0 if focus else 14.0)) if wide else (12, width - 12)
+        (label_width + 16, width - (150.0 if focus else 14.0)) if is_wide else (12, width - 12)
     )
     high = plot.high if plot.high > plot.low else plot.low + 1
     axis = Axis(plot.low, high, start, end)
     canvas, front = Canvas(width), Canvas(width)
-    tall = len(plot.labels) > TALL
-    top = 24.0 if tall else 8.0
+    is_tall = len(plot.labels) > TALL
+    top = 24.0 if is_tall else 8.0
     y, group = top, ""
     for i, label in enumerate(plot.labels):
         if plot.groups[i] != group:
@@ -67,16 +67,16 @@ def _row_plot(plot: RowPlot, width: int) -> Canvas:
         lines = wrapped(label, label_width, SIZE, 2)
         text_height = LEADING * len(lines)
         lanes = LANE * (len(plot.series) - 1)
-        height = max(text_height + 10, lanes + 24) if wide else text_height + lanes + 26
-        text_top = y + (height - text_height) / 2 if wide else y + 4
+        height = max(text_height + 10, lanes + 24) if is_wide else text_height + lanes + 26
+        text_top = y + (height - text_height) / 2 if is_wide else y + 4
         if len(plot.series) > 1 and i and plot.groups[i] == plot.groups[i - 1]:
             front.line((0, y, width, y), "rule")
         for k, line in enumerate(lines):
             front.words(2, text_top + 12 + LEADING * k, line, tip=label)
-        middle = y + height / 2 if wide else y + text_height + 6 + (lanes + 14) / 2
+        middle = y + height / 2 if is_wide else y + text_height + 6 + (lanes + 14) / 2
         if focus:
-            place = middle + 4 if wide else text_top + 12
-            front.words(width - 2, place, _beside(focus.points[i]), "beside", "end")
+            baseline = middle + 4 if is_wide else text_top + 12
+            front.words(width - 2, baseline, _beside(focus.points[i]), "beside", "end")
         _points(front, plot, axis, i, middle - lanes / 2)
         y += height
     _axis(canvas, plot, axis, (top - 6, y))
@@ -98,13 +98,13 @@ def _beside(point: FigurePoint) -> str:
 def _axis(canvas: Canvas, plot: RowPlot, axis: Axis, ends: tuple[float, float]) -> None:
     top, bottom = ends
     if plot.band:
-        left, right = axis.at(plot.band[0]), axis.at(plot.band[1])
+        band_start, band_end = axis.at(plot.band[0]), axis.at(plot.band[1])
         tip = f"band from {number(plot.band[0])} to {number(plot.band[1])}"
         canvas.add(
             "rect",
-            x=left,
+            x=band_start,
             y=top,
-            width=right - left,
+            width=band_end - band_start,
             height=bottom + 4 - top,
             class_="band",
             tip=tip,
@@ -124,35 +124,37 @@ def _axis(canvas: Canvas, plot: RowPlot, axis: Axis, ends: tuple[float, float]) 
 
 def _points(canvas: Canvas, plot: RowPlot, axis: Axis, row: int, y: float) -> None:
     for i, series in enumerate(plot.series):
-        point, at = series.points[row], y + LANE * i
+        point, lane_y = series.points[row], y + LANE * i
         tip = f"{plot.labels[row]}, {series.name}: {point.words}"
         if isnan(point.value):
             if point.cell is not None and len(plot.series) == 1:
                 room = axis.end - axis.start - 8
                 why = wrapped(displayed(point.cell).why, room, 12, 1)[0]
-                canvas.words(axis.start + 4, at + 4, why, "gap", tip=tip)
+                canvas.words(axis.start + 4, lane_y + 4, why, "gap", tip=tip)
             continue
         if plot.kind == "bars":
             zero, end = axis.at(0.0), axis.at(point.value)
-            left, length = min(zero, end), abs(end - zero)
+            bar_start, length = min(zero, end), abs(end - zero)
             colour = f"bar c{series.style % COLOURS} fill{i % 3}"
-            canvas.add("rect", x=left, y=at - 4, width=length, height=8, class_=colour, tip=tip)
-        _interval(canvas, axis, point, at, series.style % COLOURS)
+            canvas.add(
+                "rect", x=bar_start, y=lane_y - 4, width=length, height=8, class_=colour, tip=tip
+            )
+        _interval(canvas, axis, point, lane_y, series.style % COLOURS)
         if plot.kind != "bars":
-            place = f"translate({axis.at(point.value):.1f} {at:.1f})"
-            canvas.add("path", tip=tip, transform=place, **dot(series.style))
+            transform = f"translate({axis.at(point.value):.1f} {lane_y:.1f})"
+            canvas.add("path", tip=tip, transform=transform, **dot(series.style))
 
 
 def _interval(canvas: Canvas, axis: Axis, point: FigurePoint, y: float, colour: int) -> None:
     """Draw the interval; where it leaves the axis, an arrow says so."""
     if isnan(point.low) or isnan(point.high):
         return
-    left, right = axis.at(point.low), axis.at(point.high)
-    canvas.line((left, y, right, y), f"interval c{colour}")
+    interval_start, interval_end = axis.at(point.low), axis.at(point.high)
+    canvas.line((interval_start, y, interval_end, y), f"interval c{colour}")
     if point.low < axis.low or isinf(point.low):
-        canvas.add("path", d=f"M{left:.1f} {y:.1f}l6-4v8z", class_=f"arrow c{colour}")
+        canvas.add("path", d=f"M{interval_start:.1f} {y:.1f}l6-4v8z", class_=f"arrow c{colour}")
     if point.high > axis.high or isinf(point.high):
-        canvas.add("path", d=f"M{right:.1f} {y:.1f}l-6-4v8z", class_=f"arrow c{colour}")
+        canvas.add("path", d=f"M{interval_end:.1f} {y:.1f}l-6-4v8z", class_=f"arrow c{colour}")
 
 
 def _line_plot(plot: LinePlot, width: int) -> Canvas:
@@ -167,15 +169,17 @@ def _line_plot(plot: LinePlot, width: int) -> Canvas:
     start = 16 + max((text_width(text, 12) for _, text in ticks), default=0.0)
     x = Axis(min(plot.x, default=0.0), max(plot.x, default=1.0), start + 12, width - 18)
     x = x if x.high > x.low else Axis(x.low - 1, x.high + 1, x.start, x.end)
-    for at, text in ticks:
-        canvas.line((start, at, width - 6, at), "grid")
-        canvas.words(start - 6, at + 4, text, "tick", "end")
+    for tick, text in ticks:
+        canvas.line((start, tick, width - 6, tick), "grid")
+        canvas.words(start - 6, tick + 4, text, "tick", "end")
     canvas.words(2, 13, wrapped(plot.y_label, width - 8, 12, 1)[0], "tick")
     if isfinite(plot.reference):
-        at = y.at(plot.reference)
-        canvas.line((start, at, width - 6, at), "reference", f"reference {number(plot.reference)}")
-    for at, text in _x_ticks(plot, x):
-        canvas.words(at, bottom + 18, text, "tick", "middle")
+        tick = y.at(plot.reference)
+        canvas.line(
+            (start, tick, width - 6, tick), "reference", f"reference {number(plot.reference)}"
+        )
+    for tick, text in _x_ticks(plot, x):
+        canvas.words(tick, bottom + 18, text, "tick", "middle")
     middle = (x.start + x.end) / 2
     canvas.words(middle, bottom + 38, wrapped(plot.x_label, width - 40, 12, 1)[0], "tick", "middle")
     for series in plot.series:
@@ -187,77 +191,77 @@ def _x_ticks(plot: LinePlot, x: Axis) -> list[tuple[float, str]]:
     if plot.numeric:
         return x.ticks(8 if x.end > NARROW else 5)
     step = (x.end - x.start) / max(1, len(plot.x) - 1)
-    every = max(1, round(28 / step)) if step < 28 else 1
+    stride = max(1, round(28 / step)) if step < 28 else 1
     return [
-        (x.at(at), wrapped(name, max(28.0, step * every - 6), 12, 1)[0])
-        for at, name in list(zip(plot.x, plot.names, strict=True))[::every]
+        (x.at(position), wrapped(name, max(28.0, step * stride - 6), 12, 1)[0])
+        for position, name in list(zip(plot.x, plot.names, strict=True))[::stride]
     ]
 
 
 def _course(canvas: Canvas, plot: LinePlot, series: DrawnSeries, x: Axis, y: Axis) -> None:
     """Draw one series: its band, its line, broken where a value is missing, and its points."""
     colour = series.style % COLOURS
-    places = list(zip(map(x.at, plot.x), series.points, strict=True))
-    for run in _runs(places, ("value", "low", "high")):
+    positioned_points = list(zip(map(x.at, plot.x), series.points, strict=True))
+    for run in _runs(positioned_points, ("value", "low", "high")):
         if len(run) > 1:
-            edge = [(at, y.at(p.high)) for at, p in run]
-            edge += [(at, y.at(p.low)) for at, p in reversed(run)]
+            edge = [(x_pixel, y.at(p.high)) for x_pixel, p in run]
+            edge += [(x_pixel, y.at(p.low)) for x_pixel, p in reversed(run)]
             canvas.add("path", d=path(edge) + "Z", class_=f"area c{colour}")
-    for run in _runs(places, ("value",)):
+    for run in _runs(positioned_points, ("value",)):
         if len(run) > 1:
-            course = path([(at, y.at(p.value)) for at, p in run])
+            course = path([(x_pixel, y.at(p.value)) for x_pixel, p in run])
             canvas.add("path", d=course, class_=f"course c{colour} dash{series.style % 4}")
-    for name, (at, point) in zip(plot.names, places, strict=True):
+    for name, (x_pixel, point) in zip(plot.names, positioned_points, strict=True):
         if not isnan(point.value):
-            place = f"translate({at:.1f} {y.at(point.value):.1f})"
+            transform = f"translate({x_pixel:.1f} {y.at(point.value):.1f})"
             tip = f"{series.name}, {name}: {point.words}"
-            canvas.add("path", tip=tip, transform=place, **dot(series.style))
+            canvas.add("path", tip=tip, transform=transform, **dot(series.style))
 
 
 def _runs(
-    places: list[tuple[float, FigurePoint]], needed: tuple[str, ...]
+    positioned_points: list[tuple[float, FigurePoint]], fields: tuple[str, ...]
 ) -> Iterator[list[tuple[float, FigurePoint]]]:
     run: list[tuple[float, FigurePoint]] = []
-    for place in places:
-        if any(isnan(getattr(place[1], name)) for name in needed):
+    for positioned_point in positioned_points:
+        if any(isnan(getattr(positioned_point[1], name)) for name in fields):
             yield run
             run = []
         else:
-            run.append(place)
+            run.append(positioned_point)
     yield run
 
 
 def _heatmap(grid: Grid, width: int) -> Canvas:
     """Colour by sign, strength by size; every cell also says its number."""
     longest = max((text_width(name, SIZE) for name in grid.rows), default=0.0)
-    left = min(190.0 if width == WIDE else 100.0, longest + 10)
-    cell = min(110.0, max(48.0, (width - 10 - left) / max(1, len(grid.columns))))
+    label_width = min(190.0 if width == WIDE else 100.0, longest + 10)
+    cell = min(110.0, max(48.0, (width - 10 - label_width) / max(1, len(grid.columns))))
     heads = [wrapped(name, cell - 6, 12, 3) for name in grid.columns]
     top = 12.0 + 15 * max(map(len, heads), default=0)
-    canvas = Canvas(int(left + cell * len(grid.columns) + 4), top + ROW * len(grid.rows) + 26)
+    canvas = Canvas(
+        int(label_width + cell * len(grid.columns) + 4), top + ROW * len(grid.rows) + 26
+    )
     for j, lines in enumerate(heads):
         for k, line in enumerate(lines):
-            at = (left + cell * (j + 0.5), top - 8 - 15 * (len(lines) - 1 - k))
-            canvas.words(*at, line, "tick", "middle", tip=grid.columns[j])
+            position = (label_width + cell * (j + 0.5), top - 8 - 15 * (len(lines) - 1 - k))
+            canvas.words(*position, line, "tick", "middle", tip=grid.columns[j])
     for i, name in enumerate(grid.rows):
         y = top + ROW * i
-        lines = wrapped(name, left - 8, SIZE, 2)
+        lines = wrapped(name, label_width - 8, SIZE, 2)
         for k, line in enumerate(lines):
             canvas.words(2, y + 23 - 7 * len(lines) + 14 * k + 5, line, tip=name)
         for j, point in enumerate(grid.points[i]):
-            _cell(canvas, point, (left + cell * j, y, cell), grid.top)
+            _cell(canvas, point, (label_width + cell * j, y, cell), grid.top)
     unit = wrapped(grid.unit, canvas.width - 4, 12, 1)[0]
     canvas.words(canvas.width - 4, canvas.height - 8, unit, "tick", "end")
     return canvas
 
 
-def _cell(
-    canvas: Canvas, point: FigurePoint, place: tuple[float, float, float], top: float
-) -> None:
-    x, y, width = place
-    known = isfinite(point.value)
-    strength = min(1.0, abs(point.value) / top) if known and top else 0.0
-    colour = "none" if not known else "minus" if point.value < 0 else "plus"
+def _cell(canvas: Canvas, point: FigurePoint, box: tuple[float, float, float], top: float) -> None:
+    x, y, width = box
+    is_known = isfinite(point.value)
+    strength = min(1.0, abs(point.value) / top) if is_known and top else 0.0
+    colour = "none" if not is_known else "minus" if point.value < 0 else "plus"
     canvas.add(
         "rect",
         tip=point.words,
@@ -269,5 +273,5 @@ def _cell(
         class_=f"cell {colour}",
         fill_opacity=f"{0.04 + 0.42 * strength:.2f}",
     )
-    text = number(point.value, decimals_for(top)) if known else "–"
+    text = number(point.value, decimals_for(top)) if is_known else "–"
     canvas.words(x + width / 2, y + 21, text, "value", "middle")

@@ -1,4 +1,4 @@
-"""A report's folder: `answers.parquet`, `report.html`, `report.json`, each whole or not there.
+"""A report's folder: `answers.parquet`, `report.html`, `report.json`, each complete or absent.
 
 All files are written beside their places first and moved there together, `report.json` last, so
 that a folder with a new `report.json` has all of the new report. Equal reports, equal bytes.

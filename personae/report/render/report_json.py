@@ -121,16 +121,16 @@ def _plain(value: object) -> object:
         return value.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
     if isinstance(value, list | tuple):
         return [_plain(v) for v in value]
-    named = _fields(value) if isinstance(value, Estimate | Usage) else value
-    if isinstance(named, Mapping):
-        return {str(_plain(str(k))): _plain(v) for k, v in named.items()}
+    mapping = _fields(value) if isinstance(value, Estimate | Usage) else value
+    if isinstance(mapping, Mapping):
+        return {str(_plain(str(k))): _plain(v) for k, v in mapping.items()}
     raise BadValue(f"a report can't hold a {type(value).__name__}; give plain values or Estimates")
 
 
 def _float(value: float) -> float | str | None:
     if isfinite(value):
-        short = float(f"{value:.10g}")
-        return (short if isfinite(short) else value) + 0.0  # + 0.0 turns minus zero into zero
+        rounded = float(f"{value:.10g}")
+        return (rounded if isfinite(rounded) else value) + 0.0  # + 0.0 turns minus zero into zero
     return None if isnan(value) else str(float(value))
 
 
@@ -150,23 +150,23 @@ def _layout(value: object, indent: int) -> str:
 
 
 def _read_part(data: dict[str, Any]) -> Part:
-    rest = {k: v for k, v in data.items() if k != "part"}
+    part_fields = {k: v for k, v in data.items() if k != "part"}
     match data["part"]:
         case "heading":
-            return Heading(text=_text(rest["text"]))
+            return Heading(text=_text(part_fields["text"]))
         case "note":
-            if rest["level"] not in ("verdict", "warning", "info"):
-                raise BadFile(f"a note has the unknown level {rest['level']!r}")
-            return Note(text=_text(rest["text"]), level=rest["level"])
+            if part_fields["level"] not in ("verdict", "warning", "info"):
+                raise BadFile(f"a note has the unknown level {part_fields['level']!r}")
+            return Note(text=_text(part_fields["text"]), level=part_fields["level"])
         case "table":
-            rows = tuple(tuple(_read_cell(c) for c in row) for row in rest["rows"])
-            return Table(**{**rest, "columns": tuple(rest["columns"]), "rows": rows})
+            rows = tuple(tuple(_read_cell(c) for c in row) for row in part_fields["rows"])
+            return Table(**{**part_fields, "columns": tuple(part_fields["columns"]), "rows": rows})
         case "figure":
-            return figure_from_data(**{**rest, "data": _revive(rest["data"])})
+            return figure_from_data(**{**part_fields, "data": _revive(part_fields["data"])})
         case "estimate":
-            return _read_estimate(rest)
-        case other:
-            raise BadFile(f"a report has no part {str(other)[:40]!r}; known: {', '.join(KINDS)}")
+            return _read_estimate(part_fields)
+        case kind:
+            raise BadFile(f"a report has no part {str(kind)[:40]!r}; known: {', '.join(KINDS)}")
 
 
 def _read_cell(cell: object) -> Any:  # noqa: ANN401  (a Cell, checked here)

@@ -1,6 +1,7 @@
-"""The shapes that pictures are made of: plain marks that the template writes and escapes.
+"""The shapes of pictures: plain marks that the template writes and escapes.
 
-Geometry is here, text is escaped there, colours are the style sheet's. Lengths are in pixels.
+This module computes geometry, the template escapes text, the style sheet sets colours. Lengths are
+in pixels.
 """
 
 from collections.abc import Mapping, Sequence
@@ -45,11 +46,11 @@ class Canvas:
 
     def add(self, tag: str, text: str = "", *, tip: str = "", **attrs: str | float) -> None:
         """Add a mark; `class_` and `text_anchor` become `class` and `text-anchor`."""
-        named = {
+        attributes = {
             k.rstrip("_").replace("_", "-"): v if isinstance(v, str) else _length(v)
             for k, v in attrs.items()
         }
-        self.marks.append(Mark(tag, named, visible(text), visible(tip)))
+        self.marks.append(Mark(tag, attributes, visible(text), visible(tip)))
 
     def line(self, ends: tuple[float, float, float, float], class_: str, tip: str = "") -> None:
         """Draw a line from (x1, y1) to (x2, y2)."""
@@ -83,12 +84,12 @@ class Axis:
     end: float
 
     def at(self, value: float) -> float:
-        """Give the place of a value; what lies outside is put at the edge."""
+        """Return the position of a value; a value outside the range is put at the edge."""
         share = (min(max(value, self.low), self.high) - self.low) / (self.high - self.low)
         return self.start + share * (self.end - self.start)
 
     def ticks(self, most: int = 6) -> list[tuple[float, str]]:
-        """Give the places and words of the ticks."""
+        """List the positions and labels of the ticks."""
         values, decimals = nice_ticks(self.low, self.high, most)
         return [(self.at(v), number(v, decimals)) for v in values]
 
@@ -113,13 +114,13 @@ def dot(style: int) -> dict[str, str]:
     return {"d": SHAPES[style % len(SHAPES)], "class_": f"dot c{style % COLOURS}{hollow}"}
 
 
-def swatch(place: int, style: int) -> dict[str, str]:
-    """Give the attributes of a bar series' sign in a legend; fills differ as well as colours."""
-    return {"d": "M-7-4H7V4H-7Z", "class_": f"bar c{style % COLOURS} fill{place % 3}"}
+def swatch(index: int, style: int) -> dict[str, str]:
+    """Give the attributes of a bar series' legend symbol; fills differ as well as colours."""
+    return {"d": "M-7-4H7V4H-7Z", "class_": f"bar c{style % COLOURS} fill{index % 3}"}
 
 
 def text_width(text: str, size: float) -> float:
-    """Estimate how wide a text runs, in the unit of `size`."""
+    """Estimate the width of a text, in the unit of `size`."""
     glyphs = (WIDE_GLYPH if east_asian_width(c) in "WF" else GLYPH for c in text)
     return size * sum(glyphs)
 

@@ -56,25 +56,25 @@ def print_report(report: Report, console: Console) -> None:
 
 
 def _print(report: Report, console: Console) -> None:
-    read = outline(report)
-    console.print(_text(read.title, "bold"))
-    for lead, rest in read.banners:
-        console.print(Text.assemble((f"{lead} ", "bold yellow"), (visible(rest), "yellow")))
-    for i, verdict in enumerate(read.verdicts):
+    page = outline(report)
+    console.print(_text(page.title, "bold"))
+    for lead, explanation in page.banners:
+        console.print(Text.assemble((f"{lead} ", "bold yellow"), (visible(explanation), "yellow")))
+    for i, verdict in enumerate(page.verdicts):
         if i == 0:
             console.print()
         _listed(console, verdict, "bold" if i == 0 else "")
-    for section in read.sections:
+    for section in page.sections:
         console.print()
         if section.title:
             console.print(_text(section.title, "bold underline"))
         for part in section.parts:
             _print_part(part, console)
-    if read.counts:
+    if page.counts:
         console.print()
-        console.print(_text(read.counts[0]))
-    if read.costs:
-        console.print(_text(", ".join(f"{name} {value}" for name, value in read.costs), "dim"))
+        console.print(_text(page.counts[0]))
+    if page.costs:
+        console.print(_text(", ".join(f"{name} {value}" for name, value in page.costs), "dim"))
 
 
 def _text(text: str, style: str = "") -> Text:
@@ -117,16 +117,16 @@ def _print_table(table: Table, console: Console) -> None:
     for row in rows:
         grid.add_row(*map(_cell, row))
     console.print(grid)
-    under = " ".join(text for text in (table.note, footnote(table)) if text)
-    if under:
-        console.print(_text(under, "dim"))
+    caption_lines = " ".join(text for text in (table.note, footnote(table)) if text)
+    if caption_lines:
+        console.print(_text(caption_lines, "dim"))
 
 
 def _cell(words: DisplayedCell) -> Text:
     text = Text(visible(words.text), style="italic dim" if words.kind == "gap" else "")
-    for beside in (words.interval, words.chance, f"({words.why})" if words.why else ""):
-        if beside:
-            text.append(f" {visible(beside)}", "dim")
+    for detail in (words.interval, words.chance, f"({words.why})" if words.why else ""):
+        if detail:
+            text.append(f" {visible(detail)}", "dim")
     return text
 
 
@@ -149,7 +149,7 @@ def _print_figure(figure: Figure, console: Console) -> None:
 
 
 def _rows(plot: RowPlot, room: int, glyphs: str) -> Padding:
-    """Draw one line a row: its label, its points on the axis, the number that matters most."""
+    """Draw one line a row: its label, its points on the axis, and the most important number."""
     high = plot.high if plot.high > plot.low else plot.low + 1
     axis = Axis(plot.low, high, 0, room - 1)
     grid = Grid.grid(padding=(0, 1))
@@ -162,32 +162,32 @@ def _rows(plot: RowPlot, room: int, glyphs: str) -> Padding:
             group = plot.groups[i]
             grid.add_row(_text(group, "bold"), "", "")
         words = displayed(focus.points[i].cell) if focus else DisplayedCell("text", "")
-        beside = f"{words.text} {words.interval}".strip()
-        grid.add_row(_text(label), _strip(plot, axis, i, glyphs), _text(beside, "dim"))
+        value_words = f"{words.text} {words.interval}".strip()
+        grid.add_row(_text(label), _strip(plot, axis, i, glyphs), _text(value_words, "dim"))
     grid.add_row("", _scale(axis, room), "")
     return Padding(grid, (0, 0, 1, 0))
 
 
 def _strip(plot: RowPlot, axis: Axis, row: int, glyphs: str) -> Text:
-    """Draw one row; where places coincide the measured series is seen, being drawn last."""
-    plain = glyphs == ASCII_GLYPHS
+    """Draw one row; the measured series is drawn last, so that it covers coinciding points."""
+    is_ascii = glyphs == ASCII_GLYPHS
     cells = [(" ", "")] * (round(axis.end) + 1)
     if isfinite(plot.reference):
-        cells[round(axis.at(plot.reference))] = (":" if plain else "┊", "dim")
+        cells[round(axis.at(plot.reference))] = (":" if is_ascii else "┊", "dim")
     focus = focus_of(plot)
     for series in sorted(plot.series, key=lambda s: (s is focus, -s.style)):
         point = series.points[row]
         if isnan(point.value):
             continue
         if series is focus or plot.kind == "bars":
-            for at in _span(plot, axis, point):
-                cells[at] = ("-" if plain else "─", _colour(series))
+            for column in _span(plot, axis, point):
+                cells[column] = ("-" if is_ascii else "─", _colour(series))
         cells[round(axis.at(point.value))] = (_glyph(series, glyphs), _colour(series))
     return Text.assemble(*cells)
 
 
 def _span(plot: RowPlot, axis: Axis, point: FigurePoint) -> Iterable[int]:
-    """Give the places of an interval, or of a bar from zero."""
+    """List the columns of an interval, or of a bar from zero."""
     low, high = sorted((0.0, point.value)) if plot.kind == "bars" else (point.low, point.high)
     if isnan(low) or isnan(high):
         return ()

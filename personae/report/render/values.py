@@ -1,4 +1,4 @@
-"""Values in words: how numbers, estimates and texts look in every rendering.
+"""The format of numbers, estimates and texts in every rendering.
 
 An estimate shows as many decimals as its interval deserves: two significant digits of its width.
 Control characters become visible signs, so that no text can steer a page or a terminal.
@@ -33,7 +33,7 @@ CONTROLS = {
 
 @dataclass(frozen=True, slots=True)
 class DisplayedCell:
-    """A cell as a reader sees it: its text, what stands beside it, and the fine print."""
+    """A cell as a reader sees it: its text, interval, p-value and details."""
 
     kind: Literal["number", "text", "gap"]
     text: str
@@ -44,8 +44,8 @@ class DisplayedCell:
     detail: str = ""
 
     def __str__(self) -> str:
-        beside = (self.interval, self.chance, f"({self.why})" if self.why else "")
-        return " ".join(part for part in (self.text, *beside) if part)
+        details = (self.interval, self.chance, f"({self.why})" if self.why else "")
+        return " ".join(part for part in (self.text, *details) if part)
 
 
 def visible(text: str, limit: int = LIMIT) -> str:
@@ -55,8 +55,8 @@ def visible(text: str, limit: int = LIMIT) -> str:
     'bell␇ and ␛[31mred'
     """
     cut = text[:limit].encode("utf-8", "surrogatepass").decode("utf-8", "replace")
-    rest = f" … ({len(text) - limit:,} more characters in report.json)" if text[limit:] else ""
-    return cut.replace("\r\n", "\n").translate(CONTROLS) + rest
+    notice = f" … ({len(text) - limit:,} more characters in report.json)" if text[limit:] else ""
+    return cut.replace("\r\n", "\n").translate(CONTROLS) + notice
 
 
 def decimals_for(*values: float) -> int:
@@ -102,7 +102,7 @@ def p_words(p: float) -> str:
 
 
 def displayed(cell: Cell) -> DisplayedCell:
-    """Put a cell into words.
+    """Format a cell.
 
     >>> shift = Estimate(name="d", value=0.5, low=0.21, high=0.8, n=9, of="item")
     >>> str(displayed(shift)), str(displayed(None)), str(displayed(True))
@@ -150,7 +150,7 @@ def with_interval(value: float, low: float, high: float) -> tuple[str, str]:
 
 
 def displayed_rows(table: Table) -> list[list[DisplayedCell]]:
-    """Put a table's cells into words, bare numbers of a column with the same decimals.
+    """Format a table's cells, bare numbers of a column with the same decimals.
 
     A column whose small numbers would vanish keeps three digits of each instead.
     """
@@ -175,7 +175,7 @@ def _shared_decimals(column: Sequence[Cell]) -> int | None:
 
 
 def footnote(table: Table) -> str:
-    """Say once what the estimates of a table share: level and method of intervals, and n.
+    """State once what the estimates of a table share: level and method of intervals, and n.
 
     >>> e = Estimate(name="m", value=1.0, low=0.0, high=2.0, n=9, of="item", method="bootstrap")
     >>> footnote(Table(name="t", title="T", columns=("a",), rows=((e,),)))
@@ -196,5 +196,7 @@ def _distinct(texts: Iterable[str]) -> list[str]:
 
 
 def _range(sizes: Sequence[int], of: str) -> str:
-    few, many = min(sizes), max(sizes)
-    return counted(many, of) if few == many else f"{few:,} to {counted(many, of)}"
+    smallest, largest = min(sizes), max(sizes)
+    return (
+        counted(largest, of) if smallest == largest else f"{smallest:,} to {counted(largest, of)}"
+    )

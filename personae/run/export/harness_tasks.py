@@ -76,7 +76,7 @@ def export_problems(problems: ProblemSet, folder: Path) -> list[str]:
     """Write a set of problems as tasks and return their names.
 
     Problems with options become two tasks, `_letters` and `_options`, as in the channels label and
-    option (there `acc_mutual_info` takes off what the options' words weigh by themselves);
+    option (where `acc_mutual_info` subtracts the options' own log-probability);
     problems to be written out become `_written`, read by their last number.
 
     Raises:
@@ -84,20 +84,20 @@ def export_problems(problems: ProblemSet, folder: Path) -> list[str]:
     """
     name = _task_name(problems.name)
     choices = [p for p in problems.problems if p.options]
-    written = [p for p in problems.problems if not p.options]
+    open_problems = [p for p in problems.problems if not p.options]
     tasks: dict[str, tuple[str, list[Mapping[str, object]]]] = {}
     if choices:
         letters = _choice("letters", "gold", ("acc",))
         options = _choice("options", "gold", ("acc", "acc_norm", "acc_mutual_info"))
         tasks[f"{name}_letters"] = letters, [_listed(p, Asking(channel="label")) for p in choices]
         tasks[f"{name}_options"] = options, [_listed(p, Asking(channel="option")) for p in choices]
-    if written:
+    if open_problems:
         asking = Asking(channel="reply")
         tasks[f"{name}_written"] = (
             WRITTEN,
             [
                 {"id": p.id, "field": p.field, "prompt": _prompt(p, asking), "answer": p.answer}
-                for p in written
+                for p in open_problems
             ],
         )
     return _write(folder, name, tasks, (problems.tag, problems.source))
@@ -142,7 +142,7 @@ def _listed(problem: Problem, asking: Asking) -> Mapping[str, object]:
 
 
 def _prompt(problem: Problem, asking: Asking) -> str:
-    """Put a problem as one text; the last line is where the answer begins."""
+    """Render a problem as one text; the answer begins on its last line."""
     return "\n\n".join(message.text for message in asking.chat(problem))
 
 

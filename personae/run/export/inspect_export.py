@@ -1,4 +1,4 @@
-"""Puts a finished run into another tool's format, with the texts of the items it asked."""
+"""Exports a finished run to inspect_ai's format, with the texts of its items."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,8 +34,8 @@ def export_inspect(run: Run, path: Path) -> None:
 def _asked(answers: Answers) -> Iterator[tuple[tuple[str, str], LoggedItem]]:
     """Give the texts of items of shipped instruments, at the version that was asked."""
     for tag in answers.rows["inventory"].unique(maintain_order=True):
-        name, _, rest = tag.partition("@")
-        version = rest.partition("+")[0]
+        name, _, version_text = tag.partition("@")
+        version = version_text.partition("+")[0]
         if name in problem_sets():
             problems = load_problems(name)
             if problems.version == version:

@@ -55,7 +55,7 @@ class LoggedItem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOrigin:
-    """What a log says of the run: its id, study and version, model, time (ISO), options, cost."""
+    """A log's description of the run: id, study and version, model, time (ISO), options, cost."""
 
     id: str
     study: str
@@ -67,11 +67,11 @@ class RunOrigin:
 
 
 def write_inspect_log(
-    answers: Answers, origin: RunOrigin, asked: Mapping[tuple[str, str], LoggedItem], path: Path
+    answers: Answers, origin: RunOrigin, items: Mapping[tuple[str, str], LoggedItem], path: Path
 ) -> None:
     """Write a log to a file that ends in .eval or .json, whole or not at all.
 
-    `asked` gives items by (inventory tag, id). A right answer scores "C", a wrong one "I" and a
+    `items` gives items by (inventory tag, id). A right answer scores "C", a wrong one "I" and a
     lost one "N"; other answers score their value as chosen, not turned for reversed items (the
     metadata has the key), and no score where there is none. The score is named after the unit.
 
@@ -88,20 +88,20 @@ def write_inspect_log(
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.stem}.partial{path.suffix}")
     try:
-        write_eval_log(_log(answers, origin, asked), str(partial))
+        write_eval_log(_log(answers, origin, items), str(partial))
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
 
 
-def _log(answers: Answers, origin: RunOrigin, asked: Mapping[tuple[str, str], LoggedItem]) -> Any:  # noqa: ANN401
+def _log(answers: Answers, origin: RunOrigin, items: Mapping[tuple[str, str], LoggedItem]) -> Any:  # noqa: ANN401
     from inspect_ai import log  # noqa: PLC0415
     from inspect_ai.model import ModelUsage  # noqa: PLC0415
 
     rows = answers.rows
     names = _names(rows)
     samples = [
-        _sample(name, row, asked.get((row["inventory"], row["item"])), origin.model)
+        _sample(name, row, items.get((row["inventory"], row["item"])), origin.model)
         for name, row in zip(names, rows.to_dicts(), strict=True)
     ]
     tags = [tag or "unnamed" for tag in rows["inventory"].unique(maintain_order=True)]
@@ -142,16 +142,18 @@ def _log(answers: Answers, origin: RunOrigin, asked: Mapping[tuple[str, str], Lo
 
 
 def _names(rows: pl.DataFrame) -> list[str]:
-    """Name each sample by all that tells its question apart; repeats are epochs of one sample."""
+    """Name each sample by all that identifies its question; repeats are epochs of one sample."""
     parts = ["item", "respondent", "arm", "form", "channel", "order"]
-    named = rows.select(pl.concat_str(parts, separator=" | ").alias("name"), "repeat", "inventory")
-    several = named.with_columns(
+    keyed_rows = rows.select(
+        pl.concat_str(parts, separator=" | ").alias("name"), "repeat", "inventory"
+    )
+    numbered = keyed_rows.with_columns(
         pl.int_range(pl.len()).over("name", "repeat").alias("draw")
     ).select("name", "draw")
-    return [name if not draw else f"{name} | {draw + 1}" for name, draw in several.rows()]
+    return [name if not draw else f"{name} | {draw + 1}" for name, draw in numbered.rows()]
 
 
-def _sample(name: str, row: Mapping[str, Any], asked: LoggedItem | None, model: str) -> Any:  # noqa: ANN401
+def _sample(name: str, row: Mapping[str, Any], item: LoggedItem | None, model: str) -> Any:  # noqa: ANN401
     from inspect_ai.log import EvalSample  # noqa: PLC0415
     from inspect_ai.model import (  # noqa: PLC0415
         ChatCompletionChoice,
@@ -161,7 +163,7 @@ def _sample(name: str, row: Mapping[str, Any], asked: LoggedItem | None, model: 
         ModelUsage,
     )
 
-    text = asked.text if asked else row["item"]
+    text = item.text if item else row["item"]
     usage = ModelUsage(
         input_tokens=row["tokens_in"],
         output_tokens=row["tokens_out"],
@@ -176,8 +178,8 @@ def _sample(name: str, row: Mapping[str, Any], asked: LoggedItem | None, model: 
         id=name,
         epoch=row["repeat"] + 1,
         input=text,
-        target=asked.target if asked else "",
-        choices=list(asked.options) if asked and asked.options else None,
+        target=item.target if item else "",
+        choices=list(item.options) if item and item.options else None,
         messages=[ChatMessageUser(content=text, id=f"{name} | asked"), message],
         output=output,
         scores=_score(row),
@@ -206,16 +208,16 @@ def _score(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401
-    """Give a value that JSON has: infinities and NaN as text."""
+    """Convert a value to one that JSON has: infinities and NaN become text."""
     if isinstance(value, float) and not isfinite(value):
         return str(value)
     return [_plain(v) for v in value] if isinstance(value, list) else value
 
 
 def _scores(rows: pl.DataFrame) -> list[Any]:
-    """Give accuracy and its standard error, questions being the sampling unit, a lost one wrong.
+    """Compute accuracy and its standard error over questions; a missing answer counts as wrong.
 
-    Other units are scored by scale, with reversed items, in the run's own report: no mean here.
+    Other units get no mean: the run's own report scores them by scale, with reversed items.
     """
     from inspect_ai.log import EvalMetric, EvalScore  # noqa: PLC0415
 
@@ -223,8 +225,8 @@ def _scores(rows: pl.DataFrame) -> list[Any]:
     for (unit,), part in rows.group_by("unit", maintain_order=True):
         values: dict[str, float] = {}
         if unit == "correct":
-            right = part.with_columns(pl.col("value").fill_null(0.0))
-            means = right.group_by("item", maintain_order=True).agg(pl.col("value").mean())
+            answers = part.with_columns(pl.col("value").fill_null(0.0))
+            means = answers.group_by("item", maintain_order=True).agg(pl.col("value").mean())
             x = means["value"].to_numpy()
             values["accuracy"] = float(x.mean())
             if x.size > 1:
