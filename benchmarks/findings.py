@@ -24,7 +24,7 @@ STUDIES: Mapping[str, Study] = {
 }
 FINDINGS: Mapping[str, Mapping[str, str]] = {
     "trait": {
-        "a trait score off 50": "Suggests beyond chance",
+        "a trait score off 50": "Scores that differ from 50",
         "a prompt moves scores": "moves its score",
     },
     "sac": {
@@ -32,8 +32,8 @@ FINDINGS: Mapping[str, Mapping[str, str]] = {
         "related factors move together": "in people move together",
     },
     "assess_human": {
-        "a dichotomy is ascribed": "Ascribes beyond doubt",
-        "two pictures differ": "Pictures differ",
+        "a dichotomy is ascribed": "Shown to be ascribed",
+        "two pictures differ": "Ascribed profiles differ",
     },
 }
 PLANTED: Mapping[str, str] = {
