@@ -74,11 +74,11 @@ class Portraits:
 
     def _antonyms(self, model: Model, requests: Sequence[tuple[KeyWords, ...]]) -> Named:
         """Ask for the opposites of every trait below average, if the model is to name them."""
-        asked = {t.opposite: None for traits in requests for t in traits if t.low}
-        if not (self.ask_antonyms and asked):
+        opposites = {t.opposite: None for traits in requests for t in traits if t.low}
+        if not (self.ask_antonyms and opposites):
             return {}
-        replies = model.reply(requests_of(_antonym_chat(words) for words in asked), Sampling())
-        return dict(zip(asked, replies, strict=True))
+        replies = model.reply(requests_of(_antonym_chat(words) for words in opposites), Sampling())
+        return dict(zip(opposites, replies, strict=True))
 
 
 def _draft(traits: tuple[KeyWords, ...], named: Named) -> tuple[str, list[str], str]:
@@ -86,8 +86,8 @@ def _draft(traits: tuple[KeyWords, ...], named: Named) -> tuple[str, list[str], 
     words: list[str] = []
     sources: list[str] = []
     for trait in traits:
-        found, source = _words(trait, named.get(trait.opposite) if trait.low else None)
-        words += found
+        keywords, source = _words(trait, named.get(trait.opposite) if trait.low else None)
+        words += keywords
         sources.append(source)
     who = listed([trait.adjective for trait in traits])
     return who, words, "; ".join(dict.fromkeys(sources))
@@ -97,11 +97,11 @@ def _words(trait: KeyWords, reply: Reply | None) -> tuple[tuple[str, ...], str]:
     if reply is None:
         return trait.words, "shipped key words"
     named = [_NUMBERING.sub("", w).strip(" .\"'") for w in _SEPARATOR.split(reply.text)]
-    kept = tuple(word.lower() for word in named if 0 < len(word) <= _MAX_WORD)
+    antonyms = tuple(word.lower() for word in named if 0 < len(word) <= _MAX_WORD)
     wanted = len(trait.opposite)
-    if reply.status == "ok" and len(kept) == wanted:
-        return kept, "antonyms by the model"
-    return trait.words, f"shipped key words (the model named {len(kept)} of {wanted} antonyms)"
+    if reply.status == "ok" and len(antonyms) == wanted:
+        return antonyms, "antonyms by the model"
+    return trait.words, f"shipped key words (the model named {len(antonyms)} of {wanted} antonyms)"
 
 
 def _antonym_chat(words: tuple[str, ...]) -> Chat:

@@ -62,9 +62,9 @@ def before_question(chat: Chat, block: str) -> Chat:
     return (*chat[:start], Message("user", block), *chat[start:])
 
 
-def prompted(model: M, place: Place, block: str) -> M:
-    """Wrap a model so that `block` stands in every chat where `place` puts it."""
-    return mapped(model, _Prompt(place, block))
+def prompted(model: M, placement: Place, block: str) -> M:
+    """Wrap a model so that `block` stands in every chat where `placement` puts it."""
+    return mapped(model, _Prompt(placement, block))
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,8 +33,8 @@ def _strongest(persona: Persona) -> list[tuple[str, str, float]]:
     return sorted(split, key=lambda t: (-abs(t[2]), order.index(t[0]), t[1]))
 
 
-def _need(found: object, persona: Persona, what: str) -> None:
-    if not found:
+def _need(requested: object, persona: Persona, what: str) -> None:
+    if not requested:
         raise InputError(
             f"persona {persona.id!r} requests no {what}, which this induction puts into words; "
             f"give it traits such as {{'E': 1.5}}, or use persona_text"
@@ -60,17 +60,17 @@ def key_words(persona: Persona) -> tuple[KeyWords, ...]:
     Raises:
         InputError: the persona requests nothing above or below average.
     """
-    found = []
+    traits = []
     for domain, facet, z in _strongest(persona):
         high, low = trait_side(domain, 1), trait_side(domain, -1)
-        places = [i for i, f in enumerate(high.facets) if not facet or f.lower() == facet.lower()]
-        if z == 0 or not places:
+        indices = [i for i, f in enumerate(high.facets) if not facet or f.lower() == facet.lower()]
+        if z == 0 or not indices:
             continue
         side, other = (high, low) if z > 0 else (low, high)
-        words, opposite = ([s.keywords[i] for i in places] for s in (side, other))
-        found.append(KeyWords(side.adjective, tuple(words), tuple(opposite), z < 0))
-    _need(found, persona, "trait above or below average")
-    return tuple(found)
+        words, opposite = ([s.keywords[i] for i in indices] for s in (side, other))
+        traits.append(KeyWords(side.adjective, tuple(words), tuple(opposite), z < 0))
+    _need(traits, persona, "trait above or below average")
+    return tuple(traits)
 
 
 def ladder_text(persona: Persona, step: int | None = None) -> str:
@@ -87,13 +87,13 @@ def ladder_text(persona: Persona, step: int | None = None) -> str:
     """
     standings: Mapping[tuple[str, str], float] = {(d, f): z for d, f, z in _strongest(persona)}
     own = {pair for d, f in standings if f for pair in markers(d, f)}
-    said = []
+    phrases = []
     for (domain, facet), z in standings.items():
         for low, high in markers(domain, facet):
             if facet or (low, high) not in own:
-                said.append(graded(low, high, ladder_step(z) if step is None else step))
-    _need(said, persona, "trait")
-    return f"You are {listed(said)}."
+                phrases.append(graded(low, high, ladder_step(z) if step is None else step))
+    _need(phrases, persona, "trait")
+    return f"You are {listed(phrases)}."
 
 
 def _adjective_text(persona: Persona) -> str:
@@ -102,15 +102,15 @@ def _adjective_text(persona: Persona) -> str:
     >>> _adjective_text(Persona(id="a", traits={"E": 1.5, "N": -0.5}))
     'You are very extraverted and a bit emotionally stable.'
     """
-    said = []
+    phrases = []
     for domain, facet, z in _strongest(persona):
         pairs = (
             markers(domain, facet)
             if facet
             else ((trait_side(domain, -1).plain, trait_side(domain, 1).plain),)
         )
-        said += [graded(low, high, ladder_step(z)) for low, high in pairs]
-    return f"You are {listed(said)}." if said else ""
+        phrases += [graded(low, high, ladder_step(z)) for low, high in pairs]
+    return f"You are {listed(phrases)}." if phrases else ""
 
 
 def persona_prose(persona: Persona) -> str:

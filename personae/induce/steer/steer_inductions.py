@@ -186,22 +186,22 @@ def _terms(spec: str) -> list[_Term]:
     signs = re.split(r"\s*(,|\s\+\s|\s-\s|\|)\s*", f",{spec.strip()}")[1:]
     terms = []
     for sign, part in zip(signs[::2], signs[1::2], strict=True):
-        found = TERM.fullmatch(part.strip())
-        if found is None:
+        match = TERM.fullmatch(part.strip())
+        if match is None:
             raise BadValue(f"a term is NAME=NUMBER@BLOCKS or NUMBER*FILE, not {part!r}")
-        name, strength = found["name"].strip(), float(found["strength"] or 1.0)
+        name, strength = match["name"].strip(), float(match["strength"] or 1.0)
         if not name or re.fullmatch(NUMBER, name):
             name, strength = "", float(name or STRENGTH)
-        strength *= float(found["factor"] or 1.0) * (-1 if sign.strip() == "-" else 1)
-        terms.append(_Term(name, strength, _blocks(found), sign.strip() == "|"))
+        strength *= float(match["factor"] or 1.0) * (-1 if sign.strip() == "-" else 1)
+        terms.append(_Term(name, strength, _blocks(match), sign.strip() == "|"))
     last = terms[-1].blocks
     return [replace(term, blocks=term.blocks or last) for term in terms]
 
 
-def _blocks(found: re.Match[str]) -> tuple[int, ...]:
-    if found["first"] is None:
+def _blocks(match: re.Match[str]) -> tuple[int, ...]:
+    if match["first"] is None:
         return ()
-    first, last = int(found["first"]), int(found["last"] or found["first"])
+    first, last = int(match["first"]), int(match["last"] or match["first"])
     if first > last:
         raise BadValue(f"blocks are FIRST-LAST, not {first}-{last}")
     return tuple(range(first, last + 1))
@@ -240,10 +240,10 @@ def _persona_vector(
             "as {'E': 1.5}, or name a vector as in steer:E=+4"
         )
     parts = [library.find(model, trait, blocks) * z for trait, z in wanted.items()]
-    whole = parts[0]
+    vector = parts[0]
     for part in parts[1:]:
-        whole = whole + part
-    return whole
+        vector = vector + part
+    return vector
 
 
 def _capping(bound: re.Match[str]) -> Making:

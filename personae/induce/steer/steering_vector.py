@@ -187,10 +187,10 @@ class SteeringVector:
             )
         made = {}
         for site in dict.fromkeys((*self.by_site, *other.by_site)):
-            one, two = self.by_site.get(site), other.by_site.get(site)
-            if one is not None and two is not None and one.shape != two.shape:
-                raise InputError(f"widths differ at {site}: {one.shape[0]} and {two.shape[0]}")
-            made[site] = join(0.0 if one is None else one, 0.0 if two is None else two)
+            first, second = self.by_site.get(site), other.by_site.get(site)
+            if first is not None and second is not None and first.shape != second.shape:
+                raise InputError(f"widths differ at {site}: {first.shape[0]} and {second.shape[0]}")
+            made[site] = join(0.0 if first is None else first, 0.0 if second is None else second)
         return _derived(self, made, f"{self.origin.name} {sign} {other.origin.name}")
 
 
@@ -215,12 +215,12 @@ def make_vector(
     if len(pairs) < 2 or not sites:
         raise InputError(f"a vector takes two pairs and a site, not {len(pairs)} and {len(sites)}")
     chats = [chat for side in (0, 1) for chat in (pair[side] for pair in pairs)]
-    found = model.record(chats, sites, recipe.pool)
-    count = len(next(iter(found.values()))) // 2
+    activations = model.record(chats, sites, recipe.pool)
+    count = len(next(iter(activations.values()))) // 2
     if recipe.pool == "all":
         raise BadValue("pairs are compared chat by chat: the pool 'all' has rows of tokens")
-    positive = {s: rows[:count] for s, rows in found.items()}
-    negative = {s: rows[count:] for s, rows in found.items()}
+    positive = {s: rows[:count] for s, rows in activations.items()}
+    negative = {s: rows[count:] for s, rows in activations.items()}
     made = _vector_from(positive, negative, recipe)
     return replace(
         made, origin=replace(made.origin, model=model.name, fingerprint=model.fingerprint)
@@ -280,7 +280,7 @@ def _split_half(
     """Average the cosine between vectors from two halves; NaN below four rows a side."""
     if min(len(positive), len(negative)) < 4:
         return float("nan")
-    found = []
+    similarities = []
     for _ in range(SPLITS if method in ("mean", "pca") else FOLDS):
         high, low = _orders(positive, negative, random)
         a, b = len(high) // 2, len(low) // 2
@@ -288,8 +288,8 @@ def _split_half(
             direction(high[:a], low[:b], method),
             direction(high[a : 2 * a], low[b : 2 * b], method),
         )
-        found.append(float(cosines(halves)[0, 1]))
-    return float(np.mean(found))
+        similarities.append(float(cosines(halves)[0, 1]))
+    return float(np.mean(similarities))
 
 
 def _held_out_auc(
@@ -299,9 +299,9 @@ def _held_out_auc(
     if min(len(positive), len(negative)) < FOLDS:
         return float("nan")
     high, low = _orders(positive, negative, random)
-    found = []
+    aucs = []
     for fold in range(FOLDS):
         out, outside = np.arange(len(high)) % FOLDS == fold, np.arange(len(low)) % FOLDS == fold
         axis = direction(high[~out], low[~outside], method)[:, None]
-        found.append(auc_values(high[out] @ axis, low[outside] @ axis)[0])
-    return float(np.mean(found))
+        aucs.append(auc_values(high[out] @ axis, low[outside] @ axis)[0])
+    return float(np.mean(aucs))

@@ -86,10 +86,10 @@ def _name(site: Site) -> str:
 
 
 def _site(name: str, path: Path) -> Site:
-    found = re.fullmatch(r"(block|heads|mlp|embedding)\.(\d{1,4})", name)
-    if found is None:
+    match = re.fullmatch(r"(block|heads|mlp|embedding)\.(\d{1,4})", name)
+    if match is None:
         raise BadFile(f"{path}: tensor {name!r} names no site such as block.15")
-    return Site(int(found[2]), cast(Any, found[1]))
+    return Site(int(match[2]), cast(Any, match[1]))
 
 
 def _read_safetensors(path: Path) -> SteeringVector:
@@ -158,10 +158,10 @@ def _read_control_vector(path: Path) -> SteeringVector:
         raise BadFile(f"{path}: its architecture is {kind!r}, not {ARCHITECTURE!r}")
     by_site = {}
     for name in file.tensors:
-        found = re.fullmatch(r"direction\.(\d{1,4})", name)
-        if found is None or found[1] == "0":
+        match = re.fullmatch(r"direction\.(\d{1,4})", name)
+        if match is None or match[1] == "0":
             raise BadFile(f"{path}: tensor {name!r} is no direction of a block from 1 on")
-        by_site[Site(int(found[1]))] = file.load(name)
+        by_site[Site(int(match[1]))] = file.load(name)
     hint = str(file.metadata.get(f"{ARCHITECTURE}.model_hint", ""))
     origin = VectorOrigin(name=path.stem, model=hint, version="")
     if isinstance(text := file.metadata.get(HEADER), str):
@@ -178,17 +178,21 @@ def _read_tensor(path: Path, depth: int | None) -> SteeringVector:
     if depth is None:
         raise InputError(f"{path}: a .pt tensor doesn't say its blocks; give the model's depth")
     try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
+        tensor = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # the library raises nothing narrower
         raise BadFile(f"{path}: not a file of plain tensors: {error}") from error
-    if isinstance(found, dict):  # assistant-axis keeps role vectors as {"vector": ..., ...}
-        found = found.get("vector")
-    if not isinstance(found, torch.Tensor) or found.ndim != 2 or len(found) - depth not in (0, 1):
-        shape = tuple(found.shape) if isinstance(found, torch.Tensor) else type(found).__name__
+    if isinstance(tensor, dict):  # assistant-axis keeps role vectors as {"vector": ..., ...}
+        tensor = tensor.get("vector")
+    if (
+        not isinstance(tensor, torch.Tensor)
+        or tensor.ndim != 2
+        or len(tensor) - depth not in (0, 1)
+    ):
+        shape = tuple(tensor.shape) if isinstance(tensor, torch.Tensor) else type(tensor).__name__
         raise BadFile(
             f"{path}: a tensor of ({depth} or {depth + 1}, width) is expected, not {shape}"
         )
-    rows = found.float().numpy()
+    rows = tensor.float().numpy()
     by_site = {Site(block): rows[len(rows) - depth + block] for block in range(depth)}
     if len(rows) > depth:
         by_site[Site(0, "embedding")] = rows[0]
