@@ -17,7 +17,7 @@ from personae.models.opening import open_model
 from personae.stats.effects.proportions import rate
 from personae.studies.agreeable_sycophancy.study import agreeable_sycophancy
 from personae.studies.bias_runs_deep.study import bias_runs_deep
-from personae.studies.expert_personas import expert_personas
+from personae.studies.expert_personas.study import expert_personas
 from personae.studies.persona_paradox.study import persona_paradox
 from personae.studies.phantom import phantom
 from personae.studies.universal_persona.study import universal_persona

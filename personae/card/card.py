@@ -44,7 +44,7 @@ from personae.measure.gate import CHANNEL_ORDER, GateResult, content_gate
 from personae.measure.inventories.administer_arms import administer_arms
 from personae.personas import LAYERS
 
-__all__ = ["SECTIONS", "Design", "card"]
+__all__ = ["Design", "card"]
 
 WORDINGS = ("plain", "mpi", "whois")
 PLACEBO = Persona(

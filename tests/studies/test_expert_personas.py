@@ -16,15 +16,12 @@ from personae.measure.tasks.problems import load_problems
 from personae.respondents.null import open_null
 from personae.respondents.simulated import open_simulated
 from personae.stats.multiplicity import holm
-from personae.studies.expert_personas import (
+from personae.studies.expert_personas.experts import EXPERTS, FIT, LOW, expert
+from personae.studies.expert_personas.study import (
     BEFORE,
-    EXPERTS,
-    FIT,
     LEVELS,
-    LOW,
     SYSTEM,
     TRIALS,
-    expert,
     expert_personas,
 )
 

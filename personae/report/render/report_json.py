@@ -28,7 +28,7 @@ from personae.core import (
 )
 from personae.report.render.figure_json import figure_data, figure_from_data
 
-__all__ = ["SCHEMA_VERSION", "report_from_json", "report_json"]
+__all__ = ["report_from_json", "report_json"]
 
 SCHEMA_VERSION = "personae-report/1"
 WIDTH = 100

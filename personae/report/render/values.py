@@ -18,7 +18,6 @@ __all__ = [
     "displayed_rows",
     "footnote",
     "number",
-    "p_words",
     "visible",
     "with_interval",
 ]
@@ -90,10 +89,10 @@ def number(value: float, decimals: int | None = None) -> str:
     return text.replace("-", "−")
 
 
-def p_words(p: float) -> str:
+def _p_words(p: float) -> str:
     """Write a p-value; nothing for a NaN.
 
-    >>> p_words(0.0123), p_words(1e-9), p_words(float("nan"))
+    >>> _p_words(0.0123), _p_words(1e-9), _p_words(float("nan"))
     ('p = 0.012', 'p < 0.001', '')
     """
     if isnan(p):
@@ -122,11 +121,11 @@ def displayed(cell: Cell) -> DisplayedCell:
 def _estimate(e: Estimate) -> DisplayedCell:
     label = f"{e.name}, in {e.unit}" if e.unit else e.name
     interval = "" if isnan(e.low) else f"{e.level * 100:g} % interval"
-    parts = (f"n = {counted(e.n, e.of)}", p_words(e.p), interval, e.method)
+    parts = (f"n = {counted(e.n, e.of)}", _p_words(e.p), interval, e.method)
     detail = ", ".join(part for part in parts if part)
     if isnan(e.value):
         return DisplayedCell("gap", "not known", why=e.why_missing, label=label, detail=detail)
-    chance = p_words(e.p)
+    chance = _p_words(e.p)
     if isnan(e.low) or isnan(e.high):
         why = f"no interval: {e.why_missing}"
         return DisplayedCell("number", number(e.value), "", chance, why, label, detail)

@@ -13,7 +13,6 @@ Version  2
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -30,7 +29,6 @@ from personae.core import (
     Report,
     Sampling,
     Table,
-    data_json,
     nobody,
 )
 from personae.designs.ability import Ability, ability
@@ -49,14 +47,10 @@ from personae.measure.tasks.problems import ProblemSet, load_problems
 from personae.report.build import Row, coverage, forest, table, verdict, with_p
 from personae.stats.effects.effect_sizes import paired_permutation
 from personae.stats.effects.families import adjust_family
+from personae.studies.expert_personas.experts import EXPERTS, FIT, LOW, expert
 
 __all__ = ["expert_personas"]
 
-_DATA: dict[str, Any] = data_json("audit/personas.json")
-EXPERTS: tuple[str, ...] = tuple(_DATA["experts"])
-LOW: tuple[str, ...] = tuple(_DATA["low_knowledge"])
-FIT: dict[str, tuple[str, str]] = {f: (near, far) for f, (near, far) in _DATA["fit"].items()}
-"""Field -> the expert of an adjacent field and of an unrelated one."""
 SYSTEM = "You are a very able assistant. You do what you are told, directly."
 """The same system text in every condition but the one without, as published; our wording."""
 TRIALS = 25
@@ -124,18 +118,6 @@ def _problems(name: str, *, quick: bool) -> ProblemSet:
     few = problems.per_field(4).problems
     fields = problems.fields[1:5]
     return replace(problems, problems=tuple(p for p in few if p.field in fields) or few)
-
-
-def expert(name: str) -> Persona:
-    """Return an expert or low-knowledge persona, by field or level.
-
-    >>> expert("toddler").facts["level"]
-    'low'
-    """
-    if name in EXPERTS:
-        facts = {"field": name, "level": "expert"}
-        return Persona(id=f"{name}-expert", text=_DATA["experts"][name], facts=facts)
-    return Persona(id=name, text=_DATA["low_knowledge"][name], facts={"level": "low"})
 
 
 def _arms(problems: ProblemSet) -> list[Arm]:

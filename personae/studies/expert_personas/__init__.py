@@ -1,0 +1,1 @@
+"""Whether an expert persona makes answers more often right."""
