@@ -81,11 +81,12 @@ def _taxonomy(source: Path, model: str, out: Path, seed: int) -> None:
 
 @_personae.command("list")
 def _list() -> None:
-    """List studies, recipes, inventories and inductions."""
+    """List studies, recipes, inventories, inductions and controls."""
     from personae.core import inventories, load_inventory
     from personae.generate.recipe import recipes
     from personae.induce.registry import inductions
     from personae.induce.steer.steer_inductions import EXAMPLES
+    from personae.respondents.null import NULLS
     from personae.run.study_registry import studies
 
     click.echo("Studies (personae run NAME)")
@@ -102,6 +103,9 @@ def _list() -> None:
     click.echo("Inductions")
     click.echo("  " + ", ".join(inductions()))
     click.echo("  in open models: " + "; ".join(EXAMPLES))
+    click.echo(
+        "Controls (--model NAME): simulated:TRAITS, " + ", ".join(f"null:{n}" for n in NULLS)
+    )
 
 
 @_personae.command("show")

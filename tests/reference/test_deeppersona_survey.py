@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from personae.studies.citizens.distances import distribution_distances, one_hot
+from personae.studies.citizens.distances import distribution_distances
 from personae.studies.citizens.survey import load_survey
+from tests.support.one_hot_shares import one_hot
 
 PEOPLE = {
     "Q45": {1: 14, 2: 20, 3: 6},

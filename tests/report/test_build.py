@@ -21,7 +21,6 @@ from personae.report.build import (
     matrix_table,
     missing_answers,
     profile,
-    series_of,
     table,
     verdict,
     warning,
@@ -126,7 +125,7 @@ def test_forests_take_estimates_pairs_and_triples() -> None:
 
 def test_profiles_lines_and_bars_list_their_values() -> None:
     axis = ValueAxis("points", low=1, high=5)
-    series = [*series_of({"people": [3.0, None]}, "baseline"), Series("model", (4.0, 2.0))]
+    series = [Series("people", (3.0, None), "baseline"), Series("model", (4.0, 2.0))]
     assert profile("p", "P", ["E", "N"], series, axis).alt == (
         "people: E 3.00; N not known. model: E 4.00; N 2.00"
     )

@@ -13,8 +13,8 @@ from personae.studies.citizens.distances import (
     distribution_distances,
     expected_distance,
     mean_distance,
-    one_hot,
 )
+from tests.support.one_hot_shares import one_hot
 
 ANSWERS = st.lists(st.integers(1, 5), min_size=3, max_size=30)
 LEVELS = (1.0, 2.0, 3.0, 4.0, 5.0)

@@ -40,8 +40,6 @@ figures
                         "Moved", matrix, "SD", top=1.0)``
 ``bars``                ``bars("errors", "Error", names, {"reader": errors}, "MSE")``; a category
                         or scale may be (group, name)
-``series_of``           named values as series of one role: ``series_of({"people": means},
-                        "baseline")``
 ======================= ==========================================================================
 
 Wherever a figure takes a value, a number, an Estimate or None may stand. Series are ``Series`` of
@@ -58,7 +56,6 @@ from personae.report.build.drawings import (
     heatmap,
     lines,
     profile,
-    series_of,
 )
 from personae.report.build.notes import (
     estimate_words,
@@ -92,7 +89,6 @@ __all__ = [
     "matrix_table",
     "missing_answers",
     "profile",
-    "series_of",
     "table",
     "verdict",
     "warning",

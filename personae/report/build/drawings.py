@@ -5,7 +5,6 @@ An `alt` that is left out lists the values drawn.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from personae.core import (
     BarsFigure,
@@ -20,7 +19,7 @@ from personae.core import (
 )
 from personae.report.build.notes import list_words
 
-__all__ = ["ValueAxis", "bars", "forest", "heatmap", "lines", "profile", "series_of"]
+__all__ = ["ValueAxis", "bars", "forest", "heatmap", "lines", "profile"]
 
 Runs = Sequence[Series] | Mapping[str, Iterable[Point]]
 """Series, or values under their names."""
@@ -100,7 +99,7 @@ def profile(
     >>> profile("p", "Profile", ["E"], {"measured": [3.2]}, ValueAxis("points", low=1, high=5)).alt
     'measured: E 3.20'
     """
-    (groups, names), runs = _grouped(scales), series_of(series)
+    (groups, names), runs = _grouped(scales), _series_of(series)
     return ProfileFigure(
         name=name,
         title=title,
@@ -131,7 +130,7 @@ def bars(
     'share: women 0.50; men 0.50'
     """
     axis = ValueAxis(axis) if isinstance(axis, str) else axis
-    (groups, names), runs = _grouped(categories), series_of(series)
+    (groups, names), runs = _grouped(categories), _series_of(series)
     return BarsFigure(
         name=name,
         title=title,
@@ -171,7 +170,7 @@ def lines(
     'shift: 0 0.00; 1 0.40'
     """
     axis = ValueAxis(axis) if isinstance(axis, str) else axis
-    runs = series_of(series)
+    runs = _series_of(series)
     return LinesFigure(
         name=name,
         title=title,
@@ -212,16 +211,10 @@ def heatmap(
     )
 
 
-def series_of(
-    series: Runs, role: Literal["", "measured", "requested", "baseline"] = ""
-) -> tuple[Series, ...]:
-    """Give series as they are, or named values as series of one role.
-
-    >>> series_of({"people": [3.4, 2.8]}, role="baseline")
-    (Series(name='people', values=(3.4, 2.8), role='baseline', low=(), high=()),)
-    """
+def _series_of(series: Runs) -> tuple[Series, ...]:
+    """Give series as they are, or named values as series."""
     if isinstance(series, Mapping):
-        return tuple(Series(name, tuple(values), role) for name, values in series.items())
+        return tuple(Series(name, tuple(values)) for name, values in series.items())
     return tuple(series)
 
 

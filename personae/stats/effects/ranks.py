@@ -102,7 +102,7 @@ def wilcoxon(
         rank = np.cumsum(count, axis=1) - count / 2 + 0.5
         total = (count * rank).sum(axis=1)
         pulled = (weights @ signed * rank).sum(axis=1)
-        return np.where(total > 0, pulled / np.where(total > 0, total, 1.0), 0.0)
+        return _share(pulled, total)
 
     estimate = bootstrap(biserial, a.size, draws=draws, seed=seed)
     unequal = (sizes[level_of] * np.sign(difference))[difference != 0]
@@ -200,7 +200,7 @@ def friedman(
     def kendall(weights: Array) -> Array:
         rows, spread = weights.sum(axis=1), weights @ ties
         between = 12 * ((weights @ ranks) ** 2).sum(axis=1)
-        return np.where(spread > 0, between / np.where(spread > 0, spread * rows, 1.0), 0.0)
+        return _share(between, spread * rows)
 
     estimate = bootstrap(kendall, n, draws=draws, seed=seed)
     statistic = n * (k - 1) * estimate.value
@@ -261,10 +261,7 @@ def kruskal(
         total = count.sum(axis=1, keepdims=True)
         rank = np.cumsum(count, axis=1) - count / 2 - total / 2  # centred mid-ranks
         between = sum((cell * rank).sum(axis=1) ** 2 / cell.sum(axis=1) for cell in cells)
-        total_square = (count * rank**2).sum(axis=1)
-        return np.where(
-            total_square > 0, between / np.where(total_square > 0, total_square, 1.0), 0.0
-        )
+        return _share(between, (count * rank**2).sum(axis=1))
 
     estimate = bootstrap(epsilon, sizes, draws=draws, seed=seed)
     df, statistic = len(sizes) - 1, (n - 1) * estimate.value
@@ -277,3 +274,8 @@ def kruskal(
         p=float(special.chdtrc(df, statistic)),
         method=f"Kruskal-Wallis H({df}) = {statistic:.4g}; {estimate.method}{note}",
     )
+
+
+def _share(part: Array, total: Array) -> Array:
+    """Divide a part (draws,) by its total; 0 where the total is 0 and so nothing differs."""
+    return np.where(total > 0, part / np.where(total > 0, total, 1.0), 0.0)

@@ -22,7 +22,6 @@ __all__ = [
     "distribution_distances",
     "expected_distance",
     "mean_distance",
-    "one_hot",
 ]
 
 Measure = Callable[[Array, Array, Array], Array]
@@ -57,23 +56,6 @@ DISTANCES: Mapping[str, tuple[Measure, str]] = {
 """Each distance by name, with its unit."""
 
 
-def one_hot(values: ArrayLike, levels: Sequence[float]) -> Array:
-    """Give each answer as shares over the levels, shape (n, levels); NaN where there is none.
-
-    Raises:
-        BadValue: an answer that is none of the levels.
-
-    >>> one_hot([1, 2], [1, 2, 3]).tolist()
-    [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]
-    """
-    x = np.asarray(values, dtype=np.float64)
-    hit = x[:, None] == np.asarray(levels, dtype=np.float64)[None, :]
-    strays = x[~hit.any(axis=1) & ~np.isnan(x)]
-    if strays.size:
-        raise BadValue(f"answers are among {list(levels)}, not {sorted(set(strays.tolist()))[:5]}")
-    return np.where(np.isnan(x)[:, None], np.nan, hit.astype(np.float64))
-
-
 def _shares(given: ArrayLike, count: int) -> tuple[Array, int]:
     """Check rows of shares; give the complete ones and how many there were."""
     rows = table(np.atleast_2d(np.asarray(given, dtype=np.float64)), complete=False)[0]
@@ -96,7 +78,7 @@ def distribution_distances(
     """Estimate all four distances between respondents' answers and a reference.
 
     Args:
-        given: a row a respondent, shares over the levels, shape (n, levels); see `one_hot`.
+        given: a row a respondent, shares over the levels, shape (n, levels); complete or NaN.
         reference: fixed shares (levels,), or rows of other respondents, resampled as well.
         levels: the answers' values, rising.
         of: what a row is.
@@ -108,7 +90,7 @@ def distribution_distances(
     Raises:
         BadValue: rows that aren't shares, or levels that don't rise.
 
-    >>> found = distribution_distances(one_hot([2, 2, 2], [1, 2]), [0.5, 0.5], [1, 2])
+    >>> found = distribution_distances([[0, 1], [0, 1], [0, 1]], [0.5, 0.5], [1, 2])
     >>> {name: one.value for name, one in found.items()}
     {'KS': 0.5, 'Wasserstein': 0.5, 'Jensen-Shannon': 0.31..., 'mean difference': 0.5}
     """
