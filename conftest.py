@@ -6,7 +6,7 @@ side, so libraries get one thread, before any of them is imported; set these var
 
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +20,36 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 settings.register_profile("personae", deadline=None, derandomize=True, max_examples=60)
 settings.load_profile("personae")
 
-ROOM = Path(__file__).parent / "personae"
+ROOT = Path(__file__).parent
 LOOPBACK = ("127.", "localhost", "::1")
 
 
-def pytest_ignore_collect(collection_path: Path) -> bool | None:
-    """Leave out modules of the package without doctests: to collect them is to import them."""
-    if collection_path.suffix != ".py" or ROOM not in collection_path.parents:
-        return None
-    return ">>>" not in collection_path.read_text(encoding="utf-8") or None
+class WithoutTests(pytest.File):
+    """A module that is not imported while tests are collected."""
+
+    def collect(self) -> list[pytest.Item]:
+        """Give no test."""
+        return []
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file(
+    file_path: Path, parent: pytest.Collector
+) -> Generator[None, list[pytest.Collector], list[pytest.Collector]]:
+    """Leave out the tests' helpers and modules without doctests: to collect is to import.
+
+    A helper collected by its path would be imported a second time, under another name.
+    """
+    collectors = yield
+    if _has_tests(file_path):
+        return collectors
+    return [WithoutTests.from_parent(parent, path=file_path)] if collectors else []
+
+
+def _has_tests(path: Path) -> bool:
+    if ROOT / "tests" in path.parents:
+        return path.name.startswith("test_")
+    return ROOT / "personae" not in path.parents or ">>>" in path.read_text(encoding="utf-8")
 
 
 @pytest.fixture(autouse=True)

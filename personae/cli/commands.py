@@ -237,13 +237,16 @@ def _export(**settings: Any) -> None:  # noqa: ANN401
 def _new(kind: str, name: str) -> None:
     """Begin a study, inventory, induction, recipe or rubric in a checkout of the repository.
 
-    Writes what the guide's page shows, under the NAME given. It passes its contracts as it stands.
+    Writes the files that the guide's page shows, under the NAME given, and the golden report of a
+    study. They pass their contracts as they stand.
     """
-    from personae.cli.new_command import guide, scaffold
+    from personae.cli.new_command import guide, scaffold, write_golden_report
 
-    for path in scaffold(kind, name):
-        click.echo(f"Written: {path}")
-    click.echo(f"Now make it your own; what is left to do: {guide(kind)}")
+    for path, change in scaffold(kind, name).items():
+        click.echo(f"{change}: {path}")
+    if kind == "study":
+        click.echo(f"Written: {write_golden_report(name)}")
+    click.echo(f"Now make it your own. The remaining steps: {guide(kind)}")
 
 
 @_personae.command("doctor")

@@ -1,21 +1,25 @@
 """`personae new KIND NAME`: the example of a guide page, written into a checkout under a new name.
 
 The pages `docs/guide/add-a-KIND.md` are the scaffolds: a block titled with a path is a file, or the
-lines to add to one, and the first path's name is the example's, which NAME replaces everywhere. So
-what is written is what the page shows, and what the tests run.
+lines to add to one. The first path's name is the example's, which NAME replaces everywhere, in
+titles as words. So what is written is what the page shows, and what the tests run.
 """
 
 import keyword
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from subprocess import run
+from typing import Literal
 
 from personae.core import BadFile, BadValue, InputError, atomic_path
+from personae.generate.recipe import recipes
+from personae.induce.registry import is_registered
+from personae.run.study_registry import studies
 
-__all__ = ["KINDS", "guide", "scaffold"]
+__all__ = ["KINDS", "guide", "scaffold", "write_golden_report"]
 
 KINDS = {
     "study": "personae/studies/{}.py",
@@ -25,30 +29,59 @@ KINDS = {
     "rubric": "personae/data/rubrics/{}.json",
 }
 """Each kind of part and the path of its file."""
+Change = Literal["Written", "Changed"]
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r'^```(\w+) title="([^"]+)"\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 
 
-def scaffold(kind: str, name: str, root: Path = ROOT) -> list[Path]:
-    """Write the files of a new study, inventory, induction, recipe or rubric; give their paths.
+def scaffold(kind: str, name: str, root: Path = ROOT) -> Mapping[Path, Change]:
+    """Write the files of a new study, inventory, induction, recipe or rubric.
+
+    Returns:
+        Each file's path, and whether the file is new or lines were added to it.
 
     Raises:
         BadValue: a name that is invalid for this kind, or exists.
-        InputError: this is no checkout of the repository.
+        InputError: this is no checkout of the repository, or the current folder lies outside it.
         BadFile: a file that lines are added to is not as the guide expects it.
     """
     page = root / guide(kind)
     if not page.is_file() or not (root / "tests").is_dir():
         raise InputError(
-            f"a new {kind} belongs to a checkout of Personae's repository, and {root} is none: "
-            "clone it, install it there with pip install -e, and run this again"
+            f"a new {kind} is written into a checkout of Personae's repository, which {root} is "
+            "not: clone the repository, install it with pip install -e, and run this inside it"
+        )
+    if not Path.cwd().resolve().is_relative_to(root.resolve()):
+        raise InputError(
+            f"a new {kind} would be written into {root}, outside the current folder: "
+            "change to that folder, or run the Personae of the checkout you mean"
         )
     _refuse_name(kind, name, root)
     texts = _renamed(page, name, root)
+    changes: dict[Path, Change] = {
+        path: "Changed" if path.exists() else "Written" for path in texts
+    }
     for path, text in texts.items():
         _write(path, text)
     _format([path for path in texts if path.suffix == ".py"])
-    return list(texts)
+    return changes
+
+
+def write_golden_report(name: str, root: Path = ROOT) -> Path:
+    """Write the golden report of a study of this checkout, which its contracts compare with.
+
+    Raises:
+        InputError: the study or its tests can't be run here.
+    """
+    command = [sys.executable, "-m", "tests.golden", name]
+    done = run(command, cwd=root, capture_output=True, text=True, check=False)
+    if done.returncode:
+        reason = done.stderr.strip().rpartition("\n")[2]
+        raise InputError(
+            f"the golden report of {name} could not be written ({reason}): install what the tests "
+            f"need with pip install -e '.[dev]', then run python -m tests.golden {name}"
+        )
+    return root / f"tests/golden/studies/{name}.json"
 
 
 def guide(kind: str) -> str:
@@ -72,17 +105,43 @@ def _refuse_name(kind: str, name: str, root: Path) -> None:
     for path in existing_paths:
         if path.exists():
             raise BadValue(f"{path.relative_to(root)} exists already; choose another name")
+    for other, names in _registered_names(root):
+        if name.replace("-", "_") in names:
+            raise BadValue(f"the {other} {name} exists already; choose another name")
+    if is_registered(name):
+        raise BadValue(f"the induction {name} exists already; choose another name")
+
+
+def _registered_names(root: Path) -> Iterator[tuple[str, set[str]]]:
+    """Give each kind of registered part but inductions, and its names with underscores."""
+    yield "study", {study.name for study in studies()}
+    yield "recipe", {recipe.name for recipe in recipes()}
+    for kind in ("inventory", "rubric"):
+        files = (root / KINDS[kind]).parent.glob("*.json")
+        yield kind, {path.stem.replace("-", "_") for path in files}
 
 
 def _renamed(page: Path, name: str, root: Path) -> Mapping[Path, str]:
     """Give the files of a page, with the example's name replaced and differences applied."""
     blocks = BLOCK.findall(page.read_text(encoding="utf-8"))
-    example = re.compile(rf"(?<![a-z]){re.escape(Path(blocks[0][1]).stem)}(?![a-z])")
+    example = Path(blocks[0][1]).stem
     texts = {}
     for language, title, block in blocks:
-        path, text = root / example.sub(name, title), example.sub(name, block)
+        path, text = root / _with_name(title, example, name), _with_name(block, example, name)
         texts[path] = _patched(path, text) if language == "diff" else text
     return texts
+
+
+def _with_name(text: str, example: str, name: str) -> str:
+    """Put a name in the example's place: as an identifier, or as words where the example is words.
+
+    >>> _with_name("Yes-saying (yes-saying) is yes_saying", "yes_saying", "my_study")
+    'My study (my study) is my_study'
+    """
+    words, hyphenated = re.sub("[-_]", " ", name), example.replace("_", "-")
+    forms = {hyphenated: words, example: name, hyphenated.capitalize(): words.capitalize()}
+    pattern = "|".join(map(re.escape, forms))
+    return re.sub(rf"(?<![A-Za-z])({pattern})(?![a-z])", lambda form: forms[form[0]], text)
 
 
 def _patched(path: Path, difference: str) -> str:

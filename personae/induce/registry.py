@@ -23,7 +23,7 @@ from personae.induce.prompt.prompt_inductions import (
 from personae.induce.steer.steer_inductions import EXAMPLES, steer_induction
 from personae.traits.trait_words import STEPS
 
-__all__ = ["find_induction", "inductions", "register"]
+__all__ = ["find_induction", "inductions", "is_registered", "register"]
 
 Maker = Callable[[], Induction]
 
@@ -58,14 +58,22 @@ def inductions() -> tuple[str, ...]:
     return tuple(_MAKERS)
 
 
+def is_registered(name: str) -> bool:
+    """Tell whether a name is taken by an induction, a variant or a family such as `steer`.
+
+    >>> is_registered("persona-text"), is_registered("diary-of-mine")
+    (True, False)
+    """
+    return any(_same(name, known) for known in (*_MAKERS, *_VARIANTS, *_FAMILIES))
+
+
 def register(name: str, make: Maker) -> None:
     """Add an induction; `make` is called whenever somebody asks for it by name.
 
     Raises:
         BadValue: the name is taken, or can't stand in "A & B" or before a colon.
     """
-    taken = any(_same(name, known) for known in (*_MAKERS, *_VARIANTS, *_FAMILIES))
-    if taken or not name.strip() or any(mark in name for mark in "&:,"):
+    if is_registered(name) or not name.strip() or any(mark in name for mark in "&:,"):
         raise BadValue(
             f"an induction's name is its own and has no '&', ':' or ',', not {name!r}; "
             f"taken are {', '.join((*_MAKERS, *_FAMILIES))}"

@@ -1,6 +1,7 @@
 """`personae new` in a copy of the repository: what it writes passes its contracts at once."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -40,15 +41,19 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for kind, name in NAMES.items():
         done = run(root, "-m", "personae", "new", kind, name)
         assert done.returncode == 0, done.stderr
-        assert str(root / KINDS[kind].format(name)) in done.stdout
+        assert f"Written: {root / KINDS[kind].format(name)}" in done.stdout
+        registry = f"Changed: {root / 'personae/induce/registry.py'}"
+        assert (registry in done.stdout) == (kind == "induction")
     return root
 
 
-def run(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run(
+    root: Path, *arguments: str, folder: Path | None = None
+) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1"}
     return subprocess.run(
         [sys.executable, *arguments],
-        cwd=root,
+        cwd=folder or root,
         env=environment,
         capture_output=True,
         text=True,
@@ -57,7 +62,6 @@ def run(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_scaffold_passes_its_contracts(checkout: Path) -> None:
-    assert run(checkout, "-m", "tests.golden", NAMES["study"]).returncode == 0
     assert (checkout / "tests/golden/studies/stranger_study.json").exists()
     done = run(
         checkout, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "stranger", *CONTRACTS
@@ -91,6 +95,20 @@ def test_a_taken_or_unfit_name_is_refused() -> None:
     ):
         with pytest.raises(BadValue, match="exists already"):
             scaffold(kind, name)
+    registry = (ROOT / "personae/induce/registry.py").read_text()
+    for kind, name, owner in (
+        ("induction", "naive", "induction"),
+        ("induction", "p2_asked", "induction"),
+        ("induction", "cap", "induction"),
+        ("recipe", "naive", "induction"),
+        ("rubric", "soul-engine", "study"),
+        ("inventory", "hachimi", "recipe"),
+        ("induction", "bfi_2", "inventory"),
+        ("induction", "role_held", "rubric"),
+    ):
+        with pytest.raises(BadValue, match=f"the {owner} {name} exists already"):
+            scaffold(kind, name)
+    assert (ROOT / "personae/induce/registry.py").read_text() == registry
     for kind, name in (
         ("study", "My Study"),
         ("study", "my-study"),
@@ -104,6 +122,26 @@ def test_a_taken_or_unfit_name_is_refused() -> None:
 
 
 def test_elsewhere_than_in_a_checkout_it_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="is none: clone it"):
+    with pytest.raises(InputError, match="is not: clone the repository"):
         scaffold("study", "stranger", tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_outside_the_checkout_that_it_would_write_to_it_refuses(
+    checkout: Path, tmp_path: Path
+) -> None:
+    done = run(checkout, "-m", "personae", "new", "study", "distant_study", folder=tmp_path)
+    assert done.returncode == 2
+    assert "outside the current folder" in done.stderr
+    assert not list(checkout.rglob("*distant_study*"))
+    assert run(
+        checkout, "-m", "personae", "new", "rubric", "near", folder=checkout / "docs"
+    ).stdout.startswith("Written: ")
+
+
+def test_the_name_stands_in_the_header_and_the_title(checkout: Path) -> None:
+    text = (checkout / "personae/studies/stranger_study.py").read_text()
+    assert text.startswith('"""Stranger study: whether')
+    assert "System   stranger study\n" in text
+    assert 'title=f"Stranger study: ' in text
+    assert not re.search("yes.saying", text, re.IGNORECASE)

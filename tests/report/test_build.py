@@ -3,6 +3,7 @@
 from math import nan
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -155,3 +156,18 @@ def test_figures_come_back_from_their_data() -> None:
     for figure in figures:
         fields = {"name": figure.name, "title": figure.title, "kind": figure.kind}
         assert figure_from_data(**fields, alt=figure.alt, data=figure_data(figure)) == figure
+
+
+def test_cells_are_checked_and_numbers_of_numpy_are_plain() -> None:
+    made = table("t", "T", [{"arm": "x", "n": np.int64(3)}, {"arm": "y", "n": None}])
+    assert [type(cell) for cell in made.rows[0]] == [str, int]
+    with pytest.raises(BadValue, match="a cell is a text, a number"):
+        table("t", "T", [{"arm": ["x"]}])
+
+
+def test_adjusted_p_may_be_an_array_of_the_estimates_number() -> None:
+    pairs = {"E": shift("E", 0.5), "N": shift("N", 0.2)}
+    made = estimates_table("t", "T", pairs, ("trait", "shift"), adjusted=np.array([0.02, 0.4]))
+    assert [row[-1] for row in made.rows] == [0.02, 0.4]
+    with pytest.raises(BadValue, match="1 adjusted p-values for 2 estimates"):
+        estimates_table("t", "T", pairs, ("trait", "shift"), adjusted=[0.02])

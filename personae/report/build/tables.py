@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from math import isnan
 
+import numpy as np
 import polars as pl
+from numpy.typing import ArrayLike
 
 from personae.core import Answers, BadValue, Cell, Estimate, Table
 
@@ -16,7 +18,7 @@ Row = dict[str, Cell]
 def table(
     name: str,
     title: str,
-    rows: Iterable[Mapping[str, Cell]],
+    rows: Iterable[Mapping[str, object]],
     note: str = "",
     *,
     columns: Sequence[str] = (),
@@ -26,12 +28,14 @@ def table(
     Args:
         name: the table's key in JSON.
         title: what is shown.
-        rows: mappings with the same keys in the same order, which head the columns.
+        rows: mappings with the same keys in the same order, which head the columns; each cell a
+            text, a number, a truth value, an Estimate or None. A variable whose rows differ in
+            their types of cells is annotated: `rows: list[Row]`.
         note: one line of method.
         columns: the heads, where there may be no row.
 
     Raises:
-        BadValue: a row has other columns than the first.
+        BadValue: a row has other columns than the first, or a cell is something else.
 
     >>> table("sizes", "Sizes", [{"arm": "none", "items": 24}, {"arm": "P2", "items": 20}]).rows
     (('none', 24), ('P2', 20))
@@ -41,8 +45,19 @@ def table(
     for row in listed:
         if tuple(row) != heads:
             raise BadValue(f"table {name!r}: a row has the columns {tuple(row)}, not {heads}")
-    cells = tuple(tuple(row.values()) for row in listed)
+    cells = tuple(tuple(_cell(name, row[head]) for head in heads) for row in listed)
     return Table(name=name, title=title, columns=heads, rows=cells, note=note)
+
+
+def _cell(name: str, value: object) -> Cell:
+    """Give a value as a cell, numpy's numbers as Python's."""
+    plain = value.item() if isinstance(value, np.generic) else value
+    if plain is None or isinstance(plain, str | int | float | Estimate):
+        return plain
+    raise BadValue(
+        f"table {name!r}: a cell is a text, a number, a truth value, an Estimate or None, "
+        f"not {value!r}"
+    )
 
 
 def with_p(head: str, estimate: Estimate, adjusted: float | None = None) -> Row:
@@ -67,7 +82,7 @@ def estimates_table(
     heads: tuple[str, str],
     note: str = "",
     *,
-    adjusted: Sequence[float] | None = None,
+    adjusted: ArrayLike | None = None,
 ) -> Table:
     """Make a table of one estimate a row, with p where tested and p after Holm where given.
 
@@ -77,14 +92,23 @@ def estimates_table(
         estimates: label -> estimate.
         heads: the heads of labels and estimates.
         note: one line of method.
-        adjusted: p-values after correction, one an estimate.
+        adjusted: p-values after correction, one an estimate, shape (n,).
+
+    Raises:
+        BadValue: another number of p-values than of estimates.
 
     >>> rate = Estimate(name="E", value=0.7, low=0.6, high=0.8, n=40, of="essay")
     >>> estimates_table("rates", "Rates", {"E": rate}, ("trait", "rate")).columns
     ('trait', 'rate')
     """
     pairs = list(estimates.items() if isinstance(estimates, Mapping) else estimates)
-    adjusted_values = [None] * len(pairs) if adjusted is None else list(adjusted)
+    adjusted_values = (
+        [None] * len(pairs) if adjusted is None else np.asarray(adjusted, float).tolist()
+    )
+    if len(adjusted_values) != len(pairs):
+        raise BadValue(
+            f"table {name!r}: {len(adjusted_values)} adjusted p-values for {len(pairs)} estimates"
+        )
     is_untested = adjusted is None and all(isnan(estimate.p) for _, estimate in pairs)
     rows = [
         {
@@ -99,7 +123,7 @@ def estimates_table(
 def matrix_table(
     name: str,
     title: str,
-    matrix: Mapping[str, Mapping[str, Cell]],
+    matrix: Mapping[str, Mapping[str, object]],
     corner: str = "",
     note: str = "",
 ) -> Table:
@@ -109,7 +133,10 @@ def matrix_table(
     (('E', 0.9, -0.2), ('N', None, 0.5))
     """
     columns = tuple(dict.fromkeys(column for row in matrix.values() for column in row))
-    rows = tuple((row, *map(cells.get, columns)) for row, cells in matrix.items())
+    rows = tuple(
+        (row, *(_cell(name, cells.get(column)) for column in columns))
+        for row, cells in matrix.items()
+    )
     return Table(name=name, title=title, columns=(corner, *columns), rows=rows, note=note)
 
 

@@ -4,8 +4,9 @@ An estimate shows as many decimals as its interval deserves: two significant dig
 Control characters become visible signs, so that no text can steer a page or a terminal.
 """
 
+import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, floor, isfinite, isinf, isnan, log10
 from typing import Literal
 
@@ -23,6 +24,8 @@ __all__ = [
 ]
 
 LIMIT = 4000
+MINUS = re.compile(r"(?<![\w.)\]-])-(?=\d|\.\d)")
+"""A hyphen that stands for a minus sign: before a number, and not inside a word or a range."""
 CONTROLS = {
     **{c: chr(0x2400 + c) for c in range(32) if c not in (9, 10)},
     **{c: "\ufffd" for c in range(0x7F, 0xA0)},
@@ -151,19 +154,35 @@ def with_interval(value: float, low: float, high: float) -> tuple[str, str]:
 def displayed_rows(table: Table) -> list[list[DisplayedCell]]:
     """Format a table's cells, bare numbers of a column with the same decimals.
 
-    A column whose small numbers would vanish keeps three digits of each instead.
+    A column whose small numbers would vanish keeps three digits of each instead. An estimate leaves
+    out the p that stands in the column "p" beside it, and numbers inside texts get the minus sign
+    that other numbers have.
+
+    >>> d = Estimate(name="d", value=-0.5, low=-0.8, high=-0.2, n=9, of="item", p=0.01)
+    >>> table = Table(name="t", title="", columns=("sum", "d", "p"), rows=(("E -1", d, 0.01),))
+    >>> [str(cell) for cell in displayed_rows(table)[0]]
+    ['E −1', '−0.50 [−0.80, −0.20]', '0.0100']
     """
     columns = [[row[j] for row in table.rows] for j in range(len(table.columns))]
     decimals = [_shared_decimals(column) for column in columns]
     return [
         [
-            DisplayedCell("number", number(cell, d))
-            if isinstance(cell, float) and d is not None and isfinite(cell)
-            else displayed(cell)
+            _displayed_in_row(cell, d, dict(zip(table.columns, row, strict=True)).get("p"))
             for cell, d in zip(row, decimals, strict=True)
         ]
         for row in table.rows
     ]
+
+
+def _displayed_in_row(cell: Cell, decimals: int | None, p: Cell) -> DisplayedCell:
+    """Put a cell into words with its column's decimals, beside its row's p if there is one."""
+    if isinstance(cell, float) and decimals is not None and isfinite(cell):
+        return DisplayedCell("number", number(cell, decimals))
+    if isinstance(cell, str):
+        return displayed(MINUS.sub("−", cell))
+    if isinstance(cell, Estimate) and cell.p == p:
+        return replace(displayed(cell), chance="")
+    return displayed(cell)
 
 
 def _shared_decimals(column: Sequence[Cell]) -> int | None:
