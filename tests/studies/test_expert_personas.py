@@ -128,6 +128,22 @@ def test_no_effect_on_a_respondent_whom_no_persona_moves() -> None:
     ]
 
 
+def test_experts_are_adjacent_or_unrelated_as_the_data_say() -> None:
+    report = expert_personas(open_simulated("simulated:ability=0.8"), quick=True)
+    rows = [r[:2] for r in table(report, "fit").rows if r[0] != "mean over fields"]
+    fields = [str(row[0]).removesuffix("-expert") for row in rows if row[1] == "in-domain"]
+    fits = [
+        (f"{name}-expert", fit)
+        for field in fields
+        for name, fit in (
+            (field, "in-domain"),
+            *zip(FIT[field], ("adjacent", "unrelated"), strict=True),
+        )
+        if name in fields
+    ]
+    assert sorted(map(str, rows)) == sorted(map(str, fits))
+
+
 def test_the_fit_of_expert_and_field_is_one_family() -> None:
     """Holm over all fields: no p is adjusted by the three experts of its own field alone."""
     report = expert_personas(open_null("null:garbage,seed=3"), quick=True)

@@ -236,6 +236,14 @@ def test_a_follower_is_found_and_related_factors_move_as_in_people() -> None:
     rows = estimates(report, "control")
     assert all(row[0].value > 0.1 for row in rows)
     assert all(row[-1].low > 0 for row in rows), "the highest level lies above no persona"
+    means = {str(row[1]): row[2] for row in table(report, "consistency").rows}
+    ladders = {str(row[1]): row[2] for row in table(report, "ladders").rows}
+    for factor in "EH":
+        on, off = means[f"toggle:{factor}+"], means[f"toggle:{factor}-"]
+        assert isinstance(on, float) and isinstance(off, float) and on > off
+        least, most = ladders[f"{factor}@1"], ladders[f"{factor}@5"]
+        assert isinstance(least, Estimate) and isinstance(most, Estimate)
+        assert most.value > least.value
     assert expected_sign("E", "H") == 1 and expected_sign("H", "Q2") == -1
 
 
