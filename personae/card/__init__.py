@@ -1,4 +1,4 @@
-"""The persona card: what was asked for, what came out, how sure that is, and what it cost."""
+"""The persona card: what was requested, what was measured, how sure that is, and what it cost."""
 
 from personae.card.card import Design, card
 

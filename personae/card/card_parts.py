@@ -36,7 +36,7 @@ BAND = ValueAxis("SD", 0.0, (-MARGIN, MARGIN))
 
 
 def verdicts(gate: GateResult, scores: ChannelScores, names: Sequence[str]) -> list[Note]:
-    """Say in plain sentences what came out, the doubts first."""
+    """State the results in plain sentences, the doubts first."""
     shifts = scores.shifts(names[0])
     asked = [s for s in shifts if s.asked]
     notes = [verdict(gate.sentence)]
@@ -48,9 +48,9 @@ def verdicts(gate: GateResult, scores: ChannelScores, names: Sequence[str]) -> l
         ("the other way", "Moved against the request"),
         ("moved unasked", "Not asked for, and moved"),
     ):
-        strays = [s for s in shifts if s.verdict == outcome]
-        if strays:
-            listed = ", ".join(f"{_title(scores, s)} {_signed(s.standard)}" for s in strays)
+        shifted = [s for s in shifts if s.verdict == outcome]
+        if shifted:
+            listed = ", ".join(f"{_title(scores, s)} {_signed(s.standard)}" for s in shifted)
             notes.append(verdict(f"{words}: {listed} SD."))
     if asked:
         notes += [verdict(_best(scores, names)), verdict(_stable(scores, names[0], asked))]
@@ -114,7 +114,7 @@ def warnings(scores: ChannelScores, skipped: Sequence[str]) -> list[Note]:
 
 
 def domains(scores: ChannelScores, arm: str) -> list[Part]:
-    """Draw and tabulate the domains: requested, measured, without persona, with norms."""
+    """Draw and tabulate the domains (SD): requested, measured, without persona, with norms."""
     shifts = scores.shifts(arm)
     titles = [_title(scores, s) for s in shifts]
     unit = scores.answers.rows["unit"][0]
@@ -140,7 +140,7 @@ def domains(scores: ChannelScores, arm: str) -> list[Part]:
 
 
 def facets(scores: ChannelScores, arm: str) -> list[Part]:
-    """Draw and tabulate the facets the same way."""
+    """Draw and tabulate the facets (SD) as the domains are."""
     shifts = scores.shifts(arm, "facet")
     if not shifts:
         return []
@@ -191,7 +191,7 @@ def _profile(
 
 
 def _t_score(scores: ChannelScores, arm: str, scale: str) -> Estimate:
-    """Estimate the T score of an arm's mean, its interval over items."""
+    """Estimate the T score (people: mean 50, SD 10) of an arm's mean, its interval over items."""
     rows = scores.part(scale).where(arm=arm).rows.filter(pl.col("status") == "ok")
     mirrored = scores.tool.low + scores.tool.high - pl.col("expected")
     keyed = pl.when(pl.col("key") == -1).then(mirrored).otherwise(pl.col("expected"))
@@ -208,7 +208,7 @@ def _t_score(scores: ChannelScores, arm: str, scale: str) -> Estimate:
 
 
 def arms(scores: ChannelScores, names: Sequence[str]) -> list[Part]:
-    """Compare the inductions: shift towards the request, pull on what was not asked."""
+    """Compare the inductions: shift (SD) towards the request, and on traits not requested."""
     aligned = {name: scores.aligned(name) for name in (*names, PLACEBO)}
     rows: list[Row] = []
     for name, shift in aligned.items():
@@ -239,7 +239,7 @@ def arms(scores: ChannelScores, names: Sequence[str]) -> list[Part]:
 
 
 def steadiness(scores: ChannelScores, arm: str) -> list[Part]:
-    """Show each administration's shift, and judge whether they agree."""
+    """Show each administration's shift (SD), and judge whether they agree."""
     drawn: list[tuple[str, str, Estimate]] = []
     rows: list[Row] = []
     for shift in scores.shifts(arm):
