@@ -10,9 +10,7 @@ from tests.structure.source_tree import PACKAGE, ROOT, tree
 
 BANNED = {"came", "found", "got", "heard", "one", "place", "places", "posed", "said", "told"}
 """Names of variables, parameters and inner functions that don't say what they hold."""
-ALLOWED = {
-    "studies": 9,
-}
+ALLOWED: dict[str, int] = {}
 """Uses still left in rooms that are not clean yet; these numbers only ever fall."""
 
 

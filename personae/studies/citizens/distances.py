@@ -119,38 +119,39 @@ def mean_distance(
     one question and as magnitudes for several. Otherwise as `distribution_distances`.
     """
     measure, unit = DISTANCES[name]
-    scales = [_rising(one) for one in levels]
-    rows = [np.atleast_2d(np.asarray(one, dtype=np.float64)) for one in given]
-    kept = [_shares(one, len(scale))[0] for one, scale in zip(rows, scales, strict=True)]
-    n = max((len(one) for one in rows), default=0)
-    if not kept or min(len(one) for one in kept) == 0 or len({len(one) for one in rows}) != 1:
-        why = "no answers" if kept else "no questions"
-        return missing(name, why, n=0, of=of, unit=unit)
-    answered = [(~np.isnan(one).any(axis=1)).astype(np.float64) for one in rows]
-    filled = [np.nan_to_num(one) for one in rows]
-    fixed = [np.ndim(one) == 1 for one in references]
-    others = [_shares(one, len(s))[0] for one, s in zip(references, scales, strict=True)]
+    scales = [_rising(values) for values in levels]
+    rows = [np.atleast_2d(np.asarray(shares, dtype=np.float64)) for shares in given]
+    known = [_shares(shares, len(scale))[0] for shares, scale in zip(rows, scales, strict=True)]
+    n = max((len(shares) for shares in rows), default=0)
+    if not known or min(map(len, known)) == 0 or len({len(shares) for shares in rows}) != 1:
+        return missing(name, f"no {'answers' if known else 'questions'}", n=0, of=of, unit=unit)
+    answered = [(~np.isnan(shares).any(axis=1)).astype(np.float64) for shares in rows]
+    filled = [np.nan_to_num(shares) for shares in rows]
+    fixed = [np.ndim(reference) == 1 for reference in references]
+    others = [
+        _shares(reference, len(scale))[0]
+        for reference, scale in zip(references, scales, strict=True)
+    ]
     if not all(fixed) and len(given) > 1:
         raise BadValue("over several questions the references are fixed shares")
 
     def statistic(weights: Array) -> Array:
         total = np.zeros(len(weights))
-        own = weights[:, :n]
-        for one, there, other, held, scale in zip(
+        own, rest = weights[:, :n], weights[:, n:]
+        for shares, known_rows, reference, is_fixed, scale in zip(
             filled, answered, others, fixed, scales, strict=True
         ):
-            p = (own * there) @ one / (own @ there)[:, None]
-            rest = weights[:, n:]
-            q = other if held else rest @ other / rest.sum(axis=1, keepdims=True)
-            apart = measure(p, np.broadcast_to(q, p.shape), scale)
-            total += np.abs(apart) if len(filled) > 1 else apart
+            p = (own * known_rows) @ shares / (own @ known_rows)[:, None]
+            q = reference if is_fixed else rest @ reference / rest.sum(axis=1, keepdims=True)
+            distance = measure(p, np.broadcast_to(q, p.shape), scale)
+            total += np.abs(distance) if len(filled) > 1 else distance
         return total / len(filled)
 
     sizes = (n,) if all(fixed) else (n, len(others[0]))
-    found = bootstrap(statistic, sizes, seed=seed, kind="percentile")
-    lost = sum(int(n - there.sum()) for there in answered)
+    estimate = bootstrap(statistic, sizes, seed=seed, kind="percentile")
+    lost = sum(int(n - known_rows.sum()) for known_rows in answered)
     note = f"; {lost} answers missing" if lost else ""
-    return replace(found, name=name, of=of, unit=unit, n=n, method=found.method + note)
+    return replace(estimate, name=name, of=of, unit=unit, n=n, method=estimate.method + note)
 
 
 def _rising(levels: Sequence[float]) -> Array:

@@ -51,21 +51,24 @@ class SurveyQuestion:
         """The options' values."""
         return tuple(float(i) for i in range(1, len(self.options) + 1))
 
-    def posed(self, order: str) -> ListedQuestion:
-        """Put it with lettered options, forward or reverse."""
-        places = list(range(len(self.options)))
-        places = places[::-1] if order == "reverse" else places
-        shown = tuple(
+    def listed(self, order: str) -> ListedQuestion:
+        """List it with lettered options, forward or reverse."""
+        indices = list(range(len(self.options)))
+        indices = indices[::-1] if order == "reverse" else indices
+        options = tuple(
             DisplayedOption(
-                chr(65 + slot), self.options[at], at + 1, f"({chr(65 + slot)}) {self.options[at]}"
+                chr(65 + slot),
+                self.options[index],
+                index + 1,
+                f"({chr(65 + slot)}) {self.options[index]}",
             )
-            for slot, at in enumerate(places)
+            for slot, index in enumerate(indices)
         )
-        listed = "\n".join(option.line for option in shown)
-        ask = f"{listed}\n\nAnswer with one of the letters."
+        lines = "\n".join(option.line for option in options)
+        ask = f"{lines}\n\nAnswer with one of the letters."
         lead = "My answer: ("
         return ListedQuestion(
-            say(f"{self.text}\n{ask}", lead=lead), say(f"...\n{ask}", lead=lead), shown
+            say(f"{self.text}\n{ask}", lead=lead), say(f"...\n{ask}", lead=lead), options
         )
 
 
@@ -141,7 +144,7 @@ def _question(row: dict[str, Any]) -> SurveyQuestion:
 def ask_survey(model: Chooser, survey: Survey, respondent: str, arm: str) -> Answers:
     """Ask one respondent all questions in both option orders; one row an answer."""
     asked = [(q, order) for q in survey.questions for order in ORDERS]
-    columns = list_question(model, [q.posed(order) for q, order in asked], "label")
+    columns = list_question(model, [q.listed(order) for q, order in asked], "label")
     return Answers.of(
         {
             "respondent": respondent,
@@ -164,11 +167,11 @@ def order_shares(answers: Answers, question: SurveyQuestion, respondents: Sequen
     Options stand in their own order in both; NaN where there is no answer.
     """
     rows = answers.rows.filter((pl.col("item") == question.id) & (pl.col("status") == "ok"))
-    found = np.full((len(respondents), len(ORDERS), len(question.options)), np.nan)
-    place = {name: i for i, name in enumerate(respondents)}
-    for who, order, logp in rows.select("respondent", "order", "logp").rows():
-        found[place[who], ORDERS.index(order)] = np.exp(logp)
-    return found
+    shares = np.full((len(respondents), len(ORDERS), len(question.options)), np.nan)
+    row_of = {name: i for i, name in enumerate(respondents)}
+    for respondent, order, logp in rows.select("respondent", "order", "logp").rows():
+        shares[row_of[respondent], ORDERS.index(order)] = np.exp(logp)
+    return shares
 
 
 def respondent_shares(

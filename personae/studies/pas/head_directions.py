@@ -112,8 +112,8 @@ def fit_heads(
     theta = np.stack([_unit(direction(x[y == 1, g], x[y == 0, g])) for g in best])
     sigma = np.stack([(x[:, g] @ t).std() for g, t in zip(best, theta, strict=True)])
     chance = float(max(np.mean(agreed[~fitted]), 1 - np.mean(agreed[~fitted])))
-    places = tuple((int(g) // anatomy.heads, int(g) % anatomy.heads) for g in best)
-    return HeadVectors(places, theta, sigma, score[best], held_out[best], chance, anatomy)
+    heads = tuple((int(g) // anatomy.heads, int(g) % anatomy.heads) for g in best)
+    return HeadVectors(heads, theta, sigma, score[best], held_out[best], chance, anatomy)
 
 
 def _split(agreed: NDArray[np.int64], seed: int) -> NDArray[np.bool_]:

@@ -79,22 +79,22 @@ class _Alpha:
 
     def __call__(self, weights: Array) -> Array:
         totals = weights @ self._counts
-        every = totals.sum(axis=1)
+        count = totals.sum(axis=1)
         if self._level == "nominal":
-            apart = (self._size**2 - (self._counts**2).sum(axis=1)) / (self._size - 1)
-            observed = weights @ apart
-            expected = every**2 - (totals**2).sum(axis=1)
+            disagreement = (self._size**2 - (self._counts**2).sum(axis=1)) / (self._size - 1)
+            observed = weights @ disagreement
+            expected = count**2 - (totals**2).sum(axis=1)
         else:
-            places = self._values[None]
+            positions = self._values[None]
             if self._level == "ordinal":
-                places = np.cumsum(totals, axis=1) - totals / 2
-            observed = self._squares(weights, places)
-            first, second = (totals * places).sum(axis=1), (totals * places**2).sum(axis=1)
-            expected = 2 * (every * second - first**2)
-        return np.asarray(1 - quotient(observed * (every - 1), expected, float(expected.max())))
+                positions = np.cumsum(totals, axis=1) - totals / 2
+            observed = self._squares(weights, positions)
+            first, second = (totals * positions).sum(axis=1), (totals * positions**2).sum(axis=1)
+            expected = 2 * (count * second - first**2)
+        return np.asarray(1 - quotient(observed * (count - 1), expected, float(expected.max())))
 
-    def _squares(self, weights: Array, places: Array) -> Array:
+    def _squares(self, weights: Array, positions: Array) -> Array:
         """Sum squared differences within units, each unit's pairs divided by its raters less 1."""
-        first, second = self._counts @ places.T, self._counts @ places.T**2
-        apart = 2 * (self._size[:, None] * second - first**2) / (self._size - 1)[:, None]
-        return np.asarray((weights * apart.T).sum(axis=1))
+        first, second = self._counts @ positions.T, self._counts @ positions.T**2
+        disagreement = 2 * (self._size[:, None] * second - first**2) / (self._size - 1)[:, None]
+        return np.asarray((weights * disagreement.T).sum(axis=1))

@@ -76,14 +76,14 @@ def disparity(
         chance = (share * (100 - share) / counted).mean(axis=1)
         return np.asarray(np.var(share, axis=1, ddof=1) - chance)
 
-    found = bootstrap(variance, size, draws=draws, seed=seed, kind="percentile")
+    estimate = bootstrap(variance, size, draws=draws, seed=seed, kind="percentile")
     p = _permuted(filled, weight, seed)
-    observed = replace(found, name=name, of="prompt", unit="points²", p=p)
+    observed = replace(estimate, name=name, of="prompt", unit="points²", p=p)
     net = bootstrap(excess, size, draws=draws, seed=seed, kind="percentile")
     corrected = replace(net, name=f"{name}, less noise", of="prompt", unit="points²")
-    roots = {k: float(np.sqrt(getattr(found, k))) for k in ("value", "low", "high")}
+    roots = {k: float(np.sqrt(getattr(estimate, k))) for k in ("value", "low", "high")}
     points = replace(observed, **roots, name=f"{name}, SD", unit="points")  # type: ignore[arg-type]
-    noise = float(found.value - net.value)
+    noise = float(estimate.value - net.value)
     return Disparity(observed=observed, noise=noise, corrected=corrected, points=points)
 
 
