@@ -52,7 +52,7 @@ def commands_of(group: list[str]) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["cart"], "did you mean 'card'"),
         (["run", "mpy"], "no study is called"),
@@ -70,7 +70,7 @@ def commands_of(group: list[str]) -> list[str]:
 )
 def test_errors_say_what_and_exit_with_two(
     arguments: list[str],
-    said: str,
+    message: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -78,7 +78,7 @@ def test_errors_say_what_and_exit_with_two(
     monkeypatch.chdir(tmp_path)
     assert leave(arguments) in (2, 3)
     printed = capsys.readouterr()
-    assert said in printed.err
+    assert message in printed.err
     assert "Traceback" not in printed.err + printed.out
     assert not list(tmp_path.rglob("report.*"))
 

@@ -14,9 +14,9 @@ from personae.personas import load_personas
 
 
 def personae(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(SystemExit) as exit_info:
         main(arguments)
-    return int(left.value.code or 0)
+    return int(exit_info.value.code or 0)
 
 
 def test_preview_shows_counts_and_makes_nothing(
@@ -24,8 +24,8 @@ def test_preview_shows_counts_and_makes_nothing(
 ) -> None:
     out = tmp_path / "a.parquet"
     assert personae("generate", "population", "-n", "20", "--preview", "--out", str(out)) == 0
-    said = capsys.readouterr().out
-    assert "Quotas" in said and "vocational" in said
+    printed = capsys.readouterr().out
+    assert "Quotas" in printed and "vocational" in printed
     assert not list(tmp_path.iterdir())
 
 
@@ -47,7 +47,7 @@ def test_a_models_work_is_estimated_from_a_few_and_scaled() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "message"),
     [
         ("generate hachimy", "did you mean 'hachimi'"),
         ("generate population --spec adult", "did you mean 'adults'"),
@@ -59,21 +59,21 @@ def test_a_models_work_is_estimated_from_a_few_and_scaled() -> None:
         ("generate hachimi --mix 1e308,1e308,1e308,1e308", "weights of a mix"),
     ],
 )
-def test_bad_input_is_told(line: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bad_input_is_told(line: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert personae(*line.split()) == 2
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("place", ["file/a.jsonl", "folder.jsonl"])
+@pytest.mark.parametrize("path", ["file/a.jsonl", "folder.jsonl"])
 def test_a_place_where_no_file_can_stand_is_told_before_any_work(
-    place: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    path: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "folder.jsonl").mkdir()
     before = sorted(tmp_path.rglob("*"))
-    given = ("generate", "population", "-n", "2", "--fresh", "--out", str(tmp_path / place))
-    assert personae(*given) == 2
-    assert place in capsys.readouterr().err.replace("\n", "")
+    arguments = ("generate", "population", "-n", "2", "--fresh", "--out", str(tmp_path / path))
+    assert personae(*arguments) == 2
+    assert path in capsys.readouterr().err.replace("\n", "")
     assert sorted(tmp_path.rglob("*")) == before
 
 
@@ -83,13 +83,13 @@ def test_a_spec_names_its_licence_and_an_allowed_kind(
     spec, out = tmp_path / "a.json", tmp_path / "a.jsonl"
     body = {"licence": "CC0-1.0", "variables": {"sex": {"shares": {"female": 1, "male": 1}}}}
     spec.write_text(json.dumps(body))
-    given = ("generate", "population", "-n", "2", "--spec", str(spec), "--out", str(out))
-    assert personae(*given) == 0
+    arguments = ("generate", "population", "-n", "2", "--spec", str(spec), "--out", str(out))
+    assert personae(*arguments) == 0
     assert load_personas(out)[0].provenance["licence"] == "CC0-1.0"
     assert personae("personas", "check", str(out), "--strict") == 0
     spec.write_text(json.dumps({**body, "kind": "demografic"}))
     capsys.readouterr()
-    assert personae(*given, "--fresh") == 2
+    assert personae(*arguments, "--fresh") == 2
     assert "did you mean 'demographic'" in capsys.readouterr().err
 
 
@@ -101,8 +101,8 @@ def test_where_every_slot_fails_the_reasons_are_told(
         personae("generate", "hachimi", "-n", "2", "--model", "null:refusing", "--out", str(out))
         == 2
     )
-    said = " ".join(capsys.readouterr().err.split())
-    assert "none of 2 personas could be made: at fault after all rounds: unusable" in said
+    printed = " ".join(capsys.readouterr().err.split())
+    assert "none of 2 personas could be made: at fault after all rounds: unusable" in printed
     assert not out.exists()
 
 
@@ -112,7 +112,7 @@ RULE = {"code": "A", "says": "x", "holds": {"of": "sexx", "is": "male"}}
 
 @pytest.mark.parametrize("line", ["population --spec", "hachimi --schema"])
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "message"),
     [
         ({}, "has variables"),
         ({"variables": {" ": {"shares": {"a": 1}}}}, "printable"),
@@ -120,13 +120,13 @@ RULE = {"code": "A", "says": "x", "holds": {"of": "sexx", "is": "male"}}
     ],
 )
 def test_bad_descriptions_are_told(
-    line: str, body: object, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    line: str, body: object, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A rule over a fact that nobody has would be obeyed by all, unseen."""
     spec = tmp_path / "a.json"
     spec.write_text(json.dumps(body))
     assert personae("generate", *line.split(), str(spec), "-n", "2") == 2
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -149,13 +149,23 @@ def test_bad_owners_are_told(owner: object, tmp_path: Path) -> None:
 
 
 def test_rules_of_a_schema_with_owners_serve_a_population_too(tmp_path: Path) -> None:
-    given = ("population", "--spec", "students", "-n", "2", "--out", str(tmp_path / "a.jsonl"))
-    assert personae("generate", *given) == 0
+    arguments = ("population", "--spec", "students", "-n", "2", "--out", str(tmp_path / "a.jsonl"))
+    assert personae("generate", *arguments) == 0
 
 
 def test_a_schema_without_a_text_lists_the_facts(tmp_path: Path) -> None:
     spec, out = tmp_path / "a.json", tmp_path / "a.jsonl"
     spec.write_text(json.dumps({"variables": SEX}))
-    given = ("hachimi", "--schema", str(spec), "--alike", "allowed", "-n", "2", "--out", str(out))
-    assert personae("generate", *given) == 0
+    arguments = (
+        "hachimi",
+        "--schema",
+        str(spec),
+        "--alike",
+        "allowed",
+        "-n",
+        "2",
+        "--out",
+        str(out),
+    )
+    assert personae("generate", *arguments) == 0
     assert load_personas(out)[0].text.startswith("Facts about you: sex: ")

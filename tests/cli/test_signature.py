@@ -45,27 +45,27 @@ PARAMETERS = {p.name: p for p in parameters(study)}
 
 def parse(arguments: list[str]) -> dict[str, object]:
     flags = [o for p in parameters(study) if p.name != "model" for o in options_of(p)]
-    given: dict[str, object] = {}
-    command = click.Command("study", params=flags, callback=given.update)
+    settings: dict[str, object] = {}
+    command = click.Command("study", params=flags, callback=settings.update)
     command.main(arguments, standalone_mode=False)
-    return given
+    return settings
 
 
 def test_defaults_and_help_come_from_the_function() -> None:
-    given = parse([])
-    assert (given["count"], given["quick"], given["depth"]) == (3, False, "short")
-    assert convert(PARAMETERS["forms"], given) == (("plain", "mpi"), ["plain", "mpi"])
+    settings = parse([])
+    assert (settings["count"], settings["quick"], settings["depth"]) == (3, False, "short")
+    assert convert(PARAMETERS["forms"], settings) == (("plain", "mpi"), ["plain", "mpi"])
     assert PARAMETERS["forms"].help == "wordings to use, in order."
     assert PARAMETERS["judge"].is_model
     assert not PARAMETERS["count"].is_model
 
 
 def test_typed_values_win() -> None:
-    given = parse(["--count", "5", "--quick", "--forms", "mpi, enfj", "--judge", "null:yes"])
-    assert given["count"] == 5
-    assert given["quick"] is True
-    assert given["judge"] == "null:yes"
-    assert convert(PARAMETERS["forms"], given)[0] == ("mpi", "enfj")
+    settings = parse(["--count", "5", "--quick", "--forms", "mpi, enfj", "--judge", "null:yes"])
+    assert settings["count"] == 5
+    assert settings["quick"] is True
+    assert settings["judge"] == "null:yes"
+    assert convert(PARAMETERS["forms"], settings)[0] == ("mpi", "enfj")
 
 
 @pytest.mark.parametrize("arguments", [["--count", "many"], ["--depth", "middle"], ["--nothing"]])
@@ -77,8 +77,8 @@ def test_values_of_the_wrong_kind_are_usage_errors(arguments: list[str]) -> None
 def test_a_persona_from_a_file_with_traits_added(tmp_path: Path) -> None:
     path = tmp_path / "ada.json"
     path.write_text(json.dumps({"id": "ada", "text": "You are Ada.", "traits": {"E": 1}}))
-    given = parse([str(path), "--trait", "neuroticism=-1", "--trait", "E=2"])
-    persona, record = convert(PARAMETERS["persona"], given)
+    settings = parse([str(path), "--trait", "neuroticism=-1", "--trait", "E=2"])
+    persona, record = convert(PARAMETERS["persona"], settings)
     assert isinstance(persona, Persona)
     assert persona.traits == {"E": 2.0, "N": -1.0}
     assert isinstance(record, dict)

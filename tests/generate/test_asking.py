@@ -33,8 +33,8 @@ def wanted(*names: str, text: str = "x") -> FieldRequest:
 def test_one_schema_is_one_batch_and_fields_keep_their_order() -> None:
     model = Recalling(['{"b": "x", "a": "y"}'] * 3)
     same = [wanted("b", "a", text=t) for t in "123"]
-    found = Writer(model, Sampling(seed=4)).ask(same)
-    assert [one.values for one in found] == [{"b": "x", "a": "y"}] * 3
+    answers = Writer(model, Sampling(seed=4)).ask(same)
+    assert [answer.values for answer in answers] == [{"b": "x", "a": "y"}] * 3
     ((count, sampling),) = model.batches
     assert count == 3
     assert list(json.loads(str(sampling.schema))["properties"]) == ["b", "a"]
@@ -61,11 +61,11 @@ def test_a_second_try_is_warmer_asks_the_failed_and_keeps_the_rest() -> None:
 
 
 def test_what_stays_unfit_is_named_with_its_reason() -> None:
-    told: list[str | Reply] = ["[]", Reply(text="Sorry", status="refused", why="declines")]
-    writer = Writer(ScriptedModel(told), Sampling())
-    (found,) = writer.ask([wanted("a")])
-    assert not found.values
-    assert found.unfit == {"a": "declines"}
+    replies: list[str | Reply] = ["[]", Reply(text="Sorry", status="refused", why="declines")]
+    writer = Writer(ScriptedModel(replies), Sampling())
+    (answer,) = writer.ask([wanted("a")])
+    assert not answer.values
+    assert answer.unfit == {"a": "declines"}
     assert writer.counts["unreadable replies"] == 2
     (lacking,) = Writer(ScriptedModel(lambda _: '{"z": 1}'), Sampling()).ask([wanted("a")])
     assert lacking.unfit == {"a": "the field is missing"}

@@ -32,8 +32,8 @@ def frame(texts: list[str]) -> pl.DataFrame:
     return persona_frame(Persona(id=str(i), text=t) for i, t in enumerate(texts))
 
 
-def bits(one: str, two: str) -> int:
-    hashes, _ = simhashes(pl.Series([one, two]))
+def bits(first_text: str, second_text: str) -> int:
+    hashes, _ = simhashes(pl.Series([first_text, second_text]))
     return int(np.bitwise_count(hashes[0] ^ hashes[1]))
 
 
@@ -70,27 +70,27 @@ def test_banding_finds_every_pair_within_the_distance() -> None:
     same = SimHash()
     signs = same.sign(rows)
     hashes = signs[:, 0]
-    near = np.bitwise_count(hashes[:, None] ^ hashes[None, :]) <= 3
-    wanted = {(int(i), int(j)) for i, j in np.argwhere(np.triu(near, 1))}
-    found = set(map(tuple, same.pairs(signs).tolist()))
-    assert found == wanted and len(wanted) > 100
+    is_near = np.bitwise_count(hashes[:, None] ^ hashes[None, :]) <= 3
+    true_pairs = {(int(i), int(j)) for i, j in np.argwhere(np.triu(is_near, 1))}
+    pairs = set(map(tuple, same.pairs(signs).tolist()))
+    assert pairs == true_pairs and len(true_pairs) > 100
     top = hashes >> np.uint64(48)
-    missed = sum(top[i] != top[j] for i, j in wanted)
-    assert missed > 0.1 * len(wanted)  # what comparing within the top 16 bits alone would miss
+    missed = sum(top[i] != top[j] for i, j in true_pairs)
+    assert missed > 0.1 * len(true_pairs)  # what comparing within the top 16 bits alone would miss
 
 
 def test_minhash_recall_against_true_overlap() -> None:
     texts = list(edited(400))
     grams = [{t.replace(" ", "")[i : i + 3] for i in range(len(t) - 2)} for t in texts]
     same = MinHash(similarity=0.7)
-    found = set(map(tuple, same.pairs(same.sign(frame(texts))).tolist()))
+    pairs = set(map(tuple, same.pairs(same.sign(frame(texts))).tolist()))
     overlaps = {
         (i, i + 1): len(grams[i] & grams[i + 1]) / len(grams[i] | grams[i + 1])
         for i in range(0, len(texts), 2)
     }
-    near = [p for p, o in overlaps.items() if o >= 0.85]
-    assert len(near) > 100 and sum(p in found for p in near) / len(near) > 0.99
-    assert all(overlaps.get(p, 0.0) > 0.5 for p in found)
+    near_pairs = [p for p, o in overlaps.items() if o >= 0.85]
+    assert len(near_pairs) > 100 and sum(p in pairs for p in near_pairs) / len(near_pairs) > 0.99
+    assert all(overlaps.get(p, 0.0) > 0.5 for p in pairs)
 
 
 @pytest.mark.parametrize("differ", [0, 1, 2])
@@ -106,13 +106,13 @@ def test_facts_that_nearly_agree_are_all_found(differ: int) -> None:
         for i, row in enumerate(values.tolist())
     )
     same = SameFacts(paths, differ)
-    found = set(map(tuple, same.pairs(same.sign(people)).tolist()))
-    apart = (values[:, None, :] != values[None, :, :]).sum(axis=2)
-    wanted = {(int(i), int(j)) for i, j in np.argwhere(np.triu(apart <= differ, 1))}
-    assert found == wanted and found
-    gone = set(duplicate_rows(same, same.sign(people)).tolist())
-    left = [i for i in range(500) if i not in gone]
-    assert not any((i, j) in wanted for i in left for j in left if i < j)
+    pairs = set(map(tuple, same.pairs(same.sign(people)).tolist()))
+    differences = (values[:, None, :] != values[None, :, :]).sum(axis=2)
+    true_pairs = {(int(i), int(j)) for i, j in np.argwhere(np.triu(differences <= differ, 1))}
+    assert pairs == true_pairs and pairs
+    duplicates = set(duplicate_rows(same, same.sign(people)).tolist())
+    remaining = [i for i in range(500) if i not in duplicates]
+    assert not any((i, j) in true_pairs for i in remaining for j in remaining if i < j)
 
 
 def test_vectors_are_compared_all_with_all() -> None:

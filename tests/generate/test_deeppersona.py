@@ -55,10 +55,10 @@ def obey(schema_text: str) -> str:
     """Fill a schema with its first option, or with a text of fair length."""
     fields = json.loads(schema_text)["properties"]
     texts = {
-        name: one["enum"][0]
-        if "enum" in one
-        else ("a plain thing " * 40)[: one["maxLength"]].strip()
-        for name, one in fields.items()
+        name: schema["enum"][0]
+        if "enum" in schema
+        else ("a plain thing " * 40)[: schema["maxLength"]].strip()
+        for name, schema in fields.items()
     }
     return json.dumps(texts)
 
@@ -91,15 +91,15 @@ def draft(age: int = 45, depth: int = 60) -> Draft:
 
 
 def test_structure_alone_is_deep_whole_and_seeded() -> None:
-    one, again, other = (made(deeppersona(Order(n=4, seed=s))) for s in (7, 7, 8))
-    assert one == again != other
-    for persona in one:
+    people, repetition, other_people = (made(deeppersona(Order(n=4, seed=s))) for s in (7, 7, 8))
+    assert people == repetition != other_people
+    for persona in people:
         assert len(persona.facts) >= 200
         filled = {path.partition("/")[0] for path in persona.facts}
         assert filled | {"Career and Work Identity"} == set(CATEGORIES)
         assert len(persona.text.split()) <= 200
         assert persona.provenance["model"] == "none: drawn at random"
-    assert len({persona.text for persona in one}) == 4
+    assert len({persona.text for persona in people}) == 4
 
 
 def test_the_example_is_what_the_recipe_makes() -> None:
@@ -112,16 +112,16 @@ def test_the_example_is_what_the_recipe_makes() -> None:
 
 def test_a_slot_does_not_depend_on_its_batch() -> None:
     population = deeppersona(Order(n=6, seed=1))
-    whole = population.make(population.slots(0, 6)).rows
+    rows = population.make(population.slots(0, 6)).rows
     part = population.make(Slots.span(1, 4, 5)).rows
-    assert part.equals(whole[4:5])
+    assert part.equals(rows[4:5])
 
 
 def test_anchors_survive() -> None:
     """Every anchor of the final profile equals the input."""
-    given = "age=45, work=nurse, place=Lagos, country=Nigeria, gender=female, name=Ada Obi, E=-2"
+    anchors = "age=45, work=nurse, place=Lagos, country=Nigeria, gender=female, name=Ada Obi, E=-2"
     for model in (None, Obedient()):
-        (persona,) = made(deeppersona(Order(n=1, model=model), anchors=given))
+        (persona,) = made(deeppersona(Order(n=1, model=model), anchors=anchors))
         top = "Demographic Information/"
         facts = {k.removeprefix(top): v for k, v in persona.facts.items()}
         assert (facts["Age"], facts["Occupation"], facts["Place"]) == ("45", "nurse", "Lagos")
@@ -153,13 +153,13 @@ def test_a_model_that_changes_the_age_is_rejected() -> None:
     population = deeppersona(
         Order(n=1, model=Obedient(liar)), anchors="age=45", depth=Depth(depth=24, values="free")
     )
-    got = population.make(population.slots(0, 1))
-    (persona,) = frame_personas(got.rows)
-    said = json.dumps([dict(persona.facts), persona.narrative, persona.text])
-    assert "19" not in said
+    batch = population.make(population.slots(0, 1))
+    (persona,) = frame_personas(batch.rows)
+    content = json.dumps([dict(persona.facts), persona.narrative, persona.text])
+    assert "19" not in content
     assert persona.facts["Demographic Information/Age"] == "45"
-    assert got.counts["repaired"] >= 24 + 1
-    assert got.counts["unfit values"] >= 2 * 24
+    assert batch.counts["repaired"] >= 24 + 1
+    assert batch.counts["unfit values"] >= 2 * 24
 
 
 def test_conditioning_is_progressive() -> None:
@@ -167,19 +167,19 @@ def test_conditioning_is_progressive() -> None:
     model = Obedient()
     filled = draft()
     write_sections(Writer(model, Sampling()), [filled], Filling(depth=60))
-    places = []
+    positions = []
     for prompt in model.prompts:
         before, _, asked = prompt.partition("\n\nSection: ")
         now = next(i for i, c in enumerate(CATEGORIES) if asked.startswith(f"{c}."))
-        places.append(now)
+        positions.append(now)
         for i, category in enumerate(CATEGORIES):
             for attribute, value in filled.sections[category]:
                 if i < now:
                     assert attribute.sentence(value) in before
             if i > now:
                 assert f"\n{category}: " not in before
-    assert places == sorted(places)
-    assert set(places) == set(range(12))
+    assert positions == sorted(positions)
+    assert set(positions) == set(range(12))
     assert len(model.prompts) >= 60 / ATTRIBUTES_PER_REQUEST
 
 
@@ -235,10 +235,10 @@ def test_requested_traits_show_in_the_values() -> None:
         spots = []
         for persona in made(deeppersona(Order(n=12), anchors=f"work=nurse, {traits}")):
             for name, value in persona.facts.items():
-                one = hints.get(name)
-                if one is not None and one.leans[0] == "N":
-                    at = one.values.index(value) / (len(one.values) - 1)
-                    spots.append(1 - at if one.leans.endswith("-") else at)
+                attribute = hints.get(name)
+                if attribute is not None and attribute.leans[0] == "N":
+                    at = attribute.values.index(value) / (len(attribute.values) - 1)
+                    spots.append(1 - at if attribute.leans.endswith("-") else at)
         return float(np.mean(spots))
 
     low, middle, high = places("N=-2"), places("N=0"), places("N=2")
@@ -254,10 +254,10 @@ def test_facts_do_not_rule_each_other_out() -> None:
     written = made(deeppersona(Order(n=4, model=Obedient()), depth=Depth(depth=320)))
     both = 0
     for persona in [*lots, *written]:
-        for one, values, other, others in pairs:
-            if persona.facts.get(one) in values and other in persona.facts:
-                assert others != ["*"], (one, other)
-                assert persona.facts[other] not in others, (one, other)
+        for fact, values, other_fact, other_values in pairs:
+            if persona.facts.get(fact) in values and other_fact in persona.facts:
+                assert other_values != ["*"], (fact, other_fact)
+                assert persona.facts[other_fact] not in other_values, (fact, other_fact)
                 both += 1
     assert both > 100
 
@@ -266,10 +266,10 @@ def test_garbage_is_repaired_and_counted() -> None:
     population = deeppersona(
         Order(n=2, model=ScriptedModel(lambda _: "not JSON")), depth=Depth(depth=24)
     )
-    got = population.make(population.slots(0, 2))
-    people = list(frame_personas(got.rows))
-    assert got.counts["repaired"] >= 2 * 24
-    assert got.counts["unreadable replies"] == got.counts["asked"] + got.counts["asked again"]
+    batch = population.make(population.slots(0, 2))
+    people = list(frame_personas(batch.rows))
+    assert batch.counts["repaired"] >= 2 * 24
+    assert batch.counts["unreadable replies"] == batch.counts["asked"] + batch.counts["asked again"]
     assert all(len(p.facts) >= 24 for p in people)
 
 
@@ -283,15 +283,15 @@ def test_garbage_is_repaired_and_counted() -> None:
 )
 def test_a_telling_that_echoes_repeats_or_speaks_of_another_is_refused(telling: str) -> None:
     def teller(_: Chat, sampling: Sampling) -> str:
-        wanted = "summary" in json.loads(str(sampling.schema))["properties"]
-        return json.dumps({"summary": telling}) if wanted else obey(str(sampling.schema))
+        is_narrative = "summary" in json.loads(str(sampling.schema))["properties"]
+        return json.dumps({"summary": telling}) if is_narrative else obey(str(sampling.schema))
 
     population = deeppersona(Order(n=1, model=Obedient(teller)), depth=Depth(depth=12))
-    got = population.make(population.slots(0, 1))
-    (persona,) = frame_personas(got.rows)
+    batch = population.make(population.slots(0, 1))
+    (persona,) = frame_personas(batch.rows)
     assert telling not in persona.narrative
     assert persona.narrative.startswith("I am ")
-    assert got.counts["repaired"] == 1
+    assert batch.counts["repaired"] == 1
 
 
 def test_findings_count_depth_uniqueness_coverage_and_topic() -> None:
@@ -299,10 +299,10 @@ def test_findings_count_depth_uniqueness_coverage_and_topic() -> None:
     rows = population.make(population.slots(0, 6)).rows
     assert population.findings is not None
     parts = population.findings(rows)
-    found = {p.name: p for p in parts if isinstance(p, Estimate)}
-    assert found["attributes"].value > 200
-    assert 0.5 < found["uniqueness"].value < 1
-    assert found["speaks of community"].value == 0
+    estimates = {p.name: p for p in parts if isinstance(p, Estimate)}
+    assert estimates["attributes"].value > 200
+    assert 0.5 < estimates["uniqueness"].value < 1
+    assert estimates["speaks of community"].value == 0
     assert any(isinstance(p, Note) and "k-anonymity" in p.text for p in parts)
     twice = population.findings(rows[[0, 0, 0]])
     same = {p.name: p for p in twice if isinstance(p, Estimate)}
@@ -333,20 +333,20 @@ def test_bad_depth_helps(depth: Depth) -> None:
 
 
 def test_every_shipped_sentence_turns_into_the_first_person() -> None:
-    for one in shipped_taxonomy().attributes:
-        for value in one.values:
-            said = first_person(one.sentence(value))
-            assert "you" not in said.lower().replace("young", "").split(), said
-            assert "your" not in said.lower().split(), said
-            assert " me are " not in said, said
+    for attribute in shipped_taxonomy().attributes:
+        for value in attribute.values:
+            sentence = first_person(attribute.sentence(value))
+            assert "you" not in sentence.lower().replace("young", "").split(), sentence
+            assert "your" not in sentence.lower().split(), sentence
+            assert " me are " not in sentence, sentence
 
 
 @pytest.mark.embedded
 def test_the_embedded_model_fills_a_small_persona() -> None:
     model = LocalModel(embedded())
     population = deeppersona(Order(n=1, model=model), depth=Depth(depth=4, words=12))
-    got = population.make(population.slots(0, 1))
-    (persona,) = frame_personas(got.rows)
+    batch = population.make(population.slots(0, 1))
+    (persona,) = frame_personas(batch.rows)
     assert 4 + 10 <= len(persona.facts) <= 4 + 12
-    assert got.counts["unreadable replies"] == 0
+    assert batch.counts["unreadable replies"] == 0
     assert persona.provenance["model"] == "smollm2"

@@ -14,13 +14,13 @@ from personae.personas import persona_frame
 def people(bias: float, n: int = 600) -> list[Persona]:
     """Women are nurses more often by `bias`, and called gentle in their texts."""
     random = np.random.default_rng(0)
-    made = []
+    personas = []
     for i in range(n):
         sex = ("female", "male")[i % 2]
         nurse = random.random() < 0.5 + (bias if sex == "female" else -bias)
         gentle = random.random() < 0.3 + (bias if sex == "female" else 0)
         job = "nurse" if nurse else "plumber"
-        made.append(
+        personas.append(
             Persona(
                 id=str(i),
                 facts={
@@ -32,7 +32,7 @@ def people(bias: float, n: int = 600) -> list[Persona]:
                 traits={c: float(z) for c, z in zip("OCEAN", random.normal(size=5), strict=True)},
             )
         )
-    return made
+    return personas
 
 
 def table(parts: Sequence[Part], name: str) -> Table | None:

@@ -38,13 +38,13 @@ def made(out: Path, n: int = 300, **changes: bool) -> bytes:
 
 
 def test_same_bytes_whatever_the_shards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = made(tmp_path / "whole.parquet")
+    single = made(tmp_path / "whole.parquet")
     monkeypatch.setattr(generating, "STRUCTURE", 37)
     parts = made(tmp_path / "parts.parquet")
     assert pl.read_parquet(tmp_path / "parts.parquet").equals(
         pl.read_parquet(tmp_path / "whole.parquet")
     )
-    assert parts == whole
+    assert parts == single
     pages = [tmp_path / f"{name}.parquet.report.html" for name in ("whole", "parts")]
     assert pages[0].read_bytes() == pages[1].read_bytes()
     assert not (tmp_path / "parts.parquet.work").exists()
@@ -52,7 +52,7 @@ def test_same_bytes_whatever_the_shards(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_killed_and_resumed_hachimi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(generating, "STRUCTURE", 37)
-    whole = made(tmp_path / "whole.parquet", 100)
+    uninterrupted = made(tmp_path / "whole.parquet", 100)
     asked: list[int] = []
 
     def build(limit: int) -> Callable[[Model | None], Population]:
@@ -73,7 +73,7 @@ def test_killed_and_resumed_hachimi(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert not out.exists()
     generate(job, build(99), None, QUIET)
     assert asked == [0, 37, 74]  # nothing is made twice
-    assert out.read_bytes() == whole
+    assert out.read_bytes() == uninterrupted
     assert pl.read_parquet(out)["id"].n_unique() == 100
 
 
@@ -126,9 +126,9 @@ def test_survey_rows_raked_to_margins(test_data: Callable[[str], Path], tmp_path
     rows = test_data("genagents/gss_demographics_600.jsonl")
     spec = tmp_path / "gss.json"
     spec.write_text(json.dumps(SPEC))
-    made = population(Order(n=1700, seed=2), str(spec), str(rows))
-    people = [p for p in made.make(made.slots(0, 1700)).rows["facts"].to_list()]
-    facts = [{pair["key"]: pair["value"] for pair in one} for one in people]
+    survey = population(Order(n=1700, seed=2), str(spec), str(rows))
+    people = [p for p in survey.make(survey.slots(0, 1700)).rows["facts"].to_list()]
+    facts = [{pair["key"]: pair["value"] for pair in person} for person in people]
     assert Counter(f["sex"] for f in facts) == {"Male": 1020, "Female": 680}
     views = Counter(f["political_views"] for f in facts)
     assert views["Moderate, middle of the road"] == 600 and views["Extremely liberal"] == 100
@@ -165,14 +165,14 @@ def crowded(n: int, limit: int = 99) -> tuple[Callable[[Model | None], Populatio
         ids = pl.Series(slots.indices).cast(pl.String)
         return PersonaBatch(persona_table(ids, facts), {}, {"made": len(slots)})
 
-    one = Population(
+    crowd = Population(
         title="Crowd",
         order=Order(n=n, seed=1),
         make=make,
         preview=(),
         duplicate_criterion=SameFacts(("a", "b")),
     )
-    return lambda model: one, calls
+    return lambda model: crowd, calls
 
 
 def test_near_duplicates_are_regenerated_killed_or_not(
@@ -182,9 +182,9 @@ def test_near_duplicates_are_regenerated_killed_or_not(
     job = Commission(recipe="x", version="1", options={}, out=tmp_path / "whole.parquet")
     build, calls = crowded(200)
     report = generate(job, build, None, QUIET)
-    whole = pl.read_parquet(job.out)
-    facts = [tuple(p["value"] for p in person) for person in whole["facts"].to_list()]
-    assert len(set(facts)) == 200 and whole["id"].to_list() == [str(i) for i in range(200)]
+    frame = pl.read_parquet(job.out)
+    facts = [tuple(p["value"] for p in person) for person in frame["facts"].to_list()]
+    assert len(set(facts)) == 200 and frame["id"].to_list() == [str(i) for i in range(200)]
     assert len(calls) > 5  # four shards, then at least two rounds
     assert isinstance(report.parts[0], Note) and "regenerated" in report.parts[0].text
     for limit in (2, 4, 5):

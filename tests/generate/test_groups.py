@@ -33,10 +33,10 @@ SIZES = {
 def test_sizes() -> None:
     """162 personas, 73 generic and 89 specific, in groups of the published sizes."""
     listed = group_personas()
-    assert Counter(one.group for one in listed) == SIZES
-    assert Counter(one.kind for one in listed) == {"generic": 73, "specific": 89}
-    assert len({one.persona.id for one in listed}) == 162
-    assert len({one.statement for one in listed}) == 162
+    assert Counter(entry.group for entry in listed) == SIZES
+    assert Counter(entry.kind for entry in listed) == {"generic": 73, "specific": 89}
+    assert len({entry.persona.id for entry in listed}) == 162
+    assert len({entry.statement for entry in listed}) == 162
 
 
 def test_published_list_has_the_same_sizes(test_data: Callable[[str], Path]) -> None:
@@ -46,23 +46,23 @@ def test_published_list_has_the_same_sizes(test_data: Callable[[str], Path]) -> 
 
 
 def test_every_specific_persona_belongs_to_groups_that_exist() -> None:
-    generic = {(one.group, one.key) for one in group_personas(kind="generic")}
-    for one in group_personas(kind="specific"):
-        tied = {(g, k) for g, k in one.belongs.items() if g != "country"}
-        assert tied, one.key
-        assert tied <= generic, one.key
+    generic = {(entry.group, entry.key) for entry in group_personas(kind="generic")}
+    for entry in group_personas(kind="specific"):
+        tied = {(g, k) for g, k in entry.belongs.items() if g != "country"}
+        assert tied, entry.key
+        assert tied <= generic, entry.key
 
 
 def test_texts_are_sentences_and_real_people_say_so() -> None:
-    for one in group_personas():
-        persona = one.persona
+    for entry in group_personas():
+        persona = entry.persona
         assert persona.text.startswith("You are ")
         assert persona.statements[0].startswith("I am ")
-        assert persona.facts[f"groups/{one.group}"] == one.key
-        real = one.group == "political figure"
-        assert (persona.kind == "individual") == real
-        assert ("public figure" in persona.provenance["consent"]) == real
-    assert not any(one.group == "political figure" for one in group_personas(named=False))
+        assert persona.facts[f"groups/{entry.group}"] == entry.key
+        is_figure = entry.group == "political figure"
+        assert (persona.kind == "individual") == is_figure
+        assert ("public figure" in persona.provenance["consent"]) == is_figure
+    assert not any(entry.group == "political figure" for entry in group_personas(named=False))
 
 
 def test_your_own_entries_are_added(tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_your_own_entries_are_added(tmp_path: Path) -> None:
     row = {"key": "tall", "statement": "I am a tall person", "group": "height", "kind": "generic"}
     own.write_text(json.dumps({"personas": [row]}))
     assert len(group_personas(registry=own)) == 163
-    assert [one.key for one in group_personas(registry=own, groups=("height",))] == ["tall"]
+    assert [entry.key for entry in group_personas(registry=own, groups=("height",))] == ["tall"]
     for bad in ("{}", "[1]", '[{"key": "x"}]', "[", json.dumps([row, row])):
         own.write_text(bad)
         with pytest.raises(BadFile):
@@ -86,8 +86,8 @@ def test_the_recipe_gives_each_once_and_says_how_many_there_are() -> None:
     population = universal_persona(Order(n=162))
     rows = population.make(population.slots(0, 162)).rows
     assert rows["id"].n_unique() == 162
-    few = universal_persona(Order(n=5, seed=2), groups=("race", "gender"))
-    ids = [p.id for p in frame_personas(few.make(few.slots(0, 5)).rows)]
+    selection = universal_persona(Order(n=5, seed=2), groups=("race", "gender"))
+    ids = [p.id for p in frame_personas(selection.make(selection.slots(0, 5)).rows)]
     assert len(set(ids)) == 5
     assert all(i.startswith(("race", "gender")) for i in ids)
     with pytest.raises(BadValue, match="-n 162"):
@@ -96,13 +96,13 @@ def test_the_recipe_gives_each_once_and_says_how_many_there_are() -> None:
 
 def test_a_model_adds_an_introduction_and_never_the_text() -> None:
     says = json.dumps({"introduction": "I get up early and I like it when things are in order."})
-    for model, told in (
+    for model, is_fit in (
         (ScriptedModel(lambda _: says), True),
         (ScriptedModel(lambda _: ""), False),
     ):
         population = universal_persona(Order(n=4, model=model))
-        got = population.make(population.slots(0, 4))
-        for persona, bare in zip(frame_personas(got.rows), range(4), strict=True):
-            assert bool(persona.narrative) == told, bare
+        batch = population.make(population.slots(0, 4))
+        for persona, index in zip(frame_personas(batch.rows), range(4), strict=True):
+            assert bool(persona.narrative) == is_fit, index
             assert persona.text.startswith("You are ")
-        assert got.counts.get("left out", 0) == (0 if told else 4)
+        assert batch.counts.get("left out", 0) == (0 if is_fit else 4)

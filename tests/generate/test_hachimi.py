@@ -111,10 +111,10 @@ def test_anchor_minima() -> None:
     board |= {"mental health/happiness": "middle"}
     board |= dict.fromkeys(SPEC.sets["creativity"][2:5], "middle")
     board["values/grounds"] = "She stands in the middle among her friends; family is a low shelter."
-    one = board | {"values/family": "middle"}
-    assert broken(one) == {"A1"}
-    assert broken(one | {"values/civic identity": "rather low"}) == set()
-    assert "R8" in broken({k: v for k, v in one.items() if k != "values/family"})
+    middle_board = board | {"values/family": "middle"}
+    assert broken(middle_board) == {"A1"}
+    assert broken(middle_board | {"values/civic identity": "rather low"}) == set()
+    assert "R8" in broken({k: v for k, v in middle_board.items() if k != "values/family"})
 
 
 def shop(model: ScriptedModel, rounds: int = 3, **changes: object) -> RevisionLoop:
@@ -128,8 +128,8 @@ def answer(board: Mapping[str, object], chat: Chat) -> str:
     """Reply with what the keys asked for have on a board."""
     keys = re.findall(r"^- ([\w ]+): (?:one of|text|whole)", chat[-1].text, re.MULTILINE)
     by_key = {path.rpartition("/")[2]: value for path, value in board.items()}
-    said = {k: int(str(by_key[k])) if k == "age" else by_key[k] for k in keys}
-    return json.dumps(said)
+    fields = {k: int(str(by_key[k])) if k == "age" else by_key[k] for k in keys}
+    return json.dumps(fields)
 
 
 FAULTY = {**record(), "creativity/feasibility": "low", "creativity/proposing": "high"}
@@ -151,16 +151,19 @@ def test_revision_receives_the_issues() -> None:
 
 def test_what_a_model_objects_to_reaches_the_reviser() -> None:
     """A contradiction that no rule sees is mended when the reader's reason is told, else left."""
-    told = {**record(), "mental health/story": "He keeps to himself and has no friend at all. " * 2}
+    lonely_record = {
+        **record(),
+        "mental health/story": "He keeps to himself and has no friend at all. " * 2,
+    }
     path, why = "mental health/story", "the board tells of friends"
 
     def reply(chat: Chat) -> str:
-        said = chat[-1].text
-        if "contradict" in said:
-            lonely = "no friend at all" in said
+        prompt = chat[-1].text
+        if "contradict" in prompt:
+            lonely = "no friend at all" in prompt
             return json.dumps({"field": path if lonely else "nothing", "why": why})
-        heard = f"READ: {path}: {why}. To do:" in said
-        return answer(record() if heard or not hears else told, chat)
+        has_reason = f"READ: {path}: {why}. To do:" in prompt
+        return answer(record() if has_reason or not hears else lonely_record, chat)
 
     hears = True
     bench = shop(ScriptedModel(reply))
@@ -173,21 +176,23 @@ def test_what_a_model_objects_to_reaches_the_reviser() -> None:
     assert bench.counts["objections left at the end"] == 0
 
     def deaf(chat: Chat) -> str:
-        return reply(chat) if "contradict" in chat[-1].text else answer(told, chat)
+        return reply(chat) if "contradict" in chat[-1].text else answer(lonely_record, chat)
 
     bench = shop(ScriptedModel(deaf))
     bench.reader = ContradictionValidator(
         model=bench.model, owners=bench.owners, seed=0, counts=bench.counts
     )
     (board,), faults = bench.write([record()], ["1"])
-    assert not faults and board[path] == told[path].strip()
+    assert not faults and board[path] == lonely_record[path].strip()
     assert bench.counts["revisions"] == 3 and bench.counts["objections left at the end"] == 1
 
 
-@pytest.mark.parametrize("said", ["", "[]", '{"field": "school/tier", "why": "x"}', '{"why": "x"}'])
-def test_a_reader_that_cannot_be_read_is_counted(said: str) -> None:
+@pytest.mark.parametrize(
+    "reply", ["", "[]", '{"field": "school/tier", "why": "x"}', '{"why": "x"}']
+)
+def test_a_reader_that_cannot_be_read_is_counted(reply: str) -> None:
     reader = ContradictionValidator(
-        model=ScriptedModel(lambda _: said), owners=shop(ScriptedModel(str)).owners, seed=0
+        model=ScriptedModel(lambda _: reply), owners=shop(ScriptedModel(str)).owners, seed=0
     )
     assert reader.read([record()]) == [None]
     assert reader.counts["readings without a usable answer"] == 1
@@ -203,8 +208,8 @@ def test_the_model_validates_only_when_asked() -> None:
                 else answer(record(), chat)
             )
         )
-        made = hachimi(Order(n=1, model=model), writing=writing)
-        counts = made.make(made.slots(0, 1)).counts
+        students = hachimi(Order(n=1, model=model), writing=writing)
+        counts = students.make(students.slots(0, 1)).counts
         assert ("boards read by a model" in counts) is reads
 
 
@@ -227,8 +232,8 @@ def test_a_slot_that_never_passes_fails_loudly() -> None:
             {**record(), "values/grounds": "- promises are kept at home\n- order helps her"}, chat
         )
     )
-    made = hachimi(Order(n=3, model=model))
-    result = made.make(made.slots(0, 3))
+    students = hachimi(Order(n=3, model=model))
+    result = students.make(students.slots(0, 3))
     assert result.rows.height == 0
     assert set(result.failed) == {0, 1, 2} and "R14" in result.failed[0]
 
@@ -237,10 +242,10 @@ def test_only_the_owner_may_change_its_fields() -> None:
     """Keys of others in a patch are dropped and counted; other fields stay byte for byte."""
 
     def greedy(chat: Chat) -> str:
-        said = json.loads(answer(record() if "R4:" in chat[-1].text else FAULTY, chat))
+        fields = json.loads(answer(record() if "R4:" in chat[-1].text else FAULTY, chat))
         if "R4:" in chat[-1].text:
-            said |= {"name": "Another Name", "school/tier": "bottom 50%"}
-        return json.dumps(said)
+            fields |= {"name": "Another Name", "school/tier": "bottom 50%"}
+        return json.dumps(fields)
 
     bench = shop(ScriptedModel(greedy))
     (board,), faults = bench.write([record()], ["1"])
@@ -263,14 +268,14 @@ def test_values_that_are_not_allowed_are_counted_and_asked_again() -> None:
 
 
 def test_structure_alone_obeys_quotas_and_rules() -> None:
-    made = hachimi(Order(n=1000, seed=4), mix=("4", "3", "2", "1"))
-    rows = made.make(made.slots(0, 1000))
+    students = hachimi(Order(n=1000, seed=4), mix=("4", "3", "2", "1"))
+    rows = students.make(students.slots(0, 1000))
     facts = pl.DataFrame(
-        [{p["key"]: p["value"] for p in one} for one in rows.rows["facts"].to_list()]
+        [{p["key"]: p["value"] for p in person} for person in rows.rows["facts"].to_list()]
     )
     tiers = Counter(facts["school/tier"])
     assert [tiers[t] for t in SPEC.sets["tiers"]] == [400, 300, 200, 100]
-    assert made.quotas["school/tier"] == dict(tiers)
+    assert students.quotas["school/tier"] == dict(tiers)
     assert not RULES.over(facts.columns).breaches(facts).any()
     cells = facts.group_by("school/grade", "demographic/gender", "school/cluster").len()["len"]
     assert cells.len() == 96 and set(cells) <= {9, 10, 11, 12}
@@ -279,10 +284,10 @@ def test_structure_alone_obeys_quotas_and_rules() -> None:
 
 
 def test_levels_go_with_traits() -> None:
-    made = hachimi(Order(n=4000, seed=1))
-    rows = made.make(made.slots(0, 4000)).rows
+    students = hachimi(Order(n=4000, seed=1))
+    rows = students.make(students.slots(0, 4000)).rows
     scale = SPEC.levels["scale"] if SPEC.levels else []
-    facts = [{p["key"]: p["value"] for p in one} for one in rows["facts"].to_list()]
+    facts = [{p["key"]: p["value"] for p in person} for person in rows["facts"].to_list()]
     z = {c: [p[i]["value"] for p in rows["traits"].to_list()] for i, c in enumerate("OCEAN")}
     novelty = [-scale.index(f["creativity/novelty"]) for f in facts]
     risk = [-scale.index(f["mental health/anxiety risk"]) for f in facts]
@@ -292,10 +297,10 @@ def test_levels_go_with_traits() -> None:
 
 
 def test_a_simulated_writer_fills_every_field() -> None:
-    made = hachimi(
+    students = hachimi(
         Order(n=2, model=open_model("simulated:noise=0.3")), writing=Writing(writes="all")
     )
-    result = made.make(made.slots(0, 2))
+    result = students.make(students.slots(0, 2))
     assert result.rows.height + len(result.failed) == 2
     for person in result.rows["facts"].to_list():
         facts = {p["key"]: p["value"] for p in person}
@@ -320,7 +325,7 @@ def test_alignment_of_sixteen_cohorts() -> None:
     assert pearson(human, human, of="cohort").value == pytest.approx(1)
     assert pearson(human, -human, of="cohort").value == pytest.approx(-1)
     noise = [pearson(human, np.random.default_rng(s).normal(size=16)) for s in range(40)]
-    assert sum(one.low <= 0 <= one.high for one in noise) >= 35
+    assert sum(estimate.low <= 0 <= estimate.high for estimate in noise) >= 35
     free = np.random.default_rng(5).normal(size=16)
     x, e = (v / v.std() for v in (human - human.mean(), free - free.mean()))
     e = e - x * (x @ e) / 16
@@ -364,13 +369,15 @@ def test_the_embedded_model_writes_by_a_schema_of_ones_own(tmp_path: Path) -> No
     assert isinstance(model, OpenModel)
     path = tmp_path / "clerks.json"
     path.write_text(json.dumps(SMALL))
-    made = hachimi(Order(n=2, model=model), schema=str(path), alike="vectors")
-    result = made.make(made.slots(0, 2))
+    students = hachimi(Order(n=2, model=model), schema=str(path), alike="vectors")
+    result = students.make(students.slots(0, 2))
     assert result.rows.height == 2 and not result.failed
     for person in result.rows["facts"].to_list():
         habit = {p["key"]: p["value"] for p in person}["work/habit"]
         assert 10 <= len(habit) <= 60
     assert result.counts["fields without a usable value"] == 0
-    assert made.duplicate_criterion is not None
-    signs = made.duplicate_criterion.sign(result.rows)
-    assert made.duplicate_criterion.pairs(np.concatenate([signs, signs])).tolist()[:1] == [[0, 2]]
+    assert students.duplicate_criterion is not None
+    signs = students.duplicate_criterion.sign(result.rows)
+    assert students.duplicate_criterion.pairs(np.concatenate([signs, signs])).tolist()[:1] == [
+        [0, 2]
+    ]

@@ -30,8 +30,8 @@ from personae.respondents.scripted import ScriptedModel
 EXAMPLE = Path(__file__).parents[2] / "examples" / "conversations.jsonl"
 
 
-def dialogue(*said: str) -> Chat:
-    return tuple(m for t in said for m in (Message("user", t), Message("assistant", "I am 99.")))
+def dialogue(*texts: str) -> Chat:
+    return tuple(m for t in texts for m in (Message("user", t), Message("assistant", "I am 99.")))
 
 
 SMALL = ("How do I get a stain out of wool?", "Would vinegar be safe?")
@@ -78,13 +78,15 @@ def test_a_model_adds_what_it_can_quote_and_nothing_else() -> None:
 
 def test_garbage_leaves_what_rules_found_and_is_counted() -> None:
     writer = Writer(ScriptedModel(lambda _: "?"), Sampling())
-    (found,) = extract_profiles(writer, [dialogue("I'm 34 and I work as a nurse. Help me sleep.")])
-    assert {n: f.value for n, f in found.facts.items()} == {"age": "34", "occupation": "nurse"}
+    (profile,) = extract_profiles(
+        writer, [dialogue("I'm 34 and I work as a nurse. Help me sleep.")]
+    )
+    assert {n: f.value for n, f in profile.facts.items()} == {"age": "34", "occupation": "nurse"}
     assert writer.counts["unreadable replies"] == 2 * (len(OBJECTIVE) - 2 + 1)
 
 
 @pytest.mark.parametrize(
-    ("said", "name", "value"),
+    ("text", "name", "value"),
     [
         ("I'm 34 and tired.", "age", "34"),
         ("I am from Accra, by the sea.", "location", "Accra"),
@@ -95,16 +97,16 @@ def test_garbage_leaves_what_rules_found_and_is_counted() -> None:
         ("I used to sing in a choir.", "experience", "used to sing in a choir"),
     ],
 )
-def test_rules(said: str, name: str, value: str) -> None:
-    assert find_disclosures([said])[name].value == value
+def test_rules(text: str, name: str, value: str) -> None:
+    assert find_disclosures([text])[name].value == value
 
 
 @pytest.mark.parametrize(
-    "said",
+    "text",
     ["I am 20% sure.", "I'm a vegetarian.", "I'm 5 minutes late.", "Your wife lives in Rome."],
 )
-def test_rules_do_not_find_what_is_not_there(said: str) -> None:
-    assert find_disclosures([said]) == {}
+def test_rules_do_not_find_what_is_not_there(text: str) -> None:
+    assert find_disclosures([text]) == {}
 
 
 def test_style_traits_and_redaction() -> None:
@@ -139,8 +141,8 @@ def test_virtual_members_are_nobody_who_exists() -> None:
     """A virtual profile equals no profile that it was made from."""
     halves = [(f"fact {i % 5}", f"manner {i % 4}") for i in range(12)]
     pairs = draw_virtual_pairs(halves, np.eye(12), 200, seed=1)
-    made = {(halves[i][0], halves[j][1]) for i, j in pairs}
-    assert not made & set(halves)
+    virtual_halves = {(halves[i][0], halves[j][1]) for i, j in pairs}
+    assert not virtual_halves & set(halves)
     with pytest.raises(BadValue, match="no new one"):
         draw_virtual_pairs([("a", "b")] * 3, np.eye(3), 1)
 

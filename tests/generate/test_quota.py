@@ -56,8 +56,8 @@ def test_bad_shares_are_refused() -> None:
 
 def test_raking_keeps_odds_ratios_and_meets_margins() -> None:
     start = np.array([[40.0, 10.0], [20.0, 30.0]])
-    found = rake(start, {(0,): np.array([0.3, 0.7]), (1,): np.array([0.6, 0.4])})
-    table = found.joint
+    fit = rake(start, {(0,): np.array([0.3, 0.7]), (1,): np.array([0.6, 0.4])})
+    table = fit.joint
     assert np.allclose(table.sum(axis=1), [0.3, 0.7]) and np.allclose(table.sum(axis=0), [0.6, 0.4])
     odds = table[0, 0] * table[1, 1] / (table[0, 1] * table[1, 0])
     assert odds == pytest.approx(40 * 30 / (10 * 20))
@@ -71,13 +71,13 @@ def test_raking_says_when_margins_cannot_be_met() -> None:
 
 
 def test_draws_belong_to_their_slot() -> None:
-    whole = Slots.span(3, 0, 1000)
-    part = whole.take(np.arange(17, 900, 7))
-    assert (whole.uniform("x")[17:900:7] == part.uniform("x")).all()
-    assert (whole.normal("x")[17:900:7] == part.normal("x")).all()
-    assert (whole.pick("x", [1, 2])[17:900:7] == part.pick("x", [1, 2])).all()
-    assert (whole.uniform("x") != whole.take(np.arange(1000), extra_attempts=1).uniform("x")).all()
-    assert (whole.uniform("x") != whole.uniform("y")).all()
+    slots = Slots.span(3, 0, 1000)
+    part = slots.take(np.arange(17, 900, 7))
+    assert (slots.uniform("x")[17:900:7] == part.uniform("x")).all()
+    assert (slots.normal("x")[17:900:7] == part.normal("x")).all()
+    assert (slots.pick("x", [1, 2])[17:900:7] == part.pick("x", [1, 2])).all()
+    assert (slots.uniform("x") != slots.take(np.arange(1000), extra_attempts=1).uniform("x")).all()
+    assert (slots.uniform("x") != slots.uniform("y")).all()
 
 
 def test_draws_are_uniform_and_unrelated() -> None:
@@ -111,7 +111,7 @@ def test_shipped_trait_correlations_are_those_of_the_data(
             pl.mean_horizontal(keyed)
         )
         means.append(mean.alias(code))
-    kept = rows.select(means).drop_nulls()
+    complete_rows = rows.select(means).drop_nulls()
     held = data_json("trait_correlations.json")
-    assert kept.height == held["n"]
-    assert np.abs(np.corrcoef(kept.to_numpy().T) - correlation_matrix()).max() < 0.0006
+    assert complete_rows.height == held["n"]
+    assert np.abs(np.corrcoef(complete_rows.to_numpy().T) - correlation_matrix()).max() < 0.0006

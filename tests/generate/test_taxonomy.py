@@ -45,8 +45,8 @@ def test_published_taxonomies(
     name: str, categories: int, leaves: int, test_data: Callable[[str], Path]
 ) -> None:
     """100.json has 12 categories and 173 leaves; the large one has 19 top names."""
-    found = read_tree(test_data(f"deeppersona/{name}.json"))
-    assert (len(found.categories), len(found.attributes)) == (categories, leaves)
+    taxonomy = read_tree(test_data(f"deeppersona/{name}.json"))
+    assert (len(taxonomy.categories), len(taxonomy.attributes)) == (categories, leaves)
     tree = json.loads(test_data(f"deeppersona/{name}.json").read_text())
     assert _unflatten(dict(flatten(tree))) == tree
 
@@ -59,8 +59,8 @@ def test_near_duplicate_categories_become_twelve(
     published = read_tree(test_data(f"deeppersona/{name}.json"))
     merged = merge_paths([a.path for a in published.attributes])
     assert len(merged.taxonomy.categories) == 12
-    kept, gone = sum(merged.counts.values()), sum(merged.dropped.values())
-    assert kept + gone == len(published.attributes)
+    merged_count, dropped_count = sum(merged.counts.values()), sum(merged.dropped.values())
+    assert merged_count + dropped_count == len(published.attributes)
 
 
 def test_merging_keeps_the_frequent_name_and_repairs_links() -> None:
@@ -91,10 +91,10 @@ def test_shipped_taxonomy_is_whole() -> None:
     assert len(shipped.attributes) > 300
     assert len(groups) == 12
     assert min(len(group) for group in groups.values()) >= 20
-    for one in shipped.attributes:
-        assert len(one.values) >= 2, one.name
-        assert one.say
-        assert all(len(value) <= 50 for value in one.values), one.name
+    for attribute in shipped.attributes:
+        assert len(attribute.values) >= 2, attribute.name
+        assert attribute.say
+        assert all(len(value) <= 50 for value in attribute.values), attribute.name
 
 
 @pytest.mark.parametrize(
@@ -130,9 +130,9 @@ def test_strata_of_thirty() -> None:
 )
 def test_apportioned_is_whole_and_within_limits(total: int, parts: list[tuple[int, int]]) -> None:
     shares, limits = [s for s, _ in parts], [m for _, m in parts]
-    found = apportion_within_limits(total, shares, limits)
-    assert sum(found) == min(total, sum(limits))
-    assert all(0 <= k <= m for k, m in zip(found, limits, strict=True))
+    counts = apportion_within_limits(total, shares, limits)
+    assert sum(counts) == min(total, sum(limits))
+    assert all(0 <= k <= m for k, m in zip(counts, limits, strict=True))
 
 
 def test_long_tail_branches_come_first_in_each_round() -> None:
@@ -143,8 +143,8 @@ def test_long_tail_branches_come_first_in_each_round() -> None:
 
 
 def chats(count: int) -> list[Chat]:
-    said = ["I am a nurse on night shifts, what should I eat?", "What is 2 + 2?"]
-    return [(Message("user", said[i % 2]), Message("assistant", "Well.")) for i in range(count)]
+    texts = ["I am a nurse on night shifts, what should I eat?", "What is 2 + 2?"]
+    return [(Message("user", texts[i % 2]), Message("assistant", "Well.")) for i in range(count)]
 
 
 def read(chat: Chat) -> str:
@@ -184,8 +184,8 @@ def test_the_command_merges_a_tree_without_a_model(
 ) -> None:
     tree, out = tmp_path / "tree.json", tmp_path / "out.json"
     tree.write_text('{"Food": {"Diet": {}, "diets": {}, "Cooking": {}}}')
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(SystemExit) as exit_info:
         main(["taxonomy", str(tree), "--out", str(out)])
-    assert left.value.code == 0
+    assert exit_info.value.code == 0
     assert [a.name for a in read_tree(out).attributes] == ["Food/Diet", "Food/Cooking"]
     assert "2 attributes  Food" in capsys.readouterr().out

@@ -35,13 +35,13 @@ def test_sixteen_times_sixty_four_with_all_seventeen_keys() -> None:
     """1,024 records, 17 keys each, ages whole numbers in 12..40, the type hidden."""
     model = obedient()
     bank = people(made(1024, model))
-    assert Counter(one.extra["type"] for one in bank) == dict.fromkeys(
+    assert Counter(character.extra["type"] for character in bank) == dict.fromkeys(
         (t.code for t in bank_types("mbti")), 64
     )
-    for one in bank:
-        assert {path.removeprefix("profile/") for path in one.facts} == set(FIELDS)
-        assert 12 <= int(one.facts["profile/age"]) <= 40
-        assert str(one.extra["type"]) not in one.text
+    for character in bank:
+        assert {path.removeprefix("profile/") for path in character.facts} == set(FIELDS)
+        assert 12 <= int(character.facts["profile/age"]) <= 40
+        assert str(character.extra["type"]) not in character.text
     codes = "|".join(t.code for t in bank_types("mbti"))
     asked = [request.chat for request in model.asked]
     assert len(asked) == 5 * 1024
@@ -51,12 +51,12 @@ def test_sixteen_times_sixty_four_with_all_seventeen_keys() -> None:
 def test_structure_alone_is_whole_various_and_seeded() -> None:
     bank, again = people(made(64)), people(made(64))
     assert bank == again
-    assert len({one.text for one in bank}) == 64
-    assert not any(re.search(r"\bI\b", one.text) for one in bank)
-    for one in bank:
-        assert all(one.facts.values())
-        assert len(one.extra["presets"]) == 5  # type: ignore[arg-type]
-        assert one.facts["profile/recent_worry_or_anxiety"] not in one.text
+    assert len({character.text for character in bank}) == 64
+    assert not any(re.search(r"\bI\b", character.text) for character in bank)
+    for character in bank:
+        assert all(character.facts.values())
+        assert len(character.extra["presets"]) == 5  # type: ignore[arg-type]
+        assert character.facts["profile/recent_worry_or_anxiety"] not in character.text
 
 
 def test_written_fields_are_kept_and_unfit_ones_counted() -> None:
@@ -69,27 +69,28 @@ def test_written_fields_are_kept_and_unfit_ones_counted() -> None:
         names = (*FIELDS, *(f"answer_{i}" for i in range(1, 6)))
         return json.dumps(dict.fromkeys(names, "You are an INTJ, aged 99, and proud of it."))
 
-    got = made(1, ScriptedModel(tells))
-    assert got.counts["repaired"] == 12 + 5
-    assert "INTJ" not in json.dumps([dict(p.facts) for p in people(got)])
+    batch = made(1, ScriptedModel(tells))
+    assert batch.counts["repaired"] == 12 + 5
+    assert "INTJ" not in json.dumps([dict(p.facts) for p in people(batch)])
 
 
 @pytest.mark.parametrize(
-    "told", ["Quiet by nature, as all agree.", "こんばんは、さようなら、またあした、おやすみなさい"]
+    "text", ["Quiet by nature, as all agree.", "こんばんは、さようなら、またあした、おやすみなさい"]
 )
-def test_a_field_that_does_not_speak_to_the_person_is_refused(told: str) -> None:
+def test_a_field_that_does_not_speak_to_the_person_is_refused(text: str) -> None:
     names = (*FIELDS, *(f"answer_{i}" for i in range(1, 6)))
-    got = made(1, ScriptedModel(lambda _: json.dumps(dict.fromkeys(names, told))))
-    (one,) = people(got)
-    assert told not in one.text
-    assert got.counts["repaired"] == 12
+    batch = made(1, ScriptedModel(lambda _: json.dumps(dict.fromkeys(names, text))))
+    (character,) = people(batch)
+    assert text not in character.text
+    assert batch.counts["repaired"] == 12
 
 
 def test_answers_that_echo_or_repeat_themselves_are_refused() -> None:
-    for told in ("I had a terrible day. So did I.", "no no no no no no yes"):
-        names = (*FIELDS, *(f"answer_{i}" for i in range(1, 6)))
-        (one,) = people(made(1, ScriptedModel(lambda _: json.dumps(dict.fromkeys(names, told)))))  # noqa: B023
-        assert told not in json.dumps(one.extra)
+    names = (*FIELDS, *(f"answer_{i}" for i in range(1, 6)))
+    for text in ("I had a terrible day. So did I.", "no no no no no no yes"):
+        reply = json.dumps(dict.fromkeys(names, text))
+        (character,) = people(made(1, ScriptedModel(lambda _: reply)))  # noqa: B023
+        assert text not in json.dumps(character.extra)
 
 
 def test_types_lean_as_their_letters_and_the_big_five_has_thirty_two() -> None:
@@ -107,12 +108,12 @@ def test_published_bank_has_our_keys_and_strays(test_data: Callable[[str], Path]
     """
     lines = test_data("characterchat/profile_output.json").read_text().splitlines()
     keys = [set(json.loads(line)["profile"]) for line in lines]
-    wanted = set(FIELDS) - {"additional_information"}
-    assert sum(wanted <= one for one in keys) == 98
-    assert sum(one != wanted for one in keys) == 4
+    expected = set(FIELDS) - {"additional_information"}
+    assert sum(expected <= record_keys for record_keys in keys) == 98
+    assert sum(record_keys != expected for record_keys in keys) == 4
 
 
 @pytest.mark.parametrize("n", [1, 15, 17, 40])
 def test_any_count_is_spread_evenly(n: int) -> None:
-    sizes = Counter(one.extra["type"] for one in people(made(n)))
+    sizes = Counter(character.extra["type"] for character in people(made(n)))
     assert max(sizes.values()) - min(sizes.values()) <= 1

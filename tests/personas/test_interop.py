@@ -105,8 +105,8 @@ def test_foreign_object_comes_back(name: str, data: st.DataObject) -> None:
 @settings(max_examples=20)
 def test_an_edit_on_our_side_wins(name: str, persona: Persona, fact: str) -> None:
     lens = FORMATS[name].lens
-    kept = import_row(lens, export_row(lens, persona), "here")
-    edited = replace(kept, text="Edited.", facts={**kept.facts, "demographics/age": fact})
+    imported = import_row(lens, export_row(lens, persona), "here")
+    edited = replace(imported, text="Edited.", facts={**imported.facts, "demographics/age": fact})
     assert import_row(lens, export_row(lens, edited), "here") == edited
 
 
@@ -231,10 +231,10 @@ def test_nemotron_table_keeps_types_and_nulls(tmp_path: Path) -> None:
 def test_personahub_lines_speak_to_the_model(tmp_path: Path) -> None:
     lines = [{"persona": "A nurse who keeps bees"}, {"persona": "A nurse who keeps bees"}]
     path = tmp_path / "in.jsonl"
-    path.write_text("".join(json.dumps(one) + "\n" for one in lines))
-    one, two = import_personas(path)
-    assert one.text == "You are a nurse who keeps bees" and one.kind == "demographic"
-    assert one.id != two.id and one.text == two.text
+    path.write_text("".join(json.dumps(first) + "\n" for first in lines))
+    first, second = import_personas(path)
+    assert first.text == "You are a nurse who keeps bees" and first.kind == "demographic"
+    assert first.id != second.id and first.text == second.text
 
 
 @given(PERSONAS)
@@ -247,7 +247,7 @@ def test_edsl_takes_the_names_of_traits(persona: Persona) -> None:
 
 
 def test_edsl_keeps_what_stands_beside_the_list(tmp_path: Path) -> None:
-    whole = {
+    content = {
         "agent_list": [
             {
                 "traits": {"age": 30, "work__role": "cook"},
@@ -260,11 +260,11 @@ def test_edsl_keeps_what_stands_beside_the_list(tmp_path: Path) -> None:
         "edsl_version": "1.0.7",
     }
     path = tmp_path / "in.json"
-    path.write_text(json.dumps(whole))
+    path.write_text(json.dumps(content))
     people = list(import_personas(path))
     assert people[0].facts == {"age": "30", "work/role": "cook"}
     export_personas(people, tmp_path / "out.json", "edsl")
-    assert exact(json.loads((tmp_path / "out.json").read_text())) == exact(whole)
+    assert exact(json.loads((tmp_path / "out.json").read_text())) == exact(content)
 
 
 def test_sotopia_states_traits(tmp_path: Path) -> None:
@@ -310,9 +310,9 @@ def test_genagents_folders(tmp_path: Path) -> None:
     (ann,) = import_personas(tmp_path / "bank")
     assert ann.id == "00aa" and ann.memories == ("Rain again.",)
     export_personas([ann], tmp_path / "out", "genagents")
-    (made,) = (tmp_path / "out").iterdir()
+    (folder,) = (tmp_path / "out").iterdir()
     for name, value in files.items():
-        assert json.loads((made / name).read_text()) == value
+        assert json.loads((folder / name).read_text()) == value
 
 
 def test_cards_go_from_version_to_version(tmp_path: Path) -> None:
@@ -362,32 +362,33 @@ def test_generated_personas_are_understood_elsewhere() -> None:
             "Demographic Information/Name": "Al",
         },
     ):
-        made = Persona(id="p1", text="You are Al.", facts={**facts, "pets/name": "Rex"})
-        spec: Any = export_row(FORMATS["tinytroupe"].lens, made)["persona"]
+        persona = Persona(id="p1", text="You are Al.", facts={**facts, "pets/name": "Rex"})
+        spec: Any = export_row(FORMATS["tinytroupe"].lens, persona)["persona"]
         assert (spec["name"], spec["age"], spec["gender"]) == ("Al", 46, "male")
         assert spec["occupation"]["title"] == "cook" and spec["other_facts"] == ["You are Al."]
         assert spec["pets"] == {"name": "Rex"}
         for name in EVERY:
             assert (
-                import_row(FORMATS[name].lens, export_row(FORMATS[name].lens, made), "here") == made
+                import_row(FORMATS[name].lens, export_row(FORMATS[name].lens, persona), "here")
+                == persona
             )
-    bare: Any = export_row(FORMATS["card-v2"].lens, Persona(id="p1", narrative="A cook."))["data"]
-    assert (bare["name"], bare["description"]) == ("p1", "A cook.")
+    card: Any = export_row(FORMATS["card-v2"].lens, Persona(id="p1", narrative="A cook."))["data"]
+    assert (card["name"], card["description"]) == ("p1", "A cook.")
 
 
 @pytest.mark.parametrize("name", EVERY)
 def test_the_prompt_is_the_same_bytes_after_any_exchange(name: str) -> None:
     """Whatever way a persona went, it reads the same."""
-    made = Persona(
+    persona = Persona(
         id="p1",
         facts={"z": "1", "a/b": "2", "demographics/age": "3"},
         traits={"N": 1.0, "E:Assertiveness": 1.0},
         relations={"Zoe": "a friend", "Al": "a brother"},
         memories=("Second.", "First."),
     )
-    back = import_row(FORMATS[name].lens, export_row(FORMATS[name].lens, made), "here")
+    back = import_row(FORMATS[name].lens, export_row(FORMATS[name].lens, persona), "here")
     model = open_model("null:yes")
-    assert persona_text.text(model, back).encode() == persona_text.text(model, made).encode()
+    assert persona_text.text(model, back).encode() == persona_text.text(model, persona).encode()
 
 
 def test_someone_elses_edit_wins() -> None:
@@ -432,13 +433,13 @@ def test_unknown_format_has_near_matches(tmp_path: Path) -> None:
 def test_what_is_written_is_read_or_its_suffix_is_refused(
     name: str, suffix: str, tmp_path: Path
 ) -> None:
-    one = Persona(id="a", text="You nurse.", facts={"work/what": "nurse"}, traits={"C": 1.0})
+    persona = Persona(id="a", text="You nurse.", facts={"work/what": "nurse"}, traits={"C": 1.0})
     out = tmp_path / f"people{suffix}"
     try:
-        export_personas([one], out, name)
+        export_personas([persona], out, name)
     except BadValue as error:
         assert "ends in" in str(error)
         assert suffix not in FORMATS[name].suffixes and not list(tmp_path.iterdir())
         return
     assert detect(out) == name
-    assert list(import_personas(out)) == [one]
+    assert list(import_personas(out)) == [persona]

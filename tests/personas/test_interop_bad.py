@@ -59,11 +59,11 @@ def test_damaged_files(
     """Cut, flipped and spliced bytes."""
     folder = tmp_path_factory.mktemp("fuzz")
     path = made(name, folder)
-    whole = bytearray(path.read_bytes())
-    at = data.draw(st.integers(0, len(whole)))
-    end = data.draw(st.integers(at, min(len(whole), at + 40)))
-    whole[at:end] = data.draw(st.binary(max_size=12))
-    path.write_bytes(whole)
+    content = bytearray(path.read_bytes())
+    at = data.draw(st.integers(0, len(content)))
+    end = data.draw(st.integers(at, min(len(content), at + 40)))
+    content[at:end] = data.draw(st.binary(max_size=12))
+    path.write_bytes(content)
     for form in (name, ""):
         try:
             list(import_personas(path, form))
@@ -135,11 +135,11 @@ def test_odd_objects(name: str, value: Any, tmp_path_factory: pytest.TempPathFac
             except InputError as error:
                 assert str(error)
                 continue
-            assert all(one.id for one in people)
+            assert all(persona.id for persona in people)
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ('{"type": "TinyPerson", "persona": {"name": "a\\u0007"}}', "control character"),
         ('{"type": "TinyPerson", "persona": {"name": "a\\ud800"}}', "U\\+D800"),
@@ -158,11 +158,11 @@ def test_odd_objects(name: str, value: Any, tmp_path_factory: pytest.TempPathFac
         ("", "not valid JSON"),
     ],
 )
-def test_bad_content_is_told(text: str, said: str, tmp_path: Path) -> None:
+def test_bad_content_is_told(text: str, message: str, tmp_path: Path) -> None:
     path = tmp_path / "bad.json"
     path.write_text(text)
-    if said:
-        with pytest.raises(InputError, match=said):
+    if message:
+        with pytest.raises(InputError, match=message):
             list(import_personas(path))
     else:
         assert list(import_personas(path))
@@ -193,9 +193,9 @@ def test_bad_pictures_are_told(tmp_path: Path) -> None:
         SIGNATURE + chunk(b"IHDR", b"") + chunk(b"aaAa", b"") * 20_000 + end: "10,000",
     }
     tracemalloc.start()
-    for data, said in cases.items():
+    for data, message in cases.items():
         path.write_bytes(data)
-        with pytest.raises(BadFile, match=said):
+        with pytest.raises(BadFile, match=message):
             list(import_personas(path, "card-v2"))
     assert tracemalloc.get_traced_memory()[1] < 40 << 20, "a packed bomb isn't inflated"
     tracemalloc.stop()

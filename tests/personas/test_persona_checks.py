@@ -39,7 +39,7 @@ BOTH = replace(USER, id="u2", facts={**USER.facts, **NURSE.facts})
 
 
 def codes(persona: Persona) -> list[str]:
-    return [found.rule.code for found in find_risks(persona, RULES)]
+    return [risk.rule.code for risk in find_risks(persona, RULES)]
 
 
 def table(report: Report, name: str) -> Table:
@@ -57,8 +57,8 @@ def test_kinds_by_evidence() -> None:
 
 def test_a_composite_is_under_the_strictest_rules() -> None:
     """Whatever it is declared as, evidence of an individual counts."""
-    bare = replace(BOTH, kind="demographic", provenance=ORIGIN)
-    assert {"no-consent", "undeclared-individual"} <= set(codes(bare))
+    unsourced = replace(BOTH, kind="demographic", provenance=ORIGIN)
+    assert {"no-consent", "undeclared-individual"} <= set(codes(unsourced))
     assert not codes(NURSE) and not codes(FIGURE)
     assert codes(BOTH) == ["no-consent"], "consent for memories says nothing of facts"
     assert not codes(replace(BOTH, provenance={**ORIGIN, "consent": "theirs"}))
@@ -67,19 +67,19 @@ def test_a_composite_is_under_the_strictest_rules() -> None:
 def test_provenance_is_missed_by_layer() -> None:
     """A layer without source or licence is found, with its name."""
     assert not codes(NURSE)
-    (found, more) = find_risks(replace(NURSE, provenance={}), RULES)
-    assert (found.rule.code, found.excerpt) == ("no-licence", "facts")
-    assert more.rule.code == "no-source"
+    (risk, other_risk) = find_risks(replace(NURSE, provenance={}), RULES)
+    assert (risk.rule.code, risk.excerpt) == ("no-licence", "facts")
+    assert other_risk.rule.code == "no-source"
     half = replace(NURSE, text="You nurse.", provenance={"facts/licence": "MIT", "made by": "x"})
-    (found,) = find_risks(half, RULES)
-    assert (found.rule.code, found.excerpt) == ("no-licence", "text")
+    (risk,) = find_risks(half, RULES)
+    assert (risk.rule.code, risk.excerpt) == ("no-licence", "text")
 
 
 def test_public_part_drops_individual_layers_and_says_so() -> None:
-    kept, dropped = public_part(BOTH)
-    assert kept.facts == NURSE.facts and not kept.memories and kept.kind == "demographic"
+    public, dropped = public_part(BOTH)
+    assert public.facts == NURSE.facts and not public.memories and public.kind == "demographic"
     assert dropped == ("memories", "facts/user id")
-    assert "memories/consent" not in kept.provenance and evident_kinds(kept) == ("demographic",)
+    assert "memories/consent" not in public.provenance and evident_kinds(public) == ("demographic",)
     assert public_part(NURSE) == (NURSE, ())
 
 
@@ -110,8 +110,8 @@ RISKY: list[tuple[dict[str, Any], str]] = [
     ("fields", "code"), RISKY, ids=[c + str(i) for i, (_, c) in enumerate(RISKY)]
 )
 def test_risks_are_found(fields: dict[str, Any], code: str) -> None:
-    found = codes(Persona(id="x", **{"provenance": ORIGIN, **fields}))
-    assert any(one.startswith(code) for one in found), found
+    risk_codes = codes(Persona(id="x", **{"provenance": ORIGIN, **fields}))
+    assert any(risk_code.startswith(code) for risk_code in risk_codes), risk_codes
 
 
 HARMLESS: list[dict[str, Any]] = [
@@ -154,7 +154,11 @@ def test_rules_are_data(tmp_path: Path) -> None:
     whens: list[Any] = [[{"any": ["("]}], [{}], [], [{"sentence": ["x"]}], [1]]
     rules = [{}, 1, *({**head, "when": when} for when in whens)]
     rules.append({**head, "level": "x", "when": [{"lacks": ["a"]}]})
-    wholes: list[Any] = [{}, {"rules": [], "words": []}, *({"rules": [one]} for one in rules)]
+    wholes: list[Any] = [
+        {},
+        {"rules": [], "words": []},
+        *({"rules": [rule_body]} for rule_body in rules),
+    ]
     for bad in map(json.dumps, wholes):
         path.write_text(bad)
         with pytest.raises(BadFile):
@@ -168,8 +172,8 @@ def test_check_counts_all_and_shows_the_first() -> None:
     rows += [("f, row 120", replace(NURSE, extra={"memorie": []}))]
     checked = check_report(rows, RULES)
     assert (checked.errors, checked.warnings) == (30, 41)
-    found = {row[0]: row[3] for row in table(checked.report, "findings").rows}
-    assert found == {"no-licence": 40, "no-source": 40, "unknown-field": 1}
+    counts = {row[0]: row[3] for row in table(checked.report, "findings").rows}
+    assert counts == {"no-licence": 40, "no-source": 40, "unknown-field": 1}
     assert len(table(checked.report, "examples").rows) == 11
     notes = [p.text for p in checked.report.parts if isinstance(p, Note)]
     assert notes[1] == "f, row 90: broken" and len(notes) == 22
@@ -228,8 +232,8 @@ def test_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) 
     assert "0 changed, 3 equal" in capsys.readouterr().out
     assert leave("convert", "people.jsonl", "public.jsonl", "--to", "sotopia", "--public") == 0
     assert "left out: u2: memories, facts/user id" in capsys.readouterr().err
-    bare = replace(NURSE, provenance={})
-    save_personas([bare], "bare.json")
+    unsourced = replace(NURSE, provenance={})
+    save_personas([unsourced], "bare.json")
     assert (
         leave(
             "convert", "bare.json", "noted.json", "--note", "licence=MIT", "--note", "source=a = b"
@@ -242,7 +246,7 @@ def test_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) 
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["chek", "people.jsonl"], "did you mean 'check'"),
         (["check", "nowhere.jsonl"], "can't read"),
@@ -263,7 +267,7 @@ def test_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) 
     ],
 )
 def test_bad_input_leaves_with_two(
-    arguments: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+    arguments: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
     monkeypatch.chdir(tmp_path)
     save_personas([NURSE, FIGURE], "people.jsonl")
@@ -273,6 +277,6 @@ def test_bad_input_leaves_with_two(
     before = sorted(p.name for p in tmp_path.iterdir())
     assert leave(*arguments) == 2
     printed = capsys.readouterr()
-    assert said in " ".join(printed.err.split())
+    assert message in " ".join(printed.err.split())
     assert "Traceback" not in printed.err + printed.out
     assert sorted(p.name for p in tmp_path.iterdir()) == before

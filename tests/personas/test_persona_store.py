@@ -95,7 +95,7 @@ def test_a_change_in_any_layer_changes_the_hash() -> None:
             "extra": {},
         }.items()
     ]
-    assert len({content_key(one) for one in (FULL, *changed)}) == len(changed) + 1
+    assert len({content_key(persona) for persona in (FULL, *changed)}) == len(changed) + 1
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_what_the_schema_refuses_the_reader_refuses(
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (b'{"id": "a"}\n{"id": "a"}\n', "two personas"),
         (b'{"id": "a", "id": "b"}\n', "stands twice"),
@@ -146,18 +146,18 @@ def test_what_the_schema_refuses_the_reader_refuses(
         (b"\n\n", "no persona"),
     ],
 )
-def test_bad_lines_are_told(content: bytes, said: str, tmp_path: Path) -> None:
+def test_bad_lines_are_told(content: bytes, message: str, tmp_path: Path) -> None:
     path = tmp_path / "bad.jsonl"
     path.write_bytes(content)
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=message):
         load_personas(path)
 
 
 def test_bad_parquet_is_told(tmp_path: Path) -> None:
     path = tmp_path / "people.parquet"
     save_personas([FULL], path)
-    whole = path.read_bytes()
-    for broken in (b"", b"PAR1", whole[:-20], whole[:40] + whole[60:], b"PAR1" + whole[:9]):
+    content = path.read_bytes()
+    for broken in (b"", b"PAR1", content[:-20], content[:40] + content[60:], b"PAR1" + content[:9]):
         path.write_bytes(broken)
         with pytest.raises(BadFile):
             load_personas(path)
@@ -199,8 +199,10 @@ def test_batches_of_a_stream_make_the_bytes_of_one_process(tmp_path: Path) -> No
     save_personas(people, tmp_path / "one.parquet")
     frames = (persona_frame(people[i : i + 777]) for i in range(0, 9000, 777))
     assert save_frames(frames, tmp_path / "two.parquet") == 9000
-    one, two = ((tmp_path / name).read_bytes() for name in ("one.parquet", "two.parquet"))
-    assert one == two
+    whole_bytes, batched_bytes = (
+        (tmp_path / name).read_bytes() for name in ("one.parquet", "two.parquet")
+    )
+    assert whole_bytes == batched_bytes
     assert [p.id for p in read_personas(tmp_path / "two.parquet")] == [p.id for p in people]
 
 

@@ -38,9 +38,9 @@ UNKNOWN = missing("N", "two items", n=2, of="item")
 
 
 def test_a_table_takes_its_heads_from_its_rows() -> None:
-    made = table("t", "T", ({"arm": arm, "n": len(arm)} for arm in ("P2", "none")), "A note.")
-    assert made.columns == ("arm", "n") and made.rows == (("P2", 2), ("none", 4))
-    assert made.note == "A note."
+    counts = table("t", "T", ({"arm": arm, "n": len(arm)} for arm in ("P2", "none")), "A note.")
+    assert counts.columns == ("arm", "n") and counts.rows == (("P2", 2), ("none", 4))
+    assert counts.note == "A note."
     assert table("t", "T", [], columns=("arm", "n")).columns == ("arm", "n")
 
 
@@ -94,8 +94,8 @@ def test_coverage_counts_by_status_with_heads_and_further_columns() -> None:
 
 def test_frames_become_tables_under_other_heads() -> None:
     frame = pl.DataFrame({"raw": ["A", "B"], "len": [3, 4]})
-    made = frame_table("letters", "Options", frame, heads={"raw": "option", "len": "count"})
-    assert made.columns == ("option", "count") and made.rows == (("A", 3), ("B", 4))
+    letters = frame_table("letters", "Options", frame, heads={"raw": "option", "len": "count"})
+    assert letters.columns == ("option", "count") and letters.rows == (("A", 3), ("B", 4))
 
 
 def test_notes_have_their_level_and_missing_answers_are_counted() -> None:
@@ -131,8 +131,8 @@ def test_profiles_lines_and_bars_list_their_values() -> None:
         "people: E 3.00; N not known. model: E 4.00; N 2.00"
     )
     assert lines("l", "L", ("x", [0, "top"]), {"y": [1.0, 2.0]}, "SD").alt == "y: 0 1.00; top 2.00"
-    made = bars("b", "B", [("sex", "women"), ("sex", "men")], {"share": [0.5, 0.4]}, "share")
-    assert made.categories == ("women", "men") and made.groups == ("sex", "sex")
+    figure = bars("b", "B", [("sex", "women"), ("sex", "men")], {"share": [0.5, 0.4]}, "share")
+    assert figure.categories == ("women", "men") and figure.groups == ("sex", "sex")
 
 
 def test_figures_refuse_other_lengths_and_what_is_no_number() -> None:

@@ -11,8 +11,8 @@ QUESTION = say("Question: Do you agree?\n\nA. Yes\nB. No")
 
 
 def test_a_persona_is_read_from_the_system_turn_or_the_block() -> None:
-    for place in (in_system, with_truth):
-        reading = comprehend(place(QUESTION, PERSONA))
+    for placement in (in_system, with_truth):
+        reading = comprehend(placement(QUESTION, PERSONA))
         assert reading.persona == PERSONA
         assert reading.request == QUESTION[0].text
         assert [option.label for option in reading.options] == ["A", "B"]

@@ -90,10 +90,14 @@ def test_the_item_is_not_read(kind: str) -> None:
 
 def test_seeds_differ_and_repeat() -> None:
     chats = [say(f"{i}\nA. Yes\nB. No\nC. Maybe") for i in range(30)]
-    one, two = (open_null(f"null:uniform,seed={seed}") for seed in (1, 2))
-    assert one.reply(requests_of(chats), Sampling()) == one.reply(requests_of(chats), Sampling())
-    assert one.reply(requests_of(chats), Sampling()) != two.reply(requests_of(chats), Sampling())
-    assert one.fingerprint != two.fingerprint
+    first, second = (open_null(f"null:uniform,seed={seed}") for seed in (1, 2))
+    assert first.reply(requests_of(chats), Sampling()) == first.reply(
+        requests_of(chats), Sampling()
+    )
+    assert first.reply(requests_of(chats), Sampling()) != second.reply(
+        requests_of(chats), Sampling()
+    )
+    assert first.fingerprint != second.fingerprint
 
 
 def test_options_that_are_not_listed_cost_the_same_per_word() -> None:

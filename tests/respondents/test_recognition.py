@@ -30,8 +30,8 @@ COUNT = "At the gate, in the evening light, you count the swallows."
 def registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """What a test registers is gone after it."""
     recognise(KeyedStatement, Prompt("anything"))  # the shipped ones are there
-    kept = {kind: dict(named) for kind, named in recognition._REGISTERED.items()}
-    monkeypatch.setattr(recognition, "_REGISTERED", kept)
+    copies = {kind: dict(named) for kind, named in recognition._REGISTERED.items()}
+    monkeypatch.setattr(recognition, "_REGISTERED", copies)
     yield
     register(KeyedStatement, "cleared")(lambda prompt: None)  # empties what was read meanwhile
 

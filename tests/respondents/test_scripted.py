@@ -24,10 +24,10 @@ def test_answers_do_not_depend_on_order_or_batch() -> None:
         return ScriptedModel(lambda chat: ["a", "b", "c"], faults={"refused": 0.3})
 
     sampling = Sampling(temperature=1)
-    whole = model().reply(requests_of(CHATS[:50]), sampling)
-    assert model().reply(requests_of(CHATS[:50][::-1]), sampling)[::-1] == whole
-    assert [model().reply([Request(c)], sampling)[0] for c in CHATS[:50]] == whole
-    assert {r.text for r in whole} > {"a", "b", "c"}
+    replies = model().reply(requests_of(CHATS[:50]), sampling)
+    assert model().reply(requests_of(CHATS[:50][::-1]), sampling)[::-1] == replies
+    assert [model().reply([Request(c)], sampling)[0] for c in CHATS[:50]] == replies
+    assert {r.text for r in replies} > {"a", "b", "c"}
 
 
 def test_faults_come_in_their_shares() -> None:

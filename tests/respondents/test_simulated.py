@@ -43,10 +43,10 @@ def means(spec: str, inventory: str = "mpi-120", **form: Any) -> dict[str, float
 @pytest.mark.parametrize("inventory", ["ipip-neo-120", "ipip-neo-300"])
 @pytest.mark.parametrize("noise", ["0", "0.3"])
 def test_norm_standings_recover_the_truth(channel: str, inventory: str, noise: str) -> None:
-    found = means(f"{SPEC},noise={noise}", inventory, channel=channel)
+    scale_means = means(f"{SPEC},noise={noise}", inventory, channel=channel)
     for domain, z in TRUTH.items():
         norms = load_inventory("ipip-neo-120")
-        standing = norm_standing(found[domain], norms, domain, group="sex-neutral 21-40")
+        standing = norm_standing(scale_means[domain], norms, domain, group="sex-neutral 21-40")
         assert standing.z == pytest.approx(z, abs=0.35)
 
 
@@ -77,11 +77,11 @@ def test_content_only_is_invariant_to_order_and_labels() -> None:
             Form(wording="mpi", order=order, labels="none", channel="reply"),
         )
     ]
-    sheets = [administer(model, MPI, form) for form in forms]
-    first = sheets[0].rows["value"].to_list()
+    answer_sets = [administer(model, MPI, form) for form in forms]
+    first = answer_sets[0].rows["value"].to_list()
     assert len(set(first)) == 5
-    assert all(sheet.rows["value"].to_list() == first for sheet in sheets)
-    by_value = [s.rows["logp"].to_list() for s in sheets if s.rows["logp"][0] is not None]
+    assert all(answers.rows["value"].to_list() == first for answers in answer_sets)
+    by_value = [s.rows["logp"].to_list() for s in answer_sets if s.rows["logp"][0] is not None]
     assert all(rows == pytest.approx(by_value[0][0]) for rows in (x[0] for x in by_value))
 
 
@@ -157,10 +157,10 @@ def test_a_persona_is_followed_as_far_as_told() -> None:
     item = "Here is a statement: 'I talk to a lot of different people at parties'"
     options = "A. Very Inaccurate\nB. Moderately Inaccurate\nC. Neither Accurate Nor Inaccurate\n"
     options += "D. Moderately Accurate\nE. Very Accurate"
-    told = say(f"{item}\n\n{options}", system=text)
+    chat = say(f"{item}\n\n{options}", system=text)
     answers = [
         open_simulated(f"simulated:E=-2,noise=0,follow={f}")
-        .reply([Request(told)], Sampling())[0]
+        .reply([Request(chat)], Sampling())[0]
         .text
         for f in ("0", "1")
     ]

@@ -18,9 +18,9 @@ MADE = ["generate", "hachimi", "-n", "60", "--seed", "3"]
 
 
 def personae(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(SystemExit) as exit_info:
         main(arguments)
-    return int(left.value.code or 0)
+    return int(exit_info.value.code or 0)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -51,9 +51,9 @@ def test_a_study_has_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_model_is_what_it_is_in_one_process() -> None:
-    here, there = (make("simulated:noise=0.3") for make in (open_model, clusters.cluster_model))
-    assert (there.name, there.fingerprint) == (here.name, here.fingerprint)
-    assert isinstance(there, Chooser)
+    local, remote = (make("simulated:noise=0.3") for make in (open_model, clusters.cluster_model))
+    assert (remote.name, remote.fingerprint) == (local.name, local.fingerprint)
+    assert isinstance(remote, Chooser)
 
 
 def test_errors_of_workers_arrive_as_they_are() -> None:
@@ -63,11 +63,11 @@ def test_errors_of_workers_arrive_as_they_are() -> None:
 
 def test_workers_understand_an_instrument_that_is_registered_here() -> None:
     spec, requests = "simulated:C=4,noise=0", [Request(say(PROMPT))]
-    here, there = (
+    local, remote = (
         make(spec).reply(requests, Sampling())[0].text
         for make in (open_model, clusters.cluster_model)
     )
-    assert here == there == "- storm"
+    assert local == remote == "- storm"
 
 
 def test_an_instrument_that_workers_cannot_import_is_refused(
@@ -95,7 +95,7 @@ def test_limits_and_a_cluster_are_refused_together(tmp_path: Path) -> None:
 
 
 def test_texts_of_a_model_have_the_same_bytes(tmp_path: Path) -> None:
-    made = [
+    arguments = [
         "generate",
         "hachimi",
         "-n",
@@ -105,6 +105,6 @@ def test_texts_of_a_model_have_the_same_bytes(tmp_path: Path) -> None:
         "--alike",
         "allowed",
     ]
-    assert personae(*made, "--out", str(tmp_path / "one.jsonl")) == 0
-    assert personae(*made, "--out", str(tmp_path / "two.jsonl"), "--ray") == 0
+    assert personae(*arguments, "--out", str(tmp_path / "one.jsonl")) == 0
+    assert personae(*arguments, "--out", str(tmp_path / "two.jsonl"), "--ray") == 0
     assert (tmp_path / "one.jsonl").read_bytes() == (tmp_path / "two.jsonl").read_bytes()

@@ -77,14 +77,14 @@ def test_all_answered_leaves_nothing() -> None:
 
 def test_the_plan_counts_what_writes() -> None:
     assert estimate_work(lambda _: None) == CostEstimate(requests=0, tokens_in=0, tokens_out=0)
-    found = estimate_work(
+    plan = estimate_work(
         lambda m: (
             m.reply(requests_of([say("Tea?"), say("Ale?")]), Sampling(max_tokens=30)),
             m.choose([Request(say("Tea?"), (("A",), ("B",)))]),
         )
     )
-    assert (found.requests, found.replies, found.tokens_out) == (3, 2, 61)
-    assert found.times(1.5).replies == 3
+    assert (plan.requests, plan.replies, plan.tokens_out) == (3, 2, 61)
+    assert plan.times(1.5).replies == 3
 
 
 @pytest.fixture

@@ -42,9 +42,9 @@ def run(python: str, *order: str) -> str:
 
 
 def leave(*order: str) -> object:
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(SystemExit) as exit_info:
         main(["export", *order])
-    return left.value.code
+    return exit_info.value.code
 
 
 READ = """
@@ -72,20 +72,24 @@ def test_inspect_reads_a_run(suffix: str, tmp_path: Path) -> None:
     folder = finished(tmp_path / "run", type(answers).of(lost))
     out = tmp_path / f"log{suffix}"
     run(python, "-m", "personae", "export", str(folder), "--to", "inspect", "--out", str(out))
-    found = json.loads(run(python, "-c", READ, str(out), problems.problems[0].id))
-    assert (found["status"], found["task"], found["model"]) == ("success", "asked", "null:yes")
-    assert found["n"] == found["ids"] == len(answers) == 32
+    summary = json.loads(run(python, "-c", READ, str(out), problems.problems[0].id))
+    assert (summary["status"], summary["task"], summary["model"]) == (
+        "success",
+        "asked",
+        "null:yes",
+    )
+    assert summary["n"] == summary["ids"] == len(answers) == 32
     first = problems.problems[0]
-    assert (found["input"], found["target"]) == (first.text, first.answer)
-    assert sorted(found["choices"]) == sorted(first.options)
-    assert found["values"].count("N") == 1 and set(found["values"]) == {"C", "I", "N"}
-    right = sum(v == "C" for v in found["values"]) / 32
-    assert found["metrics"]["accuracy"] == pytest.approx(right)
-    assert found["metrics"]["stderr"] > 0
-    kept = out.read_bytes()
+    assert (summary["input"], summary["target"]) == (first.text, first.answer)
+    assert sorted(summary["choices"]) == sorted(first.options)
+    assert summary["values"].count("N") == 1 and set(summary["values"]) == {"C", "I", "N"}
+    right = sum(v == "C" for v in summary["values"]) / 32
+    assert summary["metrics"]["accuracy"] == pytest.approx(right)
+    assert summary["metrics"]["stderr"] > 0
+    content = out.read_bytes()
     run(python, "-m", "personae", "export", str(folder), "--to", "inspect", "--out", str(out))
     if suffix == ".json":  # an .eval is a zip, in which the library writes the time of day
-        assert out.read_bytes() == kept
+        assert out.read_bytes() == content
     assert not list(tmp_path.glob(".*"))
 
 
@@ -125,15 +129,15 @@ def test_lm_eval_runs_the_tasks(tmp_path: Path) -> None:
     for problems in ("plain-knowledge", "word-problems"):
         names += export_problems(load_problems(problems), tmp_path)
     banked = export_bank(load_bank(), tmp_path)
-    told = run(python, "-c", TASKS, str(tmp_path), ",".join([*names, banked[0]]))
-    found = json.loads(told.splitlines()[-1])
-    assert set(found) == {*names, banked[0]}
-    letters, options, written = (found[n] for n in names)
+    output = run(python, "-c", TASKS, str(tmp_path), ",".join([*names, banked[0]]))
+    summaries = json.loads(output.splitlines()[-1])
+    assert set(summaries) == {*names, banked[0]}
+    letters, options, written = (summaries[n] for n in names)
     assert (letters["rows"], options["rows"], written["rows"]) == (64, 64, 16)
     assert json.dumps(letters["first"]).count("(A)") >= 1
     assert any(m.startswith("acc_mutual_info") for m in options["metrics"])
     assert any(m.startswith("exact_match,last-number") for m in written["metrics"])
-    assert found[banked[0]]["rows"] == 10
+    assert summaries[banked[0]]["rows"] == 10
 
 
 def test_tasks_hold_the_problems_and_no_usual_place(tmp_path: Path) -> None:
@@ -146,8 +150,8 @@ def test_tasks_hold_the_problems_and_no_usual_place(tmp_path: Path) -> None:
         assert row["prompt"].endswith("The answer is")
     export_bank(load_bank(), tmp_path)
     for path in tmp_path.glob("personae_trait_*.jsonl"):
-        kept = [json.loads(line)["gold"] for line in path.read_text().splitlines()]
-        assert all(len(gold) == 2 for gold in kept) and len(set(map(tuple, kept))) > 1
+        golds = [json.loads(line)["gold"] for line in path.read_text().splitlines()]
+        assert all(len(gold) == 2 for gold in golds) and len(set(map(tuple, golds))) > 1
     before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
     export_problems(load_problems("plain-knowledge"), tmp_path)
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before

@@ -45,8 +45,8 @@ def kill_after(process: subprocess.Popen[bytes], log: Path, asks: int, pause: fl
 
 
 def test_killed_twenty_times_and_resumed(tmp_path: Path) -> None:
-    whole, log = tmp_path / "whole", tmp_path / "whole.log"
-    first = start(whole, log)
+    uninterrupted, log = tmp_path / "whole", tmp_path / "whole.log"
+    first = start(uninterrupted, log)
     first.communicate(timeout=120)
     assert first.returncode == 0
     out, log = tmp_path / "out", tmp_path / "log"
@@ -64,4 +64,4 @@ def test_killed_twenty_times_and_resumed(tmp_path: Path) -> None:
     assert len(asked(log)) == 600 + lost  # only answers in flight at a kill are asked again
     assert lost <= KILLS * MOST_ASKED
     for name in FILES:
-        assert (out / name).read_bytes() == (whole / name).read_bytes(), name
+        assert (out / name).read_bytes() == (uninterrupted / name).read_bytes(), name

@@ -56,8 +56,8 @@ def test_a_card_is_the_studys_own() -> None:
 def test_generated_personas_are_the_recipes_own() -> None:
     personas = p.generate("universal_persona", 5, seed=3, kind="generic")
     population = load_recipe(find_recipe("universal_persona"))(Order(n=5, seed=3), kind="generic")
-    made = population.make(population.slots(0, 5))
-    assert personas == tuple(frame_personas(made.rows))
+    batch = population.make(population.slots(0, 5))
+    assert personas == tuple(frame_personas(batch.rows))
 
 
 def test_personas_that_could_not_be_generated_are_counted() -> None:
