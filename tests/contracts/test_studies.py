@@ -1,4 +1,4 @@
-"""What every study owes: a header, a report on controls, same bytes, missing answers counted.
+"""The contract of a study: a header, a report on controls, same bytes, missing answers counted.
 
 A study that looks inside a model runs on a tiny random network, in which there is nothing to find;
 controls have no inside, and it refuses them.
@@ -99,7 +99,7 @@ def test_its_report_is_plain_data_and_a_page(name: str) -> None:
 
 @pytest.mark.parametrize("name", STUDIES)
 @pytest.mark.parametrize("spec", ["null:refusing", "null:garbage", "null:midpoint"])
-def test_it_ends_on_who_says_nothing(name: str, spec: str) -> None:
+def test_it_finishes_when_no_answer_is_usable(name: str, spec: str) -> None:
     if name in INSIDE:
         with pytest.raises(InputError, match=f"{spec} can't be opened"):
             run(STUDIES[name], spec)
