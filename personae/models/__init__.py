@@ -1,1 +1,1 @@
-"""Implementations of the model Protocols: local engine, server client, journal, controls."""
+"""Implementations of the model Protocols: local engine, server client, journal, wrappers."""
