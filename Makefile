@@ -10,8 +10,9 @@ run: setup  ## a persona drawn at random, and its card on the embedded model, in
 	$(BIN)/personae generate deeppersona -n 1 --seed 7 --anchors "E=1.5, N=-1" --out out/persona.json
 	$(BIN)/personae card out/persona.json --model smollm2 --out out/card
 
-test: setup  ## all tests, doctests and documentation examples
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+test: setup  ## all tests, doctests and documentation examples; the slow ones in a step of their own
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m slow tests
 
 coverage: setup  ## the lines that tests reach, by room
 	mkdir -p out

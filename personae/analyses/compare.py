@@ -126,7 +126,7 @@ def _verdicts(first: Run, second: Run, comparisons: Sequence[Comparison]) -> lis
             )
         )
     if canonical_json(first.identity) == canonical_json(second.identity):
-        parts.append(warning("Both runs are the same."))
+        parts.append(warning("Both are the same run."))
     elif first.identity.get("study") != second.identity.get("study"):
         parts.append(
             warning(

@@ -152,7 +152,7 @@ def test_the_report_of_two_folders(tmp_path: Path) -> None:
     assert runs["study"] == ("asked", "asked", "") and runs["model"][2] == "differs"
     assert table(report, "coverage").rows[1][:4] == ("unchanged", "second", 12, 12)
     same = compare_runs(first, first)
-    assert any(isinstance(p, Note) and "the same run" in p.text for p in same.parts)
+    assert any(isinstance(p, Note) and "Both are the same run" in p.text for p in same.parts)
     assert compare_runs(first, second) == report
 
 

@@ -54,6 +54,7 @@ def verdicts(report: Report) -> dict[str, str]:
     return {str(row[0]): str(row[5]) for row in table(report, "domains").rows}
 
 
+@pytest.mark.slow
 def test_a_respondent_that_follows_moves_as_asked() -> None:
     model = open_simulated("simulated:follow=1,noise=0.2")
     report = card(model, ADA, Design(inductions=("naive", "words")), quick=True)

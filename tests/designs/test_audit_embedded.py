@@ -22,7 +22,7 @@ from tests.support.embedded import embedded
 
 pytestmark = pytest.mark.embedded
 HUMAN = identities("reference")[0]
-DRAWS = 40
+DRAWS = 100
 SHORT = load_problems("plain-knowledge").per_field(2)
 
 
@@ -31,6 +31,7 @@ def model() -> LocalModel:
     return LocalModel(embedded())
 
 
+@pytest.mark.slow
 def test_draws_agree_with_likelihoods(model: LocalModel) -> None:
     """Of 100 draws each letter within 3 standard errors."""
     problem = SHORT.problems[3]
@@ -90,6 +91,7 @@ def test_a_pleaser_and_a_contrarian_weigh_agreement_differently(model: LocalMode
     assert np.abs(levels["pleaser"] - levels["contrarian"]).max() > 1e-3
 
 
+@pytest.mark.slow
 def test_beliefs_do_not_depend_on_the_batch(model: LocalModel) -> None:
     """The same accuracy in small passes and large, with and without persona."""
     scenes = belief_problems(load_scenes()[:1], variables=("forward belief",))

@@ -344,7 +344,7 @@ def test_every_shipped_sentence_turns_into_the_first_person() -> None:
 @pytest.mark.embedded
 def test_the_embedded_model_fills_a_small_persona() -> None:
     model = LocalModel(embedded())
-    population = deeppersona(Order(n=1, model=model), depth=Depth(depth=4, words=12))
+    population = deeppersona(Order(n=1, model=model), depth=Depth(depth=4, words=20))
     batch = population.make(population.slots(0, 1))
     (persona,) = frame_personas(batch.rows)
     assert 4 + 10 <= len(persona.facts) <= 4 + 12

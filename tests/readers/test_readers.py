@@ -178,6 +178,7 @@ def test_the_encoder_gives_a_text_the_same_vector_in_any_company() -> None:
     assert encoder.encode([]).shape == (0, 384)
 
 
+@pytest.mark.slow
 def test_the_shipped_reader_carries_to_other_prose() -> None:
     """Trained on statements it tells the sixteen own texts, which it never met."""
     try:

@@ -114,7 +114,7 @@ def test_reports_are_compared_without_folders() -> None:
     ]
     report = p.compare(*reports)
     assert "differ after Holm's adjustment" in str(report.parts[0])
-    assert "the same run" not in str(report.parts)
-    assert "the same run" in str(p.compare(reports[0], reports[0]).parts)
+    assert "Both are the same run" not in str(report.parts)
+    assert "Both are the same run" in str(p.compare(reports[0], reports[0]).parts)
     with pytest.raises(BadValue, match="holds no answers"):
         p.compare(Report(title="empty", parts=()), reports[1])

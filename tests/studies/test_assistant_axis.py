@@ -355,6 +355,7 @@ def test_transcripts_are_read_along_the_axis(test_data: Callable[[str], Path]) -
     assert all(2 <= row[3] < row[2] == 15 for row in table.rows)
 
 
+@pytest.mark.slow
 @pytest.mark.embedded
 def test_the_embedded_model_tells_default_from_roles() -> None:
     """On average over three draws of replies: .88, .73, .54 were measured, .5 is chance.

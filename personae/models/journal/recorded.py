@@ -174,7 +174,7 @@ def recorded(model: Model, journal: Journal, *, seen: Seen | None = None) -> Rec
     >>> with tempfile.TemporaryDirectory() as folder, Journal(folder + "/j.sqlite") as journal:
     ...     inner = ScriptedModel(lambda chat: "Yes.")
     ...     for _ in range(2):
-    ...         again = recorded(inner, journal).reply([say("Tea?")] * 3, Sampling())
+    ...         again = recorded(inner, journal).reply(requests_of([say("Tea?")] * 3), Sampling())
     >>> len(again), len(inner.asked)
     (3, 1)
     """
