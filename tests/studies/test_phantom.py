@@ -25,6 +25,7 @@ from personae.designs.arms import CONTROL_ARM, Arm
 from personae.designs.grid import Asking, ask_grid
 from personae.designs.question_effects import effects, question_scores
 from personae.induce.prompt.prompt_inductions import own_text
+from personae.measure.situations.situation_bank import load_bank, pole_text
 from personae.measure.tasks.problems import load_problems
 from personae.measure.tasks.theory_of_mind import (
     belief_problems,
@@ -120,6 +121,28 @@ def test_a_blind_model_has_no_spread_and_cannot_be_steered() -> None:
     report = phantom(Knowing("oracle"), quick=True)
     assert [row[1] for row in table(report, "spread").rows] == [0.0, 0.0, 0.0]
     assert all(row[1].value == 0.0 for row in table(report, "controllability").rows)  # type: ignore[union-attr]
+
+
+class Choosing(Knowing):
+    """Takes a trait's high actions under that trait's own persona alone."""
+
+    def _one(self, question: Request) -> Choice:
+        text = "\n".join(m.text for m in question.chat)
+        situations = [item for item in load_bank().of(self._kind).items if item.text in text]
+        if pole_text(self._kind, True) not in text or not situations:
+            return super()._one(question)
+        high = {action for item in situations for action in item.high}
+        texts = [" ".join(forms[0].split()) for forms in question.options]
+        return choice_from_logliks(
+            question, [0.0 if any(a in option for a in high) else -5.0 for option in texts]
+        )
+
+
+def test_own_choices_rise_under_the_one_persona_that_moves_them() -> None:
+    report = phantom(Choosing("Psychopathy"), quick=True)
+    rises = {row[0]: row[1] for row in table(report, "controllability").rows}
+    assert rises["Psychopathy"].value > 0.05  # type: ignore[union-attr]
+    assert all(r.value == 0.0 for name, r in rises.items() if name != "Psychopathy")  # type: ignore[union-attr]
 
 
 def test_a_planted_loss_under_one_personality_is_found() -> None:

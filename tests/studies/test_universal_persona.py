@@ -65,6 +65,13 @@ def table(report: Report, name: str) -> Table:
     return next(p for p in report.parts if isinstance(p, Table) and p.name == name)
 
 
+def test_harm_under_one_persona_lowers_the_personas_rate_and_not_the_one_without() -> None:
+    report = universal_persona(Speaking(rude="Ada"), PEOPLE, quick=True)
+    rates = {row[0]: row[1:] for row in table(report, "rates").rows}
+    alone, personas = rates["offensiveness"]
+    assert alone.value == 1.0 and personas.value == 0.75  # type: ignore[union-attr]
+
+
 def test_the_registry_has_the_published_sizes() -> None:
     sizes = [
         sum(p.group == g for p in group_personas())
