@@ -16,6 +16,7 @@ import pytest
 from docs.extensions.pages import GROUPS, pages
 from personae.cli import main
 from personae.core import ModelUnavailable
+from personae.induce import registry
 from personae.models.local.loading import load_embedded
 from tests.structure.test_layers import ORDER
 
@@ -63,6 +64,7 @@ def test_python_runs_and_prints_what_is_shown(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(registry, "_MAKERS", dict(registry._MAKERS))  # a page may add its own
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     code = [block for block in blocks(page) if block.language == "python"]
     if any(needs_embedded(block.text) for block in code):
