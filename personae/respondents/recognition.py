@@ -2,20 +2,32 @@
 
 Each instrument registers a function that parses its prompts, beside the code that renders them.
 Shipped ones are modules called `..._recogniser.py`; they are imported when a respondent first
-reads a prompt, so that its answers never depend on what else a process has imported.
+reads a prompt, so that its answers never depend on what else a process has imported. Recognisers
+from outside the package are part of the fingerprint of every control, so that a journal never
+recalls what was answered under others.
 """
 
-from collections.abc import Callable
+import inspect
+import marshal
+import sys
+from collections.abc import Callable, Iterator
 from functools import cache, lru_cache
 from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, ParamSpec, Protocol, TypeVar, cast
+from typing import Any, NamedTuple, ParamSpec, Protocol, TypeVar, cast
 
-from personae.core import BadValue
+from personae.core import BadValue, content_key
 from personae.respondents.stimuli import Prompt
 
-__all__ = ["Recogniser", "outside_modules", "reading_cache", "recognise", "register"]
+__all__ = [
+    "Recogniser",
+    "outside_modules",
+    "outside_recognisers",
+    "reading_cache",
+    "recognise",
+    "register",
+]
 
 S = TypeVar("S")
 S_co = TypeVar("S_co", covariant=True)
@@ -24,21 +36,28 @@ PACKAGE = "personae"
 
 
 class Recogniser(Protocol[S_co]):
-    """Reads prompts of one instrument: the stimulus in a prompt, or None where it isn't its own."""
+    """Finds the stimuli of one instrument in prompts."""
 
     def __call__(self, prompt: Prompt, /) -> S_co | None:
-        """Find the stimulus in a prompt."""
+        """Find the stimulus in a prompt; None where the prompt isn't the instrument's."""
 
 
-_REGISTERED: dict[type, dict[str, Recogniser[Any]]] = {}
+class _Entry(NamedTuple):
+    """A registered recogniser, and the hash of its source; "" for a shipped one."""
+
+    recogniser: Recogniser[Any]
+    source: str
+
+
+_REGISTERED: dict[type, dict[str, _Entry]] = {}
 _CACHES: list[Any] = []
 
 
 def register(kind: type[S], name: str) -> Callable[[Recogniser[S]], Recogniser[S]]:
     """Register a function as the recogniser of an instrument's stimuli of one kind.
 
-    If several recognise a prompt, the first in order of name is used, those from outside the
-    package before the shipped ones; the order of imports doesn't matter.
+    If several recognise a prompt, the first by name is used, those from outside the package before
+    the shipped ones; the order of imports doesn't matter.
 
     Raises:
         BadValue: another recogniser of this kind has the name.
@@ -53,31 +72,30 @@ def register(kind: type[S], name: str) -> Callable[[Recogniser[S]], Recogniser[S
     """
 
     def registered(recogniser: Recogniser[S]) -> Recogniser[S]:
-        registered_recognisers = _REGISTERED.setdefault(kind, {})
-        if name in registered_recognisers and _origin(registered_recognisers[name]) != _origin(
-            recogniser
-        ):
+        entries = _REGISTERED.setdefault(kind, {})
+        if name in entries and _origin(entries[name].recogniser) != _origin(recogniser):
             raise BadValue(
                 f"{kind.__name__}: a recogniser called {name!r} is registered already, by "
-                f"{'.'.join(_origin(registered_recognisers[name]))}; give yours another name"
+                f"{'.'.join(_origin(entries[name].recogniser))}; give yours another name"
             )
-        registered_recognisers[name] = recogniser
-        for reading in _CACHES:
-            reading.cache_clear()
+        source = "" if _shipped(recogniser) else content_key(_source(recogniser))
+        entries[name] = _Entry(recogniser, source)
+        for cached in _CACHES:
+            cached.cache_clear()
         return recogniser
 
     return registered
 
 
 def reading_cache(function: Callable[P, S]) -> Callable[P, S]:
-    """Cache what was read of a prompt, until another recogniser is registered."""
+    """Cache a function of prompts or chats until another recogniser is registered."""
     cached = lru_cache(maxsize=1 << 14)(function)
     _CACHES.append(cached)
     return cast(Callable[P, S], cached)
 
 
 def recognise(kind: type[S], prompt: Prompt) -> S | None:
-    """Find a stimulus of one kind in a prompt: the first that a registered recogniser finds.
+    """Find a stimulus of one kind in a prompt; None where no recogniser finds any.
 
     >>> from personae.respondents.stimuli import KeyedStatement
     >>> recognise(KeyedStatement, Prompt("Like you? 'She never worries about things.'")).key
@@ -89,29 +107,50 @@ def recognise(kind: type[S], prompt: Prompt) -> S | None:
 
 @reading_cache
 def _first_stimulus(kind: type, prompt: Prompt) -> object:
-    recognisers = _REGISTERED.get(kind, {})
-    for name in sorted(recognisers, key=lambda name: (_shipped(recognisers[name]), name)):
-        stimulus = recognisers[name](prompt)
+    entries = _REGISTERED.get(kind, {})
+    for name in sorted(entries, key=lambda name: (_shipped(entries[name].recogniser), name)):
+        stimulus = entries[name].recogniser(prompt)
         if stimulus is not None:
             return stimulus
     return None
 
 
 def outside_modules() -> tuple[str, ...]:
-    """Name the modules outside the package that have registered a recogniser, in order.
+    """List the modules outside the package that have registered a recogniser, sorted by name.
 
     Another process understands the same prompts once it has imported them.
     """
+    return tuple(sorted({entry.recogniser.__module__ for _, _, entry in _outside_entries()}))
+
+
+def outside_recognisers() -> tuple[tuple[str, str, str], ...]:
+    """Identify the recognisers from outside the package: kind, name and hash (hex) of the source.
+
+    They are part of a control's fingerprint, since its answers change with them. The source is
+    that of the whole module, or the function alone where the module has no file. Files that a
+    module reads are not part of it.
+    """
     return tuple(
-        sorted(
-            {
-                recogniser.__module__
-                for recognisers in _REGISTERED.values()
-                for recogniser in recognisers.values()
-                if not _shipped(recogniser)
-            }
-        )
+        sorted((kind.__name__, name, entry.source) for kind, name, entry in _outside_entries())
     )
+
+
+def _outside_entries() -> Iterator[tuple[type, str, _Entry]]:
+    for kind, entries in _REGISTERED.items():
+        for name, entry in entries.items():
+            if not _shipped(entry.recogniser):
+                yield kind, name, entry
+
+
+def _source(recogniser: Recogniser[Any]) -> str:
+    """Give the text of a recogniser's module, else its function's, else the compiled function."""
+    function = recogniser if inspect.isfunction(recogniser) else type(recogniser)
+    for part in (sys.modules.get(recogniser.__module__), function):
+        try:
+            return inspect.getsource(part)  # type: ignore[arg-type]
+        except (OSError, TypeError):
+            continue
+    return marshal.dumps(getattr(function, "__code__", None)).hex()
 
 
 def _origin(recogniser: Recogniser[Any]) -> tuple[str, str]:

@@ -14,7 +14,7 @@ from personae.respondents.comprehension import Comprehension, comprehend
 from personae.respondents.latent import Respondent, keyed_uniform, parse_spec
 from personae.respondents.likelihoods import option_logliks
 from personae.respondents.option_lines import OptionLine, full_scale
-from personae.respondents.recognition import recognise
+from personae.respondents.recognition import outside_recognisers, recognise
 from personae.respondents.respondent_answers import (
     choice_from_logliks,
     choose_each,
@@ -56,8 +56,8 @@ class SimulatedRespondent:
 
     @property
     def fingerprint(self) -> str:
-        """Hash of the specification and of the code's version."""
-        return content_key(["simulated", VERSION, self.name])
+        """Hash of the specification, the code's version and the recognisers from outside."""
+        return content_key(["simulated", VERSION, self.name, *outside_recognisers()])
 
     @property
     def respondent(self) -> Respondent:

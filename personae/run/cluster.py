@@ -213,8 +213,13 @@ class _ClusterModel:
     def __init__(self, actors: Sequence[Any], name: str, fingerprint: str) -> None:
         self._actors = actors
         self.name = name
-        self.fingerprint = fingerprint
+        self._fingerprint = fingerprint
         self._understood: tuple[str, ...] = ()
+
+    @property
+    def fingerprint(self) -> str:
+        """The model's on a worker; a control's as it is here, where recognisers are registered."""
+        return open_model(self.name).fingerprint if is_control(self.name) else self._fingerprint
 
     def reply(
         self, requests: Sequence[Request], sampling: Sampling, *, done: Done | None = None

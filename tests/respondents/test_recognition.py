@@ -1,13 +1,18 @@
 """Recognisers: an instrument is understood once its own is registered, in any process alike."""
 
+import importlib
 import subprocess
 import sys
 from collections.abc import Iterator
 from math import exp
+from pathlib import Path
 
 import pytest
 
 from personae.core import BadValue, Chat, Request, Sampling, say
+from personae.models.journal.journal import Journal
+from personae.models.journal.recorded import recorded
+from personae.models.opening import open_model
 from personae.respondents import recognition
 from personae.respondents.comprehension import comprehend
 from personae.respondents.recognition import recognise, register
@@ -116,6 +121,60 @@ def test_a_name_is_not_taken_twice() -> None:
     register(AnswerScale, "garden")(ladder)  # the same again, as when a module is loaded anew
     with pytest.raises(BadValue, match="'garden' is registered already"):
         register(AnswerScale, "garden")(lambda prompt: None)
+
+
+KITES = """
+from personae.respondents.recognition import register
+from personae.respondents.stimuli import KeyedStatement
+
+KEY = {key}
+
+@register(KeyedStatement, "kites")
+def kite_item(prompt):
+    return KeyedStatement("E", "", KEY, "fly kites") if "Fly kites" in prompt.text else None
+"""
+KITE_CHAT = say("Does it fit you? 'Fly kites.'\n\n1 = Very Inaccurate\n5 = Very Accurate")
+
+
+@pytest.mark.usefixtures("registry")
+def test_a_journal_recalls_nothing_that_was_answered_under_another_recogniser(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor after a change of what the recogniser's module holds beside the function itself."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    module, model = tmp_path / "kites_for_a_test.py", open_simulated("simulated:E=3,noise=0")
+    module.write_text(KITES.format(key=1))
+    before = model.fingerprint
+    with Journal(tmp_path / "journal.sqlite") as journal:
+
+        def reply() -> str:
+            return recorded(model, journal).reply([Request(KITE_CHAT)], Sampling())[0].text
+
+        replies = [reply()]
+        kites = importlib.import_module("kites_for_a_test")
+        replies.append(reply())
+        module.write_text(KITES.format(key="-1  # a longer file"))
+        importlib.reload(kites)
+        replies.append(reply())
+        assert replies[1:] == ["5 = Very Accurate", "1 = Very Inaccurate"]
+        assert len(journal) == 3 and model.fingerprint != before
+
+
+@pytest.mark.usefixtures("registry")
+@pytest.mark.parametrize("spec", ["simulated:E=1", "null:yes"])
+def test_a_fingerprint_depends_on_recognisers_and_not_on_their_order(spec: str) -> None:
+    def fingerprint(*names: str) -> str:
+        for entries in recognition._REGISTERED.values():
+            for name in ("first", "second"):
+                entries.pop(name, None)
+        for name in names:
+            register(AnswerScale, name)(ladder)
+        return open_model(spec).fingerprint
+
+    alone, both = fingerprint("first"), fingerprint("first", "second")
+    assert len({fingerprint(), alone, both}) == 3
+    assert both == fingerprint("second", "first")
 
 
 HAND_TYPED = """
