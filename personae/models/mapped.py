@@ -1,12 +1,12 @@
-"""A model whose requests are changed on their way in: the wrapper under prompts and steering.
+"""A model that receives changed requests: the wrapper by which prompts and steering act.
 
-It has exactly the capability and the name of the model inside, and another fingerprint, so that
-answers with and without the change can't be confused.
+It has the capability and the name of the model inside, and another fingerprint, so that answers
+with and without the change are never confused.
 """
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Generic, Protocol, Self, TypeVar, cast
+from typing import Protocol, Self, TypeVar, cast
 
 from personae.core import (
     Activations,
@@ -26,6 +26,7 @@ from personae.core import (
     Touch,
     requests_of,
 )
+from personae.models.wrapper import ModelWrapper
 
 __all__ = ["MappedChooser", "MappedModel", "MappedOpenModel", "Transform", "mapped"]
 
@@ -46,7 +47,7 @@ class Transform(Protocol):
 
 
 def mapped(model: M, transform: Transform) -> M:
-    """Wrap a model so that it gets each request through `transform`; the capability stays."""
+    """Wrap a model so that each request passes through `transform`; the capability stays."""
     wrapper: Model
     if isinstance(model, OpenModel):
         wrapper = MappedOpenModel(model, transform)
@@ -57,26 +58,22 @@ def mapped(model: M, transform: Transform) -> M:
     return cast(M, wrapper)
 
 
-class MappedModel(Generic[M]):
-    """Replies to changed requests."""
+class MappedModel(ModelWrapper[M]):
+    """A `Model` that replies to changed requests."""
 
     def __init__(self, inner: M, transform: Transform) -> None:
-        self._inner, self._transform = inner, transform
-
-    @property
-    def name(self) -> str:
-        """The name of the model inside, which a change to requests does not alter."""
-        return self._inner.name
+        super().__init__(inner)
+        self._transform = transform
 
     @property
     def fingerprint(self) -> str:
-        """Hash of the model inside and of the change."""
+        """Identity of the model inside together with the change."""
         return self._transform.fingerprint(self._inner)
 
     def reply(
         self, requests: Sequence[Request], sampling: Sampling, *, done: Done | None = None
     ) -> list[Reply]:
-        """Reply to each request, changed."""
+        """Reply to each changed request."""
         return self._inner.reply(self._changed(requests), sampling, done=done)
 
     def _changed(self, requests: Sequence[Request]) -> list[Request]:
@@ -84,15 +81,15 @@ class MappedModel(Generic[M]):
 
 
 class MappedChooser(MappedModel[C]):
-    """Also weighs the options of changed requests."""
+    """A `Chooser` that weighs the options of changed requests."""
 
     def choose(self, requests: Sequence[Request], *, done: Done | None = None) -> list[Choice]:
-        """Weigh each request's options, changed."""
+        """Weigh the options of each changed request."""
         return self._inner.choose(self._changed(requests), done=done)
 
 
 class MappedOpenModel(MappedChooser[OpenModel]):
-    """Also reads activations under changed chats, and edits the model inside."""
+    """An `OpenModel` that reads activations under changed chats and edits the model inside."""
 
     @property
     def anatomy(self) -> Anatomy:
@@ -100,12 +97,12 @@ class MappedOpenModel(MappedChooser[OpenModel]):
         return self._inner.anatomy
 
     def record(self, chats: Sequence[Chat], sites: Sequence[Site], pool: Pool) -> Activations:
-        """Read activations at the sites, each chat changed."""
+        """Read activations at the sites, each under the changed chat."""
         changed = [request.chat for request in self._changed(requests_of(chats))]
         return self._inner.record(changed, sites, pool)
 
     @contextmanager
     def edited(self, edits: Sequence[Edit], *, trace: list[Touch] | None = None) -> Iterator[Self]:
-        """Yield the same change of requests on the edited model."""
+        """Yield the edited model under the same change of requests."""
         with self._inner.edited(edits, trace=trace) as inner:
             yield type(self)(inner, self._transform)

@@ -5,25 +5,15 @@ from typing import get_args
 
 from personae.core.errors import BadFile, BadValue, InputError
 from personae.core.persona import Kind, Persona, domain_code
+from personae.personas.persona_layers import LAYERS
 
 __all__ = ["FIELDS", "PERSONA_SCHEMA", "persona_of", "persona_row"]
 
 PERSONA_SCHEMA = "personae-persona/1"
 """The version that a row declares; `personae/data/persona.schema.json` defines it."""
 
-FIELDS = (
-    "id",
-    "kind",
-    "text",
-    "facts",
-    "traits",
-    "statements",
-    "narrative",
-    "voice",
-    "relations",
-    "memories",
-    "provenance",
-)
+FIELDS = ("id", "kind", *LAYERS, "provenance")
+"""The fields that the schema defines, without `schema` and `extra`, in the order of a row."""
 _TEXTS = ("id", "kind", "text", "narrative", "voice")
 _LISTS = ("statements", "memories")
 _PAIRS = ("facts", "relations", "provenance")
@@ -51,7 +41,7 @@ def _plain(value: object) -> object:
 
 
 def persona_of(row: object, where: str) -> Persona:
-    """Parse a row into a persona; fields that the schema doesn't know go to `extra`.
+    """Parse a row into a persona; fields that the schema doesn't define go to `extra`.
 
     Raises:
         BadFile: the row is not an object, or of another version of the schema.
@@ -68,7 +58,7 @@ def persona_of(row: object, where: str) -> Persona:
             f"{where}: 'schema' is {PERSONA_SCHEMA!r} (or left out), not {str(version)[:40]!r}"
         )
     if not isinstance(row.get("id"), str):
-        raise BadValue(f"{where}: needs a text field 'id', one a persona")
+        raise BadValue(f"{where}: needs a text field 'id'")
     fields: dict[str, object] = {n: _text(row, n, where) for n in _TEXTS if n in row}
     fields |= {n: _list(row, n, where) for n in _LISTS if n in row}
     fields |= {n: _pairs(row, n, where) for n in _PAIRS if n in row}
@@ -126,5 +116,5 @@ def _extra(row: Mapping[str, object]) -> dict[str, object]:
         raise BadValue(f"extra is an object, not {type(extra).__name__}")
     unknown = {k: v for k, v in row.items() if k not in FIELDS and k not in ("schema", "extra")}
     if duplicates := sorted(set(extra) & set(unknown)):
-        raise BadValue(f"{duplicates[0]!r} stands beside extra and in it; keep one")
+        raise BadValue(f"{duplicates[0]!r} is given both inside and outside extra; keep one")
     return {**extra, **unknown}

@@ -6,8 +6,8 @@ own terms (`stimuli`), registered with `recognition.register` beside the code th
 prompts. A module called `..._recogniser.py` anywhere in the package is found by its name, in every
 process alike; one of your own is registered when it is imported.
 
-An inventory or a rubric in `personae/data` needs no recogniser: the shipped ones read all of them,
-their items and their answer scales. So do a behavioural task and a set of problems. What has a
-wording that is no such data, such as a study's own question, registers its own; respondents that
-don't understand a prompt answer it by the trait words in it.
+A JSON file in `personae/data` (inventory, rubric, behavioural task, set of problems) needs no
+recogniser of its own: the shipped ones read all of them. An instrument worded elsewhere, such as a
+study's own question, registers one. A prompt that no recogniser understands is answered by the
+trait words in it.
 """

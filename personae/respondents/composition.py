@@ -1,7 +1,7 @@
-"""Texts of a simulated respondent: sentences of its traits' tone, and JSON of a given schema.
+"""Texts of a simulated respondent: sentences in the tone of its traits, and JSON by a schema.
 
-No language model: trait words are drawn by standing, so that readers and judges of text see the
-traits that the respondent has. Every sentence depends only on its seed.
+No language model writes them: trait words are drawn by standing, so that readers and judges of text
+see the respondent's traits. Every sentence depends only on its seed.
 """
 
 import json
@@ -28,12 +28,14 @@ _PLAIN = (
     "After that I would go on with my day.",
 )
 _DEPTH = 6
+"""Levels of an object below which optional fields are left out."""
 
 
 def compose(standings: Mapping[str, float], seed: tuple[object, ...]) -> str:
     """Write a few sentences about oneself.
 
-    `standings` maps a domain letter to z; the stronger a standing, the more often it shows.
+    `standings` maps each domain letter to z units; the further from 0, the more often its words
+    occur, always from 1 on.
     """
     sentences = []
     for index, opener in enumerate(_OPENERS):
@@ -59,7 +61,7 @@ def compose_with(request: WordRequest) -> str:
 
 
 def work_out(problem: KnownProblem, *, solved: bool) -> str:
-    """Write the answer to a problem out, or another number where it isn't solved.
+    """Write out the answer to a problem, or a wrong one where it isn't solved.
 
     >>> work_out(KnownProblem("What is 6 x 7?", "42"), solved=True)
     'Therefore, the answer is 42.'
@@ -73,14 +75,14 @@ def fill_schema(schema: str, seed: tuple[object, ...], answer: str = "") -> str:
     A choice that has `answer` among its values takes it.
 
     Raises:
-        BadValue: not JSON, or a schema without any shape to follow.
+        BadValue: not JSON, or a reference to a part that the schema lacks.
     """
 
-    def chosen(node: dict[str, Any]) -> dict[str, Any]:
+    def with_answer(node: dict[str, Any]) -> dict[str, Any]:
         return {**node, "const": answer} if answer and answer in node.get("enum", ()) else node
 
     try:
-        root = json.loads(schema, object_hook=chosen)
+        root = json.loads(schema, object_hook=with_answer)
     except ValueError as error:
         raise BadValue(f"the schema is not JSON: {error}") from error
     return json.dumps(_value(root, root, seed, 0), ensure_ascii=False)
@@ -140,6 +142,6 @@ def _referred(path: str, root: Any) -> Any:  # noqa: ANN401
     node = root
     for part in path.removeprefix("#").strip("/").split("/"):
         if not isinstance(node, dict) or part not in node:
-            raise BadValue(f"the schema refers to {path!r}, which it doesn't hold")
+            raise BadValue(f"the schema refers to {path!r}, which it lacks")
         node = node[part]
     return node

@@ -24,9 +24,11 @@ __all__ = ["Comprehension", "comprehend"]
 
 @dataclass(frozen=True, slots=True)
 class Comprehension:
-    """The parts of a chat: persona, last request, listed options, number of earlier answers.
+    """The parts of a chat.
 
-    `about` is a text whose author is asked about, in place of the respondent.
+    `persona`: what the chat says of the respondent; `about`: a text whose author is asked about in
+    its place; `request`: the last turn of the user; `options`: those listed; `turns`: the number
+    of earlier answers.
     """
 
     persona: str

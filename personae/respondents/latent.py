@@ -1,14 +1,14 @@
-"""A respondent of known standing: what a simulated respondent is, whatever it is asked.
+"""The traits and habits of a simulated respondent, independent of any instrument.
 
 A graded response model with the thresholds halfway between neighbouring options (Samejima 1969).
-Standings are z units of Johnson's sex-neutral norms, age 21-40 (`ipip-neo-120`), so that an
-answer sheet's norm standing recovers them. Each item has a discrimination and a difficulty from a
-hash of its words; difficulties are uniform within half a point, which makes the mean of rounded
-answers unbiased. Saturation at the ends of the scale is real: beyond about 2.5 z scores flatten.
+Standings are z units of Johnson's sex-neutral norms, age 21-40 (`ipip-neo-120`), so that scores
+against these norms recover them. Each item has a discrimination and a difficulty from a hash of
+its words; difficulties are uniform within half a point, which makes the mean of rounded answers
+unbiased. Saturation at the ends of the scale is intended: beyond about 2.5 z scores flatten.
 
-In a behavioural task a respondent has an opinion of every situation, drawn from its words, and
-more of the behaviour pushes the answer the way the trial says. How much of it there is follows
-from the traits in the directions known from people, but for the respondent's `gap`.
+In a behavioural task a respondent has an opinion of every situation, drawn from its words, and the
+behaviour moves the answer in the direction that the trial states. The strength of the behaviour
+follows from the traits, in the directions known from people, except for the respondent's `gap`.
 """
 
 import hashlib
@@ -39,7 +39,7 @@ GAIN = 0.8
 STANCES = 2.0
 """Points between the lowest and the highest opinion of a situation."""
 WAVER = 0.8
-"""Points by which an average respondent departs from an answer given before."""
+"""Points by which an average respondent departs from an earlier answer."""
 _GROUP = "sex-neutral 21-40"
 _RANGES: Mapping[str, tuple[float, float]] = {
     **dict.fromkeys(BIG_FIVE, (-5.0, 5.0)),
@@ -55,6 +55,7 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     "seed": (0.0, 2**53),
 }
 Standings = Mapping[tuple[str, str], float]
+"""Standings in z units by (domain letter, facet); the facet is "" for the domain itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,9 +86,9 @@ class Respondent:
     seed: int = 0
 
     def standing(self, domain: str, facet: str, persona: Standings, turns: int) -> float:
-        """Give the z of a domain, or of a facet, after reading a persona; `turns` have gone by.
+        """Return the standing (z units) on a domain or facet, under a persona and after `turns`.
 
-        A facet not spoken of stands where its domain stands.
+        A facet without a standing of its own has that of its domain.
         """
         own_standing = self.traits.get(domain, 0.0)
         persona_standing = persona.get((domain, ""))
@@ -101,19 +102,19 @@ class Respondent:
         )
         return z * (1.0 - self.drift) ** turns
 
-    def inclination(self, trial: TaskTrial, persona: Standings, turns: int) -> float:
-        """Give the z of a behaviour: led by traits of known sign, but for the share `gap`.
+    def behaviour_standing(self, trial: TaskTrial, persona: Standings, turns: int) -> float:
+        """Return the standing (z units) on a behaviour: from the traits, except the share `gap`.
 
-        Self-regulation (SR) stands where conscientiousness stands.
+        Self-regulation (SR) has the standing of conscientiousness.
         """
         traits = [(1.0 * sign, "C" if t == "SR" else t) for t, sign in trial.signs.items()]
         z = sum(sign * self.standing(t, "", persona, turns) for sign, t in traits)
         own_behaviour = _normal("behaviour", self.seed, trial.task) if self.gap else 0.0
         return (1 - self.gap) * z / sqrt(max(1, len(traits))) + self.gap * own_behaviour
 
-    def wish(self, trial: TaskTrial, persona: Standings, turns: int) -> float:
-        """Give the wish for an answer of high value in a task, from 1 to 5 but unbounded."""
-        shift = GAIN * self.inclination(trial, persona, turns)
+    def latent_answer(self, trial: TaskTrial, persona: Standings, turns: int) -> float:
+        """Return the latent answer to a trial: points of a scale from 1 to 5, but unbounded."""
+        shift = GAIN * self.behaviour_standing(trial, persona, turns)
         opinion = 3.0 + STANCES * (keyed_uniform("stance", trial.situation) - 0.5)
         if trial.push == "waver":
             departure = max(0.0, WAVER + shift)
@@ -122,15 +123,16 @@ class Respondent:
         return opinion + {"up": shift, "down": -shift, "none": 0.0}[trial.push]
 
     def solves(self, problem: KnownProblem, *, has_persona: bool) -> bool:
-        """Whether it solves a problem; `told` is whether a persona was given to it."""
+        """Tell whether it solves a problem, with or without a persona."""
         ability = self.ability * (1 - self.damage * has_persona)
         return keyed_uniform("difficulty", problem.text) < ability
 
     def agreement(self, statement: KeyedStatement, persona: Standings, turns: int) -> float:
-        """Give the wish to agree with a statement, on the scale from 1 to 5 but unbounded.
+        """Return the latent agreement: points of a scale from 1 to 5, but unbounded.
 
         The norm's mean plus its SD times z, stretched about the mean by the item's discrimination
-        (0.8 to 1.2), reversed for a negative key, and moved by its difficulty (half a point).
+        (0.8 to 1.2), reversed for a negative key, and moved by its difficulty (half a point at
+        most).
         """
         keyed = self._points(statement, persona, turns)
         discrimination = 0.8 + 0.4 * keyed_uniform("discrimination", statement.words)
@@ -150,7 +152,7 @@ class Respondent:
         return facet_mean + sd * domain + facet_sd * facet_deviation + self._deviation(statement)
 
     def _deviation(self, statement: KeyedStatement) -> float:
-        """The facet's own place within its domain; the facets' deviations add up to zero."""
+        """The facet's deviation within its domain, in points; those of a domain sum to zero."""
         deviations = {
             facet: _normal("facet", self.seed, facet) for facet in _facets(statement.domain)
         }
@@ -161,31 +163,31 @@ class Respondent:
         )
 
     def with_noise(self, agreement: float, *chat: object) -> float:
-        """Add the part of the noise, in points, that is fixed for a chat."""
+        """Add the part of the noise (points) that is fixed for a chat to a latent answer."""
         return agreement + self.noise / sqrt(2) * _normal("noise", self.name, *chat)
 
 
 def option_probabilities(
     levels: tuple[float, ...], agreement: float, noise: float
 ) -> tuple[float, ...]:
-    """Probabilities of options at the given levels 0..1 for a wish to agree from 1 to 5.
+    """Compute the probability of each option from the latent agreement.
 
     Args:
-        levels: the level of each option; equal levels share their probability.
-        agreement: the wish to agree, in points from 1 to 5, unbounded.
+        levels: the level 0..1 of each option; equal levels share their probability.
+        agreement: the latent agreement, in points of a scale from 1 to 5, unbounded.
         noise: standard deviation of the logistic, in points; without noise the nearest option
             gets all but `FLOOR`.
 
-    Returns one probability an option, in the order of `levels`; they add up to 1. The model is the
-    graded response model (Samejima 1969) with thresholds halfway between neighbouring levels.
+    Returns one probability per option, in the order of `levels`; they sum to 1. Source: the graded
+    response model (Samejima 1969), with thresholds halfway between neighbouring levels.
 
     >>> [round(p, 2) for p in option_probabilities((0.0, 0.5, 1.0), 3.2, 0.0)]
     [0.0, 1.0, 0.0]
     """
     order = sorted(set(levels))
-    wish = (agreement - 1.0) / 4.0
+    level_wanted = (agreement - 1.0) / 4.0
     cuts = [(a + b) / 2 for a, b in pairwise(order)]
-    above = [1.0, *(_logistic(wish - cut, noise / 4.0) for cut in cuts), 0.0]
+    above = [1.0, *(_logistic(level_wanted - cut, noise / 4.0) for cut in cuts), 0.0]
     share = {
         level: (above[i] - above[i + 1]) * (1 - FLOOR * len(order)) + FLOOR
         for i, level in enumerate(order)
@@ -201,7 +203,7 @@ def _logistic(x: float, sd: float) -> float:
 
 
 def keyed_uniform(*keys: object) -> float:
-    """Give a number in (0, 1) that depends on nothing but what is named."""
+    """Return a number in (0, 1), uniform over keys: a hash (BLAKE2b) of their `repr`."""
     digest = hashlib.blake2b(repr(keys).encode(), digest_size=8).digest()
     return (int.from_bytes(digest, "big") >> 12) / 2**52 + 2**-54
 
@@ -279,8 +281,8 @@ def _number(spec: str, key: str, text: str, allowed: tuple[float, float]) -> flo
         value = float(text)
     except ValueError:
         value = float("nan")
-    integral = isfinite(value) and (key != "seed" or value == int(value))
-    if not (integral and allowed[0] <= value <= allowed[1]):
+    is_valid = isfinite(value) and (key != "seed" or value == int(value))
+    if not (is_valid and allowed[0] <= value <= allowed[1]):
         kind = "a whole number" if key == "seed" else "a number"
         raise BadValue(
             f"{spec!r}: {key} is {kind} from {allowed[0]:g} to {allowed[1]:g}, not {text!r}"

@@ -1,7 +1,8 @@
-"""How likely a simulated respondent finds each option of a request.
+"""The likelihood of each option of a request for a simulated respondent.
 
-Options on a scale follow a graded response model; statements and actions are likelier the more
-they are agreed with; a problem's right answer where it can be solved; other words by their traits.
+Options on a scale follow a graded response model; statements and actions are the likelier, the more
+the respondent agrees with them; a known problem's right answer is likeliest where it is solved;
+other texts are weighed by the trait words in them.
 """
 
 from collections.abc import Sequence
@@ -34,17 +35,17 @@ from personae.traits.trait_words import read_standings
 __all__ = ["option_logliks"]
 
 _MASS = 0.95
-"""Probability of all options together, the rest being something else to say."""
+"""Probability of all options together; the rest goes to any other text."""
 _SURE = 0.8
-"""Probability of the option taken, where a problem is known."""
+"""Probability of the option chosen, where a problem is known."""
 _NATS = 3.0
-"""What a word of a statement or option costs without any context."""
+"""Negative log-likelihood per word of a statement or option without any context."""
 _AGREEING = 0.6
 """Points of a five-point scale by which one z unit of agreeableness raises agreement."""
 
 
 def option_logliks(respondent: Respondent, question: Request, repeat: int) -> list[float]:
-    """Weigh the options of a question: a log-likelihood in nats for each.
+    """Weigh the options of a question: one log-likelihood (nats) per option, in their order.
 
     >>> from personae.core import say
     >>> problem = say("Question: What is 15 percent of 80?")
@@ -59,7 +60,7 @@ def option_logliks(respondent: Respondent, question: Request, repeat: int) -> li
 
 @dataclass(frozen=True, slots=True)
 class _Weighing:
-    """One request before a respondent."""
+    """A request and the respondent that weighs its options."""
 
     who: Respondent
     reading: Comprehension
@@ -73,29 +74,29 @@ class _Weighing:
 
     @property
     def sizes(self) -> list[int]:
-        """Tokens of every option."""
+        """Words of the first form of every option."""
         return [count_tokens(form) for form in self.forms]
 
     @property
     def labelled(self) -> bool:
-        """Whether options are named by the labels of lines in the chat."""
+        """Whether the options are labels of lines in the chat."""
         return any(option.label == self.forms[0].strip(" (.)") for option in self.reading.options)
 
     @property
     def persona(self) -> Standings:
-        """What is told of oneself."""
+        """The standings that the persona's words state."""
         return read_standings(self.reading.persona)
 
     @property
     def subject(self) -> Standings:
-        """What is told of whoever is asked about: a text's author, or oneself."""
+        """The standings of whoever is asked about: a text's author, or the persona."""
         return read_standings(self.reading.about or self.reading.persona)
 
     def logliks(self) -> list[float]:
         """Weigh the options as the kind of stimulus asks for."""
         trial = self.reading.trial
         if trial is not None:
-            return self._of_trial(trial)
+            return self._trial_logliks(trial)
         stances = recognise(StanceScale, Prompt(self.reading.request, options=tuple(self.forms)))
         if stances is not None:
             return self._stance_logliks(stances)
@@ -106,7 +107,7 @@ class _Weighing:
         return self._text_logliks([option_text(self.reading.options, form) for form in self.forms])
 
     def _text_logliks(self, texts: Sequence[str]) -> list[float]:
-        """Options that are on no scale: actions, answers, statements, words."""
+        """Weigh options that are on no scale: actions, answers, statements, words."""
         actions = [recognise(KeyedAction, Prompt(text)) for text in texts]
         if all(actions):
             return self._action_logliks([action for action in actions if action is not None])
@@ -116,22 +117,22 @@ class _Weighing:
         statements = [recognise(KeyedStatement, Prompt(text)) for text in texts]
         if all(statements):
             known = [statement for statement in statements if statement is not None]
-            return [self._of_statement(*pair) for pair in zip(known, texts, strict=True)]
+            return [self._statement_loglik(*pair) for pair in zip(known, texts, strict=True)]
         return self._word_logliks(texts)
 
-    def _of_trial(self, trial: TaskTrial) -> list[float]:
-        """The answers to a behavioural task; without a trial, its frame prefers none."""
+    def _trial_logliks(self, trial: TaskTrial) -> list[float]:
+        """Weigh the answers to a behavioural task; its frame without a trial prefers none."""
         if not trial.levels:
             return self._without_preference()
         levels = tuple(
             trial.levels.get(option_text(self.reading.options, form), 0.0) for form in self.forms
         )
-        wish = self.who.wish(trial, self.persona, self.reading.turns + self.repeat)
-        wish = self._with_position_bias(
-            self.who.with_noise(wish, self.question.chat, self.repeat), levels
+        answer = self.who.latent_answer(trial, self.persona, self.reading.turns + self.repeat)
+        answer = self._with_position_bias(
+            self.who.with_noise(answer, self.question.chat, self.repeat), levels
         )
-        shares = option_probabilities(levels, wish, self.who.noise / 2**0.5)
-        return self._named([log(share) for share in shares])
+        shares = option_probabilities(levels, answer, self.who.noise / 2**0.5)
+        return self._in_surface_form([log(share) for share in shares])
 
     def _without_preference(self) -> list[float]:
         if self.labelled:
@@ -139,7 +140,7 @@ class _Weighing:
         return [-_NATS * size for size in self.sizes]
 
     def _stance_logliks(self, stances: StanceScale) -> list[float]:
-        """Stances on an opinion: by agreeableness, whatever the opinion is, and as a yes-sayer."""
+        """Weigh stances by agreeableness and acquiescence, whatever the opinion is."""
         if stances.blank:
             return [-_NATS * size for size in self.sizes]
         agreeable = self.who.standing("A", "", self.persona, self.reading.turns)
@@ -148,26 +149,26 @@ class _Weighing:
         return [size * (log(s) - _NATS) for size, s in zip(self.sizes, shares, strict=True)]
 
     def _scale_logliks(self, levels: Levels) -> list[float]:
-        """Options on an answer scale."""
+        """Weigh options on an answer scale; one of unknown level gets next to nothing."""
         if self.reading.statement is None and not self.labelled:
             return [-_NATS * size for size in self.sizes]
         known = tuple(level for level in levels if level is not None)
         shares = option_probabilities(known, self._agreement(), self.who.noise / 2**0.5)
         share = dict(zip(known, shares, strict=True))
-        return self._named([log(1e-9) if v is None else log(share[v]) for v in levels])
+        return self._in_surface_form([log(1e-9) if v is None else log(share[v]) for v in levels])
 
-    def _named(self, logp: Sequence[float]) -> list[float]:
-        """Labels get their probability.
+    def _in_surface_form(self, logp: Sequence[float]) -> list[float]:
+        """Convert log-probabilities to log-likelihoods of labels, or of options in words.
 
-        An option in words gets its base likelihood and, per word, its log-probability, so that the
-        difference to a question without an item is exact.
+        An option in words gets its likelihood without context and, per word, its log-probability,
+        so that the difference from a question without an item is exact.
         """
         if self.labelled:
             return [log(_MASS) + value for value in logp]
         return [-_NATS * size + size * value for size, value in zip(self.sizes, logp, strict=True)]
 
     def _agreement(self) -> float:
-        """The wish to agree with what is to be rated, on the scale from 1 to 5 but unbounded."""
+        """The latent agreement with what is to be rated, in points from 1 to 5, unbounded."""
         respondent, reading = self.who, self.reading
         judged, statement = reading.judged, reading.statement
         agreement = 3.0 + respondent.acquiescence
@@ -179,7 +180,7 @@ class _Weighing:
         return self._with_position_bias(agreement, [option.level for option in reading.options])
 
     def _with_position_bias(self, agreement: float, levels: Sequence[float | None]) -> float:
-        """Move a wish towards the option shown first or last, by the respondent's `position`."""
+        """Move a latent answer towards the option shown first or last, by `position`."""
         pull = self.who.position
         level = levels[0 if pull > 0 else -1] if levels else None
         if not pull or level is None:
@@ -187,21 +188,21 @@ class _Weighing:
         return (1 - abs(pull)) * agreement + abs(pull) * (1 + 4 * level)
 
     def _action_logliks(self, actions: Sequence[KeyedAction]) -> list[float]:
-        """Things to do: the more like oneself, the likelier.
+        """Weigh actions: the likelier, the more the respondent agrees with them.
 
-        Two actions that say the same of a person differ by a hair, which is the respondent's own.
+        Two actions that say the same of a person differ slightly, by the respondent's own taste.
         """
         respondent, turns = self.who, self.reading.turns
-        wishes = []
+        preferences = []
         for action, option in zip(actions, self.reading.options, strict=True):
             agreement = respondent.agreement(action, self.persona, turns)
-            wish = respondent.with_noise(agreement, self.question.chat, action.key)
-            wishes.append(
-                (wish + 0.2 * keyed_uniform(respondent.name, option.text))
+            agreement = respondent.with_noise(agreement, self.question.chat, action.key)
+            preferences.append(
+                (agreement + 0.2 * keyed_uniform(respondent.name, option.text))
                 / max(respondent.noise, 0.05)
             )
-        top = max(wishes)
-        shares = [exp(wish - top) for wish in wishes]
+        top = max(preferences)
+        shares = [exp(preference - top) for preference in preferences]
         pulled_slot = 0 if respondent.position > 0 else len(actions) - 1
         total, pull = sum(shares), abs(respondent.position)
         return [
@@ -210,7 +211,7 @@ class _Weighing:
         ]
 
     def _answer_logliks(self, problem: KnownProblem, answers: Sequence[str]) -> list[float]:
-        """Answers to a known problem: sure of one, right on the share of problems solved."""
+        """Weigh answers to a known problem: one is chosen, the right one if it is solved."""
         right_slot = answers.index(problem.answer)
         wrong = [slot for slot in range(len(answers)) if slot != right_slot]
         solved = self.who.solves(problem, has_persona=bool(self.reading.persona.strip()))
@@ -222,8 +223,8 @@ class _Weighing:
             for slot in range(len(answers))
         ]
 
-    def _of_statement(self, statement: KeyedStatement, text: str) -> float:
-        """A whole statement: its words' cost, less where it is agreed with."""
+    def _statement_loglik(self, statement: KeyedStatement, text: str) -> float:
+        """The log-likelihood (nats) of a whole statement, which rises with agreement."""
         nats = -_NATS
         if self.question.chat:
             agreement = self.who.agreement(statement, self.subject, self.reading.turns)
@@ -232,10 +233,10 @@ class _Weighing:
         return nats * count_tokens(text)
 
     def _word_logliks(self, texts: Sequence[str]) -> list[float]:
-        """Options without a known meaning: by the traits that they show.
+        """Weigh options without a known meaning by the trait words in them.
 
-        Of texts to be judged the one that shows more of the trait asked about is likelier; of
-        things to say, the one that fits the own standing.
+        Of texts to be judged, the one that shows more of the trait asked about is likelier; of
+        other texts, the one that fits the respondent's standings.
         """
         chat = self.question.chat
         if not chat:
@@ -260,7 +261,7 @@ class _Weighing:
 
 
 def _shown_trait(judged: JudgedTexts) -> float:
-    """How much the text to be rated shows of the trait asked about, in z."""
+    """The standing (z units) that the text to be rated shows on the trait asked about."""
     text_standings = read_standings(judged.sections[""])
     asked_standings = [
         (d, z) for (d, facet), z in read_standings(judged.question).items() if not facet

@@ -1,8 +1,8 @@
 """Null respondents: models without any traits, the negative control of every study.
 
-A statistic that finds something on them is wrong. They see which options are shown, and `yes`
-and `midpoint` what an option means; none of them reads an item or a persona. `null:first` is the
-constant answer that MPI reports for BART (Jiang et al. 2022, arXiv 2206.07550).
+A statistic that finds an effect in them is wrong. They see which options are shown, and `yes` and
+`midpoint` also what an option means; none of them reads an item or a persona. `null:first` gives
+the constant answer that MPI reports for BART (Jiang et al. 2022, arXiv 2206.07550).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -29,8 +29,7 @@ from personae.respondents.respondent_answers import (
     choice_from_logliks,
     choose_each,
     count_tokens,
-    reply_each,
-    reply_from_text,
+    write_each,
 )
 
 __all__ = ["NULLS", "NullRespondent", "open_null"]
@@ -45,7 +44,7 @@ def open_null(spec: str) -> "NullRespondent":
     """Open `null:KIND`, with `,seed=N` if wanted.
 
     `uniform` any option; `midpoint` the one nearest the middle in meaning; `yes` the most
-    agreeing; `first` and `last` by place; `refusing` none; `garbage` syllables.
+    agreeing; `first` and `last` by position; `refusing` none; `garbage` syllables.
 
     Raises:
         UnknownName: no null respondent of that kind.
@@ -83,8 +82,8 @@ class NullRespondent:
     def choose(self, requests: Sequence[Request], *, done: Done | None = None) -> list[Choice]:
         """Put nearly all weight on the kind's option; `refusing` gives records of refusal.
 
-        Without a list of options in the chat no option is preferred: each costs the same per word
-        in any chat.
+        Without a list of options in the chat no option is preferred: each has the same likelihood
+        per word in any chat.
         """
         return choose_each(self.name, requests, self._choice, done)
 
@@ -92,11 +91,9 @@ class NullRespondent:
         self, requests: Sequence[Request], sampling: Sampling, *, done: Done | None = None
     ) -> list[Reply]:
         """Name an option by the kind's rule; without listed options, return a stock sentence."""
-
-        def answer(chat: Chat) -> Reply:
-            return reply_from_text(chat, self._text(chat, sampling), sampling)
-
-        return reply_each(self.name, requests, answer, done)
+        return write_each(
+            self.name, requests, lambda chat: self._text(chat, sampling), sampling, done
+        )
 
     def _choice(self, question: Request) -> Choice:
         if self._kind == "refusing":
@@ -112,7 +109,7 @@ class NullRespondent:
                 keyed_uniform(self._seed, question.chat, i) ** 4 + FLOOR for i in range(count)
             ]
             return choice_from_logliks(question, [log(1e-6 * w / sum(weights)) for w in weights])
-        if self._kind == "uniform":  # unequal by a hair, so that no place wins the ties
+        if self._kind == "uniform":  # slightly unequal, so that ties favour no position
             shares = [1 + 1e-9 * keyed_uniform(self._seed, question.chat, name) for name in names]
             return choice_from_logliks(question, [log(_MASS * s / count) for s in shares])
         chosen_slot = self._chosen_slot(question, reading, names)
@@ -150,7 +147,7 @@ class NullRespondent:
 
 
 class _OptionPosition(NamedTuple):
-    """An option's place in the list shown, and its level from 0 to 1 (by place where unknown)."""
+    """An option's position in the list shown, and its level 0..1 (by position where unknown)."""
 
     position: int
     level: float

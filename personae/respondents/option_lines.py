@@ -1,4 +1,4 @@
-"""Options as a chat lists them: a line each, with a label or a bullet, and the level it means."""
+"""The options that a chat lists, one a line, with a label or a bullet, and their levels."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -26,9 +26,10 @@ class OptionLine:
 
 
 def displayed_options(users: Sequence[str], system: Sequence[str]) -> tuple[OptionLine, ...]:
-    """Find the options that a chat lists: a later turn's own list where there is one.
+    """Find the options that a chat lists; () where it lists none.
 
-    Else the last list on a known scale, or that of the last turn.
+    After the first turn, the last turn's own list is taken if it has one; otherwise the last list
+    on a known scale, or else that of the last turn.
     """
     if len(users) > 1 and (latest := _lists(users[-1])):
         return latest[-1]
@@ -68,9 +69,9 @@ def _scale_levels(texts: tuple[str, ...]) -> Levels:
 
 
 def form_levels(options: Sequence[OptionLine], forms: Sequence[str]) -> Levels:
-    """Give the level 0..1 of each option by its surface form, or None for one without a level.
+    """Return the level 0..1 of each option by its surface form; None where it is unknown.
 
-    A label means what its line says; a number between two named ends lies between them.
+    A label has the level of its line; a number between two labelled ends lies between theirs.
     """
     names = [form.strip(" (.)") for form in forms]
     by_label = {option.label: option.level for option in options if option.label}
@@ -105,6 +106,6 @@ def full_scale(options: Sequence[OptionLine]) -> Sequence[OptionLine]:
 
 
 def option_text(options: Sequence[OptionLine], form: str) -> str:
-    """Give the words behind a surface form: its line's text where it is a label."""
+    """Return the words that a surface form stands for: its line's text where it is a label."""
     by_label = {option.label: option.text for option in options if option.label}
     return by_label.get(form.strip(" (.)"), form)

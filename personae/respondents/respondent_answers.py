@@ -1,4 +1,4 @@
-"""Builds the replies and choices of controls in the form that every model returns."""
+"""Replies and choices of controls in the form that every model returns."""
 
 from collections.abc import Callable, Sequence
 from math import exp, inf, log
@@ -15,7 +15,7 @@ from personae.core import (
     require_options,
 )
 
-__all__ = ["choice_from_logliks", "choose_each", "count_tokens", "reply_each", "reply_from_text"]
+__all__ = ["choice_from_logliks", "choose_each", "count_tokens", "reply_each", "write_each"]
 
 A = TypeVar("A", Reply, Choice)
 
@@ -30,6 +30,23 @@ def reply_each(
     """
     refuse_edits(requests, name)
     return _each(requests, lambda request: reply(request.chat), done)
+
+
+def write_each(
+    name: str,
+    requests: Sequence[Request],
+    write: Callable[[Chat], str],
+    sampling: Sampling,
+    done: Done | None,
+) -> list[Reply]:
+    """Reply to chats with the texts that `write` gives, cut as the sampling asks.
+
+    Raises:
+        InputError: a request has edits.
+    """
+    return reply_each(
+        name, requests, lambda chat: _reply_from_text(chat, write(chat), sampling), done
+    )
 
 
 def choose_each(
@@ -64,7 +81,7 @@ def count_tokens(text: str) -> int:
 def choice_from_logliks(question: Request, loglik: Sequence[float]) -> Choice:
     """Build a choice from the options' log-likelihoods, in nats.
 
-    `logp` is normalised over the options; `mass` is their probability together, at most 1.
+    `logp` is normalised over the options; `mass` is their total probability, at most 1.
     """
     top = max(loglik)
     total = top + log(sum(exp(value - top) for value in loglik)) if top > -inf else top
@@ -78,10 +95,10 @@ def choice_from_logliks(question: Request, loglik: Sequence[float]) -> Choice:
     )
 
 
-def reply_from_text(chat: Chat, text: str, sampling: Sampling) -> Reply:
-    """Make a reply of a text: cut at a stop string or at the token limit.
+def _reply_from_text(chat: Chat, text: str, sampling: Sampling) -> Reply:
+    """Make a text a reply, cut at a stop string or at the token limit.
 
-    A text under a JSON schema is short by construction and never cut.
+    A text under a JSON schema is short by construction and never cut at the limit.
     """
     for stop in sampling.stop:
         text = text.partition(stop)[0]

@@ -1,4 +1,4 @@
-"""A model that follows a script, faults included: what other parts are tested against.
+"""A model that follows a script, faults included, for tests of other parts.
 
 Its answers depend on the request alone (chat, options, sampling, seed and repeat), never on order
 or batch; only a list of replies is used up in the order of requests.
@@ -70,7 +70,7 @@ class ScriptedModel:
         self.fingerprint = content_key(["scripted", name, faults or {}])
         self.asked: list[Request] = []
         self._script = replies if callable(replies) else _reply_sequence(replies)
-        self._choose = choose or _even
+        self._choose = choose or _equal_probabilities
         self._faults = dict(faults or {})
         self._delay = delay
         for fault in self._faults:
@@ -153,7 +153,7 @@ def _scripted_reply(
     )
 
 
-def _even(question: Request) -> Sequence[float]:
+def _equal_probabilities(question: Request) -> Sequence[float]:
     return [1 / len(question.options)] * len(question.options)
 
 

@@ -1,8 +1,8 @@
 """Simulated respondents: models of known traits that read prompts as any model must.
 
-They are the positive control of every study: a statistic must recover the truth on them. Their
-traits are in `latent`, their reading of a chat in `comprehension`, their weighing of options in
-`likelihoods`, their texts in `composition`.
+They are the positive control of every study: a statistic must recover their traits. The traits are
+defined in `latent`, the understanding of a chat in `comprehension`, the likelihoods of options in
+`likelihoods`, the texts in `composition`.
 """
 
 from collections.abc import Sequence
@@ -18,8 +18,7 @@ from personae.respondents.recognition import outside_recognisers, recognise
 from personae.respondents.respondent_answers import (
     choice_from_logliks,
     choose_each,
-    reply_each,
-    reply_from_text,
+    write_each,
 )
 from personae.respondents.stimuli import Prompt, WordRequest
 from personae.traits.trait_words import read_standings
@@ -44,7 +43,7 @@ def open_simulated(spec: str) -> "SimulatedRespondent":
 
 
 class SimulatedRespondent:
-    """A Chooser of known traits; what it says depends on (specification, seed, repeat, chat)."""
+    """A Chooser of known traits; its answers depend on specification, seed, repeat and chat."""
 
     def __init__(self, respondent: Respondent) -> None:
         self._who = respondent
@@ -75,12 +74,10 @@ class SimulatedRespondent:
     def reply(
         self, requests: Sequence[Request], sampling: Sampling, *, done: Done | None = None
     ) -> list[Reply]:
-        """Name one of the options shown; without any, write a few sentences of the right tone."""
-
-        def answer(chat: Chat) -> Reply:
-            return reply_from_text(chat, self._text(chat, sampling), sampling)
-
-        return reply_each(self.name, requests, answer, done)
+        """Name one of the options shown; without any, write sentences that show its traits."""
+        return write_each(
+            self.name, requests, lambda chat: self._text(chat, sampling), sampling, done
+        )
 
     def _text(self, chat: Chat, sampling: Sampling) -> str:
         reading = comprehend(chat)
@@ -98,7 +95,7 @@ class SimulatedRespondent:
         return compose_with(request) if request else self._prose(reading, chat, sampling)
 
     def _prose(self, reading: Comprehension, chat: Chat, sampling: Sampling) -> str:
-        """Write a few sentences that show the own standings, or those of the persona followed."""
+        """Write a few sentences that show the respondent's standings under the persona."""
         persona = read_standings(reading.about or reading.persona)
         turns = reading.turns + sampling.repeat
         standings = {d: self._who.standing(d, "", persona, turns) for d in "OCEAN"}
@@ -106,7 +103,7 @@ class SimulatedRespondent:
         return compose(standings, (self.name, chat, *draw_seed))
 
     def _chosen_option(self, reading: Comprehension, chat: Chat, sampling: Sampling) -> OptionLine:
-        """Choose one of the options listed; between two named ends, also a number."""
+        """Choose one of the options listed, or a number between two labelled ends."""
         options = full_scale(reading.options)
         names = tuple((option.label or option.text,) for option in options)
         question = Request(chat, names)

@@ -1,7 +1,7 @@
-"""What a prompt asks, in a respondent's own terms: the kinds of stimulus that recognisers find.
+"""The kinds of stimulus that recognisers find in prompts.
 
 A stimulus names no instrument: it says which trait a statement is keyed to, which option shows
-more of it, or which answer is right. Levels run from 0, the least agreeing or lowest option, to 1.
+more of it, or which answer is right. Levels run from 0, the lowest or least agreeing option, to 1.
 """
 
 import re
@@ -88,7 +88,9 @@ class AnswerScale:
     def among(
         cls, scales: Iterable[Mapping[str, float]], options: Sequence[str]
     ) -> "AnswerScale | None":
-        """Take the first scale (bare words of an option -> level) that knows all options.
+        """Return the levels by the first scale (bare words -> level) that has all options.
+
+        None where no scale has them all.
 
         >>> AnswerScale.among([{"no": 0.0, "yes": 1.0}], ["Yes.", "No."])
         AnswerScale(levels=(1.0, 0.0))
@@ -117,7 +119,7 @@ class KeyedStatement:
 
 @dataclass(frozen=True, slots=True)
 class KeyedAction(KeyedStatement):
-    """An action to choose: the statement that taking it makes about a person."""
+    """An action to choose, as the statement about a person that choosing it makes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +149,7 @@ class KnownProblem:
 
 @dataclass(frozen=True, slots=True)
 class StanceScale:
-    """Stances on somebody's opinion: the level of each option; `blank` without any opinion."""
+    """Stances on an opinion: the level of each option; `blank` where no opinion is stated."""
 
     levels: tuple[float, ...]
     blank: bool = False
@@ -157,7 +159,7 @@ class StanceScale:
 class JudgedTexts:
     """Texts to be judged, by the option that names each ("" for a single one), and the question.
 
-    `question` is all words around the texts.
+    `question` is the prompt without the texts.
     """
 
     sections: Mapping[str, str]
@@ -166,7 +168,7 @@ class JudgedTexts:
 
 @dataclass(frozen=True, slots=True)
 class WordRequest:
-    """Words to write with: into a portrait, or their opposites."""
+    """A request to write a portrait with some words, or to give their opposites."""
 
     words: tuple[str, ...]
     opposites: bool

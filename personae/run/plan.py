@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from personae.core import Chat, Choice, Chooser, Done, Reply, Report, Request, Sampling
+from personae.models.wrapper import ModelWrapper
 from personae.respondents.simulated import open_simulated
 
 __all__ = ["CostEstimate", "estimate_study", "estimate_work"]
@@ -47,23 +48,15 @@ class CostEstimate:
         )
 
 
-class _Counting:
+class _Counting(ModelWrapper[Chooser]):
     """A chooser that counts what passes through it, each distinct request once."""
 
     def __init__(self, inner: Chooser) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._seen: set[int] = set()
         self.tokens_in = 0
         self.tokens_out = 0
         self.replies = 0
-
-    @property
-    def name(self) -> str:
-        return self._inner.name
-
-    @property
-    def fingerprint(self) -> str:
-        return self._inner.fingerprint
 
     @property
     def requests(self) -> int:

@@ -1,7 +1,6 @@
 """Shows a run's progress: a bar with remaining time on a terminal, sparse lines elsewhere."""
 
 import time
-from types import TracebackType
 from typing import Self
 
 from rich.console import Console
@@ -51,12 +50,7 @@ class Meter:
         self._bar.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._bar.stop()
 
     def seen(self, answer: Reply | Choice, bound: int, recalled: bool) -> None:

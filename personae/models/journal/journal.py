@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock, Timer
-from types import TracebackType
 from typing import Self
 
 from personae.core import BadFile, BadValue
@@ -45,7 +44,7 @@ class Journal:
         self._pending: dict[str, tuple[str, str]] = {}
         self._timer: Timer | None = None
         self._base: sqlite3.Connection | None = None
-        with self._telling():
+        with self._explained():
             base = sqlite3.connect(
                 self.path, timeout=1.0, isolation_level=None, check_same_thread=False
             )
@@ -59,26 +58,21 @@ class Journal:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def __len__(self) -> int:
         """Count the answers kept."""
         self.flush()
-        with self._lock, self._telling():
+        with self._lock, self._explained():
             count = self._open().execute("SELECT count(*) FROM answers").fetchone()[0]
         return int(count)
 
     def find(self, keys: Sequence[str]) -> dict[str, str]:
-        """Look up keys; return the payloads of those in the journal."""
+        """Look up keys; return payload by key, for those in the journal."""
         self.flush()
         payloads: dict[str, str] = {}
-        with self._lock, self._telling():
+        with self._lock, self._explained():
             base = self._open()
             for start in range(0, len(keys), _CHUNK):
                 part = keys[start : start + _CHUNK]
@@ -108,7 +102,7 @@ class Journal:
             if not self._pending:
                 return
             rows = [(key, *value) for key, value in self._pending.items()]
-            with self._telling():
+            with self._explained():
                 base = self._open()
                 base.execute("BEGIN")
                 try:
@@ -146,7 +140,7 @@ class Journal:
         return self._base
 
     @contextmanager
-    def _telling(self) -> Iterator[None]:
+    def _explained(self) -> Iterator[None]:
         try:
             yield
         except sqlite3.OperationalError as error:

@@ -1,15 +1,14 @@
 """A model whose answers are recalled from a journal or, if new, written to it.
 
 Each distinct request is asked only once; answers are written as they arrive, so that a killed run
-resumes where it stopped. An answer of status `error` (a server that was down) is not kept and is
-asked again when the run is restarted. Refusals and cut or unparsed replies are
-answers, and kept.
+resumes where it stopped. An answer of status `error` (a server that was down) isn't kept and is
+asked again when the run is restarted. Refusals and cut or unparsed replies are answers, and kept.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Generic, TypeVar, overload
+from typing import TypeVar, overload
 
 from personae.core import (
     Activations,
@@ -34,6 +33,7 @@ from personae.core.keys import choice_keys, reply_keys
 from personae.models.journal.journal import Journal
 from personae.models.journal.ledger import CHOICE, REPLY, Ledger, Seen
 from personae.models.server.budget import Price
+from personae.models.wrapper import ModelWrapper
 
 __all__ = ["RecordedModel", "recorded"]
 
@@ -43,29 +43,19 @@ M_co = TypeVar("M_co", bound=Model, covariant=True)
 C_co = TypeVar("C_co", bound=Chooser, covariant=True)
 
 
-class RecordedModel(Generic[M_co]):
+class RecordedModel(ModelWrapper[M_co]):
     """A `Model` with a journal. Name and fingerprint are those of the model inside."""
 
     def __init__(self, inner: M_co, ledger: Ledger) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._ledger = ledger
-
-    @property
-    def name(self) -> str:
-        """The string that opens the model inside."""
-        return self._inner.name
-
-    @property
-    def fingerprint(self) -> str:
-        """Identity of the answering model; part of every key."""
-        return self._inner.fingerprint
 
     @property
     def usage(self) -> Usage:
         """Totals over the distinct requests answered so far, recalled ones included.
 
-        Money is the cost of these tokens at the model's price, 0 for a model without one. What a
-        server actually charged, including failed attempts, is in its own `spent`.
+        Money is the cost of these tokens at the model's price, 0 for a model without one. A
+        server's actual cost, failed attempts included, is in its own `spent`.
         """
         ledger = self._ledger
         price: Price | None = getattr(self._inner, "price", None)
@@ -83,7 +73,7 @@ class RecordedModel(Generic[M_co]):
         """Reply to each request, from the journal where possible.
 
         Raises:
-            BudgetSpent: as the model inside; what was answered is kept.
+            BudgetSpent: as from the model inside; what was answered is kept.
         """
 
         def ask(indices: list[int], record: Done) -> list[Reply]:
@@ -104,7 +94,7 @@ class _RecordedChooser(RecordedModel[C_co]):
         """Weigh each request's options, from the journal where possible.
 
         Raises:
-            BudgetSpent: as the model inside; what was answered is kept.
+            BudgetSpent: as from the model inside; what was answered is kept.
         """
 
         def ask(indices: list[int], record: Done) -> list[Choice]:
@@ -144,8 +134,8 @@ class _RecordedOpenModel(_RecordedChooser[OpenModel]):
     ) -> "Iterator[_RecordedOpenModel]":
         """Yield this model with the edits in force, on the same journal and totals.
 
-        Its fingerprint, and so every key, is that of the edited model. What the journal answers
-        leaves no trace.
+        Its fingerprint, and so every key, is that of the edited model. `trace` receives nothing for
+        answers from the journal.
         """
         with self._inner.edited(edits, trace=trace) as changed:
             yield _RecordedOpenModel(changed, self._ledger)

@@ -7,6 +7,7 @@ is an error here: a wrong key or name, a server that can't be reached or is gone
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import httpx
 
@@ -35,6 +36,7 @@ from personae.models.server.wire import chat_body, tokens_used
 
 __all__ = ["ServerModel", "open_server"]
 
+A = TypeVar("A", Reply, Choice)
 FEWER = (20, 5)  # servers cap the tokens they list
 PROBES = 3
 LONGEST_COUNTED = 64
@@ -96,12 +98,7 @@ class ServerModel:
             BudgetSpent: a limit is reached; what was under way has been answered and handed over.
         """
         answers: dict[int, Reply] = {}
-
-        def deliver(index: int, answer: Reply) -> None:
-            answers[index] = answer
-            if done is not None:
-                done(index, answer)
-
+        deliver = _collector(answers, done)
         refuse_edits(requests, self.name)
         for index, request in enumerate(requests):
             if not request.chat:
@@ -121,12 +118,7 @@ class ServerModel:
             BudgetSpent: a limit is reached; what was under way has been answered and handed over.
         """
         answers: dict[int, Choice] = {}
-
-        def deliver(index: int, answer: Choice) -> None:
-            answers[index] = answer
-            if done is not None:
-                done(index, answer)
-
+        deliver = _collector(answers, done)
         refuse_edits(requests, self.name)
         require_options(requests)
         for index, request in enumerate(requests):
@@ -218,6 +210,17 @@ class _Weighed:
     choice: Choice | None
     tokens_in: int = 0
     tokens_out: int = 0
+
+
+def _collector(answers: dict[int, A], done: Done | None) -> Callable[[int, A], None]:
+    """Make a function that stores an answer under its index and passes it on."""
+
+    def deliver(index: int, answer: A) -> None:
+        answers[index] = answer
+        if done is not None:
+            done(index, answer)
+
+    return deliver
 
 
 def open_server(
