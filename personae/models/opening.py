@@ -31,7 +31,7 @@ def open_model(text: str, **options: Any) -> Model:  # noqa: ANN401  (each back 
     """Open the model that a string names; options go to its back end.
 
     Raises:
-        UnknownName: no model string looks like that, or no option of the back end is called so.
+        UnknownName: the text has the form of no model string, or the back end lacks an option.
         MissingExtra: the back end's packages aren't installed.
         BadFile: the GGUF file is absent or broken.
         ModelError: the model can't be reached or opened.
@@ -54,17 +54,17 @@ def open_model(text: str, **options: Any) -> Model:  # noqa: ANN401  (each back 
         return _local("load_gguf", (target,), options)
     if scheme == "hf" and colon:
         return _local("load_hf", (target,), options)
-    raise UnknownName("model", text, [*_MODEL_STRINGS, *_meant(text)])
+    raise UnknownName("model", text, [*_MODEL_STRINGS, *_near_strings(text)])
 
 
-def _meant(text: str) -> list[str]:
-    """Guess the scheme that was left out."""
+def _near_strings(text: str) -> list[str]:
+    """Guess the model string where its scheme was left out."""
     if text.endswith(".gguf"):
         return [f"gguf:{text}"]
     return [f"hf:{text}"] if "/" in text and ":" not in text else []
 
 
-def _made(maker: Callable[..., Model], first: object, options: Mapping[str, Any]) -> Model:
+def _open_with(maker: Callable[..., Model], first: object, options: Mapping[str, Any]) -> Model:
     known = list(signature(maker).parameters)[1:]
     for name in options:
         if name not in known:
@@ -79,25 +79,25 @@ def _local(loader: str, arguments: tuple[str, ...], options: Mapping[str, Any]) 
     from personae.models.local import loading
     from personae.models.local.engine import LocalModel
 
-    return _made(LocalModel, getattr(loading, loader)(*arguments), options)
+    return _open_with(LocalModel, getattr(loading, loader)(*arguments), options)
 
 
 def _server(text: str, options: Mapping[str, Any]) -> Model:
     from personae.models.server.client import open_server
 
-    return _made(open_server, text, options)
+    return _open_with(open_server, text, options)
 
 
 def _simulated(text: str, options: Mapping[str, Any]) -> Model:
     from personae.respondents.simulated import open_simulated
 
-    return _made(open_simulated, text, options)
+    return _open_with(open_simulated, text, options)
 
 
 def _null(text: str, options: Mapping[str, Any]) -> Model:
     from personae.respondents.null import open_null
 
-    return _made(open_null, text, options)
+    return _open_with(open_null, text, options)
 
 
 CONTROLS = {"simulated": _simulated, "null": _null}

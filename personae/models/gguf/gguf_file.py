@@ -1,9 +1,9 @@
 """Reads GGUF files: metadata and tensors, by numpy over a memory map.
 
-The GGUF format of ggml, versions 2 and 3, little-endian. Files come from anywhere, so
-every count, length and offset is checked against the file's size before it is used; a broken file
-is a `BadFile` that says what is wrong. Unlike the `gguf` package, arrays are read in one step and
-tensors are decoded on demand (about 1/27 of the CPU time, the same bits).
+The GGUF format of ggml, versions 2 and 3, little-endian. Files are untrusted, so every count,
+length and offset is checked against the file's size before it is used; a broken file is a `BadFile`
+that says what is wrong. Unlike in the `gguf` package, arrays are read in one step and tensors are
+decoded on demand, at about 1/27 of the CPU time and with the same bits.
 """
 
 import mmap
@@ -60,7 +60,7 @@ class Gguf:
     bytes: Bytes
 
     def raw(self, name: str) -> Bytes:
-        """Return a tensor's undecoded bytes, (rows, bytes per row); rows run along the last axis.
+        """Return a tensor's undecoded bytes, shape (rows, bytes per row); a row is the last axis.
 
         Raises:
             BadFile: the file holds no such tensor.
@@ -74,8 +74,8 @@ class Gguf:
     def load(self, name: str, *, heads: int = 0, out: Floats | None = None) -> Floats:
         """Decode a tensor to float32 in its shape, into `out` (flat, contiguous) where given.
 
-        With `heads`, the rows go back from the paired order that llama files store queries and
-        keys in to the split order of rotary embedding in `transformers`.
+        With `heads`, the rows are put from the paired order, in which llama files store queries
+        and keys, into the split order of rotary embedding in `transformers`.
 
         Raises:
             BadFile: the file holds no such tensor, or its rows don't divide into the heads.
@@ -91,7 +91,7 @@ class Gguf:
 
 
 class _Cursor:
-    """Walks the header; refuses every step that would leave the file."""
+    """Reads the header step by step; refuses every step that would leave the file."""
 
     def __init__(self, path: str, view: mmap.mmap) -> None:
         self.path, self.view, self.position, self.end = path, view, 0, len(view)
@@ -114,7 +114,7 @@ class _Cursor:
     def text(self, part: str, most: int | None = None) -> str:
         length = self.number("<Q", f"the length of {part}")
         if most is not None and length > most:
-            self.fail(f"{part} is {length} bytes long, at most {most} make sense")
+            self.fail(f"{part} is {length} bytes long, at most {most} are allowed")
         start = self.take(length, part)
         try:
             return self.view[start : start + length].decode()
@@ -196,7 +196,7 @@ def _tensors(cursor: _Cursor, count: int, metadata: Mapping[str, Any]) -> dict[s
     tensors: dict[str, Tensor] = {}
     for name, shape, form, offset in entries:
         if name in tensors:
-            cursor.fail(f"tensor {name!r} is there twice")
+            cursor.fail(f"tensor {name!r} occurs twice")
         size = prod(shape) // form.block * form.size
         if origin + offset + size > cursor.end:
             cursor.fail(
@@ -221,7 +221,7 @@ def _header(cursor: _Cursor) -> tuple[dict[str, Any], dict[str, Tensor]]:
     for index in range(pairs):
         key = cursor.text(f"key {index} of {pairs}", LONGEST_NAME)
         if key in metadata:
-            cursor.fail(f"the key {key!r} is there twice")
+            cursor.fail(f"the key {key!r} occurs twice")
         metadata[key] = cursor.value(cursor.number("<I", f"the type of {key!r}"), repr(key))
     return metadata, _tensors(cursor, tensors, metadata)
 

@@ -24,7 +24,7 @@ def _padding(size: int) -> bytes:
 def gguf_bytes(
     metadata: Mapping[str, str | int], tensors: Mapping[str, NDArray[np.float32]]
 ) -> bytes:
-    r"""Lay out a GGUF file; whole numbers of the metadata are unsigned, below 2^32.
+    r"""Return the bytes of a GGUF file; whole numbers in the metadata are unsigned, below 2^32.
 
     >>> gguf_bytes({}, {})[:8]
     b'GGUF\x03\x00\x00\x00'

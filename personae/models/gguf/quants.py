@@ -23,9 +23,9 @@ CHUNK = 4096  # blocks decoded at a time: small enough that the temporaries stay
 
 @dataclass(frozen=True, slots=True)
 class TensorFormat:
-    """A tensor format: `size` bytes hold `block` numbers; `fill` decodes rows of blocks.
+    """A tensor format: `size` bytes hold a block of `block` numbers; `fill` decodes blocks.
 
-    `fill(raw, out)` takes bytes (n, size) and writes float32 (n, block).
+    `fill(raw, out)` takes bytes of shape (n, size) and writes float32 of shape (n, block).
     """
 
     name: str
@@ -152,10 +152,10 @@ FORMATS: dict[int, TensorFormat] = {
 
 
 def decode(kind: TensorFormat, raw: Bytes, out: Floats | None = None) -> Floats:
-    """Decode raw bytes, whole blocks, into a flat float32 array: `out`, or a new one.
+    """Decode raw bytes, whole blocks, into a flat float32 array (numbers,): `out`, or a new one.
 
-    >>> one = np.array([0x00, 0x3C] + [2] * 32, dtype=np.uint8)  # scale 1.0, then int8 values
-    >>> decode(FORMATS[8], one)[:3]
+    >>> raw = np.array([0x00, 0x3C] + [2] * 32, dtype=np.uint8)  # scale 1.0, then int8 values
+    >>> decode(FORMATS[8], raw)[:3]
     array([2., 2., 2.], dtype=float32)
     """
     flat = np.empty(raw.size // kind.size * kind.block, np.float32) if out is None else out

@@ -1,4 +1,4 @@
-"""Batches through a journal: recall answers, ask for the others once, write and count them.
+"""Takes batches through a journal: recalls answers, asks for the rest once, writes and counts them.
 
 Totals cover each distinct request once, recalled or asked, so that they are the same however
 often a run was interrupted. Answers of status `error` are neither kept nor counted.
@@ -16,8 +16,8 @@ from personae.models.journal.journal import Journal
 __all__ = ["CHOICE", "REPLY", "AnswerCodec", "Ledger", "Seen"]
 
 Seen = Callable[[Reply | Choice, int, bool], None]
-"""Called once for each distinct request of a run: its answer, how many tokens that might have
-written at most, and whether it was recalled."""
+"""Called once for each distinct request of a run, with its answer, the most tokens that the answer
+could have had, and whether it was recalled."""
 
 A = TypeVar("A", Reply, Choice)
 _encode = json.JSONEncoder(separators=(",", ":")).encode
@@ -37,7 +37,7 @@ class AnswerCodec(Generic[A]):
         self._values = attrgetter(*self._names)
 
     def encode(self, answer: A) -> str:
-        """Write an answer's fields; -inf becomes -Infinity."""
+        """Write an answer's fields as JSON text; -inf becomes -Infinity."""
         return _encode(self._values(answer))
 
     def decode(self, payload: str) -> A:
@@ -85,8 +85,12 @@ class Ledger:
     ) -> list[A]:
         """Answer the requests with these keys; `ask(indices, done)` gets those not recalled.
 
-        Each writes `bound` tokens at most. `done` is called for every request, duplicates too,
-        as soon as its answer is known.
+        An answer has at most `bound` tokens. `done` is called for every request, duplicates too, as
+        soon as its answer is known. Answers come in the order of the keys.
+
+        Raises:
+            ModelError: `ask` gave fewer answers than it was asked for.
+            BadFile: the journal holds an answer that can't be read.
         """
         indices: dict[str, list[int]] = {}
         for index, key in enumerate(keys):
@@ -104,8 +108,8 @@ class Ledger:
             arrived(key, codec.decode(payload), True)
         missing = [key for key in indices if key not in answers]
         if missing:
-            first = [indices[key][0] for key in missing]
-            self._fetch(codec, missing, lambda record: ask(first, record), arrived)
+            first_indices = [indices[key][0] for key in missing]
+            self._fetch(codec, missing, lambda record: ask(first_indices, record), arrived)
         return [answers[key] for key in keys]
 
     def _fetch(
@@ -121,10 +125,10 @@ class Ledger:
             if index in delivered:
                 return
             delivered.add(index)
-            mine = cast(A, answer)
-            if mine.status != "error":
-                self._journal.write(keys[index], codec.kind, codec.encode(mine))
-            arrived(keys[index], mine, False)
+            typed = cast(A, answer)
+            if typed.status != "error":
+                self._journal.write(keys[index], codec.kind, codec.encode(typed))
+            arrived(keys[index], typed, False)
 
         try:
             for index, answer in enumerate(ask(deliver)):

@@ -1,8 +1,8 @@
-"""Weighs the options of questions: from texts to token sequences, and from numbers to choices.
+"""Weighs the options of questions: from texts to tokens, and from log-probabilities to choices.
 
 An option is read as a continuation of the rendered chat: `encode(render(chat)) + encode(option)`,
 the two encoded apart, so that the chat's tokens are the same whatever follows. Nothing is added
-or stripped at the seam: after a template's generation prompt an option mostly begins without a
+or stripped between the two: after a template's generation prompt an option mostly begins without a
 blank, after a lead such as "I choose" with one; a caller who wants both gives both as forms.
 """
 
@@ -18,10 +18,10 @@ from personae.models.local.forward.passes import ForwardPasses
 from personae.models.local.forward.prefix_tree import WantedLogprob
 from personae.models.local.forward.shared_blocks import wanted_logprobs
 
-__all__ = ["ChatCodec", "Posed", "choices", "weigh"]
+__all__ = ["ChatCodec", "PosedQuestion", "choices", "weigh"]
 
 SLAB = 4096
-"""Questions planned together; more share no more, and their tokens would fill memory."""
+"""Questions planned together; more would hardly share more, and their tokens would fill memory."""
 Tokens = tuple[int, ...]
 
 
@@ -37,7 +37,7 @@ class ChatCodec(Protocol):
         ...
 
 
-class Posed(NamedTuple):
+class PosedQuestion(NamedTuple):
     """A question and the index of the variant of edits it is asked under."""
 
     chat: Chat
@@ -56,26 +56,28 @@ class _Case:
 def choices(
     reader: ForwardPasses,
     codec: ChatCodec,
-    questions: Sequence[Posed],
+    questions: Sequence[PosedQuestion],
     limit: int,
     done: Done | None,
 ) -> list[Choice]:
-    """Weigh every question, equal ones once; `limit` is the context length in tokens."""
-    indices: dict[Posed, list[int]] = {}
+    """Weigh every question, equal ones once; choices come in the order of the questions.
+
+    `limit` is the context length in tokens; a question beyond it gets the status `error`.
+    """
+    indices: dict[PosedQuestion, list[int]] = {}
     for index, question in enumerate(questions):
         indices.setdefault(question, []).append(index)
     answers: dict[int, Choice] = {}
 
-    def deliver(question: Posed, choice: Choice) -> None:
+    def deliver(question: PosedQuestion, choice: Choice) -> None:
         for index in indices[question]:
             answers[index] = choice
             if done is not None:
                 done(index, choice)
 
     first = {question[:2]: indices[question][0] for question in reversed(indices)}
-    unique = sorted(
-        indices, key=lambda question: first[question[:2]]
-    )  # variants share what is below them
+    # the variants of a question stay together, as they share the blocks below their edits
+    unique = sorted(indices, key=lambda question: first[question[:2]])
     for start in range(0, len(unique), SLAB):
         _choose_slab(reader, codec, unique[start : start + SLAB], limit, deliver)
     return [answers[index] for index in range(len(questions))]
@@ -84,12 +86,12 @@ def choices(
 def _choose_slab(
     reader: ForwardPasses,
     codec: ChatCodec,
-    questions: Sequence[Posed],
+    questions: Sequence[PosedQuestion],
     limit: int,
-    deliver: Callable[[Posed, Choice], None],
+    deliver: Callable[[PosedQuestion, Choice], None],
 ) -> None:
     encode = _Encoder(codec)
-    cases: list[tuple[Posed, _Case]] = []
+    cases: list[tuple[PosedQuestion, _Case]] = []
     for question in questions:
         case, reason = encode(question, limit)
         if case is None:
@@ -119,7 +121,7 @@ class _Encoder:
         self.prompts: dict[Chat, Tokens] = {}
         self.texts: dict[str, Tokens] = {}
 
-    def __call__(self, question: Posed, limit: int) -> tuple[_Case | None, str]:
+    def __call__(self, question: PosedQuestion, limit: int) -> tuple[_Case | None, str]:
         prompt = self.prompts.get(question.chat)
         if prompt is None:
             prompt = tuple(self.codec.encode(self.codec.render(question.chat)))
@@ -151,7 +153,7 @@ def _refusal_reason(prompt: Tokens, options: Sequence[Sequence[Tokens]], limit: 
 
 
 class _WantedLogprobs:
-    """The sequences and reads of many cases; a case's reads by the option's beginning."""
+    """The sequences and wanted log-probabilities of many cases; a case's by beginning of option."""
 
     def __init__(self, editing: Editing) -> None:
         self.editing = editing
@@ -180,10 +182,13 @@ def weigh(
 ) -> Choice:
     """Turn token log-probabilities into a choice.
 
+    An option's likelihood sums over its forms; in `logp` and `mass`, a form that others continue
+    counts only without them.
+
     Args:
         options: for each option its forms as tokens.
         logps: log-probability (nats) of each beginning's last token given the preceding ones.
-        tokens_in: length of the prompt.
+        tokens_in: number of tokens of the prompt.
 
     >>> half = float(np.log(0.5))
     >>> choice = weigh([[(1,)], [(1, 2)]], {(1,): half, (1, 2): half}, 9)

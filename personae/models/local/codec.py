@@ -87,8 +87,8 @@ def _environment() -> ImmutableSandboxedEnvironment:
 class TextCodec:
     """A model's tokenizer and chat template.
 
-    `template` is the Jinja source; `eos_ids` are all tokens that end a reply; `pad_id` is one that
-    masks may hide.
+    `template` is the Jinja source; `eos_ids` are all tokens that end a reply; `pad_id` is a token
+    for padding; `names` gives templates the words of the special tokens.
     """
 
     tokenizer: Tokenizer
@@ -127,8 +127,9 @@ class TextCodec:
         """Render a chat up to the point where the model continues.
 
         A last turn of the assistant is left open after its text. The empty chat is the bare start
-        of a text: the model's first (else its end) token. A control word inside a message, such
-        as `<|im_end|>`, gets an invisible joiner after its first sign: messages can't forge turns.
+        of a text: the model's first (else its end) token. A control word inside a message, such as
+        `<|im_end|>`, gets an invisible joiner after its first character: messages can't forge
+        turns.
 
         Raises:
             ModelError: the model's template refuses the chat or is broken.
@@ -242,7 +243,7 @@ def _bpe(metadata: Mapping[str, Any], pre: str) -> Tokenizer:
     return tokenizer
 
 
-def _needed(path: str, metadata: Mapping[str, Any], key: str, kind: type) -> Any:  # noqa: ANN401
+def _required(path: str, metadata: Mapping[str, Any], key: str, kind: type) -> Any:  # noqa: ANN401
     value = metadata.get(key)
     if not isinstance(value, kind):
         raise BadFile(f"{path}: its metadata lacks {key!r}, or has something else there")
@@ -254,7 +255,7 @@ def codec_from_gguf(path: str, metadata: Mapping[str, Any]) -> TextCodec:
 
     Raises:
         BadFile: the metadata is incomplete or contradicts itself.
-        ModelError: a kind of tokenizer that is not built here.
+        ModelError: a kind of tokenizer that is not supported here.
     """
     family, pre = metadata.get("tokenizer.ggml.model"), metadata.get("tokenizer.ggml.pre")
     if family != "gpt2" or not isinstance(pre, str) or pre not in PRE_TOKENIZERS:
@@ -262,8 +263,8 @@ def codec_from_gguf(path: str, metadata: Mapping[str, Any]) -> TextCodec:
             f"{path}: tokenizer {family!r} with pre-tokenizer {pre!r} is not built here, only "
             f"'gpt2' with {', '.join(PRE_TOKENIZERS)}. Use the model's own folder with hf:"
         )
-    words = _needed(path, metadata, "tokenizer.ggml.tokens", list)
-    _needed(path, metadata, "tokenizer.ggml.merges", list)
+    words = _required(path, metadata, "tokenizer.ggml.tokens", list)
+    _required(path, metadata, "tokenizer.ggml.merges", list)
     template = metadata.get("tokenizer.chat_template", _PLAIN_TEMPLATE)
     ids = {
         name: metadata.get(f"tokenizer.ggml.{name}_token_id")
@@ -287,8 +288,8 @@ def _codec(tokenizer: Tokenizer, template: str, ids: Mapping[str, int | None]) -
     if not eos_ids:
         raise ModelError("the model's tokenizer names no token that ends a text")
     bos, pad = ids["bos"], ids["padding"]
-    first = {"bos_token": bos, "eos_token": eos_ids[0], "pad_token": pad}
-    names = {n: "" if i is None else str(tokenizer.id_to_token(i)) for n, i in first.items()}
+    special = {"bos_token": bos, "eos_token": eos_ids[0], "pad_token": pad}
+    names = {n: "" if i is None else str(tokenizer.id_to_token(i)) for n, i in special.items()}
     return TextCodec(tokenizer, template, bos, eos_ids, eos_ids[0] if pad is None else pad, names)
 
 

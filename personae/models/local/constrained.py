@@ -1,7 +1,7 @@
 """JSON that follows a schema, token by token, closed within the limit (llguidance grammars).
 
 A reply that reaches its limit unfinished is cut back to the last point from which the shortest
-known completion still fits, and is closed by that completion. So every reply is valid.
+known completion still fits, and is closed by that completion, so that every reply is valid.
 """
 
 import heapq
@@ -24,13 +24,14 @@ from personae.core import BadValue
 __all__ = ["Grammar", "Guide"]
 
 BETWEEN = '}],123456789"0tfn-.: [{'
-"""What leads out soonest outside a string: ends first; 0 late, as 0.000 may go on for ever."""
+"""Characters tried outside a string: those that close first; 0 late, as 0.000 may never end."""
 LETTERS = string.ascii_letters + string.digits + string.punctuation + " "
-NAMES = 16
-"""With more letters than this to go on by, a string is free text and not one of some names."""
+MOST_BRANCHES = 16
+"""A string that more characters than this can continue is free text, not one of a set of names."""
 SEARCH = 64
-LEAD_OUT = 4096
-"""A way out longer than this is taken for endless."""
+"""Branchings of the search for a completion; after these only the first branch is followed."""
+LONGEST_COMPLETION = 4096
+"""A completion of more tokens than this counts as endless."""
 STYLE: dict[str, Any] = {
     "whitespace_flexible": False,
     "item_separator": ", ",
@@ -73,15 +74,15 @@ class Grammar:
     @cached_property
     def shortest(self) -> int | None:
         """Tokens of the shortest known reply; None if none is known."""
-        way = self.guide().way_out(LEAD_OUT)
-        return None if way is None else len(way)
+        completion = self.guide().completion(LONGEST_COMPLETION)
+        return None if completion is None else len(completion)
 
     def token(self, char: str) -> int:
-        """Give the token of a single character."""
+        """Return the token of a single character."""
         return int(self.tokens.greedy_tokenize(char)[0])
 
     def matcher(self) -> llguidance.LLMatcher:
-        """Give the grammar's state before the first token."""
+        """Return the grammar's state before the first token."""
         return llguidance.LLMatcher(self.tokens, self.text, log_level=0)
 
 
@@ -94,20 +95,20 @@ class Guide:
         self._matcher = grammar.matcher()
 
     def allowed(self, width: int) -> Tensor:
-        """Return for each of `width` tokens whether it may come next, (width,)."""
+        """Return for each token of the vocabulary whether it may come next, shape (width,)."""
         bits = np.frombuffer(self._matcher.compute_bitmask(), dtype=np.uint8)
         flags = np.unpackbits(bits, bitorder="little")[:width].astype(bool)
         return torch.from_numpy(np.pad(flags, (0, width - len(flags))))
 
     def take(self, token: int) -> bool:
-        """Go on by a token; False once the reply is complete."""
+        """Append a token; return False once the reply is complete."""
         self._matcher.consume_token(token)
         if token not in self.grammar.tokens.eos_tokens:
             self.taken.append(token)
         return not self._matcher.is_stopped()
 
     def text(self) -> str:
-        """Give the reply so far."""
+        """Return the reply so far."""
         return self._text(self.taken)
 
     def close(self, limit: int) -> str:
@@ -121,19 +122,19 @@ class Guide:
             guide = self.grammar.guide()
             guide._matcher.consume_tokens(self.taken[:length])
             guide.taken = self.taken[:length]
-            way = guide.way_out(LEAD_OUT) or []
-            excess = length + len(way) - limit
-            if excess <= 0 and (way or guide._matcher.is_accepting()):
-                return self._text([*guide.taken, *way])
-            # half the excess, as a step back may also shorten the way out
+            completion = guide.completion(LONGEST_COMPLETION) or []
+            excess = length + len(completion) - limit
+            if excess <= 0 and (completion or guide._matcher.is_accepting()):
+                return self._text([*guide.taken, *completion])
+            # half the excess, as a step back may also shorten the completion
             length = max(0, length - max(1, excess // 2)) if length else -1
         raise BadValue(f"no reply by this schema fits {limit} tokens")
 
-    def way_out(self, limit: int) -> list[int] | None:
+    def completion(self, limit: int) -> list[int] | None:
         """Find tokens that complete the reply, at most `limit`; None if none are found.
 
-        The shortest partial way is tried first. Ways part where a name or a kind of value is to
-        be chosen; after SEARCH partings only the first choice is followed.
+        A best-first search by length, which branches where a name or a kind of value is to be
+        chosen.
         """
         serial = count()
         heap: list[tuple[int, int, list[int], llguidance.LLMatcher]] = [
@@ -141,33 +142,33 @@ class Guide:
         ]
         branches = 0
         while heap:
-            _, _, way, matcher = heapq.heappop(heap)
+            _, _, path, matcher = heapq.heappop(heap)
             if matcher.is_accepting():
-                return way
+                return path
             forced = matcher.compute_ff_tokens()
-            ways = [forced] if forced else self._choices(matcher, [*self.taken, *way])
-            for step in ways if branches < SEARCH else ways[:1]:
+            steps = [forced] if forced else self._choices(matcher, [*self.taken, *path])
+            for step in steps if branches < SEARCH else steps[:1]:
                 further = matcher.deep_copy()
-                if len(way) + len(step) <= limit and further.consume_tokens(step):
-                    branches += 1 if len(ways) > 1 else 0
-                    longer = [*way, *step]
+                if len(path) + len(step) <= limit and further.consume_tokens(step):
+                    branches += 1 if len(steps) > 1 else 0
+                    longer = [*path, *step]
                     heapq.heappush(heap, (len(longer), next(serial), longer, further))
         return None
 
     def _choices(self, matcher: llguidance.LLMatcher, before: list[int]) -> list[list[int]]:
         bits = np.frombuffer(matcher.compute_bitmask(), dtype=np.uint8)
         inside = _inside_string(self._text(before))
-        can = [c for c in ('"' if inside else BETWEEN) if self._can(bits, c)]
-        if inside and not can:
-            can = [c for c in LETTERS if self._can(bits, c)]
-            can = can if len(can) <= NAMES else can[:1]
-        elif can and can[0] in '}],"0123456789':
-            can = can[:1]
-        if not can:
+        allowed = [c for c in ('"' if inside else BETWEEN) if self._allows(bits, c)]
+        if inside and not allowed:
+            allowed = [c for c in LETTERS if self._allows(bits, c)]
+            allowed = allowed if len(allowed) <= MOST_BRANCHES else allowed[:1]
+        elif allowed and allowed[0] in '}],"0123456789':
+            allowed = allowed[:1]
+        if not allowed:
             return [[int(np.unpackbits(bits, bitorder="little").argmax())]]
-        return [[self.grammar.token(c)] for c in can]
+        return [[self.grammar.token(c)] for c in allowed]
 
-    def _can(self, bits: NDArray[np.uint8], char: str) -> bool:
+    def _allows(self, bits: NDArray[np.uint8], char: str) -> bool:
         token = self.grammar.token(char)
         return bool(bits[token >> 3] >> (token & 7) & 1)
 

@@ -12,7 +12,7 @@ __all__ = ["draw", "stream"]
 
 
 def stream(sampling: Sampling, text: str) -> np.random.Generator:
-    """Return the random numbers of one request, which depend on its seed, repeat and chat only.
+    """Return the random generator of one request; it depends on seed, repeat and chat only.
 
     >>> a, b = (stream(Sampling(seed=1), "Hello") for _ in "ab")
     >>> bool(a.random() == b.random())
@@ -27,7 +27,8 @@ def draw(logits: Tensor, sampling: Sampling, uniforms: Sequence[float]) -> list[
 
     Temperature 0 takes the likeliest token. Under `top_p` only the smallest set of likeliest
     tokens that holds that much probability can be drawn. Sums are in float64, so that rounding
-    in the logits changes a draw only when the uniform number falls right on a border.
+    in the logits changes a draw only when the uniform number falls on a boundary. Returns the token
+    of each row, (rows,).
 
     Args:
         logits: (rows, vocabulary); -inf where a token is not allowed.

@@ -23,24 +23,24 @@ __all__ = ["EditCombinations", "Editing", "token_of"]
 SHIFT = 32
 TOKEN = (1 << SHIFT) - 1
 COMPILED = 64
-"""At most so many combinations of marks are kept ready."""
+"""Most combinations of marks whose edits are kept compiled."""
 SiteHooks = Sequence[tuple[Site, Change]]
 
 
 def token_of(marked: int) -> int:
-    """Give the token's id without its mark."""
+    """Return a marked token's id."""
     return marked & TOKEN
 
 
 class EditCombinations:
-    """Combinations of edits by number, the mark of a token; equal ones have one, no edit has 0."""
+    """Numbers combinations of edits, as marks of tokens: one each, 0 for no edit."""
 
     def __init__(self) -> None:
         self._numbers: dict[tuple[str, ...], int] = {(): 0}
         self.edits: list[tuple[Edit, ...]] = [()]
 
     def number(self, edits: tuple[Edit, ...]) -> int:
-        """Give the number of a combination, in its order."""
+        """Return the number of a combination of edits in this order."""
         key = tuple(edit.key for edit in edits)
         if key not in self._numbers:
             self._numbers[key] = len(self.edits)
@@ -95,11 +95,12 @@ class Editing:
             for position in range(start, start + len(tokens))
         )
         return tuple(
-            t | self.combinations.number(h) << SHIFT for t, h in zip(tokens, active, strict=True)
+            token | self.combinations.number(edits_here) << SHIFT
+            for token, edits_here in zip(tokens, active, strict=True)
         )
 
     def in_marks(self, sequences: Sequence[Sequence[int]]) -> list[Edit]:
-        """Give the edits that hold for any token of marked sequences."""
+        """Return the edits that hold for any token of marked sequences."""
         marks = {token >> SHIFT for sequence in sequences for token in sequence}
         return [edit for mark in sorted(marks) for edit in self.combinations.edits[mark]]
 
@@ -209,7 +210,7 @@ class _Step:
         return torch.where((h @ probe > gate.threshold)[:, None], moved, 0.0)
 
     def _whole(self, h: Tensor) -> Tensor:
-        """Give the move at strength 1."""
+        """Return the change at strength 1, shape (tokens, width)."""
         op = self.edit.op
         if op == "add":
             return self.vector
@@ -225,7 +226,7 @@ class _Step:
 
 
 def _basis(rows: Tensor) -> Tensor:
-    """Give an orthonormal basis (width, rank) of the span of one or more rows."""
+    """Return an orthonormal basis (width, rank) of the span of one or more rows."""
     _, sizes, directions = torch.linalg.svd(rows.reshape(-1, rows.shape[-1]), full_matrices=False)
     nonzero = sizes > sizes[0] * 1e-6
     return cast(Tensor, directions[nonzero].T)

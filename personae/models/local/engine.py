@@ -23,7 +23,7 @@ from personae.core import (
     edits_key,
     require_options,
 )
-from personae.models.local.choosing import Posed, choices
+from personae.models.local.choosing import PosedQuestion, choices
 from personae.models.local.constrained import Grammar
 from personae.models.local.editing import EditCombinations, Editing
 from personae.models.local.forward.passes import ForwardPasses
@@ -48,8 +48,8 @@ class LocalModel:
     """A transformers network and its tokenizer as an `OpenModel`.
 
     `token_budget` is the most tokens of one pass, `rows` the most replies written at a time,
-    `blocks` the name of the list of decoder blocks, for a network in which it can't be told.
-    Results depend neither on these nor on what else is asked in the same call, beyond rounding
+    `blocks` the name of the list of decoder blocks, for a network in which it can't be found.
+    Results depend neither on these nor on what else is asked in the same call, except for rounding
     (1e-4 nats in float32).
     """
 
@@ -87,7 +87,7 @@ class LocalModel:
         """How many blocks and heads the network has, and their widths.
 
         Raises:
-            ModelError: its decoder blocks can't be told.
+            ModelError: its decoder blocks can't be found.
         """
         return self.sites.anatomy
 
@@ -97,7 +97,7 @@ class LocalModel:
         *,
         done: Done | None = None,
     ) -> list[Choice]:
-        """Weigh each request's options under its edits; one reading of the chat serves them all.
+        """Weigh each request's options under its edits; the chat is read once for all options.
 
         A chat that exceeds the context length with an option gets the status `error`.
 
@@ -107,7 +107,9 @@ class LocalModel:
         """
         require_options(requests)
         reader, variants = self._under(requests)
-        questions = [Posed(r.chat, r.options, v) for r, v in zip(requests, variants, strict=True)]
+        questions = [
+            PosedQuestion(r.chat, r.options, v) for r, v in zip(requests, variants, strict=True)
+        ]
         return choices(reader, self.loaded.codec, questions, self.limit, done)
 
     def reply(
@@ -133,7 +135,7 @@ class LocalModel:
         return writer.replies(chats, sampling, grammar, done)
 
     def _under(self, requests: Sequence[Request]) -> tuple[ForwardPasses, list[int]]:
-        """Give a reader for requests under edits of their own, and each one's variant."""
+        """Return a reader for requests under edits of their own, and each request's variant."""
         if not any(request.edits for request in requests):
             return self._reader, [0] * len(requests)
         numbers: dict[Edits, int] = {}

@@ -2,9 +2,9 @@
 
 `data/fidelity.json` holds the embedded model's answers in float32, computed with the library's own
 loader, not ours. A back end that "works" may still be another model: the same weights requantised
-to symmetric 4 bits answer "Paris" too, at 0.3 nats a token from the reference.
-Divergences are over the outcomes the reference lists and one for all others together, which bounds
-the divergence over the whole vocabulary from below.
+to symmetric 4 bits answer "Paris" too, at 0.3 nats per token from the reference. Divergences are
+over the outcomes that the reference lists and one for all others together, which bounds the
+divergence over the whole vocabulary from below.
 """
 
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ LIMIT = 0.02
 
 
 def _fidelity_requests() -> tuple[Request, ...]:
-    """Give the fixed questions that back ends are compared on."""
+    """Return the fixed questions on which back ends are compared."""
     return tuple(
         Request(
             chat=say(entry["user"], system=entry["system"]),
@@ -49,7 +49,9 @@ def _fidelity_requests() -> tuple[Request, ...]:
 
 
 def _divergence(reference: Array, measured: Array) -> Array:
-    """KL (nats) of log-probabilities (..., outcomes), each completed by all other outcomes.
+    """KL divergence (nats), shape (...), of log-probabilities (..., outcomes).
+
+    All other outcomes together complete each distribution.
 
     >>> _divergence(np.log([0.5, 0.25]), np.log([0.5, 0.25])).round(6) + 0
     np.float64(0.0)
@@ -61,10 +63,10 @@ def _divergence(reference: Array, measured: Array) -> Array:
 
 
 def _choice_divergence(loglik: Sequence[float], choice: Choice) -> float:
-    """Divergence of a choice.
+    """Divergence (nats) of a choice.
 
-    An option that a back end doesn't list lies at its floor at most: it counts as there where the
-    reference lies above the floor, and else joins "anything else".
+    An option that a back end doesn't list has at most the floor's probability: it is put at the
+    floor where the reference lies above it, and otherwise joins "anything else".
     """
     expected = np.array(loglik)
     measured = np.maximum(np.array(choice.loglik), choice.floor)

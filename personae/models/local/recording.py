@@ -1,4 +1,4 @@
-"""Reads the residual stream: many chats side by side, all sites in one pass, pooled at once.
+"""Reads activations: many chats side by side, all sites in one pass, pooled immediately.
 
 Whatever the pool, it is a list of token ranges for each chat, and a row is the mean over a range.
 """
@@ -47,7 +47,10 @@ def record(
     target: tuple[Sequence[Site], Pool],
     limit: int,
 ) -> Activations:
-    """Read activations at sites, pooled; `target` is (sites, pool), `limit` the longest chat.
+    """Read activations at sites: for each an array (rows, width), in the order of the chats.
+
+    `target` is (sites, pool), `limit` the most tokens of a chat. The pool decides how many rows a
+    chat has: one, one per token, or one per turn of the assistant.
 
     Raises:
         BadValue: an unknown site or pool, a chat that is too long or has no turn for the pool.
@@ -108,10 +111,10 @@ def _pass(reader: ForwardPasses, batch: Sequence[_Text], activations: dict[Site,
     pooled = _Mean(ranges, len(blocks.tokens), reader.device)
 
     def hooks(site: Site) -> Change:
-        def see(hidden: Tensor) -> None:
+        def observe(hidden: Tensor) -> None:
             activations[site][rows] = pooled(hidden.detach().float()).cpu().numpy()
 
-        return see
+        return observe
 
     changes = [(site, hooks(site)) for site in activations]
     reader.forward(blocks.tokens, blocks.positions, blocks.plan, [], changes)
@@ -134,7 +137,7 @@ class _Mean:
 
 
 def _batches(texts: Sequence[_Text], budget: int) -> Iterator[list[_Text]]:
-    """Cut the texts, sorted by length, into passes of at most so many tokens."""
+    """Cut the texts, sorted by length, into passes of at most `budget` tokens."""
     batch: list[_Text] = []
     size = 0
     for text in sorted(texts, key=lambda t: len(t.tokens)):

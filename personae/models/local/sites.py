@@ -1,8 +1,8 @@
 """Where a network's residual stream is reached: its decoder blocks and their parts.
 
-Blocks and parts are found by their shape and kind, not by the architecture's name, and a network
-in which they can't be told fails at once, with the candidates. A module's output is a tensor in
-some versions of an architecture and a tuple in others; both are met in one place here.
+Blocks and parts are found by their shape and kind, not by the architecture's name; where they can't
+be found, an error names the candidates. A module's output is a tensor in some versions of an
+architecture and a tuple in others; both are handled here.
 """
 
 from collections.abc import Callable, Sequence
@@ -29,7 +29,7 @@ def _find_blocks(network: nn.Module, path: str | None = None) -> nn.ModuleList:
 
     Args:
         network: a transformers causal language model.
-        path: the list's name in the network, where it can't be told.
+        path: the list's name in the network, where it can't be found by its length.
 
     Raises:
         ModelError: no list or more than one fits, or `path` names none; the candidates are named.
@@ -74,11 +74,11 @@ class Sites:
         return Anatomy(len(self.blocks), width, heads, head_width)
 
     def width(self, site: Site) -> int:
-        """Give the width of a site's hidden states.
+        """Return the width of a site's hidden states.
 
         Raises:
             BadValue: there is no such site in this network.
-            ModelError: its blocks, or the part of the block, can't be told.
+            ModelError: its blocks, or the part of the block, can't be found.
         """
         if site.part not in PARTS:
             raise BadValue(f"a site's part is one of {', '.join(PARTS)}, not {site.part!r}")
@@ -98,7 +98,7 @@ class Sites:
         return _child(block, MLP, "MLP") if site.part == "mlp" else block
 
     def hook(self, site: Site, change: Change) -> RemovableHandle:
-        """Show the hidden states of passes of one row, (tokens, width), to `change`."""
+        """Call `change` with the hidden states (tokens, width) of each pass of one row."""
 
         def before(_module: nn.Module, args: tuple[Any, ...]) -> object:
             new = change(_hidden(args))

@@ -1,7 +1,7 @@
 """Costs of calls to a server, and hard limits on them.
 
-A request is counted at its worst case (prompt plus `max_tokens`) while it is under way, so that
-requests running side by side can't overrun a limit together; then at what the server says it took.
+A request counts at its worst case (prompt plus `max_tokens`) while it is under way, so that
+requests side by side can't exceed a limit together; afterwards at what the server reports.
 """
 
 import time
@@ -13,7 +13,7 @@ from personae.core import BadValue, BudgetSpent, Chat, Usage
 __all__ = ["Budget", "Price", "Spending", "tokens_of"]
 
 CHARS_PER_TOKEN = 4.0
-"""English prose under a byte-pair tokenizer; other scripts take more tokens than this says."""
+"""Of English prose under a byte-pair tokenizer; other scripts take more tokens."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +87,7 @@ class Spending:
 
     @property
     def spent(self) -> Usage:
-        """What this process has used so far: every call sent, retries too."""
+        """Use by this process so far: every call sent, retries included."""
         read, written = self._spent
         return Usage(
             requests=self._calls,
@@ -97,19 +97,19 @@ class Spending:
             currency=self._price.currency if self._price else Usage().currency,
         )
 
-    def take(self, read: int, written: int) -> bool:
-        """Reserve tokens for a call; False means: wait until a call under way has ended.
+    def reserve(self, read: int, written: int) -> bool:
+        """Reserve tokens for a call; False if it has to wait until a call under way has ended.
 
         Raises:
-            BudgetSpent: the call doesn't fit, whatever becomes of those under way.
+            BudgetSpent: the call doesn't fit, however few tokens those under way take.
         """
         now = time.monotonic()
         self._began = now if self._began is None else self._began
         limit = self._budget
         if limit.minutes is not None and now - self._began >= limit.minutes * 60:
-            raise BudgetSpent(_spent(f"{limit.minutes:g} minutes"))
+            raise BudgetSpent(_limit_message(f"{limit.minutes:g} minutes"))
         if limit.calls is not None and self._calls >= limit.calls:
-            raise BudgetSpent(_spent(f"{limit.calls:,} calls"))
+            raise BudgetSpent(_limit_message(f"{limit.calls:,} calls"))
         mine = (read, written)
         self._refuse_beyond(_sum(self._spent, mine))
         if not self._fits(_sum(self._spent, self._held, mine)):
@@ -137,16 +137,20 @@ class Spending:
             return
         limit = self._budget
         if limit.tokens is not None and sum(tokens) > limit.tokens:
-            raise BudgetSpent(_spent(f"{limit.tokens:,} tokens", f"{sum(self._spent):,} used"))
+            raise BudgetSpent(
+                _limit_message(f"{limit.tokens:,} tokens", f"{sum(self._spent):,} used")
+            )
         unit = self._price.currency if self._price else ""
-        raise BudgetSpent(_spent(f"{limit.money:g} {unit}", f"{self._cost(self._spent):.4f} used"))
+        raise BudgetSpent(
+            _limit_message(f"{limit.money:g} {unit}", f"{self._cost(self._spent):.4f} used")
+        )
 
 
 def _sum(*parts: tuple[int, int]) -> tuple[int, int]:
     return sum(p[0] for p in parts), sum(p[1] for p in parts)
 
 
-def _spent(limit: str, used: str = "") -> str:
+def _limit_message(limit: str, used: str = "") -> str:
     detail = f" ({used}; the next call might exceed it)" if used else ""
     return (
         f"the limit of {limit} is reached{detail}; what was answered is kept: "

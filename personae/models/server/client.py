@@ -149,11 +149,11 @@ class ServerModel:
             body |= {"logprobs": True, "top_logprobs": top}
             try:
                 data = await self._service.post(client, body)
-            except Rejected as no:
-                if "logprob" in no.why.lower() and not self._shows:
+            except Rejected as rejection:
+                if "logprob" in rejection.why.lower() and not self._shows:
                     self._top = min(self._top, next((n for n in FEWER if n < top), 0))
                     return _Weighed(None)
-                return _Weighed(Choice(status=status_of(no), why=no.why))
+                return _Weighed(Choice(status=status_of(rejection), why=rejection.why))
             return self._weighed(data, question, top)
 
         def deliver_choice(index: int, answer: _Weighed) -> None:

@@ -1,4 +1,4 @@
-"""Sends many requests side by side and brings every one to an end.
+"""Sends many requests side by side and sees each to its end.
 
 One event loop in a thread of its own holds all state, so that nothing needs a lock and a caller
 with a loop of its own (a notebook) can call as well. A request that fails waits and goes again;
@@ -22,14 +22,17 @@ from personae.models.server.rate_limit import RateLimit
 
 __all__ = ["Call", "CallResult", "Dispatcher", "Retry", "ServerState", "in_background"]
 
-TRIES = 6  # of failures that may be the request's own
-VAGUE = 20  # of "too busy" without a time to come back
-SILENT = 8  # requests given up in a row without one word from the server: it is gone
+TRIES = 6
+"""Most failures of one request that may be the request's own fault."""
+VAGUE = 20
+"""Most times that one request is told "too busy" without a time to wait."""
+SILENT = 8
+"""Requests given up in a row, without any answer, after which the server counts as gone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request: its index in the batch, and its tokens at worst, read and written."""
+    """One request: its index in the batch, and the most tokens it may read and write."""
 
     index: int
     read: int
@@ -37,10 +40,10 @@ class Call:
 
 
 class Retry(Exception):
-    """A try that failed in a way that may pass.
+    """A try that failed for a reason that may be temporary.
 
-    `wait` is what the server asks for; `busy`: it says that it has too much to do; `answered`: it
-    answered at all; `reached`: a connection stood, so that the prompt may have been charged.
+    `wait`: the seconds that the server asks for; `busy`: it says that it is overloaded; `answered`:
+    it answered at all; `reached`: a connection stood, so that the prompt may have been charged.
     """
 
     def __init__(
@@ -81,14 +84,15 @@ T = TypeVar("T", bound=CallResult)
 class ServerState:
     """State of a server, kept between batches.
 
-    `patience` is the most seconds that a request is tried for, waits included. `met`: the server
-    has been reached; until then one request goes alone, so that a wrong address or name costs one.
+    `patience` is the most seconds that a request is tried for, waits included. `reached`: a
+    connection has stood; until then one request goes alone, so that a wrong address or name costs
+    one.
     """
 
     rate_limit: RateLimit
     spending: Spending
     patience: float = 600.0
-    met: bool = False
+    reached: bool = False
     silent: int = 0
 
 
@@ -117,7 +121,7 @@ class Dispatcher(Generic[T]):
     _stop: PersonaeError | None = None
 
     async def run(self, calls: Sequence[Call], deliver: Callable[[int, T], None]) -> None:
-        """Bring every call to an end; `deliver(index, answer)` is called as each ends.
+        """See every call to its end; `deliver(index, answer)` is called as each ends.
 
         Raises:
             BudgetSpent: a limit is reached; calls under way have ended and were delivered.
@@ -144,10 +148,10 @@ class Dispatcher(Generic[T]):
             raise self._stop
 
     def _fill(self) -> float | None:
-        """Start allowed calls; return seconds until the next, None if that needs a call to end."""
+        """Start allowed calls; return seconds until the next, None if a call has to end first."""
         rate_limit = self.state.rate_limit
         while self._fresh or self._later:
-            if len(self._running) >= (rate_limit.limit if self.state.met else 1):
+            if len(self._running) >= (rate_limit.limit if self.state.reached else 1):
                 return None
             now = time.monotonic()
             if now < rate_limit.resume_at:
@@ -157,7 +161,7 @@ class Dispatcher(Generic[T]):
                 return self._later[0][0] - now
             job = self._later[0][2] if ripe else self._fresh[0]
             try:
-                if not self.state.spending.take(job.call.read, job.call.written):
+                if not self.state.spending.reserve(job.call.read, job.call.written):
                     return None
             except BudgetSpent as spent:
                 self._end(spent)
@@ -190,13 +194,13 @@ class Dispatcher(Generic[T]):
             self._end(refusal)
             return
         self.state.spending.settle(held, (answer.tokens_in, answer.tokens_out))
-        self.state.met, self.state.silent = True, 0
+        self.state.reached, self.state.silent = True, 0
         self.state.rate_limit.answered()
         deliver(job.call.index, answer)
 
     def _retry(self, job: _Job, failed: Retry, deliver: Callable[[int, T], None]) -> None:
         state, now = self.state, time.monotonic()
-        state.met = state.met or failed.reached
+        state.reached = state.reached or failed.reached
         if failed.answered:
             state.silent = 0
         if failed.busy:
@@ -210,7 +214,7 @@ class Dispatcher(Generic[T]):
         waited = ready - (job.first or now)
         if job.failures < TRIES and job.vague < VAGUE and waited <= state.patience:
             heapq.heappush(self._later, (ready, job.call.index, job))
-        elif not state.met:
+        elif not state.reached:
             self._end(ModelUnavailable(failed.why))
         else:
             state.silent += not failed.answered
@@ -220,7 +224,7 @@ class Dispatcher(Generic[T]):
             deliver(job.call.index, self.give_up(f"{failed.why} (given up after {tries} tries)"))
 
     def _pause(self, job: _Job, failed: Retry) -> float:
-        """Count the failed try and give seconds until the next; to be asked to wait is none."""
+        """Count the failed try, unless a wait was requested; return seconds until the next."""
         if failed.wait is not None:
             return failed.wait
         if failed.busy:

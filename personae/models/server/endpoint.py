@@ -24,8 +24,9 @@ from personae.models.server.rate_limit import retry_after
 __all__ = ["Endpoint", "Rejected"]
 
 _KEY_NAMES = ("PERSONAE_API_KEY", "OPENAI_API_KEY")
-LARGEST = 16 << 20  # bytes of an answer
-PASSING = {408, 409, 425, 500, 502, 503, 504, 520, 522, 524, 529}
+LARGEST = 16 << 20
+"""Most bytes of an answer."""
+TRANSIENT = {408, 409, 425, 500, 502, 503, 504, 520, 522, 524, 529}
 BUSY = {429, 503, 529}
 _USAGE = "http://HOST/v1#NAME, such as http://localhost:8000/v1#llama-3"
 
@@ -56,8 +57,8 @@ class Endpoint:
         self.url, self.model = _parts(text)
         self.deadline = deadline
         host = urlsplit(self.url).hostname or ""
-        ours = host == "openai.com" or host.endswith(".openai.com")
-        self._key_names = (key_name,) if key_name else _KEY_NAMES if ours else _KEY_NAMES[:1]
+        is_openai = host == "openai.com" or host.endswith(".openai.com")
+        self._key_names = (key_name,) if key_name else _KEY_NAMES if is_openai else _KEY_NAMES[:1]
 
     def client(self) -> httpx.AsyncClient:
         """Make a client for one request at a time, on one event loop."""
@@ -76,17 +77,17 @@ class Endpoint:
         """Send one request to `/chat/completions` and return its JSON.
 
         Raises:
-            Retry: it failed in a way that may pass.
+            Retry: it failed for a reason that may be temporary.
             Rejected: the server refuses this request for good.
             ModelUnavailable: the server refuses all requests.
         """
-        # ASCII escapes carry lone surrogates, which UTF-8 can't
+        # ASCII escapes can carry lone surrogates, UTF-8 can't
         content = json.dumps(body).encode("ascii")
         try:
             async with asyncio.timeout(self.deadline):
                 status, headers, raw = await self._exchange(client, content)
         except TimeoutError as error:
-            raise Retry(f"no whole answer within {self.deadline:g} s", answered=False) from error
+            raise Retry(f"no complete answer within {self.deadline:g} s", answered=False) from error
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             raise Retry(
                 f"can't reach {self.url} ({self._clean(str(error)) or 'no connection'}): is the "
@@ -129,7 +130,7 @@ class Endpoint:
             status = failed["code"]  # some gateways wrap a failure in a 200
         if status == 200:
             return data
-        self._refuse(status, headers, *self._told(data, raw))
+        self._refuse(status, headers, *self._error_parts(data, raw))
 
     def _refuse(self, status: int, headers: httpx.Headers, code: str, text: str) -> NoReturn:
         reason = f"{status}: {text}"
@@ -139,7 +140,7 @@ class Endpoint:
                 "if you trust that address, give it instead"
             )
         if code in ("insufficient_quota", "billing_hard_limit_reached") or status == 402:
-            raise ModelUnavailable(f"{self.url} wants to be paid first ({reason})")
+            raise ModelUnavailable(f"{self.url} has to be paid first ({reason})")
         if status == 401:
             names = " or ".join(self._key_names)
             state = "was refused" if self._key() else "is not set"
@@ -147,12 +148,12 @@ class Endpoint:
                 f"{self.url} refuses the key ({reason}); the key is read from the environment "
                 f"variable {names}, which {state}"
             )
-        if status in BUSY or status in PASSING:
+        if status in BUSY or status in TRANSIENT:
             raise Retry(reason, wait=retry_after(headers), busy=status in BUSY)
         raise Rejected(status, code, reason)
 
-    def _told(self, data: object, raw: bytes) -> tuple[str, str]:
-        """Find an error's own code and text, whatever its shape; the text without the key."""
+    def _error_parts(self, data: object, raw: bytes) -> tuple[str, str]:
+        """Return an error's own code and text, whatever its form; the text without the key."""
         error = data.get("error", data) if isinstance(data, dict) else data
         code, text = "", ""
         if isinstance(error, Mapping):
@@ -176,7 +177,7 @@ class Endpoint:
         return ""
 
     async def near_names(self, client: httpx.AsyncClient) -> str:
-        """Ask the server what it serves: a hint for a wrong name, or nothing."""
+        """Ask the server which models it serves: a hint for a wrong name, or ""."""
         try:
             async with asyncio.timeout(min(10.0, self.deadline)):
                 response = await client.get(f"{self.url}/models")

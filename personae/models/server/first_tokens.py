@@ -2,7 +2,7 @@
 
 A server lists 20 tokens at most, so an option may be missing: it then has a log-probability of
 -inf, and `floor` bounds what it could have. A text of several tokens can't be weighed from its
-first; counting replies weighs it only where the model says it of its own accord.
+first; counting replies weighs it only where the model gives it unprompted.
 """
 
 from collections import Counter
@@ -47,10 +47,10 @@ def _option_of(question: Request) -> dict[str, int]:
 
 
 def choice_from_tokens(question: Request, listed: Mapping[str, float], top: int) -> Choice:
-    """Weigh options by the listed first tokens: those equal to a form, a leading blank aside.
+    """Weigh options by the listed first tokens: those equal to a form, except for a leading blank.
 
-    `tokens` is 1 for every option. Status `error` where none is listed, or one that isn't may
-    hide behind a token that only begins it.
+    `listed` maps tokens to log-probabilities (nats). `tokens` is 1 for every option. The status is
+    `error` where no option is listed, or where one may hide behind a token that only begins it.
     """
     forms = _option_of(question)
     weights = [0.0] * len(question.options)
@@ -65,7 +65,9 @@ def choice_from_tokens(question: Request, listed: Mapping[str, float], top: int)
     method = f"top_logprobs:{top}"
     for i, weight in enumerate(weights):
         if not weight and hidden[i] > HIDDEN:
-            return Choice(status="error", why=_several(question.options[i][0]), method=method)
+            return Choice(
+                status="error", why=_several_tokens_reason(question.options[i][0]), method=method
+            )
     if not sum(weights):
         return Choice(
             status="error",
@@ -81,7 +83,7 @@ def choice_from_tokens(question: Request, listed: Mapping[str, float], top: int)
     return _choice(weights, floor, method)
 
 
-def _several(option: str) -> str:
+def _several_tokens_reason(option: str) -> str:
     excerpt = option if len(option) <= 40 else option[:37] + "..."
     return (
         f"the option {excerpt!r} takes several tokens, and a chat server shows only the first; "
@@ -90,15 +92,15 @@ def _several(option: str) -> str:
 
 
 def longest_form(question: Request) -> int:
-    """Give an upper bound, in tokens, on the longest option, for replies that are counted."""
+    """Return an upper bound, in tokens, on the longest option, for replies that are counted."""
     return max(len(form) for forms in question.options for form in forms) // 2 + 4
 
 
 def choice_from_replies(question: Request, replies: Sequence[Reply]) -> Choice:
     """Weigh options by the share of sampled replies that name them.
 
-    A reply says an option if, blanks aside, it begins with one of its forms and doesn't go on
-    with a letter or digit; the longest form wins. Nothing is smoothed: an option never said has
+    A reply names an option if, blanks aside, it begins with one of its forms and doesn't go on
+    with a letter or digit; the longest form wins. Nothing is smoothed: an option never named has
     -inf, and `floor` is log(1/n). `tokens` is 1 for every option, as a count is of whole texts.
     """
     answered = [r for r in replies if r.status != "error"]
@@ -106,17 +108,19 @@ def choice_from_replies(question: Request, replies: Sequence[Reply]) -> Choice:
     method = f"counted:{len(answered)}"
     if 2 * len(answered) <= len(replies):
         reason = next(r.why for r in replies if r.status == "error")
-        return _none("error", reason, method, usage)
+        return _without_option("error", reason, method, usage)
     counts = Counter(_option_said(question, reply.text) for reply in answered)
     refused = sum(r.status == "refused" for r in answered)
     if not counts.keys() - {None}:
         status: Status = "refused" if 2 * refused > len(answered) else "unparsed"
-        return _none(status, f"none of {len(answered)} replies says an option", method, usage)
+        return _without_option(
+            status, f"none of {len(answered)} replies names an option", method, usage
+        )
     weights = [counts[i] / len(answered) for i in range(len(question.options))]
     return _choice(weights, -log(len(answered)), method, usage)
 
 
-def _none(status: Status, why: str, method: str, usage: tuple[int, int]) -> Choice:
+def _without_option(status: Status, why: str, method: str, usage: tuple[int, int]) -> Choice:
     return Choice(status=status, why=why, method=method, tokens_in=usage[0], tokens_out=usage[1])
 
 

@@ -16,9 +16,13 @@ from personae.core import BadValue
 __all__ = ["RateLimit", "retry_after"]
 
 CUT = 0.85
+"""Factor on the limit at a refusal."""
 GROWTH = 0.5
+"""Requests added to the limit per round of answers, after the first refusal."""
 BASE = 0.25
+"""Seconds of the first backoff, before the random part."""
 LONGEST = 30.0
+"""Most seconds of a backoff."""
 
 
 class RateLimit:
@@ -57,7 +61,7 @@ class RateLimit:
     def refused(self, *, began: float, now: float, wait: float | None) -> None:
         """Cut the limit: a request sent at `began` was one too many. `wait`: what was asked for.
 
-        Requests that were under way at the last cut don't cut again: they tell of the same crowd.
+        Requests that were under way at the last cut don't cut again: the congestion is the same.
         """
         if wait is not None:
             self.resume_at = max(self.resume_at, now + wait)
@@ -67,7 +71,7 @@ class RateLimit:
         self._climbing = False
 
     def backoff(self, tries: int) -> float:
-        """Give seconds to wait after so many tries: doubling, at most 30, less a random half."""
+        """Return seconds to wait after so many tries: doubling to 30, less up to half at random."""
         longest = min(BASE * 2.0 ** min(tries - 1, 10), LONGEST)
         return longest * self._rng.uniform(0.5, 1.0)
 
@@ -75,7 +79,7 @@ class RateLimit:
 def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
     """Read the requested waiting time, in seconds >= 0, from a number or an HTTP date.
 
-    None where it doesn't say, or says it unreadably. Source: RFC 9110, section 10.2.3.
+    None where there is none, or it can't be read. Source: RFC 9110, section 10.2.3.
 
     >>> retry_after({"retry-after": "1.5"})
     1.5

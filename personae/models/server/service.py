@@ -1,4 +1,4 @@
-"""Talks to one endpoint on behalf of a server model: batches, names, records of refusal.
+"""Sends batches to one endpoint on behalf of a server model; checks names, records refusals.
 
 Whatever concerns a single request becomes a record; what concerns all requests is raised.
 """
@@ -91,8 +91,8 @@ class Service:
             chat, sampling = questions[call.index]
             try:
                 data = await self.post(client, chat_body(self.endpoint.model, chat, sampling))
-            except Rejected as no:
-                return Reply(text="", status=status_of(no), why=no.why)
+            except Rejected as rejection:
+                return Reply(text="", status=status_of(rejection), why=rejection.why)
             return read_reply(data, chat, sampling)
 
         calls = [
@@ -141,20 +141,21 @@ class Service:
                 deliver(index, answer)
 
     async def post(self, client: httpx.AsyncClient, body: dict[str, Any]) -> object:
-        """Send a request; raise what concerns all requests, and Rejected for this one alone."""
+        """Send a request; raise what concerns all requests, or Rejected for this one alone."""
         if self._length != "max_tokens":
             body[self._length] = body.pop("max_tokens")
         try:
             data = await self.endpoint.post(client, body)
-        except Rejected as no:
-            if "max_completion_tokens" in no.why and "max_tokens" in body:
-                self._length = "max_completion_tokens"  # newer hosted models want it so
-                raise Retry(no.why, wait=0.0) from no
-            if no.status in (403, 404) and not self._known:
+        except Rejected as rejection:
+            if "max_completion_tokens" in rejection.why and "max_tokens" in body:
+                self._length = "max_completion_tokens"  # newer hosted models require it
+                raise Retry(rejection.why, wait=0.0) from rejection
+            if rejection.status in (403, 404) and not self._known:
                 near = await self.endpoint.near_names(client)
                 raise ModelUnavailable(
-                    f"{self.endpoint.url}#{self.endpoint.model} is not to be had ({no.why}){near}"
-                ) from no
+                    f"{self.endpoint.url}#{self.endpoint.model} is not available "
+                    f"({rejection.why}){near}"
+                ) from rejection
             raise
         self._check(data)
         return data
@@ -182,10 +183,12 @@ def _bare(name: str) -> str:
 
 
 def no_reply(why: str) -> Reply:
-    """Make the record of a request that got no reply, and why."""
+    """Make the record of a request without a reply, with the reason."""
     return Reply(text="", status="error", why=why)
 
 
-def status_of(no: Rejected) -> Status:
+def status_of(rejection: Rejected) -> Status:
     """Return `refused` for a request refused for its content, else `error`."""
-    return "refused" if no.code in ("content_filter", "content_policy_violation") else "error"
+    return (
+        "refused" if rejection.code in ("content_filter", "content_policy_violation") else "error"
+    )

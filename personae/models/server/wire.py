@@ -22,7 +22,7 @@ class Malformed(Exception):
 
 
 def _draw_seed(*parts: object) -> int:
-    """Make a server's seed, 0..2^31-1, of what tells draws apart.
+    """Hash what distinguishes draws into a server's seed, 0..2^31-1.
 
     >>> _draw_seed(0, 1) != _draw_seed(0, 0) == _draw_seed(0, 0)
     True

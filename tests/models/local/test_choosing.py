@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from personae.core import Choice, ModelError, Request, say
-from personae.models.local.choosing import Posed, choices, weigh
+from personae.models.local.choosing import PosedQuestion, choices, weigh
 from personae.models.local.forward.passes import ForwardPasses
 from personae.models.local.forward.shared_prefixes import blocks_and_contexts, build_tree
 from tests.support.tiny_networks import KINDS, codec, network, plain_logliks
@@ -37,7 +37,7 @@ def questions(draw: st.DrawFn) -> Request:
 
 
 def ask(kind: str, asked: Sequence[Request], reader: ForwardPasses | None = None) -> list[Choice]:
-    posed = [Posed(request.chat, request.options) for request in asked]
+    posed = [PosedQuestion(request.chat, request.options) for request in asked]
     return choices(reader or ForwardPasses(network(kind)), codec(), posed, LIMIT, None)
 
 
@@ -156,8 +156,8 @@ def test_changed_weights_are_noticed() -> None:
 
 
 def test_what_cannot_be_read_is_a_record_and_the_rest_goes_on() -> None:
-    fine = Posed(say("I worry."), (("A",), ("B",)))
-    long = Posed(say("I worry. " * 400), (("A",), ("B",)))
+    fine = PosedQuestion(say("I worry."), (("A",), ("B",)))
+    long = PosedQuestion(say("I worry. " * 400), (("A",), ("B",)))
     seen: dict[int, Any] = {}
     got = choices(
         ForwardPasses(network("gpt2")), codec(), [fine, long, fine], LIMIT, seen.__setitem__
@@ -182,7 +182,7 @@ def test_what_cannot_be_read_is_a_record_and_the_rest_goes_on() -> None:
 def test_architectures_it_cannot_read_are_refused(config: Any) -> None:
     """One whose attention has biases of its own, one that mixes tokens without attention."""
     net = transformers.AutoModelForCausalLM.from_config(config).eval()
-    asked = [Posed(say("I worry."), (("A",), ("B",)))]
+    asked = [PosedQuestion(say("I worry."), (("A",), ("B",)))]
     with pytest.raises(ModelError, match="can't read"):
         choices(ForwardPasses(net), codec(), asked, LIMIT, None)
 

@@ -177,7 +177,7 @@ def test_what_is_held_and_spent_never_exceeds_the_limit(calls: list[tuple[int, i
     under_way: list[tuple[int, int]] = []
     for read, written in calls:
         try:
-            taken = spending.take(read, written)
+            taken = spending.reserve(read, written)
         except BudgetSpent:
             spent = spending.spent
             assert spent.tokens_in + spent.tokens_out + read + written > 200

@@ -22,7 +22,7 @@ NAME = "personae"
 FUSED: Callable[..., tuple[Tensor, Tensor]] | None = getattr(
     torch.ops.aten, "_scaled_dot_product_flash_attention_for_cpu", None
 )
-"""Attention that also returns the logarithm of the sum of exponentials of each query's scores."""
+"""Attention that also returns each query's log-sum-exp of scores; None where torch lacks it."""
 Local = Callable[[int, Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
@@ -60,7 +60,7 @@ class Context:
 
     @property
     def nbytes(self) -> int:
-        """Memory of keys and values."""
+        """Memory of keys and values, in bytes."""
         return sum(t.numel() * t.element_size() for t in (*self.keys, *self.values))
 
 
@@ -89,11 +89,14 @@ class AttentionLayout:
     memo: dict[tuple[int, ...], tuple[Tensor, ...]] = field(default_factory=dict)
 
     def folded_mask(self, group: int) -> Tensor:
-        """Give the mask for `group` query heads that lie one after another."""
+        """Return the mask for `group` query heads that lie one after another."""
         return self._once((group,), lambda: (self.mask[:, None].repeat(1, 1, group, 1),))[0]
 
     def folding(self, heads: int, key_heads: int) -> tuple[Tensor, ...]:
-        """Give the rows (token, head) in the order (block, key head, group, slot), and back."""
+        """Return indices of the rows (token, head) in the order of blocks, and their inverse.
+
+        The order of blocks is (block, key head, group, slot).
+        """
         return self._once((heads, key_heads), lambda: self._folding(heads, key_heads))
 
     def _once(
@@ -118,7 +121,7 @@ def _contiguous(tensor: Tensor) -> Tensor:
     return tensor.contiguous()
 
 
-_PLAN: ContextVar[AttentionLayout] = ContextVar("plan")
+_LAYOUT: ContextVar[AttentionLayout] = ContextVar("layout")
 
 
 @contextmanager
@@ -126,14 +129,14 @@ def attending(network: torch.nn.Module, plan: AttentionLayout) -> Iterator[None]
     """Let a transformers network attend by the plan within the block."""
     config: Any = network.config
     before = config._attn_implementation
-    token = _PLAN.set(plan)
+    token = _LAYOUT.set(plan)
     transformers.AttentionInterface.register(NAME, _attention)  # here: its import takes seconds
     config._attn_implementation = NAME
     try:
         yield
     finally:
         config._attn_implementation = before
-        _PLAN.reset(token)
+        _LAYOUT.reset(token)
 
 
 def _attention(
@@ -144,7 +147,7 @@ def _attention(
     _mask: Tensor | None,
     **options: Any,  # noqa: ANN401  (transformers passes what an architecture needs)
 ) -> tuple[Tensor, None]:
-    plan = _PLAN.get()
+    plan = _LAYOUT.get()
     scale = options.get("scaling")
     scale = query.shape[-1] ** -0.5 if scale is None else scale
     layer = cast(int, module.layer_idx)

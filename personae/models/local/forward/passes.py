@@ -53,7 +53,7 @@ class ForwardPasses:
         self._state = _NetworkState()
 
     def under(self, editing: Editing) -> "ForwardPasses":
-        """Give a twin that reads under other edits, with the same network and kept contexts."""
+        """Return a twin that reads under other edits, with the same network and kept contexts."""
         twin = copy(self)
         twin.editing = editing
         return twin
@@ -100,7 +100,7 @@ class ForwardPasses:
     def verify(self) -> None:
         """Read two short texts side by side and each alone, once for each network.
 
-        An architecture that mixes tokens by other means than attention, or whose attention knows
+        An architecture that mixes tokens by other means than attention, or whose attention uses
         more than masks, windows and soft caps, would give wrong numbers without any other sign.
 
         Raises:

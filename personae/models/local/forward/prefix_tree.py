@@ -117,7 +117,7 @@ class TreeTraversal:
             self.wanted[piece] = [
                 i for i in self.wanted.get(node, ()) if self.reads[i].position in span
             ]
-            keys = self.no_keys()
+            keys = self.empty_keys()
             yield from self.block_pass([piece], context, keys)
             context = context.then(piece.tokens, keys)
         self.context = context
@@ -149,15 +149,15 @@ class TreeTraversal:
             yield indices, logp.double().cpu().numpy().astype(np.float64)
 
     def forward(self, blocks: Blocks, plan: AttentionLayout, rows: Sequence[int]) -> Tensor:
-        """Run one pass and give the logits (rows, vocabulary) after the tokens at `rows`."""
+        """Run one pass and return the logits (rows, vocabulary) after the tokens at `rows`."""
         return self.reader.forward(blocks.tokens, blocks.positions, plan, rows)
 
-    def no_keys(self) -> KeysByLayer:
-        """Begin what a pass's keys and values are put into, by layer."""
+    def empty_keys(self) -> KeysByLayer:
+        """Return an empty mapping for a pass's keys and values by layer."""
         return {}
 
     def resume(self, path: tuple[int, ...], limit: int) -> Context:
-        """Find what earlier calls have kept of a path."""
+        """Return the context that earlier calls have kept of a path."""
         return self.reader.resume(path, limit)
 
     def keep(self, context: Context) -> None:

@@ -25,7 +25,7 @@ class ReplyCache:
 
     @property
     def start(self) -> int:
-        """How many tokens come before every row."""
+        """Number of tokens before every row."""
         return 0 if self.context is None else len(self.context.tokens)
 
     def plan(self, low: int, counts: Sequence[int]) -> tuple[AttentionLayout, list[int]]:
@@ -48,7 +48,7 @@ class ReplyCache:
         slots = torch.from_numpy(before[row] + column).to(self.device)
 
         def local(layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-            stores = self._held(layer, keys)
+            stores = self._stores(layer, keys)
             for store, new in zip(stores, (keys, values), strict=True):
                 store[rows, :, slots] = new
             return stores[0][low:high, :, :length], stores[1][low:high, :, :length]
@@ -77,7 +77,7 @@ class ReplyCache:
             self.lengths[row] = used
         self.lengths.pop()
 
-    def _held(self, layer: int, like: Tensor) -> tuple[Tensor, Tensor]:
+    def _stores(self, layer: int, like: Tensor) -> tuple[Tensor, Tensor]:
         if layer not in self._layers:
             shape = (len(self.lengths), like.shape[1], self.capacity, like.shape[2])
             # zeros, as empty slots of short rows are multiplied by weights of zero

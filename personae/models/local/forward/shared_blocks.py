@@ -1,4 +1,4 @@
-"""Reads the blocks below all edits once for texts that differ in their edits only.
+"""Reads the blocks below all edits once, for texts that differ only in their edits.
 
 Up to the first block that an edit changes, a text is the same under every variant: a sweep over
 strengths reads these blocks for one of them. The states after them are held, a row for each token
@@ -75,7 +75,7 @@ def _shared_lower_blocks(
 
 
 def _last_before(edit: Edit) -> int:
-    """Give the last block whose output, as it is before its own edits, an edit leaves alone."""
+    """Return the last block whose output precedes an edit, or -1 where there is none."""
     part = edit.site.part
     return -1 if part == "embedding" else edit.site.block - (part != "block")
 
@@ -165,11 +165,11 @@ class _UpperBlocks(TreeTraversal):
         reader: ForwardPasses,
         reads: Sequence[WantedLogprob],
         wanted: dict[Node, list[int]],
-        stems: tuple[_LowerBlocks, Sequence[Node]],
+        lower_and_ends: tuple[_LowerBlocks, Sequence[Node]],
     ) -> None:
         """Take the states of the lower blocks, and the nodes at which the sequences end."""
         super().__init__(reader, reads, wanted)
-        self._lower, ends = stems
+        self._lower, ends = lower_and_ends
         self._rows: dict[Node, Indices] = {}
         for sequence, end in enumerate(ends):
             node: Node | None = end
@@ -189,8 +189,8 @@ class _UpperBlocks(TreeTraversal):
         with _resumed(lower, states):
             return super().forward(blocks, plan, rows)
 
-    def no_keys(self) -> KeysByLayer:
-        """Begin with no keys for the blocks that aren't read."""
+    def empty_keys(self) -> KeysByLayer:
+        """Return a mapping with empty keys and values for the blocks that aren't read."""
         nothing = torch.empty(1, 0, 1, device=self.reader.device)
         return {layer: (nothing, nothing) for layer in range(self._lower.block + 1)}
 
@@ -206,21 +206,21 @@ class _UpperBlocks(TreeTraversal):
 def _resumed(lower: _LowerBlocks, states: Tensor) -> Iterator[None]:
     """Skip the shared blocks: the last of them returns the stored states."""
 
-    def gives(hidden: Tensor) -> object:
+    def block_output(hidden: Tensor) -> object:
         return (hidden,) if lower.in_tuple else hidden
 
-    def passing(hidden_states: Tensor, *_args: object, **_options: object) -> object:
-        return gives(hidden_states)
+    def identity(hidden_states: Tensor, *_args: object, **_options: object) -> object:
+        return block_output(hidden_states)
 
-    def entering(*_args: object, **_options: object) -> object:
-        return gives(states)
+    def stored_states(*_args: object, **_options: object) -> object:
+        return block_output(states)
 
     blocks = [cast(Any, b) for b in lower.reader.editing.sites.blocks[: lower.block + 1]]
     attributes: list[Mapping[str, Any]] = [dict(vars(b)) for b in blocks]
     try:
         for block in blocks:
-            block.forward = passing
-        blocks[-1].forward = entering
+            block.forward = identity
+        blocks[-1].forward = stored_states
         yield
     finally:
         for block, before in zip(blocks, attributes, strict=True):

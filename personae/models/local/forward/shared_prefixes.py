@@ -37,9 +37,9 @@ PASS_COST = 64
 
 @dataclass(slots=True, eq=False)
 class Node:
-    """A segment of tokens, with how many tokens come before it and what continues it.
+    """A segment of tokens, the number of tokens before it (`start`), and what continues it.
 
-    `size` counts its tokens and all below; `ends` says that a sequence ends with it.
+    `size` counts its tokens and all below; `ends` tells whether a sequence ends with it.
     """
 
     start: int
@@ -142,7 +142,7 @@ def _dissolve(node: Node) -> list[Node]:
 
 
 def _pack_rows(trees: Sequence[Node], width: int) -> list[list[Node]]:
-    """Put subtrees into as few rows of `width` tokens as first fit finds, the largest first."""
+    """Pack subtrees into rows of `width` tokens by first fit, the largest first."""
     rows: list[list[Node]] = []
     free: list[int] = []
     for tree in sorted(trees, key=lambda t: -t.size):
