@@ -8,8 +8,9 @@ from dataclasses import replace
 from math import atanh, inf, nan, sqrt, tanh
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy import special, stats
+from scipy import special
 
 from personae.core import Array, Estimate, missing
 from personae.stats.arrays import paired, quotient, table
@@ -226,12 +227,12 @@ def icc_agreement(matrix: ArrayLike, *, name: str = "ICC(A,1)", of: str = "respo
     df = (a * columns + b * error) ** 2 / (
         (a * columns) ** 2 / (k - 1) + (b * error) ** 2 / ((n - 1) * (k - 1))
     )
-    upper = float(stats.f.ppf(0.975, n - 1, df))
-    lower = float(stats.f.ppf(0.975, df, n - 1))
+    upper = float(scipy.stats.f.ppf(0.975, n - 1, df))
+    lower = float(scipy.stats.f.ppf(0.975, df, n - 1))
     column_terms = k * columns + (k * n - k - n) * error
     low = n * (rows - upper * error) / (upper * column_terms + n * rows)
     high = n * (lower * rows - error) / (column_terms + n * lower * rows)
-    p = float(stats.f.sf(rows / error, n - 1, (n - 1) * (k - 1)))
+    p = float(scipy.stats.f.sf(rows / error, n - 1, (n - 1) * (k - 1)))
     return Estimate(
         name=name, value=value, low=float(low), high=float(high), n=n, of=of, p=p, method=method
     )

@@ -110,6 +110,19 @@ def test_heavy_libraries_stay_in_their_rooms() -> None:
     assert not wrong, "\n".join(wrong)
 
 
+def test_scipy_stats_loads_at_its_first_use() -> None:
+    """`scipy` loads its parts when they are named; this one costs a second at the start."""
+    wrong = [
+        name
+        for name, path in modules().items()
+        for node in tree(path).body
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        and "scipy" in (source := ast.unparse(node))
+        and "stats" in source
+    ]
+    assert not wrong
+
+
 def test_importing_personae_loads_nothing_heavy() -> None:
     code = "import personae, sys; print(sorted({m.split('.')[0] for m in sys.modules}))"
     loaded = subprocess.run(

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 import polars as pl
-from scipy.stats import chi2_contingency
+import scipy
 
 from personae.core import Array, Cell, Estimate, Note, Part, Table
 from personae.core.figures import HeatmapFigure
@@ -94,7 +94,7 @@ def _association(counts: Array, seed: int = 0) -> tuple[Estimate, float]:
     """
     counts = counts[counts.any(axis=1)][:, counts.any(axis=0)]
     n = int(counts.sum())
-    _chi, p = chi2_contingency(counts, correction=False)[:2]
+    _chi, p = scipy.stats.chi2_contingency(counts, correction=False)[:2]
     random = np.random.default_rng(seed)
     resamples = random.multinomial(n, counts.ravel() / n, size=DRAWS).reshape(DRAWS, *counts.shape)
     values = _corrected_v(resamples.astype(np.float64))

@@ -12,7 +12,7 @@ from math import sqrt
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from personae.core import (
     Array,
@@ -139,7 +139,7 @@ def _estimate(name: str, divergences: Array, of: str, limit: float) -> Estimate:
             "or tokenizer"
         )
     half = (
-        float(stats.t.ppf(0.975, len(divergences) - 1))
+        float(scipy.stats.t.ppf(0.975, len(divergences) - 1))
         * float(divergences.std(ddof=1))
         / sqrt(len(divergences))
     )

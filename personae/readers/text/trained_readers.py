@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.stats import rankdata
+import scipy
 
 from personae.core import Answers, Array, BadValue, InputError, MissingExtra, UnknownName
 from personae.datasets.labelled_texts import Corpus
@@ -238,7 +238,7 @@ def _cross_validated(
         train_groups = [groups[k] for k in train]
         model = _fitted(material[train], truth[train], train_groups, training)
         probabilities[test] = _high(model, material[test])
-        ranks[test] = (rankdata(probabilities[test]) - 0.5) / len(test)
+        ranks[test] = (scipy.stats.rankdata(probabilities[test]) - 0.5) / len(test)
     return probabilities, ranks
 
 

@@ -10,8 +10,9 @@ from itertools import pairwise
 from math import nan
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy import optimize, stats
+from scipy import optimize
 
 from personae.core import Answers, Array, BadValue, Estimate, missing
 from personae.stats.arrays import merge_ties, table
@@ -162,7 +163,7 @@ def level_cells(
 def _spearman(x: Array, y: Array) -> float:
     if np.ptp(y) <= 1e-12:
         return 0.0
-    return float(np.corrcoef(stats.rankdata(x), stats.rankdata(merge_ties(y)))[0, 1])
+    return float(np.corrcoef(scipy.stats.rankdata(x), scipy.stats.rankdata(merge_ties(y)))[0, 1])
 
 
 def _r_squared(y: Array, fitted: Array) -> float:

@@ -8,8 +8,9 @@ intervals that don't overlap are a sufficient sign of a difference and not a nec
 from math import nan, sqrt
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy import special, stats
+from scipy import special
 
 from personae.core import BadValue, Estimate, missing
 from personae.stats.arrays import paired, sample
@@ -87,7 +88,7 @@ def mcnemar(
     low, high = _newcombe(both, gained, lost, n)
     if min(both, gained, lost, n - both - gained - lost) < SMALL:
         discordant = gained + lost
-        p = stats.binomtest(gained, discordant).pvalue if discordant else 1.0
+        p = scipy.stats.binomtest(gained, discordant).pvalue if discordant else 1.0
         way = "exact McNemar test"
     else:
         square = max(abs(gained - lost) - 1, 0) ** 2 / (gained + lost)

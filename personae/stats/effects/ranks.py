@@ -11,8 +11,9 @@ from dataclasses import replace
 from math import nan
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy import special, stats
+from scipy import special
 
 from personae.core import Array, BadValue, Estimate, missing
 from personae.stats.arrays import differences, merge_ties, paired, sample, table
@@ -55,7 +56,7 @@ def mann_whitney(
     if not min(a.size, b.size):
         return estimate
     pooled = merge_ties(np.concatenate([a, b]))
-    test = stats.mannwhitneyu(pooled[: a.size], pooled[a.size :], alternative="two-sided")
+    test = scipy.stats.mannwhitneyu(pooled[: a.size], pooled[a.size :], alternative="two-sided")
     p = float(test.pvalue) if np.ptp(pooled) > 0 else 1.0
     return replace(estimate, p=min(p, 1.0), method=f"Mann-Whitney U; {estimate.method}")
 
@@ -106,7 +107,7 @@ def wilcoxon(
 
     estimate = bootstrap(biserial, a.size, draws=draws, seed=seed)
     unequal = (sizes[level_of] * np.sign(difference))[difference != 0]
-    p = float(stats.wilcoxon(unequal).pvalue) if unequal.size else 1.0
+    p = float(scipy.stats.wilcoxon(unequal).pvalue) if unequal.size else 1.0
     return replace(
         estimate,
         name=name,
@@ -151,7 +152,7 @@ def sign_test(x: ArrayLike, y: ArrayLike, *, name: str = "sign test", of: str = 
             method=f"exact binomial{note}",
             why_missing="all pairs are equal: no interval",
         )
-    test = stats.binomtest(more, more + fewer)
+    test = scipy.stats.binomtest(more, more + fewer)
     span = test.proportion_ci(0.95)
     return Estimate(
         name=name,
@@ -194,7 +195,7 @@ def friedman(
     n, k = x.shape
     if n < 1 or k < 2:
         return missing(name, f"needs 2 columns and a complete row, not {k} and {n}", n=n, of=of)
-    ranks = stats.rankdata(merge_ties(x), axis=1) - (k + 1) / 2
+    ranks = scipy.stats.rankdata(merge_ties(x), axis=1) - (k + 1) / 2
     ties = 12 * (ranks**2).sum(axis=1)
 
     def kendall(weights: Array) -> Array:

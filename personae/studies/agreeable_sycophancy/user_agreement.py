@@ -10,7 +10,8 @@ from math import isnan
 
 import numpy as np
 import polars as pl
-from scipy import special, stats
+import scipy
+from scipy import special
 
 from personae.core import Answers, Array, Estimate, Persona, missing
 from personae.measure.tasks.opinions import STANCES
@@ -183,7 +184,7 @@ def relation_tests(scores: Scores, seed: int) -> list[tuple[str, Estimate | None
     """Relate agreeableness and agreement in five tests: name, estimate, p (NaN where undefined)."""
     r = _correlation(scores, seed)
     known = ~np.isnan(scores.agreeable) & ~np.isnan(scores.agrees)
-    ranks = [stats.rankdata(merge_ties(v[known])) for v in (scores.agreeable, scores.agrees)]
+    ranks = [scipy.stats.rankdata(merge_ties(v[known])) for v in (scores.agreeable, scores.agrees)]
     rho = pearson(ranks[0], ranks[1], name="Spearman rho", of="persona")
     high, low = median_split(scores)
     welch = mean_difference(high, low, of="persona", unit="rate")

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy import stats
 
 from personae.core import Array, BadValue, Estimate, missing
 from personae.stats.arrays import table
@@ -139,6 +139,6 @@ def slot_uniformity(slots: Sequence[int], count: int, *, name: str = "slot") -> 
         return np.asarray(np.sqrt(((share - 1 / count) ** 2).sum(axis=1) * count / (count - 1)))
 
     estimate = bootstrap(cramer, n, seed=0)
-    test = stats.chisquare(chosen.sum(axis=0))
+    test = scipy.stats.chisquare(chosen.sum(axis=0))
     method = f"chi2({count - 1}) = {float(test.statistic):.4g}; {estimate.method}"
     return replace(estimate, name=name, of="answer", p=float(test.pvalue), method=method)

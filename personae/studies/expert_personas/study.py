@@ -16,7 +16,7 @@ from dataclasses import replace
 
 import numpy as np
 import polars as pl
-from scipy import stats
+import scipy
 
 from personae.core import (
     CONTROL,
@@ -202,7 +202,9 @@ def _levels(weighed: Answers) -> Table:
     rows: list[Row] = []
     for name, chances in zip(names, scores, strict=True):
         known = chances[~np.isnan(chances)]
-        shares = {label: float(stats.binom.sf(k - 1, TRIALS, known).mean()) for label, k in LEVELS}
+        shares = {
+            label: float(scipy.stats.binom.sf(k - 1, TRIALS, known).mean()) for label, k in LEVELS
+        }
         rows.append({"condition": name, "average": float(known.mean()), **shares})
     note = (
         "Shares of questions to be expected right in at least 25, 23 and 13 of 25 draws from the "

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
+import scipy
 
 from personae.core import Array, Estimate, missing
 from personae.stats.arrays import sample
@@ -70,7 +70,7 @@ def brown_forsythe(
         return over / under
 
     spread = bootstrap(ratio, [part.size for part in parts], draws=draws, seed=seed)
-    p = float(stats.f_oneway(*distances).pvalue)
+    p = float(scipy.stats.f_oneway(*distances).pvalue)
     return Estimate(
         name=name,
         value=spread.value,

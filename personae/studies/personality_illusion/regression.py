@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from math import log, nan, pi, sqrt
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import optimize, special, stats
+from scipy import optimize, special
 
 from personae.core import Array, BadValue, Estimate, missing
 
@@ -165,7 +166,7 @@ def _wald(
     n, df = size
     reach = float(special.stdtrit(df, 0.975)) if df else LEVEL_Z
     ratio = abs(value) / se if se > 0 else np.inf
-    p = 2 * float(stats.t.sf(ratio, df) if df else stats.norm.sf(ratio))
+    p = 2 * float(scipy.stats.t.sf(ratio, df) if df else scipy.stats.norm.sf(ratio))
     return Estimate(
         name=name,
         value=value,

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
-from scipy.stats import gaussian_kde
+import scipy
 
 from personae.core import Array, BadValue
 
@@ -34,7 +34,7 @@ def _densities(vectors: Array) -> Array:
     points = _project(vectors)
     if len(points) < FEWEST or not points.shape[1]:
         return np.ones(len(points))
-    return np.asarray(gaussian_kde(points.T)(points.T))
+    return np.asarray(scipy.stats.gaussian_kde(points.T)(points.T))
 
 
 def _project(vectors: Array) -> Array:
