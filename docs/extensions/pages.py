@@ -56,7 +56,7 @@ def _between(path: Path, mark: str, text: str) -> str:
 
 
 def _study_table() -> str:
-    rows = [f"| `{s.name}` | {s.summary} | {s.fields['Paper']} |\n" for s in studies()]
+    rows = [f"| `{s.name}` | {s.summary} | {s.fields['Paper']} |\n" for s in studies.headers()]
     return "".join(["| study | what it does | source |\n", "| --- | --- | --- |\n", *rows])
 
 

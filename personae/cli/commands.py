@@ -90,10 +90,10 @@ def _list() -> None:
     from personae.run.study_registry import studies
 
     click.echo("Studies (personae run NAME)")
-    for study in studies():
+    for study in studies.headers():
         click.echo(f"  {study.name:<20} {study.summary}")
     click.echo("Recipes (personae generate NAME)")
-    for recipe in recipes():
+    for recipe in recipes.headers():
         click.echo(f"  {recipe.name:<20} {recipe.summary}")
     click.echo("Inventories (--inventory NAME)")
     for name in inventories():
@@ -112,9 +112,9 @@ def _list() -> None:
 @click.argument("study")
 def _show(study: str) -> None:
     """Show what a study asks, its source, and its options."""
-    from personae.run.study_registry import find_study
+    from personae.run.study_registry import studies
 
-    header = find_study(study)
+    header = studies.find(study)
     for title, value in header.fields.items():
         click.echo(f"{title:<8} {value}")
     command = study_command(header.name)

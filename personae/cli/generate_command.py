@@ -11,7 +11,7 @@ from personae.cli.perform import COMMON, MODEL_HELP, confirm, on_cluster, open_w
 from personae.cli.signature import options_of, take
 from personae.core import Chooser, Model, Report, is_control
 from personae.core.files.headers import Header
-from personae.generate.recipe import Order, Population, find_recipe, load_recipe
+from personae.generate.recipe import Order, Population, recipes
 from personae.report.render.terminal import print_report
 from personae.run.parameters import parameters
 from personae.run.plan import CostEstimate, estimate_work
@@ -33,8 +33,8 @@ OWN = (
 
 def recipe_command(name: str, settings: Mapping[str, Any]) -> click.Command:
     """Build a recipe's command from its signature."""
-    recipe = find_recipe(name)
-    function = load_recipe(recipe)
+    recipe = recipes.find(name)
+    function = recipes.load(recipe)
 
     def run_recipe(**option_values: Any) -> None:  # noqa: ANN401
         _perform(recipe, function, option_values)

@@ -28,10 +28,10 @@ def study_command(name: str) -> click.Command:
     from personae.cli.perform import COMMON, perform
     from personae.cli.signature import options_of
     from personae.run.parameters import parameters
-    from personae.run.study_registry import find_study, load_function
+    from personae.run.study_registry import studies
 
-    study = find_study(name)
-    function = load_function(study)
+    study = studies.find(name)
+    function = studies.load(study)
 
     def run_study(**settings: Any) -> None:  # noqa: ANN401
         perform(study, function, settings)
@@ -51,13 +51,13 @@ class StudyGroup(WholeSentences):
         """Name them in alphabetical order."""
         from personae.run.study_registry import studies
 
-        return [study.name for study in studies() if study.name != "card"]
+        return [study.name for study in studies.headers() if study.name != "card"]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
         """Find one by name; raises `UnknownName` with near matches."""
-        from personae.run.study_registry import find_study
+        from personae.run.study_registry import studies
 
-        study = find_study(cmd_name)
+        study = studies.find(cmd_name)
         return LazyStudy(study.name, help=study.summary)
 
 
@@ -68,13 +68,13 @@ class RecipeGroup(WholeSentences):
         """Name them in alphabetical order."""
         from personae.generate.recipe import recipes
 
-        return [recipe.name for recipe in recipes()]
+        return [recipe.name for recipe in recipes.headers()]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
         """Find one by name; raises `UnknownName` with near matches."""
-        from personae.generate.recipe import find_recipe
+        from personae.generate.recipe import recipes
 
-        recipe = find_recipe(cmd_name)
+        recipe = recipes.find(cmd_name)
         return _LazyRecipe(recipe.name, help=recipe.summary)
 
 

@@ -114,8 +114,8 @@ def _refuse_name(kind: str, name: str, root: Path) -> None:
 
 def _registered_names(root: Path) -> Iterator[tuple[str, set[str]]]:
     """Give each kind of registered part but inductions, and its names with underscores."""
-    yield "study", {study.name for study in studies()}
-    yield "recipe", {recipe.name for recipe in recipes()}
+    yield "study", {study.name for study in studies.headers()}
+    yield "recipe", {recipe.name for recipe in recipes.headers()}
     for kind in ("inventory", "rubric"):
         files = (root / KINDS[kind]).parent.glob("*.json")
         yield kind, {path.stem.replace("-", "_") for path in files}

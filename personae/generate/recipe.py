@@ -1,4 +1,4 @@
-"""The recipe: its order, its population and its lookup by name.
+"""Recipes: their order, their population, and their registry.
 
 A recipe is a file or package in `personae/generate/recipes/` with a function of its name. It takes
 an `Order` and options of its own, which are also its command line, and returns a `Population`: a
@@ -8,23 +8,22 @@ preview of what will be made, and a function that makes any part of it independe
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import cast
 
 import polars as pl
 
 from personae.core import BadValue, Model, Part
-from personae.core.files.headers import Header, find_header, function_of, read_headers
+from personae.core.files.headers import Header, Registry, read_headers
 from personae.generate.quality.near_duplicates import DuplicateCriterion
 from personae.generate.slots import Slots
 
-__all__ = ["Order", "PersonaBatch", "Population", "find_recipe", "load_recipe", "recipes"]
+__all__ = ["Order", "PersonaBatch", "Population", "recipes"]
 
 LARGEST_POPULATION = 100_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """The number of personas, the seed, and the model that writes texts; None: structure alone.
+    """The number of personas, the seed, and the model that writes texts (None: no texts).
 
     Raises:
         BadValue: a count below 1 or above a hundred million, or a negative seed.
@@ -78,29 +77,14 @@ class Population:
     fingerprint: str = ""
 
     def slots(self, start: int, stop: int) -> Slots:
-        """Give the slots start..stop-1 at their first attempt."""
+        """Return the slots start..stop-1, or up to the population's end, at their first attempt."""
         return Slots.span(self.order.seed, start, min(stop, self.order.n))
 
 
 @cache
-def recipes() -> tuple[Header, ...]:
-    """List the recipes in alphabetical order."""
+def _headers() -> tuple[Header, ...]:
     return read_headers("personae.generate.recipes", "recipe", ("Version",))
 
 
-def find_recipe(name: str) -> Header:
-    """Find a recipe by name; hyphens and underscores are alike.
-
-    Raises:
-        UnknownName: no recipe is called so; carries near matches.
-    """
-    return find_header("recipe", name, recipes())
-
-
-def load_recipe(recipe: Header) -> Callable[..., Population]:
-    """Import a recipe's function; its first parameter is the order.
-
-    Raises:
-        BadFile: the recipe's module defines no function of its name.
-    """
-    return cast("Callable[..., Population]", function_of(recipe))
+recipes: Registry[Population] = Registry("recipe", _headers)
+"""The recipes in alphabetical order; a recipe's first parameter is the order."""

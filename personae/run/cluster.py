@@ -30,7 +30,7 @@ from personae.core import (
     is_control,
     refuse_edits,
 )
-from personae.generate.recipe import Order, Population, find_recipe, load_recipe
+from personae.generate.recipe import Order, Population, recipes
 from personae.models.opening import open_model
 from personae.respondents.recognition import outside_modules
 from personae.run.population_run import Span, Workers, make_span
@@ -167,7 +167,7 @@ def _made(task: _Task) -> Shard:
     if key not in _held:
         _held.clear()
         order = Order(n=task.n, seed=task.seed)
-        _held[key] = load_recipe(find_recipe(task.recipe))(order, **task.arguments)
+        _held[key] = recipes.load(recipes.find(task.recipe))(order, **task.arguments)
     return make_span(_held[key], task.span)
 
 

@@ -31,7 +31,7 @@ from personae.core import (
     require_white_box,
 )
 from personae.datasets.answer_tables import read_answers
-from personae.generate.recipe import Order, Population, find_recipe, load_recipe
+from personae.generate.recipe import Order, Population, recipes
 from personae.induce.registry import find_induction
 from personae.models.opening import open_model
 from personae.personas import load_personas
@@ -98,8 +98,8 @@ def generate(
     >>> [persona.id for persona in generate("type_bank", 2, seed=1)]
     ['type-1-0000000', 'type-1-0000001']
     """
-    header = find_recipe(recipe)
-    function = load_recipe(header)
+    header = recipes.find(recipe)
+    function = recipes.load(header)
     arguments = bind(function, options)
 
     def build(writer: Model | None) -> Population:

@@ -9,14 +9,7 @@ import pytest
 from rich.console import Console
 
 from personae.core import Model, Persona
-from personae.generate.recipe import (
-    Order,
-    PersonaBatch,
-    Population,
-    find_recipe,
-    load_recipe,
-    recipes,
-)
+from personae.generate.recipe import Order, PersonaBatch, Population, recipes
 from personae.generate.slots import Slots
 from personae.personas import PERSONA_COLUMNS, frame_personas
 from personae.respondents.null import open_null
@@ -24,7 +17,7 @@ from personae.respondents.scripted import ScriptedModel
 from personae.run.parameters import parameters
 from personae.run.population_run import Commission, generate
 
-NAMES = [recipe.name for recipe in recipes()]
+NAMES = [recipe.name for recipe in recipes.headers()]
 EXAMPLES = Path(__file__).parents[2] / "examples"
 NEEDED: dict[str, dict[str, Any]] = {
     "profiles": {"conversations": str(EXAMPLES / "conversations.jsonl")}
@@ -33,7 +26,7 @@ NEEDED: dict[str, dict[str, Any]] = {
 
 
 def population(name: str, n: int = 6, seed: int = 4, model: Model | None = None) -> Population:
-    function: Callable[..., Population] = load_recipe(find_recipe(name))
+    function: Callable[..., Population] = recipes.load(recipes.find(name))
     return function(Order(n=n, seed=seed, model=model), **NEEDED.get(name, {}))
 
 
@@ -47,9 +40,9 @@ def people(of: PersonaBatch) -> list[Persona]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_its_signature_is_a_command_line(name: str) -> None:
-    function = load_recipe(find_recipe(name))
+    function = recipes.load(recipes.find(name))
     assert parameters(function)[0].of == "order" or parameters(function)[0].name == "order"
-    assert find_recipe(name).version.isdigit()
+    assert recipes.find(name).version.isdigit()
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -30,14 +30,14 @@ from personae.report.render.report_json import report_from_json, report_json
 from personae.respondents.null import open_null
 from personae.respondents.simulated import open_simulated
 from personae.run.parameters import parameters
-from personae.run.study_registry import load_function, studies
+from personae.run.study_registry import studies
 from tests.support.tiny_networks import tiny_model
 
-STUDIES = {study.name: study for study in studies()}
+STUDIES = {study.name: study for study in studies.headers()}
 INSIDE = [
     name
     for name, study in STUDIES.items()
-    if any(p.kind is OpenModel for p in parameters(load_function(study)))
+    if any(p.kind is OpenModel for p in parameters(studies.load(study)))
 ]
 ADA = Persona(id="ada", text="You are very talkative.", traits={"E": 1.5, "N": -1.0})
 GOLDEN = Path(__file__).parents[1] / "golden" / "studies"
@@ -47,7 +47,7 @@ READ = "activation"
 
 
 def run(study: Header, spec: str) -> Report:
-    function: Callable[..., Report] = load_function(study)
+    function: Callable[..., Report] = studies.load(study)
     model: Any = open_null(spec) if spec.startswith("null:") else open_simulated(spec)
     if study.name in INSIDE and spec == GOLDEN_SPEC:
         model = tiny_model()
@@ -65,7 +65,7 @@ def simulated(name: str) -> Report:
 
 @pytest.mark.parametrize("name", STUDIES)
 def test_its_signature_is_a_command_line(name: str) -> None:
-    function = load_function(STUDIES[name])
+    function = studies.load(STUDIES[name])
     assert {"model", "seed", "quick"} <= {p.name for p in parameters(function)}
     assert len(inspect.signature(function).parameters) <= 6
     assert STUDIES[name].version.isdigit()

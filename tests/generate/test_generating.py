@@ -14,7 +14,7 @@ from rich.console import Console
 from personae.core import BadValue, Chat, Done, Model, Note, Reply, Request, Sampling, UnknownName
 from personae.generate.population.persona_table import persona_table
 from personae.generate.quality.near_duplicates import SameFacts
-from personae.generate.recipe import Order, PersonaBatch, Population, find_recipe
+from personae.generate.recipe import Order, PersonaBatch, Population, recipes
 from personae.generate.recipes.hachimi.recipe import hachimi
 from personae.generate.recipes.population import population
 from personae.generate.slots import Slots
@@ -95,9 +95,9 @@ def test_another_population_is_not_overwritten(tmp_path: Path) -> None:
 
 
 def test_recipes_are_found_with_near_matches() -> None:
-    assert find_recipe("population").version
+    assert recipes.find("population").version
     with pytest.raises(UnknownName, match="did you mean 'population'"):
-        find_recipe("populaton")
+        recipes.find("populaton")
 
 
 SPEC = {

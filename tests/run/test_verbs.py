@@ -10,7 +10,7 @@ import pytest
 import personae as p
 from personae.card.card import card as card_study
 from personae.core import BadValue, Form, InputError, Persona, Report, UnknownName
-from personae.generate.recipe import Order, find_recipe, load_recipe
+from personae.generate.recipe import Order, recipes
 from personae.measure.inventories.administer import administer
 from personae.personas import frame_personas
 from personae.report.render.report_json import report_json
@@ -55,7 +55,7 @@ def test_a_card_is_the_studys_own() -> None:
 
 def test_generated_personas_are_the_recipes_own() -> None:
     personas = p.generate("universal_persona", 5, seed=3, kind="generic")
-    population = load_recipe(find_recipe("universal_persona"))(Order(n=5, seed=3), kind="generic")
+    population = recipes.load(recipes.find("universal_persona"))(Order(n=5, seed=3), kind="generic")
     batch = population.make(population.slots(0, 5))
     assert personas == tuple(frame_personas(batch.rows))
 

@@ -22,7 +22,7 @@ from personae.report.render.report_json import report_from_json, report_json
 from personae.respondents.null import open_null
 from personae.respondents.scripted import ScriptedModel
 from personae.respondents.simulated import open_simulated
-from personae.run.study_registry import find_study, load_function
+from personae.run.study_registry import studies
 from personae.studies.self_assessment.study import self_assessment
 from tests.support.report_parts import table, verdict_text
 
@@ -165,7 +165,7 @@ def test_a_constant_midpoint_is_warned_about() -> None:
 
 @pytest.mark.parametrize(("channel", "wordings"), [("option", 2), ("reply", 3)])
 def test_other_channels_give_a_row_for_each_wording_that_fits(channel: str, wordings: int) -> None:
-    study = load_function(find_study("self-assessment"))
+    study = studies.load(studies.find("self-assessment"))
     report = study(open_simulated(CONTENT), channel=channel, quick=True)
     assert len(rows_of(report, "agreement")) == wordings
     assert len(rows_of(report, "scores")) == wordings * 2 * 5

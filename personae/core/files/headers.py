@@ -13,10 +13,13 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from personae.core.errors import BadFile, UnknownName
 
-__all__ = ["Header", "find_header", "function_of", "read_header", "read_headers"]
+__all__ = ["Header", "Registry", "read_header", "read_headers"]
+
+Result = TypeVar("Result")
 
 _INDENT = " " * 9  # a field's further lines stand under its text
 
@@ -88,26 +91,35 @@ def _fields(text: str, fields: Sequence[str]) -> dict[str, str]:
     return values
 
 
-def find_header(kind: str, name: str, headers: Sequence[Header]) -> Header:
-    """Find a header by name; hyphens and underscores are alike.
+@dataclass(frozen=True, slots=True)
+class Registry(Generic[Result]):
+    """The modules of one kind by name, such as the studies, with the function that each defines.
 
-    Raises:
-        UnknownName: none has this name; carries near matches.
+    `kind` names them in messages; `headers` lists their headers in the order of display.
     """
-    by_name = {header.name: header for header in headers}
-    key = name.replace("-", "_")
-    if key not in by_name:
-        raise UnknownName(kind, name, by_name)
-    return by_name[key]
 
+    kind: str
+    headers: Callable[[], tuple[Header, ...]]
 
-def function_of(header: Header) -> Callable[..., object]:
-    """Import the function that has the module's name.
+    def find(self, name: str) -> Header:
+        """Return a header by name; hyphens and underscores are alike.
 
-    Raises:
-        BadFile: the module defines no such function.
-    """
-    function = getattr(import_module(header.module), header.name, None)
-    if not inspect.isfunction(function):
-        raise BadFile(f"{header.module} defines no function {header.name}")
-    return function
+        Raises:
+            UnknownName: none has this name; carries near matches.
+        """
+        by_name = {header.name: header for header in self.headers()}
+        key = name.replace("-", "_")
+        if key not in by_name:
+            raise UnknownName(self.kind, name, by_name)
+        return by_name[key]
+
+    def load(self, header: Header) -> Callable[..., Result]:
+        """Import the function that has its module's name.
+
+        Raises:
+            BadFile: the module defines no such function.
+        """
+        function = getattr(import_module(header.module), header.name, None)
+        if not inspect.isfunction(function):
+            raise BadFile(f"{header.module} defines no function {header.name}")
+        return function
