@@ -1,18 +1,18 @@
-"""Does the model read the items at all? Checked in every channel before a score is believed.
+"""The content gate: in which channels does a model read the items? It precedes every score.
 
 Small models choose lettered options by position, and the result looks like a calm profile. The
 model without persona is therefore given opposite items in two option orders. It passes the
 channels `label` and `option` if opposite items get opposite answers (r > 0 after mirroring one of
-them), if answers are stable when the options are reversed (r > 0), and if items differ by more
-than a trifle, both in points and as a share of variance beside that of the order. It passes the
-channel `statement` if the contrasts of pairs agree between wordings and listings (r > 0,
-share > 0) and are related to the scales: either pairs within a scale are more alike than pairs of
+them), if answers are stable when the options are reversed (r > 0), and if the items' means differ,
+both in points (SD > 0.1) and as a share of variance beside that of the order (share > 0). It passes
+the channel `statement` if the contrasts of pairs agree between wordings and listings (r > 0,
+share > 0) and depend on the scales: either pairs within a scale are more alike than pairs of
 different scales (Kruskal-Wallis, p < .025), or, for a model with a flat profile of its own, pairs
-follow a statement in the context (`context_sensitivity`). All other checks use the 95 % interval.
-The order of channels and the limits are fixed in advance.
+follow a statement in the context (`context_sensitivity`). All checks but Kruskal-Wallis use the
+lower limit of the 95 % interval. The order of channels and the limits are fixed in advance.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from math import isnan
@@ -44,16 +44,21 @@ __all__ = ["CHANNEL_ORDER", "ChannelCheck", "GateResult", "content_gate"]
 
 CHANNEL_ORDER: tuple[Channel, ...] = ("label", "option", "statement")
 LEAST_SPREAD = 0.1
-"""Points. Item means that differ by less than this are one answer given many times."""
+"""SD in points. Item means that differ less are one answer given many times."""
 WORDINGS = ("plain", "mpi", "whois")
-
+_WEIGHED: Mapping[Channel, str] = {
+    "label": "the options' letters",
+    "option": "the options' texts",
+    "statement": "opposite statements",
+}
+"""What a channel weighs, in words."""
 
 Check = tuple[Estimate, str, bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelCheck:
-    """One channel's checks: estimates, what each must exceed, and whether it does.
+    """One channel's checks: for each its estimate, its limit in words, and whether it holds.
 
     All of `checks` must hold, and at least one of `either`, if there are any.
     """
@@ -65,20 +70,20 @@ class ChannelCheck:
     @property
     def passed(self) -> bool:
         """Whether the model reads the items in this channel."""
-        enough = any(held for _, _, held in self.either) or not self.either
-        return enough and all(held for _, _, held in self.checks)
+        one_of_either = any(holds for _, _, holds in self.either) or not self.either
+        return one_of_either and all(holds for _, _, holds in self.checks)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class GateResult:
-    """Result of the gate; `answers` are those it collected, with the arm `unchanged`."""
+    """The gate's result: the checks by channel, and the answers they rest on (arm `unchanged`)."""
 
     checks: tuple[ChannelCheck, ...]
     answers: Answers
 
     @property
     def main(self) -> Channel | None:
-        """The first channel, in the order fixed in advance, in which the model reads."""
+        """The first channel, in the order fixed in advance, in which the model reads the items."""
         return next((c.channel for c in self.checks if c.passed), None)
 
     @property
@@ -88,11 +93,16 @@ class GateResult:
         if self.main is None:
             return (
                 "This model does not show that it reads the items in any channel "
-                f"({', '.join(failed)}): no score below is a personality."
+                f"({', '.join(failed)}): no score below describes a personality."
             )
-        before = failed[: CHANNEL_ORDER.index(self.main)]
-        doubt = f" It does not read them by {' or '.join(before)}." if before else ""
-        return f"Scores are read by {self.main}, where the model reads the items.{doubt}"
+        earlier = failed[: CHANNEL_ORDER.index(self.main)]
+        result = (
+            f"Scores come from weighing {_WEIGHED[self.main]} (channel {self.main}), where the "
+            "model reads the items."
+        )
+        if not earlier:
+            return result
+        return f"{result} It does not read them in the channel {' or '.join(earlier)}."
 
     def parts(self) -> list[Part]:
         """Tabulate the checks of every channel."""
@@ -119,30 +129,32 @@ class GateResult:
 def content_gate(
     model: Chooser, inventory: Inventory, *, pairs_per_scale: int = 6, seed: int = 0
 ) -> GateResult:
-    """Check every channel on opposite items of each scale, taken in order.
+    """Check every channel on opposite items: up to `pairs_per_scale` pairs a scale, in order.
+
+    Our own criteria, as the head of this module states them. `seed` is that of all resampling.
 
     Raises:
         InputError: the inventory has no texts, or no two items of a scale are opposite.
     """
     pairs = statement_pairs(inventory)
-    checked = [
+    selected_pairs = [
         pair
         for scale in inventory.scales
         for pair in [p for p in pairs if p.scale == scale][:pairs_per_scale]
     ]
-    small, opposites = _opposites(inventory, checked)
+    subset, opposites = _opposites(inventory, selected_pairs)
     checks, answers = [], []
     for channel in CHANNEL_ORDER:
         if channel == "statement":
             channel_answers = _statements(model, inventory)
             required, alike = _statement_checks(channel_answers, seed)
             either = [alike]
-            if all(held for *_, held in required) and not alike[-1]:
-                moved = context_sensitivity(model, inventory, seed=seed)
-                either.append((moved, "or > 0", moved.low > 0))
+            if all(holds for *_, holds in required) and not alike[-1]:
+                sensitivity = context_sensitivity(model, inventory, seed=seed)
+                either.append((sensitivity, "or > 0", sensitivity.low > 0))
         else:
-            channel_answers, either = _both_orders(model, small, channel), []
-            required = _option_checks(channel_answers, small, opposites, seed)
+            channel_answers, either = _both_orders(model, subset, channel), []
+            required = _option_checks(channel_answers, subset, opposites, seed)
         checks.append(ChannelCheck(channel=channel, checks=required, either=tuple(either)))
         answers.append(channel_answers)
     return GateResult(checks=tuple(checks), answers=Answers.concat(answers))
@@ -151,7 +163,7 @@ def content_gate(
 def _opposites(
     inventory: Inventory, pairs: Sequence[StatementPair]
 ) -> tuple[Inventory, list[tuple[str, str]]]:
-    """Keep the pairs' items; the mirrored twin of a bipolar item gets an id of its own."""
+    """Select the pairs' items; the mirrored twin of a bipolar item gets an id of its own."""
     items, ids = [], []
     for pair in pairs:
         twin = pair.negative
@@ -162,13 +174,13 @@ def _opposites(
     return replace(inventory, items=tuple(items)), ids
 
 
-def _both_orders(model: Chooser, small: Inventory, channel: Channel) -> Answers:
+def _both_orders(model: Chooser, subset: Inventory, channel: Channel) -> Answers:
     forms = [Form(channel=channel, order=o, layout="options-first") for o in ("forward", "reverse")]
-    return Answers.concat([administer(model, small, form) for form in forms])
+    return Answers.concat([administer(model, subset, form) for form in forms])
 
 
 def _statements(model: Chooser, inventory: Inventory) -> Answers:
-    orders = ("forward", "reverse", "forward")  # the listing turns with the wording
+    orders = ("forward", "reverse", "forward")  # the listing alternates with the wording
     forms = [
         Form(wording=w, channel="statement", order=o) for w, o in zip(WORDINGS, orders, strict=True)
     ]
@@ -176,7 +188,7 @@ def _statements(model: Chooser, inventory: Inventory) -> Answers:
 
 
 def _option_checks(
-    answers: Answers, small: Inventory, opposites: Sequence[tuple[str, str]], seed: int
+    answers: Answers, subset: Inventory, opposites: Sequence[tuple[str, str]], seed: int
 ) -> tuple[Check, ...]:
     matrix, _, items = item_matrix(answers, ("order",), "expected", raw=True)
     index = {item: i for i, item in enumerate(items)}
@@ -185,7 +197,7 @@ def _option_checks(
     negative = np.array([means[index[n]] for _, n in opposites])
     opposite = pearson(
         positive,
-        small.low + small.high - negative,
+        subset.low + subset.high - negative,
         name="opposite items, opposite answers",
         of="pair",
     )
@@ -252,7 +264,7 @@ def _statement_checks(answers: Answers, seed: int) -> tuple[tuple[Check, ...], C
 
 
 def _least_alike(matrix: Array) -> Estimate:
-    """Give the lowest correlation of pair contrasts between two wordings."""
+    """Return the lowest correlation of pair contrasts between two wordings."""
     name = "same contrast in every wording"
     if len(matrix) < 2:
         return missing(name, "fewer than two wordings were answered", n=0, of="pair")

@@ -73,7 +73,7 @@ def test_a_respondent_that_does_not_follow_shows_no_effect() -> None:
 @pytest.mark.parametrize("name", ["null:first", "null:midpoint", "null:uniform"])
 def test_who_reads_nothing_is_told_so_in_the_first_line(name: str) -> None:
     report = card(open_null(name), ADA, Design(inductions=("naive",)), quick=True)
-    assert "no score below is a personality" in lines(report)[0]
+    assert "no score below describes a personality" in lines(report)[0]
 
 
 def test_hostile_persona_text_is_inert(tmp_path: Path) -> None:

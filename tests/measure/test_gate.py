@@ -169,7 +169,9 @@ def test_a_flat_profile_that_heeds_what_is_said_is_read_by_statements() -> None:
 
 def test_a_respondent_pulled_by_place_is_read_by_statements() -> None:
     gate = content_gate(chooser("simulated:E=1,N=-1,position=0.9"), MPI)
-    assert gate.main == "statement" and "not read them by label or option" in gate.sentence
+    assert (
+        gate.main == "statement" and "not read them in the channel label or option" in gate.sentence
+    )
 
 
 def test_the_gate_is_the_same_twice_and_shows_its_limits() -> None:
