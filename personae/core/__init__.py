@@ -41,7 +41,14 @@ from personae.core.figures import (
 )
 from personae.core.files.atomic_path import atomic_path
 from personae.core.files.resources import data_json, data_names
-from personae.core.files.strict_json import Json, json_lines, json_problem, parse_json, read_text
+from personae.core.files.strict_json import (
+    Json,
+    json_lines,
+    json_problem,
+    parse_json,
+    read_json,
+    read_text,
+)
 from personae.core.hashing import canonical_json, content_key, file_sha256, plain
 from personae.core.instruments.behaviour_task import (
     BehaviourTask,
@@ -177,6 +184,7 @@ __all__ = [
     "nobody",
     "parse_json",
     "plain",
+    "read_json",
     "read_text",
     "refuse_edits",
     "requests_of",

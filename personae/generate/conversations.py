@@ -22,11 +22,11 @@ _ROLES: Mapping[str, Role] = {
 def read_conversations(path: str | Path) -> tuple[Chat, ...]:
     """Read one conversation a line: a list of turns, or an object that has it under `messages`.
 
-    A turn has `role` (or `from`) and `content` (or `text`, `value`). Turns of unknown roles are
-    refused, empty ones left out.
+    A turn has `role` (or `from`) and `content` (or `text`, `value`). Empty turns are left out.
 
     Raises:
-        BadFile: not readable, a line without turns, or no conversation at all.
+        BadFile: not readable, a line without turns, a turn of an unknown role or without a text,
+            or no conversation at all.
     """
     conversations = []
     for where, row in persona_rows(path):
@@ -54,7 +54,7 @@ def _turn(turn: object, where: str) -> Message:
 
 
 def user_turns(chat: Chat) -> tuple[str, ...]:
-    """Give what the user said, turn by turn.
+    """List the texts of the user's turns, without outer whitespace.
 
     >>> user_turns((Message("user", "Hello"), Message("assistant", "Good day")))
     ('Hello',)

@@ -24,7 +24,7 @@ GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
 def mix_bits(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Mix 64 bits (the finalizer of SplitMix64: Steele, Lea & Flood, 2014)."""
+    """Mix the 64 bits of each number, same shape (SplitMix64: Steele, Lea & Flood 2014)."""
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return x ^ (x >> np.uint64(31))
@@ -59,7 +59,7 @@ class Slots:
     def take(
         self, selection: NDArray[np.bool_] | IndexArray, *, extra_attempts: int = 0
     ) -> "Slots":
-        """Keep some of the slots, their attempts raised by `extra_attempts`.
+        """Select some of the slots, with their attempts raised by `extra_attempts`.
 
         A redraw of what breaks a rule raises them by 1; regeneration of a persona that resembles
         another raises them by `REGENERATED`, so that the two never collide.
@@ -67,23 +67,23 @@ class Slots:
         return Slots(self.seed, self.indices[selection], self.attempts[selection] + extra_attempts)
 
     def bits(self, name: str) -> NDArray[np.uint64]:
-        """Draw 64 random bits for each slot."""
+        """Draw 64 random bits for each slot, (n,)."""
         digest = sha256(f"{self.seed}\0{name}".encode()).digest()
         key = np.uint64(int.from_bytes(digest[:8], "little"))
         tries = mix_bits(self.attempts.astype(np.uint64) * GOLDEN + key)
         return mix_bits(mix_bits(self.indices.astype(np.uint64) * GOLDEN + tries) ^ key)
 
     def uniform(self, name: str) -> Array:
-        """Draw a number in (0, 1) for each slot."""
+        """Draw a number in (0, 1) for each slot, (n,)."""
         return ((self.bits(name) >> np.uint64(11)).astype(np.float64) + 0.5) / 2.0**53
 
     def normal(self, name: str) -> Array:
-        """Draw a standard normal number for each slot."""
+        """Draw a standard normal number for each slot, (n,), by the inverse of its distribution."""
         normal: Array = ndtri(self.uniform(name))
         return normal
 
     def pick(self, name: str, shares: Sequence[float] | Array) -> IndexArray:
-        """Draw an index for each slot by shares: (values,), or a row per slot (slots, values)."""
+        """Draw an index for each slot, (n,), by shares (values,) or a row per slot (n, values)."""
         weights = np.asarray(shares, dtype=np.float64)
         cumulative = np.cumsum(weights, axis=-1)
         thresholds = self.uniform(name) * cumulative[..., -1]

@@ -1,7 +1,7 @@
 """Vectors of texts without a model: hashed words and letter trigrams, weighted by rarity.
 
-A substitute for a sentence encoder: it sees shared words and word parts, not synonyms. Everything
-that takes an `Embed` accepts a better one.
+A substitute for a sentence encoder: it represents shared words and parts of words, not synonyms.
+Whatever takes an `Embed` accepts a better one.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from personae.core import Array
 __all__ = ["Embed", "HashedVectors", "words_of"]
 
 Embed = Callable[[Sequence[str]], Array]
-"""Takes texts, returns unit rows (texts, width)."""
+"""Takes texts, returns their vectors (texts, width)."""
 
 _WORD = re.compile(r"[^\W_]+")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -43,9 +43,10 @@ def _stem(word: str) -> str:
 
 
 class HashedVectors:
-    """An `Embed` whose features weigh 1 + log(1 + texts / texts with it) over a corpus.
+    """An `Embed` of hashed features, each weighted by 1 + log(1 + n / k) over a corpus.
 
-    Rows have length 1, or 0 for a text without words.
+    n is the number of texts, k that of texts with the feature: a variant of our own of the inverse
+    document frequency, never 0. Rows have length 1, or 0 for a text without words.
 
     >>> known = ["food you like", "liked foods", "mother tongue"]
     >>> a, b, c = HashedVectors(known)(known)
@@ -58,7 +59,7 @@ class HashedVectors:
         self._weights = 1 + np.log1p(len(corpus) / text_counts)
 
     def __call__(self, texts: Sequence[str]) -> Array:
-        """Embed texts, shape (texts, width)."""
+        """Embed texts as rows (texts, width)."""
         rows = _weighted_counts(texts) * self._weights
         length = np.linalg.norm(rows, axis=1, keepdims=True)
         return np.asarray(rows / np.where(length > 0, length, 1.0))

@@ -1,8 +1,8 @@
 """Asks a model for small JSON objects, checks every field, asks once more, and counts failures.
 
-Replies are drawn under a JSON schema (`Sampling.schema`); back ends that can't enforce it, and
-values that obey it and are still wrong, are caught here. Fields that stay unfit are named, so that
-the caller can fill them in another way and report it.
+Replies are drawn under a JSON schema (`Sampling.schema`). Replies of back ends that can't enforce
+it, and values that obey it and are still wrong, are caught here. Fields that stay unfit are named,
+so that the caller can fill them in another way and report it.
 """
 
 import json
@@ -20,6 +20,7 @@ __all__ = [
     "Writer",
     "model_provenance",
     "object_schema",
+    "parse_object",
     "reply_by_schema",
     "schema_problem",
     "text_problem",
@@ -66,7 +67,8 @@ def text_problem(value: object, shortest: int, longest: int, age: int | None = N
         return "no letter in it"
     if not shortest <= len(text) <= longest:
         is_short = len(text) < shortest
-        return f"shorter than {shortest} characters" if is_short else f"longer than {longest}"
+        limit = f"shorter than {shortest}" if is_short else f"longer than {longest}"
+        return f"{limit} characters"
     if not text.isprintable():
         return "control characters in it"
     for match in _AGE.finditer(text) if age is not None else ():
@@ -115,7 +117,7 @@ class FieldRequest:
 
 @dataclass(frozen=True, slots=True)
 class FieldAnswers:
-    """The values that passed the check, and for every other field the reason it has none."""
+    """The values that passed the check, and for every other field the reason why it has none."""
 
     values: Mapping[str, object]
     unfit: Mapping[str, str] = field(default_factory=dict)
@@ -148,10 +150,11 @@ class Writer:
     def ask(
         self, requests: Sequence[FieldRequest], tries: int = 2, *, count_unfit: str = ""
     ) -> list[FieldAnswers]:
-        """Send all requests; those of one schema go out as one batch.
+        """Send all requests, those of one schema as one batch, up to `tries` times.
 
-        Retries ask again, at a temperature of at least 0.7, where a field is unfit, and take only
-        the fields still lacking. Fields that stay unfit are counted under `count_unfit`.
+        Requests with an unfit field are sent again, at a temperature of at least 0.7; only the
+        fields still lacking are taken from the new answer. Fields that stay unfit are counted
+        under `count_unfit`.
         """
         values: list[dict[str, object]] = [{} for _ in requests]
         unfit = [dict.fromkeys(request.fields, "not asked") for request in requests]
@@ -177,7 +180,7 @@ class Writer:
         values: dict[str, object],
         unfit: dict[str, str],
     ) -> None:
-        answer, reply_problem = _parse_object(reply)
+        answer, reply_problem = _answer_of(reply)
         self.counts["unreadable replies"] += bool(reply_problem)
         for name in list(unfit):
             reason = reply_problem or request.problem(name, answer)
@@ -205,11 +208,22 @@ def reply_by_schema(
     return [replies[index] for index in range(len(requests))]
 
 
-def _parse_object(reply: Reply) -> tuple[Mapping[str, object], str]:
+def parse_object(text: str) -> Mapping[str, Any] | None:
+    """Parse a reply that is one JSON object; None if it is anything else.
+
+    >>> parse_object('{"pet": "cat"}'), parse_object("Sure!"), parse_object("[1]")
+    ({'pet': 'cat'}, None, None)
+    """
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _answer_of(reply: Reply) -> tuple[Mapping[str, object], str]:
+    """Return the object in a reply, or the reason why there is none."""
     if reply.status not in ("ok", "cut"):
         return {}, reply.why or reply.status
-    try:
-        value = json.loads(reply.text)
-    except (ValueError, RecursionError):
-        return {}, "the reply is not JSON"
-    return (value, "") if isinstance(value, dict) else ({}, "the reply is no JSON object")
+    answer = parse_object(reply.text)
+    return ({}, "the reply is no JSON object") if answer is None else (answer, "")

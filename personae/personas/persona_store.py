@@ -17,7 +17,7 @@ from polars.io.plugins import register_io_source
 
 from personae.core.errors import BadFile, BadValue, InputError
 from personae.core.files.atomic_path import atomic_path
-from personae.core.files.strict_json import json_lines, parse_json, read_text
+from personae.core.files.strict_json import json_lines, parse_json, read_json
 from personae.core.persona import Persona
 from personae.personas.persona_rows import PERSONA_SCHEMA, persona_of, persona_row
 
@@ -55,7 +55,7 @@ PERSONA_COLUMNS: Mapping[str, pl.DataType] = {
 
 BATCH = 4096
 """Personas per row group: the most that are held in memory at a time."""
-_MAX_JSON, _HEAVY = 64 << 20, 64 << 20
+_HEAVY = 64 << 20
 
 
 def load_personas(path: str | Path) -> tuple[Persona, ...]:
@@ -100,7 +100,7 @@ def persona_rows(path: str | Path) -> Iterator[tuple[str, object]]:
         case ".jsonl":
             yield from json_lines(source)
         case _:
-            value = parse_json(read_text(source, _MAX_JSON), str(source))
+            value = read_json(source)
             for i, row in enumerate(value if isinstance(value, list) else [value]):
                 yield f"{source}, persona {i + 1}", row
 

@@ -56,7 +56,7 @@ def commands_of(group: list[str]) -> list[str]:
     [
         (["cart"], "did you mean 'card'"),
         (["run", "mpy"], "no study is called"),
-        (["card", "nowhere.json", "--model", "null:yes"], "can't read personas"),
+        (["card", "nowhere.json", "--model", "null:yes"], "can't read nowhere.json"),
         (["card", "--model", "null:yes"], "--trait"),
         (["card", "--trait", "E=1", "--model", "smolm2"], "did you mean"),
         (["card", "--trait", "E=1", "--model", "gguf:/nowhere.gguf"], "nowhere.gguf"),

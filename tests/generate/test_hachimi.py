@@ -238,6 +238,16 @@ def test_a_slot_that_never_passes_fails_loudly() -> None:
     assert set(result.failed) == {0, 1, 2} and "R14" in result.failed[0]
 
 
+def test_redraws_of_all_attempts_are_counted() -> None:
+    """Slots that fail are drawn again, and what the rules reject then is counted too."""
+    model = ScriptedModel(lambda chat: "{}")
+    once = hachimi(Order(n=40, seed=4))
+    drawn = once.make(once.slots(0, 40)).counts["redrawn to obey rules"]
+    four_times = hachimi(Order(n=40, seed=4, model=model), writing=Writing(rounds=0))
+    batch = four_times.make(four_times.slots(0, 40))
+    assert len(batch.failed) == 40 and batch.counts["redrawn to obey rules"] > drawn > 0
+
+
 def test_only_the_owner_may_change_its_fields() -> None:
     """Keys of others in a patch are dropped and counted; other fields stay byte for byte."""
 

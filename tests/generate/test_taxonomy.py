@@ -18,6 +18,7 @@ from personae.generate.biography.strata import (
 )
 from personae.generate.taxonomy.attribute_tree import (
     Attribute,
+    Taxonomy,
     _unflatten,
     flatten,
     read_tree,
@@ -105,6 +106,16 @@ def test_what_is_no_taxonomy_says_so(tree: str, tmp_path: Path) -> None:
     (tmp_path / "t.json").write_text(tree)
     with pytest.raises(BadFile, match=r"t\.json"):
         read_tree(tmp_path / "t.json")
+
+
+def test_a_saved_tree_is_whole(tmp_path: Path) -> None:
+    attributes = (
+        Attribute(("Home", "Pets")),
+        Attribute(("Home", "Size"), say="You live in {}.", ages=(18, 99)),
+        Attribute(("Work", "Hours"), values=("few", "many"), leans="C", works=True),
+    )
+    Taxonomy(attributes).save(tmp_path / "t.json")
+    assert read_tree(tmp_path / "t.json").attributes == attributes
 
 
 def test_strata_of_thirty() -> None:

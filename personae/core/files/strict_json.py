@@ -14,6 +14,7 @@ __all__ = [
     "json_lines",
     "json_problem",
     "parse_json",
+    "read_json",
     "read_text",
     "unfit_character",
 ]
@@ -23,6 +24,7 @@ Json = dict[str, object]
 
 MAX_DEPTH = 64
 """Deeper nesting is an attack or an accident, not a persona."""
+_LARGEST = 64 << 20
 _MAX_LINE = 16 << 20
 _WRAPPED = 16  # what a file may wrap around a persona's deepest value
 
@@ -40,7 +42,7 @@ def unfit_character(text: str) -> str:
 
 
 def read_text(path: Path, limit: int) -> str:
-    """Read a UTF-8 file of personas of at most `limit` bytes.
+    """Read a UTF-8 file of at most `limit` bytes.
 
     Raises:
         BadFile: it can't be read, is larger, or is not UTF-8.
@@ -52,7 +54,16 @@ def read_text(path: Path, limit: int) -> str:
             raise BadFile(f"{path}: larger than {limit >> 20} MB; split it")
         return data.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise BadFile(f"can't read personas from {path}: {error}") from error
+        raise BadFile(f"can't read {path}: {error}") from error
+
+
+def read_json(path: Path, limit: int = _LARGEST) -> object:
+    """Read a JSON file of at most `limit` bytes, by default 64 MB, as `parse_json` does.
+
+    Raises:
+        BadFile: it can't be read, is larger, is not UTF-8, or is not sound JSON.
+    """
+    return parse_json(read_text(path, limit), str(path))
 
 
 def parse_json(text: str | bytes, where: str) -> object:
@@ -75,7 +86,7 @@ def parse_json(text: str | bytes, where: str) -> object:
 
 
 def json_lines(path: Path) -> Iterator[tuple[str, object]]:
-    """Read a JSONL file of personas line by line, as (where, value), blank lines left out.
+    """Read a JSONL file line by line, as (where, value), blank lines left out.
 
     A line that isn't JSON comes as the BadFile that says so.
 
@@ -93,7 +104,7 @@ def json_lines(path: Path) -> Iterator[tuple[str, object]]:
                 if line.strip():
                     yield where, _parsed(line, where)
     except OSError as error:
-        raise BadFile(f"can't read personas from {path}: {error.strerror or error}") from error
+        raise BadFile(f"can't read {path}: {error.strerror or error}") from error
 
 
 def _parsed(line: bytes, where: str) -> object:

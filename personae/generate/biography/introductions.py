@@ -1,4 +1,4 @@
-"""Introductions in the first person, written by a model; the text used in prompts stays."""
+"""Introductions in the first person, written by a model; the persona's text stays unchanged."""
 
 import re
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ def write_introductions(writer: Writer, people: Sequence[Persona]) -> list[Perso
     """Add an introduction in the first person as each persona's narrative, with its provenance.
 
     Introductions that aren't in the first person, state another age or are no text are left out
-    and counted as `left out`.
+    and counted as `left out`. The provenance names the model in either case.
     """
     requests = [
         FieldRequest(

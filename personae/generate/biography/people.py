@@ -1,11 +1,10 @@
-"""The anchored core of a person: name, age, gender, place and work, from tables and no model.
+"""The anchored core of a person: name, age, gender, place and work, from tables, without a model.
 
 Wang et al. 2025 (arXiv 2511.07338, section 3.2) call for values free of a model's bias, so these
 are drawn by weight from a table, or given. A custom table (such as census margins) has the form of
 `personae/data/personas/people.json`.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from personae.core import BIG_FIVE, BadFile, BadValue, UnknownName, data_json, domain_code
+from personae.core import (
+    BIG_FIVE,
+    BadFile,
+    BadValue,
+    UnknownName,
+    data_json,
+    domain_code,
+    read_json,
+)
 
 __all__ = ["Demographics", "PeopleTables", "age_group", "load_people_tables", "parse_anchors"]
 
@@ -26,7 +33,8 @@ _GROUPS = (
     (65, "middle-aged"),
     (150, "senior"),
 )
-OLDEST = 110
+YOUNGEST, OLDEST = 7, 110
+"""Years that an anchored person may be old."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +51,7 @@ class Demographics:
 
     @property
     def facts(self) -> Mapping[str, str]:
-        """The anchors as facts under Demographic Information."""
+        """The demographics as facts under Demographic Information."""
         return {
             f"Demographic Information/{title}": str(value)
             for title, value in (
@@ -85,7 +93,11 @@ class PeopleTables:
     raw: Mapping[str, Any] = field(repr=False)
 
     def draw(self, random: np.random.Generator, fixed_facts: Mapping[str, str]) -> Demographics:
-        """Draw one person; given values are kept unchanged."""
+        """Draw one person; `fixed_facts` are kept unchanged.
+
+        Raises:
+            UnknownName: a fixed country that the tables lack, without a fixed place.
+        """
         tables = self.raw
         country = fixed_facts.get("country") or _weighted_pick(
             random, _country_weights(tables["countries"])
@@ -145,7 +157,7 @@ def _weighted_pick(random: np.random.Generator, table: Mapping[str, float] | Seq
 
 
 def _draw_age(random: np.random.Generator, ages: Sequence[int] | Mapping[str, float]) -> int:
-    """Draw an age: from a range, or from weighted bands such as {"18-29": 20}, even within."""
+    """Draw an age in years, uniformly from a range or within weighted bands as {"18-29": 20}."""
     if isinstance(ages, Mapping):
         low, _, high = _weighted_pick(random, ages).partition("-")
         return int(random.integers(int(low), int(high or low) + 1))
@@ -153,21 +165,21 @@ def _draw_age(random: np.random.Generator, ages: Sequence[int] | Mapping[str, fl
 
 
 def load_people_tables(path: str | Path = "") -> PeopleTables:
-    """Open the shipped tables, or a file of the same form; what it leaves out is the shipped.
+    """Open the shipped tables, or a file of the same form that replaces some of them.
 
     Raises:
-        BadFile: not readable, or without the form.
+        BadFile: the file can't be read, or has another form.
     """
     shipped = data_json("personas/people.json")
     if not path:
         return PeopleTables(shipped)
+    custom: Any = read_json(Path(path))
     try:
-        custom = json.loads(Path(path).read_text(encoding="utf-8"))
         tables = PeopleTables({**shipped, **custom})
         random = np.random.default_rng(0)
         for country in tables.raw["countries"]:
             tables.draw(random, {"country": country})
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise BadFile(
             f"{path}: not a table of people ({type(error).__name__}: {error}); it has the form of "
             f"personae/data/personas/people.json, keys {', '.join(k for k in shipped)}"
@@ -176,11 +188,12 @@ def load_people_tables(path: str | Path = "") -> PeopleTables:
 
 
 def parse_anchors(text: str) -> tuple[dict[str, str], dict[str, float]]:
-    """Read anchors such as "age=45, work=nurse, place=Lagos, E=1.5" into facts and traits (z).
+    """Parse anchors such as "age=45, work=nurse, place=Lagos, E=1.5" into facts and traits (z).
 
     Raises:
         UnknownName: neither an anchor nor a Big Five domain.
-        BadValue: not NAME=VALUE, an age that is none, or a trait that is no number in -3..3.
+        BadValue: not NAME=VALUE, an age that is no whole number in 7..110, or a trait that is no
+            number in -3..3.
 
     >>> parse_anchors("age=45, work=nurse, E=1.5")
     ({'age': '45', 'work': 'nurse'}, {'E': 1.5})
@@ -198,7 +211,10 @@ def parse_anchors(text: str) -> tuple[dict[str, str], dict[str, float]]:
         else:
             raise UnknownName("anchor", name, (*FIELDS, *BIG_FIVE))
     if "age" in facts:
-        facts["age"] = str(int(_number("age", facts["age"], 7, OLDEST)))
+        age = _number("age", facts["age"], YOUNGEST, OLDEST)
+        if age != int(age):
+            raise BadValue(f"age is a whole number of years, not {facts['age']!r}")
+        facts["age"] = str(int(age))
     return facts, traits
 
 

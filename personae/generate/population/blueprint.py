@@ -1,9 +1,10 @@
 """A population's plan: the joint distribution of its quota variables, their counts, its draws.
 
-Variables are multiplied in the order listed, each conditional on its `given` variable; a sample
-contributes its own joint distribution of the variables it has; rules about quota variables alone
-exclude cells; then everything is raked to the margins. Variables not under quota are drawn slot by
-slot. With a sample, all other facts come from a donor, a row of the same cell.
+The joint distribution is the product of the variables in the order listed, each conditional on its
+`given` variable; a sample contributes its own joint distribution of the variables it has; rules
+about quota variables alone exclude cells; the result is raked to the margins. Variables not under
+quota are drawn slot by slot. With a sample, all other facts come from a donor, a row of the same
+cell.
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,7 +37,7 @@ class Donors:
     starts: IndexArray
 
     def facts(self, slots: Slots, cells: IndexArray) -> pl.DataFrame:
-        """Give each slot the facts of a row of its cell, drawn with equal chances."""
+        """Draw for each slot the facts of a row of its cell, all rows with equal probability."""
         first, count = self.starts[cells], np.diff(self.starts)[cells]
         return self.rows[first + np.floor(slots.uniform("donor") * count).astype(np.int64)]
 
@@ -73,13 +74,13 @@ class Blueprint:
         return dict(zip(self.values[name], self.counts.sum(axis=others).tolist(), strict=True))
 
     def share(self, name: str) -> Mapping[str, float]:
-        """Give each value's share as planned, before rounding to whole personas."""
+        """Return each value's planned share (0..1), before rounding to whole personas."""
         axis = list(self.values).index(name)
         others = tuple(i for i in range(self.joint.ndim) if i != axis)
         return dict(zip(self.values[name], self.joint.sum(axis=others).tolist(), strict=True))
 
     def facts(self, slots: Slots) -> pl.DataFrame:
-        """Give the facts of the slots, all as text, one column a variable."""
+        """Draw the facts of the slots, all as text: one row per slot, one column per variable."""
         cells = self.cells[slots.indices].astype(np.int64)
         codes = np.unravel_index(cells, self.counts.shape) if self.values else ()
         columns = {
@@ -138,7 +139,10 @@ def make_blueprint(
     sample: pl.DataFrame | None = None,
     rules: Rules | None = None,
 ) -> Blueprint:
-    """Plan a population.
+    """Plan a population of n personas.
+
+    `sample` holds real rows whose joint distribution is kept; cells that break a hard rule of
+    `rules` stay empty.
 
     Raises:
         BadValue: too many cells, or margins that can't be met.
@@ -180,7 +184,7 @@ def _variable_margin(variable: Variable) -> Margin:
 
 
 def _extend_joint(joint: Array, variable: Variable, values: Mapping[str, tuple[str, ...]]) -> Array:
-    """Put a variable behind those of the joint distribution, under its given one."""
+    """Add a variable as the last axis of the joint distribution, conditional on its given one."""
     condition = variable.given
     if condition and condition not in list(values)[: joint.ndim]:
         raise BadValue(
@@ -241,7 +245,7 @@ def _nested_shares(
 
 
 def _group_sample(sample: pl.DataFrame, variables: Sequence[Variable]) -> tuple[Donors, Array]:
-    """Count a sample's rows by cell and put them in that order; other rows are left out."""
+    """Count a sample's rows by cell and sort them by cell; rows of no cell are left out."""
     shape = tuple(len(v.values) for v in variables)
     is_covered = pl.all_horizontal(
         pl.lit(value=True), *(pl.col(v.name).is_in(v.values) for v in variables)
@@ -249,7 +253,7 @@ def _group_sample(sample: pl.DataFrame, variables: Sequence[Variable]) -> tuple[
     rows = sample.filter(is_covered)
     if not rows.height:
         raise BadValue(
-            f"no row of the sample has the values wanted of {[v.name for v in variables]}"
+            f"no row of the sample has the listed values of {[v.name for v in variables]}"
         )
     cells = np.zeros(rows.height, dtype=np.int64)
     for variable in variables:

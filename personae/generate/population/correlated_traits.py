@@ -1,4 +1,4 @@
-"""Requested traits with the correlations found in people, and the means of their groups.
+"""Requested traits with the correlations observed in people, and the means of their groups.
 
 Correlations: see `personae/data/trait_correlations.json`. Means and SDs by sex and age: Johnson's
 norms of the IPIP-NEO-120 (2014). Both are of self-selected internet samples, mostly from the USA.
@@ -21,13 +21,15 @@ REFERENCE = "sex-neutral 21-40"
 
 @cache
 def correlation_matrix() -> Array:
-    """Give the correlations of the Big Five, in the order O, C, E, A, N."""
+    """Return the correlations of the Big Five (5, 5), in the order O, C, E, A, N."""
     data = data_json("trait_correlations.json")
     return np.array(data["correlations"], dtype=np.float64)
 
 
 def draw_correlated(slots: Slots, correlations: Array) -> Array:
-    """Draw standard normal standings (slots, 5) in the order O, C, E, A, N.
+    """Draw standard normal standings (slots, 5), in z units and the order O, C, E, A, N.
+
+    Standings beyond 3.5 in absolute value are set to that limit.
 
     Raises:
         BadValue: the matrix is no correlation matrix of five traits.
@@ -59,9 +61,11 @@ def _norms() -> dict[tuple[str, str], tuple[float, float]]:
 
 
 def shift_to_group_norms(z: Array, sex: pl.Series, age: pl.Series) -> Array:
-    """Move standings to the mean and SD of each one's sex and age; z units of people of 21-40.
+    """Rescale standings (slots, 5) to the mean and SD of each slot's sex and age.
 
-    `sex` holds "F", "M", or anything else for the sex-neutral norm; `age` whole years.
+    The result is in z units of the sex-neutral norms of ages 21 to 40 (Johnson 2014), limited to
+    3.5 in absolute value. `sex` (slots,) holds "F", "M", or anything else for the sex-neutral norm;
+    `age` (slots,) whole years.
     """
     years = age.to_numpy()
     bands = np.array(["<21", "21-40", "41-60", ">60"])[np.digitize(years, [21, 41, 61])]

@@ -1,8 +1,8 @@
 """Rules as data: conditions over the facts of personas, evaluated over whole columns.
 
 A rule is a JSON object: `code`, `says` (what must hold, in words), `holds` (a condition); for
-revision `owner`, `fields`, `hint`; `severity` is hard or soft. With `each` (field -> owner)
-it stands for a rule a field, "$EACH" in its condition. A condition is one of
+revision `owner`, `fields`, `hint`; `severity` is hard or soft. With `each` (field -> owner) it
+stands for one rule per field, which "$EACH" names in its condition. A condition is one of
 
     {"all": [...]}  {"any": [...]}  {"not": ...}  {"if": ..., "then": ...}
     {"of": FACT, "is" | "in" | ">=" | "<=" | ">" | "<" | "matches" | "lacks": VALUE}
@@ -11,9 +11,10 @@ it stands for a rule a field, "$EACH" in its condition. A condition is one of
     {"differ": [FACT, ...]}                    not all the same
     {"disjoint": [FACT, FACT]}                 lists without a common member ("; " between members)
 
-VALUE beside a comparison is a number or {"of": FACT, "plus": K}; `matches` and `lacks` are regular
-expressions searched in the text. A text "$NAME" is replaced by the set of that name. An absent fact
-fulfils no condition.
+The VALUE of a comparison is a number or {"of": FACT, "plus": K}; `matches` and `lacks` are regular
+expressions searched in the text. A text "$NAME" is replaced by the set of that name. Whether a
+condition on an absent fact holds is unknown, and so is its negation; a rule whose condition is
+unknown is broken.
 """
 
 import json
@@ -64,7 +65,7 @@ class Rules:
         return Rules(tuple(r for r in self.rules if r.facts <= set(facts)))
 
     def refuse_unknown(self, known: Collection[str]) -> None:
-        """Refuse rules that read unknown facts, since they would silently never hold.
+        """Refuse rules that read unknown facts, since such rules could never hold.
 
         Raises:
             UnknownName: a rule reads a fact that isn't known.
@@ -74,7 +75,7 @@ class Rules:
                 raise UnknownName(f"fact of rule {rule.code}", name, known)
 
     def broken(self, facts: pl.DataFrame) -> list[tuple[Rule, NDArray[np.bool_]]]:
-        """Tell for each rule which rows break it.
+        """Return each rule with the rows that break it, shape (rows,).
 
         Raises:
             UnknownName: a rule reads a fact that is no column.
@@ -89,7 +90,7 @@ class Rules:
         return [(rule, frame[str(i)].to_numpy()) for i, rule in enumerate(self.rules)]
 
     def breaches(self, facts: pl.DataFrame) -> NDArray[np.bool_]:
-        """Tell which rows break a hard rule."""
+        """Tell which rows break a hard rule, shape (rows,)."""
         breaches = np.zeros(facts.height, dtype=bool)
         for rule, broken in self.broken(facts):
             if rule.severity == "hard":
@@ -98,7 +99,7 @@ class Rules:
 
 
 def read_rules(body: Sequence[Mapping[str, Any]], sets: Mapping[str, Any] | None = None) -> Rules:
-    """Read rules.
+    """Parse rules; `sets` are the values of "$NAME", by name.
 
     Raises:
         BadValue: a rule or condition in another form than this module's; names the rule.
@@ -114,7 +115,7 @@ def read_rules(body: Sequence[Mapping[str, Any]], sets: Mapping[str, Any] | None
 
 
 def _expand_each(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Write a rule `each` of several fields (field -> owner) out, one rule a field."""
+    """Expand a rule with `each` (field -> owner) into one rule per field."""
     if not isinstance(body, dict):
         raise BadValue(f"a rule is an object, not {body!r}")
     owners = body.get("each")

@@ -1,9 +1,9 @@
 """Ordered levels correlated with traits: "high" to "low" on many dimensions, with constraints.
 
 Each dimension is a latent normal variable, loadings times the requested Big Five plus noise; fixed
-shares cut it into levels. Constraints state how many dimensions of a group must at least be among
-the lower levels for, say, weaker students; the lowest ones are moved there. Loadings are a design
-choice, stated in the data file, and no empirical finding.
+shares cut it into levels. Constraints state how many dimensions of a group must be among the lower
+levels for, say, weaker students; the lowest dimensions are moved there. Loadings are a design
+choice, stated in the data file, not an empirical finding.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 from scipy.special import ndtri
 
-from personae.core import BIG_FIVE, Array, BadValue
+from personae.core import BIG_FIVE, Array, BadValue, UnknownName
 from personae.generate.slots import IndexArray, Slots
 
 __all__ = ["LevelConstraint", "Levels", "read_levels"]
@@ -41,7 +41,10 @@ class Levels:
     constraints: tuple[LevelConstraint, ...] = ()
 
     def draw(self, slots: Slots, z: Array, facts: pl.DataFrame) -> pl.DataFrame:
-        """Draw each slot's level on each dimension, one column a dimension."""
+        """Draw each slot's level on each dimension: one row per slot, one column per dimension.
+
+        `z` holds the requested standings (slots, 5), in the order O, C, E, A, N.
+        """
         names = list(self.loadings)
         cuts = ndtri(np.cumsum(self.shares[::-1])[:-1])
         codes = np.empty((len(slots), len(names)), dtype=np.int64)
@@ -71,17 +74,25 @@ def _apply_constraint(
     codes[rows[:, None], lowest] = np.maximum(codes[rows[:, None], lowest], constraint.at)
 
 
+def _weights(weights: Mapping[str, float]) -> Array:
+    for code in weights:
+        if code not in BIG_FIVE:
+            raise UnknownName("Big Five domain of a loading", code, BIG_FIVE)
+    return np.array([weights.get(code, 0.0) for code in BIG_FIVE])
+
+
 def read_levels(body: Mapping[str, Any]) -> Levels:
-    """Read levels from the field `levels` of a student schema.
+    """Parse the field `levels` of a population's description.
 
     Raises:
         BadValue: the field isn't shaped as in `personae/data/populations/students.json`.
+        UnknownName: a weight of no Big Five domain, or an anchor of no dimension.
     """
     try:
         scale = tuple(body["scale"])
         shares = np.array(body["shares"], dtype=np.float64)
         loadings = {
-            f"{group}/{name}": np.array([weights.get(code, 0.0) for code in BIG_FIVE])
+            f"{group}/{name}": _weights(weights)
             for group, dimensions in body["groups"].items()
             for name, weights in dimensions.items()
         }
@@ -95,12 +106,15 @@ def read_levels(body: Mapping[str, Any]) -> Levels:
             for entry in body.get("anchors", ())
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise BadValue(f"levels lack something or have it in the wrong shape: {error!r}") from error
+        raise BadValue(f"levels lack a field, or have one of another shape: {error!r}") from error
+    for dimension in (d for constraint in constraints for d in constraint.dimensions):
+        if dimension not in loadings:
+            raise UnknownName("dimension of an anchor", dimension, loadings)
     if len(shares) != len(scale) or (shares <= 0).any():
         raise BadValue("levels have a share above 0 for each word of their scale")
     for name, weights in loadings.items():
         if weights @ weights >= 1:
-            raise BadValue(f"loadings of {name!r} explain more than all of it")
+            raise BadValue(f"loadings of {name!r} have squares that sum to 1 or more")
     return Levels(
         scale=scale, shares=shares / shares.sum(), loadings=loadings, constraints=constraints
     )

@@ -3,17 +3,15 @@
 The design of UniversalPersona (Wan et al. 2023, arXiv 2310.05280): 73 generic personas in nine
 groups, and 89 specific ones of three kinds, each linked by `belongs` to the generic ones that it
 is an instance of. Audits ask whether a model treats them alike. The list is Personae's own; a
-JSON file of the same form adds entries. Real people in it are historical figures,
-no longer alive.
+JSON file of the same form adds entries. Real people in it are historical figures, no longer alive.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
-from personae.core import BadFile, BadValue, Persona, UnknownName, data_json
+from personae.core import BadFile, BadValue, Persona, UnknownName, data_json, read_json
 
 __all__ = ["GroupKind", "GroupPersona", "group_personas"]
 
@@ -39,7 +37,7 @@ class GroupPersona:
 
     @property
     def persona(self) -> Persona:
-        """As a persona; its groups are facts, `groups/GROUP` -> key."""
+        """The entry as a persona; its groups are facts, `groups/GROUP` -> key."""
         statement = self.statement.rstrip(".")
         is_figure = self.group == FIGURES
         return Persona(
@@ -106,10 +104,7 @@ def group_personas(
 
 
 def _read_registry(path: Path) -> list[GroupPersona]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise BadFile(f"{path}: not readable JSON ({error})") from error
+    content = read_json(path)
     rows = content.get("personas") if isinstance(content, dict) else content
     if not isinstance(rows, list):
         raise BadFile(f"{path}: a list of entries, or an object that has it under 'personas'")
@@ -121,9 +116,9 @@ def _entries(rows: Sequence[object], where: str) -> list[GroupPersona]:
     for number, row in enumerate(rows, start=1):
         try:
             entries.append(GroupPersona(**row))  # type: ignore[arg-type]
-        except TypeError as error:
+        except (TypeError, AttributeError) as error:
             raise BadFile(
-                f"{where}, entry {number}: has key, statement, group, kind and perhaps belongs "
-                f"({error})"
+                f"{where}, entry {number}: an entry has key, statement, group, kind and perhaps "
+                f"belongs ({error})"
             ) from error
     return entries

@@ -18,7 +18,7 @@ __all__ = [
 
 
 def _key_value_lists(columns: pl.DataFrame) -> pl.Series:
-    """Turn columns into one mapping a row, keyed by column name, in their order; nulls are absent.
+    """Turn columns into one mapping per row, keyed by column name, in their order, without nulls.
 
     >>> _key_value_lists(pl.DataFrame({"a": ["x"], "b": ["y"]})).to_list()
     [[{'key': 'a', 'value': 'x'}, {'key': 'b', 'value': 'y'}]]
@@ -36,9 +36,9 @@ def _key_value_lists(columns: pl.DataFrame) -> pl.Series:
 
 
 def wide_table(rows: pl.DataFrame, layer: str) -> pl.DataFrame:
-    """Spread a layer of mappings (facts, traits) into columns; what a persona lacks is null.
+    """Spread a layer of mappings (facts, traits) over columns; absent entries are null.
 
-    The inverse of `_key_value_lists`. Columns are in order of first appearance.
+    Columns are in order of first appearance.
 
     >>> listed = _key_value_lists(pl.DataFrame({"a": ["x", None], "b": ["y", "z"]}))
     >>> wide_table(pl.DataFrame({"id": ["1", "2"], "facts": listed}), "facts").rows()

@@ -3,14 +3,13 @@
 See `personae/data/populations/adults.json` for one, and `docs/guide/generate.md` for all fields.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, get_args
 
-from personae.core import BadFile, BadValue, Kind, UnknownName, data_json
+from personae.core import BadFile, BadValue, Kind, UnknownName, data_json, read_json
 
 __all__ = ["Margin", "PopulationSpec", "Variable", "load_spec"]
 
@@ -44,7 +43,7 @@ class Variable:
         return tuple(dict.fromkeys(v for table in tables for v in table))
 
     def table(self, of: str | None) -> Mapping[str, float]:
-        """Give the shares, or those under a value of the given variable."""
+        """Return the shares, or those under a value of the given variable."""
         return self.shares if of is None else self.shares[of]
 
 
@@ -77,12 +76,13 @@ class PopulationSpec:
 
     @property
     def facts(self) -> tuple[str, ...]:
-        """Every fact that its variables, levels and owners name."""
+        """The facts that its variables, levels and owners name."""
         field_lists = [owner.get("fields") for owner in self.owners]
         fields = [f for fields in field_lists if isinstance(fields, list) for f in fields]
         owned_paths = (str(f.get("path", "")) for f in fields if isinstance(f, dict))
-        loadings = (self.levels or {}).get("loadings", {})
-        return tuple(dict.fromkeys((*(v.name for v in self.variables), *loadings, *owned_paths)))
+        groups = (self.levels or {}).get("groups", {})
+        levels = (f"{group}/{name}" for group, names in groups.items() for name in names)
+        return tuple(dict.fromkeys((*(v.name for v in self.variables), *levels, *owned_paths)))
 
     @property
     def terms(self) -> Mapping[str, str]:
@@ -101,21 +101,17 @@ def load_spec(name: str) -> PopulationSpec:
 
     Raises:
         UnknownName: no such name, and no file ending in .json.
-        BadFile: the file can't be read or is no JSON object.
+        BadFile: the file can't be read or is no sound JSON object.
         BadValue: a field that isn't allowed; says which.
     """
     if name in _shipped_names():
         return _parse_spec(data_json(f"populations/{name}.json"), name)
     if not name.endswith(".json"):
         raise UnknownName("population", name, [*_shipped_names(), "FILE.json"])
-    try:
-        body = json.loads(Path(name).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise BadFile(f"can't read a population from {name}: {error}") from error
-    return _parse_spec(body, name)
+    return _parse_spec(read_json(Path(name)), name)
 
 
-def _parse_spec(body: Any, where: str) -> PopulationSpec:  # noqa: ANN401
+def _parse_spec(body: object, where: str) -> PopulationSpec:
     if not isinstance(body, dict):
         raise BadFile(f"{where}: a population is a JSON object, not {type(body).__name__}")
     for name in body:

@@ -19,7 +19,10 @@ __all__ = ["apportion", "assign_cells", "largest_remainder"]
 
 
 def largest_remainder(n: int, shares: Sequence[float] | Array) -> IndexArray:
-    """Split n units by shares (any non-negative weights); counts sum to n.
+    """Split n units by shares (any non-negative weights); the counts (values,) sum to n.
+
+    Hamilton's method: each value gets the whole part of its expected count, and the units left
+    over go to the largest remainders, ties to the earlier value.
 
     Raises:
         BadValue: a share that is negative or not finite, or none that is positive.
@@ -47,9 +50,11 @@ def _round_to_total(n: int, expected: Array) -> IndexArray:
 
 
 def apportion(n: int, joint: Array) -> IndexArray:
-    """Split n units over the cells of a joint distribution, one axis a variable.
+    """Split n units over the cells of a joint distribution, one axis per variable.
 
-    Returns counts of the same shape. Cells of probability 0 stay empty.
+    Returns counts of the same shape. Every margin has the counts of `largest_remainder`; cells of
+    probability 0 stay empty. Our own method: the variables are added one by one, and each one's
+    rounding errors are carried from cell to cell.
 
     Raises:
         BadValue: probabilities that are negative, not finite, or all 0.
@@ -113,7 +118,7 @@ def _adjust_margin(counts: IndexArray, conditional: Array, target: IndexArray) -
 
 
 def assign_cells(counts: IndexArray, seed: int) -> NDArray[np.int32]:
-    """Give each slot its cell, as an index into the flattened counts, in shuffled order.
+    """Assign each slot a cell, an index into the flattened counts, in shuffled order: (n,).
 
     >>> assign_cells(np.array([2, 1]), seed=0).tolist()
     [1, 0, 0]

@@ -1,7 +1,7 @@
 """Iterative proportional fitting: a joint distribution with given margins.
 
-Deming & Stephan (1940). The result keeps the odds ratios of the start, so that the
-associations in a sample are preserved while each margin becomes the target's.
+Deming & Stephan (1940). The result keeps the odds ratios of the start, so that the associations in
+a sample are preserved while each margin becomes the target's.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ __all__ = ["RakingResult", "rake"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RakingResult:
-    """A joint distribution that sums to 1, the rounds taken, and the largest gap to a margin."""
+    """A joint distribution that sums to 1, the rounds taken, and the largest gap in a share."""
 
     joint: Array
     rounds: int
@@ -32,12 +32,12 @@ def rake(
     the shape of its axes.
 
     Raises:
-        BadValue: a margin of the wrong shape, or with a share above 0 for a value that has no unit
-            in the start; margins that contradict each other.
+        BadValue: a margin of the wrong shape, or with a share above 0 for a value that no unit of
+            the start has; margins that contradict each other.
 
     >>> start = np.array([[10.0, 20.0], [30.0, 40.0]])
-    >>> found = rake(start, {(0,): np.array([0.5, 0.5]), (1,): np.array([0.3, 0.7])})
-    >>> np.round(found.joint.sum(axis=0), 6).tolist()
+    >>> result = rake(start, {(0,): np.array([0.5, 0.5]), (1,): np.array([0.3, 0.7])})
+    >>> np.round(result.joint.sum(axis=0), 6).tolist()
     [0.3, 0.7]
     """
     table = np.asarray(start, dtype=np.float64)
@@ -58,8 +58,8 @@ def rake(
         if gap < tolerance:
             return RakingResult(table / table.sum(), rounds, gap)
     raise BadValue(
-        f"the margins can't all be met: after 1,000 rounds one is still off by {gap:.2g}. "
-        "They contradict each other, or combinations that they need have no unit in the sample"
+        f"the margins can't all be met: after 1,000 rounds a share is still off by {gap:.2g}. "
+        "They contradict each other, or need combinations that no unit of the sample has"
     )
 
 
@@ -75,6 +75,6 @@ def _target(table: Array, axes: tuple[int, ...], margin: Array) -> Array:
     impossible = (table.sum(axis=others, keepdims=True) == 0) & (target > 0)
     if impossible.any():
         indices = [p[list(axes)].tolist() for p in np.argwhere(impossible)[:5]]
-        raise BadValue(f"a margin wants values that no unit has, at {indices} of the axes {axes}")
+        raise BadValue(f"a margin needs values that no unit has, at {indices} of the axes {axes}")
     result: Array = target
     return result

@@ -36,11 +36,11 @@ class StructuredSample:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class StructuredSampler:
-    """A description with its plan, rules and levels.
+    """A population's description with its plan, rules and levels.
 
     Raises:
-        UnknownName: the description's traits go by a variable that isn't there.
-        BadValue: its traits have another shape.
+        UnknownName: the traits' norms depend on a variable that isn't there.
+        BadValue: the description's traits have another shape.
     """
 
     spec: PopulationSpec
@@ -68,7 +68,7 @@ class StructuredSampler:
             facts = pl.concat([facts, new_facts])[rows]
             z[broken] = standings
         valid = ~rules.breaches(facts)
-        failed = {int(p): "breaks a rule however often it is drawn" for p in slots.indices[~valid]}
+        failed = {int(i): f"breaks a rule after {REDRAWS} redraws" for i in slots.indices[~valid]}
         traits = None
         if self.spec.traits is not None:
             traits = pl.DataFrame({c: z[valid, i].round(3) for i, c in enumerate(BIG_FIVE)})
@@ -88,7 +88,7 @@ class StructuredSampler:
         return facts, z
 
     def preview(self) -> tuple[Part, ...]:
-        """Preview the quotas and rules."""
+        """Build the preview of the quotas, the other variables and the rules."""
         blueprint = self.blueprint
         rows: list[tuple[Cell, ...]] = [
             (name, value, round(blueprint.share(name)[value], 4), count)
@@ -145,4 +145,4 @@ def _check_traits(spec: PopulationSpec, blueprint: Blueprint) -> None:
     names = blueprint.facts(Slots.span(0, 0, 1)).columns
     for name in (sex["of"], norms["age"]):
         if name not in names:
-            raise UnknownName("variable that norms go by", str(name), names)
+            raise UnknownName("variable of the norms", str(name), names)

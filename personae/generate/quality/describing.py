@@ -17,7 +17,7 @@ _FEW, _BINS, _PICTURES = 30, 10, 12
 
 
 def describe_report(personas: Iterable[Persona]) -> Report:
-    """Describe personas in one pass, a batch at a time; the pictures come first."""
+    """Describe personas in one pass, a batch at a time: filled fields, facts, requested traits."""
     tally, filled, kinds = Tally(), Counter[str](), Counter[str]()
     moments: dict[str, list[float]] = {}
     remaining = iter(personas)
@@ -69,7 +69,10 @@ def _bars(name: str, title: str, labels: list[str], shares: list[float]) -> Figu
 
 
 def _distribution(values: Counter[str]) -> tuple[list[str], list[int]] | None:
-    """Return labels and counts: each value if few, bins of numbers, None for free text."""
+    """Return labels and counts: of each value if they are few, of bins of numbers if many.
+
+    None for free text.
+    """
     numbers = _numbers(values)
     if numbers and len(values) > _FEW:
         low, high = min(numbers), max(numbers)
@@ -85,11 +88,17 @@ def _distribution(values: Counter[str]) -> tuple[list[str], list[int]] | None:
     return None
 
 
-def _numbers(values: Counter[str]) -> dict[float, int]:
-    """Return the values as numbers if all are whole numbers, else nothing."""
-    if not all(v.isascii() and v.removeprefix("-").isdigit() and len(v) < 16 for v in values):
-        return {}
-    return {float(value): count for value, count in values.items()}
+def _numbers(values: Counter[str]) -> Counter[float]:
+    """Count the values as numbers if all are whole numbers; otherwise there are none.
+
+    >>> _numbers(Counter({"7": 2, "07": 1})), _numbers(Counter({"7": 2, "old": 1}))
+    (Counter({7.0: 3}), Counter())
+    """
+    counts = Counter[float]()
+    if all(v.isascii() and v.removeprefix("-").isdigit() and len(v) < 16 for v in values):
+        for value, count in values.items():
+            counts[float(value)] += count
+    return counts
 
 
 def _fact_table(facts: list[tuple[str, Counter[str]]], tally: Tally, n: int) -> Table:

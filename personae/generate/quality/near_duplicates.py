@@ -15,9 +15,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from personae.core import Array, BadValue
+from personae.core import BadValue
 from personae.generate.quality.text_hashes import Words, simhashes, trigrams
 from personae.generate.slots import IndexArray, mix_bits
+from personae.generate.text_vectors import Embed
 
 __all__ = [
     "DuplicateCriterion",
@@ -31,8 +32,8 @@ __all__ = [
 Signatures = NDArray[Any]
 Verify = Callable[[IndexArray, IndexArray], NDArray[np.bool_]]
 SHORTEST = 32
-"""Texts of fewer trigrams count as duplicates only where they are equal: one changed character
-moves too much of so short a text's SimHash for a distance to mean anything."""
+"""Texts of fewer trigrams count as duplicates only if they are equal: one changed character changes
+too many bits of so short a text's SimHash for a distance to mean anything."""
 MOST_COMPARED = 60_000
 
 
@@ -49,7 +50,7 @@ class DuplicateCriterion(Protocol):
         ...
 
     def pairs(self, signs: Signatures) -> IndexArray:
-        """Find the near-duplicates, (pairs, 2) row numbers, the earlier row first."""
+        """Find the near-duplicates: row numbers (pairs, 2), the earlier row first."""
         ...
 
 
@@ -67,7 +68,11 @@ def _later_rows(pairs: IndexArray) -> IndexArray:
 
 
 def duplicate_rows(criterion: DuplicateCriterion, signs: Signatures) -> IndexArray:
-    """Select the rows to regenerate: copies of an earlier signature, and near-duplicates."""
+    """Select the rows to regenerate, as sorted row numbers (rows,).
+
+    Rows whose signature is a copy of an earlier one, and of each near-duplicate pair the later row,
+    unless the earlier is itself selected. `signs` has shape (rows, width).
+    """
     _, first = np.unique(_fold(signs), return_index=True)
     distinct = np.sort(first)
     copies = np.setdiff1d(np.arange(len(signs)), distinct)
@@ -247,7 +252,7 @@ class MinHash:
 class VectorCosine:
     """Personas whose texts' vectors, by `embed`, have a cosine of at least `cosine`."""
 
-    embed: Callable[[Sequence[str]], Array]
+    embed: Embed
     cosine: float = 0.98
     field: str = "text"
 

@@ -26,7 +26,10 @@ MOST_VALUES = 2000
 
 
 class Tally:
-    """Counts of facts and moments of traits, added up frame by frame."""
+    """Counts of facts, added up frame by frame.
+
+    `facts` holds the counts of each fact's values; `free` names the facts that are free text.
+    """
 
     def __init__(self) -> None:
         self.rows = 0

@@ -4,6 +4,7 @@ Version  1
 """
 
 from collections import Counter
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -62,12 +63,16 @@ def population(order: Order, spec: str | None = None, sample: str | None = None)
 
 
 def _read(path: str) -> pl.DataFrame:
-    readers = {".jsonl": pl.read_ndjson, ".csv": pl.read_csv, ".parquet": pl.read_parquet}
+    readers: Mapping[str, Callable[[str], pl.DataFrame]] = {
+        ".jsonl": pl.read_ndjson,
+        ".csv": partial(pl.read_csv, infer_schema=False),  # so that "01234" stays as it is
+        ".parquet": pl.read_parquet,
+    }
     suffix = Path(path).suffix
     if suffix not in readers:
         raise UnknownName("kind of sample file", suffix, readers)
     try:
-        rows: pl.DataFrame = readers[suffix](path)  # type: ignore[operator]
+        rows = readers[suffix](path)
         facts = rows.select(pl.exclude("id").cast(pl.String, strict=True))
     except (OSError, pl.exceptions.PolarsError) as error:
         raise BadFile(f"can't read a sample from {path}: {error}") from error

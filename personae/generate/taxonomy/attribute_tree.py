@@ -1,8 +1,8 @@
 """A tree of attributes that a person may have: category > branch > attribute.
 
-The twelve categories are those of Wang et al. 2025 (arXiv 2511.07338). The shipped taxonomy
-states for many attributes which values there are and how a sentence says them; any tree of nested
-JSON objects, with {} as a leaf, is a taxonomy too.
+The twelve categories are those of Wang et al. 2025 (arXiv 2511.07338). For many attributes the
+shipped taxonomy lists the values and a sentence that states them; any tree of nested JSON objects,
+with {} as a leaf, is a taxonomy too.
 """
 
 import json
@@ -12,22 +12,22 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from personae.core import BIG_FIVE, BadFile, BadValue, data_json
+from personae.core import BIG_FIVE, BadFile, BadValue, data_json, read_json
+from personae.core.files.atomic_path import atomic_path
 
 __all__ = ["Attribute", "Taxonomy", "flatten", "read_tree", "shipped_taxonomy"]
 
 AttributePath = tuple[str, ...]
-_LARGEST = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
     """A leaf: its path from the category down, and what is known of its values.
 
-    `values` run from low to high where the attribute leans on a Big Five domain: `leans` is that
-    domain's letter, with "-" where they run the other way. `say` is a sentence with {} for the
-    value. `ages` (years, both included) and `works` say whom the attribute suits. `name` is the
-    path as a persona's fact: names joined by slashes.
+    `values` are ordered from low to high where the attribute depends on a Big Five domain: `leans`
+    is that domain's letter, followed by "-" if they run from high to low. `say` is a sentence with
+    {} for the value. `ages` (years, both included) and `works` state whom the attribute suits.
+    `name` is the path as a persona's fact: names joined by slashes.
     """
 
     path: AttributePath
@@ -43,11 +43,11 @@ class Attribute:
         object.__setattr__(self, "name", joined)
         where = f"attribute {'/'.join(self.path)!r}"
         if not self.path or any(not name.strip() for name in self.path):
-            raise BadValue(f"{where}: every name on the path has a letter at least")
+            raise BadValue(f"{where}: no name on the path may be blank")
         if self.leans and self.leans.removesuffix("-") not in BIG_FIVE:
             raise BadValue(f"{where}: leans is one of {', '.join(BIG_FIVE)}, not {self.leans!r}")
         if self.say and self.say.count("{}") != 1:
-            raise BadValue(f"{where}: its sentence has one place {{}} for the value")
+            raise BadValue(f"{where}: its sentence has {{}} once, for the value")
 
     def suits(self, age: int, works: bool) -> bool:
         """Tell whether somebody of this age, in or out of work, can have it."""
@@ -91,17 +91,22 @@ class Taxonomy:
         return tuple(dict.fromkeys(attribute.path[0] for attribute in self.attributes))
 
     def by_category(self) -> Mapping[str, tuple[Attribute, ...]]:
-        """Give each category's attributes."""
+        """Return each category's attributes."""
         groups: dict[str, list[Attribute]] = {}
         for attribute in self.attributes:
             groups.setdefault(attribute.path[0], []).append(attribute)
         return {category: tuple(group) for category, group in groups.items()}
 
     def save(self, path: str | Path) -> None:
-        """Write it as a JSON tree, each attribute with its values and conditions."""
+        """Write it as a JSON tree, each attribute with its values and conditions.
+
+        Raises:
+            BadFile: the file can't be written.
+        """
         leaves = {attribute.path: _leaf(attribute) for attribute in self.attributes}
         text = json.dumps(_unflatten(leaves), ensure_ascii=False, indent=1)
-        Path(path).write_text(text + "\n", encoding="utf-8")
+        with atomic_path(Path(path)) as part:
+            part.write_text(text + "\n", encoding="utf-8")
 
 
 def _has_duplicates(names: list[str]) -> bool:
@@ -109,20 +114,23 @@ def _has_duplicates(names: list[str]) -> bool:
 
 
 def _leaf(attribute: Attribute) -> dict[str, object]:
-    leaf: dict[str, object] = {}
-    if attribute.values:
-        leaf = {
-            "say": attribute.say,
-            "values": list(attribute.values),
-            "leans": attribute.leans,
-            "ages": list(attribute.ages),
-            "works": attribute.works,
-        }
-    return leaf
+    """Write an attribute's body; {} where nothing but its path is known."""
+    if attribute == Attribute(attribute.path):
+        return {}
+    return {
+        "say": attribute.say,
+        "values": list(attribute.values),
+        "leans": attribute.leans,
+        "ages": list(attribute.ages),
+        "works": attribute.works,
+    }
 
 
 def flatten(tree: Mapping[str, Any]) -> Iterator[tuple[AttributePath, Mapping[str, Any]]]:
-    """Give each leaf's path and body; a leaf is {} or an object with `values`.
+    """List each leaf's path and body; a leaf is {} or an object with `values`.
+
+    Raises:
+        BadValue: a node is no JSON object.
 
     >>> list(flatten({"Home": {"Pets": {}, "Size": {}}}))
     [(('Home', 'Pets'), {}), (('Home', 'Size'), {})]
@@ -152,10 +160,10 @@ def _unflatten(
         node = tree
         for depth, name in enumerate(path[:-1]):
             if path[: depth + 1] in leaf_bodies:
-                raise BadValue(f"{'/'.join(path)!r} goes on where another path ends")
+                raise BadValue(f"{'/'.join(path)!r} continues where another path ends")
             node = node.setdefault(name, {})
         if path[-1] in node:
-            raise BadValue(f"{'/'.join(path)!r} stands twice, or ends where another goes on")
+            raise BadValue(f"{'/'.join(path)!r} occurs twice, or ends where another continues")
         node[path[-1]] = dict(leaf)
     return tree
 
@@ -167,12 +175,7 @@ def read_tree(source: str | Path) -> Taxonomy:
         BadFile: not readable, or not a taxonomy.
     """
     path = Path(source)
-    try:
-        if path.stat().st_size > _LARGEST:
-            raise BadFile(f"{path}: larger than 64 MB; that is no taxonomy")
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise BadFile(f"{path}: not a readable taxonomy ({error})") from error
+    content = read_json(path)
     if not isinstance(content, dict):
         raise BadFile(f"{path}: a taxonomy is a JSON object, not {type(content).__name__}")
     return _taxonomy(content, str(path))

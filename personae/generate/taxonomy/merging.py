@@ -1,4 +1,4 @@
-"""Merges many attribute paths into one taxonomy: similar names become one, faults are removed.
+"""Merges many attribute paths into one taxonomy: similar names are united, faults removed.
 
 Wang et al. 2025 (arXiv 2511.07338, section 3): paths found in conversations are filtered by their
 level of abstraction, merged where they mean the same, then cleaned of duplicates and of wrong
@@ -27,7 +27,7 @@ _LONGEST = 6
 
 @dataclass(frozen=True, slots=True)
 class MergedTaxonomy:
-    """A taxonomy, how often each of its paths was found, and why others aren't in it."""
+    """A taxonomy, the count of each of its paths, and the counts of dropped paths by reason."""
 
     taxonomy: Taxonomy
     counts: Mapping[AttributePath, int]
@@ -43,16 +43,17 @@ def merge_paths(
     """Merge attribute paths, given as often as they were found, into one taxonomy.
 
     Titles of categories are merged by shared words, then siblings, level by level, where the
-    cosine of "parent > child" reaches `alike`; the most frequent name stays. Dropped are paths
-    deeper than three levels below their category, with names of more than six words or without
-    a letter, and leaves that stand elsewhere in their category more often. A name that repeats
-    its parent is taken out of the path; a path on which others go on becomes a branch.
+    cosine of "parent > child" is `alike` (0..1) or more; the most frequent name stays. `embed`
+    returns unit rows; by default they are `HashedVectors` of the paths. Dropped are paths deeper
+    than three levels below their category, paths with a name of more than six words or without a
+    word, and leaves that occur more often elsewhere in their category. A name that repeats one
+    above it is removed from the path; a path that others continue becomes a branch.
 
     Raises:
         BadValue: no path is left, or `alike` is not in 0..1.
 
-    >>> found = merge_paths([("Food", "favourite dish"), ("Food", "FavouriteDishes")])
-    >>> [one.name for one in found.taxonomy.attributes], found.counts
+    >>> merged = merge_paths([("Food", "favourite dish"), ("Food", "FavouriteDishes")])
+    >>> [attribute.name for attribute in merged.taxonomy.attributes], merged.counts
     (['Food/favourite dish'], {('Food', 'favourite dish'): 2})
     """
     if not 0 <= alike <= 1:
@@ -95,7 +96,7 @@ def _merge_categories(titles: Mapping[AttributePath, int]) -> Mapping[AttributeP
 
 
 def _without_repeats(path: AttributePath) -> AttributePath:
-    """Take out names that repeat one above them: a child can't be its own ancestor."""
+    """Remove names that repeat one above them: a child can't be its own ancestor."""
     names: list[str] = []
     for name in path:
         if words_of(name) not in [words_of(above) for above in names]:
@@ -171,7 +172,7 @@ def _disjoint_sets(count: int, pairs: Sequence[tuple[int, int]]) -> list[int]:
 def _canonical_names(
     members: Sequence[AttributePath], sets: Sequence[int], counts: Mapping[AttributePath, int]
 ) -> dict[AttributePath, AttributePath]:
-    """Call each set by its most frequent member, the first of equals."""
+    """Name each set after its most frequent member, the first of equally frequent ones."""
     representatives: dict[int, AttributePath] = {}
     for path, group in zip(members, sets, strict=True):
         if group not in representatives or counts[path] > counts[representatives[group]]:
@@ -182,7 +183,7 @@ def _canonical_names(
 def _deduplicate_leaves(
     counts: Counter[AttributePath], dropped: Counter[str]
 ) -> Counter[AttributePath]:
-    """Keep each leaf at its most frequent place in a category; a leaf others go on from goes."""
+    """Keep each leaf at its most frequent place in a category; drop leaves that are branches."""
     branches = {path[:depth] for path in counts for depth in range(1, len(path))}
     representatives: dict[tuple[str, ...], AttributePath] = {}
     for path, count in counts.items():

@@ -32,11 +32,12 @@ def mine_taxonomy(
 ) -> MergedTaxonomy:
     """Make a taxonomy of what people reveal when they talk to an assistant.
 
-    Categories are by default the twelve of the shipped taxonomy. `dropped` counts the dropped
-    conversations and paths by reason.
+    Categories are by default the twelve of the shipped taxonomy; `alike` (0..1) is the cosine at
+    which siblings are merged. `dropped` in the result counts the dropped conversations and paths
+    by reason.
 
     Raises:
-        BadValue: nothing was left to make a taxonomy of.
+        BadValue: no attribute was found, or none is left after merging.
     """
     titles = tuple(categories) or shipped_taxonomy().categories
     dropped: Counter[str] = Counter()

@@ -6,14 +6,13 @@ which are checked exactly; objections left at the end are counted and fail no bo
 that objects at random would fail all.
 """
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from personae.core import Chat, Model, Sampling, canonical_json, requests_of, say
 from personae.generate.recipes.hachimi.owners import Issue, Owner
-from personae.generate.writer import object_schema, text_schema
+from personae.generate.writer import object_schema, parse_object, text_schema
 
 __all__ = ["ContradictionValidator", "board_lines"]
 
@@ -31,7 +30,7 @@ QUESTION = (
 class ContradictionValidator:
     """A model that validates boards; `counts` gains boards read, objections and unusable answers.
 
-    Its objections reach the owners under `code`, like the rules' findings under theirs.
+    Its objections reach the owners under `code`, as a rule's findings do under the rule's code.
     """
 
     model: Model
@@ -41,7 +40,7 @@ class ContradictionValidator:
     code: str = "READ"
 
     def read(self, boards: Sequence[Mapping[str, str]]) -> list[Issue | None]:
-        """Read boards in one batch; None without an objection or a usable answer.
+        """Read boards in one batch: an objection for each, None without a usable answer or fault.
 
         Only texts can be objected to: levels and facts are checked by rules.
         """
@@ -60,12 +59,10 @@ class ContradictionValidator:
 
     def _issue(self, reply: str, owners: Mapping[str, str]) -> Issue | None:
         self.counts["boards read by a model"] += 1
-        try:
-            verdict = json.loads(reply)
-            path, reason = verdict["field"], str(verdict["why"]).strip()[:LONGEST_REASON]
-        except (ValueError, KeyError, TypeError, RecursionError):
-            path, reason = None, ""
-        if path == NOTHING:
+        verdict = parse_object(reply) or {}
+        path = str(verdict.get("field"))
+        reason = str(verdict.get("why", "")).strip()[:LONGEST_REASON]
+        if path == NOTHING and "why" in verdict:
             return None
         if path not in owners or not reason.isprintable() or not reason:
             self.counts["readings without a usable answer"] += 1

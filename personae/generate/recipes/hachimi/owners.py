@@ -1,10 +1,9 @@
-"""The owners who write a persona's fields, and the small schema that each must fill.
+"""The owners who write a persona's fields, and the small schema that each of them must fill.
 
 An owner is data: `name`, `task`, `temperature`, `fields`. A field's kind is a text with a length,
-a whole number in a range, or one of the values that its variable or level scale has.
+a whole number in a range, or one of the values of its variable or of the scale of levels.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 from personae.core import BadValue, UnknownName, canonical_json
 from personae.generate.population.ordered_levels import Levels
 from personae.generate.population.population_spec import PopulationSpec
-from personae.generate.writer import object_schema, text_schema
+from personae.generate.writer import object_schema, parse_object, text_schema
 
 __all__ = [
     "Issue",
@@ -141,19 +140,18 @@ def parse_reply(reply: str, fields: Sequence[OwnedField]) -> OwnerReply:
 
 
 def _find_object(text: str) -> tuple[Mapping[str, Any], bool]:
-    start, end = text.find("{"), text.rfind("}")
-    for candidate, was_embedded in ((text, False), (text[start : end + 1], True)):
-        try:
-            body = json.loads(candidate)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(body, dict):
-            return body, was_embedded
-    return {}, False
+    """Return the JSON object that a text is, or else contains, and whether it was embedded."""
+    body = parse_object(text)
+    if body is not None:
+        return body, False
+    body = parse_object(text[text.find("{") : text.rfind("}") + 1])
+    return ({}, False) if body is None else (body, True)
 
 
 def read_owners(spec: PopulationSpec, levels: Levels | None) -> tuple[Owner, ...]:
     """Parse the owners of a population's description.
+
+    `levels` are the description's levels, if it has any: their dimensions may be owned too.
 
     Raises:
         UnknownName: a field that is no variable, no level, and no text.

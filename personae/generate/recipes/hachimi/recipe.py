@@ -45,6 +45,8 @@ Similarity = Literal["auto", "facts", "simhash", "minhash", "vectors", "allowed"
 TIER, NAME, SHORT_NAME = "school/tier", "identity/name", "identity/short name"
 ATTEMPTS = 4
 """Attempts before a slot fails."""
+REWRITTEN = 1 << 10
+"""Attempts that a slot to be written again is ahead: more than the sampler's redraws."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +54,7 @@ class Writing:
     """How a model writes and how faults are found.
 
     Args:
-        rounds: rounds of revision.
+        rounds: rounds of revision, 0 or more.
         writes: what the model writes: the texts, on drawn levels; or all, as in the paper.
         validator: rules alone, or also the model, for boards without a broken rule.
 
@@ -112,7 +114,7 @@ def hachimi(
 
 
 def _with_mix(spec: PopulationSpec, mix: tuple[str, ...]) -> PopulationSpec:
-    """Return the schema with the weights of the tiers."""
+    """Return the schema with the tiers' weights replaced by those of the mix."""
     tier = next((v for v in spec.variables if v.name == TIER), None)
     try:
         weights = [float(w) for w in mix]
@@ -189,7 +191,9 @@ class _StudentMaker:
                 break
             counts["slots tried again"] += len(faults)
             unfinished = np.isin(slots.indices, indices[sorted(faults)])
-            sample = self.sampler.sample(slots.take(unfinished, extra_attempts=(attempt + 1) << 10))
+            again = slots.take(unfinished, extra_attempts=(attempt + 1) * REWRITTEN)
+            sample = self.sampler.sample(again)
+            counts["redrawn to obey rules"] += sample.redrawn
         finished = [rows_by_index[i] for i in slots.indices.tolist() if i in rows_by_index]
         frame = pl.concat(finished) if finished else self._render(sample, [], [])
         failed = {i: reason for i, reason in failures.items() if i not in rows_by_index}

@@ -1,9 +1,9 @@
-"""A bank of types: equally many characters of sixteen types, with the type's name kept hidden.
+"""A bank of types: equally many characters of sixteen types, whose names stay hidden.
 
 After CharacterChat (Tu et al. 2023, arXiv:2308.10278), whose bank is `-n 1024`, 64 of each type.
 Differs: name, gender, age, region and job are drawn from tables; ages start at 18; fields are
-written in small objects, in the second person, and unfit ones are drawn at random and
-counted; everything is seeded; `--bank big-five` makes the 32 sign patterns of the Big Five.
+written in small objects, in the second person, and unfit ones are drawn at random and counted;
+everything is seeded; `--bank big-five` makes the 32 sign patterns of the Big Five.
 
 Version  1
 """
@@ -14,7 +14,7 @@ from functools import partial
 import numpy as np
 import polars as pl
 
-from personae.core import Cell, Note, Part, Persona, Sampling, Table, content_key, data_json
+from personae.core import Cell, Note, Part, Sampling, Table, content_key, data_json
 from personae.generate.biography.people import PeopleTables, load_people_tables
 from personae.generate.recipe import Order, PersonaBatch, Population
 from personae.generate.recipes.type_bank.types import (
@@ -101,15 +101,13 @@ def _provenance(order: Order) -> dict[str, str]:
 
 
 def _findings(rows: pl.DataFrame) -> tuple[Part, ...]:
-    people: list[Persona] = list(frame_personas(rows))
-    sizes = Counter(str(persona.extra.get("type")) for persona in people)
-    distinct = {str(persona.extra.get("type")): set[str]() for persona in people}
-    for persona in people:
-        distinct[str(persona.extra.get("type"))].add(persona.text)
+    texts: dict[str, list[str]] = {}
+    for persona in frame_personas(rows):
+        texts.setdefault(str(persona.extra.get("type")), []).append(persona.text)
     table = Table(
         name="types made",
         title="Characters by type",
         columns=("type", "characters", "distinct"),
-        rows=tuple((code, sizes[code], len(distinct[code])) for code in sorted(sizes)),
+        rows=tuple((code, len(texts[code]), len(set(texts[code]))) for code in sorted(texts)),
     )
     return (table,)

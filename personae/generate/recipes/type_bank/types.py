@@ -81,7 +81,7 @@ class PersonalityType:
 
 @dataclass(frozen=True, slots=True)
 class TypeCharacter:
-    """An unfinished character: type, demographics, life, fields, and five answers in its tone.
+    """A character in the making: type, demographics, life, fields, and five answers in its tone.
 
     `presets` are pairs of a remark and the character's answer.
     """
@@ -93,10 +93,10 @@ class TypeCharacter:
     presets: tuple[tuple[str, str], ...]
 
     def persona(self, id_: str, provenance: Mapping[str, str]) -> Persona:
-        """Build the persona; the type's name is kept in `extra` alone, as the hidden truth.
+        """Build the persona; the type's name is in `extra` alone, as the hidden label.
 
-        The text is what a supporter gets; a seeker also gets the worry, which is the fact
-        `profile/recent_worry_or_anxiety`.
+        The text suffices for the role of a supporter; the role of a seeker also takes the worry,
+        which is the fact `profile/recent_worry_or_anxiety`.
         """
         visible_fields = [self.fields[name] for name in FIELDS if name not in HIDDEN]
         return Persona(
@@ -144,7 +144,10 @@ def _sign_pattern(signs: Sequence[int]) -> PersonalityType:
 def draw_character(
     type_: PersonalityType, person: Demographics, random: np.random.Generator
 ) -> TypeCharacter:
-    """Draw all seventeen fields of a character at random, and five answers by its type."""
+    """Draw all seventeen fields of a character at random, and five answers by its type.
+
+    `random` is the source of all draws.
+    """
     life, data = draw_life(random, person.age), data_json("personas/life.json")
     draft = Draft(person=person, life=life, traits=type_.traits, random=random)
 
@@ -209,9 +212,10 @@ def _keyed_trait(lean: tuple[str, float], type_: PersonalityType) -> float:
 
 
 def write_characters(writer: Writer, characters: Sequence[TypeCharacter]) -> list[TypeCharacter]:
-    """Let a model write fields and answers from the description; unfit ones keep their draw.
+    """Let a model write fields and answers from the description; unfit ones stay as drawn.
 
-    The type's name is in no prompt, and a text that states it, or another age, is unfit.
+    The type's name is in no prompt; a text that states it, or another age, is unfit. Unfit values
+    are counted as `repaired`.
     """
     current_characters = list(characters)
     for names in WRITTEN_TOGETHER:
@@ -228,8 +232,17 @@ def _summary(character: TypeCharacter) -> str:
     return f"{character.person.sentence} {character.type.description}"
 
 
+def _states_code(code: str, text: str) -> bool:
+    """Tell whether a text names a type in whatever case.
+
+    >>> _states_code("O+C-", "An o+c- person."), _states_code("INFP", "infpish")
+    (True, False)
+    """
+    return bool(re.search(rf"(?<!\w){re.escape(code)}(?!\w)", text, re.IGNORECASE))
+
+
 def _problem(character: TypeCharacter, value: object, schema: FieldSchema) -> str:
-    if isinstance(value, str) and re.search(rf"\b{re.escape(character.type.code)}\b", value):
+    if _states_code(character.type.code, str(value)):
         return "states the type"
     words = str(value).lower().split()
     if len(set(words)) < len(words) / 2:
