@@ -87,7 +87,11 @@ class Persona:
         for trait, z in self.traits.items():
             if not isfinite(z) or abs(z) > 5:
                 raise BadValue(f"persona {self.id!r}: trait {trait!r} is in -5..5 z units, not {z}")
-            domain_code(trait.split(":", 1)[0])
+            domain = trait.partition(":")[0]
+            if domain != (code := domain_code(domain)):
+                raise BadValue(
+                    f"persona {self.id!r}: the domain of trait {trait!r} is written {code!r}"
+                )
         if self.extra and (problem := json_problem(dict(self.extra))):
             raise BadValue(f"persona {self.id!r}: its extra {problem}")
 

@@ -1,8 +1,8 @@
-"""Inductions joined: `a & b` puts in both, of whatever kinds and in any number.
+"""Inductions joined: `a & b` applies both, of whatever kinds and in any number.
 
-Each part is first bound to the model and the persona: its words are written and its vectors made
-as if it stood alone. Then the parts are entered one inside the other, the first innermost, so that
-words are read in the order in which they are named, and edits add up.
+Each part is first bound to the model and the persona: its words are written and its vectors made as
+if it were the only one. Then the parts are entered one inside the other, the first innermost, so
+that words are read in the order in which the parts are named, and edits add up.
 """
 
 from abc import ABC, abstractmethod
@@ -21,7 +21,7 @@ M = TypeVar("M", bound=Model)
 
 
 class InductionBase(ABC):
-    """What every induction of Personae can do beyond the Protocol: `&`, words, binding ahead."""
+    """An induction with what Personae's own offer beyond the Protocol: `&`, words, binding."""
 
     name: str
     needs: Needs
@@ -31,15 +31,19 @@ class InductionBase(ABC):
         """Yield a model of the same capability that carries the persona."""
 
     def __and__(self, other: Induction) -> "CombinedInduction":
-        """Join two inductions, as `combine`."""
+        """Join two inductions, as `combine` does."""
         return combine(self, other)
 
     def bound(self, model: Model, persona: Persona) -> Induction:
-        """Return this induction with all done that it asks of this model for this persona."""
+        """Return this induction with its preparation for this model and persona done."""
         return self
 
     def text(self, model: Model, persona: Persona) -> str:
-        """Return the words that the model will read; "" for an induction without words."""
+        """Return the words that the model will read; "" for an induction without words.
+
+        Raises:
+            PersonaeError: as the call.
+        """
         return ""
 
 
@@ -55,7 +59,8 @@ class CombinedInduction(InductionBase):
         """Yield a model with every part in force.
 
         Raises:
-            InputError: a part needs an open model and this is none, or as each part.
+            InputError: a part needs an open model, and this is none.
+            PersonaeError: as the parts.
         """
         return self._carrier(model, persona)
 
@@ -67,7 +72,7 @@ class CombinedInduction(InductionBase):
             yield model
 
     def bound(self, model: Model, persona: Persona) -> "CombinedInduction":
-        """Bind every part to the model as it is, without the others."""
+        """Bind every part to the model as if it were the only one."""
         for part in self.parts:
             if part.needs.capability == "OpenModel":
                 require_white_box(model, repr(part.name))
@@ -99,5 +104,5 @@ def combine(*inductions: Induction, name: str = "") -> CombinedInduction:
 
 
 def induction_text(induction: Induction, model: Model, persona: Persona) -> str:
-    """Return the words by which an induction carries a persona; "" where it has none to show."""
+    """Return the words by which an induction carries a persona; "" if it has none."""
     return induction.text(model, persona) if isinstance(induction, InductionBase) else ""

@@ -1,7 +1,7 @@
-"""Every induction by its name: shipped ones, those of others, and "A & B".
+"""Every induction by its name: those that ship, those that users register, and "A & B".
 
-An induction of one's own is one that has a name, its needs, and yields a model; registered, it is
-found wherever an induction is named, on the command line too:
+An induction of your own has a name and its needs, and yields a model. Once registered, it is found
+wherever an induction is named, also on the command line:
 
     register("whisper", lambda: PromptInduction("whisper", write, needs=Needs.any_of("text")))
 """
@@ -44,13 +44,13 @@ _FAMILIES: dict[str, Callable[[str], Induction]] = {
     "steer": steer_induction,
     "cap": steer_induction,
 }
-"""Inductions whose names say what they do: the part before the colon, and who reads the whole."""
+"""Inductions whose names are expressions: the part before the colon, and the name's parser."""
 
 
 def inductions() -> tuple[str, ...]:
-    """Name the inductions; each may have variants, such as `p2-asked` or `adjectives:1` to `:9`.
+    """Name the inductions; some have variants, such as `p2-asked` or `adjectives:1` to `:9`.
 
-    Those inside an open model are written out, as `steer_inductions.EXAMPLES` shows.
+    Those inside an open model are named by expressions, as `steer_inductions.EXAMPLES` shows.
 
     >>> inductions()[:3]
     ('unchanged', 'naive', 'words')
@@ -68,14 +68,14 @@ def is_registered(name: str) -> bool:
 
 
 def register(name: str, make: Maker) -> None:
-    """Add an induction; `make` is called whenever somebody asks for it by name.
+    """Add an induction; `make` is called whenever it is looked up by name.
 
     Raises:
-        BadValue: the name is taken, or can't stand in "A & B" or before a colon.
+        BadValue: the name is taken or blank, or has a mark that "A & B" or a variant needs.
     """
     if is_registered(name) or not name.strip() or any(mark in name for mark in "&:,"):
         raise BadValue(
-            f"an induction's name is its own and has no '&', ':' or ',', not {name!r}; "
+            f"an induction's name is new, not blank, and has no '&', ':' or ',', not {name!r}; "
             f"taken are {', '.join((*_MAKERS, *_FAMILIES))}"
         )
     _MAKERS[name] = make

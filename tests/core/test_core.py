@@ -17,6 +17,7 @@ from personae.core import (
     Inventory,
     Item,
     Option,
+    Persona,
     Request,
     Sampling,
     Table,
@@ -188,3 +189,11 @@ def test_answers_without_the_range_of_their_options_say_what_to_do() -> None:
 def test_tables_are_rectangular() -> None:
     with pytest.raises(BadValue, match="2 cells"):
         Table(name="t", title="T", columns=("a", "b"), rows=((1,),))
+
+
+def test_a_domain_is_written_by_its_letter() -> None:
+    """Whoever looks for the letter would silently miss a trait under the domain's name."""
+    assert Persona(id="a", traits={"E": 1.0, "N:Anger": -1.0}).traits
+    for trait in ("extraversion", "e", "Neuroticism:Anger"):
+        with pytest.raises(BadValue, match="is written"):
+            Persona(id="a", traits={trait: 1.0})

@@ -131,5 +131,5 @@ def test_one_of_your_own_is_found_by_name_and_joins_others(
 
 @pytest.mark.parametrize("name", ["naive", "Persona-Text", "steer", "a & b", "a:b", "a,b", " "])
 def test_a_name_that_is_taken_or_ambiguous_is_refused(name: str) -> None:
-    with pytest.raises(BadValue, match="name is its own"):
+    with pytest.raises(BadValue, match="name is new"):
         register(name, Whisper)

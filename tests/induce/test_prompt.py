@@ -88,10 +88,10 @@ def test_portraits_are_written_once_and_kept() -> None:
     with induction(MODEL, ADA) as first, induction(MODEL, ADA) as second:
         assert first.fingerprint == second.fingerprint
     portrait = induction.portrait(MODEL, ADA)
-    assert [p.text for p in induction.portraits.kept.values()] == [portrait.text]
+    assert [p.text for p in induction.portraits.by_request.values()] == [portrait.text]
     assert portrait.words[0] == "calmness" and portrait.source == "shipped key words"
     assert portrait.text == induction.text(MODEL, ADA)
-    assert not p2().portraits.kept
+    assert not p2().portraits.by_request
 
 
 def test_antonyms_can_be_the_models_own() -> None:

@@ -1,4 +1,4 @@
-"""Finds a persona told as a block "Truth:", and the key words from which one is to be written."""
+"""Finds a persona in a block "Truth:", and the key words from which a portrait is to be written."""
 
 import re
 
@@ -14,8 +14,8 @@ _OPPOSITES = re.compile(r"antonym|opposite", re.IGNORECASE)
 @register(PersonaBlock, "truth")
 def _truth(prompt: Prompt) -> PersonaBlock | None:
     """Read the block up to the form's own first words."""
-    before = ("Question", "Premise", "Here is", "Statement")
-    return PersonaBlock.labelled("Truth", prompt.text, before)
+    form_openings = ("Question", "Premise", "Here is", "Statement")
+    return PersonaBlock.labelled("Truth", prompt.text, form_openings)
 
 
 @register(WordRequest, "portrait")

@@ -1,7 +1,7 @@
-"""MPI's chain of prompts (P²): from a trait over key words to a portrait by the model itself.
+"""MPI's chain of prompts (P²): from a trait via key words to a portrait by the model itself.
 
-Source: Jiang et al. 2022 (arXiv 2206.07550), §4.1. Departs from it in asking for all requested
-traits in one portrait, and in keeping each portrait with the words it was written from.
+Source: Jiang et al. 2022 (arXiv 2206.07550), §4.1. Differs: all requested traits enter one
+portrait, and each portrait is stored with the words it was written from.
 """
 
 import re
@@ -14,19 +14,19 @@ from personae.induce.prompt.requested_words import KeyWords, article, listed
 __all__ = ["PORTRAIT_TOKENS", "Portrait", "Portraits"]
 
 PORTRAIT_TOKENS = 200
-"""Some 150 words; small models don't stop by themselves and only repeat what they have said."""
+"""Some 150 words; without a limit small models repeat themselves and don't stop."""
 _SEPARATOR = re.compile(r"[,;\n]+")
 _NUMBERING = re.compile(r"^\s*(?:[-*•]|\(?\d+[.):])\s*")
 _MAX_WORD = 40
-Named = Mapping[tuple[str, ...], Reply]
-"""Key words of a high pole -> what the model named as their antonyms."""
+AntonymReplies = Mapping[tuple[str, ...], Reply]
+"""Key words of a high pole -> the model's reply with their antonyms."""
 
 
 @dataclass(frozen=True, slots=True)
 class Portrait:
-    """A model's own second-person portrait, and where it comes from.
+    """A model's own second-person portrait, with its origin and the reply's status.
 
-    `words` are the key words it was written from; `source` says whose antonyms they are.
+    `words` are the key words it was written from; `source` says whose key words or antonyms.
     """
 
     text: str
@@ -37,42 +37,43 @@ class Portrait:
 
 @dataclass(frozen=True, slots=True)
 class Portraits:
-    """Writes portraits of at most `tokens`, each once per model and request, and keeps them.
+    """Writes portraits of at most `tokens` tokens, each once per model and request.
 
     With `ask_antonyms` the model is asked for the opposites of the key words of a trait below
-    average; where it doesn't name as many as asked for, the shipped ones serve, and the portrait's
-    `source` says so.
+    average; if it doesn't name as many as asked for, the shipped ones are used, and the portrait's
+    `source` says so. `by_request` holds the portraits by (model's fingerprint, key words).
     """
 
     ask_antonyms: bool = False
     tokens: int = PORTRAIT_TOKENS
-    kept: dict[tuple[str, tuple[KeyWords, ...]], Portrait] = field(default_factory=dict)
+    by_request: dict[tuple[str, tuple[KeyWords, ...]], Portrait] = field(default_factory=dict)
 
     def write(self, model: Model, requests: Sequence[tuple[KeyWords, ...]]) -> list[Portrait]:
-        """Write a portrait for each request, in one batch; those kept are not written again.
+        """Write a portrait for each request, in one batch; none is written twice.
 
         Raises:
             ModelError: the model wrote nothing, or refused.
         """
         keys = [(model.fingerprint, traits) for traits in requests]
-        new = [key for key in dict.fromkeys(keys) if key not in self.kept]
-        named = self._antonyms(model, [traits for _, traits in new])
-        drafts = [_draft(traits, named) for _, traits in new]
+        new = [key for key in dict.fromkeys(keys) if key not in self.by_request]
+        antonyms = self._antonyms(model, [traits for _, traits in new])
+        drafts = [_draft(traits, antonyms) for _, traits in new]
         sampling = Sampling(max_tokens=self.tokens)
         replies = model.reply(
-            requests_of(_portrait_chat(who, words) for who, words, _ in drafts), sampling
+            requests_of(_portrait_chat(adjectives, words) for adjectives, words, _ in drafts),
+            sampling,
         )
-        for key, (who, words, source), reply in zip(new, drafts, replies, strict=True):
+        for key, (adjectives, words, source), reply in zip(new, drafts, replies, strict=True):
             if reply.status not in ("ok", "cut") or not reply.text.strip():
                 raise ModelError(
-                    f"{model.name} wrote no portrait of {article(who)} person "
+                    f"{model.name} wrote no portrait of {article(adjectives)} person "
                     f"({reply.status}{': ' + reply.why if reply.why else ''}); use another "
                     f"induction, such as words or adjectives"
                 )
-            self.kept[key] = Portrait(reply.text.strip(), tuple(words), source, reply.status)
-        return [self.kept[key] for key in keys]
+            self.by_request[key] = Portrait(reply.text.strip(), tuple(words), source, reply.status)
+        return [self.by_request[key] for key in keys]
 
-    def _antonyms(self, model: Model, requests: Sequence[tuple[KeyWords, ...]]) -> Named:
+    def _antonyms(self, model: Model, requests: Sequence[tuple[KeyWords, ...]]) -> AntonymReplies:
         """Ask for the opposites of every trait below average, if the model is to name them."""
         opposites = {t.opposite: None for traits in requests for t in traits if t.low}
         if not (self.ask_antonyms and opposites):
@@ -81,27 +82,27 @@ class Portraits:
         return dict(zip(opposites, replies, strict=True))
 
 
-def _draft(traits: tuple[KeyWords, ...], named: Named) -> tuple[str, list[str], str]:
-    """Give who is to be portrayed, the key words, and whose they are."""
+def _draft(traits: tuple[KeyWords, ...], antonyms: AntonymReplies) -> tuple[str, list[str], str]:
+    """Return the adjectives of the person to be portrayed, the key words, and their source."""
     words: list[str] = []
     sources: list[str] = []
     for trait in traits:
-        keywords, source = _words(trait, named.get(trait.opposite) if trait.low else None)
+        keywords, source = _words(trait, antonyms.get(trait.opposite) if trait.low else None)
         words += keywords
         sources.append(source)
-    who = listed([trait.adjective for trait in traits])
-    return who, words, "; ".join(dict.fromkeys(sources))
+    adjectives = listed([trait.adjective for trait in traits])
+    return adjectives, words, "; ".join(dict.fromkeys(sources))
 
 
 def _words(trait: KeyWords, reply: Reply | None) -> tuple[tuple[str, ...], str]:
     if reply is None:
         return trait.words, "shipped key words"
-    named = [_NUMBERING.sub("", w).strip(" .\"'") for w in _SEPARATOR.split(reply.text)]
-    antonyms = tuple(word.lower() for word in named if 0 < len(word) <= _MAX_WORD)
-    wanted = len(trait.opposite)
-    if reply.status == "ok" and len(antonyms) == wanted:
+    candidates = [_NUMBERING.sub("", w).strip(" .\"'") for w in _SEPARATOR.split(reply.text)]
+    antonyms = tuple(word.lower() for word in candidates if 0 < len(word) <= _MAX_WORD)
+    count = len(trait.opposite)
+    if reply.status == "ok" and len(antonyms) == count:
         return antonyms, "antonyms by the model"
-    return trait.words, f"shipped key words (the model named {len(antonyms)} of {wanted} antonyms)"
+    return trait.words, f"shipped key words (the model named {len(antonyms)} of {count} antonyms)"
 
 
 def _antonym_chat(words: tuple[str, ...]) -> Chat:
@@ -111,8 +112,8 @@ def _antonym_chat(words: tuple[str, ...]) -> Chat:
     )
 
 
-def _portrait_chat(who: str, words: list[str]) -> Chat:
-    someone = f"{article(who)} person"
+def _portrait_chat(adjectives: str, words: list[str]) -> Chat:
+    someone = f"{article(adjectives)} person"
     return say(
         f"Key words of {someone}: {', '.join(words)}\n\n"
         f'Use them to write a second-person view of {someone}, beginning with "You are".'

@@ -1,9 +1,9 @@
 """Inductions by words: MPI's three, the persona's text, graded adjectives.
 
 Sources: Jiang et al. 2022 (arXiv 2206.07550) for `naive`, `words` and `p2`; Serapio-García et al.
-2023 (arXiv 2307.00184) for `adjectives`. All requested traits are put in, strongest first. The
-words go into the system turn, before a system text of the form's own; MPI's layout, a block
-"Truth:" before the question, is `in_truth(induction)`.
+2023 (arXiv 2307.00184) for `adjectives`. All requested traits enter, the strongest first. The words
+go into the system turn, before any system text of the form's own; MPI's layout, a block "Truth:"
+before the question, is `in_truth(induction)`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -48,7 +48,7 @@ _PLACES = {"system": in_system, "truth": with_truth, "user": before_question}
 class PromptInduction(InductionBase):
     """An induction by words, to be used as `with induction(model, persona) as carrier:`.
 
-    `write` gives the words for a model and a persona; where it gives none, the model itself is
+    `write` returns the words for a model and a persona; if there are none, the model itself is
     yielded. `layout` is `system`, `user` for the start of the first user turn, or `truth` for MPI's
     block before the question.
     """
@@ -59,10 +59,10 @@ class PromptInduction(InductionBase):
     needs: Needs = ANYBODY
 
     def __call__(self, model: M, persona: Persona) -> AbstractContextManager[M]:
-        """Yield a model with the persona in every chat; the model given is never touched.
+        """Yield a model with the persona in every chat; the original model stays unchanged.
 
         Raises:
-            InputError: the persona holds nothing that this induction puts into words.
+            InputError: the persona has nothing that this induction puts into words.
             ModelError: the model was to write its own portrait, and wrote none.
         """
         return self._carrier(model, persona)
@@ -75,7 +75,8 @@ class PromptInduction(InductionBase):
     def text(self, model: Model, persona: Persona) -> str:
         """Return the words that carry the persona, exactly as the model will read them.
 
-        Raises: as the call.
+        Raises:
+            PersonaeError: as the call.
 
         >>> from personae.respondents.null import open_null
         >>> naive.text(open_null("null:yes"), Persona(id="a", traits={"E": 1, "N": -2}))
@@ -89,18 +90,18 @@ class PromptInduction(InductionBase):
         return replace(self, write=lambda _model, _persona: block)
 
     def prepare(self, model: Model, personas: Sequence[Persona]) -> None:
-        """Do ahead what is cheaper for many personas at once; here nothing."""
+        """Prepare many personas at once, where that is cheaper than one by one; here nothing."""
 
 
 @dataclass(frozen=True, eq=False)
 class PortraitInduction(PromptInduction):
-    """P²: the words are the model's own portrait of the persona; `portraits` keeps each."""
+    """P²: the words are the model's own portrait of the persona, stored in `portraits`."""
 
     needs: Needs = TRAITS
     portraits: Portraits = field(default_factory=Portraits)
 
     def portrait(self, model: Model, persona: Persona) -> Portrait:
-        """Return the portrait this model writes for the persona's traits, written only once.
+        """Return the portrait that this model writes for the persona's traits, once.
 
         Raises:
             InputError: the persona requests nothing above or below average.
@@ -116,9 +117,9 @@ class PortraitInduction(PromptInduction):
 def p2(*, ask_antonyms: bool = False, tokens: int = PORTRAIT_TOKENS) -> PortraitInduction:
     """Make MPI's strongest induction: key words of each trait, then the model's own portrait.
 
-    Below average the key words are shipped antonyms, or with `ask_antonyms` the model's own; a
-    portrait has at most `tokens`. Make one and keep it for a study: it writes each portrait once,
-    and `portraits.kept` shows them.
+    For a trait below average the key words are shipped antonyms, or with `ask_antonyms` the model's
+    own. A portrait has at most `tokens` tokens. One induction serves a whole study: it writes each
+    portrait once, and `portraits.by_request` holds them.
     """
     portraits = Portraits(ask_antonyms, tokens)
     return PortraitInduction(
@@ -131,8 +132,9 @@ def p2(*, ask_antonyms: bool = False, tokens: int = PORTRAIT_TOKENS) -> Portrait
 def adjectives(step: int | None = None) -> PromptInduction:
     """Make the induction by graded adjectives: all markers of each trait on nine steps.
 
-    A standing of z units gives step 5 + 2z, from "extremely" low (1) at -2 over "neither ... nor"
-    (5) to "extremely" high (9) at +2; a given `step` holds for every requested trait instead.
+    A standing of z units corresponds to step 5 + 2z, from "extremely" low (1) at -2 via
+    "neither ... nor" (5) to "extremely" high (9) at +2; a `step` given here replaces it for every
+    requested trait.
 
     Raises:
         BadValue: a step outside 1..9.
@@ -169,9 +171,9 @@ def _own_text(_: Model, persona: Persona) -> str:
 unchanged = PromptInduction(CONTROL, lambda _model, _persona: "")
 """The control: the model itself."""
 naive = PromptInduction("naive", _naive, needs=DOMAINS)
-"""One sentence a trait with its adjective; domains only."""
+"""One sentence per trait with its adjective; domains only."""
 words = PromptInduction("words", _words, needs=DOMAINS)
-"""Three words a trait, found by prompt search (MPI); domains only."""
+"""Three words per trait, from MPI's prompt search; domains only."""
 own_text = PromptInduction("system", _own_text, needs=Needs.any_of("text"))
 """The persona's own text as the system message, and nothing else."""
 persona_text = PromptInduction(

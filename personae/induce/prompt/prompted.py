@@ -1,6 +1,6 @@
-"""A model that reads every chat with a persona in front, under all prompt inductions.
+"""A model that reads every chat with a persona's words in it: the carrier of prompt inductions.
 
-The empty chat stays empty: a likelihood without any context must not see the persona.
+The empty chat stays empty: a likelihood without any context must not depend on the persona.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,8 @@ from personae.models.mapped import mapped
 __all__ = ["before_question", "in_system", "prompted", "with_truth"]
 
 M = TypeVar("M", bound=Model)
-Place = Callable[[Chat, str], Chat]
+Placement = Callable[[Chat, str], Chat]
+"""Takes a chat and a persona's words, returns the chat with the words in it."""
 
 
 def in_system(chat: Chat, block: str) -> Chat:
@@ -62,8 +63,8 @@ def before_question(chat: Chat, block: str) -> Chat:
     return (*chat[:start], Message("user", block), *chat[start:])
 
 
-def prompted(model: M, placement: Place, block: str) -> M:
-    """Wrap a model so that `block` stands in every chat where `placement` puts it."""
+def prompted(model: M, placement: Placement, block: str) -> M:
+    """Wrap a model so that `placement` puts `block` into every chat."""
     return mapped(model, _Prompt(placement, block))
 
 
@@ -71,12 +72,12 @@ def prompted(model: M, placement: Place, block: str) -> M:
 class _Prompt:
     """Puts a persona's words into each chat."""
 
-    place: Place
+    placement: Placement
     block: str
 
     def __call__(self, request: Request) -> Request:
-        return replace(request, chat=self.place(request.chat, self.block))
+        return replace(request, chat=self.placement(request.chat, self.block))
 
     def fingerprint(self, inner: Model) -> str:
-        """Hash of the model inside, the persona's words and their place."""
-        return content_key([inner.fingerprint, self.place.__name__, self.block])
+        """Hash of the inner model, the persona's words and their placement."""
+        return content_key([inner.fingerprint, self.placement.__name__, self.block])

@@ -1,4 +1,4 @@
-"""Says in words what a persona asks for: trait adjectives, key words, graded markers, prose."""
+"""A persona's traits and other layers in words: adjectives, key words, graded markers, prose."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -18,7 +18,10 @@ __all__ = [
 
 
 class KeyWords(NamedTuple):
-    """Key words of one direction of a domain; `words` are those of the opposite if `turned`."""
+    """Key words of one direction of a domain or facet, and those of the opposite one.
+
+    `low` is whether the direction is below average.
+    """
 
     adjective: str
     words: tuple[str, ...]
@@ -27,35 +30,35 @@ class KeyWords(NamedTuple):
 
 
 def _strongest(persona: Persona) -> list[tuple[str, str, float]]:
-    """Requested traits as (domain, facet, z), strongest first, equals in the order OCEAN."""
+    """List the requested traits as (domain, facet, z), strongest first, ties in the order OCEAN."""
     split = [(*trait.partition(":")[::2], z) for trait, z in persona.traits.items()]
     order = "".join(BIG_FIVE)
     return sorted(split, key=lambda t: (-abs(t[2]), order.index(t[0]), t[1]))
 
 
-def _need(requested: object, persona: Persona, what: str) -> None:
+def _require(requested: object, persona: Persona, kind: str) -> None:
     if not requested:
         raise InputError(
-            f"persona {persona.id!r} requests no {what}, which this induction puts into words; "
+            f"persona {persona.id!r} requests no {kind}, which this induction puts into words; "
             f"give it traits such as {{'E': 1.5}}, or use persona_text"
         )
 
 
 def domain_sides(persona: Persona) -> tuple[TraitSide, ...]:
-    """Give the words for each domain's requested direction, strongest first.
+    """Return the words for each domain's requested direction, strongest first.
 
-    A standing of 0 has no direction and facets have no such words: both are left out.
+    A standing of 0 has no direction, and facets have no such words: both are left out.
 
     Raises:
         InputError: nothing is left.
     """
     sides = [trait_side(d, 1 if z > 0 else -1) for d, f, z in _strongest(persona) if z and not f]
-    _need(sides, persona, "Big Five domain above or below average")
+    _require(sides, persona, "Big Five domain above or below average")
     return tuple(sides)
 
 
 def key_words(persona: Persona) -> tuple[KeyWords, ...]:
-    """Give key words for each requested direction: six a domain, one a facet.
+    """Return key words for each requested direction: six per domain, one per facet.
 
     Raises:
         InputError: the persona requests nothing above or below average.
@@ -69,15 +72,15 @@ def key_words(persona: Persona) -> tuple[KeyWords, ...]:
         side, other = (high, low) if z > 0 else (low, high)
         words, opposite = ([s.keywords[i] for i in indices] for s in (side, other))
         traits.append(KeyWords(side.adjective, tuple(words), tuple(opposite), z < 0))
-    _need(traits, persona, "trait above or below average")
+    _require(traits, persona, "trait above or below average")
     return tuple(traits)
 
 
 def ladder_text(persona: Persona, step: int | None = None) -> str:
     """Describe the persona by all markers of its traits, graded in nine steps.
 
-    A standing z gives step 5 + 2z (see `ladder_step`); `step` overrides it for every trait. A
-    facet's own standing goes before its domain's.
+    A standing of z units corresponds to step 5 + 2z (see `ladder_step`); `step` (1..9) replaces it
+    for every trait. A facet's own standing takes precedence over its domain's.
 
     Raises:
         InputError: the persona requests no trait.
@@ -92,7 +95,7 @@ def ladder_text(persona: Persona, step: int | None = None) -> str:
         for low, high in markers(domain, facet):
             if facet or (low, high) not in own:
                 phrases.append(graded(low, high, ladder_step(z) if step is None else step))
-    _need(phrases, persona, "trait")
+    _require(phrases, persona, "trait")
     return f"You are {listed(phrases)}."
 
 
@@ -114,7 +117,7 @@ def _adjective_text(persona: Persona) -> str:
 
 
 def persona_prose(persona: Persona) -> str:
-    r"""Give the persona's text; if it has none, all its other layers as text.
+    r"""Return the persona's text; if it has none, all its other layers as text.
 
     Raises:
         InputError: the persona is empty.
@@ -125,7 +128,7 @@ def persona_prose(persona: Persona) -> str:
     if persona.text.strip():
         return persona.text
     facts = [f"{path.rpartition('/')[2]}: {fact}" for path, fact in persona.facts.items()]
-    people = [f"{name}: {who}" for name, who in persona.relations.items()]
+    people = [f"{name}: {relation}" for name, relation in persona.relations.items()]
     parts = [
         _adjective_text(persona),
         _points("About you:", facts),
