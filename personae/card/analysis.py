@@ -8,7 +8,12 @@ import polars as pl
 from personae.core import CONTROL, Answers, Array, Estimate, Inventory, Persona, missing
 from personae.stats.effects.contrast import arm_shift, paired_cells
 from personae.stats.effects.effect_sizes import paired_permutation
-from personae.stats.effects.verdicts import Stability, direction_verdict, stability
+from personae.stats.effects.verdicts import (
+    ShiftVerdict,
+    Stability,
+    direction_verdict,
+    stability,
+)
 from personae.stats.multiplicity import holm
 from personae.stats.two_level import two_level_mean
 
@@ -32,7 +37,7 @@ class ScaleShift:
     raw: Estimate
     standard: Estimate
     adjusted_p: float
-    verdict: str
+    verdict: ShiftVerdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

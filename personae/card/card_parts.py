@@ -23,6 +23,7 @@ from personae.report.build import (
     warning,
 )
 from personae.stats.effects.contrast import paired_cells
+from personae.stats.effects.verdicts import SHIFTED
 from personae.stats.resample import mean
 from personae.stats.scores.variance_shares import variance_shares
 from personae.traits.norms import norm_standing
@@ -45,8 +46,8 @@ def verdicts(gate: GateResult, scores: ChannelScores, names: Sequence[str]) -> l
     else:
         notes.append(verdict("No trait was requested: the card shows what came out."))
     for outcome, words in (
-        ("the other way", "Moved against the request"),
-        ("moved unasked", "Not asked for, and moved"),
+        ("against the request", "Shifted against the request"),
+        ("shifted unrequested", "Shifted without a request"),
     ):
         shifted = [s for s in shifts if s.verdict == outcome]
         if shifted:
@@ -59,11 +60,11 @@ def verdicts(gate: GateResult, scores: ChannelScores, names: Sequence[str]) -> l
 
 def _outcome(asked: Sequence[ScaleShift], arm: str, scores: ChannelScores) -> str:
     aligned = scores.aligned(arm)
-    moved = sum(s.verdict == "as asked" for s in asked)
-    if not moved and not isnan(aligned.low) and aligned.low <= 0 <= aligned.high:
+    shifted = sum(s.verdict == "as requested" for s in asked)
+    if not shifted and not isnan(aligned.low) and aligned.low <= 0 <= aligned.high:
         head = f"No effect of the persona was shown (induced by {arm})"
     else:
-        head = f"{moved} of {len(asked)} requested traits moved as asked (induced by {arm})"
+        head = f"{shifted} of {len(asked)} requested traits shifted as requested (induced by {arm})"
     return (
         f"{head}: mean shift towards the request {_signed(aligned)} SD "
         f"[{aligned.low:.2f}, {aligned.high:.2f}], SD of {scores.sd_of}."
@@ -100,8 +101,8 @@ def _stability(
     """Give the stability verdict; a shift that was not shown can't be stable or unstable."""
     stability = scores.steadiness(arm, shift.scale)
     between = " against ".join(stability.between) if stability.widest else ""
-    shown = shift.verdict in ("as asked", "the other way", "moved unasked")
-    return (stability.verdict if shown else "not shown"), stability.widest, between
+    outcome = stability.verdict if shift.verdict in SHIFTED else "not shown"
+    return outcome, stability.widest, between
 
 
 def warnings(scores: ChannelScores, skipped: Sequence[str]) -> list[Note]:
@@ -218,8 +219,8 @@ def arms(scores: ChannelScores, names: Sequence[str]) -> list[Part]:
                 "induction": name,
                 "towards the request (SD)": shift,
                 "p": shift.p,
-                "as asked": sum(s.verdict == "as asked" for s in shifts),
-                "astray": sum(s.verdict in ("moved unasked", "the other way") for s in shifts),
+                "as requested": sum(s.verdict == "as requested" for s in shifts),
+                "not as requested": sum(s.verdict in SHIFTED[1:] for s in shifts),
                 **{_title(scores, s): s.standard for s in shifts},
             }
         )

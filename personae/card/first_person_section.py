@@ -37,7 +37,7 @@ from personae.readers.text.self_descriptions import self_descriptions
 from personae.readers.text.trained_readers import Reader, ReaderTraining, train_reader
 from personae.report.build import Row, coverage, estimate_words, forest, frame_table, table, verdict
 from personae.stats.effects.contrast import arm_shift
-from personae.stats.effects.verdicts import direction_verdict
+from personae.stats.effects.verdicts import SHIFTED, ShiftVerdict, direction_verdict
 from personae.stats.multiplicity import holm
 from personae.stats.prediction.class_priors import log_odds
 
@@ -57,7 +57,7 @@ class _Row:
     read: Estimate
     adjusted_p: float
     sees: Estimate
-    verdict: str
+    verdict: ShiftVerdict
 
 
 def first_person(context: CardContext) -> Section:
@@ -149,17 +149,17 @@ def _direction(shift: Estimate) -> int:
 
 def _verdict(rows: Sequence[_Row]) -> Note:
     asked = [r for r in rows if r.asked]
-    shown = [BIG_FIVE[r.scale] for r in asked if r.verdict == "as asked"]
-    unasked = [BIG_FIVE[r.scale] for r in rows if r.verdict in ("the other way", "moved unasked")]
+    shown = [BIG_FIVE[r.scale] for r in asked if r.verdict == "as requested"]
+    unasked = [BIG_FIVE[r.scale] for r in rows if r.verdict in SHIFTED[1:]]
     if not asked:
         head = "No trait was requested"
     elif shown:
-        head = f"Read from its own free text, the persona shows as asked in {', '.join(shown)}"
-        head += f" ({len(shown)} of {len(asked)} traits asked for)"
+        head = f"Read from its own free text, the persona shows as requested in {', '.join(shown)}"
+        head += f" ({len(shown)} of {len(asked)} traits requested)"
     else:
-        head = f"Read from its own free text, none of {len(asked)} traits asked for was shown"
+        head = f"Read from its own free text, none of {len(asked)} requested traits was shown"
     if unasked:
-        head += f"; it moved, not as asked, in {', '.join(unasked)}"
+        head += f"; it shifted, not as requested, in {', '.join(unasked)}"
     directions = [(_direction(r.reported), _direction(r.read)) for r in rows]
     pairs = [(a, b) for a, b in directions if a and b]
     same = sum(a == b for a, b in pairs)

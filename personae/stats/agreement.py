@@ -1,7 +1,7 @@
-"""Agreement of two or more ratings of the same things: order, retest, rater or method.
+"""Agreement of ratings of the same things: two orders, administrations, raters or methods.
 
 Intraclass correlation after McGraw & Wong (1996, Psychol. Methods 1), kappa after Cohen (1968,
-Psychol. Bull. 70). Pairs with a missing member are left out and the method says how many.
+Psychol. Bull. 70). Incomplete pairs are left out, and the method says how many are complete.
 """
 
 from dataclasses import replace
@@ -15,7 +15,7 @@ from scipy import special
 from personae.core import Array, Estimate, missing
 from personae.stats.arrays import paired, quotient, table
 from personae.stats.effects.proportions import rate
-from personae.stats.resample import DRAWS, bootstrap
+from personae.stats.resample import DRAWS, bootstrap, labelled
 
 __all__ = [
     "exact_agreement",
@@ -50,26 +50,25 @@ def pearson(x: ArrayLike, y: ArrayLike, *, name: str = "Pearson r", of: str = "i
     n = a.size
     if n < 3:
         return missing(name, f"needs 3 complete pairs, not {n}", n=n, of=of)
+    size = np.array([(a**2).mean(), (b**2).mean()])
     a, b = a - a.mean(), b - b.mean()
     spread = np.array([(a**2).mean(), (b**2).mean()])
-    size = np.array([(np.asarray(v, dtype=np.float64) ** 2).mean() for v in paired(x, y)[:2]])
     if (spread <= 1e-15 * size).any():
         return missing(name, "one of the two never varies", n=n, of=of)
     r = float(np.clip((a * b).mean() / sqrt(spread[0] * spread[1]), -1.0, 1.0))
-    p = (
-        0.0
-        if 1 - abs(r) < 1e-15
-        else 2 * float(special.stdtr(n - 2, -abs(r) * sqrt((n - 2) / (1 - r**2))))
-    )
-    known = Estimate(
-        name=name, value=r, low=nan, high=nan, n=n, of=of, p=p, why_missing="needs 4 pairs"
+    p = 0.0
+    if 1 - abs(r) >= 1e-15:
+        p = 2 * float(special.stdtr(n - 2, -abs(r) * sqrt((n - 2) / (1 - r**2))))
+    reason = "Fisher's interval needs 4 pairs"
+    without_interval = Estimate(
+        name=name, value=r, low=nan, high=nan, n=n, of=of, p=p, why_missing=reason
     )
     if n < 4:
-        return replace(known, why_missing="Fisher's interval needs 4 pairs")
+        return without_interval
     centre = atanh(r) if abs(r) < 1 else r * inf
     half = special.ndtri(0.975) / sqrt(n - 3)
     return replace(
-        known,
+        without_interval,
         low=tanh(centre - half),
         high=tanh(centre + half),
         why_missing="",
@@ -112,7 +111,7 @@ def weighted_kappa(
     seed: int = 0,
     draws: int = DRAWS,
 ) -> Estimate:
-    """Estimate Cohen's κ with quadratic weights: 1 − mean (x−y)² / the same for unrelated pairs.
+    """Estimate Cohen's κ with quadratic weights: 1 − mean (x−y)² / that of unrelated pairs.
 
     Args:
         x: numbers, shape (n,), NaN for missing.
@@ -122,8 +121,8 @@ def weighted_kappa(
         seed: of the BCa bootstrap over pairs.
         draws: bootstrap draws.
 
-    Numbers on an interval scale are needed, not category names. Undefined below 2 pairs, or where
-    both sides are one and the same constant. Source: Cohen (1968, Psychol. Bull. 70).
+    x and y are numbers on an interval scale, not categories. Undefined below 2 pairs, or where all
+    ratings are equal. Source: Cohen (1968, Psychol. Bull. 70).
 
     Raises:
         BadValue: rows of different length, or not numbers.
@@ -146,8 +145,7 @@ def weighted_kappa(
         expected = m[:, 2] + m[:, 3] - 2 * m[:, 0] * m[:, 1]
         return quotient(2 * (m[:, 4] - m[:, 0] * m[:, 1]), expected, scale)
 
-    estimate = bootstrap(kappa, a.size, draws=draws, seed=seed)
-    return replace(estimate, name=name, of=of, method=estimate.method + note)
+    return labelled(bootstrap(kappa, a.size, draws=draws, seed=seed), name, of, note=note)
 
 
 def mean_absolute_difference(
@@ -159,27 +157,17 @@ def mean_absolute_difference(
     seed: int = 0,
     draws: int = DRAWS,
 ) -> Estimate:
-    """Estimate mean |x − y| in points, with a BCa interval over pairs.
+    """Estimate mean |x − y| in points.
 
-    Args:
-        x: numbers, shape (n,), NaN for missing.
-        y: the partner of each, shape (n,).
-        name: what the estimate is called.
-        of: what a pair is.
-        seed: of the BCa bootstrap over pairs.
-        draws: bootstrap draws.
-
-    Undefined without complete pairs. Source of the interval: Efron (1987, JASA 82).
-
-    Raises:
-        BadValue: rows of different length, or not numbers.
+    Args, interval and errors as `weighted_kappa`: x and y of shape (n,), in points. Undefined
+    without complete pairs. Source: textbook; for the interval, Efron (1987, JASA 82).
     """
     a, b, note = paired(x, y)
     if not a.size:
         return missing(name, "no complete pairs", n=0, of=of, unit="points")
     distances = np.abs(a - b)
     estimate = bootstrap(lambda w: w @ distances / w.sum(axis=1), a.size, draws=draws, seed=seed)
-    return replace(estimate, name=name, of=of, unit="points", method=estimate.method + note)
+    return labelled(estimate, name, of, "points", note=note)
 
 
 def icc_agreement(matrix: ArrayLike, *, name: str = "ICC(A,1)", of: str = "respondent") -> Estimate:
@@ -193,9 +181,9 @@ def icc_agreement(matrix: ArrayLike, *, name: str = "ICC(A,1)", of: str = "respo
         name: what the estimate is called.
         of: what a row is.
 
-    Undefined with fewer than 2 ratings or rows, or where no cell differs. The interval supposes
-    normal effects, and few ratings make it wide.
-    Source: McGraw & Wong (1996, Psychol. Methods 1), table 4 and table 7.
+    Undefined with fewer than 2 ratings or rows, or where all cells are equal. The interval assumes
+    normal effects, and few ratings make it wide. Source: McGraw & Wong (1996, Psychol. Methods 1),
+    tables 4 and 7.
 
     Raises:
         BadValue: not a matrix of finite or missing numbers.
@@ -213,15 +201,8 @@ def icc_agreement(matrix: ArrayLike, *, name: str = "ICC(A,1)", of: str = "respo
             return Estimate(
                 name=name, value=value, low=1.0, high=1.0, n=n, of=of, p=0.0, method=method
             )
-        return replace(
-            missing(
-                name,
-                "the ratings differ by a constant: no error to build an interval on",
-                n=n,
-                of=of,
-            ),
-            value=value,
-        )
+        reason = "the ratings differ by a constant: no error to build an interval on"
+        return replace(missing(name, reason, n=n, of=of), value=value)
     a = k * value / (n * (1 - value))
     b = 1 + k * value * (n - 1) / (n * (1 - value))
     df = (a * columns + b * error) ** 2 / (
@@ -239,7 +220,7 @@ def icc_agreement(matrix: ArrayLike, *, name: str = "ICC(A,1)", of: str = "respo
 
 
 def _icc(x: Array) -> tuple[float, tuple[float, float, float]]:
-    """Return ICC(A,1), NaN where no cell differs, and the mean squares of rows, columns, error."""
+    """Return ICC(A,1), NaN where all cells are equal; mean squares of rows, columns and error."""
     n, k = x.shape
     x = x - x.mean()
     by_row, by_column = x.mean(axis=1), x.mean(axis=0)

@@ -1,7 +1,7 @@
 """Input of the statistics: checked float arrays, with a note on what was left out.
 
-NaN (also None) means a missing answer and is never filled in. A case is left out only where a
-statistic needs it whole, and the note that comes back goes into the estimate's method.
+NaN (also None) means a missing answer and is never imputed. A case is left out only where a
+statistic needs it complete; the note that is returned goes into the estimate's method.
 """
 
 import numpy as np
@@ -27,7 +27,7 @@ def _floats(values: ArrayLike, dimensions: int, label: str) -> Array:
     try:
         array = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise BadValue(f"{label} must be numbers of equal-length rows: {error}") from error
+        raise BadValue(f"{label} must be numbers in rows of equal length: {error}") from error
     if array.size == 0:
         array = array.reshape((0,) * dimensions)
     if array.ndim != dimensions:
@@ -41,8 +41,14 @@ def _note(complete: int, total: int, cases: str) -> str:
     return "" if complete == total else f"; {complete} of {total} {cases} complete"
 
 
-def sample(values: ArrayLike, what: str = "values") -> tuple[Array, str]:
-    """Return the values that are there, shape (n,), and a note on the missing ones.
+def sample(values: ArrayLike, label: str = "values") -> tuple[Array, str]:
+    """Return the values that aren't missing, shape (n,), and a note on those that are.
+
+    Args:
+        values: numbers, shape (m,), NaN or None for missing.
+        label: what the values are called in errors.
+
+    Source: available cases (Little & Rubin 2002, Statistical Analysis with Missing Data, ch. 3).
 
     Raises:
         BadValue: not a row of finite or missing numbers.
@@ -50,7 +56,7 @@ def sample(values: ArrayLike, what: str = "values") -> tuple[Array, str]:
     >>> sample([1, None, 3])
     (array([1., 3.]), '; 2 of 3 values complete')
     """
-    array = _floats(values, 1, what)
+    array = _floats(values, 1, label)
     present = array[~np.isnan(array)]
     return present, _note(present.size, array.size, "values")
 
@@ -61,6 +67,8 @@ def paired(x: ArrayLike, y: ArrayLike) -> tuple[Array, Array, str]:
     Args:
         x: numbers, shape (n,), NaN or None for missing.
         y: the partner of each, shape (n,).
+
+    Source: complete cases (Little & Rubin 2002, Statistical Analysis with Missing Data, ch. 3).
 
     Raises:
         BadValue: not rows of numbers, or of different length.
@@ -75,6 +83,12 @@ def paired(x: ArrayLike, y: ArrayLike) -> tuple[Array, Array, str]:
 def table(matrix: ArrayLike, *, complete: bool = True) -> tuple[Array, str]:
     """Return a matrix of shape (n, k), by default its complete rows only, and a note.
 
+    Args:
+        matrix: numbers, shape (m, k), NaN or None for missing.
+        complete: whether to leave out rows with a missing number.
+
+    Source: complete cases (Little & Rubin 2002, Statistical Analysis with Missing Data, ch. 3).
+
     Raises:
         BadValue: not a matrix of finite or missing numbers.
     """
@@ -86,14 +100,16 @@ def table(matrix: ArrayLike, *, complete: bool = True) -> tuple[Array, str]:
 
 
 def merge_ties(values: Array) -> Array:
-    """Return values with those along the last axis that differ by rounding alone made equal.
+    """Return values of which those that differ by rounding alone, along the last axis, are equal.
 
-    Means of equal numbers differ in the last bits with the order in which they were added, which
-    depends on the processor; ranks and counts of ties must not. Neighbours closer than 1e-12 of
-    their size count as one value.
+    Means of the same numbers differ in their last bits with the order of summation, which depends
+    on the processor; ranks and counts of ties must not. Neighbours closer than 1e-12 of their size
+    count as one value.
 
     Args:
         values: finite numbers, shape (..., n).
+
+    Source: our own; the tolerance is about 5,000 times the precision of a float.
 
     >>> (merge_ties(np.array([0.3, 1.0, 0.1 + 0.2])) == 0.3).tolist()
     [True, False, True]
@@ -116,13 +132,15 @@ def differences(x: Array, y: Array) -> Array:
     Args:
         x: numbers of any shape.
         y: numbers of the same shape.
+
+    Source: our own; the tolerance is that of `merge_ties`.
     """
     difference = x - y
     return np.where(np.abs(difference) > 1e-12 * np.maximum(np.abs(x), np.abs(y)), difference, 0.0)
 
 
 def covariances(weights: Array, matrix: Array) -> Array:
-    """Return one covariance matrix a draw, shape (draws, k, k): Σw(x−x̄)(x−x̄)ᵀ / (Σw − 1).
+    """Return one covariance matrix per draw, shape (draws, k, k): Σw(x−x̄)(x−x̄)ᵀ / (Σw − 1).
 
     Args:
         weights: how often each draw takes each row, shape (draws, n).
@@ -136,26 +154,30 @@ def covariances(weights: Array, matrix: Array) -> Array:
     return np.asarray((second / total - mean * mean.transpose(0, 2, 1)) * (total / (total - 1)))
 
 
-def quotient(over: Array, under: Array, scale: float) -> Array:
-    """Divide, with NaN where the divisor is zero but for rounding.
+def quotient(dividend: Array, divisor: Array, scale: float) -> Array:
+    """Return dividend / divisor, NaN where the divisor is zero but for rounding, or negative.
 
     Args:
-        over: dividends, any shape.
-        under: divisors of the same shape.
+        dividend: numbers of any shape.
+        divisor: numbers of the same shape.
         scale: a usual size of the divisor; up to 1e-12 of it counts as zero.
+
+    Source: our own; the tolerance is that of `merge_ties`.
     """
-    sound = under > 1e-12 * scale
-    return np.asarray(np.divide(over, under, out=np.full(np.shape(under), np.nan), where=sound))
+    undefined = np.full(np.shape(divisor), np.nan)
+    is_positive = divisor > 1e-12 * scale
+    return np.asarray(np.divide(dividend, divisor, out=undefined, where=is_positive))
 
 
 def correlations(weights: Array, matrix: Array) -> Array:
-    """Return one correlation matrix a draw, all NaN where a column doesn't vary in that draw.
+    """Return one correlation matrix per draw, all NaN where a column doesn't vary in that draw.
 
     Args:
         weights: how often each draw takes each row, shape (draws, n).
         matrix: complete, and centred against rounding, shape (n, k).
 
-    Source: the textbook formula, covariance over the product of standard deviations.
+    Shape (draws, k, k). Source: the textbook formula, covariance over the product of standard
+    deviations.
     """
     covariance = covariances(weights, matrix)
     variance = np.diagonal(covariance, axis1=1, axis2=2)
@@ -169,6 +191,8 @@ def spread(matrix: Array) -> float:
 
     Args:
         matrix: complete and centred by column, shape (n, k).
+
+    Source: textbook, Σt² / n of centred totals t.
     """
     variance = float(np.var(matrix.sum(axis=1)))
     floor = 1e-12 * float((matrix**2).sum(axis=1).mean()) * matrix.shape[1]
@@ -178,13 +202,17 @@ def spread(matrix: Array) -> float:
 def scale_table(
     named: tuple[str, str], matrix: ArrayLike, *, items: int = 2, vary: bool = False
 ) -> tuple[Array, str, Estimate | None]:
-    """Return centred complete rows of a scale, a note on the others, and any reason for none.
+    """Return a scale's complete rows, centred, a note on the others, and an estimate if undefined.
+
+    The estimate has no value and says why; it is None where the statistic is defined.
 
     Args:
         named: the estimate's name and what a row is.
         matrix: keyed item scores, shape (n, k), NaN for missing.
         items: how many items the statistic needs.
         vary: whether it needs every item to vary, as all that rests on correlations does.
+
+    Source: our own conditions; three rows are the fewest that a bootstrap interval is given for.
     """
     name, of = named
     x, note = table(matrix)

@@ -1,6 +1,6 @@
-"""Adjusted p-values for a family of tests: Holm (family-wise) and Benjamini-Hochberg (false finds).
+"""Adjusted p-values: Holm (family-wise error) and Benjamini-Hochberg (false discovery rate).
 
-A NaN is a test that wasn't possible: it stays NaN and doesn't count in the family.
+NaN stands for a test that wasn't possible: it stays NaN and doesn't count in the family.
 """
 
 import numpy as np
@@ -17,7 +17,8 @@ def holm(p_values: ArrayLike) -> Array:
     The i-th smallest of m becomes the largest of (m − j + 1) p_j over j ≤ i, at most 1.
 
     Args:
-        p_values: shape (m,), each in 0..1, NaN where a test wasn't possible; these stay out of m.
+        p_values: shape (m,), each in 0..1, NaN where no test was possible; these stay NaN and don't
+            count in m.
 
     Source: Holm (1979, Scand. J. Stat. 6).
 
@@ -36,10 +37,7 @@ def holm(p_values: ArrayLike) -> Array:
 def benjamini_hochberg(p_values: ArrayLike) -> Array:
     """Return p-values adjusted for the false discovery rate, shape (m,), in the order given.
 
-    The i-th smallest of m becomes the least of m p_j / j over j ≥ i, at most 1.
-
-    Args:
-        p_values: shape (m,), each in 0..1, NaN where a test wasn't possible; these stay out of m.
+    The i-th smallest of m becomes the smallest of m p_j / j over j ≥ i, at most 1. Args as `holm`.
 
     Source: Benjamini & Hochberg (1995, J. R. Stat. Soc. B 57).
 
@@ -59,7 +57,7 @@ def _ordered(p_values: ArrayLike) -> tuple[Array, NDArray[np.intp]]:
     p = np.asarray(p_values, dtype=np.float64)
     known = p[~np.isnan(p)]
     if p.ndim != 1 or (known < 0).any() or (known > 1).any():
-        raise BadValue("p-values are a row of numbers in 0..1, NaN where a test wasn't possible")
+        raise BadValue("p-values are a row of numbers in 0..1, NaN where no test was possible")
     order = np.argsort(p, kind="stable")[: known.size]
     return p, order
 

@@ -1,7 +1,7 @@
 """The mean of a table whose rows and columns are both samples, such as items and administrations.
 
-Two-level draws follow Owen (2007, Ann. Appl. Stat. 1), rescaled here, because as published they
-are wider than they should be.
+Two-level draws follow Owen (2007, Ann. Appl. Stat. 1) and are rescaled here, since as published
+they overestimate the variance.
 """
 
 from dataclasses import replace
@@ -27,7 +27,7 @@ def two_level_mean(
     seed: int = 0,
     draws: int = DRAWS,
 ) -> Estimate:
-    """Estimate the mean of crossed rows x columns, both drawn from populations of their own.
+    """Estimate the mean of crossed rows x columns, each a sample from a population of its own.
 
     Rows are items and columns administrations, or respondents and items. Rows and columns are
     resampled independently; the draws' deviations are then rescaled to the unbiased variance of
@@ -57,11 +57,12 @@ def two_level_mean(
     if not cells.size:
         return missing(name, "no values", n=0, of=of, unit=unit)
     value = float(cells[present].mean())
-    known = Estimate(
-        name=name, value=value, low=nan, high=nan, n=rows, of=of, unit=unit, why_missing="?"
+    reason = "one row and one column: nothing to resample"
+    without_interval = Estimate(
+        name=name, value=value, low=nan, high=nan, n=rows, of=of, unit=unit, why_missing=reason
     )
     if rows == 1 and columns == 1:
-        return replace(known, why_missing="one row and one column: nothing to resample")
+        return without_interval
     centred = np.where(present, cells - value, 0.0)
     variance, df = _variance_of_mean(centred, present)
     drawn = _two_level_draws(centred, present, draws, seed)
@@ -75,12 +76,12 @@ def two_level_mean(
         f"{levels} bootstrap over {rows} rows x {columns} columns, rescaled, "
         f"df {df:.1f}, {draws} draws"
     )
-    return replace(
-        known, low=value + float(low), high=value + float(high), method=method, why_missing=""
-    )
+    interval = {"low": value + float(low), "high": value + float(high)}
+    return replace(without_interval, **interval, method=method, why_missing="")
 
 
 def _two_level_draws(centred: Array, present: Array, draws: int, seed: int) -> Array:
+    """Return the deviations of the mean under independent draws of rows and columns."""
     random = np.random.default_rng(seed)
     rows, columns = centred.shape
     drawn = []

@@ -25,6 +25,7 @@ from personae.induce.registry import _MAKERS, register
 from personae.report.render.html import report_html
 from personae.respondents.null import open_null
 from personae.respondents.simulated import open_simulated
+from personae.stats.effects.verdicts import SHIFTED
 
 NAMED = ("persona_text", "naive", "p2", "system", "adjectives")
 M = TypeVar("M", bound=Model)
@@ -59,14 +60,14 @@ def test_a_respondent_that_follows_moves_as_asked() -> None:
     model = open_simulated("simulated:follow=1,noise=0.2")
     report = card(model, ADA, Design(inductions=("naive", "words")), quick=True)
     found = verdicts(report)
-    assert found["Extraversion"] == found["Neuroticism"] == "as asked"
-    assert found["Openness"] != "moved unasked"
+    assert found["Extraversion"] == found["Neuroticism"] == "as requested"
+    assert found["Openness"] != "shifted unrequested"
 
 
 def test_a_respondent_that_does_not_follow_shows_no_effect() -> None:
     model = open_simulated("simulated:follow=0,noise=0.2,E=1")
     report = card(model, ADA, Design(inductions=("naive", "words")), quick=True)
-    assert not {"as asked", "the other way", "moved unasked"} & set(verdicts(report).values())
+    assert not set(SHIFTED) & set(verdicts(report).values())
     assert any("No effect of the persona was shown" in line for line in lines(report))
 
 

@@ -61,14 +61,14 @@ def test_a_persona_that_is_carried_is_read_and_reported_alike() -> None:
         reported, read = rows[trait][2], rows[trait][3]
         assert isinstance(reported, Estimate) and isinstance(read, Estimate)
         assert reported.value * sign > 0 and read.value * sign > 0
-    assert rows["Neuroticism"][5] == "as asked"
-    assert "shows as asked in Neuroticism" in verdict(found)
+    assert rows["Neuroticism"][5] == "as requested"
+    assert "shows as requested in Neuroticism" in verdict(found)
     assert "the same way in" in verdict(found)
 
 
 @pytest.mark.parametrize("spec", ["simulated:follow=0,noise=0.2", "null:uniform", "null:garbage"])
 def test_a_persona_that_is_not_carried_is_not_read(spec: str) -> None:
-    assert "none of 2 traits asked for was shown" in verdict(section(spec))
+    assert "none of 2 requested traits was shown" in verdict(section(spec))
 
 
 def test_refusals_are_counted_and_nothing_is_read() -> None:

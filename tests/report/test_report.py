@@ -24,6 +24,8 @@ from personae.core import (
     BadValue,
     Estimate,
     Figure,
+    ForestFigure,
+    ForestRow,
     Heading,
     HeatmapFigure,
     Note,
@@ -304,6 +306,17 @@ def test_verdicts_come_first_and_headings_nest() -> None:
     assert short < verdict < warning < first < page.text.index("tokens read")
     ranks = [int(t[1]) for t, _ in page.tags if re.fullmatch("h[1-6]", t)]
     assert ranks[0] == 1 and all(b <= a + 1 for a, b in pairwise(ranks))
+
+
+def test_sentences_and_tables_have_one_minus_sign() -> None:
+    figure = ForestFigure(name="f", title="F", alt="E -0.50", rows=(ForestRow("E", -0.5),))
+    table = Table(name="t", title="T", columns=("a",), rows=((-0.5,),), note="Without -1.")
+    notes = (Note("It fell by -0.2 [-.5, 0.1].", "verdict"), Note("Items 1-4, 2020-01-02: -3%."))
+    report = Report(title="Signs", parts=(*notes, figure, table))
+    for text in (Page(report_html(report)).text, terminal(report)):
+        assert "It fell by −0.2 [−.5, 0.1]." in text and "Items 1-4, 2020-01-02: −3%." in text
+        assert "E −0.50" in text and "Without −1." in text and "-0." not in text
+    assert "It fell by -0.2" in terminal(report, encoding="ascii")
 
 
 def test_within_a_section_pictures_come_before_tables() -> None:

@@ -80,14 +80,14 @@ def estimate(value: float, half: float) -> Estimate:
 @pytest.mark.parametrize(
     ("value", "half", "asked", "p", "verdict"),
     [
-        (0.5, 0.2, 1, 0.01, "as asked"),
-        (0.5, 0.2, -1, 0.01, "the other way"),
-        (-0.5, 0.2, -1, 0.01, "as asked"),
-        (0.5, 0.2, 0, 0.01, "moved unasked"),
+        (0.5, 0.2, 1, 0.01, "as requested"),
+        (0.5, 0.2, -1, 0.01, "against the request"),
+        (-0.5, 0.2, -1, 0.01, "as requested"),
+        (0.5, 0.2, 0, 0.01, "shifted unrequested"),
         (0.5, 0.2, 1, 0.06, "not shown"),
         (0.1, 0.9, 1, 0.01, "not shown"),
         (0.0, 0.1, 1, 0.9, "no effect"),
-        (0.0, 0.1, 0, 0.9, "held still"),
+        (0.0, 0.1, 0, 0.9, "no shift"),
     ],
 )
 def test_verdicts(value: float, half: float, asked: int, p: float, verdict: str) -> None:

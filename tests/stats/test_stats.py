@@ -25,6 +25,7 @@ from personae.stats.effects.effect_sizes import (
 from personae.stats.effects.equivalence import tost_paired, verdict
 from personae.stats.effects.ranks import friedman, kruskal, mann_whitney, sign_test, wilcoxon
 from personae.stats.multiplicity import holm
+from personae.stats.prediction.classification import macro_f1
 from personae.stats.resample import bootstrap, cluster_mean, mean
 from personae.stats.scores.factor_models import omega_total
 from personae.stats.scores.reliability import (
@@ -249,6 +250,13 @@ def test_ratings_that_differ_by_a_constant() -> None:
     assert (perfect.value, perfect.low, perfect.high) == (1.0, 1.0, 1.0)
 
 
+def test_a_method_without_an_interval_has_no_loose_ends() -> None:
+    assert friedman([(1, 2), (2, 1)]).method == "Friedman chi2(1) = 0"
+    assert mann_whitney([1, 2], [2, 3]).method == "Mann-Whitney U"
+    assert weighted_kappa([1, 2, nan], [2, 2, 1]).method == "2 of 3 pairs complete"
+    assert macro_f1([1, 0], [1, 0], groups=["a", "b"]).method == "2 texts"
+
+
 def test_too_few_cases_have_a_value_without_interval() -> None:
     found = mean([2.0, 4.0])
     assert found.value == 3.0
@@ -284,7 +292,7 @@ def test_variance_shares_name_what_they_cannot_tell() -> None:
         {"wording": labels, "copy": labels, "lone": ["x"] * 12, "half": [0] * 6 + [1] * 6},
     )
     why = {one.name.removeprefix("variance share "): one.why_missing for one in found}
-    assert "can't be told" in why["wording"] and "can't be told" in why["copy"]
+    assert "confounded" in why["wording"] and "confounded" in why["copy"]
     assert why["lone"] == "it has one level"
     assert not why["half"] and not why["residual"]
     assert "leaves out wording and copy" in found[-1].method

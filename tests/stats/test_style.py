@@ -104,7 +104,7 @@ def test_pull_is_silent_without_orders_or_places() -> None:
     bare = Answers(ask(content).rows.with_columns(slot=pl.lit(None, dtype=pl.Int64)))
     assert "two option orders" in position_pull(bare).why_missing
     wrong = Answers(ask(content).rows.with_columns(slot=pl.lit(1, dtype=pl.Int64)))
-    assert "don't follow" in position_pull(wrong).why_missing
+    assert "contradict" in position_pull(wrong).why_missing
 
 
 def test_acquiescence_is_balanced_though_the_keys_are_not() -> None:

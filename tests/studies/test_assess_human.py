@@ -243,6 +243,11 @@ def test_recency_is_found_in_slots() -> None:
     assert late.p < 1e-6 and "chi2(6)" in late.method
     even = slot_uniformity(list(range(7)) * 10, 7)
     assert even.value == 0.0 and even.p == 1.0
+    for n in (7, 64, 300):
+        drawn = np.random.default_rng(n).integers(0, 7, n).tolist()
+        chance = slot_uniformity(drawn, 7)
+        assert chance.low <= chance.value <= chance.high
+        assert (chance.low > 0) == (chance.p < 0.05)
     assert isnan(slot_uniformity([], 7).value)
     with pytest.raises(BadValue, match="slots are 0 to 6"):
         slot_uniformity([7], 7)

@@ -3,20 +3,20 @@
 ======================= ==========================================================================
 sentences
 ------------------------------------------------------------------------------------------------
-``verdict(text)``       shown first: ``verdict("Prompts move the report.")``
-``warning(text)``       stands out: ``warning("Too few items.")``
-``missing_answers(a)``  a list with one warning of missing answers, or none: ``*missing_answers(a)``
+``verdict(text)``       a note shown first: ``verdict("Prompts move the report.")``
+``warning(text)``       a note highlighted: ``warning("Too few items.")``
+``missing_answers(a)``  a list of one warning, or of none, to be unpacked: ``*missing_answers(a)``
 ``estimate_words(e)``   in a sentence: ``estimate_words(shift, "+.1%")`` is "+3.1% [+1.0%, +5.2%]"
 ``list_words(pairs)``   ``list_words({"E": shift, "N": 0.2})`` is "E +0.50; N +0.20"
 tables
 ------------------------------------------------------------------------------------------------
-``table``               a row is a mapping head -> cell, so that a head stands beside its value:
+``table``               each row maps heads to cells:
                         ``table("arms", "Arms", [{"arm": a.name, "shift": a.shift} for a in arms],
-                        note)``; give ``columns=`` where there may be no row; a list that grows is
-                        ``rows: list[Row] = []``
+                        note)``; give ``columns=`` where there may be no row; annotate a list that
+                        grows, ``rows: list[Row] = []``
 ``with_p``              the cells of a test inside such a row: ``{"arm": a.name, **with_p("shift",
                         a.shift, a.holm)}`` gives the columns arm, shift, p, p (Holm)
-``estimates_table``     one estimate a row, p and Holm where there are any: ``estimates_table(
+``estimates_table``     one estimate per row, p and Holm where there are any: ``estimates_table(
                         "rates", "Rates", {"E": rate}, ("trait", "rate"), note, adjusted=holm(ps))``
 ``matrix_table``        row -> column -> cell: ``matrix_table("moved", "Moved", {"asked E":
                         {"E": e, "N": n}}, "asked for", note)``
@@ -29,7 +29,7 @@ figures
 ------------------------------------------------------------------------------------------------
 ``forest``              estimates with intervals, rows (name, estimate) or (name, group, estimate)
                         or estimates: ``forest("shifts", "Shift", [(e.arm, e.kind, e.shift) for e
-                        in effects], "SD")``; a unit alone means a reference line at 0
+                        in effects], "SD")``; a unit alone stands for an axis with a line at 0
 ``ValueAxis``           the axis where a unit isn't enough: ``ValueAxis("SD", reference=0.0,
                         band=(-0.25, 0.25))``, ``ValueAxis("points", low=1, high=5)``
 ``profile``             scales on one axis: ``profile("scores", "Profile", titles, [Series("model",
@@ -42,11 +42,11 @@ figures
                         or scale may be (group, name)
 ======================= ==========================================================================
 
-Wherever a figure takes a value, a number, an Estimate or None may stand. Series are ``Series`` of
-core or a mapping name -> values. Every figure lists its values as alternative text; give ``alt``
-only where words say more, or ``form`` for the format of values in a forest (``"+.1%"``).
-Where an argument is absent, make the figure's dataclass itself: ``ForestFigure``,
-``ProfileFigure``, ``LinesFigure``, ``HeatmapFigure``, ``BarsFigure`` of core.
+A figure's values are numbers, Estimates or None. Series are ``Series`` of core or a mapping name ->
+values. Every figure lists its values as alternative text; give ``alt`` only where words say more,
+or ``form`` for the format of values in a forest (``"+.1%"``). Where a builder lacks an argument,
+make the figure's dataclass itself: ``ForestFigure``, ``ProfileFigure``, ``LinesFigure``,
+``HeatmapFigure``, ``BarsFigure`` of core.
 """
 
 from personae.report.build.drawings import (

@@ -1,6 +1,6 @@
-"""Builders of figures: rows, series and mappings in, a checked figure with its words out.
+"""Builders of figures from rows, series and mappings.
 
-An `alt` that is left out lists the values drawn.
+Without an `alt` the alternative text lists the values drawn.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,7 +21,7 @@ from personae.report.build.notes import list_words
 
 __all__ = ["ValueAxis", "bars", "forest", "heatmap", "lines", "profile"]
 
-Runs = Sequence[Series] | Mapping[str, Iterable[Point]]
+SeriesLike = Sequence[Series] | Mapping[str, Iterable[Point]]
 """Series, or values under their names."""
 
 
@@ -45,14 +45,14 @@ def forest(
     alt: str = "",
     form: str = "+.2f",
 ) -> ForestFigure:
-    """Draw estimates with their intervals, one a row.
+    """Draw estimates with their intervals, one per row.
 
     Args:
         name: the figure's key in JSON.
         title: what is shown.
         rows: an estimate under its own name, or (name, estimate), or (name, group, estimate).
         axis: the axis, or its unit where the reference is 0.
-        alt: what is to be seen; by default the rows and their values.
+        alt: the alternative text; by default the rows and their values.
         form: how a value is written in the alternative text.
 
     >>> shift = Estimate(name="E", value=0.5, low=0.2, high=0.8, n=9, of="item")
@@ -89,29 +89,29 @@ def profile(
     name: str,
     title: str,
     scales: Iterable[str | tuple[str, str]],
-    series: Runs,
+    series: SeriesLike,
     axis: ValueAxis,
     *,
     alt: str = "",
 ) -> ProfileFigure:
-    """Draw one point a series and scale, which may be (group, name); the axis needs both ends.
+    """Draw one point per series and scale, which may be (group, name); the axis needs both ends.
 
     >>> profile("p", "Profile", ["E"], {"measured": [3.2]}, ValueAxis("points", low=1, high=5)).alt
     'measured: E 3.20'
     """
-    (groups, names), runs = _grouped(scales), _series_of(series)
+    (groups, names), drawn_series = _grouped(scales), _series_of(series)
     return ProfileFigure(
         name=name,
         title=title,
         scales=names,
         groups=groups,
-        series=runs,
+        series=drawn_series,
         unit=axis.unit,
         reference=axis.reference,
         band=axis.band,
         low=float("nan") if axis.low is None else axis.low,
         high=float("nan") if axis.high is None else axis.high,
-        alt=alt or _series_words(names, runs),
+        alt=alt or _series_words(names, drawn_series),
     )
 
 
@@ -119,37 +119,37 @@ def bars(
     name: str,
     title: str,
     categories: Iterable[str | tuple[str, str]],
-    series: Runs,
+    series: SeriesLike,
     axis: ValueAxis | str,
     *,
     alt: str = "",
 ) -> BarsFigure:
-    """Draw bars from zero, one a series and category; a category may be (group, name).
+    """Draw bars from zero, one per series and category; a category may be (group, name).
 
     >>> bars("made", "Made", ["women", "men"], {"share": [0.5, 0.5]}, "share of personas").alt
     'share: women 0.50; men 0.50'
     """
     axis = ValueAxis(axis) if isinstance(axis, str) else axis
-    (groups, names), runs = _grouped(categories), _series_of(series)
+    (groups, names), drawn_series = _grouped(categories), _series_of(series)
     return BarsFigure(
         name=name,
         title=title,
         categories=names,
         groups=groups,
-        series=runs,
+        series=drawn_series,
         unit=axis.unit,
         low=axis.low,
         high=axis.high,
         reference=axis.reference,
         band=axis.band,
-        alt=alt or _series_words(names, runs),
+        alt=alt or _series_words(names, drawn_series),
     )
 
 
 def _grouped(
     labels: Iterable[str | tuple[str, str]],
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Part (group, name) into groups, none where all are empty, and names."""
+    """Split (group, name) into groups, () where all are empty, and names."""
     pairs = [("", label) if isinstance(label, str) else label for label in labels]
     groups = tuple(group for group, _ in pairs)
     return groups if any(groups) else (), tuple(label for _, label in pairs)
@@ -159,27 +159,27 @@ def lines(
     name: str,
     title: str,
     x: tuple[str, Sequence[float | str]],
-    series: Runs,
+    series: SeriesLike,
     axis: ValueAxis | str,
     *,
     alt: str = "",
 ) -> LinesFigure:
-    """Draw series over x, which is (label, places).
+    """Draw series over x, which is (label, positions).
 
     >>> lines("dose", "Dose", ("strength", [0, 1]), {"shift": [0.0, 0.4]}, "SD").alt
     'shift: 0 0.00; 1 0.40'
     """
     axis = ValueAxis(axis) if isinstance(axis, str) else axis
-    runs = _series_of(series)
+    drawn_series = _series_of(series)
     return LinesFigure(
         name=name,
         title=title,
         x=tuple(x[1]),
         x_label=x[0],
         y_label=axis.unit,
-        series=runs,
+        series=drawn_series,
         reference=axis.reference,
-        alt=alt or _series_words([str(position) for position in x[1]], runs),
+        alt=alt or _series_words([str(position) for position in x[1]], drawn_series),
     )
 
 
@@ -211,8 +211,8 @@ def heatmap(
     )
 
 
-def _series_of(series: Runs) -> tuple[Series, ...]:
-    """Give series as they are, or named values as series."""
+def _series_of(series: SeriesLike) -> tuple[Series, ...]:
+    """Return series as they are, or named values as series."""
     if isinstance(series, Mapping):
         return tuple(Series(name, tuple(values)) for name, values in series.items())
     return tuple(series)

@@ -1,4 +1,4 @@
-"""Notes and words: verdicts, warnings, estimates in a sentence."""
+"""Notes, and estimates in sentences."""
 
 from collections.abc import Iterable, Mapping
 from math import isnan
@@ -9,17 +9,17 @@ __all__ = ["estimate_words", "list_words", "missing_answers", "verdict", "warnin
 
 
 def verdict(text: str) -> Note:
-    """Make a sentence that is shown first."""
+    """Make a note that is shown before everything else."""
     return Note(text, "verdict")
 
 
 def warning(text: str) -> Note:
-    """Make a sentence that is highlighted."""
+    """Make a note that is highlighted."""
     return Note(text, "warning")
 
 
 def missing_answers(answers: Answers, noun: str = "answers") -> list[Note]:
-    """Warn of answers whose status is not ok; nothing where all are.
+    """Warn of answers whose status isn't ok; an empty list where there are none.
 
     >>> missing_answers(Answers.of([{"value": 1.0}, {"status": "refused"}]))[0].text
     '1 of 2 answers are missing.'
@@ -30,6 +30,8 @@ def missing_answers(answers: Answers, noun: str = "answers") -> list[Note]:
 
 def estimate_words(estimate: Point, form: str = "+.2f") -> str:
     """Write an estimate and its interval inside a sentence, or why it isn't known.
+
+    Negative numbers get their real minus sign when the report is rendered.
 
     >>> shift = Estimate(name="d", value=0.5, low=0.2, high=0.8, n=9, of="item")
     >>> estimate_words(shift), estimate_words(shift, ".0%"), estimate_words(None)
@@ -48,7 +50,7 @@ def estimate_words(estimate: Point, form: str = "+.2f") -> str:
 def list_words(
     values: Mapping[str, Point] | Iterable[tuple[str, Point]], form: str = "+.2f", most: int = 24
 ) -> str:
-    """List named values without intervals, as alternative texts need them.
+    """List at most `most` named values without intervals, as alternative texts need them.
 
     >>> list_words({"openness": 0.5, "anger": None})
     'openness +0.50; anger not known'

@@ -23,19 +23,19 @@ def table(
     *,
     columns: Sequence[str] = (),
 ) -> Table:
-    """Make a table from rows that name their cells: column -> cell.
+    """Make a table from rows that map columns to cells.
 
     Args:
         name: the table's key in JSON.
         title: what is shown.
-        rows: mappings with the same keys in the same order, which head the columns; each cell a
-            text, a number, a truth value, an Estimate or None. A variable whose rows differ in
-            their types of cells is annotated: `rows: list[Row]`.
+        rows: mappings with the same keys in the same order, which head the columns; each cell is
+            a text, a number, a truth value, an Estimate or None. A list that grows needs the
+            annotation `rows: list[Row]`.
         note: one line of method.
         columns: the heads, where there may be no row.
 
     Raises:
-        BadValue: a row has other columns than the first, or a cell is something else.
+        BadValue: a row has other columns than the first, or a cell is of another type.
 
     >>> table("sizes", "Sizes", [{"arm": "none", "items": 24}, {"arm": "P2", "items": 20}]).rows
     (('none', 24), ('P2', 20))
@@ -50,7 +50,7 @@ def table(
 
 
 def _cell(name: str, value: object) -> Cell:
-    """Give a value as a cell, numpy's numbers as Python's."""
+    """Return a value as a cell, numpy's numbers as Python's."""
     plain = value.item() if isinstance(value, np.generic) else value
     if plain is None or isinstance(plain, str | int | float | Estimate):
         return plain
@@ -61,7 +61,7 @@ def _cell(name: str, value: object) -> Cell:
 
 
 def with_p(head: str, estimate: Estimate, adjusted: float | None = None) -> Row:
-    """Give the cells of a tested estimate: itself, p, and p after Holm where one is given.
+    """Return the cells of a tested estimate: itself, p, and p after Holm where one is given.
 
     >>> shift = Estimate(name="d", value=0.5, low=0.2, high=0.8, n=9, of="item", p=0.01)
     >>> with_p("shift", shift, 0.03)["p (Holm)"]
@@ -84,7 +84,7 @@ def estimates_table(
     *,
     adjusted: ArrayLike | None = None,
 ) -> Table:
-    """Make a table of one estimate a row, with p where tested and p after Holm where given.
+    """Make a table of one estimate per row, with p where tested and p after Holm where given.
 
     Args:
         name: the table's key in JSON.
@@ -92,10 +92,10 @@ def estimates_table(
         estimates: label -> estimate.
         heads: the heads of labels and estimates.
         note: one line of method.
-        adjusted: p-values after correction, one an estimate, shape (n,).
+        adjusted: p-values after correction, one per estimate, shape (n,).
 
     Raises:
-        BadValue: another number of p-values than of estimates.
+        BadValue: the number of p-values differs from that of the estimates.
 
     >>> rate = Estimate(name="E", value=0.7, low=0.6, high=0.8, n=40, of="essay")
     >>> estimates_table("rates", "Rates", {"E": rate}, ("trait", "rate")).columns
@@ -148,7 +148,7 @@ def frame_table(
     *,
     heads: Mapping[str, str] | None = None,
 ) -> Table:
-    """Make a table of a frame; `heads` gives columns other names.
+    """Make a table of a frame; `heads` renames its columns.
 
     >>> frame_table("t", "T", pl.DataFrame({"raw": ["A"]}), heads={"raw": "option"}).columns
     ('option',)
@@ -176,7 +176,7 @@ def coverage(
 
     Args:
         answers: all answers, also those without a value.
-        by: columns that make the groups, or columns and their heads.
+        by: columns that define the groups, or columns and their heads.
         note: one line of method.
         title: what is shown.
         name: the table's key in JSON; by default the title's words.

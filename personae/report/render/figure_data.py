@@ -41,12 +41,12 @@ __all__ = [
 
 ROLES = {"measured": 0, "requested": 1, "baseline": 2, CONTROL: 2}
 FREE_STYLES = (3, 4, 5, 6)
-HUGE = 1e100  # beyond it, differences of places on an axis overflow
+HUGE = 1e100  # beyond it, differences of positions on an axis overflow
 
 
 @dataclass(frozen=True, slots=True)
 class FigurePoint:
-    """A value on an axis with its interval and its wording; NaN where unknown."""
+    """A value on an axis with its interval, NaN where unknown, and its text."""
 
     value: float
     low: float
@@ -57,7 +57,7 @@ class FigurePoint:
 
 @dataclass(frozen=True, slots=True)
 class DrawnSeries:
-    """A named line of points; `style` picks one colour and shape in every drawing."""
+    """A named series of points; `style` selects one colour and shape in every drawing."""
 
     name: str
     style: int
@@ -66,7 +66,7 @@ class DrawnSeries:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowPlot:
-    """Labelled rows, each with one point a series, on one horizontal axis."""
+    """Labelled rows, each with one point per series, on one horizontal axis."""
 
     kind: Literal["profile", "intervals", "bars"]
     labels: tuple[str, ...]
@@ -81,7 +81,7 @@ class RowPlot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinePlot:
-    """DrawnSeries over x: numbers, or names evenly spaced (`numeric` false)."""
+    """Series over x: numbers, or names evenly spaced (`numeric` false)."""
 
     x: tuple[float, ...]
     names: tuple[str, ...]
@@ -107,7 +107,11 @@ Plot = RowPlot | LinePlot | Grid
 
 
 def read_figure(figure: Figure) -> Plot:
-    """Lay a figure out: its points, their words and the ends of its axis."""
+    """Lay out a figure: its points, their texts and the ends of its axis.
+
+    Raises:
+        BadValue: a figure that is of none of the five kinds.
+    """
     match figure:
         case ProfileFigure() | BarsFigure():
             return _rows(figure)
@@ -118,11 +122,11 @@ def read_figure(figure: Figure) -> Plot:
         case HeatmapFigure():
             return _grid(figure)
         case _:
-            raise BadValue(f"figure {figure.name!r} is of no kind that can be drawn")
+            raise BadValue(f"figure {figure.name!r} is of none of the five kinds that can be drawn")
 
 
 def figure_table(figure: Figure) -> Table:
-    """Give the numbers that a figure draws, as a table."""
+    """Give the numbers of a figure as a table."""
     plot = read_figure(figure)
     if isinstance(plot, Grid):
         heads: tuple[str, ...] = ("", *plot.columns)
@@ -180,9 +184,9 @@ def _float(value: float | None) -> float:
 
 
 def _styled(series: Sequence[Series]) -> tuple[DrawnSeries, ...]:
-    """Style series; those with a role keep its style everywhere, the others take what is left."""
+    """Assign styles: a role has the same one in every figure, other series take those left."""
     roles = [ROLES.get((s.role or s.name).lower()) for s in series]
-    is_without_roles = not any(role is not None for role in roles)
+    is_without_roles = all(role is None for role in roles)
     free_styles = iter(
         [*(range(3) if is_without_roles else ()), *FREE_STYLES, *range(7, 7 + len(series))]
     )

@@ -1,7 +1,7 @@
 """A report as one HTML page that works offline: no script, no font, nothing loaded.
 
-The page is one template over plain data; all text is escaped there. It is a function of the
-report's JSON, so a report rendered again from its file gives the same bytes.
+The page is one template over plain data, which escapes all text. It is a function of the report's
+JSON, so that a report rendered again from its file gives the same bytes.
 """
 
 import base64
@@ -22,9 +22,9 @@ from personae.report.render.report_json import report_from_json, report_json
 from personae.report.render.svg import dot, swatch
 from personae.report.render.values import (
     DisplayedCell,
+    caption,
     displayed,
     displayed_rows,
-    footnote,
     visible,
 )
 
@@ -63,7 +63,7 @@ def _file(name: str) -> str:
 @cache
 def _template() -> Template:
     """Make the template; every value it prints passes `visible`, then autoescape."""
-    house = Environment(
+    environment = Environment(
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -71,7 +71,7 @@ def _template() -> Template:
         keep_trailing_newline=True,
         finalize=lambda v: visible(v) if isinstance(v, str) and not isinstance(v, Markup) else v,
     )
-    return house.from_string(_file("template.html.j2"))
+    return environment.from_string(_file("template.html.j2"))
 
 
 def _blocks(parts: tuple[Part, ...]) -> list[dict[str, object]]:
@@ -116,8 +116,7 @@ def _table(table: Table) -> dict[str, object]:
         "heads": list(zip(table.columns, numeric, strict=True)),
         "rows": rows,
         "row_heads": not numeric[0] if numeric else False,
-        "note": table.note,
-        "footnote": footnote(table),
+        "caption": caption(table),
         "long": len(rows) > LONG_TABLE,
     }
 

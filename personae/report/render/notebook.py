@@ -1,13 +1,13 @@
 """The display of reports and their parts in a notebook.
 
-A report and a figure are a page in a frame of its own, so that no style leaks either way.
+Reports and figures are pages in frames of their own, so that no style affects another page.
 """
 
 from html import escape
 
 from personae.core import Estimate, Figure, Report, Table, html_form
 from personae.report.render.html import report_html
-from personae.report.render.values import displayed, displayed_rows, footnote, visible
+from personae.report.render.values import caption, displayed, displayed_rows, visible
 
 __all__: list[str] = []
 
@@ -38,10 +38,9 @@ def _table_form(table: Table) -> str:
         "".join(f"<td>{_text(str(cell))}</td>" for cell in row) for row in displayed_rows(table)
     )
     body = "".join(f"<tr>{row}</tr>" for row in rows)
-    caption_lines = " ".join(line for line in (table.note, footnote(table)) if line)
     return (
         f"<table><caption>{_text(table.title)}</caption><thead><tr>{heads}</tr></thead>"
-        f"<tbody>{body}</tbody></table><p><small>{_text(caption_lines)}</small></p>"
+        f"<tbody>{body}</tbody></table><p><small>{_text(caption(table))}</small></p>"
     )
 
 

@@ -1,11 +1,12 @@
 """The order in which every rendering presents a report: first the verdicts, then the sections.
 
-A section presents its conclusions first, then its figures, then the tables behind them.
+A section presents its conclusions first, then its figures, then the tables behind them. Sentences
+get the minus sign that numbers in tables have.
 """
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from personae.core import (
     Answers,
@@ -20,7 +21,7 @@ from personae.core import (
     counted,
     is_control,
 )
-from personae.report.render.values import number
+from personae.report.render.values import number, with_minus
 
 __all__ = ["Outline", "ReportSection", "outline"]
 
@@ -29,7 +30,7 @@ ORDER = (Note, Figure, Estimate, Table)
 
 @dataclass(frozen=True, slots=True)
 class ReportSection:
-    """A heading, empty for what precedes the first, and its parts as they are shown."""
+    """A heading, empty for the parts before the first one, and its parts in reading order."""
 
     title: str
     parts: tuple[Part, ...]
@@ -58,12 +59,31 @@ def outline(report: Report) -> Outline:
     return Outline(
         title=report.title,
         banners=_banners(source) if source else (),
-        verdicts=tuple(p.text for p in report.parts if isinstance(p, Note) and _is_verdict(p)),
-        sections=tuple(_sections(p for p in report.parts if not _is_verdict(p))),
+        verdicts=tuple(
+            with_minus(p.text) for p in report.parts if isinstance(p, Note) and _is_verdict(p)
+        ),
+        sections=tuple(_sections(_with_minus(p) for p in report.parts if not _is_verdict(p))),
         counts=_counts(report.answers),
         costs=_costs(source) if source else (),
         facts=_facts(source) if source else (),
     )
+
+
+def _with_minus(part: Part) -> Part:
+    """Return a part whose sentences write negative numbers with a real minus sign.
+
+    >>> _with_minus(Note("It fell by -0.2."))
+    Note(text='It fell by −0.2.', level='info')
+    """
+    match part:
+        case Note() | Heading():
+            return replace(part, text=with_minus(part.text))
+        case Table():
+            return replace(part, title=with_minus(part.title))
+        case Figure():
+            return replace(part, title=with_minus(part.title), alt=with_minus(part.alt))
+        case _:
+            return part
 
 
 def _is_verdict(part: Part) -> bool:
@@ -71,16 +91,16 @@ def _is_verdict(part: Part) -> bool:
 
 
 def _sections(parts: Iterable[Part]) -> list[ReportSection]:
-    cut: list[tuple[str, list[Part]]] = [("", [])]
+    sections: list[tuple[str, list[Part]]] = [("", [])]
     for part in parts:
         if isinstance(part, Heading):
-            cut.append((part.text, []))
+            sections.append((part.text, []))
         else:
-            cut[-1][1].append(part)
+            sections[-1][1].append(part)
     return [
-        ReportSection(title, tuple(sorted(inner, key=_rank)))
-        for title, inner in cut
-        if title or inner
+        ReportSection(title, tuple(sorted(members, key=_rank)))
+        for title, members in sections
+        if title or members
     ]
 
 
@@ -102,8 +122,8 @@ def _banners(source: Provenance) -> tuple[tuple[str, str], ...]:
         banners.append(
             (
                 "A quick run.",
-                "It asks less than the full study, so intervals are wider; run it without --quick "
-                "before you rest a conclusion on it.",
+                "It asks less than the full study, so that intervals are wider; run it without "
+                "--quick before you base a conclusion on it.",
             )
         )
     return tuple(banners)
@@ -111,7 +131,7 @@ def _banners(source: Provenance) -> tuple[tuple[str, str], ...]:
 
 def _facts(source: Provenance) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """List a report's provenance: names and their lines."""
-    options = [f"{name} = {_words(value)}" for name, value in source.options.items()]
+    options = [f"{name} = {_option_text(value)}" for name, value in source.options.items()]
     facts = [
         ("Model", [source.model]),
         ("Fingerprint", [source.fingerprint]),
@@ -126,17 +146,17 @@ def _facts(source: Provenance) -> tuple[tuple[str, tuple[str, ...]], ...]:
     return tuple((name, tuple(lines)) for name, lines in facts if any(lines))
 
 
-def _words(value: object) -> str:
+def _option_text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _costs(source: Provenance) -> tuple[tuple[str, str], ...]:
-    cost = source.usage
+    usage = source.usage
     return (
-        ("requests", number(cost.requests)),
-        ("tokens read", number(cost.tokens_in)),
-        ("tokens written", number(cost.tokens_out)),
-        ("money", f"{number(cost.money, 2)} {cost.currency}" if cost.money else "none"),
+        ("requests", number(usage.requests)),
+        ("tokens read", number(usage.tokens_in)),
+        ("tokens written", number(usage.tokens_out)),
+        ("money", f"{number(usage.money, 2)} {usage.currency}" if usage.money else "none"),
     )
 
 

@@ -1,7 +1,7 @@
 """Draws figures: rows of points (profiles, forest plots, bars), lines, and heat maps.
 
-Every figure is drawn twice, wide for a desk and paper and narrow for a phone, and the style
-sheet shows the one that fits; text keeps its size.
+Every figure is drawn twice, wide for a screen or paper and narrow for a phone; the style sheet
+shows the one that fits, so that text keeps its size.
 """
 
 from collections.abc import Iterator
@@ -26,13 +26,13 @@ __all__ = ["drawings"]
 WIDE, NARROW = 720, 350
 SIZE = 13  # of labels, as in the style sheet
 LEADING = 16
-LANE = 11  # between series of one row
+LANE = 11  # between the series of a row
 ROW = 34  # of a heat map
 TALL = 14  # rows from which the axis is also named at the top
 
 
 def drawings(figure: Figure) -> dict[str, Canvas]:
-    """Draw a figure, `wide` and `narrow`; what is `free` keeps its size and scrolls.
+    """Draw a figure, `wide` and `narrow`; a drawing that is also `free` keeps its size and scrolls.
 
     Raises:
         BadValue: its data has the wrong shape.
@@ -46,7 +46,7 @@ def drawings(figure: Figure) -> dict[str, Canvas]:
 
 
 def _row_plot(plot: RowPlot, width: int) -> Canvas:
-    """Rows from top to bottom: a group's name where it changes, then a label and its points."""
+    """Draw rows from top to bottom: a group's name where it changes, a label and its points."""
     is_wide = width == WIDE
     focus = focus_of(plot)
     label_width = _label_width(plot) if is_wide else width - (140.0 if focus else 10.0)
@@ -76,7 +76,7 @@ def _row_plot(plot: RowPlot, width: int) -> Canvas:
         middle = y + height / 2 if is_wide else y + text_height + 6 + (lanes + 14) / 2
         if focus:
             baseline = middle + 4 if is_wide else text_top + 12
-            front.words(width - 2, baseline, _beside(focus.points[i]), "beside", "end")
+            front.words(width - 2, baseline, _value_text(focus.points[i]), "beside", "end")
         _points(front, plot, axis, i, middle - lanes / 2)
         y += height
     _axis(canvas, plot, axis, (top - 6, y))
@@ -90,7 +90,7 @@ def _label_width(plot: RowPlot) -> float:
     return min(210.0, max(70.0, longest + 4))
 
 
-def _beside(point: FigurePoint) -> str:
+def _value_text(point: FigurePoint) -> str:
     words = displayed(point.cell)
     return f"{words.text} {words.interval}".strip()
 
@@ -146,7 +146,7 @@ def _points(canvas: Canvas, plot: RowPlot, axis: Axis, row: int, y: float) -> No
 
 
 def _interval(canvas: Canvas, axis: Axis, point: FigurePoint, y: float, colour: int) -> None:
-    """Draw the interval; where it leaves the axis, an arrow says so."""
+    """Draw the interval; where it exceeds the axis, an arrow shows it."""
     if isnan(point.low) or isnan(point.high):
         return
     interval_start, interval_end = axis.at(point.low), axis.at(point.high)
@@ -199,7 +199,7 @@ def _x_ticks(plot: LinePlot, x: Axis) -> list[tuple[float, str]]:
 
 
 def _course(canvas: Canvas, plot: LinePlot, series: DrawnSeries, x: Axis, y: Axis) -> None:
-    """Draw one series: its band, its line, broken where a value is missing, and its points."""
+    """Draw a series: its band, its line, interrupted where a value is missing, and its points."""
     colour = series.style % COLOURS
     positioned_points = list(zip(map(x.at, plot.x), series.points, strict=True))
     for run in _runs(positioned_points, ("value", "low", "high")):
@@ -232,7 +232,7 @@ def _runs(
 
 
 def _heatmap(grid: Grid, width: int) -> Canvas:
-    """Colour by sign, strength by size; every cell also says its number."""
+    """Draw cells: colour by sign, its strength by size; every cell also shows its number."""
     longest = max((text_width(name, SIZE) for name in grid.rows), default=0.0)
     label_width = min(190.0 if width == WIDE else 100.0, longest + 10)
     cell = min(110.0, max(48.0, (width - 10 - label_width) / max(1, len(grid.columns))))

@@ -1,7 +1,7 @@
 """A report's folder: `answers.parquet`, `report.html`, `report.json`, each complete or absent.
 
-All files are written beside their places first and moved there together, `report.json` last, so
-that a folder with a new `report.json` has all of the new report. Equal reports, equal bytes.
+All files are written under temporary names and then moved, `report.json` last, so that a folder
+with a new `report.json` has all of the new report. Equal reports give equal bytes.
 """
 
 import os
@@ -24,7 +24,7 @@ ROW_GROUP = 1 << 16
 
 
 def write_report(report: Report, folder: str | Path) -> list[Path]:
-    """Write a report into a folder, made if need be, and return the paths written.
+    """Write a report into a folder, made if necessary, and return the paths written.
 
     Files of an earlier report are replaced; other files there are left alone. A report without
     answers removes an earlier `answers.parquet`, which would belong to another report.

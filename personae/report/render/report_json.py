@@ -1,8 +1,8 @@
 """A report as JSON and back: stable bytes, so that equal reports make equal files.
 
-Floats keep ten significant digits, NaN is null, infinities are the strings "inf" and "-inf".
-What fits in a line stands on a line, so that changes are readable in a diff. The answers
-themselves live beside it, in `answers.parquet`.
+Floats keep ten significant digits, NaN is null, infinities are the strings "inf" and "-inf". What
+fits on a line is written on one, so that a diff is readable. The answers are in a file of their
+own, `answers.parquet`.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""The shapes of pictures: plain marks that the template writes and escapes.
+"""Pictures as plain marks, which the template writes as SVG.
 
 This module computes geometry, the template escapes text, the style sheet sets colours. Lengths are
 in pixels.
@@ -28,7 +28,7 @@ WIDE_GLYPH, GLYPH = 1.0, 0.54
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """One SVG element: a tag of ours, attributes, text, and a tip shown when pointed at."""
+    """One SVG element: its tag, attributes and text, and a tip that is shown on hover."""
 
     tag: str
     attrs: Mapping[str, str]
@@ -53,7 +53,7 @@ class Canvas:
         self.marks.append(Mark(tag, attributes, visible(text), visible(tip)))
 
     def line(self, ends: tuple[float, float, float, float], class_: str, tip: str = "") -> None:
-        """Draw a line from (x1, y1) to (x2, y2)."""
+        """Add a line from (x1, y1) to (x2, y2)."""
         x1, y1, x2, y2 = ends
         self.add("line", tip=tip, x1=x1, y1=y1, x2=x2, y2=y2, class_=class_)
 
@@ -66,7 +66,7 @@ class Canvas:
         anchor: str = "start",
         tip: str = "",
     ) -> None:
-        """Write a line of text; y is its base line."""
+        """Add a line of text; y is its baseline."""
         self.add("text", text, tip=tip, x=x, y=y, class_=class_, text_anchor=anchor)
 
 
@@ -84,7 +84,7 @@ class Axis:
     end: float
 
     def at(self, value: float) -> float:
-        """Return the position of a value; a value outside the range is put at the edge."""
+        """Return the position of a value; one outside the range is put at the edge."""
         share = (min(max(value, self.low), self.high) - self.low) / (self.high - self.low)
         return self.start + share * (self.end - self.start)
 
@@ -95,7 +95,7 @@ class Axis:
 
 
 def nice_ticks(low: float, high: float, most: int = 6) -> tuple[list[float], int]:
-    """Give at most `most` round values (steps of 1, 2 or 5) in a range, and their decimals.
+    """Return at most `most` round values (steps of 1, 2 or 5) in a range, and their decimals.
 
     >>> nice_ticks(1.0, 5.0)
     ([1.0, 2.0, 3.0, 4.0, 5.0], 0)
@@ -126,7 +126,7 @@ def text_width(text: str, size: float) -> float:
 
 
 def wrapped(text: str, width: float, size: float, most: int = 2) -> list[str]:
-    """Break a text into at most `most` lines of a width; the last is cut with … if it must be.
+    """Break a text into at most `most` lines of a width; lines that are too long end in ….
 
     >>> wrapped("a rather long label", 90, 13), wrapped("a rather long label", 60, 13, 1)
     (['a rather', 'long label'], ['a rathe…'])
@@ -171,5 +171,5 @@ def path(points: Sequence[tuple[float, float]]) -> str:
 
 def _length(value: float) -> str:
     if not isfinite(value):
-        raise ValueError("a mark needs finite places")
+        raise ValueError("a mark needs finite coordinates")
     return f"{round(value, 1) + 0.0:.1f}".removesuffix(".0")

@@ -23,9 +23,9 @@ from personae.report.render.outline import outline
 from personae.report.render.svg import Axis, nice_ticks
 from personae.report.render.values import (
     DisplayedCell,
+    caption,
     displayed,
     displayed_rows,
-    footnote,
     number,
     visible,
 )
@@ -117,9 +117,8 @@ def _print_table(table: Table, console: Console) -> None:
     for row in rows:
         grid.add_row(*map(_cell, row))
     console.print(grid)
-    caption_lines = " ".join(text for text in (table.note, footnote(table)) if text)
-    if caption_lines:
-        console.print(_text(caption_lines, "dim"))
+    if lines := caption(table):
+        console.print(_text(lines, "dim"))
 
 
 def _cell(words: DisplayedCell) -> Text:
@@ -149,7 +148,7 @@ def _print_figure(figure: Figure, console: Console) -> None:
 
 
 def _rows(plot: RowPlot, room: int, glyphs: str) -> Padding:
-    """Draw one line a row: its label, its points on the axis, and the most important number."""
+    """Draw one line per row: its label, its points on the axis, and the most important number."""
     high = plot.high if plot.high > plot.low else plot.low + 1
     axis = Axis(plot.low, high, 0, room - 1)
     grid = Grid.grid(padding=(0, 1))
@@ -169,7 +168,7 @@ def _rows(plot: RowPlot, room: int, glyphs: str) -> Padding:
 
 
 def _strip(plot: RowPlot, axis: Axis, row: int, glyphs: str) -> Text:
-    """Draw one row; the measured series is drawn last, so that it covers coinciding points."""
+    """Draw one row; the measured series comes last, so that it covers points that coincide."""
     is_ascii = glyphs == ASCII_GLYPHS
     cells = [(" ", "")] * (round(axis.end) + 1)
     if isfinite(plot.reference):

@@ -1,7 +1,7 @@
 """The format of numbers, estimates and texts in every rendering.
 
-An estimate shows as many decimals as its interval deserves: two significant digits of its width.
-Control characters become visible signs, so that no text can steer a page or a terminal.
+An estimate shows as many decimals as its interval supports: two significant digits of its width.
+Control characters become visible signs, so that no text can control a page or a terminal.
 """
 
 import re
@@ -14,18 +14,19 @@ from personae.core import Cell, Estimate, Table, counted
 
 __all__ = [
     "DisplayedCell",
+    "caption",
     "decimals_for",
     "displayed",
     "displayed_rows",
-    "footnote",
     "number",
     "visible",
     "with_interval",
+    "with_minus",
 ]
 
 LIMIT = 4000
 MINUS = re.compile(r"(?<![\w.)\]-])-(?=\d|\.\d)")
-"""A hyphen that stands for a minus sign: before a number, and not inside a word or a range."""
+"""A hyphen in place of a minus sign: before a number, and not inside a word or a range."""
 CONTROLS = {
     **{c: chr(0x2400 + c) for c in range(32) if c not in (9, 10)},
     **{c: "\ufffd" for c in range(0x7F, 0xA0)},
@@ -35,7 +36,7 @@ CONTROLS = {
 
 @dataclass(frozen=True, slots=True)
 class DisplayedCell:
-    """A cell as a reader sees it: its text, interval, p-value and details."""
+    """A cell as a reader sees it: text, interval, p-value (`chance`), reason for a gap, details."""
 
     kind: Literal["number", "text", "gap"]
     text: str
@@ -61,8 +62,17 @@ def visible(text: str, limit: int = LIMIT) -> str:
     return cut.replace("\r\n", "\n").translate(CONTROLS) + notice
 
 
+def with_minus(text: str) -> str:
+    """Write negative numbers inside a text with a real minus sign, as `number` does.
+
+    >>> with_minus("shift -0.2 [-.5, 0.1] over 2020-2024, x-1")
+    'shift −0.2 [−.5, 0.1] over 2020-2024, x-1'
+    """
+    return MINUS.sub("−", text)
+
+
 def decimals_for(*values: float) -> int:
-    """Give the decimals, 0 to 4, that leave three significant digits of the largest value.
+    """Return the decimals, 0 to 4, that leave three significant digits of the largest value.
 
     >>> decimals_for(0.5), decimals_for(3.2, 41.0), decimals_for(1200.0)
     (3, 1, 0)
@@ -137,7 +147,7 @@ def _estimate(e: Estimate) -> DisplayedCell:
 
 
 def with_interval(value: float, low: float, high: float) -> tuple[str, str]:
-    """Write a value and its interval with the decimals that the interval's width deserves.
+    """Write a value and its interval with the decimals that the interval's width supports.
 
     >>> with_interval(0.5, 0.213, 0.801)
     ('0.50', '[0.21, 0.80]')
@@ -154,9 +164,9 @@ def with_interval(value: float, low: float, high: float) -> tuple[str, str]:
 def displayed_rows(table: Table) -> list[list[DisplayedCell]]:
     """Format a table's cells, bare numbers of a column with the same decimals.
 
-    A column whose small numbers would vanish keeps three digits of each instead. An estimate leaves
-    out the p that stands in the column "p" beside it, and numbers inside texts get the minus sign
-    that other numbers have.
+    A column whose small numbers would be rounded to 0 keeps three digits of each instead. An
+    estimate omits the p that its row shows in a column "p", and negative numbers inside texts get a
+    real minus sign.
 
     >>> d = Estimate(name="d", value=-0.5, low=-0.8, high=-0.2, n=9, of="item", p=0.01)
     >>> table = Table(name="t", title="", columns=("sum", "d", "p"), rows=(("E -1", d, 0.01),))
@@ -175,11 +185,11 @@ def displayed_rows(table: Table) -> list[list[DisplayedCell]]:
 
 
 def _displayed_in_row(cell: Cell, decimals: int | None, p: Cell) -> DisplayedCell:
-    """Put a cell into words with its column's decimals, beside its row's p if there is one."""
+    """Format a cell with its column's decimals, beside its row's p if there is one."""
     if isinstance(cell, float) and decimals is not None and isfinite(cell):
         return DisplayedCell("number", number(cell, decimals))
     if isinstance(cell, str):
-        return displayed(MINUS.sub("−", cell))
+        return displayed(with_minus(cell))
     if isinstance(cell, Estimate) and cell.p == p:
         return replace(displayed(cell), chance="")
     return displayed(cell)
@@ -192,13 +202,17 @@ def _shared_decimals(column: Sequence[Cell]) -> int | None:
     return None if smallest < 0.5 * 10**-decimals else decimals
 
 
-def footnote(table: Table) -> str:
-    """State once what the estimates of a table share: level and method of intervals, and n.
+def caption(table: Table) -> str:
+    """Give a table's note, then what its estimates have in common: intervals, methods and n.
 
     >>> e = Estimate(name="m", value=1.0, low=0.0, high=2.0, n=9, of="item", method="bootstrap")
-    >>> footnote(Table(name="t", title="T", columns=("a",), rows=((e,),)))
-    '95 % intervals; bootstrap; n = 9 items.'
+    >>> caption(Table(name="t", title="T", columns=("a",), rows=((e,),), note="Without -1."))
+    'Without −1. 95 % intervals; bootstrap; n = 9 items.'
     """
+    return " ".join(text for text in (with_minus(table.note), _estimates_summary(table)) if text)
+
+
+def _estimates_summary(table: Table) -> str:
     estimates = [cell for row in table.rows for cell in row if isinstance(cell, Estimate)]
     if not estimates:
         return ""

@@ -1,7 +1,7 @@
 """The effect of an induction: the same items in the same forms, with it and without it.
 
-Each item is its own control in each administration (form, option order, repeat), so that position
-pull and acquiescence that both arms share cancel out of the difference.
+Each item is its own control in each administration (form, option order, repeat), so that the
+position pull and acquiescence that both arms share cancel in the difference.
 """
 
 from dataclasses import replace
@@ -23,17 +23,19 @@ def paired_cells(
     arms: tuple[str, str],
     use: Use = "expected",
 ) -> tuple[Array, list[str], list[tuple[str | int, ...]]]:
-    """Lay out keyed scores of the second arm minus the first.
+    """Return keyed scores of the second arm minus those of the first, by item and administration.
 
     Args:
         answers: of both arms, all in one unit.
-        arms: the arm subtracted, then the arm it is subtracted from.
+        arms: the arm that is subtracted, then the one it is subtracted from.
         use: the option chosen, or the mean over the option probabilities.
 
     Returns:
         The differences, shape (items, administrations), in the answers' unit, NaN where either
         arm has no answer; the item ids; the administrations (form, order, repeat). Both are in
         order of first appearance in the first arm.
+
+    Source: the keying rule of `keyed` (Johnson 2014, J. Research in Personality 51).
     """
     tables = [item_matrix(answers.where(arm=arm), ADMINISTRATION, use) for arm in arms]
     (control, labels, items), (treated, labels_t, items_t) = tables
@@ -62,8 +64,8 @@ def arm_shift(
     averaged over its administrations.
 
     Args:
-        answers: of both arms, narrowed to one scale or facet and one channel.
-        arms: the control, then the treated arm.
+        answers: of both arms, in one channel and to the items of one scale or facet.
+        arms: the control arm, then the treated one.
         name: what the estimate is called; its unit is that of the answers.
         use: the option chosen, or the mean over the option probabilities.
         seed: of resampling and sign flips.

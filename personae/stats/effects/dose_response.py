@@ -1,7 +1,7 @@
 """How answers follow the requested level: slope, order, steps, side effects.
 
-Each item is asked at every level, so that it is its own control; items are the sampling unit.
-For prompts, steering strengths and adapter scales alike.
+Each item is asked at every level and is so its own control; items are the sampling unit. Levels may
+be words of a prompt, steering strengths or scales of an adapter.
 """
 
 from collections.abc import Sequence
@@ -24,16 +24,18 @@ from personae.stats.scores.scales import Use, item_matrix
 
 __all__ = ["Dose", "dose_response", "level_cells", "level_slope"]
 
+SLOPE_UNIT = "points a level"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dose:
     """How scores follow levels.
 
     `slope`: points a level, with the sign-flip p over items. `rho`: mean over items of Spearman's
-    correlation of score and level, an item that never changes counting 0. `rising`: rate of
-    adjacent levels at which the mean rises. `linear`, `isotonic`: R² of level means under a
-    straight and under a rising line. `step`: the least number of levels apart at which all pairs
-    of levels differ, Holm-corrected; None if none does. `means`: by level.
+    correlation of score and level, 0 for an item that never changes. `rising`: rate of adjacent
+    levels between which the mean rises. `linear`, `isotonic`: R² of a straight and of a monotone
+    line through the means. `step`: the smallest distance, in levels, at which every pair of levels
+    differs after Holm's correction; None if there is none. `means`: one per level.
     """
 
     slope: Estimate
@@ -46,7 +48,7 @@ class Dose:
 
 
 def _checked(levels: Sequence[float], scores: ArrayLike) -> tuple[Array, Array]:
-    """Levels, and items that were answered at every level."""
+    """Return the levels, and the scores of items that were answered at every level."""
     x = np.asarray(levels, dtype=np.float64)
     cells, _ = table(scores)
     if x.size < 2 or (np.diff(x) <= 0).any():
@@ -62,7 +64,7 @@ def level_slope(
     """Estimate the mean over items of the least-squares slope, in points a level.
 
     Args:
-        levels: rising numbers, one a column.
+        levels: rising numbers, one per column.
         scores: keyed scores, shape (items, levels); an item that lacks a level is left out.
         name: what the estimate is called.
         seed: of the resampling.
@@ -80,9 +82,9 @@ def level_slope(
     x, cells = _checked(levels, scores)
     if not len(cells):
         reason = "no item was answered at every level"
-        return missing(name, reason, n=0, of="item", unit="points a level")
+        return missing(name, reason, n=0, of="item", unit=SLOPE_UNIT)
     slopes = cells @ (x - x.mean()) / ((x - x.mean()) ** 2).sum()
-    return paired_permutation(slopes, name=name, of="item", unit="points a level", seed=seed)
+    return paired_permutation(slopes, name=name, of="item", unit=SLOPE_UNIT, seed=seed)
 
 
 def dose_response(
@@ -91,7 +93,7 @@ def dose_response(
     """Describe how the scores of items follow the requested levels.
 
     Args:
-        levels: rising numbers, one a column.
+        levels: rising numbers, one per column.
         scores: keyed scores in points, shape (items, levels); an item that lacks a level is left
             out.
         name: what the slope is called.
@@ -99,7 +101,7 @@ def dose_response(
 
     Without an item answered at every level all parts are undefined. Sources: Spearman (1904, Am. J.
     Psychol. 15) for rho; pool-adjacent-violators (Barlow et al. 1972, Statistical Inference under
-    Order Restrictions) for the rising line; Holm (1979, Scand. J. Stat. 6) for the step.
+    Order Restrictions) for the monotone line; Holm (1979, Scand. J. Stat. 6) for the step.
 
     Raises:
         BadValue: levels that don't rise or don't fit the columns.
@@ -143,15 +145,17 @@ def level_cells(
     *,
     use: Use = "expected",
 ) -> Array:
-    """Lay keyed item scores out by the tag `level`.
+    """Arrange keyed item scores by the column `level` of the answers.
 
     Args:
         answers: with a column `level`, every value of which is in `levels`.
-        levels: numbers, one a column of the result.
+        levels: numbers, one per column of the result.
         use: the option chosen, or the mean over the option probabilities.
 
     Returns:
         Scores in the answers' unit, shape (items, levels), NaN where there is no answer.
+
+    Source: the keying rule of `keyed` (Johnson 2014, J. Research in Personality 51).
     """
     matrix, labels, _ = item_matrix(answers, ("level",), use)
     cells = np.full((matrix.shape[1], len(levels)), np.nan)
@@ -172,16 +176,11 @@ def _r_squared(y: Array, fitted: Array) -> float:
 
 
 def _step(cells: Array, seed: int) -> int | None:
-    """Return the least distance of levels at which every pair rises significantly, or None."""
+    """Return the smallest distance of levels at which every pair rises significantly, or None."""
     count = cells.shape[1]
     for gap in range(1, count):
-        differences_by_pair = [cells[:, i + gap] - cells[:, i] for i in range(count - gap)]
-        ps = holm(
-            [
-                paired_permutation(difference, seed=seed, draws=50).p
-                for difference in differences_by_pair
-            ]
-        )
-        if (ps < 0.05).all() and all(difference.mean() > 0 for difference in differences_by_pair):
+        rises = [cells[:, i + gap] - cells[:, i] for i in range(count - gap)]
+        adjusted = holm([paired_permutation(rise, seed=seed, draws=50).p for rise in rises])
+        if (adjusted < 0.05).all() and all(rise.mean() > 0 for rise in rises):
             return gap
     return None

@@ -1,8 +1,8 @@
-"""How large a difference is, with its interval, and the permutation test of a paired one.
+"""Sizes of differences with their intervals, and permutation tests.
 
 Cliff (1993, Psychol. Bull. 114) for δ; sign-flip test after Fisher (1935), exact up to 16 unequal
-pairs. A bootstrap interval is degenerate where the samples don't overlap at all: δ is then ±1 in
-every draw.
+pairs. Where two samples don't overlap at all, δ is ±1 in every draw and its bootstrap interval has
+no width.
 """
 
 from dataclasses import replace
@@ -14,7 +14,7 @@ from scipy import special
 
 from personae.core import Array, BadValue, Estimate, missing
 from personae.stats.arrays import merge_ties, quotient, sample, table
-from personae.stats.resample import DRAWS, bootstrap, mean
+from personae.stats.resample import DRAWS, bootstrap, labelled, mean
 
 __all__ = [
     "cliffs_delta",
@@ -40,11 +40,11 @@ def paired_permutation(
 ) -> Estimate:
     """Estimate the mean of paired differences; p by flipping signs, interval by BCa bootstrap.
 
-    p counts all sign patterns up to 16 differences that aren't 0, else 9,999 random ones (and
-    the observed one). All differences 0 give p = 1. Undefined without differences.
+    p counts all sign patterns of up to 16 differences that aren't 0, else 9,999 random ones and
+    the observed one. It is 1 where all differences are 0. Undefined without differences.
 
     Args:
-        differences: one a pair, shape (n,), NaN for a pair that isn't complete.
+        differences: one per pair, shape (n,), NaN for an incomplete pair.
         name: what the estimate is called.
         of: what a pair is.
         unit: of the differences.
@@ -63,14 +63,13 @@ def paired_permutation(
     estimate = mean(differences, name=name, of=of, unit=unit, seed=seed, draws=draws)
     if not x.size:
         return estimate
-    p, way = _flipped(x[x != 0], seed)
-    method = (
-        f"{way} sign-flip test; {estimate.method}" if estimate.method else f"{way} sign-flip test"
-    )
-    return replace(estimate, p=p, method=method)
+    p, enumeration = _sign_flip_p(x[x != 0], seed)
+    test = f"{enumeration} sign-flip test"
+    return replace(labelled(estimate, name, of, unit, test=test), p=p)
 
 
-def _flipped(x: Array, seed: int) -> tuple[float, str]:
+def _sign_flip_p(x: Array, seed: int) -> tuple[float, str]:
+    """Return p of a mean of 0, and which sign patterns were counted."""
     observed = abs(float(x.sum())) * (1 - 1e-12)
     if x.size <= EXACT_PAIRS:
         sums = np.zeros(1)
@@ -103,8 +102,8 @@ def mean_difference(
         of: what a value is; the estimate's `n` counts both samples.
         unit: of the values.
 
-    Undefined below 2 values on a side; without any variance p is 1 for
-    equal means, else 0. Source: Welch (1947, Biometrika 34).
+    Undefined below 2 values in a sample; without any variance p is 1 for equal means, else 0.
+    Source: Welch (1947, Biometrika 34).
 
     >>> print(mean_difference([1, 2, 3, 4], [2, 4, 6, 8]))
     mean difference: -2.500 points [-6.364, 1.364], n = 8 items, p = 0.152
@@ -112,7 +111,7 @@ def mean_difference(
     (a, note_a), (b, note_b) = sample(x), sample(y)
     n = a.size + b.size
     if min(a.size, b.size) < 2:
-        reason = f"needs 2 values on each side, not {a.size} and {b.size}"
+        reason = f"needs 2 values in each sample, not {a.size} and {b.size}"
         return missing(name, reason, n=n, of=of, unit=unit)
     value = float(a.mean() - b.mean())
     parts = np.array([a.var(ddof=1) / a.size, b.var(ddof=1) / b.size])
@@ -145,13 +144,7 @@ def paired_d(
 ) -> Estimate:
     """Estimate the mean of paired differences in units of their standard deviation (d_z).
 
-    Args:
-        differences: one a pair, shape (n,), NaN for a pair that isn't complete.
-        name: what the estimate is called.
-        of: what a pair is.
-        seed: of the BCa bootstrap over pairs.
-        draws: bootstrap draws.
-
+    Args and interval as `paired_permutation`: differences of shape (n,); the unit is SD.
     Undefined below 2 differences or where all are the same. Source: Cohen (1988, Statistical Power
     Analysis, §2.3.5).
     """
@@ -168,11 +161,11 @@ def paired_d(
         n = weights.sum(axis=1)
         shift = weights @ centred / n
         variance = (weights @ centred**2 / n - shift**2) * n / (n - 1)
-        sound = np.where(variance > 1e-12 * scale, variance, nan)
-        return np.asarray((centre + shift) / np.sqrt(sound))
+        positive = np.where(variance > 1e-12 * scale, variance, nan)
+        return np.asarray((centre + shift) / np.sqrt(positive))
 
     estimate = bootstrap(standardized, x.size, draws=draws, seed=seed)
-    return replace(estimate, name=name, of=of, unit="SD", method=estimate.method + note)
+    return labelled(estimate, name, of, "SD", note=note)
 
 
 def cliffs_delta(
@@ -215,7 +208,7 @@ def cliffs_delta(
         return quotient(above, first.sum(axis=1) * total[:, 0], 1.0)
 
     estimate = bootstrap(delta, (a.size, b.size), draws=draws, seed=seed)
-    return replace(estimate, name=name, of=of, method=estimate.method + note_a + note_b)
+    return labelled(estimate, name, of, note=note_a + note_b)
 
 
 def total_variation(
@@ -230,14 +223,14 @@ def total_variation(
     """Estimate the mean total variation distance (0..1) of paired distributions: ½ Σ|p − q|.
 
     Args:
-        first: probabilities, items by options, shape (n, m); options in one order in both.
-        second: the same items' probabilities under the other condition.
+        first: probabilities, items by options, shape (n, m).
+        second: the same items' probabilities under the other condition, options in the same order.
         name: what the estimate is called.
         of: what a row is.
         seed: of the BCa bootstrap over rows.
         draws: bootstrap draws.
 
-    Rows with a NaN on either side are left out. Undefined without complete rows. Source: textbook,
+    Rows with a NaN in either are left out. Undefined without complete rows. Source: textbook,
     for example Levin, Peres & Wilmer (2009, Markov Chains and Mixing Times, prop. 4.2).
 
     Raises:
@@ -268,17 +261,9 @@ def group_permutation(
 ) -> Estimate:
     """Estimate mean(x) − mean(y) of independent samples; p by permuting the cases.
 
-    p counts 9,999 random permutations and the observed one; the interval is Welch's.
-
-    Args:
-        x: one sample, shape (n,), in `unit`, NaN for missing.
-        y: the other, shape (m,).
-        name: what the estimate is called.
-        of: what a value is; the estimate's `n` counts both samples.
-        unit: of the values.
-        seed: of the permutations.
-
-    Undefined below two values on a side. Source: Pitman (1937, Suppl. J. R. Stat. Soc. 4).
+    p counts 9,999 random permutations and the observed one; the interval is Welch's. Args and
+    undefined cases as `mean_difference`: x of shape (n,), y of shape (m,), in `unit`; `seed` is
+    that of the permutations. Source: Pitman (1937, Suppl. J. R. Stat. Soc. 4).
 
     >>> group_permutation([5.0, 6.0, 7.0], [1.0, 2.0, 3.0]).p < 0.15
     True
@@ -294,4 +279,4 @@ def group_permutation(
     drawn = pooled[order].sum(axis=1)
     observed = abs(float(pooled[: a.size].sum())) - 1e-12 * size
     p = (1 + int((np.abs(drawn) >= observed).sum())) / (1 + FLIPS)
-    return replace(estimate, p=p, method=f"permutation of cases, {FLIPS:,} deals; Welch interval")
+    return replace(estimate, p=p, method=f"permutation test, {FLIPS:,} draws; Welch interval")

@@ -1,4 +1,4 @@
-"""Two one-sided tests of equivalence: a difference that isn't significant is no proof of sameness.
+"""Two one-sided tests: a difference that isn't significant doesn't show equivalence.
 
 Source: Schuirmann (1987, J. Pharmacokinet. Biopharm. 15), by Student's t; the interval is the 90 %
 one, which lies within the margin exactly where p < .05.
@@ -27,10 +27,10 @@ def tost_paired(
     of: str = "item",
     unit: str = "points",
 ) -> Estimate:
-    """Estimate the mean difference x − y of pairs, p for |difference| ≥ margin.
+    """Estimate the mean difference x − y of pairs; p is that of |difference| ≥ margin.
 
-    A small p says that the difference lies within ± margin. Pairs that all differ by the same
-    amount leave nothing to chance: p is 0 within the margin and 1 outside.
+    A small p says that the difference lies within ± margin. Where all pairs differ by the same
+    amount, p is 0 within the margin and 1 outside.
 
     Args:
         x: numbers, shape (n,), in `unit`, NaN for missing.
@@ -89,9 +89,9 @@ def _two_sided(
 
 
 def verdict(difference: Estimate, equivalence: Estimate, *, alpha: float = 0.05) -> Verdict:
-    """Summarise a test of difference and one of equivalence in words.
+    """Summarise a test of difference and one of equivalence in a word.
 
-    A test without p shows nothing; neither one significant is "inconclusive", never "the same".
+    A test without p is not significant; where neither is, the verdict is "inconclusive".
 
     Args:
         difference: the test of difference, its p adjusted for the family.

@@ -1,7 +1,7 @@
-"""Families of paired shifts: each tested, all adjusted together, with the detectable shift.
+"""Families of paired shifts: tested one by one, adjusted together, with the detectable shift.
 
-One comparison is a `PairedShift` or a class built on it; `adjust_family` fills in what depends on
-the other comparisons: p after Holm and after Benjamini-Hochberg, and the detectable shift.
+A comparison is a `PairedShift` or a subclass of it; `adjust_family` fills in what depends on the
+other comparisons: p after Holm and after Benjamini-Hochberg, and the detectable shift.
 """
 
 from collections.abc import Sequence
@@ -18,8 +18,8 @@ from personae.stats.multiplicity import benjamini_hochberg, holm
 __all__ = ["LEAST_PAIRS", "PairedShift", "adjust_family", "difference_spread"]
 
 LEAST_PAIRS = 6
-"""Pairs below which a scale isn't tested by itself: of 2^5 sign patterns none is rarer than
-p = 0.06, so that the test could find nothing, and would only use up the family's level."""
+"""Pairs below which a scale isn't tested by itself: with five, the smallest p of a sign-flip test
+is 2 / 2^5 = 0.06, so that the test could find nothing and would only use up the family's level."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +28,7 @@ class PairedShift:
 
     `shift` carries the p of its own test; `spread` is the SD of the differences, in their unit;
     `holm` and `bh` are p adjusted over the family, NaN where nothing was tested; `detectable` is
-    the smallest shift, in the same unit, that such a test would find in four of five runs.
+    the smallest shift, in the same unit, that such a test would find with a power of 80 %.
     """
 
     shift: Estimate
@@ -42,7 +42,7 @@ Shift = TypeVar("Shift", bound=PairedShift)
 
 
 def difference_spread(differences: Array) -> float:
-    """Return the SD (n - 1) of differences, shape (n,), NaN below two. Source: textbook.
+    """Return the SD (n − 1) of differences, shape (n,), NaN below two. Source: textbook.
 
     >>> difference_spread(np.array([1.0, 3.0]))
     1.4142135623730951
@@ -55,7 +55,7 @@ def adjust_family(shifts: Sequence[Shift], *, least: int = 1) -> list[Shift]:
 
     Args:
         shifts: the comparisons of one family.
-        least: pairs below which a comparison is shown and not tested.
+        least: pairs below which a comparison is reported but not tested.
 
     A comparison without a p of its own doesn't count in the family. Source: Holm (1979, Scand. J.
     Stat. 6); Benjamini & Hochberg (1995, J. R. Stat. Soc. B 57).
@@ -70,7 +70,7 @@ def adjust_family(shifts: Sequence[Shift], *, least: int = 1) -> list[Shift]:
     adjusted = zip(shifts, holm(tests).tolist(), benjamini_hochberg(tests).tolist(), strict=True)
     members = []
     for comparison, strict, lenient in adjusted:
-        reach = detectable(comparison.shift.n, comparison.spread, tests=size)
-        changes: dict[str, Any] = {"holm": strict, "bh": lenient, "detectable": reach}
+        smallest = detectable(comparison.shift.n, comparison.spread, tests=size)
+        changes: dict[str, Any] = {"holm": strict, "bh": lenient, "detectable": smallest}
         members.append(replace(comparison, **changes))
     return members

@@ -1,8 +1,8 @@
-"""Rates of right answers: intervals, paired tests, and the power of a run.
+"""Rates: intervals, the paired test, and the smallest detectable difference.
 
-Wilson (1927, JASA 22) for a rate; McNemar (1947, Psychometrika 12) for two paired rates. Two Wilson
-intervals that don't overlap are a sufficient sign of a difference and not a necessary one: 25 and
-40 of 100 overlap, though a test of the two rates gives p = 0.02.
+Wilson (1927, JASA 22) for a rate; McNemar (1947, Psychometrika 12) for two paired rates. That two
+Wilson intervals don't overlap is sufficient for a difference, but not necessary: those of 25 and 40
+in 100 overlap, though a test of the two rates gives p = 0.02.
 """
 
 from math import nan, sqrt
@@ -25,8 +25,8 @@ def rate(hits: ArrayLike, *, name: str = "rate", of: str = "item") -> Estimate:
     """Estimate a rate (0..1) with Wilson's interval.
 
     Args:
-        hits: 0, 1 or a part between, shape (n,), NaN for missing. Parts count with their size,
-            which makes the interval conservative.
+        hits: 0, 1 or a fraction between, shape (n,), NaN for missing; fractions make the interval
+            conservative.
         name: what the estimate is called.
         of: what a hit is.
 
@@ -89,10 +89,10 @@ def mcnemar(
     if min(both, gained, lost, n - both - gained - lost) < SMALL:
         discordant = gained + lost
         p = scipy.stats.binomtest(gained, discordant).pvalue if discordant else 1.0
-        way = "exact McNemar test"
+        test = "exact McNemar test"
     else:
         square = max(abs(gained - lost) - 1, 0) ** 2 / (gained + lost)
-        p, way = special.chdtrc(1, square), f"McNemar chi-square {square:.3f}"
+        p, test = special.chdtrc(1, square), f"McNemar chi-square {square:.3f}"
     return Estimate(
         name=name,
         value=(gained - lost) / n,
@@ -102,7 +102,7 @@ def mcnemar(
         of=of,
         unit="rate",
         p=min(float(p), 1.0),
-        method=f"{way}; Newcombe interval{note}",
+        method=f"{test}; Newcombe interval{note}",
     )
 
 
@@ -136,8 +136,8 @@ def detectable(n: int, spread: float, *, tests: int = 1, power: float = 0.8) -> 
     Args:
         n: pairs.
         spread: SD of the differences, in their unit, which is that of the result.
-        tests: tests that share the level (Bonferroni).
-        power: chance of detection, 0..1.
+        tests: number of tests that share the level (Bonferroni).
+        power: probability of detection, 0..1.
 
     NaN without pairs, or where the differences don't vary. Source: Cohen (1988, Statistical Power
     Analysis, ch. 2).
@@ -147,5 +147,5 @@ def detectable(n: int, spread: float, *, tests: int = 1, power: float = 0.8) -> 
     """
     if n < 1 or not np.isfinite(spread) or spread <= 0:
         return nan
-    level, reach = 1 - 0.05 / max(tests, 1) / 2, power
-    return float((special.ndtri(level) + special.ndtri(reach)) * spread / sqrt(n))
+    level = 1 - 0.05 / max(tests, 1) / 2
+    return float((special.ndtri(level) + special.ndtri(power)) * spread / sqrt(n))

@@ -1,9 +1,9 @@
 """Rank tests whose value is an effect size: its interval and the test's p in one estimate.
 
 Textbook statistics with correction for ties (Conover 1999, Practical Nonparametric Statistics);
-p-values two-sided, of scipy or, for χ², equal to it. Samples without any difference give 0 and
-p = 1. Kendall's W and ε² can't be negative, so their bootstrap interval rarely reaches 0 even
-where nothing differs: the p is the test, the interval the size.
+p-values are two-sided, by scipy or, for χ², equal to scipy's. Samples without any difference give
+0 and p = 1. Kendall's W and ε² can't be negative, so that their bootstrap interval rarely reaches 0
+even where nothing differs: p is the test, the interval says how large the effect is.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from scipy import special
 from personae.core import Array, BadValue, Estimate, missing
 from personae.stats.arrays import differences, merge_ties, paired, sample, table
 from personae.stats.effects.effect_sizes import cliffs_delta
-from personae.stats.resample import DRAWS, bootstrap
+from personae.stats.resample import DRAWS, bootstrap, labelled
 
 __all__ = ["friedman", "kruskal", "mann_whitney", "sign_test", "wilcoxon"]
 
@@ -34,21 +34,12 @@ def mann_whitney(
 ) -> Estimate:
     """Test two independent samples; the value is Cliff's δ = 2U/(nm) − 1.
 
-    p is exact for small samples without ties, else normal with continuity correction.
+    p is exact for small samples without ties, else normal with continuity correction. Args,
+    interval and undefined cases as `cliffs_delta`: x of shape (n,), y of shape (m,). Source: Mann &
+    Whitney (1947, Ann. Math. Stat. 18); Cliff (1993, Psychol. Bull. 114).
 
-    Args:
-        x: one sample, shape (n,), NaN for missing.
-        y: the other, shape (m,).
-        name: what the estimate is called.
-        of: what a value is; the estimate's `n` counts both samples.
-        seed: of the BCa bootstrap, which resamples both.
-        draws: bootstrap draws.
-
-    Undefined where a sample is empty. Source: Mann & Whitney (1947, Ann. Math. Stat. 18); Cliff
-    (1993, Psychol. Bull. 114).
-
-    >>> found = mann_whitney([1, 2, 3, 4], [3, 4, 5, 6])
-    >>> found.value, round(found.p, 3)
+    >>> delta = mann_whitney([1, 2, 3, 4], [3, 4, 5, 6])
+    >>> delta.value, round(delta.p, 3)
     (-0.75, 0.108)
     """
     estimate = cliffs_delta(x, y, name=name, of=of, seed=seed, draws=draws)
@@ -58,7 +49,7 @@ def mann_whitney(
     pooled = merge_ties(np.concatenate([a, b]))
     test = scipy.stats.mannwhitneyu(pooled[: a.size], pooled[a.size :], alternative="two-sided")
     p = float(test.pvalue) if np.ptp(pooled) > 0 else 1.0
-    return replace(estimate, p=min(p, 1.0), method=f"Mann-Whitney U; {estimate.method}")
+    return replace(labelled(estimate, name, of, test="Mann-Whitney U"), p=min(p, 1.0))
 
 
 def wilcoxon(
@@ -72,8 +63,8 @@ def wilcoxon(
 ) -> Estimate:
     """Test paired samples by signed ranks; the value is the matched-pairs rank-biserial r, −1..1.
 
-    Pairs without difference are left out of the ranks but stay in n and in the bootstrap. p is
-    exact for up to 50 unequal pairs, with ties for up to 13, else normal.
+    Pairs without a difference have no rank but count in n and in the bootstrap. p is exact for up
+    to 50 unequal pairs, with ties for up to 13, else normal.
 
     Args:
         x: numbers, shape (n,), NaN for missing.
@@ -102,19 +93,13 @@ def wilcoxon(
         count[:, sizes == 0] = 0.0
         rank = np.cumsum(count, axis=1) - count / 2 + 0.5
         total = (count * rank).sum(axis=1)
-        pulled = (weights @ signed * rank).sum(axis=1)
-        return _share(pulled, total)
+        return _share((weights @ signed * rank).sum(axis=1), total)
 
     estimate = bootstrap(biserial, a.size, draws=draws, seed=seed)
     unequal = (sizes[level_of] * np.sign(difference))[difference != 0]
     p = float(scipy.stats.wilcoxon(unequal).pvalue) if unequal.size else 1.0
-    return replace(
-        estimate,
-        name=name,
-        of=of,
-        p=p,
-        method=f"Wilcoxon signed ranks, {unequal.size} unequal pairs; {estimate.method}{note}",
-    )
+    test = f"Wilcoxon signed ranks, {unequal.size} unequal pairs"
+    return replace(labelled(estimate, name, of, test=test, note=note), p=p)
 
 
 def sign_test(x: ArrayLike, y: ArrayLike, *, name: str = "sign test", of: str = "item") -> Estimate:
@@ -153,12 +138,12 @@ def sign_test(x: ArrayLike, y: ArrayLike, *, name: str = "sign test", of: str = 
             why_missing="all pairs are equal: no interval",
         )
     test = scipy.stats.binomtest(more, more + fewer)
-    span = test.proportion_ci(0.95)
+    interval = test.proportion_ci(0.95)
     return Estimate(
         name=name,
         value=(more - fewer) / (more + fewer),
-        low=2 * float(span.low) - 1,
-        high=2 * float(span.high) - 1,
+        low=2 * float(interval.low) - 1,
+        high=2 * float(interval.high) - 1,
         n=a.size,
         of=of,
         p=float(test.pvalue),
@@ -176,7 +161,7 @@ def friedman(
 ) -> Estimate:
     """Test k paired samples, the columns of a matrix (n, k); the value is Kendall's W, 0..1.
 
-    p by χ² = n (k − 1) W with k − 1 degrees of freedom, which stands in the method.
+    p is that of χ² = n (k − 1) W with k − 1 degrees of freedom; the method reports χ².
 
     Args:
         matrix: rows by samples, shape (n, k), NaN for missing; complete rows count.
@@ -205,13 +190,8 @@ def friedman(
 
     estimate = bootstrap(kendall, n, draws=draws, seed=seed)
     statistic = n * (k - 1) * estimate.value
-    return replace(
-        estimate,
-        name=name,
-        of=of,
-        p=float(special.chdtrc(k - 1, statistic)),
-        method=f"Friedman chi2({k - 1}) = {statistic:.4g}; {estimate.method}{note}",
-    )
+    test, p = f"Friedman chi2({k - 1}) = {statistic:.4g}", float(special.chdtrc(k - 1, statistic))
+    return replace(labelled(estimate, name, of, test=test, note=note), p=p)
 
 
 def kruskal(
@@ -224,7 +204,7 @@ def kruskal(
 ) -> Estimate:
     """Test two or more independent samples; the value is ε² = H / (N − 1), 0..1.
 
-    p by χ² with (groups − 1) degrees of freedom, which stands in the method.
+    p is that of χ² with (groups − 1) degrees of freedom; the method reports χ², here called H.
 
     Args:
         groups: two samples or more, each of shape (n_i,), NaN for missing.
@@ -266,17 +246,12 @@ def kruskal(
 
     estimate = bootstrap(epsilon, sizes, draws=draws, seed=seed)
     df, statistic = len(sizes) - 1, (n - 1) * estimate.value
-    lost = sum(np.size(group) for group in groups) - n
-    note = f"; {lost} values missing" if lost else ""
-    return replace(
-        estimate,
-        name=name,
-        of=of,
-        p=float(special.chdtrc(df, statistic)),
-        method=f"Kruskal-Wallis H({df}) = {statistic:.4g}; {estimate.method}{note}",
-    )
+    test, p = f"Kruskal-Wallis H({df}) = {statistic:.4g}", float(special.chdtrc(df, statistic))
+    missing_count = sum(np.size(group) for group in groups) - n
+    note = f"; {missing_count} values missing" if missing_count else ""
+    return replace(labelled(estimate, name, of, test=test, note=note), p=p)
 
 
 def _share(part: Array, total: Array) -> Array:
-    """Divide a part (draws,) by its total; 0 where the total is 0 and so nothing differs."""
+    """Divide a part (draws,) by its total; 0 where the total is 0, as nothing differs then."""
     return np.where(total > 0, part / np.where(total > 0, total, 1.0), 0.0)

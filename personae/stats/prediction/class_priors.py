@@ -1,19 +1,18 @@
 """A classifier's output relative to the class shares in its training set.
 
-A classifier that reads nothing gives the training share to every text; so a mean output says
-something about texts only against that share. Log-odds against it are 0 for such a classifier;
-the share of a class in new texts is estimated by EM (Saerens, Latinne & Decaestecker 2002, Neural
-Comput. 14).
+A classifier that ignores its input gives every text the training share; so a mean output says
+something about texts only relative to that share. Log-odds relative to it are 0 for such a
+classifier; the share of a class in new texts is estimated by EM (Saerens, Latinne & Decaestecker
+2002, Neural Comput. 14).
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from personae.core import Array, BadValue, Estimate, missing
-from personae.stats.resample import bootstrap
+from personae.stats.resample import cluster_bootstrap, labelled
 
 __all__ = ["log_odds", "shifted_share"]
 
@@ -66,8 +65,9 @@ def shifted_share(
         of: what a group is.
         seed: of the bootstrap.
 
-    It assumes that texts of one class read alike in training and here, which no statistic can
-    check. Where a classifier hardly tells the classes apart, the interval is nearly 0 to 1.
+    It assumes that texts of a class have the same distribution here as in training, which no
+    statistic can check. Where a classifier hardly separates the classes, the interval is nearly
+    0 to 1.
     Undefined without texts. Source: Saerens, Latinne & Decaestecker (2002, Neural Comput. 14).
     """
     p = np.asarray(probabilities, dtype=np.float64)
@@ -75,18 +75,17 @@ def shifted_share(
     if not known.any():
         return missing(name, "no text was read", n=0, of=of, unit="rate")
     ratio = np.exp(log_odds(p[known], share))
-    known_groups = [str(g) for g, k in zip(groups, known, strict=True) if k]
-    names, group_of = np.unique(known_groups, return_inverse=True)
+    known_groups = [group for group, ok in zip(groups, known, strict=True) if ok]
 
     def statistic(weights: Array) -> Array:
-        each = weights[:, group_of]
-        total = each.sum(axis=1)
-        now = np.full(total.size, 0.5)
+        total = weights.sum(axis=1)
+        current = np.full(total.size, 0.5)
         for _ in range(ROUNDS):
-            odds = ratio * (now / (1 - now))[:, None]
-            now = np.clip((each * (odds / (1 + odds))).sum(axis=1) / total, EDGE, 1 - EDGE)
-        return np.where(total > 0, now, np.nan)
+            odds = ratio * (current / (1 - current))[:, None]
+            expected = (weights * (odds / (1 + odds))).sum(axis=1)
+            current = np.clip(expected / total, EDGE, 1 - EDGE)
+        return np.where(total > 0, current, np.nan)
 
-    estimate = bootstrap(statistic, names.size, draws=500, seed=seed, kind="percentile")
-    method = f"EM for the class share; cluster {estimate.method}; {int(known.sum())} texts"
-    return replace(estimate, name=name, of=of, unit="rate", method=method)
+    estimate = cluster_bootstrap(statistic, known_groups, draws=500, seed=seed, kind="percentile")
+    note = f"{int(known.sum())} texts"
+    return labelled(estimate, name, of, "rate", test="EM for the class share", note=note)

@@ -1,25 +1,22 @@
 """Skill of a classifier: macro-F1, accuracy and AUC with intervals, and their floors.
 
-Truth is 0 or 1. A prediction is 0, 1 or NaN: who predicts nothing for a case has missed it, in
-every measure. Several traits are columns; the figure is then the mean over them, and cases are
-resampled whole, so that the traits of one text stay together.
+Truth is 0 or 1. A prediction is 0, 1 or NaN: a case without a prediction counts as missed in every
+measure. Several traits are columns; the value is then the mean over them, and cases are resampled
+whole, so that the traits of a text stay together.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from personae.core import Array, BadValue, Estimate, missing
 from personae.stats.arrays import merge_ties, quotient
-from personae.stats.resample import DRAWS, bootstrap
+from personae.stats.resample import Statistic, bootstrap, cluster_bootstrap, labelled
 
 __all__ = ["accuracy", "auc", "floor_predictions", "macro_f1", "weighted_f1"]
 
-Weighing = Callable[[Array], Array]
-"""Case weights (draws, n) to one value a draw."""
-Measure = Callable[[Array, Array], Weighing]
+Measure = Callable[[Array, Array], Statistic]
 
 
 def macro_f1(
@@ -41,7 +38,7 @@ def macro_f1(
         name: what the estimate is called.
         seed: of the BCa bootstrap over cases.
 
-    A class that is neither there nor predicted has F1 0. Source: van Rijsbergen (1979, Information
+    A class that neither occurs nor is predicted has F1 0. Source: van Rijsbergen (1979, Information
     Retrieval, ch. 7), averaged over classes.
 
     Raises:
@@ -119,18 +116,18 @@ def auc(
         return quotient(won, high.sum(axis=1) * low.sum(axis=1), 1.0)
 
     known_groups = None if groups is None else [g for g, k in zip(groups, known, strict=True) if k]
-    return replace(_resampled(ranked, cases.size, known_groups, seed), name=name, unit="rate")
+    return _resampled(ranked, cases.size, known_groups, name, seed)
 
 
 def floor_predictions(
     truth: ArrayLike, lengths: Sequence[float], *, seed: int = 0
 ) -> dict[str, Array]:
-    """Predict without reading: the commoner class, chance at the class's share, length alone.
+    """Predict without reading: the commoner class, a random one, or from length alone.
 
-    `majority` gives the commoner class to all (1 if both are equally common); `chance` draws a
-    class for each case with its share; `length` gives each case the class whose other members'
-    mean log length is nearer (the nearest centroid; Hastie, Tibshirani & Friedman 2009, Elements
-    of Statistical Learning, §13.3), NaN where a class has no other member.
+    `majority` gives the commoner class to all (1 if both are equally common); `chance` draws each
+    case's class with the probability of its share; `length` gives each case the class whose other
+    members' mean log length is nearer (the nearest centroid; Hastie, Tibshirani & Friedman 2009,
+    Elements of Statistical Learning, §13.3), NaN where a class has no other member.
 
     Args:
         truth: 0 or 1, shape (n,).
@@ -181,22 +178,22 @@ def _scored(
         first, *second = (weigh(weights) for weigh in statistics)
         return first - second[0] if second else first
 
-    estimate = _resampled(statistic, truth.shape[0], groups, seed)
-    return replace(estimate, name=name, unit="rate")
+    return _resampled(statistic, truth.shape[0], groups, name, seed)
 
 
-def _resampled(statistic: Weighing, n: int, groups: Sequence[object] | None, seed: int) -> Estimate:
-    """Resample cases, or whole groups of them."""
+def _resampled(
+    statistic: Statistic, n: int, groups: Sequence[object] | None, name: str, seed: int
+) -> Estimate:
+    """Estimate a rate from n cases, resampled one by one or in whole groups."""
     if groups is None:
-        return replace(bootstrap(statistic, n, draws=DRAWS, seed=seed), of="text")
+        return labelled(bootstrap(statistic, n, seed=seed), name, "text", "rate")
     if len(groups) != n:
         raise BadValue(f"{n} cases need as many groups, not {len(groups)}")
-    names, group_of = np.unique([str(g) for g in groups], return_inverse=True)
-    estimate = bootstrap(lambda w: statistic(w[:, group_of]), names.size, draws=DRAWS, seed=seed)
-    return replace(estimate, of="group", method=f"cluster {estimate.method}; {n} texts")
+    estimate = cluster_bootstrap(statistic, groups, seed=seed)
+    return labelled(estimate, name, "group", "rate", note=f"{n} texts")
 
 
-def _f1(truth: Array, predicted: Array) -> Weighing:
+def _f1(truth: Array, predicted: Array) -> Statistic:
     sides = [
         ((truth == side) & (predicted == side), truth == side, predicted == side) for side in (0, 1)
     ]
@@ -214,7 +211,7 @@ def _f1(truth: Array, predicted: Array) -> Weighing:
     return weigh
 
 
-def _hits(truth: Array, predicted: Array) -> Weighing:
+def _hits(truth: Array, predicted: Array) -> Statistic:
     hit = (truth == predicted).mean(axis=1)
     return lambda weights: quotient(weights @ hit, weights.sum(axis=1), 1.0)
 

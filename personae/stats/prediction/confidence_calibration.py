@@ -1,10 +1,10 @@
-"""Calibration: does stated confidence agree with the rate of right answers?"""
+"""Calibration: does stated confidence match the rate of right answers?"""
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from personae.core import Array, BadValue, Estimate, missing
-from personae.stats.resample import DRAWS, bootstrap, mean
+from personae.stats.resample import DRAWS, bootstrap, labelled, mean
 
 __all__ = ["brier_score", "calibration_error"]
 
@@ -22,9 +22,9 @@ def calibration_error(
 ) -> Estimate:
     """Estimate the expected calibration error, 0..1, over ten bins of equal width.
 
-    Bins are open below and closed above, the first closed at both ends, so that no confidence
-    falls out. The error of a finite sample is biased upwards: with few questions compare it with
-    that of a calibrated respondent. Percentile interval.
+    Bins are open below and closed above, the first closed at both ends, so that every confidence
+    falls into one. The error of a finite sample is biased upwards: with few questions compare it
+    with that of a calibrated respondent. Percentile interval.
 
     Args:
         confidence: stated, 0..1, shape (n,).
@@ -54,16 +54,7 @@ def calibration_error(
         return mean_gap
 
     estimate = bootstrap(error, stated.size, draws=draws, seed=seed, kind="percentile")
-    return Estimate(
-        name=name,
-        value=estimate.value,
-        low=estimate.low,
-        high=estimate.high,
-        n=stated.size,
-        of=of,
-        method=f"ten bins; {estimate.method}",
-        why_missing=estimate.why_missing,
-    )
+    return labelled(estimate, name, of, test="ten bins")
 
 
 def brier_score(
@@ -75,20 +66,10 @@ def brier_score(
     seed: int = 0,
     draws: int = DRAWS,
 ) -> Estimate:
-    """Estimate the mean squared difference of confidence and being right, 0..1.
+    """Estimate the mean squared difference of confidence and correctness, 0..1.
 
-    Args:
-        confidence: stated, 0..1, shape (n,).
-        correct: 0, 1 or a probability of being right, shape (n,).
-        name: what the estimate is called.
-        of: what a question is.
-        seed: of the bootstrap over questions.
-        draws: bootstrap draws.
-
-    Undefined without questions. Source: Brier (1950, Mon. Weather Rev. 78).
-
-    Raises:
-        BadValue: values outside 0..1, or not as many of one as of the other.
+    Args, undefined cases and errors as `calibration_error`: shapes (n,); BCa interval. Source:
+    Brier (1950, Mon. Weather Rev. 78).
 
     >>> round(brier_score([1, 0.8, 0.8, 0, 0.5], [1, 1, 0, 0, 1]).value, 3)
     0.186

@@ -1,8 +1,8 @@
 """Linear probes on many groups of features at once, such as all attention heads of a model.
 
 Ridge has a closed form; logistic regression takes a few Newton steps, all groups side by side.
-Features that outnumber the cases are first turned into their coordinates within the cases' span,
-in which every solution lies.
+Where features outnumber cases they are first replaced by coordinates in the cases' span, in which
+every solution lies.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ SMALL = 1e-10
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Probes:
-    """One linear probe a group: `weights` (groups, width), `bias` (groups,)."""
+    """One linear probe per group: `weights` (groups, width), `bias` (groups,)."""
 
     weights: Array
     bias: Array
@@ -122,7 +122,7 @@ def _newton(z: Array, y: Array, penalty: float) -> Array:
 
 
 def _in_span(x: Array, solve: Callable[[Array], Array]) -> tuple[Array, Array]:
-    """Solve in the coordinates (groups, n, rank) of centred cases; give weights and centres."""
+    """Solve in coordinates (groups, n, rank) of centred cases; return weights and centres."""
     centre = x.mean(axis=0)
     centred = (x - centre).transpose(1, 0, 2)
     if x.shape[2] <= x.shape[0]:
@@ -150,7 +150,7 @@ def auc_values(high: Array, low: Array) -> Array:
         low: those of the other, (m, columns).
 
     Returns:
-        One value a column, shape (columns,). Source: Hanley & McNeil (1982, Radiology 143).
+        One value per column, shape (columns,). Source: Hanley & McNeil (1982, Radiology 143).
 
     >>> auc_values(np.array([[1.0], [3.0]]), np.array([[0.0], [3.0]])).tolist()
     [0.625]

@@ -1,13 +1,11 @@
 """McDonald's ω from one factor fitted to the covariance matrix by maximum likelihood."""
 
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import ArrayLike
 
 from personae.core import Array, Estimate
 from personae.stats.arrays import covariances, quotient, scale_table
-from personae.stats.resample import DRAWS, bootstrap
+from personae.stats.resample import DRAWS, bootstrap, labelled
 
 __all__ = ["omega_total"]
 
@@ -57,15 +55,9 @@ def omega_total(
 ) -> Estimate:
     """Estimate McDonald's ω of one factor: (Σλ)² / ((Σλ)² + Σψ), on covariances, by ML.
 
-    Args:
-        matrix: keyed item scores, shape (n, k), NaN for missing; complete rows count.
-        name: what the estimate is called.
-        of: what a row is.
-        seed: of the BCa bootstrap over rows.
-        draws: bootstrap draws.
-
-    Undefined with fewer than 3 items or rows, or where an item never varies. Source: McDonald
-    (1999, Test Theory, ch. 6); fitted by EM (Rubin & Thayer 1982, Psychometrika 47).
+    Args, interval and errors as `alpha` of `reliability`: scores of shape (n, k). Undefined with
+    fewer than 3 items or complete rows, or where an item never varies. Source: McDonald (1999, Test
+    Theory, ch. 6); fitted by EM (Rubin & Thayer 1982, Psychometrika 47).
 
     >>> rng = np.random.default_rng(0)
     >>> x = rng.normal(size=(300, 1)) + rng.normal(size=(300, 4))
@@ -87,8 +79,7 @@ def omega_total(
         general = loadings.sum(axis=1) ** 2
         return np.where(flat, np.nan, quotient(general, general + unique.sum(axis=1), scale))
 
-    estimate = bootstrap(omega, len(x), draws=draws, seed=seed)
-    method = f"one factor by maximum likelihood; {estimate.method}{note}"
     if (fit[1] <= 1e-6 * scale).any():
-        method += "; a unique variance is 0 (Heywood case)"
-    return replace(estimate, name=name, of=of, method=method)
+        note += "; a unique variance is 0 (Heywood case)"
+    estimate = bootstrap(omega, len(x), draws=draws, seed=seed)
+    return labelled(estimate, name, of, test="one factor by maximum likelihood", note=note)

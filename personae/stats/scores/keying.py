@@ -1,10 +1,9 @@
 """The keying alarm: do answers contradict the scoring key?
 
-Wrong keys are the most common fault of the field: a scale whose negative items are never reversed
-looks like a scale but measures agreement. Two signs reveal it over respondents: α that is no better
-with the keys than without, and an item that correlates negatively with the rest of its
-scale. Unlike the textbook rule "item-total r < 0", the interval must exclude 0, since in small
-samples a good item is negative by chance.
+A scale whose negative items are never reversed looks like a scale but measures acquiescence. Two
+signs reveal it over respondents: α that is no higher with the keys than without, and an item that
+correlates negatively with the rest of its scale. Unlike in the textbook rule "item-total r < 0",
+the interval must exclude 0, since in small samples r of a sound item is negative by chance.
 """
 
 from collections.abc import Sequence
@@ -22,7 +21,7 @@ FEW_DRAWS = 50  # only the values of alpha count here, not its interval
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyingDoubt:
-    """Evidence against the key of a scale, or of one of its items."""
+    """Evidence against the key of a scale, or of one `item` of it."""
 
     scale: str
     text: str
@@ -40,12 +39,12 @@ def keying_alarm(
 
     A scale of mixed keys is doubted where α of the unkeyed answers is defined and α of the keyed
     ones is not above it; an item where its corrected item-total correlation is negative with its
-    95 % interval. Fewer than three complete rows, or rows all alike, tell nothing and raise no
-    doubt. Acquiescence looks the same as a wrong key; both make a score mislead.
+    95 % interval. Fewer than three complete rows, or rows that are all equal, raise no doubt.
+    Acquiescence looks the same as a wrong key; both make a score misleading.
 
     Args:
         answers: of one inventory.
-        rows: what makes a row of the matrix: respondent, or more columns.
+        rows: the columns that identify a row of the matrix, such as the respondent.
         use: the option chosen, or the mean over option probabilities.
         strict: raise instead of returning doubts.
 

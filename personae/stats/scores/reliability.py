@@ -1,9 +1,9 @@
 """Reliability of a scale from a matrix of keyed item scores, respondents x items.
 
 Formulas: Cronbach (1951, Psychometrika 16), Guttman (1945, Psychometrika 10). NaN is a missing
-answer; complete rows count, and the method says how many of how many. Intervals are BCa
-bootstraps over rows, since Likert answers are neither normal nor parallel, as Feldt's F interval
-for α supposes. One deterministic model is one respondent: name what a row is by `of`.
+answer; complete rows count, and the method says how many of how many. Intervals are BCa bootstraps
+over rows, since Feldt's F interval for α assumes normal and parallel items, which Likert answers
+are not. One deterministic model is one respondent: `of` names what a row is.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 from personae.core import Array, BadValue, Estimate
 from personae.stats.agreement import pearson
 from personae.stats.arrays import correlations, covariances, quotient, scale_table, spread, table
-from personae.stats.resample import DRAWS, Statistic, bootstrap
+from personae.stats.resample import DRAWS, Statistic, bootstrap, labelled
 
 __all__ = [
     "alpha",
@@ -31,14 +31,6 @@ __all__ = [
 ]
 
 RANDOM_SPLITS = 200
-
-
-def _estimated(statistic: Statistic, named: tuple[str, str], note: str, *plan: int) -> Estimate:
-    rows, seed, draws = plan
-    estimate = bootstrap(statistic, rows, draws=draws, seed=seed)
-    return replace(
-        estimate, name=named[0], of=named[1], method=(estimate.method + note).removeprefix("; ")
-    )
 
 
 def _alphas(x: Array) -> Statistic:
@@ -86,7 +78,7 @@ def alpha(
     x, note, undefined = scale_table((name, of), matrix)
     if undefined is not None:
         return undefined
-    return _estimated(_alphas(x), (name, of), note, len(x), seed, draws)
+    return labelled(bootstrap(_alphas(x), len(x), draws=draws, seed=seed), name, of, note=note)
 
 
 def standardized_alpha(
@@ -111,7 +103,7 @@ def standardized_alpha(
         total = correlations(weights, x).sum(axis=(1, 2))
         return np.asarray(k / (k - 1) * (1 - quotient(np.full_like(total, k), total, 1.0)))
 
-    return _estimated(standardized, (name, of), note, len(x), seed, draws)
+    return labelled(bootstrap(standardized, len(x), draws=draws, seed=seed), name, of, note=note)
 
 
 def lambda6(
@@ -125,11 +117,11 @@ def lambda6(
 ) -> Estimate:
     """Estimate Guttman's λ6: 1 − Σ e² / ΣΣC, e² an item's variance not explained by the others.
 
-    With `form="correlation"` C is the correlation matrix, as in R's psych. Where items depend
-    on each other linearly (fewer rows than items, or copies), e² is that of the regression by
-    pseudo-inverse, and the method says so; λ6 then says little, as each item is predicted by
-    chance. Args, interval and errors as `alpha`: scores of shape (n, k). The correlation form is
-    undefined where an item never varies. Source: Guttman (1945, Psychometrika 10).
+    With `form="correlation"` C is the correlation matrix, as in R's psych. Where items are linearly
+    dependent (fewer rows than items, or copies), e² is that of the regression by pseudo-inverse,
+    and the method says so; λ6 then says little, as each item is predicted even by chance. Args,
+    interval and errors as `alpha`: scores of shape (n, k). The correlation form is undefined where
+    an item never varies. Source: Guttman (1945, Psychometrika 10).
 
     Raises:
         BadValue: an unknown form.
@@ -153,7 +145,8 @@ def lambda6(
 
     if np.linalg.matrix_rank(x, tol=1e-9 * np.linalg.norm(x)) < x.shape[1]:
         note += "; items are linearly dependent: pseudo-inverse"
-    return _estimated(guttman, (name, of), f"; {form} form{note}", len(x), seed, draws)
+    estimate = bootstrap(guttman, len(x), draws=draws, seed=seed)
+    return labelled(estimate, name, of, note=f"{form} form{note}")
 
 
 def _left_over(matrices: Array) -> Array:
@@ -164,11 +157,11 @@ def _left_over(matrices: Array) -> Array:
     """
     k = matrices.shape[1]
     ridge = 1e-11 * np.trace(matrices, axis1=1, axis2=2) / k
-    sound = ridge > 0
+    varies = ridge > 0
     unique_variance = np.zeros(matrices.shape[:2])
-    if sound.any():
-        inverse = np.linalg.inv(matrices[sound] + ridge[sound, None, None] * np.eye(k))
-        unique_variance[sound] = 1 / np.diagonal(inverse, axis1=1, axis2=2)
+    if varies.any():
+        inverse = np.linalg.inv(matrices[varies] + ridge[varies, None, None] * np.eye(k))
+        unique_variance[varies] = 1 / np.diagonal(inverse, axis1=1, axis2=2)
     unique_variance[np.isnan(ridge)] = np.nan
     return unique_variance
 
@@ -176,15 +169,15 @@ def _left_over(matrices: Array) -> Array:
 def item_total(
     matrix: ArrayLike, items: Sequence[str] = (), *, of: str = "respondent"
 ) -> tuple[Estimate, ...]:
-    """Correlate each item with the total of the others; one estimate per item, in order.
+    """Correlate each item with the total of the others (r, −1..1): an estimate per item, in order.
 
     Args:
         matrix: keyed item scores, shape (n, k), NaN for missing; complete rows count.
         items: k names.
         of: what a row is.
 
-    Intervals by Fisher's z. Undefined for an item that never varies. Source: Nunnally & Bernstein
-    (1994, Psychometric Theory, ch. 8), the corrected item-total correlation.
+    Intervals by Fisher's z. Undefined for an item that never varies. Source: the corrected
+    item-total correlation of Nunnally & Bernstein (1994, Psychometric Theory, ch. 8).
 
     Raises:
         BadValue: a number of names other than that of the items.
@@ -230,8 +223,8 @@ def split_half(
 ) -> Estimate:
     """Estimate split-half reliability, stepped up by Spearman-Brown: 2r / (1 + r).
 
-    `splits="all"` averages over all splits into halves, or 200 random ones where there are more
-    than that; halves of an odd number of items differ by one. Args and interval as `alpha`: scores
+    `splits="all"` averages over all splits into halves, or over 200 random ones where there are
+    more; halves of an odd number of items differ by one item. Args and interval as `alpha`: scores
     of shape (n, k). Also undefined where a half never varies. Source: Spearman (1910) and Brown
     (1910), both Br. J. Psychol. 3.
 
@@ -259,8 +252,9 @@ def split_half(
         r = covariance / np.sqrt(np.where(within > 1e-12 * scale**2, within, np.nan))
         return np.asarray((2 * r / (1 + r)).mean(axis=1))
 
-    note = f"; {splits}, {len(first)} split(s), Spearman-Brown{note}"
-    return _estimated(stepped, (name, of), note, len(x), seed, draws)
+    estimate = bootstrap(stepped, len(x), draws=draws, seed=seed)
+    note = f"{splits}, {len(first)} split(s), Spearman-Brown{note}"
+    return labelled(estimate, name, of, note=note)
 
 
 def sem(
@@ -287,7 +281,8 @@ def sem(
         variance = (weights @ scores**2 - (weights @ scores) ** 2 / n) / (n - 1)
         return np.asarray(np.sqrt(np.maximum(variance, 0.0) * (1 - alphas(weights))))
 
-    return replace(_estimated(errors, (name, of), note, len(x), seed, draws), unit="points")
+    estimate = bootstrap(errors, len(x), draws=draws, seed=seed)
+    return labelled(estimate, name, of, "points", note=note)
 
 
 def reliable_change(
@@ -298,7 +293,7 @@ def reliable_change(
     seed: int = 0,
     draws: int = DRAWS,
 ) -> Estimate:
-    """Estimate the least reliable change of a respondent's mean score: 1.96 · √2 · SEM.
+    """Estimate the smallest reliable change of a respondent's mean score: 1.96 · √2 · SEM.
 
     In points; args and undefined cases as `sem`: scores of shape (n, k). Source: Jacobson & Truax
     (1991, J. Consult. Clin. Psychol. 59).

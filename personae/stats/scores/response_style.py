@@ -1,33 +1,35 @@
-"""Response style: the part of the answers due to the format rather than to the items.
+"""Response style: the part of the answers that is due to the format rather than to the items.
 
-Acquiescence (mean agreement, each scale's two keys weighing alike), extremity, straight-lining
+Acquiescence (mean agreement, a scale's two keys weighted equally), extremity, straight-lining
 (longest run of one answer; Johnson 2005, J. Research in Personality 39), position pull (repeating
-the place against repeating the text over option orders), coverage. Items are the sampling unit
+an option's position rather than its text over option orders), coverage. Items are the sampling unit
 unless a docstring says otherwise. The usual acquiescence index is a mean over a balanced set of
 items; here unbalanced inventories are balanced by weighting, scale by scale.
 """
 
 from dataclasses import replace
-from math import nan, sqrt
+from math import nan
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from personae.core import Answers, Array, BadValue, Estimate, Form, missing
-from personae.stats.resample import bootstrap, mean
+from personae.stats.effects.proportions import rate
+from personae.stats.resample import bootstrap, labelled, mean
 from personae.stats.scores.scales import ADMINISTRATION, Use, require_range
 
-Places = NDArray[np.int64]
-
 __all__ = ["acquiescence", "coverage", "extremity", "position_pull", "straight_lining"]
+
+Slots = NDArray[np.int64]
+"""The slot, from 0, at which each option was shown."""
 
 
 def acquiescence(answers: Answers, *, use: Use = "value", seed: int = 0) -> Estimate:
     """Estimate the mean agreement with items regardless of content, in the answers' unit.
 
-    In each scale that has items of both keys, unkeyed answers are averaged within a key and the
-    two keys averaged; the index is the mean over scales. Without a bias it is the midpoint of the
+    In each scale that has items of both keys, unkeyed answers are averaged within a key and then
+    over the two keys; the index is the mean over scales. Without a bias it is the midpoint of the
     options (0 in nats/token). The interval resamples items within scale and key.
 
     Args:
@@ -60,7 +62,7 @@ def acquiescence(answers: Answers, *, use: Use = "value", seed: int = 0) -> Esti
         ]
         return np.asarray(np.mean(cells, axis=0))
 
-    return replace(bootstrap(balanced, sizes, seed=seed), name="acquiescence", of="item", unit=unit)
+    return labelled(bootstrap(balanced, sizes, seed=seed), "acquiescence", "item", unit)
 
 
 def extremity(answers: Answers, *, seed: int = 0) -> Estimate:
@@ -81,8 +83,8 @@ def extremity(answers: Answers, *, seed: int = 0) -> Estimate:
 def coverage(answers: Answers, *, seed: int = 0) -> Estimate:
     """Estimate the share, 0..1, of questions that got a usable answer, over items.
 
-    Wilson's interval (1927, JASA 22) where items don't differ, else BCa. Undefined without any
-    question.
+    Wilson's interval (1927, JASA 22) where items don't differ, else BCa. Undefined without
+    questions. Source: textbook.
     """
     return _share(
         "coverage", answers.rows.with_columns((pl.col("status") == "ok").alias("hit")), seed
@@ -90,10 +92,10 @@ def coverage(answers: Answers, *, seed: int = 0) -> Estimate:
 
 
 def straight_lining(answers: Answers, *, seed: int = 0) -> Estimate:
-    """Estimate the longest run of one and the same answer, in items, mean over administrations.
+    """Estimate the longest run of one answer, in items, as the mean over administrations.
 
     Items count in the order of the rows; a missing answer ends a run. The sampling unit is the
-    administration (respondent, arm, form, order, repeat), so that one alone has no interval.
+    administration (respondent, arm, form, order, repeat): a single one has no interval.
     Undefined without answers. Source: Johnson (2005, J. Research in Personality 39).
     """
     runs = answers.rows.with_columns(
@@ -117,15 +119,15 @@ def straight_lining(answers: Answers, *, seed: int = 0) -> Estimate:
 def position_pull(answers: Answers, *, seed: int = 0) -> Estimate:
     """Estimate how far answers repeat the position of an option rather than its text, 0..1.
 
-    For every item under two option orders, let `place` be the probability that the two answers
-    share the place but not the text, and `text` that they share the text but not the place; the
-    pull is place / (place + text), each summed over items. 0: content alone; 1: place alone; 0.5:
-    chance. Option probabilities are used where every answer has them, else the options chosen.
+    For every item under two option orders, let `position` be the probability that the two answers
+    share the position but not the text, and `text` that they share the text but not the position;
+    the pull is position / (position + text), each summed over items. 0: content alone; 1: position
+    alone; 0.5: chance. Option probabilities are used where every answer has them, else the options
+    chosen.
 
-    The measure is Personae's own; interval by BCa over items (Efron 1987, JASA 82).
-
-    Undefined without two orders, without recorded places, or if no answer ever repeats (a
-    constant midpoint under forward and reverse tells nothing).
+    Undefined without two orders, without recorded positions, or where no answer repeats a position
+    or a text alone, as a constant midpoint under forward and reverse order. Source: our own;
+    interval by BCa over items (Efron 1987, JASA 82).
 
     Raises:
         BadValue: answers to several inventories, or to items of several option ranges or of none.
@@ -144,17 +146,17 @@ def position_pull(answers: Answers, *, seed: int = 0) -> Estimate:
     low, high = int(rows["low"][0]), int(rows["high"][0])
     chances, slots = _chances(rows, low, high - low + 1), _slots(rows, low, high - low + 1)
     if slots is None:
-        return missing(name, "the places recorded don't follow the option orders", n=0, of=of)
+        return missing(name, "the recorded positions contradict the option orders", n=0, of=of)
     texts, positions = _repeats(rows, chances, slots)
     if not (texts.sum() + positions.sum()) > 1e-12:
-        return missing(name, "no answer repeats a text or a place alone", n=len(texts), of=of)
+        return missing(name, "no answer repeats a text or a position alone", n=len(texts), of=of)
 
     def pull(weights: Array) -> Array:
         position, text = weights @ positions, weights @ texts
         total = position + text
         return np.asarray(np.where(total > 1e-12, position / np.maximum(total, 1e-12), nan))
 
-    return replace(bootstrap(pull, len(texts), seed=seed), name=name, of=of)
+    return labelled(bootstrap(pull, len(texts), seed=seed), name, of)
 
 
 def _answered(answers: Answers, use: Use) -> pl.DataFrame:
@@ -173,19 +175,7 @@ def _share(name: str, rows: pl.DataFrame, seed: int) -> Estimate:
     shares = rows.group_by("item", maintain_order=True).agg(pl.col("hit").mean())["hit"].to_numpy()
     if shares.size == 0 or float(np.ptp(shares)) > 1e-12:
         return mean(shares, name=name, of="item", unit="share", seed=seed)
-    n, p, z = shares.size, float(shares[0]), 1.959963984540054
-    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    return Estimate(
-        name=name,
-        value=p,
-        n=n,
-        of="item",
-        unit="share",
-        method="Wilson score interval",
-        low=max(0.0, min(p, centre - half)),
-        high=min(1.0, max(p, centre + half)),
-    )
+    return replace(rate(shares, name=name, of="item"), unit="share")
 
 
 def _chances(rows: pl.DataFrame, low: int, count: int) -> Array:
@@ -196,7 +186,7 @@ def _chances(rows: pl.DataFrame, low: int, count: int) -> Array:
     return np.asarray(np.eye(count)[(rows["value"].to_numpy() - low).astype(int)])
 
 
-def _slots(rows: pl.DataFrame, low: int, count: int) -> Places | None:
+def _slots(rows: pl.DataFrame, low: int, count: int) -> Slots | None:
     """Return the slot of every option (answers, options), low to high; None if inconsistent.
 
     A wording lists options from low or from high; the recorded slots tell which.
@@ -204,7 +194,7 @@ def _slots(rows: pl.DataFrame, low: int, count: int) -> Places | None:
     forms = rows["form"].to_numpy()
     chosen = (rows["value"].to_numpy() - low).astype(int)
     displayed = rows["slot"].to_numpy().astype(int)
-    forward = np.stack([_places(order, count) for order in rows["order"]])
+    forward = np.stack([_slots_of_options(order, count) for order in rows["order"]])
     slots = np.empty_like(forward)
     for form in np.unique(forms):
         members = np.flatnonzero(forms == form)
@@ -217,12 +207,12 @@ def _slots(rows: pl.DataFrame, low: int, count: int) -> Places | None:
     return slots
 
 
-def _places(order: str, count: int) -> Places:
+def _slots_of_options(order: str, count: int) -> Slots:
     return np.argsort(Form(order=order).arrange(count)).astype(np.int64)
 
 
-def _repeats(rows: pl.DataFrame, chances: Array, slots: Places) -> tuple[Array, Array]:
-    """Return per item the expected pairs of orders that repeat the text only, the place only.
+def _repeats(rows: pl.DataFrame, chances: Array, slots: Slots) -> tuple[Array, Array]:
+    """Return, per item, the expected pairs of orders that repeat only the text, only the position.
 
     For a sum S of probability vectors p, the pairs agree with weight (|S|^2 - sum |p|^2) / 2.
     """
@@ -230,8 +220,8 @@ def _repeats(rows: pl.DataFrame, chances: Array, slots: Places) -> tuple[Array, 
     numbered = rows.select(keys).unique(maintain_order=True).with_row_index("group")
     groups = rows.join(numbered, on=keys, maintain_order="left")["group"].to_numpy().astype(int)
     count = chances.shape[1]
-    by_place = np.zeros_like(chances)
-    np.put_along_axis(by_place, slots, chances, axis=1)
+    by_slot = np.zeros_like(chances)
+    np.put_along_axis(by_slot, slots, chances, axis=1)
     joint = np.zeros((len(chances), count, count))
     np.put_along_axis(joint, slots[:, :, None], chances[:, :, None], axis=2)
 
@@ -247,6 +237,6 @@ def _repeats(rows: pl.DataFrame, chances: Array, slots: Places) -> tuple[Array, 
         np.asarray(
             np.bincount(item, np.maximum(pairs(vectors) - joint_pairs, 0.0)), dtype=np.float64
         )
-        for vectors in (chances, by_place)
+        for vectors in (chances, by_slot)
     )
     return text, position

@@ -1,8 +1,8 @@
-"""From answers to scale scores: reversed keys, the missing rule, matrices for the statistics.
+"""From answers to scale scores: reversed items, missing answers, matrices for the statistics.
 
 Source: the common rules of the inventories' manuals (keyed item score `low + high - value` for a
-reversed item; scale score = mean of the keyed items; facet and domain sums prorated). It departs
-in one thing: a scale is scored from 80 % of its items on, and never from an imputed midpoint.
+reversed item; scale score = mean of the keyed items; facet and domain sums prorated). One rule is
+our own: a scale is scored where 80 % of its items or more were answered, and nothing is imputed.
 """
 
 from collections.abc import Sequence
@@ -20,10 +20,7 @@ Use = Literal["value", "expected"]
 
 
 def require_range(rows: pl.DataFrame) -> None:
-    """Refuse rows that don't know the range of their options.
-
-    Args:
-        rows: rows of answers.
+    """Refuse rows of answers that lack the range of their options.
 
     Raises:
         BadValue: rows whose `low` or `high` is null.
@@ -37,10 +34,10 @@ def require_range(rows: pl.DataFrame) -> None:
 
 
 def keyed(answers: Answers, use: Use = "value") -> pl.DataFrame:
-    """Give the answers' rows with a column `score`: the keyed value, null where not answered.
+    """Return the answers' rows with a column `score`: the keyed value, null where not answered.
 
     In points a reversed item scores `low + high - value`; in nats/token, which have no range,
-    `-value`. `use` picks the option chosen or the mean over the option probabilities; either
+    `-value`. `use` selects the option chosen or the mean over the option probabilities; either
     counts only where the status is ok. Source: the keying rule of the inventories' manuals, such as
     Johnson (2014, J. Research in Personality 51).
 
@@ -130,11 +127,17 @@ def item_matrix(
     *,
     raw: bool = False,
 ) -> tuple[Array, list[tuple[str | int, ...]], list[str]]:
-    """Lay answers out as (administrations, items): keyed item scores, NaN where missing.
+    """Return a matrix of keyed item scores, its rows' labels and the item ids.
 
-    Returns the matrix, the label of each row (its values in the columns `rows`) and the item ids,
-    both in order of first appearance. Several answers in one cell are averaged. With `raw` the
-    values are not keyed. Keep one scale first: `item_matrix(answers.where(scale="E"))`.
+    Args:
+        answers: of one scale: `item_matrix(answers.where(scale="E"))`.
+        rows: the columns that identify a row; the labels are their values.
+        use: the option chosen, or the mean over the option probabilities.
+        raw: whether to leave the values unkeyed.
+
+    The matrix has the shape (rows, items) and the answers' unit, NaN where missing; labels and ids
+    are in order of first appearance. Several answers in a cell are averaged. Source: the keying
+    rule of `keyed` (Johnson 2014, J. Research in Personality 51).
     """
     long = keyed(answers, use)
     if raw:

@@ -2,8 +2,8 @@
 
 Random-effects components by Type II sums of squares (Henderson's method 3; Searle, Casella &
 McCulloch 1992, Variance Components, ch. 5), for any pattern of missing combinations. Intervals
-are generalised confidence intervals (Weerahandi 1993, JASA 88), since a bootstrap over three
-wordings or two orders is hopeless; benchmarks/coverage.py shows how well they cover.
+are generalised confidence intervals (Weerahandi 1993, JASA 88), since three wordings or two orders
+are too few for a bootstrap; benchmarks/coverage.py measures how well they cover.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ def variance_shares(
 ) -> tuple[Estimate, ...]:
     """Estimate each factor's share (0..1) of the scores' variance, and the residual's.
 
-    Model: score = mean + one random effect a factor + residual. An interaction is a factor whose
+    Model: score = mean + one random effect per factor + residual. An interaction is a factor whose
     labels combine two others' (`"plain/reverse"`). A negative component counts as 0 and its raw
     value stands in the method.
 
@@ -44,14 +44,14 @@ def variance_shares(
     Source: Searle, Casella & McCulloch (1992, Variance Components, ch. 5) for the components,
     Weerahandi (1993, JASA 88) for the intervals.
 
-    All shares are undefined where scores don't vary or nothing is left for the residual; one
-    share where its factor has one level, or can't be told from others.
+    All shares are undefined where scores don't vary or nothing is left for the residual; a single
+    share where its factor has one level or is confounded with others.
 
     Raises:
-        BadValue: no factor, one named "residual", or not one label a score.
+        BadValue: no factor, one named "residual", or not one label per score.
 
     >>> shares = variance_shares([1, 2, 3, 4, 5, 6.5], {"wording": "aabbcc"})
-    >>> [(one.name, round(one.value, 2), one.n) for one in shares]
+    >>> [(share.name, round(share.value, 2), share.n) for share in shares]
     [('variance share wording', 0.85, 3), ('variance share residual', 0.15, 6)]
     """
     y, designs = _checked(scores, factors)
@@ -82,7 +82,7 @@ def variance_shares(
 def _checked(
     scores: ArrayLike, factors: Mapping[str, Sequence[object]]
 ) -> tuple[Array, dict[str, Array]]:
-    """Return the scores that are there and each factor's 0/1 design matrix, (n, levels)."""
+    """Return the scores that aren't missing and each factor's 0/1 design matrix, (n, levels)."""
     column = np.asarray(scores, dtype=np.float64)
     y = table(column[:, None] if column.ndim == 1 else column, complete=False)[0]
     if y.shape[1:] != (1,) and y.size:
@@ -104,9 +104,9 @@ def _checked(
 def _basis(columns: Array) -> Array:
     """Return an orthonormal basis of the columns' span, constant removed, shape (n, rank)."""
     centred = columns - columns.mean(axis=0)
-    size, turned = np.linalg.eigh(centred.T @ centred)
-    nonzero = size > 1e-10 * max(1.0, float(size.max(initial=0.0)))
-    return np.asarray(centred @ (turned[:, nonzero] / np.sqrt(size[nonzero])))
+    eigenvalues, vectors = np.linalg.eigh(centred.T @ centred)
+    nonzero = eigenvalues > 1e-10 * max(1.0, float(eigenvalues.max(initial=0.0)))
+    return np.asarray(centred @ (vectors[:, nonzero] / np.sqrt(eigenvalues[nonzero])))
 
 
 def _finer(factor: Array, other: Array) -> bool:
@@ -160,14 +160,14 @@ def _estimates(
     shares = _shares(raw[None])[0]
     low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
     confounded = [
-        nm for nm, (n, _), ok in zip(names, counts, known, strict=True) if n > 1 and not ok
+        name for name, (n, _), ok in zip(names, counts, known, strict=True) if n > 1 and not ok
     ]
     note = f"; the total leaves out {' and '.join(confounded)}" if confounded else ""
     estimates, position = [], 0
     for name, (n, unit), usable in zip(names, counts, known, strict=True):
         title = f"variance share {name}"
         if not usable:
-            reason = "it has one level" if n == 1 else "it can't be told from the other factors"
+            reason = "it has one level" if n == 1 else "it is confounded with the other factors"
             estimates.append(missing(title, reason, n=n, of=unit))
             continue
         negative = " (negative, counts as 0)" if raw[position] < 0 else ""
