@@ -37,7 +37,7 @@ from personae.readers.text.self_descriptions import self_descriptions
 from personae.readers.text.trained_readers import Reader, ReaderTraining, train_reader
 from personae.report.build import Row, coverage, estimate_words, forest, frame_table, table, verdict
 from personae.stats.effects.contrast import arm_shift
-from personae.stats.effects.verdicts import SHIFTED, ShiftVerdict, direction_verdict
+from personae.stats.effects.verdicts import SHIFTED, direction_verdict
 from personae.stats.multiplicity import holm
 from personae.stats.prediction.class_priors import log_odds
 
@@ -57,7 +57,7 @@ class _Row:
     read: Estimate
     adjusted_p: float
     sees: Estimate
-    verdict: ShiftVerdict
+    verdict: str
 
 
 def first_person(context: CardContext) -> Section:

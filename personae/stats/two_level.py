@@ -76,8 +76,13 @@ def two_level_mean(
         f"{levels} bootstrap over {rows} rows x {columns} columns, rescaled, "
         f"df {df:.1f}, {draws} draws"
     )
-    interval = {"low": value + float(low), "high": value + float(high)}
-    return replace(without_interval, **interval, method=method, why_missing="")
+    return replace(
+        without_interval,
+        low=value + float(low),
+        high=value + float(high),
+        method=method,
+        why_missing="",
+    )
 
 
 def _two_level_draws(centred: Array, present: Array, draws: int, seed: int) -> Array:
