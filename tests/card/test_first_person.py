@@ -75,7 +75,7 @@ def test_refusals_are_counted_and_nothing_is_read() -> None:
     found = section("null:refusing")
     counts = table(found, "free_text_coverage")
     assert [row[counts.columns.index("refused")] for row in counts.rows] == [12, 12]
-    assert "none of 2 traits" in verdict(found)
+    assert "none of 2 requested traits" in verdict(found)
 
 
 def test_another_world_of_traits_is_not_read() -> None:
