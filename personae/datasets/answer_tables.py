@@ -1,8 +1,8 @@
 """Reads answers collected anywhere: a table with one row per respondent, or one per answer.
 
 A file that isn't such a table is an error; a cell without a valid answer is a row with a status, a
-reason and its raw text. Numbers are option values; texts are matched with the
-options' texts. Letters are not read: their meaning depends on the order that was shown.
+reason and its raw text. Numbers are option values; texts are matched with the options' texts.
+Letters are not read: their meaning depends on the order that was shown.
 """
 
 import csv
@@ -20,8 +20,10 @@ __all__ = ["read_answers"]
 
 _MAX_TABLE_BYTES = 512 << 20
 OUTSIDE_ALLOWED = 0.05
+"""Most of the numbers that may lie outside the options, as a share."""
 WHO = ("respondent", "participant", "subject", "person", "id", "model", "name")
 _OLDEST = set(SCHEMA) - {"low", "high"}  # the columns that every release has written
+_OWN_COLUMNS = ("_answer", "_in_file", "_outside")
 DESIGN = ("respondent", "arm", "form", "order", "repeat")
 ANSWER = ("answer", "value", "response")
 NO_ANSWER = ("", "na", "n/a", "null", "none", "-")
@@ -50,6 +52,8 @@ def read_answers(path: str | Path, inventory: Inventory) -> Answers:
         return _tidy(frame, inventory, source)
     columns = {name.strip().casefold(): name for name in frame.columns}
     answer = next((columns[name] for name in ANSWER if name in columns), None)
+    if taken := [name for name in frame.columns if name in _OWN_COLUMNS]:
+        raise BadFile(f"{source}: rename the columns {taken}: Personae uses these names itself")
     texts = frame.select(pl.all().cast(pl.String, strict=False))
     if "item" in columns and answer is not None:
         table = _long(texts, columns, answer, inventory, source)
@@ -74,9 +78,9 @@ def _read_frame(source: Path) -> pl.DataFrame:
         raise BadFile(f"{source}: not a table that can be read ({reason})") from error
     if not frame.height:
         raise BadFile(f"{source}: no answers in it, only a header")
-    if nested := [name for name, kind in frame.schema.items() if kind.is_nested()]:
-        if not _OLDEST <= set(frame.columns):
-            raise BadFile(f"{source}: columns hold lists or objects: {nested[:5]}")
+    nested = [name for name, kind in frame.schema.items() if kind.is_nested()]
+    if nested and not _OLDEST <= set(frame.columns):
+        raise BadFile(f"{source}: columns hold lists or objects: {nested[:5]}")
     return frame
 
 
@@ -86,8 +90,8 @@ def _separator(source: Path) -> str:
         header = stream.readline(1 << 20)
     separator = max(",;\t", key=header.count)
     names = [name.strip() for name in next(csv.reader([header], delimiter=separator), [])]
-    if double := sorted({name for name in names if name and names.count(name) > 1}):
-        raise BadFile(f"{source}: two columns have one name: {double[:5]}")
+    if repeated := sorted({name for name in names if name and names.count(name) > 1}):
+        raise BadFile(f"{source}: two columns have one name: {repeated[:5]}")
     return separator
 
 
@@ -126,7 +130,7 @@ def _long(
     respondent = next((columns[name] for name in WHO if name in columns), None)
     if respondent is None:
         raise BadFile(f"{source}: a long table needs a column for who answered, such as respondent")
-    table = texts.rename({columns["item"]: "item", answer: "answer", respondent: "respondent"})
+    table = texts.rename({columns["item"]: "item", answer: "_answer", respondent: "respondent"})
     ids = _item_ids(table["item"].unique(maintain_order=True).to_list(), inventory)
     if strays := [header for header, known in ids.items() if known is None]:
         raise UnknownName(
@@ -153,6 +157,8 @@ def _wide(texts: pl.DataFrame, inventory: Inventory, source: Path) -> pl.DataFra
     rest_columns = [name for name in texts.columns if name not in item_ids]
     if strays := [name for name in rest_columns if re.fullmatch(_NUMBERED, name.strip())]:
         raise UnknownName(f"item of {inventory.name}", strays[0], (i.id for i in inventory.items))
+    if "item" in rest_columns:
+        raise BadFile(f"{source}: a table with a column 'item' also needs a column 'answer'")
     if len(set(item_ids.values())) != len(item_ids):
         raise BadFile(f"{source}: two columns are the same item; keep one of them")
     respondent = next(
@@ -167,7 +173,7 @@ def _wide(texts: pl.DataFrame, inventory: Inventory, source: Path) -> pl.DataFra
         texts = texts.rename({respondent: "respondent"})
         rest_columns = ["respondent" if name == respondent else name for name in rest_columns]
     long = texts.unpivot(
-        [*map(str, item_ids)], index=rest_columns, variable_name="item", value_name="answer"
+        [*map(str, item_ids)], index=rest_columns, variable_name="item", value_name="_answer"
     )
     return long.with_columns(pl.col("item").replace_strict(item_ids, return_dtype=pl.String))
 
@@ -176,7 +182,7 @@ _NUMBERED = re.compile(r"(?:item|question|q|i)?[ _.-]*0*(\d+)", re.IGNORECASE)
 
 
 def _item_ids(headers: Sequence[str | None], inventory: Inventory) -> dict[str | None, str | None]:
-    """Match headers with item ids: exactly, by case, or by their number."""
+    """Match headers with item ids: exactly, whatever the case, or by their number."""
     exact = {item.id: item.id for item in inventory.items}
     folded = {item.id.casefold(): item.id for item in inventory.items}
     matched: dict[str | None, str | None] = {}
@@ -228,7 +234,7 @@ def _completed(table: pl.DataFrame, inventory: Inventory, source: Path) -> pl.Da
         .unique(maintain_order=True)
         .join(items, how="cross", maintain_order="left_right")
     )
-    present = table.with_columns(pl.lit(value=True).alias("there"))
+    present = table.with_columns(pl.lit(value=True).alias("_in_file"))
     return grid.join(
         present, on=[*design, "item"], how="left", maintain_order="left", nulls_equal=True
     )
@@ -236,7 +242,7 @@ def _completed(table: pl.DataFrame, inventory: Inventory, source: Path) -> pl.Da
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """A cell as read: a value, or why it has none; `outside` marks a number off the scale."""
+    """A cell as read: a value, or why it has none; `outside` marks a number outside the options."""
 
     value: float | None
     why: str = ""
@@ -245,8 +251,8 @@ class _Reading:
 
 def _judged(table: pl.DataFrame, inventory: Inventory, source: Path) -> pl.DataFrame:
     """Read every cell, and add the columns of answers."""
-    readings = {cell: _read_cell(cell, inventory) for cell in table["answer"].unique()}
-    cell = pl.col("answer")
+    readings = {cell: _read_cell(cell, inventory) for cell in table["_answer"].unique()}
+    cell = pl.col("_answer")
     outside = cell.replace_strict(
         {c: r.outside for c, r in readings.items()}, return_dtype=pl.Boolean
     )
@@ -261,18 +267,18 @@ def _judged(table: pl.DataFrame, inventory: Inventory, source: Path) -> pl.DataF
         )
     if not ok:
         raise BadFile(f"{source}: no answer can be read; the options are {_options(inventory)}")
-    lacking = pl.col("there").is_null()
+    lacking = pl.col("_in_file").is_null()
     table = table.with_columns(
         pl.when(lacking).then(pl.lit("not in the file")).otherwise("why").alias("why"),
         pl.when(pl.col("value").is_null())
         .then(pl.lit("unparsed"))
         .otherwise(pl.lit("ok"))
         .alias("status"),
-        pl.col("answer").fill_null("").alias("raw"),
+        pl.col("_answer").fill_null("").alias("raw"),
         pl.lit(inventory.tag).alias("inventory"),
         pl.lit(inventory.low).alias("low"),
         pl.lit(inventory.high).alias("high"),
-    ).drop("answer", "_outside", "there")
+    ).drop(*_OWN_COLUMNS)
     return _filled(table, source)
 
 

@@ -1,4 +1,4 @@
-"""Reads data sets from a user's own copy or from the Hugging Face hub, in the same way.
+"""Reads data sets from a user's own copy or from the Hugging Face hub, both in the same way.
 
 A source is a file, a folder, or a hub id `owner/name`. Files of a gated data set go into a
 temporary folder, which is deleted once read; all others stay in the hub's usual cache.
@@ -52,8 +52,8 @@ def read_dataset(source: str | Path, pattern: str = "*") -> Dataset:
     pattern. Columns that one file lacks are null there.
 
     Raises:
-        BadFile: no such source, no file fits the pattern, a broken table, no access to a gated
-            data set, or no way to the hub.
+        BadFile: no such source, no file matches the pattern, a broken table, no access to a gated
+            data set, or no connection to the hub.
         MissingExtra: a hub id, and huggingface_hub isn't installed.
     """
     path = Path(source)
@@ -62,7 +62,7 @@ def read_dataset(source: str | Path, pattern: str = "*") -> Dataset:
     if path.is_dir():
         files = sorted(p for p in path.rglob("*") if p.is_file())
         by_name = {p.relative_to(path).as_posix(): p for p in files}
-        selected = _wanted(list(by_name), pattern, str(source))
+        selected = _matching(list(by_name), pattern, str(source))
         return Dataset(rows=_rows({n: by_name[n] for n in selected}, str(source)), name=str(source))
     if not _HUB_ID.fullmatch(str(source)) or str(source).startswith("."):
         raise BadFile(
@@ -72,13 +72,13 @@ def read_dataset(source: str | Path, pattern: str = "*") -> Dataset:
     return _from_hub(str(source), pattern)
 
 
-def _wanted(names: Sequence[str], pattern: str, source: str) -> list[str]:
+def _matching(names: Sequence[str], pattern: str, source: str) -> list[str]:
     tables = [n for n in names if PurePosixPath(n).suffix in _READERS]
     selected = [n for n in tables if fnmatch(n, pattern)]
     if not selected:
         listed = ", ".join(tables[:8]) or "no table at all"
         raise BadFile(
-            f"{source}: no table fits {pattern!r} (formats {', '.join(_READERS)}); there: {listed}"
+            f"{source}: no table matches {pattern!r} ({', '.join(_READERS)}); it has {listed}"
         )
     return selected
 
@@ -109,7 +109,7 @@ def _from_hub(name: str, pattern: str) -> Dataset:
     with _explained(name):
         info = api.dataset_info(name)
         names = [sibling.rfilename for sibling in info.siblings or ()]
-        selected = _wanted(sorted(n for n in names if ".." not in n), pattern, name)
+        selected = _matching(sorted(n for n in names if ".." not in n), pattern, name)
         gated = bool(info.gated)
         with TemporaryDirectory() as folder:
             target: dict[str, Any] = {"local_dir": folder} if gated else {}

@@ -41,8 +41,8 @@ class Labelled:
     def excerpt(self) -> str:
         """The text as it is read: whole up to 2,400 words, or its posts, numbered and cut.
 
-        Posts of at most 10 characters are left out, and each is cut after 60 words: the paper's
-        3,200 and 80 tokens at three words to four tokens.
+        Posts of at most 10 characters are left out, and each is cut after 60 words. The limits are
+        the 3,200 and 80 tokens of Yang et al. 2023, at three words to four tokens.
 
         >>> Labelled(id="a", labels={}, posts=("Too short.", "A post that is long enough.")).excerpt
         'Post 1: A post that is long enough.'
@@ -56,7 +56,7 @@ class Labelled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Corpus:
-    """Labelled texts and their source; `tag` is name and content hash."""
+    """Labelled texts and their source; `tag` is their name and content hash."""
 
     name: str
     source: str
@@ -88,7 +88,7 @@ def load_labelled(name: str = OWN) -> Corpus:
         return Corpus(name=OWN, source=data["source"], tag=tag, texts=texts)
     path = Path(name)
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")  # a text may hold other separators
         rows = [json.loads(line) for line in lines if line.strip()]
     except (OSError, ValueError, RecursionError) as error:
         raise BadFile(
@@ -106,8 +106,8 @@ def load_labelled(name: str = OWN) -> Corpus:
 def _check(corpus: Corpus, name: str) -> None:
     ids = [text.id for text in corpus.texts]
     if not ids or len(set(ids)) != len(ids):
-        twice = sorted({i for i in ids if ids.count(i) > 1})[:5]
-        raise BadFile(f"{name}: texts with ids of their own are needed; twice: {twice or 'none'}")
+        repeated = sorted({i for i in ids if ids.count(i) > 1})[:5]
+        raise BadFile(f"{name}: texts need ids, each once; repeated: {repeated or 'none'}")
     if not corpus.scales:
         raise BadFile(f"{name}: no scale is labelled in every row; labels are {{scale: 0 or 1}}")
 
@@ -144,5 +144,5 @@ def _cut(text: str, words: int) -> str:
 
 
 def lengths(texts: Sequence[Labelled]) -> list[float]:
-    """Count the words of each excerpt, shape (texts,)."""
+    """Count the words of each text's excerpt, shape (texts,)."""
     return [float(len(text.excerpt.split())) for text in texts]

@@ -18,7 +18,7 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class _Published:
-    """A set: its hub id, the files that hold it, and how a row becomes a problem's row."""
+    """A set: its hub id, the pattern of its files, and the conversion of its rows to problems."""
 
     hub: str
     pattern: str
@@ -80,11 +80,13 @@ PUBLIC: Mapping[str, _Published] = {
     "mmlu": _Published("cais/mmlu", "all/test*", _mmlu),
     "mmlu-pro": _Published("TIGER-Lab/MMLU-Pro", "*test*", _mmlu_pro),
 }
-"""Sets by name; licences and access are those of their hub pages."""
+"""Sets by name; licences and access are as on their hub pages."""
 
 
 def published_rows(name: str, source: str = "") -> list[dict[str, object]]:
-    """Read a published set as rows of problems, from your copy at `source` or from the hub.
+    """Read a published set, a name of PUBLIC, as rows of problems.
+
+    The rows come from your copy at `source`, or from the hub.
 
     Raises:
         BadFile: no such source, or rows of another form.
@@ -103,7 +105,7 @@ def published_rows(name: str, source: str = "") -> list[dict[str, object]]:
 
 
 def stereoset(source: str = "") -> Iterator[tuple[str, str, str]]:
-    """Read StereoSet's sentences: (bias type, stereotype, anti-stereotype), row by row.
+    """Read StereoSet's sentences row by row: bias type, stereotype, anti-stereotype.
 
     Raises:
         BadFile: no such source, or rows of another form.

@@ -1,1 +1,1 @@
-"""Texts as vectors and as counts: sentence encoder, classifiers, word categories, features."""
+"""Texts as vectors and counts: sentence encoder, classifiers, word categories, features."""

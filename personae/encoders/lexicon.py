@@ -1,7 +1,7 @@
-"""Word categories: one table from words to categories, and counts by one sparse product.
+"""Word categories: a table from words to categories, and counts by a sparse product.
 
-The lists are Personae's own (`data/lexicon.json`): closed classes of function words, which have
-the best replicated relations to traits, and topics. A star stands for any ending.
+The lists are Personae's own (`data/lexicon.json`): closed classes of function words, whose
+relations to traits are the best replicated, and topics. A star stands for any ending.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,10 @@ SHORTEST_STEM = 2
 
 @dataclass(frozen=True, eq=False)
 class Lexicon:
-    """Categories by name, each a set of words and of stems that end in a star."""
+    """Categories, and the indices of those that each word, or stem before a star, belongs to.
+
+    `known` caches the categories of words that were looked up.
+    """
 
     categories: tuple[str, ...]
     words: Mapping[str, tuple[int, ...]]
@@ -49,7 +52,7 @@ class Lexicon:
         )
 
     def find(self, word: str) -> tuple[int, ...]:
-        """Return the indices of a word's categories, each once."""
+        """Return the indices of a word's categories, each once, in order; () where it has none."""
         indices = self.known.get(word)
         if indices is None:
             categories = set(self.words.get(word, ()))
@@ -59,7 +62,7 @@ class Lexicon:
         return indices
 
     def count(self, passages: Sequence[Passage]) -> Array:
-        """Count each category's words, shape (passages, categories)."""
+        """Count each category's words in each passage, shape (passages, categories)."""
         vocabulary: dict[str, int] = {}
         words = chain.from_iterable(passage.words for passage in passages)
         columns = np.array([vocabulary.setdefault(w, len(vocabulary)) for w in words], dtype=int)
@@ -82,7 +85,7 @@ def load_lexicon(part: str) -> Lexicon:
     """Read one part of the shipped lists: `function words` or `topics`.
 
     Raises:
-        UnknownName: no part is called so.
+        UnknownName: no part has this name.
 
     >>> [load_lexicon("topics").categories[i] for i in load_lexicon("topics").find("parties")]
     ['social', 'energy']

@@ -1,8 +1,8 @@
 """Texts as sentences of words.
 
-A window's counts are the sums over its sentences, so that ratios are taken within the window and
-never averaged (Kerz et al. 2022, arXiv 2204.04629). Text without sentence ends, as in
-many posts, is cut into sentences of 20 words.
+A text's counts are the sums over its sentences, so that ratios are taken over the whole text and
+never averaged (Kerz et al. 2022, arXiv 2204.04629). Text without sentence ends, as in many posts,
+is cut into sentences of 20 words.
 """
 
 import re
@@ -18,8 +18,9 @@ _ABBREVIATION = re.compile(
 _END = re.compile(r"[.!?…]+[\"'”’)\]]*(?=\s|$)|\n+")
 _VOWELS = re.compile(r"[aeiouyàâäéèêëîïôöùûü]+")
 UNENDED = 40
-"""Words beyond which a stretch without any end is cut."""
+"""Words beyond which a text without a sentence end is cut."""
 CUT = 20
+"""Words of the sentences it is cut into."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,16 +45,16 @@ class Passage:
 
     @cached_property
     def letters(self) -> int:
-        """Letters and digits of all words."""
+        """Number of letters and digits in all words."""
         return sum(sum(c.isalnum() for c in word) for word in self.words)
 
     @cached_property
     def syllables(self) -> int:
-        """Syllables of all words."""
+        """Number of syllables in all words."""
         return sum(syllables(word) for word in self.words)
 
     def count(self, mark: str) -> int:
-        """Count a mark such as a comma."""
+        """Count the occurrences of a mark such as a comma."""
         return sum(sentence.count(mark) for sentence in self.sentences)
 
 
@@ -61,7 +62,8 @@ class Passage:
 def syllables(word: str) -> int:
     """Count an English word's syllables by its vowel groups; at least one.
 
-    A silent -e and -ed do not count. About nine words in ten agree with a dictionary.
+    A silent -e or -ed doesn't count. Our own heuristic; it agrees with a dictionary on about nine
+    words in ten.
 
     >>> [syllables(w) for w in ("cat", "table", "made", "walked", "wanted", "readability")]
     [1, 2, 1, 1, 2, 5]

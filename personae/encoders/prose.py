@@ -1,7 +1,7 @@
 """Readability, richness, compressibility and shallow syntax of a passage.
 
-Formulas as in Kerz et al. 2022 (arXiv 2204.04629, appendix) and the sources named there. A ratio
-whose base is zero, or a measure that needs more words than there are, is NaN.
+Formulas as in Kerz et al. 2022 (arXiv 2204.04629, appendix) and the sources named below. A ratio
+whose divisor is zero, or a measure that needs more words than there are, is NaN.
 """
 
 import zlib
@@ -20,12 +20,16 @@ MANY_SYLLABLES = 3
 
 
 def ratio(over: float, under: float) -> float:
-    """Divide, NaN where the divisor is zero."""
+    """Divide; NaN where the divisor is zero."""
     return over / under if under else nan
 
 
 def readability(passage: Passage) -> Mapping[str, float]:
-    """Readability formulas (Flesch 1948, Kincaid 1975 and others); NaN without words.
+    """Compute readability by formula, each on its own scale; NaN without words.
+
+    Flesch (1948) is higher for easier text; Flesch-Kincaid (Kincaid et al. 1975), ARI (Smith &
+    Senter 1967), Coleman-Liau (1975), Fog (Gunning 1952) and SMOG (McLaughlin 1969) are years of
+    schooling; LIX and RIX (Björnsson 1968; Anderson 1983) are higher for harder text.
 
     >>> from personae.encoders.passages import passage
     >>> round(readability(passage("The cat sat on the mat."))["Flesch"], 3)
@@ -49,7 +53,11 @@ def readability(passage: Passage) -> Mapping[str, float]:
 
 
 def richness(passage: Passage) -> Mapping[str, float]:
-    """Lexical richness: type-token ratios, Herdan, MATTR, MTLD, Yule, words said once.
+    """Compute lexical richness; NaN without words, MATTR and MTLD with fewer than 50.
+
+    Type-token ratio (TTR), root TTR (Guiraud 1954), Herdan's C (1960), moving-average TTR (MATTR;
+    Covington & McFall 2010), MTLD in words (McCarthy & Jarvis 2010), Yule's K (1944), the share of
+    words that occur once, and letters and syllables per word.
 
     >>> from personae.encoders.passages import passage
     >>> round(richness(passage("the cat sat on the mat the dog sat too"))["Yule K"], 1)
@@ -87,11 +95,11 @@ def _mattr(words: tuple[str, ...], window: int) -> float:
 
 
 def _mtld(words: tuple[str, ...]) -> float:
-    """Mean length of stretches that keep the ratio above 0.72, both ways (McCarthy & Jarvis)."""
+    """Mean length (words) of stretches with a ratio above 0.72, over both directions."""
     if len(words) < MATTR_WINDOW:
         return nan
-    ways = [_factors(words), _factors(words[::-1])]
-    return sum(len(words) / f if f else float(len(words)) for f in ways) / 2
+    factors = [_factors(words), _factors(words[::-1])]
+    return sum(len(words) / f if f else float(len(words)) for f in factors) / 2
 
 
 def _factors(words: tuple[str, ...]) -> float:
@@ -107,7 +115,9 @@ def _factors(words: tuple[str, ...]) -> float:
 
 
 def complexity(passage: Passage) -> Mapping[str, float]:
-    """Deflated size over raw size, in bytes: low where a text repeats itself; NaN without text.
+    """Compute deflated over raw size (bytes): low where a text repeats itself; NaN without text.
+
+    Source: Kerz et al. 2022, after Kolmogorov complexity.
 
     >>> from personae.encoders.passages import passage
     >>> complexity(passage("Again and again. " * 20))["deflated"] < 0.2
@@ -119,10 +129,10 @@ def complexity(passage: Passage) -> Mapping[str, float]:
 
 
 def syntax(passage: Passage) -> Mapping[str, float]:
-    """Shallow syntax without a parser: sentence length, clauses by their words, marks.
+    """Compute shallow syntax without a parser; NaN without words.
 
-    A further clause is counted for each subordinator and each coordinator after a comma; commas
-    and other marks are rates per word or per sentence.
+    Mean and standard deviation of the words in a sentence; commas, brackets and dashes per word;
+    exclamation, question and opening quotation marks per sentence. Our own selection.
     """
     words, sentences = len(passage.words), len(passage.sentences)
     lengths = [len(w) for w in passage.words_of]

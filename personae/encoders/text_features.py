@@ -1,8 +1,8 @@
 """The registry of text features: named families of columns, one row per text.
 
-After the families of Kerz et al. 2022 (arXiv 2204.04629), as an open set: the published extractor,
-its register lists and LIWC are closed. Every family maps passages to a table; a value that is
-undefined on a passage (a ratio without words, a measure that needs more of them) is NaN.
+After the families of Kerz et al. 2022 (arXiv 2204.04629), in an open implementation: the published
+extractor, its register lists and LIWC are closed. Every family maps passages to a table; a value
+that is undefined on a passage (a ratio without words, a measure that needs more of them) is NaN.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -44,8 +44,8 @@ def feature_table(texts: Sequence[str], families: Sequence[str]) -> Features:
     """Compute the features of texts: one row per text, the columns of the named families.
 
     Args:
-        texts: any number of texts; an empty one has the value NaN in every ratio.
-        families: names out of FAMILIES.
+        texts: any number of texts; every ratio of an empty one is NaN.
+        families: names from FAMILIES.
 
     Raises:
         UnknownName: a family that isn't in the registry.
@@ -68,7 +68,7 @@ def _table(passages: Sequence[Passage], families: Sequence[str]) -> Features:
 
 
 def _lexicon(part: str) -> Callable[[Sequence[Passage]], Columns]:
-    """Share of the words in each category, and of those in any."""
+    """Compute the share of the words that each category has."""
 
     def read(passages: Sequence[Passage]) -> Columns:
         lexicon = load_lexicon(part)
@@ -80,16 +80,22 @@ def _lexicon(part: str) -> Callable[[Sequence[Passage]], Columns]:
     return read
 
 
-def _each(of: Callable[[Passage], Mapping[str, float]]) -> Callable[[Sequence[Passage]], Columns]:
+def _each(
+    measure: Callable[[Passage], Mapping[str, float]],
+) -> Callable[[Sequence[Passage]], Columns]:
     def read(passages: Sequence[Passage]) -> Columns:
-        names = tuple(of(passage("One.")))
-        return names, np.array([list(of(p).values()) for p in passages]).reshape(-1, len(names))
+        names = tuple(measure(passage("One.")))
+        return names, np.array([list(measure(p).values()) for p in passages]).reshape(
+            -1, len(names)
+        )
 
     return read
 
 
 def sentiment_reader() -> Callable[[str], Mapping[str, float]]:
-    """Make a reader of one text: VADER's compound (-1..1), pos, neu and neg (Hutto & Gilbert 2014).
+    """Make a scorer of one text: VADER's compound (-1..1), pos, neu and neg (0..1).
+
+    Source: Hutto & Gilbert 2014.
 
     Raises:
         MissingExtra: vaderSentiment is not installed.
@@ -105,7 +111,7 @@ def sentiment_reader() -> Callable[[str], Mapping[str, float]]:
 
 
 def _sentiment(passages: Sequence[Passage]) -> Columns:
-    """Mean over sentences of VADER's compound, positive and negative."""
+    """Average VADER's compound, positive and negative scores over sentences."""
     score = sentiment_reader()
     names = ("compound", "pos", "neg")
     rows = [[[score(s)[n] for n in names] for s in text.sentences] for text in passages]
@@ -114,7 +120,7 @@ def _sentiment(passages: Sequence[Passage]) -> Columns:
 
 
 def _embedding(passages: Sequence[Passage]) -> Columns:
-    """Mean vector of the sentences from the local encoder."""
+    """Average the local encoder's vectors over sentences."""
     flat = open_encoder().encode([s for text in passages for s in text.sentences])
     width = flat.shape[1]
     ends = np.cumsum([len(text.sentences) for text in passages])
@@ -133,4 +139,4 @@ FAMILIES: Mapping[str, Callable[[Sequence[Passage]], Columns]] = {
     "syntax": _each(syntax),
     "embedding": _embedding,
 }
-"""Name of each family -> its reader: passages in, column names and a table out."""
+"""By name of a family, the function from passages to column names and a table (texts, columns)."""

@@ -1,4 +1,4 @@
-"""Reports about personas in files: errors and risks, and the differences of two files."""
+"""Reports on personas in files: errors and risks, and the differences between two files."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -51,7 +51,7 @@ def check_report(
             if len(listed) < _EXAMPLES:
                 position = where.rpartition(", ")[2]
                 listed.append(
-                    {"rule": code, "place": position, "persona": row.id, "found": excerpt}
+                    {"rule": code, "position": position, "persona": row.id, "excerpt": excerpt}
                 )
         errors += "error" in levels
         warnings += levels == {"warning"}
@@ -99,7 +99,7 @@ def _rule_tables(
         )
     yield table("findings", "What the rules found", findings)
     matches = [match for code in codes for match in examples[code]]
-    yield table("examples", "Where", matches, f"The first {_EXAMPLES} of each rule.")
+    yield table("examples", "Examples", matches, f"The first {_EXAMPLES} of each rule.")
 
 
 def diff_report(old: Iterable[Persona], new: Iterable[Persona]) -> Report:
@@ -113,8 +113,8 @@ def diff_report(old: Iterable[Persona], new: Iterable[Persona]) -> Report:
     changed = len({row["persona"] for row in changes})
     unchanged = len(before) - len(removed) - changed
     ids: list[Row] = [
-        {"persona": name, "what": what}
-        for names, what in ((removed, "removed"), (added, "added"))
+        {"persona": name, "change": change}
+        for names, change in ((removed, "removed"), (added, "added"))
         for name in names
     ]
     parts: list[Part] = [
@@ -135,7 +135,7 @@ def _field_changes(old: Persona, new: Persona) -> Iterator[Row]:
         field_path = "/".join(map(str, path))
         yield {
             "persona": old.id,
-            "where": field_path,
+            "field": field_path,
             "was": _shortened(was),
             "is": _shortened(value),
         }

@@ -85,9 +85,7 @@ def read_personas(path: str | Path) -> Iterator[Persona]:
 
 
 def persona_rows(path: str | Path) -> Iterator[tuple[str, object]]:
-    """Read a file's rows, unchecked, as (position, row).
-
-    For a line that isn't JSON the row is the error.
+    """Read a file's rows, unchecked, as (position, row); for a line that isn't JSON, the error.
 
     Raises:
         BadFile: the file as a whole can't be read.
@@ -106,19 +104,19 @@ def persona_rows(path: str | Path) -> Iterator[tuple[str, object]]:
 
 
 def _suffix(path: Path) -> str:
-    """Give the suffix; a file of another kind is taken for JSON, as it always was."""
+    """Return the suffix; any but .jsonl and .parquet counts as .json."""
     return path.suffix if path.suffix in (".jsonl", ".parquet") else ".json"
 
 
 def parquet_rows(source: Path) -> Iterator[tuple[str, dict[str, object]]]:
-    """Read a Parquet file in batches, as (where, row by column); nulls are left out.
+    """Read a Parquet file in batches, as (position, row by column); nulls are left out.
 
     Raises:
         BadFile: it can't be read.
     """
     number = 0
     try:
-        pl.read_parquet_schema(source)  # a broken file is told at once, not amid the batches
+        pl.read_parquet_schema(source)  # a broken file is an error at once, not amid the batches
         for frame in pl.scan_parquet(source, glob=False).collect_batches(chunk_size=BATCH):
             for cells in frame.iter_rows(named=True):
                 number += 1
@@ -154,7 +152,7 @@ def _mapping(cell: object, where: str) -> object:
 
 
 def frame_personas(frame: pl.DataFrame) -> Iterator[Persona]:
-    """Give the personas of a frame with `PERSONA_COLUMNS`.
+    """Yield the personas of a frame with `PERSONA_COLUMNS`, one per row.
 
     Raises:
         BadFile, BadValue: a row is not a persona.
@@ -167,7 +165,7 @@ def frame_personas(frame: pl.DataFrame) -> Iterator[Persona]:
 
 
 def persona_frame(personas: Iterable[Persona]) -> pl.DataFrame:
-    """Put personas into a frame with `PERSONA_COLUMNS`, one row each.
+    """Return a frame with `PERSONA_COLUMNS`, one row per persona.
 
     >>> persona_frame([Persona(id="a", traits={"E": 1.0})])["traits"].to_list()
     [[{'key': 'E', 'value': 1.0}]]

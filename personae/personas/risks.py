@@ -1,17 +1,17 @@
-"""Rules, as data, that warn of the harm a persona may do; each states its reason.
+"""Rules, as data, that warn of harm that a persona may do; each states its reason.
 
 A rule holds where all its conditions do:
 
 any          one of the patterns is found in a text
-sentence     a sentence holds a word of each of the named lists; two names in one entry stand
-             side by side in this order
+sentence     a sentence holds a word of each of the named lists; of two names in one entry, the
+             words are adjacent and in this order
 fact         a fact has one of these names (the last level of its path), and with `below` a
              number under it
 origin       the pattern is found in the provenance
 lacks        a filled layer has none of these notes in its provenance, its own or the persona's
-shows        the persona is evidence of this kind
-kind_is_not  it is declared another kind
-minor        its age or its text makes it one under 18
+shows        the persona's content is evidence of this kind
+kind_is_not  the persona is declared to be of another kind
+minor        by its age or its text, the persona is under 18
 
 Source: Chen et al. 2024 (arXiv 2404.18231), the risks of role-playing agents. Wording shows only
 some of the risks: that no rule fires proves nothing.
@@ -23,7 +23,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from personae.core import BadFile, Persona, UnknownName, data_json, parse_json, read_text
+from personae.core import (
+    BadFile,
+    InputError,
+    Persona,
+    UnknownName,
+    data_json,
+    parse_json,
+    read_text,
+)
 from personae.personas import LAYERS, evident_kinds, layer_provenance
 
 __all__ = ["Risk", "RiskRule", "find_risks", "load_risk_rules"]
@@ -59,7 +67,7 @@ def find_risks(persona: Persona, rules: Sequence[RiskRule]) -> Iterator[Risk]:
     """Apply the rules to a persona; a composite is subject to the rules of all its kinds.
 
     >>> child = Persona(id="a", facts={"age": "12"})
-    >>> ", ".join(found.rule.code for found in find_risks(child, load_risk_rules()))
+    >>> ", ".join(risk.rule.code for risk in find_risks(child, load_risk_rules()))
     'no-licence, no-source, minor'
     """
     kinds = {persona.kind, *evident_kinds(persona)}
@@ -96,7 +104,7 @@ def load_risk_rules(path: str | Path | None = None) -> tuple[RiskRule, ...]:
     for number, body in enumerate(document["rules"], start=1):
         try:
             rules.append(_rule(body, words))
-        except (re.error, KeyError, TypeError, AttributeError, ValueError) as error:
+        except (InputError, re.error, KeyError, TypeError, AttributeError, ValueError) as error:
             raise BadFile(f"{where}, rule {number}: {type(error).__name__}: {error}") from error
     return tuple(rules)
 
@@ -173,13 +181,14 @@ def _matching_patterns(
 
 def _fact(value: object, options: Mapping[str, object]) -> _Condition:
     names = {str(name) for name in _require_list(value)}
-    limit = options.get("below")
+    below = options.get("below")
+    limit = None if below is None else float(str(below))
 
     def holds(persona: Persona) -> str | None:
         for path, fact in persona.facts.items():
             if path.rpartition("/")[2].lower().replace("_", " ") not in names:
                 continue
-            if limit is None or _is_below(fact, float(str(limit))):
+            if limit is None or _is_below(fact, limit):
                 return _excerpt(f"facts/{path}", fact)
         return None
 
@@ -228,7 +237,7 @@ def _kind_is_not(value: object, _: Mapping[str, object]) -> _Condition:
 
 def _minor(_: object, __: Mapping[str, object]) -> _Condition:
     rules = {rule["code"]: rule for rule in data_json("persona_rules.json")["rules"]}
-    conditions = [_condition(rules[code]["when"][0], {}) for code in ("minor", "minor-told")]
+    conditions = [_condition(rules[code]["when"][0], {}) for code in ("minor", "minor-by-text")]
     return lambda persona: next(
         (p for condition in conditions if (p := condition(persona)) is not None), None
     )

@@ -69,7 +69,7 @@ def test_a_folder_of_any_format_is_read_by_pattern(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("source", "says"),
-    [("nowhere.csv", "no such file"), ("no/such/place", "no such file"), (".", "no table fits")],
+    [("nowhere.csv", "no such file"), ("no/such/place", "no such file"), (".", "no table matches")],
 )
 def test_what_is_not_there_is_said(
     source: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -104,7 +104,7 @@ def test_errors_of_the_hub_are_explained(endpoint: str, monkeypatch: pytest.Monk
         read_dataset("owner/absent")
     with pytest.raises(BadFile, match="not a readable table"):
         read_dataset("owner/broken")
-    with pytest.raises(BadFile, match="no table fits"):
+    with pytest.raises(BadFile, match="no table matches"):
         read_dataset("owner/maths", "*.tsv")
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     with pytest.raises(BadFile, match="could not be asked"):

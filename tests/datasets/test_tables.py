@@ -181,6 +181,8 @@ def test_keys_of_the_file_are_cast_and_compared(write: Write) -> None:
         ("respondent,item,answer,status\na,1,3,ok\n", "rename the columns"),
         ("respondent,item,answer\na,1,3,9,9\n", "not a table"),
         ("respondent,item,answer\na,1,huh\n", "no answer can be read"),
+        ("respondent,1,item\na,3,4\n", "also needs a column 'answer'"),
+        ("respondent,1,_in_file\na,3,4\n", "rename the columns ['_in_file']".replace("[", r"\[")),
         ("1,2,3\n6,5,1\n0,2,2\n", "2 of 6 answers lie outside 1..5"),
         (bytes(range(256)) * 4, "not a table"),
     ],
@@ -188,6 +190,13 @@ def test_keys_of_the_file_are_cast_and_compared(write: Write) -> None:
 def test_what_is_no_table_of_answers_is_refused(write: Write, text: str | bytes, says: str) -> None:
     with pytest.raises(BadFile, match=says.replace(".", r"\.")):
         read_answers(write(text), NEO)
+
+
+def test_a_column_of_any_other_name_is_kept_as_a_tag(write: Write) -> None:
+    """Also beside items, where `answer` is no column of answers."""
+    answers = read_answers(write("respondent,1,answer,there\na,3,yes,x\n"), NEO)
+    assert cell(answers, "1", "value") == 3.0
+    assert (cell(answers, "1", "answer"), cell(answers, "1", "there")) == ("yes", "x")
 
 
 def test_unknown_items_come_with_near_matches(write: Write) -> None:

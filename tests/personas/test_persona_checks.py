@@ -94,8 +94,8 @@ RISKY: list[tuple[dict[str, Any], str]] = [
     ({"text": "x", "provenance": {"source": "Interviews of 2024", "licence": "x"}}, "from-private"),
     ({"facts": {"demographics/age": "12"}}, "minor"),
     ({"facts": {"age": "17 years"}}, "minor"),
-    ({"text": "You are a 9-year-old from Lyon."}, "minor-told"),
-    ({"statements": ("I'm just a little kid.",)}, "minor-told"),
+    ({"text": "You are a 9-year-old from Lyon."}, "minor-by-text"),
+    ({"statements": ("I'm just a little kid.",)}, "minor-by-text"),
     ({"facts": {"age": "16"}, "text": "You are seductive."}, "sexualised-minor"),
     ({"text": "Like most immigrants, you are lazy."}, "stereotype"),
     ({"text": "As all women do, you cry."}, "generalisation"),
@@ -151,7 +151,8 @@ def test_rules_are_data(tmp_path: Path) -> None:
     (rule,) = load_risk_rules(path)
     assert [r.excerpt for r in find_risks(Persona(id="x", text="A cat."), [rule])] == ["text: cat"]
     head = {"code": "a", "risk": "b", "reason": "c"}
-    whens: list[Any] = [[{"any": ["("]}], [{}], [], [{"sentence": ["x"]}], [1]]
+    whens: list[Any] = [[{"any": ["("]}], [{}], [], [{"sentence": ["x"]}], [1], [{"moon": "full"}]]
+    whens.append([{"fact": ["age"], "below": "eighteen"}])
     rules = [{}, 1, *({**head, "when": when} for when in whens)]
     rules.append({**head, "level": "x", "when": [{"lacks": ["a"]}]})
     wholes: list[Any] = [

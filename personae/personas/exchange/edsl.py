@@ -54,7 +54,11 @@ def matches(sample: Mapping[str, object]) -> bool:
 
 
 def load(path: Path) -> Iterator[ForeignObject]:
-    """Read a list of agents, or one agent; fields beside the list are kept with the first agent."""
+    """Read a list of agents, or one agent; fields beside the list are kept with the first agent.
+
+    Raises:
+        BadFile: no JSON object, a list or agent of another form, or a reserved name in an agent.
+    """
     document = require_object(load_json(path), str(path))
     agents = document.get(_LIST, [document])
     if not isinstance(agents, list):

@@ -66,7 +66,7 @@ def read_open_fields(
     foreign: Mapping[str, object],
     mapped_paths: Iterable[tuple[str, ...]] = (),
 ) -> Json:
-    """Read the mapped fields, and every other one, unless its path is `taken`, as a fact."""
+    """Read the mapped fields, and as facts all others except those in `mapped_paths`."""
     row = read_fields(fields, foreign)
     facts = row.setdefault("facts", {})
     assert isinstance(facts, dict)
@@ -75,7 +75,7 @@ def read_open_fields(
 
 
 def write_fields(fields: Iterable[FieldMapping], persona: Persona) -> tuple[Json, dict[str, str]]:
-    """Write the mapped fields; return the object and the facts that no field took.
+    """Write the mapped fields; return the object and the facts that no field maps to.
 
     A field without a value is left out or gets its default. A fact of another taxonomy is matched
     by the last name of its path, under the same or a demographic category.
@@ -185,7 +185,7 @@ def flatten_facts(value: object, skip: Iterable[tuple[str, ...]] = ()) -> dict[s
 
 
 def nest_facts(facts: Mapping[str, str], into: Json) -> Json:
-    """Put facts into an object by path; a fact whose path is taken is left out."""
+    """Put facts into an object by path; a fact whose path has a value already is left out."""
     for path, value in facts.items():
         names = tuple(path.split("/", _MAX_LEVELS - 1))
         if _value_at(into, names) is None:

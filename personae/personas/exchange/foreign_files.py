@@ -20,12 +20,12 @@ from personae.core.files.atomic_path import atomic_path
 from personae.personas import parquet_rows
 
 __all__ = [
-    "MAX_FILES",
     "ForeignObject",
     "NamedObjects",
     "dump_each",
     "dump_json",
     "dump_lines",
+    "entries",
     "file_name",
     "json_text",
     "load_each",
@@ -44,14 +44,14 @@ NamedObjects = Iterable[tuple[str, Json]]
 
 
 class ForeignObject(NamedTuple):
-    """A foreign object and its position in a file."""
+    """A foreign object and its position, such as "people.jsonl, line 3"."""
 
     where: str
     value: Json
 
 
 def require_object(value: object, where: str) -> Json:
-    """Return a value that must be an object without control characters.
+    """Return a value that must be a JSON object, without control characters.
 
     Raises:
         BadFile: it is something else.
@@ -64,12 +64,20 @@ def require_object(value: object, where: str) -> Json:
 
 
 def load_json(path: Path) -> object:
-    """Read a JSON file of at most 64 MB."""
+    """Read a JSON file of at most 64 MB.
+
+    Raises:
+        BadFile: it can't be read, is too large, or is no valid JSON.
+    """
     return parse_json(read_text(path, MAX_FILE), str(path))
 
 
 def load_lines(path: Path) -> Iterator[ForeignObject]:
-    """Read a JSONL file line by line, each at most 16 MB."""
+    """Read a JSONL file line by line, each of at most 16 MB.
+
+    Raises:
+        BadFile: a line is no JSON object, or too long.
+    """
     for where, value in json_lines(path):
         if isinstance(value, InputError):
             raise value
@@ -85,14 +93,32 @@ def load_parquet(path: Path) -> Iterator[ForeignObject]:
 def load_each(
     path: Path, suffix: str, load: Callable[[Path], Iterable[ForeignObject]]
 ) -> Iterator[ForeignObject]:
-    """Read one file, or a folder's files of a suffix in order of name; links are not followed."""
+    """Read one file, or a folder's files of a suffix by name; links are not followed.
+
+    Raises:
+        BadFile: the folder can't be read, or has more than 100,000 entries.
+    """
     if not path.is_dir():
         yield from load(path)
         return
-    files = [p for p in sorted(path.iterdir()) if p.suffix.lower() == suffix and p.is_file()]
-    for file in files[:MAX_FILES]:
-        if not file.is_symlink():
+    for file in entries(path):
+        if file.suffix.lower() == suffix and file.is_file() and not file.is_symlink():
             yield from load(file)
+
+
+def entries(folder: Path) -> list[Path]:
+    """List a folder's files and folders by name.
+
+    Raises:
+        BadFile: it can't be read, or has more than 100,000 of them.
+    """
+    try:
+        paths = sorted(folder.iterdir())
+    except OSError as error:
+        raise BadFile(f"can't read {folder}: {error.strerror or error}") from error
+    if len(paths) > MAX_FILES:
+        raise BadFile(f"{folder}: more than {MAX_FILES:,} files and folders in it; split it")
+    return paths
 
 
 def json_text(value: object) -> str:

@@ -21,6 +21,7 @@ from personae.personas.exchange import edsl, genagents, nemotron, personahub, so
 from personae.personas.exchange.foreign_files import (
     ForeignObject,
     NamedObjects,
+    entries,
     load_json,
     load_lines,
     load_parquet,
@@ -124,10 +125,7 @@ def detect(path: str | Path) -> str:
 
 
 def _detect_in_folder(folder: Path) -> str:
-    try:
-        inside = [p for p in sorted(folder.iterdir()) if p.suffix.lower() in (".json", ".png")]
-    except OSError as error:
-        raise BadFile(f"can't read {folder}: {error.strerror or error}") from error
+    inside = [p for p in entries(folder) if p.suffix.lower() in (".json", ".png")]
     if not inside:
         raise BadFile(f"{folder}: a folder without a scratch.json, a card or an agent in it")
     return detect(inside[0])
@@ -152,7 +150,9 @@ def _find_format(name: str) -> Format:
 
 
 def import_personas(path: str | Path, form: str = "") -> Iterator[Persona]:
-    """Read personas of a format, detected from the content unless named; ids are made unique.
+    """Read personas of a format, detected from the content unless named.
+
+    In foreign formats a repeated id gets a number, such as `ada-2`.
 
     Raises:
         UnknownName: no such format.
@@ -172,7 +172,7 @@ def import_personas(path: str | Path, form: str = "") -> Iterator[Persona]:
 
 
 def import_rows(path: str | Path, form: str = "") -> Iterator[tuple[str, Persona | InputError]]:
-    """Give each row's position with its persona, or with the error that says why it isn't one.
+    """Yield each row's position with its persona, or with the error that says why it isn't one.
 
     Raises:
         UnknownName: no such format.

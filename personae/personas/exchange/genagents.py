@@ -16,10 +16,10 @@ from personae.personas.exchange.fields import (
     write_fields,
 )
 from personae.personas.exchange.foreign_files import (
-    MAX_FILES,
     ForeignObject,
     NamedObjects,
     dump_lines,
+    entries,
     file_name,
     json_text,
     load_json,
@@ -104,19 +104,25 @@ def matches(sample: Mapping[str, object]) -> bool:
 
 def is_folder(path: Path) -> bool:
     """Tell whether a folder is an agent's, or holds such folders."""
-    return path.is_dir() and any((p / _FILES["scratch"]).is_file() for p in (path, *_inner(path)))
+    return path.is_dir() and any(
+        (p / _FILES["scratch"]).is_file() for p in (path, *_folders_in(path))
+    )
 
 
-def _inner(path: Path) -> list[Path]:
-    return [p for p in sorted(path.iterdir())[:MAX_FILES] if p.is_dir() and not p.is_symlink()]
+def _folders_in(path: Path) -> list[Path]:
+    return [p for p in entries(path) if p.is_dir() and not p.is_symlink()]
 
 
 def load(path: Path) -> Iterator[ForeignObject]:
-    """Read one agent's folder, a folder of such, or a JSONL file of scratches."""
+    """Read one agent's folder, a folder of such, or a JSONL file of scratches.
+
+    Raises:
+        BadFile: no scratch.json in a folder, or one that is no object; a line that is no object.
+    """
     if not path.is_dir():
         yield from map(_from_line, load_lines(path))
         return
-    folders = [p for p in (path, *_inner(path)) if (p / _FILES["scratch"]).is_file()]
+    folders = [p for p in (path, *_folders_in(path)) if (p / _FILES["scratch"]).is_file()]
     if not folders:
         raise BadFile(f"{path}: neither it nor a folder in it has a scratch.json")
     for folder in folders:
@@ -156,7 +162,7 @@ def _as_line(agent: Json) -> Json:
 
 
 def dump(objects: NamedObjects, path: Path) -> None:
-    """Write a JSONL file of scratches, or a folder with one folder an agent."""
+    """Write a JSONL file of scratches, or a folder with one folder per agent."""
     if path.suffix == ".jsonl":
         dump_lines((_as_line(value) for _, value in objects), path)
         return

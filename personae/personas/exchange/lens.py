@@ -1,4 +1,4 @@
-"""The mechanism that makes every exchange lossless in both directions.
+"""The conversion that makes every exchange lossless in both directions.
 
 A format says how to read one of its objects into a persona's row (`read`) and how to write one
 (`write`); both may be lossy. What reading loses is kept as a patch in the persona's `extra`, under
@@ -50,7 +50,11 @@ def import_row(lens: Lens, foreign: Json, where: str) -> Persona:
 
 
 def export_row(lens: Lens, persona: Persona) -> Json:
-    """Make a foreign object of a persona."""
+    """Make a foreign object of a persona.
+
+    Raises:
+        BadFile: what an earlier import kept in `extra` was damaged.
+    """
     residue = persona.extra.get(lens.name)
     has_residue = is_patch(residue)
     extra = {k: v for k, v in persona.extra.items() if not (has_residue and k == lens.name)}
@@ -105,7 +109,7 @@ def _without_slot(lens: Lens, foreign: Json) -> tuple[Json, Patch]:
     if slot is None or slot == []:
         return remainder, []
     if not is_patch(slot):
-        raise BadFile(f"what stands under {'.'.join(lens.slot)!r} was not written by Personae")
+        raise BadFile(f"the value of {'.'.join(lens.slot)!r} was not written by Personae")
     return remainder, slot
 
 

@@ -58,7 +58,7 @@ def _read(foreign: Mapping[str, object]) -> Json:
 
 
 def _write(persona: Persona) -> Json:
-    """Write a fact of one level to a column of its name; a table has no room for deeper ones."""
+    """Write each fact of one level to a column of its name; a table can't hold deeper ones."""
     row, remaining_facts = write_fields(_FIELDS, persona)
     return nest_facts(
         {path: fact for path, fact in remaining_facts.items() if "/" not in path}, row

@@ -90,11 +90,11 @@ def _text(name: bytes, content: bytes, where: str) -> bytes:
 
 def _inflated(packed: bytes, where: str) -> bytes:
     try:
-        machine = zlib.decompressobj()
-        text = machine.decompress(packed, MAX_TEXT + 1)
+        inflater = zlib.decompressobj()
+        text = inflater.decompress(packed, MAX_TEXT + 1)
     except zlib.error as error:
         raise BadFile(f"{where}: a packed text in it is damaged: {error}") from error
-    if not machine.eof and len(text) <= MAX_TEXT:
+    if not inflater.eof and len(text) <= MAX_TEXT:
         raise BadFile(f"{where}: a packed text in it is cut")
     return text
 

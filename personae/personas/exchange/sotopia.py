@@ -66,7 +66,11 @@ def matches(sample: Mapping[str, object]) -> bool:
 
 
 def load(path: Path) -> Iterator[ForeignObject]:
-    """Read a list of profiles, one profile, or one a line."""
+    """Read a list of profiles, one profile, or one a line.
+
+    Raises:
+        BadFile: no JSON, or a profile that is no object.
+    """
     if path.suffix == ".jsonl":
         yield from load_lines(path)
         return

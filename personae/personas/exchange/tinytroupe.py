@@ -57,7 +57,7 @@ def _read(foreign: Mapping[str, object]) -> Json:
 
 
 def _traits(facts: Mapping[str, str]) -> dict[str, float]:
-    """Read "High. Very creative" as a standing of +1; a text without such a word says nothing."""
+    """Read "High. Very creative" as a standing of +1; a text without such a word gives none."""
     traits = {}
     for code, title in BIG_FIVE.items():
         level = _WORD.match(facts.get("/".join((*_TRAITS, title.lower())), ""))
@@ -67,7 +67,7 @@ def _traits(facts: Mapping[str, str]) -> dict[str, float]:
 
 
 def _relations(listed: object) -> dict[str, str]:
-    """Read a list of name and description; give nothing unless all are so, each name once."""
+    """Read a list of names and descriptions; {} unless all have both and each name is unique."""
     if not isinstance(listed, list):
         return {}
     relations = {}

@@ -1,1 +1,1 @@
-"""Readers of personality in texts, tested on authors that they never met."""
+"""Readers of personality in texts, tested on held-out authors."""

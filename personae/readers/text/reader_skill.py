@@ -1,4 +1,4 @@
-"""Skill of a trained reader, reported before any of its ratings: skill, floors, prior."""
+"""The skill of a trained reader, which is reported before any of its ratings."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,11 @@ __all__ = ["Skill", "skill_table", "skills"]
 
 @dataclass(frozen=True, eq=False)
 class Skill:
-    """Skill on one trait with held-out authors, the share in training, and the floors."""
+    """Skill on one trait with held-out authors, beside floors.
+
+    `share` is the share (0..1) of the high pole in training; `shuffled` the AUC of the same
+    training on permuted labels; `floors` the accuracy (0..1) of trivial answers by name.
+    """
 
     auc: Estimate
     macro_f1: Estimate
@@ -31,7 +35,7 @@ class Skill:
 
 
 def skills(reader: Reader, seed: int = 0) -> dict[str, Skill]:
-    """Estimate a reader's skill for each trait; whole groups (authors) are resampled."""
+    """Estimate a reader's skill by trait, with intervals that resample whole groups (authors)."""
     groups = [text.group or text.id for text in reader.corpus.texts]
     words = lengths(reader.corpus.texts)
     return {
@@ -50,7 +54,7 @@ def _skill(
         macro_f1=macro_f1(predictions.truth, classes, groups=groups, seed=seed),
         accuracy=accuracy(predictions.truth, classes, groups=groups, seed=seed),
         share=share,
-        shuffled=auc(predictions.dealt, predictions.shuffled, groups=groups, seed=seed),
+        shuffled=auc(predictions.permuted, predictions.shuffled, groups=groups, seed=seed),
         floors={name: float(np.mean(guess == predictions.truth)) for name, guess in floors.items()},
     )
 
@@ -61,7 +65,7 @@ def _classes(probabilities: Array) -> Array:
 
 
 def skill_table(skills_by_trait: dict[str, Skill], reader: Reader) -> Table:
-    """Tabulate skill beside the floors and the reader trained on shuffled labels."""
+    """Tabulate skill by trait, beside the floors and a reader trained on shuffled labels."""
     rows: list[Row] = [
         {
             "trait": scale,
@@ -77,7 +81,7 @@ def skill_table(skills_by_trait: dict[str, Skill], reader: Reader) -> Table:
     note = (
         f"Reader {reader.training.recipe!r}, trained on {reader.corpus.source} "
         f"({len(reader.corpus.texts)} texts, {reader.corpus.tag}). All figures are for authors, or "
-        "pools of sentences, that the classifier never met; whole ones are resampled. Floors: the "
+        "pools of sentences, held out in training; whole ones are resampled. Floors: the "
         "commoner class, chance at the class's share, length alone."
     )
     return table("skill", "What the reader can see", rows, note)

@@ -2,9 +2,9 @@
 
 Every public-domain item is a first-person sentence for one pole of one trait. An author has a pole
 of each trait and writes four sentences for it, in random order. Authors come from pools that share
-no item and no wording, so that a reader tested on another pool has not seen its sentences. A reader
-learns how people describe themselves in questionnaires; whether that generalises to other prose
-has to be tested.
+no item and no wording, so that a reader tested on another pool hasn't seen its sentences. A reader
+learns from them how people describe themselves in questionnaires; whether that generalises to other
+prose has to be tested.
 """
 
 import re
@@ -26,10 +26,10 @@ Sentences = dict[tuple[str, int], list[str]]
 
 
 def self_descriptions(authors: int = 480, seed: int = 0) -> Corpus:
-    """Make synthetic authors, labelled on the Big Five, in six pools of sentences.
+    """Make `authors` synthetic texts, labelled on the Big Five, from six pools of sentences.
 
-    >>> one = self_descriptions(6).texts[0]
-    >>> one.group, sorted(one.labels), len(one.text.split(". "))
+    >>> text = self_descriptions(6).texts[0]
+    >>> text.group, sorted(text.labels), len(text.text.split(". "))
     ('pool 0', ['A', 'C', 'E', 'N', 'O'], 20)
     """
     random = np.random.default_rng(seed)
@@ -76,7 +76,7 @@ def _pools(random: np.random.Generator) -> list[Sentences]:
 
 
 def _sentences() -> Sentences:
-    """All sentences by trait and pole, each once; adjectives come in opposite pairs."""
+    """Collect all sentences by trait and pole, each once; adjectives come in opposite pairs."""
     by_pole: Sentences = {}
     known: set[str] = set()
     for name in SOURCES:

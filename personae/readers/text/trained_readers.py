@@ -1,9 +1,9 @@
 """Readers of personality: classifiers trained on labelled text, tested on held-out authors.
 
 One binary classifier per trait: standardised features or TF-IDF, logistic regression, calibrated
-probabilities (Platt or isotonic). Everything is fitted within the training folds: weights,
-vocabulary, standardisation, strength of the penalty, calibration; a group is never on both sides
-of a split. Needs the extra `read`.
+probabilities (Platt 1999, or isotonic regression). Everything is fitted within the training folds:
+weights, vocabulary, standardisation, strength of the penalty, calibration; a group is never on both
+sides of a split. Needs the extra `read`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,13 +27,20 @@ RECIPES: Mapping[str, tuple[str, ...]] = {
 }
 """What a reader sees: `words` the words themselves (TF-IDF), the others families of features."""
 PENALTIES = (0.001, 0.01, 0.1, 1.0)
+"""Inverse strengths of the L2 penalty (scikit-learn's C) to choose from."""
 BOUND = 5.0
+"""Standard deviations at which standardised features are clipped."""
 LEAST_GROUPS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReaderTraining:
-    """How readers are trained: recipe, outer and inner folds, calibration, penalties, seed."""
+    """How readers are trained: recipe, outer and inner folds, calibration, penalties, seed.
+
+    Raises:
+        UnknownName: no such recipe.
+        BadValue: no such calibration, fewer than two folds, or no penalty.
+    """
 
     recipe: str = "sentences"
     folds: int = 5
@@ -57,13 +64,13 @@ class HeldOut:
 
     `ranks` are ranks of the probabilities within the fold, 0..1, for measures that compare texts,
     since the classifiers' training shares differ between folds. `shuffled` are the ranks after the
-    same training on the labels `dealt` out at random.
+    same training on the labels in a random permutation, `permuted`.
     """
 
     truth: Array
     probabilities: Array
     ranks: Array
-    dealt: Array
+    permuted: Array
     shuffled: Array
 
 
@@ -82,7 +89,7 @@ class Reader:
     models: Mapping[str, Any]
 
     def probabilities(self, texts: Sequence[str]) -> Mapping[str, Array]:
-        """Return calibrated probabilities of each high pole, (texts,); NaN without words."""
+        """Return the calibrated probability of each high pole, (texts,); NaN without words."""
         empty = np.array([not any(c.isalpha() for c in text) for text in texts])
         if not len(texts) or empty.all():
             return {scale: np.full(len(texts), np.nan) for scale in self.models}
@@ -97,15 +104,14 @@ class Reader:
     def rate(self, texts: Sequence[str]) -> Answers:
         """Rate texts: one row per text and trait.
 
-        `value` is in log-odds (nats) beyond the training share.
-
-        `item` counts the texts from 0; a text without words is a row with the status `unparsed`.
+        `value` is the log-odds (nats) of the high pole beyond its share in training. `item` counts
+        the texts from 0; a text without words is a row with the status `unparsed`.
         """
         rows = []
         for scale, high in self.probabilities(texts).items():
             beyond = log_odds(np.where(np.isnan(high), 0.5, high), self.shares[scale])
             for index, (p, value) in enumerate(zip(high, beyond, strict=True)):
-                lost = bool(np.isnan(p))
+                is_missing = bool(np.isnan(p))
                 rows.append(
                     {
                         "item": str(index),
@@ -114,10 +120,10 @@ class Reader:
                         "inventory": self.corpus.tag,
                         "channel": "reader",
                         "unit": "nats",
-                        "value": None if lost else float(value),
-                        "expected": None if lost else float(value),
-                        "status": "unparsed" if lost else "ok",
-                        "why": "the text has no words" if lost else "",
+                        "value": None if is_missing else float(value),
+                        "expected": None if is_missing else float(value),
+                        "status": "unparsed" if is_missing else "ok",
+                        "why": "the text has no words" if is_missing else "",
                     }
                 )
         return Answers.of(rows)
@@ -137,7 +143,7 @@ def train_reader(
     if count < LEAST_GROUPS:
         raise InputError(
             f"{corpus.name}: {count} groups of texts; a reader needs 3 or more, so "
-            "that it can be tested on authors it never met"
+            "that it can be tested on held-out authors"
         )
     material = _material([text.excerpt for text in corpus.texts], training)
     held_out, models, shares = {}, {}, {}
@@ -149,10 +155,10 @@ def train_reader(
                     f"{corpus.name}: {scale} = {pole} stands in fewer than {LEAST_GROUPS} groups; "
                     "more labelled texts are needed"
                 )
-        dealt = _dealt(truth, groups, training.seed)
+        permuted = _permuted(truth, groups, training.seed)
         probabilities, ranks = _cross_validated(material, truth, groups, training)
-        _, shuffled = _cross_validated(material, dealt, groups, training)
-        held_out[scale] = HeldOut(truth, probabilities, ranks, dealt, shuffled)
+        _, shuffled = _cross_validated(material, permuted, groups, training)
+        held_out[scale] = HeldOut(truth, probabilities, ranks, permuted, shuffled)
         models[scale] = _fitted(material, truth, groups, training)
         shares[scale] = float(truth.mean())
     return Reader(training, corpus, shares, held_out, models)
@@ -166,8 +172,8 @@ def _material(texts: Sequence[str], training: ReaderTraining) -> Any:  # noqa: A
     return feature_table(texts, families).values
 
 
-def _dealt(truth: Array, groups: Sequence[str], seed: int) -> Array:
-    """Permute labels: over whole groups, where every group has a single label."""
+def _permuted(truth: Array, groups: Sequence[str], seed: int) -> Array:
+    """Permute labels: between whole groups if every group has a single label."""
     random = np.random.default_rng(seed)
     by_group: dict[str, set[float]] = {}
     for group, label in zip(groups, truth, strict=True):
@@ -180,7 +186,7 @@ def _dealt(truth: Array, groups: Sequence[str], seed: int) -> Array:
 
 
 def _pipeline(training: ReaderTraining) -> Any:  # noqa: ANN401
-    """Standardise or count words, then weigh; fitted as one, on training folds only."""
+    """Build the classifier: standardised features or TF-IDF, then a logistic regression."""
     try:
         from sklearn.feature_extraction.text import TfidfVectorizer  # noqa: PLC0415
         from sklearn.impute import SimpleImputer  # noqa: PLC0415
@@ -208,7 +214,7 @@ def _splits(truth: Array, groups: Sequence[str], folds: int, seed: int) -> list[
 
 
 def _fitted(material: Any, truth: Array, groups: Sequence[str], training: ReaderTraining) -> Any:  # noqa: ANN401
-    """Choose the penalty and calibrate, both by splits of these texts alone."""
+    """Fit a classifier; penalty and calibration come from splits of these texts alone."""
     pipeline = _pipeline(training)
     from sklearn.calibration import CalibratedClassifierCV  # noqa: PLC0415
     from sklearn.model_selection import GridSearchCV  # noqa: PLC0415
@@ -232,7 +238,7 @@ def _cross_validated(
     groups: Sequence[str],
     training: ReaderTraining,
 ) -> tuple[Array, Array]:
-    """Probabilities of each text from a classifier fitted without its group, and their ranks."""
+    """Compute each text's probability from a classifier fitted without its group, and its rank."""
     probabilities, ranks = np.full(truth.size, np.nan), np.full(truth.size, np.nan)
     for train, test in _splits(truth, groups, training.folds, training.seed):
         train_groups = [groups[k] for k in train]
@@ -243,7 +249,7 @@ def _cross_validated(
 
 
 def _high(model: Any, material: Any) -> Array:  # noqa: ANN401
-    """Give probabilities of the high pole, to 12 decimals.
+    """Return the probability of the high pole, (texts,), to 12 decimals.
 
     The order of summation depends on a text's row and on the processor, and equal texts must have
     equal probabilities.
