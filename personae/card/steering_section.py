@@ -249,7 +249,7 @@ def _scan_table(calibration: Calibration) -> Table:
         {
             "block": p.block,
             "strength": p.strength,
-            "shift (nats a token)": p.effect,
+            "shift (nats per token)": p.effect,
             "perplexity (ratio)": p.perplexity,
             "chosen": p == calibration.chosen,
         }
@@ -267,6 +267,6 @@ def _specificity(slopes: Mapping[str, Mapping[str, Estimate]]) -> HeatmapFigure:
         "specificity",
         "What one trait's vector does to the others",
         {BIG_FIVE[s]: {BIG_FIVE[t]: e for t, e in row.items()} for s, row in slopes.items()},
-        "nats a token",
+        "nats per token",
         alt=f"Rows are steered by one z unit, columns measured. {listed}.",
     )

@@ -1,11 +1,12 @@
 """A bench that measures steering: opposite statements, neutral texts, easy questions.
 
-All texts are Personae's own (`contrast_pairs.json`), none is an inventory's item. Many variants of
-edits are measured in one batch.
+All texts are our own (`contrast_pairs.json`); none is an item of an inventory. Many variants of
+edits are measured in one batch. A text or question without an answer is NaN, never wrong.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import nan
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from personae.core import (
     say,
 )
 
-__all__ = ["Bench", "Measured", "repetition", "shipped_bench"]
+__all__ = ["Bench", "BenchScores", "repetition", "shipped_bench"]
 
 REQUEST = "Say one true thing about yourself."
 
@@ -39,21 +40,21 @@ class Bench:
     texts: Sequence[str] = ()
     choices: Sequence[tuple[str, str, str]] = ()
 
-    def measure(self, model: OpenModel, variants: Sequence[Sequence[Edit]]) -> "Measured":
+    def measure(self, model: OpenModel, variants: Sequence[Sequence[Edit]]) -> "BenchScores":
         """Measure the model under each variant's edits, all in one batch."""
         questions = [*self._pairs(), *self._texts(), *self._choices()]
         answers = model.choose(
             [replace(q, edits=tuple(edits)) for edits in variants for q in questions]
         )
-        table = [answers[i : i + len(questions)] for i in range(0, len(answers), len(questions))]
+        rows = [answers[i : i + len(questions)] for i in range(0, len(answers), len(questions))]
         sizes = [len(pairs) for pairs in self.statements.values()]
         pairs, texts = sum(sizes), len(self.texts)
-        differences = np.array([[_difference(c) for c in row[:pairs]] for row in table])
+        differences = np.array([[_difference(c) for c in row[:pairs]] for row in rows])
         by_trait = np.split(differences, np.cumsum(sizes)[:-1], axis=1) if sizes else []
-        nats = [[-c.loglik[0] / c.tokens[0] for c in row[pairs : pairs + texts]] for row in table]
-        right = [[float(_difference(c) > 0) for c in row[pairs + texts :]] for row in table]
-        contrasts = dict(zip(self.statements, by_trait, strict=True))
-        return Measured(contrasts, np.array(nats), np.array(right))
+        nats = np.array([[-_per_token(c, 0) for c in row[pairs : pairs + texts]] for row in rows])
+        margins = np.array([[_difference(c) for c in row[pairs + texts :]] for row in rows])
+        right = np.where(np.isnan(margins), nan, margins > 0)
+        return BenchScores(dict(zip(self.statements, by_trait, strict=True)), nats, right)
 
     def _pairs(self) -> list[Request]:
         chat = say(REQUEST)
@@ -70,21 +71,25 @@ class Bench:
 
 
 def _difference(choice: Choice) -> float:
-    """Return the difference of two options' log-likelihoods per token; NaN without an answer."""
-    if choice.status != "ok":
-        return float("nan")
-    return choice.loglik[0] / choice.tokens[0] - choice.loglik[1] / choice.tokens[1]
+    """Return the first option's log-likelihood (nats) per token less the second's; NaN if lost."""
+    return _per_token(choice, 0) - _per_token(choice, 1)
+
+
+def _per_token(choice: Choice, index: int) -> float:
+    """Return an option's log-likelihood (nats) per token; NaN without an answer."""
+    return choice.loglik[index] / choice.tokens[index] if choice.status == "ok" else nan
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Measured:
-    """Measurements of a bench under each variant.
+class BenchScores:
+    """Measurements of a bench under each variant; NaN where no answer came.
 
     Args:
-        contrasts: by trait, (variants, pairs): the high statement less the low one, nats per token.
+        contrasts: by trait, (variants, pairs): log-likelihood of the high statement less that of
+            the low one, in nats per token.
         nats: (variants, texts), nats per token of neutral text; exp of their mean is the
             perplexity.
-        right: (variants, questions), 1 where the right answer is likelier.
+        right: (variants, questions), 1 where the right answer is likelier, else 0.
     """
 
     contrasts: Mapping[str, Array]
@@ -92,7 +97,11 @@ class Measured:
     right: Array
 
     def towards(self, goal: Mapping[str, float]) -> Array:
-        """Sign contrasts by a goal, its traits' pairs side by side: (variants, pairs)."""
+        """Orient contrasts towards a goal (z by trait), its traits' pairs side by side.
+
+        Returns:
+            An array (variants, pairs), positive in the direction of the goal.
+        """
         parts = [np.sign(z) * self.contrasts[t] for t, z in goal.items() if z]
         return np.concatenate(parts, axis=1)
 
@@ -100,7 +109,13 @@ class Measured:
 def shipped_bench(
     traits: Sequence[str], part: slice = slice(None), *, texts: int = 0, choices: int = 0
 ) -> Bench:
-    """Take the shipped material: each trait's pairs in a slice, and the first texts and questions.
+    """Select shipped material: each trait's pairs in a slice, and the first texts and questions.
+
+    Args:
+        traits: Big Five domains.
+        part: which of a trait's pairs.
+        texts: number of neutral texts.
+        choices: number of easy questions.
 
     >>> len(shipped_bench(["E"], slice(0, 6)).statements["E"])
     6
@@ -128,5 +143,5 @@ def repetition(model: OpenModel, variants: Sequence[Sequence[Edit]], tokens: int
 
 def _repeated(text: str) -> float:
     words = text.lower().split()
-    runs = list(zip(words, words[1:], words[2:], strict=False))
-    return 1 - len(set(runs)) / len(runs) if runs else float("nan")
+    trigrams = list(zip(words, words[1:], words[2:], strict=False))
+    return 1 - len(set(trigrams)) / len(trigrams) if trigrams else nan

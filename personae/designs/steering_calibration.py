@@ -2,8 +2,8 @@
 
 Block and strength are chosen on some pairs of statements and tested on held-out ones. The nulls
 are vectors of the same pairs of descriptions with sides swapped at random, made orthogonal to the
-real vector and of the same length. The effect of too large a strength reverses, so the whole curve
-is reported, not only the chosen point.
+real vector and scaled to its length. The effect reverses where the strength is too large, so the
+whole curve is reported, not only the chosen point.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,6 +15,7 @@ from personae.core import BIG_FIVE, Activations, Array, Edit, Estimate, InputErr
 from personae.designs.steering_bench import shipped_bench
 from personae.induce.steer.contrasts import description_pairs
 from personae.induce.steer.directions import direction, orthogonal_to, shuffled
+from personae.stats.arrays import row_means
 from personae.stats.resample import mean
 
 __all__ = ["HELD_OUT", "Calibration", "Scan", "SweepPoint", "calibrate", "specificity"]
@@ -27,9 +28,10 @@ class Scan:
     """Grid of the calibration and its limits.
 
     Args:
-        blocks: blocks at which to steer; empty for the half and two thirds of the depth.
+        blocks: blocks at which to steer; empty for one half and two thirds of the depth.
         strengths: multiples of the vector, above 0.
-        damage: largest growth allowed of the perplexity of neutral text, as a share.
+        damage: largest relative growth of the perplexity of neutral text that is allowed, such as
+            0.1.
         nulls: number of shuffled vectors that the effect is compared with.
     """
 
@@ -38,8 +40,8 @@ class Scan:
     damage: float = 0.1
     nulls: int = 100
 
-    def where(self, depth: int) -> tuple[int, ...]:
-        """Return the blocks, or the default ones of a model of this depth."""
+    def blocks_of(self, depth: int) -> tuple[int, ...]:
+        """Return the blocks, or the default ones of a model with so many blocks."""
         return self.blocks or tuple(dict.fromkeys((depth // 2, 2 * depth // 3)))
 
 
@@ -59,16 +61,17 @@ class Calibration:
 
     Args:
         points: every block and strength that was tried.
-        chosen: the best of them; None where every point breaks the damage limit or none moves
-            towards the goal, and then the estimates are those of the model as it is.
+        chosen: the allowed point with the largest effect; None where every point breaks the damage
+            limit or none shifts statements towards the goal, and then the estimates are those of
+            the unedited model.
         edits: those of the chosen point.
-        effect: shift towards the goal, nats per token, against strength 0; p is the rank among the
-            nulls.
+        effect: shift towards the goal against strength 0, in nats per token; p is the rank among
+            the nulls.
         traits: shift of each trait's contrast, in nats per token.
         nulls: the shifts under the null vectors, (nulls,), in nats per token.
-        perplexity: ratio on all neutral texts.
-        accuracy: change of the share of right answers.
-        vectors: each wanted trait's own vector at the chosen block, (width,).
+        perplexity: ratio of the perplexities of neutral text, with edits to without.
+        accuracy: change of the share (0..1) of right answers.
+        vectors: each requested trait's own vector at the chosen block, (width,).
     """
 
     points: tuple[SweepPoint, ...]
@@ -85,10 +88,18 @@ class Calibration:
 def specificity(
     model: OpenModel, point: SweepPoint, vectors: Mapping[str, Array], seed: int = 0
 ) -> Mapping[str, Mapping[str, Estimate]]:
-    """Steer along each trait's vector alone, by one z unit, and return every trait's shift.
+    """Steer along each trait's vector alone, by one z unit, and estimate every trait's shift.
 
-    The first key is the trait steered, the second the one measured, in nats per token on held-out
-    statements.
+    Args:
+        model: the model that is steered.
+        point: the block and the strength.
+        vectors: each trait's vector at that block, (width,).
+        seed: seed of the bootstrap.
+
+    Returns:
+        By the trait steered, then by the trait measured: the mean shift of the contrast on held-out
+        statements, in nats per token, with a BCa interval over pairs (Efron 1987); undefined
+        without an answered pair.
     """
     site = Site(point.block)
     variants = [(Edit(site, vector, point.strength),) for vector in vectors.values()]
@@ -106,9 +117,13 @@ def calibrate(
 
     Args:
         model: the model that is steered.
-        goal: wanted standings (z) of Big Five domains; the vector is the sum of theirs so weighted.
+        goal: requested standings (z) of Big Five domains, by which their vectors are weighted and
+            summed.
         scan: grid and limits.
         seed: seed of nulls and intervals.
+
+    The p of the effect is (1 + nulls at least as large) / (1 + nulls), after Phipson & Smyth
+    (2010, Stat. Appl. Genet. Mol. Biol. 9).
 
     Raises:
         InputError: the goal names no domain above or below average.
@@ -116,9 +131,9 @@ def calibrate(
     targets = {trait: z for trait, z in goal.items() if z and ":" not in trait}
     if not targets:
         raise InputError("a goal wants a Big Five domain above or below average, such as {'E': 1}")
-    sites = [Site(block) for block in scan.where(model.anatomy.blocks)]
-    rows = _read(model, tuple(targets), sites)
-    vectors = {site: _mixed(rows, targets, site) for site in sites}
+    sites = [Site(block) for block in scan.blocks_of(model.anatomy.blocks)]
+    sides = _read(model, tuple(targets), sites)
+    vectors = {site: _mixed(sides, targets, site) for site in sites}
     points = _scanned(model, targets, vectors, scan)
     allowed = [p for p in points if p.perplexity <= 1 + scan.damage and p.effect > 0]
     chosen = max(allowed, key=lambda p: p.effect, default=None)
@@ -128,17 +143,18 @@ def calibrate(
     if chosen is not None:
         site = Site(chosen.block)
         edits = (Edit(site, vectors[site], chosen.strength),)
-        single = {t: direction(rows[t][0][site], rows[t][1][site]) for t in targets}
-        nulls = _nulls(rows, targets, site, vectors[site], (scan.nulls, seed))
-    return _tested(model, targets, _Choice(points, chosen, edits, single, nulls), seed)
+        single = {t: direction(sides[t][0][site], sides[t][1][site]) for t in targets}
+        nulls = _nulls(sides, targets, site, vectors[site], (scan.nulls, seed))
+    return _tested(model, targets, _Selection(points, chosen, edits, single, nulls), seed)
 
 
-Rows = Mapping[str, tuple[Activations, Activations]]
+Sides = Mapping[str, tuple[Activations, Activations]]
+"""Trait -> activations of its high and of its low descriptions: site -> (pairs, width)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Choice:
-    """The scanned points and the choice, with each trait's vector and the nulls at its block."""
+class _Selection:
+    """The scanned points, the selected one, and each trait's vector and the nulls at its block."""
 
     points: tuple[SweepPoint, ...]
     chosen: SweepPoint | None
@@ -147,8 +163,8 @@ class _Choice:
     nulls: Array
 
 
-def _read(model: OpenModel, traits: Sequence[str], sites: Sequence[Site]) -> Rows:
-    """Record both sides of each trait's descriptions in one batch."""
+def _read(model: OpenModel, traits: Sequence[str], sites: Sequence[Site]) -> Sides:
+    """Record the high and the low descriptions of each trait in one batch."""
     pairs = {trait: description_pairs(trait) for trait in traits}
     chats = [
         chat
@@ -167,13 +183,13 @@ def _read(model: OpenModel, traits: Sequence[str], sites: Sequence[Site]) -> Row
     return by_trait
 
 
-def _mixed(rows: Rows, targets: Mapping[str, float], site: Site) -> Array:
-    parts = [z * direction(rows[t][0][site], rows[t][1][site]) for t, z in targets.items()]
+def _mixed(sides: Sides, targets: Mapping[str, float], site: Site) -> Array:
+    parts = [z * direction(sides[t][0][site], sides[t][1][site]) for t, z in targets.items()]
     return np.asarray(np.sum(parts, axis=0))
 
 
 def _nulls(
-    rows: Rows,
+    sides: Sides,
     targets: Mapping[str, float],
     site: Site,
     real: Array,
@@ -182,7 +198,7 @@ def _nulls(
     count, seed = drawing
     total = np.zeros((count, real.size))
     for index, (trait, z) in enumerate(targets.items()):
-        high, low = (side[site] for side in rows[trait])
+        high, low = (side[site] for side in sides[trait])
         total += z * shuffled(high, low, count, seed + 1000 * index)
     nulls = np.stack([orthogonal_to(v, [real]) for v in total]) if count else total
     lengths = np.linalg.norm(nulls, axis=1, keepdims=True)
@@ -194,11 +210,11 @@ def _scanned(
 ) -> tuple[SweepPoint, ...]:
     grid = [(site, strength) for site in vectors for strength in scan.strengths]
     variants = [(), *((Edit(site, vectors[site], s),) for site, s in grid)]
-    few = max(1, 6 // len(targets))
-    bench = shipped_bench(tuple(targets), slice(0, min(few + 1, 6)), texts=3)
+    pairs = min(max(1, 6 // len(targets)) + 1, 6)
+    bench = shipped_bench(tuple(targets), slice(0, pairs), texts=3)
     measured = bench.measure(model, variants)
-    shift = (measured.towards(targets) - measured.towards(targets)[:1]).mean(axis=1)
-    growth = np.exp((measured.nats - measured.nats[:1]).mean(axis=1))
+    shift = row_means(measured.towards(targets) - measured.towards(targets)[:1])
+    growth = np.exp(row_means(measured.nats - measured.nats[:1]))
     return tuple(
         SweepPoint(block=site.block, strength=s, effect=float(e), perplexity=float(g))
         for (site, s), e, g in zip(grid, shift[1:], growth[1:], strict=True)
@@ -206,7 +222,7 @@ def _scanned(
 
 
 def _tested(
-    model: OpenModel, targets: Mapping[str, float], choice: _Choice, seed: int
+    model: OpenModel, targets: Mapping[str, float], choice: _Selection, seed: int
 ) -> Calibration:
     bench = shipped_bench(tuple(BIG_FIVE), HELD_OUT, texts=6, choices=20)
     measured = bench.measure(model, [(), choice.edits])
@@ -231,11 +247,11 @@ def _tested(
     )
 
 
-def _null_shifts(model: OpenModel, targets: Mapping[str, float], choice: _Choice) -> Array:
+def _null_shifts(model: OpenModel, targets: Mapping[str, float], choice: _Selection) -> Array:
     """Measure the shift towards the goal under each null in place of the real vector: (nulls,)."""
     variants = [(), *((replace(choice.edits[0], vector=null),) for null in choice.nulls)]
     rows = shipped_bench(tuple(targets), HELD_OUT).measure(model, variants).towards(targets)
-    return np.asarray((rows[1:] - rows[:1]).mean(axis=1))
+    return row_means(rows[1:] - rows[:1])
 
 
 def _perplexity(nats: Array, seed: int) -> Estimate:
@@ -247,4 +263,4 @@ def _perplexity(nats: Array, seed: int) -> Estimate:
 
 def _shift(contrasts: Array, name: str, seed: int) -> Estimate:
     shift = contrasts[1] - contrasts[0]
-    return mean(shift, name=name, of="pair", unit="nats a token", seed=seed)
+    return mean(shift, name=name, of="pair", unit="nats per token", seed=seed)

@@ -16,6 +16,7 @@ __all__ = [
     "merge_ties",
     "paired",
     "quotient",
+    "row_means",
     "sample",
     "scale_table",
     "spread",
@@ -97,6 +98,22 @@ def table(matrix: ArrayLike, *, complete: bool = True) -> tuple[Array, str]:
         return array, ""
     rows = array[~np.isnan(array).any(axis=1)]
     return rows, _note(len(rows), len(array), "rows")
+
+
+def row_means(matrix: Array) -> Array:
+    """Return the mean of the values that are there in each row, shape (n,); NaN where none is.
+
+    Args:
+        matrix: numbers, shape (n, k), NaN for missing.
+
+    Source: the textbook mean over available cases.
+
+    >>> row_means(np.array([[1.0, np.nan, 3.0], [np.nan, np.nan, np.nan]])).tolist()
+    [2.0, nan]
+    """
+    known = ~np.isnan(matrix)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.where(known, matrix, 0.0).sum(axis=1) / known.sum(axis=1))
 
 
 def merge_ties(values: Array) -> Array:

@@ -1,6 +1,6 @@
 """Calibration and the card's comparison: limits kept, nulls honest, held-out pairs held out."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from personae.card.section import CardContext
 from personae.card.steering_section import steering
 from personae.core import (
     Answers,
+    Choice,
     Edit,
     Figure,
     Form,
@@ -183,3 +184,40 @@ def test_a_model_that_can_not_be_opened_is_told() -> None:
     assert "can't be opened" in section.parts[1].text  # type: ignore[union-attr]
     section = steering(setting(tiny_model("llama"), PLACEBO))
     assert "requests no Big Five domain" in section.parts[1].text  # type: ignore[union-attr]
+
+
+class Interrupted:
+    """A model that never answers some questions, by their first option."""
+
+    def __init__(self, model: Any, lost: Sequence[str]) -> None:
+        self.model, self.lost = model, lost
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.model, name)
+
+    def choose(self, requests: Sequence[Request]) -> list[Choice]:
+        lost = Choice(status="error", why="interrupted")
+        answered = [r for r in requests if r.options[0][0] not in self.lost]
+        choices = iter(self.model.choose(answered))
+        return [lost if r.options[0][0] in self.lost else next(choices) for r in requests]
+
+
+def test_what_was_not_answered_is_neither_wrong_nor_an_error() -> None:
+    bench = Bench(
+        statements={},
+        texts=("Tea.", "Milk."),
+        choices=(("2 + 2?", "Four.", "Five."), ("3 + 3?", "Six.", "Two.")),
+    )
+    model: Any = Interrupted(tiny_model("llama"), ("Milk.", "Six."))
+    scores = bench.measure(model, [()])
+    assert scores.right[0, 0] in (0.0, 1.0) and np.isnan(scores.right[0, 1])
+    assert scores.nats[0, 0] > 0 and np.isnan(scores.nats[0, 1])
+
+
+def test_one_lost_statement_does_not_end_a_calibration() -> None:
+    tuning = shipped_bench(["E"], module.TUNING).statements["E"]
+    held_out = shipped_bench(["E"], module.HELD_OUT).statements["E"]
+    model: Any = Interrupted(tiny_model("llama"), (tuning[0][0], held_out[0][0]))
+    calibration = calibrate(model, {"E": 1.0}, SCAN)
+    assert calibration.chosen is not None
+    assert calibration.effect.n == 5 and not np.isnan(calibration.nulls).any()

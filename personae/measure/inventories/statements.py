@@ -1,6 +1,6 @@
 """Which of two opposite statements about itself does a model find likelier?
 
-For a pair, the contrast in nats a token is [log p(positive | chat) - log p(positive)] / tokens
+For a pair, the contrast in nats per token is [log p(positive | chat) - log p(positive)] / tokens
 minus the same for the negative statement. The chat asks for a true statement about oneself and
 carries whatever persona was induced; the likelihood without a chat comes from the empty chat (),
 which inductions leave alone. Choosers take statements as one question's two options, so the
@@ -79,10 +79,10 @@ def pair_texts(inventory: Inventory, pair: StatementPair) -> tuple[str, str]:
 def read_pairs(
     model: Chooser, texts: Sequence[tuple[str, str]], wording_name: str, *, swapped: bool = False
 ) -> Columns:
-    """Weigh pairs of sentences under one wording's request: one row a pair, in nats a token.
+    """Weigh pairs of sentences under one wording's request: one row a pair, in nats per token.
 
     `value` is the contrast, `raw` the sentence that gains more by the chat, `logp` both gains in
-    nats a token, negative first. A pair of which a likelihood is missing is a row with that status.
+    nats per token, negative first. A pair that lacks a likelihood is a row with that status.
     """
     choices = _ask(model, texts, wording_name, swapped=swapped)
     columns = empty_columns(len(texts))
@@ -123,7 +123,7 @@ def _ask(
 
 
 def _gains(choices: Sequence[Choice], *, swapped: bool) -> Array:
-    """(positive, negative): log-likelihood a token with the chat minus without it."""
+    """(positive, negative): log-likelihood per token with the chat minus without it."""
     within, without = (per_token(choice) for choice in choices)
     with np.errstate(invalid="ignore"):
         gains: Array = within - without

@@ -35,7 +35,7 @@ figures
 ``profile``             scales on one axis: ``profile("scores", "Profile", titles, [Series("model",
                         tuple(means), "measured")], ValueAxis("points", low=1, high=5))``
 ``lines``               over x: ``lines("dose", "Dose", ("strength", strengths), {"shift": shifts},
-                        "nats a token")``
+                        "nats per token")``
 ``heatmap``             row -> column -> value, as matrix_table takes it: ``heatmap("moved",
                         "Moved", matrix, "SD", top=1.0)``
 ``bars``                ``bars("errors", "Error", names, {"reader": errors}, "MSE")``; a category

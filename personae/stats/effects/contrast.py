@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from personae.core import Answers, Array, Estimate, missing
+from personae.stats.arrays import row_means
 from personae.stats.effects.effect_sizes import paired_permutation
 from personae.stats.scores.scales import Use, item_matrix
 from personae.stats.two_level import two_level_mean
@@ -80,11 +81,5 @@ def arm_shift(
     if not answered.any():
         return missing(name, "no item was answered in both arms", n=0, of="item", unit=unit)
     estimate = two_level_mean(cells, name=name, of="item", unit=unit, seed=seed)
-    means = _row_means(cells[answered])
-    test = paired_permutation(means, seed=seed)
+    test = paired_permutation(row_means(cells[answered]), seed=seed)
     return replace(estimate, p=test.p)
-
-
-def _row_means(cells: Array) -> Array:
-    known = ~np.isnan(cells)
-    return np.asarray(np.where(known, cells, 0.0).sum(axis=1) / known.sum(axis=1))

@@ -25,8 +25,8 @@ class InjectionDose:
 
     Args:
         block: where the vector is added.
-        shifts: shifts towards the character against strength 0, in nats a token.
-        losses: growth of the loss on plain text, (strengths,), in nats a token.
+        shifts: shifts towards the character against strength 0, in nats per token.
+        losses: growth of the loss on plain text, (strengths,), in nats per token.
     """
 
     block: int
@@ -57,7 +57,7 @@ def measured_dose(
     scores = bench.measure(model, [(Edit(site, unit * length, share),) for share in SHARES])
     towards, zero = scores.towards(goal), SHARES.index(0.0)
     shifts = [
-        mean(row - towards[zero], name=f"{share:g}", of="pair", unit="nats a token", seed=seed)
+        mean(row - towards[zero], name=f"{share:g}", of="pair", unit="nats per token", seed=seed)
         for share, row in zip(SHARES, towards, strict=True)
     ]
     return InjectionDose(block, shifts, (scores.nats - scores.nats[zero]).mean(axis=1))
@@ -73,7 +73,7 @@ def scan_figure(calibration: Calibration) -> Figure:
         "scan",
         "Shift towards the character by block and strength",
         matrix,
-        "nats a token",
+        "nats per token",
         alt="; ".join(
             f"block {p.block} at {p.strength:g}: {p.effect:.3f}, perplexity {p.perplexity:.2f}"
             for p in calibration.points
@@ -88,7 +88,7 @@ def dose_parts(dose: InjectionDose) -> list[Part]:
         f"Effect and damage at block {dose.block}",
         ("strength, share of the states' length", SHARES),
         {"shift towards the character": dose.shifts, "loss on plain text": dose.losses.tolist()},
-        ValueAxis("nats a token", reference=0.0),
+        ValueAxis("nats per token", reference=0.0),
         alt="; ".join(f"{shift.name}: {shift.value:.3f}" for shift in dose.shifts),
     )
     rows: list[Row] = [

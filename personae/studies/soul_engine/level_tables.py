@@ -179,7 +179,7 @@ def removal_table(
         "loss on plain text": (
             None,
             None,
-            mean(nats, name="loss", of="text", unit="nats a token", seed=seed),
+            mean(nats, name="loss", of="text", unit="nats per token", seed=seed),
         ),
     }
     rows = {

@@ -18,7 +18,7 @@ from personae.core import (
     Series,
     Site,
 )
-from personae.designs.steering_bench import Measured, shipped_bench
+from personae.designs.steering_bench import BenchScores, shipped_bench
 from personae.designs.steering_calibration import HELD_OUT, Calibration, Scan, specificity
 from personae.induce.steer.contrasts import trait_vectors
 from personae.report.build import (
@@ -36,7 +36,7 @@ from personae.stats.resample import mean
 __all__ = ["DOWN", "UNIT", "UP", "dose_response_parts", "inventory_parts", "specificity_parts"]
 
 UP, DOWN = "steered up", "steered down"
-UNIT = "nats a token"
+UNIT = "nats per token"
 
 
 def dose_response_parts(
@@ -88,7 +88,7 @@ def _curve(
     )
 
 
-def _peak(measured: Measured, trait: str, strengths: Sequence[float]) -> Note:
+def _peak(measured: BenchScores, trait: str, strengths: Sequence[float]) -> Note:
     """Say at which strength the effect peaks, and what is left of it at the last one."""
     contrasts = measured.contrasts[trait]
     shifts = (contrasts - contrasts[strengths.index(0.0)]).mean(1)
