@@ -21,8 +21,8 @@ LEVELS = (1.0, 2.0, 3.0, 4.0, 5.0)
 
 
 def values(x: list[int], y: list[int]) -> dict[str, float]:
-    found = distribution_distances(one_hot(x, LEVELS), one_hot(y, LEVELS), LEVELS)
-    return {name: one.value for name, one in found.items()}
+    measured = distribution_distances(one_hot(x, LEVELS), one_hot(y, LEVELS), LEVELS)
+    return {name: distance.value for name, distance in measured.items()}
 
 
 @given(ANSWERS, ANSWERS)
@@ -47,8 +47,13 @@ def test_identical_samples_are_at_no_distance(x: list[int]) -> None:
 
 def test_half_and_half_against_all_twos() -> None:
     """People {1: .5, 2: .5} against all 2; disjoint supports."""
-    found = distribution_distances(one_hot([2] * 8, [1, 2]), [0.5, 0.5], [1, 2])
-    assert found["Wasserstein"].value == found["KS"].value == found["mean difference"].value == 0.5
+    measured = distribution_distances(one_hot([2] * 8, [1, 2]), [0.5, 0.5], [1, 2])
+    assert (
+        measured["Wasserstein"].value
+        == measured["KS"].value
+        == measured["mean difference"].value
+        == 0.5
+    )
     apart = distribution_distances(one_hot([1] * 4, [1, 2]), one_hot([2] * 4, [1, 2]), [1, 2])
     assert apart["Jensen-Shannon"].value == 1.0
 
@@ -75,8 +80,8 @@ def test_the_interval_covers_and_the_floor_is_what_chance_gives() -> None:
     covered = 0
     for seed in range(60):
         drawn = np.random.default_rng(seed).choice([1, 2, 3], 80, p=truth)
-        found = distribution_distances(one_hot(drawn, levels), other, levels, seed=seed)["KS"]
-        covered += found.low <= real <= found.high
+        measured = distribution_distances(one_hot(drawn, levels), other, levels, seed=seed)["KS"]
+        covered += measured.low <= real <= measured.high
     assert covered >= 52
     floor = expected_distance("KS", truth, levels, 80)
     chance = [
@@ -90,10 +95,10 @@ def test_the_interval_covers_and_the_floor_is_what_chance_gives() -> None:
 
 def test_over_questions_respondents_stay_whole_and_gaps_are_named() -> None:
     rows = [one_hot([1, 1, 2, 2], [1, 2]), one_hot([1, np.nan, 2, 2], [1, 2])]
-    found = mean_distance("KS", rows, [[0.5, 0.5], [1.0, 0.0]], [[1, 2], [1, 2]])
-    assert found.value == pytest.approx((0 + 2 / 3) / 2)
-    assert found.n == 4
-    assert "1 answers missing" in found.method
+    measured = mean_distance("KS", rows, [[0.5, 0.5], [1.0, 0.0]], [[1, 2], [1, 2]])
+    assert measured.value == pytest.approx((0 + 2 / 3) / 2)
+    assert measured.n == 4
+    assert "1 answers missing" in measured.method
     none = mean_distance("KS", [one_hot([np.nan], [1, 2])], [[0.5, 0.5]], [[1, 2]])
     assert none.why_missing == "no answers"
 

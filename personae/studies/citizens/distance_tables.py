@@ -1,4 +1,4 @@
-"""How far each arm's answers are from a people's: verdicts, a picture, tables."""
+"""The distance of each arm's answers from a people's: verdicts, a figure, tables."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +20,7 @@ __all__ = ["SurveyComparison", "distance_parts"]
 
 ROUNDING = 1e-9
 ALIKE = 0.01
-"""Citizens whose shares differ by less on average answer alike."""
+"""Mean difference of a share (0..1) between citizens below which they answer alike."""
 
 Distances = Mapping[str, Mapping[str, Estimate]]
 """Arm -> name of the distance -> its mean over questions."""
@@ -28,7 +28,7 @@ Distances = Mapping[str, Mapping[str, Estimate]]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SurveyComparison:
-    """Answers to a survey, and the arms to compare: no persona, the nationality, the citizens."""
+    """Answers to a survey, and the arms compared: no persona, the nationality, the citizens."""
 
     answers: Answers
     survey: Survey
@@ -37,27 +37,30 @@ class SurveyComparison:
 
     @property
     def known(self) -> list[SurveyQuestion]:
-        """The questions of which the people's shares are known."""
+        """The questions for which the people's shares are known."""
         return [question for question in self.survey.questions if question.shares]
 
     def of_arm(self, arm: str) -> tuple[Answers, list[str]]:
-        """Give an arm's answers and its respondents."""
+        """Return an arm's answers and its respondents."""
         answers = self.answers.where(arm=arm)
         return answers, answers.rows["respondent"].unique(maintain_order=True).to_list()
 
     def shares(self, question: SurveyQuestion, arm: str) -> Array:
-        """Give shares over a question's options, (respondents, options), NaN without an answer."""
+        """Return shares of a question's options, (respondents, options), NaN without an answer."""
         answers, respondents = self.of_arm(arm)
         return respondent_shares(answers, question, respondents)
 
     def answered_shares(self, question: SurveyQuestion, arm: str) -> Array:
-        """Give the shares of the respondents who answered."""
+        """Return the shares of the respondents who answered, (answering respondents, options)."""
         shares = self.shares(question, arm)
         return shares[~np.isnan(shares).any(axis=1)]
 
 
 def distance_parts(comparison: SurveyComparison, n: int) -> tuple[list[Note], list[Part]]:
-    """Make the verdicts, and the picture and tables of distances; `n` counts the citizens."""
+    """Make the verdicts, and the figure and tables of distances; `n` is the number of citizens."""
+    if not comparison.known:
+        text = "This survey holds only the people's means: no distance of distributions is known."
+        return [verdict(text)], [_question_table(comparison)]
     distances = {arm: _mean_distances(comparison, arm) for arm in comparison.arms}
     floors = {name: _floor(comparison, name, n) for name in DISTANCES}
     return _verdicts(comparison, distances, floors["KS"], n), [
@@ -82,7 +85,7 @@ def _mean_distances(comparison: SurveyComparison, arm: str) -> dict[str, Estimat
 
 
 def _floor(comparison: SurveyComparison, name: str, n: int) -> float:
-    """Average over questions the distance that n people drawn at random would get."""
+    """Average over questions the distance that n people drawn at random would have."""
     return float(
         np.mean([expected_distance(name, q.shares, q.levels, n) for q in comparison.known])
     )
@@ -95,38 +98,37 @@ def _verdicts(
     if isnan(citizens.value) or isnan(nationality.value):
         why = citizens.why_missing or nationality.why_missing
         return [verdict(f"Nothing can be said about {comparison.survey.country}: {why}.")]
-    notes = [verdict(_nearness(citizens, nationality, "the nationality alone, one prompt"))]
+    notes = [verdict(_closeness(citizens, nationality, "the nationality alone, one prompt"))]
     if not isnan(control.value):
-        notes.append(verdict(_nearness(citizens, control, "no persona, one prompt")))
+        notes.append(verdict(_closeness(citizens, control, "no persona, one prompt")))
     difference = _difference_between_citizens(comparison)
     if difference < ALIKE:
         notes.append(
             warning(
                 f"The citizens answer alike (a share differs by {difference:.4f} between two of "
-                "them on average): whatever they were told about themselves hardly reaches the "
-                "answers."
+                "them on average): their descriptions hardly affect the answers."
             )
         )
-    notes.append(Note(f"{n} people drawn at random from the country would get KS {floor:.3f}."))
+    notes.append(Note(f"{n} people drawn at random from the country would have KS {floor:.3f}."))
     return notes
 
 
-def _nearness(citizens: Estimate, other: Estimate, name: str) -> str:
+def _closeness(citizens: Estimate, other: Estimate, name: str) -> str:
     values = (
         f"KS {citizens.value:.3f} [{citizens.low:.3f}, {citizens.high:.3f}] against "
         f"{other.value:.3f}"
     )
     if isnan(citizens.low):
-        return f"Citizens against {name}: {values}; no interval, {citizens.why_missing}."
+        return f"Citizens and {name}: {values}; no interval, {citizens.why_missing}."
     if citizens.high < other.value - ROUNDING:
-        return f"Citizens are nearer to the people than {name}: {values}."
+        return f"Citizens are closer to the people than {name}: {values}."
     if citizens.low > other.value + ROUNDING:
         return f"Citizens are farther from the people than {name}: {values}."
-    return f"Not shown that citizens are nearer to the people than {name}: {values}."
+    return f"Not shown that citizens are closer to the people than {name}: {values}."
 
 
 def _difference_between_citizens(comparison: SurveyComparison) -> float:
-    """Average the absolute difference of a share between two citizens over questions."""
+    """Average the absolute difference (0..1) of a share between two citizens over questions."""
     differences = []
     for question in comparison.survey.questions:
         shares = comparison.answered_shares(question, comparison.arms[2])

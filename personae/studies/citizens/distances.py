@@ -1,10 +1,10 @@
-"""How far two distributions over ordered answers lie apart: four distances with intervals.
+"""Four distances between distributions over ordered answers, with intervals.
 
 Kolmogorov-Smirnov (largest difference of cumulative shares, 0..1), Wasserstein-1 (points), Jensen-
 Shannon divergence (bits, 0..1; not its square root), and the difference of means (points). Answers
 enter as they were given: averaging a respondent's repeats first would change the distribution, not
-only its precision. All but the difference of means are 0 or more, and of two samples of the same
-people above 0; compare with `expected_distance`.
+only its precision. All but the difference of means are 0 or more, and above 0 for two samples of
+the same people; compare with `expected_distance`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -24,7 +24,7 @@ __all__ = [
     "mean_distance",
 ]
 
-Measure = Callable[[Array, Array, Array], Array]
+Distance = Callable[[Array, Array, Array], Array]
 """Takes two arrays of shares (draws, levels) and the levels (levels,); returns (draws,)."""
 
 
@@ -47,7 +47,7 @@ def _means(p: Array, q: Array, levels: Array) -> Array:
     return np.asarray((p - q) @ levels)
 
 
-DISTANCES: Mapping[str, tuple[Measure, str]] = {
+DISTANCES: Mapping[str, tuple[Distance, str]] = {
     "KS": (_ks, ""),
     "Wasserstein": (_wasserstein, "points"),
     "Jensen-Shannon": (_jensen_shannon, "bits"),
@@ -57,7 +57,7 @@ DISTANCES: Mapping[str, tuple[Measure, str]] = {
 
 
 def _shares(given: ArrayLike, count: int) -> tuple[Array, int]:
-    """Check rows of shares; give the complete ones and how many there were."""
+    """Check rows of shares; return the complete ones and the number of all."""
     rows = table(np.atleast_2d(np.asarray(given, dtype=np.float64)), complete=False)[0]
     if rows.shape[1] != count:
         raise BadValue(f"{rows.shape[1]} shares a row for {count} levels")
@@ -78,7 +78,8 @@ def distribution_distances(
     """Estimate all four distances between respondents' answers and a reference.
 
     Args:
-        given: a row a respondent, shares over the levels, shape (n, levels); complete or NaN.
+        given: one row per respondent, shares (0..1) over the levels, shape (n, levels); complete or
+            NaN.
         reference: fixed shares (levels,), or rows of other respondents, resampled as well.
         levels: the answers' values, rising.
         of: what a row is.
@@ -90,8 +91,8 @@ def distribution_distances(
     Raises:
         BadValue: rows that aren't shares, or levels that don't rise.
 
-    >>> found = distribution_distances([[0, 1], [0, 1], [0, 1]], [0.5, 0.5], [1, 2])
-    >>> {name: one.value for name, one in found.items()}
+    >>> distances = distribution_distances([[0, 1], [0, 1], [0, 1]], [0.5, 0.5], [1, 2])
+    >>> {name: distance.value for name, distance in distances.items()}
     {'KS': 0.5, 'Wasserstein': 0.5, 'Jensen-Shannon': 0.31..., 'mean difference': 0.5}
     """
     return {
@@ -114,11 +115,16 @@ def mean_distance(
     Distances as in Massey 1951 (KS), Vallender 1974 (Wasserstein) and Lin 1991 (Jensen-Shannon);
     the percentile bootstrap over respondents as in Efron & Tibshirani 1993, chapter 13.
 
-    One entry a question in each sequence; respondents are resampled whole. A row that lacks a
-    question's answer counts not there and elsewhere. Mean differences enter with their sign for
-    one question and as magnitudes for several. Otherwise as `distribution_distances`.
+    Each sequence has one entry per question; respondents are resampled whole. A respondent who
+    lacks the answer to a question counts only for the others. Mean differences enter with their
+    sign for one question and as magnitudes for several. Undefined without questions or answers.
+    Otherwise as `distribution_distances`.
+
+    Raises:
+        BadValue: rows that aren't shares, levels that don't rise, or, over several questions,
+            references that aren't fixed shares.
     """
-    measure, unit = DISTANCES[name]
+    distance_of, unit = DISTANCES[name]
     scales = [_rising(values) for values in levels]
     rows = [np.atleast_2d(np.asarray(shares, dtype=np.float64)) for shares in given]
     known = [_shares(shares, len(scale))[0] for shares, scale in zip(rows, scales, strict=True)]
@@ -143,7 +149,7 @@ def mean_distance(
         ):
             p = (own * known_rows) @ shares / (own @ known_rows)[:, None]
             q = reference if is_fixed else rest @ reference / rest.sum(axis=1, keepdims=True)
-            distance = measure(p, np.broadcast_to(q, p.shape), scale)
+            distance = distance_of(p, np.broadcast_to(q, p.shape), scale)
             total += np.abs(distance) if len(filled) > 1 else distance
         return total / len(filled)
 
@@ -164,10 +170,13 @@ def _rising(levels: Sequence[float]) -> Array:
 def expected_distance(
     name: str, reference: ArrayLike, levels: Sequence[float], n: int, *, seed: int = 0
 ) -> float:
-    """Give the mean distance of n respondents drawn from the reference itself: the floor.
+    """Return the mean distance of n respondents drawn from the reference itself: the floor.
 
     In the distance's unit, over 1,000 multinomial draws from the shares (levels,); a Monte Carlo
-    estimate (Efron & Tibshirani 1993, chapter 6), no interval.
+    estimate (Efron & Tibshirani 1993, chapter 6) without interval.
+
+    Raises:
+        BadValue: a reference that isn't shares, or levels that don't rise.
 
     >>> round(expected_distance("KS", [0.5, 0.5], [1, 2], 100), 2)
     0.04
@@ -175,5 +184,5 @@ def expected_distance(
     scale = _rising(levels)
     (shares,), _ = _shares(reference, len(scale))
     drawn = np.random.default_rng(seed).multinomial(n, shares / shares.sum(), size=1000) / n
-    apart = DISTANCES[name][0](drawn, np.broadcast_to(shares, drawn.shape), scale)
-    return float(np.abs(apart).mean())
+    distances = DISTANCES[name][0](drawn, np.broadcast_to(shares, drawn.shape), scale)
+    return float(np.abs(distances).mean())

@@ -1,21 +1,21 @@
-"""Whether made-up citizens answer a survey as a country's people do.
+"""Whether generated citizens answer a survey as a country's people do.
 
 System   deeppersona
 Paper    Wang, Zhou et al. 2025, NeurIPS LAW workshop (arXiv:2511.07338), section 4.2
-Asks     Are the answers of deep personas of a country nearer to its people's than those of a model
+Asks     Are the answers of deep personas of a country closer to its people's than those of a model
          that is only told the nationality, or nothing?
-Differs  all of the people's answers are compared, not the first as many rows as there are personas;
-         each persona's distribution over the options is kept, not a mean of repeats; every
-         question has as many options as people had; Jensen-Shannon is the divergence in bits over
-         the options, not a distance over 19 bins; questions are in our own words; distances have
-         intervals and stand beside what people drawn at random would get
+Differs  all of the people's answers are compared, not only as many rows as there are personas; each
+         persona's distribution over the options is used, not a mean of repeats; every question has
+         as many options as people had; Jensen-Shannon is the divergence in bits over the options,
+         not a distance over 19 bins; questions are in our own words; distances have intervals and
+         stand beside those of people drawn at random
 Version  1
 """
 
 from collections.abc import Sequence
 
 from personae.core import CONTROL, Answers, BadValue, Chooser, Note, Persona, Report
-from personae.designs.arms import Arm
+from personae.designs.arms import Arm, check_unique_ids
 from personae.generate.recipe import Order
 from personae.generate.recipes.deeppersona.recipe import Depth, deeppersona
 from personae.induce.prompt.prompt_inductions import persona_text
@@ -28,29 +28,34 @@ from personae.studies.citizens.survey_tables import order_note, shares_table
 __all__ = ["citizens"]
 
 NATIONALITY, CITIZENS = "nationality", "citizens"
-FEW = 6
+QUICK_CITIZENS = 6
 
 
 def citizens(
     model: Chooser,
     survey: str = "canada",
-    personas: Sequence[Persona] | None = None,
+    personas: Sequence[Persona] = (),
     n: int = 40,
     seed: int = 0,
     quick: bool = False,
 ) -> Report:
-    """Put a survey to citizens of a country, to its nationality, and to no persona.
+    """Put a survey to citizens of a country, to its nationality alone, and to no persona.
 
     Args:
         model: who is asked; likelihoods are needed.
         survey: a survey that ships (canada), or a JSON file of the same form.
-        personas: the citizens; by default deep personas anchored in the country are drawn.
-        n: citizens drawn.
-        seed: seed of the drawing and of the resampling.
+        personas: the citizens, a JSON or JSONL file; without it, deep personas anchored in the
+            country are generated.
+        n: number of citizens generated.
+        seed: seed of the generation and of the resampling.
         quick: six citizens; about a minute on the embedded model.
+
+    Raises:
+        UnknownName, BadFile: no such survey.
+        BadValue: an id stands twice, or fewer than two citizens are to be generated.
     """
     loaded = load_survey(survey)
-    people = tuple(personas) if personas else _drawn(loaded, FEW if quick else n, seed)
+    people = check_unique_ids(personas) or _drawn(loaded, QUICK_CITIZENS if quick else n, seed)
     arms = [
         Arm(name=arm, induction=persona_text, persona=persona)
         for arm, members in ((NATIONALITY, [_nationality(loaded)]), (CITIZENS, people))

@@ -1,22 +1,30 @@
 """Survey questions with the shares of a country's answers, put to personas.
 
-Each question has options of its own and is asked under both option orders, so that a pull to a
-place cancels; what is kept of a respondent is the distribution over the options, not a mean of
-repeats. Surveys are data (`personae/data/surveys/`, or a JSON file of one's own).
+Each question has its own options and is asked in both option orders, so that a preference for a
+position cancels. Of each respondent the distribution over the options is used, not a mean of
+repeats. Surveys are data (`personae/data/surveys/`, or a JSON file of the user's).
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from personae.core import Answers, Array, BadFile, Chooser, UnknownName, content_key, say
+from personae.core import (
+    Answers,
+    Array,
+    BadFile,
+    Chooser,
+    UnknownName,
+    content_key,
+    data_json,
+    data_names,
+    parse_json,
+    say,
+)
 from personae.measure.inventories.forms import DisplayedOption
 from personae.measure.listed_questions import ListedQuestion, list_question
 
@@ -34,9 +42,9 @@ ORDERS = ("forward", "reverse")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SurveyQuestion:
-    """A question; `shares` of people's answers by option, or () where only their `mean` is held.
+    """A question; `shares` (0..1) of people's answers by option, or () where only `mean` is known.
 
-    Options are valued 1, 2, ... in their order.
+    Options have the values 1, 2, ... in their order; `mean` is in that unit.
     """
 
     id: str
@@ -48,11 +56,11 @@ class SurveyQuestion:
 
     @property
     def levels(self) -> tuple[float, ...]:
-        """The options' values."""
+        """The options' values, rising."""
         return tuple(float(i) for i in range(1, len(self.options) + 1))
 
     def listed(self, order: str) -> ListedQuestion:
-        """List it with lettered options, forward or reverse."""
+        """List the question with lettered options, forward or reverse."""
         indices = list(range(len(self.options)))
         indices = indices[::-1] if order == "reverse" else indices
         options = tuple(
@@ -74,7 +82,7 @@ class SurveyQuestion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Survey:
-    """Questions with the answers of `n` people of a country."""
+    """Questions with the answers of `n` people of a country; `tag` is name, version and hash."""
 
     name: str
     title: str
@@ -90,26 +98,26 @@ def load_survey(name: str) -> Survey:
     """Open a survey by name (canada), or from a JSON file of the same form.
 
     Raises:
-        UnknownName: no survey and no file is called so.
-        BadFile: the file is no survey.
+        UnknownName: neither a shipped survey nor a JSON file.
+        BadFile: the file can't be read or is not a survey.
 
     >>> load_survey("canada").questions[2].shares
     (0.495, 0.505)
     """
-    folder = Path(str(files("personae"))) / "data" / "surveys"
-    shipped = sorted(path.stem for path in folder.glob("*.json"))
-    if name in shipped:
-        return _read(str(folder / f"{name}.json"))
+    if name in data_names("surveys"):
+        return _survey(data_json(f"surveys/{name}.json"), name)
     if not name.endswith(".json"):
-        raise UnknownName("survey", name, shipped)
-    return _read(name)
-
-
-@cache
-def _read(path: str) -> Survey:
+        raise UnknownName("survey", name, data_names("surveys"))
     try:
-        raw = json.loads(Path(path).read_text(encoding="utf-8"))
-        return Survey(
+        text = Path(name).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadFile(f"can't read a survey from {name}: {error}") from error
+    return _survey(parse_json(text, name), name)
+
+
+def _survey(raw: Any, where: str) -> Survey:  # noqa: ANN401  (JSON has no narrower type)
+    try:
+        survey = Survey(
             name=raw["name"],
             title=raw["title"],
             source=raw["source"],
@@ -119,16 +127,20 @@ def _read(path: str) -> Survey:
             questions=tuple(_question(row) for row in raw["questions"]),
             tag=f"{raw['name']}@{raw['version']}+{content_key(raw)[:8]}",
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BadFile(f"{path}: not a survey ({type(error).__name__}: {error})") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BadFile(f"{where}: not a survey ({type(error).__name__}: {error})") from error
+    ids = [question.id for question in survey.questions]
+    if not ids or len(set(ids)) < len(ids):
+        raise BadFile(f"{where}: not a survey (it needs questions, each with an id of its own)")
+    return survey
 
 
 def _question(row: dict[str, Any]) -> SurveyQuestion:
     options, shares = tuple(row["options"]), tuple(map(float, row.get("shares", ())))
     if not 2 <= len(options) <= 26 or (shares and len(shares) != len(options)):
-        raise ValueError(f"{row['id']}: 2 to 26 options, and as many shares or none")
+        raise ValueError(f"{row['id']}: needs 2 to 26 options, and as many shares or none")
     if shares and not abs(sum(shares) - 1) < 0.005:
-        raise ValueError(f"{row['id']}: shares add up to 1, not {sum(shares):.3f}")
+        raise ValueError(f"{row['id']}: the shares add up to {sum(shares):.3f}, not to 1")
     total = sum(shares)
     mean = sum(s * (i + 1) for i, s in enumerate(shares)) / total if shares else float(row["mean"])
     return SurveyQuestion(
@@ -142,7 +154,7 @@ def _question(row: dict[str, Any]) -> SurveyQuestion:
 
 
 def ask_survey(model: Chooser, survey: Survey, respondent: str, arm: str) -> Answers:
-    """Ask one respondent all questions in both option orders; one row an answer."""
+    """Ask one respondent all questions in both option orders; one row per answer."""
     asked = [(q, order) for q in survey.questions for order in ORDERS]
     columns = list_question(model, [q.listed(order) for q, order in asked], "label")
     return Answers.of(
@@ -162,9 +174,10 @@ def ask_survey(model: Chooser, survey: Survey, respondent: str, arm: str) -> Ans
 
 
 def order_shares(answers: Answers, question: SurveyQuestion, respondents: Sequence[str]) -> Array:
-    """Give each respondent's shares by option order, shape (respondents, 2, options).
+    """Return each respondent's shares (0..1) by option order, shape (respondents, 2, options).
 
-    Options stand in their own order in both; NaN where there is no answer.
+    The options' probabilities as the model weighs them: our own, in place of repeated draws. In
+    both orders the last axis is in the question's own order; NaN where there is no answer.
     """
     rows = answers.rows.filter((pl.col("item") == question.id) & (pl.col("status") == "ok"))
     shares = np.full((len(respondents), len(ORDERS), len(question.options)), np.nan)
@@ -177,8 +190,9 @@ def order_shares(answers: Answers, question: SurveyQuestion, respondents: Sequen
 def respondent_shares(
     answers: Answers, question: SurveyQuestion, respondents: Sequence[str]
 ) -> Array:
-    """Give each respondent's shares over a question's options, shape (respondents, options).
+    """Return each respondent's shares (0..1) of a question's options, shape (respondents, options).
 
-    The mean of the probabilities in both orders; NaN where either lacks an answer.
+    The mean of the probabilities in both option orders: our own, so that a preference for a
+    position cancels. NaN where either order lacks an answer.
     """
     return np.asarray(order_shares(answers, question, respondents).mean(axis=1))

@@ -1,4 +1,4 @@
-"""What was answered, option by option, and how far answers go by an option's place."""
+"""The shares of each option, and how far answers depend on the order of the options."""
 
 from math import isnan
 
@@ -12,12 +12,12 @@ from personae.studies.citizens.survey import order_shares
 
 __all__ = ["order_note", "shares_table"]
 
-BY_PLACE = 0.25
-"""Shares that move so far with the option order (total variation, 0..1) answer the place."""
+BY_POSITION = 0.25
+"""Shift of the shares (total variation, 0..1) from which on answers follow an option's position."""
 
 
 def order_note(comparison: SurveyComparison) -> Note:
-    """Say how far shares move when the same options are listed in reverse."""
+    """Say how far the shares shift when the same options are listed in reverse."""
     widest = max(len(question.options) for question in comparison.survey.questions)
     forward, reverse = [], []
     for arm in comparison.arms:
@@ -33,12 +33,12 @@ def order_note(comparison: SurveyComparison) -> Note:
     )
     if isnan(shift.value):
         return Note(f"Option order: {shift}.")
-    text = f"Reversing the options moves the shares by {shift.value:.2f} on average (0 to 1)"
-    if shift.value < BY_PLACE:
+    text = f"Reversing the options shifts the shares by {shift.value:.2f} on average (0 to 1)"
+    if shift.value < BY_POSITION:
         return Note(f"{text}.")
     return warning(
-        f"{text} [{shift.low:.2f}, {shift.high:.2f}]: answers go by place to a large part, and "
-        "what is left after averaging both orders says little of the question."
+        f"{text} [{shift.low:.2f}, {shift.high:.2f}]: answers largely follow the options' "
+        "positions, and their mean over both orders says little about the question."
     )
 
 
