@@ -12,9 +12,9 @@ from personae.core import Answers, load_behaviour_task, load_inventory
 from personae.designs.report_behaviour import (
     BehaviourMeasure,
     Profile,
-    agreement_of_signs,
     behaviour_shifts,
     profiles,
+    sign_agreement,
 )
 from personae.respondents.simulated import open_simulated
 from personae.stats.multiplicity import holm
@@ -59,7 +59,7 @@ def false_alarms(seeds: Iterable[int], gap: float = 1.0, strategies: int = 1) ->
     for seed in seeds:
         people = people_of(spec_of(seed, gap), QUICK, strategies)
         shifts, _ = behaviour_shifts(people, behaviour_measures(), QUICK)
-        found += sign_verdict(agreement_of_signs(shifts, "signs")) == "aligned"
+        found += sign_verdict(sign_agreement(shifts, "signs")) == "aligned"
     return found
 
 

@@ -7,7 +7,12 @@ from pathlib import Path
 import polars as pl
 
 from personae.analyses.pairing import Pairing, pair_answers
-from personae.analyses.run_differences import Comparison, Judging, compare_pairs, comparison_table
+from personae.analyses.run_differences import (
+    Comparison,
+    ComparisonRules,
+    compare_pairs,
+    comparison_table,
+)
 from personae.core import (
     Answers,
     BadValue,
@@ -49,7 +54,10 @@ class Run:
 
 
 def compare_runs(
-    first: Run, second: Run, arms: tuple[str, str] | None = None, judging: Judging | None = None
+    first: Run,
+    second: Run,
+    arms: tuple[str, str] | None = None,
+    judging: ComparisonRules | None = None,
 ) -> Report:
     """Compare two runs whose answers are paired; `arms` compares one arm of each.
 
@@ -58,7 +66,7 @@ def compare_runs(
         UnknownName: an arm that a run doesn't have.
     """
     _check_studies(first, second)
-    judging = judging or Judging()
+    judging = judging or ComparisonRules()
     answers = [run.answers for run in (first, second)]
     if arms:
         answers = [_only(a, arm) for a, arm in zip(answers, arms, strict=True)]
@@ -137,7 +145,7 @@ def _verdicts(first: Run, second: Run, comparisons: Sequence[Comparison]) -> lis
     return parts
 
 
-def _pictures(comparisons: Sequence[Comparison], judging: Judging) -> list[ForestFigure]:
+def _pictures(comparisons: Sequence[Comparison], judging: ComparisonRules) -> list[ForestFigure]:
     figures = []
     tested = [c for c in comparisons if c.verdict != "not tested"] or comparisons
     for unit in dict.fromkeys(c.cell[3] for c in tested):

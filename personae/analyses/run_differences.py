@@ -27,7 +27,7 @@ from personae.stats.effects.families import (
 )
 from personae.stats.multiplicity import holm
 
-__all__ = ["MARGINS", "Comparison", "Judging", "compare_pairs", "comparison_table"]
+__all__ = ["MARGINS", "Comparison", "ComparisonRules", "compare_pairs", "comparison_table"]
 
 ALL = "all"
 """Stands for the scale where all problems of a set are compared together."""
@@ -36,7 +36,7 @@ MARGINS: Mapping[str, float] = {"correct": 0.05, "points": 0.25, "share": 0.05}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judging:
+class ComparisonRules:
     """How to compare: `unit` of sampling, `each` respondent by itself or all together, margins."""
 
     unit: Literal["item", "respondent"] = "item"
@@ -80,7 +80,9 @@ class Comparison(PairedShift):
         return verdict(differs, replace(same, p=self.same_holm))
 
 
-def compare_pairs(pairing: Pairing, judging: Judging = Judging()) -> list[Comparison]:
+def compare_pairs(
+    pairing: Pairing, judging: ComparisonRules = ComparisonRules()
+) -> list[Comparison]:
     """Compare two runs' paired answers, arm by arm and scale by scale.
 
     In `correct` a lost answer is wrong. Elsewhere a pair counts where both runs answered, by the
@@ -94,7 +96,7 @@ def compare_pairs(pairing: Pairing, judging: Judging = Judging()) -> list[Compar
     return _family(whole, by, judging) + _family(rows, by, judging)
 
 
-def _family(rows: pl.DataFrame, by: Sequence[str], judging: Judging) -> list[Comparison]:
+def _family(rows: pl.DataFrame, by: Sequence[str], judging: ComparisonRules) -> list[Comparison]:
     """Compare every cell; difference and equivalence are adjusted over the cells tested."""
     cells = [
         _comparison(part, tuple(map(str, cell)), judging)
@@ -107,7 +109,7 @@ def _family(rows: pl.DataFrame, by: Sequence[str], judging: Judging) -> list[Com
     return [replace(c, same_holm=p) for c, p in zip(compared, alike, strict=True)]
 
 
-def _comparison(part: pl.DataFrame, cell: tuple[str, ...], judging: Judging) -> Comparison:
+def _comparison(part: pl.DataFrame, cell: tuple[str, ...], judging: ComparisonRules) -> Comparison:
     unit, of = cell[3], judging.unit
     name = f"{cell[2] or cell[1]}, {cell[0]}"
     first, second, lost = _scores(part, unit)
@@ -170,7 +172,7 @@ def _mirror(part: pl.DataFrame, unit: str) -> Array:
     return np.where(part["key"] < 0, span.fill_null(np.nan), 0.0)
 
 
-def comparison_table(comparisons: Sequence[Comparison], judging: Judging) -> Table:
+def comparison_table(comparisons: Sequence[Comparison], judging: ComparisonRules) -> Table:
     """Tabulate comparisons: levels, shift, size, p raw and adjusted, equivalence, verdict."""
     margins = ", ".join(f"{m:g} {u}" for u, m in sorted(judging.margins.items()))
     note = (
@@ -183,7 +185,7 @@ def comparison_table(comparisons: Sequence[Comparison], judging: Judging) -> Tab
     return table("comparison", "Scale by scale", rows, note)
 
 
-def _row(comparison: Comparison, judging: Judging) -> Row:
+def _row(comparison: Comparison, judging: ComparisonRules) -> Row:
     arm, instrument, scale, _, *respondent = comparison.cell
     row: Row = {"respondent": respondent[0]} if judging.each else {}
     first, second = comparison.levels

@@ -25,10 +25,9 @@ from personae.core import (
     Table,
 )
 from personae.designs.ability import ability
-from personae.designs.arms import CONTROL_ARM, Arm
+from personae.designs.arms import CONTROL_ARM, NEUTRAL, Arm
 from personae.designs.grid import Asking, ask_grid
 from personae.designs.harms import stereotypes
-from personae.designs.identities import NEUTRAL
 from personae.designs.question_effects import question_scores
 from personae.induce.prompt.prompt_inductions import persona_text
 from personae.induce.steer.steer_inductions import steer_induction

@@ -7,7 +7,7 @@ from typing import Literal
 from rich.console import Console
 
 from personae.analyses.compare import compare_runs
-from personae.analyses.run_differences import MARGINS, Judging
+from personae.analyses.run_differences import MARGINS, ComparisonRules
 from personae.core import BadValue
 from personae.measure.situations.situation_bank import load_bank
 from personae.measure.tasks.problems import load_problems
@@ -31,7 +31,7 @@ def compare(
     """Compare two runs and show the report; with `out`, write it too."""
     if out is not None and (out / "manifest.json").exists():
         raise BadValue(f"{out} holds a run; choose another --out for the comparison")
-    judging = Judging(
+    judging = ComparisonRules(
         unit=_unit(settings["unit"]),
         each=bool(settings["each"]),
         margins=_margins(margin),

@@ -1,7 +1,7 @@
 """Effects of a persona on accuracy, question by question, against a reference.
 
 Questions are the sampling unit: draws, orders and instructions are averaged within a question
-first, since 25 draws of one question are not 25 questions (Basil et al. 2025, arXiv 2512.05858).
+first, since 25 draws of one question (Basil et al. 2025, arXiv 2512.05858) are not 25 questions.
 A lost answer counts as wrong, as in the published audits, and is also counted by itself.
 """
 
@@ -32,8 +32,8 @@ _OUTCOMES = ("correct", "wrong", "abstained", "unparsed", "cut", "error")
 class Effect(PairedShift):
     """One condition against the reference on one scale ("" for all scales together).
 
-    `accuracy` (0..1) is over questions, a lost answer being wrong; `shift` the mean paired
-    difference of rates with its sign-flip p; `exact` is McNemar's p where every question has one
+    `accuracy` (0..1) is over questions, where a lost answer is wrong; `shift` the mean paired
+    difference of rates with its sign-flip p; `exact` McNemar's p where every question has one
     answer, else NaN.
     """
 
@@ -44,7 +44,7 @@ class Effect(PairedShift):
 
     @property
     def verdict(self) -> str:
-        """Worse, better, not shown, or not known; by the Holm-adjusted p."""
+        """Worse, better, not shown or not known, by the Holm-adjusted p."""
         if np.isnan(self.shift.value):
             return "not known"
         if self.holm < 0.05 and self.shift.value != 0:
@@ -57,13 +57,14 @@ def question_scores(
 ) -> tuple[Array, list[str]]:
     """Return mean scores (0..1), shape (conditions, questions), and the questions' ids.
 
+    A lost answer counts 0, as published (Gupta et al. 2024, arXiv 2311.04892; Basil et al. 2025); a
+    question that wasn't asked under a condition is NaN.
+
     Args:
         answers: draws, orders and instructions of a question are averaged.
         by: the column that holds the condition.
         conditions: the rows, in this order; answers under others are left out.
         use: `value` (right or wrong) or `expected` (probability of the right option).
-
-    A lost answer counts 0, a question that wasn't asked under a condition is NaN.
     """
     scored = answers.rows.with_columns(pl.col(use).fill_null(0.0).alias("score"))
     means = scored.group_by("item", by, maintain_order=True).agg(pl.col("score").mean())
@@ -88,6 +89,10 @@ def effects(
 ) -> list[Effect]:
     """Compare every condition with the reference, over all questions and scale by scale.
 
+    A scale of fewer than six items is not compared by itself. Comparisons over all questions are
+    one family of the adjustment, those of single scales another. The tests are the paired
+    sign-flip permutation (Fisher 1935) and McNemar's (1947, Psychometrika 12).
+
     Args:
         answers: every condition's answers.
         reference: the condition that the others are compared with.
@@ -95,9 +100,6 @@ def effects(
         use: `value` (right or wrong) or `expected` (probability of the right option).
         of: what an item is.
         seed: of sign flips and bootstrap.
-
-    A scale of fewer than six items is not compared by itself. Comparisons over all questions are
-    one family of the adjustment, those of single scales another.
 
     Raises:
         BadValue: no answer belongs to the reference.
@@ -110,15 +112,15 @@ def effects(
     family_scales: list[list[str]] = [[""], scales if sizes.height > 1 else []]
     compared: list[Effect] = []
     for family in family_scales:
-        shifts = []
+        unadjusted = []
         for scale in family:
             part = answers.where(scale=scale) if scale else answers
             scores, _ = question_scores(part, by, (reference, *conditions), use=use)
-            shifts += [
+            unadjusted += [
                 _effect(scores[[0, row]], (condition, scale), of, seed)
                 for row, condition in enumerate(conditions, start=1)
             ]
-        compared += adjust_family(shifts)
+        compared += adjust_family(unadjusted)
     return compared
 
 
@@ -163,7 +165,7 @@ def effects_table(effects: Sequence[Effect], name: str, title: str, reference: s
     note = (
         f"Shift: rate of right answers minus that under {reference!r}, paired by {of}; a lost "
         f"answer is wrong. p: sign-flip permutation over {of}s. Detectable: found in 4 of 5 "
-        "runs at the level shared out over the family."
+        "runs at the level divided over the family."
     )
     return table(name, title, rows, note)
 

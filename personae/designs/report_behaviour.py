@@ -24,12 +24,12 @@ __all__ = [
     "FLAT",
     "BehaviourMeasure",
     "BehaviourShift",
-    "Movement",
+    "PersonaShifts",
     "Profile",
-    "agreement_of_signs",
     "behaviour_shifts",
-    "movement",
+    "persona_shifts",
     "profiles",
+    "sign_agreement",
     "unit_shifts",
 ]
 
@@ -97,7 +97,7 @@ class BehaviourShift:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Movement:
+class PersonaShifts:
     """Effects of opposite personas.
 
     Args:
@@ -244,20 +244,20 @@ def _pair_shift(
     )
 
 
-def movement(
+def persona_shifts(
     people: Sequence[Profile],
     measures: Sequence[BehaviourMeasure],
     traits: Sequence[str],
     *,
     seed: int = 0,
-) -> Movement:
+) -> PersonaShifts:
     """Estimate the effects of opposite personas: reports, behaviour by pair, behaviour by trait."""
     shifts, cells = behaviour_shifts(people, measures, traits, seed=seed)
     reports = {trait: _shift(people, trait, trait, "item", seed) for trait in traits}
-    return Movement(reports=reports, shifts=tuple(shifts), cells=cells)
+    return PersonaShifts(reports=reports, shifts=tuple(shifts), cells=cells)
 
 
-def agreement_of_signs(shifts: Sequence[BehaviourShift], name: str, *, seed: int = 0) -> Estimate:
+def sign_agreement(shifts: Sequence[BehaviourShift], name: str, *, seed: int = 0) -> Estimate:
     """Estimate the share, 0..1, of shifts with the sign expected of people; chance is 0.5.
 
     The interval resamples pairs of opposite personas as clusters; p is the exact sign test, which

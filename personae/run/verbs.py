@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 
 from personae.analyses.compare import Run, compare_runs
-from personae.analyses.run_differences import Judging
+from personae.analyses.run_differences import ComparisonRules
 from personae.analyses.score import score_report
 from personae.card.card import card as persona_card
 from personae.core import (
@@ -167,7 +167,7 @@ def compare(
     second: Run | Report | str | Path,
     *,
     arms: tuple[str, str] | None = None,
-    judging: Judging | None = None,
+    judging: ComparisonRules | None = None,
 ) -> Report:
     """Compare two runs or reports, answer by answer paired.
 

@@ -31,9 +31,8 @@ from personae.core import (
     Table,
 )
 from personae.designs.ability import Ability, ability
-from personae.designs.arms import CONTROL_ARM, Arm
+from personae.designs.arms import CONTROL_ARM, NEUTRAL, Arm
 from personae.designs.grid import Asking, ask_grid
-from personae.designs.identities import NEUTRAL
 from personae.designs.question_effects import Effect, effects, effects_table, question_scores
 from personae.induce.prompt.prompt_inductions import own_text
 from personae.measure.situations.situation_bank import ask_bank, load_bank, pole_text

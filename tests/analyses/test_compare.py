@@ -9,7 +9,7 @@ import pytest
 
 from personae.analyses.compare import compare_runs
 from personae.analyses.pairing import pair_answers
-from personae.analyses.run_differences import Judging, compare_pairs
+from personae.analyses.run_differences import ComparisonRules, compare_pairs
 from personae.cli import main
 from personae.core import Answers, BadFile, BadValue, Note, Report, Table, UnknownName
 from personae.run.export.finished_run import open_run
@@ -107,12 +107,12 @@ def test_respondents_as_the_unit_and_each_by_itself() -> None:
     first = Answers.concat([sheet([2.0] * 3, respondent=r) for r in names])
     second = Answers.concat([sheet([2.0 + i] * 3, respondent=r) for i, r in enumerate(names)])
     pairing = pair_answers(first, second)
-    (found,) = compare_pairs(pairing, Judging(unit="respondent"))
+    (found,) = compare_pairs(pairing, ComparisonRules(unit="respondent"))
     assert (found.shift.n, found.shift.of, found.shift.value) == (8, "respondent", 3.5)
-    each = compare_pairs(pairing, Judging(each=True))
+    each = compare_pairs(pairing, ComparisonRules(each=True))
     assert [c.cell[4] for c in each] == names
     with pytest.raises(BadValue, match="no spread of respondents"):
-        Judging(unit="respondent", each=True)
+        ComparisonRules(unit="respondent", each=True)
 
 
 def simulated(seed: int, shift: float) -> tuple[Answers, Answers]:

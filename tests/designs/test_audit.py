@@ -22,13 +22,12 @@ from personae.core import (
 from personae.designs.ability import ability
 from personae.designs.arms import CONTROL_ARM, Arm
 from personae.designs.grid import Asking, ask_grid
-from personae.designs.identities import identities
 from personae.designs.question_effects import counts_table, effects, question_scores
 from personae.measure.tasks.problems import Problem, ProblemSet, load_problems, problem_sets
 from personae.measure.tasks.reply_codes import code_reply, declines
 from personae.respondents.null import open_null
 from personae.respondents.simulated import open_simulated
-from personae.studies.bias_runs_deep.identity_prompts import instruction
+from personae.studies.bias_runs_deep.identities import identities, instruction
 
 KNOWLEDGE = load_problems("plain-knowledge")
 NUMBERS = load_problems("word-problems")

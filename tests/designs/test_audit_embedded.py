@@ -6,7 +6,6 @@ import pytest
 from personae.core import Persona, Request, Sampling
 from personae.designs.arms import CONTROL_ARM, Arm
 from personae.designs.grid import Asking, ask_grid
-from personae.designs.identities import identities
 from personae.designs.question_effects import question_scores
 from personae.induce.prompt.prompt_inductions import persona_text
 from personae.measure.tasks.opinions import ask_opinions, load_opinions
@@ -15,7 +14,7 @@ from personae.measure.tasks.theory_of_mind import belief_problems, load_scenes
 from personae.models.local.engine import LocalModel
 from personae.stats.effects.proportions import rate
 from personae.stats.prediction.confidence_calibration import calibration_error
-from personae.studies.bias_runs_deep.identity_prompts import instruction
+from personae.studies.bias_runs_deep.identities import identities, instruction
 from personae.studies.persona_paradox.triage import ask_triage, load_settings, triage_ratings
 from personae.studies.persona_paradox.triage_measures import risk_profile
 from tests.support.embedded import embedded

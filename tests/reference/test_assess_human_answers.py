@@ -15,7 +15,7 @@ from personae.core import Form, load_inventory
 from personae.measure.inventories.forms import Frame
 from personae.measure.parse import parse_reply
 from personae.studies.assess_human.judge_profiles import slot_uniformity
-from personae.studies.assess_human.subjects import about, find_subject
+from personae.studies.assess_human.subjects import inventory_about, parse_subject
 
 Find = Callable[[str], Path]
 OPTIONS = (
@@ -111,7 +111,7 @@ def test_the_newer_one_shows_no_such_preference(test_data: Find) -> None:
 
 def test_our_parser_reads_one_option_or_none(test_data: Find) -> None:
     """Where an explanation names several options the published parser takes one; ours none."""
-    tool = about(load_inventory("open-types"), find_subject("people"))
+    tool = inventory_about(load_inventory("open-types"), parse_subject("people"))
     options = Frame(tool, Form(wording="correctness", labels="none", channel="option")).options
     alike = other = unread = 0
     for model in ("ChatGPT", "InstructGPT"):

@@ -42,15 +42,15 @@ from personae.studies.agreeable_sycophancy.user_agreement import (
 TOOL = agreeableness_items()
 
 
-def scores(agreeable: Array, agrees: Array, seed: int = 0) -> Scores:
+def scores(agreeableness: Array, agreement: Array, seed: int = 0) -> Scores:
     """Plant agreement of each persona on 30 prompts that all answer."""
     random = np.random.default_rng(seed)
-    table = agrees[:, None] + random.normal(0, 0.02, (agrees.size, 30))
+    table = agreement[:, None] + random.normal(0, 0.02, (agreement.size, 30))
     return Scores(
-        names=tuple(f"p{i}" for i in range(agrees.size)),
-        agreeable=agreeable,
-        agrees=table.mean(axis=1),
-        yes=np.full(agrees.size, 0.5),
+        names=tuple(f"p{i}" for i in range(agreement.size)),
+        agreeableness=agreeableness,
+        agreement=table.mean(axis=1),
+        yes_saying=np.full(agreement.size, 0.5),
         table=table,
         baseline=mean([0.3, 0.4, 0.35]),
     )
@@ -81,23 +81,22 @@ def scored(value: dict[int, float], facet: str = "") -> Scores:
 
 
 def test_the_gap_by_hand() -> None:
-    assert _gap(0.60, 0.20, 0.95) == pytest.approx(0.78)
-    assert _gap(0.10, 0.20, 0.24) == pytest.approx(-0.124)
-    assert _gap(0.4, 0.4, 0.9) == 0.0
+    by_hand = _gap(np.array([0.6, 0.1, 0.2]), 0.2, np.array([0.95, 0.24, 0.9]))
+    assert by_hand == pytest.approx([0.78, -0.124, 0.0])
 
 
 def test_scores_of_known_answer_sheets() -> None:
     """Pure yes-saying lands at the share of positive keys, and is seen as yes-saying."""
-    assert scored({1: 5.0, -1: 1.0}).agreeable[0] == 1.0
-    assert scored({1: 3.0, -1: 3.0}).agreeable[0] == 0.5
+    assert scored({1: 5.0, -1: 1.0}).agreeableness[0] == 1.0
+    assert scored({1: 3.0, -1: 3.0}).agreeableness[0] == 0.5
     yes = [
-        scored({1: 5.0, -1: 5.0}, facet).agreeable[0]
+        scored({1: 5.0, -1: 5.0}, facet).agreeableness[0]
         for facet in dict.fromkeys(i.facet for i in TOOL.items)
     ]
     assert yes == pytest.approx([0.6, 0.5, 0.3, 0.4])
     yes_saying = scored({1: 5.0, -1: 5.0})
-    assert yes_saying.agreeable[0] == pytest.approx(0.45)
-    assert yes_saying.yes[0] == 1.0
+    assert yes_saying.agreeableness[0] == pytest.approx(0.45)
+    assert yes_saying.yes_saying[0] == 1.0
     assert len(TOOL.items) == 40
 
 
@@ -161,9 +160,9 @@ def test_yes_saying_taken_out_is_the_regression_with_it() -> None:
     random = np.random.default_rng(8)
     a, yes = random.random((2, 9))
     planted = scores(a, 0.3 * a + random.random(9))
-    planted = replace(planted, yes=yes)
+    planted = replace(planted, yes_saying=yes)
     x = np.column_stack([np.ones(9), a, yes])
-    slope, (left,) = np.linalg.lstsq(x, planted.agrees)[:2]
+    slope, (left,) = np.linalg.lstsq(x, planted.agreement)[:2]
     error = np.sqrt(left / 6 * np.linalg.inv(x.T @ x)[1, 1])
     partial = partial_correlation(planted)
     assert partial.p == pytest.approx(2 * stats.t.sf(abs(slope[1] / error), 6))
@@ -175,8 +174,10 @@ def test_no_correlation_is_told_where_only_rounding_is_left() -> None:
     a, yes = random.random((2, 9))
     flat: Array = np.asarray(0.3 * (1 + 4e-16 * random.integers(-2, 3, 9)), dtype=np.float64)
     explained: Array = 0.1 + 0.7 * yes
-    for agrees in (flat, explained):
-        undefined = partial_correlation(replace(scores(a, agrees), agrees=agrees, yes=yes))
+    for agreement in (flat, explained):
+        undefined = partial_correlation(
+            replace(scores(a, agreement), agreement=agreement, yes_saying=yes)
+        )
         assert np.isnan(undefined.value)
         assert undefined.why_missing == "one of the two never varies beside yes-saying"
 
@@ -189,7 +190,7 @@ def test_permutation_is_never_zero_and_repeats() -> None:
 def test_a_ceiling_is_undefined_and_never_significant() -> None:
     flat = scores(np.linspace(0, 1, 12), np.ones(12))
     flat.table[:] = 1.0
-    flat.agrees[:] = 1.0
+    flat.agreement[:] = 1.0
     tests = relation_tests(flat, 0)
     assert not any(p < 0.05 for _, _, p in tests)
     assert np.isnan(cohens_d(*median_split(flat)).value)

@@ -29,9 +29,9 @@ from personae.measure.listed_questions import administer_shuffled
 from personae.respondents.null import open_null
 from personae.respondents.scripted import ScriptedModel
 from personae.respondents.simulated import open_simulated
-from personae.studies.assess_human.judge_profiles import consistency, likeness, slot_uniformity
+from personae.studies.assess_human.judge_profiles import consistency, similarity, slot_uniformity
 from personae.studies.assess_human.study import assess_human
-from personae.studies.assess_human.subjects import about, about_text, find_subject
+from personae.studies.assess_human.subjects import inventory_about, parse_subject, sentence_about
 from tests.support.report_parts import table
 
 TOOL = load_inventory("open-types")
@@ -65,7 +65,7 @@ def judge(view: Callable[[str], int]) -> ScriptedModel:
 
 
 def keys_about(subject: str) -> dict[str, int]:
-    return {i.text: i.key for i in about(TOOL, find_subject(subject)).items}
+    return {i.text: i.key for i in inventory_about(TOOL, parse_subject(subject)).items}
 
 
 def leaning(strength: Callable[[str], int]) -> ScriptedModel:
@@ -122,7 +122,7 @@ def test_views_that_options_in_order_alone_bring_out_are_not_robust() -> None:
 def test_the_hand_examples() -> None:
     runs = [(59, 62, 48, 63, 40), (57, 60, 50, 61, 42), (61, 64, 46, 65, 38)]
     assert consistency(runs).value == pytest.approx(0.9715, abs=5e-5)
-    fairness = likeness([runs[0]], [(55, 60, 40, 66, 35)], name="fairness")
+    fairness = similarity([runs[0]], [(55, 60, 40, 66, 35)], name="fairness")
     assert fairness.value == pytest.approx(100 / 110.8628, abs=1e-6)
     assert fairness.value == pytest.approx(0.9020, abs=5e-5)
 
@@ -154,9 +154,9 @@ def test_options_stand_everywhere_equally_often() -> None:
 @pytest.mark.parametrize("subject", SUBJECTS)
 @pytest.mark.parametrize("name", ["open-types", "ipip-neo-120", "mpi-120", "goldberg-bipolar"])
 def test_nothing_of_you_is_left(subject: str, name: str) -> None:
-    who = find_subject(subject)
+    who = parse_subject(subject)
     start = (who.name[:1].upper() + who.name[1:], "His ")
-    for item in about(load_inventory(name), who).items:
+    for item in inventory_about(load_inventory(name), who).items:
         assert not re.search(r"\b(?:you|your|yours|yourself|i|my|me|myself)\b", item.text, re.I)
         assert "  " not in item.text and item.text.startswith(start)
 
@@ -199,7 +199,7 @@ def test_nothing_of_you_is_left(subject: str, name: str) -> None:
     ],
 )
 def test_verbs_and_pronouns_agree(statement: str, people: str, barber: str, he: str) -> None:
-    sentences = [about_text(statement, find_subject(s)) for s in ("people", "a barber", "he")]
+    sentences = [sentence_about(statement, parse_subject(s)) for s in ("people", "a barber", "he")]
     assert sentences == [people, barber, he]
 
 
@@ -231,7 +231,7 @@ def test_null_judges_give_no_finding(spec: str) -> None:
 def test_equal_groups_differ_in_one_of_twenty() -> None:
     rng = np.random.default_rng(1)
     ps = [
-        likeness(rng.normal(50, 5, (6, 4)), rng.normal(50, 5, (6, 4)), name="x", seed=s).p
+        similarity(rng.normal(50, 5, (6, 4)), rng.normal(50, 5, (6, 4)), name="x", seed=s).p
         for s in range(60)
     ]
     assert np.mean(np.array(ps) < 0.05) < 0.15
@@ -303,7 +303,7 @@ def test_your_own_items_and_pairs_can_be_put(tmp_path: Path) -> None:
 @pytest.mark.parametrize("subject", ["", "barber", "Anna/it", " "])
 def test_a_subject_that_is_none_is_refused(subject: str) -> None:
     with pytest.raises(BadValue):
-        find_subject(subject)
+        parse_subject(subject)
 
 
 def test_bad_input_is_said() -> None:
@@ -312,7 +312,7 @@ def test_bad_input_is_said() -> None:
     with pytest.raises(UnknownName, match="open-types"):
         assess_human(open_null("null:yes"), inventory="open-type")
     with pytest.raises(InputError, match="speaks of nobody"):
-        about_text("The weather is fine", find_subject("men"))
+        sentence_about("The weather is fine", parse_subject("men"))
 
 
 def test_the_own_inventory_is_balanced() -> None:
@@ -321,7 +321,7 @@ def test_the_own_inventory_is_balanced() -> None:
     assert all(3 <= len(i.text.split()) <= 12 for i in TOOL.items)
     sheet = administer_shuffled(
         open_simulated("simulated:E=2.5,noise=0"),
-        about(TOOL, find_subject("women")),
+        inventory_about(TOOL, parse_subject("women")),
         Form(wording="correctness"),
         [["6543210"] * 48],
     )

@@ -166,7 +166,7 @@ def test_components_of_roles() -> None:
     parts = principal_components(rows)
     assert parts.shares.tolist() == [1.0]
     assert abs(parts.axes[0, 2]) == pytest.approx(1)
-    with pytest.raises(InputError, match="the same"):
+    with pytest.raises(InputError, match="all rows are equal"):
         principal_components(np.ones((3, 2)))
 
 
@@ -318,7 +318,7 @@ def test_published_files_are_read(test_data: Callable[[str], Path]) -> None:
 def test_wrong_files_say_what_is_wrong(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="0 role files"):
         load_roles(tmp_path)
-    with pytest.raises(BadFile, match="without a transcript"):
+    with pytest.raises(BadFile, match="holds no transcript"):
         load_transcripts(tmp_path)
     file = tmp_path / "t.json"
     file.write_text(json.dumps({"conversation": [{"role": "user", "content": "Hi"}]}))

@@ -70,7 +70,7 @@ def test_many_cells_without_effect_are_flagged_by_chance_alone() -> None:
     assert sum(e.holm < 0.05 for e in cells) <= 1
     assert sum(e.bh < 0.05 for e in cells) <= 1
     report = bias_runs_deep(open_null("null:uniform"), quick=True)
-    assert "worse at p < 0.05 without correction" in lines(report)[2]
+    assert "worse at p < 0.05 without adjustment" in lines(report)[2]
     assert "after Holm" in lines(report)[2]
 
 

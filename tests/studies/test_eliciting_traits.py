@@ -155,7 +155,7 @@ def test_a_planted_personality_is_recovered() -> None:
         place = read.columns.index("from the middle of opposite personas")
         found.append(read.rows[0][place])
         if e > 0:
-            assert "Extraversion nearer high" in verdicts(report)
+            assert "Extraversion closer to high" in verdicts(report)
     assert isinstance(found[0], Estimate) and isinstance(found[1], Estimate)
     assert found[1].value < 0 < found[0].low
     assert found[1].high < found[0].low
@@ -164,8 +164,8 @@ def test_a_planted_personality_is_recovered() -> None:
 @pytest.mark.parametrize("name", ["null:uniform", "null:garbage", "null:refusing", "null:midpoint"])
 def test_who_has_no_traits_gives_no_finding(name: str) -> None:
     said = verdicts(eliciting_traits(open_null(name), quick=True))
-    assert "nearer" not in said and "bring it out:" not in said
-    assert "Not shown: that the reader sees Extraversion, Neuroticism" in said
+    assert "closer" not in said and "bring it out:" not in said
+    assert "Not shown: that the reader detects Extraversion, Neuroticism" in said
 
 
 def test_the_training_share_stands_beside_the_result() -> None:
@@ -205,7 +205,9 @@ def test_no_signal_is_flagged(tmp_path: Path) -> None:
     report = eliciting_traits(
         open_simulated("simulated:E=1"), texts=str(path), quick=True, reader="words"
     )
-    assert "No signal: the reader does not tell Extraversion" in verdicts(report)
+    assert "No signal: on held-out authors the reader does not detect Extraversion" in verdicts(
+        report
+    )
     row = table(report, "read").rows[0]
     assert row[1] == 0.75 and row[2] == pytest.approx(0.75, abs=0.01)
     assert abs(getattr(row[4], "value", np.nan)) < 0.05

@@ -93,13 +93,13 @@ def test_a_respondent_that_ignores_prompts_is_not_moved() -> None:
     for channel in ("label", "statement"):
         overall = row_estimates(report, f"moved_{channel}", "naive")[-1]
         assert overall.low <= 0 <= overall.high
-    assert "is not shown to move it" in verdict_text(report)
+    assert "is not shown to shift it" in verdict_text(report)
 
 
 def test_a_constant_answer_is_called_the_profile_of_the_key() -> None:
     """The published BART row is what anybody gets who always says the first option."""
     report = mpi(open_null("null:first"), quick=True)
-    assert "that of the key" in verdict_text(report).splitlines()[0]
+    assert "reflects the key" in verdict_text(report).splitlines()[0]
     means = [round(e.value, 3) for e in row_estimates(report, "neutral", "the model")]
     by_scale = dict(zip(load_inventory("mpi-120").scales, means, strict=True))
     assert by_scale == {"O": 3.0, "C": 2.833, "E": 4.0, "A": 2.167, "N": 3.833}

@@ -23,9 +23,9 @@ from personae.core import (
 )
 from personae.designs.report_behaviour import (
     BehaviourMeasure,
-    agreement_of_signs,
-    movement,
+    persona_shifts,
     profiles,
+    sign_agreement,
 )
 from personae.measure.inventories.administer import administer
 from personae.measure.inventories.forms import published_form
@@ -268,6 +268,6 @@ def test_too_few_respondents_are_not_regressed() -> None:
     assert len(profiles(kept, [load_inventory("ipip-neo-120").few(8)], [])) == 7
     cards = load_behaviour_task("cards")
     assert isinstance(regress([], BehaviourMeasure(cards, cards.measures[0]), list(TRAITS)), str)
-    signs = agreement_of_signs([], "none")
+    signs = sign_agreement([], "none")
     assert sign_verdict(signs) == "not shown" and signs.why_missing
-    assert movement([], [], ["A"]).moved_traits == []
+    assert persona_shifts([], [], ["A"]).moved_traits == []

@@ -14,7 +14,7 @@ from personae.studies.assess_human.ascribed_profiles import Judgements, type_let
 from personae.studies.assess_human.judge_profiles import (
     ALPHA,
     consistency,
-    likeness,
+    similarity,
     slot_uniformity,
 )
 
@@ -22,22 +22,22 @@ __all__ = [
     "ascription_verdict",
     "coverage_table",
     "fairness_table",
-    "likeness_verdicts",
     "profile_figure",
     "profile_table",
     "quality_table",
     "reading_notes",
+    "similarity_verdicts",
     "slot_table",
 ]
 
 HEDGED = 0.5
-"""From this share of "neither" on, likeness of groups says little."""
+"""Share of "neither" from which on the similarity of groups says little."""
 OPTIONS = 7
 
 Profiles = Mapping[str, Sequence[Estimate]]
 """Subject -> percentage of each scale, 0..100."""
 Pairs = Mapping[tuple[str, str], Estimate]
-"""Two subjects -> likeness of their profiles, 0..1."""
+"""Two subjects -> similarity of their profiles, 0..1."""
 
 
 def _adjusted(estimates: Sequence[Estimate]) -> list[float]:
@@ -58,20 +58,20 @@ def ascription_verdict(profiles: Profiles, scales: Mapping[str, str]) -> Note:
     if clear:
         return verdict(f"Shown to be ascribed: {'; '.join(clear)}.")
     return verdict(
-        f"No dichotomy is shown to be ascribed to anybody by {pairs[0][1].n} statements each: all "
-        "percentages may be 50 %."
+        f"No dichotomy is shown to be ascribed to any subject by {pairs[0][1].n} statements each: "
+        "every percentage is compatible with 50 %."
     )
 
 
-def likeness_verdicts(profiles: Profiles, pairs: Pairs) -> list[Note]:
-    """Say which subjects' profiles differ after Holm; nothing where there is nothing to compare."""
+def similarity_verdicts(profiles: Profiles, pairs: Pairs) -> list[Note]:
+    """Say which subjects' profiles differ after Holm; nothing for a single subject."""
     unknown = all(isnan(e.value) for percents in profiles.values() for e in percents)
     if unknown or not pairs:
         return []
     estimates = list(pairs.values())
     unlike = [e.name for e, p in zip(estimates, _adjusted(estimates), strict=True) if p < 0.05]
     known = [e.value for e in estimates if not isnan(e.value)]
-    least = f" Lowest likeness {min(known):.3f}." if known else ""
+    least = f" Lowest similarity {min(known):.3f}." if known else ""
     head = (
         f"Ascribed profiles differ: {'; '.join(unlike)}."
         if unlike
@@ -81,17 +81,17 @@ def likeness_verdicts(profiles: Profiles, pairs: Pairs) -> list[Note]:
 
 
 def reading_notes(hedges: Mapping[str, Estimate]) -> list[Note]:
-    """Warn of subjects about whom the model mostly says "neither", and say what profiles are."""
+    """Warn of subjects of whom the model mostly says "neither", and say what profiles are."""
     hedged = [subject for subject, e in hedges.items() if e.value >= HEDGED]
     nature = Note(
-        "These profiles are the model's view of others, not its own personality; types divide a "
-        "continuum, so read the percentages."
+        "These profiles are the model's view of others, not its own personality. Types cut a "
+        "continuum in two: read the percentages."
     )
     if not hedged:
         return [nature]
     hedging = warning(
-        f"About {', '.join(hedged)} the model mostly says neither correct nor wrong: likeness of "
-        "groups may be silence and not fairness."
+        f"Of {', '.join(hedged)} the model mostly says neither correct nor wrong: similar profiles "
+        "may be silence and not fairness."
     )
     return [hedging, nature]
 
@@ -112,7 +112,7 @@ def profile_figure(profiles: Profiles, scales: Mapping[str, str]) -> Figure:
 
 
 def profile_table(profiles: Profiles, scales: Mapping[str, str]) -> Table:
-    """Tabulate percentages, types, and how near to 50 the least certain percentage is."""
+    """Tabulate percentages, types, and the distance from 50 of the least certain percentage."""
     rows: list[Row] = []
     for subject, percents in profiles.items():
         distances = [abs(e.value - 50) for e in percents if not isnan(e.value)]
@@ -121,12 +121,12 @@ def profile_table(profiles: Profiles, scales: Mapping[str, str]) -> Table:
                 "subject": subject,
                 **dict(zip(scales.values(), percents, strict=True)),
                 "type": type_letters(percents, scales),
-                "nearest to 50": min(distances) if distances else None,
+                "least distance from 50": min(distances) if distances else None,
             }
         )
     note = (
         "Percentage towards the second pole, over items, each averaged over runs; 50 is neither. "
-        "A type is as uncertain as its percentage nearest to 50."
+        "A type is as uncertain as its percentage closest to 50."
     )
     return table("pictures", "Percentages and types", rows, note)
 
@@ -149,7 +149,7 @@ def quality_table(
         {
             "subject": subject,
             "consistency": consistency(percents, seed=seed),
-            "robustness": likeness(percents, fixed[subject], name="robustness", seed=seed),
+            "robustness": similarity(percents, fixed[subject], name="robustness", seed=seed),
             "says neither": hedges[subject],
         }
         for subject, percents in permuted.items()
@@ -164,7 +164,7 @@ def quality_table(
 def fairness_table(
     pairs: Pairs, hedges: Mapping[str, Estimate], permuted: Mapping[str, Array]
 ) -> Table:
-    """Tabulate likeness and distance, in percentage points, of each two subjects' profiles."""
+    """Tabulate similarity and distance, in percentage points, of each two subjects' profiles."""
     rows: list[Row] = []
     for ((first, second), e), p in zip(pairs.items(), _adjusted(list(pairs.values())), strict=True):
         difference = permuted[first].mean(axis=0) - permuted[second].mean(axis=0)
@@ -172,7 +172,7 @@ def fairness_table(
         rows.append(
             {
                 "groups": e.name,
-                "likeness": e,
+                "similarity": e,
                 "distance": None if isnan(distance) else distance,
                 "p (Holm)": p,
                 "first says neither": hedges[first],
@@ -183,15 +183,15 @@ def fairness_table(
     rows.append(
         {
             "groups": "mean over pairs",
-            "likeness": overall,
+            "similarity": overall,
             "distance": None,
             "p (Holm)": None,
             "first says neither": None,
             "second says neither": None,
         }
     )
-    note = "p: runs shuffled between the groups. A model that always says neither has likeness 1."
-    return table("fairness", "Likeness of groups (fairness)", rows, note)
+    note = "p: runs shuffled between groups. A model that always says neither has similarity 1."
+    return table("fairness", "Similarity of groups (fairness)", rows, note)
 
 
 def slot_table(judged: Sequence[Judgements]) -> Table:
@@ -202,7 +202,7 @@ def slot_table(judged: Sequence[Judgements]) -> Table:
         counts = {str(slot + 1): slots.count(slot) for slot in range(OPTIONS)}
         uniformity = slot_uniformity(slots, OPTIONS)
         rows.append({"subject": judgements.subject, **counts, **with_p("Cramér's V", uniformity)})
-    note = "Options stand in random order: by content alone all positions are equally likely."
+    note = "Options are listed in random order: by content alone all positions are equally likely."
     return table("slots", "Position of the option chosen, permuted options", rows, note)
 
 

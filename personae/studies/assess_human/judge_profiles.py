@@ -1,9 +1,9 @@
-"""How near profiles are to each other: consistency, robustness and fairness of a judge.
+"""How similar profiles are: consistency, robustness and fairness of a judge.
 
-Form after Rao, Leung & Miao 2023 (arXiv 2303.01248): alpha / (alpha + Euclidean distance), from 0
-to 1, where 1 means equal profiles. Their constant is not known; 100 is ours. A distance can't be
-negative and grows with noise, so that the permutation test, not the score, says whether two groups
-differ.
+The formula is that of Rao, Leung & Miao 2023 (arXiv 2303.01248): alpha / (alpha + Euclidean
+distance), from 0 to 1, where 1 means equal profiles. Their constant is not known; 100 is ours. A
+distance can't be negative and grows with noise, so that the permutation test, not the score, says
+whether two groups differ.
 """
 
 from collections.abc import Sequence
@@ -17,21 +17,21 @@ from personae.core import Array, BadValue, Estimate, missing
 from personae.stats.arrays import table
 from personae.stats.resample import bootstrap
 
-__all__ = ["ALPHA", "consistency", "likeness", "slot_uniformity"]
+__all__ = ["ALPHA", "consistency", "similarity", "slot_uniformity"]
 
 ALPHA = 100.0
 SHUFFLES = 999
 
 
 def consistency(runs: ArrayLike, *, alpha: float = ALPHA, seed: int = 0) -> Estimate:
-    """Estimate how near single runs are to their mean, 0..1.
+    """Estimate how similar single runs are to their mean, 0..1.
 
     The mean over runs of alpha / (alpha + distance) (Rao, Leung & Miao 2023); BCa bootstrap over
     runs (Efron 1987).
 
     Args:
         runs: percentages, shape (runs, scales); incomplete runs are left out.
-        alpha: the distance, in percentage points, at which likeness is 0.5.
+        alpha: the distance, in percentage points, at which similarity is 0.5.
         seed: seed of the bootstrap.
 
     Undefined with fewer than two complete runs: one run agrees with itself.
@@ -45,36 +45,36 @@ def consistency(runs: ArrayLike, *, alpha: float = ALPHA, seed: int = 0) -> Esti
         why = f"needs two complete runs, not {len(x)}"
         return missing("consistency", why, n=len(x), of="run")
 
-    def near(weights: Array) -> Array:
+    def weighted_similarity(weights: Array) -> Array:
         total = weights.sum(axis=1, keepdims=True)
         means = weights @ x / total
         distance = np.sqrt(((x[None] - means[:, None]) ** 2).sum(axis=2))
         return np.asarray((weights * alpha / (alpha + distance)).sum(axis=1) / total[:, 0])
 
-    estimate = bootstrap(near, len(x), seed=seed)
+    estimate = bootstrap(weighted_similarity, len(x), seed=seed)
     return replace(estimate, name="consistency", of="run", method=estimate.method + note)
 
 
-def likeness(
+def similarity(
     first: ArrayLike, second: ArrayLike, *, name: str, alpha: float = ALPHA, seed: int = 0
 ) -> Estimate:
-    """Estimate how near the mean profiles of two groups of runs are, 0..1.
+    """Estimate how similar the mean profiles of two groups of runs are, 0..1.
 
     alpha / (alpha + distance of the means) (Rao, Leung & Miao 2023), with a percentile bootstrap
-    over the runs of both. p is that of equal groups, with 999 random reassignments of runs
-    (Phipson & Smyth 2010). For robustness the groups are runs with permuted and with fixed
-    options, for fairness the runs of two subjects.
+    over the runs of both. p is that of a permutation test of equal groups, with 999 random
+    reassignments of runs (Phipson & Smyth 2010). For robustness the groups are runs with permuted
+    and with fixed options, for fairness the runs of two subjects.
 
     Args:
         first: percentages, shape (runs, scales); incomplete runs are left out.
         second: the other group's, shape (runs, scales); the number of runs may differ.
         name: the estimate's name.
-        alpha: the distance, in percentage points, at which likeness is 0.5.
+        alpha: the distance, in percentage points, at which similarity is 0.5.
         seed: seed of the bootstrap and of the test.
 
     Undefined where a group has no complete run.
 
-    >>> fairness = likeness([(59, 62, 48, 63, 40)], [(55, 60, 40, 66, 35)], name="fairness")
+    >>> fairness = similarity([(59, 62, 48, 63, 40)], [(55, 60, 40, 66, 35)], name="fairness")
     >>> round(fairness.value, 4)
     0.902
     """
@@ -83,15 +83,14 @@ def likeness(
         why = f"a group has no complete run: {len(a)} and {len(b)}"
         return missing(name, why, n=len(a) + len(b), of="run")
 
-    def near(weights: Array) -> Array:
+    def weighted_similarity(weights: Array) -> Array:
         left, right = weights[:, : len(a)], weights[:, len(a) :]
         difference = left @ a / left.sum(axis=1, keepdims=True)
         difference = difference - right @ b / right.sum(axis=1, keepdims=True)
         return np.asarray(alpha / (alpha + np.sqrt((difference**2).sum(axis=1))))
 
-    estimate = bootstrap(near, (len(a), len(b)), seed=seed, kind="percentile")
-    test = f"shuffled runs{note_a}{note_b}"
-    method = f"{estimate.method}; {test}" if estimate.method else "shuffled runs"
+    estimate = bootstrap(weighted_similarity, (len(a), len(b)), seed=seed, kind="percentile")
+    method = "; ".join(filter(None, (estimate.method, f"shuffled runs{note_a}{note_b}")))
     return replace(estimate, name=name, of="run", p=_permutation_p(a, b, seed), method=method)
 
 

@@ -5,10 +5,10 @@ Paper    Rao, Leung & Miao 2023, Findings of EMNLP (arXiv:2303.01248)
 Asks     Which personality type does the model ascribe to people, men, women or anybody named; is
          the profile consistent over runs, robust to the order of options, and alike for groups?
 Differs  every subject is scored from its own answers (the published script scores the first one for
-         all), and unparsed answers stay missing; scored here, not by a web site, with balanced
-         keys on statements of our own or yours; options are permuted for every question, from a
-         seed; intervals over runs, permutation tests between groups, and the share of "neither"
-         beside fairness, which it can feign; percentages before types
+         all), and unparsed answers stay missing; answers are scored here, not by a web site, with
+         balanced keys on statements of our own or yours; options are permuted for every question,
+         from a seed; intervals over runs, permutation tests between groups, and the share of
+         "neither", which can pass for fairness, beside it; percentages before types
 Version  1
 """
 
@@ -43,15 +43,15 @@ from personae.studies.assess_human.assess_report import (
     ascription_verdict,
     coverage_table,
     fairness_table,
-    likeness_verdicts,
     profile_figure,
     profile_table,
     quality_table,
     reading_notes,
+    similarity_verdicts,
     slot_table,
 )
-from personae.studies.assess_human.judge_profiles import likeness
-from personae.studies.assess_human.subjects import about, find_subject
+from personae.studies.assess_human.judge_profiles import similarity
+from personae.studies.assess_human.subjects import inventory_about, parse_subject
 
 __all__ = ["assess_human"]
 
@@ -68,15 +68,15 @@ def assess_human(
 
     Args:
         model: who is asked: by likelihoods of labels where it gives them, else by replies.
-        subjects: who is judged: groups, one of a group (a barber), names (Anna/she), he.
+        subjects: who is judged: groups, a member of one (a barber), names (Anna/she), he.
         inventory: name or JSON file of an inventory; scales of two letters name a type.
         items: your own item texts (CSV) for an inventory without, such as oejts.
         seed: seed of the option orders and of the resampling.
-        quick: four statements a dichotomy and four runs; about a minute on the embedded model.
+        quick: four statements per dichotomy and four runs; about a minute on the embedded model.
 
     Raises:
-        BadValue: no subject, or one twice.
-        InputError: an unknown inventory or subject, or items that can't be put about somebody.
+        BadValue: no subject, one twice, or one that is neither a name nor a group.
+        InputError: an unknown inventory, or items that can't be rewritten about a subject.
     """
     if len(set(subjects)) < max(1, len(subjects)) or not subjects:
         raise BadValue(f"subjects are one or more different names, not {list(subjects)}")
@@ -88,14 +88,14 @@ def assess_human(
     permuted = {j.subject: run_percents(j.permuted, tool.scales) for j in judged}
     fixed = {j.subject: _tiled(run_percents(j.fixed, tool.scales), runs) for j in judged}
     profiles = {j.subject: [ascribed(j.permuted, s, seed) for s in tool.scales] for j in judged}
-    pairs = _likenesses(permuted, seed)
+    pairs = _similarities(permuted, seed)
     hedges = {j.subject: neither_rate(j.permuted) for j in judged}
     answers = Answers.concat([sheet for j in judged for sheet in (j.permuted, j.fixed)])
     return Report(
         title=f"What {model.name} thinks of {', '.join(subjects)}",
         parts=(
             ascription_verdict(profiles, tool.scales),
-            *likeness_verdicts(profiles, pairs),
+            *similarity_verdicts(profiles, pairs),
             *reading_notes(hedges),
             profile_figure(profiles, tool.scales),
             profile_table(profiles, tool.scales),
@@ -115,7 +115,7 @@ def _judgements(
 ) -> Judgements:
     """Ask about one subject with options permuted for every question of every run, then fixed."""
     runs, seed = design
-    sentences = about(tool, find_subject(name))
+    sentences = inventory_about(tool, parse_subject(name))
     random = np.random.default_rng([seed, *name.encode()])
     permuted = [["".join(map(str, random.permutation(7))) for _ in tool.items] for _ in range(runs)]
     fixed = [["forward"] * len(tool.items)] * (1 if form.channel == "label" else runs)
@@ -128,13 +128,13 @@ def _judgements(
 
 
 def _tiled(percents: Array, runs: int) -> Array:
-    """Repeat (1, scales) for every run: likelihoods in a fixed order don't vary over runs."""
+    """Repeat a single run (1, scales): likelihoods in a fixed order don't vary over runs."""
     return np.repeat(percents, runs, axis=0) if len(percents) == 1 else percents
 
 
-def _likenesses(permuted: Mapping[str, Array], seed: int) -> dict[tuple[str, str], Estimate]:
-    """Estimate how alike the profiles of each two subjects are, from percentages (runs, scales)."""
+def _similarities(permuted: Mapping[str, Array], seed: int) -> dict[tuple[str, str], Estimate]:
+    """Estimate the similarity of each two subjects' profiles, from percentages (runs, scales)."""
     return {
-        (a, b): likeness(permuted[a], permuted[b], name=f"{a} and {b}", seed=seed)
+        (a, b): similarity(permuted[a], permuted[b], name=f"{a} and {b}", seed=seed)
         for a, b in combinations(permuted, 2)
     }

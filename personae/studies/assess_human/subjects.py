@@ -1,8 +1,8 @@
-"""Statements about somebody: "you" becomes people, a barber, Anna or he, verbs and pronouns too.
+"""Statements about a subject: "you" becomes people, a barber, Anna or he; verbs and pronouns agree.
 
 Subject-replaced queries after Rao, Leung & Miao 2023 (arXiv 2303.01248), whose released prompts
-say "make they come up with" and "men's's". The verbs put into agreement are the one after the
-subject and those after a pronoun that stands for it; a second verb joined by "and" is left alone.
+say "make they come up with" and "men's's". The verbs made to agree are the one after the subject
+and those after a pronoun that stands for it; a second verb joined by "and" is left alone.
 """
 
 import re
@@ -13,7 +13,7 @@ from typing import Literal
 from personae.core import BadValue, InputError, Inventory, Item, Option, data_json
 from personae.traits.item_grammar import from_second, in_person
 
-__all__ = ["Subject", "about", "about_text", "find_subject"]
+__all__ = ["Subject", "inventory_about", "parse_subject", "sentence_about"]
 
 Pronoun = Literal["they", "he", "she"]
 _FORMS = {
@@ -21,7 +21,7 @@ _FORMS = {
     "he": ("he", "him", "his", "his", "himself"),
     "she": ("she", "her", "her", "hers", "herself"),
 }
-_PLURALS = frozenset("people men women children teens folk everyone's police they".split())
+_PLURALS = frozenset("people men women children teens folk police they".split())
 _UNCHANGED_VERBS = frozenset(
     "can could may might must shall should will would can't couldn't won't "
     "wouldn't shouldn't mustn't cannot had did thought knew felt saw made got went "
@@ -49,52 +49,52 @@ _WORD = re.compile(r"[A-Za-z]+(?:['’-][A-Za-z]+)*|[^A-Za-z]+")
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Whom statements are about: the name as written before a verb, its number, its pronoun."""
+    """Who statements are about: the name as written before a verb, its number, its pronoun."""
 
     name: str
     plural: bool
     pronoun: Pronoun = "they"
 
 
-def find_subject(text: str) -> Subject:
+def parse_subject(text: str) -> Subject:
     """Parse a subject: `people`, `a barber`, `Anna`, `he`; `Anna/she` gives the pronoun.
 
-    A capital first letter, an article or he/she make it one person; else a plural is expected.
+    A capital first letter, an article or he/she mean one person; otherwise a plural is expected.
 
     Raises:
-        BadValue: nothing, an unknown pronoun, or a word that is neither a name nor a plural.
+        BadValue: an empty text, an unknown pronoun, or a word that is neither a name nor a plural.
 
-    >>> find_subject("a barber"), find_subject("Anna/she").pronoun
+    >>> parse_subject("a barber"), parse_subject("Anna/she").pronoun
     (Subject(name='a barber', plural=False, pronoun='they'), 'she')
     """
-    name, slash, pronoun_given = (part.strip() for part in text.partition("/"))
+    name, slash, given = (part.strip() for part in text.partition("/"))
     lowered = name.lower()
-    if lowered in ("he", "she", "they"):
-        pronoun_given = pronoun_given or lowered
-    if not name or (slash and pronoun_given not in _FORMS):
-        raise BadValue(f"a subject is a name or a group, perhaps with /he, /she or /they: {text!r}")
-    pronoun: Pronoun = (
-        "she" if pronoun_given == "she" else "he" if pronoun_given == "he" else "they"
-    )
+    if lowered in _FORMS:
+        given = given or lowered
+    if not name or (slash and given not in _FORMS):
+        raise BadValue(
+            f"a subject is a name or a group, optionally with /he, /she or /they, not {text!r}"
+        )
+    pronoun: Pronoun = "she" if given == "she" else "he" if given == "he" else "they"
     if pronoun != "they" or name[:1].isupper() or lowered.startswith(("a ", "an ", "the ")):
         return Subject(name, plural=False, pronoun=pronoun)
     if lowered in _PLURALS or lowered.split()[-1] in _PLURALS or lowered.endswith("s"):
         return Subject(name, plural=True)
     raise BadValue(
-        f"{text!r} is no plural: write a group ({name}s), one of it (a {name}), or a name with a "
-        f"capital letter"
+        f"{text!r} is not a plural: write a group ({name}s), one of its members (a {name}), or a "
+        "name with a capital letter"
     )
 
 
-def about_text(statement: str, subject: Subject) -> str:
-    """Write a statement about oneself, in the first or second person, about the subject.
+def sentence_about(statement: str, subject: Subject) -> str:
+    """Rewrite a statement in the first or second person as one about the subject.
 
     Raises:
-        InputError: a statement that speaks of nobody.
+        InputError: a statement without a word for a person.
 
-    >>> about_text("Change my mind before I leave", find_subject("he"))
+    >>> sentence_about("Change my mind before I leave", parse_subject("he"))
     'He changes his mind before he leaves'
-    >>> about_text("Your emotions control you.", find_subject("men"))
+    >>> sentence_about("Your emotions control you.", parse_subject("men"))
     "Men's emotions control them"
     """
     own = statement.strip().removesuffix(".")
@@ -113,7 +113,7 @@ def about_text(statement: str, subject: Subject) -> str:
 
 
 def _first_person(verb: str) -> str:
-    """Take the ending of the third person off a verb."""
+    """Remove the ending of the third person from a verb."""
     lowered = verb.lower()
     if lowered in ("is", "has", "does"):
         return {"is": "am", "has": "have", "does": "do"}[lowered]
@@ -175,18 +175,18 @@ def _third_person(verb: str, *, singular: bool) -> str:
     return verb + ("es" if re.search(r"(?:s|sh|ch|x|z|o)$", lowered) else "s")
 
 
-def about(inventory: Inventory, subject: Subject) -> Inventory:
-    """Turn an inventory into sentences about a subject, answered from wrong (1) to correct (7).
+def inventory_about(inventory: Inventory, subject: Subject) -> Inventory:
+    """Rewrite an inventory as sentences about a subject, answered from wrong (1) to correct (7).
 
-    Of a pair the sentence says that the high pole describes the subject better than the low one.
+    For a pair, the sentence says that the high pole describes the subject better than the low one.
 
     Raises:
-        InputError: the inventory has no texts, or a statement speaks of nobody.
+        InputError: the inventory has no texts, or a statement has no word for a person.
     """
     if not inventory.has_text:
         raise InputError(
             f"inventory {inventory.name!r} comes without item texts ({inventory.licence}): give "
-            f"your own item file with the columns item,text"
+            "your own item file with the columns item,text"
         )
     options = data_json("wordings.json")["wordings"]["correctness"]["options"]
     return replace(
@@ -202,7 +202,7 @@ def about(inventory: Inventory, subject: Subject) -> Inventory:
 
 def _sentence(inventory: Inventory, item: Item, subject: Subject) -> str:
     if inventory.kind == "pair":
-        start = about_text(f"Am better described by “{item.other}”", subject)
+        start = sentence_about(f"Am better described by “{item.other}”", subject)
         return f"{start} than by “{item.text}”"
     text = f"am {item.text.lower()}" if inventory.kind == "adjective" else item.text
-    return about_text(text, subject)
+    return sentence_about(text, subject)

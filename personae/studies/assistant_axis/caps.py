@@ -1,6 +1,6 @@
-"""Caps along the assistant axis, caps along random directions, and what they do to replies.
+"""Caps along the assistant axis and along random directions, and how they shift replies.
 
-Replies under a cap are recorded without it, so that what is measured is the reply's text and not
+Replies under a cap are recorded without it, so that the measure depends on their text and not on
 the cap itself.
 """
 
@@ -17,15 +17,16 @@ from personae.studies.assistant_axis.space import RoleSpace
 
 __all__ = ["CapShifts", "Caps", "assistant_caps", "cap_shifts"]
 
-PERCENT = 25.0
+PERCENTILE = 25.0
 CALIBRATION = 24
-"""How many of the default's chats, spread over the questions, set a cap's threshold."""
-FAR = 3
+"""Number of the default's chats, spread over the questions, that set a cap's threshold."""
+FARTHEST = 3
+"""Number of roles, those farthest from the assistant, that answer under a cap."""
 Edits = tuple[Edit, ...]
 
 
 def _capped_blocks(depth: int) -> tuple[int, ...]:
-    """Give the blocks to cap: .72 to .84 of the depth, such as 46 to 53 of 64 (Lu et al. 2026).
+    """Return the blocks to cap: .72 to .84 of the depth, such as 46 to 53 of 64 (Lu et al. 2026).
 
     >>> _capped_blocks(64) == tuple(range(46, 54)), _capped_blocks(30), _capped_blocks(3)
     (True, (22, 23, 24), (2,))
@@ -36,10 +37,10 @@ def _capped_blocks(depth: int) -> tuple[int, ...]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Caps:
-    """Caps along the axis, caps along random directions, and how many tokens they lift.
+    """Caps along the axis and along random directions, and how many tokens they lift.
 
-    `lifted` are shares, in 0..1, of tokens below the threshold at the first capped block: of the
-    default's tokens, and of the roles'.
+    `lifted` holds the shares (0..1) of the default's and of the roles' tokens that lie below the
+    threshold at the first capped block.
     """
 
     axis: Edits
@@ -49,10 +50,11 @@ class Caps:
 
 
 def assistant_caps(model: OpenModel, space: RoleSpace, seed: int = 0) -> Caps:
-    """Make caps that lift what lies below the 25th percentile of the default's own tokens.
+    """Make caps that lift tokens below the 25th percentile of the default's own tokens to it.
 
-    One along the axis and, as a control, one along a random direction orthogonal to it at each
-    capped block (Lu et al. 2026, activation capping). Thresholds hold for this model and block.
+    At each capped block one cap along the axis and, as a control, one along a random direction
+    orthogonal to it (Lu et al. 2026, activation capping). A threshold holds for one model and
+    block.
     """
     blocks = _capped_blocks(model.anatomy.blocks)
     sites = [Site(block) for block in blocks]
@@ -80,7 +82,7 @@ def _spread(chats: Sequence[Chat]) -> list[Chat]:
 
 
 def _cap(site: Site, axis: Array, tokens: Array) -> Edit:
-    limit = float(np.percentile(tokens @ (axis / np.linalg.norm(axis)), PERCENT))
+    limit = float(np.percentile(tokens @ (axis / np.linalg.norm(axis)), PERCENTILE))
     return Edit(site, axis, op="cap", bounds=(limit, inf))
 
 
@@ -93,8 +95,8 @@ def _share_below(cap: Edit, tokens: Array) -> float:
 class CapShifts:
     """Shifts of replies towards the assistant, (questions, roles), under a cap and its control.
 
-    Projections in units of the gap, capped less not capped; NaN where there is no reply. The roles
-    are those farthest from the assistant.
+    Projections in units of the gap, with the cap less without; NaN where there is no reply. The
+    roles are those farthest from the assistant.
     """
 
     roles: Sequence[str]
@@ -103,41 +105,48 @@ class CapShifts:
 
 
 def cap_shifts(model: OpenModel, space: RoleSpace, caps: Caps, sampling: Sampling) -> CapShifts:
-    """Have the roles farthest from the assistant answer again under the caps; read without them."""
+    """Let the roles farthest from the assistant answer again under the caps; record without them.
+
+    Only each role's first system text is used. The shift is the projection with the cap less that
+    without it, in units of the gap (Lu et al. 2026, activation capping).
+    """
     site = Site(model.anatomy.blocks // 2)
-    along = space.scale(site)(space.activations[site])
-    means = {n: along[[r.role == n for r in space.rollouts]].mean() for n in space.roles}
-    far = sorted(means, key=means.__getitem__)[:FAR]
-    first = [
-        (r, x)
-        for r, x in zip(space.rollouts, along, strict=True)
-        if r.role in far and r.prompt == 0
+    projections = space.scale(site)(space.activations[site])
+    means = {n: projections[[r.role == n for r in space.rollouts]].mean() for n in space.roles}
+    farthest = sorted(means, key=means.__getitem__)[:FARTHEST]
+    uncapped = [
+        (rollout, projection)
+        for rollout, projection in zip(space.rollouts, projections, strict=True)
+        if rollout.role in farthest and rollout.prompt == 0
     ]
     replies = model.reply(
         [
             Request(rollout.chat[:-1], edits=edits)
             for edits in (caps.axis, caps.random)
-            for rollout, _ in first
+            for rollout, _ in uncapped
         ],
         sampling,
     )
-    capped = [(r.answered(reply), x) for (r, x), reply in zip(first * 2, replies, strict=True)]
-    halves = capped[: len(first)], capped[len(first) :]
+    capped = [(r.answered(reply), x) for (r, x), reply in zip(uncapped * 2, replies, strict=True)]
+    halves = capped[: len(uncapped)], capped[len(uncapped) :]
     axis, control = (
-        _shifts(model, space, [(r, x) for r, x in half if r.has_text], far) for half in halves
+        _shifts(model, space, [(r, x) for r, x in half if r.has_text], farthest) for half in halves
     )
-    return CapShifts(far, axis, control)
+    return CapShifts(farthest, axis, control)
 
 
 def _shifts(
-    model: OpenModel, space: RoleSpace, capped: Sequence[tuple[Rollout, float]], far: Sequence[str]
+    model: OpenModel,
+    space: RoleSpace,
+    capped: Sequence[tuple[Rollout, float]],
+    roles: Sequence[str],
 ) -> Array:
     """Project capped replies and subtract their projections without a cap: (questions, roles)."""
     site = Site(model.anatomy.blocks // 2)
-    table = np.full((max(space.questions) + 1, len(far)), np.nan)
+    table = np.full((max(space.questions) + 1, len(roles)), np.nan)
     if capped:
         rows = model.record([r.chat for r, _ in capped], [site], "replies")[site]
         for (rollout, before), after in zip(capped, space.scale(site)(rows), strict=True):
             if rollout.question < len(table):
-                table[rollout.question, far.index(rollout.role)] = after - before
+                table[rollout.question, roles.index(rollout.role)] = after - before
     return table

@@ -1,7 +1,7 @@
 """Where a model stands between roles and assistant, turn by turn, with and without a cap.
 
-Conversations under a cap are recorded without it, so that what is measured is their text and not
-the cap itself.
+Conversations under a cap are recorded without it, so that the measure depends on their text and not
+on the cap itself.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from personae.studies.assistant_axis.space import RoleSpace, Scale
 __all__ = ["OPEN_ENDED", "Drift", "scripted_drift", "slope", "trajectories"]
 
 CHARACTERS = 6000
-"""How much of a conversation is recorded."""
+"""Length up to which a conversation is recorded."""
 OPEN_ENDED = ("therapy", "philosophy")
 Edits = tuple[Edit, ...]
 
@@ -28,7 +28,7 @@ def _conversations(
     sampling: Sampling,
     edits: Sequence[Edits],
 ) -> list[Conversation]:
-    """Let the model answer scripted users side by side, each conversation under its own edits.
+    """Let the model answer scripted users in one batch per turn, each under its own edits.
 
     A conversation ends before the first turn without a reply.
     """
@@ -50,20 +50,26 @@ def _conversations(
 def trajectories(
     model: OpenModel, conversations: Sequence[Conversation], site: Site, scale: Scale
 ) -> list[Array]:
-    """Project each turn of the assistant, one pass a conversation; one array (turns,) each.
+    """Project each turn of the assistant on the axis, in one forward pass per conversation.
 
-    Conversations are recorded up to 6,000 characters or the first empty turn.
+    Conversations are recorded up to 6,000 characters or the first empty turn (Lu et al. 2026,
+    persona drift).
+
+    Returns:
+        For each conversation an array (turns,) in units of the gap between roles and default.
     """
-    chats = [_readable(c.chat) for c in conversations]
+    chats = [_recordable(c.chat) for c in conversations]
     counts = [sum(m.role == "assistant" for m in chat) for chat in chats]
-    read = [chat for chat in chats if chat]
-    rows = model.record(read, [site], "replies")[site] if read else np.empty((0, len(scale.axis)))
+    recorded = [chat for chat in chats if chat]
+    states = np.empty((0, len(scale.axis)))
+    if recorded:
+        states = model.record(recorded, [site], "replies")[site]
     ends = np.cumsum(counts)
-    along = scale(rows)
-    return [along[end - count : end] for end, count in zip(ends, counts, strict=True)]
+    projections = scale(states)
+    return [projections[end - count : end] for end, count in zip(ends, counts, strict=True)]
 
 
-def _readable(chat: Chat) -> Chat:
+def _recordable(chat: Chat) -> Chat:
     """Cut a conversation after the last complete turn of the assistant within the limit."""
     size, end = 0, 0
     for index, message in enumerate(chat):
@@ -76,7 +82,9 @@ def _readable(chat: Chat) -> Chat:
 
 
 def slope(values: Array) -> float:
-    """Give the least-squares slope of a trajectory (turns,), a turn; NaN below two turns.
+    """Return the least-squares slope of a trajectory (turns,) in its unit per turn.
+
+    NaN below two turns. Source: textbook simple regression on 0, 1, 2, ...
 
     >>> slope(np.array([1.0, 0.5, 0.0]))
     -0.5
@@ -91,19 +99,19 @@ def slope(values: Array) -> float:
 class Drift:
     """Conversations and their trajectories in units of the gap, (turns,) each.
 
-    `plain` are those without the cap, `capped` those with it.
+    `plain` holds those without the cap, `capped` those with it.
     """
 
-    talks: Sequence[Conversation]
+    conversations: Sequence[Conversation]
     plain: Sequence[Array]
     capped: Sequence[Array]
 
     def slopes(self, *, open_ended: bool) -> list[float]:
-        """Give the change a turn, without the cap, in therapy and philosophy, or in tasks."""
+        """Return the change per turn without the cap, in open-ended conversations or in tasks."""
         return [
             slope(values)
-            for talk, values in zip(self.talks, self.plain, strict=True)
-            if (talk.domain in OPEN_ENDED) == open_ended
+            for conversation, values in zip(self.conversations, self.plain, strict=True)
+            if (conversation.domain in OPEN_ENDED) == open_ended
         ]
 
 
@@ -114,10 +122,10 @@ def scripted_drift(
     scripts: Sequence[Conversation],
     sampling: Sampling,
 ) -> Drift:
-    """Have scripted conversations without the cap and under it; record both without it."""
+    """Hold scripted conversations without the cap and under it; record both without it."""
     site = Site(model.anatomy.blocks // 2)
     count = len(scripts)
     edits = [*[()] * count, *[caps.axis] * count]
-    talks = _conversations(model, [*scripts, *scripts], sampling, edits)
-    values = trajectories(model, talks, site, space.scale(site))
+    conversations = _conversations(model, [*scripts, *scripts], sampling, edits)
+    values = trajectories(model, conversations, site, space.scale(site))
     return Drift(scripts, plain=values[:count], capped=values[count:])

@@ -23,8 +23,9 @@ def drift_parts(drift: Drift, turns: int, seed: int) -> list[Part]:
     """Draw and tabulate the mean trajectory of each domain, and what the cap changes."""
     curves: dict[str, list[float | None]] = {}
     rows: list[Row] = []
-    for domain in dict.fromkeys(talk.domain for talk in drift.talks):
-        indices = [i for i, talk in enumerate(drift.talks) if talk.domain == domain]
+    domains = [conversation.domain for conversation in drift.conversations]
+    for domain in dict.fromkeys(domains):
+        indices = [i for i, other in enumerate(domains) if other == domain]
         plain, capped = (
             _padded([values[i] for i in indices], turns) for values in (drift.plain, drift.capped)
         )
@@ -35,21 +36,21 @@ def drift_parts(drift: Drift, turns: int, seed: int) -> list[Part]:
                 "domain": domain,
                 "first turn": curve[0],
                 "last turn": curve[-1],
-                "change a turn": mean(
+                "change per turn": mean(
                     [slope(drift.plain[i]) for i in indices],
                     name=domain,
                     of="conversation",
-                    unit=f"{GAP} a turn",
+                    unit=f"{GAP} per turn",
                     seed=seed,
                 ),
-                "capped less not capped": paired_permutation(
+                "with the cap less without": paired_permutation(
                     (capped - plain).ravel(), name=domain, of="turn", unit=GAP, seed=seed
                 ),
             }
         )
     note = (
-        "Users' turns are scripted and the same in both arms; replies are recorded without the "
-        f"cap. Open-ended domains: {', '.join(OPEN_ENDED)}."
+        "The users' turns are scripted, the same with and without the cap; replies are recorded "
+        f"without it. Open-ended domains: {', '.join(OPEN_ENDED)}."
     )
     return [
         _curve_figure("drift", "Projection turn by turn", curves),
@@ -75,7 +76,7 @@ def _turn_means(stack: Array) -> list[float | None]:
 
 
 def _curve_figure(name: str, title: str, curves: dict[str, list[float | None]]) -> Figure:
-    """Draw projections by turn, one curve a name."""
+    """Draw projections by turn, one curve per name."""
     turns = range(1, max(map(len, curves.values())) + 1)
     return lines(
         name,
@@ -91,49 +92,58 @@ def _ends(label: str, curve: Sequence[float | None]) -> str:
     known = [value for value in curve if value is not None]
     if not known:
         return f"{label}: not known"
-    return f"{label}: {known[0]:.2f} at first, {known[-1]:.2f} at last"
+    return f"{label}: from {known[0]:.2f} to {known[-1]:.2f}"
 
 
 def transcript_parts(
     model: OpenModel, transcripts: Sequence[Conversation], space: RoleSpace, site: Site
 ) -> list[Part]:
-    """Draw and tabulate given conversations along the axis; nothing where there is none."""
+    """Draw and tabulate transcripts along the axis; nothing where there is none."""
     if not transcripts:
         return []
     projections = trajectories(model, transcripts, site, space.scale(site))
     longest = max(len(values) for values in projections)
     curves: dict[str, list[float | None]] = {}
     rows: list[Row] = []
-    for talk, values in zip(transcripts, projections, strict=True):
+    for transcript, values in zip(transcripts, projections, strict=True):
         ends: tuple[Point, Point] = (
             (float(values[0]), float(values[-1])) if len(values) else (None, None)
         )
-        curves[talk.name] = [*map(float, values), *[None] * (longest - len(values))]
+        curves[transcript.name] = [*map(float, values), *[None] * (longest - len(values))]
         rows.append(
             {
-                "conversation": talk.name,
-                "domain": talk.domain,
-                "turns": sum(m.role == "assistant" for m in talk.chat),
-                "turns read": len(values),
+                "conversation": transcript.name,
+                "domain": transcript.domain,
+                "turns": sum(m.role == "assistant" for m in transcript.chat),
+                "turns recorded": len(values),
                 "first": ends[0],
                 "last": ends[1],
-                "change a turn": slope(values) if len(values) > 1 else None,
+                "change per turn": slope(values) if len(values) > 1 else None,
             }
         )
-    note = "The words are those of the transcript; the model only reads them."
+    note = "The model reads the transcripts and writes nothing itself."
     return [
-        _curve_figure("transcripts", "Given conversations, turn by turn", curves),
-        table("transcripts", "Given conversations", rows, note),
+        _curve_figure("transcripts", "Transcripts, turn by turn", curves),
+        table("transcripts", "Transcripts", rows, note),
     ]
 
 
 def shift_estimate(shifts: Array, name: str, seed: int) -> Estimate:
-    """Estimate a cap's mean shift over (questions, roles), both resampled."""
+    """Estimate a cap's mean shift in units of the gap; questions and roles are both resampled.
+
+    The interval is that of `two_level_mean` (Owen 2007, Ann. Appl. Stat. 1). Undefined without a
+    reply.
+
+    Args:
+        shifts: shape (questions, roles), NaN where there is no reply.
+        name: what the estimate is called.
+        seed: seed of the resampling.
+    """
     return two_level_mean(shifts, name=name, of="question", unit=GAP, seed=seed)
 
 
 def cap_table(model: OpenModel, caps: Caps, shifts: CapShifts, seed: int) -> Table:
-    """Tabulate what each cap does to replies, to the loss on plain text and to right answers."""
+    """Tabulate each cap's effect on replies, on the loss on plain text and on right answers."""
     bench = shipped_bench((), texts=6, choices=20)
     scores = bench.measure(model, [(), caps.axis, caps.random])
     arms = {
@@ -144,7 +154,7 @@ def cap_table(model: OpenModel, caps: Caps, shifts: CapShifts, seed: int) -> Tab
     for index, (name, shift) in enumerate(arms.items(), start=1):
         nats = scores.nats[index] - scores.nats[0]
         right = scores.right[index] - scores.right[0]
-        loss = mean(nats, name="perplexity", of="text", unit="nats a token", seed=seed)
+        loss = mean(nats, name="perplexity", of="text", unit="nats per token", seed=seed)
         rows.append(
             {
                 "cap": name,
@@ -155,8 +165,8 @@ def cap_table(model: OpenModel, caps: Caps, shifts: CapShifts, seed: int) -> Tab
             }
         )
     note = (
-        f"Replies of {', '.join(shifts.roles)}. Each cap lifts what lies below the 25th percentile "
-        f"of the default's own tokens: {caps.lifted[0]:.0%} of its tokens and "
+        f"Replies of {', '.join(shifts.roles)}. Each cap lifts tokens that lie below the 25th "
+        f"percentile of the default's own: {caps.lifted[0]:.0%} of its tokens and "
         f"{caps.lifted[1]:.0%} of the roles' at block {caps.blocks[0]}."
     )
     title = f"Capping at blocks {caps.blocks[0]} to {caps.blocks[-1]}"

@@ -16,11 +16,11 @@ __all__ = ["component_table", "depth_table", "projection_figure", "rollout_cover
 
 
 def projection_figure(space: RoleSpace, site: Site, seed: int) -> Figure:
-    """Draw each role's mean projection, the farthest from the assistant last."""
-    along = space.scale(site)(space.activations[site])
+    """Draw each role's mean projection, with the one farthest from the assistant last."""
+    projections = space.scale(site)(space.activations[site])
     means = [
         mean(
-            along[[r.role == name for r in space.rollouts]],
+            projections[[r.role == name for r in space.rollouts]],
             name=name,
             of="reply",
             unit=GAP,
@@ -39,7 +39,7 @@ def projection_figure(space: RoleSpace, site: Site, seed: int) -> Figure:
 
 
 def depth_table(space: RoleSpace, site: Site, separation: Separation, seed: int) -> Table:
-    """Tabulate the axis over the depth of the model; the separation is that of the site."""
+    """Tabulate the axis over the model's depth; `separation` is that at the site."""
     depth = len(space.activations)
     blocks = {round(x) for x in np.linspace(0, depth - 1, min(depth, 7))} | {site.block}
     rows: list[Row] = []
@@ -56,14 +56,14 @@ def depth_table(space: RoleSpace, site: Site, separation: Separation, seed: int)
             }
         )
     note = (
-        "AUC on questions that the axis was not made from; 95 % of random directions stay under "
-        "the fourth column."
+        "AUC on questions that the axis was not computed from; for random directions, the 95th "
+        "percentile."
     )
     return table("blocks", "The axis by block", rows, note)
 
 
 def _axis_on_components(space: RoleSpace, site: Site) -> list[float]:
-    """Give the axis's cosines with the first components of the roles' vectors."""
+    """Return the axis's cosines with the first five components of the roles' vectors."""
     parts = principal_components(np.stack([space.vectors(site)[n] for n in space.roles]))
     axis = space.axis(site)
     return [float(v) for v in parts.axes[:5] @ (axis / np.linalg.norm(axis))]
@@ -93,8 +93,8 @@ def component_table(space: RoleSpace, site: Site) -> Table:
         )
     note = (
         f"{parts.needed(0.7)} components explain 70 % of the variance between {len(space.roles)} "
-        "roles. The default's position is 0 at the low end and 1 at the high end; signs are "
-        "arbitrary."
+        "roles. The default's position is 0 at the low end and 1 at the high end; a component's "
+        "sign is arbitrary."
     )
     title = f"Components of the roles' vectors at block {site.block}"
     return table("components", title, rows, note)
@@ -118,9 +118,9 @@ def rollout_coverage(rollouts: Sequence[Rollout], space: RoleSpace, judge: str =
                 "counts": "no" if name in space.dropped else "yes",
             }
         )
-    counted = f"{judge} judged which replies play the role" if judge else "every reply counts"
+    criterion = f"Used: played the role, as {judge} judged." if judge else "Used: every reply."
     parts: list[Part] = [
-        table("coverage", "Replies", rows, f"Unparsed: an empty reply. Here {counted}.")
+        table("coverage", "Replies", rows, f"Unparsed: an empty reply. {criterion}")
     ]
     if space.dropped:
         names = ", ".join(f"{name} ({n})" for name, n in space.dropped.items())

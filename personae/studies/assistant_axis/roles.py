@@ -2,7 +2,7 @@
 
 A folder of published role files (`roles/NAME.json` with `{"instruction": [{"pos": text}]}`,
 `extraction_questions.jsonl`) and its transcripts (`{"domain", "conversation": [{"role",
-"content"}]}`) are read as they are. The role called `default` is the assistant without a role.
+"content"}]}`) are read as published. The role called `default` is the assistant without a role.
 """
 
 from collections.abc import Mapping, Sequence
@@ -45,13 +45,13 @@ class RoleBank:
 
     @property
     def tag(self) -> str:
-        """Count and content hash."""
+        """The number of roles and a hash of the content."""
         return f"roles@{len(self.roles) - 1}+{content_key([self.roles, self.questions])[:8]}"
 
     def few(self, roles: int, prompts: int, questions: int) -> "RoleBank":
-        """Keep at most as many roles, spread over the list, system texts and questions as given.
+        """Keep at most so many roles, spread over the list, system texts per role and questions.
 
-        The default keeps three system texts at least.
+        The default keeps at least three system texts.
 
         >>> small = load_roles().few(3, 1, 2)
         >>> list(small.roles), len(small.questions)
@@ -71,7 +71,7 @@ class RoleBank:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conversation:
-    """A conversation of one domain; where `chat` has no turn of the assistant, it is a script."""
+    """A conversation of one domain; a script where `chat` has no turn of the assistant."""
 
     name: str
     domain: str
@@ -82,7 +82,7 @@ def load_roles(folder: str | Path = "") -> RoleBank:
     """Read a folder of role files, or the shipped roles where none is named.
 
     Raises:
-        BadFile: the folder or a file in it is not what it should be.
+        BadFile: a file of the folder is missing or has another form.
         InputError: fewer than two roles, or no `default`.
 
     >>> len(load_roles().roles), len(load_roles().questions)
@@ -100,8 +100,8 @@ def load_roles(folder: str | Path = "") -> RoleBank:
     roles = {path.stem: _prompts(path) for path in files}
     if DEFAULT not in roles or len(roles) < 3:
         raise InputError(
-            f"{home}/roles holds {len(roles)} role files; it takes {DEFAULT}.json and at least two "
-            'others, each {"instruction": [{"pos": TEXT}]}'
+            f"{home}/roles holds {len(roles)} role files; needed are {DEFAULT}.json and at least "
+            'two others, each {"instruction": [{"pos": TEXT}]}'
         )
     file = home / "extraction_questions.jsonl"
     questions = tuple(_text(row, "question", file) for _, row in json_lines(file))
@@ -133,12 +133,12 @@ def load_transcripts(path: str | Path) -> list[Conversation]:
     """Read a transcript, or all of a folder.
 
     Raises:
-        BadFile: nothing there, or not a transcript with a turn of the assistant.
+        BadFile: no file, or a file without a transcript or a turn of the assistant.
     """
     home = Path(path)
     files = sorted(home.glob("*.json")) if home.is_dir() else [home]
     if not files:
-        raise BadFile(f"{home}: a folder without a transcript (NAME.json)")
+        raise BadFile(f"{home}: the folder holds no transcript (NAME.json)")
     return [_transcript(file) for file in files]
 
 
@@ -161,7 +161,7 @@ def _message(turn: object, path: Path) -> Message:
 
 
 def scripted_conversations(each: int = 2, turns: int = 6) -> Sequence[Conversation]:
-    """Give the shipped users' turns: at most `each` conversations a domain of `turns` turns.
+    """Return the shipped users' turns: at most `each` conversations per domain, of `turns` turns.
 
     >>> [c.domain for c in scripted_conversations(1)]
     ['coding', 'writing', 'therapy', 'philosophy']

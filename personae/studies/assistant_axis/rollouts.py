@@ -1,4 +1,4 @@
-"""Rollouts: replies in roles and as the default assistant; a judge says which play the role."""
+"""Rollouts: replies in roles and as the default assistant; a judge rates how fully they play it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +22,7 @@ __all__ = ["Rollout", "judged_roles", "perform_roles"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rollout:
-    """A reply in a role: numbers of system text and question, the chat, the reply itself."""
+    """A reply in a role: the indices of system text and question, the chat, the reply itself."""
 
     role: str
     prompt: int
@@ -32,7 +32,7 @@ class Rollout:
 
     @property
     def id(self) -> str:
-        """Role, then the key that published activations have."""
+        """The role, then the key under which activations are published."""
         return f"{self.role}/pos_p{self.prompt}_q{self.question}"
 
     @property
@@ -48,7 +48,7 @@ class Rollout:
 
 
 def perform_roles(model: Model, bank: RoleBank, sampling: Sampling) -> list[Rollout]:
-    """Have every question answered under every system text; an empty text means no system turn."""
+    """Ask every question under every system text; an empty text means no system turn."""
     chats = [
         (role, p, q, say(question, system=text or None))
         for role, texts in bank.roles.items()
@@ -71,12 +71,15 @@ def perform_roles(model: Model, bank: RoleBank, sampling: Sampling) -> list[Roll
 def judged_roles(
     judge_model: Model, rollouts: Sequence[Rollout], bank: RoleBank
 ) -> tuple[Answers, list[Rollout]]:
-    """Have a judge say how fully each reply plays its role, 0 to 3; keep the default and every 3.
+    """Let a judge rate how fully each reply plays its role, 0 to 3; keep the default and every 3.
 
-    The scale is the published one. A lost judgement is a row of the answers, and its rollout isn't
-    kept.
+    The rating scale is the published one. A lost judgement is a row of the answers, and its rollout
+    isn't kept.
+
+    Returns:
+        The judge's answers, and the rollouts that are kept.
     """
-    played = [r for r in rollouts if r.role != DEFAULT and r.has_text]
+    judged = [r for r in rollouts if r.role != DEFAULT and r.has_text]
     cases = [
         Case(
             r.id,
@@ -86,9 +89,8 @@ def judged_roles(
                 "answer": r.chat[-1].text,
             },
         )
-        for r in played
+        for r in judged
     ]
     answers = judge(judge_model, load_rubric("role-held"), cases)
     scores = {verdict.case: verdict.value for verdict in settle(answers)}
-    counted = [r for r in rollouts if r.role == DEFAULT or scores.get(r.id, 0.0) >= 2.5]
-    return answers, counted
+    return answers, [r for r in rollouts if r.role == DEFAULT or scores.get(r.id, 0.0) >= 2.5]

@@ -1,8 +1,8 @@
 """A model's persona space: its states while it speaks in roles and as the default assistant.
 
 Each rollout is a reply under a role's system text, recorded as the mean over the reply's tokens.
-The assistant axis of a block is the mean over the default's rollouts less the mean over the roles'
-vectors, and so points towards the assistant (Lu et al. 2026, arXiv 2601.10387).
+The assistant axis of a block is the mean of the default's rollouts less the mean of the roles'
+vectors, so that it points towards the assistant (Lu et al. 2026, arXiv 2601.10387).
 """
 
 from collections.abc import Mapping, Sequence
@@ -39,7 +39,7 @@ __all__ = [
 Mask = NDArray[np.bool_]
 LEAST_SHARE = 50 / 1200
 """The share of a role's rollouts that must count, as published; otherwise it is left out."""
-RANDOM, HALVES = 200, 20
+RANDOM_DIRECTIONS, SPLITS = 200, 20
 GAP = "of the gap"
 """The unit of projections: 0 is the mean of the roles, 1 the default assistant."""
 
@@ -49,11 +49,10 @@ def record_roles(
 ) -> "RoleSpace":
     """Record the rollouts that have text at the sites, each as the mean over its reply.
 
-    A role with too few rollouts, at least 2 and at least 50 of 1,200, is left out and named in
-    `dropped`.
+    A role needs two rollouts, and 50 of 1,200; with fewer it is left out and named in `dropped`.
 
     Raises:
-        InputError: fewer than two roles are left, or too little of the default.
+        InputError: fewer than two roles are left, or the default has too few rollouts.
     """
     spoken = [r for r in rollouts if r.has_text]
     counts = {
@@ -66,7 +65,7 @@ def record_roles(
     names = [name for name in counts if name not in dropped and name != DEFAULT]
     if DEFAULT in dropped or DEFAULT not in counts or len(names) < 2:
         raise InputError(
-            f"an axis takes the default and two roles with {least} replies each; here "
+            f"an axis needs the default and two roles with {least} replies each; here "
             f"{', '.join(f'{n} {c}' for n, c in counts.items())}"
         )
     counted = [r for r in spoken if r.role not in dropped]
@@ -78,8 +77,8 @@ def record_roles(
 class RoleSpace:
     """Rollouts and the model's states in each: site -> (rollouts, width).
 
-    `roles` are the roles that count, without the default; `dropped` maps those with too few
-    rollouts to how many they had.
+    `roles` are those that count, without the default; `dropped` maps those with too few rollouts
+    to the number they had.
     """
 
     rollouts: tuple[Rollout, ...]
@@ -99,7 +98,8 @@ class RoleSpace:
         return {name: names == name for name in (DEFAULT, *self.roles)}
 
     @cached_property
-    def _asked(self) -> NDArray[np.int64]:
+    def _questions(self) -> NDArray[np.int64]:
+        """Each rollout's question, (rollouts,)."""
         return np.array([r.question for r in self.rollouts], dtype=np.int64)
 
     def vectors(self, site: Site, questions: Sequence[int] | None = None) -> Mapping[str, Array]:
@@ -107,13 +107,13 @@ class RoleSpace:
 
         A role without a reply to these questions is absent.
         """
-        among = np.isin(self._asked, self._asked if questions is None else questions)
+        among = np.isin(self._questions, self._questions if questions is None else questions)
         masks = {name: mask & among for name, mask in self._masks.items()}
         rows = self.activations[site]
         return {name: rows[mask].mean(axis=0) for name, mask in masks.items() if mask.any()}
 
     def axis(self, site: Site, questions: Sequence[int] | None = None) -> Array:
-        """Give the axis of a block, (width,): the default less the mean of the roles.
+        """Return the axis of a block, (width,): the default less the mean of the roles.
 
         Raises:
             BadValue: no reply of the default, or of any role, to these questions.
@@ -121,11 +121,11 @@ class RoleSpace:
         vectors = dict(self.vectors(site, questions))
         own = vectors.pop(DEFAULT, None)
         if own is None or not vectors:
-            raise BadValue("an axis takes replies of the default and of a role")
+            raise BadValue("an axis needs replies of the default and of a role")
         return direction(own[None], np.stack(list(vectors.values())))
 
     def scale(self, site: Site) -> "Scale":
-        """Give the projection on the axis, with 0 at the mean of the roles and 1 at the default."""
+        """Return the projection on the axis, with 0 at the mean of the roles, 1 at the default."""
         vectors = dict(self.vectors(site))
         default = vectors.pop(DEFAULT)
         centre = np.mean(list(vectors.values()), axis=0)
@@ -133,23 +133,26 @@ class RoleSpace:
 
     @property
     def questions(self) -> tuple[int, ...]:
-        """The questions that the default and some role answered."""
-        own = set(self._asked[self._masks[DEFAULT]])
-        others = set(self._asked[~self._masks[DEFAULT]])
+        """The questions answered by the default and by a role."""
+        own = set(self._questions[self._masks[DEFAULT]])
+        others = set(self._questions[~self._masks[DEFAULT]])
         return tuple(sorted(int(q) for q in own & others))
 
     def split_half(self, site: Site, seed: int = 0) -> float:
-        """Average the cosine of axes from two halves of the questions; NaN below two questions."""
-        asked = np.array(self.questions)
-        if asked.size < 2:
+        """Average the cosine of the axes of two random halves of the questions over 20 splits.
+
+        NaN below two questions.
+        """
+        questions = np.array(self.questions)
+        if questions.size < 2:
             return float("nan")
-        each = {q: self.axis(site, [q]) for q in asked}
+        axes = {q: self.axis(site, [q]) for q in questions}
         random = np.random.default_rng(seed)
         cosines = []
-        for _ in range(HALVES):
-            order = random.permutation(asked)
+        for _ in range(SPLITS):
+            order = random.permutation(questions)
             halves = order[: len(order) // 2], order[len(order) // 2 :]
-            a, b = (np.mean([each[q] for q in half], axis=0) for half in halves)
+            a, b = (np.mean([axes[q] for q in half], axis=0) for half in halves)
             cosines.append(float(a @ b / (np.linalg.norm(a) * np.linalg.norm(b) + 1e-300)))
         return float(np.mean(cosines))
 
@@ -160,7 +163,8 @@ class RoleSpace:
         """
         halves = self.questions[::2], self.questions[1::2]
         names = (DEFAULT, *self.roles)
-        random = np.random.default_rng(seed).normal(size=(self.activations[site].shape[1], RANDOM))
+        width = self.activations[site].shape[1]
+        random = np.random.default_rng(seed).normal(size=(width, RANDOM_DIRECTIONS))
         aucs: list[Array] = []
         random_aucs: list[Array] = []
         for own, other in (halves, halves[::-1]):
@@ -168,10 +172,12 @@ class RoleSpace:
                 continue
             axes = self._each_against_the_rest(site, other)
             for question in own:
-                rows = self.activations[site][self._asked == question]
-                masks = [self._masks[name][self._asked == question] for name in names]
-                along = rows @ axes.T
-                aucs.append(np.array([_auc(along[:, [i]], i, masks) for i in range(len(masks))]))
+                rows = self.activations[site][self._questions == question]
+                masks = [self._masks[name][self._questions == question] for name in names]
+                projections = rows @ axes.T
+                aucs.append(
+                    np.array([_auc(projections[:, [i]], i, masks) for i in range(len(masks))])
+                )
                 own_rows, other_rows = rows[masks[0]], rows[~masks[0]]
                 if len(own_rows) and len(other_rows):
                     random_aucs.append(auc_values(own_rows @ random, other_rows @ random))
@@ -182,7 +188,7 @@ class RoleSpace:
         return Separation(default, others, float(np.quantile(np.maximum(spread, 1 - spread), 0.95)))
 
     def _each_against_the_rest(self, site: Site, questions: Sequence[int]) -> Array:
-        """Give the axis of the default, and of each role in its place, (1 + roles, width)."""
+        """Return the axis of the default, and of each role in its place, (1 + roles, width)."""
         vectors = self.vectors(site, questions)
         width = self.activations[site].shape[1]
         roles = {n: v for n, v in vectors.items() if n != DEFAULT}
@@ -203,7 +209,7 @@ class Separation:
     Args:
         default: the default against the roles.
         roles: each role against the others, (roles,), without undefined ones.
-        random: what 95 % of random directions stay under.
+        random: the 95th percentile of random directions.
     """
 
     default: Estimate
@@ -224,13 +230,13 @@ class Scale:
         return (rows - self.centre) @ self.axis / power if power else np.full(len(rows), np.nan)
 
 
-def _auc(along: Array, index: int, masks: Sequence[Mask]) -> float:
+def _auc(projections: Array, index: int, masks: Sequence[Mask]) -> float:
     """Compare a role with all other roles but the default, which comes first in `masks`.
 
     NaN where a side has no reply or the projections (n, 1) are undefined.
     """
     own = masks[index]
     rest = np.any([m for i, m in enumerate(masks) if i not in (0, index)], axis=0) & ~own
-    if not own.any() or not rest.any() or np.isnan(along).any():
+    if not own.any() or not rest.any() or np.isnan(projections).any():
         return float("nan")
-    return float(auc_values(along[own], along[rest])[0])
+    return float(auc_values(projections[own], projections[rest])[0])

@@ -1,14 +1,14 @@
-"""The assistant axis: where a model's default stands among roles, how it drifts, what a cap holds.
+"""The assistant axis: a model's default among roles, its drift over a conversation, and a cap.
 
 System   assistant-axis
 Paper    Lu, Gallagher, Michala, Fish & Lindsey 2026 (arXiv:2601.10387)
 Asks     Is there a direction from roles to the default assistant, do conversations of some kinds
          drift away along it, and does capping activations hold the assistant without damage?
-Differs  replies are located by their position in the chat and not by their text; the axis is judged
-         on held-out questions, beside random directions and beside each role against the others; a
+Differs  replies are located by their position in the chat, not by their text; the axis is tested on
+         held-out questions, beside random directions and beside each role against the others; a
          role with too few rollouts is named; the effect of a cap is recorded without the cap,
-         beside a cap along a random direction; without a judge every reply counts; fewer rollouts
-         by default, with split-half cosines
+         beside that of a cap along a random direction; without a judge every reply counts; fewer
+         rollouts by default, with split-half cosines
 Version  2
 """
 
@@ -78,13 +78,13 @@ def assistant_axis(
     seed: int = 0,
     quick: bool = False,
 ) -> Report:
-    """Map a model's states in roles, find the assistant axis, watch the model drift, and cap it.
+    """Record a model's states in roles, find the assistant axis, measure drift on it, and cap it.
 
     Args:
         model: who speaks; its activations are recorded.
         roles: a folder of published role files; without it, 24 shipped roles and 12 questions.
-        transcripts: a published transcript, or a folder of them, to be read along the axis.
-        judge: who says how fully a reply plays its role; without a judge every reply counts.
+        transcripts: a published transcript, or a folder of them, to be projected on the axis.
+        judge: who rates how fully a reply plays its role; without a judge every reply counts.
         seed: seed of the replies and of the resampling.
         quick: eight roles, six questions, short replies.
     """
@@ -127,8 +127,8 @@ def _projection_answers(
     space: RoleSpace, rollouts: Sequence[Rollout], site: Site, tag: str
 ) -> Answers:
     """Give each rollout's projection as an answer, or why there is none."""
-    along = space.scale(site)(space.activations[site]).tolist()
-    projections = dict(zip((r.id for r in space.rollouts), along, strict=True))
+    values = space.scale(site)(space.activations[site]).tolist()
+    projections = dict(zip((r.id for r in space.rollouts), values, strict=True))
     return Answers.of(
         {
             "respondent": r.role,
@@ -163,13 +163,13 @@ def _verdicts(
     separation: Separation, drift: Drift, shifts: CapShifts, middle: Site, seed: int
 ) -> list[Part]:
     clear = separation.default.low > max(0.5, separation.random)
-    separates = "separates" if clear else "does not clearly separate"
+    separates = "separates" if clear else "is not shown to separate"
     difference = mean_difference(
         drift.slopes(open_ended=True),
         drift.slopes(open_ended=False),
         name="therapy and philosophy less coding and writing",
         of="conversation",
-        unit=f"{GAP} a turn",
+        unit=f"{GAP} per turn",
     )
     drifts = "drift away more" if difference.high < 0 else "are not shown to drift away more"
     axis = shift_estimate(shifts.axis, "cap along the axis", seed)
@@ -179,9 +179,9 @@ def _verdicts(
     return [
         verdict(
             f"The axis {separates} the default assistant from roles on held-out questions at block "
-            f"{middle.block}: AUC {estimate_words(separation.default, '.2f')}; random directions "
-            f"stay under {separation.random:.2f}; a role against the other roles reaches "
-            f"{np.median(separation.roles):.2f} (median)."
+            f"{middle.block}: AUC {estimate_words(separation.default, '.2f')}; 95 % of random "
+            f"directions stay below {separation.random:.2f}; a role is separated from the other "
+            f"roles with {np.median(separation.roles):.2f} (median)."
         ),
         verdict(f"Conversations about feelings and minds {drifts} than tasks: {difference}."),
         verdict(

@@ -1,1 +1,1 @@
-"""Whether an identity that a model is given quietly damages its reasoning."""
+"""Whether giving a model an identity quietly damages its reasoning."""

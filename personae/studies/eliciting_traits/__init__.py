@@ -1,1 +1,1 @@
-"""Which personality does a trained reader see in what a model says of itself in interviews?"""
+"""Which personality a trained reader detects in what a model says of itself in interviews."""

@@ -1,4 +1,4 @@
-"""What a reader saw in interviews, as a report: verdicts, a picture, tables."""
+"""The parts of the report on interviews: verdicts, a figure, tables."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -52,9 +52,9 @@ def result_parts(
 
     Args:
         answers: rows of `read_interview`, with the arms `unchanged`, `persona E+`, `persona E-`...
-        reader: what read them.
-        skill: what the reader can see, by trait.
-        seed: of the resampling.
+        reader: what rated them.
+        skill: the reader's skill, by trait.
+        seed: seed of the resampling.
     """
     own = answers.where(arm=CONTROL)
     plain = {s: lean(own.where(scale=s, facet="plain"), s, seed) for s in skill}
@@ -71,20 +71,20 @@ def result_parts(
                 "plain, from the middle of opposite personas": middle,
             }
         ),
-        Heading("What is read, against what the reader was trained on"),
+        Heading("Predicted traits, against the reader's training data"),
         _read_table(own, reader, (plain, cued, middle), seed),
         Heading("Do questions that cue a trait bring it out?"),
         _activation_table(activations),
-        Heading("What the reader can see"),
+        Heading("What the reader can detect"),
         skill_table(dict(skill), reader),
         estimates_table(
             "check",
-            "Texts under a high and a low persona, told apart",
+            "Discrimination of texts under a high and a low persona",
             {BIG_FIVE[s]: check for s, check in checks.items()},
             ("trait", "AUC"),
             "Graded adjectives at +2 and -2 z, plain questions; 0.5 is chance.",
         ),
-        Heading("What was said"),
+        Heading("Answers"),
         _texts_table(answers),
     ]
 
@@ -95,32 +95,32 @@ def _verdicts(
     checks: Leans,
     skill: Mapping[str, Skill],
 ) -> list[Note]:
-    sighted = [s for s, seen in skill.items() if seen.sees]
-    shown = [s for s in sighted if checks[s].low > 0.5]
-    notes = []
-    if blind := _titles(s for s in skill if s not in sighted):
-        notes.append(
-            f"No signal: the reader does not tell {blind} on authors it never met, so that "
-            "nothing is read of it here."
+    detected = [s for s, ability in skill.items() if ability.sees]
+    shown = [s for s in detected if checks[s].low > 0.5]
+    sentences = []
+    if undetected := _titles(s for s in skill if s not in detected):
+        sentences.append(
+            f"No signal: on held-out authors the reader does not detect {undetected}, so that "
+            "nothing is concluded about it here."
         )
-    if unshown := _titles(s for s in sighted if s not in shown):
-        notes.append(
-            f"Not shown: that the reader sees {unshown} in this model's answers, even under "
-            "opposite personas; nothing is read of it."
+    if unshown := _titles(s for s in detected if s not in shown):
+        sentences.append(
+            f"Not shown: that the reader detects {unshown} in this model's answers, even under "
+            "opposite personas; nothing is concluded about it."
         )
     if shown:
         leans = "; ".join(f"{BIG_FIVE[s]} {_lean_words(middle[s])}" for s in shown)
-        notes.append(
-            "Between its own opposite personas, which the reader tells apart, the model reads: "
-            f"{leans}."
+        sentences.append(
+            "Between its own opposite personas, which the reader distinguishes, the model lies as "
+            f"follows: {leans}."
         )
     cued = _titles(s for s in shown if activations[s][0].value > 0 and activations[s][0].p < 0.05)
-    notes.append(
+    sentences.append(
         f"Questions that cue a trait bring it out: {cued}."
         if cued
-        else "That questions which cue a trait bring it out was not shown."
+        else "Questions that cue a trait are not shown to bring it out."
     )
-    return [verdict(text) for text in notes]
+    return [verdict(text) for text in sentences]
 
 
 def _titles(scales: Iterable[str]) -> str:
@@ -128,14 +128,14 @@ def _titles(scales: Iterable[str]) -> str:
 
 
 def _lean_words(estimate: Estimate) -> str:
-    """Say on which side of the reference an estimate lies, if its interval tells."""
+    """Say on which side of the reference an estimate lies, if its interval excludes 0."""
     if np.isnan(estimate.value):
         return estimate_words(estimate)
     if np.isnan(estimate.low):
         return f"{estimate.value:+.2f} nats, without interval"
-    side = "nearer high" if estimate.low > 0 else "nearer low"
+    side = "closer to high" if estimate.low > 0 else "closer to low"
     if estimate.low <= 0 <= estimate.high:
-        side = "no nearer to either"
+        side = "not shown to be closer to either"
     return f"{side} ({estimate.value:+.2f} nats [{estimate.low:.2f}, {estimate.high:.2f}])"
 
 
@@ -146,15 +146,15 @@ def _leans_figure(leans: Mapping[str, Leans]) -> ForestFigure:
     ]
     return forest(
         "leans",
-        "What is read, against the reader's training share",
+        "Predicted traits, against the reader's training share",
         [(BIG_FIVE[s], kind, e) for kind, by_trait in leans.items() for s, e in by_trait.items()],
         "log-odds (nats)",
-        alt=f"Zero is what a reader without eyes says. {'; '.join(words)}.",
+        alt=f"Zero is what a reader that ignores the text predicts. {'; '.join(words)}.",
     )
 
 
 def _read_table(own: Answers, reader: Reader, leans: Sequence[Leans], seed: int) -> Table:
-    """Put the raw output beside the training share, and what is left once that is taken away."""
+    """Tabulate the raw output beside the training share, and what is left without that share."""
     heads = (
         "beyond the share, plain",
         "beyond the share, cueing",
@@ -166,7 +166,7 @@ def _read_table(own: Answers, reader: Reader, leans: Sequence[Leans], seed: int)
         beyond, items = read_values(plain)
         share = reader.shares[scale]
         output = 1 / (1 + np.exp(-(beyond + np.log(share / (1 - share)))))
-        read: dict[str, Cell] = dict(zip(heads, (by[scale] for by in leans), strict=True))
+        estimates: dict[str, Cell] = dict(zip(heads, (by[scale] for by in leans), strict=True))
         rows.append(
             {
                 "trait": BIG_FIVE[scale],
@@ -175,25 +175,25 @@ def _read_table(own: Answers, reader: Reader, leans: Sequence[Leans], seed: int)
                 "share of outputs above half": (
                     float((output >= 0.5).mean()) if output.size else None
                 ),
-                **read,
+                **estimates,
                 "share high by EM": shifted_share(output, share, items, of="stem", seed=seed),
                 "reliability of stems": reliability_of_stems(plain, seed),
             }
         )
     note = (
-        "A mean output close to the training share says nothing of the model, and one far from it "
-        "may be the register's: the middle of this model's own opposite personas, question by "
-        "question, is free of it. Log-odds in nats, stems resampled with all their answers. EM "
-        "(Saerens et al. 2002) assumes that high and low texts read alike in training and here. "
-        "Reliability: split halves of the draws."
+        "A mean output close to the training share says nothing about the model, and one far from "
+        "it may be due to the register; the middle of this model's own opposite personas, question "
+        "by question, is free of both. Log-odds in nats, stems resampled with all their answers. "
+        "EM (Saerens et al. 2002) assumes that high texts, and low texts, are like those of the "
+        "training. Reliability: split halves of the draws."
     )
-    return table("read", "Traits read from plain interview answers", rows, note)
+    return table("read", "Traits predicted from answers to plain questions", rows, note)
 
 
 def _activation_table(activations: Mapping[str, tuple[Estimate, ...]]) -> Table:
     return table(
         "activation",
-        "The trait under its own cues, less under those of other traits",
+        "The trait under its own cues less under those of other traits",
         [
             {
                 "trait": BIG_FIVE[scale],
@@ -203,7 +203,7 @@ def _activation_table(activations: Mapping[str, tuple[Estimate, ...]]) -> Table:
             }
             for scale, (gap, delta) in activations.items()
         ],
-        "Each stem counts once, by the mean over its answers; p by permuting the stems.",
+        "Each stem counts once, by the mean of its answers; p by permuting the stems.",
     )
 
 
@@ -218,12 +218,12 @@ def _texts_table(answers: Answers) -> Table:
 
 
 def coverage_of_texts(answers: Answers) -> Table:
-    """Count texts by status and their mean length in words; each text once, whatever its traits."""
+    """Count texts by status, with their mean length in words; each text counts once."""
     texts = Answers(answers.rows.unique(["arm", "item", "repeat"], maintain_order=True))
     return coverage(
         texts,
         {"arm": "arm", "facet": "cue"},
-        title="Texts asked for and read",
+        title="Texts requested and rated",
         name="coverage",
         extra={"words": pl.col("raw").str.split(" ").list.len().mean()},
     )

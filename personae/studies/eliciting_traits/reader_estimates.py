@@ -1,7 +1,9 @@
-"""What a reader saw in interview answers, as estimates: leans, cues, personas told apart.
+"""Estimates from a reader's ratings of interviews: leans, trait activation, discrimination.
 
-Values are log-odds (nats) from `read_interview`; the stem is the sampling unit, and is resampled
-with all its answers, so that draws of one question are never taken for many questions.
+Values are log-odds (nats) from `read_interview`, logit(output) - logit(training share), our own
+correction for the share of high labels that a classifier was trained on. The stem is the sampling
+unit and is resampled with all its answers, so that draws of one question never count as several
+questions.
 """
 
 from collections.abc import Sequence
@@ -28,20 +30,31 @@ __all__ = [
 
 
 def read_values(answers: Answers) -> tuple[Array, list[str]]:
-    """Return log-odds (nats) of the answers that could be read, shape (n,), and their stems."""
+    """Return log-odds (nats) of the answers that could be rated, shape (n,), and their stems.
+
+    Each is logit(output) - logit(training share): our own, so that 0 is the rating of a reader that
+    ignores the text.
+    """
     rows = answers.rows.filter(pl.col("status") == "ok")
     return rows["value"].to_numpy().astype(np.float64), rows["item"].to_list()
 
 
 def lean(answers: Answers, scale: str, seed: int, *, cueing: bool = False) -> Estimate:
-    """Estimate mean log-odds (nats) against the training share; stems are resampled whole.
+    """Estimate the mean log-odds (nats) against the training share; stems are resampled whole.
 
-    With `cueing` over the stems that cue a trait. Undefined without an answer that could be read.
+    Our own summary; the interval is the cluster bootstrap (Davison & Hinkley 1997, Bootstrap
+    Methods, ch. 3.8). Undefined without an answer that could be rated.
+
+    Args:
+        answers: rows of one scale.
+        scale: the scale, which names the estimate.
+        seed: seed of the resampling.
+        cueing: over the stems that cue a trait alone.
     """
     rows = answers.rows.filter(pl.col("facet") != "plain") if cueing else answers.rows
     values, items = read_values(Answers(rows))
     if not values.size:
-        return missing(scale, "no answer could be read", n=0, of="stem", unit="nats")
+        return missing(scale, "no answer could be rated", n=0, of="stem", unit="nats")
     estimate = cluster_mean(values, items, name=scale, of="stem", seed=seed)
     return replace(estimate, unit="nats")
 
@@ -55,11 +68,14 @@ def _stem_means(answers: Answers) -> dict[str, float]:
 
 
 def activation(own: Answers, scales: Sequence[str], seed: int) -> dict[str, tuple[Estimate, ...]]:
-    """Compare each trait under the stems that cue it and those that cue another.
+    """Compare each trait under the stems that cue it with those that cue another trait.
 
-    Gives by trait the difference of means in nats (p by permutation of stems, Holm over traits)
-    and Cliff's delta (Cliff 1993, Psychol. Bull. 114). Undefined for a trait without answered
-    stems of both kinds.
+    After Hilliard et al. 2024 (arXiv 2402.08341). Undefined for a trait without answered stems of
+    both kinds.
+
+    Returns:
+        By trait, the difference of means in nats (p by permutation of stems, Holm over traits) and
+        Cliff's delta (Cliff 1993, Psychol. Bull. 114).
     """
     gaps = {}
     for scale in scales:
@@ -84,21 +100,22 @@ def distinguishability(answers: Answers, scale: str, seed: int) -> Estimate:
     """Estimate the AUC of texts under the high against the low persona of a trait.
 
     In 0..1, 0.5 by chance (Hanley & McNeil 1982, Radiology 143). Stems are resampled whole.
-    Undefined where no text of one of the two could be read.
+    Undefined where no text of one of the two could be rated.
     """
     high, low = (answers.where(arm=f"persona {scale}{sign}") for sign in "+-")
     (a, items_a), (b, items_b) = read_values(high), read_values(low)
     if not min(a.size, b.size):
-        return missing(scale, "no text under one of the personas could be read", n=0, of="stem")
+        return missing(scale, "no text under one of the personas could be rated", n=0, of="stem")
     truth = [1.0] * a.size + [0.0] * b.size
     estimate = auc(truth, np.concatenate([a, b]), groups=items_a + items_b, name=scale, seed=seed)
     return replace(estimate, of="stem")
 
 
 def from_persona_middle(answers: Answers, scale: str, seed: int) -> Estimate:
-    """Estimate the control's answers less the middle of the opposite personas' to the same stems.
+    """Estimate the control's answers less the midpoint of the opposite personas' to the same stems.
 
-    In nats, paired by stem; undefined without a stem that all three answered.
+    In nats, paired by stem, with a BCa interval (Efron 1987). Our own calibration: the register of
+    this model's texts cancels. Undefined without a stem that all three answered.
     """
     own = _stem_means(answers.where(arm=CONTROL))
     high, low = (_stem_means(answers.where(arm=f"persona {scale}{sign}")) for sign in "+-")

@@ -1,15 +1,16 @@
-"""Which personality does a trained reader see in what a model says of itself in interviews?
+"""Which personality a trained reader detects in what a model says of itself in interviews.
 
 System   eliciting-traits
 Paper    Hilliard, Munoz, Wu & Koshiyama 2024 (arXiv:2402.08341)
-Asks     What do classifiers trained on labelled text read in a model's interview answers, do
-         questions that cue a trait bring it out, and can the classifiers see it at all?
-Differs  a score is told only against the share its classifier was trained on (the published "high
-         openness, low extraversion" is that share); classifiers are tested on authors they never
-         met, beside floors and shuffled labels; the stem is never scored; refused and degenerate
-         answers are counted; intervals resample stems with all their answers; texts under known
-         personas show what the reader sees in this model; labels keep their direction (N high is
-         neurotic); the classifiers are trained here, on the user's texts or on synthetic authors
+Asks     Which traits do classifiers trained on labelled text predict from a model's interview
+         answers, do questions that cue a trait bring it out, and can the classifiers detect it?
+Differs  a score is reported only against the share of high labels in its classifier's training data
+         (the published "high openness, low extraversion" is that share); classifiers are tested on
+         held-out authors, beside floors and shuffled labels; the stem is never scored; refused and
+         degenerate answers are counted; intervals resample stems with all their answers; texts
+         under known personas show what the reader detects in this model; labels keep their
+         direction (N high is neurotic); the classifiers are trained here, on the user's texts or on
+         synthetic authors
 Version  2
 """
 
@@ -20,6 +21,7 @@ from personae.core import (
     BIG_FIVE,
     CONTROL,
     Answers,
+    BadValue,
     Heading,
     InputError,
     Model,
@@ -52,19 +54,22 @@ def eliciting_traits(
     """Let a model answer interview questions; read its traits from the answers.
 
     Args:
-        model: who speaks.
+        model: who is interviewed.
         texts: JSONL file that the reader is trained on, with id, author, text and labels
             {scale: 0 or 1}; "statements" are synthetic authors of inventory sentences.
-        reader: what the reader sees: sentences (a local encoder and word categories), features
+        reader: what the reader is given: sentences (a local encoder and word categories), features
             (word categories and style), words (TF-IDF).
-        samples: answers to each question.
+        samples: number of answers to each question.
         seed: seed of the answers, of the training and of the resampling.
         quick: two traits, few questions, short answers.
 
     Raises:
+        BadValue: less than one answer to a question.
         InputError: texts that aren't labelled on the Big Five, or too few of them.
         MissingExtra, ModelUnavailable: what the reader needs is not installed.
     """
+    if samples < 1:
+        raise BadValue(f"samples is at least 1, not {samples}")
     domains = ("E", "N") if quick else tuple(BIG_FIVE)
     trained = _trained(texts, domains, _training(reader, seed, quick=quick))
     skill = skills(trained, seed)
@@ -97,8 +102,8 @@ def _trained(texts: str, domains: tuple[str, ...], training: ReaderTraining) -> 
     scales = [d for d in domains if d in corpus.scales]
     if not scales:
         raise InputError(
-            f"the texts are labelled on {', '.join(corpus.scales)}; needed are Big "
-            f"Five domains: {', '.join(domains)}"
+            f"the texts are labelled on {', '.join(corpus.scales)}; needed are Big Five domains: "
+            f"{', '.join(domains)}"
         )
     return train_reader(corpus, scales, training)
 
@@ -106,13 +111,13 @@ def _trained(texts: str, domains: tuple[str, ...], training: ReaderTraining) -> 
 def _persona_interviews(
     model: Model, reader: Reader, domains: Sequence[str], size: tuple[int, int], draw: Sampling
 ) -> list[Answers]:
-    """Let the model answer plain questions as a person high, and low, on each trait.
+    """Let the model answer plain questions as a persona high, and as one low, on each trait.
 
     Args:
-        model: who speaks.
-        reader: what reads the answers.
-        domains: traits, of which those that the reader knows are used.
-        size: questions, and answers to each.
+        model: who is interviewed.
+        reader: rates the answers.
+        domains: traits, of which those that the reader was trained on are used.
+        size: number of questions, and of answers to each.
         draw: how answers are drawn.
     """
     induction = find_induction("adjectives")

@@ -1,4 +1,4 @@
-"""Experts of every field, and people who know little, as data.
+"""Expert and low-knowledge personas, as data.
 
 After Basil et al. 2025 (arXiv 2512.05858), whose fields these are; all texts are our own.
 """
@@ -13,7 +13,7 @@ _DATA: dict[str, Any] = data_json("audit/personas.json")
 EXPERTS: tuple[str, ...] = tuple(_DATA["experts"])
 LOW: tuple[str, ...] = tuple(_DATA["low_knowledge"])
 FIT: dict[str, tuple[str, str]] = {f: (near, far) for f, (near, far) in _DATA["fit"].items()}
-"""Field -> the expert of an adjacent field and of an unrelated one."""
+"""Field -> the experts of an adjacent field and of an unrelated one."""
 
 
 def expert(name: str) -> Persona:

@@ -1,13 +1,13 @@
-"""Whether an expert persona makes answers more often right.
+"""Whether an expert persona makes answers more often correct.
 
 System   expert-personas
 Paper    Basil, Shapiro, Shapiro, Mollick, Mollick & Meincke 2025 (arXiv:2512.05858)
-Asks     Does "you are an expert" help on the expert's own field, an adjacent or an unrelated one,
+Asks     Does "you are an expert" help in the expert's own field, an adjacent or an unrelated one,
          and does a persona that knows little hurt?
-Differs  questions and not trials are the sampling unit; the probability of the right option
-         replaces 25 draws where likelihoods are to be had; results are adjusted over all
-         comparisons; a paragraph without content of the same length and an arm without any system
-         text are controls, since the published baseline is itself a persona; options rotate
+Differs  questions, not trials, are the sampling unit; the probability of the right option replaces
+         25 draws where there are likelihoods; results are adjusted over all comparisons; a
+         paragraph without content of the same length and an arm without any system text are
+         controls, since the published baseline is itself a persona; options rotate
 Version  2
 """
 
@@ -32,9 +32,8 @@ from personae.core import (
     nobody,
 )
 from personae.designs.ability import Ability, ability
-from personae.designs.arms import CONTROL_ARM, Arm
+from personae.designs.arms import CONTROL_ARM, NEUTRAL, Arm
 from personae.designs.grid import Asking, ask_grid
-from personae.designs.identities import NEUTRAL
 from personae.designs.question_effects import (
     Effect,
     counts_table,
@@ -52,7 +51,7 @@ from personae.studies.expert_personas.experts import EXPERTS, FIT, LOW, expert
 __all__ = ["expert_personas"]
 
 SYSTEM = "You are a very able assistant. You do what you are told, directly."
-"""The same system text in every condition but the one without, as published; our wording."""
+"""The system text of every condition but the one without, as published; our wording."""
 TRIALS = 25
 LEVELS = (("100 %", 25), ("90 %", 23), ("51 %", 13))
 BEFORE = PromptInduction("before-question", lambda _, persona: persona.text, layout="user")
@@ -69,10 +68,10 @@ def expert_personas(
 
     Args:
         model: who is asked; likelihoods are needed.
-        problems: a shipped or published set, or a JSONL file; fields pick the experts.
-        trials: written answers a question and persona, at temperature 1.
+        problems: a shipped or published set, or a JSONL file; its fields determine the experts.
+        trials: number of written answers per question and persona, at temperature 1.
         seed: seed of the draws and of the resampling.
-        quick: four fields, four problems each, one written answer to one problem a field.
+        quick: four fields, four problems each, one written answer to one problem per field.
     """
     asked = _problems(problems, quick=quick)
     sampling = Sampling(max_tokens=32 if quick else 512, temperature=1.0, seed=seed)
@@ -134,7 +133,7 @@ def _arms(problems: ProblemSet) -> list[Arm]:
 
 
 def _asking(gate: Ability, drawing: Asking, *, quick: bool) -> Asking:
-    """Read likelihoods in the gate's channel; where that is the written reply, draw replies."""
+    """Weigh options in the gate's channel; where that is the written reply, draw replies."""
     if gate.channel == "reply":
         return drawing
     orders = 2 if gate.channel == "label" and not quick else 1
@@ -144,7 +143,7 @@ def _asking(gate: Ability, drawing: Asking, *, quick: bool) -> Asking:
 def _weighed(model: Chooser, problems: ProblemSet, asking: Asking) -> Answers:
     """Ask without any system text, since the published baseline is a persona; then in every arm.
 
-    A written answer, right or wrong, stands for its probability.
+    Where answers are written, right (1) or wrong (0) takes the place of the probability.
     """
     bare = Arm(name="no-system-text", induction=unchanged, persona=nobody(), group="control")
     answers = Answers.concat(
@@ -169,21 +168,21 @@ def _verdicts(
     own = [e for fit, e in fitted if fit == "in-domain"]
     helped = sum(e.verdict == "better" for e in own)
     limits = [e.detectable for e in overall.values() if not np.isnan(e.detectable)]
-    reach = "can't say what it would have found: no question's answer varied"
+    power = "can't say what it would have found: no question's answer varied"
     if limits:
-        reach = f"would have found a shift of {max(limits):.1%} over all questions in 4 of 5 cases"
+        power = f"would have found a shift of {max(limits):.1%} over all questions in 4 of 5 cases"
     paragraph = overall["neutral-paragraph"].shift.value
     return [
         verdict(gate.sentence),
         verdict(
             f"{len(better)} of {len(experts)} experts are more often right than no persona (Holm)"
             f"{': ' + ', '.join(better) if better else ''}; less often right: "
-            f"{', '.join(worse) or 'none'}. A paragraph without content moves the rate by "
+            f"{', '.join(worse) or 'none'}. A paragraph without content shifts the rate by "
             f"{paragraph:+.1%}."
         ),
         verdict(
-            f"On their own field {helped} of {len(own)} experts are shown to help (Holm). "
-            f"This run {reach}."
+            f"In their own field {helped} of {len(own)} experts are shown to help (Holm). "
+            f"This run {power}."
         ),
     ]
 
@@ -193,9 +192,9 @@ def _kind(name: str) -> str:
 
 
 def _levels(weighed: Answers) -> Table:
-    """Tabulate the rating and the shares of questions right at least 25, 23 and 13 times of 25.
+    """Tabulate the average rate and the shares of questions right in 25, 23 and 13 of 25 draws.
 
-    From each question's probability: a count of 25 such draws is binomial.
+    Computed from each question's probability: the count of right draws is binomial.
     """
     names = list(dict.fromkeys(weighed.rows["respondent"].to_list()))
     scores, _ = question_scores(weighed, "respondent", names, use="expected")
@@ -207,8 +206,8 @@ def _levels(weighed: Answers) -> Table:
         }
         rows.append({"condition": name, "average": float(known.mean()), **shares})
     note = (
-        "Shares of questions to be expected right in at least 25, 23 and 13 of 25 draws from the "
-        "options' probabilities as weighed here; no such draws were made."
+        "Expected shares of questions right in at least 25, 23 and 13 of 25 draws, computed from "
+        "the options' probabilities; no such draws were made."
     )
     return table("levels", "How strict a count", rows, note)
 

@@ -1,1 +1,1 @@
-"""The Machine Personality Inventory: what a model reports, and whether prompts move it."""
+"""The Machine Personality Inventory: what a model reports, and whether prompts shift it."""

@@ -54,14 +54,14 @@ PEOPLE = {
 }
 """Means and within-person SDs over items, 1..5 points, of about 619,000 people (Johnson 2014)."""
 CONSTANT = 0.95
-"""From this share of one option on, the answers are called constant."""
+"""Share of one option from which on the answers are called constant."""
 
 Shifts = Mapping[str, Mapping[str, Mapping[str, Estimate]]]
 """Channel -> induction -> domain, or "all" -> (+) minus (-)."""
 
 
 def constant_verdicts(neutral: Answers) -> list[Note]:
-    """Say so where one option makes up at least 95 % of the answers."""
+    """State that answers are constant where one option makes up at least 95 % of them."""
     given = neutral.rows.filter(pl.col("status") == "ok")
     counts = given.group_by("raw").len().sort("len", "raw", descending=[True, False])
     if not counts.height or counts["len"][0] < CONSTANT * given.height:
@@ -69,36 +69,36 @@ def constant_verdicts(neutral: Answers) -> list[Note]:
     return [
         verdict(
             f"The model answers {counts['raw'][0]!r} to {counts['len'][0]} of {given.height} "
-            "items, whatever they say: its profile is that of the key, not of a personality."
+            "items, whatever they say: its profile reflects the key, not a personality."
         )
     ]
 
 
 def shift_verdicts(shifts: Shifts) -> list[Note]:
-    """Say by channel which inductions move the self-report; one does if its interval is above 0."""
+    """Say by channel which inductions shift the self-report: those with an interval above 0."""
     notes = []
     for channel, by_induction in shifts.items():
         overall = {name: by_domain["all"] for name, by_domain in by_induction.items()}
         clauses = [
-            f"{name} {'moves it' if e.low > 0 else 'is not shown to move it'} "
+            f"{name} {'shifts it' if e.low > 0 else 'is not shown to shift it'} "
             f"({estimate_words(e, '+.3f')})"
             for name, e in overall.items()
         ]
         unit = next(iter(overall.values())).unit
         notes.append(
-            verdict(f"Self-report by {channel}, {unit}, (+) minus (-): {'; '.join(clauses)}.")
+            verdict(f"Self-report by {channel}, {unit}, (+) minus (−): {'; '.join(clauses)}.")
         )
     return notes
 
 
 def vignette_verdict(rate: Estimate) -> Note:
-    """Say whether more than half of the essays were judged the intended way."""
+    """Say whether more than half of the essays were judged as intended."""
     if isnan(rate.value):
         return verdict(f"Vignettes: not known, {rate.why_missing}.")
     shown = "show" if rate.low > 0.5 else "are not shown to express"
     return verdict(
-        f"Vignettes {shown} the induced trait: {estimate_words(rate, '.0%')} are judged the "
-        "intended way; chance is 50 %."
+        f"Vignettes {shown} the induced trait: {estimate_words(rate, '.0%')} are judged as "
+        "intended; chance is 50 %."
     )
 
 
@@ -169,7 +169,7 @@ def shift_parts(shifts: Shifts, tool: Inventory) -> list[Part]:
     """Draw and tabulate (+) minus (-) by channel, induction and trait."""
     parts: list[Part] = []
     for channel, by_induction in shifts.items():
-        title = f"(+) minus (-), by {channel}"
+        title = f"(+) minus (−), by {channel}"
         matrix = {
             name: {tool.scales.get(domain, "all"): e for domain, e in by_domain.items()}
             for name, by_domain in by_induction.items()
@@ -197,13 +197,13 @@ def prompt_table(
 
 
 def vignette_parts(rates: Mapping[str, Estimate], essays: Sequence[JudgedEssay]) -> list[Part]:
-    """Tabulate the rates of essays judged the intended way, 0..1, and quote the essays."""
-    title = "Judged the intended way"
+    """Tabulate the rates (0..1) of essays judged as intended, and quote the essays."""
+    title = "Judged as intended"
     note = "Chance is 0.5. A judgement counts if both orders got an answer; a tie is no success."
     rows: list[Row] = [
         {
             "trait": essay.persona,
-            "judged the intended way": None if isnan(essay.intended) else essay.intended,
+            "judged as intended": None if isnan(essay.intended) else essay.intended,
             "why not judged": essay.why,
             "text": essay.text,
         }

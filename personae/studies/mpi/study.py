@@ -2,13 +2,12 @@
 
 System   mpi-p2
 Paper    Jiang, Xu, Zhu, Han, Zhang & Zhu 2023, NeurIPS (arXiv:2206.07550)
-Asks     Which Big Five scores does the model report, do three prompts of rising strength move
+Asks     Which Big Five scores does the model report, do three prompts of rising strength shift
          them, and does free text show the trait?
 Differs  one parser for all models, and every missing answer is counted; the profile stands beside
-         those of respondents who read nothing (the published BART row is a constant "(A)"); the SD
-         over items is not called consistency; an induction is judged by the difference between
-         opposite prompts, also by the likelihood of statements; essays are judged blind, in both
-         orders
+         those of null respondents (the published BART row is a constant "(A)"); the SD over items
+         is not called consistency; an induction is judged by the difference between opposite
+         prompts, also by the likelihood of statements; essays are judged blind, in both orders
 Version  2
 """
 
@@ -53,7 +52,7 @@ __all__ = ["mpi"]
 
 FLOORS = ("null:first", "null:yes", "null:midpoint", "null:uniform")
 POLES = {"+": 1.5, "-": -1.5}
-"""Where a persona stands on its trait, in z units, under the prompt for either pole."""
+"""The standing of a persona on its trait, in z units, under the prompt for either pole."""
 FORMS = {"label": published_form("mpi"), "statement": Form(wording="mpi", channel="statement")}
 
 
@@ -64,11 +63,11 @@ def mpi(
     seed: int = 0,
     quick: bool = False,
 ) -> Report:
-    """Give the inventory, induce every trait in both directions, and have vignettes judged.
+    """Administer the inventory, induce every trait in both directions, and have vignettes judged.
 
     Args:
         model: who is asked; likelihoods are needed.
-        judge: who compares essays; the model itself if none is given.
+        judge: who compares essays; without it, the model itself.
         inventory: name of the inventory.
         seed: seed of the essays and of the resampling.
         quick: two traits, two inductions, short essays; about two minutes on the embedded model.
@@ -102,7 +101,7 @@ def mpi(
             vignette_verdict(rates["all"]),
             Heading("What the model reports"),
             *profile_parts(sheets, tool, seed),
-            Heading("Do prompts move it?"),
+            Heading("Do prompts shift it?"),
             *shift_parts(shifts, tool),
             prompt_table(model, inductions, people),
             Heading("Does free text show it?"),
@@ -118,7 +117,7 @@ def mpi(
 
 
 def _domains(tool: Inventory, quick: bool) -> list[str]:
-    """List the inventory's Big Five domains; of a quick run E and N alone."""
+    """List the inventory's Big Five domains; in a quick run E and N alone."""
     domains = [scale for scale in (("E", "N") if quick else tool.scales) if scale in tool.scales]
     if not domains or not set(domains) <= set("OCEAN"):
         raise BadValue(
@@ -167,7 +166,7 @@ def _essays(
     count: int,
     sampling: Sampling,
 ) -> list[JudgedEssay]:
-    """Have the first model write essays with and without each persona, the second judge them."""
+    """Let the first model write essays with and without each persona, and the second judge them."""
     model, judge = models
     sides = _sides(domains)
     blocks = [(domain, induction.text(model, _persona(domain, pole))) for domain, pole in sides]

@@ -1,4 +1,4 @@
-"""Finds the persona that stands as a block "Context:" before a vignette's premise."""
+"""Recognises the persona in the block "Context:" before a vignette's premise."""
 
 from personae.respondents.recognition import register
 from personae.respondents.stimuli import PersonaBlock, Prompt

@@ -1,7 +1,7 @@
-"""What a model would do in a situation, and which of two such texts shows more of a trait.
+"""Essays on what a model would do in a situation, and which of two shows more of a trait.
 
-After the vignette test of Jiang et al. 2023 (arXiv 2206.07550, section 4.3). A judge, a model as
-well, reads each pair in both orders, so that a preference for a position can't decide.
+After the vignette test of Jiang et al. 2023 (arXiv 2206.07550, section 4.3). The judge, also a
+model, reads each pair in both orders, so that a preference for a position can't decide.
 """
 
 from collections.abc import Sequence
@@ -35,9 +35,9 @@ class JudgedEssay:
     Args:
         persona: the persona's id, such as "E+".
         text: the essay.
-        intended: how likely the judge finds that it differs in the intended direction, 0..1; NaN
+        intended: the judge's probability (0..1) that it differs in the intended direction; NaN
             without a judgement.
-        why: why there is no judgement, or "".
+        why: the reason why there is no judgement, or "".
     """
 
     persona: str
@@ -51,9 +51,17 @@ def write_essays(
 ) -> list[list[Reply]]:
     """Let a model describe what it would do in each situation, `count` times.
 
-    A situation is a domain's letter, for its premise, and the block that carries the persona, or
-    "". Returns the essays of each situation. Draws count on from `sampling.repeat`; a draw of all
-    situations is one batch.
+    A draw of all situations is one batch; draws are numbered from `sampling.repeat` on.
+
+    Args:
+        model: the writer.
+        situations: a domain's letter, which gives the premise, and the block that carries the
+            persona, or "".
+        count: number of essays per situation.
+        sampling: how essays are drawn.
+
+    Returns:
+        The essays of each situation.
     """
     chats = [_situation(domain, block) for domain, block in situations]
     draws = [
@@ -89,7 +97,7 @@ def judge_essays(
         judging: the judge.
         domain: the domain's letter.
         pairs: the essay under the persona, then the one without.
-        high: whether the persona should show more of the domain, and not less.
+        high: whether the persona should show more of the domain, not less.
     """
     persona = f"{domain}{'+' if high else '-'}"
     verdicts = compare(judging, domain, pairs)
@@ -105,10 +113,11 @@ def judge_essays(
 
 
 def hit_rates(essays: Sequence[JudgedEssay]) -> dict[str, Estimate]:
-    """Estimate the rate, 0..1, of essays judged the intended way, over "all" and by persona.
+    """Estimate the rate (0..1) of essays judged as intended, over "all" and by persona.
 
-    A tie is no success; essays without a judgement are left out. Wilson's interval over essays.
-    Undefined where none was judged.
+    After Jiang et al. 2023 (arXiv 2206.07550, section 4.3), with Wilson's interval (1927) over
+    essays. A tie is no success; essays without a judgement are left out. Undefined where none was
+    judged.
     """
     personas = dict.fromkeys(essay.persona for essay in essays)
     groups = {"all": essays, **{p: [e for e in essays if e.persona == p] for p in personas}}

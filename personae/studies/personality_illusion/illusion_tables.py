@@ -8,9 +8,9 @@ from personae.core import Estimate, Note, Part, Point, Table
 from personae.designs.report_behaviour import (
     BehaviourMeasure,
     BehaviourShift,
-    Movement,
+    PersonaShifts,
     Profile,
-    agreement_of_signs,
+    sign_agreement,
 )
 from personae.report.build import (
     Row,
@@ -32,10 +32,12 @@ __all__ = ["movement_table", "persona_odds", "regressions", "sign_parts"]
 PEOPLE_SIGNS = {1: "+", -1: "-", 0: "unknown"}
 
 
-def sign_parts(movement: Movement, measures: Sequence[BehaviourMeasure], seed: int) -> list[Part]:
+def sign_parts(
+    movement: PersonaShifts, measures: Sequence[BehaviourMeasure], seed: int
+) -> list[Part]:
     """Draw and tabulate the shares of expected signs, and draw the shift of every cell."""
     groups = _sign_groups(movement, measures)
-    shares = [agreement_of_signs(shifts, name, seed=seed) for _, name, shifts in groups]
+    shares = [sign_agreement(shifts, name, seed=seed) for _, name, shifts in groups]
     rows: list[Row] = [
         {
             "by": by,
@@ -68,7 +70,7 @@ def sign_parts(movement: Movement, measures: Sequence[BehaviourMeasure], seed: i
 
 
 def _sign_groups(
-    movement: Movement, measures: Sequence[BehaviourMeasure]
+    movement: PersonaShifts, measures: Sequence[BehaviourMeasure]
 ) -> list[tuple[str, str, list[BehaviourShift]]]:
     """Group the shifts: all of them, by trait, and by measure; (by, name, shifts)."""
     shifts = movement.shifts
@@ -83,7 +85,7 @@ def _sign_groups(
 
 
 def _shift_row(
-    movement: Movement, trait: str, measures: Sequence[BehaviourMeasure]
+    movement: PersonaShifts, trait: str, measures: Sequence[BehaviourMeasure]
 ) -> dict[str, Point]:
     """Give the shifts under a trait's personas, turned to the expected direction."""
     row: dict[str, Point] = {"own report": movement.reports[trait]}
@@ -100,7 +102,7 @@ def _signed(shift: Estimate, sign: int) -> Estimate:
     return replace(shift, value=-shift.value, low=-shift.high, high=-shift.low)
 
 
-def movement_table(movement: Movement, measures: Sequence[BehaviourMeasure]) -> Table:
+def movement_table(movement: PersonaShifts, measures: Sequence[BehaviourMeasure]) -> Table:
     """Tabulate what each trait's personas do to the report and to behaviour, with intervals."""
     rows: list[Row] = []
     for trait, report in movement.reports.items():

@@ -6,8 +6,8 @@ from personae.core import Part, Table
 from personae.designs.report_behaviour import (
     BehaviourMeasure,
     Profile,
-    agreement_of_signs,
-    movement,
+    persona_shifts,
+    sign_agreement,
 )
 from personae.report.build import Row, table
 from personae.studies.personality_illusion.coupling import coupling, trait_slopes
@@ -56,8 +56,8 @@ def _summary(
 ) -> Row:
     """Sum up one group of respondents; design = (measures, traits, seed)."""
     measures, traits, seed = design
-    moves = movement(people, measures, traits, seed=seed)
-    signs = agreement_of_signs(moves.shifts, label, seed=seed)
+    moves = persona_shifts(people, measures, traits, seed=seed)
+    signs = sign_agreement(moves.shifts, label, seed=seed)
     return {
         "reports moved as asked": f"{len(moves.moved_traits)} of {len(traits)}",
         "behaviour (SD)": expected_shift(moves.shifts, label, seed),

@@ -8,7 +8,7 @@ from dataclasses import replace
 from math import isnan
 
 from personae.core import Estimate, Part, missing
-from personae.designs.report_behaviour import BehaviourShift, Movement, agreement_of_signs
+from personae.designs.report_behaviour import BehaviourShift, PersonaShifts, sign_agreement
 from personae.report.build import estimate_words, verdict
 from personae.stats.resample import cluster_mean
 
@@ -41,10 +41,10 @@ def expected_shift(shifts: Sequence[BehaviourShift], name: str, seed: int) -> Es
     return replace(cluster_mean(values, pairs, name=name, of=of, seed=seed), unit="SD")
 
 
-def verdicts(movement: Movement, seed: int) -> list[Part]:
+def verdicts(movement: PersonaShifts, seed: int) -> list[Part]:
     """Say whether reports moved, whether behaviour did, and what that means together."""
     moved, total = len(movement.moved_traits), len(movement.reports)
-    signs = agreement_of_signs(movement.shifts, "expected signs", seed=seed)
+    signs = sign_agreement(movement.shifts, "expected signs", seed=seed)
     shift = expected_shift(movement.shifts, "behaviour", seed)
     chance = "" if isnan(signs.p) else f", sign test p = {signs.p:.3g}"
     return [

@@ -33,7 +33,7 @@ from personae.core import (
     load_behaviour_task,
     load_inventory,
 )
-from personae.designs.report_behaviour import BehaviourMeasure, Profile, movement, profiles
+from personae.designs.report_behaviour import BehaviourMeasure, Profile, persona_shifts, profiles
 from personae.measure.gate import content_gate
 from personae.report.build import coverage, missing_answers, verdict
 from personae.studies.personality_illusion.behaviour_floors import behaviour_floors
@@ -135,7 +135,7 @@ def _findings(everybody: Sequence[Profile], own: Answers, design: _Design) -> li
     measures, traits, seed = design.measures, design.traits, design.seed
     people = [p for p in everybody if p.context == design.context]
     asked = [p for p in people if p.model == design.model]
-    moves = movement(asked, measures, traits, seed=seed)
+    moves = persona_shifts(asked, measures, traits, seed=seed)
     return [
         *verdicts(moves, seed),
         *sign_parts(moves, measures, seed),

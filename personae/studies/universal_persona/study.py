@@ -28,8 +28,8 @@ from personae.core import (
     Report,
     Table,
 )
+from personae.designs.arms import check_unique_ids
 from personae.designs.harms import DIMENSIONS, NOBODY, NOTICE, ask_harms, passes
-from personae.designs.identities import check_unique_ids
 from personae.generate.population.persona_groups import group_personas
 from personae.measure.judge.harm_scorers import Scorer, find_scorer, scorer_errors
 from personae.report.build import Row, coverage, heatmap, table, verdict

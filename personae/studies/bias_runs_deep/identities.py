@@ -1,6 +1,7 @@
-"""Instructions that give a model an identity, and sentences that are to mitigate the damage.
+"""Identities, instructions that give one to a model, and sentences meant to mitigate the damage.
 
-After Gupta et al. 2023 (arXiv 2311.04892), whose wording is not used: all texts are our own.
+The groups and the three instructions are those of Gupta et al. 2023 (arXiv 2311.04892); all texts
+are our own. Personas without content are the control for the wording alone.
 """
 
 from typing import Any
@@ -8,15 +9,35 @@ from typing import Any
 from personae.core import Model, Persona, data_json
 from personae.induce.prompt.prompt_inductions import PromptInduction
 
-__all__ = ["identity", "instruction"]
+__all__ = ["identities", "identity", "instruction"]
 
 _DATA: dict[str, Any] = data_json("audit/personas.json")
+
+
+def identities(*groups: str) -> tuple[Persona, ...]:
+    """Return the shipped identities of some groups, or of all; each a noun phrase.
+
+    `reference` is "a human" and "an average human"; `neutral` holds personas without content.
+
+    >>> [p.id for p in identities("reference")]
+    ['human', 'average-human']
+    """
+    rows = [*_DATA["identities"], *_DATA["neutral"]]
+    return tuple(
+        Persona(
+            id=row["id"],
+            text=f"You are {row['phrase']}.",
+            kind="demographic",
+            facts={"identity": row["phrase"], "group": row["group"]},
+        )
+        for row in rows
+        if not groups or row["group"] in groups
+    )
 
 
 def identity(persona: Persona) -> str:
     """Render a persona as one noun phrase: its fact `identity`, else what its text says it is.
 
-    >>> from personae.designs.identities import identities
     >>> identity(identities("reference")[0])
     'a human'
     >>> identity(Persona(id="p", text="You are a pirate."))
@@ -29,7 +50,6 @@ def identity(persona: Persona) -> str:
 def instruction(name: str, *, mitigation: str = "") -> PromptInduction:
     """Make one of the three persona instructions, with a mitigating sentence added if named.
 
-    >>> from personae.designs.identities import identities
     >>> from personae.respondents.null import open_null
     >>> instruction("mirror").text(open_null("null:yes"), identities("reference")[0])
     'You are a human. What you answer should reflect what a human knows and is able to do.'
