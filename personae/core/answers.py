@@ -31,9 +31,9 @@ SCHEMA: Mapping[str, pl.DataType] = {
     "unit": pl.String(),  # points, or nats/token in the statement channel
     "status": pl.String(),  # ok | refused | unparsed | cut | error
     "why": pl.String(),
-    "slot": pl.Int64(),  # place, from 0, at which the chosen option was shown
+    "slot": pl.Int64(),  # position, from 0, of the chosen option as shown
     "logp": pl.List(pl.Float64()),  # option log-probabilities, options from low to high
-    "mass": pl.Float64(),  # probability of saying any option at all
+    "mass": pl.Float64(),  # probability, 0..1, of saying any of the options
     "tokens_in": pl.Int64(),
     "tokens_out": pl.Int64(),
 }
@@ -41,10 +41,10 @@ SCHEMA: Mapping[str, pl.DataType] = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answers(FrameResult):
-    """Tidy answers. Columns as in SCHEMA, then any tags; a missing answer is a row with a status.
+    """Tidy answers: columns as in SCHEMA, then any tags; a missing answer is a row with a status.
 
-    >>> one = {"respondent": "r1", "item": "1", "scale": "E", "key": -1, "value": 2.0}
-    >>> Answers.of([one]).rows["status"].to_list()
+    >>> answer = {"respondent": "r1", "item": "1", "scale": "E", "key": -1, "value": 2.0}
+    >>> Answers.of([answer]).rows["status"].to_list()
     ['ok']
     """
 
@@ -63,9 +63,9 @@ class Answers(FrameResult):
         unfit = [n for n, t in SCHEMA.items() if self.rows.schema[n] != t]
         if unfit:
             raise BadValue(f"answers have columns of the wrong type: {unfit}")
-        silent = self.rows.filter((pl.col("status") == "ok") & pl.col("value").is_null())
-        if silent.height:
-            raise BadValue(f"{silent.height} answers are marked ok but have no value")
+        valueless = self.rows.filter((pl.col("status") == "ok") & pl.col("value").is_null())
+        if valueless.height:
+            raise BadValue(f"{valueless.height} answers are marked ok but have no value")
 
     @classmethod
     def of(cls, rows: Iterable[Mapping[str, object]]) -> "Answers":
@@ -96,7 +96,7 @@ class Answers(FrameResult):
         return self.rows.height
 
     def tag(self, **tags: str | int | float) -> "Answers":
-        """Set columns to constants, such as `respondent="ada"` or `arm="P2"`."""
+        """Return the answers with columns set to constants, such as `respondent="ada"`."""
         return Answers(
             self.rows.with_columns(
                 pl.lit(v).cast(SCHEMA[k]).alias(k) if k in SCHEMA else pl.lit(v).alias(k)
@@ -105,7 +105,7 @@ class Answers(FrameResult):
         )
 
     def where(self, **values: str | int) -> "Answers":
-        """Keep the rows whose columns have the given values."""
+        """Return the answers whose columns have the given values."""
         return Answers(self.rows.filter(*(pl.col(k) == v for k, v in values.items())))
 
     def missing(self, by: Sequence[str] = ("arm", "form")) -> pl.DataFrame:

@@ -38,15 +38,15 @@ class Message:
 
 
 Chat = tuple[Message, ...]
-"""Turns in order. A last turn of the assistant is a beginning that the model continues.
-The empty chat means no context at all: the bare start of a text."""
+"""Turns in order. If the last turn is the assistant's, the model continues it. The empty chat is no
+context at all: the start of a text."""
 
 
 def say(user: str, *, system: str | None = None, lead: str = "") -> Chat:
     """Build the most common chat: a system text, one user turn, and the reply's first words.
 
-    Without `system` no system turn is sent; some chat templates then insert one of their own,
-    which is the model's own default and so the right control arm.
+    Without `system` there is no system turn; some chat templates then insert one of their own,
+    which is the model's default and so part of the control arm.
 
     >>> [m.role for m in say("Hello", system="You are kind.", lead="Well,")]
     ['system', 'user', 'assistant']
@@ -60,9 +60,9 @@ def say(user: str, *, system: str | None = None, lead: str = "") -> Chat:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One question to a model: a chat, options to be weighed, and edits it is answered under.
+    """One question to a model: a chat, options to be weighed, edits that hold for the answer.
 
-    Each option is a tuple of surface forms (`"A"`, `" A"`, `"(A"`): their probabilities add up.
+    Each option is a tuple of surface forms (`"A"`, `" A"`, `"(A"`), whose probabilities are added.
     Only `choose` reads the options, and only an `OpenModel` can be edited.
 
     Raises:
@@ -96,9 +96,9 @@ def requests_of(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampling:
-    """How a reply is drawn; every field is part of the journal's key.
+    """How a reply is sampled; every field is part of the journal's key.
 
-    A draw depends on (seed, repeat, chat), never on what else is in the batch.
+    A sample depends on seed, repeat and chat, never on the rest of the batch.
     `schema` is a JSON schema as canonical JSON text, or None for free text.
     """
 
@@ -123,7 +123,7 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """A model's text for one chat. `status` is never guessed: `why` says what happened."""
+    """A model's text for one chat; `why` gives the reason of a status other than ok."""
 
     text: str
     status: Status = "ok"
@@ -136,12 +136,12 @@ class Reply:
 class Choice:
     """A model's weights of a request's options, in their order.
 
-    `loglik`: log-probability (nats) of each option's text after the chat, summed over its forms
-    and not normalised. `logp`: the same normalised over the options, where an option that another
-    one continues keeps only what that one leaves it. `mass`: probability, in 0..1, that the model
-    says any of them. `tokens`: length of each option in tokens (its first form). `floor`: for a
-    back end that lists only its likeliest tokens, the bound below which the options at -inf lie;
-    else -inf. `method` says how the numbers came about. With a status other than ok the tuples
+    `loglik`: log-probability (nats) of each option's text after the chat, summed over its forms and
+    not normalised. `logp`: the same normalised over the options; of an option with which another
+    one begins, only the probability that isn't the other's counts. `mass`: probability, 0..1, that
+    the model says any of them. `tokens`: length of each option in tokens (its first form). `floor`:
+    for a back end that lists only its likeliest tokens, the bound below which the options at -inf
+    lie; else -inf. `method`: how the numbers were obtained. With a status other than ok the tuples
     are empty.
     """
 

@@ -1,6 +1,6 @@
 """Results in a notebook and as data frames.
 
-The room of reports registers how a type appears; without it, a value appears as its plain text.
+`personae.report` registers how a type is displayed; without it, a value is shown as plain text.
 """
 
 from abc import ABC, abstractmethod
@@ -17,7 +17,7 @@ __all__ = ["FrameResult", "html_form"]
 
 @singledispatch
 def html_form(value: object) -> str:
-    """Give a value as HTML, everything in it escaped.
+    """Return a value as HTML with its text escaped.
 
     >>> html_form("a < b")
     '<pre>a &lt; b</pre>'
@@ -32,10 +32,10 @@ class FrameResult(ABC):
 
     @abstractmethod
     def frame(self) -> pl.DataFrame:
-        """Give the result as a polars frame."""
+        """Return the result as a polars frame."""
 
     def to_pandas(self) -> Any:  # noqa: ANN401  (pandas is no dependency)
-        """Give the result as a pandas frame.
+        """Return the result as a pandas frame.
 
         Raises:
             MissingExtra: pandas or pyarrow isn't installed.

@@ -1,4 +1,4 @@
-"""Edits inside an open model: where, when and how; frozen values."""
+"""Edits of an open model's activations: where, when and how; frozen values."""
 
 import hashlib
 from collections.abc import Sequence
@@ -57,10 +57,10 @@ class Anatomy:
 class When:
     """The tokens of a text for which an edit holds.
 
-    Phase `generation` begins with the prompt's last token, from which the reply's first one is
-    predicted, and holds for the reply's; `prompt` is what comes before. `start` and `stop` cut a
-    window out of the phase as a slice does: counted from the phase's first token, in the prompt
-    also from its end (negative). `positions` are absolute, from 0, and stand for themselves.
+    Phase `generation` is the prompt's last token, from which the reply's first one is predicted,
+    and all tokens of the reply; `prompt` is the tokens before. `start` and `stop` select a window
+    of the phase as a slice does: counted from the phase's first token, in the prompt also from its
+    end (negative). `positions` are absolute, from 0, and take the place of phase and window.
 
     >>> [p for p in range(8) if When("generation", stop=2).holds(p, prompt=5)]
     [4, 5]
@@ -83,7 +83,7 @@ class When:
             raise BadValue("positions count from 0 and are given without phase, start and stop")
 
     def holds(self, position: int, prompt: int) -> bool:
-        """Whether it holds for the token at a position, after a prompt of `prompt` tokens."""
+        """Whether the edit holds for the token at a position, given a prompt of `prompt` tokens."""
         if self.positions is not None:
             return position in self.positions
         before = max(prompt - 1, 0)
@@ -95,7 +95,7 @@ class When:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EditGate:
-    """Lets an edit through for tokens h with <h, probe> > threshold, read where the edit is."""
+    """Restricts an edit to tokens h with <h, probe> > threshold, h taken at the edit's site."""
 
     probe: Vector
     threshold: float = 0.0
@@ -115,7 +115,7 @@ class Edit:
     `project` h - s (part of h in the span)   removes a direction, or the span of rows (k, width)
     `ablate`  h + s (v - p u)                 sets the component along v to that of v
     `cap`     h + s (clamp(p, low, high) - p) u   keeps the component within `bounds`
-    `replace` h + s (v - h)                   puts v in the place of h
+    `replace` h + s (v - h)                   replaces h by v
     ========= =============================== ==================================================
 
     Strength 0 is the identity for every op. Several edits at a site work in the order given.
@@ -165,11 +165,11 @@ def _check(edit: Edit) -> None:
     if isnan(low) or isnan(high) or low > high:
         raise BadValue(f"bounds are (low, high) with low <= high, not {edit.bounds}")
     if (edit.op == "cap") == (edit.bounds == (-inf, inf)):
-        raise BadValue("bounds go with the op 'cap', which needs at least one of them")
+        raise BadValue("the op 'cap' needs a bound, and no other op takes one")
 
 
 def _vector(values: Vector) -> NDArray[np.float32]:
-    """Copy to float32, read-only: an edit can't change after it was hashed."""
+    """Return a read-only copy in float32: an edit can't change after it was hashed."""
     vector = np.array(values, dtype=np.float32)
     if not np.isfinite(vector).all():
         raise BadValue("an edit's vectors are finite numbers")
@@ -195,7 +195,7 @@ def edits_key(fingerprint: str, edits: Sequence[Edit]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Touch:
-    """Effect of an edit on one token of one pass: the norm of its change, and where."""
+    """What an edit did to a token in one forward pass: where, and the norm of the change."""
 
     site: Site
     op: Op

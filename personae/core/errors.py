@@ -2,8 +2,8 @@
 
 PersonaeError
 ├── InputError            what was given is wrong; the command line exits with 2
-│   ├── UnknownName       a name nobody here knows; carries near matches
-│   ├── BadFile           a file that is not what it should be
+│   ├── UnknownName       an unknown name; the message suggests near matches
+│   ├── BadFile           a file that can't be read as what it should be
 │   ├── BadValue          a value outside what is allowed
 │   ├── MissingExtra      an optional package is not installed; names the extra
 │   └── KeyingAlarm       answers contradict the scoring key; a score would mislead
@@ -44,7 +44,7 @@ class InputError(PersonaeError):
 
 
 class UnknownName(InputError):
-    """A name that nobody here knows.
+    """An unknown name; the message suggests near matches.
 
     >>> print(UnknownName("inventory", "ipip-neo-12", ["ipip-neo-120", "sd3"]))
     no inventory is called 'ipip-neo-12'; did you mean 'ipip-neo-120'? Known: ipip-neo-120, sd3

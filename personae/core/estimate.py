@@ -33,8 +33,8 @@ class Estimate(FrameResult):
     why_missing: str = ""
 
     def __post_init__(self) -> None:
-        holes = isnan(self.value) or isnan(self.low) or isnan(self.high)
-        if holes and not self.why_missing:
+        is_incomplete = isnan(self.value) or isnan(self.low) or isnan(self.high)
+        if is_incomplete and not self.why_missing:
             raise BadValue(
                 f"estimate {self.name!r} lacks a value or an interval but gives no reason"
             )

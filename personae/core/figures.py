@@ -35,8 +35,8 @@ Band = tuple[float, float] | None
 class Series:
     """A named run of values, one per scale, category or x; `low` and `high` bound bare numbers.
 
-    Series whose role (or else whose name) is measured, requested or baseline look alike in all
-    figures.
+    A series whose role, or else whose name, is measured, requested or baseline has the same style
+    in every figure.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class ForestRow:
-    """A named estimate; rows of one `group` stand together under its name."""
+    """A named estimate; rows of one `group` are shown together under its name."""
 
     name: str
     estimate: Point
@@ -78,7 +78,7 @@ class Figure:
             for values in (part.values, part.low, part.high):
                 self._check_points(values)
                 if len(values) != count and (values or values is part.values):
-                    size = f"{len(values)} values for {count} places"
+                    size = f"{len(values)} values for {count} positions"
                     self._refuse(f"series {part.name!r} has {size}")
 
     def _check_groups(self, groups: Sequence[str], count: int) -> None:

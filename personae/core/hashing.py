@@ -1,4 +1,4 @@
-"""One canonical text for a value, and its hash: what identity means everywhere in Personae."""
+"""One canonical text for a value, and its hash, by which values are identified."""
 
 import hashlib
 import json
@@ -14,7 +14,7 @@ __all__ = ["canonical_json", "content_key", "file_sha256", "plain"]
 def plain(value: object) -> object:
     """Reduce dataclasses, mappings and tuples to dicts, lists and scalars.
 
-    Non-finite floats become None, as JSON has no word for them.
+    Floats that aren't finite become None, as JSON can't represent them.
 
     Raises:
         BadValue: for a type that has no plain form.
@@ -36,7 +36,7 @@ def plain(value: object) -> object:
 
 
 def canonical_json(value: object) -> str:
-    """Write a value as JSON with sorted keys and no spare blanks: equal values, equal text.
+    """Write a value as JSON with sorted keys and without spaces: equal values, equal texts.
 
     >>> canonical_json({"b": 1, "a": (True, None)})
     '{"a":[true,null],"b":1}'

@@ -1,8 +1,8 @@
-"""Content keys: two requests share an answer exactly when nothing that could change it differs.
+"""Content keys: two requests share an answer only if all that could change it is equal.
 
 A key hashes the version of this scheme, the kind, the model's fingerprint (weights, dtype,
-adapter, edits, or server and name), and every field of the request. No field is left out as
-inert: seed and repeat count even at temperature 0.
+adapter, edits, or server and name), and every field of the request: seed and repeat count even at
+temperature 0.
 """
 
 import json
@@ -45,7 +45,7 @@ def _plain(chat: Chat) -> list[tuple[object, ...]]:
 
 
 def reply_keys(fingerprint: str, requests: Sequence[Request], sampling: Sampling) -> list[str]:
-    """Give each reply's key, 64 hex digits, under one sampling.
+    """Return each reply's key, 64 hex digits, under one sampling.
 
     `fingerprint` is that of the model under the requests' edits.
 
@@ -62,7 +62,7 @@ def reply_keys(fingerprint: str, requests: Sequence[Request], sampling: Sampling
 
 
 def choice_keys(fingerprint: str, requests: Sequence[Request]) -> list[str]:
-    """Give each choice's key, 64 hex digits.
+    """Return each choice's key, 64 hex digits.
 
     `fingerprint` is that of the model under the requests' edits.
 

@@ -37,7 +37,7 @@ __all__ = [
 
 Array = NDArray[np.float64]
 Done = Callable[[int, Reply | Choice], None]
-"""Called with a request's index and its answer as soon as that is known, in any order."""
+"""Called with a request's index and its answer as soon as it is known, in any order."""
 
 CONTROLS = ("simulated:", "null:", "scripted:")
 
@@ -85,9 +85,9 @@ class Chooser(Model, Protocol):
 
 
 Pool = Literal["last", "mean", "all", "replies"]
-"""What of each chat is read: the token after which the model would answer; the mean over all
-tokens, the template's too; every token; or for each turn of the assistant, in order, the mean over
-the tokens of its own text."""
+"""Whose activations are returned: those of the token after which the model would answer; their mean
+over all tokens, the template's included; those of every token; or, for each turn of the assistant
+in order, their mean over the tokens of its own text."""
 
 Activations = Mapping[Site, Array]
 """For each site an array (chats, width); under the pool `all` (tokens, width), under `replies`
@@ -98,8 +98,9 @@ Activations = Mapping[Site, Array]
 class OpenModel(Chooser, Protocol):
     """A model whose activations can be read and changed.
 
-    A request's edits hold for it alone, after those of `edited`, and the answer is the one that
-    `edited(request.edits)` would give. So a sweep over strengths, vectors or blocks is one batch.
+    A request's edits hold for it alone, after those of `edited`; its answer is the one that
+    `edited(request.edits)` would give, so that a sweep over strengths, vectors or blocks is one
+    batch.
     """
 
     @property
@@ -135,12 +136,12 @@ Capability = Literal["Model", "Chooser", "OpenModel"]
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What an induction needs of a persona and of a model.
+    """What an induction needs in a persona and in a model.
 
     Args:
         layers: groups of the persona's layers, by the names of its fields; of each group at least
-            one has to hold something. `domains` stands for traits that name a Big Five domain.
-        capability: the least capability of the model.
+            one must not be empty. `domains` stands for traits that name a Big Five domain.
+        capability: the smallest sufficient capability of the model.
     """
 
     layers: tuple[tuple[str, ...], ...] = ()
@@ -163,7 +164,7 @@ class Needs:
         return Needs(tuple(dict.fromkeys((*self.layers, *other.layers))), most)
 
     def lacking(self, persona: Persona) -> tuple[str, ...]:
-        """Give the first group of layers of which the persona has none; () if nothing is lacking.
+        """Return the first group of layers of which the persona has none; () if it has all.
 
         >>> Needs.any_of("text", "facts").lacking(Persona(id="a", traits={"E": 1.0}))
         ('text', 'facts')
@@ -187,7 +188,7 @@ class Induction(Protocol):
 
     @property
     def needs(self) -> Needs:
-        """What it asks of the persona and of the model."""
+        """What it needs in the persona and in the model."""
         ...
 
     def __call__(self, model: M, persona: Persona) -> AbstractContextManager[M]:
@@ -196,7 +197,7 @@ class Induction(Protocol):
 
 
 def require_white_box(model: Model, what: str) -> OpenModel:
-    """Return the model if it can be read and edited inside.
+    """Return the model if its activations can be read and edited.
 
     Raises:
         InputError: it can't; the message says what needs it, and which models can.
@@ -224,7 +225,7 @@ def require_options(requests: Sequence[Request]) -> None:
 
 
 def refuse_edits(requests: Sequence[Request], name: str) -> None:
-    """Refuse requests under edits on behalf of a model, of this name, that can't be edited.
+    """Refuse requests with edits on behalf of a model that can't be edited.
 
     Raises:
         InputError: a request has edits.

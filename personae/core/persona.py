@@ -25,7 +25,7 @@ _MAX_CHARS = 200_000
 
 
 def domain_code(name: str) -> str:
-    """Give a Big Five domain's letter for its letter or name.
+    """Return a Big Five domain's letter for its letter or name.
 
     Raises:
         UnknownName: for anything else, with near matches.
@@ -47,8 +47,8 @@ class Persona:
     `work/occupation`, to a value. `traits` holds the *requested* standings in z units of the
     inventory's norms, by domain letter (`E`) or facet (`E:Assertiveness`). `statements` are
     first-person lines. `narrative` tells a life, in any person. `voice` says how they talk.
-    `relations` maps a name to who that is to them. `memories` are what they lived through, oldest
-    first. `provenance` says who or what made it (`made by`, `source`, `licence`, `consent`,
+    `relations` maps a name to that person's relation to them. `memories` are their experiences,
+    oldest first. `provenance` says who or what made it (`made by`, `source`, `licence`, `consent`,
     `model`, `prompt`: a hash); `memories/source` speaks of that layer alone. `extra` keeps, as
     plain JSON, what a file held beyond these fields.
 
@@ -111,7 +111,7 @@ def _refuse_controls(name: str, texts: Iterable[str]) -> None:
 
 
 def nobody() -> Persona:
-    """Return the persona of the control arm: nothing asked for.
+    """Return the persona of the control arm: nothing is requested.
 
     >>> nobody().text
     ''

@@ -35,7 +35,7 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A sentence or two. Verdicts are shown first; warnings and null results stand out."""
+    """A sentence or two. Verdicts are shown first, warnings are highlighted."""
 
     text: str
     level: Literal["verdict", "warning", "info"] = "info"
@@ -56,7 +56,7 @@ class Table(FrameResult):
             raise BadValue(f"table {self.name!r}: every row has {len(self.columns)} cells")
 
     def frame(self) -> pl.DataFrame:
-        """Give the table as a frame; an estimate fills five columns: value, low, high, n and p.
+        """Return the table as a frame; an estimate fills five columns: value, low, high, n and p.
 
         >>> shift = Estimate(name="d", value=0.5, low=0.2, high=0.8, n=9, of="item")
         >>> table = Table(name="t", title="", columns=("arm", "d"), rows=(("P2", shift),))

@@ -1,7 +1,7 @@
-"""Puts an item into the first, second or third person.
+"""Items in the first, second or third person.
 
 IPIP statements begin with a verb and have no subject ("Worry about things"). The third person is
-"They", which needs no other verb form. Texts that begin with a verb in -s ("Is talkative") get
+"They", whose verbs take no -s. Texts that begin with a verb in -s ("Is talkative") get
 the stem "someone who"; texts that begin with a subject ("It's wise to ...") keep it.
 """
 
@@ -67,7 +67,7 @@ _OWN_SUBJECT = re.compile(
     r"|will|needs|seems))(?=\s)",
     re.IGNORECASE,
 )
-_SECOND_HAND = re.compile(r"are\b|.*\byou(?:r|rself|rs)?\b", re.IGNORECASE | re.DOTALL)
+_SECOND_PERSON = re.compile(r"are\b|.*\byou(?:r|rself|rs)?\b", re.IGNORECASE | re.DOTALL)
 
 
 def _swap(text: str, words: Mapping[str, str]) -> str:
@@ -86,8 +86,8 @@ def _pattern(words: tuple[str, ...]) -> re.Pattern[str]:
 def in_person(text: str, person: str) -> str:
     """Write a statement as a sentence of the given person, without its final full stop.
 
-    `person` is `first`, `second` or `third`. Statements given in the second person ("Are easily
-    hurt") are understood too.
+    `person` is `first`, `second` or `third`. The statement may itself be in the second person ("Are
+    easily hurt").
 
     >>> in_person("Am afraid that I lose my keys", "second")
     'You are afraid that you lose your keys'
@@ -100,7 +100,7 @@ def in_person(text: str, person: str) -> str:
         sentence = f"I am someone who {_lower(bare)}"
     elif _OWN_SUBJECT.match(text):
         sentence = bare
-    elif _SECOND_HAND.match(text):
+    elif _SECOND_PERSON.match(text):
         sentence = "I " + _swap(_OBJECT.sub("me", re.sub(r"^[Aa]re\b", "am", _lower(bare))), _FIRST)
     else:
         sentence = f"I {_lower(bare)}"

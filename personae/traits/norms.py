@@ -1,8 +1,8 @@
 """Scores relative to human norms: z, T = 50 + 10 z, and the percentile of the normal curve.
 
-Source: Johnson's norms of scale sums by sex and age, held in the inventories. It departs from the
-usual calculator in the percentile (the normal CDF, not a cubic in T) and in that a group must be
-named: for a model, norms only mean "compared with these people", and nobody picks its sex or age.
+Source: Johnson's norms of scale sums by sex and age, held in the inventories. Unlike in the usual
+calculator, the percentile is that of the normal CDF and not a cubic in T, and a group must be
+named: a model has no sex or age, so that norms only mean "compared with these people".
 """
 
 from dataclasses import dataclass

@@ -1,9 +1,9 @@
 """Trait words: the trait, direction and strength that they express.
 
 Words come from the MPI lists (`data/trait_words.json`), the graded markers, and the adjective and
-pair inventories. A word that two domains claim, such as "calmness", is not read. Nine steps of
-grading stand half a z unit apart, from "extremely" low at -2 to "extremely" high at +2; the source
-of the ladder (Serapio-García et al. 2023, arXiv 2307.00184) gives no z, the spacing is ours.
+pair inventories. A word of two domains, such as "calmness", is ignored. The nine grades are half a
+z unit apart, from "extremely" low at -2 to "extremely" high at +2; the source of the ladder
+(Serapio-García et al. 2023, arXiv 2307.00184) gives no z; the spacing is ours.
 """
 
 import re
@@ -70,7 +70,7 @@ class TraitSide:
 
 @cache
 def trait_side(domain: str, sign: int) -> TraitSide:
-    """Give the words for one direction, +1 or -1, of a domain by letter or name.
+    """Return the words for one direction, +1 or -1, of a domain by letter or name.
 
     >>> trait_side("E", -1).adjective
     'introversive'
@@ -87,7 +87,7 @@ def trait_side(domain: str, sign: int) -> TraitSide:
 
 
 def related_domain(title: str) -> tuple[str, int]:
-    """Give the Big Five domain of a scale by its title, and the sign, 1 or -1, of the relation.
+    """Return the Big Five domain of a scale by its title, and the sign, 1 or -1, of the relation.
 
     A scale that is related to no domain has ("", 1).
 
@@ -130,7 +130,7 @@ def ladder_step(z: float) -> int:
 
 
 def antonym(word: str) -> str:
-    """Give the shipped opposite of a key word or marker; of any other word, its negation.
+    """Return the shipped opposite of a key word or marker; of any other word, its negation.
 
     >>> antonym("friendliness"), antonym("timid"), antonym("blue")
     ('unfriendliness', 'bold', 'not blue')
@@ -213,10 +213,10 @@ def _pattern() -> re.Pattern[str]:
 
 @lru_cache(maxsize=4096)
 def read_standings(text: str) -> Standings:
-    """Read standings (z units) off the graded trait words of a text, without understanding it.
+    """Read standings (z units) from the graded trait words of a text, ignoring its grammar.
 
     A domain's z is the mean over all its words, a facet's over the facet's own words. A plain
-    word counts 1, "very" 1.5, "extremely" 2, "a bit" 0.5, "not" turns it round.
+    word counts 1, "very" 1.5, "extremely" 2, "a bit" 0.5; "not" reverses the sign.
 
     >>> dict(read_standings("You are extremely talkative and a bit careless."))[("E", "")]
     2.0

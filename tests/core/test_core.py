@@ -1,6 +1,7 @@
 """The nouns keep their promises."""
 
 import json
+from collections.abc import Callable
 from math import nan
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from personae.core import (
     UnknownName,
     canonical_json,
     content_key,
+    load_behaviour_task,
     load_inventory,
     plain,
     say,
@@ -148,8 +150,18 @@ SHORT = {"name": "x", "title": "x", "version": "1", "source": "", "licence": "",
 def test_broken_inventory_files(tmp_path: Path, content: str) -> None:
     path = tmp_path / "mine.json"
     path.write_text(content)
-    with pytest.raises(BadFile, match="not an inventory"):
+    with pytest.raises(BadFile, match=r"not an inventory|not valid JSON"):
         load_inventory(str(path))
+
+
+@pytest.mark.parametrize("load", [load_inventory, load_behaviour_task])
+def test_a_name_that_occurs_twice_in_a_file_loses_no_value(
+    tmp_path: Path, load: Callable[[str], object]
+) -> None:
+    path = tmp_path / "mine.json"
+    path.write_text('{"name": "x", "title": "first", "title": "second"}')
+    with pytest.raises(BadFile, match="'title' occurs twice"):
+        load(str(path))
 
 
 def test_the_users_own_items_fill_a_keys_only_inventory(tmp_path: Path) -> None:

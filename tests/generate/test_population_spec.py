@@ -55,7 +55,7 @@ def test_levels_name_known_domains_and_dimensions(change: dict[str, object]) -> 
 def test_a_name_that_occurs_twice_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "spec.json"
     path.write_text('{"variables": {"a": {"shares": {"x": 1}}, "a": {"shares": {"y": 1}}}}')
-    with pytest.raises(BadFile, match="stands twice"):
+    with pytest.raises(BadFile, match="occurs twice"):
         load_spec(str(path))
 
 

@@ -135,7 +135,7 @@ def test_what_the_schema_refuses_the_reader_refuses(
     ("content", "message"),
     [
         (b'{"id": "a"}\n{"id": "a"}\n', "two personas"),
-        (b'{"id": "a", "id": "b"}\n', "stands twice"),
+        (b'{"id": "a", "id": "b"}\n', "occurs twice"),
         (b'{"id": "a", "w": NaN}\n', "NaN"),
         (b'{"id": "a", "w": 1e999}\n', "inf"),
         (b'{"id": "a", "w": ' + b"9" * 5000 + b"}\n", "not valid JSON"),

@@ -16,7 +16,7 @@ def atomic_path(target: Path) -> Iterator[Path]:
     """Yield a path beside the target; what is written there replaces the target at the end.
 
     Raises:
-        BadFile: it can't be written, or a folder stands there with something in it.
+        BadFile: it can't be written, or the target is a folder that isn't empty.
     """
     part = target.with_name(f".{target.name}.part")
     try:

@@ -1,7 +1,7 @@
-"""Registries without registering: a package's listing, and the header of each module in it.
+"""Registries that list themselves: a package's modules, and the header of each.
 
-A module's docstring begins with one sentence and goes on with lines `Field  text`; a function of
-the module's name is what it offers. A package stands for the module `MAIN.py` inside it. Headers
+A module's docstring begins with one sentence, followed by lines `Field  text`; the module defines a
+function of its own name. A package stands for the module `MAIN.py` inside it. Headers
 are read from the syntax tree, so that listing imports nothing.
 """
 

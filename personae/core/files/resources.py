@@ -12,7 +12,7 @@ __all__ = ["data_json", "data_names"]
 
 @cache
 def data_json(name: str) -> Any:  # noqa: ANN401  (JSON has no narrower type)
-    """Read `personae/data/NAME` as JSON; treat what comes back as read-only.
+    """Read `personae/data/NAME` as JSON; the result is shared and must not be changed.
 
     Raises:
         BadFile: the installation lacks the file.

@@ -1,4 +1,4 @@
-"""JSON from outside: a reader that refuses what would be dropped or guessed silently."""
+"""JSON from outside: a reader that refuses what others drop or guess silently."""
 
 import json
 import re
@@ -70,14 +70,14 @@ def parse_json(text: str | bytes, where: str) -> object:
     """Parse JSON from outside.
 
     Raises:
-        BadFile: it is not JSON; a name stands twice in one object (one value would be lost); a
+        BadFile: it is not JSON; a name occurs twice in one object (one value would be lost); a
             number is not finite; it is nested much deeper than `MAX_DEPTH`.
 
     >>> parse_json('{"a": [1, null]}', "here")
     {'a': [1, None]}
     """
     try:
-        value = json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
+        value = json.loads(text, object_pairs_hook=_unique_names, parse_constant=_refuse_constant)
     except (ValueError, RecursionError, BadValue) as error:
         raise BadFile(f"{where}: not valid JSON ({error})") from error
     if problem := json_problem(value, characters=False, depth=MAX_DEPTH + _WRAPPED):
@@ -88,7 +88,7 @@ def parse_json(text: str | bytes, where: str) -> object:
 def json_lines(path: Path) -> Iterator[tuple[str, object]]:
     """Read a JSONL file line by line, as (where, value), blank lines left out.
 
-    A line that isn't JSON comes as the BadFile that says so.
+    For a line that isn't JSON the value is a BadFile that names the fault.
 
     Raises:
         BadFile: the file can't be read, or has a line of more than 16 MB.
@@ -146,7 +146,7 @@ def _atom_problem(value: object, characters: bool) -> str:
         bad = unfit_character(value) if characters else ""
         return f"holds the control character {bad}; remove it" if bad else ""
     if isinstance(value, float) and not isfinite(value):
-        return f"holds the number {value}, which JSON has no word for"
+        return f"holds the number {value}, which JSON can't represent"
     if isinstance(value, dict) and not all(isinstance(k, str) for k in value):
         return "has an object whose names aren't all texts"
     if value is None or isinstance(value, bool | int | float | dict | list):
@@ -155,14 +155,14 @@ def _atom_problem(value: object, characters: bool) -> str:
     return f"holds a {type(value).__name__}; {kinds}"
 
 
-def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+def _unique_names(pairs: list[tuple[str, object]]) -> dict[str, object]:
     members = dict(pairs)
     if len(members) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise BadValue(f"the name {twice[:80]!r} stands twice in one object")
+        raise BadValue(f"the name {twice[:80]!r} occurs twice in one object")
     return members
 
 
-def _no_constant(name: str) -> object:
+def _refuse_constant(name: str) -> object:
     raise BadValue(f"{name} is not a JSON number")

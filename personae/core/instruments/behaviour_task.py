@@ -3,7 +3,6 @@
 A questionnaire asks what someone is like; a behavioural task records what they do.
 """
 
-import json
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from typing import Any, Literal, get_args
 
 from personae.core.errors import BadFile, BadValue, UnknownName
 from personae.core.files.resources import data_names
+from personae.core.files.strict_json import read_json
 from personae.core.hashing import content_key
 from personae.core.instruments.inventory import Option
 
@@ -30,9 +30,9 @@ class Trial:
 
     `base` is the situation, shared by the parts that put it differently; `group` is the unit that
     is sampled and scored (a scenario, a word list). `push` says how more of the behaviour shows:
-    as a higher value (`up`), a lower one (`down`), a change of the answer before (`waver`), or
-    not at all. A trial `after` another part of its base is asked when that one was answered, and
-    is reminded of the answer. `fields` keeps what the data file says of the situation.
+    as a higher value (`up`), a lower one (`down`), a change of the previous answer (`waver`), or
+    not at all. `after` names a part of the same base that is asked first and whose answer is shown
+    with the trial. `fields` keeps the situation's other entries in the data file.
     """
 
     id: str
@@ -63,7 +63,7 @@ class Measure:
 
     `rule` names the formula (see `measure.behaviour.behaviour_scores`), `of` the unit that is
     sampled. `signs` maps a trait (O, C, E, A, N, or SR for self-regulation) to the direction, 1 or
-    -1, in which people who are higher on it differ; a trait without a known direction is left out.
+    -1, in which people higher on it differ; a trait without a known direction is left out.
     """
 
     name: str
@@ -96,8 +96,8 @@ class BehaviourTask:
         if not self.trials or not self.measures or len(ids) != len(self.trials):
             raise BadValue(f"{where}: needs trials with ids of their own, and a measure")
         known = {(trial.base, trial.part) for trial in self.trials}
-        if lost := [t.id for t in self.trials if t.after and (t.base, t.after) not in known]:
-            raise BadValue(f"{where}: trials come after parts that don't exist: {lost[:5]}")
+        if dangling := [t.id for t in self.trials if t.after and (t.base, t.after) not in known]:
+            raise BadValue(f"{where}: trials come after parts that don't exist: {dangling[:5]}")
 
     @cached_property
     def tag(self) -> str:
@@ -152,7 +152,7 @@ def _shipped(name: str) -> BehaviourTask:
 
 def _read(path: Path) -> BehaviourTask:
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        raw: Any = read_json(path)
         head = {k: raw[k] for k in ("name", "title", "version", "source", "licence")}
         return BehaviourTask(
             **head,
@@ -164,12 +164,12 @@ def _read(path: Path) -> BehaviourTask:
             ),
             measures=tuple(Measure(name=k, **v) for k, v in raw["measures"].items()),
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BadFile(f"{path}: not a task ({type(error).__name__}: {error})") from error
 
 
 def _trial(row: Mapping[str, Any], part: str, raw: Mapping[str, Any]) -> Trial:
-    """Fill a part's template with a situation's fields, in one pass: braces in them stay text."""
+    """Fill a part's template with a situation's fields; in one pass, as these may have braces."""
     part_data = raw["parts"][part]
     fields = {k: str(v) for k, v in row.items() if k not in ("id", "group", "parts", "options")}
     listed = part_data.get("options") or row.get("options") or raw["options"]

@@ -1,17 +1,17 @@
-"""Questionnaires as data: items, keys, options, norms. Never a subclass, never code."""
+"""Questionnaires as data: items, keys, options, norms."""
 
 import csv
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from importlib.resources import files
 from itertools import zip_longest
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from personae.core.errors import BadFile, BadValue, UnknownName
 from personae.core.files.resources import data_names
+from personae.core.files.strict_json import read_json
 from personae.core.hashing import content_key
 
 __all__ = ["Inventory", "Item", "Norm", "Option", "inventories", "load_inventory"]
@@ -42,7 +42,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One answer: its text, and the value that belongs to that text wherever it stands."""
+    """One option: its text, and the value that belongs to the text in whatever order."""
 
     text: str
     value: int
@@ -80,8 +80,8 @@ class Inventory:
             raise BadValue(f"{where}: kind is one of {get_args(ItemKind)}, not {self.kind!r}")
         ids = [item.id for item in self.items]
         if len(set(ids)) != len(ids):
-            double = sorted({i for i in ids if ids.count(i) > 1})
-            raise BadValue(f"{where}: item ids are unique; twice or more: {double[:5]}")
+            repeated = sorted({i for i in ids if ids.count(i) > 1})
+            raise BadValue(f"{where}: item ids are unique; repeated: {repeated[:5]}")
         values = [option.value for option in self.options]
         if values != list(range(values[0], values[0] + len(values))):
             raise BadValue(f"{where}: option values rise by one from low to high, not {values}")
@@ -118,7 +118,7 @@ class Inventory:
         return replace(self, items=items)
 
     def few(self, count: int) -> "Inventory":
-        """Return the same inventory with the first `count` items of each scale, keys in turn.
+        """Return the same inventory with the first `count` items per scale, their keys alternating.
 
         >>> [item.key for item in load_inventory("mpi-120").few(4).where(scale="E").items]
         [1, 1, -1, -1]
@@ -129,7 +129,7 @@ class Inventory:
         return replace(self, items=tuple(item for item in self.items if item.id in ids))
 
     def keys_in_turn(self) -> "Inventory":
-        """Return the same inventory, scale by scale, its positive and negative items in turn.
+        """Return the same inventory, scale by scale, with positive and negative items alternating.
 
         >>> mpi = load_inventory("mpi-120").few(4).keys_in_turn()
         >>> [item.key for item in mpi.where(scale="E").items]
@@ -184,7 +184,7 @@ def _from_path(name: str) -> Inventory:
 
 def _read(path: Path) -> Inventory:
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        raw: Any = read_json(path)
         return Inventory(
             name=raw["name"],
             title=raw["title"],
@@ -197,7 +197,7 @@ def _read(path: Path) -> Inventory:
             items=tuple(Item(**row) for row in raw["items"]),
             norms=tuple(Norm(**row) for row in raw.get("norms", [])),
         )
-    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise BadFile(f"{path}: not an inventory ({type(error).__name__}: {error})") from error
 
 
@@ -215,12 +215,12 @@ def _with_text(inventory: Inventory, path: Path) -> Inventory:
             f"{path}: an item file is a CSV with the columns {','.join(columns)}"
         ) from error
     ids = {item.id for item in inventory.items}
-    lacking, strange = sorted(ids - set(texts)), sorted(set(texts) - ids)
+    lacking, unknown = sorted(ids - set(texts)), sorted(set(texts) - ids)
     empty = sorted(i for i in ids & set(texts) if not all(texts[i]))
-    if lacking or strange or empty or len(texts) != len(rows):
+    if lacking or unknown or empty or len(texts) != len(rows):
         raise BadFile(
             f"{path}: the items of {inventory.name} are needed once each, with text; "
-            f"missing {lacking[:5]}, unknown {strange[:5]}, empty {empty[:5]}, rows {len(rows)}"
+            f"missing {lacking[:5]}, unknown {unknown[:5]}, empty {empty[:5]}, rows {len(rows)}"
         )
     return replace(inventory, items=tuple(_worded(i, *texts[i.id]) for i in inventory.items))
 

@@ -126,7 +126,7 @@ def read_figure(figure: Figure) -> Plot:
 
 
 def figure_table(figure: Figure) -> Table:
-    """Give the numbers of a figure as a table."""
+    """Return the numbers of a figure as a table."""
     plot = read_figure(figure)
     if isinstance(plot, Grid):
         heads: tuple[str, ...] = ("", *plot.columns)
@@ -146,7 +146,7 @@ def figure_table(figure: Figure) -> Table:
 
 
 def legend_of(plot: Plot) -> tuple[DrawnSeries, ...]:
-    """Give the series that need a legend; one series alone is named by the title."""
+    """Return the series that need a legend; one series alone is named by the title."""
     if isinstance(plot, Grid) or len(plot.series) < 2:
         return ()
     return plot.series

@@ -39,7 +39,7 @@ OPTIONAL = ("groups", "low", "high", "reference", "band", "top")
 
 
 def figure_data(figure: Figure) -> dict[str, object]:
-    """Give a figure's data as plain values and Estimates, as report files hold it.
+    """Return a figure's data as plain values and Estimates, as report files hold it.
 
     >>> figure = HeatmapFigure(
     ...     name="h", title="", alt="", rows=("a",), columns=("b",), values=((1.0,),), unit="SD"

@@ -109,13 +109,13 @@ def nice_ticks(low: float, high: float, most: int = 6) -> tuple[list[float], int
 
 
 def dot(style: int) -> dict[str, str]:
-    """Give the attributes of a series' marker, to be placed by `transform`."""
+    """Return the attributes of a series' marker, to be placed by `transform`."""
     hollow = " hollow" if style % len(SHAPES) == 2 else ""
     return {"d": SHAPES[style % len(SHAPES)], "class_": f"dot c{style % COLOURS}{hollow}"}
 
 
 def swatch(index: int, style: int) -> dict[str, str]:
-    """Give the attributes of a bar series' legend symbol; fills differ as well as colours."""
+    """Return the attributes of a bar series' legend symbol; fills differ as well as colours."""
     return {"d": "M-7-4H7V4H-7Z", "class_": f"bar c{style % COLOURS} fill{index % 3}"}
 
 

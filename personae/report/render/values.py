@@ -203,7 +203,7 @@ def _shared_decimals(column: Sequence[Cell]) -> int | None:
 
 
 def caption(table: Table) -> str:
-    """Give a table's note, then what its estimates have in common: intervals, methods and n.
+    """Return a table's note, then what its estimates have in common: intervals, methods and n.
 
     >>> e = Estimate(name="m", value=1.0, low=0.0, high=2.0, n=9, of="item", method="bootstrap")
     >>> caption(Table(name="t", title="T", columns=("a",), rows=((e,),), note="Without -1."))

@@ -148,7 +148,7 @@ def floor_predictions(
 
 
 def _nearest(values: Array, cases: Array) -> Array:
-    """Give each case the class with the nearer mean, the case itself left out."""
+    """Return each case the class with the nearer mean, the case itself left out."""
     classes = np.full(cases.size, np.nan)
     for index in range(cases.size):
         others = np.arange(cases.size) != index
