@@ -1,4 +1,4 @@
-"""Whether a personality changes who the model thinks knows what.
+"""Whether a personality changes what a model infers about other people's knowledge.
 
 System   phantom
 Paper    Tan, Yeo, Wu, Xu, Jain, Chadha, Jaidka, Liu & Ng 2024 (arXiv:2403.02246)
@@ -56,7 +56,7 @@ def phantom(
     seed: int = 0,
     quick: bool = False,
 ) -> Report:
-    """Ask who knows what under eight personalities; test the same personalities by choices.
+    """Ask theory-of-mind questions, and for choices in situations, under eight personalities.
 
     Args:
         model: who is asked; likelihoods are needed.
@@ -75,7 +75,7 @@ def phantom(
         title=f"Personality and theory of mind: {model.name}",
         parts=(
             *_verdicts(gate, shifts, rises),
-            Heading("Who knows what, by personality"),
+            Heading("Theory of mind by personality"),
             forest(
                 "minds",
                 "Change of accuracy against no persona",
@@ -124,7 +124,7 @@ def _family(condition: str) -> str:
 
 
 def _choices(model: Chooser, arms: Sequence[Arm], count: int) -> Answers:
-    """Let each high pole, and the model itself, choose in situations of that pole's trait."""
+    """Ask each high pole, and the unchanged model, to choose in situations of that pole's trait."""
     bank = load_bank()
     answers = []
     for trait in (*BIG, *DARK):
@@ -157,7 +157,7 @@ def _choice_rises(choices: Answers, seed: int) -> Rises:
 
 
 def _shifts_of(shifts: Sequence[Effect], conditions: Sequence[str]) -> list[float]:
-    """Give the known shifts over all questions of some conditions."""
+    """List the known shifts of some conditions over all questions."""
     overall = {effect.condition: effect.shift.value for effect in shifts if not effect.scale}
     return [overall[c] for c in conditions if c in overall and not isnan(overall[c])]
 
@@ -171,7 +171,7 @@ def _verdicts(gate: Ability, shifts: Sequence[Effect], rises: Rises) -> list[Not
     return [
         verdict(gate.sentence),
         verdict(
-            f"Of {len(traits)} personalities these change who knows what (Holm): "
+            f"Of {len(traits)} personalities these change theory of mind (Holm): "
             f"{', '.join(changed) or 'none is shown to'}. A persona without content moves accuracy "
             f"by up to {noise:.1%}; dark traits by {dark:.1%} on average, Big Five by {big:.1%}."
         ),
@@ -183,7 +183,7 @@ def _verdicts(gate: Ability, shifts: Sequence[Effect], rises: Rises) -> list[Not
 
 
 def _beliefs_table(answers: Answers, seed: int) -> Table:
-    """Tabulate true belief, false belief, and both right in the same scene."""
+    """Tabulate accuracy on true beliefs, on false ones, and on both of a scene."""
     scene = pl.col("item").str.replace("/(true|false) belief/", "/", literal=False)
     beliefs = answers.rows.filter(pl.col("scale").is_in(["true belief", "false belief"]))
     beliefs = beliefs.with_columns(
@@ -201,12 +201,14 @@ def _beliefs_table(answers: Answers, seed: int) -> Table:
             both.to_numpy(), name="both right", of="scene", unit="rate", seed=seed
         )
         rows.append(row)
-    note = "Both right: a scene counts where the true and the false belief are answered rightly."
+    note = (
+        "Both right: a scene counts if its true and its false belief are both answered correctly."
+    )
     return table("beliefs", "True and false belief", rows, note)
 
 
 def _weighted_f1_table(answers: Answers, problems: ProblemSet) -> list[Table]:
-    """Tabulate the weighted F1 of yes/no tasks, as it was published; nothing without such tasks."""
+    """Tabulate the published weighted F1 of yes/no tasks; no table without such tasks."""
     gold = {p.id: p.answer for p in problems.problems if set(p.options) == {"Yes", "No"}}
     if not gold:
         return []
@@ -222,8 +224,8 @@ def _weighted_f1_table(answers: Answers, problems: ProblemSet) -> list[Table]:
 
 def _rises_table(rises: Rises) -> Table:
     note = (
-        "Rise of the probability of choosing what a person high in the trait would do, under that "
-        "trait's persona, against no persona; situations share no words with the prompts."
+        "Rise, against no persona, of the probability of choosing what a person high in the trait "
+        "would do, under that trait's persona; situations share no words with the prompts."
     )
     rows: list[Row] = [
         {"trait": trait, "rise": rise, "p": rise.p, "p (Holm)": p}
@@ -238,7 +240,7 @@ def _spread_table(shifts: Sequence[Effect], rises: Rises) -> Table:
     rows: list[Row] = [
         {
             "what": "SD of accuracy over the eight",
-            "value": float(np.std(moves, ddof=1)) if moves else None,
+            "value": float(np.std(moves, ddof=1)) if len(moves) > 1 else None,
         },
         {"what": "range over the eight", "value": float(np.ptp(moves)) if moves else None},
         {"what": "mean rise of own choices", "value": float(np.mean(known)) if known else None},

@@ -11,9 +11,10 @@ from personae.analyses.compare import compare_runs
 from personae.analyses.pairing import pair_answers
 from personae.analyses.run_differences import ComparisonRules, compare_pairs
 from personae.cli import main
-from personae.core import Answers, BadFile, BadValue, Note, Report, Table, UnknownName
+from personae.core import Answers, BadFile, BadValue, Note, UnknownName
 from personae.run.export.finished_run import open_run
 from tests.support.finished_runs import finished
+from tests.support.report_parts import table
 
 TOOL = "ipip-neo-120@1+c61ffbaf"
 
@@ -32,10 +33,6 @@ def sheet(values: Sequence[float | None], **same: Any) -> Answers:
         {**base, "item": str(i), "value": v, "status": "refused" if v is None else "ok"}
         for i, v in enumerate(values)
     )
-
-
-def table(report: Report, name: str) -> Table:
-    return next(p for p in report.parts if isinstance(p, Table) and p.name == name)
 
 
 def test_shift_size_and_levels_by_hand() -> None:

@@ -23,6 +23,7 @@ from personae.core import (
 )
 from personae.datasets.answer_tables import read_answers
 from personae.report.render.report_json import report_from_json, report_json
+from tests.support.report_parts import table
 
 NEO = load_inventory("ipip-neo-120")
 KEYS = np.array([item.key for item in NEO.items])
@@ -38,10 +39,6 @@ def people(path: Path, count: int, seed: int = 0) -> Answers:
     lines = [",".join(item.id for item in NEO.items), *(",".join(map(str, r)) for r in cells)]
     path.write_text("\n".join(lines))
     return read_answers(path, NEO)
-
-
-def table(report: Report, name: str) -> Table:
-    return next(part for part in report.parts if isinstance(part, Table) and part.name == name)
 
 
 def notes(report: Report, level: str) -> list[str]:

@@ -17,7 +17,6 @@ from personae.core import (
     Note,
     Persona,
     Report,
-    Table,
     UnknownName,
 )
 from personae.induce.prompt.prompted import in_system, prompted
@@ -26,6 +25,7 @@ from personae.report.render.html import report_html
 from personae.respondents.null import open_null
 from personae.respondents.simulated import open_simulated
 from personae.stats.effects.verdicts import SHIFTED
+from tests.support.report_parts import table
 
 NAMED = ("persona_text", "naive", "p2", "system", "adjectives")
 M = TypeVar("M", bound=Model)
@@ -34,10 +34,6 @@ ADA = Persona(id="ada", text="You are very talkative.", traits={"E": 1.5, "N": -
 
 def lines(report: Report) -> list[str]:
     return [p.text for p in report.parts if isinstance(p, Note)]
-
-
-def table(report: Report, name: str) -> Table:
-    return next(p for p in report.parts if isinstance(p, Table) and p.name == name)
 
 
 class Quoting:

@@ -52,7 +52,10 @@ def test_it_is_a_section_of_the_card() -> None:
 
 def test_acts_that_follow_are_said_to_follow() -> None:
     said = verdict("simulated:noise=0.3")
-    assert "it moves as in people with these traits (5 of 5 measures the expected way" in said
+    assert (
+        "it shifts as in people with these traits (5 of 5 measures in the expected direction"
+        in said
+    )
 
 
 def test_acts_that_do_not_follow_are_not() -> None:

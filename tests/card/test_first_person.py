@@ -6,7 +6,7 @@ from personae.card.analysis import ChannelScores
 from personae.card.card import SECTIONS, Design, card
 from personae.card.first_person_section import first_person
 from personae.card.section import CardContext, Section
-from personae.core import Estimate, ModelUnavailable, Note, Persona, Table, load_inventory
+from personae.core import Estimate, ModelUnavailable, Note, Persona, load_inventory
 from personae.encoders.sentence_encoder import open_encoder
 from personae.induce.registry import find_induction
 from personae.measure.inventories.administer_arms import administer_arms
@@ -14,6 +14,7 @@ from personae.measure.inventories.forms import published_form
 from personae.respondents.null import open_null
 from personae.respondents.simulated import open_simulated
 from tests.support.extras import needs
+from tests.support.report_parts import table
 
 pytestmark = needs("sklearn")
 LOUD = Persona(
@@ -44,10 +45,6 @@ def section(spec: str, inventory: str = "ipip-neo-120") -> Section:
             quick=True,
         )
     )
-
-
-def table(found: Section, name: str) -> Table:
-    return next(p for p in found.parts if isinstance(p, Table) and p.name == name)
 
 
 def verdict(found: Section) -> str:

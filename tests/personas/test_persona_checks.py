@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from personae.cli import main
-from personae.core import BadFile, Note, Persona, Report, Table, data_json
+from personae.core import BadFile, Note, Persona, data_json
 from personae.generate.quality.describing import describe_report
 from personae.personas import evident_kinds, load_personas, public_part, save_personas
 from personae.personas.inspecting import check_report, diff_report
 from personae.personas.risks import find_risks, load_risk_rules
+from tests.support.report_parts import table
 
 RULES = load_risk_rules()
 ORIGIN = {"licence": "CC0-1.0", "made by": "hand"}
@@ -40,10 +41,6 @@ BOTH = replace(USER, id="u2", facts={**USER.facts, **NURSE.facts})
 
 def codes(persona: Persona) -> list[str]:
     return [risk.rule.code for risk in find_risks(persona, RULES)]
-
-
-def table(report: Report, name: str) -> Table:
-    return next(p for p in report.parts if isinstance(p, Table) and p.name == name)
 
 
 def test_kinds_by_evidence() -> None:

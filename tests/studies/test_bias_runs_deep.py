@@ -28,14 +28,11 @@ from personae.respondents.null import open_null
 from personae.respondents.respondent_answers import choice_from_logliks
 from personae.respondents.simulated import open_simulated
 from personae.studies.bias_runs_deep.study import bias_runs_deep
+from tests.support.report_parts import table
 
 
 def lines(report: Report) -> list[str]:
     return [p.text for p in report.parts if isinstance(p, Note) and p.level == "verdict"]
-
-
-def table(report: Report, name: str) -> Table:
-    return next(p for p in report.parts if isinstance(p, Table) and p.name == name)
 
 
 def test_damage_by_every_persona_is_no_difference_between_them() -> None:

@@ -13,10 +13,7 @@ from personae.core import (
     Estimate,
     InputError,
     ModelUnavailable,
-    Note,
-    Report,
     Sampling,
-    Table,
     data_json,
 )
 from personae.encoders.sentence_encoder import open_encoder
@@ -31,6 +28,7 @@ from personae.studies.eliciting_traits.reader_estimates import activation, from_
 from personae.studies.eliciting_traits.study import eliciting_traits
 from tests.support.embedded import embedded
 from tests.support.extras import needs
+from tests.support.report_parts import table, verdict_text
 
 pytestmark = needs("sklearn")
 WARM = Sampling(max_tokens=60, temperature=1.0, top_p=0.95)
@@ -65,14 +63,6 @@ def test_equal_texts_are_read_alike_wherever_they_stand() -> None:
         for j in (0, 1)
     }
     assert len(values) == 1
-
-
-def verdicts(report: Report) -> str:
-    return " ".join(p.text for p in report.parts if isinstance(p, Note) and p.level == "verdict")
-
-
-def table(report: Report, name: str) -> Table:
-    return next(p for p in report.parts if isinstance(p, Table) and p.name == name)
 
 
 def test_there_are_twenty_plain_stems_and_five_a_trait() -> None:
@@ -155,7 +145,7 @@ def test_a_planted_personality_is_recovered() -> None:
         place = read.columns.index("from the middle of opposite personas")
         found.append(read.rows[0][place])
         if e > 0:
-            assert "Extraversion closer to high" in verdicts(report)
+            assert "Extraversion closer to high" in verdict_text(report)
     assert isinstance(found[0], Estimate) and isinstance(found[1], Estimate)
     assert found[1].value < 0 < found[0].low
     assert found[1].high < found[0].low
@@ -163,7 +153,7 @@ def test_a_planted_personality_is_recovered() -> None:
 
 @pytest.mark.parametrize("name", ["null:uniform", "null:garbage", "null:refusing", "null:midpoint"])
 def test_who_has_no_traits_gives_no_finding(name: str) -> None:
-    said = verdicts(eliciting_traits(open_null(name), quick=True))
+    said = verdict_text(eliciting_traits(open_null(name), quick=True))
     assert "closer" not in said and "bring it out:" not in said
     assert "Not shown: that the reader detects Extraversion, Neuroticism" in said
 
@@ -205,7 +195,7 @@ def test_no_signal_is_flagged(tmp_path: Path) -> None:
     report = eliciting_traits(
         open_simulated("simulated:E=1"), texts=str(path), quick=True, reader="words"
     )
-    assert "No signal: on held-out authors the reader does not detect Extraversion" in verdicts(
+    assert "No signal: on held-out authors the reader does not detect Extraversion" in verdict_text(
         report
     )
     row = table(report, "read").rows[0]

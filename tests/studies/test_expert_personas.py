@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from scipy import stats
 
-from personae.core import Answers, Chat, Done, Note, Reply, Report, Request, Sampling, Table, say
+from personae.core import Answers, Chat, Done, Note, Reply, Report, Request, Sampling, say
 from personae.designs.arms import CONTROL_ARM
 from personae.designs.grid import Asking, ask_grid
 from personae.designs.question_effects import effects, question_scores
@@ -24,10 +24,7 @@ from personae.studies.expert_personas.study import (
     TRIALS,
     expert_personas,
 )
-
-
-def table(report: Report, name: str) -> Table:
-    return next(p for p in report.parts if isinstance(p, Table) and p.name == name)
+from tests.support.report_parts import table
 
 
 def test_every_field_has_three_distinct_experts() -> None:

@@ -54,7 +54,7 @@ def composite(predicted: Any, truth: Any) -> float:
 def test_wrong_files_of_people_say_where(tmp_path: Path) -> None:
     file = tmp_path / "p.json"
     for text, why in (
-        ("{}", "a list of people"),
+        ("{}", "people are a list"),
         ("[3]", "person 0"),
         (json.dumps([{"i1": 7}]), "i1 is 1 to 5, or 0, not 7"),
     ):
@@ -94,7 +94,7 @@ def planted(head: int = 5, items: int = 120, seed: int = 0) -> tuple[Any, Any]:
 def test_a_planted_head_is_found() -> None:
     rows, answers = planted()
     vectors = fit_heads(rows, answers, ANATOMY, keep=8)
-    assert vectors.places[0] == (1, 1)
+    assert vectors.heads[0] == (1, 1)
     assert vectors.theta[0, 0] > 0.95
     assert vectors.held_out[0] > 0.95
     assert abs(np.mean(vectors.held_out[1:]) - 0.5) < 0.1
@@ -107,7 +107,7 @@ def test_reversed_labels_reverse_directions_and_3_says_nothing() -> None:
         fit_heads(rows, answers, ANATOMY),
         fit_heads(rows, 6 - answers, ANATOMY),
     )
-    assert reversed_vectors.places[0] == vectors.places[0]
+    assert reversed_vectors.heads[0] == vectors.heads[0]
     assert np.allclose(reversed_vectors.theta[0], -vectors.theta[0])
     empty = answers.copy()
     empty[:60] = [3, 0, np.nan] * 20
@@ -115,7 +115,7 @@ def test_reversed_labels_reverse_directions_and_3_says_nothing() -> None:
     for side in poisoned:
         side[:60] = 1e6
     cleaned = fit_heads((poisoned[0], poisoned[1]), empty, ANATOMY)
-    assert cleaned.places[0] == (1, 1)
+    assert cleaned.heads[0] == (1, 1)
     assert np.abs(cleaned.theta).max() <= 1
     few = np.full(120, 3.0)
     few[: LEAST - 1] = 5
@@ -141,11 +141,9 @@ def heads(seed: int = 0) -> HeadVectors:
     random = np.random.default_rng(seed)
     theta = random.normal(size=(3, 8))
     theta /= np.linalg.norm(theta, axis=1, keepdims=True)
-    places = ((0, 1), (2, 0), (2, 3))
+    heads = ((0, 1), (2, 0), (2, 3))
     size = Anatomy(blocks=3, width=32, heads=4, head_width=8)
-    return HeadVectors(
-        places, theta, np.array([1.0, 0.5, 2.0]), theta[:, 0], theta[:, 0], 0.5, size
-    )
+    return HeadVectors(heads, theta, np.array([1.0, 0.5, 2.0]), theta[:, 0], theta[:, 0], 0.5, size)
 
 
 def test_heads_are_a_bias_of_the_output_projection() -> None:
@@ -194,8 +192,8 @@ def test_agreeing_heads_make_agreement_likelier() -> None:
 
 
 def _last(vectors: HeadVectors) -> tuple[Any, Any, Any]:
-    own = [i for i, (block, _) in enumerate(vectors.places) if block == 2]
-    return tuple(vectors.places[i] for i in own), vectors.theta[own], vectors.sigma[own]
+    own = [i for i, (block, _) in enumerate(vectors.heads) if block == 2]
+    return tuple(vectors.heads[i] for i in own), vectors.theta[own], vectors.sigma[own]
 
 
 def test_same_seed_same_heads_and_asked_items_choose_nothing(
@@ -209,7 +207,7 @@ def test_same_seed_same_heads_and_asked_items_choose_nothing(
     first, second = (
         person_heads(model, rows, part, panel.raw[0, columns], STRENGTHS[:2], 4) for _ in "ab"
     )
-    assert first.vectors.places == second.vectors.places
+    assert first.vectors.heads == second.vectors.heads
     assert (first.strength, first.errors) == (second.strength, second.errors)
 
     def chosen() -> Any:

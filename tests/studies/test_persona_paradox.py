@@ -18,7 +18,6 @@ from personae.core import (
     Report,
     Request,
     Sampling,
-    Table,
 )
 from personae.designs.arms import CONTROL_ARM
 from personae.designs.grid import Asking
@@ -41,13 +40,10 @@ from personae.studies.persona_paradox.triage_measures import (
     consistency,
     risk_profile,
 )
+from tests.support.report_parts import table
 
 SETTINGS = load_settings()
 CASES = {text: (s, u) for s in SETTINGS for _, text, u in s.cases}
-
-
-def table(report: Report, name: str) -> Table:
-    return next(p for p in report.parts if isinstance(p, Table) and p.name == name)
 
 
 def verdicts(report: Report) -> list[str]:
@@ -155,7 +151,7 @@ def test_a_role_that_helps_in_one_setting_and_hurts_in_the_other_is_shown_in_bot
     for setting in ("critical care", "primary care"):
         propensity = propensities["physician", setting]
         assert isinstance(propensity, Estimate) and propensity.high < 0  # rates higher
-    assert any("hurts in another" in line and "physician" in line for line in verdicts(report))
+    assert any("harm in another" in line and "physician" in line for line in verdicts(report))
     assert NOTICE in verdicts(report)[0]
 
 

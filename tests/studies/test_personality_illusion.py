@@ -17,7 +17,6 @@ from personae.core import (
     InputError,
     Note,
     Report,
-    Table,
     load_behaviour_task,
     load_inventory,
 )
@@ -36,6 +35,7 @@ from personae.studies.personality_illusion.coupling import coupling, regress
 from personae.studies.personality_illusion.opposite_personas import TRAITS, opposite_arms
 from personae.studies.personality_illusion.sign_verdicts import sign_verdict
 from personae.studies.personality_illusion.study import personality_illusion
+from tests.support.report_parts import table, verdict_text
 
 
 @cache
@@ -49,14 +49,6 @@ def opened(spec: str) -> Chooser:
     return model
 
 
-def verdict_text(report: Report) -> str:
-    return " ".join(p.text for p in report.parts if isinstance(p, Note) and p.level == "verdict")
-
-
-def table(report: Report, name: str) -> Table:
-    return next(p for p in report.parts if isinstance(p, Table) and p.name == name)
-
-
 def share(report: Report) -> float:
     return table(report, "signs").rows[0][2].value  # type: ignore[union-attr]
 
@@ -66,7 +58,7 @@ def test_behaviour_that_follows_the_traits_is_aligned() -> None:
     for spec in ("simulated:noise=0.3", "simulated:noise=0.3,gap=0.5,seed=2"):
         report = report_of(spec)
         assert share(report) > 0.9
-        assert "go together" in verdict_text(report)
+        assert "behaviour agree" in verdict_text(report)
 
 
 def test_behaviour_of_its_own_is_not_called_aligned() -> None:
@@ -75,7 +67,7 @@ def test_behaviour_of_its_own_is_not_called_aligned() -> None:
     signs = table(report, "signs").rows[0][2]
     assert signs.low <= 0.5 <= signs.high  # type: ignore[union-attr]
     assert "3 of 3 traits moved as asked" in verdict_text(report)
-    assert "not shown" in verdict_text(report) and "go together" not in verdict_text(report)
+    assert "not shown" in verdict_text(report) and "behaviour agree" not in verdict_text(report)
 
 
 def test_a_gap_halves_what_personas_do_to_behaviour_and_leaves_reports() -> None:
@@ -169,8 +161,10 @@ def test_files_of_others_are_checked(tmp_path: Path) -> None:
     with pytest.raises(BadFile, match="lacks context"):
         personality_illusion(model, others=(f"b={junk}",), quick=True)
     report_of("null:first").answers.rows.write_parquet(junk)  # type: ignore[union-attr]
-    with pytest.raises(InputError, match="is the model asked now"):
+    with pytest.raises(InputError, match="names another run already"):
         personality_illusion(model, others=(f"null:first={junk}",), quick=True)
+    with pytest.raises(InputError, match="'b' names another run already"):
+        personality_illusion(model, others=(f"b={junk}", f"b={junk}"), quick=True)
     kept = pl.read_parquet(junk).filter(pl.col("item") != "1-10-250/turned")
     kept.write_parquet(junk)
     with pytest.raises(InputError, match="asked other questions"):

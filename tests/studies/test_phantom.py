@@ -16,10 +16,8 @@ from personae.core import (
     Note,
     Persona,
     Reply,
-    Report,
     Request,
     Sampling,
-    Table,
 )
 from personae.designs.arms import CONTROL_ARM, Arm
 from personae.designs.grid import Asking, ask_grid
@@ -38,6 +36,7 @@ from personae.respondents.respondent_answers import choice_from_logliks
 from personae.respondents.simulated import open_simulated
 from personae.stats.prediction.classification import weighted_f1
 from personae.studies.phantom import phantom
+from tests.support.report_parts import table
 
 OWN = belief_problems(load_scenes())
 
@@ -71,10 +70,6 @@ class Knowing:
             control = "control" in problem.field
             taken = next(o for o in problem.options if (o in now) != control)
         return choice_from_logliks(question, [0.0 if o == taken else -5.0 for o in problem.options])
-
-
-def table(report: Report, name: str) -> Table:
-    return next(p for p in report.parts if isinstance(p, Table) and p.name == name)
 
 
 def test_the_first_published_scene(test_data: Callable[[str], Path]) -> None:

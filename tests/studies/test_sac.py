@@ -14,10 +14,8 @@ from personae.core import (
     BadValue,
     Estimate,
     Form,
-    Note,
     Persona,
     Report,
-    Table,
     UnknownName,
     data_json,
     load_inventory,
@@ -36,18 +34,11 @@ from personae.studies.sac.level_arms import LADDERS
 from personae.studies.sac.study import sac
 from personae.traits.trait_words import read_standings
 from tests.support.embedded import embedded
+from tests.support.report_parts import table, verdict_text
 
 TOOL = load_inventory("ipip-16pf")
 FACTORS = tuple(TOOL.scales)
 LEVELS = (1, 2, 3, 4, 5)
-
-
-def table(report: Report, name: str) -> Table:
-    return next(p for p in report.parts if isinstance(p, Table) and p.name == name)
-
-
-def verdicts(report: Report) -> str:
-    return " ".join(p.text for p in report.parts if isinstance(p, Note) and p.level == "verdict")
 
 
 def estimates(report: Report, name: str) -> list[list[Estimate]]:
@@ -232,7 +223,7 @@ def test_a_known_matrix_of_side_effects_is_recovered() -> None:
 
 def test_a_follower_is_found_and_related_factors_move_as_in_people() -> None:
     report = sac(open_simulated("simulated:noise=0.2"), ("E", "H"), quick=True)
-    assert "is followed" in verdicts(report) and "move together" in verdicts(report)
+    assert "is followed" in verdict_text(report) and "move together" in verdict_text(report)
     rows = estimates(report, "control")
     assert all(row[0].value > 0.1 for row in rows)
     assert all(row[-1].low > 0 for row in rows), "the highest level lies above no persona"
@@ -252,12 +243,12 @@ def test_a_follower_is_found_and_related_factors_move_as_in_people() -> None:
 )
 def test_who_does_not_follow_gives_no_finding(spec: str) -> None:
     model = open_null(spec) if spec.startswith("null") else open_simulated(spec)
-    assert "is not shown to be followed" in verdicts(sac(model, quick=True))
+    assert "is not shown to be followed" in verdict_text(sac(model, quick=True))
 
 
 def test_refusals_leave_nothing_known() -> None:
     report = sac(open_null("null:refusing"), quick=True)
-    assert "isn't known" in verdicts(report)
+    assert "isn't known" in verdict_text(report)
     assert all(isnan(e.value) for row in estimates(report, "entanglement") for e in row)
     counted = table(report, "coverage")
     at = [counted.columns.index(c) for c in ("asked", "refused")]
@@ -266,7 +257,7 @@ def test_refusals_leave_nothing_known() -> None:
 
 def test_replies_in_words_are_read_too() -> None:
     report = sac(open_simulated("simulated:noise=0.1"), ("E",), channel="reply", quick=True)
-    assert "is followed" in verdicts(report)
+    assert "is followed" in verdict_text(report)
     assert report.answers is not None and set(report.answers.rows["channel"]) == {"reply"}
 
 

@@ -75,7 +75,7 @@ def test_answers_by_content_alone_are_invariant(content: Report) -> None:
     for row in rows_of(content, "agreement"):
         assert value(row["exact agreement"]) == 1.0
         assert value(row["quadratic kappa"]) == pytest.approx(1.0)
-        assert row["reads what labels mean"] == "yes"
+        assert row["follows the labels' meaning"] == "yes"
     pairs = rows_of(content, "wordings") + rows_of(content, "orders")
     assert len(pairs) == 2 * 2 * 3 * 5
     for row in pairs:
@@ -107,7 +107,7 @@ def test_answers_by_position_alone_are_unreliable(fourth: Report) -> None:
         assert value(row["acquiescence"]) == (2 if row["order"] == "forward" else 4)
     for row in rows_of(fourth, "agreement"):
         assert value(row["exact agreement"]) == 0.0
-        assert row["reads what labels mean"] == "no"
+        assert row["follows the labels' meaning"] == "no"
 
 
 def one_wording(question: Request) -> list[float]:

@@ -16,10 +16,8 @@ from personae.core import (
     InputError,
     Persona,
     Reply,
-    Report,
     Request,
     Sampling,
-    Table,
     UnknownName,
 )
 from personae.designs.harms import DIMENSIONS, NOBODY, ask_harms, passes
@@ -28,6 +26,7 @@ from personae.measure.judge.harm_scorers import find_scorer, scorer_errors
 from personae.respondents.null import open_null
 from personae.respondents.respondent_answers import choice_from_logliks
 from personae.studies.universal_persona.study import universal_persona
+from tests.support.report_parts import table
 
 PEOPLE = tuple(
     Persona(id=f"{group}: {name}", text=f"You are {name}.")
@@ -59,10 +58,6 @@ class Speaking:
 
     def choose(self, requests: Sequence[Request], *, done: Done | None = None) -> list[Choice]:
         return [choice_from_logliks(q, [0.0] + [-5.0] * (len(q.options) - 1)) for q in requests]
-
-
-def table(report: Report, name: str) -> Table:
-    return next(p for p in report.parts if isinstance(p, Table) and p.name == name)
 
 
 def test_harm_under_one_persona_lowers_the_personas_rate_and_not_the_one_without() -> None:

@@ -1,9 +1,18 @@
 """Finds the parts of a report by name."""
 
-from personae.core import Estimate, Note, Report, Table
+from typing import Protocol
+
+from personae.core import Estimate, Note, Part, Report, Table
 
 
-def table(report: Report, name: str) -> Table:
+class HasParts(Protocol):
+    """A report, or a section of one."""
+
+    @property
+    def parts(self) -> tuple[Part, ...]: ...
+
+
+def table(report: HasParts, name: str) -> Table:
     """Give the table of that name."""
     return next(p for p in report.parts if isinstance(p, Table) and p.name == name)
 

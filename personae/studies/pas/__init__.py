@@ -1,1 +1,1 @@
-"""Personality alignment by attention heads: does shifting a few heads answer as a person would?"""
+"""Alignment with persons by attention heads: do a few shifted heads answer as a person would?"""

@@ -1,9 +1,9 @@
-"""Personality by attention heads: a person's answers choose heads and directions; no training.
+"""Attention heads and directions chosen by one person's answers; no weight is trained.
 
-Each known item is recorded twice, answered "fully" and "not at all"; the heads' outputs at the
-answer are labelled by the person's own answer. Heads are ranked by a linear probe, each chosen
-head's direction is the difference of the two means, and strength is in standard deviations along
-it.
+Each known item is recorded twice, with the highest and with the lowest option as its answer; the
+heads' outputs at the answer are labelled by the person's own answer. Heads are ranked by a linear
+probe, the direction of each chosen head is the difference of the two means, and strength counts
+standard deviations along it.
 Source: Zhu, Weng, Yang & Zhang 2024 (arXiv 2408.11779), section 4.
 """
 
@@ -24,10 +24,10 @@ FITTED = 0.6
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HeadVectors:
-    """The chosen heads, best first, and what is added to each at strength 1.
+    """The chosen heads, best first, and the shift of each at strength 1.
 
     Args:
-        places: (block, head) of each chosen head.
+        heads: (block, head) of each chosen head.
         theta: unit directions, (k, head width).
         sigma: standard deviations along them, (k,).
         score: mean of fitted and held-out accuracy of each head's probe, (k,).
@@ -36,7 +36,7 @@ class HeadVectors:
         anatomy: that of the model.
     """
 
-    places: tuple[tuple[int, int], ...]
+    heads: tuple[tuple[int, int], ...]
     theta: Array
     sigma: Array
     score: Array
@@ -48,14 +48,18 @@ class HeadVectors:
         """Add strength * sigma * theta to each chosen head, one edit a block, at all positions."""
         width = self.anatomy.head_width
         vectors: dict[int, Array] = {}
-        for (block, head), theta, sigma in zip(self.places, self.theta, self.sigma, strict=True):
+        for (block, head), theta, sigma in zip(self.heads, self.theta, self.sigma, strict=True):
             vector = vectors.setdefault(block, np.zeros(self.anatomy.heads * width))
             vector[head * width : (head + 1) * width] += sigma * theta
         return tuple(Edit(Site(b, "heads"), v, strength) for b, v in sorted(vectors.items()))
 
 
 def head_rows(activations: Activations, anatomy: Anatomy) -> Array:
-    """Lay recorded heads side by side: (n, blocks * heads, head width), blocks in order."""
+    """Lay recorded heads side by side: (n, blocks * heads, head width), blocks in order.
+
+    One row of all heads' outputs a text, as Zhu et al. 2024 (arXiv 2408.11779), section 4, record
+    them.
+    """
     sites = sorted(activations, key=lambda site: site.block)
     parts = [activations[s].reshape(-1, anatomy.heads, anatomy.head_width) for s in sites]
     return np.concatenate(parts, axis=1)
@@ -64,7 +68,14 @@ def head_rows(activations: Activations, anatomy: Anatomy) -> Array:
 def person_labels(answers: Array) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Turn literal answers, 1 to 5, into labels: items used, and 1 where the person agreed.
 
-    An answer of 3 or none (NaN or 0) says nothing, and its item isn't used.
+    Items answered 3, or not at all (NaN or 0), are left out (Zhu et al. 2024, arXiv 2408.11779,
+    section 4).
+
+    Args:
+        answers: a person's literal answers, (items,).
+
+    Returns:
+        Indices of the items used, (used,), and their labels, (used,), 1 or 0.
 
     >>> [x.tolist() for x in person_labels(np.array([5.0, 3.0, 1.0, np.nan, 0.0, 4.0]))]
     [[0, 2, 5], [1, 0, 1]]
@@ -76,31 +87,31 @@ def person_labels(answers: Array) -> tuple[NDArray[np.int64], NDArray[np.int64]]
 def fit_heads(
     rows: tuple[Array, Array], answers: Array, anatomy: Anatomy, keep: int = KEEP, seed: int = 0
 ) -> HeadVectors:
-    """Choose a person's heads and directions.
+    """Choose a person's heads and directions (Zhu et al. 2024, arXiv 2408.11779, section 4).
 
     Args:
-        rows: outputs of all heads where the items are answered fully, and not at all, each
-            (items, blocks * heads, head width).
+        rows: outputs of all heads where the items are answered with the highest option, and with
+            the lowest, each (items, blocks * heads, head width).
         answers: the person's literal answers, (items,), NaN or 0 where missing.
-        anatomy: of the model.
-        keep: how many heads.
-        seed: of the split into fitted and held-out items; both rows of an item go together.
+        anatomy: that of the model.
+        keep: number of heads.
+        seed: seed of the split into fitted and held-out items; both rows of an item go together.
 
     Raises:
         InputError: fewer than 8 items are answered otherwise than 3.
         BadValue: shapes that don't fit.
     """
-    fully, barely = rows
+    highest, lowest = rows
     groups = anatomy.blocks * anatomy.heads
-    if fully.shape != barely.shape or fully.shape[:2] != (len(answers), groups):
-        raise BadValue(f"rows are (items, {groups}, head width) twice, not {fully.shape}")
+    if highest.shape != lowest.shape or highest.shape[:2] != (len(answers), groups):
+        raise BadValue(f"rows are (items, {groups}, head width) twice, not {highest.shape}")
     used, agreed = person_labels(answers)
     if len(used) < LEAST:
         raise InputError(
             f"a person's heads take at least {LEAST} items answered otherwise than 3, not "
             f"{len(used)}"
         )
-    x = np.concatenate([fully[used], barely[used]])
+    x = np.concatenate([highest[used], lowest[used]])
     y = np.concatenate([agreed, 1 - agreed])
     fitted = _split(agreed, seed)
     both = np.concatenate([fitted, fitted])
@@ -117,7 +128,7 @@ def fit_heads(
 
 
 def _split(agreed: NDArray[np.int64], seed: int) -> NDArray[np.bool_]:
-    """Choose 60 % of the items to fit, of agreed and of others alike; at least one each way."""
+    """Choose 60 % of the items to fit, stratified by label; at least one of each is fitted."""
     random = np.random.default_rng(seed)
     fitted = np.zeros(len(agreed), dtype=bool)
     for side in (0, 1):

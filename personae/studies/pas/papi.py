@@ -1,4 +1,4 @@
-"""People's answers to IPIP-NEO-300 as published for PAPI, with minus-keyed items reversed back.
+"""People's answers to the IPIP-NEO-300 as published for PAPI, minus-keyed items reversed back.
 
 The stored answers to minus-keyed items are already reversed: "Cheat to get ahead" has a mean of
 4.1. The literal answer is 6 less the stored value, and only that may be shown in a prompt or
@@ -71,12 +71,12 @@ class Panel:
 
     @cached_property
     def known(self) -> NDArray[np.bool_]:
-        """The 120 items of the short form, as a mask (items,): known; the others are asked."""
+        """Mask (items,) of the short form's 120 items, which are known; the others are asked."""
         short = {item.text for item in load_inventory("ipip-neo-120").items}
         return np.array([item.text in short for item in self.tool.items])
 
     def take(self, count: int, seed: int = 0) -> "Panel":
-        """Draw `count` people at random, or all where there are no more."""
+        """Draw `count` people at random, or all if there are fewer."""
         chosen = np.sort(np.random.default_rng(seed).permutation(len(self.ids))[:count])
         return self.only([self.ids[i] for i in chosen])
 
@@ -86,13 +86,13 @@ class Panel:
         return Panel(tuple(ids), self.keyed[rows], self.tag)
 
     def floor(self, name: str, known: NDArray[np.bool_] | None = None) -> Array:
-        """Predict the keyed answers, (people, items), without any model; names as in FLOORS.
+        """Predict keyed answers, points (people, items), without a model; names as in FLOORS.
 
         `mean of the others` leaves the person out. A person's own means are over the known items,
-        the 120 unless others are given; a facet without any takes its trait's mean.
+        the 120 unless others are given; a facet without a known item takes its trait's mean.
 
         Raises:
-            BadValue: no floor is called so.
+            BadValue: an unknown floor.
         """
         if name not in FLOORS:
             raise BadValue(f"a floor is one of {FLOORS}, not {name!r}")
@@ -110,7 +110,7 @@ class Panel:
         return np.rint(means) if name.endswith("rounded") else means
 
     def _own(self, known: NDArray[np.bool_], labels: Sequence[str]) -> Array:
-        """Give each item the person's mean over the known items of the same label."""
+        """Predict each item by the person's mean over the known items of the same label."""
         names = np.array(labels)
         guesses = np.full_like(self.keyed, np.nan)
         for label in np.unique(names):
@@ -126,10 +126,10 @@ def _row_means(values: Array) -> Array:
 
 
 def trait_errors(predicted: Array, truth: Array, scales: Sequence[str]) -> Mapping[str, Array]:
-    """Average |predicted - truth| over each trait's items, person by person: (people,) a trait.
+    """Average |predicted - truth| over each trait's items: points, (people,) for each trait.
 
-    A missing cell is left out; NaN where a person has none. The published composite is the sum over
-    the five traits: 0 is best, 20 worst (Zhu et al. 2024).
+    Missing answers are left out; NaN where a person has none. The published composite is the sum
+    over the five traits: 0 is best, 20 worst (Zhu et al. 2024).
 
     Args:
         predicted: answers in 1..5, (people, items), all keyed or all literal.
@@ -153,7 +153,7 @@ def load_papi(path: str | Path) -> Panel:
     file = Path(path)
     rows = parse_json(read_text(file, LIMIT), str(file))
     if not isinstance(rows, list) or not rows:
-        raise BadFile(f"{file}: a list of people with the fields case, i1, ..., i300")
+        raise BadFile(f"{file}: people are a list of objects with the fields case, i1, ..., i300")
     table = np.array([_answers(row, index, file) for index, row in enumerate(rows)])
     ids = tuple(f"{row.get('case', 'person')}#{index}" for index, row in enumerate(rows))
     keyed = np.where(table == 0, np.nan, table)
@@ -174,6 +174,8 @@ def _answers(row: object, index: int, file: Path) -> list[float]:
 
 def simulated_panel(count: int, seed: int = 0) -> Panel:
     """Simulate people: normal traits, facets scattered around them, answers around both.
+
+    Answers are 1 to 5, none missing. Our own, for the study without a file of people.
 
     >>> simulated_panel(2).keyed.shape
     (2, 300)

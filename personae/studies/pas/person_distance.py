@@ -1,4 +1,4 @@
-"""How far a model's answers in each arm are from people's, beside guesses without a model."""
+"""Distance of a model's answers from people's in each arm, beside guesses without a model."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +19,11 @@ Mask = NDArray[np.bool_]
 
 
 def arm_answers(answers: Answers, panel: Panel, arm: str) -> tuple[Array, Array]:
-    """Give an arm's likeliest and expected literal answers, (people, items), NaN where lost."""
+    """Arrange an arm's literal answers, likeliest and expected, in points: (people, items) each.
+
+    NaN where an answer is missing. The likeliest are those of Zhu et al. 2024 (arXiv 2408.11779);
+    expected ones, the mean over the options' probabilities, are our own.
+    """
     sheet = answers.where(arm=arm)
     tables = []
     for column in ("value", "expected"):
@@ -30,13 +34,13 @@ def arm_answers(answers: Answers, panel: Panel, arm: str) -> tuple[Array, Array]
 
 @dataclass(frozen=True, eq=False)
 class Distances:
-    """How far arms and floors are from people.
+    """Distances of arms and floors from people.
 
     Args:
         arms: arm -> literal answers, likeliest and expected, (people, asked items) each.
         floors: floor -> keyed guesses, (people, asked items).
         panel: the people, in the order of the rows.
-        asked: the asked items among all, (items,).
+        asked: mask of the asked items, (items,).
         seed: seed of the resampling.
     """
 
@@ -52,7 +56,7 @@ class Distances:
         return [item.scale for item in masked(self.panel.tool, self.asked).items]
 
     def errors(self, name: str, *, expected: bool) -> Mapping[str, Array]:
-        """Give mean absolute errors by trait, in points, (people,) each, of a floor or an arm."""
+        """Return a floor's or arm's mean absolute errors, in points: (people,) for each trait."""
         if name in self.floors:
             return trait_errors(self.floors[name], self.panel.keyed[:, self.asked], self.scales)
         literal = self.arms[name][int(expected)]
@@ -79,7 +83,7 @@ class Distances:
         )
 
     def verdicts(self) -> list[Part]:
-        """Say whether heads do anything, for this person, and how far guesses get."""
+        """Say whether heads help, whether they are the person's own, and how close guesses come."""
         control = self.difference("heads", CONTROL)
         another = self.difference("heads", "another's heads")
         closer = "bring" if control.high < 0 else "are not shown to bring"

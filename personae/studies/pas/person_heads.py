@@ -1,4 +1,4 @@
-"""A person's heads on a model, and the arms in which the person's items are asked."""
+"""A person's heads in a model, and the arms under which the items are asked."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -33,9 +33,9 @@ __all__ = ["ARMS", "STRENGTHS", "PersonHeads", "ask_arms", "masked", "person_hea
 
 FORM = Form(wording="mpi", channel="label", layout="options-first")
 STRENGTHS = (1.0, 2.0, 4.0, 6.0, 8.0)
-"""As in the published code; 0, which changes nothing, is tried as well."""
+"""Those of the published code but 0, the unchanged model, which is always tried."""
 TUNED = 0.25
-"""Share of the known items that choose the strength and no head."""
+"""Share of the known items on which the strength is chosen; the others choose the heads."""
 ARMS = (CONTROL, "prompt", "shown answers", "heads", "another's heads", "answers and heads")
 Mask = NDArray[np.bool_]
 
@@ -48,6 +48,8 @@ def masked(inventory: Inventory, mask: Mask) -> Inventory:
 
 def record_heads(model: OpenModel, inventory: Inventory) -> tuple[Array, Array]:
     """Record all heads where each item is answered with the highest option, and with the lowest.
+
+    Source: Zhu et al. 2024 (arXiv 2408.11779), section 4.
 
     Returns:
         Two arrays (items, blocks * heads, head width).
@@ -71,8 +73,9 @@ class PersonHeads:
     Args:
         vectors: the chosen heads.
         strength: the strength with the smallest error.
-        errors: strength -> mean absolute error in points on known items that chose no head.
-        usable: number of answers that say something, neither 3 nor missing.
+        errors: strength -> mean absolute error, in points, on the known items held out of the
+            choice of heads.
+        usable: number of answers to the fitted items that are neither 3 nor missing.
     """
 
     vectors: HeadVectors
@@ -96,11 +99,11 @@ def person_heads(
         rows: heads at the known items, as `record_heads` gives them.
         known: the known items; no other is used.
         answers: the person's literal answers to them, (items,), NaN where missing.
-        strengths: what is tried beside 0.
+        strengths: strengths tried beside 0, in standard deviations.
         seed: seed of the split.
 
     Raises:
-        InputError: too few answers that say something.
+        InputError: fewer than 8 answers other than 3.
     """
     order = np.random.default_rng(seed).permutation(len(answers))
     tuned = np.sort(order[: max(1, round(TUNED * len(order)))])
@@ -123,7 +126,7 @@ def person_heads(
 def ask_arms(
     model: OpenModel, panel: Panel, known: Mask, asked: Mask, heads: Mapping[str, PersonHeads]
 ) -> Answers:
-    """Ask the same items in every arm for every person.
+    """Ask the same items under every arm for every person.
 
     Args:
         model: who answers.

@@ -48,7 +48,7 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class _Size:
-    """People, known and asked items a trait, strengths."""
+    """Number of people, of known and of asked items a trait, and the strengths."""
 
     people: int
     known: int
@@ -107,7 +107,7 @@ def pas(
 
 
 def _items(panel: Panel, size: _Size) -> tuple[Mask, Mask]:
-    """Choose known and asked items: the first of each trait, plus- and minus-keyed in turn."""
+    """Choose the first known and asked items of each trait, plus- and minus-keyed in turn."""
     masks = []
     for pool, count in ((panel.known, size.known), (~panel.known, size.asked)):
         part = masked(panel.tool, pool).few(count)
@@ -124,7 +124,7 @@ def _heads(
     strengths: tuple[float, ...],
     seed: int,
 ) -> tuple[dict[str, PersonHeads], list[Note]]:
-    """Choose everybody's heads; who answers too little is left out with a warning."""
+    """Choose each person's heads; people with too few usable answers are left out and named."""
     inventory = masked(panel.tool, known)
     heads: dict[str, PersonHeads] = {}
     left_out: list[Note] = []
@@ -142,7 +142,7 @@ def _heads(
 def _head_table(heads: Mapping[str, PersonHeads]) -> Table:
     rows: list[Row] = []
     for who, own in heads.items():
-        blocks = sorted({block for block, _ in own.vectors.places})
+        blocks = sorted({block for block, _ in own.vectors.heads})
         accuracy = mean(own.vectors.held_out, name="accuracy", of="head", unit="rate")
         rows.append(
             {
@@ -157,7 +157,7 @@ def _head_table(heads: Mapping[str, PersonHeads]) -> Table:
             }
         )
     note = (
-        "Accuracy of the chosen heads' probes; since it chose them, it is too high. Errors in "
-        "points on known items that chose no head. A strength of 0 changes nothing."
+        "Accuracy of the chosen heads' probes, optimistic because it chose them. Errors in points "
+        "on known items held out of the choice of heads. A strength of 0 changes nothing."
     )
     return table("chosen", "Heads and strength of each person", rows, note)

@@ -33,8 +33,8 @@ def krippendorff_alpha(
     Source: Hayes & Krippendorff 2007, Commun. Methods Meas. 1; BCa after Efron 1987, JASA 82.
 
     Args:
-        ratings: units by raters, shape (n, raters), NaN for a missing judgement; units with one
-            judgement or none say nothing and are left out.
+        ratings: units by raters, shape (n, raters), NaN for a missing judgement; units with fewer
+            than two judgements are left out.
         level: what differences mean: `nominal` equal or not, `ordinal` ranks, `interval` numbers.
         name: what the estimate is called.
         seed: seed of the resampling.

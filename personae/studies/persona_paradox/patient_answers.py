@@ -35,13 +35,13 @@ Question = Mapping[str, str]
 def answers_to_patients(
     model: Model, judge: Model | None, arms: Sequence[Arm], seed: int, *, quick: bool
 ) -> tuple[Table, Answers]:
-    """Let every arm answer patients; have all pairs of answers compared in both placings.
+    """Answer patients under every arm; have all pairs of answers judged in both placings.
 
     Args:
         model: who answers, and judges.
-        judge: who judges beside the model.
-        arms: roles and styles.
-        seed: of the answers.
+        judge: who judges beside the model, if anybody.
+        arms: the arms, roles crossed with styles.
+        seed: seed of the answers.
         quick: every fifth question only, with short answers.
 
     Returns:
@@ -107,7 +107,7 @@ def rankings(verdicts: Answers, seed: int) -> list[Part]:
 
     Args:
         verdicts: the judges' answers, as `answers_to_patients` gives them.
-        seed: of the bootstrap.
+        seed: seed of the bootstrap.
     """
     parts: list[Part] = []
     for criterion in CRITERIA:
@@ -122,7 +122,7 @@ def rankings(verdicts: Answers, seed: int) -> list[Part]:
 
 
 def _wins(sheet: Answers) -> tuple[list[str], Array]:
-    """Count wins of row over column, parts of one included, from all settled comparisons."""
+    """Sum the wins of row over column, ties as halves, over all settled comparisons."""
     settled = [(verdict, verdict.case.split("|")[1:]) for verdict in settle(sheet)]
     names = list(dict.fromkeys(name for _, pair in settled for name in pair))
     wins = np.zeros((len(names), len(names)))

@@ -1,4 +1,4 @@
-"""Agreement of raters, with judgements missing: judges, repeats, people."""
+"""Agreement of raters (judges, repeats or people), and position bias; judgements may be missing."""
 
 from itertools import combinations
 
@@ -20,10 +20,15 @@ def rater_agreement(
 
     Sources: Hayes & Krippendorff 2007 (alpha), Cohen 1968, Psychol. Bull. 70 (weighted κ).
 
-    A judgement is the mean over a judge's answers to an item (`expected` where there is one);
-    items that a judge gave no answer on are missing there, not filled in. `by` is the column that
-    distinguishes raters: `respondent`, or `repeat` or `order` for one judge against itself. κ is
-    left out of nominal judgements.
+    A judgement is the mean over a judge's answers to an item (`expected` where there is one); an
+    item that a judge didn't answer is missing there, never filled in. Nominal judgements have no κ.
+
+    Args:
+        answers: the judges' answers.
+        level: the level of measurement of the judgements.
+        by: the column that distinguishes raters: `respondent`, or `repeat` or `order` for one
+            judge against itself.
+        seed: seed of the resampling.
 
     Raises:
         BadValue: no such column.
@@ -49,12 +54,11 @@ def rater_agreement(
 
 
 def first_place_rate(answers: Answers, *, seed: int = 0) -> Estimate:
-    """Estimate how often a judge takes the text shown first, over pairs judged in both placings.
+    """Estimate how often a judge prefers the text shown first, over pairs judged in both placings.
 
-    A rate in 0..1; position bias as Zheng et al. 2023 (arXiv 2306.05685, §3.3) describe it.
-
-    0.5 where the place doesn't matter; label probabilities count where there are any. Undefined
-    where no pair was judged both ways.
+    A rate in 0..1, 0.5 without position bias, as Zheng et al. 2023 (arXiv 2306.05685, §3.3)
+    describe it; label probabilities count where there are any. Undefined where no pair was judged
+    in both placings.
     """
     score = pl.coalesce("expected", "value")
     placed = pl.when(pl.col("order") == "reverse").then(1 - score).otherwise(score)
@@ -67,5 +71,5 @@ def first_place_rate(answers: Answers, *, seed: int = 0) -> Estimate:
         .filter(pl.col("placings") == 2)
     )
     return mean(
-        rates["rate"].to_numpy(), name="first place taken", of="pair", unit="rate", seed=seed
+        rates["rate"].to_numpy(), name="first place preferred", of="pair", unit="rate", seed=seed
     )

@@ -180,7 +180,7 @@ def _verdicts(changes: Sequence[_Change]) -> list[Part]:
             directions[c.who].add(float(np.sign(c.accuracy.value)))
     both = [who for who, signs in directions.items() if {1.0, -1.0} <= signs]
     listed = ", ".join(both) or "none"
-    parts.append(verdict(f"Helps in one setting and hurts in another (95 % intervals): {listed}."))
+    parts.append(verdict(f"Help in one setting and harm in another (95 % intervals): {listed}."))
     return parts
 
 

@@ -1,7 +1,7 @@
 """Cases with a true urgency, rated under professional roles and interaction styles.
 
 Cases are invented, for research on language models and never for clinical use. A setting has its
-own ordered labels; each case is asked in three wordings, which are the repeats of a likelihood.
+own ordered labels; each case is asked in three wordings, which stand in for repeated sampling.
 """
 
 import json
@@ -61,11 +61,11 @@ class CaseSet:
 
     @property
     def high(self) -> int:
-        """The lowest urgency of high risk: the top one, or the top two of four labels or more."""
+        """The lowest urgency of high risk: the top label, or the second of four labels or more."""
         return len(self.labels) - 1 if len(self.labels) >= 4 else len(self.labels)
 
     def problems(self, wording: int) -> ProblemSet:
-        """Give the cases as problems in one wording; options stand from low to high."""
+        """Pose the cases as problems in one wording, options from low to high."""
         problems = tuple(
             Problem(
                 id=name,
@@ -114,7 +114,7 @@ def load_settings(path: str = "", *, first: int | None = None) -> tuple[CaseSet,
 
 
 def _evenly(cases: Sequence[Any], first: int | None) -> Sequence[Any]:
-    """Take `first` cases at even distances, so that all urgencies stay in."""
+    """Take `first` evenly spaced cases, so that all urgencies remain."""
     if first is None or first >= len(cases):
         return cases
     return [cases[i] for i in np.linspace(0, len(cases) - 1, first).round().astype(int)]
@@ -157,7 +157,7 @@ class TriageRatings:
         who: the arm's persona.
         setting: whose cases were rated.
         truth: true urgencies, (cases,).
-        rated: urgencies given, (cases, repeats); NaN for a missing answer.
+        rated: urgencies given, (cases, repeats); NaN where missing.
         confidence: probability of the label given, (cases, repeats), 0..1; NaN where missing.
     """
 
@@ -169,7 +169,7 @@ class TriageRatings:
 
     @property
     def right(self) -> Array:
-        """1 where the rating is the truth, 0 where not, NaN where missing; (cases, repeats)."""
+        """1 for a correct rating, 0 for a wrong one, NaN where missing; (cases, repeats)."""
         hits = (self.rated == self.truth[:, None]).astype(np.float64)
         return np.where(np.isnan(self.rated), np.nan, hits)
 

@@ -17,7 +17,7 @@ __all__ = ["RiskProfile", "balanced_accuracy", "bradley_terry", "consistency", "
 
 STEPS = 500
 PRIOR = 0.1
-"""Wins added on both sides of every pair, so that one who always wins has a finite strength."""
+"""Wins added on both sides of every pair, so that strengths stay finite without any loss."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,9 +47,10 @@ def risk_profile(truth: ArrayLike, rated: ArrayLike, *, high: float, seed: int =
         truth: true urgencies, shape (cases,), larger being more urgent.
         rated: urgencies given, shape (cases,); NaN for a missing answer, which is left out.
         high: the lowest urgency of a high-risk case.
-        seed: of the bootstrap over cases.
+        seed: seed of the bootstrap over cases.
 
-    Undefined without cases; the slope where the truth never varies. Definitions are our own.
+    Rates are undefined without cases, the slope where the truth is constant. Definitions are our
+    own, for want of published ones (Abdullahi et al. 2026, arXiv 2601.05376).
 
     >>> risk_profile([5, 5, 1, 1], [1, 1, 1, 1], high=4).propensity.value
     0.5
@@ -73,7 +74,7 @@ def risk_profile(truth: ArrayLike, rated: ArrayLike, *, high: float, seed: int =
 
 
 def balanced_accuracy(truth: ArrayLike, rated: ArrayLike) -> float:
-    """Return the mean over true labels of the rate rated rightly, 0..1; NaN without cases.
+    """Return the mean over true labels of the rate of correct ratings, 0..1; NaN without cases.
 
     Both have the shape (cases,); a missing rating is wrong. Source: Brodersen et al. 2010 (ICPR).
 
@@ -91,9 +92,10 @@ def consistency(repeats: ArrayLike, *, seed: int = 0) -> tuple[Estimate, Estimat
 
     Args:
         repeats: labels as numbers, shape (cases, repeats); NaN is a missing answer and left out.
-        seed: of the bootstrap over cases.
+        seed: seed of the bootstrap over cases.
 
-    A case with fewer than two answers is left out; undefined where none is left.
+    Rates in 0..1. A case with fewer than two answers is left out; undefined where none remains.
+    Definitions are our own, for want of published ones (Abdullahi et al. 2026, arXiv 2601.05376).
 
     >>> consistency([[1, 1, 1, 2, 1]])[0].value
     0.8
@@ -114,11 +116,11 @@ def consistency(repeats: ArrayLike, *, seed: int = 0) -> tuple[Estimate, Estimat
 def bradley_terry(wins: ArrayLike) -> Array:
     """Return log-strengths, mean 0, from a matrix of wins (row over column), shape (k, k).
 
-    Wins may be parts of one; a tenth of a win is added on both sides of every pair that met.
+    Wins may be fractions; a tenth of a win is added on both sides of every pair compared.
     Source: Bradley & Terry 1952 (Biometrika 39), by the iteration of Hunter 2004.
 
     Raises:
-        BadValue: no square matrix of counts.
+        BadValue: not a square matrix, or a negative count.
 
     >>> [round(float(v), 1) for v in bradley_terry([[0, 3, 3], [0, 0, 3], [0, 0, 0]])]
     [2.8, 0.0, -2.8]

@@ -1,1 +1,1 @@
-"""Whether what a model reports of itself goes together with how it behaves."""
+"""Whether a model's self-report agrees with its behaviour."""

@@ -1,4 +1,4 @@
-"""Behaviour without a persona, beside respondents who read nothing and beside the best."""
+"""Behaviour without a persona, beside null respondents and the best possible behaviour."""
 
 from collections.abc import Sequence
 
@@ -32,8 +32,8 @@ def behaviour_floors(
     Args:
         answers: of one model in one context; only the control arm is read.
         measures: of all tasks.
-        model: heads the model's column.
-        seed: of the bootstrap.
+        model: head of the model's column.
+        seed: seed of the bootstrap.
     """
     control = answers.where(arm=CONTROL)
     tasks = {row.task.name: row.task for row in measures}
@@ -58,7 +58,7 @@ def behaviour_floors(
     sided = ", ".join(one_sided(tasks["associations"], control)) or "none"
     note = (
         "Best: in the card task, the number of cards with the most points on average; elsewhere, "
-        f"no bias. Word lists given to one group throughout: {sided}."
+        f"no bias. Word lists assigned to one group throughout: {sided}."
     )
     return [
         table("behaviour", "Behaviour without a persona", rows, note),
@@ -69,7 +69,7 @@ def behaviour_floors(
 def _other_measures(
     tasks: dict[str, BehaviourTask], sheets: dict[str, Answers], seed: int
 ) -> list[Row]:
-    """Add what the tasks show beyond their measures: opinions that turn, and calibration."""
+    """Add results beyond the tasks' measures: answers that follow opinions, and calibration."""
     turned = {who: swayed_rate(tasks["opinions"], s, seed=seed) for who, s in sheets.items()}
     errors = {who: calibration(tasks["honesty"], s, seed=seed) for who, s in sheets.items()}
     cells = [
@@ -84,7 +84,7 @@ def _other_measures(
 
 
 def _best(row: BehaviourMeasure) -> float:
-    """Give the value of best or neutral behaviour, in the measure's unit."""
+    """Return the value of the best or of neutral behaviour, in the measure's unit."""
     if row.task.name != "cards":
         return 0.0
     decks = [trial.fields for trial in row.task.trials]
@@ -96,8 +96,10 @@ def _best(row: BehaviourMeasure) -> float:
 
 
 def _order_table(control: Answers, tasks: Sequence[BehaviourTask]) -> Table:
-    """Tabulate how often the answer is the same with the options in the opposite order."""
-    note = "An answer that changes with the order depends on an option's place, not on its content."
+    """Tabulate how often an answer is the same in both orders of the options."""
+    note = (
+        "An answer that changes with the order depends on an option's position, not on its content."
+    )
     return estimates_table(
         "reading",
         "Same answer in both option orders",

@@ -1,4 +1,4 @@
-"""Whether behaviour goes with reports over respondents: correlation and regressions, z scores."""
+"""Covariation of behaviour and self-report over respondents: correlation and regressions."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -25,7 +25,8 @@ ROWS_A_SLOPE = 3
 def regress(people: Sequence[Profile], row: BehaviourMeasure, traits: Sequence[str]) -> Mixed | str:
     """Regress a measure on all reports, z scores, with an intercept for each model; or say why not.
 
-    Respondents of which a variable is missing are left out.
+    Slopes are SDs of behaviour for one SD of a report. Respondents with a missing variable are left
+    out. Source: Han et al. 2025 (arXiv 2509.03730), second research question.
     """
     variables = (*traits, row.measure.name)
     complete = _complete(people, variables)
@@ -47,11 +48,12 @@ def coupling(
     *,
     seed: int = 0,
 ) -> Estimate:
-    """Estimate the correlation of behaviour with what reports predict, a mean over measures.
+    """Estimate Pearson's r of behaviour with its prediction from reports, a mean over measures.
 
-    The prediction is the sum of a respondent's z-scored reports, each with the sign that people
-    show. Respondents are resampled. Undefined where reports or all measures are the same for all
-    respondents, or where fewer than three respondents are complete.
+    The prediction is the sum of a respondent's z-scored reports, each with the sign known from
+    people. Respondents are resampled. Undefined where reports, or all measures, don't differ
+    between respondents, or where fewer than three respondents are complete. Our own summary, which
+    weighs all reports alike; the expected signs are those of Han et al. 2025 (arXiv 2509.03730).
     """
     name, of = "behaviour with what reports predict", "respondent"
     variables = (*traits, *(row.measure.name for row in measures))
@@ -87,9 +89,9 @@ def _weighted_r(weights: Array, x: Array, y: Array) -> Array:
 
 
 def trait_slopes(people: Sequence[Profile], row: BehaviourMeasure, trait: str) -> Slopes | str:
-    """Give a measure's slope on one report, z scores: pooled, within and between models.
+    """Estimate a measure's slope on one report, z scores: pooled, within and between models.
 
-    Or the reason why not: too few complete respondents, or no differences among them.
+    Instead the reason, if there are too few complete respondents or they don't differ.
     """
     complete = _complete(people, (trait, row.measure.name))
     values = np.array([means for _, means in complete]).reshape(-1, 2)
@@ -103,6 +105,6 @@ def trait_slopes(people: Sequence[Profile], row: BehaviourMeasure, trait: str) -
 def _complete(
     people: Sequence[Profile], variables: Sequence[str]
 ) -> list[tuple[Profile, list[float]]]:
-    """Give the respondents of whom every variable is known, each with its means."""
+    """Keep the respondents without a missing variable, each with the means of its variables."""
     rows = [(person, [person.mean(v) for v in variables]) for person in people]
     return [(person, means) for person, means in rows if not any(map(isnan, means))]

@@ -1,4 +1,4 @@
-"""How far scores spread, and whether two groups spread alike."""
+"""Dispersion of scores, and its equality between groups."""
 
 from collections.abc import Sequence
 
@@ -16,9 +16,8 @@ __all__ = ["brown_forsythe", "median_absolute_deviation"]
 def median_absolute_deviation(values: ArrayLike) -> float:
     """Return the median distance from the median, in the values' unit; NaN without values.
 
-    Values have the shape (n,); not scaled to a normal SD. Source: Hampel 1974, JASA 69.
-
-    Source: Hampel 1974 (JASA 69), without a factor for the normal distribution.
+    Values have the shape (n,). Source: Hampel 1974, JASA 69, without the factor that makes it an
+    SD under a normal distribution.
 
     >>> median_absolute_deviation([1, 2, 3, 4, 100])
     1.0
@@ -35,17 +34,17 @@ def brown_forsythe(
     seed: int = 0,
     draws: int = DRAWS,
 ) -> Estimate:
-    """Test whether groups spread alike; the value is the first group's spread over the last's.
+    """Test the equality of spread; the value is the first group's spread over the last's.
 
     p comes from an analysis of variance of distances from the group's median (Brown & Forsythe
     1974, JASA 69). A group's spread is its mean distance from the median; the interval resamples
-    within groups and holds the medians fixed.
+    within groups, with the medians fixed.
 
     Args:
         groups: values (n,) of each group, all in one unit; missing values are left out.
         name: what the estimate is called.
         of: what a value belongs to.
-        seed: of the bootstrap.
+        seed: seed of the bootstrap.
         draws: bootstrap draws.
 
     Undefined where a group has fewer than two values or the last one doesn't spread.

@@ -29,7 +29,7 @@ from personae.studies.personality_illusion.regression import logit, standardize
 
 __all__ = ["movement_table", "persona_odds", "regressions", "sign_parts"]
 
-PEOPLE_SIGNS = {1: "+", -1: "-", 0: "unknown"}
+PEOPLE_SIGNS = {1: "+", -1: "−", 0: "unknown"}
 
 
 def sign_parts(
@@ -87,7 +87,7 @@ def _sign_groups(
 def _shift_row(
     movement: PersonaShifts, trait: str, measures: Sequence[BehaviourMeasure]
 ) -> dict[str, Point]:
-    """Give the shifts under a trait's personas, turned to the expected direction."""
+    """Give the shifts under a trait's personas, positive in the expected direction."""
     row: dict[str, Point] = {"own report": movement.reports[trait]}
     for each in measures:
         sign = each.measure.signs.get(trait)
@@ -103,7 +103,7 @@ def _signed(shift: Estimate, sign: int) -> Estimate:
 
 
 def movement_table(movement: PersonaShifts, measures: Sequence[BehaviourMeasure]) -> Table:
-    """Tabulate what each trait's personas do to the report and to behaviour, with intervals."""
+    """Tabulate the shifts of report and behaviour under each trait's personas, with intervals."""
     rows: list[Row] = []
     for trait, report in movement.reports.items():
         cells = [("own report", "+", report)]
@@ -129,13 +129,13 @@ def movement_table(movement: PersonaShifts, measures: Sequence[BehaviourMeasure]
 def regressions(
     people: Sequence[Profile], measures: Sequence[BehaviourMeasure], traits: Sequence[str]
 ) -> list[Part]:
-    """Regress each measure on all reports, with an intercept a model; p after Holm beside it."""
+    """Regress each measure on all reports, with an intercept for each model and Holm's p."""
     slopes: list[tuple[str, Estimate]] = []
     notes: list[Part] = []
     for row in measures:
         fit = regress(people, row, traits)
         if isinstance(fit, str):
-            notes.append(Note(f"{row.measure.name} on reports: not known, {fit}."))
+            notes.append(Note(f"{row.measure.name} on reports: not estimated, {fit}."))
         else:
             slopes += [(row.measure.name, slope) for slope in fit.slopes]
     if not slopes:
@@ -149,8 +149,8 @@ def regressions(
     clear = [f"{name} on {TRAITS[slope.name]}" for (name, slope), p in labelled if p < 0.05]
     note = (
         "All reports together, over conditions, with a random intercept for each model if there "
-        f"are several. Clear after Holm's correction: {', '.join(clear) or 'none'}. Conditions "
-        "are prompts, not a sample of people."
+        f"are several. Significant after Holm's correction: {', '.join(clear) or 'none'}. "
+        "Conditions are prompts, not a sample of people."
     )
     return [*notes, table("regressions", "Behaviour on reports, z scores", rows, note)]
 

@@ -1,4 +1,4 @@
-"""Contexts, models and training stages side by side."""
+"""Comparisons of contexts, models and training stages."""
 
 from collections.abc import Mapping, Sequence
 
@@ -81,7 +81,7 @@ def _spread_table(
                     "report": TRAITS[trait],
                     "compared with": other,
                     f"MAD {first}": median_absolute_deviation(pair[0]),
-                    "MAD there": median_absolute_deviation(pair[1]),
+                    "MAD of the other": median_absolute_deviation(pair[1]),
                     "spread ratio": brown_forsythe(pair, of="condition", seed=seed),
                 }
             )

@@ -1,4 +1,4 @@
-"""The same inventories and tasks to one model under many personas, each beside its opposite.
+"""Administers the same inventories and tasks under many personas, each beside its opposite.
 
 After Han et al. 2025 (arXiv 2509.03730): three adjectives, in one of several wordings, put a trait
 into the system turn. Here every persona has its opposite, so that the effect of a system turn as
@@ -71,7 +71,7 @@ def opposite_arms(traits: Sequence[str], strategies: int = 3) -> tuple[Arm, ...]
     one where there is one strategy.
 
     Raises:
-        BadValue: a trait other than O, C, E, A, N, SR, or no such number of strategies.
+        BadValue: a trait other than O, C, E, A, N, SR, or a number of strategies that don't exist.
 
     >>> [arm.persona.id for arm in opposite_arms(["A"], 1)]
     ['none 1', 'A+ character', 'A- character']

@@ -1,7 +1,7 @@
 """Regressions over respondents that belong to groups, such as the runs of several models.
 
-Rows of one model are not independent: a slope over all rows mixes what differs between models
-with what goes together within one. `random_intercept` is the linear mixed model with one
+Rows of one model are not independent: a slope over all rows mixes differences between models with
+covariation within one. `random_intercept` is the linear mixed model with one
 intercept a group, fitted by restricted maximum likelihood (Laird & Ware 1982, Biometrics 38);
 `slopes` sets the pooled, within-group and between-group slopes side by side.
 """
@@ -41,7 +41,7 @@ class Mixed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slopes:
-    """One predictor's slope three ways: over all rows, within groups, between group means."""
+    """One predictor's slopes: over all rows, within groups, and between group means."""
 
     pooled: Estimate
     within: Estimate
@@ -50,6 +50,8 @@ class Slopes:
 
 def standardize(values: ArrayLike) -> Array:
     """Return z scores of values (n,), divisor n - 1; zeros where the values don't differ.
+
+    As Han et al. 2025 (arXiv 2509.03730) standardize all variables of their regressions.
 
     >>> standardize([1, 2, 3]).tolist()
     [-1.0, 0.0, 1.0]
@@ -69,6 +71,8 @@ def random_intercept(
     of: str = "row",
 ) -> Mixed:
     """Fit outcome ~ predictors + a random intercept for each group, by REML.
+
+    Source: Laird & Ware 1982, Biometrics 38.
 
     Args:
         outcome: shape (n,), without missing values.
@@ -96,7 +100,7 @@ def random_intercept(
     sizes = np.bincount(ids).astype(np.float64)
     design = np.column_stack([np.ones(n), x])
     if n < k + 3 or np.linalg.matrix_rank(design) < k + 1:
-        why = f"{n} rows don't determine {k} slopes: too few, or predictors that go together"
+        why = f"{n} rows don't determine {k} slopes: too few, or collinear predictors"
         lost = tuple(missing(name, why, n=n, of=of) for name in names)
         return Mixed(slopes=lost, between=nan, within=nan, groups=sizes.size, loglik=nan)
     table = np.column_stack([design, y])
@@ -187,13 +191,13 @@ def slopes(
     name: str = "slope",
     of: str = "row",
 ) -> Slopes:
-    """Set the slope over all rows beside those within groups and between group means.
+    """Estimate the slope over all rows, within groups, and between group means.
 
-    Source: Snijders & Bosker 2012, Multilevel Analysis, section 3.6.
-
-    Within: both variables centred on their group's mean, with a degree of freedom less for each
-    group. Between: over the groups' means, so that n counts groups (Mundlak 1978, Econometrica
-    46). Undefined where a predictor doesn't vary at that level or too few rows are left.
+    Within: both variables centred on their group's mean, with one degree of freedom less for each
+    group. Between: over the groups' means, so that n counts groups. In outcome units a predictor
+    unit. Undefined where the predictor doesn't vary at that level or too few rows remain.
+    Sources: Snijders & Bosker 2012, Multilevel Analysis, section 3.6; Mundlak 1978, Econometrica
+    46.
 
     Args:
         outcome: shape (n,), without missing values.
@@ -225,7 +229,7 @@ def slopes(
 
 
 def _line(name: str, y: Array, x: Array, used: int, of: str) -> Estimate:
-    """Slope of centred variables; `used` is the number of degrees of freedom that are spent."""
+    """Estimate the slope of centred variables; `used` counts the degrees of freedom spent."""
     n, power, df = y.size, float(x @ x), y.size - used
     if df < 1 or power <= 1e-12 * n:
         why = "too few rows at this level" if df < 1 else "the predictor doesn't vary at this level"
@@ -240,11 +244,10 @@ def logit(
 ) -> Estimate:
     """Estimate the change of the log odds of outcome 1 against 0 for one unit of a predictor.
 
-    Outcome and predictor have the shape (n,). Source: McCullagh & Nelder 1989, chapter 4.
-
-    Maximum likelihood by Newton's method, Wald interval (Cox 1958, J. R. Stat. Soc. B 20).
-    Outcome and predictor have the shape (n,). Undefined where an outcome is absent, the predictor
-    doesn't vary, or it separates the outcomes completely (the slope is then infinite).
+    Outcome and predictor have the shape (n,). Maximum likelihood by Newton's method, Wald interval
+    (Cox 1958, J. R. Stat. Soc. B 20; McCullagh & Nelder 1989, chapter 4). Undefined where an
+    outcome is absent, the predictor doesn't vary, or it separates the outcomes completely (the
+    slope is then infinite).
 
     Raises:
         BadValue: shapes that don't go together, or outcomes other than 0 and 1.

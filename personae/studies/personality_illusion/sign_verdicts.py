@@ -1,4 +1,4 @@
-"""What shares of expected signs show, in words: reports and behaviour together, apart, or neither.
+"""The verdict on expected signs, in words: report and behaviour agree, diverge, or neither moves.
 
 The expected signs are those known from people (Han et al. 2025, arXiv 2509.03730).
 """
@@ -16,9 +16,9 @@ __all__ = ["expected_shift", "sign_verdict", "verdicts"]
 
 
 def sign_verdict(share: Estimate) -> str:
-    """Say in a word what a share of expected signs shows: aligned, opposed, or not shown.
+    """Classify a share of expected signs: aligned, opposed, or not shown.
 
-    It is shown where the interval excludes one half and the sign test is significant at 5 %.
+    Shown means that the interval excludes one half and the sign test is significant at 5 %.
 
     >>> from personae.core import missing
     >>> sign_verdict(missing("signs", "no behaviour moved", n=0, of="pair of personas"))
@@ -32,7 +32,8 @@ def sign_verdict(share: Estimate) -> str:
 def expected_shift(shifts: Sequence[BehaviourShift], name: str, seed: int) -> Estimate:
     """Estimate the mean shift of behaviour in the expected direction, in SDs of units.
 
-    Pairs of opposite personas are the clusters, as for the signs. Undefined without any shift.
+    Pairs of opposite personas are the clusters, as for the signs. Undefined without any shift. Our
+    own summary; the expected directions are those of Han et al. 2025 (arXiv 2509.03730).
     """
     pairs, of = [shift.pair for shift in shifts], "pair of personas"
     if not pairs:
@@ -60,11 +61,11 @@ def verdicts(movement: PersonaShifts, seed: int) -> list[Part]:
 def _headline(word: str, *, most: bool) -> str:
     """Join what the signs show with whether most reports moved: one of several may by chance."""
     if word == "aligned" and most:
-        return "Report and behaviour go together."
+        return "Report and behaviour agree."
     if word == "aligned":
-        return "Behaviour moved as in people, though most reports were not shown to move."
+        return "Behaviour moved as in people, but most reports were not shown to move."
     if word == "opposed":
-        return "Report and behaviour come apart: behaviour moved against people's directions."
+        return "Report and behaviour diverge: behaviour moved against people's directions."
     if most:
-        return "Reports moved; that behaviour follows them is not shown."
+        return "Reports moved; behaviour was not shown to follow."
     return "Neither most reports nor behaviour were shown to move: there is nothing to compare."

@@ -1,4 +1,4 @@
-"""Whether what a model reports of itself goes together with how it behaves.
+"""Whether a model's self-report agrees with its behaviour.
 
 System   personality-illusion
 Paper    Han, Kocielnik, Song, Debnath, Mobbs, Anandkumar & Alvarez 2025 (arXiv:2509.03730)
@@ -92,7 +92,7 @@ def personality_illusion(
         quick: three traits in one wording, short inventories and tasks.
 
     Raises:
-        InputError: an unknown context, or files that are not what they should be.
+        InputError: an unknown context; an unreadable file; two runs of one name.
     """
     if context not in ("separate", "shared", "both"):
         raise InputError(f"context is separate, shared or both, not {context!r}")
@@ -104,7 +104,9 @@ def personality_illusion(
     )
     channel = gate.main or "statement"
     own = _ask(model, inventories, measures, channel, (context, traits, quick))
-    answers = Answers.concat([own, *(_earlier_run(text, own) for text in others)])
+    answers = own
+    for text in others:
+        answers = Answers.concat([answers, _earlier_run(text, answers)])
     design = _Design(
         measures=measures,
         traits=traits,
@@ -172,7 +174,7 @@ def _ask(
     channel: Channel,
     size: tuple[Context, Sequence[str], bool],
 ) -> Answers:
-    """Ask the model under every arm, in one or both contexts; size = (context, traits, quick)."""
+    """Ask the model under every arm, in one context or both; size = (context, traits, quick)."""
     context, traits, quick = size
     tasks = list({row.task.name: row.task for row in measures}.values())
     sheets = []
@@ -192,7 +194,8 @@ def _ask(
 def _earlier_run(text: str, asked: Answers) -> Answers:
     """Read an earlier run's answers, NAME=PATH; the name stands for the model.
 
-    It must have asked the same questions, or its scores could not be compared.
+    It must differ from the names so far, and the run must have asked the same questions, or its
+    scores could not be compared.
     """
     name, equals, path = text.partition("=")
     if not equals or not name or not Path(path).is_file():
@@ -206,7 +209,7 @@ def _earlier_run(text: str, asked: Answers) -> Answers:
         raise BadFile(f"{path}: not answers of this study; it lacks {', '.join(sorted(lacking))}")
     answers = Answers(rows.filter(pl.col("context").is_not_null())).tag(model=name)
     if name in asked.rows["model"].unique():
-        raise InputError(f"{text!r}: {name!r} is the model asked now; give the other one its name")
+        raise InputError(f"{text!r}: {name!r} names another run already; give each its own name")
     if set(answers.rows["item"]) != set(asked.rows["item"]):
         raise InputError(
             f"{path}: that run asked other questions than this one; run both in full or both "

@@ -25,7 +25,7 @@ _FIELD = re.compile(r"\{(\w+)\}")
 
 
 def poles(inventory: Inventory, scale: str) -> tuple[str, str]:
-    """Give the words for the low and the high end of a scale.
+    """Return the words for the low and the high pole of a scale.
 
     >>> from personae.core import load_inventory
     >>> poles(load_inventory("mpi-120"), "N"), poles(load_inventory("oejts"), "FT")
@@ -71,7 +71,7 @@ def shown_poles(words: tuple[str, str], order: str) -> tuple[DisplayedOption, Di
 
 
 def opening(text: Labelled) -> Thread:
-    """Open a conversation: the system text, and the author's text in the first user turn."""
+    """Open a conversation: a system message, then the author's text in the first user turn."""
     data = data_json("chain.json")
     body = text.excerpt.replace("</text>", "")
     return (Message("system", data["system"]), Message("user", filled("text", text=body)))
@@ -85,7 +85,7 @@ def next_turn(thread: Thread, text: str) -> Chat:
 
 
 def filled(name: str, **fields: object) -> str:
-    """Fill a template in one pass, so that braces in a text stay plain text."""
+    """Fill a template in one pass, so that braces inside a value are left alone."""
     template: str = data_json("chain.json")[name]
     known: Mapping[str, object] = fields
     return _FIELD.sub(lambda match: str(known[match[1]]), template)

@@ -1,8 +1,8 @@
 """A questionnaire as chain of thought: a model rates a text's author item by item, then concludes.
 
 After Yang et al. 2023 (arXiv 2310.20256). Each text and scale has a conversation of its own, in
-which every turn shows the answers before it and the last one asks which pole is likelier. The note
-about the items' meaning is made from their keys. The text comes before everything that differs
+which every turn shows the previous answers and the last one asks which pole is likelier. The note
+about the items' meaning is derived from their keys. The text precedes everything that differs
 between scales, so that it is read once for all of them.
 """
 
@@ -40,9 +40,9 @@ from personae.traits.item_grammar import item_text
 __all__ = ["CONCLUSION", "Chain"]
 
 CONCLUSION = "conclusion"
-"""The item of a row that holds a conclusion: nats for the high pole, over both orders."""
+"""Item id of a conclusion, whose value is the margin of the high pole in nats, over both orders."""
 TIE = 1e-9
-"""A margin in nats below this is a tie: likelihoods that are equal but for rounding."""
+"""Margins below this, in nats, are ties: likelihoods equal up to rounding."""
 Case = tuple[Labelled, str]
 """A text, and a scale that is asked about."""
 
@@ -51,17 +51,17 @@ Case = tuple[Labelled, str]
 class Chain:
     """One model that reads texts by one inventory.
 
-    All texts and scales advance together: one turn of all of them is one batch.
+    All texts and scales advance in lock-step: each turn is one batch.
 
     Args:
         model: who reads; the channel `label` needs likelihoods.
         inventory: whose items are rated, with texts.
-        scales: those that are asked about.
+        scales: the scales asked about.
         channel: `label` weighs the numbers and letters, `reply` parses what is written.
-        orders: those in which the last question shows the two poles.
+        orders: orders in which the last question shows the two poles.
 
     Raises:
-        BadValue: no item texts, a scale without items, or a channel that the model doesn't have.
+        BadValue: no item texts, a scale without items, or a channel that the model doesn't offer.
     """
 
     model: Model
@@ -84,8 +84,7 @@ class Chain:
     def questionnaire(self, texts: Sequence[Labelled]) -> Answers:
         """Rate every item for every text, then conclude; one row an item and one a conclusion.
 
-        An item without an answer is a row with its status, and leaves no trace in the
-        conversation.
+        An unanswered item is a row with its status, and is left out of the conversation.
         """
         cases = self._cases(texts)
         threads = [opening(text) for text, _ in cases]
@@ -103,7 +102,7 @@ class Chain:
         return Answers.concat(sheets).tag(arm="psycot")
 
     def standard(self, texts: Sequence[Labelled]) -> Answers:
-        """Ask for the pole directly, without items: the baseline."""
+        """Ask for the pole directly, without items, as the baseline."""
         cases = self._cases(texts)
         threads = [opening(text) for text, _ in cases]
         return self._conclusions(cases, threads, "direct", "standard").tag(arm="standard")

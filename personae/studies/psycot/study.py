@@ -4,11 +4,11 @@ System   psycot
 Paper    Yang, Shi, Wan, Quan, Wang, Wu & Wu 2023, Findings of EMNLP (arXiv:2310.20256)
 Asks     Does a model that first fills in a questionnaire about a text's author recognize the
          author's traits better than one that is asked directly, and better than without reading?
-Differs  the note about the items' meaning is made from their keys (the published one misdescribes
-         six of eight items of extraversion); public-domain items; the two poles are shown in both
-         orders, so that a habit of saying "A" ties and predicts nothing; a label of 1 is the high
-         pole of every scale, also of neuroticism; a missing answer is a miss and is counted;
-         intervals and floors beside each score; texts are cut by words, not by one model's tokens
+Differs  the note about the items' meaning is derived from their keys (the published one
+         misdescribes six of eight items of extraversion); public-domain items; the two poles are
+         shown in both orders, so that a habit of saying "A" ties and predicts nothing; a label of 1
+         is the high pole of every scale, also of neuroticism; a missing answer is a miss and is
+         counted; intervals and floors beside each score; texts are cut by words, not by tokens
 Version  1
 """
 
@@ -54,13 +54,13 @@ METHODS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Predictions:
-    """What each method makes of the same texts.
+    """Each method's predictions of the same texts.
 
     Args:
         scales: the labelled scales that were asked about.
         truth: labels, (texts, scales), 1 for the high pole and 0 for the low one.
         scores: by method, (texts, scales); the sign is the prediction, NaN a missing answer.
-        floors: by floor, predictions made without reading, (texts, scales), 0 or 1.
+        floors: by floor, predictions without reading, (texts, scales), 0 or 1.
     """
 
     scales: tuple[str, ...]
@@ -133,7 +133,7 @@ def psycot(
 
 
 def _common_scales(corpus: Corpus, inventory: Inventory) -> tuple[str, ...]:
-    """Give the scales both labelled and asked; the plainest, E and N, come first."""
+    """List the scales both labelled and asked, E and N first, which are the easiest to read."""
     common = [s for s in corpus.scales if s in inventory.scales]
     if not common:
         raise InputError(
@@ -176,7 +176,7 @@ def _predictions(
 
 
 def _grid(frame: pl.DataFrame, ids: Sequence[str], scales: Sequence[str]) -> Array:
-    """Arrange values as (texts, scales), NaN where there is none."""
+    """Arrange values as (texts, scales), NaN where one is missing."""
     values = {(r, s): v for r, s, v in frame.select("respondent", "scale", "value").iter_rows()}
     cells = [[values.get((text, scale)) for scale in scales] for text in ids]
     return np.array([[np.nan if value is None else value for value in row] for row in cells])

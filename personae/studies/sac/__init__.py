@@ -1,1 +1,1 @@
-"""SAC: does a trait follow the level that was asked for, and what else moves with it?"""
+"""SAC: does a trait follow the level asked for, and what else moves with it?"""

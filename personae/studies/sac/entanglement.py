@@ -1,4 +1,4 @@
-"""What else moves with a trait at a level: slopes of all factors on the factor asked for."""
+"""Entanglement of traits: slopes of all factors on the level of the factor asked for."""
 
 from collections.abc import Mapping
 from math import isnan
@@ -18,10 +18,10 @@ Cells = Mapping[tuple[str, str], Array]
 
 
 def related_slope(cells: Cells, design: LevelDesign, seed: int) -> Estimate:
-    """Estimate the slope (points a level) of factors that go with the target in people.
+    """Estimate the slope (points a level) of factors that covary with the target in people.
 
-    Each in the direction expected. Undefined where no target has such a factor. Source: Chittem et
-    al. (2025, arXiv 2506.20993) for the question; the directions are `expected_sign`.
+    Each factor is signed by `expected_sign`. Undefined where no target has such a factor. The
+    question is that of Chittem et al. 2025 (arXiv 2506.20993), the summary our own.
     """
     parts = [
         sign * cells[target, scale]
@@ -68,7 +68,7 @@ def entanglement(cells: Cells, design: LevelDesign, seed: int) -> list[Part]:
             f"The factor asked for moves most in {largest} of {len(design.targets)} rows. "
             f"{design.others} items of each other factor: single cells are rough.",
         ),
-        Note(f"In the expected direction, where people have one: {related}."),
+        Note(f"In the direction known from people, where there is one: {related}."),
     ]
 
 

@@ -1,9 +1,9 @@
-"""Asks for a trait at a level: graded adjectives and five ladders of intensity.
+"""Prompts for a trait at a level: graded adjectives and five ladders of intensity.
 
 After Chittem et al. 2025 (arXiv 2506.20993): adjectives anchor the level, five factors (frequency,
 depth, threshold, effort, willingness) say how it shows. Their prompt is not published; the wording
 and the anchors are ours (`data/intensity.json`), with equal steps on the nine-step adjective
-ladder. The threshold runs against the level: the stronger a trait, the less it takes.
+ladder. The threshold falls as the level rises: the stronger a trait, the less it takes to show.
 """
 
 from collections.abc import Mapping, Sequence
@@ -71,9 +71,9 @@ def toggle_text(factor: str, *, high: bool) -> str:
 
 
 def expected_sign(factor: str, other: str) -> int:
-    """Return the sign with which two factors go together in people's second-order factors, or 0.
+    """Return the sign with which two factors covary in people's second-order factors, or 0.
 
-    0 where no second-order factor holds both, or two of them contradict each other.
+    0 where no second-order factor contains both, or two of them disagree.
 
     >>> expected_sign("A", "F"), expected_sign("F", "Q2"), expected_sign("A", "B")
     (1, -1, 0)
@@ -105,7 +105,7 @@ def _block(factor: str, level: float) -> str:
 
 
 def _anchor(pairs: Sequence[tuple[str, str]], level: float) -> str:
-    """Name the level's adjectives; between two levels both, and how far it is to the upper one."""
+    """Name the level's adjectives, or those of both neighbours and the share of the way between."""
     below, above = next((a, b) for a, b in pairwise(LEVELS) if a <= level <= b)
     share = (level - below) / (above - below)
     ends = [

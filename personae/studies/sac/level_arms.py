@@ -22,11 +22,11 @@ LADDERS = ("frequency", "depth", "threshold", "effort", "willingness")
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LevelDesign:
-    """What is asked.
+    """What is asked at which level.
 
-    `levels` of the targets, `wide` those at which other factors are asked too, `laddered` those
-    of the ladders; `own`, `others` and `rungs` count the items of a target, of any other factor,
-    and of a target on each ladder.
+    Targets are asked at `levels`, other factors too at `wide`, the ladders at `laddered`; `own`,
+    `others` and `rungs` are the numbers of items of a target, of any other factor, and of a target
+    on each ladder.
     """
 
     tool: Inventory
@@ -41,7 +41,7 @@ class LevelDesign:
 
     @property
     def use(self) -> Use:
-        """Mean over option probabilities, or the option named in a reply."""
+        """The value that counts: the mean over option probabilities, or the option replied."""
         return "value" if self.form.channel == "reply" else "expected"
 
     def target_items(self, target: str, count: int | None = None) -> Inventory:
@@ -86,7 +86,7 @@ def ask_toggles(model: Chooser, design: LevelDesign) -> Answers:
 def ask_ladders(model: Chooser, design: LevelDesign, threshold: str) -> Answers:
     """Ask the targets' items on five ladders at the levels in `laddered`; tag `ladder`.
 
-    `threshold`: "reversed" lets an easy threshold count as a strong trait, "as-is" as a low answer.
+    An easy threshold counts as a strong trait ("reversed") or as a low answer ("as-is").
     """
     sheets = []
     for target in design.targets:

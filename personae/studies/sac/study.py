@@ -1,4 +1,4 @@
-"""SAC: does a trait follow the level that was asked for, and what else moves with it?
+"""SAC: does a trait follow the level asked for, and what else moves with it?
 
 System   sac-16pf
 Paper    Chittem, Shrivastava, Pendela, Challa & Kumar 2025, ICAART 2026 (arXiv:2506.20993)
@@ -170,11 +170,11 @@ def _verdicts(
     notes: list[Part] = [verdict(outcome)]
     if not isnan(related.value):
         shown = related.p < 0.05
-        movement = "move" if shown and related.value > 0 else "are not shown to move"
+        movement = "move together" if shown and related.value > 0 else "are not shown to move"
         movement = "move against each other" if shown and related.value < 0 else movement
         notes.append(
             verdict(
-                f"Factors that go together in people {movement} together here: "
+                f"Factors that covary in people {movement} here: "
                 f"{related.value:+.3f} points a level [{related.low:.3f}, {related.high:.3f}] "
                 "in the expected direction."
             )

@@ -69,8 +69,8 @@ def control_table(
             }
         )
     note = (
-        "Over items, each at every level; p by sign flips, not corrected here. An item that never "
-        "changes has rho 0."
+        "Over items, each asked at every level; p by sign flips, not corrected here. An item that "
+        "never changes has rho 0."
     )
     return table("control", "Does the score follow the level?", rows, note)
 
@@ -141,7 +141,7 @@ def consistency_table(answers: Answers, design: LevelDesign) -> Table:
                 }
             )
     note = (
-        "A toggle switches a factor on (+) or off (-) without levels; it is shorter, so that a "
-        "difference may be one of length."
+        "A toggle switches a factor on (+) or off (−) without levels; it is shorter, so that a "
+        "difference may be due to length."
     )
     return table("consistency", "Mean and SD over items, by prompt", rows, note)

@@ -1,8 +1,8 @@
 """One inventory under several conditions: scores, differences and equivalence between them.
 
 The tests of Gupta, Song & Anumanchipalli (2024, arXiv 2309.08163), unpaired as published and,
-better suited, paired by item; beyond the source: Holm's correction, a test of equivalence, and the
-scoring with and without the key side by side. Items are the sampling unit.
+better suited, paired by item; beyond the source: Holm's correction, a test of equivalence, and
+scores with and without the key side by side. Items are the sampling unit.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ __all__ = [
 CONDITION_COLUMNS = ("form", "order")
 """The columns of answers that tell one administration from another."""
 MIN_SHARE = 0.8
-"""The share of a scale's items that must be answered for a score."""
+"""The least share of a scale's items that must be answered for a score."""
 Scoring = Literal["unkeyed", "keyed"]
 SCORINGS: tuple[Scoring, ...] = ("unkeyed", "keyed")
 Condition = tuple[str, str]
@@ -63,7 +63,7 @@ class AdministrationPair:
 
     @property
     def verdict(self) -> Verdict:
-        """What the paired test, adjusted, and the test of equivalence show together."""
+        """The joint verdict of the adjusted paired test and the test of equivalence."""
         return verdict(replace(self.paired, p=self.adjusted), self.equivalence)
 
 
@@ -86,12 +86,12 @@ class Sheet:
     seed: int
 
     def block(self, scoring: Scoring, scale: str = "") -> Array:
-        """Give the item scores of one scale, or of all: shape (items, administrations)."""
+        """Return item scores (points) of one scale, or of all: (items, administrations)."""
         rows = [i for i, item in enumerate(self.tool.items) if not scale or item.scale == scale]
         return self.cells[scoring][rows]
 
     def column(self, scoring: Scoring, condition: Condition, scale: str = "") -> Array:
-        """Give the item scores of one administration, shape (items,)."""
+        """Return the item scores (points) of one administration, shape (items,)."""
         return self.block(scoring, scale)[:, self.conditions.index(condition)]
 
     def scales(self) -> dict[str, str]:

@@ -52,7 +52,7 @@ Comparisons = Mapping[Scoring, Sequence[AdministrationPair]]
 def reliability_verdicts(
     by_wording: Comparisons, by_order: Comparisons, margin: float
 ) -> list[Note]:
-    """Say what holds: one difference is enough against it, and equivalence must be shown.
+    """State whether scores hold: one difference refutes it, and equivalence must be shown.
 
     Args:
         by_wording: comparisons of wordings, by scoring.
@@ -86,7 +86,7 @@ def reliability_warnings(sheet: Sheet, left_out: Sequence[str]) -> list[Note]:
     known = sheet.cells["unkeyed"][np.isfinite(sheet.cells["unkeyed"])]
     if known.size and float(np.ptp(known)) == 0:
         notes.append(
-            warning("All answers are the same, so that their stability says nothing of a trait.")
+            warning("All answers are the same, so that their stability says nothing about a trait.")
         )
     if doubts := keying_alarm(sheet.answers, rows=CONDITION_COLUMNS):
         scales = ", ".join(sorted({doubt.scale for doubt in doubts}))
@@ -132,7 +132,7 @@ def score_parts(sheet: Sheet) -> list[Part]:
     )
     note = (
         "Unkeyed is what the published code scores. Intervals and tests resample items, which are "
-        f"not independent respondents; under {MIN_SHARE:.0%} answered there is no score."
+        f"not independent respondents; no score where fewer than {MIN_SHARE:.0%} were answered."
     )
     return [figure, table("scores", "Trait scores", rows, note)]
 
@@ -207,10 +207,10 @@ def agreement_parts(sheet: Sheet, pairs: Sequence[tuple[Condition, Condition]]) 
                 "Pearson r": pearson(x, y),
                 "mean absolute difference": mean_absolute_difference(x, y, seed=sheet.seed),
                 "position pull": pull,
-                "reads what labels mean": followed[wording],
+                "follows the labels' meaning": followed[wording],
             }
         )
-    note = "Position pull: 0 if the option's text repeats, 1 if its position does, 0.5 at chance."
+    note = "Position pull: 0 if the option's text is repeated, 1 if its position is, 0.5 by chance."
     parts: list[Part] = [table("agreement", "The same item, forward and reversed", rows, note)]
     if "enfj" in followed:
         parts.append(
@@ -224,7 +224,7 @@ def agreement_parts(sheet: Sheet, pairs: Sequence[tuple[Condition, Condition]]) 
 
 
 def _instruction_followed(pull: Estimate) -> str:
-    """Tell whether labels are read for what they mean: the position pull is below 0.5."""
+    """Tell whether the labels' meaning is followed: the position pull is below 0.5."""
     if isnan(pull.value):
         return f"not known ({pull.why_missing})"
     low, high = (pull.value, pull.value) if isnan(pull.low) else (pull.low, pull.high)
@@ -251,14 +251,14 @@ def decomposition_parts(sheet: Sheet) -> list[Part]:
             "acquiescence",
             "Agreement whatever the item says",
             bias,
-            "Both keys have the same weight; without a bias it is the midpoint of the options.",
+            "Both keys have the same weight; without a bias, the midpoint of the options.",
         ),
         table(
             "spread",
             "Largest difference between administrations",
             spread,
-            "What keying removes is agreement bias, which cancels in balanced scales only. A range "
-            "can't be negative and grows by chance; over items answered in every administration.",
+            "Keying removes agreement bias, in balanced scales only. A range can't be negative and "
+            "grows by chance; over items answered in every administration.",
         ),
         table(
             "variance",

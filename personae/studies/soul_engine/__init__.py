@@ -1,1 +1,1 @@
-"""Soul Engine: levels and identity of characters in a frozen model, read and put in."""
+"""Soul Engine: characters read from a frozen model, and injected into it by vectors."""

@@ -1,8 +1,8 @@
-"""Characters: what they say, and their levels of the Big Five in 0..1.
+"""Characters: their utterances, and their levels of the Big Five in 0..1.
 
 A row of a JSONL file is `{"character", "utterances", "ocean": [O, C, E, A, N]}`. Simulated
 characters speak Personae's own sentences: for a trait drawn at random, the probability of the high
-sentence is the character's level. So the levels are known, and so is the best possible reading.
+sentence is the character's level. So both the levels and their best possible estimate are known.
 """
 
 from collections.abc import Sequence
@@ -32,10 +32,10 @@ class Character:
 def load_characters(path: str | Path) -> list[Character]:
     """Read characters from a JSONL file, one a row.
 
-    Utterances without text are kept: whoever records the characters skips and counts them.
+    Utterances without text are kept; recording skips and counts them.
 
     Raises:
-        BadFile: not such a file, no row, or a name that occurs twice; the message names the line.
+        BadFile: an invalid row, named by its line; no row, or a name that occurs twice.
     """
     characters = []
     for line, row in json_lines(Path(path)):
@@ -67,7 +67,7 @@ def simulated_characters(
     Args:
         count: number of characters.
         utterances: number of sentences that each says.
-        part: which of the twelve pairs of sentences of each trait they choose from.
+        part: the slice of each trait's twelve pairs of sentences that they choose from.
         seed: seed of levels and sentences.
 
     >>> ada, = simulated_characters(1, 3)
@@ -95,7 +95,7 @@ def simulated_characters(
 
 
 def ideal_levels(characters: Sequence[Character]) -> Array:
-    """Read simulated characters as well as is possible: posterior means of levels, (n, 5) in 0..1.
+    """Estimate simulated characters' levels as well as possible: posterior means, (n, 5) in 0..1.
 
     Levels are uniform and a trait's sentences binomial, so the mean is that of a Beta
     distribution, (high + 1) / (all + 2) (Laplace's rule of succession; Gelman et al. 2013,

@@ -1,9 +1,9 @@
-"""Two small heads on a frozen model's states: who speaks, and with which levels of five traits.
+"""Two small heads on a frozen model's states: the speaker's identity and levels of five traits.
 
 Each training step presents a character as a new random subset of k utterances, so that the heads
 learn what the utterances have in common. The identity head learns by contrast between characters,
-the psychometric head by squared error; its five directions are kept from overlapping. The model's
-states are recorded once; its weights aren't trained. After Wang 2025 (arXiv 2512.07092).
+the psychometric head by squared error, with a penalty on the overlap of its five directions. The
+model's states are recorded once; its weights aren't trained. After Wang 2025 (arXiv 2512.07092).
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,10 +24,10 @@ BATCH = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeadTraining:
-    """How heads are trained.
+    """The training of the heads.
 
     Args:
-        subset: utterances of a subset, k; a character with fewer is presented whole.
+        subset: number of utterances in a subset, k; a character with fewer is presented whole.
         steps: training steps, each over at most 64 characters.
         width: width of the embedding.
         overlap_weight: weight of the directions' overlap in the loss.
@@ -47,7 +47,7 @@ class DualHead:
 
     Args:
         centre: mean state in training, (width,).
-        scale: standard deviation of all numbers in the training states.
+        scale: standard deviation of all entries of the training states.
         identity: the identity head, (embedding, width).
         directions: unit directions of the five traits, (5, width), in the order of OCEAN.
         mixer: from the projections on the directions to levels in 0..1.
@@ -95,7 +95,7 @@ def _contrast_loss(embedded: Tensor, owners: Tensor, temperature: float = 0.07) 
 
     Args:
         embedded: unit embeddings, (n, width).
-        owners: whose they are, (n,); every owner has two rows or more.
+        owners: the character of each row, (n,); every character has two rows or more.
         temperature: divides the cosines.
     """
     itself = torch.eye(len(embedded), dtype=torch.bool)
@@ -120,13 +120,13 @@ def _overlap_loss(directions: Tensor) -> Tensor:
 def train_heads(
     states: Sequence[Array], levels: Array, training: HeadTraining = HeadTraining(), seed: int = 0
 ) -> DualHead:
-    """Train both heads together.
+    """Train both heads jointly, after Wang 2025 (arXiv 2512.07092).
 
     Args:
         states: each character's states, one array (utterances, width) a character.
         levels: each character's five levels in 0..1, (characters, 5), in the order of OCEAN.
-        training: how.
-        seed: seed of subsets and first weights.
+        training: sizes, steps and weights.
+        seed: seed of subsets and initial weights.
 
     Raises:
         BadValue: fewer than two characters, or shapes that don't fit.

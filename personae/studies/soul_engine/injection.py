@@ -21,7 +21,7 @@ SHARES = (-0.2, -0.1, -0.05, 0.0, 0.05, 0.1, 0.2)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class InjectionDose:
-    """What each strength of `SHARES` does at a block.
+    """Effects of each strength of `SHARES` at a block.
 
     Args:
         block: where the vector is added.
@@ -39,11 +39,12 @@ def measured_dose(
 ) -> InjectionDose:
     """Add the sum of sliders at the chosen block, in both directions, and measure its effects.
 
-    Without a chosen block it is the middle one.
+    Without a chosen block, at the middle one. Shifts and losses are in nats per token. After the scan
+    of Wang 2025 (arXiv 2512.07092); strengths relative to the states' length are our own.
 
     Args:
         model: the frozen model.
-        calibration: the scan, which may have chosen a block.
+        calibration: the scan, with the block it chose, if any.
         goal: wanted standings in -1..1, where z stands for a slider at (z + 1) / 2.
         seed: seed of the resampling.
     """
@@ -96,7 +97,7 @@ def dose_parts(dose: InjectionDose) -> list[Part]:
         for share, shift, loss in zip(SHARES, dose.shifts, dose.losses, strict=True)
     ]
     note = (
-        "Measured on held-out statements; the vector is the sum of sliders at unit length, its "
-        "strength a share of the states' mean length."
+        "Measured on held-out statements. The vector is the sum of sliders at unit length; its "
+        "strength is a share of the states' mean length."
     )
     return [figure, table("dose", "Dose", rows, note)]

@@ -1,4 +1,4 @@
-"""How well characters' levels are read from a model's states, beside simple and ideal readers."""
+"""Levels read from a model's states by two heads, beside simple readers and an ideal one."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -31,7 +31,7 @@ PENALTY = 1.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CharacterSpeech:
-    """Characters and the states of what they say, one array (utterances, width) each.
+    """Characters and the states of their utterances, one array (utterances, width) each.
 
     `empty` counts utterances without text, which have no states.
     """
@@ -83,11 +83,14 @@ def explained_share(
 ) -> Estimate:
     """Estimate R squared: the share of the constant's squared error that a reader removes.
 
+    At most 1, below 0 where the reader is worse. The textbook coefficient of determination, but
+    against a constant from the training; BCa bootstrap over characters (Efron 1987, JASA 82).
+
     Args:
         readout: the reader's levels.
         constant: the levels of a constant guess.
         truth: the true levels, (characters, 5).
-        seed: seed of the bootstrap over characters.
+        seed: seed of the bootstrap.
     """
     errors, baseline = readout.errors(truth).mean(axis=1), constant.errors(truth).mean(axis=1)
     share = bootstrap(lambda w: 1 - (w @ errors) / (w @ baseline), len(errors), seed=seed)
@@ -95,7 +98,7 @@ def explained_share(
 
 
 def simple_readouts(train: CharacterSpeech, test: CharacterSpeech) -> list[LevelReadout]:
-    """Read the levels without heads: a constant, words alone, a linear probe, an ideal reader.
+    """Estimate the levels without heads: a constant, words alone, a linear probe, an ideal reader.
 
     The constant is the mean level in training and comes first. The ideal reader knows which
     sentence speaks for which trait; it exists for simulated characters only.
@@ -113,7 +116,7 @@ def simple_readouts(train: CharacterSpeech, test: CharacterSpeech) -> list[Level
 
 
 def _word_shares(characters: Sequence[Character], vocabulary: Sequence[str]) -> Array:
-    """Give each word's share of a character's words, (characters, words)."""
+    """Compute each word's share of a character's words, (characters, words)."""
     texts = [_words(character) for character in characters]
     return np.array(
         [[text.count(word) / max(1, len(text)) for word in vocabulary] for text in texts]
@@ -127,10 +130,12 @@ def _words(character: Character) -> list[str]:
 def linear_levels(rows: Array, levels: Array, others: Array) -> Array:
     """Fit one ridge probe a level and read the levels of other rows, clipped to 0..1.
 
+    Ridge regression (Hoerl & Kennard 1970, Technometrics 12), features divided by their overall SD.
+
     Args:
         rows: features in training, (n, width).
         levels: true levels in training, (n, 5).
-        others: features of the rows that are read, (m, width).
+        others: features of the rows to read, (m, width).
 
     Returns:
         Levels, (m, 5).
@@ -146,10 +151,11 @@ def linear_levels(rows: Array, levels: Array, others: Array) -> Array:
 
 
 def retrieval(heads: DualHead, speech: CharacterSpeech, size: int, seed: int = 0) -> Array:
-    """Tell whether a subset of utterances is nearest to another one of the same character.
+    """Score whether a subset of utterances is nearest to another one of the same character.
 
-    The two subsets share no utterance, so that content can't give the character away. They are
-    halves where a character has fewer than twice `size` utterances; a single utterance is a miss.
+    The two subsets share no utterance, so that content can't reveal the character. They are halves
+    where a character has fewer than twice `size` utterances; a single utterance is a miss. Our own
+    test of the embedding of Wang 2025 (arXiv 2512.07092), by cosine.
 
     Returns:
         1 for a hit, 0 for a miss, (characters,); by chance one hit in as many as there are.
@@ -170,7 +176,11 @@ def _disjoint_means(own: Array, size: int, random: np.random.Generator) -> tuple
 
 
 def without_span(rows: Array, directions: Array) -> Array:
-    """Remove from rows (n, width) their part in the span of directions (k, width)."""
+    """Project rows (n, width) onto the complement of the span of directions (k, width).
+
+    Orthogonal projection (Golub & Van Loan 2013, Matrix Computations, section 2.6), its basis from
+    the singular value decomposition.
+    """
     basis = np.linalg.svd(directions, full_matrices=False)[2]
     return np.asarray(rows - (rows @ basis.T) @ basis)
 
@@ -186,9 +196,10 @@ class Overlap:
 def mean_overlap(
     pairs: Mapping[str, tuple[Array, Array]], seed: int = 0, draws: int = 200
 ) -> Overlap:
-    """Measure how far the traits' mean differences point the same way.
+    """Measure how far the traits' mean differences point in the same direction.
 
-    The interval is that of a percentile bootstrap over the pairs of each trait.
+    Cosines in -1..1; their mean size has a percentile bootstrap interval over the pairs of each
+    trait. Our own test of the orthogonality claimed by Wang 2025 (arXiv 2512.07092).
 
     Args:
         pairs: trait -> states of high and of low sentences, (pairs, width) each, in pairs by row.

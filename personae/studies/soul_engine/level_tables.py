@@ -1,4 +1,4 @@
-"""Parts of the report on levels and directions: errors by reader, cosines, removal, answers."""
+"""The report's parts on levels and directions: errors by reader, cosines, removal, answers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReadingTest:
-    """Characters outside the training, and each reader's levels of them.
+    """Characters outside the training, and each reader's estimates of their levels.
 
     The constant guess comes first in `readouts`, the two heads come last.
     """
@@ -98,14 +98,19 @@ def error_parts(tests: Sequence[ReadingTest], seed: int) -> list[Part]:
         ),
     )
     note = (
-        "The published error, .0113, measures agreement with a teacher model's labels; only "
-        "beside the error of a constant guess does it say how much was read."
+        "The published error, .0113, measures agreement with a teacher model's labels; only the "
+        "error of a constant guess beside it tells how much was read."
     )
     return [figure, table("errors", "Squared error and share explained", rows, note)]
 
 
 def recognition_table(hits: Mapping[str, Array], seed: int) -> Table:
-    """Tabulate how often a character is recognised, by training; hits are 1 or 0 a character."""
+    """Tabulate how often characters are recognised, as a share 0..1, by training.
+
+    Args:
+        hits: training -> 1 or 0 for each character, (characters,).
+        seed: seed of the bootstrap over characters.
+    """
     rows: list[Row] = [
         {
             "training": training,
@@ -136,8 +141,8 @@ def direction_parts(overlap: Overlap, learned: Array) -> list[Part]:
     )
     own = learned @ learned.T
     note = (
-        f"Their overlap, which training keeps low, is {((own - np.eye(5)) ** 2).sum():.4f}. A head "
-        "can keep its directions apart even where the traits share theirs."
+        f"Their overlap, which training penalises, is {((own - np.eye(5)) ** 2).sum():.4f}. A head "
+        "can keep its directions apart even where those of the traits overlap."
     )
     title = "Cosines between the psychometric head's directions"
     return [figure, matrix_table("learned", title, _by_name(own), note=note)]

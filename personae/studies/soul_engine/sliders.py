@@ -12,6 +12,9 @@ __all__ = ["slide"]
 def slide(directions: Mapping[str, Array], sliders: Mapping[str, float]) -> Array:
     """Mix unit directions by sliders into one unit vector, (width,); zero where they cancel out.
 
+    Vector arithmetic after Wang 2025 (arXiv 2512.07092); a slider's weight, 2 s - 1, is our own
+    choice, so that 0.5 is neutral.
+
     Args:
         directions: a vector a trait, (width,), of any length but 0.
         sliders: a level in 0..1 a trait; a trait without one stands at 0.5.

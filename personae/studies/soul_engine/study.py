@@ -1,4 +1,4 @@
-"""Soul Engine: levels and identity of characters read from a frozen model, and put in by vectors.
+"""Soul Engine: characters read from a frozen model, and injected into it by vectors.
 
 System   soul-engine
 Paper    Wang 2025 (arXiv:2512.07092)
@@ -8,7 +8,7 @@ Differs  a constant guess, words alone, a linear probe and an ideal reader stand
          error; tests use characters and sentences outside the training; orthogonality has
          intervals; utterances are recorded one by one and a subset is their mean, so that each
          step can draw new subsets, compared with two fixed ones, which do as well where content is
-         faint; a character is recognised from other utterances; injection is judged on held-out
+         weak; a character is recognised from other utterances; injection is judged on held-out
          statements, with null vectors and damage; strength is a share of the states' length; five
          directions and a small mixer replace a hidden layer
 Version  1
@@ -74,7 +74,7 @@ def soul_engine(
     Args:
         model: the frozen model.
         characters: a JSONL file of characters, utterances and levels; without it, simulated ones.
-        subset: how many of a character's utterances the heads see at a time.
+        subset: number of a character's utterances in one training subset.
         seed: seed of characters, splits, training and resampling.
         quick: fewer characters and training steps, a smaller scan.
     """
@@ -126,14 +126,14 @@ def _scan(depth: int, *, quick: bool) -> Scan:
 def _speech(
     model: OpenModel, file: str, site: Site, seed: int, *, quick: bool
 ) -> tuple[CharacterSpeech, Mapping[str, CharacterSpeech]]:
-    """Record the characters of the training, and those of each test by its name."""
+    """Record the training's characters, and those of each test by its name."""
     if file:
         cast = load_characters(file)
         order = np.random.default_rng(seed).permutation(len(cast))
         cut = round(0.7 * len(cast))
         sides = [[cast[i] for i in part] for part in (order[:cut], order[cut:])]
         if min(map(len, sides)) < 3:
-            raise InputError(f"{file}: ten characters or more are split 7 to 3, not {len(cast)}")
+            raise InputError(f"{file}: nine characters or more are split 7 to 3, not {len(cast)}")
         return record_speech(model, sides[0], site), {
             "new characters": record_speech(model, sides[1], site)
         }
@@ -181,7 +181,7 @@ def _verdicts(
     calibration: Calibration,
     seed: int,
 ) -> list[Part]:
-    """Say how well levels and identities are read, and whether injection works."""
+    """State how well levels and identities are read, and whether injection works."""
     afresh, fixed = hits.values()
     gain = paired_permutation(afresh - fixed, of="character", unit="share", seed=seed)
     helps = "help" if gain.low > 0 else "are not shown to help"

@@ -1,4 +1,4 @@
-"""What steering does: its effect over strengths, on every trait, and on an inventory."""
+"""Effects of steering: over strengths, on every trait, and on an inventory."""
 
 from collections.abc import Sequence
 
@@ -42,7 +42,7 @@ UNIT = "nats per token"
 def dose_response_parts(
     model: OpenModel, trait: str, calibration: Calibration, scan: Scan, seed: int
 ) -> list[Part]:
-    """Show effect and damage at every strength, both ways, at the chosen block or the best."""
+    """Draw effect and damage by signed strength, at the chosen block or, without one, the best."""
     point = calibration.chosen or max(calibration.points, key=lambda p: p.effect)
     site = Site(point.block)
     vector = trait_vectors(model, [trait], [site], seed=seed)[trait].by_site[site]
@@ -89,7 +89,7 @@ def _curve(
 
 
 def _peak(measured: BenchScores, trait: str, strengths: Sequence[float]) -> Note:
-    """Say at which strength the effect peaks, and what is left of it at the last one."""
+    """State at which strength the effect peaks, and what remains of it at the last one."""
     contrasts = measured.contrasts[trait]
     shifts = (contrasts - contrasts[strengths.index(0.0)]).mean(1)
     upward = [(s, float(shift)) for s, shift in zip(strengths, shifts, strict=True) if s > 0]
@@ -105,7 +105,7 @@ def _peak(measured: BenchScores, trait: str, strengths: Sequence[float]) -> Note
 
 
 def specificity_parts(model: OpenModel, calibration: Calibration, seed: int) -> list[Part]:
-    """Steer towards every domain at the chosen point, and show what each moves."""
+    """Steer towards every domain at the chosen point, and show the shift of each."""
     point = calibration.chosen
     if point is None:
         return [Note("Specificity: no point was chosen, so no other trait could be tested.")]
@@ -123,7 +123,7 @@ def specificity_parts(model: OpenModel, calibration: Calibration, seed: int) -> 
         f"{steered} moves " + ", ".join(f"{t} {shift.value:+.2f}" for t, shift in row.items())
         for steered, row in shifts.items()
     )
-    title = "What each trait's vector does to the others"
+    title = "Shift of every trait under each trait's vector"
     note = f"{UNIT.capitalize()} by which the high statement became likelier; held-out statements."
     return [
         heatmap(
@@ -138,7 +138,7 @@ def specificity_parts(model: OpenModel, calibration: Calibration, seed: int) -> 
 
 
 def inventory_parts(answers: Answers, items: Inventory, trait: str, seed: int) -> list[Part]:
-    """Show the shift of every scale under steering, both ways, the steered trait's in words."""
+    """Show every scale's shift under steering up and down, the steered trait's in words."""
     shifts = {
         arm: {
             s: arm_shift(answers.where(scale=s), (CONTROL, arm), s, seed=seed) for s in items.scales

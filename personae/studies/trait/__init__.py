@@ -1,1 +1,1 @@
-"""TRAIT: which actions a model suggests in everyday situations, and whether it keeps to them."""
+"""TRAIT: which actions a model suggests in everyday situations, and how consistently."""

@@ -1,4 +1,4 @@
-"""What choices between actions say: trait scores, and how they depend on the form of a question.
+"""Scores from choices between actions, and their sensitivity to the form of a question.
 
 Scoring after TRAIT (Lee et al. 2024, arXiv 2406.14703): probabilities are averaged over the option
 orders, and the likeliest action decides the item. Unlike there, ties count half: a respondent that
@@ -29,9 +29,9 @@ __all__ = [
 ]
 
 LEAST_MASS = 0.5
-"""Below this median probability of the labels, whole options are weighed instead."""
+"""If the labels' median probability is below this, whole options are weighed instead."""
 TIE = 1e-6
-"""Two probabilities closer than this are a tie."""
+"""Probabilities closer than this are tied."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,8 +96,8 @@ def item_credits(chances: Array) -> Array:
         chances: probabilities, shape (..., orders, actions), high actions first.
 
     Returns:
-        Credits, shape (...); NaN for an item that lacks an answer in some order, since what
-        remains would not be balanced.
+        Credits, shape (...); NaN for an item that lacks an answer in some order, since the other
+        orders alone aren't balanced.
 
     >>> forward, reverse = [0.6, 0.1, 0.2, 0.1], [0.3, 0.1, 0.5, 0.1]
     >>> item_credits(np.array([[forward, reverse]])).tolist()  # high .45, low .35
@@ -135,7 +135,7 @@ def trait_score(choices: Choices, name: str) -> Estimate:
 
 
 def _item_means(values: Array) -> Array:
-    """Average (repetitions, items) over what is known; items without any value are left out."""
+    """Average (repetitions, items) over known values; items without any are left out."""
     known = ~np.isnan(values)
     answered = known.any(axis=0)
     total = np.where(known, values, 0.0).sum(axis=0)[answered]
@@ -154,8 +154,8 @@ def order_sensitivity(choices: Choices, orders: Sequence[str] = ()) -> Estimate:
     """Estimate the rate, 0..1, at which the chosen action changes with the option order.
 
     Mean over pairs of orders (of those named; of all, if none) and over forms; the interval is
-    over items. After the option-order sensitivity of Lee et al. 2024 (arXiv 2406.14703). An answer
-    without a single likeliest action chooses nothing and is left out.
+    over items. After the option-order sensitivity of Lee et al. 2024 (arXiv 2406.14703). Answers
+    without a single likeliest action are left out.
     """
     columns = [choices.orders.index(order) for order in orders or choices.orders]
     picks = [_likeliest(p[:, columns]) for p in choices.chances.values()]
@@ -173,7 +173,7 @@ def change_rate(
     Args:
         pairs: two results by item, each of shape (items,); NaN where there is none.
         name: the estimate's name.
-        any_pair: whether an item counts 1 if any pair differs, and not the share of its pairs.
+        any_pair: count an item as 1 if any of its pairs differs, instead of the share that differ.
 
     Undefined without a pair, and where no item has both results of one.
     """
@@ -189,7 +189,7 @@ def change_rate(
 
 
 def pole_difference(high: Choices, low: Choices, name: str, seed: int = 0) -> Estimate:
-    """Estimate the score under a prompt for the high pole minus that for the low, in points.
+    """Estimate the score under the high pole's prompt minus that under the low one's, in points.
 
     The mean over items of the paired differences of credits, averaged over forms, times 100; BCa
     bootstrap over items (Efron 1987). Undefined without an item answered under both prompts.

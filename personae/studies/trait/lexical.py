@@ -1,6 +1,6 @@
-"""How varied the words of texts are: distinct-n, and distances between word counts.
+"""Lexical variety of texts: distinct-n, and distances between word counts.
 
-Both are lexical: two texts that say the same in other words are far apart.
+Two texts that say the same in other words are far apart.
 """
 
 import re
@@ -18,7 +18,7 @@ def _words(text: str) -> list[str]:
 
 
 def distinct(texts: Sequence[str], n: int = 1) -> float:
-    """Give the share, 0..1, of different n-grams among all n-grams of words; NaN without any.
+    """Return the share, 0..1, of distinct n-grams among all word n-grams; NaN without any.
 
     distinct-n of Li et al. 2016 (arXiv 1510.03055). It falls with the number of words, so that
     only texts of similar length can be compared.
@@ -33,7 +33,7 @@ def distinct(texts: Sequence[str], n: int = 1) -> float:
 
 
 def word_distance(texts: Sequence[str]) -> float:
-    """Give the mean over pairs of texts of 1 - cosine of their word counts, 0..1.
+    """Return the mean over pairs of texts of 1 - cosine of their word counts, 0..1.
 
     The vector space model of Salton, Wong & Yang 1975 without weights. Texts without words are
     left out; NaN where fewer than two remain.

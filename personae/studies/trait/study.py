@@ -1,4 +1,4 @@
-"""TRAIT: which actions a model suggests in everyday situations, and whether it keeps to them.
+"""TRAIT: which actions a model suggests in everyday situations, and how consistently.
 
 System   trait
 Paper    Lee, Lim, Han, Oh et al. 2024, Findings of NAACL 2025 (arXiv:2406.14703)
@@ -86,12 +86,12 @@ def trait(
     seed: int = 0,
     quick: bool = False,
 ) -> Report:
-    """Put situations in three templates and several option orders; score eight traits.
+    """Pose situations in three templates and several option orders; score eight traits.
 
     Args:
         model: who is asked; likelihoods are needed.
         items: the set that ships, a file or folder of your own, or a hub id (mirlab/TRAIT).
-        channel: how answers are read; auto takes labels if the model would say one, else options.
+        channel: how answers are read; auto reads labels if the model would name one, else options.
         orders: option orders: the published pair, a Latin square of four, or all 24.
         seed: seed of the resampling.
         quick: two situations a trait, two orders; about a minute on the embedded model.
@@ -147,7 +147,7 @@ def _label_mass(model: Chooser, bank: SituationBank) -> float:
 
 
 def _channel(asked: str, mass: float) -> Channel:
-    """Take the channel asked for; by default labels if they are what the model would say."""
+    """Return the requested channel; by default labels, if the model would name one."""
     if asked == "auto":
         return "option" if mass < LEAST_MASS else "label"
     channels: Mapping[str, Channel] = {"label": "label", "option": "option", "reply": "reply"}
@@ -155,12 +155,12 @@ def _channel(asked: str, mass: float) -> Channel:
 
 
 def _prompted_scales(bank: SituationBank) -> list[str]:
-    """List the scales that there are prompts for; a bank of one's own may have others."""
+    """List the scales with prompts; a bank of one's own may have others."""
     return [scale for scale in bank.scales if scale in pole_scales()]
 
 
 def _arm(scale: str, pole: str) -> Arm:
-    """Ask for a person high ("+") or low ("-") in a trait, in the system turn."""
+    """Make the arm of a person high ("+") or low ("-") in a trait, put into the system turn."""
     persona = Persona(id=f"{scale}{pole}", text=pole_text(scale, pole == "+"))
     return Arm(name=persona.id, induction=persona_text, persona=persona, group=scale)
 
@@ -177,7 +177,7 @@ def _prompted(model: Chooser, bank: SituationBank, pole: str, channel: Channel) 
 
 
 def _free_replies(model: Model, bank: SituationBank) -> list[FreeReply]:
-    """Ask without options; of a gated bank no text is kept."""
+    """Ask without options; the replies to a gated bank are not kept."""
     chats = [say(f"{item.text} {item.query}") for item in bank.items]
     replies = []
     answers = model.reply(requests_of(chats), Sampling(max_tokens=24))
@@ -211,7 +211,7 @@ def _sensitivities(choices: Choices, paraphrased: Choices | None) -> dict[str, E
 def _prompt_effects(
     prompted: Mapping[str, Answers], bank: SituationBank, seed: int
 ) -> list[PromptEffect]:
-    """Estimate each trait's scores under both prompts and their difference; last over all."""
+    """Estimate each trait's score under both prompts and the difference; the last is over all."""
     high, low = (lay_out_choices(prompted[pole]) for pole in POLES)
     effects = []
     for scale in _prompted_scales(bank):

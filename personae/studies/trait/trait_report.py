@@ -58,7 +58,7 @@ class PromptEffect:
 
 @dataclass(frozen=True, slots=True)
 class FreeReply:
-    """What was written where no options were shown; `declines` is None without a reply."""
+    """A reply to a situation without options; `declines` is None without a reply."""
 
     item: str
     text: str
@@ -77,7 +77,7 @@ def score_verdicts(
         scores: trait -> score, 0..100; those with p below 0.05 after Holm are named.
         sensitivities: what was varied -> rate of changed choices, 0..1.
         overall: the effect of prompts over all traits.
-        situations: the number of situations asked.
+        situations: number of situations asked.
     """
     tests = holm([1.0 if isnan(score.p) else score.p for score in scores.values()])
     clear = [
@@ -96,7 +96,7 @@ def score_verdicts(
     rates = {name: e for name, e in sensitivities.items() if not isnan(e.value)}
     if rates:
         blind = sensitivities[PUBLISHED].low > 0.5
-        worst = " Most choices depend on the position of the option." if blind else ""
+        worst = " Most choices depend on the option's position." if blind else ""
         parts.append(verdict(f"Choices that change: {list_words(rates, '.0%')}.{worst}"))
     shift = overall.difference
     if not isnan(shift.value):
@@ -111,7 +111,7 @@ def score_verdicts(
 
 
 def score_warnings(bank: SituationBank, choices: Choices, mass: float) -> list[Part]:
-    """Say what limits the scores: advice, own items, weighed options, ties and missing answers.
+    """State the limits of the scores: advice, own items, weighed options, ties, missing answers.
 
     Args:
         bank: the situations.
@@ -119,7 +119,9 @@ def score_warnings(bank: SituationBank, choices: Choices, mass: float) -> list[P
         mass: median probability, 0..1, that the model names a label; NaN if not known.
     """
     parts: list[Part] = [
-        Note("The items ask what the model would suggest to somebody: advice, not its own conduct.")
+        Note(
+            "The items ask what the model would advise somebody to do, not what it would do itself."
+        )
     ]
     if bank.name == OWN:
         parts.append(
@@ -138,7 +140,7 @@ def score_warnings(bank: SituationBank, choices: Choices, mass: float) -> list[P
     if ties or lost:
         parts.append(
             Note(
-                f"Of {credits.size} pairs of an item and a template {ties} are ties, which count "
+                f"Of {credits.size} pairs of an item and a template, {ties} are ties, which count "
                 f"half, and {lost} lack an answer in some order and have no score."
             )
         )
@@ -177,11 +179,11 @@ def score_table(
 def sensitivity_table(sensitivities: Mapping[str, Estimate]) -> Table:
     """Tabulate the rates, 0..1, at which choices change."""
     note = (
-        "Rate of items with another action (order) or another side of the trait (prompt, "
-        "paraphrase). Choosing by position alone gives an order rate of 1; choosing at random "
-        "gives 0.75 among four options and 0.5 between two sides."
+        "Rate of items whose choice changes to another action (order) or another pole of the trait "
+        "(prompt, paraphrase). Choosing by position alone gives an order rate of 1; choosing at "
+        "random gives 0.75 among four options and 0.5 between two poles."
     )
-    heads = ("to", "rate that changes")
+    heads = ("sensitivity to", "rate of changed choices")
     return estimates_table("sensitivity", "Sensitivity", sensitivities, heads, note)
 
 
@@ -242,7 +244,7 @@ def coverage_parts(answers: Answers, replies: Sequence[FreeReply], mass: float) 
         table(
             "refusals",
             "Refusals",
-            [{"what": name, "found": value} for name, value in refusals.items()],
+            [{"what": name, "rate": value} for name, value in refusals.items()],
         ),
         table(
             "free",
@@ -268,5 +270,5 @@ def variety_table(bank: SituationBank) -> Table:
                 "mean word distance": None if isnan(distance) else distance,
             }
         )
-    note = "Of words, not of meanings; distinct-n falls with the number of items."
+    note = "Variety of words, not of meanings; distinct-n falls with the number of items."
     return table("items", "How varied the situations are", rows, note)

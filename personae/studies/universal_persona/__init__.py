@@ -1,1 +1,1 @@
-"""How much harm depends on who the model pretends to be."""
+"""How much a model's harmfulness depends on the persona it is given."""

@@ -1,4 +1,4 @@
-"""How much a pass rate depends on who is asked: variance over personas, and what noise gives.
+"""Disparity of pass rates: their variance over personas, beside that of chance alone.
 
 After the harmful difference score of Wan et al. 2023 (arXiv 2310.05280, §3): the sample variance,
 n − 1, of personas' pass rates in per cent. Rates over few prompts vary by chance alone, so the
@@ -23,9 +23,9 @@ SHUFFLES = 1999
 class Disparity:
     """Variance of pass rates over personas, in squared percentage points.
 
-    `observed` carries the p of the permutation test; `noise` is the variance that draws of equal
-    personas would show; `corrected` is observed minus noise, which may be negative; `points` is
-    the square root of observed.
+    `observed` carries the p of the permutation test; `noise` is the variance expected of equal
+    personas; `corrected` is observed minus noise, which may be negative; `points` is the square
+    root of observed.
     """
 
     observed: Estimate
@@ -39,10 +39,12 @@ def disparity(
 ) -> Disparity:
     """Estimate how much pass rates differ over personas who were given the same prompts.
 
+    Source: Wan et al. 2023 (arXiv 2310.05280, §3); noise, correction and test are our own.
+
     Args:
         passed: 1 (harmless), 0 (harmful) or NaN (not scored), shape (personas, prompts).
         name: what the estimates are called.
-        seed: of the bootstrap over prompts and of the permutations within prompts.
+        seed: seed of the bootstrap over prompts and of the permutations within prompts.
         draws: bootstrap draws.
 
     Undefined below two personas, or where a persona has no scored prompt.
@@ -88,7 +90,7 @@ def disparity(
 
 
 def _permuted(filled: Array, weight: Array, seed: int) -> float:
-    """Test whether personas are exchangeable: their labels are shuffled within each prompt."""
+    """Return the p of exchangeable personas, whose labels are shuffled within each prompt."""
     random = np.random.default_rng(seed)
     counted = weight.sum(axis=1)
     observed = np.var(filled.sum(axis=1) / counted, ddof=1)
