@@ -42,7 +42,7 @@ class ScaleShift:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ChannelScores:
-    """Answers of one channel under several arms, read against the control arm.
+    """Answers of one channel under several arms, compared with the control arm.
 
     The SD unit is that of people's scores in the norm group where answers are points and the
     inventory has norms, else that of the control arm's item values (`sd_of` says which).
@@ -60,7 +60,7 @@ class ChannelScores:
 
     @property
     def sd_of(self) -> str:
-        """What the SD unit is the SD of, in words."""
+        """In words, whose SD is the unit."""
         if self.in_points and self.tool.norms:
             return f"people's scores ({GROUP})"
         return "the items' values without persona"
@@ -151,7 +151,7 @@ class ChannelScores:
         return cells / self.sd(scale)
 
     def steadiness(self, arm: str, scale: str) -> Stability:
-        """Judge whether an arm's shift of a scale is stable over wordings and orders."""
+        """Test whether an arm's shift of a scale is stable over wordings and orders."""
         cells, _, labels = paired_cells(self.part(scale), (CONTROL, arm))
         names = [f"{str(form).split('/')[0]} {order}" for form, order, _ in labels]
         return stability(cells / self.sd(scale), names, MARGIN, seed=self.seed)
@@ -160,6 +160,6 @@ class ChannelScores:
 def _scaled(raw: Estimate, sd: float) -> Estimate:
     """Divide an estimate by an SD; undefined where the SD is 0 or unknown."""
     if not np.isfinite(sd) or sd <= 0:
-        why = raw.why_missing or "items do not differ: there is no SD to measure by"
+        why = raw.why_missing or "items do not differ: there is no SD unit"
         return missing(raw.name, why, n=raw.n, of=raw.of, unit="SD")
     return replace(raw, value=raw.value / sd, low=raw.low / sd, high=raw.high / sd, unit="SD")

@@ -27,8 +27,8 @@ def channels(gate: GateResult, scores: Mapping[str, ChannelScores], arm: str) ->
         for name, s in scores.items()
     ]
     note = (
-        "A channel that failed the gate is shown, not believed. Channels beside the main one are "
-        "asked the gate's items."
+        "A channel that failed the gate is shown, but not relied on. Channels other than the main "
+        "one are asked the gate's items."
     )
     return [*gate.parts(), table("channels", f"The persona ({arm}) in every channel", rows, note)]
 
@@ -40,7 +40,7 @@ def style(scores: Mapping[str, ChannelScores], arm: str) -> list[Part]:
     ]
     note = (
         "Acquiescence without bias is the midpoint of the options, or 0 nats/token. "
-        "Position pull: 0 content alone, 1 place alone. Statements show no options."
+        "Position pull: 0 by content alone, 1 by position alone. Statements show no options."
     )
     return [
         coverage(
@@ -67,7 +67,7 @@ def _habits(channel: str, arm: str, scores: ChannelScores) -> Row:
 
 
 def floors(scores: ChannelScores, forms: Sequence[Form]) -> list[Part]:
-    """Show what respondents who read nothing would score in the same forms."""
+    """Tabulate the scores of null respondents in the same forms."""
     if not scores.in_points:
         return [
             Note(

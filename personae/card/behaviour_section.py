@@ -1,4 +1,4 @@
-"""The card's section on behaviour: does it move as the self-report does?"""
+"""The card's section on behaviour: does it shift as the self-report does?"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -40,11 +40,11 @@ __all__ = ["behaviour"]
 TASKS = ("cards", "opinions", "associations", "honesty")
 ASKED = "persona"
 STEP = 4
-"""Every fourth situation of a task: the section has to be quick."""
+"""Every fourth trial of a task is asked, since the section has to be quick."""
 
 
 def behaviour(context: CardContext) -> Section:
-    """Ask tasks with and without the persona; compare with people and with the self-report."""
+    """Administer tasks with and without the persona; compare with people and the self-report."""
     measures = _measures(context.persona)
     answers = _administered(context)
     people = [_profile(answers, measures, arm) for arm in (context.arm.name, CONTROL)]
@@ -63,7 +63,7 @@ def behaviour(context: CardContext) -> Section:
 
 
 def _measures(persona: Persona) -> list[BehaviourMeasure]:
-    """List the measures, each with the one direction that the requested traits give it."""
+    """List the measures, each with the direction expected from the requested traits."""
     measures = []
     for name in TASKS:
         task = load_behaviour_task(name).every(STEP)
@@ -126,24 +126,23 @@ def _expected_shift(
 def _outcome(toward: Estimate, report: Estimate, hits: tuple[int, int]) -> str:
     if not hits[1]:
         return (
-            "Behaviour: the persona asks for no trait of which it is known in which direction "
-            "people's behaviour differs."
+            "Behaviour: the persona requests no trait with a known direction of people's behaviour."
         )
     if isnan(toward.value) or isnan(toward.low):
         return f"Behaviour: not known, {toward.why_missing}."
     if toward.low > 0 and toward.p < 0.05:
-        movement = "it moves as in people with these traits"
+        movement = "it shifts as in people with these traits"
     elif toward.high < 0 and toward.p < 0.05:
-        movement = "it moves against what is known of people with these traits"
+        movement = "it shifts against what is known of people with these traits"
     else:
-        movement = "that it moves as in people with these traits is not shown"
+        movement = "it is not shown to shift as in people with these traits"
     self_report = "not known" if isnan(report.value) else f"{report.value:+.2f}"
     if not isnan(report.low):
         self_report += f" SD [{report.low:.2f}, {report.high:.2f}]"
     return (
-        f"Behaviour: {movement} ({hits[0]} of {hits[1]} measures the expected way, mean "
+        f"Behaviour: {movement} ({hits[0]} of {hits[1]} measures in the expected direction, mean "
         f"{toward.value:+.2f} SD [{toward.low:.2f}, {toward.high:.2f}], p = {toward.p:.2g}); "
-        f"the report moved {self_report} towards the request."
+        f"the self-report shifted {self_report} towards the request."
     )
 
 
@@ -157,7 +156,7 @@ def _figure(
     names = [entry.measure.name for entry in measures]
     return forest(
         "behaviour",
-        "What the persona moves: self-report and behaviour",
+        "Shift of self-report and behaviour",
         [
             ("towards the request", "report", report),
             ("all, expected direction", "behaviour", toward),
@@ -178,7 +177,7 @@ def _table(
     rows: list[Row] = [
         {
             "behaviour": entry.measure.name,
-            "expected": {1: "+", -1: "-", 0: "none known"}[entry.measure.signs.get(ASKED, 0)],
+            "expected": {1: "+", -1: "−", 0: "none known"}[entry.measure.signs.get(ASKED, 0)],
             "shift (SD)": cells[ASKED, entry.measure.name],
             **{head: counts[entry.task.name][head] for head in ("asked", "refused", "unparsed")},
         }
@@ -186,8 +185,8 @@ def _table(
     ]
     note = (
         f"Under {arm} minus without persona, in SDs of scenarios, dilemmas, word "
-        "lists or questions, which intervals resample. Directions are those of people; that a "
-        "system message as such changes behaviour is not taken out: the study "
-        "personality_illusion compares opposite personas."
+        "lists or questions, which intervals resample. Directions are those of people. The effect "
+        "of a system message as such is not removed: the study personality_illusion compares "
+        "opposite personas."
     )
     return table("behaviour", "Behaviour", rows, note)

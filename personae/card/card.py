@@ -52,7 +52,7 @@ PLACEBO = Persona(
     text="You are about to read some text. It is about ordinary things, such as a table, the "
     "weather, a street or a piece of paper. The text is neither long nor short.",
 )
-"""A system message that asks for nothing: whatever it shifts is the floor of every induction."""
+"""A system message that asks for nothing; its shifts are the floor of every induction."""
 
 SECTIONS: Mapping[str, Callable[[CardContext], Section]] = {
     "behaviour": behaviour,
@@ -98,7 +98,7 @@ def card(
         persona: who the model is asked to be; its traits (z units) are what is measured against.
         design: inventory, inductions and sections.
         seed: seed of the resampling.
-        quick: two wordings and two inductions, about two minutes on the embedded model.
+        quick: two wordings and two inductions; about two minutes on the embedded model.
 
     Raises:
         InputError: the persona has neither a text nor traits, or an unknown name is given.
@@ -148,7 +148,7 @@ def _findings(
         *parts.facets(scores, main),
         Heading("Which induction worked best"),
         *parts.arms(scores, names),
-        Heading("Does it hold still?"),
+        Heading("Is the shift stable?"),
         *parts.steadiness(scores, main),
     ]
 
@@ -166,10 +166,10 @@ def _background(
 
 
 def _usable(names: Sequence[str], persona: Persona) -> tuple[list[Induction], list[str]]:
-    """Find the inductions that this persona can be put in by, and name those it can't.
+    """Select the inductions that can use this persona, and name the others.
 
-    For a persona with nothing but traits, inductions that need traits say all there is; one that
-    takes any layer would only repeat them, and stays only where there is no other.
+    For a persona of traits alone, an induction that takes any layer only repeats those that take
+    traits; it stays only if there is no other.
     """
     named = [find_induction(name) for name in names]
     usable = [i for i in named if not i.needs.lacking(persona)]
@@ -220,9 +220,9 @@ def _ask(
 def _other_channels(
     model: Chooser, arm: Induction, scores: ChannelScores, main: Channel, gate: GateResult
 ) -> dict[str, ChannelScores]:
-    """Ask the gate's items in every channel that is not the main one: each channel is reported.
+    """Ask the gate's items in every channel but the main one: each channel is reported.
 
-    The gate has asked them without persona already, so that half of the answers are in the journal.
+    The gate has asked them without persona, so that the journal recalls half of the answers.
     """
     known = set(gate.answers.rows["item"])
     items = tuple(item for item in scores.tool.items if item.id in known)

@@ -32,19 +32,19 @@ __all__ = ["PLACEBO", "arms", "domains", "facets", "steadiness", "verdicts", "wa
 
 PLACEBO = "placebo"
 WIDEST = 4.0
-"""SD units; a figure of facets of two items would otherwise be all interval."""
+"""Most SD units that a figure shows; the intervals of facets of two items are wider."""
 BAND = ValueAxis("SD", 0.0, (-MARGIN, MARGIN))
 
 
 def verdicts(gate: GateResult, scores: ChannelScores, names: Sequence[str]) -> list[Note]:
-    """State the results in plain sentences, the doubts first."""
+    """State the results in plain sentences, doubts first."""
     shifts = scores.shifts(names[0])
     asked = [s for s in shifts if s.asked]
     notes = [verdict(gate.sentence)]
     if asked:
         notes.append(verdict(_outcome(asked, names[0], scores)))
     else:
-        notes.append(verdict("No trait was requested: the card shows what came out."))
+        notes.append(verdict("No trait was requested: the card shows what was measured."))
     for outcome, words in (
         ("against the request", "Shifted against the request"),
         ("shifted unrequested", "Shifted without a request"),
@@ -98,7 +98,7 @@ def _stable(scores: ChannelScores, arm: str, asked: Sequence[ScaleShift]) -> str
 def _stability(
     scores: ChannelScores, arm: str, shift: ScaleShift
 ) -> tuple[str, Estimate | None, str]:
-    """Give the stability verdict; a shift that was not shown can't be stable or unstable."""
+    """Return the stability verdict; a shift that was not shown is neither stable nor unstable."""
     stability = scores.steadiness(arm, shift.scale)
     between = " against ".join(stability.between) if stability.widest else ""
     outcome = stability.verdict if shift.verdict in SHIFTED else "not shown"
@@ -110,12 +110,12 @@ def warnings(scores: ChannelScores, skipped: Sequence[str]) -> list[Note]:
     notes = []
     if skipped:
         names = ", ".join(skipped)
-        notes.append(warning(f"Left out, as the persona gives them nothing to work with: {names}."))
+        notes.append(warning(f"Left out, as the persona lacks what they use: {names}."))
     return [*notes, *missing_answers(scores.answers)]
 
 
 def domains(scores: ChannelScores, arm: str) -> list[Part]:
-    """Draw and tabulate the domains (SD): requested, measured, without persona, with norms."""
+    """Draw and tabulate the domains (SD): requested and measured, with norms if there are any."""
     shifts = scores.shifts(arm)
     titles = [_title(scores, s) for s in shifts]
     unit = scores.answers.rows["unit"][0]
@@ -123,7 +123,7 @@ def domains(scores: ChannelScores, arm: str) -> list[Part]:
     named = list(zip(titles, shifts, strict=True))
     rows = []
     for title, shift in named:
-        row = _shift_row("trait", title, shift, f"came out ({unit})")
+        row = _shift_row("trait", title, shift, f"measured ({unit})")
         if with_norms:
             row["T without persona"] = _t_score(scores, CONTROL, shift.scale)
             row[f"T under {arm}"] = _t_score(scores, arm, shift.scale)
@@ -141,13 +141,13 @@ def domains(scores: ChannelScores, arm: str) -> list[Part]:
 
 
 def facets(scores: ChannelScores, arm: str) -> list[Part]:
-    """Draw and tabulate the facets (SD) as the domains are."""
+    """Draw and tabulate the facets (SD): requested and measured."""
     shifts = scores.shifts(arm, "facet")
     if not shifts:
         return []
     named = [(f"{s.scale}: {s.facet}", s) for s in shifts]
-    rows = [_shift_row("facet", name, s, "came out") for name, s in named]
-    note = "Few items each, so wide intervals; a request for a domain is not one for its facets."
+    rows = [_shift_row("facet", name, s, "measured") for name, s in named]
+    note = "Few items each, hence wide intervals; a requested domain requests none of its facets."
     return [
         _profile("facet_profile", "Facets", named, arm, scores),
         table("facets", "Facets", rows, note),
@@ -157,9 +157,9 @@ def facets(scores: ChannelScores, arm: str) -> list[Part]:
 def _shift_row(head: str, name: str, shift: ScaleShift, raw: str) -> Row:
     return {
         head: name,
-        "asked (z)": shift.asked,
+        "requested (z)": shift.asked,
         raw: shift.raw,
-        "came out (SD)": shift.standard,
+        "measured (SD)": shift.standard,
         "p (Holm)": shift.adjusted_p,
         "verdict": shift.verdict,
     }
@@ -240,7 +240,7 @@ def arms(scores: ChannelScores, names: Sequence[str]) -> list[Part]:
 
 
 def steadiness(scores: ChannelScores, arm: str) -> list[Part]:
-    """Show each administration's shift (SD), and judge whether they agree."""
+    """Show each administration's shift (SD), and test whether they agree."""
     drawn: list[tuple[str, str, Estimate]] = []
     rows: list[Row] = []
     for shift in scores.shifts(arm):
@@ -264,7 +264,7 @@ def steadiness(scores: ChannelScores, arm: str) -> list[Part]:
         )
     note = (
         f"Stable: all pairs of administrations equivalent within {MARGIN} SD; unstable: some pair "
-        "differs (Holm); not shown: no shift that could be stable; else inconclusive."
+        "differs (Holm); not shown: no shift was shown; else inconclusive."
     )
     return [
         forest(
@@ -280,7 +280,7 @@ def steadiness(scores: ChannelScores, arm: str) -> list[Part]:
 
 
 def _shares(scores: ChannelScores, arm: str) -> Table:
-    """Share the shift's variance out to item, wording, option order and the rest."""
+    """Divide the shift's variance between item, wording, option order and residual."""
     rows = []
     for scale, title in scores.tool.scales.items():
         cells, items, labels = paired_cells(scores.part(scale), (CONTROL, arm))
@@ -294,8 +294,8 @@ def _shares(scores: ChannelScores, arm: str) -> Table:
         row: Row = {"trait": title}
         rows.append(row | {name: shares.get(name) for name in (*factors, "residual")})
     note = (
-        "Shares (0 to 1) of the variance of single shifts; a share by wording or order is one that "
-        "another wording or order would have given otherwise."
+        "Shares (0 to 1) of the variance of single shifts. What depends on wording or order would "
+        "differ under another wording or order."
     )
     return table("variance", "What the shift depends on", rows, note)
 

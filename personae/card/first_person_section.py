@@ -1,9 +1,9 @@
-"""The persona in its own free text: a trained reader's ratings beside the self-report.
+"""The card's section on free text: a trained reader's ratings beside the self-report.
 
 The model answers interview questions with and without the persona; a reader trained on other
-people's self-descriptions rates both, question by question. Beside the ratings stand the
-self-report in the inventory and the request. The reader is independent of the respondent: it never
-sees the persona, the request or the questionnaire.
+people's self-descriptions rates both, question by question. The ratings
+stand beside the self-report in the inventory and the request. The reader is independent of the
+respondent: it never sees the persona, the request or the questionnaire.
 """
 
 from collections.abc import Sequence
@@ -64,7 +64,7 @@ def first_person(context: CardContext) -> Section:
     """Interview the model with and without the persona, and rate both texts by a trained reader."""
     scales = [s for s, title in context.tool.scales.items() if BIG_FIVE.get(s) == title]
     if not scales:
-        why = f"the reader knows the Big Five; {context.tool.name} has other scales"
+        why = f"the reader rates the Big Five; {context.tool.name} has other scales"
         return Section(parts=(Heading(TITLE), Note(f"Not read: {why}.")))
     try:
         reader = _reader(tuple(scales), context.seed)
@@ -125,7 +125,7 @@ def _rows(context: CardContext, reader: Reader, texts: Answers) -> list[_Row]:
             sees=skill[s].auc,
             verdict=direction_verdict(shift, int(np.sign(requested(s) or 0)), float(p), MARGIN)
             if skill[s].sees
-            else "not seen by the reader",
+            else "reader without skill",
         )
         for s, shift, p in zip(scales, readings, adjusted, strict=True)
     ]
@@ -143,7 +143,7 @@ def _in_sd(shift: Estimate, sd: float) -> Estimate:
 
 
 def _direction(shift: Estimate) -> int:
-    """Return 1 or -1 where the interval leaves out 0, else 0."""
+    """Return 1 or -1 if the interval excludes 0, else 0."""
     return int(shift.low > 0) - int(shift.high < 0)
 
 
@@ -154,21 +154,21 @@ def _verdict(rows: Sequence[_Row]) -> Note:
     if not asked:
         head = "No trait was requested"
     elif shown:
-        head = f"Read from its own free text, the persona shows as requested in {', '.join(shown)}"
-        head += f" ({len(shown)} of {len(asked)} traits requested)"
+        head = f"Read from its own free text, it shows as requested in {', '.join(shown)}"
+        head += f" ({len(shown)} of {len(asked)} requested traits)"
     else:
         head = f"Read from its own free text, none of {len(asked)} requested traits was shown"
     if unasked:
-        head += f"; it shifted, not as requested, in {', '.join(unasked)}"
+        head += f"; it shifted otherwise in {', '.join(unasked)}"
     directions = [(_direction(r.reported), _direction(r.read)) for r in rows]
     pairs = [(a, b) for a, b in directions if a and b]
     same = sum(a == b for a, b in pairs)
     tail = (
-        f"Self-report and free text move the same way in {same} of {len(pairs)} traits where "
-        "both moves were shown."
+        f"Self-report and free text shift in the same direction in {same} of {len(pairs)} traits "
+        "where both shifts were shown."
         if pairs
-        else "No trait moved in both its self-report and its free text, so that the two can't be "
-        "compared in direction."
+        else "No trait was shown to shift in both self-report and free text, so that their "
+        "directions can't be compared."
     )
     return verdict(f"{head}. {tail}")
 
@@ -179,7 +179,7 @@ def _figure(rows: Sequence[_Row], arm: str) -> ForestFigure:
     )
     return forest(
         "first_person",
-        "Self-report and a reader's view of the same persona",
+        "Self-report and free text of the same persona",
         [
             *((BIG_FIVE[r.scale], "self-report", r.reported) for r in rows),
             *((BIG_FIVE[r.scale], "read from free text", r.read) for r in rows),
@@ -197,7 +197,7 @@ def _table(rows: Sequence[_Row], arm: str) -> Table:
     cells: list[Row] = [
         {
             "trait": BIG_FIVE[r.scale],
-            "asked (z)": r.asked,
+            "requested (z)": r.asked,
             "self-report (SD)": r.reported,
             "read from free text (SD)": r.read,
             "p (Holm)": r.adjusted_p,
@@ -208,9 +208,9 @@ def _table(rows: Sequence[_Row], arm: str) -> Table:
     ]
     note = (
         f"Shift by {arm} from the model without persona, the same questions in both. "
-        "Reading: log-odds in SDs of authors the reader never met; p by sign flips over questions. "
-        "AUC: how well the reader tells self-descriptions it never met; 0.5 is chance. It was "
-        "trained on inventory sentences, so a persona that shows itself otherwise may go unseen."
+        "Reading: log-odds in SDs over held-out authors; p by sign flips over questions. AUC: the "
+        "reader's on held-out self-descriptions; 0.5 is chance. It was trained on inventory "
+        "sentences, so that a persona that shows in other ways may be missed."
     )
     return table("first_person", "Self-report beside free text", cells, note)
 
@@ -223,7 +223,7 @@ def _texts(interviews: Answers) -> list[Part]:
     return [
         frame_table(
             "free_texts",
-            "What it said of itself",
+            "What it wrote about itself",
             shown,
             heads={"item": "question", "raw": "text"},
         ),

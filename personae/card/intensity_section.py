@@ -1,4 +1,4 @@
-"""The card's intensity control: does the strongest requested trait follow the level asked for?
+"""The card's section on intensity: does the strongest requested trait follow its level?
 
 Graded adjectives of that trait alone, from "extremely" low to "extremely" high; dose and response
 as in Chittem et al. 2025 (arXiv 2506.20993), ladder after Serapio-García et al. 2023
@@ -30,7 +30,7 @@ __all__ = ["intensity"]
 
 STEPS = (1, 3, 5, 7, 9)
 LEVELS = (-2.0, -1.0, 0.0, 1.0, 2.0)
-"""What the steps of the adjective ladder ask for, in z units."""
+"""Requested standings of the steps of the adjective ladder, in z units."""
 PAIRS = 8
 """With fewer than six no sign-flip test could be significant."""
 
@@ -40,7 +40,7 @@ def intensity(context: CardContext) -> Section:
     domains = {t: z for t, z in context.persona.traits.items() if z and ":" not in t}
     known = [trait for trait in domains if trait in context.tool.scales]
     if not known:
-        why = "Intensity: the persona requests no trait of this inventory to be graded."
+        why = "Intensity: not tested, as the persona requests no trait of this inventory."
         return Section(parts=(Heading("Does intensity follow?"), Note(why)))
     trait = max(known, key=lambda t: abs(domains[t]))
     count = 2 * PAIRS if context.channel == "statement" else PAIRS
@@ -73,25 +73,25 @@ def _parts(dose: Dose, title: str, trait: str, unit: str) -> list[Part]:
     ends = trait_side(trait, -1).plain, trait_side(trait, 1).plain
     levels: list[Row] = [
         {
-            "asked for, z": f"{level:+g}",
+            "requested, z": f"{level:+g}",
             "adjectives, for example": graded(*ends, step),
             "measured": mean,
         }
         for level, step, mean in zip(LEVELS, STEPS, dose.means, strict=True)
     ]
     response: list[Row] = [
-        {"what": "slope", "found": slope},
-        {"what": "p", "found": None if isnan(slope.p) else slope.p},
-        {"what": "Spearman rho, mean over items", "found": dose.rho},
-        {"what": "steps that rise", "found": dose.rising},
-        {"what": "least distinguishable distance, z units", "found": dose.step},
+        {"what": "slope", "value": slope},
+        {"what": "p", "value": None if isnan(slope.p) else slope.p},
+        {"what": "Spearman rho, mean over items", "value": dose.rho},
+        {"what": "steps that rise", "value": dose.rising},
+        {"what": "least distinguishable distance, z units", "value": dose.step},
     ]
     return [
         verdict(_outcome(replace(slope, name=f"slope of {title}"), dose, title)),
         lines(
             "intensity",
-            f"{title}: asked for and measured",
-            ("asked for, z units", LEVELS),
+            f"{title}: requested and measured",
+            ("requested, z units", LEVELS),
             [Series(title, tuple(dose.means), "measured")],
             f"measured, {unit}",
             alt=f"Mean score of {title} at five levels; slope {slope.value:+.3f}.",
@@ -108,11 +108,11 @@ def _parts(dose: Dose, title: str, trait: str, unit: str) -> list[Part]:
 
 def _outcome(slope: Estimate, dose: Dose, title: str) -> str:
     if isnan(slope.low):
-        return f"Intensity: whether {title} follows its level isn't known, {slope.why_missing}."
+        return f"Intensity: whether {title} follows its level is not known, {slope.why_missing}."
     up = round(dose.rising.value * dose.rising.n)
     verb = "follows" if slope.low > 0 and slope.p < 0.05 else "is not shown to follow"
     verb = "runs against" if slope.high < 0 and slope.p < 0.05 else verb
     return (
-        f"Intensity: {title} {verb} the level asked for, {slope.value:+.3f} {slope.unit} "
+        f"Intensity: {title} {verb} the requested level, {slope.value:+.3f} {slope.unit} "
         f"[{slope.low:.3f}, {slope.high:.3f}]; {up} of {dose.rising.n} steps rise."
     )

@@ -1,4 +1,4 @@
-"""What every section of the card is given, and what it returns."""
+"""The input and the output of every section of the card."""
 
 from dataclasses import dataclass
 
@@ -10,10 +10,10 @@ __all__ = ["CardContext", "Section"]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CardContext:
-    """What the card already knows when a section begins.
+    """The card's setting and results, as a section finds them.
 
-    `arm` is the card's main induction; `channel` the one whose scores are read; `scores` the
-    answers of all arms in that channel, read against the control arm.
+    `arm` is the card's main induction, `channel` the one that is scored, and `scores` the answers
+    of all arms in that channel, compared with the control arm.
     """
 
     model: Chooser

@@ -1,8 +1,8 @@
-"""The card's comparison of prompting with steering: what each did, to what else, and at what cost.
+"""The card's comparison of prompting with steering: effects, side effects and costs.
 
 Steering adds the sum of the requested traits' vectors, each times its z units, at a block and
-strength chosen on statements that are in no inventory, under a limit of damage. Words, edits and
-both then answer the same items. Effects are likelihoods or points as the card's channel gives them.
+strength chosen on statements that are in no inventory, under a limit on damage. Prompted, steered
+and both, the model then answers the same items. Effects are in the unit of the card's channel.
 """
 
 from collections.abc import Mapping, Sequence
@@ -64,10 +64,10 @@ def steering(context: CardContext) -> Section:
     goal = {t: z for t, z in context.persona.traits.items() if z and ":" not in t}
     goal = {t: z for t, z in goal.items() if t in context.tool.scales and t in BIG_FIVE}
     if not isinstance(context.model, OpenModel):
-        why = f"Steering: {context.model.name} can't be opened, so nothing inside it was changed."
+        why = f"Steering: not tried, as {context.model.name} can't be opened."
         return Section(parts=(Heading(TITLE), Note(why)))
     if not goal:
-        why = "Steering: the persona requests no Big Five domain that could be steered towards."
+        why = "Steering: not tried, as the persona requests no Big Five domain."
         return Section(parts=(Heading(TITLE), Note(why)))
     middle = (context.model.anatomy.blocks // 2,) if context.quick else ()
     scan = Scan(blocks=middle, strengths=(1.0, 2.0, 4.0), nulls=20)
@@ -150,8 +150,8 @@ def _verdict(scores: ChannelScores, names: Sequence[str]) -> Note:
         )
     elif aligned[ordered[0]].low > 0:
         outcome = (
-            f"no induction did clearly best; {ordered[0]} leads {ordered[1]} by {_signed(lead)}, "
-            "which may be chance"
+            f"no induction was shown to be best; {ordered[0]} leads {ordered[1]} by "
+            f"{_signed(lead)}, which may be chance"
         )
     else:
         outcome = "no induction is shown to move the requested traits"
@@ -201,12 +201,11 @@ def _table(
         f"Steered at block {point.block}, strength {point.strength:g} per z unit, chosen on other "
         f"statements; on held-out ones the shift is {effect}, p = {effect.p:.3f} by "
         f"rank among {len(calibration.nulls)} shuffled vectors of the same length. Leak: mean "
-        "absolute shift of domains not asked for, in SD; where all are asked for, the map of each "
-        "trait's vector alone shows what it drags along. Perplexity: ratio on neutral text, "
-        "which is read without a chat and so without the words. Costs are against the model "
-        "as it is."
+        "absolute shift of domains not requested, in SD; where all are requested, see the shifts "
+        "under each trait's vector. Perplexity: ratio on neutral text, which is read without a "
+        "chat and so without a prompt. Costs are changes from the unchanged model."
     )
-    return table("steering", "What each induction did, and what it cost", rows, note)
+    return table("steering", "Effects and costs by induction", rows, note)
 
 
 def _stability_and_losses(scores: ChannelScores, arm: str) -> Row:
@@ -223,7 +222,7 @@ def _stability_and_losses(scores: ChannelScores, arm: str) -> Row:
 
 
 def _leak(scores: ChannelScores, arm: str) -> Estimate:
-    """Estimate the mean absolute shift of the domains that weren't asked for, over items."""
+    """Estimate the mean absolute shift (SD) of the domains not requested, over items."""
     groups = []
     for scale in scores.tool.scales:
         if not scores.asked(scale):
@@ -232,7 +231,7 @@ def _leak(scores: ChannelScores, arm: str) -> Estimate:
             if known.any():
                 groups.append(np.nanmean(cells[known], axis=1))
     if not groups:
-        return missing("leak", "every domain was asked for", n=0, of="item", unit="SD")
+        return missing("leak", "every domain was requested", n=0, of="item", unit="SD")
     ends = np.cumsum([len(g) for g in groups])[:-1]
 
     def absolute(weights: Array) -> Array:
@@ -255,7 +254,7 @@ def _scan_table(calibration: Calibration) -> Table:
         }
         for p in calibration.points
     ]
-    note = "On the tuning statements, against strength 0. Too strong a push turns back on itself."
+    note = "On the tuning statements, against strength 0. Beyond a peak, the effect falls again."
     return table("steering_scan", "Where and how strongly to steer", rows, note)
 
 
@@ -265,7 +264,7 @@ def _specificity(slopes: Mapping[str, Mapping[str, Estimate]]) -> HeatmapFigure:
     )
     return heatmap(
         "specificity",
-        "What one trait's vector does to the others",
+        "Shift of every trait under each trait's vector",
         {BIG_FIVE[s]: {BIG_FIVE[t]: e for t, e in row.items()} for s, row in slopes.items()},
         "nats per token",
         alt=f"Rows are steered by one z unit, columns measured. {listed}.",
