@@ -1,8 +1,8 @@
 """Personae: personas and personality in language models.
 
-Generate personas, induce them in a model, measure which personality really came out, and report
-it with intervals. `dir(personae)` lists what this page offers; names are loaded when first used,
-so that importing Personae costs little.
+Generate personas, induce them in a model, measure the personality that results, and report it with
+intervals. `dir(personae)` lists the names at the top level, which are loaded when first used, so
+that importing Personae costs little.
 """
 
 import sys

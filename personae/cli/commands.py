@@ -1,4 +1,4 @@
-"""The commands. Heavy rooms are imported inside them, so that `personae --help` answers at once."""
+"""The commands. They import heavy rooms when called, so that `personae --help` is immediate."""
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -28,11 +28,11 @@ class _Personae(Commands):
 
 HELP = """Personas and personality in language models: induce, measure, report.
 
-Put a persona into a model, see which personality really came out, and how sure that is.
+Induce a persona in a model, measure the personality that results, and how certain that is.
 
 \b
 personae card examples/ada.json        a persona card, on the embedded model
-personae run sac --quick               a published study, in its short form
+personae run sac --quick               a published study in its short form
 personae generate population -n 100    personas by exact quotas
 personae show sac                      what a study asks, its source and options
 """
@@ -45,18 +45,18 @@ def _personae() -> None:
 
 
 _personae.add_command(
-    LazyStudy("card", help="Ask a model to be a persona; report what came out, and how sure.")
+    LazyStudy("card", help="Ask a model to be a persona; report the personality measured.")
 )
 
 
 @_personae.group("run", cls=StudyGroup, context_settings=ALIKE)
 def _run() -> None:
-    """Run one of the published studies."""
+    """Run a published study."""
 
 
 @_personae.group("generate", cls=RecipeGroup, context_settings=ALIKE)
 def _generate() -> None:
-    """Generate personas by a recipe, with quotas and a report of their diversity."""
+    """Generate personas by a recipe, with quotas and a report on their diversity."""
 
 
 _personae.add_command(personas)
@@ -64,14 +64,16 @@ _personae.add_command(personas)
 
 @_personae.command("taxonomy")
 @click.argument("source", type=click.Path(path_type=Path))
-@click.option("--model", default="smollm2", show_default=True, help="Reads conversations.")
+@click.option(
+    "--model", default="smollm2", show_default=True, help="Model that reads conversations."
+)
 @click.option("--out", type=click.Path(path_type=Path), default=Path("taxonomy.json"))
 @click.option("--seed", type=WHOLE, default=0, show_default=True, help="Seed of the readings.")
 def _taxonomy(source: Path, model: str, out: Path, seed: int) -> None:
     """Make a taxonomy for `generate deeppersona --taxonomy`.
 
-    SOURCE: conversations (.jsonl), which a model reads; or a tree of attributes (.json), whose near
-    names are merged without one.
+    SOURCE is conversations (.jsonl), which a model reads, or a tree of attributes (.json), in which
+    similar names are merged without a model.
     """
     from personae.cli.taxonomy_command import make_taxonomy
 
@@ -98,7 +100,7 @@ def _list() -> None:
     click.echo("Inventories (--inventory NAME)")
     for name in inventories():
         inventory = load_inventory(name)
-        note = "" if inventory.has_text else "; keys only: bring your own items"
+        note = "" if inventory.has_text else "; keys only, takes your own items"
         click.echo(f"  {name:<20} {inventory.title}, {len(inventory.items)} items{note}")
     click.echo("Inductions")
     click.echo("  " + ", ".join(inductions()))
@@ -131,7 +133,7 @@ def _show(study: str) -> None:
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the results.")
 @click.option("--seed", type=WHOLE, default=0, show_default=True, help="Seed of the resampling.")
 def _score(**settings: Any) -> None:  # noqa: ANN401
-    """Score answers collected anywhere: a CSV, one row a respondent or one row an answer."""
+    """Score answers collected anywhere: a CSV, one row per respondent or one per answer."""
     from rich.console import Console
 
     from personae.analyses.score import score_report
@@ -192,17 +194,17 @@ def _report(folder: Path) -> None:
     show_default=True,
     help="What is sampled: items, or respondents.",
 )
-@click.option("--each", is_flag=True, help="Compare every respondent by itself.")
+@click.option("--each", is_flag=True, help="Compare each respondent separately.")
 @click.option(
     "--margin",
     multiple=True,
     metavar="UNIT=X",
-    help="Differences below X count as none, such as points=0.2.",
+    help="Smaller differences count as none, such as points=0.2; may be repeated.",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the results.")
 @click.option("--seed", type=WHOLE, default=0, show_default=True, help="Seed of the resampling.")
 def _compare(**settings: Any) -> None:  # noqa: ANN401
-    """Compare two finished runs, answer by answer paired: what differs, what is equivalent."""
+    """Compare two finished runs, paired by answer: what differs, what is equivalent."""
     from personae.cli.compare_export import compare
 
     compare(**settings)
@@ -225,7 +227,7 @@ def _compare(**settings: Any) -> None:  # noqa: ANN401
     help="A file .eval or .json (inspect), or a folder (lm-eval).",
 )
 def _export(**settings: Any) -> None:  # noqa: ANN401
-    """Put a finished run, or a set of problems, into another tool's format."""
+    """Write a finished run, or a set of problems, in another tool's format."""
     from personae.cli.compare_export import export
 
     click.echo(export(**settings))
@@ -237,8 +239,8 @@ def _export(**settings: Any) -> None:  # noqa: ANN401
 def _new(kind: str, name: str) -> None:
     """Begin a study, inventory, induction, recipe or rubric in a checkout of the repository.
 
-    Writes the files that the guide's page shows, under the NAME given, and the golden report of a
-    study. They pass their contracts as they stand.
+    Writes the files of the guide's page under the NAME given, and the golden report of a study.
+    They pass their contracts as they are.
     """
     from personae.cli.new_command import guide, scaffold, write_golden_report
 
@@ -251,7 +253,7 @@ def _new(kind: str, name: str) -> None:
 
 @_personae.command("doctor")
 def _doctor() -> None:
-    """Check what is installed, which models open, and whether they give their reference values."""
+    """Check what is installed, which models open, and whether they match their reference values."""
     from personae.run.doctor import checkup
 
     for line in checkup():
@@ -259,7 +261,7 @@ def _doctor() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and leave with its exit code: 0 done, 2 input, 3 model, 4 budget."""
+    """Run the command line and exit with its code: 0 done, 2 input, 3 model, 4 budget."""
     sys.exit(_guarded(lambda: _personae.main(args=arguments, standalone_mode=False)))
 
 
@@ -270,7 +272,7 @@ def _guarded(work: Callable[[], object]) -> int:
         error.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo("personae: stopped; the same command goes on where it was", err=True)
+        click.echo("personae: stopped; the same command resumes", err=True)
         return 130
     except Exception as error:
         from personae.core import PersonaeError  # only now: `--help` needs no numpy

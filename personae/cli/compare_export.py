@@ -1,4 +1,4 @@
-"""Commands that compare runs and export them to other tools' formats."""
+"""The commands `compare` and `export`: two runs compared, or one in another tool's format."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,7 +28,7 @@ def compare(
     margin: Sequence[str],
     **settings: object,
 ) -> None:
-    """Compare two runs and show the report; with `out`, write it too."""
+    """Compare two runs and print the report; with `out`, write it too."""
     if out is not None and (out / "manifest.json").exists():
         raise BadValue(f"{out} holds a run; choose another --out for the comparison")
     judging = ComparisonRules(
@@ -44,18 +44,21 @@ def compare(
 
 
 def export(run: Path | None, to: str, problems: str | None, bank: str | None, out: Path) -> str:
-    """Export a run as an inspect_ai log, or problems and banks as tasks; say what was written.
+    """Export a run as an inspect_ai log, or a set of problems or situations as tasks.
+
+    Returns:
+        What was written, and the other tool's command that reads it.
 
     Raises:
         BadValue: the source doesn't fit the format.
     """
     if to == "inspect":
         if run is None or problems or bank:
-            raise BadValue("to inspect goes a finished run: personae export RUN --to inspect")
+            raise BadValue("inspect takes a finished run: personae export RUN --to inspect")
         export_inspect(open_run(run), out)
         return f"Written: {out}; see it with: inspect view --log-dir {out.parent}"
     if run is not None or bool(problems) == bool(bank):
-        raise BadValue("to lm-eval goes a set of problems or a bank: --problems or --bank NAME")
+        raise BadValue("lm-eval takes a set of problems or a bank: --problems or --bank NAME")
     if problems:
         names = export_problems(load_problems(problems), out)
     else:

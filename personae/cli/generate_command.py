@@ -1,4 +1,4 @@
-"""Runs a recipe from the command line: preview, confirmation of costs, generation, report."""
+"""The command `generate`: preview, confirmation of costs, generation, report."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -20,13 +20,17 @@ from personae.run.population_run import Commission, generate
 __all__ = ["recipe_command"]
 
 PLANNED = 8
-"""Personas on which a model's work is counted before it begins."""
+"""Personas from which a model's work is estimated before it begins."""
 OWN = (
     click.Option(["-n"], type=click.IntRange(1), default=10, show_default=True, help="Personas."),
     click.Option(["--seed"], type=click.IntRange(0), default=0, show_default=True, help="Seed."),
-    click.Option(["--model"], help=f"Writes the texts: {MODEL_HELP}. Without: structure alone."),
+    click.Option(
+        ["--model"], help=f"Writes the texts: {MODEL_HELP}. Without one: structure alone."
+    ),
     click.Option(["--out"], type=click.Path(path_type=Path), help=".parquet, .jsonl or .json."),
-    click.Option(["--preview"], is_flag=True, help="Say what would be made; make nothing."),
+    click.Option(
+        ["--preview"], is_flag=True, help="Show what would be generated, and generate nothing."
+    ),
     click.Option(["--fresh"], is_flag=True, help="Replace a file that holds another population."),
 )
 

@@ -1,4 +1,4 @@
-"""Commands of studies and recipes: listed from headers, made from signatures when called."""
+"""The commands of studies and recipes, listed from headers and made from signatures when called."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ __all__ = ["LazyStudy", "RecipeGroup", "StudyGroup", "study_command"]
 
 
 class LazyStudy(click.Command):
-    """A study's command, made from its signature only when it is really called."""
+    """A study's command, made from its signature only when it is called."""
 
     def make_context(
         self,
@@ -79,7 +79,7 @@ class RecipeGroup(WholeSentences):
 
 
 class _LazyRecipe(click.Command):
-    """A recipe's command, made from its signature only when it is really called."""
+    """A recipe's command, made from its signature only when it is called."""
 
     def make_context(
         self,

@@ -1,8 +1,8 @@
 """`personae new KIND NAME`: the example of a guide page, written into a checkout under a new name.
 
 The pages `docs/guide/add-a-KIND.md` are the scaffolds: a block titled with a path is a file, or the
-lines to add to one. The first path's name is the example's, which NAME replaces everywhere, in
-titles as words. So what is written is what the page shows, and what the tests run.
+lines to add to one. NAME replaces the example's name, that of the first path, everywhere, in titles
+as words. So the files written are those that the page shows and the tests run.
 """
 
 import keyword
@@ -43,7 +43,7 @@ def scaffold(kind: str, name: str, root: Path = ROOT) -> Mapping[Path, Change]:
     Raises:
         BadValue: a name that is invalid for this kind, or exists.
         InputError: this is no checkout of the repository, or the current folder lies outside it.
-        BadFile: a file that lines are added to is not as the guide expects it.
+        BadFile: a file to which lines are added is not as the guide expects it.
     """
     page = root / guide(kind)
     if not page.is_file() or not (root / "tests").is_dir():
@@ -113,7 +113,7 @@ def _refuse_name(kind: str, name: str, root: Path) -> None:
 
 
 def _registered_names(root: Path) -> Iterator[tuple[str, set[str]]]:
-    """Give each kind of registered part but inductions, and its names with underscores."""
+    """Yield each kind of registered part but inductions, and its names with underscores."""
     yield "study", {study.name for study in studies.headers()}
     yield "recipe", {recipe.name for recipe in recipes.headers()}
     for kind in ("inventory", "rubric"):
@@ -122,7 +122,7 @@ def _registered_names(root: Path) -> Iterator[tuple[str, set[str]]]:
 
 
 def _renamed(page: Path, name: str, root: Path) -> Mapping[Path, str]:
-    """Give the files of a page, with the example's name replaced and differences applied."""
+    """Return the texts of a page's files, with the name replaced and differences applied."""
     blocks = BLOCK.findall(page.read_text(encoding="utf-8"))
     example = Path(blocks[0][1]).stem
     texts = {}

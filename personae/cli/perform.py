@@ -47,17 +47,21 @@ COMMON = (
         metavar="[ADDRESS]",
         help="Spread the work over a Ray cluster, on this machine by default.",
     ),
-    click.Option(["--yes"], is_flag=True, help="Don't ask before calls to a server."),
-    click.Option(["--price"], metavar="IN,OUT", help="Price of a server per million tokens."),
-    click.Option(["--max-calls"], type=click.IntRange(1), help="Stop after so many calls."),
-    click.Option(["--max-tokens"], type=click.IntRange(1), help="Stop after so many tokens."),
-    click.Option(["--max-money"], type=POSITIVE, help="Stop at this sum."),
+    click.Option(["--yes"], is_flag=True, help="Don't ask for confirmation of a server's cost."),
+    click.Option(
+        ["--price"],
+        metavar="IN,OUT",
+        help="Price of a million tokens of a server, read and written.",
+    ),
+    click.Option(["--max-calls"], type=click.IntRange(1), help="Most calls to a server."),
+    click.Option(["--max-tokens"], type=click.IntRange(1), help="Most tokens read and written."),
+    click.Option(["--max-money"], type=POSITIVE, help="Most money, by --price."),
     click.Option(["--max-minutes"], type=POSITIVE, help="Stop after so many minutes."),
 )
 
 
 def perform(study: Header, function: Callable[..., Report], settings: Mapping[str, Any]) -> None:
-    """Run a study or the card with typed values, and show the report."""
+    """Run a study or the card with typed values, and print the report."""
     model_strings = {"model": str(settings["model"])}
     for parameter in parameters(function):
         if parameter.is_model and parameter.name != "model" and settings.get(parameter.name):
@@ -105,12 +109,12 @@ def on_cluster(settings: Mapping[str, Any]) -> AbstractContextManager[None]:
     """Connect to the requested cluster, if any, for the duration of a block.
 
     Raises:
-        BadValue: limits were given too; each worker would apply them by itself.
+        BadValue: limits were given too, which each worker would apply by itself.
     """
     if not settings["ray"]:
         return nullcontext()
     if any(settings.get(f"max_{name}") for name in LIMITS):
-        raise BadValue("limits hold in one process: give --ray or a limit, not both")
+        raise BadValue("limits hold within one process: give --ray or a limit, not both")
     from personae.run.cluster import cluster
 
     return cluster(settings["ray"])
@@ -165,11 +169,11 @@ def _announce(
 
 
 def confirm(plan: CostEstimate, settings: Mapping[str, Any], log: Console) -> None:
-    """Print what a server may charge, and ask, unless a limit or --yes was given."""
+    """Print what a server may charge, and ask to continue unless a limit or --yes was given."""
     price = _price(settings.get("price"))
     if price is not None:
         total = price.cost(plan.tokens_in, plan.tokens_out)
-        log.print(f"At {settings['price']} a million: at most about {total:.2f} {price.currency}")
+        log.print(f"At {settings['price']} per million: at most about {total:.2f} {price.currency}")
     is_limited = any(settings[f"max_{name}"] for name in LIMITS)
     if settings["yes"] or is_limited:
         return
@@ -177,4 +181,4 @@ def confirm(plan: CostEstimate, settings: Mapping[str, Any], log: Console) -> No
         raise InputError(
             "calls to a server may cost money: add --yes or a limit such as --max-money"
         )
-    click.confirm("Go on?", abort=True, err=True)
+    click.confirm("Continue?", abort=True, err=True)

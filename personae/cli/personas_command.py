@@ -1,4 +1,4 @@
-"""The commands about files of personas; their rooms are imported only when one is called."""
+"""The commands on files of personas; their rooms are imported only when one is called."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,7 +16,7 @@ __all__ = ["personas"]
 
 _FILE = click.Path(path_type=Path)
 _FROM = click.option(
-    "--from", "form", default="", help="Its format; detected from its content by default."
+    "--from", "form", default="", help="Format of the file; by default detected from its content."
 )
 _OUT = click.option("--out", type=_FILE, help="Folder for the report.")
 
@@ -30,10 +30,10 @@ def personas() -> None:
 @click.argument("file", type=_FILE)
 @_FROM
 @click.option("--rules", type=_FILE, help="Your own rules (JSON) instead of the shipped ones.")
-@click.option("--strict", is_flag=True, help="Take warnings for errors.")
+@click.option("--strict", is_flag=True, help="Treat warnings as errors.")
 @_OUT
 def _check(file: Path, form: str, rules: Path | None, strict: bool, out: Path | None) -> None:
-    """Report errors of format, with their rows, and risks, with reasons.
+    """Report format errors, with their rows, and risks, with reasons.
 
     Exits with code 2 if there are errors (with --strict: or warnings).
     """
@@ -49,7 +49,7 @@ def _check(file: Path, form: str, rules: Path | None, strict: bool, out: Path | 
 
 
 def _rows(file: Path, form: str) -> "Iterator[tuple[str, Persona | InputError]]":
-    """Read a file; if its first row is broken, its format is taken to be the native one."""
+    """Read a file, as our own format if its first row is broken."""
     from personae.core import InputError
     from personae.personas.exchange import NATIVE, detect, import_rows
 
@@ -66,7 +66,7 @@ def _rows(file: Path, form: str) -> "Iterator[tuple[str, Persona | InputError]]"
 @_FROM
 @_OUT
 def _describe(file: Path, form: str, out: Path | None) -> None:
-    """Show counts, fields filled, distributions of facts, requested traits."""
+    """Show counts, filled fields, distributions of facts, and requested traits."""
     from personae.generate.quality.describing import describe_report
     from personae.personas.exchange import import_personas
 
@@ -101,7 +101,7 @@ def _diff(old: Path, new: Path, out: Path | None) -> None:
 def _convert(
     source: Path, target: Path, form: str, target_form: str, public: bool, notes: tuple[str, ...]
 ) -> None:
-    """Turn a file of personas into another format, without loss both ways.
+    """Convert a file of personas to another format, without loss in either direction.
 
     Our own format (personae) is .json, .jsonl or .parquet by suffix. `personae personas formats`
     lists the others. A format of one persona a file takes a new folder for several.

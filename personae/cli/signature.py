@@ -1,4 +1,4 @@
-"""A study's signature as a command line: each parameter becomes an option, by its annotation.
+"""The command line of a study, from its signature: each parameter becomes an option, by annotation.
 
 int, float, str, bool    the like-named option
 Literal["a", "b"]        a choice
@@ -29,7 +29,7 @@ __all__ = ["convert", "options_of", "take"]
 def take(
     function: Callable[..., object], settings: Mapping[str, Any]
 ) -> tuple[dict[str, object], dict[str, object]]:
-    """Convert typed values to (the study's arguments except models, their plain form)."""
+    """Convert typed values to the study's arguments except models, and to their plain form."""
     values: dict[str, object] = {}
     options: dict[str, object] = {}
     for parameter in parameters(function):
@@ -39,7 +39,7 @@ def take(
 
 
 def options_of(parameter: Parameter) -> Iterator[click.Parameter]:
-    """Convert a parameter to click's options and arguments."""
+    """Make the click options and arguments of a parameter."""
     flag = "--" + parameter.name.replace("_", "-")
     kind, default, note = parameter.kind, parameter.default, parameter.help
     required = default is inspect.Parameter.empty
@@ -49,7 +49,7 @@ def options_of(parameter: Parameter) -> Iterator[click.Parameter]:
             ["--trait"],
             multiple=True,
             metavar="NAME=Z",
-            help="Ask for a trait, such as extraversion=1.5 (z units); may be repeated.",
+            help="Request a trait, such as extraversion=1.5 (z units); may be repeated.",
         )
     elif kind is bool:
         yield click.Option([flag], is_flag=True, default=bool(default), help=note)
@@ -73,7 +73,7 @@ def options_of(parameter: Parameter) -> Iterator[click.Parameter]:
 
 
 def convert(parameter: Parameter, settings: Mapping[str, Any]) -> tuple[object, object]:
-    """Convert a typed value to (the study's argument, its plain form for the record)."""
+    """Convert a typed value to the study's argument, and to its plain form for the record."""
     typed_value = settings.get(parameter.name)
     if parameter.kind is Persona:
         persona = _persona(typed_value, settings.get("trait") or ())
@@ -90,7 +90,7 @@ def convert(parameter: Parameter, settings: Mapping[str, Any]) -> tuple[object, 
 
 
 def _persona(path: str | None, traits: Sequence[str]) -> Persona:
-    requested = dict(_trait(text) for text in traits)
+    requested = _requested(traits)
     if path is not None:
         persona = load_persona(path)
         return replace(persona, traits={**persona.traits, **requested})
@@ -98,6 +98,17 @@ def _persona(path: str | None, traits: Sequence[str]) -> Persona:
         raise BadValue("give a persona file, or traits such as --trait extraversion=1.5")
     name = " ".join(f"{code}={z:+g}" for code, z in sorted(requested.items()))
     return Persona(id=name, traits=requested, kind="character")
+
+
+def _requested(texts: Sequence[str]) -> dict[str, float]:
+    """Map each requested trait to its z units; one that is requested twice is refused."""
+    traits: dict[str, float] = {}
+    for text in texts:
+        code, z = _trait(text)
+        if code in traits:
+            raise BadValue(f"the trait {code} is requested twice")
+        traits[code] = z
+    return traits
 
 
 def _trait(text: str) -> tuple[str, float]:

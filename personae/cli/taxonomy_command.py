@@ -1,4 +1,4 @@
-"""Makes a taxonomy of attributes from a file: conversations, or attributes given already."""
+"""The command `taxonomy`: makes a taxonomy of attributes from conversations or from a tree."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +15,7 @@ __all__ = ["make_taxonomy"]
 
 
 def make_taxonomy(source: Path, model: str, out: Path, seed: int) -> Iterator[str]:
-    """Make and save a taxonomy; yield a summary, line by line."""
+    """Make and save a taxonomy; yield a summary line by line."""
     counts: dict[str, int] = {}
     if source.suffix == ".json":
         merged: MergedTaxonomy = merge_paths(

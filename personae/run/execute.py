@@ -31,8 +31,8 @@ JOURNAL = "journal.sqlite"
 class Job:
     """A run to execute: the study's name and version, its options as plain values, its folder.
 
-    `options` (seed and quick among them) are part of the run's identity; `plan` is its estimated
-    work, used by the progress bar only.
+    `options`, with seed and quick, are part of the run's identity; `plan`, its estimated work, is
+    for the progress bar only.
     """
 
     study: str
@@ -44,7 +44,7 @@ class Job:
     title: str = field(default="")
 
     def identity(self, models: Mapping[str, Model]) -> Mapping[str, object]:
-        """Everything that the results depend on."""
+        """Everything on which the results depend."""
         return {
             "personae": __version__,
             "study": self.study,
@@ -68,7 +68,7 @@ def execute(
 
     Raises:
         BadValue: the folder holds another run.
-        BudgetSpent: a limit was reached; the answers so far are kept, run again to go on.
+        BudgetSpent: a limit was reached; the answers so far are kept, and another run resumes.
     """
     path = job.out / JOURNAL
     is_new_folder, is_new_run = (

@@ -1,4 +1,4 @@
-"""A run's manifest, stored with its results: what was run, on which model, and when.
+"""The manifest of a run, stored with its results: what was run, on which model, and when.
 
 Two runs with the same identity give the same bytes. Times and machine facts stay out of the
 identity, and out of the report.
@@ -15,7 +15,14 @@ from pathlib import Path
 
 from personae.core import BadFile, BadValue, canonical_json, content_key, plain
 
-__all__ = ["Manifest", "open_manifest", "read_manifest", "today", "write_atomically"]
+__all__ = [
+    "Manifest",
+    "open_manifest",
+    "read_manifest",
+    "read_object",
+    "today",
+    "write_atomically",
+]
 
 NAME = "manifest.json"
 PACKAGES = ("numpy", "polars", "scipy", "torch", "transformers", "tokenizers", "llguidance")
@@ -35,7 +42,7 @@ class Manifest:
 
     @property
     def id(self) -> str:
-        """The first 16 hex digits of the identity's hash."""
+        """The first 16 hexadecimal digits of the identity's hash."""
         return content_key(self.identity)[:16]
 
     def write(self, folder: Path) -> None:
@@ -45,12 +52,12 @@ class Manifest:
         write_atomically(folder / NAME, text.encode())
 
     def ended(self, status: str, **changes: object) -> "Manifest":
-        """Return the manifest of the finished run."""
+        """Return the manifest of a run that ended with a status, `done` or `stopped`."""
         return replace(self, status=status, **changes)  # type: ignore[arg-type]
 
 
 def today() -> str:
-    """Give the date in ISO form, UTC; SOURCE_DATE_EPOCH fixes it for reproducible builds."""
+    """Return today's date in ISO form, UTC; SOURCE_DATE_EPOCH fixes it for reproducible builds."""
     epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
     if epoch and not epoch.isdigit():
         raise BadValue(f"SOURCE_DATE_EPOCH is a whole number of seconds, not {epoch!r}")
@@ -59,7 +66,7 @@ def today() -> str:
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file so that it is either the old one or the new one, also after a crash."""
+    """Write a file so that it is the old one or the new one as a whole, even after a crash."""
     partial = path.with_name(f".{path.name}.partial")
     with partial.open("wb") as stream:
         stream.write(data)
@@ -71,7 +78,7 @@ def write_atomically(path: Path, data: bytes) -> None:
 def open_manifest(folder: Path, identity: Mapping[str, object], *, fresh: bool) -> Manifest:
     """Begin a run in a folder, or resume the same one.
 
-    A folder that holds another run is refused unless `fresh`, which starts anew there.
+    A folder that holds another run is refused unless `fresh`, which starts over there.
 
     Raises:
         BadValue: the folder holds another run; says how they differ.
@@ -81,15 +88,15 @@ def open_manifest(folder: Path, identity: Mapping[str, object], *, fresh: bool) 
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise BadFile(f"can't use {folder} for results: {error}") from error
-    old = _read(folder / NAME)
-    if old is not None and not fresh:
+    old = None if fresh else read_object(folder / NAME)
+    if old is not None:
         then, now = old.get("identity"), plain(identity)
         if canonical_json(then) != canonical_json(now):
             raise BadValue(
                 f"{folder} holds another run ({_difference(then, now)}); "
-                "choose another --out, or start anew there with --fresh"
+                "choose another --out, or start over there with --fresh"
             )
-    earlier = old if old is not None and not fresh else {}
+    earlier = old or {}
     manifest = Manifest(
         identity=identity,
         date=str(earlier.get("date") or today()),
@@ -106,13 +113,18 @@ def read_manifest(folder: Path) -> Mapping[str, object]:
     Raises:
         BadFile: the folder has none, or it can't be read.
     """
-    body = _read(folder / NAME)
+    body = read_object(folder / NAME)
     if body is None:
         raise BadFile(f"{str(folder)!r} has no {NAME}; give the folder of a finished run")
     return body
 
 
-def _read(path: Path) -> Mapping[str, object] | None:
+def read_object(path: Path) -> Mapping[str, object] | None:
+    """Read the JSON object of a record that runs write; None if there is no such file.
+
+    Raises:
+        BadFile: it can't be read, or is no object.
+    """
     if not path.exists():
         return None
     try:
@@ -120,7 +132,7 @@ def _read(path: Path) -> Mapping[str, object] | None:
     except (OSError, ValueError) as error:
         raise BadFile(f"{path} can't be read ({error}); remove it or use --fresh") from error
     if not isinstance(body, dict):
-        raise BadFile(f"{path} is not a manifest; remove it or use --fresh")
+        raise BadFile(f"{path} is not a JSON object; remove it or use --fresh")
     return body
 
 

@@ -1,7 +1,7 @@
 """The parameters of a study or a recipe, read from its signature.
 
-A parameter whose annotation is a dataclass stands for its fields: each is a parameter of its own
-for whoever calls the study, on the command line or by keyword.
+A parameter whose annotation is a dataclass stands for its fields: each is a parameter of its own,
+on the command line as by keyword.
 """
 
 import inspect
@@ -22,7 +22,7 @@ MODELS = (Model, Chooser, OpenModel)
 class Parameter:
     """One parameter: its name, annotation without None, default, and help text.
 
-    `of` names the function's own parameter that this one is a field of, or is empty.
+    `of` names the function's own parameter of which this one is a field, or is empty.
     """
 
     name: str

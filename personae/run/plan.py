@@ -1,8 +1,8 @@
-"""The cost of a study, estimated by running it on a respondent that costs nothing.
+"""Estimates the cost of a study by running it on a respondent that costs nothing.
 
 A study's plan is the study itself on a simulated respondent, with a counter in between, so that no
 second description of the work can diverge from the first. If a study branches on the model's
-answers, the real numbers may differ; the plan says "about". A study that works on activations has
+answers, the actual numbers may differ; the plan says "about". A study that works on activations has
 no plan, since a simulated respondent has none.
 """
 
@@ -33,7 +33,7 @@ class CostEstimate:
     replies: int = 0
 
     def times(self, factor: float) -> "CostEstimate":
-        """Give the plan of `factor` times as much work."""
+        """Return the cost of `factor` times as much work."""
         return CostEstimate(
             requests=ceil(self.requests * factor),
             tokens_in=ceil(self.tokens_in * factor),

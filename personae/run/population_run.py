@@ -33,7 +33,7 @@ from personae.models.journal.journal import Journal
 from personae.models.journal.recorded import recorded
 from personae.personas import save_frames
 from personae.report.render.html import report_html
-from personae.run.manifest import open_manifest, today, write_atomically
+from personae.run.manifest import open_manifest, read_object, today, write_atomically
 from personae.run.progress import Meter
 from personae.run.regeneration import alike_left, regenerate
 from personae.run.shards import Shard, read_shard, shard_of, write_shard
@@ -41,7 +41,7 @@ from personae.run.shards import Shard, read_shard, shard_of, write_shard
 __all__ = ["Build", "Commission", "Span", "Workers", "generate", "make_span"]
 
 STRUCTURE, WITH_MODEL = 50_000, 256
-"""Personas a shard."""
+"""Personas in a shard, without a model and with one."""
 Span = tuple[int, int]
 Build = Callable[[Model | None], Population]
 Workers = Callable[[Sequence[Span]], Iterator[tuple[Span, Shard]]]
@@ -93,14 +93,14 @@ def generate(
     console: Console,
     workers: Workers | None = None,
 ) -> Report:
-    """Make a population into the job's file and write FILE.report.html and FILE.manifest.json.
+    """Write a population to the job's file, with FILE.report.html and FILE.manifest.json.
 
-    `build` gives the population as a model makes it. `workers` make spans elsewhere, in any order.
+    `build` makes the population for a model. `workers` make spans elsewhere, in any order.
 
     Raises:
         BadValue: the file holds another population and `fresh` isn't set; the suffix is unknown; no
             persona could be made.
-        BadFile: the path can't be written.
+        BadFile: the path can't be written, or the record of the file that is there can't be read.
     """
     _refuse_place(job.out)
     population = build(model)
@@ -132,7 +132,7 @@ def generate(
 
 
 def _refuse_place(out: Path) -> None:
-    """Refuse, before any work, a path to which no file of personas can be written."""
+    """Refuse, before any work, a path where no file of personas can be written."""
     if out.suffix not in (".parquet", ".jsonl", ".json"):
         raise BadValue(f"{out}: a file of personas ends in .json, .jsonl or .parquet")
     if out.is_dir():
@@ -144,12 +144,12 @@ def _refuse_place(out: Path) -> None:
 
 
 def _refuse_other(job: Commission, identity: Mapping[str, object]) -> None:
-    """Refuse to replace a file that isn't this population, unless asked to."""
+    """Refuse to replace a file that isn't this population, unless `fresh`."""
     note = job.sibling("manifest.json")
     if job.fresh or not job.out.exists():
         return
-    recorded = json.loads(note.read_text(encoding="utf-8")) if note.exists() else {}
-    if canonical_json(recorded.get("identity")) != canonical_json(identity):
+    earlier = read_object(note) or {}
+    if canonical_json(earlier.get("identity")) != canonical_json(identity):
         raise BadValue(
             f"{job.out} exists and is not this population; choose another --out, or replace it "
             "with --fresh"
@@ -168,10 +168,8 @@ def _shards(
     finished_shards = (
         workers(missing) if workers else ((s, make_span(population, s)) for s in missing)
     )
-    is_structure_alone = (
-        population.order.model is None
-    )  # a model's answers are counted as they come
-    if is_structure_alone:
+    is_structure_alone = population.order.model is None
+    if is_structure_alone:  # a model's answers are counted as they arrive
         meter.passed(sum(stop - start for start, stop in set(spans) - set(missing)), recalled=True)
     for span, shard in finished_shards:
         write_shard(shard, stems[span])
@@ -236,7 +234,7 @@ def _none_made(n: int, failed: Mapping[int, str]) -> str:
 def _replaced(
     shard: Shard, overlay: Mapping[int, tuple[Shard, int]], failed: Mapping[int, str]
 ) -> pl.DataFrame:
-    """Give a shard's rows with regenerated ones in place, without slots that failed in a round."""
+    """Put regenerated rows into a shard's; drop the slots that failed in a round."""
     slots = shard.slots
     frame = shard.rows.filter(pl.Series(~np.isin(slots, list(failed))))
     slots = slots[~np.isin(slots, list(failed))]

@@ -74,7 +74,7 @@ class Meter:
             self._console.print(self._line(), highlight=False)
 
     def passed(self, count: int, *, recalled: bool = False) -> None:
-        """Count what was made without a model, or was present before."""
+        """Count items that were made without a model, or are recalled from an earlier run."""
         self._count += count
         self._recalled += count if recalled else 0
         self._show(count)
@@ -108,7 +108,7 @@ class Meter:
 
 
 def _spell(seconds: float) -> str:
-    """Spell a duration as roughly as it is known."""
+    """Write a duration as precisely as it is known."""
     if seconds < 100:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)

@@ -1,4 +1,4 @@
-"""Near-duplicates of a population, regenerated in rounds.
+"""Regenerates the near-duplicates of a population in rounds.
 
 A round is a shard of its own, written atomically, so that a killed run resumes with the finished
 rounds and ends in the same bytes. Of the whole population only signatures are held in memory.
@@ -66,7 +66,7 @@ def _overlaid(slots: IndexArray, signs: Signatures, shard: Shard) -> tuple[Index
 def alike_left(
     sameness: DuplicateCriterion | None, stems: Sequence[Path], rounds: Sequence[Path]
 ) -> IndexArray:
-    """Find the near-duplicates that no round could remove."""
+    """Return the rows of near-duplicates that no round could remove: indices, (n,)."""
     if sameness is None or len(rounds) < ROUNDS:
         return np.array([], dtype=np.int64)
     slots, signs = _signatures([read_shard(s, rows=False) for s in stems])

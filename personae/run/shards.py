@@ -1,4 +1,4 @@
-"""A part of a population on disk: rows, signatures and counts, each file complete or absent."""
+"""Parts of a population on disk: rows, signatures and counts, each file complete or absent."""
 
 import json
 import os
@@ -58,7 +58,7 @@ def write_shard(shard: Shard, stem: Path) -> None:
 
 
 def read_shard(stem: Path, *, rows: bool = True) -> Shard | None:
-    """Read a shard, or with `rows` false all but its rows; None where none was finished."""
+    """Read a shard, or without `rows` everything else; None if it was never finished."""
     note = stem.with_suffix(".json")
     if not note.exists():
         return None

@@ -55,7 +55,7 @@ def card(
     """Ask a model to be a persona, and report the resulting personality.
 
     Args:
-        persona: who the model is asked to be: a persona, or a file of any format (FILE#ID).
+        persona: who the model is asked to be: a persona, or a file of any format (or FILE#ID).
         model: a model that gives likelihoods, or a model string.
         seed: seed of the resampling.
         quick: two wordings and two inductions alone.
@@ -83,9 +83,9 @@ def generate(
 
     Args:
         recipe: name of a recipe, as in `personae list`.
-        n: how many personas.
+        n: number of personas.
         seed: seed of all draws.
-        model: who writes the texts; without one, structure alone.
+        model: who writes the texts; without one, from structure alone.
         options: the recipe's own, as in `personae generate RECIPE --help`.
 
     Warns:
@@ -120,7 +120,7 @@ def generate(
 def steer(
     model: OpenModel | str, vectors: str, persona: Persona | None = None
 ) -> Iterator[OpenModel]:
-    """Steer an open model for the length of a block; outside it the model is as before.
+    """Steer an open model within a block; outside it the model is unchanged.
 
     Args:
         model: an open model, or the string of one (smollm2, hf:NAME-OR-FOLDER, gguf:FILE).

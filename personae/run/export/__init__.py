@@ -1,1 +1,1 @@
-"""Finished runs, opened and written for other tools."""
+"""Opens finished runs, and writes them in other tools' formats."""

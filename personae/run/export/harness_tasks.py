@@ -1,8 +1,8 @@
-"""Problems and situations as tasks of lm-evaluation-harness: a folder of YAML and JSONL.
+"""Writes problems and situations as tasks of lm-evaluation-harness: a folder of YAML and JSONL.
 
-`lm_eval --include_path FOLDER` finds them. A row is a problem: the harness takes rows for the
-sampling unit, so options stand in one order each, drawn from the problem's id. The tasks ask as
-Personae asks; the harness' own settings (chat template, examples) still apply.
+`lm_eval --include_path FOLDER` finds them. A row is a problem, the harness' sampling unit, so that
+each has its options in one order, drawn from the problem's id. The wording is Personae's; the
+harness' own settings (chat template, examples) still apply.
 """
 
 import json

@@ -1,7 +1,7 @@
-"""A run's answers as an inspect_ai log, which `inspect view` opens: a sample an answer.
+"""Writes a run's answers as an inspect_ai log, which `inspect view` opens: one sample an answer.
 
-Written with inspect_ai's own models, so that its readers, viewer and data frames take it. The exact
-prompt isn't kept in answers; a sample's input is the item's text where the instrument is known.
+It is written with inspect_ai's own models, so that its readers, viewer and data frames accept it.
+Answers don't hold the exact prompt; a sample's input is the item's text if the instrument is known.
 """
 
 import os
@@ -72,12 +72,12 @@ def write_inspect_log(
     """Write a log to a file that ends in .eval or .json, whole or not at all.
 
     `items` gives items by (inventory tag, id). A right answer scores "C", a wrong one "I" and a
-    lost one "N"; other answers score their value as chosen, not turned for reversed items (the
-    metadata has the key), and no score where there is none. The score is named after the unit.
+    missing one "N"; other answers score their value as chosen, not reversed for items keyed -1 (the
+    metadata has the key), and have no score if it is missing. The score is named after the unit.
 
     Raises:
         MissingExtra: inspect_ai is not installed.
-        BadValue: another ending.
+        BadValue: the file has another ending.
     """
     if path.suffix not in SUFFIXES:
         raise BadValue(f"an inspect_ai log ends in {' or '.join(SUFFIXES)}, not {path.name!r}")
@@ -142,7 +142,7 @@ def _log(answers: Answers, origin: RunOrigin, items: Mapping[tuple[str, str], Lo
 
 
 def _names(rows: pl.DataFrame) -> list[str]:
-    """Name each sample by all that identifies its question; repeats are epochs of one sample."""
+    """Name each sample by everything that identifies its question; repeats are its epochs."""
     parts = ["item", "respondent", "arm", "form", "channel", "order"]
     keyed_rows = rows.select(
         pl.concat_str(parts, separator=" | ").alias("name"), "repeat", "inventory"
