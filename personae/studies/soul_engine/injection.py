@@ -39,8 +39,8 @@ def measured_dose(
 ) -> InjectionDose:
     """Add the sum of sliders at the chosen block, in both directions, and measure its effects.
 
-    Without a chosen block, at the middle one. Shifts and losses are in nats per token. After the scan
-    of Wang 2025 (arXiv 2512.07092); strengths relative to the states' length are our own.
+    Without a chosen block, at the middle one. Shifts and losses are in nats per token. After the
+    scan of Wang 2025 (arXiv 2512.07092); strengths relative to the states' length are our own.
 
     Args:
         model: the frozen model.
