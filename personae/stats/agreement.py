@@ -81,16 +81,8 @@ def exact_agreement(
 ) -> Estimate:
     """Estimate the rate (0..1) at which two ratings are equal, with Wilson's interval.
 
-    Args:
-        x: numbers, shape (n,), NaN for missing.
-        y: the partner of each, shape (n,).
-        name: what the estimate is called.
-        of: what a pair is.
-
-    Undefined without complete pairs. Source: Wilson (1927, JASA 22).
-
-    Raises:
-        BadValue: rows of different length, or not numbers.
+    Args and errors as `pearson`: x and y of shape (n,). Undefined without complete pairs. Source:
+    Wilson (1927, JASA 22).
 
     >>> print(exact_agreement([1, 2, 3, 4], [1, 2, 3, 5]))
     exact agreement: 0.750 rate [0.301, 0.954], n = 4 items

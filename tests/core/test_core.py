@@ -175,9 +175,10 @@ def test_the_users_own_items_fill_a_keys_only_inventory(tmp_path: Path) -> None:
         path.write_text("\n".join(["item,text", *broken]))
         with pytest.raises(BadFile, match="once each"):
             load_inventory("sd3", path)
-    path.write_text("number;words")
-    with pytest.raises(BadFile, match="columns item,text"):
-        load_inventory("sd3", path)
+    for unreadable in ("number;words", f"item,text\n1,{'long ' * 30_000}"):
+        path.write_text(unreadable)
+        with pytest.raises(BadFile, match="columns item,text"):
+            load_inventory("sd3", path)
 
 
 def test_answers_are_never_silently_ok() -> None:

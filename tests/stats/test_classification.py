@@ -42,6 +42,11 @@ def test_auc_is_half_for_constant_scores_and_undefined_without_a_class() -> None
     assert auc([0, 1, 1], [0.1, NAN, 0.4]).n == 2
 
 
+def test_each_case_needs_its_length() -> None:
+    with pytest.raises(BadValue, match="2 cases need as many lengths, not 3"):
+        floor_predictions([1, 0], [5, 5, 5])
+
+
 def test_floors_do_not_read() -> None:
     truth = [1, 1, 1, 0] * 5
     floors = floor_predictions(truth, [100, 90, 110, 10] * 5)

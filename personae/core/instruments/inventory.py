@@ -210,7 +210,7 @@ def _with_text(inventory: Inventory, path: Path) -> Inventory:
                 raise KeyError("columns")
             rows: Sequence[Mapping[str, str]] = list(reader)
         texts = {row["item"].strip(): tuple(row[c].strip() for c in columns[1:]) for row in rows}
-    except (OSError, UnicodeDecodeError, KeyError, AttributeError) as error:
+    except (OSError, UnicodeDecodeError, csv.Error, KeyError, AttributeError) as error:
         raise BadFile(
             f"{path}: an item file is a CSV with the columns {','.join(columns)}"
         ) from error

@@ -134,10 +134,15 @@ def floor_predictions(
         lengths: of each text, in words, n of them.
         seed: of `chance`.
 
+    Raises:
+        BadValue: a truth other than 0 and 1, or not one length per case.
+
     >>> floor_predictions([1, 1, 0], [10, 12, 3])["majority"]
     array([1., 1., 1.])
     """
     cases = _column(truth)
+    if len(lengths) != cases.size:
+        raise BadValue(f"{cases.size} cases need as many lengths, not {len(lengths)}")
     share = float(cases.mean()) if cases.size else 0.0
     random = np.random.default_rng(seed)
     return {

@@ -9,7 +9,7 @@ Differs  every subject is scored from its own answers (the published script scor
          balanced keys on statements of our own or yours; options are permuted for every question,
          from a seed; intervals over runs, permutation tests between groups, and the share of
          "neither", which can pass for fairness, beside it; percentages before types
-Version  1
+Version  2
 """
 
 from collections.abc import Mapping
