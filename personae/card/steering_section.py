@@ -64,7 +64,7 @@ def steering(context: CardContext) -> Section:
     goal = {t: z for t, z in context.persona.traits.items() if z and ":" not in t}
     goal = {t: z for t, z in goal.items() if t in context.tool.scales and t in BIG_FIVE}
     if not isinstance(context.model, OpenModel):
-        why = f"Steering: not tried, as {context.model.name} can't be opened."
+        why = f"Steering: not tried, as {context.model.name} is not an open model."
         return Section(parts=(Heading(TITLE), Note(why)))
     if not goal:
         why = "Steering: not tried, as the persona requests no Big Five domain."

@@ -77,7 +77,7 @@ def perform(study: Header, function: Callable[..., Report], settings: Mapping[st
 def _check_open(
     study: Header, function: Callable[..., Report], models: Mapping[str, Model]
 ) -> None:
-    """Refuse a model that can't be opened where the study works inside it."""
+    """Refuse a model that isn't open where the study needs an open one."""
     for parameter in parameters(function):
         if parameter.kind is OpenModel and parameter.name in models:
             require_white_box(models[parameter.name], f"the study {study.name}")

@@ -34,7 +34,7 @@ def make_file(
         raise UnknownName("method", method, get_args(Method))
     opened = open_model(model)
     if not isinstance(opened, OpenModel):
-        raise InputError(f"a vector is made from activations, and {model} can't be opened")
+        raise InputError(f"a vector is made from activations, and {model} is not an open model")
     sites = [Site(b) for b in _range(blocks, opened.anatomy.blocks)]
     vector = trait_vectors(opened, [code], sites, method=cast(Method, method), seed=seed)[code]
     save_vector(vector, out)

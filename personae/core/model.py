@@ -200,12 +200,12 @@ def require_white_box(model: Model, what: str) -> OpenModel:
     """Return the model if its activations can be read and edited.
 
     Raises:
-        InputError: it can't; the message says what needs it, and which models can.
+        InputError: they can't; the message says what needs it, and which models are open.
     """
     if isinstance(model, OpenModel):
         return model
     raise InputError(
-        f"{what} looks inside the model, and {model.name} can't be opened: use smollm2, "
+        f"{what} needs an open model, and {model.name} is not one: use smollm2, "
         "hf:NAME-OR-FOLDER or gguf:FILE, on this machine"
     )
 
@@ -232,7 +232,7 @@ def refuse_edits(requests: Sequence[Request], name: str) -> None:
     """
     if any(request.edits for request in requests):
         raise InputError(
-            f"{name} can't be edited inside, and a request has edits: use smollm2, "
+            f"{name} is not an open model, and a request has edits: use smollm2, "
             "hf:NAME-OR-FOLDER or gguf:FILE, on this machine"
         )
 

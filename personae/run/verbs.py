@@ -129,7 +129,7 @@ def steer(
         persona: whose traits are steered where `vectors` names none, as in "2@15".
 
     Raises:
-        InputError: the model can't be opened inside; no trait is named.
+        InputError: the model is not an open one; no trait is named.
         BadValue: `vectors` can't be read.
     """
     opened = require_white_box(_opened(model), "steering")

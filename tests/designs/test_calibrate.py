@@ -181,7 +181,7 @@ def test_the_card_compares_asking_with_steering(monkeypatch: pytest.MonkeyPatch)
 
 def test_a_model_that_can_not_be_opened_is_told() -> None:
     section = steering(setting(open_null("null:uniform")))
-    assert "can't be opened" in section.parts[1].text  # type: ignore[union-attr]
+    assert "not an open model" in section.parts[1].text  # type: ignore[union-attr]
     section = steering(setting(tiny_model("llama"), PLACEBO))
     assert "requests no Big Five domain" in section.parts[1].text  # type: ignore[union-attr]
 

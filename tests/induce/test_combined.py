@@ -110,7 +110,7 @@ def test_a_combination_needs_what_its_parts_need() -> None:
     assert not both.needs.lacking(ADA)
     assert not find_induction("steer:E=4@1").needs.lacking(Persona(id="t"))
     spy = ScriptedModel(["ok"])
-    with pytest.raises(InputError, match="can't be opened"):
+    with pytest.raises(InputError, match="needs an open model"):
         find_induction("p2 & steer")(spy, ADA).__enter__()
     assert not spy.asked
 

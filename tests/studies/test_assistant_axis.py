@@ -341,7 +341,7 @@ def test_the_command_line_says_who_can_be_opened(
     with pytest.raises(SystemExit) as ended:
         main(["run", "assistant_axis", "--model", spec, "--out", str(out)])
     assert ended.value.code == 2
-    assert f"{spec} can't be opened: use smollm2" in " ".join(capsys.readouterr().err.split())
+    assert f"{spec} is not one: use smollm2" in " ".join(capsys.readouterr().err.split())
     assert not out.exists()
 
 

@@ -134,5 +134,5 @@ def test_a_damage_limit_that_no_point_meets_leaves_nothing_chosen() -> None:
     notes = [p for p in report.parts if isinstance(p, Note)]
     assert "no block and strength" in notes[0].text and notes[0].level == "verdict"
     assert report.answers is not None and set(report.answers.rows["arm"]) == {"unchanged"}
-    with pytest.raises(InputError, match="can't be opened"):
+    with pytest.raises(InputError, match="needs an open model"):
         steering(open_null("null:uniform"), quick=True)  # type: ignore[arg-type]

@@ -125,7 +125,7 @@ class SteerInduction(InductionBase):
         """Yield a model under the edits; the model given is never touched.
 
         Raises:
-            InputError: the model can't be opened, or the persona requests no trait and the
+            InputError: the model is not an open one, or the persona requests no trait and the
                 induction names none.
         """
         return self._carrier(model, persona)
