@@ -124,7 +124,7 @@ def _rows(context: CardContext, reader: Reader, texts: Answers) -> list[_Row]:
             adjusted_p=float(p),
             sees=skill[s].auc,
             verdict=direction_verdict(shift, int(np.sign(requested(s) or 0)), float(p), MARGIN)
-            if skill[s].sees
+            if skill[s].above_chance
             else "reader without skill",
         )
         for s, shift, p in zip(scales, readings, adjusted, strict=True)

@@ -71,7 +71,7 @@ def test_a_folder_of_any_format_is_read_by_pattern(tmp_path: Path) -> None:
     ("source", "says"),
     [("nowhere.csv", "no such file"), ("no/such/place", "no such file"), (".", "no table matches")],
 )
-def test_what_is_not_there_is_said(
+def test_what_is_not_there_is_named(
     source: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -95,8 +95,8 @@ def test_a_gated_set_says_what_to_do_and_is_read_with_a_token(
     bank = load_bank("owner/trait")
     assert bank.gated and bank.items[0].scale == "Openness"
     assert not list(tmp_path.rglob("*.parquet")), "nothing of a gated set is kept"
-    said = ask_bank(open_null("null:first"), bank, "bare", ["0213"]).rows
-    assert said["raw"].to_list() == ["high1"]
+    rows = ask_bank(open_null("null:first"), bank, "bare", ["0213"]).rows
+    assert rows["raw"].to_list() == ["high1"]
 
 
 def test_errors_of_the_hub_are_explained(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,6 +111,6 @@ def test_errors_of_the_hub_are_explained(endpoint: str, monkeypatch: pytest.Monk
         read_dataset("owner/maths")
 
 
-def test_offline_is_said_with_the_way_out() -> None:
+def test_offline_says_what_to_do() -> None:
     with pytest.raises(BadFile, match="your own copy"):
         read_dataset("owner/maths")

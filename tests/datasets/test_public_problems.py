@@ -57,12 +57,12 @@ def test_a_copy_is_read_as_problems(tmp_path: Path, name: str) -> None:
         pl.DataFrame([row]).write_csv(tmp_path / "gpqa_diamond.csv")
     else:
         pl.DataFrame([row]).write_parquet(tmp_path / "test-00000-of-00001.parquet")
-    found = load_problems(f"{name}:{tmp_path}")
-    [problem] = found.problems
+    problems = load_problems(f"{name}:{tmp_path}")
+    [problem] = problems.problems
     assert problem.answer == ("1,200" if name == "gsm8k" else "b")
     assert len(problem.options) == (0 if name == "gsm8k" else len(set(problem.options)))
     assert problem.field
-    assert found.name == name
+    assert problems.name == name
 
 
 @pytest.mark.parametrize("name", PUBLIC)

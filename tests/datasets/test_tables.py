@@ -108,7 +108,7 @@ def test_long_and_wide_score_alike(write: Write) -> None:
     assert read_answers(wide, NEO).rows.equals(read_answers(long, NEO).rows)
 
 
-def test_repeats_and_arms_are_told_apart_and_tags_kept(write: Write) -> None:
+def test_repeats_and_arms_are_distinguished_and_tags_kept(write: Write) -> None:
     lines = ["a,1,3,0,P2,x", "a,1,4,1,P2,y"]
     path = write("\n".join(["respondent,item,answer,repeat,arm,note", *lines]))
     answers = read_answers(path, NEO)
@@ -134,26 +134,26 @@ def test_jsonl_and_parquet(write: Write, tmp_path: Path) -> None:
 
 def test_answers_of_a_run_come_back_as_they_were(write: Write, tmp_path: Path) -> None:
     answers = read_answers(write(f"{HEADER}\n{','.join(['3'] * 120)}\n"), NEO)
-    kept = tmp_path / "answers.parquet"
-    answers.rows.write_parquet(kept)
-    assert read_answers(kept, NEO).rows.equals(answers.rows)
+    path = tmp_path / "answers.parquet"
+    answers.rows.write_parquet(path)
+    assert read_answers(path, NEO).rows.equals(answers.rows)
     with pytest.raises(BadFile, match="no answers to sd3"):
-        read_answers(kept, load_inventory("sd3"))
-    answers.rows.with_columns(key=pl.lit(1, dtype=pl.Int64)).write_parquet(kept)
+        read_answers(path, load_inventory("sd3"))
+    answers.rows.with_columns(key=pl.lit(1, dtype=pl.Int64)).write_parquet(path)
     with pytest.raises(KeyingAlarm, match="item 9 "):
-        read_answers(kept, NEO)
+        read_answers(path, NEO)
 
 
 def test_answers_of_an_older_release_get_the_range_of_their_options(
     write: Write, tmp_path: Path
 ) -> None:
     answers = read_answers(write(f"{HEADER}\n{','.join(['3'] * 120)}\n"), NEO)
-    kept = tmp_path / "answers.parquet"
-    answers.rows.drop("low", "high").write_parquet(kept)
-    assert read_answers(kept, NEO).rows.equals(answers.rows)
+    path = tmp_path / "answers.parquet"
+    answers.rows.drop("low", "high").write_parquet(path)
+    assert read_answers(path, NEO).rows.equals(answers.rows)
     nats = answers.rows.with_columns(unit=pl.lit("nats/token")).drop("low", "high")
-    nats.write_parquet(kept)
-    assert read_answers(kept, NEO).rows["low"].null_count() == 120
+    nats.write_parquet(path)
+    assert read_answers(path, NEO).rows["low"].null_count() == 120
 
 
 def test_keys_of_the_file_are_cast_and_compared(write: Write) -> None:

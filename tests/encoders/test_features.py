@@ -30,25 +30,25 @@ def test_a_ratio_is_taken_over_the_whole_text() -> None:
 
 
 def test_richness_by_hand() -> None:
-    one = passage(TEN)
-    found = richness(one)
-    assert (len(one.words), len(set(one.words))) == (10, 7)
-    assert found["TTR"] == pytest.approx(0.70)
-    assert found["root TTR"] == pytest.approx(2.2136, abs=1e-4)
-    assert found["Herdan"] == pytest.approx(0.8451, abs=1e-4)
-    assert found["Yule K"] == pytest.approx(800)
+    ten = passage(TEN)
+    values = richness(ten)
+    assert (len(ten.words), len(set(ten.words))) == (10, 7)
+    assert values["TTR"] == pytest.approx(0.70)
+    assert values["root TTR"] == pytest.approx(2.2136, abs=1e-4)
+    assert values["Herdan"] == pytest.approx(0.8451, abs=1e-4)
+    assert values["Yule K"] == pytest.approx(800)
     fifty = [a + b for a in "abcde" for b in "fghijklmno"]
     moving = passage(" ".join([*fifty, fifty[-1]]))  # windows of 50 and of 49 different words
     assert richness(moving)["MATTR"] == pytest.approx((1 + 49 / 50) / 2)
 
 
 def test_readability_by_hand() -> None:
-    one = passage(CAT)
-    assert (len(one.words), one.syllables, one.letters, len(one.sentences)) == (6, 6, 17, 1)
-    found = readability(one)
-    assert found["Flesch"] == pytest.approx(116.145)
-    assert found["Flesch-Kincaid"] == pytest.approx(-1.45)
-    assert found["ARI"] == pytest.approx(-5.085)
+    cat = passage(CAT)
+    assert (len(cat.words), cat.syllables, cat.letters, len(cat.sentences)) == (6, 6, 17, 1)
+    values = readability(cat)
+    assert values["Flesch"] == pytest.approx(116.145)
+    assert values["Flesch-Kincaid"] == pytest.approx(-1.45)
+    assert values["ARI"] == pytest.approx(-5.085)
 
 
 def test_a_text_twice_changes_no_average() -> None:
@@ -62,7 +62,7 @@ def test_a_text_twice_changes_no_average() -> None:
     assert len(twice.sentences) == 2 * len(once.sentences)
 
 
-def test_deflate_sees_repetition_and_disorder() -> None:
+def test_deflate_reflects_repetition_and_disorder() -> None:
     text = "The old man went down to the water and washed his hands in the cold stream. "
     alone = complexity(passage(text))["deflated"]
     assert complexity(passage(text * 20))["deflated"] < 0.3 * alone
@@ -74,14 +74,14 @@ def test_deflate_sees_repetition_and_disorder() -> None:
 
 @pytest.mark.parametrize("text", ["", "   ", "...", "?!"])
 def test_what_is_undefined_is_nan_never_zero(text: str) -> None:
-    found = feature_table([text], NATIVE)
-    ratios = [k for k, (family, _) in enumerate(found.columns) if family != "complexity"]
-    assert np.isnan(found.values[0, ratios]).all()
+    table = feature_table([text], NATIVE)
+    ratios = [k for k, (family, _) in enumerate(table.columns) if family != "complexity"]
+    assert np.isnan(table.values[0, ratios]).all()
 
 
 def test_sentences_without_ends_are_cut_into_twenties() -> None:
-    one = passage("word " * 90)
-    assert [len(w) for w in one.words_of] == [20, 20, 20, 20, 10]
+    unended = passage("word " * 90)
+    assert [len(w) for w in unended.words_of] == [20, 20, 20, 20, 10]
     assert len(passage("Mr. Lee and Dr. Wu met at 5.30 p.m. today. They ate.").sentences) == 2
 
 
@@ -111,13 +111,13 @@ def test_syllables_mostly_agree_with_a_dictionary() -> None:
 def test_counts_are_those_of_a_loop_over_words() -> None:
     lexicon = load_lexicon("topics")
     texts = ["I love my mother, my friends and loud parties.", "Nobody planned the receipts.", ""]
-    found = lexicon.count([passage(text) for text in texts])
-    for row, text in zip(found, texts, strict=True):
+    counts = lexicon.count([passage(text) for text in texts])
+    for row, text in zip(counts, texts, strict=True):
         by_hand = np.zeros(len(lexicon.categories))
         for word in passage(text).words:
             by_hand[list(lexicon.find(word))] += 1
         assert np.array_equal(row, by_hand)
-    assert found[1, lexicon.categories.index("order")] == 2
+    assert counts[1, lexicon.categories.index("order")] == 2
 
 
 def test_a_word_counts_once_in_a_category() -> None:
@@ -135,9 +135,9 @@ def test_unknown_names_come_with_near_ones() -> None:
         load_lexicon("animals")
 
 
-def test_sentiment_tells_praise_from_blame() -> None:
+def test_sentiment_separates_praise_from_blame() -> None:
     pytest.importorskip("vaderSentiment")
-    found = feature_table(
+    compound = feature_table(
         ["What a lovely, wonderful day!", "I hate this horrible mess.", ""], ["sentiment"]
     ).column("sentiment", "compound")
-    assert found[0] > 0.5 and found[1] < -0.5 and isnan(found[2])
+    assert compound[0] > 0.5 and compound[1] < -0.5 and isnan(compound[2])

@@ -120,7 +120,7 @@ def test_patches_are_exact_and_yield(old: Any, new: Any) -> None:
 @pytest.mark.parametrize("name", EVERY)
 @given(people=POPULATIONS)
 @settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
-def test_files_bring_everybody_back(
+def test_every_persona_comes_back_from_a_file(
     name: str, people: list[Persona], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     people = [replace(p, provenance={**p.provenance, "consent": "asked"}) for p in people]
@@ -134,7 +134,7 @@ def test_files_bring_everybody_back(
 
 
 @pytest.mark.parametrize("name", EVERY)
-def test_formats_are_told_apart(name: str, tmp_path: Path) -> None:
+def test_formats_are_distinguished(name: str, tmp_path: Path) -> None:
     ada = Persona(
         id="ada",
         text="You are a nurse.",

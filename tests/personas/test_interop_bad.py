@@ -40,7 +40,7 @@ SUFFIX = {
 }
 
 
-def made(name: str, folder: Path) -> Path:
+def written_file(name: str, folder: Path) -> Path:
     path = folder / f"good{SUFFIX[name]}"
     export_personas([ADA], path, name)
     return path
@@ -58,7 +58,7 @@ def test_damaged_files(
 ) -> None:
     """Cut, flipped and spliced bytes."""
     folder = tmp_path_factory.mktemp("fuzz")
-    path = made(name, folder)
+    path = written_file(name, folder)
     content = bytearray(path.read_bytes())
     at = data.draw(st.integers(0, len(content)))
     end = data.draw(st.integers(at, min(len(content), at + 40)))
@@ -158,7 +158,7 @@ def test_odd_objects(name: str, value: Any, tmp_path_factory: pytest.TempPathFac
         ("", "not valid JSON"),
     ],
 )
-def test_bad_content_is_told(text: str, message: str, tmp_path: Path) -> None:
+def test_bad_content_is_refused(text: str, message: str, tmp_path: Path) -> None:
     path = tmp_path / "bad.json"
     path.write_text(text)
     if message:
@@ -168,7 +168,7 @@ def test_bad_content_is_told(text: str, message: str, tmp_path: Path) -> None:
         assert list(import_personas(path))
 
 
-def test_bad_pictures_are_told(tmp_path: Path) -> None:
+def test_bad_pictures_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "card.png"
     good = blank_picture()
     bomb = zlib.compress(b"0" * (64 << 20), 9)
@@ -251,7 +251,7 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", sorted(SUFFIX))
 def test_nothing_is_half_written(name: str, tmp_path: Path) -> None:
-    path = made(name, tmp_path)
+    path = written_file(name, tmp_path)
     before = path.read_bytes()
 
     def failing() -> Any:

@@ -206,41 +206,41 @@ def test_difference() -> None:
     assert set(table(report, "ids").rows) == {("ada", "removed"), ("u1", "added")}
 
 
-def leave(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as ended:
+def exit_code(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as exit_info:
         main(["personas", *arguments])
-    return ended.value.code if isinstance(ended.value.code, int) else 0
+    return exit_info.value.code if isinstance(exit_info.value.code, int) else 0
 
 
 def test_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     monkeypatch.chdir(tmp_path)
     save_personas([NURSE, FIGURE, BOTH], "people.jsonl")
-    assert leave("check", "people.jsonl") == 0
+    assert exit_code("check", "people.jsonl") == 0
     assert "1 with warnings only" in capsys.readouterr().out
-    assert leave("check", "people.jsonl", "--strict") == 2
-    assert leave("describe", "people.jsonl", "--out", "told") == 0
+    assert exit_code("check", "people.jsonl", "--strict") == 2
+    assert exit_code("describe", "people.jsonl", "--out", "told") == 0
     assert "<svg" in (tmp_path / "told" / "report.html").read_text()
-    assert leave("convert", "people.jsonl", "people.parquet") == 0
-    assert leave("convert", "people.parquet", "agents", "--to", "tinytroupe") == 0
+    assert exit_code("convert", "people.jsonl", "people.parquet") == 0
+    assert exit_code("convert", "people.parquet", "agents", "--to", "tinytroupe") == 0
     assert len(list((tmp_path / "agents").iterdir())) == 3
-    assert leave("convert", "agents", "back.json") == 0
+    assert exit_code("convert", "agents", "back.json") == 0
     assert load_personas("back.json") == (NURSE, FIGURE, BOTH)
     capsys.readouterr()
-    assert leave("diff", "people.jsonl", "back.json") == 0
+    assert exit_code("diff", "people.jsonl", "back.json") == 0
     assert "0 changed, 3 equal" in capsys.readouterr().out
-    assert leave("convert", "people.jsonl", "public.jsonl", "--to", "sotopia", "--public") == 0
+    assert exit_code("convert", "people.jsonl", "public.jsonl", "--to", "sotopia", "--public") == 0
     assert "left out: u2: memories, facts/user id" in capsys.readouterr().err
     unsourced = replace(NURSE, provenance={})
     save_personas([unsourced], "bare.json")
     assert (
-        leave(
+        exit_code(
             "convert", "bare.json", "noted.json", "--note", "licence=MIT", "--note", "source=a = b"
         )
         == 0
     )
     assert load_personas("noted.json")[0].provenance == {"licence": "MIT", "source": "a = b"}
-    assert leave("check", "noted.json", "--strict") == 0
-    assert leave("formats") == 0 and "card-v3" in capsys.readouterr().out
+    assert exit_code("check", "noted.json", "--strict") == 0
+    assert exit_code("formats") == 0 and "card-v3" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -273,7 +273,7 @@ def test_bad_input_leaves_with_two(
     (tmp_path / "folder.parquet").mkdir()
     (tmp_path / "odd.json").write_text('{"what": 1}')
     before = sorted(p.name for p in tmp_path.iterdir())
-    assert leave(*arguments) == 2
+    assert exit_code(*arguments) == 2
     printed = capsys.readouterr()
     assert message in " ".join(printed.err.split())
     assert "Traceback" not in printed.err + printed.out

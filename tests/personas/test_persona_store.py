@@ -146,14 +146,14 @@ def test_what_the_schema_refuses_the_reader_refuses(
         (b"\n\n", "no persona"),
     ],
 )
-def test_bad_lines_are_told(content: bytes, message: str, tmp_path: Path) -> None:
+def test_bad_lines_are_refused(content: bytes, message: str, tmp_path: Path) -> None:
     path = tmp_path / "bad.jsonl"
     path.write_bytes(content)
     with pytest.raises(InputError, match=message):
         load_personas(path)
 
 
-def test_bad_parquet_is_told(tmp_path: Path) -> None:
+def test_bad_parquet_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "people.parquet"
     save_personas([FULL], path)
     content = path.read_bytes()

@@ -67,17 +67,17 @@ def reader() -> Reader:
     return train_reader(loaded(), ("E", "N"), WORDS)
 
 
-def test_known_loadings_are_told_and_shuffled_labels_are_not(reader: Reader) -> None:
-    found = skills(reader)
+def test_known_loadings_are_detected_and_shuffled_labels_are_not(reader: Reader) -> None:
+    skill = skills(reader)
     for scale in ("E", "N"):
-        assert found[scale].auc.value > 0.8 and found[scale].sees
-        assert found[scale].shuffled.low <= 0.5 <= found[scale].shuffled.high
-        assert found[scale].accuracy.value > max(found[scale].floors.values())
-    table = skill_table(found, reader)
+        assert skill[scale].auc.value > 0.8 and skill[scale].above_chance
+        assert skill[scale].shuffled.low <= 0.5 <= skill[scale].shuffled.high
+        assert skill[scale].accuracy.value > max(skill[scale].floors.values())
+    table = skill_table(skill, reader)
     assert {"AUC, shuffled labels", "accuracy, majority", "training share high"} <= {*table.columns}
 
 
-def test_shuffled_labels_are_not_told_on_average() -> None:
+def test_shuffled_labels_are_at_chance_on_average() -> None:
     """Within-fold ranks: pooled outputs would lie below one half without any signal."""
     values = []
     for seed in range(5):
@@ -86,14 +86,14 @@ def test_shuffled_labels_are_not_told_on_average() -> None:
     assert abs(np.mean(values) - 0.5) < 2 * 0.09
 
 
-def test_authors_never_stand_on_both_sides() -> None:
+def test_authors_are_never_on_both_sides_of_a_split() -> None:
     corpus = signed()
-    groups = [one.group for one in corpus.texts]
-    truth = np.array([one.labels["E"] for one in corpus.texts], dtype=float)
+    groups = [text.group for text in corpus.texts]
+    truth = np.array([text.labels["E"] for text in corpus.texts], dtype=float)
     for train, test in _splits(truth, groups, 5, 0):
         assert not {groups[k] for k in train} & {groups[k] for k in test}
     apart = skills(train_reader(corpus, ("E",), WORDS))["E"].auc.value
-    rows = tuple(replace(one, group=one.id) for one in corpus.texts)
+    rows = tuple(replace(text, group=text.id) for text in corpus.texts)
     leaking = skills(train_reader(replace(corpus, texts=rows), ("E",), WORDS))["E"].auc.value
     assert apart < 0.65 and leaking > 0.95
 
@@ -131,9 +131,9 @@ def test_isotonic_calibration_and_a_grid_work_too() -> None:
 
 def test_a_reader_is_an_observer(reader: Reader) -> None:
     rows = reader.rate(["a loud party in a crowd", "quiet and alone", "?!"]).rows
-    found = {(r["item"], r["scale"]): r for r in rows.iter_rows(named=True)}
-    assert found["0", "E"]["value"] > 0 > found["1", "E"]["value"]
-    assert found["2", "E"]["status"] == "unparsed" and found["2", "E"]["value"] is None
+    by_item = {(r["item"], r["scale"]): r for r in rows.iter_rows(named=True)}
+    assert by_item["0", "E"]["value"] > 0 > by_item["1", "E"]["value"]
+    assert by_item["2", "E"]["status"] == "unparsed" and by_item["2", "E"]["value"] is None
     assert set(rows["unit"]) == {"nats"}
     again = train_reader(loaded(), ("E", "N"), WORDS).rate(["a loud party in a crowd"]).rows
     assert (
@@ -156,23 +156,23 @@ def test_bad_input_says_what_to_do() -> None:
 
 def test_pools_share_no_sentence() -> None:
     corpus = self_descriptions(60, seed=1)
-    said: dict[str, set[str]] = {}
-    for one in corpus.texts:
-        said.setdefault(one.group, set()).update(one.text.removesuffix(".").split(". "))
-    assert len(said) == POOLS
-    pools = list(said.values())
+    sentences: dict[str, set[str]] = {}
+    for text in corpus.texts:
+        sentences.setdefault(text.group, set()).update(text.text.removesuffix(".").split(". "))
+    assert len(sentences) == POOLS
+    pools = list(sentences.values())
     assert all(not a & b for k, a in enumerate(pools) for b in pools[k + 1 :])
     assert corpus == self_descriptions(60, seed=1) != self_descriptions(60, seed=2)
 
 
-def test_the_encoder_gives_a_text_the_same_vector_in_any_company() -> None:
+def test_the_encoder_gives_a_text_the_same_vector_in_any_batch() -> None:
     try:
         encoder = open_encoder()
     except ModelUnavailable as error:
         pytest.skip(str(error))
-    one = encoder.encode(["I love parties."])
+    single = encoder.encode(["I love parties."])
     many = encoder.encode(["Something else.", "I love parties.", "I love big parties."])
-    assert np.array_equal(one[0], many[1]) and many.shape == (3, 384)
+    assert np.array_equal(single[0], many[1]) and many.shape == (3, 384)
     assert np.allclose(np.linalg.norm(many, axis=1), 1)
     assert many[1] @ many[2] > 0.8 > many[0] @ many[1]
     assert encoder.encode([]).shape == (0, 384)
@@ -180,7 +180,7 @@ def test_the_encoder_gives_a_text_the_same_vector_in_any_company() -> None:
 
 @pytest.mark.slow
 def test_the_shipped_reader_carries_to_other_prose() -> None:
-    """Trained on statements it tells the sixteen own texts, which it never met."""
+    """Trained on statements, it ranks the authors of the sixteen shipped texts."""
     try:
         open_encoder()
     except ModelUnavailable as error:
@@ -189,6 +189,6 @@ def test_the_shipped_reader_carries_to_other_prose() -> None:
     reader = train_reader(
         self_descriptions(240), ("E", "C"), ReaderTraining(folds=2, penalties=(0.01,))
     )
-    found = reader.probabilities([one.text for one in own.texts])
+    probabilities = reader.probabilities([text.text for text in own.texts])
     for scale in ("E", "C"):
-        assert auc([one.labels[scale] for one in own.texts], found[scale]).value > 0.7
+        assert auc([text.labels[scale] for text in own.texts], probabilities[scale]).value > 0.7

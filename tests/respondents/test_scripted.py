@@ -46,7 +46,7 @@ def test_faults_come_in_their_shares() -> None:
     }
 
 
-def test_a_list_is_told_off_and_then_ends() -> None:
+def test_a_list_is_used_up_in_order() -> None:
     model = ScriptedModel(["one", Reply(text="", status="cut")])
     assert [r.status for r in model.reply(requests_of(CHATS[:2]), Sampling())] == ["ok", "cut"]
     with pytest.raises(BadValue, match="2 replies"):

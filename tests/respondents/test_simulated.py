@@ -152,7 +152,7 @@ def test_drift_takes_the_standing_away() -> None:
     assert scale_scores(shared)["mean"][0] < scores[0]
 
 
-def test_a_persona_is_followed_as_far_as_told() -> None:
+def test_a_persona_is_followed_as_far_as_the_setting_says() -> None:
     text = "You are extremely talkative, extremely energetic and extremely bold."
     item = "Here is a statement: 'I talk to a lot of different people at parties'"
     options = "A. Very Inaccurate\nB. Moderately Inaccurate\nC. Neither Accurate Nor Inaccurate\n"

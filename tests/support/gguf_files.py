@@ -71,15 +71,15 @@ def tiny_tensors(kind: str) -> dict[str, Blob]:
     """A tiny network's weights as F32, queries and keys paired as llama files store them."""
     net = network(kind)
     heads = {"q_proj": 4, "k_proj": 2}
-    found = {}
+    tensors = {}
     for name, weight in net.named_parameters():
         values = weight.detach().numpy()
         head = heads.get(name.split(".")[-2], 0) if kind == "llama" else 0
         if head:
             values = values.reshape(head, 2, -1, values.shape[-1]).swapaxes(1, 2)
         shape = tuple(weight.shape)
-        found[_name(name)] = (shape, 0, np.ascontiguousarray(values, "<f4").tobytes())
-    return found
+        tensors[_name(name)] = (shape, 0, np.ascontiguousarray(values, "<f4").tobytes())
+    return tensors
 
 
 def tiny_metadata(kind: str, pre: str = "gpt-2") -> dict[str, Any]:

@@ -41,18 +41,18 @@ class Slow:
         return [Reply(text="no") for _ in requests]
 
     def choose(self, requests: Sequence[Request], *, done: Done | None = None) -> list[Choice]:
-        found = []
-        for place, question in enumerate(requests):
+        choices = []
+        for index, question in enumerate(requests):
             os.write(self._log, f"{question.chat[0].text}\n".encode())
             time.sleep(0.002)
             tokens = len(question.chat[0].text)
             choice = Choice(
                 loglik=(-1.0, -2.0), logp=(-0.3, -1.3), mass=0.5, tokens=(1, 1), tokens_in=tokens
             )
-            found.append(choice)
+            choices.append(choice)
             if done is not None:
-                done(place, choice)
-        return found
+                done(index, choice)
+        return choices
 
 
 def study(model: Chooser) -> Report:

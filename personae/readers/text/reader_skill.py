@@ -29,7 +29,7 @@ class Skill:
     floors: dict[str, float]
 
     @property
-    def sees(self) -> bool:
+    def above_chance(self) -> bool:
         """Whether the interval of the held-out AUC lies above one half."""
         return self.auc.low > 0.5
 

@@ -95,7 +95,7 @@ def _verdicts(
     checks: Leans,
     skill: Mapping[str, Skill],
 ) -> list[Note]:
-    detected = [s for s, ability in skill.items() if ability.sees]
+    detected = [s for s, ability in skill.items() if ability.above_chance]
     shown = [s for s in detected if checks[s].low > 0.5]
     sentences = []
     if undetected := _titles(s for s in skill if s not in detected):

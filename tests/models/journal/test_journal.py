@@ -131,7 +131,7 @@ def test_killed_at_any_time_it_goes_on_where_it_stood(tmp_path: Path) -> None:
     requests = requests_of(say(t) for t in texts)
     fingerprint = ScriptedModel().fingerprint
     keys = dict(zip(reply_keys(fingerprint, requests, Sampling()), texts, strict=True))
-    kept: set[str] = set()
+    stored: set[str] = set()
     for _ in range(20):
         log.unlink(missing_ok=True)
         worker = subprocess.Popen(
@@ -144,12 +144,12 @@ def test_killed_at_any_time_it_goes_on_where_it_stood(tmp_path: Path) -> None:
         worker.stdout.close()
         worker.wait()
         asked = log.read_text().splitlines() if log.exists() else []
-        assert not kept & set(asked)
+        assert not stored & set(asked)
         assert len(asked) == len(set(asked))
         with Journal(path) as journal:
             now = {keys[k] for k in journal.find(list(keys))}
-        assert kept <= now <= kept | set(asked)
-        kept = now
+        assert stored <= now <= stored | set(asked)
+        stored = now
     ends = [
         subprocess.run(
             [sys.executable, "-c", WORKER, str(p), str(log)], capture_output=True, check=True

@@ -140,7 +140,7 @@ def test_each_distinct_request_is_asked_once(tmp_path: Path) -> None:
 
 
 def test_answers_survive_the_file_exactly(tmp_path: Path) -> None:
-    said = [
+    replies = [
         Reply(text="lone \ud800, nul \x00, \U0001f600", status="refused", why="é", tokens_in=3),
         Reply(text="", status="cut", tokens_out=2),
         Reply(text="x", status="unparsed"),
@@ -154,8 +154,8 @@ def test_answers_survive_the_file_exactly(tmp_path: Path) -> None:
 
     for _ in range(2):
         with Journal(tmp_path / "j") as journal:
-            model = recorded(Chosen(said), journal)
-            assert model.reply(REQUESTS[:3], Sampling()) == said
+            model = recorded(Chosen(replies), journal)
+            assert model.reply(REQUESTS[:3], Sampling()) == replies
             assert model.choose([QUESTION]) == [chosen]
 
 
@@ -228,9 +228,9 @@ def test_what_was_answered_before_the_budget_ended_is_kept(tmp_path: Path) -> No
         with pytest.raises(BudgetSpent):
             recorded(Poor(lambda chat: "fine"), journal).reply(REQUESTS, Sampling())
         assert len(journal) == 8
-        rest = ScriptedModel(lambda chat: "fine")
-        assert len(recorded(rest, journal).reply(REQUESTS, Sampling())) == 20
-        assert rest.asked == REQUESTS[8:]
+        remainder = ScriptedModel(lambda chat: "fine")
+        assert len(recorded(remainder, journal).reply(REQUESTS, Sampling())) == 20
+        assert remainder.asked == REQUESTS[8:]
 
 
 def test_a_payload_that_is_no_answer_is_a_bad_file(tmp_path: Path) -> None:

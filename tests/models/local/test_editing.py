@@ -120,8 +120,8 @@ def test_replies_under_edits_are_written_as_the_plain_path_would(
             ids = [*ids, int(logits.argmax())]
             if ids[-1] in codec().eos_ids:
                 break
-        said = [i for i in ids[len(prompt) :] if i not in codec().eos_ids]
-        assert reply.text == codec().decode(said)
+        reply_ids = [i for i in ids[len(prompt) :] if i not in codec().eos_ids]
+        assert reply.text == codec().decode(reply_ids)
 
 
 @pytest.mark.parametrize("kind", ["llama", "gemma2"])

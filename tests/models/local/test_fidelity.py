@@ -61,11 +61,11 @@ def noise_in_one_block(name: str, weight: torch.Tensor) -> torch.Tensor:
 def changed() -> Iterator[Callable[[Change], Loaded]]:
     """Change the embedded network's weights for one test."""
     loaded = embedded()
-    kept = {n: p.detach().clone() for n, p in loaded.network.named_parameters()}
+    originals = {n: p.detach().clone() for n, p in loaded.network.named_parameters()}
 
     def change(rule: Change) -> Loaded:
         for name, weight in loaded.network.named_parameters():
-            weight.data.copy_(rule(name, kept[name]))
+            weight.data.copy_(rule(name, originals[name]))
         return loaded
 
     yield change
@@ -122,8 +122,8 @@ def test_back_ends_that_list_only_their_likeliest_tokens() -> None:
 
     def cut(floor: float, shift: float = 0.0) -> Chooser:
         def change(choice: Choice) -> Choice:
-            kept = tuple(v + shift if v > -2.5 else -inf for v in choice.loglik)
-            return replace(choice, loglik=kept, floor=floor)
+            listed = tuple(v + shift if v > -2.5 else -inf for v in choice.loglik)
+            return replace(choice, loglik=listed, floor=floor)
 
         return answering(change)
 
@@ -137,7 +137,7 @@ def test_back_ends_that_list_only_their_likeliest_tokens() -> None:
         fidelity(cut(-inf))
 
 
-def test_counted_answers_are_too_coarse_and_failures_are_told() -> None:
+def test_counted_answers_are_too_coarse_and_failures_are_reported() -> None:
     counted = fidelity(answering(lambda c: replace(c, method="counted:20")))
     assert isnan(counted.value)
     assert "too coarse" in counted.why_missing

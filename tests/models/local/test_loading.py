@@ -50,9 +50,9 @@ def test_embedded_weights_are_the_librarys_bits() -> None:
     assert len(ours.tensors) == len(theirs.tensors) == 272
     for tensor in theirs.tensors:
         expected = gguf.dequantize(tensor.data, tensor.tensor_type)
-        found = ours.load(tensor.name)
-        assert found.shape == tuple(int(n) for n in tensor.shape)[::-1]
-        assert np.array_equal(found.view(np.uint32).ravel(), expected.view(np.uint32).ravel())
+        decoded = ours.load(tensor.name)
+        assert decoded.shape == tuple(int(n) for n in tensor.shape)[::-1]
+        assert np.array_equal(decoded.view(np.uint32).ravel(), expected.view(np.uint32).ravel())
 
 
 @pytest.mark.embedded
@@ -100,9 +100,9 @@ def test_gguf_that_does_not_fit_is_refused(tmp_path: Path) -> None:
 
     def fails(error: type[Exception], match: str, *without: str, **changes: Any) -> None:
         changed = meta | {k.replace("__", "."): v for k, v in changes.items()}
-        rest = {k: v for k, v in tensors.items() if k not in without}
+        remaining = {k: v for k, v in tensors.items() if k not in without}
         with pytest.raises(error, match=match):
-            load_gguf(tiny_file(tmp_path, changed, rest))
+            load_gguf(tiny_file(tmp_path, changed, remaining))
 
     fails(ModelError, "'mamba' is not built", general__architecture="mamba")
     fails(ModelError, "scaled rotary", llama__rope__scaling__type="yarn")

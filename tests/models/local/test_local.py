@@ -281,9 +281,9 @@ def test_the_embedded_model_speaks(smollm: LocalModel) -> None:
             do_sample=False,
             pad_token_id=loaded.codec.pad_id,
         )
-        said = [i for i in whole[0, ids.shape[1] :].tolist() if i not in loaded.codec.eos_ids]
-        assert reply.text == loaded.codec.decode(said)
+        reply_ids = [i for i in whole[0, ids.shape[1] :].tolist() if i not in loaded.codec.eos_ids]
+        assert reply.text == loaded.codec.decode(reply_ids)
     assert "Paris" in smollm.reply(requests_of(chats[:1]), Sampling(max_tokens=12))[0].text
     schema = '{"type":"object","properties":{"city":{"enum":["Oslo","Paris"]}},"required":["city"]}'
-    told = smollm.reply(requests_of(chats[:1]), Sampling(max_tokens=20, schema=schema))[0]
-    assert told.text == '{"city": "Paris"}'
+    constrained = smollm.reply(requests_of(chats[:1]), Sampling(max_tokens=20, schema=schema))[0]
+    assert constrained.text == '{"city": "Paris"}'

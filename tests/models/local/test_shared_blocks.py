@@ -38,11 +38,11 @@ def same_as_each_alone(
     together = tiny.choose(
         [replace(q, edits=tuple(edits)) for edits in variants for q in questions]
     )
-    for at, edits in enumerate(variants):
+    for index, edits in enumerate(variants):
         with fresh(tiny.loaded.name.split(":")[1]).edited(edits) as edited:
             alone = edited.choose(questions)
-        for one, other in zip(together[at * len(questions) :], alone, strict=False):
-            np.testing.assert_allclose(one.loglik, other.loglik, atol=1e-4)
+        for batched, single in zip(together[index * len(questions) :], alone, strict=False):
+            np.testing.assert_allclose(batched.loglik, single.loglik, atol=1e-4)
 
 
 @pytest.fixture

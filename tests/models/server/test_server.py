@@ -259,7 +259,7 @@ def test_the_limit_falls_when_the_server_is_busy_and_all_is_answered() -> None:
 
 def test_first_contact_that_fails_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dispatch, "TRIES", 2)
-    for act, told in [
+    for act, message in [
         (refuses(401, "bad key"), r"PERSONAE_API_KEY, which is not set"),
         (refuses(402, "pay"), "paid"),
         (refuses(429, "quota", "insufficient_quota"), "paid"),
@@ -268,7 +268,7 @@ def test_first_contact_that_fails_says_what_to_do(monkeypatch: pytest.MonkeyPatc
         (refuses(308, "", location="http://elsewhere.example/v1"), "redirects to http://elsewhere"),
     ]:
         with FaultyServer(always(act)) as server:
-            with pytest.raises(ModelUnavailable, match=told):
+            with pytest.raises(ModelUnavailable, match=message):
                 open_at(server, "smal").reply(requests_of(chats(50)), Sampling())
             assert len(server.bodies) == 1  # one request goes ahead alone
     with FaultyServer(echo) as gone:

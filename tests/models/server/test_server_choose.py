@@ -57,7 +57,7 @@ def test_a_bracket_before_the_label_counts_towards_the_floor() -> None:
     assert choice.logp[0] == pytest.approx(0.0)
 
 
-def test_texts_of_several_tokens_are_said_not_to_be_weighed() -> None:
+def test_texts_of_several_tokens_are_refused_with_the_reason() -> None:
     options = (("Very Accurate",), ("Moderately Accurate",), ("Neither",))
     question = Request(say("?"), options)
     hidden = choice_from_tokens(question, {"Very": log(0.5), "Neither": log(0.4)}, 20)
@@ -152,7 +152,7 @@ def test_refused_and_failing_questions_are_records() -> None:
     assert [c.status for c in choices] == ["ok", "refused", "error", "ok", "ok"]
 
 
-def test_counting_tells_silence_refusal_and_failure_apart() -> None:
+def test_counting_distinguishes_silence_refusal_and_failure() -> None:
     question = Request(say("?"), LABELS)
 
     def status(*replies: Reply) -> str:
@@ -164,6 +164,6 @@ def test_counting_tells_silence_refusal_and_failure_apart() -> None:
     assert status(no, no, other) == "refused"
     assert status(no, other, other) == "unparsed"
     assert status(ok, error, error) == "error"
-    kept = choice_from_replies(question, [ok, ok, ok, error])
-    assert kept.method == "counted:3"
-    assert exp(kept.logp[0]) == 1.0
+    choice = choice_from_replies(question, [ok, ok, ok, error])
+    assert choice.method == "counted:3"
+    assert exp(choice.logp[0]) == 1.0

@@ -225,17 +225,17 @@ def test_the_key_is_sent_where_it_belongs(monkeypatch: pytest.MonkeyPatch) -> No
         open_server(f"{server.url}#{MODEL}").reply(requests_of(chats(1)), Sampling())
 
 
-def tells(body: dict[str, Any], before: int) -> Act:
+def repeat_key(body: dict[str, Any], before: int) -> Act:
     """A server that repeats the key in every way it can."""
-    said = f"your key {KEY} "
+    message = f"your key {KEY} "
     return {
         "question 0": says("fine"),
-        "question 1": refuses(400, said),
-        "question 2": refuses(400, said, KEY),
-        "question 3": Act(status=418, body=said),
-        "question 4": refuses(500, said),
-        "question 5": Act(status=400, body={"detail": said}),
-    }.get(body["messages"][0]["content"], refuses(401, said))
+        "question 1": refuses(400, message),
+        "question 2": refuses(400, message, KEY),
+        "question 3": Act(status=418, body=message),
+        "question 4": refuses(500, message),
+        "question 5": Act(status=400, body={"detail": message}),
+    }.get(body["messages"][0]["content"], refuses(401, message))
 
 
 def test_the_key_is_written_nowhere(
@@ -246,15 +246,15 @@ def test_the_key_is_written_nowhere(
 ) -> None:
     monkeypatch.setenv("PERSONAE_API_KEY", KEY)
     caplog.set_level(logging.DEBUG)
-    told: list[str] = []
-    with FaultyServer(tells) as server, Journal(tmp_path / "j.sqlite") as journal:
+    texts: list[str] = []
+    with FaultyServer(repeat_key) as server, Journal(tmp_path / "j.sqlite") as journal:
         inner = open_server(f"{server.url}#{MODEL}")
         model = recorded(inner, journal)
         replies = model.reply(requests_of(chats(6)), Sampling())
         assert [r.status for r in replies] == ["ok", *["error"] * 5]
         assert "[key]" in replies[1].why
-        told += [repr(replies), repr(model.usage), repr(inner), model.name, model.fingerprint]
-        told += [repr(vars(inner)), repr(vars(inner._service)), repr(pickle.dumps(inner))]
+        texts += [repr(replies), repr(model.usage), repr(inner), model.name, model.fingerprint]
+        texts += [repr(vars(inner)), repr(vars(inner._service)), repr(pickle.dumps(inner))]
         caplog.set_level(logging.INFO)  # the HTTP library's debug log shows what servers send
         for status in (401, 402, 403, 404, 301):
             headers = {"location": f"http://elsewhere.example/?key={KEY}"}
@@ -262,11 +262,11 @@ def test_the_key_is_written_nowhere(
             with FaultyServer(always(refusal), models=(KEY,)) as other:
                 with pytest.raises(ModelError) as caught:
                     open_server(f"{other.url}#{MODEL}").reply(requests_of(chats(3)), Sampling())
-                told += traceback.format_exception(caught.value)
+                texts += traceback.format_exception(caught.value)
     for path in tmp_path.iterdir():
         assert KEY.encode() not in path.read_bytes()
     printed = capfd.readouterr()
-    for text in (*told, caplog.text, printed.out, printed.err):
+    for text in (*texts, caplog.text, printed.out, printed.err):
         assert KEY not in text
 
 
