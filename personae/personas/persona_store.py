@@ -91,21 +91,16 @@ def persona_rows(path: str | Path) -> Iterator[tuple[str, object]]:
         BadFile: the file as a whole can't be read.
     """
     source = Path(path)
-    match _suffix(source):
+    match source.suffix:
         case ".parquet":
             for where, cells in parquet_rows(source):
                 yield where, _row_of(cells, where)
         case ".jsonl":
             yield from json_lines(source)
-        case _:
+        case _:  # any other suffix counts as .json
             value = read_json(source)
             for i, row in enumerate(value if isinstance(value, list) else [value]):
                 yield f"{source}, persona {i + 1}", row
-
-
-def _suffix(path: Path) -> str:
-    """Return the suffix; any but .jsonl and .parquet counts as .json."""
-    return path.suffix if path.suffix in (".jsonl", ".parquet") else ".json"
 
 
 def parquet_rows(source: Path) -> Iterator[tuple[str, dict[str, object]]]:

@@ -1,4 +1,4 @@
-"""The persona format: every field comes back equal, bad files are told, nothing is half-written."""
+"""The persona format: every field comes back equal, bad files are refused, none half-written."""
 
 import json
 import tracemalloc

@@ -1,9 +1,8 @@
 """Text to tokens and chats to text, in the format that a model was trained on.
 
-Tokenizers come from GGUF metadata (byte-level BPE) or from a model folder; chat templates are the
-model's own Jinja, run in a sandbox. Unlike `transformers`, the digit split of the "smollm"
-pre-tokenizer is kept, which its GGUF path drops, and templates that ask for today's date get a
-fixed one, so that the same chat always gives the same text.
+Tokenizers come from GGUF metadata (`gguf_codec`) or from a model folder; chat templates are the
+model's own Jinja, run in a sandbox. Unlike in `transformers`, templates that ask for today's date
+get a fixed one, so that the same chat always gives the same text.
 """
 
 import re
@@ -18,14 +17,14 @@ from typing import Any
 
 from jinja2 import TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
-from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
+from tokenizers import Tokenizer
 
 from personae.core.chat import Chat
-from personae.core.errors import BadFile, ModelError
+from personae.core.errors import ModelError
 
-__all__ = ["TextCodec", "codec_from_gguf", "codec_from_tokenizer"]
+__all__ = ["PLAIN_TEMPLATE", "TextCodec", "build_codec", "codec_from_tokenizer"]
 
-_PLAIN_TEMPLATE = (
+PLAIN_TEMPLATE = (
     "{% for m in messages %}{% if m.role == 'system' %}{{ m.content + '\\n\\n' }}"
     "{% elif m.role == 'user' %}{{ 'Question: ' + m.content + '\\n' }}"
     "{% else %}{{ 'Answer: ' + m.content + '\\n\\n' }}{% endif %}{% endfor %}"
@@ -37,29 +36,6 @@ TODAY = date(2024, 7, 26)  # the date that Llama's own templates fall back to
 OPEN_END = "\ue000\uf8ff\ue000"  # stands for the open turn while the template runs
 JOINER = "\u2060"
 END_WORDS = ("<|endoftext|>", "<|im_end|>", "<|eot_id|>", "<|end|>", "</s>")
-
-CASED = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|"
-TAIL = r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-QWEN2, LLAMA3 = CASED + r"\p{N}" + TAIL, CASED + r"\p{N}{1,3}" + TAIL
-
-
-def _split(pattern: str) -> list[Any]:
-    return [
-        pre_tokenizers.Split(Regex(pattern), "isolated"),
-        pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-    ]
-
-
-def _bytes() -> Any:  # noqa: ANN401  (tokenizers carries no types)
-    return pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
-
-
-PRE_TOKENIZERS = {
-    "gpt-2": lambda: [_bytes()],
-    "smollm": lambda: [pre_tokenizers.Digits(individual_digits=True), _bytes()],
-    "qwen2": lambda: _split(QWEN2),
-    "llama-bpe": lambda: _split(LLAMA3),
-}
 
 
 def _fixed_date(form: str) -> str:
@@ -221,68 +197,12 @@ class TextCodec:
             raise ModelError(f"the model's chat template is broken: {error}") from error
 
 
-def _bpe(metadata: Mapping[str, Any], pre: str) -> Tokenizer:
-    words = metadata["tokenizer.ggml.tokens"]
-    merges = [tuple(pair.split(" ", 1)) for pair in metadata["tokenizer.ggml.merges"]]
-    tokenizer = Tokenizer(
-        models.BPE(
-            vocab={word: index for index, word in enumerate(words)},
-            merges=merges,
-            ignore_merges=pre == "llama-bpe",
-        )
-    )
-    if pre == "qwen2":
-        tokenizer.normalizer = normalizers.NFC()
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(PRE_TOKENIZERS[pre]())
-    tokenizer.decoder = decoders.ByteLevel()
-    kinds = metadata.get("tokenizer.ggml.token_type", ())
-    for number, special in ((3, True), (4, False)):  # control tokens, then user-defined ones
-        added = [w for w, kind in zip(words, kinds, strict=False) if kind == number]
-        add = tokenizer.add_special_tokens if special else tokenizer.add_tokens
-        add([AddedToken(w, special=special, normalized=False) for w in added])
-    return tokenizer
-
-
-def _required(path: str, metadata: Mapping[str, Any], key: str, kind: type) -> Any:  # noqa: ANN401
-    value = metadata.get(key)
-    if not isinstance(value, kind):
-        raise BadFile(f"{path}: its metadata lacks {key!r}, or has something else there")
-    return value
-
-
-def codec_from_gguf(path: str, metadata: Mapping[str, Any]) -> TextCodec:
-    """Build tokenizer and template from GGUF metadata; `path` is for error messages.
+def build_codec(tokenizer: Tokenizer, template: str, ids: Mapping[str, int | None]) -> TextCodec:
+    """Build a codec; `ids` are those of bos, eos, eot and padding, None where there is none.
 
     Raises:
-        BadFile: the metadata is incomplete or contradicts itself.
-        ModelError: a kind of tokenizer that is not supported here.
+        ModelError: no token ends a text.
     """
-    family, pre = metadata.get("tokenizer.ggml.model"), metadata.get("tokenizer.ggml.pre")
-    if family != "gpt2" or not isinstance(pre, str) or pre not in PRE_TOKENIZERS:
-        raise ModelError(
-            f"{path}: tokenizer {family!r} with pre-tokenizer {pre!r} is not built here, only "
-            f"'gpt2' with {', '.join(PRE_TOKENIZERS)}. Use the model's own folder with hf:"
-        )
-    words = _required(path, metadata, "tokenizer.ggml.tokens", list)
-    _required(path, metadata, "tokenizer.ggml.merges", list)
-    template = metadata.get("tokenizer.chat_template", _PLAIN_TEMPLATE)
-    ids = {
-        name: metadata.get(f"tokenizer.ggml.{name}_token_id")
-        for name in ("bos", "eos", "eot", "padding")
-    }
-    for name, index in ids.items():
-        if index is not None and not (isinstance(index, int) and 0 <= index < len(words)):
-            raise BadFile(f"{path}: its {name} token {index!r} is not in the vocabulary")
-    if len(set(words)) != len(words) or not isinstance(template, str):
-        raise BadFile(f"{path}: its vocabulary repeats a token, or its template is not text")
-    try:
-        tokenizer = _bpe(metadata, pre)
-    except Exception as error:  # the library raises nothing narrower
-        raise BadFile(f"{path}: its vocabulary and merges don't fit: {error}") from error
-    return _codec(tokenizer, template, ids)
-
-
-def _codec(tokenizer: Tokenizer, template: str, ids: Mapping[str, int | None]) -> TextCodec:
     ends = [ids["eos"], ids["eot"], *(tokenizer.token_to_id(word) for word in END_WORDS)]
     eos_ids = tuple(dict.fromkeys(i for i in ends if i is not None))
     if not eos_ids:
@@ -311,4 +231,4 @@ def codec_from_tokenizer(tokenizer: Any) -> TextCodec:  # noqa: ANN401  (transfo
         "eot": None,
         "padding": tokenizer.pad_token_id,
     }
-    return _codec(backend, template or _PLAIN_TEMPLATE, ids)
+    return build_codec(backend, template or PLAIN_TEMPLATE, ids)

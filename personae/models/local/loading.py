@@ -20,7 +20,8 @@ from safetensors import SafetensorError
 from personae.core.errors import BadFile, ModelError, ModelUnavailable
 from personae.core.hashing import content_key, file_sha256
 from personae.models.gguf.gguf_file import Gguf, read_gguf
-from personae.models.local.codec import TextCodec, codec_from_gguf, codec_from_tokenizer
+from personae.models.local.codec import TextCodec, codec_from_tokenizer
+from personae.models.local.gguf_codec import codec_from_gguf
 
 __all__ = ["Loaded", "load_embedded", "load_gguf", "load_hf"]
 

@@ -111,7 +111,7 @@ def test_huge_numbers_anywhere_in_the_header_cost_nothing(
     assert peak < 1_000_000
 
 
-def test_what_is_wrong_is_said(write: Callable[[bytes], Path]) -> None:
+def test_the_message_says_what_is_wrong(write: Callable[[bytes], Path]) -> None:
     def fails(data: bytes, match: str) -> None:
         with pytest.raises(BadFile, match=match):
             read_gguf(write(data))

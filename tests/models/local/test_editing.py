@@ -221,7 +221,7 @@ def test_replies_are_found_by_offsets() -> None:
     np.testing.assert_allclose(rows[2], every[1][-len(own) :].mean(0), atol=1e-4)
 
 
-def test_parts_that_can_not_be_told_name_the_candidates() -> None:
+def test_parts_that_can_not_be_found_name_the_candidates() -> None:
     net: Any = torch.nn.Module()
     net.config = network("llama").config
     net.layers = torch.nn.ModuleList(torch.nn.Sequential(torch.nn.Linear(2, 2)) for _ in range(3))

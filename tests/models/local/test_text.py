@@ -11,7 +11,8 @@ from tokenizers import Tokenizer, pre_tokenizers
 from personae.core import Message, say
 from personae.core.errors import BadFile, ModelError
 from personae.models.gguf.gguf_file import read_gguf
-from personae.models.local.codec import _PLAIN_TEMPLATE, TextCodec, codec_from_gguf
+from personae.models.local.codec import PLAIN_TEMPLATE, TextCodec
+from personae.models.local.gguf_codec import codec_from_gguf
 from personae.models.local.loading import _embedded_path
 from tests.support.embedded import embedded
 from tests.support.gguf_files import tiny_metadata
@@ -155,7 +156,7 @@ def test_dates_in_templates_are_fixed() -> None:
 
 def test_models_without_a_template_get_the_plain_one() -> None:
     codec = tiny()
-    assert codec.template == _PLAIN_TEMPLATE
+    assert codec.template == PLAIN_TEMPLATE
     text = "Be kind.\n\nQuestion: Hi\nAnswer:"
     assert codec.render(say("Hi", system="Be kind.")) == text
     assert codec.render(say("Hi", system="Be kind.", lead="Yes")) == text + " Yes"
@@ -174,7 +175,7 @@ def test_qwen_and_llama_split_numbers_their_own_way() -> None:
     assert pieces("smollm") == ["a", "Ġ", "1", "2", "3", "4", "5"]
 
 
-def test_what_cannot_be_built_is_said() -> None:
+def test_what_cannot_be_built_is_refused() -> None:
     with pytest.raises(ModelError, match=r"pre-tokenizer 'tekken'.*smollm.*hf:"):
         tiny(**{"tokenizer__ggml__pre": "tekken"})
     with pytest.raises(ModelError, match="'llama'"):
