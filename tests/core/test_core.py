@@ -184,10 +184,10 @@ def test_the_users_own_items_fill_a_keys_only_inventory(tmp_path: Path) -> None:
 def test_answers_are_never_silently_ok() -> None:
     with pytest.raises(BadValue, match="no value"):
         Answers.of([{"item": "1", "value": None}])
-    kept = Answers.of([{"item": "1", "status": "refused"}, {"item": "2", "value": 3.0}])
-    counted = kept.missing(by=("arm",)).row(0, named=True)
+    answers = Answers.of([{"item": "1", "status": "refused"}, {"item": "2", "value": 3.0}])
+    counted = answers.missing(by=("arm",)).row(0, named=True)
     assert (counted["asked"], counted["ok"], counted["refused"]) == (2, 1, 1)
-    both = Answers.concat([kept.tag(persona="ada"), kept])
+    both = Answers.concat([answers.tag(persona="ada"), answers])
     assert both.rows["persona"].to_list() == ["ada", "ada", None, None]
 
 

@@ -136,7 +136,7 @@ def test_profiles_lines_and_bars_list_their_values() -> None:
 
 
 def test_figures_refuse_other_lengths_and_what_is_no_number() -> None:
-    with pytest.raises(BadValue, match=r"'b'.*1 values for 2 places"):
+    with pytest.raises(BadValue, match=r"'b'.*1 values for 2 positions"):
         bars("b", "B", ["a", "b"], {"s": [1.0]}, "SD")
     with pytest.raises(BadValue, match="two different numbers"):
         profile("p", "P", ["E"], {"s": [1.0]}, ValueAxis("points"))

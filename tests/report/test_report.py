@@ -451,7 +451,7 @@ def test_empty_figures_are_drawn(kind: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "data", "says"),
+    ("kind", "data", "message"),
     [
         ("bars", {"categories": ["a"]}, "lacks 'series'"),
         ("profile", {"scales": ["a"], "series": [], "low": 1, "high": 1}, "`low` and `high`"),
@@ -462,8 +462,8 @@ def test_empty_figures_are_drawn(kind: Any) -> None:
         ("intervals", {"rows": 3}, "a list belongs"),
     ],
 )
-def test_bad_figure_data_names_the_figure(kind: Any, data: dict[str, Any], says: str) -> None:
-    with pytest.raises(BadValue, match=says) as caught:
+def test_bad_figure_data_names_the_figure(kind: Any, data: dict[str, Any], message: str) -> None:
+    with pytest.raises(BadValue, match=message) as caught:
         figure_from_data(name="fig", title="", kind=kind, data=data, alt="")
     assert "'fig'" in str(caught.value)
 

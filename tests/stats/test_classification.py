@@ -11,9 +11,9 @@ NAN = float("nan")
 
 def test_macro_f1_by_hand() -> None:
     """3 hits of class 1 among 4 said and 4 there, 1 of class 0 among 2 and 2."""
-    found = macro_f1([1, 1, 1, 1, 0, 0], [1, 1, 1, 0, 1, 0])
-    assert found.value == pytest.approx((2 * 3 / 8 + 2 * 1 / 4) / 2)
-    assert found.low < found.value < found.high
+    score = macro_f1([1, 1, 1, 1, 0, 0], [1, 1, 1, 0, 1, 0])
+    assert score.value == pytest.approx((2 * 3 / 8 + 2 * 1 / 4) / 2)
+    assert score.low < score.value < score.high
 
 
 def test_what_is_not_predicted_is_missed() -> None:
@@ -65,8 +65,8 @@ def test_the_interval_of_a_rate_covers() -> None:
     for _ in range(100):
         truth = random.integers(0, 2, 60)
         guess = np.where(random.random(60) < 0.7, truth, 1 - truth)
-        found = accuracy(truth, guess)
-        hits += found.low <= 0.7 <= found.high
+        score = accuracy(truth, guess)
+        hits += score.low <= 0.7 <= score.high
     assert hits >= 89
 
 

@@ -41,22 +41,22 @@ def answers(shift: float, *, pull: float = 0.0, lost: int = 0) -> Answers:
 
 
 def test_a_shift_is_recovered_in_the_keyed_direction() -> None:
-    found = arm_shift(answers(0.5), ("unchanged", "naive"), "E")
-    assert found.low < 0.5 < found.high
-    assert found.p < 0.01
-    assert (found.n, found.of, found.unit) == (ITEMS, "item", "points")
+    shift = arm_shift(answers(0.5), ("unchanged", "naive"), "E")
+    assert shift.low < 0.5 < shift.high
+    assert shift.p < 0.01
+    assert (shift.n, shift.of, shift.unit) == (ITEMS, "item", "points")
 
 
 def test_what_both_arms_share_cancels() -> None:
-    found = arm_shift(answers(0.0, pull=1.5), ("unchanged", "naive"), "E")
-    assert abs(found.value) < 0.05
-    assert found.p > 0.05
+    shift = arm_shift(answers(0.0, pull=1.5), ("unchanged", "naive"), "E")
+    assert abs(shift.value) < 0.05
+    assert shift.p > 0.05
 
 
 def test_missing_answers_leave_and_are_counted() -> None:
-    found = arm_shift(answers(0.5, lost=4), ("unchanged", "naive"), "E")
-    assert found.n == ITEMS - 4
-    assert found.low < 0.5 < found.high
+    shift = arm_shift(answers(0.5, lost=4), ("unchanged", "naive"), "E")
+    assert shift.n == ITEMS - 4
+    assert shift.low < 0.5 < shift.high
     none = arm_shift(answers(0.5, lost=ITEMS), ("unchanged", "naive"), "E")
     assert "both arms" in none.why_missing
 
@@ -67,10 +67,10 @@ def test_the_order_of_rows_changes_no_cell(order: list[int]) -> None:
     items = [str(i) for i in order]
     part = Answers(whole.rows.filter(whole.rows["item"].is_in(items)))
     turned = Answers(part.rows.with_row_index().sort("index", descending=True).drop("index"))
-    one, names, _ = paired_cells(part, ("unchanged", "naive"))
-    two, names_two, _ = paired_cells(turned, ("unchanged", "naive"))
-    places = [names_two.index(name) for name in names]
-    assert np.allclose(np.sort(one, axis=1), np.sort(two[places], axis=1))
+    first, names, _ = paired_cells(part, ("unchanged", "naive"))
+    second, names_second, _ = paired_cells(turned, ("unchanged", "naive"))
+    order = [names_second.index(name) for name in names]
+    assert np.allclose(np.sort(first, axis=1), np.sort(second[order], axis=1))
 
 
 def estimate(value: float, half: float) -> Estimate:
@@ -99,8 +99,8 @@ def test_stability_has_three_verdicts() -> None:
     still = random.normal(0.5, 0.05, (30, 4))
     assert stability(still, list("abcd"), 0.25).verdict == "stable"
     moved = still + np.array([0, 0, 0, 1.0])
-    found = stability(moved, list("abcd"), 0.25)
-    assert (found.verdict, "d" in found.between) == ("unstable", True)
+    unstable = stability(moved, list("abcd"), 0.25)
+    assert (unstable.verdict, "d" in unstable.between) == ("unstable", True)
     vague = random.normal(0.5, 3.0, (6, 3))
     assert stability(vague, list("abc"), 0.25).verdict == "inconclusive"
     assert stability(still[:, :1], ["a"], 0.25).verdict == "inconclusive"

@@ -66,9 +66,9 @@ def test_right_keys_are_silent_on_real_people(people: pl.DataFrame) -> None:
 
 
 def test_keys_matter_for_alpha_as_published(people: pl.DataFrame) -> None:
-    found = answers(people, RIGHT).where(scale="C")
-    keyed, _, _ = item_matrix(found)
-    raw, _, _ = item_matrix(found, raw=True)
+    scale = answers(people, RIGHT).where(scale="C")
+    keyed, _, _ = item_matrix(scale)
+    raw, _, _ = item_matrix(scale, raw=True)
     assert round(alpha(keyed).value, 4) == 0.7293
     assert round(alpha(raw).value, 3) == -0.289
 

@@ -34,9 +34,9 @@ def test_em_finds_the_share_that_was_drawn() -> None:
     ratio = np.exp(2.0 * seen - 2.0)
     p = 0.74 * ratio / (0.74 * ratio + 0.26)
     groups = [str(k % 80) for k in range(4000)]
-    found = shifted_share(p, 0.74, groups)
-    assert found.low < truth.mean() < found.high
-    assert abs(p.mean() - 0.3) > 0.1  # what was said without the correction
+    share = shifted_share(p, 0.74, groups)
+    assert share.low < truth.mean() < share.high
+    assert abs(p.mean() - 0.3) > 0.1  # the answer without the correction
     assert shifted_share([np.nan], 0.5, ["a"]).why_missing == "no text was read"
 
 
@@ -65,7 +65,7 @@ def test_five_in_a_hundred_under_exchangeability() -> None:
 
 def test_the_permutation_is_exact_by_hand() -> None:
     """One of 20 deals, and its mirror, is as extreme as three above three."""
-    found = group_permutation([5.0, 6.0, 7.0], [1.0, 2.0, 3.0])
-    assert found.p == pytest.approx(0.1, abs=0.02)
-    assert found.value == 4.0
+    difference = group_permutation([5.0, 6.0, 7.0], [1.0, 2.0, 3.0])
+    assert difference.p == pytest.approx(0.1, abs=0.02)
+    assert difference.value == 4.0
     assert group_permutation([], [1.0]).why_missing

@@ -23,9 +23,9 @@ def pairs(both: int, gained: int, lost: int, neither: int) -> tuple[list[int], l
     ],
 )
 def test_wilson_intervals_of_bias_runs_deep(hits: int, n: int, low: float, high: float) -> None:
-    found = rate([1] * hits + [0] * (n - hits))
-    assert found.low == pytest.approx(low, abs=5e-5)
-    assert found.high == pytest.approx(high, abs=5e-5)
+    interval = rate([1] * hits + [0] * (n - hits))
+    assert interval.low == pytest.approx(low, abs=5e-5)
+    assert interval.high == pytest.approx(high, abs=5e-5)
 
 
 def test_mcnemar_of_bias_runs_deep() -> None:
@@ -37,13 +37,13 @@ def test_mcnemar_of_bias_runs_deep() -> None:
 
 
 def test_the_interval_is_newcombes_published_one() -> None:
-    found = mcnemar(*pairs(36, 12, 2, 0))
-    assert (found.value, found.low, found.high) == pytest.approx((0.2, 0.0569, 0.3404), abs=5e-5)
+    change = mcnemar(*pairs(36, 12, 2, 0))
+    assert (change.value, change.low, change.high) == pytest.approx((0.2, 0.0569, 0.3404), abs=5e-5)
 
 
 def test_equal_rows_differ_by_nothing() -> None:
-    found = mcnemar([1, 0, 1], [1, 0, 1])
-    assert (found.value, found.p) == (0.0, 1.0)
+    change = mcnemar([1, 0, 1], [1, 0, 1])
+    assert (change.value, change.p) == (0.0, 1.0)
     with pytest.raises(BadValue, match="right"):
         mcnemar([0.5], [1])
 
@@ -70,29 +70,29 @@ def test_the_score_by_hand_is_a_sample_variance() -> None:
 def test_equal_personas_show_noise_and_no_more() -> None:
     """Chance alone gives about 3.2 squared points."""
     random = np.random.default_rng(1)
-    found = disparity(random.random((162, 500)) >= 0.2, draws=200)
-    assert found.noise == pytest.approx(3.2, abs=0.2)
-    assert found.observed.value == pytest.approx(3.2, abs=0.8)
-    assert abs(found.corrected.value) < 0.8
-    assert found.observed.p > 0.01
+    spread = disparity(random.random((162, 500)) >= 0.2, draws=200)
+    assert spread.noise == pytest.approx(3.2, abs=0.2)
+    assert spread.observed.value == pytest.approx(3.2, abs=0.8)
+    assert abs(spread.corrected.value) < 0.8
+    assert spread.observed.p > 0.01
 
 
 def test_one_persona_apart_is_found_and_names_do_not_matter() -> None:
     random = np.random.default_rng(2)
     table = (random.random((10, 100)) >= 0.1).astype(float)
     table[3] = random.random(100) >= 0.7
-    found = disparity(table, draws=200)
-    assert found.observed.p < 0.01
-    assert found.corrected.low > 0
-    assert disparity(table[::-1], draws=200).observed.value == pytest.approx(found.observed.value)
+    spread = disparity(table, draws=200)
+    assert spread.observed.p < 0.01
+    assert spread.corrected.low > 0
+    assert disparity(table[::-1], draws=200).observed.value == pytest.approx(spread.observed.value)
 
 
 def test_a_blind_model_has_no_disparity_at_all() -> None:
-    found = disparity([[1, 0, 1, 1]] * 5, draws=50)
-    assert (found.observed.value, found.observed.p) == (0.0, 1.0)
+    spread = disparity([[1, 0, 1, 1]] * 5, draws=50)
+    assert (spread.observed.value, spread.observed.p) == (0.0, 1.0)
 
 
 def test_a_persona_without_scored_prompts_is_undefined_with_a_reason() -> None:
-    found = disparity(np.array([[1, 0], [np.nan, np.nan]]), draws=50)
-    assert np.isnan(found.observed.value)
-    assert "scored" in found.observed.why_missing
+    spread = disparity(np.array([[1, 0], [np.nan, np.nan]]), draws=50)
+    assert np.isnan(spread.observed.value)
+    assert "scored" in spread.observed.why_missing

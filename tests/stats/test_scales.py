@@ -78,7 +78,7 @@ def test_constant_responder(
 def test_mirrored_items_score_alike(values: list[int], flipped: set[int]) -> None:
     """Reversing keys and mirroring the answers to these items leaves every score unchanged."""
     before = Answers(SHEET.rows.with_columns(value=pl.Series(values, dtype=pl.Float64)))
-    turn = pl.col("item").is_in([str(place + 1) for place in flipped])
+    turn = pl.col("item").is_in([str(index + 1) for index in flipped])
     after = before.rows.with_columns(
         key=pl.when(turn).then(-pl.col("key")).otherwise("key"),
         value=pl.when(turn).then(6 - pl.col("value")).otherwise("value"),

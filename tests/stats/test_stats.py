@@ -46,7 +46,7 @@ SCALE = np.clip(np.rint(3 + RNG.normal(size=(40, 1)) + RNG.normal(size=(40, 6)))
 
 
 @pytest.mark.parametrize(
-    "found",
+    "estimate",
     [
         alpha([(3, 3, 3)] * 5),
         alpha([(1, 2), (2, 3)]),
@@ -78,9 +78,9 @@ SCALE = np.clip(np.rint(3 + RNG.normal(size=(40, 1)) + RNG.normal(size=(40, 6)))
     ],
     ids=lambda e: e.name,
 )
-def test_what_cannot_be_known_has_no_value_and_a_reason(found: Estimate) -> None:
-    assert isnan(found.value)
-    assert found.why_missing
+def test_what_cannot_be_known_has_no_value_and_a_reason(estimate: Estimate) -> None:
+    assert isnan(estimate.value)
+    assert estimate.why_missing
 
 
 @pytest.mark.parametrize(
@@ -113,17 +113,17 @@ def test_wrong_input_is_a_typed_error(wrong: Callable[[], object]) -> None:
 def test_incomplete_rows_are_left_out_and_counted() -> None:
     holed = np.vstack([SCALE, [[nan, 5, 5, 5, 5, 5]], [[1, 1, nan, 1, 1, 1]]])
     for statistic in (alpha, standardized_alpha, lambda6, omega_total, split_half, sem):
-        whole, found = statistic(SCALE, draws=FEW), statistic(holed, draws=FEW)
-        assert (found.value, found.low, found.high) == (whole.value, whole.low, whole.high)
-        assert found.n == 40
-        assert "40 of 42 rows complete" in found.method
+        whole, estimate = statistic(SCALE, draws=FEW), statistic(holed, draws=FEW)
+        assert (estimate.value, estimate.low, estimate.high) == (whole.value, whole.low, whole.high)
+        assert estimate.n == 40
+        assert "40 of 42 rows complete" in estimate.method
     assert wilcoxon([1, 2, nan, 4], [2, 2, 1, nan], draws=FEW).n == 2
     assert "4 of 5 values complete" in mean([1, 2, 3, 4, nan], draws=FEW).method
 
 
 def test_every_estimate_names_its_unit_and_method() -> None:
     x, y = SCALE[:, 0], SCALE[:, 1]
-    found = [
+    results = [
         alpha(SCALE, draws=FEW),
         *item_total(SCALE),
         icc_agreement(SCALE),
@@ -135,22 +135,22 @@ def test_every_estimate_names_its_unit_and_method() -> None:
         two_level_mean(SCALE, draws=FEW),
         paired_permutation(x - y, draws=FEW),
     ]
-    for one in found:
-        assert one.of and one.method and one.n
-        assert one.low <= one.value <= one.high
+    for result in results:
+        assert result.of and result.method and result.n
+        assert result.low <= result.value <= result.high
     assert alpha(SCALE, of="persona", name="E", draws=FEW).of == "persona"
 
 
 def test_dependent_items_are_said_and_survived() -> None:
     copies = np.hstack([SCALE[:, :2], SCALE[:, :1]])
-    found = lambda6(copies, draws=FEW)
-    assert "linearly dependent" in found.method
+    estimate = lambda6(copies, draws=FEW)
+    assert "linearly dependent" in estimate.method
     x = copies - copies.mean(axis=0)
     left = [
         ((x[:, j] - x[:, o] @ np.linalg.lstsq(x[:, o], x[:, j])[0]) ** 2).sum()
         for j, o in ((0, [1, 2]), (1, [0, 2]), (2, [0, 1]))
     ]
-    assert found.value == pytest.approx(1 - sum(left) / (x.sum(axis=1) ** 2).sum(), abs=1e-6)
+    assert estimate.value == pytest.approx(1 - sum(left) / (x.sum(axis=1) ** 2).sum(), abs=1e-6)
     assert lambda6(SCALE[:5], draws=FEW).value == pytest.approx(1.0, abs=1e-6)
     assert "linearly" not in lambda6(SCALE, draws=FEW).method
 
@@ -188,9 +188,9 @@ def test_sign_flips_count_every_pattern() -> None:
         for signs in product((1, -1), repeat=7)
     ]
     brute = np.mean(np.array(sums) >= abs(x.sum()) - 1e-12)
-    found = paired_permutation(x, draws=FEW)
-    assert found.p == brute
-    assert "exact sign-flip" in found.method
+    estimate = paired_permutation(x, draws=FEW)
+    assert estimate.p == brute
+    assert "exact sign-flip" in estimate.method
     many = paired_permutation(RNG.normal(0.2, 1, 40), seed=3, draws=FEW)
     assert 0 < many.p < 1
     assert "9999-draw" in many.method
@@ -199,9 +199,9 @@ def test_sign_flips_count_every_pattern() -> None:
 def test_total_variation_by_hand() -> None:
     first = np.array([[0.7, 0.2, 0.1], [1, 0, 0], [nan, 0.5, 0.5]])
     second = np.array([[0.1, 0.2, 0.7], [0, 0.5, 0.5], [1, 0, 0]])
-    found = total_variation(first, second)
-    assert found.value == pytest.approx((0.6 + 1.0) / 2)
-    assert found.n == 2
+    estimate = total_variation(first, second)
+    assert estimate.value == pytest.approx((0.6 + 1.0) / 2)
+    assert estimate.n == 2
 
 
 def test_verdicts() -> None:
@@ -237,15 +237,15 @@ def test_missing_p_values_stay_out_of_the_family() -> None:
 
 
 def test_sign_test_without_unequal_pairs() -> None:
-    found = sign_test([1, 2], [1, 2])
-    assert (found.value, found.p) == (0.0, 1.0)
-    assert isnan(found.low) and found.why_missing
+    estimate = sign_test([1, 2], [1, 2])
+    assert (estimate.value, estimate.p) == (0.0, 1.0)
+    assert isnan(estimate.low) and estimate.why_missing
 
 
 def test_ratings_that_differ_by_a_constant() -> None:
-    found = icc_agreement([(1, 2), (2, 3), (3, 4)])
-    assert 0 < found.value < 1
-    assert isnan(found.low) and "constant" in found.why_missing
+    estimate = icc_agreement([(1, 2), (2, 3), (3, 4)])
+    assert 0 < estimate.value < 1
+    assert isnan(estimate.low) and "constant" in estimate.why_missing
     perfect = icc_agreement([(1, 1), (2, 2), (3, 3)])
     assert (perfect.value, perfect.low, perfect.high) == (1.0, 1.0, 1.0)
 
@@ -258,27 +258,27 @@ def test_a_method_without_an_interval_has_no_loose_ends() -> None:
 
 
 def test_too_few_cases_have_a_value_without_interval() -> None:
-    found = mean([2.0, 4.0])
-    assert found.value == 3.0
-    assert isnan(found.low) and "three" in found.why_missing
+    estimate = mean([2.0, 4.0])
+    assert estimate.value == 3.0
+    assert isnan(estimate.low) and "three" in estimate.why_missing
 
 
 def test_two_level_mean_with_holes_and_single_columns() -> None:
     holed = SCALE.copy()
     holed[RNG.random(holed.shape) < 0.2] = nan
-    found = two_level_mean(holed, draws=FEW)
-    assert found.value == pytest.approx(float(np.nanmean(holed)))
-    assert "two-level" in found.method
-    one = two_level_mean(SCALE[:, :1], draws=500)
-    assert "one-level" in one.method
+    estimate = two_level_mean(holed, draws=FEW)
+    assert estimate.value == pytest.approx(float(np.nanmean(holed)))
+    assert "two-level" in estimate.method
+    one_level = two_level_mean(SCALE[:, :1], draws=500)
+    assert "one-level" in one_level.method
     plain = mean(SCALE[:, 0], draws=500)
-    assert one.high - one.low == pytest.approx(plain.high - plain.low, rel=0.15)
+    assert one_level.high - one_level.low == pytest.approx(plain.high - plain.low, rel=0.15)
 
 
 def test_whole_clusters_are_the_sampling_unit() -> None:
-    places = np.repeat(np.arange(12), 10)
-    values = RNG.normal(size=12)[places] + 0.1 * RNG.normal(size=120)
-    wide = cluster_mean(values, places.tolist(), draws=500)
+    clusters = np.repeat(np.arange(12), 10)
+    values = RNG.normal(size=12)[clusters] + 0.1 * RNG.normal(size=120)
+    wide = cluster_mean(values, clusters.tolist(), draws=500)
     naive = mean(values, draws=500)
     assert wide.n == 12
     assert wide.value == pytest.approx(naive.value)
@@ -287,15 +287,15 @@ def test_whole_clusters_are_the_sampling_unit() -> None:
 
 def test_variance_shares_name_what_they_cannot_tell() -> None:
     labels = ["a", "b"] * 6
-    found = variance_shares(
+    parts = variance_shares(
         RNG.normal(size=12),
         {"wording": labels, "copy": labels, "lone": ["x"] * 12, "half": [0] * 6 + [1] * 6},
     )
-    why = {one.name.removeprefix("variance share "): one.why_missing for one in found}
+    why = {part.name.removeprefix("variance share "): part.why_missing for part in parts}
     assert "confounded" in why["wording"] and "confounded" in why["copy"]
     assert why["lone"] == "it has one level"
     assert not why["half"] and not why["residual"]
-    assert "leaves out wording and copy" in found[-1].method
+    assert "leaves out wording and copy" in parts[-1].method
 
 
 def test_an_interaction_is_a_factor_of_combined_labels() -> None:
@@ -304,8 +304,8 @@ def test_an_interaction_is_a_factor_of_combined_labels() -> None:
     rng = np.random.default_rng(1)
     y = 1.0 * rng.normal(size=30)[item] + 1.0 * rng.normal(size=150)[item * 5 + wording]
     y = y + 0.5 * rng.normal(size=300)
-    found = variance_shares(
+    parts = variance_shares(
         y, {"item": item.tolist(), "wording": wording.tolist(), "item x wording": both}
     )
-    shares = [one.value for one in found]
+    shares = [part.value for part in parts]
     assert shares == pytest.approx([1 / 2.25, 0.0, 1 / 2.25, 0.25 / 2.25], abs=0.12)

@@ -26,11 +26,13 @@ pair = hnp.arrays(np.float64, st.tuples(st.integers(3, 25), st.just(2)), element
 p_values = hnp.arrays(np.float64, st.integers(1, 12), elements=st.floats(0, 1))
 
 
-def same(one: Estimate, other: Estimate, *, turned: bool = False) -> bool:
+def same(first: Estimate, second: Estimate, *, turned: bool = False) -> bool:
     """Compare value and interval; `turned` where the sign and so the bounds change places."""
-    left = [one.value, one.low, one.high]
+    left = [first.value, first.low, first.high]
     right = (
-        [-other.value, -other.high, -other.low] if turned else [other.value, other.low, other.high]
+        [-second.value, -second.high, -second.low]
+        if turned
+        else [second.value, second.low, second.high]
     )
     return bool(np.allclose(left, right, rtol=1e-6, atol=1e-9, equal_nan=True))
 
@@ -56,8 +58,8 @@ def test_reversing_every_item_changes_no_reliability(x: Array) -> None:
 
 @given(likert)
 def test_reliability_is_at_most_one_and_standardising_is_rescaling(x: Array) -> None:
-    for found in (alpha(x, draws=FEW), lambda6(x, draws=FEW)):
-        assert np.isnan(found.value) or found.value <= 1 + 1e-9
+    for estimate in (alpha(x, draws=FEW), lambda6(x, draws=FEW)):
+        assert np.isnan(estimate.value) or estimate.value <= 1 + 1e-9
     spread = x.std(axis=0)
     assume((spread > 0).all())
     z = x / spread
@@ -83,19 +85,19 @@ def test_kappa_of_reversed_ratings_is_the_same(x: Array) -> None:
 
 @given(column, column)
 def test_cliffs_delta_is_antisymmetric(x: Array, y: Array) -> None:
-    one, other = cliffs_delta(x, y, draws=FEW).value, cliffs_delta(y, x, draws=FEW).value
-    assert one == pytest.approx(-other, abs=1e-12)
+    first, second = cliffs_delta(x, y, draws=FEW).value, cliffs_delta(y, x, draws=FEW).value
+    assert first == pytest.approx(-second, abs=1e-12)
     brute = np.sign(x[:, None] - y[None, :]).mean()
-    assert one == pytest.approx(float(brute), abs=1e-12)
+    assert first == pytest.approx(float(brute), abs=1e-12)
     assert mann_whitney(x, y, draws=FEW).p == pytest.approx(mann_whitney(y, x, draws=FEW).p)
 
 
 @given(pair)
 def test_signed_tests_turn_with_their_sides(x: Array) -> None:
     a, b = x.T
-    one, other = wilcoxon(a, b, draws=FEW), wilcoxon(b, a, draws=FEW)
-    assert same(one, other, turned=True)
-    assert one.p == pytest.approx(other.p)
+    first, second = wilcoxon(a, b, draws=FEW), wilcoxon(b, a, draws=FEW)
+    assert same(first, second, turned=True)
+    assert first.p == pytest.approx(second.p)
     assert paired_permutation(a - b, draws=FEW).p == paired_permutation(b - a, draws=FEW).p
 
 
@@ -127,8 +129,8 @@ def test_adjusted_p_values_keep_order_and_only_grow(p: Array) -> None:
 @given(values=column, scale=st.floats(0.5, 20), shift=st.floats(-10, 10))
 def test_intervals_move_with_the_data(kind: str, values: Array, scale: float, shift: float) -> None:
     def span(x: Array) -> Array:
-        found = bootstrap(lambda w: w @ x / w.sum(axis=1), x.size, draws=FEW, kind=kind)
-        return np.array([found.low, found.value, found.high])
+        estimate = bootstrap(lambda w: w @ x / w.sum(axis=1), x.size, draws=FEW, kind=kind)
+        return np.array([estimate.low, estimate.value, estimate.high])
 
     assert np.allclose(span(values * scale + shift), span(values) * scale + shift, atol=1e-7)
 
@@ -136,9 +138,9 @@ def test_intervals_move_with_the_data(kind: str, values: Array, scale: float, sh
 @given(st.integers(1, 12), st.integers(1, 6), st.floats(-5, 5))
 def test_constant_data_have_no_width(rows: int, columns: int, value: float) -> None:
     assume(rows * columns > 1)
-    found = two_level_mean(np.full((rows, columns), value), draws=FEW)
-    assert (found.low, found.value, found.high) == (found.value,) * 3
-    assert found.value == pytest.approx(value)
+    estimate = two_level_mean(np.full((rows, columns), value), draws=FEW)
+    assert (estimate.low, estimate.value, estimate.high) == (estimate.value,) * 3
+    assert estimate.value == pytest.approx(value)
 
 
 @given(likert)
@@ -150,18 +152,18 @@ def test_two_levels_are_interchangeable_in_value(x: Array) -> None:
 @given(likert)
 def test_shares_of_variance_add_up(x: Array) -> None:
     rows, columns = (part.ravel().tolist() for part in np.indices(x.shape))
-    found = variance_shares(x.ravel(), {"item": rows, "wording": columns}, draws=FEW)
+    parts = variance_shares(x.ravel(), {"item": rows, "wording": columns}, draws=FEW)
     if np.ptp(x) == 0:
-        assert all(one.why_missing for one in found)
+        assert all(part.why_missing for part in parts)
         return
-    assert sum(one.value for one in found) == pytest.approx(1.0)
-    assert all(0 <= one.low <= one.high <= 1 for one in found)
+    assert sum(part.value for part in parts) == pytest.approx(1.0)
+    assert all(0 <= part.low <= part.high <= 1 for part in parts)
 
 
 @given(likert)
 def test_omega_is_between_zero_and_one(x: Array) -> None:
-    found = omega_total(x, draws=FEW)
-    assert np.isnan(found.value) or 0 <= found.value <= 1 + 1e-9
+    estimate = omega_total(x, draws=FEW)
+    assert np.isnan(estimate.value) or 0 <= estimate.value <= 1 + 1e-9
 
 
 @given(column, st.integers(0, 2**31))

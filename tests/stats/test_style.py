@@ -29,8 +29,8 @@ Pick = Callable[[int, Sequence[int]], int]
 def ask(pick: Pick, *, orders: Sequence[str] = BOTH, high_first: bool = False) -> Answers:
     rows = []
     for order in orders:
-        places = Form(order=order).arrange(5)
-        shown = [4 - place if high_first else place for place in places]
+        indices = Form(order=order).arrange(5)
+        shown = [4 - index if high_first else index for index in indices]
         for k, item in enumerate(MPI.items):
             slot = pick(k, shown)
             rows.append(
@@ -64,9 +64,9 @@ def test_content_has_no_pull_and_place_nothing_else(
     orders: Sequence[str], high_first: bool
 ) -> None:
     reads = position_pull(ask(content, orders=orders, high_first=high_first))
-    places = position_pull(ask(lambda _k, _s: 3, orders=orders, high_first=high_first))
+    pull = position_pull(ask(lambda _k, _s: 3, orders=orders, high_first=high_first))
     assert (reads.value, reads.low, reads.high) == (0.0, 0.0, 0.0)
-    assert (places.value, places.low, places.high) == (1.0, 1.0, 1.0)
+    assert (pull.value, pull.low, pull.high) == (1.0, 1.0, 1.0)
     assert (reads.n, reads.of) == (120, "item")
 
 
@@ -79,12 +79,12 @@ def test_chance_pulls_to_neither_side() -> None:
 
 def test_pull_grows_with_the_share_of_placed_answers() -> None:
     rng = np.random.default_rng(2)
-    found = [
+    pulls = [
         position_pull(ask(lambda k, s, p=p: 4 if rng.random() < p else content(k, s))).value  # type: ignore[misc]
         for p in (0.1, 0.3, 0.6, 0.9)
     ]
-    assert found == sorted(found)
-    assert found[0] < 0.1 and found[-1] > 0.9
+    assert pulls == sorted(pulls)
+    assert pulls[0] < 0.1 and pulls[-1] > 0.9
 
 
 def test_probabilities_tell_more_than_the_choice() -> None:
@@ -95,8 +95,8 @@ def test_probabilities_tell_more_than_the_choice() -> None:
     rows = hard.rows.with_columns(logp=pl.Series(follows, dtype=pl.List(pl.Float64)))
     soft = position_pull(Answers(rows))
     text = 2 * (0.05**2 + 0.35**2 + 2 * 0.1**2)
-    place = 2 * (2 * 0.05 * 0.35 + 2 * 0.1 * 0.1)
-    assert soft.value == pytest.approx(place / (place + text))
+    position = 2 * (2 * 0.05 * 0.35 + 2 * 0.1 * 0.1)
+    assert soft.value == pytest.approx(position / (position + text))
 
 
 def test_pull_is_silent_without_orders_or_places() -> None:

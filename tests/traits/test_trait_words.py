@@ -14,8 +14,8 @@ def test_lists_have_the_published_sizes(domain: str, sign: int) -> None:
     side = trait_side(domain, sign)
     assert (len(side.words), len(side.keywords)) == (3, 6)
     assert len({*side.keywords}) == 6
-    for word, other in zip(side.keywords, trait_side(domain, -sign).keywords, strict=True):
-        assert antonym(word) == other or word == "calmness"
+    for word, opposite in zip(side.keywords, trait_side(domain, -sign).keywords, strict=True):
+        assert antonym(word) == opposite or word == "calmness"
 
 
 @pytest.mark.parametrize("domain", list(BIG_FIVE))
@@ -35,7 +35,7 @@ def test_words_that_two_domains_claim_are_not_read() -> None:
 
 
 def test_grades_and_denials_are_read() -> None:
-    for said, z in (
+    for words, z in (
         ("extremely kind", 2.0),
         ("very kind", 1.5),
         ("kind", 1.0),
@@ -43,6 +43,6 @@ def test_grades_and_denials_are_read() -> None:
         ("not kind", -1.0),
         ("very unkind", -1.5),
     ):
-        assert read_standings(f"You are {said}.")["A", ""] == z
+        assert read_standings(f"You are {words}.")["A", ""] == z
     assert read_standings("neither unkind nor kind") == {("A", ""): 0.0, ("A", "Altruism"): 0.0}
     assert not read_standings("The kindergarten unkindly opened")
