@@ -8,6 +8,7 @@ import polars as pl
 
 from personae.analyses.pairing import Pairing, pair_answers
 from personae.analyses.run_differences import (
+    MARGINS,
     Comparison,
     ComparisonRules,
     compare_pairs,
@@ -63,7 +64,7 @@ def compare_runs(
 
     Raises:
         BadValue: another study version or other instruments in one of them; nothing to pair.
-        UnknownName: an arm that a run doesn't have.
+        UnknownName: an arm that a run doesn't have, or a margin in a unit that no pair has.
     """
     _check_studies(first, second)
     judging = judging or ComparisonRules()
@@ -71,6 +72,7 @@ def compare_runs(
     if arms:
         answers = [_only(a, arm) for a, arm in zip(answers, arms, strict=True)]
     pairing = pair_answers(*answers)
+    _check_margins(judging, pairing.rows["unit"].unique().to_list())
     comparisons = compare_pairs(pairing, judging)
     return Report(
         title=f"Two runs compared: {_label(first, second)} and {_label(second, first)}",
@@ -96,6 +98,12 @@ def _check_studies(first: Run, second: Run) -> None:
             f"the runs come from versions {version[0]} and {version[1]} of {study[0]!r}, whose "
             "answers are not comparable; run both with one version of Personae"
         )
+
+
+def _check_margins(judging: ComparisonRules, units: Sequence[str]) -> None:
+    for unit in judging.margins:
+        if unit not in (*MARGINS, *units):
+            raise UnknownName("unit of the answers", unit, units)
 
 
 def _only(answers: Answers, arm: str) -> Answers:

@@ -14,7 +14,7 @@ from personae.stats.effects.verdicts import (
     direction_verdict,
     stability,
 )
-from personae.stats.multiplicity import holm
+from personae.stats.multiplicity import planned_holm
 from personae.stats.two_level import two_level_mean
 
 __all__ = ["GROUP", "MARGIN", "ChannelScores", "ScaleShift"]
@@ -94,7 +94,7 @@ class ChannelScores:
             present = set(self.answers.rows.select("scale", "facet").unique().rows())
             keys = [key for key in facets if key in present]
         raw = [self._raw(arm, *key) for key in keys]
-        adjusted = holm([1.0 if np.isnan(r.p) else r.p for r in raw])
+        adjusted = planned_holm(r.p for r in raw)
         return [
             self._shift(key, estimate, float(p))
             for key, estimate, p in zip(keys, raw, adjusted, strict=True)

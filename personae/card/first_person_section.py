@@ -9,7 +9,6 @@ respondent: it never sees the persona, the request or the questionnaire.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from math import isnan
 
 import numpy as np
 import polars as pl
@@ -38,7 +37,7 @@ from personae.readers.text.trained_readers import Reader, ReaderTraining, train_
 from personae.report.build import Row, coverage, estimate_words, forest, frame_table, table, verdict
 from personae.stats.effects.contrast import arm_shift
 from personae.stats.effects.verdicts import SHIFTED, direction_verdict
-from personae.stats.multiplicity import holm
+from personae.stats.multiplicity import planned_holm
 from personae.stats.prediction.class_priors import log_odds
 
 __all__ = ["first_person"]
@@ -114,7 +113,7 @@ def _rows(context: CardContext, reader: Reader, texts: Answers) -> list[_Row]:
         _in_sd(arm_shift(texts.where(scale=s), arms, s, seed=context.seed), _spread(reader, s))
         for s in scales
     ]
-    adjusted = holm([1.0 if isnan(shift.p) else shift.p for shift in readings])
+    adjusted = planned_holm(shift.p for shift in readings)
     return [
         _Row(
             scale=s,

@@ -9,7 +9,7 @@ import click
 
 from personae import __version__
 from personae.cli.command_group import ALIKE, WHOLE, Commands
-from personae.cli.lazy_commands import LazyStudy, RecipeGroup, StudyGroup, study_command
+from personae.cli.lazy_commands import LazyCommand, RecipeGroup, StudyGroup, study_command
 from personae.cli.personas_command import personas
 
 __all__ = ["main"]
@@ -45,7 +45,9 @@ def _personae() -> None:
 
 
 _personae.add_command(
-    LazyStudy("card", help="Ask a model to be a persona; report the personality measured.")
+    LazyCommand(
+        "card", "Ask a model to be a persona; report the personality measured.", study_command
+    )
 )
 
 

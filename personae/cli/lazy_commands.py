@@ -1,16 +1,21 @@
 """The commands of studies and recipes, listed from headers and made from signatures when called."""
 
+from collections.abc import Callable
 from typing import Any
 
 import click
 
 from personae.cli.command_group import ALIKE, WholeSentences
 
-__all__ = ["LazyStudy", "RecipeGroup", "StudyGroup", "study_command"]
+__all__ = ["LazyCommand", "RecipeGroup", "StudyGroup", "study_command"]
 
 
-class LazyStudy(click.Command):
-    """A study's command, made from its signature only when it is called."""
+class LazyCommand(click.Command):
+    """A command that is listed with its help alone, and made only when it is called."""
+
+    def __init__(self, name: str, help: str, make: Callable[[str], click.Command]) -> None:
+        super().__init__(name, help=help)
+        self._make = make
 
     def make_context(
         self,
@@ -20,7 +25,7 @@ class LazyStudy(click.Command):
         **extra: Any,  # noqa: ANN401
     ) -> click.Context:
         """Make the command, then its context."""
-        return study_command(str(self.name)).make_context(info_name, args, parent, **extra)
+        return self._make(str(self.name)).make_context(info_name, args, parent, **extra)
 
 
 def study_command(name: str) -> click.Command:
@@ -58,7 +63,7 @@ class StudyGroup(WholeSentences):
         from personae.run.study_registry import studies
 
         study = studies.find(cmd_name)
-        return LazyStudy(study.name, help=study.summary)
+        return LazyCommand(study.name, study.summary, study_command)
 
 
 class RecipeGroup(WholeSentences):
@@ -75,20 +80,10 @@ class RecipeGroup(WholeSentences):
         from personae.generate.recipe import recipes
 
         recipe = recipes.find(cmd_name)
-        return _LazyRecipe(recipe.name, help=recipe.summary)
+        return LazyCommand(recipe.name, recipe.summary, _recipe_command)
 
 
-class _LazyRecipe(click.Command):
-    """A recipe's command, made from its signature only when it is called."""
+def _recipe_command(name: str) -> click.Command:
+    from personae.cli.generate_command import recipe_command
 
-    def make_context(
-        self,
-        info_name: str | None,
-        args: list[str],
-        parent: click.Context | None = None,
-        **extra: Any,  # noqa: ANN401
-    ) -> click.Context:
-        from personae.cli.generate_command import recipe_command
-
-        command = recipe_command(str(self.name), ALIKE)
-        return command.make_context(info_name, args, parent, **extra)
+    return recipe_command(name, ALIKE)

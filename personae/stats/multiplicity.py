@@ -1,14 +1,18 @@
 """Adjusted p-values: Holm (family-wise error) and Benjamini-Hochberg (false discovery rate).
 
-NaN stands for a test that wasn't possible: it stays NaN and doesn't count in the family.
+NaN stands for a test that wasn't possible: it stays NaN and doesn't count in the family, unless the
+family is that of all planned tests.
 """
+
+from collections.abc import Iterable
+from math import isnan
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from personae.core import Array, BadValue
 
-__all__ = ["benjamini_hochberg", "holm"]
+__all__ = ["benjamini_hochberg", "holm", "planned_holm"]
 
 
 def holm(p_values: ArrayLike) -> Array:
@@ -32,6 +36,26 @@ def holm(p_values: ArrayLike) -> Array:
     m = order.size
     stepped = np.maximum.accumulate(p[order] * np.arange(m, 0, -1))
     return _placed(p, order, stepped)
+
+
+def planned_holm(p_values: Iterable[float]) -> list[float]:
+    """Return Holm's adjusted p-values over all planned tests: one that wasn't possible has p = 1.
+
+    So the family, and with it the correction, doesn't shrink with missing answers.
+
+    Args:
+        p_values: p-values in 0..1, NaN where no test was possible.
+
+    Source: Holm (1979, Scand. J. Stat. 6).
+
+    Raises:
+        BadValue: a p-value outside 0..1.
+
+    >>> planned_holm([0.01, float("nan")]), holm([0.01, float("nan")]).tolist()
+    ([0.02, 1.0], [0.01, nan])
+    """
+    adjusted: list[float] = holm([1.0 if isnan(p) else p for p in p_values]).tolist()
+    return adjusted
 
 
 def benjamini_hochberg(p_values: ArrayLike) -> Array:

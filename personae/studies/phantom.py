@@ -40,7 +40,7 @@ from personae.measure.tasks.problems import ProblemSet
 from personae.measure.tasks.theory_of_mind import belief_problems, by_scene, fantom, load_scenes
 from personae.report.build import Row, coverage, forest, table, verdict
 from personae.stats.effects.effect_sizes import paired_permutation
-from personae.stats.multiplicity import holm
+from personae.stats.multiplicity import planned_holm
 from personae.stats.prediction.classification import weighted_f1
 from personae.stats.resample import mean
 
@@ -152,7 +152,7 @@ def _choice_rises(choices: Answers, seed: int) -> Rises:
         known = scores[:, ~np.isnan(scores).any(axis=0)]
         gaps = known[1] - known[0]
         rises.append(paired_permutation(gaps, name=trait, of="situation", unit="share", seed=seed))
-    adjusted = holm([1.0 if isnan(rise.p) else rise.p for rise in rises])
+    adjusted = planned_holm(rise.p for rise in rises)
     return {rise.name: (rise, float(p)) for rise, p in zip(rises, adjusted, strict=True)}
 
 

@@ -220,6 +220,7 @@ def test_runs_compared_by_respondent_and_each(tmp_path: Path, capsys: Capture) -
         (("--unit", "answer"), "'answer' is not one of"),
         (("--arms", "A,B"), "A"),
         (("--margin", "points"), "--margin is UNIT=X"),
+        (("--margin", "point=0.2"), "did you mean 'points'"),
     ):
         assert message in refusal(capsys, "compare", first, second, *arguments)
     assert "nowhere" in refusal(capsys, "compare", first, str(tmp_path / "nowhere"))

@@ -8,7 +8,7 @@ import pytest
 from personae.stats.effects.effect_sizes import paired_permutation
 from personae.stats.effects.families import PairedShift, adjust_family, difference_spread
 from personae.stats.effects.proportions import detectable
-from personae.stats.multiplicity import benjamini_hochberg, holm
+from personae.stats.multiplicity import benjamini_hochberg, holm, planned_holm
 
 
 def shifts(*sizes: int) -> list[PairedShift]:
@@ -36,3 +36,9 @@ def test_small_and_empty_comparisons_are_shown_and_do_not_count() -> None:
     assert large.holm == large.bh == large.shift.p
     assert large.detectable == pytest.approx(detectable(12, large.spread, tests=1))
     assert adjust_family([]) == []
+
+
+def test_a_planned_test_that_was_not_possible_counts_in_the_family() -> None:
+    ps = [0.01, float("nan"), 0.02, float("nan")]
+    assert planned_holm(ps) == pytest.approx([0.04, 1.0, 0.06, 1.0])
+    assert holm(ps)[[0, 2]] == pytest.approx([0.02, 0.02])

@@ -8,7 +8,7 @@ import polars as pl
 
 from personae.core import Answers, Array, Estimate, Figure, Note, Series, Table
 from personae.report.build import Row, ValueAxis, coverage, profile, table, verdict, warning, with_p
-from personae.stats.multiplicity import holm
+from personae.stats.multiplicity import planned_holm
 from personae.stats.resample import mean
 from personae.studies.assess_human.ascribed_profiles import Judgements, type_letters
 from personae.studies.assess_human.judge_profiles import (
@@ -40,11 +40,6 @@ Pairs = Mapping[tuple[str, str], Estimate]
 """Two subjects -> similarity of their profiles, 0..1."""
 
 
-def _adjusted(estimates: Sequence[Estimate]) -> list[float]:
-    """Adjust p by Holm; an estimate without a test counts as p = 1."""
-    return [float(p) for p in holm([1.0 if isnan(e.p) else e.p for e in estimates])]
-
-
 def ascription_verdict(profiles: Profiles, scales: Mapping[str, str]) -> Note:
     """Say which percentages differ from 50 after Holm over all subjects and scales."""
     pairs = [(subject, e) for subject, percents in profiles.items() for e in percents]
@@ -52,7 +47,7 @@ def ascription_verdict(profiles: Profiles, scales: Mapping[str, str]) -> Note:
         return verdict("No ascribed profile is known: too few answers could be used.")
     clear = [
         f"{subject} {scales[e.name]} {e.value:.0f} %"
-        for (subject, e), p in zip(pairs, _adjusted([e for _, e in pairs]), strict=True)
+        for (subject, e), p in zip(pairs, planned_holm(e.p for _, e in pairs), strict=True)
         if p < 0.05
     ]
     if clear:
@@ -69,7 +64,11 @@ def similarity_verdicts(profiles: Profiles, pairs: Pairs) -> list[Note]:
     if unknown or not pairs:
         return []
     estimates = list(pairs.values())
-    unlike = [e.name for e, p in zip(estimates, _adjusted(estimates), strict=True) if p < 0.05]
+    unlike = [
+        e.name
+        for e, p in zip(estimates, planned_holm(e.p for e in estimates), strict=True)
+        if p < 0.05
+    ]
     known = [e.value for e in estimates if not isnan(e.value)]
     least = f" Lowest similarity {min(known):.3f}." if known else ""
     head = (
@@ -166,7 +165,9 @@ def fairness_table(
 ) -> Table:
     """Tabulate similarity and distance, in percentage points, of each two subjects' profiles."""
     rows: list[Row] = []
-    for ((first, second), e), p in zip(pairs.items(), _adjusted(list(pairs.values())), strict=True):
+    for ((first, second), e), p in zip(
+        pairs.items(), planned_holm(e.p for e in pairs.values()), strict=True
+    ):
         difference = permuted[first].mean(axis=0) - permuted[second].mean(axis=0)
         distance = float(np.linalg.norm(difference))
         rows.append(

@@ -37,7 +37,7 @@ from personae.designs.question_effects import counts_table
 from personae.report.build import Row, coverage, forest, table, verdict, with_p
 from personae.stats.agreement import weighted_kappa
 from personae.stats.effects.effect_sizes import paired_permutation
-from personae.stats.multiplicity import holm
+from personae.stats.multiplicity import planned_holm
 from personae.stats.prediction.confidence_calibration import brier_score, calibration_error
 from personae.stats.resample import mean
 from personae.studies.persona_paradox.patient_answers import answers_to_patients, rankings
@@ -135,7 +135,7 @@ def _changes(ratings: Sequence[TriageRatings], seed: int) -> list[_Change]:
 
     arms = [r for r in ratings if r is not controls[r.setting.name]]
     accuracies = [change(arm, _accuracy, "accuracy") for arm in arms]
-    adjusted = holm([1.0 if isnan(accuracy.p) else accuracy.p for accuracy in accuracies])
+    adjusted = planned_holm(accuracy.p for accuracy in accuracies)
     return [
         _Change(
             who=arm.who,

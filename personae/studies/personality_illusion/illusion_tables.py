@@ -22,7 +22,7 @@ from personae.report.build import (
     with_p,
 )
 from personae.stats.effects.effect_sizes import cliffs_delta
-from personae.stats.multiplicity import holm
+from personae.stats.multiplicity import planned_holm
 from personae.studies.personality_illusion.coupling import regress
 from personae.studies.personality_illusion.opposite_personas import TRAITS
 from personae.studies.personality_illusion.regression import logit, standardize
@@ -140,7 +140,7 @@ def regressions(
             slopes += [(row.measure.name, slope) for slope in fit.slopes]
     if not slopes:
         return notes
-    adjusted = holm([1.0 if isnan(slope.p) else slope.p for _, slope in slopes])
+    adjusted = planned_holm(slope.p for _, slope in slopes)
     labelled = list(zip(slopes, map(float, adjusted), strict=True))
     rows = [
         {"measure": name, "report": TRAITS[slope.name], **with_p("slope", slope, p)}

@@ -36,7 +36,7 @@ from personae.measure.inventories.administer import administer
 from personae.measure.inventories.forms import published_form
 from personae.report.build import coverage, verdict
 from personae.stats.effects.dose_response import Dose, dose_response, level_cells, level_slope
-from personae.stats.multiplicity import holm
+from personae.stats.multiplicity import planned_holm
 from personae.studies.sac.entanglement import Cells, entanglement, related_slope
 from personae.studies.sac.intensity_ladders import LEVELS
 from personae.studies.sac.level_arms import LevelDesign, ask_ladders, ask_levels, ask_toggles
@@ -159,7 +159,7 @@ def _verdicts(
     overall, related = _overall_slope(cells, design, seed), related_slope(cells, design, seed)
     if isnan(overall.value):
         return [verdict(f"Whether levels are followed isn't known: {overall.why_missing}.")]
-    ps = holm([1.0 if isnan(d.slope.p) else d.slope.p for d in doses.values()])
+    ps = planned_holm(d.slope.p for d in doses.values())
     up = [t for (t, d), p in zip(doses.items(), ps, strict=True) if p < 0.05 and d.slope.value > 0]
     followed = overall.low > 0 and overall.p < 0.05
     outcome = (

@@ -24,7 +24,7 @@ from personae.report.build import (
     with_p,
 )
 from personae.stats.effects.proportions import rate
-from personae.stats.multiplicity import holm
+from personae.stats.multiplicity import planned_holm
 from personae.studies.trait.choices import LEAST_MASS, Choices, item_credits, trait_score
 from personae.studies.trait.lexical import distinct, word_distance
 
@@ -79,7 +79,7 @@ def score_verdicts(
         overall: the effect of prompts over all traits.
         situations: number of situations asked.
     """
-    tests = holm([1.0 if isnan(score.p) else score.p for score in scores.values()])
+    tests = planned_holm(score.p for score in scores.values())
     clear = [
         f"{trait} {estimate_words(score, '.0f')}"
         for (trait, score), p in zip(scores.items(), tests, strict=True)

@@ -33,7 +33,7 @@ from personae.designs.harms import DIMENSIONS, NOBODY, NOTICE, ask_harms, passes
 from personae.generate.population.persona_groups import group_personas
 from personae.measure.judge.harm_scorers import Scorer, find_scorer, scorer_errors
 from personae.report.build import Row, coverage, heatmap, table, verdict
-from personae.stats.multiplicity import holm
+from personae.stats.multiplicity import holm, planned_holm
 from personae.stats.resample import mean
 from personae.studies.universal_persona.disparity import Disparity, disparity
 
@@ -117,8 +117,7 @@ def _groups(people: Sequence[Persona]) -> dict[str, list[str]]:
 
 def _adjusted(disparities: Mapping[str, Disparity]) -> list[float]:
     """Adjust p over dimensions (Holm); one without a test counts as p = 1."""
-    tests = [d.observed.p for d in disparities.values()]
-    return [float(p) for p in holm([1.0 if np.isnan(p) else p for p in tests])]
+    return planned_holm(d.observed.p for d in disparities.values())
 
 
 def _known_mean(values: Iterable[float]) -> float:
