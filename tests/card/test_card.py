@@ -55,9 +55,9 @@ def verdicts(report: Report) -> dict[str, str]:
 def test_a_respondent_that_follows_moves_as_asked() -> None:
     model = open_simulated("simulated:follow=1,noise=0.2")
     report = card(model, ADA, Design(inductions=("naive", "words")), quick=True)
-    found = verdicts(report)
-    assert found["Extraversion"] == found["Neuroticism"] == "as requested"
-    assert found["Openness"] != "shifted unrequested"
+    by_trait = verdicts(report)
+    assert by_trait["Extraversion"] == by_trait["Neuroticism"] == "as requested"
+    assert by_trait["Openness"] != "shifted unrequested"
 
 
 def test_a_respondent_that_does_not_follow_shows_no_effect() -> None:

@@ -36,8 +36,8 @@ def verdict(spec: str) -> str:
     return verdict_of(section(spec))
 
 
-def verdict_of(found: Section) -> str:
-    return next(p.text for p in found.parts if isinstance(p, Note) and p.level == "verdict")
+def verdict_of(behaviour: Section) -> str:
+    return next(p.text for p in behaviour.parts if isinstance(p, Note) and p.level == "verdict")
 
 
 def test_it_is_a_section_of_the_card() -> None:
@@ -46,15 +46,15 @@ def test_it_is_a_section_of_the_card() -> None:
     report = card(open_simulated("simulated:noise=0.3"), ADA, design, quick=True)
     assert any(isinstance(p, Figure) and p.name == "behaviour" for p in report.parts)
     rows = next(p for p in report.parts if isinstance(p, Table) and p.name == "behaviour")
-    assert [row[1] for row in rows.rows] == ["-", "+", "-", "-", "-"]
+    assert [row[1] for row in rows.rows] == ["−", "+", "−", "−", "−"]
     assert {"refused", "unparsed"} <= set(rows.columns)
 
 
 def test_acts_that_follow_are_said_to_follow() -> None:
-    said = verdict("simulated:noise=0.3")
+    text = verdict("simulated:noise=0.3")
     assert (
         "it shifts as in people with these traits (5 of 5 measures in the expected direction"
-        in said
+        in text
     )
 
 
@@ -66,17 +66,19 @@ def test_acts_that_do_not_follow_are_not() -> None:
 
 def test_acts_of_their_own_are_rarely_called_aligned() -> None:
     """At most 2 of 20; 2.5 % are expected."""
-    found = [section(f"simulated:noise=0.3,gap=1,seed={seed}") for seed in range(20)]
-    assert sum("Behaviour: it moves as in" in verdict_of(one) for one in found) <= 2
+    sections = [section(f"simulated:noise=0.3,gap=1,seed={seed}") for seed in range(20)]
+    assert sum("Behaviour: it shifts as in" in verdict_of(each) for each in sections) <= 2
 
 
 def test_who_refuses_has_no_verdict() -> None:
-    found = section("null:refusing")
-    assert "not known" in verdict_of(found)
-    assert any("answers to tasks are missing" in p.text for p in found.parts if isinstance(p, Note))
+    refused = section("null:refusing")
+    assert "not known" in verdict_of(refused)
+    assert any(
+        "answers to tasks are missing" in p.text for p in refused.parts if isinstance(p, Note)
+    )
 
 
 def test_a_persona_without_traits_says_so() -> None:
     text = Persona(id="bob", text="You are a baker.")
-    found = section("simulated:noise=0.3", text, "persona_text")
-    assert "asks for no trait" in verdict_of(found)
+    untraited = section("simulated:noise=0.3", text, "persona_text")
+    assert "requests no trait" in verdict_of(untraited)

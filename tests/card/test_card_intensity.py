@@ -29,12 +29,12 @@ def section(spec: str, channel: Channel = "label", persona: Persona = ADA) -> Se
     )
 
 
-def verdict(found: Section) -> str:
-    return next(p.text for p in found.parts if isinstance(p, Note))
+def verdict(graded: Section) -> str:
+    return next(p.text for p in graded.parts if isinstance(p, Note))
 
 
-def slope(found: Section) -> Estimate:
-    table = next(p for p in found.parts if isinstance(p, Table) and p.name == "intensity")
+def slope(graded: Section) -> Estimate:
+    table = next(p for p in graded.parts if isinstance(p, Table) and p.name == "intensity")
     cell = table.rows[0][1]
     assert isinstance(cell, Estimate)
     return cell
@@ -42,11 +42,11 @@ def slope(found: Section) -> Estimate:
 
 @pytest.mark.parametrize("channel", ["label", "option", "statement"])
 def test_the_strongest_trait_follows_its_level(channel: Channel) -> None:
-    found = section("simulated:noise=0.2", channel)
-    assert verdict(found).startswith("Intensity: Neuroticism follows")
-    assert slope(found).low > 0
-    assert any(isinstance(p, Figure) for p in found.parts)
-    assert found.answers is not None and found.answers.rows["level"].n_unique() == 5
+    graded = section("simulated:noise=0.2", channel)
+    assert verdict(graded).startswith("Intensity: Neuroticism follows")
+    assert slope(graded).low > 0
+    assert any(isinstance(p, Figure) for p in graded.parts)
+    assert graded.answers is not None and graded.answers.rows["level"].n_unique() == 5
 
 
 @pytest.mark.parametrize("spec", ["simulated:follow=0,noise=0.3", "null:first", "null:garbage"])
@@ -56,9 +56,9 @@ def test_who_does_not_follow_gives_no_finding(spec: str, channel: Channel) -> No
 
 
 def test_silence_is_not_known_and_no_request_nothing_to_grade() -> None:
-    found = section("null:refusing")
-    assert "isn't known" in verdict(found)
-    assert isnan(slope(found).value)
+    graded = section("null:refusing")
+    assert "is not known" in verdict(graded)
+    assert isnan(slope(graded).value)
     bare = section("null:yes", persona=Persona(id="x", text="You are old."))
     assert "requests no trait" in verdict(bare)
     assert bare.answers is None

@@ -17,11 +17,11 @@ def section(
 ) -> tuple[Report, dict[tuple[str, str], tuple[Estimate, str]]]:
     report = card(model, KIND, DESIGN, quick=quick)
     rows = next(p for p in report.parts if isinstance(p, Table) and p.name == "side_effects").rows
-    found = {}
+    changes = {}
     for row in rows:
         assert isinstance(row[3], Estimate)
-        found[str(row[0]), str(row[1])] = (row[3], str(row[-1]))
-    return report, found
+        changes[str(row[0]), str(row[1])] = (row[3], str(row[-1]))
+    return report, changes
 
 
 def verdict(report: Report) -> str:
@@ -29,18 +29,18 @@ def verdict(report: Report) -> str:
 
 
 def test_planted_damage_is_found_and_kindness_agrees() -> None:
-    report, found = section(open_simulated("simulated:ability=1,damage=0.7,noise=0.2"))
-    assert found["reasoning", "persona_text"][1] == "falls"
-    assert found["agreement with the user", "persona_text"][1] == "rises"
-    assert found["agreement with the user", "persona_text"][0].low > 0
+    report, changes = section(open_simulated("simulated:ability=1,damage=0.7,noise=0.2"))
+    assert changes["reasoning", "persona_text"][1] == "falls"
+    assert changes["agreement with the user", "persona_text"][1] == "rises"
+    assert changes["agreement with the user", "persona_text"][0].low > 0
     assert "reasoning falls" in verdict(report)
-    assert {measure for measure, _ in found} == set(MEASURES)
+    assert {measure for measure, _ in changes} == set(MEASURES)
 
 
 def test_nothing_is_found_where_the_persona_is_ignored() -> None:
-    report, found = section(open_simulated("simulated:ability=0.8,follow=0"))
+    report, changes = section(open_simulated("simulated:ability=0.8,follow=0"))
     assert "none" in verdict(report)
-    assert all(said == "not shown" for _, said in found.values())
+    assert all(verdict == "not shown" for _, verdict in changes.values())
 
 
 @pytest.mark.parametrize("spec", ["null:uniform", "null:first", "null:refusing", "null:garbage"])

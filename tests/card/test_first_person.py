@@ -47,20 +47,20 @@ def section(spec: str, inventory: str = "ipip-neo-120") -> Section:
     )
 
 
-def verdict(found: Section) -> str:
-    return next(p.text for p in found.parts if isinstance(p, Note) and p.level == "verdict")
+def verdict(reading: Section) -> str:
+    return next(p.text for p in reading.parts if isinstance(p, Note) and p.level == "verdict")
 
 
 def test_a_persona_that_is_carried_is_read_and_reported_alike() -> None:
-    found = section("simulated:follow=1,noise=0.2")
-    rows = {row[0]: row for row in table(found, "first_person").rows}
+    reading = section("simulated:follow=1,noise=0.2")
+    rows = {row[0]: row for row in table(reading, "first_person").rows}
     for trait, sign in (("Extraversion", 1), ("Neuroticism", -1)):
         reported, read = rows[trait][2], rows[trait][3]
         assert isinstance(reported, Estimate) and isinstance(read, Estimate)
         assert reported.value * sign > 0 and read.value * sign > 0
     assert rows["Neuroticism"][5] == "as requested"
-    assert "shows as requested in Neuroticism" in verdict(found)
-    assert "the same way in" in verdict(found)
+    assert "shows as requested in Neuroticism" in verdict(reading)
+    assert "in the same direction in" in verdict(reading)
 
 
 @pytest.mark.parametrize("spec", ["simulated:follow=0,noise=0.2", "null:uniform", "null:garbage"])
@@ -69,16 +69,16 @@ def test_a_persona_that_is_not_carried_is_not_read(spec: str) -> None:
 
 
 def test_refusals_are_counted_and_nothing_is_read() -> None:
-    found = section("null:refusing")
-    counts = table(found, "free_text_coverage")
+    reading = section("null:refusing")
+    counts = table(reading, "free_text_coverage")
     assert [row[counts.columns.index("refused")] for row in counts.rows] == [12, 12]
-    assert "none of 2 requested traits" in verdict(found)
+    assert "none of 2 requested traits" in verdict(reading)
 
 
 def test_another_world_of_traits_is_not_read() -> None:
-    found = section("simulated:noise=0.2", "ipip-16pf")
-    assert "Not read: the reader knows the Big Five" in str(found.parts[1])
-    assert found.answers is None
+    reading = section("simulated:noise=0.2", "ipip-16pf")
+    assert "Not read: the reader rates the Big Five" in str(reading.parts[1])
+    assert reading.answers is None
 
 
 def test_the_card_carries_it() -> None:

@@ -37,8 +37,8 @@ class Block(NamedTuple):
 def blocks(page: Path) -> Iterator[Block]:
     text = page.read_text(encoding="utf-8")
     fences = list(FENCE.finditer(text))
-    for place, fence in enumerate(fences):
-        after = fences[place + 1] if place + 1 < len(fences) else None
+    for index, fence in enumerate(fences):
+        after = fences[index + 1] if index + 1 < len(fences) else None
         adjacent = after is not None and not text[fence.end() : after.start()].strip()
         shown = after[3] if after is not None and adjacent and not after[1] else ""
         yield Block(fence[1], fence[3], shown, fence[2] or "")

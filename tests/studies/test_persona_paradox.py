@@ -187,9 +187,9 @@ def test_a_place_cannot_win_and_a_preference_can() -> None:
     """Pairs in both placings."""
     pair = Case("q", {"question": "?", "first": "Long and careful.", "second": "Short."})
     rubric = load_rubric("answer-safety")
-    [place] = settle(judge(Preferring("first"), rubric, [pair]))
+    [position] = settle(judge(Preferring("first"), rubric, [pair]))
     [longer] = settle(judge(Preferring("longer"), rubric, [pair]))
-    assert (place.value, longer.value) == (0.5, 1.0)
+    assert (position.value, longer.value) == (0.5, 1.0)
     [fixed] = settle(judge(Preferring("first"), rubric, [pair], orders=["forward"]))
     assert fixed.value == 1.0  # in one placing the place itself would win
     same = Case("q", {"question": "?", "first": "As long.", "second": "So long."})
@@ -203,8 +203,8 @@ class LongWinded(Clinician):
     def reply(
         self, requests: Sequence[Request], sampling: Sampling, *, done: Done | None = None
     ) -> list[Reply]:
-        heard = ["\n".join(m.text for m in request.chat) for request in requests]
-        return [Reply(text="See a doctor." * (1 + ("physician" in text))) for text in heard]
+        chats = ["\n".join(m.text for m in request.chat) for request in requests]
+        return [Reply(text="See a doctor." * (1 + ("physician" in text))) for text in chats]
 
 
 def test_the_role_that_a_judge_prefers_is_ranked_first_and_the_others_alike() -> None:

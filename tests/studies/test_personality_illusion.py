@@ -165,8 +165,8 @@ def test_files_of_others_are_checked(tmp_path: Path) -> None:
         personality_illusion(model, others=(f"null:first={junk}",), quick=True)
     with pytest.raises(InputError, match="'b' names another run already"):
         personality_illusion(model, others=(f"b={junk}", f"b={junk}"), quick=True)
-    kept = pl.read_parquet(junk).filter(pl.col("item") != "1-10-250/turned")
-    kept.write_parquet(junk)
+    fewer = pl.read_parquet(junk).filter(pl.col("item") != "1-10-250/turned")
+    fewer.write_parquet(junk)
     with pytest.raises(InputError, match="asked other questions"):
         personality_illusion(model, others=(f"b={junk}",), quick=True)
     with pytest.raises(InputError, match="separate, shared or both"):
@@ -258,8 +258,8 @@ def test_the_open_self_regulation_scale_is_balanced_and_read() -> None:
 def test_too_few_respondents_are_not_regressed() -> None:
     answers = report_of("null:first").answers
     assert answers is not None
-    kept = Answers(answers.rows.filter(pl.col("context").is_not_null()))
-    assert len(profiles(kept, [load_inventory("ipip-neo-120").few(8)], [])) == 7
+    own = Answers(answers.rows.filter(pl.col("context").is_not_null()))
+    assert len(profiles(own, [load_inventory("ipip-neo-120").few(8)], [])) == 7
     cards = load_behaviour_task("cards")
     assert isinstance(regress([], BehaviourMeasure(cards, cards.measures[0]), list(TRAITS)), str)
     signs = sign_agreement([], "none")

@@ -144,9 +144,9 @@ def test_a_planted_loss_under_one_personality_is_found() -> None:
     person = Persona(id="Psychopathy", text="You are an assistant with high psychopathy.")
     arms = [CONTROL_ARM, Arm(name="system", induction=own_text, persona=person)]
     sheet = ask_grid(Knowing("dark"), arms, OWN, Asking(channel="label"))
-    found = {e.scale: e for e in effects(sheet, "unchanged")}
-    assert found["false belief"].verdict == "worse"
-    assert found["true belief"].shift.value == 0.0
+    by_scale = {e.scale: e for e in effects(sheet, "unchanged")}
+    assert by_scale["false belief"].verdict == "worse"
+    assert by_scale["true belief"].shift.value == 0.0
 
 
 def test_questions_about_one_scene_are_one_case() -> None:
@@ -240,18 +240,18 @@ def test_agreeing_with_everything_matches_half_of_the_statements(
 def test_likelihoods_do_not_depend_on_the_batch() -> None:
     """On a control; the contract of models tests it on the embedded one."""
     model = open_simulated("simulated:ability=0.5")
-    one = [ask_grid(model, [CONTROL_ARM], OWN, Asking(channel="label")) for _ in range(2)]
-    scores = [question_scores(sheet, "arm", ["unchanged"], use="expected")[0] for sheet in one]
+    sheets = [ask_grid(model, [CONTROL_ARM], OWN, Asking(channel="label")) for _ in range(2)]
+    scores = [question_scores(sheet, "arm", ["unchanged"], use="expected")[0] for sheet in sheets]
     assert scores[0].tolist() == scores[1].tolist()
 
 
 def test_fantom_is_read_and_bad_files_are_named(tmp_path: Path) -> None:
     path = tmp_path / "fantom_v1.json"
     write_dialogue(path, "no:long")
-    found = fantom(path).problems
-    assert [p.field for p in found] == ["information access", "answerability", "belief"]
-    assert (found[0].answer, "A cat." in found[0].text) == ("No", True)
-    assert "A cat." not in found[1].text
+    problems = fantom(path).problems
+    assert [p.field for p in problems] == ["information access", "answerability", "belief"]
+    assert (problems[0].answer, "A cat." in problems[0].text) == ("No", True)
+    assert "A cat." not in problems[1].text
     report = phantom(open_simulated("simulated:"), str(path), quick=True)
     assert table(report, "weighted_f1").rows
     assert any(isinstance(p, Note) for p in report.parts)

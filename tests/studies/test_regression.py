@@ -35,13 +35,13 @@ def example() -> tuple[Array, Array]:
 
 def test_a_random_intercept_against_statsmodels() -> None:
     y, x = example()
-    found = random_intercept(y, x, GROUPS.tolist(), ["x1", "x2"])
-    assert [s.value for s in found.slopes] == pytest.approx([0.74881901, -0.73923318], abs=1e-5)
-    spread = [(s.high - s.low) / 2 / 1.959963985 for s in found.slopes]
+    fit = random_intercept(y, x, GROUPS.tolist(), ["x1", "x2"])
+    assert [s.value for s in fit.slopes] == pytest.approx([0.74881901, -0.73923318], abs=1e-5)
+    spread = [(s.high - s.low) / 2 / 1.959963985 for s in fit.slopes]
     assert spread == pytest.approx([0.11279804, 0.11134184], rel=1e-3)
-    assert found.within == pytest.approx(0.13571949843, abs=1e-5)
-    assert found.between == pytest.approx(1.82886877, abs=1e-3)
-    assert found.loglik == pytest.approx(-21.057077192915393, abs=1e-6)
+    assert fit.within == pytest.approx(0.13571949843, abs=1e-5)
+    assert fit.between == pytest.approx(1.82886877, abs=1e-3)
+    assert fit.loglik == pytest.approx(-21.057077192915393, abs=1e-6)
 
 
 def test_without_differences_between_groups_it_is_least_squares() -> None:
@@ -51,28 +51,26 @@ def test_without_differences_between_groups_it_is_least_squares() -> None:
     groups = np.tile(np.arange(6), 10)
     y -= np.array([y[groups == g].mean() for g in range(6)])[groups]
     x -= np.array([x[groups == g].mean() for g in range(6)])[groups]
-    found = random_intercept(y, x[:, None], groups.tolist(), ["x"])
-    assert found.between < 1e-4
-    assert found.slopes[0].value == pytest.approx(float(x @ y / (x @ x)), abs=1e-6)
+    fit = random_intercept(y, x[:, None], groups.tolist(), ["x"])
+    assert fit.between < 1e-4
+    assert fit.slopes[0].value == pytest.approx(float(x @ y / (x @ x)), abs=1e-6)
     assert random_intercept(y, x[:, None], ["one"] * 60, ["x"]).slopes[0].value == pytest.approx(
-        found.slopes[0].value
+        fit.slopes[0].value
     )
 
 
 @given(st.floats(0.1, 20), st.floats(-50, 50))
 def test_it_is_equivariant(scale: float, shift: float) -> None:
     y, x = example()
-    one = random_intercept(y, x, GROUPS.tolist(), ["a", "b"]).slopes
+    unscaled = random_intercept(y, x, GROUPS.tolist(), ["a", "b"]).slopes
     two = random_intercept(scale * y + shift, x, GROUPS.tolist(), ["a", "b"]).slopes
-    assert [s.value for s in two] == pytest.approx([scale * s.value for s in one], rel=1e-4)
+    assert [s.value for s in two] == pytest.approx([scale * s.value for s in unscaled], rel=1e-4)
 
 
 def test_predictors_that_go_together_determine_nothing() -> None:
     y, x = example()
-    found = random_intercept(
-        y, np.column_stack([x[:, 0], 2 * x[:, 0]]), GROUPS.tolist(), ["a", "b"]
-    )
-    assert all(isnan(s.value) and "go together" in s.why_missing for s in found.slopes)
+    fit = random_intercept(y, np.column_stack([x[:, 0], 2 * x[:, 0]]), GROUPS.tolist(), ["a", "b"])
+    assert all(isnan(s.value) and "collinear" in s.why_missing for s in fit.slopes)
     few = random_intercept(y[:4], x[:4], GROUPS[:4].tolist(), ["a", "b"])
     assert all("4 rows" in s.why_missing for s in few.slopes)
 
@@ -96,19 +94,19 @@ def test_between_models_is_not_within() -> None:
             x.append(3.0 * group + step)
             y.append(6.0 * group - step + 0.01 * step**2)
             groups.append(group)
-    found = slopes(y, x, groups)
-    assert found.within.value == pytest.approx(-1, abs=0.02)
-    assert found.between.value == pytest.approx(2, abs=0.02)
-    assert 0 < found.pooled.value < 2
+    fit = slopes(y, x, groups)
+    assert fit.within.value == pytest.approx(-1, abs=0.02)
+    assert fit.between.value == pytest.approx(2, abs=0.02)
+    assert 0 < fit.pooled.value < 2
     assert "too few" in slopes(y[:3], x[:3], groups[:3]).between.why_missing
     assert "doesn't vary" in slopes([1, 2, 3, 4], [1, 1, 2, 2], list("aabb")).within.why_missing
 
 
 def test_a_logistic_slope_against_statsmodels() -> None:
     y, x = example()
-    found = logit((y > 1).astype(float), x[:, 0])
-    assert found.value == pytest.approx(0.8143729, abs=1e-6)
-    assert found.p == pytest.approx(0.18442394, abs=1e-6)
+    fit = logit((y > 1).astype(float), x[:, 0])
+    assert fit.value == pytest.approx(0.8143729, abs=1e-6)
+    assert fit.p == pytest.approx(0.18442394, abs=1e-6)
 
 
 def test_a_logistic_slope_that_is_infinite_is_not_known() -> None:

@@ -57,14 +57,14 @@ def test_the_inventory_and_the_alpha_of_ten_items() -> None:
 
 def test_a_constant_first_answer_gives_the_key() -> None:
     sheet = administer(open_null("null:first"), TOOL, published_form("mpi"))
-    found = dict(scale_scores(sheet).select("scale", "mean").rows())
+    means = dict(scale_scores(sheet).select("scale", "mean").rows())
     expected = {
         **dict.fromkeys(("A", "M", "O", "Q2", "Q4"), 3.8),
         "B": 3.46,
         **dict.fromkeys(("C", "G", "H", "N", "Q1", "Q3"), 3.0),
         **dict.fromkeys(("E", "F", "I", "L"), 3.4),
     }
-    assert {s: round(v, 2) for s, v in found.items()} == expected
+    assert {s: round(v, 2) for s, v in means.items()} == expected
 
 
 def test_two_identical_runs_differ_by_nothing() -> None:
@@ -122,12 +122,12 @@ def test_the_switch_of_the_threshold_is_recorded_and_turns_it() -> None:
     model = open_simulated("simulated:noise=0")
     reports = {t: sac(model, ("E",), threshold=t, quick=True) for t in ("reversed", "as-is")}
     column = table(reports["reversed"], "ladders").columns.index("threshold")
-    for one, other in zip(
+    for own, other in zip(
         table(reports["reversed"], "ladders").rows,
         table(reports["as-is"], "ladders").rows,
         strict=True,
     ):
-        a, b = one[column], other[column]
+        a, b = own[column], other[column]
         assert isinstance(a, Estimate) and isinstance(b, Estimate)
         assert a.value == pytest.approx(6 - b.value)
     assert "as answered" in table(reports["as-is"], "ladders").note
@@ -140,8 +140,8 @@ def test_levels_make_distinct_texts_that_say_each_ladder_once(factor: str) -> No
     for level, text in texts.items():
         lines = text.splitlines()
         for ladder in data_json("intensity.json")["ladders"].values():
-            said = [line for line in lines if line.startswith(f"- {ladder['line']}")]
-            assert said == [f"- {ladder['line']}: {ladder['words'][level - 1]}."]
+            own = [line for line in lines if line.startswith(f"- {ladder['line']}")]
+            assert own == [f"- {ladder['line']}: {ladder['words'][level - 1]}."]
     between = intensity_text({factor: 3.4})
     assert "40 % of the way" in between and "  " not in between
 
@@ -180,10 +180,10 @@ def test_anchors_stand_for_their_factor() -> None:
 def test_order_is_found_in_a_rise_and_not_in_noise() -> None:
     rng = np.random.default_rng(2)
     rise = 1.0 + 0.6 * np.array(LEVELS) + 0.1 * rng.normal(size=(10, 5))
-    found = dose_response(LEVELS, rise)
-    assert found.rho.value > 0.9 and found.rising.value == 1.0 and found.step == 1
-    assert found.slope.value == pytest.approx(0.6, abs=0.06)
-    assert found.linear > 0.99 and found.isotonic == pytest.approx(1.0)
+    dose = dose_response(LEVELS, rise)
+    assert dose.rho.value > 0.9 and dose.rising.value == 1.0 and dose.step == 1
+    assert dose.slope.value == pytest.approx(0.6, abs=0.06)
+    assert dose.linear > 0.99 and dose.isotonic == pytest.approx(1.0)
     silent = [dose_response(LEVELS, rng.normal(size=(10, 5)), seed=s) for s in range(40)]
     covered = mean(float(d.rho.low <= 0 <= d.rho.high) for d in silent)
     assert covered >= 0.875, "about 95 % of intervals hold 0"
@@ -210,15 +210,15 @@ def test_a_known_matrix_of_side_effects_is_recovered() -> None:
     rng = np.random.default_rng(7)
     truth = rng.uniform(-0.2, 0.2, size=(16, 16))
     np.fill_diagonal(truth, 0.6)
-    found = np.empty((16, 16, 3))
+    estimates = np.empty((16, 16, 3))
     for i in range(16):
         for j in range(16):
             cells = rng.normal(3, 0.5, (10, 1)) + truth[i, j] * np.array(LEVELS)
             slope = level_slope(LEVELS, cells + 0.3 * rng.normal(size=(10, 5)))
-            found[i, j] = slope.value, slope.low, slope.high
-    held = (found[..., 1] <= truth) & (truth <= found[..., 2])
+            estimates[i, j] = slope.value, slope.low, slope.high
+    held = (estimates[..., 1] <= truth) & (truth <= estimates[..., 2])
     assert 0.9 <= held.mean() <= 0.99
-    assert (found[..., 0].argmax(axis=1) == np.arange(16)).all()
+    assert (estimates[..., 0].argmax(axis=1) == np.arange(16)).all()
 
 
 def test_a_follower_is_found_and_related_factors_move_as_in_people() -> None:
@@ -272,6 +272,6 @@ def test_a_small_model_s_rise_comes_with_an_interval() -> None:
             with intensity({factor: level})(model, Persona(id="x")) as speaker:
                 sheets.append(administer(speaker, own, form).tag(level=float(level)))
         cells = level_cells(Answers.concat(sheets), (1, 5))
-        found = level_slope((1, 5), cells, name=factor)
-        assert found.n == 6 and found.low <= found.value <= found.high
-        assert abs(4 * found.value) < 4, "a rise over the whole scale would be a wonder"
+        slope = level_slope((1, 5), cells, name=factor)
+        assert slope.n == 6 and slope.low <= slope.value <= slope.high
+        assert abs(4 * slope.value) < 4, "a rise over the whole scale would be a wonder"

@@ -223,8 +223,8 @@ def test_planted_standings_come_out() -> None:
 def test_refusals_are_counted_and_scored_nowhere() -> None:
     report = trait(open_null("null:refusing"), quick=True)
     counted = table(report, "coverage")
-    places = [counted.columns.index(name) for name in ("asked", "refused")]
-    assert all(row[places[0]] == row[places[1]] for row in counted.rows)
+    columns = [counted.columns.index(name) for name in ("asked", "refused")]
+    assert all(row[columns[0]] == row[columns[1]] for row in counted.rows)
     assert all(isnan(row[1].value) for row in table(report, "scores").rows)  # type: ignore[union-attr]
     declined = table(report, "refusals").rows[0][1]
     assert isinstance(declined, Estimate) and declined.value == 1.0
