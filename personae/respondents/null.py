@@ -24,7 +24,7 @@ from personae.respondents.composition import fill_schema
 from personae.respondents.comprehension import Comprehension, comprehend
 from personae.respondents.latent import FLOOR, keyed_uniform, parse_settings
 from personae.respondents.option_lines import OptionLine, form_levels, full_scale
-from personae.respondents.recognition import outside_recognisers
+from personae.respondents.recognition import recognition_key
 from personae.respondents.respondent_answers import (
     choice_from_logliks,
     choose_each,
@@ -76,8 +76,8 @@ class NullRespondent:
 
     @property
     def fingerprint(self) -> str:
-        """Hash of kind, seed, the code's version and the recognisers from outside."""
-        return content_key(["null", VERSION, self._kind, self._seed, *outside_recognisers()])
+        """Hash of kind, seed, the code's version and what respondents recognise."""
+        return content_key(["null", VERSION, self._kind, self._seed, recognition_key()])
 
     def choose(self, requests: Sequence[Request], *, done: Done | None = None) -> list[Choice]:
         """Put nearly all weight on the kind's option; `refusing` gives records of refusal.

@@ -2,9 +2,9 @@
 
 Each instrument registers a function that parses its prompts, beside the code that renders them.
 Shipped ones are modules called `..._recogniser.py`; they are imported when a respondent first
-reads a prompt, so that its answers never depend on what else a process has imported. Recognisers
-from outside the package are part of the fingerprint of every control, so that a journal never
-recalls what was answered under others.
+reads a prompt, so that its answers never depend on what else a process has imported. What they read
+in `personae/data` and the recognisers from outside the package are part of the fingerprint of every
+control, so that a journal never recalls what was answered under others.
 """
 
 import inspect
@@ -17,15 +17,15 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple, ParamSpec, Protocol, TypeVar, cast
 
-from personae.core import BadValue, content_key
+from personae.core import BadValue, content_key, file_sha256
 from personae.respondents.stimuli import Prompt
 
 __all__ = [
     "Recogniser",
     "outside_modules",
-    "outside_recognisers",
     "reading_cache",
     "recognise",
+    "recognition_key",
     "register",
 ]
 
@@ -123,16 +123,21 @@ def outside_modules() -> tuple[str, ...]:
     return tuple(sorted({entry.recogniser.__module__ for _, _, entry in _outside_entries()}))
 
 
-def outside_recognisers() -> tuple[tuple[str, str, str], ...]:
-    """Identify the recognisers from outside the package: kind, name and hash (hex) of the source.
+def recognition_key() -> str:
+    """Hash (hex) what the answers of controls depend on beside their own settings.
 
-    They are part of a control's fingerprint, since its answers change with them. The source is
-    that of the whole module, or the function alone where the module has no file. Files that a
-    module reads are not part of it.
+    That is the shipped data and, for each recogniser from outside the package, its kind, name and
+    source: the text of the whole module, or of the function alone where the module has no file.
+    Files that such a module reads are not part of it.
     """
-    return tuple(
-        sorted((kind.__name__, name, entry.source) for kind, name, entry in _outside_entries())
-    )
+    outside = [(kind.__name__, name, entry.source) for kind, name, entry in _outside_entries()]
+    return content_key([_data_key(_folder() / "data"), sorted(outside)])
+
+
+@cache
+def _data_key(folder: Path) -> str:
+    paths = sorted(folder.rglob("*.json"))
+    return content_key([(p.relative_to(folder).as_posix(), file_sha256(str(p))) for p in paths])
 
 
 def _outside_entries() -> Iterator[tuple[type, str, _Entry]]:
@@ -163,6 +168,11 @@ def _shipped(recogniser: Recogniser[Any]) -> bool:
 
 @cache
 def _import_shipped() -> None:
-    folder = Path(str(files(PACKAGE)))
+    folder = _folder()
     for path in sorted(folder.rglob("*_recogniser.py")):
         import_module(".".join([PACKAGE, *path.relative_to(folder).with_suffix("").parts]))
+
+
+@cache
+def _folder() -> Path:
+    return Path(str(files(PACKAGE)))

@@ -14,7 +14,7 @@ from personae.respondents.comprehension import Comprehension, comprehend
 from personae.respondents.latent import Respondent, keyed_uniform, parse_spec
 from personae.respondents.likelihoods import option_logliks
 from personae.respondents.option_lines import OptionLine, full_scale
-from personae.respondents.recognition import outside_recognisers, recognise
+from personae.respondents.recognition import recognise, recognition_key
 from personae.respondents.respondent_answers import (
     choice_from_logliks,
     choose_each,
@@ -26,7 +26,7 @@ from personae.traits.trait_words import read_standings
 __all__ = ["SimulatedRespondent", "open_simulated"]
 
 VERSION = 4
-"""Raise it when the answers of a specification change."""
+"""Raise it when the answers of a specification change by a change of the code."""
 
 
 def open_simulated(spec: str) -> "SimulatedRespondent":
@@ -55,8 +55,8 @@ class SimulatedRespondent:
 
     @property
     def fingerprint(self) -> str:
-        """Hash of the specification, the code's version and the recognisers from outside."""
-        return content_key(["simulated", VERSION, self.name, *outside_recognisers()])
+        """Hash of the specification, the code's version and what respondents recognise."""
+        return content_key(["simulated", VERSION, self.name, recognition_key()])
 
     @property
     def respondent(self) -> Respondent:

@@ -177,6 +177,20 @@ def test_a_fingerprint_depends_on_recognisers_and_not_on_their_order(spec: str) 
     assert both == fingerprint("second", "first")
 
 
+def test_a_fingerprint_depends_on_the_shipped_instruments(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after an item's key was corrected in an inventory of `personae/data`."""
+    keys = []
+    for number, key in enumerate((1, -1, 1)):
+        folder = tmp_path / str(number) / "data" / "inventories"
+        folder.mkdir(parents=True)
+        (folder / "mine.json").write_text(f'{{"items": [{{"key": {key}}}]}}')
+        monkeypatch.setattr(recognition, "_folder", lambda path=folder.parents[1]: path)
+        keys.append([open_model(spec).fingerprint for spec in ("simulated:E=1", "null:yes")])
+    assert keys[0] == keys[2] and not {*keys[0]} & {*keys[1]}
+
+
 HAND_TYPED = """
 import sys
 from personae.core import Request, Sampling, say
