@@ -110,7 +110,9 @@ def ours(folder: Path) -> dict[str, float]:
         def run() -> object:
             tokens = reader.editing.marked(range(2, 2 + TOKENS), TOKENS)
             blocks = lay_out([Node(0, tokens, size=TOKENS)], None, reader.device)
-            return reader.forward(blocks.tokens, blocks.positions, blocks.plan, [TOKENS - 1], show)
+            return reader.forward(
+                blocks.tokens, blocks.positions, blocks.layout, [TOKENS - 1], show
+            )
 
         return run
 

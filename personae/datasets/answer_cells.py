@@ -88,7 +88,7 @@ def _options(inventory: Inventory) -> str:
 
 
 def _filled(table: pl.DataFrame, source: Path) -> pl.DataFrame:
-    """Bring the columns into the order and types of answers, tags last."""
+    """Put the columns into the order and types of answers, tags last."""
     blank = Answers.of([{"item": "", "channel": "table", "form": "table", "value": 0.0}]).rows
     try:
         columns = [

@@ -206,7 +206,7 @@ def _check_keys(keys: pl.DataFrame, inventory: Inventory, source: Path) -> None:
 
 
 def _completed(table: pl.DataFrame, inventory: Inventory, source: Path) -> pl.DataFrame:
-    """Give every administration a row for every item, in the inventory's order."""
+    """Add rows so that every administration has one for every item, in the inventory's order."""
     if table["respondent"].is_null().any() or (table["respondent"].str.strip_chars() == "").any():
         raise BadFile(f"{source}: a row doesn't say who answered")
     if strays := [n for n in table.columns if n in SCHEMA and n not in (*DESIGN, "item")]:

@@ -58,7 +58,7 @@ def layer_provenance(persona: Persona, layer: str, name: str) -> str:
 
 
 def has_consent(persona: Persona) -> bool:
-    """Tell whether the individual behind a persona, if there is one, agreed to its use."""
+    """Return whether the individual behind a persona, if there is one, agreed to its use."""
     has_note = any(k == "consent" or k.endswith("/consent") for k in persona.provenance)
     return has_note or "individual" not in evident_kinds(persona)
 

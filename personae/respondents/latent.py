@@ -123,7 +123,7 @@ class Respondent:
         return opinion + {"up": shift, "down": -shift, "none": 0.0}[trial.push]
 
     def solves(self, problem: KnownProblem, *, has_persona: bool) -> bool:
-        """Tell whether it solves a problem, with or without a persona."""
+        """Return whether it solves a problem, with or without a persona."""
         ability = self.ability * (1 - self.damage * has_persona)
         return keyed_uniform("difficulty", problem.text) < ability
 

@@ -148,7 +148,7 @@ def _outside_entries() -> Iterator[tuple[type, str, _Entry]]:
 
 
 def _source(recogniser: Recogniser[Any]) -> str:
-    """Give the text of a recogniser's module, else its function's, else the compiled function."""
+    """Return the text of a recogniser's module, else its function's, else the compiled function."""
     function = recogniser if inspect.isfunction(recogniser) else type(recogniser)
     for part in (sys.modules.get(recogniser.__module__), function):
         try:

@@ -96,7 +96,7 @@ def choice_from_logliks(question: Request, loglik: Sequence[float]) -> Choice:
 
 
 def _reply_from_text(chat: Chat, text: str, sampling: Sampling) -> Reply:
-    """Make a text a reply, cut at a stop string or at the token limit.
+    """Build a reply from a text, cut at a stop string or at the token limit.
 
     A text under a JSON schema is short by construction and never cut at the limit.
     """

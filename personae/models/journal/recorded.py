@@ -116,7 +116,7 @@ class _RecordedOpenModel(_RecordedChooser[OpenModel]):
         return self._inner.record(chats, sites, pool)
 
     def _keys(self, requests: Sequence[Request], keys_of: KeysOf) -> list[str]:
-        """Give each request's key under its own edits."""
+        """Return each request's key under its own edits."""
         groups: dict[tuple[Edit, ...], list[int]] = {}
         for index, request in enumerate(requests):
             groups.setdefault(request.edits, []).append(index)

@@ -126,9 +126,9 @@ class ReplyWriter:
                 drafts[row] = drafts[-1]
                 drafts.pop()
             if drafts:
-                plan, positions = cache.plan(0, [1] * len(drafts))
+                layout, positions = cache.append(0, [1] * len(drafts))
                 last = [self._last(draft) for draft in drafts]
-                logits = self.reader.forward(last, positions, plan, range(len(drafts)))
+                logits = self.reader.forward(last, positions, layout, range(len(drafts)))
 
     def _last(self, draft: _Draft) -> int:
         """Return the last token taken, marked."""
@@ -159,12 +159,12 @@ class ReplyWriter:
     def _prefill(self, cache: ReplyCache, low: int, rests: Sequence[tuple[int, ...]]) -> Tensor:
         budget = self.reader.token_budget
         while len(rests) == 1 and len(rests[0]) > budget:  # a long prompt, piece by piece
-            plan, positions = cache.plan(low, [budget])
-            self.reader.forward(rests[0][:budget], positions, plan, [])
+            layout, positions = cache.append(low, [budget])
+            self.reader.forward(rests[0][:budget], positions, layout, [])
             rests = [rests[0][budget:]]
-        plan, positions = cache.plan(low, [len(r) for r in rests])
+        layout, positions = cache.append(low, [len(r) for r in rests])
         ends = np.cumsum([len(r) for r in rests]) - 1
-        return self.reader.forward([t for r in rests for t in r], positions, plan, ends.tolist())
+        return self.reader.forward([t for r in rests for t in r], positions, layout, ends.tolist())
 
     def _next(self, logits: Tensor, drafts: list[_Draft], sampling: Sampling) -> list[int]:
         for row, draft in enumerate(drafts):

@@ -117,7 +117,7 @@ def _pass(reader: ForwardPasses, batch: Sequence[_Text], activations: dict[Site,
         return observe
 
     changes = [(site, hooks(site)) for site in activations]
-    reader.forward(blocks.tokens, blocks.positions, blocks.plan, [], changes)
+    reader.forward(blocks.tokens, blocks.positions, blocks.layout, [], changes)
 
 
 class _Mean:

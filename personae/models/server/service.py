@@ -108,7 +108,7 @@ class Service:
         give_up: Callable[[str], T],
         deliver: Callable[[int, T], None],
     ) -> None:
-        """Bring all calls to an end: `deliver(index, answer)` in the caller's thread.
+        """See all calls to their end; `deliver(index, answer)` is called in the caller's thread.
 
         Raises:
             ModelUnavailable: a wrong key or name, or a server that can't be reached or is gone.

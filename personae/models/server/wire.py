@@ -59,7 +59,7 @@ def chat_body(model: str, chat: Chat, sampling: Sampling) -> dict[str, Any]:
 
 
 def read_reply(data: object, chat: Chat, sampling: Sampling) -> Reply:
-    """Make a Reply of a chat completion.
+    """Convert a chat completion to a Reply.
 
     Status: refused (a refusal field, or stopped by a content filter), cut (length), unparsed (a
     schema was asked for and the text isn't JSON, or there is no text); else ok. A code fence

@@ -49,7 +49,7 @@ def _key(path: str) -> str:
 
 
 def matches(sample: Mapping[str, object]) -> bool:
-    """Tell whether an object is an agent list, or an agent alone."""
+    """Return whether an object is an agent list, or an agent alone."""
     return _LIST in sample or (isinstance(sample.get("traits"), dict) and "id" not in sample)
 
 

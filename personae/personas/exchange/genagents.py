@@ -92,7 +92,7 @@ def _write(persona: Persona) -> Json:
 
 
 def matches(sample: Mapping[str, object]) -> bool:
-    """Tell whether an object is an agent's scratch, as in the bank of survey respondents."""
+    """Return whether an object is an agent's scratch, as in the bank of survey respondents."""
     other_files = sample.get(_LINE)
     if isinstance(other_files, dict) and other_files and other_files.keys() <= _FILES.keys():
         return True
@@ -103,7 +103,7 @@ def matches(sample: Mapping[str, object]) -> bool:
 
 
 def is_folder(path: Path) -> bool:
-    """Tell whether a folder is an agent's, or holds such folders."""
+    """Return whether a folder is an agent's, or holds such folders."""
     return path.is_dir() and any(
         (p / _FILES["scratch"]).is_file() for p in (path, *_folders_in(path))
     )

@@ -34,7 +34,7 @@ class Lens:
 
 
 def import_row(lens: Lens, foreign: Json, where: str) -> Persona:
-    """Make a persona of a foreign object.
+    """Convert a foreign object to a persona.
 
     Raises:
         BadFile, BadValue: a value that a persona can't have; the message begins with `where`.
@@ -50,7 +50,7 @@ def import_row(lens: Lens, foreign: Json, where: str) -> Persona:
 
 
 def export_row(lens: Lens, persona: Persona) -> Json:
-    """Make a foreign object of a persona.
+    """Convert a persona to a foreign object.
 
     Raises:
         BadFile: what an earlier import kept in `extra` was damaged.

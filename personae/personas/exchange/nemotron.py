@@ -72,7 +72,7 @@ def _tidy(row: Json) -> Json:
 
 
 def matches(sample: Mapping[str, object]) -> bool:
-    """Tell whether a row is one of the table."""
+    """Return whether a row is one of the table."""
     return "uuid" in sample and any(name.endswith("persona") for name in sample)
 
 

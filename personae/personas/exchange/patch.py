@@ -46,7 +46,7 @@ def _orders(old: object, new: object, path: list[str | int]) -> Iterable[dict[st
 
 
 def is_patch(value: object) -> bool:
-    """Tell whether a value has the form of a non-empty patch."""
+    """Return whether a value has the form of a non-empty patch."""
     return isinstance(value, list) and bool(value) and all(map(_is_entry, value))
 
 

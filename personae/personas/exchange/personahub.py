@@ -40,7 +40,7 @@ def _write(persona: Persona) -> Json:
 
 
 def matches(sample: Mapping[str, object]) -> bool:
-    """Tell whether an object is a line of PersonaHub."""
+    """Return whether an object is a line of PersonaHub."""
     text = sample.get("persona", sample.get("input persona"))
     return isinstance(text, str) and "uuid" not in sample and "id" not in sample
 

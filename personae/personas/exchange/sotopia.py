@@ -59,7 +59,7 @@ def _write(persona: Persona) -> Json:
 
 
 def matches(sample: Mapping[str, object]) -> bool:
-    """Tell whether an object is an agent profile."""
+    """Return whether an object is an agent profile."""
     return {"first_name", "last_name"} <= sample.keys() and not sample.keys().isdisjoint(
         {"big_five", "public_info", "schwartz_personal_values", "decision_making_style", "secret"}
     )

@@ -106,7 +106,7 @@ def _dict(value: object) -> dict[str, str]:
 
 
 def matches(sample: Mapping[str, object]) -> bool:
-    """Tell whether an object is a TinyTroupe agent or fragment."""
+    """Return whether an object is a TinyTroupe agent or fragment."""
     return sample.get("type") in ("TinyPerson", "Fragment") and "persona" in sample
 
 

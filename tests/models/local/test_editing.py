@@ -91,14 +91,14 @@ def _logits_while_writing(edited: Any, prompt: list[int], count: int) -> tuple[A
 
     marked = reader.editing.marked(prompt, len(prompt))
     cache = ReplyCache(None, 1, len(prompt) + count, reader.device)
-    plan, positions = cache.plan(0, [len(prompt)])
-    logits = reader.forward(marked, positions, plan, [len(prompt) - 1])
+    layout, positions = cache.append(0, [len(prompt)])
+    logits = reader.forward(marked, positions, layout, [len(prompt) - 1])
     for at in range(count):
         seen.append(logits[0])
         written.append(int(logits[0].argmax()))
         token = reader.editing.marked(written[-1:], len(prompt), 0, len(prompt) + at)
-        plan, positions = cache.plan(0, [1])
-        logits = reader.forward(token, positions, plan, [0])
+        layout, positions = cache.append(0, [1])
+        logits = reader.forward(token, positions, layout, [0])
     return torch.stack(seen), written
 
 

@@ -125,11 +125,11 @@ _LAYOUT: ContextVar[AttentionLayout] = ContextVar("layout")
 
 
 @contextmanager
-def attending(network: torch.nn.Module, plan: AttentionLayout) -> Iterator[None]:
-    """Let a transformers network attend by the plan within the block."""
+def attending(network: torch.nn.Module, layout: AttentionLayout) -> Iterator[None]:
+    """Let a transformers network attend by the layout within a `with` block."""
     config: Any = network.config
     before = config._attn_implementation
-    token = _LAYOUT.set(plan)
+    token = _LAYOUT.set(layout)
     transformers.AttentionInterface.register(NAME, _attention)  # here: its import takes seconds
     config._attn_implementation = NAME
     try:
@@ -147,30 +147,30 @@ def _attention(
     _mask: Tensor | None,
     **options: Any,  # noqa: ANN401  (transformers passes what an architecture needs)
 ) -> tuple[Tensor, None]:
-    plan = _LAYOUT.get()
+    layout = _LAYOUT.get()
     scale = options.get("scaling")
     scale = query.shape[-1] ** -0.5 if scale is None else scale
     layer = cast(int, module.layer_idx)
-    if plan.new_keys is not None:
-        plan.new_keys[layer] = (key[0], value[0])
-    block_kv = plan.local(layer, key[0].transpose(0, 1), value[0].transpose(0, 1))
-    context = plan.context
+    if layout.new_keys is not None:
+        layout.new_keys[layer] = (key[0], value[0])
+    block_kv = layout.local(layer, key[0].transpose(0, 1), value[0].transpose(0, 1))
+    context = layout.context
     context_kv = None if context is None else (context.keys[layer], context.values[layer])
-    softcap, window = options.get("softcap"), _window(plan, options)
+    softcap, window = options.get("softcap"), _window(layout, options)
     q = query[0].transpose(0, 1)
     if FUSED is not None and q.device.type == "cpu" and softcap is None and window is None:
-        return _fused(FUSED, plan, q * scale, block_kv, context_kv)[None], None
-    return _attend(plan, q * scale, block_kv, context_kv, (softcap, window))[None], None
+        return _fused(FUSED, layout, q * scale, block_kv, context_kv)[None], None
+    return _attend(layout, q * scale, block_kv, context_kv, (softcap, window))[None], None
 
 
-def _window(plan: AttentionLayout, options: dict[str, Any]) -> int | None:
+def _window(layout: AttentionLayout, options: dict[str, Any]) -> int | None:
     window: int | None = options.get("sliding_window")
-    return window if window and int(plan.query_positions.max()) >= window else None
+    return window if window and int(layout.query_positions.max()) >= window else None
 
 
 def _fused(
     kernel: Callable[..., tuple[Tensor, Tensor]],
-    plan: AttentionLayout,
+    layout: AttentionLayout,
     q: Tensor,
     block_kv: tuple[Tensor, Tensor],
     context_kv: tuple[Tensor, Tensor] | None,
@@ -184,9 +184,9 @@ def _fused(
     keys, values = block_kv
     count, heads, dim = q.shape
     key_heads = keys.shape[1]
-    into, back = plan.folding(heads, key_heads)
-    folded = q.reshape(-1, dim)[into].view(plan.blocks, key_heads, -1, dim)
-    mask = plan.folded_mask(heads // key_heads)
+    into, back = layout.folding(heads, key_heads)
+    folded = q.reshape(-1, dim)[into].view(layout.blocks, key_heads, -1, dim)
+    mask = layout.folded_mask(heads // key_heads)
     out, weight = kernel(folded, keys, values, 0.0, False, attn_mask=mask, scale=1.0)
     out = out.reshape(-1, dim)[back].view(count, heads, dim)
     if context_kv is None:
@@ -204,7 +204,7 @@ def _fused(
 
 
 def _attend(
-    plan: AttentionLayout,
+    layout: AttentionLayout,
     q: Tensor,
     block_kv: tuple[Tensor, Tensor],
     context_kv: tuple[Tensor, Tensor] | None,
@@ -214,37 +214,39 @@ def _attend(
     keys, values = block_kv
     heads, dim = keys.shape[1], q.shape[-1]
     group = q.shape[1] // heads
-    rows = group * plan.width
-    q = q[plan.gather].view(plan.blocks, plan.width, heads, group, dim)
-    q = q.permute(0, 2, 3, 1, 4).reshape(plan.blocks, heads, rows, dim)
+    rows = group * layout.width
+    q = q[layout.gather].view(layout.blocks, layout.width, heads, group, dim)
+    q = q.permute(0, 2, 3, 1, 4).reshape(layout.blocks, heads, rows, dim)
     scores = [torch.matmul(q, keys.transpose(2, 3))]
     if context_kv is not None:
         by_head = q.transpose(0, 1).reshape(heads, -1, dim)
         context_scores = torch.matmul(by_head, context_kv[0].transpose(1, 2))
-        scores.insert(0, context_scores.view(heads, plan.blocks, rows, -1).transpose(0, 1))
+        scores.insert(0, context_scores.view(heads, layout.blocks, rows, -1).transpose(0, 1))
     if softcap is not None:
         scores = [torch.tanh(s / softcap) * softcap for s in scores]
-    shape = (plan.blocks, heads, group, plan.width, -1)
-    scores[-1].view(shape).add_(plan.mask[:, None, None])
+    shape = (layout.blocks, heads, group, layout.width, -1)
+    scores[-1].view(shape).add_(layout.mask[:, None, None])
     if window is not None:
-        scores = _forget(plan, [s.reshape(shape) for s in scores], window)
-        scores = [s.view(plan.blocks, heads, rows, -1) for s in scores]
+        scores = _forget(layout, [s.reshape(shape) for s in scores], window)
+        scores = [s.view(layout.blocks, heads, rows, -1) for s in scores]
     weights = torch.softmax(torch.cat(scores, -1) if context_kv is not None else scores[0], -1)
     context_length = weights.shape[-1] - keys.shape[2]
     out = torch.matmul(weights[..., context_length:], values)
     if context_kv is not None:
         by_head = weights[..., :context_length].transpose(0, 1).reshape(heads, -1, context_length)
         out += (
-            torch.matmul(by_head, context_kv[1]).view(heads, plan.blocks, rows, dim).transpose(0, 1)
+            torch.matmul(by_head, context_kv[1])
+            .view(heads, layout.blocks, rows, dim)
+            .transpose(0, 1)
         )
-    out = out.view(plan.blocks, heads, group, plan.width, dim).permute(0, 3, 1, 2, 4)
-    return out.reshape(plan.blocks * plan.width, heads * group, dim)[plan.scatter]
+    out = out.view(layout.blocks, heads, group, layout.width, dim).permute(0, 3, 1, 2, 4)
+    return out.reshape(layout.blocks * layout.width, heads * group, dim)[layout.scatter]
 
 
-def _forget(plan: AttentionLayout, scores: list[Tensor], window: int) -> list[Tensor]:
+def _forget(layout: AttentionLayout, scores: list[Tensor], window: int) -> list[Tensor]:
     """Mask keys beyond a sliding window."""
-    query = plan.query_positions[:, :, None]
-    key_positions = [plan.key_positions[:, None, :]]
+    query = layout.query_positions[:, :, None]
+    key_positions = [layout.key_positions[:, None, :]]
     if len(scores) > 1:
         key_positions.insert(
             0, torch.arange(scores[0].shape[-1], device=query.device)[None, None, :]

@@ -66,7 +66,7 @@ class ForwardPasses:
         self,
         tokens: Sequence[int],
         positions: Sequence[int],
-        plan: AttentionLayout,
+        layout: AttentionLayout,
         rows: Sequence[int],
         hooks: SiteHooks = (),
     ) -> Tensor:
@@ -79,16 +79,16 @@ class ForwardPasses:
         """
         self.verify()
         with self.editing.in_force(tokens, positions, hooks):
-            return self._forward([token_of(t) for t in tokens], positions, plan, rows)
+            return self._forward([token_of(t) for t in tokens], positions, layout, rows)
 
     def _forward(
         self,
         tokens: Sequence[int],
         positions: Sequence[int],
-        plan: AttentionLayout,
+        layout: AttentionLayout,
         rows: Sequence[int],
     ) -> Tensor:
-        with torch.no_grad(), attending(self.network, plan):
+        with torch.no_grad(), attending(self.network, layout):
             out = self.network(
                 input_ids=torch.tensor([tokens], device=self.device),
                 position_ids=torch.tensor([positions], device=self.device),
@@ -116,7 +116,7 @@ class ForwardPasses:
         rows = [blocks.offsets[node] + len(node.tokens) - 1 for node in ends]
         kind = type(network).__name__
         try:
-            packed = self._forward(blocks.tokens, blocks.positions, blocks.plan, rows)
+            packed = self._forward(blocks.tokens, blocks.positions, blocks.layout, rows)
         except (TypeError, KeyError, AttributeError) as error:
             raise ModelError(f"the local engine can't read {kind}: {error}") from error
         with torch.no_grad():

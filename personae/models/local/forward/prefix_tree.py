@@ -139,8 +139,8 @@ class TreeTraversal:
             for index in self.wanted.get(node, ()):
                 token = offset + self.reads[index].position - node.start
                 targets.append((index, rows.setdefault(token, len(rows))))
-        plan = replace(blocks.plan, new_keys=keys)
-        logits = self.forward(blocks, plan, list(rows))
+        layout = replace(blocks.layout, new_keys=keys)
+        logits = self.forward(blocks, layout, list(rows))
         if targets:
             indices = [index for index, _ in targets]
             row = torch.tensor([r for _, r in targets], device=logits.device)
@@ -148,9 +148,9 @@ class TreeTraversal:
             logp = logits[row, target] - torch.logsumexp(logits, -1)[row]
             yield indices, logp.double().cpu().numpy().astype(np.float64)
 
-    def forward(self, blocks: Blocks, plan: AttentionLayout, rows: Sequence[int]) -> Tensor:
+    def forward(self, blocks: Blocks, layout: AttentionLayout, rows: Sequence[int]) -> Tensor:
         """Run one pass and return the logits (rows, vocabulary) after the tokens at `rows`."""
-        return self.reader.forward(blocks.tokens, blocks.positions, plan, rows)
+        return self.reader.forward(blocks.tokens, blocks.positions, layout, rows)
 
     def empty_keys(self) -> KeysByLayer:
         """Return an empty mapping for a pass's keys and values by layer."""

@@ -28,10 +28,10 @@ class ReplyCache:
         """Number of tokens before every row."""
         return 0 if self.context is None else len(self.context.tokens)
 
-    def plan(self, low: int, counts: Sequence[int]) -> tuple[AttentionLayout, list[int]]:
-        """Plan a pass that appends `counts` tokens to the rows from `low` on.
+    def append(self, low: int, counts: Sequence[int]) -> tuple[AttentionLayout, list[int]]:
+        """Lay out a pass that appends `counts` tokens to the rows from `low` on.
 
-        Returns the plan and the position of each token, row after row.
+        Returns the layout and the position of each token, row after row.
         """
         high, width = low + len(counts), max(counts)
         before = np.array(self.lengths[low:high])
@@ -53,7 +53,7 @@ class ReplyCache:
                 store[rows, :, slots] = new
             return stores[0][low:high, :, :length], stores[1][low:high, :, :length]
 
-        plan = AttentionLayout(
+        layout = AttentionLayout(
             blocks=len(counts),
             width=width,
             gather=torch.from_numpy(gather.reshape(-1)).to(self.device),
@@ -64,7 +64,7 @@ class ReplyCache:
             local=local,
             context=self.context,
         )
-        return plan, (self.start + before[row] + column).tolist()
+        return layout, (self.start + before[row] + column).tolist()
 
     def drop(self, row: int) -> None:
         """Remove a row: the last row takes its index."""

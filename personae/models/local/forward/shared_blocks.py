@@ -129,11 +129,11 @@ class _LowerBlocks(TreeTraversal):
         for _ in self.walk(root, steps):
             pass
 
-    def forward(self, blocks: Blocks, plan: AttentionLayout, rows: Sequence[int]) -> Tensor:
+    def forward(self, blocks: Blocks, layout: AttentionLayout, rows: Sequence[int]) -> Tensor:
         """Run a pass up to the block and hold its states; there are no logits."""
         handle = self.reader.editing.sites.blocks[self.block].register_forward_hook(_leave)
         try:
-            self.reader.forward(blocks.tokens, blocks.positions, plan, [0])
+            self.reader.forward(blocks.tokens, blocks.positions, layout, [0])
         except _BlockReached as reached:
             self.in_tuple = isinstance(reached.output, tuple)
             hidden_states = (
@@ -177,7 +177,7 @@ class _UpperBlocks(TreeTraversal):
                 self._rows[node] = self._lower.rows[sequence]
                 node = node.parent
 
-    def forward(self, blocks: Blocks, plan: AttentionLayout, rows: Sequence[int]) -> Tensor:
+    def forward(self, blocks: Blocks, layout: AttentionLayout, rows: Sequence[int]) -> Tensor:
         """Run a pass from the block on."""
         state_rows = np.zeros(len(blocks.tokens), dtype=np.int64)
         for node, offset in blocks.offsets.items():
@@ -187,7 +187,7 @@ class _UpperBlocks(TreeTraversal):
         lower = self._lower
         states = lower.states[torch.from_numpy(state_rows).to(lower.states.device)][None]
         with _resumed(lower, states):
-            return super().forward(blocks, plan, rows)
+            return super().forward(blocks, layout, rows)
 
     def empty_keys(self) -> KeysByLayer:
         """Return a mapping with empty keys and values for the blocks that aren't read."""

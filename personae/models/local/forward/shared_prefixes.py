@@ -157,12 +157,12 @@ def _pack_rows(trees: Sequence[Node], width: int) -> list[list[Node]]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Blocks:
-    """Subtrees as one pass: its tokens and positions, its plan, and where each node begins."""
+    """Subtrees as one pass: its tokens and positions, its layout, and where each node begins."""
 
     tokens: list[int]
     positions: list[int]
     offsets: dict[Node, int]
-    plan: AttentionLayout
+    layout: AttentionLayout
 
 
 def lay_out(trees: Sequence[Node], context: Context | None, device: torch.device) -> Blocks:
@@ -190,10 +190,10 @@ def lay_out(trees: Sequence[Node], context: Context | None, device: torch.device
             positions.extend(range(node.start, node.start + len(node.tokens)))
         slots.extend(range(index * width, index * width + len(tokens) - base))
         mask[index, len(tokens) - base :, 0] = True  # an empty slot must see something
-    return Blocks(tokens, positions, offsets, _plan(mask, slots, positions, context, device))
+    return Blocks(tokens, positions, offsets, _layout(mask, slots, positions, context, device))
 
 
-def _plan(
+def _layout(
     mask: Mask,
     slots: list[int],
     positions: list[int],
