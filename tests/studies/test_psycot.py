@@ -276,8 +276,8 @@ def test_bad_input_says_what_to_do(tmp_path: Path) -> None:
         ('{"id": 1, "text": "x", "labels": {"E": 2}}', "0 (low pole) or 1"),
         ('{"id": 1, "labels": {"E": 1}}', "needs a text, or posts"),
         ("[1", "a JSONL file"),
-        ("", "texts with ids"),
-        ('{"id": 1, "text": "x", "labels": {"Q": 1}}\n' * 2, "twice: ['1']"),
+        ("", "texts need ids"),
+        ('{"id": 1, "text": "x", "labels": {"Q": 1}}\n' * 2, "repeated: ['1']"),
     ):
         bad.write_text(line, encoding="utf-8")
         with pytest.raises(BadFile, match=re.escape(message)):

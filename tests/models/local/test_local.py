@@ -199,8 +199,8 @@ def test_edits_that_do_not_fit_are_refused(edit: Edit, says: str) -> None:
         ({"op": "ad"}, "op is one of"),
         ({"op": "ablate", "vector": 0 * ONES}, "needs a direction"),
         ({"vector": np.ones((2, 32))}, "is .width,"),
-        ({"op": "cap"}, "at least one"),
-        ({"bounds": (0.0, 1.0)}, "go with the op"),
+        ({"op": "cap"}, "needs a bound"),
+        ({"bounds": (0.0, 1.0)}, "needs a bound"),
         ({"op": "cap", "bounds": (2.0, 1.0)}, "low <= high"),
     ],
 )
