@@ -139,7 +139,7 @@ def labelled(
         of: what a case is.
         unit: of the value and its interval.
         test: what its method begins with, such as a test statistic.
-        note: what its method ends with, such as the note of `sample`. Source: our own.
+        note: what its method ends with, such as the note of `sample`.
 
     >>> total = bootstrap(lambda w: w.sum(axis=1), 2)
     >>> labelled(total, "total", "item", test="none", note="; 2 of 3 rows complete").method
