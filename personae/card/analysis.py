@@ -27,13 +27,13 @@ MARGIN = 0.25
 class ScaleShift:
     """The shift of one scale or facet under an arm, and a verdict on it.
 
-    `asked` is the requested standing in z units, None where nothing was requested; `raw` the shift
-    in the channel's unit, `standard` that in SD units.
+    `requested` is the requested standing in z units, None where there is none; `raw` the shift in
+    the channel's unit, `standard` that in SD units.
     """
 
     scale: str
     facet: str
-    asked: float | None
+    requested: float | None
     raw: Estimate
     standard: Estimate
     adjusted_p: float
@@ -65,7 +65,7 @@ class ChannelScores:
             return f"people's scores ({GROUP})"
         return "the items' values without persona"
 
-    def asked(self, scale: str, facet: str = "") -> float | None:
+    def requested(self, scale: str, facet: str = "") -> float | None:
         """Return the requested standing in z units, or None where nothing was requested."""
         return self.persona.traits.get(f"{scale}:{facet}" if facet else scale)
 
@@ -96,7 +96,7 @@ class ChannelScores:
         raw = [self._raw(arm, *key) for key in keys]
         adjusted = planned_holm(r.p for r in raw)
         return [
-            self._shift(key, estimate, float(p))
+            self._shift(key, estimate, p)
             for key, estimate, p in zip(keys, raw, adjusted, strict=True)
         ]
 
@@ -106,14 +106,14 @@ class ChannelScores:
         return arm_shift(part, (CONTROL, arm), name, seed=self.seed)
 
     def _shift(self, key: tuple[str, str], raw: Estimate, p: float) -> ScaleShift:
-        asked = self.asked(*key)
+        requested = self.requested(*key)
         standard = _scaled(raw, self.sd(*key))
-        sign = 0 if not asked else 1 if asked > 0 else -1
+        sign = 0 if not requested else 1 if requested > 0 else -1
         verdict = direction_verdict(standard, sign, p, MARGIN)
         return ScaleShift(
             scale=key[0],
             facet=key[1],
-            asked=asked,
+            requested=requested,
             raw=raw,
             standard=standard,
             adjusted_p=p,
@@ -139,10 +139,10 @@ class ChannelScores:
         """Return shifts towards the request in SD units, (items requested, administrations)."""
         parts = []
         for scale in self.tool.scales:
-            asked, sd = self.asked(scale), self.sd(scale)
-            if asked and np.isfinite(sd) and sd > 0:
+            requested, sd = self.requested(scale), self.sd(scale)
+            if requested and np.isfinite(sd) and sd > 0:
                 cells, _, _ = paired_cells(self.part(scale), (control, arm))
-                parts.append(cells / sd * np.sign(asked))
+                parts.append(cells / sd * np.sign(requested))
         return np.vstack(parts) if parts else None
 
     def cells(self, arm: str, scale: str) -> Array:

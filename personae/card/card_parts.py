@@ -39,10 +39,10 @@ BAND = ValueAxis("SD", 0.0, (-MARGIN, MARGIN))
 def verdicts(gate: GateResult, scores: ChannelScores, names: Sequence[str]) -> list[Note]:
     """State the results in plain sentences, doubts first."""
     shifts = scores.shifts(names[0])
-    asked = [s for s in shifts if s.asked]
+    requested = [s for s in shifts if s.requested]
     notes = [verdict(gate.sentence)]
-    if asked:
-        notes.append(verdict(_outcome(asked, names[0], scores)))
+    if requested:
+        notes.append(verdict(_outcome(requested, names[0], scores)))
     else:
         notes.append(verdict("No trait was requested: the card shows what was measured."))
     for outcome, words in (
@@ -53,18 +53,19 @@ def verdicts(gate: GateResult, scores: ChannelScores, names: Sequence[str]) -> l
         if shifted:
             listed = ", ".join(f"{_title(scores, s)} {_signed(s.standard)}" for s in shifted)
             notes.append(verdict(f"{words}: {listed} SD."))
-    if asked:
-        notes += [verdict(_best(scores, names)), verdict(_stable(scores, names[0], asked))]
+    if requested:
+        notes += [verdict(_best(scores, names)), verdict(_stable(scores, names[0], requested))]
     return notes
 
 
-def _outcome(asked: Sequence[ScaleShift], arm: str, scores: ChannelScores) -> str:
+def _outcome(requested: Sequence[ScaleShift], arm: str, scores: ChannelScores) -> str:
     aligned = scores.aligned(arm)
-    shifted = sum(s.verdict == "as requested" for s in asked)
+    shifted = sum(s.verdict == "as requested" for s in requested)
     if not shifted and not isnan(aligned.low) and aligned.low <= 0 <= aligned.high:
         head = f"No effect of the persona was shown (induced by {arm})"
     else:
-        head = f"{shifted} of {len(asked)} requested traits shifted as requested (induced by {arm})"
+        count = f"{shifted} of {len(requested)}"
+        head = f"{count} requested traits shifted as requested (induced by {arm})"
     return (
         f"{head}: mean shift towards the request {_signed(aligned)} SD "
         f"[{aligned.low:.2f}, {aligned.high:.2f}], SD of {scores.sd_of}."
@@ -86,9 +87,9 @@ def _best(scores: ChannelScores, names: Sequence[str]) -> str:
     )
 
 
-def _stable(scores: ChannelScores, arm: str, asked: Sequence[ScaleShift]) -> str:
+def _stable(scores: ChannelScores, arm: str, requested: Sequence[ScaleShift]) -> str:
     groups: dict[str, list[str]] = {}
-    for shift in asked:
+    for shift in requested:
         outcome = _stability(scores, arm, shift)[0]
         groups.setdefault(outcome, []).append(_title(scores, shift))
     listed = "; ".join(f"{outcome}: {', '.join(titles)}" for outcome, titles in groups.items())
@@ -157,7 +158,7 @@ def facets(scores: ChannelScores, arm: str) -> list[Part]:
 def _shift_row(head: str, name: str, shift: ScaleShift, raw: str) -> Row:
     return {
         head: name,
-        "requested (z)": shift.asked,
+        "requested (z)": shift.requested,
         raw: shift.raw,
         "measured (SD)": shift.standard,
         "p (Holm)": shift.adjusted_p,
@@ -173,7 +174,7 @@ def _profile(
     scores: ChannelScores,
 ) -> ProfileFigure:
     shifts = [s for _, s in named]
-    ends = [v for s in shifts for v in (s.standard.low, s.standard.high, s.asked or 0.0)]
+    ends = [v for s in shifts for v in (s.standard.low, s.standard.high, s.requested or 0.0)]
     largest = max([0.5, *(abs(v) for v in ends if not isnan(v))])
     reach = min(float(np.ceil(2 * largest) / 2), WIDEST)
     listed = list_words([(scale, s.standard) for scale, s in named])
@@ -182,7 +183,7 @@ def _profile(
         title,
         [scale for scale, _ in named],
         [
-            Series("requested (z)", tuple(s.asked for s in shifts), "requested"),
+            Series("requested (z)", tuple(s.requested for s in shifts), "requested"),
             Series(f"measured ({arm})", tuple(s.standard for s in shifts), "measured"),
             Series("without persona", (0.0,) * len(shifts), "baseline"),
         ],

@@ -51,11 +51,11 @@ class _Row:
     """One trait: the request (z), and the shifts (SD) of the self-report and of the reading."""
 
     scale: str
-    asked: float | None
+    requested: float | None
     reported: Estimate
     read: Estimate
     adjusted_p: float
-    sees: Estimate
+    auc: Estimate
     verdict: str
 
 
@@ -105,7 +105,7 @@ def _interviews(context: CardContext, reader: Reader) -> Answers:
 
 def _rows(context: CardContext, reader: Reader, texts: Answers) -> list[_Row]:
     arms = (CONTROL, context.arm.name)
-    requested = context.scores.asked
+    requested = context.scores.requested
     shifts = {s.scale: s.standard for s in context.scores.shifts(context.arm.name)}
     skill = skills(reader, context.seed)
     scales = [s for s in skill if s in shifts]
@@ -117,12 +117,12 @@ def _rows(context: CardContext, reader: Reader, texts: Answers) -> list[_Row]:
     return [
         _Row(
             scale=s,
-            asked=requested(s),
+            requested=requested(s),
             reported=shifts[s],
             read=shift,
-            adjusted_p=float(p),
-            sees=skill[s].auc,
-            verdict=direction_verdict(shift, int(np.sign(requested(s) or 0)), float(p), MARGIN)
+            adjusted_p=p,
+            auc=skill[s].auc,
+            verdict=direction_verdict(shift, int(np.sign(requested(s) or 0)), p, MARGIN)
             if skill[s].above_chance
             else "reader without skill",
         )
@@ -147,18 +147,18 @@ def _direction(shift: Estimate) -> int:
 
 
 def _verdict(rows: Sequence[_Row]) -> Note:
-    asked = [r for r in rows if r.asked]
-    shown = [BIG_FIVE[r.scale] for r in asked if r.verdict == "as requested"]
-    unasked = [BIG_FIVE[r.scale] for r in rows if r.verdict in SHIFTED[1:]]
-    if not asked:
+    requested = [r for r in rows if r.requested]
+    shown = [BIG_FIVE[r.scale] for r in requested if r.verdict == "as requested"]
+    unrequested = [BIG_FIVE[r.scale] for r in rows if r.verdict in SHIFTED[1:]]
+    if not requested:
         head = "No trait was requested"
     elif shown:
         head = f"Read from its own free text, it shows as requested in {', '.join(shown)}"
-        head += f" ({len(shown)} of {len(asked)} requested traits)"
+        head += f" ({len(shown)} of {len(requested)} requested traits)"
     else:
-        head = f"Read from its own free text, none of {len(asked)} requested traits was shown"
-    if unasked:
-        head += f"; it shifted otherwise in {', '.join(unasked)}"
+        head = f"Read from its own free text, none of {len(requested)} requested traits was shown"
+    if unrequested:
+        head += f"; it shifted otherwise in {', '.join(unrequested)}"
     directions = [(_direction(r.reported), _direction(r.read)) for r in rows]
     pairs = [(a, b) for a, b in directions if a and b]
     same = sum(a == b for a, b in pairs)
@@ -196,12 +196,12 @@ def _table(rows: Sequence[_Row], arm: str) -> Table:
     cells: list[Row] = [
         {
             "trait": BIG_FIVE[r.scale],
-            "requested (z)": r.asked,
+            "requested (z)": r.requested,
             "self-report (SD)": r.reported,
             "read from free text (SD)": r.read,
             "p (Holm)": r.adjusted_p,
             "verdict on the reading": r.verdict,
-            "AUC of the reader": r.sees,
+            "AUC of the reader": r.auc,
         }
         for r in rows
     ]

@@ -225,7 +225,7 @@ def _leak(scores: ChannelScores, arm: str) -> Estimate:
     """Estimate the mean absolute shift (SD) of the domains not requested, over items."""
     groups = []
     for scale in scores.tool.scales:
-        if not scores.asked(scale):
+        if not scores.requested(scale):
             cells = scores.cells(arm, scale)
             known = ~np.isnan(cells).all(axis=1)
             if known.any():

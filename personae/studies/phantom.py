@@ -153,7 +153,7 @@ def _choice_rises(choices: Answers, seed: int) -> Rises:
         gaps = known[1] - known[0]
         rises.append(paired_permutation(gaps, name=trait, of="situation", unit="share", seed=seed))
     adjusted = planned_holm(rise.p for rise in rises)
-    return {rise.name: (rise, float(p)) for rise, p in zip(rises, adjusted, strict=True)}
+    return {rise.name: (rise, p) for rise, p in zip(rises, adjusted, strict=True)}
 
 
 def _shifts_of(shifts: Sequence[Effect], conditions: Sequence[str]) -> list[float]:

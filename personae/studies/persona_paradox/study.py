@@ -142,7 +142,7 @@ def _changes(ratings: Sequence[TriageRatings], seed: int) -> list[_Change]:
             setting=arm.setting.name,
             accuracy=accuracy,
             propensity=change(arm, _propensity, "risk propensity"),
-            holm=float(p),
+            holm=p,
         )
         for arm, accuracy, p in zip(arms, accuracies, adjusted, strict=True)
     ]

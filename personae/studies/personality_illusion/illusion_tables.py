@@ -141,7 +141,7 @@ def regressions(
     if not slopes:
         return notes
     adjusted = planned_holm(slope.p for _, slope in slopes)
-    labelled = list(zip(slopes, map(float, adjusted), strict=True))
+    labelled = list(zip(slopes, adjusted, strict=True))
     rows = [
         {"measure": name, "report": TRAITS[slope.name], **with_p("slope", slope, p)}
         for (name, slope), p in labelled
