@@ -37,7 +37,7 @@ STATUSES = ("ok", "refused", "unparsed", "cut", "error")
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Run:
-    """A finished run: its folder, when it began (ISO), its identity, report and answers."""
+    """A finished run: its folder, its start (ISO time), its identity, report and answers."""
 
     folder: Path
     id: str
@@ -48,7 +48,7 @@ class Run:
 
     @property
     def model(self) -> str:
-        """The models' names."""
+        """The models' names, separated by commas."""
         models = self.identity.get("models")
         names = [str(m.get("name")) for m in models.values()] if isinstance(models, dict) else []
         return ", ".join(names)
@@ -60,17 +60,17 @@ def compare_runs(
     arms: tuple[str, str] | None = None,
     judging: ComparisonRules | None = None,
 ) -> Report:
-    """Compare two runs whose answers are paired; `arms` compares one arm of each.
+    """Compare two runs by their paired answers; `arms` compares one arm of each.
 
     Raises:
-        BadValue: another study version or other instruments in one of them; nothing to pair.
+        BadValue: different versions of a study or of an instrument; no pair of answers.
         UnknownName: an arm that a run doesn't have, or a margin in a unit that no pair has.
     """
     _check_studies(first, second)
     judging = judging or ComparisonRules()
     answers = [run.answers for run in (first, second)]
     if arms:
-        answers = [_only(a, arm) for a, arm in zip(answers, arms, strict=True)]
+        answers = [_of_arm(a, arm) for a, arm in zip(answers, arms, strict=True)]
     pairing = pair_answers(*answers)
     _check_margins(judging, pairing.rows["unit"].unique().to_list())
     comparisons = compare_pairs(pairing, judging)
@@ -78,7 +78,7 @@ def compare_runs(
         title=f"Two runs compared: {_label(first, second)} and {_label(second, first)}",
         parts=(
             *_verdicts(first, second, comparisons),
-            *_pictures(comparisons, judging),
+            *_figures(comparisons, judging),
             comparison_table(comparisons, judging),
             Heading("What was compared"),
             _runs(first, second),
@@ -106,7 +106,7 @@ def _check_margins(judging: ComparisonRules, units: Sequence[str]) -> None:
             raise UnknownName("unit of the answers", unit, units)
 
 
-def _only(answers: Answers, arm: str) -> Answers:
+def _of_arm(answers: Answers, arm: str) -> Answers:
     known = answers.rows["arm"].unique().to_list()
     if arm not in known:
         raise UnknownName("arm", arm, known)
@@ -153,7 +153,7 @@ def _verdicts(first: Run, second: Run, comparisons: Sequence[Comparison]) -> lis
     return parts
 
 
-def _pictures(comparisons: Sequence[Comparison], judging: ComparisonRules) -> list[ForestFigure]:
+def _figures(comparisons: Sequence[Comparison], judging: ComparisonRules) -> list[ForestFigure]:
     figures = []
     tested = [c for c in comparisons if c.verdict != "not tested"] or comparisons
     for unit in dict.fromkeys(c.cell[3] for c in tested):
@@ -176,7 +176,7 @@ def _pictures(comparisons: Sequence[Comparison], judging: ComparisonRules) -> li
 
 
 def _runs(first: Run, second: Run) -> Table:
-    """Set the two identities beside each other; what differs is marked."""
+    """Tabulate the two identities side by side; what differs is marked."""
     left, right = _identity(first), _identity(second)
     rows: list[Row] = [
         {
@@ -215,5 +215,5 @@ def _coverage(pairing: Pairing) -> Table:
     lost = pairing.rows.select(
         ((pl.col("status_1") == "ok") != (pl.col("status_2") == "ok")).sum()
     ).item()
-    note = f"{lost} pairs were answered in one run alone."
+    note = f"{lost} pairs were answered in one run only."
     return table("coverage", "Matched answers by status", rows, note)

@@ -1,8 +1,8 @@
-"""Which answers of two runs belong together: the same question, put in the same way.
+"""Pairs of answers of two runs: the same question, asked in the same way.
 
 Answers are paired by respondent, arm, inventory with its hash, item, form, channel, option order
-and repeat. What a respondent was asked several times in one way is paired in the order asked, and
-only where both runs asked it equally often, so that no answer picks its own partner.
+and repeat. A question that a respondent was asked several times in one way is paired in the order
+asked, and only where both runs asked it equally often, so that no answer picks its own partner.
 """
 
 from collections.abc import Sequence
@@ -28,8 +28,8 @@ KEY = (
     "unit",
 )
 ITEM = ("key", "low", "high")
-CARRIED = ("value", "expected", "status")
-PLACE = ("_draw", "_times")
+COMPARED = ("value", "expected", "status")
+OCCURRENCE = ("_occurrence", "_occurrences")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -38,7 +38,7 @@ class Pairing:
 
     `rows` holds the matched ones: the columns of KEY and ITEM, then `value`, `expected` and
     `status` once as `_1` and once as `_2`. `table` counts by inventory what was matched and what
-    was not; `remarks` says what stood in for what, and whose answers have no partner.
+    was not; `remarks` names what was paired across names, and whose answers have no partner.
     """
 
     rows: pl.DataFrame
@@ -58,32 +58,36 @@ def pair_answers(first: Answers, second: Answers) -> Pairing:
     for column in ("respondent", "arm"):
         rows_2, remark = _renamed(rows_1, rows_2, column)
         remarks += remark
-    left, right = _placed(rows_1), _placed(rows_2)
-    on = [*KEY, *PLACE]
+    left, right = _numbered(rows_1), _numbered(rows_2)
+    on = [*KEY, *OCCURRENCE]
     rows = left.join(right, on=on, suffix="_2", maintain_order="left")
     if not rows.height:
         raise BadValue(
             "no answer of one run has a partner in the other; "
-            f"{_apart(rows_1, rows_2) or 'all differ'}"
+            f"{_disjoint_columns(rows_1, rows_2) or 'all differ'}"
         )
     unmatched = [a.join(b, on=on, how="anti") for a, b in ((left, right), (right, left))]
-    rows = rows.rename({name: f"{name}_1" for name in CARRIED})
+    rows = rows.rename({name: f"{name}_1" for name in COMPARED})
     rows = rows.drop(f"{name}_2" for name in ITEM)
     remarks += _unmatched_values(rows, unmatched)
-    return Pairing(rows=rows.drop(PLACE), table=_counted(rows, left, right), remarks=tuple(remarks))
+    return Pairing(
+        rows=rows.drop(OCCURRENCE), table=_counted(rows, left, right), remarks=tuple(remarks)
+    )
 
 
-def _placed(rows: pl.DataFrame) -> pl.DataFrame:
+def _numbered(rows: pl.DataFrame) -> pl.DataFrame:
     """Number the answers to a question that was asked several times under the same conditions."""
-    return rows.select(*KEY, *ITEM, *CARRIED).with_columns(
-        pl.int_range(pl.len()).over(KEY).alias(PLACE[0]), pl.len().over(KEY).alias(PLACE[1])
+    return rows.select(*KEY, *ITEM, *COMPARED).with_columns(
+        pl.int_range(pl.len()).over(KEY).alias(OCCURRENCE[0]),
+        pl.len().over(KEY).alias(OCCURRENCE[1]),
     )
 
 
 def _check_instruments(first: Answers, second: Answers) -> None:
-    """Refuse runs whose instruments differ; parts of one instrument may differ beside equal ones.
+    """Refuse runs with other versions of an instrument, or without a common one.
 
-    An instrument's tag is its name, its version and the hash of the items asked.
+    An instrument's tag is its name, its version and the hash of the items asked; one run may have
+    asked further parts of an instrument.
     """
     tags = [set(answers.rows["inventory"].unique()) for answers in (first, second)]
     versions: list[dict[str, set[str]]] = [{}, {}]
@@ -117,19 +121,19 @@ def _renamed(
     return second.with_columns(pl.lit(names[0][0]).alias(column)), [remark]
 
 
-def _apart(first: pl.DataFrame, second: pl.DataFrame) -> str:
-    """Say in which columns two runs have no value in common."""
+def _disjoint_columns(first: pl.DataFrame, second: pl.DataFrame) -> str:
+    """Name the columns in which two runs have no value in common, with examples."""
     differences = []
     for column in KEY:
         left, right = (set(frame[column].unique().to_list()) for frame in (first, second))
         if not left & right:
             differences.append(
-                f"{column}: {_some(left)} in the first, {_some(right)} in the second"
+                f"{column}: {_examples(left)} in the first, {_examples(right)} in the second"
             )
     return "; ".join(differences)
 
 
-def _some(values: set[object]) -> str:
+def _examples(values: set[object]) -> str:
     listed = sorted(str(v) for v in values)
     return ", ".join(listed[:4]) + (f" and {len(listed) - 4} more" if listed[4:] else "")
 
@@ -141,7 +145,7 @@ def _unmatched_values(rows: pl.DataFrame, unmatched: Sequence[pl.DataFrame]) -> 
         for column in ("respondent", "arm", "form"):
             left = set(frame[column].unique().to_list()) - set(rows[column].unique().to_list())
             if left:
-                remarks.append(f"Only in the {run} run, {column}: {_some(left)}.")
+                remarks.append(f"Only in the {run} run, {column}: {_examples(left)}.")
     return remarks
 
 

@@ -1,9 +1,9 @@
-"""Two runs compared scale by scale: differences with limits, equivalence, and what could be found.
+"""Two runs compared scale by scale: differences, equivalence, and the detectable difference.
 
 Items are the sampling unit: forms, orders, repeats and respondents are averaged within an item
-first, since ten answers to one question are not ten questions. Where respondents are the unit, the
-items are averaged within each. All single scales are one family, whole sets of problems another;
-equivalence is adjusted as difference is, for a claim of sameness can be a chance find too.
+first, since ten answers to one question are not ten questions. Where respondents are the unit,
+items are averaged within each respondent. All single scales are one family, whole sets of problems
+another; equivalence is adjusted as difference is, since it too can be found by chance.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,14 +30,24 @@ from personae.stats.multiplicity import holm
 __all__ = ["MARGINS", "Comparison", "ComparisonRules", "compare_pairs", "comparison_table"]
 
 ALL = "all"
-"""Stands for the scale where all problems of a set are compared together."""
+"""The scale of a comparison over all problems of a set."""
 MARGINS: Mapping[str, float] = {"correct": 0.05, "points": 0.25, "share": 0.05}
 """By unit, the difference below which two runs count as alike, unless another is given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComparisonRules:
-    """How to compare: `unit` of sampling, `each` respondent by itself or all together, margins."""
+    """How runs are compared.
+
+    Args:
+        unit: the sampling unit.
+        each: whether each respondent is compared by itself, not all together.
+        margins: by unit of the answers, the largest difference that counts as equivalent.
+        seed: seed of the resampling.
+
+    Raises:
+        BadValue: respondents as the unit of a single respondent, or a margin that isn't positive.
+    """
 
     unit: Literal["item", "respondent"] = "item"
     each: bool = False
@@ -56,18 +66,18 @@ class ComparisonRules:
 class Comparison(PairedShift):
     """One scale under one arm, second run minus first; adjusted over all comparisons.
 
-    `cell` is (arm, instrument, scale, unit) and, if compared each by itself, the respondent;
+    `cell` is (arm, instrument, scale, unit) and, where each is compared by itself, the respondent;
     `levels` the two means in that unit, NaN where an inventory's range isn't known; `shift` the
-    mean paired difference, its p by flipping signs; `size` that over its SD; `same` the
-    equivalence test and `same_holm` its adjusted p; `lost` counts pairs that one run or both
-    didn't answer.
+    mean paired difference with its sign-flip p; `size` the shift over the SD of the differences;
+    `equivalence` the equivalence test and `equivalence_holm` its adjusted p; `lost` the number of
+    pairs that one run or both didn't answer.
     """
 
     cell: tuple[str, ...]
     levels: tuple[float, float]
     size: Estimate
-    same: Estimate | None
-    same_holm: float = nan
+    equivalence: Estimate | None
+    equivalence_holm: float = nan
     lost: int
 
     @property
@@ -75,9 +85,9 @@ class Comparison(PairedShift):
         """Different, different but within margin, equivalent, inconclusive, or not tested."""
         if np.isnan(self.holm):
             return "not tested"
-        differs = replace(self.shift, p=self.holm)
-        same = self.same or self.shift
-        return verdict(differs, replace(same, p=self.same_holm))
+        difference = replace(self.shift, p=self.holm)
+        equivalence = self.equivalence or self.shift
+        return verdict(difference, replace(equivalence, p=self.equivalence_holm))
 
 
 def compare_pairs(
@@ -85,9 +95,9 @@ def compare_pairs(
 ) -> list[Comparison]:
     """Compare two runs' paired answers, arm by arm and scale by scale.
 
-    In `correct` a lost answer is wrong. Elsewhere a pair counts where both runs answered, by the
-    mean under the option probabilities where both have it throughout a scale, else by the option
-    chosen; reversed items are turned. Sets of problems are also compared as a whole.
+    Where the unit is `correct` a lost answer is wrong. Elsewhere a pair counts where both runs
+    answered, by the mean under the option probabilities if both have it throughout a scale, else by
+    the option chosen; reversed items are keyed. Sets of problems are also compared as a whole.
     Fewer than six pairs are shown and not tested.
     """
     rows = pairing.rows.with_columns(pl.col("inventory").str.split("@").list.first().alias("tool"))
@@ -103,10 +113,9 @@ def _family(rows: pl.DataFrame, by: Sequence[str], judging: ComparisonRules) -> 
         for cell, part in rows.group_by(by, maintain_order=True)
     ]
     compared = adjust_family(cells, least=LEAST_PAIRS)
-    alike = holm(
-        [c.same.p if c.same and c.shift.n >= LEAST_PAIRS else nan for c in compared]
-    ).tolist()
-    return [replace(c, same_holm=p) for c, p in zip(compared, alike, strict=True)]
+    tests = [c.equivalence if c.shift.n >= LEAST_PAIRS else None for c in compared]
+    adjusted = holm([test.p if test else nan for test in tests]).tolist()
+    return [replace(c, equivalence_holm=p) for c, p in zip(compared, adjusted, strict=True)]
 
 
 def _comparison(part: pl.DataFrame, cell: tuple[str, ...], judging: ComparisonRules) -> Comparison:
@@ -132,22 +141,22 @@ def _comparison(part: pl.DataFrame, cell: tuple[str, ...], judging: ComparisonRu
         for run in ("first", "second")
     ]
     margin = judging.margins.get(unit)
-    same = None
+    equivalence = None
     if margin is not None:
-        same = tost_paired(shift, np.zeros_like(shift), margin, name=name, of=of, unit=unit)
+        equivalence = tost_paired(shift, np.zeros_like(shift), margin, name=name, of=of, unit=unit)
     return Comparison(
         cell=cell,
         levels=(levels[0], levels[1]),
         shift=paired_permutation(shift, name=name, of=of, unit=unit, seed=judging.seed),
         spread=difference_spread(shift),
         size=paired_d(shift, name=name, of=of, seed=judging.seed),
-        same=same,
+        equivalence=equivalence,
         lost=lost,
     )
 
 
 def _scores(part: pl.DataFrame, unit: str) -> tuple[Array, Array, int]:
-    """Return both runs' scores, shape (pairs,), NaN where an answer is lost, and pairs lost."""
+    """Return both runs' scores, (pairs,), NaN where an answer is lost, and how many are."""
     ok = [part[f"status_{i}"] == "ok" for i in (1, 2)]
     lost = part.height - int((ok[0] & ok[1]).sum())
     if unit == "correct":
@@ -165,7 +174,7 @@ def _scores(part: pl.DataFrame, unit: str) -> tuple[Array, Array, int]:
 
 
 def _mirror(part: pl.DataFrame, unit: str) -> Array:
-    """Return what reversed items are taken from, (pairs,): low + high in points, else 0."""
+    """Return what a reversed item's answer is subtracted from, (pairs,): low + high, else 0."""
     if unit != "points":
         return np.zeros(part.height)
     span = part["low"] + part["high"]
@@ -176,7 +185,7 @@ def comparison_table(comparisons: Sequence[Comparison], judging: ComparisonRules
     """Tabulate comparisons: levels, shift, size, p raw and adjusted, equivalence, verdict."""
     margins = ", ".join(f"{m:g} {u}" for u, m in sorted(judging.margins.items()))
     note = (
-        f"Shift: second run minus first, paired by {judging.unit}, p by flipping signs; "
+        f"Shift: second run minus first, paired by {judging.unit}, with a sign-flip p; "
         f"size: shift over the SD of the differences; equivalence: within {margins}; "
         "detectable: found in 4 of 5 such runs; lost: pairs without two answers (wrong, where "
         f"the unit is correct). Below {LEAST_PAIRS} pairs nothing is tested."
@@ -194,19 +203,19 @@ def _row(comparison: Comparison, judging: ComparisonRules) -> Row:
         "instrument": instrument,
         "scale": scale,
         f"{judging.unit}s": comparison.shift.n,
-        "first": _known(first),
-        "second": _known(second),
+        "first": _or_none(first),
+        "second": _or_none(second),
         "shift": comparison.shift,
         "size (d)": comparison.size,
-        "p": _known(comparison.shift.p),
-        "p (Holm)": _known(comparison.holm),
-        "p (BH)": _known(comparison.bh),
-        "p (equivalence, Holm)": _known(comparison.same_holm),
-        "detectable": _known(comparison.detectable),
+        "p": _or_none(comparison.shift.p),
+        "p (Holm)": _or_none(comparison.holm),
+        "p (BH)": _or_none(comparison.bh),
+        "p (equivalence, Holm)": _or_none(comparison.equivalence_holm),
+        "detectable": _or_none(comparison.detectable),
         "lost": comparison.lost,
         "verdict": comparison.verdict,
     }
 
 
-def _known(value: float) -> float | None:
+def _or_none(value: float) -> float | None:
     return None if np.isnan(value) else value

@@ -1,8 +1,8 @@
 """Scores a table of answers from anywhere: what `personae score` reports.
 
-Answers are split by arm and form, since a mean over them would mix what was compared. Scores of one
-respondent have a t interval over items; means over respondents and reliabilities a bootstrap over
-respondents. Norms are shown only for a group the user names.
+Answers are split by arm and form, since a mean over them would mix conditions. Scores of one
+respondent have a t interval over items; means over respondents, and reliabilities, a bootstrap over
+respondents. Norms are shown only for a group that the user names.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,9 +14,9 @@ import numpy as np
 import polars as pl
 from scipy import special
 
+from personae.analyses.reliability_columns import reliability_columns
 from personae.core import (
     Answers,
-    Array,
     BadValue,
     Estimate,
     Figure,
@@ -40,16 +40,7 @@ from personae.report.build import (
     warning,
 )
 from personae.stats.resample import mean
-from personae.stats.scores.factor_models import omega_total
 from personae.stats.scores.keying import keying_alarm
-from personae.stats.scores.reliability import (
-    alpha,
-    lambda6,
-    reliable_change,
-    sem,
-    split_half,
-    standardized_alpha,
-)
 from personae.stats.scores.response_style import (
     acquiescence,
     coverage,
@@ -62,9 +53,10 @@ from personae.traits.norms import norm_groups, norm_standing
 
 __all__ = ["score_report"]
 
-SHOWN = 100  # administrations whose scores a report lists
-PEOPLE_AN_ITEM = 5
-RESAMPLED = 5000  # respondents beyond which reliability rests on a random sample of them
+LISTED = 100
+"""Administrations whose scores a report lists."""
+RESAMPLED = 5000
+"""Respondents beyond which reliability is estimated on a random sample of them."""
 
 
 def score_report(
@@ -103,7 +95,7 @@ def score_report(
 
 
 def _renamed(part: Part, number: str) -> Part:
-    """Give a part of one of several sections its own key."""
+    """Give a table or figure of one of several sections its own key."""
     if isinstance(part, Table | Figure):
         return replace(part, name=f"{part.name}_{number}")
     return part
@@ -114,7 +106,7 @@ def _verdict(answers: Answers) -> Note:
     ok = int((rows["status"] == "ok").sum())
     people = rows["respondent"].n_unique()
     who = "1 respondent" if people == 1 else f"{people:,} respondents"
-    lost = "" if ok == rows.height else f"; {rows.height - ok:,} could not, and are not filled in"
+    lost = "" if ok == rows.height else f"; {rows.height - ok:,} are missing and not imputed"
     return verdict(f"{ok:,} of {rows.height:,} answers of {who} could be scored{lost}.")
 
 
@@ -136,7 +128,7 @@ def _section(
     yield _statuses(answers)
 
 
-def _over_people(scores: pl.DataFrame, scale: str, unit: str, seed: int) -> Estimate:
+def _mean_score(scores: pl.DataFrame, scale: str, unit: str, seed: int) -> Estimate:
     people = scores.filter(pl.col("scale") == scale).group_by("respondent", maintain_order=True)
     means = people.agg(pl.col("mean").mean())["mean"].fill_null(np.nan).to_numpy()
     return mean(means, name=scale, of="respondent", unit=unit, seed=seed)
@@ -176,7 +168,7 @@ def _profile(scores: pl.DataFrame, inventory: Inventory, unit: str, seed: int) -
     if scores.height == len(scales):
         values = [_item_interval(row, inventory) for row in scores.iter_rows(named=True)]
     else:
-        values = [_over_people(scores, scale, unit, seed) for scale in scales]
+        values = [_mean_score(scores, scale, unit, seed) for scale in scales]
     who = str(scores["respondent"][0]) if people == 1 else f"mean of {people:,} respondents"
     low, high = (inventory.low, inventory.high) if unit == "points" else (-1.0, 1.0)
     titles = [inventory.scales[scale] for scale in scales]
@@ -198,56 +190,32 @@ def _scales(answers: Answers, scores: pl.DataFrame, inventory: Inventory, seed: 
     for scale in scores["scale"].unique(maintain_order=True).to_list():
         matrix, _, items = item_matrix(answers.where(scale=scale))
         if len(matrix) > RESAMPLED:
-            sampled = f" Reliability rests on {RESAMPLED:,} respondents drawn at random."
+            sampled = f" Reliability is estimated on {RESAMPLED:,} respondents drawn at random."
             matrix = np.random.default_rng(seed).permutation(matrix)[:RESAMPLED]
         rows.append(
             {
                 "scale": inventory.scales[scale],
                 "items": len(items),
-                "mean": _over_people(scores, scale, unit, seed),
-                **_reliability(matrix, seed),
+                "mean": _mean_score(scores, scale, unit, seed),
+                **reliability_columns(matrix, seed),
             }
         )
     note = (
-        "A respondent's several administrations are averaged first. Reliability needs three "
-        "respondents or more who differ. SEM: standard error of one respondent's mean score, in "
-        "points; a change of one respondent is reliable from 1.96 √2 SEM on." + sampled
+        "A respondent's several administrations are averaged first. Reliability needs at least "
+        "three respondents who differ. SEM: standard error of one respondent's mean score, in "
+        "points; a respondent's change is reliable from 1.96 √2 SEM on." + sampled
     )
     return table("scales", "Scales over respondents", rows, note)
-
-
-def _reliability(matrix: Array, seed: int) -> dict[str, Estimate]:
-    return {
-        "alpha": alpha(matrix, seed=seed),
-        "standardized alpha": standardized_alpha(matrix, seed=seed),
-        "omega": omega_total(matrix, seed=seed),
-        "lambda 6": _lambda6(matrix, seed),
-        "split-half": split_half(matrix, seed=seed),
-        "SEM": sem(matrix, seed=seed),
-        "reliable change": reliable_change(matrix, seed=seed),
-    }
-
-
-def _lambda6(matrix: Array, seed: int) -> Estimate:
-    """Return Guttman's λ6, where there are enough people to regress each item on the others.
-
-    Undefined below five respondents an item. Source: Guttman (1945, Psychometrika 10).
-    """
-    people, items = matrix.shape
-    if people < PEOPLE_AN_ITEM * items:
-        why = f"needs {PEOPLE_AN_ITEM} respondents an item, here {people} for {items} items"
-        return missing("Guttman lambda 6", why, n=people, of="respondent")
-    return lambda6(matrix, seed=seed)
 
 
 def _scores(scores: pl.DataFrame, inventory: Inventory, group: str | None, level: str) -> Table:
     varying = [name for name in ("order", "repeat") if scores[name].n_unique() > 1]
     who = ["respondent", *varying]
-    listed = scores.select(who).unique(maintain_order=True).with_row_index("place")
-    shown = scores.join(listed.head(SHOWN), on=who, maintain_order="left")
+    listed = scores.select(who).unique(maintain_order=True).with_row_index("index")
+    shown = scores.join(listed.head(LISTED), on=who, maintain_order="left")
     order = {scale: index for index, scale in enumerate(inventory.scales)}
-    rows = sorted(shown.iter_rows(named=True), key=lambda row: (row["place"], order[row["scale"]]))
-    left = listed.height - SHOWN
+    rows = sorted(shown.iter_rows(named=True), key=lambda row: (row["index"], order[row["scale"]]))
+    left = listed.height - LISTED
     return table(
         f"{level}_scores",
         "Facet scores" if level == "facet" else "Scale scores",
@@ -259,7 +227,7 @@ def _scores(scores: pl.DataFrame, inventory: Inventory, group: str | None, level
 def _score_row(
     score: dict[str, Any], who: Sequence[str], inventory: Inventory, group: str | None
 ) -> Row:
-    """Give one administration's score of a scale, or of a facet where there is one."""
+    """Tabulate one administration's score of a scale, or of a facet where there is one."""
     row: Row = {name: score[name] for name in who}
     row["scale"] = inventory.scales[score["scale"]]
     if "facet" in score:
@@ -289,7 +257,7 @@ def _style(answers: Answers, inventory: Inventory, seed: int) -> Table:
     ]
     if answers.rows["order"].n_unique() > 1:
         pull = position_pull(answers, seed=seed)
-        indices.append((pull, "0: the option's text decides; 1: its place"))
+        indices.append((pull, "0: the option's text decides; 1: its position"))
     rows: list[Row] = [
         {"index": estimate.name, "value": estimate, "meaning": meaning}
         for estimate, meaning in indices

@@ -1,4 +1,4 @@
-"""Can the model solve these problems at all? Checked before any claim that a persona harms it."""
+"""Whether a model solves problems above chance, tested before any claim that a persona harms it."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ ProblemChannel = Literal["label", "option", "reply"]
 
 @dataclass(frozen=True, slots=True)
 class ChannelAccuracy:
-    """Accuracy (0..1) in one channel without persona, and the accuracy of guessing."""
+    """Accuracy (0..1) in one channel without persona, and that of guessing."""
 
     channel: ProblemChannel
     accuracy: Estimate
@@ -47,8 +47,8 @@ class Ability:
         if self.above:
             return f"Without persona the model answers by {self.channel}: {figures}."
         return (
-            f"The model solves these problems in no channel ({self.channel}: {figures}): nothing "
-            "to lose."
+            f"The model solves these problems in no channel ({self.channel}: {figures}): a persona "
+            "can't lower its accuracy."
         )
 
     def table(self) -> Table:
@@ -57,39 +57,39 @@ class Ability:
             {"channel": c.channel, "accuracy": c.accuracy, "chance": c.chance}
             for c in self.channels
         ]
-        note = "Channels are tried in this order; the first above chance is read."
+        note = "Channels are tried in this order; the first above chance is used."
         return table("ability", "Without persona", rows, note)
 
 
 def _guessing(problems: ProblemSet) -> float:
-    """Return the rate (0..1) of right answers by guessing, or by one constant answer.
+    """Return the rate (0..1) of right answers by guessing, or by the best constant answer.
 
-    The constant answer counts where at least half of the problems offer it, as urgencies do.
+    A constant answer counts where at least half of the problems offer it, as with urgencies.
 
     >>> from personae.measure.tasks.problems import load_problems
     >>> _guessing(load_problems("plain-knowledge")), _guessing(load_problems("word-problems"))
     (0.25, 0.0)
     """
-    offered: defaultdict[str, int] = defaultdict(int)
+    offers: defaultdict[str, int] = defaultdict(int)
     gain: defaultdict[str, float] = defaultdict(float)
     total = 0.0
     for problem in problems.problems:
         guess = 1 / len(problem.options) if problem.options else 0.0
         total += guess
         for option in problem.options:
-            offered[option] += 1
+            offers[option] += 1
             gain[option] += float(option == problem.answer) - guess
     size = len(problems.problems)
-    common = [gain[option] for option, count in offered.items() if 2 * count >= size]
+    common = [gain[option] for option, count in offers.items() if 2 * count >= size]
     return (total + max([0.0, *common])) / size
 
 
 def ability(model: Chooser, problems: ProblemSet, *, orders: int = 2, tokens: int = 512) -> Ability:
-    """Ask the problems without persona by label and by option text; find the channel to read.
+    """Ask the problems without persona by label and by option text; choose the channel to use.
 
     Args:
         model: the model that is tested.
-        problems: the problems; where some have no options, all answers are written out.
+        problems: the problems; where some have no options, all answers are written.
         orders: rotations of the options in the channel `label`.
         tokens: maximum length of a written answer.
     """
@@ -107,10 +107,10 @@ def ability(model: Chooser, problems: ProblemSet, *, orders: int = 2, tokens: in
         scores, _ = question_scores(answers, "arm", [CONTROL])
         channels.append(ChannelAccuracy(name, rate(scores[0], name=name, of="question"), chance))
         parts.append(answers)
-    able = [c.channel for c in channels if c.accuracy.low > chance]
+    above = [c.channel for c in channels if c.accuracy.low > chance]
     return Ability(
-        channel=able[0] if able else names[-1],
-        above=bool(able),
+        channel=above[0] if above else names[-1],
+        above=bool(above),
         channels=tuple(channels),
         answers=Answers.concat(parts),
     )

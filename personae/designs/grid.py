@@ -1,7 +1,6 @@
-"""Asks the same problems under every arm: persona x problem x order x repeat, one batch per arm.
+"""The same problems under every arm: persona × problem × order × repeat, one batch per order.
 
-An arm is an induction and the persona it carries. Every arm gets the same problems in the same
-orders, so that all comparisons are paired; answers in a journal are not asked for again.
+Every arm gets the same problems in the same orders, so that all comparisons are paired.
 """
 
 from collections.abc import Sequence
@@ -32,17 +31,17 @@ from personae.measure.tasks.reply_codes import Coded, code_reply
 
 __all__ = ["Asking", "ask_grid"]
 
-SHOW_WORK = (
+WORKED_CHOICE = (
     "Answer the multiple-choice question below and show your work. The answer can only be one of "
     'the options, such as (A) or (B). End with a sentence of the form "Therefore, the answer is '
     '(...)".'
 )
-SHOW_NUMBER = (
+WORKED_NUMBER = (
     'Solve the problem below and show your work. End with a sentence of the form "Therefore, the '
     'answer is ..." that gives the number alone.'
 )
-CHOICE = "Answer with the letter of the right option."
-OPEN = "Answer in as few words as you can."
+LETTER = "Answer with the letter of the right option."
+FEW_WORDS = "Answer in as few words as you can."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,15 +49,15 @@ class Asking:
     """How problems are asked.
 
     Args:
-        channel: `label` weighs the options' letters; `option` their words per token, less what the
-            same words weigh after a question without content; `reply` reads what is written.
+        channel: `label` weighs the options' letters; `option` their texts per token, less the
+            weight of the same texts after a blank question; `reply` parses a written reply.
         orders: number of rotations of the options, so that no position is always the right one.
-        repeats: draws of a reply.
+        repeats: number of draws of a reply.
         system: a text before every question, whatever the persona.
         sampling: how replies are drawn.
 
     Raises:
-        BadValue: fewer than one order or repeat, or repeats of likelihoods.
+        BadValue: less than one order or repeat, or repeated likelihoods.
     """
 
     channel: Literal["label", "option", "reply"] = "label"
@@ -76,11 +75,13 @@ class Asking:
     def chat(self, problem: Problem) -> Chat:
         """Render one problem: task, question, and the options where they are listed."""
         if self.channel == "option":
-            return say(f"{OPEN}\n\nQuestion: {problem.text}", system=self.system, lead="Answer:")
+            return say(
+                f"{FEW_WORDS}\n\nQuestion: {problem.text}", system=self.system, lead="Answer:"
+            )
         lines = [f"({a}) {o}" for a, o in zip(problem.letters, problem.options, strict=True)]
         options = "\n".join(["Options:", *lines]) if lines else ""
-        worked = SHOW_WORK if problem.options else SHOW_NUMBER
-        task, lead = (CHOICE, "The answer is") if self.channel == "label" else (worked, "")
+        worked = WORKED_CHOICE if problem.options else WORKED_NUMBER
+        task, lead = (LETTER, "The answer is") if self.channel == "label" else (worked, "")
         body = "\n".join(filter(None, [task, "", f"Question: {problem.text}", options]))
         return say(body, system=self.system, lead=lead)
 
@@ -88,12 +89,12 @@ class Asking:
 def ask_grid(
     model: Model, arms: Sequence[Arm], problems: ProblemSet, asking: Asking, *, name: str = ""
 ) -> Answers:
-    """Ask every problem under every arm; one row per question, also if the answer is missing.
+    """Ask every problem under every arm; one row per question, also where the answer is missing.
 
-    `value` is 1 for a right answer and 0 for a wrong one; `expected` the probability, 0..1, of the
-    right option among the options. The tags `outcome` (correct, wrong, abstained, unparsed, cut,
-    error), `protested` and `group` go with each row; abstentions have the status refused. `form`
-    is `name`, for runs that ask in several ways.
+    `value` is 1 for a right answer and 0 for a wrong one; `expected` the probability (0..1) of the
+    right option among the options. Each row has the tags `outcome` (correct, wrong, abstained,
+    unparsed, cut, error), `protested` and `group`; abstentions have the status refused. `form` is
+    `name`, or else the channel.
 
     Raises:
         InputError: likelihoods asked of a model that gives none, or of problems without options.
@@ -158,18 +159,18 @@ def _draw(
 
 
 def _question(problem: Problem, asking: Asking) -> Request:
-    forms: tuple[tuple[str, ...], ...] = tuple((f" {option}",) for option in problem.options)
+    options: tuple[tuple[str, ...], ...] = tuple((f" {option}",) for option in problem.options)
     if asking.channel == "label":
-        forms = tuple((f" ({a}", f" {a}") for a in problem.letters)
-    return Request(asking.chat(problem), forms)
+        options = tuple((f" ({letter}", f" {letter}") for letter in problem.letters)
+    return Request(asking.chat(problem), options)
 
 
 def _corrected(problem: Problem, choice: Choice, blank: Choice) -> dict[str, object]:
-    """Weigh option texts by their gain over the blank question."""
+    """Weigh option texts by their log-likelihood per token beyond the blank question's."""
     if choice.status != "ok" or blank.status != "ok":
         return _weighed(problem, choice if choice.status != "ok" else blank, ())
     if not np.isfinite([choice.loglik, blank.loglik]).all():
-        reason = "the back end gives no likelihood for some options; use label or reply"
+        reason = "the back end gives no likelihood of some options; use the channel label or reply"
         return _weighed(problem, replace(choice, status="error", why=reason), ())
     gain = beyond_blank(choice, blank)
     logp = gain - np.logaddexp.reduce(gain)
@@ -196,11 +197,11 @@ def _weighed(problem: Problem, choice: Choice, logp: Sequence[float]) -> dict[st
 
 def _written(problem: Problem, reply: Reply, repeat: int) -> dict[str, object]:
     coded: Coded = code_reply(reply, problem)
-    known = coded.status == "ok"
+    parsed = coded.status == "ok"
     slot = problem.options.index(coded.answer) if coded.answer in problem.options else None
     return _row(problem) | {
         "raw": reply.text,
-        "value": float(coded.outcome == "correct") if known else None,
+        "value": float(coded.outcome == "correct") if parsed else None,
         "status": coded.status,
         "why": coded.why,
         "outcome": coded.outcome,

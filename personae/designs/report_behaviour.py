@@ -1,9 +1,9 @@
-"""Do self-report and behaviour of the same respondents change together, as they do in people?
+"""Whether self-report and behaviour of the same respondents shift together, as in people.
 
-A respondent is one model under one condition. The effect of a persona is the difference to its
-opposite, item by item in the report and unit by unit in behaviour. Signs are compared with those
-expected of people (Han et al. 2025, arXiv 2509.03730); a pair of opposite personas is the cluster,
-because all its behaviour comes from one pair of prompts.
+A respondent is one model under one condition. The effect of a persona is the difference from its
+opposite, item by item in the self-report and unit by unit in behaviour. Signs are compared with
+those expected of people (Han et al. 2025, arXiv 2509.03730); a pair of opposite personas is the
+cluster, because all its behaviour comes from one pair of prompts.
 """
 
 from collections import defaultdict
@@ -34,20 +34,20 @@ __all__ = [
 ]
 
 FLAT = 1e-6
-"""Differences below this are no differences: likelihoods that are equal but for rounding."""
-ENOUGH = 0.8
-"""Share of units that has to be answered for a mean to be given."""
+"""Differences below this count as none: likelihoods that are equal but for rounding."""
+LEAST_ANSWERED = 0.8
+"""Share of units that must be answered for a mean to be given."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Profile:
-    """One respondent: a model under one condition, with scores.
+    """One respondent, a model under one condition, with its scores.
 
     Args:
         model: name of the model.
         context: whether the tasks follow the inventory or are asked separately.
         name: the respondent in answers.
-        trait: the trait that is induced; "" for none.
+        trait: the induced trait; "" for none.
         sign: +1 for the persona high in it, -1 for its opposite.
         strategy: how the persona is worded.
         scores: by variable (a trait or a measure's name), then by item or unit.
@@ -62,15 +62,19 @@ class Profile:
     scores: Mapping[str, Mapping[str, float]]
 
     def mean(self, variable: str) -> float:
-        """Return a variable's mean over units, in its own unit; NaN if under 80 % are known."""
+        """Return a variable's mean over units, in its own unit; NaN with under 80 % known."""
         values = np.array(list(self.scores.get(variable, {}).values()), dtype=np.float64)
         known = values[~np.isnan(values)]
-        return float(known.mean()) if known.size and known.size >= ENOUGH * values.size else nan
+        return (
+            float(known.mean())
+            if known.size and known.size >= LEAST_ANSWERED * values.size
+            else nan
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BehaviourMeasure:
-    """A measure of a behavioural task, and the task."""
+    """A measure of behaviour with its task."""
 
     task: BehaviourTask
     measure: Measure
@@ -81,12 +85,12 @@ class BehaviourShift:
     """Effect of a pair of opposite personas on one measure of behaviour, high minus low.
 
     Args:
-        pair: names the pair.
+        pair: the pair's name.
         trait: the trait in which its personas are opposite.
-        measure: name of the measure.
+        measure: the measure's name.
         toward: mean difference in the direction expected of people, in SDs of units within
-            respondents; NaN where too few units were answered or they don't differ.
-        hit: 1 if it has the expected sign, 0 if the other one, NaN if there is no difference.
+            respondents; NaN where too few units were answered or units don't differ.
+        hit: 1 for the expected sign, 0 for the opposite one, NaN without a difference.
     """
 
     pair: str
@@ -98,11 +102,11 @@ class BehaviourShift:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PersonaShifts:
-    """Effects of opposite personas.
+    """Shifts of self-report and behaviour between opposite personas.
 
     Args:
-        reports: by trait, the shift of its own report, high minus low, in item SDs.
-        shifts: behaviour, pair by pair, where people's sign is known.
+        reports: by trait, the shift of its own self-report, high minus low, in item SDs.
+        shifts: behaviour by pair, where the sign in people is known.
         cells: by (trait, measure), the shift of behaviour, high minus low, in unit SDs.
     """
 
@@ -111,8 +115,8 @@ class PersonaShifts:
     cells: Mapping[tuple[str, str], Estimate]
 
     @property
-    def moved_traits(self) -> list[str]:
-        """The traits whose self-report shifts significantly as requested."""
+    def shifted_traits(self) -> list[str]:
+        """The traits whose self-report shifts significantly in the requested direction."""
         return [trait for trait, shift in self.reports.items() if shift.low > 0]
 
 
@@ -120,7 +124,7 @@ def profiles(
     answers: Answers, inventories: Sequence[Inventory], measures: Sequence[BehaviourMeasure]
 ) -> tuple[Profile, ...]:
     """Score every respondent: keyed item scores by scale, and unit scores by measure."""
-    people = []
+    respondents = []
     columns = ["model", "context", "respondent", "trait", "sign", "strategy"]
     for key, part in answers.rows.group_by(columns, maintain_order=True):
         variables: dict[str, Mapping[str, float]] = {}
@@ -130,8 +134,8 @@ def profiles(
         for row in measures:
             variables[row.measure.name] = scores(row.task, Answers(part), row.measure)
         model, context, name, trait, sign, strategy = map(str, key)
-        people.append(Profile(model, context, name, trait, int(sign), strategy, variables))
-    return tuple(people)
+        respondents.append(Profile(model, context, name, trait, int(sign), strategy, variables))
+    return tuple(respondents)
 
 
 def _item_scores(answers: Answers) -> dict[str, dict[str, float]]:
@@ -154,7 +158,7 @@ def _pairs(people: Sequence[Profile]) -> list[tuple[Profile, Profile]]:
 
 
 def _unit_sd(people: Sequence[Profile], variable: str) -> float:
-    """Give the SD of units within respondents, pooled; NaN where they don't differ."""
+    """Return the pooled SD of units within respondents; NaN where units don't differ."""
     spreads = []
     for person in people:
         values = np.array(list(person.scores.get(variable, {}).values()), dtype=np.float64)
@@ -180,7 +184,7 @@ def unit_shifts(people: Sequence[Profile], trait: str, variable: str) -> Array |
     Returns:
         An array (units,), averaged over the trait's pairs of opposite personas, NaN where a unit
         was not answered; or, as a text, the reason why there is no SD. Source: Han et al. 2025
-        (arXiv 2509.03730), the effect of a persona as a difference to its opposite.
+        (arXiv 2509.03730), the effect of a persona as the difference from its opposite.
     """
     pairs = [pair for pair in _pairs(people) if pair[0].trait == trait]
     by_unit = _differences(pairs, variable)
@@ -210,8 +214,11 @@ def behaviour_shifts(
 ) -> tuple[list[BehaviourShift], dict[tuple[str, str], Estimate]]:
     """Compare behaviour under opposite personas, pair by pair and by (trait, measure).
 
-    Estimates are high minus low, in unit SDs, without a change of sign; pairs are listed only for
-    measures with a known sign in people. Source: Han et al. 2025 (arXiv 2509.03730).
+    Source: Han et al. 2025 (arXiv 2509.03730).
+
+    Returns:
+        The shifts by pair, towards the sign in people, only of measures whose sign is known; and by
+        (trait, measure) the estimates, high minus low in unit SDs, with their own sign.
     """
     shifts = [
         _pair_shift(people, pair, row)
@@ -233,7 +240,7 @@ def _pair_shift(
     high, name = pair[0], row.measure.name
     by_unit = _differences([pair], name)
     known = [d for values in by_unit.values() for d in values if not isnan(d)]
-    enough = bool(known) and len(known) >= ENOUGH * len(by_unit)
+    enough = bool(known) and len(known) >= LEAST_ANSWERED * len(by_unit)
     shift = row.measure.signs[high.trait] * float(np.mean(known)) if enough else nan
     return BehaviourShift(
         pair=f"{high.model} {high.context} {high.trait} {high.strategy}",
@@ -251,7 +258,7 @@ def persona_shifts(
     *,
     seed: int = 0,
 ) -> PersonaShifts:
-    """Estimate the effects of opposite personas: reports, behaviour by pair, behaviour by trait."""
+    """Estimate shifts between opposite personas: self-report, behaviour by pair and by trait."""
     shifts, cells = behaviour_shifts(people, measures, traits, seed=seed)
     reports = {trait: _shift(people, trait, trait, "item", seed) for trait in traits}
     return PersonaShifts(reports=reports, shifts=tuple(shifts), cells=cells)
@@ -268,7 +275,7 @@ def sign_agreement(shifts: Sequence[BehaviourShift], name: str, *, seed: int = 0
     hits = [shift.hit for shift in shifts]
     of = "pair of personas"
     if all(map(isnan, hits)):
-        return missing(name, "no behaviour moved under any persona", n=0, of=of, unit="rate")
+        return missing(name, "no behaviour shifted under any persona", n=0, of=of, unit="rate")
     share = cluster_mean(hits, [shift.pair for shift in shifts], name=name, of=of, seed=seed)
     p = sign_test(hits, [0.5] * len(hits)).p
     return replace(share, unit="rate", p=p, method=f"{share.method}; sign test")

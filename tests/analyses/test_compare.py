@@ -37,31 +37,37 @@ def sheet(values: Sequence[float | None], **same: Any) -> Answers:
 
 def test_shift_size_and_levels_by_hand() -> None:
     first, second = [1.0, 2, 3, 2, 1, 3], [2.0, 3, 3, 4, 1, 4]
-    (found,) = compare_pairs(pair_answers(sheet(first), sheet(second)))
+    (comparison,) = compare_pairs(pair_answers(sheet(first), sheet(second)))
     apart = np.subtract(second, first)
-    assert found.shift.value == pytest.approx(apart.mean())
-    assert found.size.value == pytest.approx(apart.mean() / apart.std(ddof=1))
-    assert found.levels == pytest.approx((2.0, 17 / 6))
-    assert found.shift.p == 2 / 2**4  # four pairs differ, all one way
-    assert found.holm == found.shift.p
-    assert found.shift.n == 6
+    assert comparison.shift.value == pytest.approx(apart.mean())
+    assert comparison.size.value == pytest.approx(apart.mean() / apart.std(ddof=1))
+    assert comparison.levels == pytest.approx((2.0, 17 / 6))
+    assert comparison.shift.p == 2 / 2**4  # four pairs differ, all one way
+    assert comparison.holm == comparison.shift.p
+    assert comparison.shift.n == 6
 
 
 def test_reversed_items_are_turned_and_repeats_are_no_items() -> None:
     keys = {"key": -1}
     first = Answers.concat([sheet([4.0] * 6, **keys, repeat=r) for r in range(5)])
     second = Answers.concat([sheet([2.0] * 6, **keys, repeat=r) for r in range(5)])
-    (found,) = compare_pairs(pair_answers(first, second))
-    assert (found.shift.value, found.levels, found.shift.n) == (2.0, (2.0, 4.0), 6)
+    (comparison,) = compare_pairs(pair_answers(first, second))
+    assert (comparison.shift.value, comparison.levels, comparison.shift.n) == (2.0, (2.0, 4.0), 6)
     own = Answers.of({**row, "high": None} for row in first.rows.to_dicts())
-    (found,) = compare_pairs(pair_answers(own, own))
-    assert found.shift.value == 0 and np.isnan(found.levels).all()  # its range isn't known
+    (comparison,) = compare_pairs(pair_answers(own, own))
+    assert (
+        comparison.shift.value == 0 and np.isnan(comparison.levels).all()
+    )  # its range isn't known
 
 
 def test_a_run_and_itself_are_equivalent() -> None:
-    one = sheet(np.arange(10.0).tolist())
-    (found,) = compare_pairs(pair_answers(one, one))
-    assert (found.shift.value, found.shift.p, found.verdict) == (0.0, 1.0, "equivalent")
+    answers = sheet(np.arange(10.0).tolist())
+    (comparison,) = compare_pairs(pair_answers(answers, answers))
+    assert (comparison.shift.value, comparison.shift.p, comparison.verdict) == (
+        0.0,
+        1.0,
+        "equivalent",
+    )
 
 
 def test_a_lost_answer_is_wrong_in_problems_and_no_pair_in_points() -> None:
@@ -75,8 +81,12 @@ def test_a_lost_answer_is_wrong_in_problems_and_no_pair_in_points() -> None:
 
 
 def test_few_pairs_are_shown_and_not_tested() -> None:
-    (found,) = compare_pairs(pair_answers(sheet([1.0] * 5), sheet([5.0] * 5)))
-    assert found.verdict == "not tested" and found.shift.value == 4.0 and np.isnan(found.holm)
+    (comparison,) = compare_pairs(pair_answers(sheet([1.0] * 5), sheet([5.0] * 5)))
+    assert (
+        comparison.verdict == "not tested"
+        and comparison.shift.value == 4.0
+        and np.isnan(comparison.holm)
+    )
 
 
 def test_only_what_was_asked_alike_is_matched_and_the_rest_counted() -> None:
@@ -104,8 +114,12 @@ def test_respondents_as_the_unit_and_each_by_itself() -> None:
     first = Answers.concat([sheet([2.0] * 3, respondent=r) for r in names])
     second = Answers.concat([sheet([2.0 + i] * 3, respondent=r) for i, r in enumerate(names)])
     pairing = pair_answers(first, second)
-    (found,) = compare_pairs(pairing, ComparisonRules(unit="respondent"))
-    assert (found.shift.n, found.shift.of, found.shift.value) == (8, "respondent", 3.5)
+    (comparison,) = compare_pairs(pairing, ComparisonRules(unit="respondent"))
+    assert (comparison.shift.n, comparison.shift.of, comparison.shift.value) == (
+        8,
+        "respondent",
+        3.5,
+    )
     each = compare_pairs(pairing, ComparisonRules(each=True))
     assert [c.cell[4] for c in each] == names
     with pytest.raises(BadValue, match="no spread of respondents"):
@@ -156,14 +170,14 @@ def test_the_report_of_two_folders(tmp_path: Path) -> None:
 def test_arms_set_against_each_other(tmp_path: Path) -> None:
     both = Answers.concat([sheet([2.0] * 8), sheet([3.0] * 8, arm="P2")])
     run = open_run(finished(tmp_path / "a", both))
-    found = table(compare_runs(run, run, ("unchanged", "P2")), "comparison")
-    assert len(found.rows) == 1 and found.rows[0][4:6] == (2.0, 3.0)
+    compared = table(compare_runs(run, run, ("unchanged", "P2")), "comparison")
+    assert len(compared.rows) == 1 and compared.rows[0][4:6] == (2.0, 3.0)
     with pytest.raises(UnknownName, match="Known: P2, unchanged"):
         compare_runs(run, run, ("unchanged", "P3"))
 
 
 @pytest.mark.parametrize(
-    ("other", "said"),
+    ("other", "message"),
     [
         ({"answers": sheet([1.0] * 6, inventory="ipip-neo-120@2+c61ffbaf")}, "different versions"),
         ({"answers": sheet([1.0] * 6, inventory="sd3@1+aa")}, "share no instrument"),
@@ -172,11 +186,11 @@ def test_arms_set_against_each_other(tmp_path: Path) -> None:
     ],
 )
 def test_other_instruments_and_versions_are_refused(
-    tmp_path: Path, other: dict[str, Any], said: str
+    tmp_path: Path, other: dict[str, Any], message: str
 ) -> None:
     first = open_run(finished(tmp_path / "a", sheet([1.0] * 6)))
     second = open_run(finished(tmp_path / "b", **other))
-    with pytest.raises(BadValue, match=said):
+    with pytest.raises(BadValue, match=message):
         compare_runs(first, second)
 
 
@@ -201,9 +215,9 @@ def test_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str
     out = tmp_path / "out"
     assert leave(first, second, "--out", str(out), "--margin", "points=2") == 0
     assert "1 differ after" in capsys.readouterr().out
-    kept = (out / "report.json").read_bytes()
+    report_before = (out / "report.json").read_bytes()
     assert leave(first, second, "--out", str(out), "--margin", "points=2") == 0
-    assert (out / "report.json").read_bytes() == kept and b"within margin" in kept
+    assert (out / "report.json").read_bytes() == report_before and b"within margin" in report_before
     assert leave(first, second, "--out", first) == 2  # a run is never written over
     assert leave(first, second, "--margin", "points=x") == 2
     assert leave(first, second, "--margin", "points=-1") == 2

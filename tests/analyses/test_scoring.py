@@ -102,7 +102,7 @@ def test_scores_of_one_respondent_match_a_hand_count(crowd: Answers, report: Rep
         "T",
         "percentile",
     )
-    assert len(scores.rows) == 5 * scoring.SHOWN
+    assert len(scores.rows) == 5 * scoring.LISTED
     assert "50 more administrations" in scores.note
     own = crowd.where(respondent="row 1", scale="N").rows
     keyed = np.where(own["key"] > 0, own["value"], 6 - own["value"])
@@ -139,15 +139,15 @@ def test_one_respondent_gets_scores_and_reasons(tmp_path: Path) -> None:
 
 
 def test_missing_answers_are_counted_not_filled(tmp_path: Path, crowd: Answers) -> None:
-    one = crowd.where(respondent="row 1").rows
+    rows = crowd.where(respondent="row 1").rows
     lost = pl.col("item").is_in([str(k) for k in range(1, 31)]) & (pl.col("scale") == "E")
-    gone = one.with_columns(
+    partial = rows.with_columns(
         value=pl.when(~lost).then("value"),
         status=pl.when(lost).then(pl.lit("refused")).otherwise("status"),
         why=pl.when(lost).then(pl.lit("says it has no personality")).otherwise("why"),
     )
-    report = score_report(Answers(gone), NEO)
-    assert "6 could not, and are not filled in" in notes(report, "verdict")[0]
+    report = score_report(Answers(partial), NEO)
+    assert "6 are missing and not imputed" in notes(report, "verdict")[0]
     row = next(r for r in table(report, "scale_scores").rows if r[1] == "Extraversion")
     assert isinstance(row[2], Estimate)
     assert row[2].why_missing == "18 of 24 items answered, 80 % needed"
@@ -165,9 +165,9 @@ def test_a_scale_scored_backwards_is_announced(crowd: Answers) -> None:
 
 
 def test_arms_are_reported_apart(crowd: Answers) -> None:
-    one = crowd.where(respondent="row 1")
-    turned = one.rows.with_columns(order=pl.lit("reverse"))
-    both = Answers.concat([one, Answers(turned), one.tag(arm="P2")])
+    sheet = crowd.where(respondent="row 1")
+    backwards = sheet.rows.with_columns(order=pl.lit("reverse"))
+    both = Answers.concat([sheet, Answers(backwards), sheet.tag(arm="P2")])
     report = score_report(both, NEO)
     assert [p.text for p in report.parts if isinstance(p, Heading)] == [
         "unchanged, table",

@@ -46,11 +46,11 @@ def arms(*names: str) -> list[Arm]:
 
 @pytest.mark.parametrize("name", problem_sets())
 def test_shipped_problems_are_sound_and_their_answers_have_no_usual_place(name: str) -> None:
-    found = load_problems(name)
-    assert all(p.field for p in found.problems)
-    if found.problems[0].options:
-        letters = [p.letter for p in found.problems]
-        assert {len(p.options) for p in found.problems} == {4}
+    problems = load_problems(name)
+    assert all(p.field for p in problems.problems)
+    if problems.problems[0].options:
+        letters = [p.letter for p in problems.problems]
+        assert {len(p.options) for p in problems.problems} == {4}
         assert all(8 <= letters.count(letter) <= 24 for letter in "ABCD")
 
 
@@ -125,8 +125,8 @@ def test_the_last_offered_letter_is_the_answer(text: str, answer: str) -> None:
     ],
 )
 def test_outcomes(text: str, problem: Problem, outcome: str, protested: bool) -> None:
-    found = code_reply(Reply(text=text), problem)
-    assert (found.outcome, found.protested) == (outcome, protested)
+    coded = code_reply(Reply(text=text), problem)
+    assert (coded.outcome, coded.protested) == (outcome, protested)
 
 
 def test_a_cut_reply_counts_where_it_answered_and_an_error_never() -> None:
@@ -150,8 +150,8 @@ def test_planted_damage_is_found_and_its_absence_is_not(channel: Any) -> None:
     hurt = open_simulated("simulated:ability=0.9,damage=0.5")
     for model, verdict in ((hurt, "worse"), (open_simulated("simulated:ability=0.9"), "not shown")):
         sheet = ask_grid(model, arms("atheist"), KNOWLEDGE, Asking(channel=channel))
-        found = next(e for e in effects(sheet, "unchanged") if not e.scale)
-        assert found.verdict == verdict
+        effect = next(e for e in effects(sheet, "unchanged") if not e.scale)
+        assert effect.verdict == verdict
     assert len(sheet) == 2 * len(KNOWLEDGE.problems)
 
 
@@ -216,7 +216,7 @@ def test_trials_are_not_questions() -> None:
 def test_null_personas_are_rarely_found() -> None:
     """Family-wise over 8 conditions at most 5 % (+ noise) of 60 simulated audits find one."""
     random = np.random.default_rng(3)
-    found = 0
+    findings = 0
     for _ in range(60):
         hard = random.random(40)
         rows: list[dict[str, object]] = [
@@ -224,15 +224,15 @@ def test_null_personas_are_rarely_found() -> None:
             for c in range(9)
             for i in range(40)
         ]
-        found += any(e.holm < 0.05 for e in effects(Answers.of(rows), "p0"))
-    assert found <= 7
+        findings += any(e.holm < 0.05 for e in effects(Answers.of(rows), "p0"))
+    assert findings <= 7
 
 
 def test_the_gate_reads_the_channel_in_which_there_is_ability() -> None:
     assert ability(open_simulated("simulated:ability=0.9"), KNOWLEDGE).channel == "label"
     nothing = ability(open_null("null:first"), KNOWLEDGE)
     assert not nothing.above
-    assert "nothing to lose" in nothing.sentence
+    assert "can't lower its accuracy" in nothing.sentence
 
 
 def test_what_cannot_be_asked_is_refused_with_advice() -> None:

@@ -42,13 +42,13 @@ def test_draws_agree_with_likelihoods(model: LocalModel) -> None:
         sampling = Sampling(max_tokens=2, temperature=1.0, seed=11, repeat=repeat)
         drawn += [reply.text for reply in model.reply([Request(chat)], sampling)]
     named = [text.lstrip()[1:2] for text in drawn if text.lstrip().startswith("(")]
-    said = [letter for letter in named if letter in problem.letters]
+    offered = [letter for letter in named if letter in problem.letters]
     error = np.sqrt(choice.mass * (1 - choice.mass) / DRAWS)
-    assert len(said) / DRAWS == pytest.approx(choice.mass, abs=3 * error + 0.005)
+    assert len(offered) / DRAWS == pytest.approx(choice.mass, abs=3 * error + 0.005)
     for letter, logp in zip(problem.letters, choice.logp, strict=True):
         p = float(np.exp(logp))
-        error = np.sqrt(p * (1 - p) / len(said))
-        assert said.count(letter) / len(said) == pytest.approx(p, abs=3 * error + 0.005)
+        error = np.sqrt(p * (1 - p) / len(offered))
+        assert offered.count(letter) / len(offered) == pytest.approx(p, abs=3 * error + 0.005)
 
 
 def test_a_human_is_nobody_and_again_the_same(model: LocalModel) -> None:
@@ -94,7 +94,7 @@ def test_a_pleaser_and_a_contrarian_weigh_agreement_differently(model: LocalMode
 def test_beliefs_do_not_depend_on_the_batch(model: LocalModel) -> None:
     """The same accuracy in small passes and large, with and without persona."""
     scenes = belief_problems(load_scenes()[:1], variables=("forward belief",))
-    one = LocalModel(embedded(), token_budget=1)
+    unbatched = LocalModel(embedded(), token_budget=1)
     arms = [
         CONTROL_ARM,
         Arm(
@@ -105,7 +105,7 @@ def test_beliefs_do_not_depend_on_the_batch(model: LocalModel) -> None:
     ]
     for channel in ("label", "option"):
         asking = Asking(channel=channel)
-        large, small = (ask_grid(m, arms, scenes, asking).rows for m in (model, one))
+        large, small = (ask_grid(m, arms, scenes, asking).rows for m in (model, unbatched))
         assert large["value"].to_list() == small["value"].to_list()
         assert large["expected"].to_numpy() == pytest.approx(small["expected"].to_numpy(), abs=1e-4)
 

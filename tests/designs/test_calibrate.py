@@ -64,27 +64,27 @@ def test_many_variants_are_measured_as_each_alone() -> None:
 
 def test_calibration_keeps_its_limits_and_tells_its_nulls() -> None:
     tiny = tiny_model("llama")
-    found = calibrate(tiny, GOAL, SCAN)
-    assert {(p.block, p.strength) for p in found.points} == {
+    calibration = calibrate(tiny, GOAL, SCAN)
+    assert {(p.block, p.strength) for p in calibration.points} == {
         (b, s) for b in (0, 1) for s in (0.5, 2.0)
     }
-    allowed = [p for p in found.points if p.perplexity <= 1.5 and p.effect > 0]
-    assert found.chosen == (max(allowed, key=lambda p: p.effect) if allowed else None)
-    assert found.chosen is not None and len(found.nulls) == 19
-    assert found.effect.p == (1 + (found.nulls >= found.effect.value).sum()) / 20
-    assert set(found.traits) == set("OCEAN") and found.effect.n == 12
+    allowed = [p for p in calibration.points if p.perplexity <= 1.5 and p.effect > 0]
+    assert calibration.chosen == (max(allowed, key=lambda p: p.effect) if allowed else None)
+    assert calibration.chosen is not None and len(calibration.nulls) == 19
+    assert calibration.effect.p == (1 + (calibration.nulls >= calibration.effect.value).sum()) / 20
+    assert set(calibration.traits) == set("OCEAN") and calibration.effect.n == 12
     again = calibrate(tiny_model("llama"), GOAL, SCAN)
-    assert again.effect == found.effect and again.nulls.tolist() == found.nulls.tolist()
-    rows = specificity(tiny, found.chosen, found.vectors)
+    assert again.effect == calibration.effect and again.nulls.tolist() == calibration.nulls.tolist()
+    rows = specificity(tiny, calibration.chosen, calibration.vectors)
     assert set(rows) == set(GOAL) and set(rows["E"]) == set("OCEAN")
 
 
 def test_nothing_is_chosen_where_nothing_is_allowed() -> None:
-    found = calibrate(
+    calibration = calibrate(
         tiny_model("llama"), GOAL, Scan(blocks=(1,), strengths=(900.0,), damage=0.001)
     )
-    assert found.chosen is None and found.edits == () and len(found.nulls) == 0
-    assert found.effect.value == 0
+    assert calibration.chosen is None and calibration.edits == () and len(calibration.nulls) == 0
+    assert calibration.effect.value == 0
     with pytest.raises(InputError, match="above or below average"):
         calibrate(tiny_model("llama"), {"E": 0.0, "E:Anger": 1.0})
 
@@ -166,17 +166,17 @@ def test_the_card_compares_asking_with_steering(monkeypatch: pytest.MonkeyPatch)
     assert section.answers is not None
     # the arms' shifts are those of the inductions, measured by hand
     assert isinstance(section.answers, Answers)
-    found = calibrate(given.model, GOAL, SCAN)  # type: ignore[arg-type]
-    by_hand = SteerInduction("hand", lambda *_: found.edits)
+    calibration = calibrate(given.model, GOAL, SCAN)  # type: ignore[arg-type]
+    by_hand = SteerInduction("hand", lambda *_: calibration.edits)
     forms = [Form(wording=w, channel="statement") for w in ("plain", "mpi")]
     sheet = administer_arms(given.model, [by_hand], ADA, given.tool, forms)
     before = given.scores.answers.rows
-    kept = Answers(before.filter(before["form"].is_in(sheet.rows["form"].unique().to_list())))
-    reading = ChannelScores(
-        tool=given.tool, persona=ADA, answers=Answers.concat([kept, sheet]), seed=0
+    shared = Answers(before.filter(before["form"].is_in(sheet.rows["form"].unique().to_list())))
+    scores = ChannelScores(
+        tool=given.tool, persona=ADA, answers=Answers.concat([shared, sheet]), seed=0
     )
-    told: Any = tables["steering"].rows[1][1]
-    assert reading.aligned("hand").value == pytest.approx(told.value, abs=1e-4)
+    cell: Any = tables["steering"].rows[1][1]
+    assert scores.aligned("hand").value == pytest.approx(cell.value, abs=1e-4)
 
 
 def test_a_model_that_can_not_be_opened_is_told() -> None:

@@ -127,6 +127,11 @@ def test_the_hand_examples() -> None:
     assert fairness.value == pytest.approx(0.9020, abs=5e-5)
 
 
+def test_runs_left_out_are_named_also_without_an_interval() -> None:
+    alike = similarity([(50, 50)], [(50, 50), (np.nan, 50)], name="fairness")
+    assert isnan(alike.low) and alike.method == "shuffled runs; 1 of 2 rows complete"
+
+
 def test_noise_lowers_consistency_and_one_run_has_none() -> None:
     rng = np.random.default_rng(0)
     values = [consistency(50 + sd * rng.normal(size=(15, 4))).value for sd in (0, 2, 8, 20)]

@@ -47,7 +47,7 @@ def test_damage_by_every_persona_is_no_difference_between_them() -> None:
 def test_silence_on_respondents_who_know_nothing() -> None:
     for spec in ("null:first", "null:uniform"):
         report = bias_runs_deep(open_null(spec), quick=True)
-        assert "nothing to lose" in lines(report)[0]
+        assert "can't lower its accuracy" in lines(report)[0]
         assert "none is shown to" in lines(report)[1]
 
 
@@ -131,6 +131,6 @@ def test_a_constant_answer_is_no_ability() -> None:
     skewed = ProblemSet(
         name="s", title="s", version="1", source="", licence="", problems=tuple(cases)
     )
-    found = ability(open_null("null:first"), skewed, orders=1)
-    assert not found.above
-    assert found.channels[0].chance == pytest.approx(0.9)
+    gate = ability(open_null("null:first"), skewed, orders=1)
+    assert not gate.above
+    assert gate.channels[0].chance == pytest.approx(0.9)

@@ -10,6 +10,7 @@ import pytest
 
 from personae.core import (
     Answers,
+    BadValue,
     Estimate,
     InputError,
     ModelUnavailable,
@@ -56,7 +57,7 @@ def test_equal_texts_are_read_alike_wherever_they_stand() -> None:
     corpus = self_descriptions(seed=0)
     observer = train_reader(corpus, ["E"], ReaderTraining(folds=2, inner=2, penalties=(0.01,)))
     text = "I would take a moment and look around. Most days I talk to everybody I meet."
-    others = [one.excerpt for one in corpus.texts[:9]]
+    others = [text.excerpt for text in corpus.texts[:9]]
     values = {
         observer.rate([*others[:k], text, text]).rows["value"][k + j]
         for k in range(10)
@@ -74,9 +75,9 @@ def test_there_are_twenty_plain_stems_and_five_a_trait() -> None:
 
 def test_the_stem_is_never_read() -> None:
     echo = ScriptedModel(lambda chat: f"{chat[-1].text} a person of few words indeed", name="echo")
-    said = interview(echo, stems(most=2), 1, WARM)
-    assert [one.text for one in said] == ["a person of few words indeed"] * 2
-    assert data_json("interview.json")["ask"] not in said[0].text
+    answers = interview(echo, stems(most=2), 1, WARM)
+    assert [answer.text for answer in answers] == ["a person of few words indeed"] * 2
+    assert data_json("interview.json")["ask"] not in answers[0].text
 
 
 def test_what_cannot_be_read_is_counted_with_its_reason() -> None:
@@ -89,11 +90,16 @@ def test_what_cannot_be_read_is_counted_with_its_reason() -> None:
     }
     by_text = {stem.text: replies[stem.id] for stem in stems(most=5)}
     model = ScriptedModel(lambda chat: by_text[chat[-1].text], name="mixed")
-    said = interview(model, stems(most=5), 1, WARM)
-    assert [s.status for s in said] == ["refused", "unparsed", "unparsed", "unparsed", "ok"]
-    rows = read_interview(Counting(), said).rows
+    answers = interview(model, stems(most=5), 1, WARM)
+    assert [s.status for s in answers] == ["refused", "unparsed", "unparsed", "unparsed", "ok"]
+    rows = read_interview(Counting(), answers).rows
     assert rows["value"].to_list() == [None] * 4 + [11.0]
     assert all(rows["why"].to_list()[:4])
+
+
+def test_no_answer_to_a_question_is_refused() -> None:
+    with pytest.raises(BadValue, match="samples is at least 1"):
+        eliciting_traits(open_null("null:yes"), samples=0)
 
 
 def test_more_samples_keep_the_first_and_narrow_the_interval() -> None:
@@ -102,9 +108,9 @@ def test_more_samples_keep_the_first_and_narrow_the_interval() -> None:
     many = interview(model, stems(most=6), 8, WARM)
     assert [s for s in many if s.draw < 2] == few
     widths = []
-    for said in (few, many):
-        found = lean(read_interview(Counting(), said), "E", 0)
-        widths.append(found.high - found.low)
+    for answers in (few, many):
+        estimate = lean(read_interview(Counting(), answers), "E", 0)
+        widths.append(estimate.high - estimate.low)
     assert widths[1] < widths[0]
     assert interview(model, stems(most=6), 2, WARM) == few
 
@@ -112,8 +118,8 @@ def test_more_samples_keep_the_first_and_narrow_the_interval() -> None:
 def rows_of(values: dict[str, list[float]], arm: str = "unchanged") -> Answers:
     return Answers.of(
         {"arm": arm, "item": item, "scale": "E", "facet": item[0], "repeat": k, "value": value}
-        for item, found in values.items()
-        for k, value in enumerate(found)
+        for item, scores in values.items()
+        for k, value in enumerate(scores)
     )
 
 
@@ -132,37 +138,37 @@ def test_between_personas_is_question_by_question() -> None:
     own = rows_of({"a": [5.0, 5.0], "b": [-5.0, -5.0], "c": [0.5, 0.5]})
     high = rows_of({"a": [5.5], "b": [-4.5], "c": [1.0]}, "persona E+")
     low = rows_of({"a": [3.5], "b": [-6.5], "c": [-1.0]}, "persona E-")
-    found = from_persona_middle(Answers.concat([own, high, low]), "E", 0)
-    assert found.value == pytest.approx(0.5) and found.low == pytest.approx(0.5)
+    estimate = from_persona_middle(Answers.concat([own, high, low]), "E", 0)
+    assert estimate.value == pytest.approx(0.5) and estimate.low == pytest.approx(0.5)
 
 
 def test_a_planted_personality_is_recovered() -> None:
     """Even from five answers to as many questions: the two intervals lie apart."""
-    found = []
+    cells = []
     for e in (2, -2):
         report = eliciting_traits(open_simulated(f"simulated:E={e},noise=0.2"), quick=True)
         read = table(report, "read")
-        place = read.columns.index("from the middle of opposite personas")
-        found.append(read.rows[0][place])
+        column = read.columns.index("from the middle of opposite personas")
+        cells.append(read.rows[0][column])
         if e > 0:
             assert "Extraversion closer to high" in verdict_text(report)
-    assert isinstance(found[0], Estimate) and isinstance(found[1], Estimate)
-    assert found[1].value < 0 < found[0].low
-    assert found[1].high < found[0].low
+    assert isinstance(cells[0], Estimate) and isinstance(cells[1], Estimate)
+    assert cells[1].value < 0 < cells[0].low
+    assert cells[1].high < cells[0].low
 
 
 @pytest.mark.parametrize("name", ["null:uniform", "null:garbage", "null:refusing", "null:midpoint"])
 def test_who_has_no_traits_gives_no_finding(name: str) -> None:
-    said = verdict_text(eliciting_traits(open_null(name), quick=True))
-    assert "closer" not in said and "bring it out:" not in said
-    assert "Not shown: that the reader detects Extraversion, Neuroticism" in said
+    text = verdict_text(eliciting_traits(open_null(name), quick=True))
+    assert "closer" not in text and "bring it out:" not in text
+    assert "Not shown: that the reader detects Extraversion, Neuroticism" in text
 
 
 def test_the_training_share_stands_beside_the_result() -> None:
     report = eliciting_traits(open_simulated("simulated:noise=0.2"), quick=True)
-    found = table(report, "read")
-    assert found.columns[1:3] == ("training share high", "mean output")
-    assert all(isinstance(row[1], float) and 0 < row[1] < 1 for row in found.rows)
+    read = table(report, "read")
+    assert read.columns[1:3] == ("training share high", "mean output")
+    assert all(isinstance(row[1], float) and 0 < row[1] < 1 for row in read.rows)
     coverage = table(report, "coverage")
     assert {"refused", "unparsed", "words"} <= set(coverage.columns)
 
@@ -207,8 +213,8 @@ def test_no_signal_is_flagged(tmp_path: Path) -> None:
 def test_the_embedded_model_speaks_and_is_read() -> None:
     embedded()
     model = open_model("smollm2")
-    said = interview(model, [Stem("a", "", "What I do best at work is")], 2, WARM)
-    assert len({one.text for one in said}) == 2
-    rows = read_interview(Counting(), said).rows
+    answers = interview(model, [Stem("a", "", "What I do best at work is")], 2, WARM)
+    assert len({answer.text for answer in answers}) == 2
+    rows = read_interview(Counting(), answers).rows
     assert rows.filter(pl.col("status") == "ok").height >= 1
     assert not isnan(rows["value"].drop_nulls().to_list()[0])

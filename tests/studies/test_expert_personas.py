@@ -72,10 +72,10 @@ def sampled(shift: float, seed: int, questions: int = 198) -> Answers:
 def test_equal_conditions_differ_at_the_nominal_rate_and_a_shift_is_found() -> None:
     """A small version: 100 simulations under no effect, 20 under one of 0.05."""
     null = [effects(sampled(0.0, seed), "none")[0].shift for seed in range(100)]
-    assert sum(one.p < 0.05 for one in null) <= 11
-    assert sum(one.low <= 0 <= one.high for one in null) >= 88
+    assert sum(effect.p < 0.05 for effect in null) <= 11
+    assert sum(effect.low <= 0 <= effect.high for effect in null) >= 88
     real = [effects(sampled(0.05, seed), "none")[0].shift for seed in range(20)]
-    assert sum(one.p < 0.05 for one in real) >= 17
+    assert sum(effect.p < 0.05 for effect in real) >= 17
 
 
 def test_the_baseline_against_itself_is_nothing() -> None:
@@ -91,11 +91,12 @@ def test_neither_the_order_of_conditions_nor_another_call_changes_a_number() -> 
     there, back = (
         Answers(pl.concat(parts).unique(maintain_order=True)) for parts in (both, both[::-1])
     )
-    found = [
-        {e.condition: repr(e) for e in effects(one, "none", seed=4)} for one in (there, back, there)
+    results = [
+        {e.condition: repr(e) for e in effects(answers, "none", seed=4)}
+        for answers in (there, back, there)
     ]
-    assert found[0] == found[1] == found[2]
-    assert set(found[0]) == {"expert", "other"}
+    assert results[0] == results[1] == results[2]
+    assert set(results[0]) == {"expert", "other"}
 
 
 def test_the_persona_stands_right_before_the_question_under_one_system_text() -> None:

@@ -264,4 +264,4 @@ def test_too_few_respondents_are_not_regressed() -> None:
     assert isinstance(regress([], BehaviourMeasure(cards, cards.measures[0]), list(TRAITS)), str)
     signs = sign_agreement([], "none")
     assert sign_verdict(signs) == "not shown" and signs.why_missing
-    assert persona_shifts([], [], ["A"]).moved_traits == []
+    assert persona_shifts([], [], ["A"]).shifted_traits == []

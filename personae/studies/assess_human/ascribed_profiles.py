@@ -36,7 +36,7 @@ class Judgements:
 def run_percents(answers: Answers, scales: Iterable[str]) -> Array:
     """Return the mean keyed answer of each run and scale as a percentage of the way from 1 to 7.
 
-    100 (mean - 1) / 6: our own, since the published scores come from a web site whose formula is
+    100 (mean - 1) / 6. Source: our own; the published scores come from a web site whose formula is
     not known.
 
     Args:

@@ -176,8 +176,8 @@ def ask_survey(model: Chooser, survey: Survey, respondent: str, arm: str) -> Ans
 def order_shares(answers: Answers, question: SurveyQuestion, respondents: Sequence[str]) -> Array:
     """Return each respondent's shares (0..1) by option order, shape (respondents, 2, options).
 
-    The options' probabilities as the model weighs them: our own, in place of repeated draws. In
-    both orders the last axis is in the question's own order; NaN where there is no answer.
+    The last axis is in the question's own order for both; NaN where there is no answer. Source: our
+    own; the model's weights of the options take the place of repeated draws.
     """
     rows = answers.rows.filter((pl.col("item") == question.id) & (pl.col("status") == "ok"))
     shares = np.full((len(respondents), len(ORDERS), len(question.options)), np.nan)
@@ -192,7 +192,7 @@ def respondent_shares(
 ) -> Array:
     """Return each respondent's shares (0..1) of a question's options, shape (respondents, options).
 
-    The mean of the probabilities in both option orders: our own, so that a preference for a
-    position cancels. NaN where either order lacks an answer.
+    The mean over both option orders, so that a preference for a position cancels; NaN where either
+    lacks an answer. Source: our own, as `order_shares`.
     """
     return np.asarray(order_shares(answers, question, respondents).mean(axis=1))

@@ -32,8 +32,8 @@ __all__ = [
 def read_values(answers: Answers) -> tuple[Array, list[str]]:
     """Return log-odds (nats) of the answers that could be rated, shape (n,), and their stems.
 
-    Each is logit(output) - logit(training share): our own, so that 0 is the rating of a reader that
-    ignores the text.
+    Each is logit(output) - logit(training share), so that 0 is the rating of a reader that ignores
+    the text. Source: our own correction for the training share.
     """
     rows = answers.rows.filter(pl.col("status") == "ok")
     return rows["value"].to_numpy().astype(np.float64), rows["item"].to_list()

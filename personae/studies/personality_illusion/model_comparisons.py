@@ -59,7 +59,7 @@ def _summary(
     moves = persona_shifts(people, measures, traits, seed=seed)
     signs = sign_agreement(moves.shifts, label, seed=seed)
     return {
-        "reports moved as asked": f"{len(moves.moved_traits)} of {len(traits)}",
+        "reports moved as asked": f"{len(moves.shifted_traits)} of {len(traits)}",
         "behaviour (SD)": expected_shift(moves.shifts, label, seed),
         "behaviour with predicted (r)": coupling(people, measures, traits, seed=seed),
         "expected signs": signs,

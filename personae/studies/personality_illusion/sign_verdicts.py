@@ -44,7 +44,7 @@ def expected_shift(shifts: Sequence[BehaviourShift], name: str, seed: int) -> Es
 
 def verdicts(movement: PersonaShifts, seed: int) -> list[Part]:
     """Say whether reports moved, whether behaviour did, and what that means together."""
-    moved, total = len(movement.moved_traits), len(movement.reports)
+    moved, total = len(movement.shifted_traits), len(movement.reports)
     signs = sign_agreement(movement.shifts, "expected signs", seed=seed)
     shift = expected_shift(movement.shifts, "behaviour", seed)
     chance = "" if isnan(signs.p) else f", sign test p = {signs.p:.3g}"
