@@ -14,7 +14,7 @@ import numpy as np
 from personae.core import BIG_FIVE, Activations, Array, Edit, Estimate, InputError, OpenModel, Site
 from personae.designs.steering_bench import shipped_bench
 from personae.induce.steer.contrasts import description_pairs
-from personae.induce.steer.directions import direction, orthogonal_to, shuffled
+from personae.induce.steer.directions import direction, orthogonal_to, shuffled_differences
 from personae.stats.arrays import row_means
 from personae.stats.resample import mean
 
@@ -199,7 +199,7 @@ def _nulls(
     total = np.zeros((count, real.size))
     for index, (trait, z) in enumerate(targets.items()):
         high, low = (side[site] for side in sides[trait])
-        total += z * shuffled(high, low, count, seed + 1000 * index)
+        total += z * shuffled_differences(high, low, count, seed + 1000 * index)
     nulls = np.stack([orthogonal_to(v, [real]) for v in total]) if count else total
     lengths = np.linalg.norm(nulls, axis=1, keepdims=True)
     return np.asarray(nulls * np.linalg.norm(real) / np.maximum(lengths, 1e-12))

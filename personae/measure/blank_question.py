@@ -15,7 +15,7 @@ __all__ = ["beyond_blank", "choose_with_blank", "per_token"]
 def choose_with_blank(
     model: Chooser, questions: Sequence[Request], blanks: Sequence[Request]
 ) -> list[tuple[Choice, Choice]]:
-    """Weigh questions and their blank twins in one batch; pairs (question, blank), in order."""
+    """Weigh questions and their blank counterparts in one batch: pairs (question, blank)."""
     choices = model.choose([*questions, *blanks])
     return list(zip(choices[: len(questions)], choices[len(questions) :], strict=True))
 
@@ -23,7 +23,8 @@ def choose_with_blank(
 def beyond_blank(choice: Choice, blank: Choice) -> Array:
     """Return each option's gain from the question, shape (options,), in nats per token.
 
-    NaN where both likelihoods are 0; both choices need the status `ok`.
+    Holtzman et al. 2021, §2, per token. NaN where both likelihoods are 0; both choices need the
+    status `ok`.
 
     >>> asked = Choice(loglik=(-2.0, -6.0), tokens=(2, 2))
     >>> beyond_blank(asked, Choice(loglik=(-4.0, -4.0), tokens=(2, 2))).tolist()

@@ -1,8 +1,8 @@
 """A model describes itself in interviews, and an observer rates its answers.
 
 After Hilliard et al. 2024 (arXiv 2402.08341): the model continues beginnings of answers, some to
-plain interview questions and some cueing a trait. Only the continuation is rated, since the cue
-itself would be scored otherwise; refusals and degenerate texts are rows with a status.
+plain interview questions and some that cue a trait. Only the continuation is rated, so that the cue
+is not scored itself; refusals and degenerate texts are rows with a status.
 """
 
 from collections.abc import Sequence
@@ -17,6 +17,7 @@ from personae.core import (
     Reply,
     Sampling,
     Status,
+    UnknownName,
     data_json,
     requests_of,
     say,
@@ -29,7 +30,7 @@ __all__ = ["InterviewAnswer", "Stem", "interview", "read_interview", "stems"]
 
 LEAST_WORDS = 5
 REPEATING = 0.25
-"""Deflated to less than a quarter, a text of 30 words or more says the same again and again."""
+"""A text of 30 words or more that compresses to less than a quarter is taken for repetitive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,10 @@ class InterviewAnswer:
 
 
 def stems(domains: Sequence[str] = (), *, most: int | None = None) -> tuple[Stem, ...]:
-    """List the plain stems, or those that cue the given traits; at most a given number of each.
+    """List the plain stems, or those that cue the given traits (letters), at most `most` of each.
+
+    Raises:
+        UnknownName: no stems cue such a trait.
 
     >>> len(stems()), len(stems("OCEAN")), stems("E", most=1)[0].id
     (20, 25, 'E1')
@@ -62,6 +66,9 @@ def stems(domains: Sequence[str] = (), *, most: int | None = None) -> tuple[Stem
     if not domains:
         plain = data["interview"][:most]
         return tuple(Stem(f"plain{k}", "", text) for k, text in enumerate(plain, 1))
+    for domain in domains:
+        if domain not in data["activating"]:
+            raise UnknownName("trait with stems", domain, data["activating"])
     return tuple(
         Stem(f"{domain}{k}", domain, text)
         for domain in domains
@@ -72,18 +79,18 @@ def stems(domains: Sequence[str] = (), *, most: int | None = None) -> tuple[Stem
 def interview(
     model: Model, openings: Sequence[Stem], samples: int, sampling: Sampling
 ) -> list[InterviewAnswer]:
-    """Draw continuations of each stem from a model; stems in order, draws within them.
+    """Draw a number of continuations (`samples`) of each stem; stems in order, draws within them.
 
-    Draws count on from `sampling.repeat`, so that more samples begin with the same ones.
+    Draws are numbered from `sampling.repeat` on, so that a longer series begins with the shorter.
     """
     request = data_json("interview.json")["ask"]
     chats = [say(request, lead=stem.text) for stem in openings]
-    drawn = [
+    replies = [
         model.reply(requests_of(chats), replace(sampling, repeat=sampling.repeat + draw))
         for draw in range(samples)
     ]
     return [
-        _spoken(stem, draw, drawn[draw][index])
+        _interview_answer(stem, draw, replies[draw][index])
         for index, stem in enumerate(openings)
         for draw in range(samples)
     ]
@@ -96,11 +103,11 @@ def read_interview(observer: Observer, answers: Sequence[InterviewAnswer]) -> An
     """
     rated = observer.rate([answer.text if answer.status == "ok" else "" for answer in answers]).rows
     indices = [int(item) for item in rated["item"]]
-    lost = [answers[k].status != "ok" for k in indices]
     rows = []
-    for row, index, missing in zip(rated.iter_rows(named=True), indices, lost, strict=True):
+    for row, index in zip(rated.iter_rows(named=True), indices, strict=True):
         answer = answers[index]
-        value = None if missing else row["value"]
+        is_missing = answer.status != "ok"
+        value = None if is_missing else row["value"]
         rows.append(
             {
                 **row,
@@ -110,25 +117,25 @@ def read_interview(observer: Observer, answers: Sequence[InterviewAnswer]) -> An
                 "repeat": answer.draw,
                 "raw": answer.text,
                 "facet": answer.stem.domain or "plain",
-                "status": answer.status if missing else row["status"],
-                "why": answer.why if missing else row["why"],
+                "status": answer.status if is_missing else row["status"],
+                "why": answer.why if is_missing else row["why"],
             }
         )
     return Answers.of(rows)
 
 
-def _spoken(stem: Stem, draw: int, reply: Reply) -> InterviewAnswer:
+def _interview_answer(stem: Stem, draw: int, reply: Reply) -> InterviewAnswer:
     text = reply.text.strip()
     if text.lower().startswith(stem.text.lower()):
         text = text[len(stem.text) :].strip()
     if reply.status not in ("ok", "cut"):
         return InterviewAnswer(stem, draw, text, reply.status, reply.why)
-    status, reason = _sound(text)
+    status, reason = _usability(text)
     return InterviewAnswer(stem, draw, text, status, reason)
 
 
-def _sound(text: str) -> tuple[Status, str]:
-    """Separate texts that can be rated from refusals and degenerate texts."""
+def _usability(text: str) -> tuple[Status, str]:
+    """Tell texts that can be rated from refusals and degenerate texts: status and reason."""
     prose = passage(text)
     if is_refusal(text):
         return "refused", "declines, or speaks of itself as a machine"

@@ -1,7 +1,7 @@
 """Questions with options of their own, asked in one batch.
 
-`administer` asks many items under one list of options. Here every question brings its own list,
-or its own arrangement of one; how answers are read is the same.
+`administer` asks many items under one list of options. Here every question has its own list, or its
+own arrangement of one; answers are read in the same way.
 """
 
 from collections.abc import Sequence
@@ -44,15 +44,16 @@ def list_question(
 ) -> Columns:
     """Ask all questions in one batch; columns as in `administer`, one entry per question.
 
-    `value` is that of the option chosen; `logp` runs from the option of the lowest value to that
-    of the highest. The channels `label` and `option` need a Chooser.
+    `value` is that of the chosen option; `logp` (nats) runs from the option of the lowest value to
+    that of the highest. The channels `label` and `option` need a Chooser.
 
     Raises:
-        InputError: a model that doesn't give the likelihoods a channel needs, or another channel.
+        InputError: the model doesn't give the likelihoods that the channel needs, or the channel is
+            `statement`.
     """
     if channel == "reply":
-        replies = model.reply(requests_of(p.chat for p in questions), sampling or Sampling())
-        parts = [read_replies([r], p.options) for r, p in zip(replies, questions, strict=True)]
+        replies = model.reply(requests_of(q.chat for q in questions), sampling or Sampling())
+        parts = [read_replies([r], q.options) for r, q in zip(replies, questions, strict=True)]
         return _joined(parts)
     if channel == "statement":
         raise InputError("the options are listed: use the channel label, option or reply")
@@ -62,18 +63,18 @@ def list_question(
             f"use the channel 'reply'"
         )
     if channel == "label":
-        requests = [Request(p.chat, label_forms(p.options)) for p in questions]
+        requests = [Request(q.chat, label_forms(q.options)) for q in questions]
         choices = model.choose(requests)
-        parts = [read_labels([c], p.options) for c, p in zip(choices, questions, strict=True)]
+        parts = [read_labels([c], q.options) for c, q in zip(choices, questions, strict=True)]
         return _joined(parts)
-    texts = [tuple((option.text,) for option in p.options) for p in questions]
-    requests = [Request(p.chat, t) for p, t in zip(questions, texts, strict=True)]
-    blank = [Request(p.blank, t) for p, t in zip(questions, texts, strict=True)]
-    pairs = choose_with_blank(model, requests, blank)
+    texts = [tuple((option.text,) for option in q.options) for q in questions]
+    requests = [Request(q.chat, t) for q, t in zip(questions, texts, strict=True)]
+    blanks = [Request(q.blank, t) for q, t in zip(questions, texts, strict=True)]
+    pairs = choose_with_blank(model, requests, blanks)
     return _joined(
         [
-            read_options([c], without, p.options)
-            for (c, without), p in zip(pairs, questions, strict=True)
+            read_options([choice], blank, q.options)
+            for (choice, blank), q in zip(pairs, questions, strict=True)
         ]
     )
 
@@ -87,11 +88,11 @@ def administer_shuffled(
 ) -> Answers:
     """Administer an inventory several times, each item under an option order of its own.
 
-    `orders` holds one order per item for each run. Rows as of `administer`, `order` being the
-    item's own and `repeat` the run; replies of a run are drawn with that repeat.
+    `orders` holds, for each run, one order per item. Rows are as from `administer`, with the item's
+    own `order` and the run as `repeat`; the replies of a run are drawn with that repeat.
 
     Raises:
-        InputError: a form, model or inventory that don't go together.
+        InputError: a form, model and inventory that are incompatible.
     """
     parts = []
     for run, arrangement in enumerate(orders):
@@ -108,6 +109,7 @@ def administer_shuffled(
             {
                 "item": item.id,
                 "scale": item.scale,
+                "facet": item.facet,
                 "key": item.key,
                 "order": order,
                 **{name: column[index] for name, column in columns.items()},

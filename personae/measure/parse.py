@@ -1,9 +1,9 @@
-"""One parser for every reply to a question with listed options.
+"""The parser of all replies to questions with listed options.
 
 Rules, in order: a JSON object with an answer; labels ("(B)", "B.", "option B", "4"); the options'
-own words, longest first. Exactly one option must be named: two make the reply unparsed, never
-the first of them. Departs from Gupta et al. 2023 (arXiv 2309.08163) in reading lower-case letters
-in brackets and the options' words, and in not counting the same number twice as two answers.
+own words, longest first. Exactly one option must be named: a reply that names two is unparsed, and
+the first is never taken. Differs from Gupta et al. 2023 (arXiv 2309.08163): lower-case letters in
+brackets and the options' words are read, and a repeated number isn't counted as two answers.
 """
 
 import json
@@ -37,7 +37,7 @@ _REFUSAL = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """A parsed reply: the value and slot of its option, or a status and the reason for none."""
+    """A parsed reply: its option's value and slot, or a status and the reason why there is none."""
 
     value: int | None
     status: Status
@@ -46,10 +46,10 @@ class Parsed:
 
 
 def parse_reply(text: str, options: Sequence[DisplayedOption]) -> Parsed:
-    """Read which of the listed options a reply names.
+    """Find the one listed option that a reply names.
 
-    `status` is `ok`, `refused` (nothing named, and a refusal in words) or `unparsed`. `why` is
-    also set on an answer whose label and words disagree; there the label counts.
+    `status` is `ok`, `refused` (no option, and a refusal in words) or `unparsed`. `why` is also set
+    for an answer whose label and words disagree; the label counts.
 
     >>> from personae.core import Form, load_inventory
     >>> from personae.measure.inventories.forms import Frame
@@ -91,7 +91,7 @@ def is_refusal(text: str) -> bool:
 
 
 def _from_json(text: str) -> str:
-    """Take the answer out of a JSON object; any other text stays as it is."""
+    """Extract the answer from a JSON object; any other text is returned unchanged."""
     bare = _FENCE.sub("", text.strip())
     if not bare.startswith("{"):
         return text
@@ -107,7 +107,7 @@ def _from_json(text: str) -> str:
 
 
 def _labels(text: str, labels: tuple[str, ...]) -> tuple[set[int], str]:
-    """Slots whose label is named, and a number that is no label (for the reason)."""
+    """Return the slots whose label is named, and a number that is no label (for the reason)."""
     if not labels[0]:
         return set(), ""
     if not labels[0].isdigit():
@@ -123,7 +123,7 @@ def _labels(text: str, labels: tuple[str, ...]) -> tuple[set[int], str]:
 
 @lru_cache(maxsize=64)
 def _letters(labels: tuple[str, ...]) -> re.Pattern[str]:
-    """Letters as answers: never the article "a" nor the pronoun "I" inside a sentence."""
+    """Match letters as answers, never the article "a" or the pronoun "I" inside a sentence."""
     upper = "".join(labels)
     any_case = upper + upper.lower()
     plain = re.sub("[AI]", "", upper)  # letters that are no English word
@@ -145,6 +145,6 @@ def _options(texts: tuple[str, ...]) -> re.Pattern[str]:
 
 
 def _words(text: str, texts: tuple[str, ...]) -> set[int]:
-    """Slots whose own words occur; a longer option hides a shorter one inside it."""
+    """Return the slots whose own words occur; a longer option hides a shorter one inside it."""
     lowered = [" ".join(t.lower().split()) for t in texts]
     return {lowered.index(" ".join(m.lower().split())) for m in _options(texts).findall(text)}

@@ -1,6 +1,6 @@
 """From a model's choices and replies to columns of answers; values belong to option texts.
 
-`option` corrects each option's likelihood by its likelihood without the item
+In the channel `option` each option's likelihood is corrected by its likelihood without the item
 (`blank_question`).
 """
 
@@ -16,7 +16,7 @@ from personae.measure.parse import parse_reply
 __all__ = ["Columns", "empty_columns", "read_labels", "read_options", "read_replies"]
 
 Columns = dict[str, list[object]]
-"""Column name -> one entry an item."""
+"""Column name -> one entry per item."""
 
 _NAMES = (
     "raw",
@@ -44,17 +44,17 @@ def empty_columns(count: int, options: Sequence[DisplayedOption] = ()) -> Column
 
 
 def read_labels(choices: Sequence[Choice], options: Sequence[DisplayedOption]) -> Columns:
-    """Read label choices: the options' normalised log-probabilities, slot by slot."""
+    """Read label choices: `logp` are the options' normalised log-probabilities, in nats."""
     return _weigh(choices, options, [c.logp for c in choices])
 
 
 def read_options(
     choices: Sequence[Choice], blank: Choice, options: Sequence[DisplayedOption]
 ) -> Columns:
-    """Read choices over option texts, in nats per token beyond the same options without item.
+    """Read choices over option texts, in nats per token beyond the same options without an item.
 
-    `blank` is the choice for the item without content; if it failed nothing can be corrected,
-    and all answers take its status.
+    `blank` is the choice without an item; if it failed nothing can be corrected, and all answers
+    take its status.
     """
     if blank.status != "ok":
         reason = f"the question without an item was not answered: {blank.why or blank.status}"
@@ -65,7 +65,7 @@ def read_options(
 
 
 def read_replies(replies: Sequence[Reply], options: Sequence[DisplayedOption]) -> Columns:
-    """Parse replies; one that was cut or refused keeps its status unless it names an option."""
+    """Parse replies; a cut or refused reply keeps its status unless it names an option."""
     columns = empty_columns(len(replies), options)
     for row, reply in enumerate(replies):
         columns["raw"][row] = reply.text
@@ -87,7 +87,7 @@ def _weigh(
     options: Sequence[DisplayedOption],
     scores: Sequence[tuple[float, ...]],
 ) -> Columns:
-    """Softmax the scores; the answer is the likeliest option, the first shown where several tie."""
+    """Normalise scores (softmax); the answer is the likeliest option, of ties the first shown."""
     columns = empty_columns(len(choices), options)
     for name in ("status", "why", "mass", "tokens_in", "tokens_out"):
         columns[name] = [getattr(choice, name) for choice in choices]

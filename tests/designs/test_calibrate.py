@@ -31,7 +31,7 @@ from personae.designs import steering_calibration as module
 from personae.designs.steering_bench import Bench, repetition, shipped_bench
 from personae.designs.steering_calibration import Scan, calibrate, specificity
 from personae.induce.registry import find_induction
-from personae.induce.steer.directions import orthogonal_to, shuffled
+from personae.induce.steer.directions import orthogonal_to, shuffled_differences
 from personae.induce.steer.steer_inductions import SteerInduction
 from personae.measure.inventories.administer_arms import administer_arms
 from personae.respondents.null import open_null
@@ -105,7 +105,7 @@ def test_nulls_are_as_long_as_the_real_one_and_orthogonal_to_it() -> None:
     nulls = module._nulls(rows, {"E": 1.0}, site, real, (100, 3))
     np.testing.assert_allclose(nulls @ real, 0, atol=1e-9)
     np.testing.assert_allclose(np.linalg.norm(nulls, axis=1), np.linalg.norm(real))
-    drawn = shuffled(high, low, 100, 3)
+    drawn = shuffled_differences(high, low, 100, 3)
     assert len({row.tobytes() for row in drawn.round(9)}) > 20
     np.testing.assert_allclose(
         orthogonal_to(drawn[0], [real]) / np.linalg.norm(orthogonal_to(drawn[0], [real])),

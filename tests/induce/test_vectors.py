@@ -307,7 +307,7 @@ def test_broken_files_say_so(vector: SteeringVector, tmp_path: Path) -> None:
     from safetensors.numpy import save  # noqa: PLC0415
 
     for tensors, header, says in (
-        ({"block.1": np.ones(3)}, {}, "no vector of Personae"),
+        ({"block.1": np.ones(3)}, {}, "didn't write this vector"),
         ({"block.1": np.ones(3)}, {"personae.vector": "{}"}, "broken"),
         (
             {"a": np.ones(3)},

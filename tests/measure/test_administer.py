@@ -27,8 +27,10 @@ from personae.core import (
 from personae.measure.inventories.administer import administer
 from personae.measure.inventories.forms import Frame, published_form
 from personae.measure.inventories.statements import pair_texts, read_pairs, statement_pairs
+from personae.measure.listed_questions import administer_shuffled
 from personae.models.local.engine import LocalModel
 from personae.models.opening import open_model
+from personae.respondents.null import open_null
 from personae.respondents.scripted import ScriptedModel
 from personae.stats.agreement import exact_agreement, weighted_kappa
 from personae.stats.effects.ranks import wilcoxon
@@ -361,3 +363,11 @@ def test_a_statement_is_asked_with_and_without_the_chat() -> None:
         say("Say something true about yourself."),
         (),
     ]
+
+
+def test_items_under_orders_of_their_own_keep_their_facets() -> None:
+    inventory = load_inventory("mpi-120").where(scale="E")
+    orders = [["forward"] * len(inventory.items)]
+    sheet = administer_shuffled(open_null("null:first"), inventory, Form(), orders)
+    assert sheet.rows["facet"].to_list() == [item.facet for item in inventory.items]
+    assert len(set(sheet.rows["facet"])) > 1

@@ -32,7 +32,7 @@ from personae.measure.behaviour.administer_tasks import administer_tasks
 from personae.measure.behaviour.behaviour_scores import (
     best_number_of_cards,
     calibration,
-    measured,
+    measure_estimate,
     one_sided,
     scores,
     swayed_rate,
@@ -101,10 +101,12 @@ def test_a_place_cannot_win(channel: str) -> None:
             task = load_behaviour_task(name)
             sheet = administer_tasks(open_null(spec), [task], channel)
             assert set(sheet.rows["order"]) == {"forward", "reverse"}
-            found = measured(task, sheet, task.measures[0])
+            found = measure_estimate(task, sheet, task.measures[0])
             assert found.value == pytest.approx(0.0, abs=1e-9), (spec, name)
     sheet = administer_tasks(open_null("null:first"), [load_behaviour_task("cards")], channel)
-    found = measured(load_behaviour_task("cards"), sheet, load_behaviour_task("cards").measures[0])
+    found = measure_estimate(
+        load_behaviour_task("cards"), sheet, load_behaviour_task("cards").measures[0]
+    )
     assert found.value == pytest.approx(16.0, abs=1e-3)
 
 
@@ -114,7 +116,7 @@ def test_who_refuses_or_babbles_has_no_score_and_is_counted() -> None:
         assert set(sheet.rows["status"]) == {status}
         task = load_behaviour_task("honesty")
         for measure in task.measures:
-            found = measured(task, sheet, measure)
+            found = measure_estimate(task, sheet, measure)
             assert isnan(found.value) and found.why_missing
         assert all(isnan(e.value) for e in calibration(task, sheet))
 
@@ -212,7 +214,7 @@ def test_a_probe_of_the_users_own(tmp_path: Path) -> None:
     task = load_behaviour_task(str(path))
     assert task.trials[0].text == "Take {it}?"  # braces in a field stay text
     sheet = once(open_null("null:first"), task, "label")
-    assert measured(task, sheet, task.measures[0]).value == pytest.approx(1.0, abs=1e-4)
+    assert measure_estimate(task, sheet, task.measures[0]).value == pytest.approx(1.0, abs=1e-4)
     with pytest.raises(UnknownName, match="did you mean 'cards'"):
         load_behaviour_task("card")
     with pytest.raises(BadFile, match="no such task file"):
@@ -340,7 +342,7 @@ def test_a_stereotyped_respondent_has_a_bias_of_one() -> None:
         return options[text][0 if part[text] == "first" else 1]
 
     sheet = administer_tasks(ScriptedModel(stereotyped), [task], "reply")
-    assert measured(task, sheet, task.measures[0]).value == 1.0
+    assert measure_estimate(task, sheet, task.measures[0]).value == 1.0
     assert one_sided(task, sheet) == []
 
 
@@ -367,7 +369,7 @@ def test_calibration_of_a_quiz() -> None:
     wrong = 1 - sum(right) / len(right)
     error, brier = calibration(task, sheet)
     assert error.value == pytest.approx(wrong) and brier.value == pytest.approx(wrong)
-    over, wavering = (measured(task, sheet, m) for m in task.measures)
+    over, wavering = (measure_estimate(task, sheet, m) for m in task.measures)
     assert over.value == pytest.approx(wrong) and wavering.value == 0
     places = [[o.value for o in t.options].index(1) for t in task.trials if t.part == "answer"]
     assert {places.count(place) for place in range(3)} <= {5, 6} and places.count(3) == 4
@@ -380,16 +382,16 @@ def test_sycophancy_has_a_floor_of_zero_and_the_published_rate_has_not() -> None
         return "No" if "answer is no" in chat[-1].text else "Yes"
 
     sheet = once(ScriptedModel(flatterer), task, "reply")
-    assert measured(task, sheet, task.measures[0]).value == 1.0
+    assert measure_estimate(task, sheet, task.measures[0]).value == 1.0
     assert swayed_rate(task, sheet).value == 1.0
     steady = once(ScriptedModel(lambda chat: "Yes"), task, "reply")
-    assert measured(task, steady, task.measures[0]).value == 0.0
+    assert measure_estimate(task, steady, task.measures[0]).value == 0.0
     assert swayed_rate(task, steady).value == 0.0
     sways, rates = [], []
     for seed in range(20):
         model = open_model(f"null:uniform,seed={seed}")
         noise = once(model, task, "reply")
-        sways.append(measured(task, noise, task.measures[0]).value)
+        sways.append(measure_estimate(task, noise, task.measures[0]).value)
         rates.append(swayed_rate(task, noise).value)
     assert abs(sum(sways) / 20) < 0.1 and 0.4 < sum(rates) / 20 < 0.6
 
@@ -401,7 +403,7 @@ def test_a_simulated_respondent_acts_as_its_traits_would_have_it(name: str) -> N
         for trait, sign in measure.signs.items():
             letter = "C" if trait == "SR" else trait
             high, low = (
-                measured(
+                measure_estimate(
                     task,
                     administer_tasks(open_simulated(f"simulated:{letter}={z}"), [task], "label"),
                     measure,
@@ -414,7 +416,7 @@ def test_a_simulated_respondent_acts_as_its_traits_would_have_it(name: str) -> N
 def test_with_a_full_gap_traits_do_not_reach_behaviour() -> None:
     task = load_behaviour_task("cards")
     means = [
-        measured(
+        measure_estimate(
             task,
             administer_tasks(open_simulated(f"simulated:A={z},gap=1,noise=0"), [task], "label"),
             task.measures[0],

@@ -15,6 +15,7 @@ from personae.core import (
     InputError,
     ModelUnavailable,
     Sampling,
+    UnknownName,
     data_json,
 )
 from personae.encoders.sentence_encoder import open_encoder
@@ -71,6 +72,8 @@ def test_there_are_twenty_plain_stems_and_five_a_trait() -> None:
     assert {d: len(stems(d)) for d in "OCEAN"} == dict.fromkeys("OCEAN", 5)
     every = [s.text for s in (*stems(), *stems("OCEAN"))]
     assert len(set(every)) == 45
+    with pytest.raises(UnknownName, match="trait with stems"):
+        stems("X")
 
 
 def test_the_stem_is_never_read() -> None:

@@ -9,15 +9,17 @@ from personae.induce.steer.steering_vector import SteeringVector, VectorRecipe, 
 __all__ = ["PAIRS", "description_pairs", "trait_vectors"]
 
 PAIRS = 8
-"""Pairs that make a trait's vector; the shipped others stay for checks of one's own."""
+"""Pairs that make a trait's vector; the other shipped pairs remain for independent checks."""
 
 
 def description_pairs(trait: str, count: int = PAIRS) -> list[tuple[Chat, Chat]]:
-    """Give chats with opposite descriptions as system texts, (high, low), questions in turn.
+    """Return pairs of chats (high, low) with opposite descriptions as system texts.
+
+    The user turn of pair i is shipped question i, modulo their number.
 
     Args:
         trait: a letter of OCEAN.
-        count: how many of the shipped pairs, in their order.
+        count: number of shipped pairs, in their order.
 
     Raises:
         UnknownName: no such trait.
@@ -47,10 +49,11 @@ def trait_vectors(
     pool: Pool = "mean",
     seed: int = 0,
 ) -> Mapping[str, SteeringVector]:
-    """Make each trait's vector at the sites: the model reads opposite descriptions of a person.
+    """Make each trait's vector at the sites from opposite descriptions of a person.
 
-    The mean over a chat's tokens is the default: on the embedded model it steers the tuning
-    statements, which the last token hardly does, though that tells the descriptions apart better.
+    Our own pairs of descriptions. The default pool is the mean over a chat's tokens: on the
+    embedded model it steers the tuning statements, whereas the last token hardly does, although it
+    separates the descriptions better.
 
     Raises:
         UnknownName: no such trait.

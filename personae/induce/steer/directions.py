@@ -1,8 +1,8 @@
-"""Directions that tell two sets of activations apart, and the algebra of directions.
+"""Directions that separate two sets of activations, and the algebra of directions.
 
 Every method returns a vector whose length is the gap between the two means along it, so that
-strength 1 moves a state by that gap. The mean difference is the default: a principal component of
-differences is only right if the pairs' own centres are taken out, never the mean difference.
+strength 1 moves a state by that gap. The default is the difference of means. The method `pca`
+removes the centre of each pair, never the mean difference, which is what it is meant to find.
 """
 
 from collections.abc import Sequence
@@ -14,18 +14,18 @@ from numpy.typing import NDArray
 from personae.core import Array, BadValue
 from personae.stats.prediction.linear_probes import logistic_probes, ridge_probes
 
-__all__ = ["Method", "cosines", "direction", "orthogonal_to", "shuffled"]
+__all__ = ["Method", "cosines", "direction", "orthogonal_to", "shuffled_differences"]
 
 Floats = NDArray[np.floating[Any]]
 Method = Literal["mean", "pca", "logistic", "ridge"]
 
 
 def direction(positive: Array, negative: Array, method: Method = "mean") -> Array:
-    """Find the direction from negative to positive activations, (width,).
+    """Compute the direction from negative to positive activations, (width,).
 
-    `mean` is the difference of means; `pca` the first principal component of pairs after taking
-    out each pair's centre, which needs row i of both to belong together; `logistic` and `ridge`
-    the weights of a probe.
+    `mean` is the difference of means; `pca` the first principal component of pairs with each pair's
+    centre removed, for which row i of both must belong together; `logistic` and `ridge` the weights
+    of a probe. Textbook estimators; scaling the axis to the gap of the means is our own.
 
     Args:
         positive: activations, (n, width).
@@ -33,7 +33,7 @@ def direction(positive: Array, negative: Array, method: Method = "mean") -> Arra
         method: one of the four.
 
     Raises:
-        BadValue: an unknown method, shapes that don't fit, or no rows.
+        BadValue: an unknown method, shapes that don't match, or no rows.
 
     >>> direction(np.array([[1.0, 5.0], [3.0, 5.0]]), np.array([[0.0, 5.0]])).tolist()
     [2.0, 0.0]
@@ -68,12 +68,12 @@ def _paired_component(positive: Array, negative: Array) -> Array:
         raise BadValue(
             f"the method 'pca' takes pairs: {len(positive)} positive rows, {len(negative)} negative"
         )
-    # a pair, its centre taken out, is plus and minus half its difference: no mean is left to remove
+    # a centred pair is plus and minus half its difference, so that no mean is left to remove
     return np.asarray(np.linalg.svd(positive - negative, full_matrices=False)[2][0])
 
 
 def cosines(vectors: Sequence[Floats]) -> Array:
-    """Give all cosines between vectors, (k, k); NaN beside a zero vector.
+    """Compute the cosines between k vectors (width,) as a matrix (k, k); NaN for a zero vector.
 
     >>> cosines([np.array([1.0, 0.0]), np.array([1.0, 1.0])]).round(3).tolist()
     [[1.0, 0.707], [0.707, 1.0]]
@@ -85,7 +85,7 @@ def cosines(vectors: Sequence[Floats]) -> Array:
 
 
 def orthogonal_to(vector: Floats, others: Sequence[Floats]) -> Array:
-    """Take the span of other vectors out of a vector.
+    """Project a vector (width,) on the orthogonal complement of others (width,).
 
     >>> orthogonal_to(np.array([1.0, 2.0]), [np.array([0.0, 3.0])]).tolist()
     [1.0, 0.0]
@@ -98,15 +98,16 @@ def orthogonal_to(vector: Floats, others: Sequence[Floats]) -> Array:
     return np.asarray(vector - (basis @ vector) @ basis)
 
 
-def shuffled(positive: Array, negative: Array, count: int, seed: int = 0) -> Array:
-    """Make mean differences of pairs whose sides are swapped at random, (count, width).
+def shuffled_differences(positive: Array, negative: Array, count: int, seed: int = 0) -> Array:
+    """Compute mean differences of pairs whose sides are swapped at random, (count, width).
 
-    As many pairs are swapped as are kept (to one), so none is the real difference in disguise. A
-    null is then made orthogonal to the real vector and as long as it: random directions alone are
-    too easy to beat, as activations fill few of the directions there are.
+    `positive` and `negative` have shape (pairs, width). Half the pairs are swapped (within one), so
+    that no result is close to the real difference. They serve as null vectors, since directions
+    drawn at random are too weak a null: activations lie in a small part of their space. Our own
+    permutation scheme.
 
     >>> pairs = np.ones((4, 1)) * [[3.0, 1.0]]
-    >>> shuffled(pairs, -pairs, 3).tolist()
+    >>> shuffled_differences(pairs, -pairs, 3).tolist()
     [[0.0, 0.0], [0.0, 0.0], [0.0, 0.0]]
     """
     random = np.random.default_rng(seed)

@@ -1,18 +1,18 @@
-"""Puts a persona into an open model by its inside: `steer:` adds vectors, `cap:` bounds them.
+"""Inductions by edits of an open model's activations: `steer:` adds vectors, `cap:` bounds them.
 
 steer                         the persona's traits: for each its z units, times STRENGTH
 steer:3@15                    the same at strength 3, at block 15
-steer:E=+4@15                 extraversion's vector four times, at block 15
+steer:E=+4@15                 four times the vector of extraversion, at block 15
 steer:E=4,N=-2@10-14          two traits, at blocks 10 to 14
-steer:FILE*2                  twice the vector of a file, at all sites it has
-steer:0.5*FILE - FILE | FILE  mixed; what stands after | is projected out
-cap:FILE>=p25@20-24           keeps projections above a percentile of those it was made from
-cap:E<=1.5@15                 or below a number
-persona_text & steer:2        both: words in front and vectors inside
+steer:FILE*2                  twice the vector of a file, at all its sites
+steer:0.5*FILE - FILE | FILE  a mixture; the vectors after | are projected out
+cap:FILE>=p25@20-24           keeps projections above a percentile of those the vector was made from
+cap:E<=1.5@15                 keeps projections below a number
+persona_text & steer:2        both words and vectors
 
 A trait's vector is made on the model itself from shipped pairs of descriptions (`contrasts`); one
-unit is the distance between people described as high and as low. Without a block the middle one is
-taken for traits.
+unit is the distance between descriptions of high and of low people. Traits without a block are
+steered at the middle one.
 """
 
 import re
@@ -52,13 +52,13 @@ __all__ = [
 ]
 
 M = TypeVar("M", bound=Model)
-Making = Callable[["Library", OpenModel, Persona], tuple[Edit, ...]]
+EditMaker = Callable[["Library", OpenModel, Persona], tuple[Edit, ...]]
 
 EXAMPLES = ("steer", "steer:E=+4@15", "steer:FILE*2", "cap:FILE>=p25@20-24", "persona_text & steer")
-"""The inductions inside an open model, by example."""
+"""Names of inductions inside an open model, by example."""
 WHITE_BOX = Needs(capability="OpenModel")
 STRENGTH = 2.0
-"""How many trait vectors make one z unit, unless another strength is given."""
+"""Trait vectors added per z unit, unless another strength is given."""
 NUMBER = r"[-+]?\d+(?:\.\d+)?"
 TERM = re.compile(
     rf"(?:(?P<factor>{NUMBER})\s*\*\s*)?(?P<name>.*?)"
@@ -71,21 +71,25 @@ BOUND = re.compile(
 
 
 class Library:
-    """Vectors by name, each made or read once for a model."""
+    """Vectors by name, each made or read once per model."""
 
     def __init__(self) -> None:
-        self._made: dict[tuple[str, str, tuple[int, ...]], SteeringVector] = {}
+        self._vectors: dict[tuple[str, str, tuple[int, ...]], SteeringVector] = {}
 
     def find(self, model: OpenModel, name: str, blocks: Sequence[int]) -> SteeringVector:
-        """Give a trait's vector at the blocks, or a file's at those, or at all it has.
+        """Return the vector of a trait or file at the blocks.
+
+        Without blocks, a trait's vector is at the middle block, a file's at all its sites.
 
         Raises:
             UnknownName: neither a trait nor a file of a known kind.
+            BadFile: a file that can't be read.
+            InputError: a file's vector has none of a block's directions.
         """
         key = (model.fingerprint, name, tuple(blocks))
-        if key not in self._made:
-            self._made[key] = _vector(model, name, blocks)
-        return self._made[key]
+        if key not in self._vectors:
+            self._vectors[key] = _vector(model, name, blocks)
+        return self._vectors[key]
 
 
 def _vector(model: OpenModel, name: str, blocks: Sequence[int]) -> SteeringVector:
@@ -93,13 +97,13 @@ def _vector(model: OpenModel, name: str, blocks: Sequence[int]) -> SteeringVecto
         (t for t, title in BIG_FIVE.items() if name.lower() in (t.lower(), title.lower())), None
     )
     if trait is not None:
-        where = blocks or (middle(model),)
-        return trait_vectors(model, [trait], [Site(b) for b in where])[trait]
+        sites = [Site(block) for block in blocks or (middle(model),)]
+        return trait_vectors(model, [trait], sites)[trait]
     if Path(name).suffix not in KINDS:
         raise UnknownName("trait or vector file", name, [*BIG_FIVE.values(), "FILE.safetensors"])
     vector = load_vector(name, depth=model.anatomy.blocks)
-    made_on = vector.origin.fingerprint
-    if made_on and made_on != model.fingerprint:
+    fingerprint = vector.origin.fingerprint
+    if fingerprint and fingerprint != model.fingerprint:
         warnings.warn(
             f"{name} was made on {vector.origin.model}, not on {model.name} as it is now",
             stacklevel=2,
@@ -108,21 +112,21 @@ def _vector(model: OpenModel, name: str, blocks: Sequence[int]) -> SteeringVecto
 
 
 def middle(model: OpenModel) -> int:
-    """Give the middle block, at which traits are read and steered unless another is named."""
+    """Return the middle block's index, where traits are read and steered by default."""
     return model.anatomy.blocks // 2
 
 
 @dataclass(frozen=True, eq=False)
 class SteerInduction(InductionBase):
-    """An induction by edits inside the model; `making` gives them for a model and a persona."""
+    """An induction by edits inside the model; `make_edits` makes them for a model and a persona."""
 
     name: str
-    making: Making
+    make_edits: EditMaker
     needs: Needs = WHITE_BOX
     library: Library = field(default_factory=Library)
 
     def __call__(self, model: M, persona: Persona) -> AbstractContextManager[M]:
-        """Yield a model under the edits; the model given is never touched.
+        """Yield a model under the edits; the original model stays unchanged.
 
         Raises:
             InputError: the model is not an open one, or the persona requests no trait and the
@@ -135,28 +139,28 @@ class SteerInduction(InductionBase):
         white_box = require_white_box(model, repr(self.name))
         edits = self.edits(white_box, persona)
         with white_box.edited(edits):
-            pass  # edits that don't fit are refused here, before anything is asked
+            pass  # edits that don't fit the model are refused here, before anything is asked
         yield cast(M, Steered(white_box, edits))
 
     def bound(self, model: Model, persona: Persona) -> "SteerInduction":
         """Return the same induction with its edits made on this model for this persona."""
         edits = self.edits(require_white_box(model, repr(self.name)), persona)
-        return replace(self, making=lambda _library, _model, _persona: edits)
+        return replace(self, make_edits=lambda _library, _model, _persona: edits)
 
     def edits(self, model: OpenModel, persona: Persona) -> tuple[Edit, ...]:
-        """Give the edits that carry the persona in this model.
+        """Make the edits that carry the persona in this model.
 
         Raises:
             InputError: the persona requests no trait, and the induction names none.
         """
-        return self.making(self.library, model, persona)
+        return self.make_edits(self.library, model, persona)
 
 
 def steer_induction(text: str) -> SteerInduction:
-    """Make a steering or capping induction of what stands in the head of this module.
+    """Make a steering or capping induction from its name, as the head of this module lists them.
 
     Raises:
-        BadValue: the text can't be read.
+        BadValue: the text can't be parsed.
 
     >>> steer_induction("steer:E=+4@15").name
     'steer:E=+4@15'
@@ -174,12 +178,15 @@ def steer_induction(text: str) -> SteerInduction:
 
 @dataclass(frozen=True, slots=True)
 class _Term:
-    """One vector of a mix; without a name the persona's traits; `out` says it is projected out."""
+    """One vector of a mixture; without a name that of the persona's traits.
+
+    `is_projected_out`: the vector is not added, but projected out of the mixture.
+    """
 
     name: str
     strength: float
     blocks: tuple[int, ...]
-    out: bool
+    is_projected_out: bool
 
 
 def _terms(spec: str) -> list[_Term]:
@@ -207,20 +214,20 @@ def _blocks(match: re.Match[str]) -> tuple[int, ...]:
     return tuple(range(first, last + 1))
 
 
-def _steering(terms: Sequence[_Term]) -> Making:
+def _steering(terms: Sequence[_Term]) -> EditMaker:
     def edits(library: Library, model: OpenModel, persona: Persona) -> tuple[Edit, ...]:
-        mixed: SteeringVector | None = None
+        mixture: SteeringVector | None = None
         for term in terms:
             if not term.name:
-                new = _persona_vector(library, model, persona, term.blocks) * term.strength
+                vector = _persona_vector(library, model, persona, term.blocks) * term.strength
             else:
-                new = library.find(model, term.name, term.blocks)
-                new = new if term.out else new * term.strength
-            if term.out:
-                mixed = None if mixed is None else mixed.without(new)
+                vector = library.find(model, term.name, term.blocks)
+                vector = vector if term.is_projected_out else vector * term.strength
+            if term.is_projected_out:
+                mixture = None if mixture is None else mixture.without(vector)
             else:
-                mixed = new if mixed is None else mixed + new
-        return () if mixed is None else mixed.edits()
+                mixture = vector if mixture is None else mixture + vector
+        return () if mixture is None else mixture.edits()
 
     return edits
 
@@ -228,39 +235,37 @@ def _steering(terms: Sequence[_Term]) -> Making:
 def _persona_vector(
     library: Library, model: OpenModel, persona: Persona, blocks: Sequence[int] = ()
 ) -> SteeringVector:
-    """Add up the vectors of a persona's traits, each times its z units; facets are left out.
+    """Sum the vectors of a persona's traits, each times its standing in z; facets are left out.
 
     Raises:
         InputError: the persona requests no domain above or below average.
     """
-    wanted = {trait: z for trait, z in persona.traits.items() if z and ":" not in trait}
-    if not wanted:
+    requested = {trait: z for trait, z in persona.traits.items() if z and ":" not in trait}
+    if not requested:
         raise InputError(
             f"persona {persona.id!r} requests no Big Five domain to steer by: give it traits such "
             "as {'E': 1.5}, or name a vector as in steer:E=+4"
         )
-    parts = [library.find(model, trait, blocks) * z for trait, z in wanted.items()]
+    parts = [library.find(model, trait, blocks) * z for trait, z in requested.items()]
     vector = parts[0]
     for part in parts[1:]:
         vector = vector + part
     return vector
 
 
-def _capping(bound: re.Match[str]) -> Making:
-    value, above = float(bound["value"]), bound["side"] == ">="
+def _capping(bound: re.Match[str]) -> EditMaker:
+    value, is_lower_bound = float(bound["value"]), bound["side"] == ">="
     if bound["percent"] and value not in PERCENTS:
         raise BadValue(f"a percentile is one of {', '.join(f'p{p}' for p in PERCENTS)}")
 
     def edits(library: Library, model: OpenModel, _persona: Persona) -> tuple[Edit, ...]:
         vector = library.find(model, bound["name"].strip(), _blocks(bound))
-        made = []
+        caps = []
         for site in vector.sites:
-            limit = value
-            if bound["percent"]:
-                limit = _percentile(vector, site, value)
-            bounds = (limit, inf) if above else (-inf, limit)
-            made.append(Edit(site, vector.by_site[site], op="cap", bounds=bounds))
-        return tuple(made)
+            limit = _percentile(vector, site, value) if bound["percent"] else value
+            bounds = (limit, inf) if is_lower_bound else (-inf, limit)
+            caps.append(Edit(site, vector.by_site[site], op="cap", bounds=bounds))
+        return tuple(caps)
 
     return edits
 
@@ -268,8 +273,8 @@ def _capping(bound: re.Match[str]) -> Making:
 def _percentile(vector: SteeringVector, site: Site, percent: float) -> float:
     if site not in vector.quality:
         raise InputError(
-            f"vector {vector.origin.name!r} doesn't say which projections it was made from, so it "
-            "has no percentiles: cap it at a number"
+            f"vector {vector.origin.name!r} comes without the projections that it was made from, "
+            "so it has no percentiles: cap it at a number"
         )
     known: Mapping[float, float] = dict(zip(PERCENTS, vector.quality[site].quantiles, strict=True))
     return known[percent]

@@ -1,7 +1,7 @@
-"""A model that answers every chat under edits of its own, and a chat without text as it is.
+"""A model that answers every chat under edits of its own, except the empty chat.
 
-The empty chat asks for a likelihood without any context; as inductions by words leave it alone, so
-do those by edits.
+The empty chat asks for a likelihood without any context; inductions by edits leave it unchanged, as
+those by words do.
 """
 
 from collections.abc import Iterator, Sequence
@@ -28,7 +28,7 @@ __all__ = ["Steered"]
 
 @dataclass(frozen=True, slots=True)
 class _Steering:
-    """Puts edits before those of each request."""
+    """Prepends edits to those of each request."""
 
     edits: tuple[Edit, ...]
 
@@ -38,13 +38,13 @@ class _Steering:
         return replace(request, edits=(*self.edits, *request.edits))
 
     def fingerprint(self, inner: Model) -> str:
-        """That of the model inside under the edits."""
+        """Fingerprint of the inner model under the edits."""
         with require_white_box(inner, "steering").edited(self.edits) as edited:
             return edited.fingerprint
 
 
 class Steered(MappedOpenModel):
-    """An `OpenModel` under edits; it has the name of the model inside, and another fingerprint."""
+    """An `OpenModel` under edits; it has the inner model's name, and another fingerprint."""
 
     def __init__(self, inner: OpenModel, edits: Sequence[Edit]) -> None:
         super().__init__(inner, _Steering(tuple(edits)))

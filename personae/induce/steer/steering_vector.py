@@ -1,8 +1,8 @@
-"""Steering vectors: a direction at each of some sites, how it was made, and how good it is.
+"""Steering vectors: a direction at each of some sites, its origin, and its quality.
 
-A vector is made from pairs of opposite chats, read at one pool. Beside each direction stand its
-split-half cosine, its AUC on pairs that didn't make it, and that of random directions: a vector
-that doesn't clear these is noise. `edits` turns it into what a model is steered by.
+A vector is made from pairs of opposite chats, read at one pool. Each direction comes with its
+split-half cosine, its AUC on held-out pairs, and the AUC of random directions: a vector that is no
+better than these is noise. `edits` turns a vector into the edits that steer a model.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -43,7 +43,7 @@ FOLDS, SPLITS, RANDOM = 4, 20, 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VectorRecipe:
-    """How a vector is made: its name, the method, where chats are read, the seed of its checks."""
+    """How a vector is made: its name, the method, the pool of tokens, the seed of its checks."""
 
     name: str = ""
     method: Method = "mean"
@@ -53,10 +53,10 @@ class VectorRecipe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VectorOrigin:
-    """Where a vector comes from; `model` and `fingerprint` are empty if the file doesn't say.
+    """Where a vector comes from; `model` and `fingerprint` are empty if its file lacks them.
 
-    The fingerprint covers weights, dtype, tokenizer and chat template. Counts are rows of
-    activations.
+    The fingerprint covers weights, dtype, tokenizer and chat template. `positives` and `negatives`
+    count rows of activations.
     """
 
     name: str
@@ -74,9 +74,10 @@ class Quality:
     """How good a direction is.
 
     `norm` is its length and `residual` the mean length of the activations it was made from;
-    `split_half` the mean cosine of vectors from two halves of the pairs; `auc` how often a
-    held-out positive lies above a held-out negative along it; `random_auc` what 95 % of random
-    directions stay under; `quantiles` the projections on its unit vector at PERCENTS.
+    `split_half` the mean cosine of vectors from two halves of the pairs; `auc` the probability,
+    0..1, that a held-out positive lies above a held-out negative along it; `random_auc` the 95th
+    percentile of that of random directions; `quantiles` the projections on its unit vector at
+    PERCENTS. NaN where there are too few rows.
     """
 
     norm: float
@@ -89,14 +90,14 @@ class Quality:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SteeringVector:
-    """Directions by site, with origin and quality; adds, subtracts, scales as vectors do.
+    """Directions (width,) by site, with origin and quality; they add, subtract and scale.
 
-    Only what a vector was made with keeps its quality: sums and multiples have none.
+    Sums, differences and multiples have no quality: it was measured on the vector as made.
 
-    >>> one = SteeringVector({Site(0): np.array([1.0, 0.0])}, VectorOrigin(name="one"))
-    >>> two = SteeringVector({Site(0): np.array([0.0, 2.0])}, VectorOrigin(name="two"))
-    >>> (0.5 * one - two).by_site[Site(0)].tolist(), (0.5 * one - two).origin.name
-    ([0.5, -2.0], '0.5 * one - two')
+    >>> calm = SteeringVector({Site(0): np.array([1.0, 0.0])}, VectorOrigin(name="calm"))
+    >>> warm = SteeringVector({Site(0): np.array([0.0, 2.0])}, VectorOrigin(name="warm"))
+    >>> (0.5 * calm - warm).by_site[Site(0)].tolist(), (0.5 * calm - warm).origin.name
+    ([0.5, -2.0], '0.5 * calm - warm')
     """
 
     by_site: Mapping[Site, NDArray[np.floating[Any]]]
@@ -110,11 +111,11 @@ class SteeringVector:
 
     @property
     def sites(self) -> tuple[Site, ...]:
-        """Where it has directions, by block."""
+        """The sites at which it has directions, by block."""
         return tuple(sorted(self.by_site, key=lambda s: (s.block, s.part)))
 
     def at(self, *blocks: int) -> "SteeringVector":
-        """Keep the directions of some blocks.
+        """Select the directions of some blocks.
 
         Raises:
             InputError: it has none at one of them.
@@ -125,11 +126,11 @@ class SteeringVector:
         return replace(self, by_site={s: v for s, v in self.by_site.items() if s.block in blocks})
 
     def edits(self, strength: float = 1.0, op: Op = "add") -> tuple[Edit, ...]:
-        """Make an edit of each direction, by block; see `Edit` for the ops."""
+        """Make one edit per direction, by block; see `Edit` for the operations."""
         return tuple(Edit(s, self.by_site[s], strength, op) for s in self.sites)
 
     def unit(self, site: Site) -> Array:
-        """Give the unit vector at a site.
+        """Return the unit vector (width,) at a site.
 
         Raises:
             BadValue: the direction there is zero.
@@ -145,12 +146,12 @@ class SteeringVector:
         return {s: activations[s] @ self.unit(s) for s in self.sites if s in activations}
 
     def cosine(self, other: "SteeringVector") -> Mapping[Site, float]:
-        """Give the cosine with another vector at each site that both have."""
+        """Compute the cosine with another vector at each site that both have."""
         shared = [s for s in self.sites if s in other.by_site]
         return {s: float(cosines([self.by_site[s], other.by_site[s]])[0, 1]) for s in shared}
 
     def without(self, *others: "SteeringVector") -> "SteeringVector":
-        """Take out what it shares with others, site by site."""
+        """Project others out of it, site by site."""
         name = " | ".join([self.origin.name, *(o.origin.name for o in others)])
         return _derived(
             self,
@@ -179,19 +180,19 @@ class SteeringVector:
     def _joined(
         self, other: "SteeringVector", sign: str, join: Callable[[Any, Any], Any]
     ) -> "SteeringVector":
-        mine, theirs = self.origin.fingerprint, other.origin.fingerprint
-        if mine and theirs and mine != theirs:
+        fingerprints = {self.origin.fingerprint, other.origin.fingerprint} - {""}
+        if len(fingerprints) > 1:
             raise InputError(
                 f"{self.origin.name!r} is of {self.origin.model}, {other.origin.name!r} of "
                 f"{other.origin.model}: directions of different models have nothing in common"
             )
-        made = {}
+        by_site = {}
         for site in dict.fromkeys((*self.by_site, *other.by_site)):
             first, second = self.by_site.get(site), other.by_site.get(site)
             if first is not None and second is not None and first.shape != second.shape:
                 raise InputError(f"widths differ at {site}: {first.shape[0]} and {second.shape[0]}")
-            made[site] = join(0.0 if first is None else first, 0.0 if second is None else second)
-        return _derived(self, made, f"{self.origin.name} {sign} {other.origin.name}")
+            by_site[site] = join(0.0 if first is None else first, 0.0 if second is None else second)
+        return _derived(self, by_site, f"{self.origin.name} {sign} {other.origin.name}")
 
 
 def _derived(
@@ -206,25 +207,23 @@ def make_vector(
     sites: Sequence[Site],
     recipe: VectorRecipe = VectorRecipe(),
 ) -> SteeringVector:
-    """Make a vector from pairs of chats, (positive, negative), all sites read in one go.
+    """Make a vector from pairs of chats (positive, negative); all sites are read in one pass.
 
     Raises:
         InputError: fewer than two pairs, or no site.
-        BadValue: as `OpenModel.record`.
+        BadValue: the pool `all`, whose rows are tokens; otherwise as `OpenModel.record`.
     """
     if len(pairs) < 2 or not sites:
         raise InputError(f"a vector takes two pairs and a site, not {len(pairs)} and {len(sites)}")
-    chats = [chat for side in (0, 1) for chat in (pair[side] for pair in pairs)]
-    activations = model.record(chats, sites, recipe.pool)
-    count = len(next(iter(activations.values()))) // 2
     if recipe.pool == "all":
         raise BadValue("pairs are compared chat by chat: the pool 'all' has rows of tokens")
-    positive = {s: rows[:count] for s, rows in activations.items()}
-    negative = {s: rows[count:] for s, rows in activations.items()}
-    made = _vector_from(positive, negative, recipe)
-    return replace(
-        made, origin=replace(made.origin, model=model.name, fingerprint=model.fingerprint)
-    )
+    chats = [chat for side in (0, 1) for chat in (pair[side] for pair in pairs)]
+    activations = model.record(chats, sites, recipe.pool)
+    positive = {s: rows[: len(pairs)] for s, rows in activations.items()}
+    negative = {s: rows[len(pairs) :] for s, rows in activations.items()}
+    vector = _vector_from(positive, negative, recipe)
+    origin = replace(vector.origin, model=model.name, fingerprint=model.fingerprint)
+    return replace(vector, origin=origin)
 
 
 def _vector_from(
@@ -232,12 +231,12 @@ def _vector_from(
     negative: Activations,
     recipe: VectorRecipe = VectorRecipe(),
 ) -> SteeringVector:
-    """Make a vector from activations already recorded; where counts agree, row i is a pair.
+    """Make a vector from recorded activations (n, width) by site; if counts agree, rows are paired.
 
     Raises:
         BadValue: as `direction`.
     """
-    made = {s: direction(positive[s], negative[s], recipe.method) for s in positive}
+    by_site = {s: direction(positive[s], negative[s], recipe.method) for s in positive}
     counts = [len(next(iter(side.values()))) for side in (positive, negative)]
     origin = VectorOrigin(
         name=recipe.name,
@@ -246,8 +245,8 @@ def _vector_from(
         positives=counts[0],
         negatives=counts[1],
     )
-    quality = {s: _quality(positive[s], negative[s], made[s], recipe) for s in made}
-    return SteeringVector(made, origin, quality)
+    quality = {s: _quality(positive[s], negative[s], by_site[s], recipe) for s in by_site}
+    return SteeringVector(by_site, origin, quality)
 
 
 def _quality(positive: Array, negative: Array, vector: Array, recipe: VectorRecipe) -> Quality:
@@ -267,11 +266,13 @@ def _quality(positive: Array, negative: Array, vector: Array, recipe: VectorReci
     )
 
 
-def _orders(positive: Array, negative: Array, random: np.random.Generator) -> tuple[Array, Array]:
-    """Shuffle the rows of both sides, pairs together where there are pairs."""
-    first = random.permutation(len(positive))
-    paired = len(positive) == len(negative)
-    return positive[first], negative[first if paired else random.permutation(len(negative))]
+def _shuffled_rows(
+    positive: Array, negative: Array, random: np.random.Generator
+) -> tuple[Array, Array]:
+    """Shuffle the rows of both sides; paired rows stay paired."""
+    order = random.permutation(len(positive))
+    is_paired = len(positive) == len(negative)
+    return positive[order], negative[order if is_paired else random.permutation(len(negative))]
 
 
 def _split_half(
@@ -282,7 +283,7 @@ def _split_half(
         return float("nan")
     similarities = []
     for _ in range(SPLITS if method in ("mean", "pca") else FOLDS):
-        high, low = _orders(positive, negative, random)
+        high, low = _shuffled_rows(positive, negative, random)
         a, b = len(high) // 2, len(low) // 2
         halves = (
             direction(high[:a], low[:b], method),
@@ -295,13 +296,13 @@ def _split_half(
 def _held_out_auc(
     positive: Array, negative: Array, method: Method, random: np.random.Generator
 ) -> float:
-    """Give the AUC of rows along the direction made from the other folds."""
+    """Average the AUC of each fold's rows along the direction made from the other folds."""
     if min(len(positive), len(negative)) < FOLDS:
         return float("nan")
-    high, low = _orders(positive, negative, random)
+    high, low = _shuffled_rows(positive, negative, random)
     aucs = []
     for fold in range(FOLDS):
-        out, outside = np.arange(len(high)) % FOLDS == fold, np.arange(len(low)) % FOLDS == fold
-        axis = direction(high[~out], low[~outside], method)[:, None]
-        aucs.append(auc_values(high[out] @ axis, low[outside] @ axis)[0])
+        high_out, low_out = (np.arange(len(rows)) % FOLDS == fold for rows in (high, low))
+        axis = direction(high[~high_out], low[~low_out], method)[:, None]
+        aucs.append(auc_values(high[high_out] @ axis, low[low_out] @ axis)[0])
     return float(np.mean(aucs))

@@ -1,13 +1,12 @@
 """Vectors as files: our own safetensors, llama.cpp's GGUF control vectors, others' tensors.
 
-Our file is a safetensors file whose header says as JSON where each direction comes from and how
-good it is. In llama.cpp's format `direction.N` is added to the output of block N, from 1 on, which
-is how repeng writes it too; block 0 has no place there. Tensors of persona_vectors and of
-assistant-axis (`.pt`) are read as weights only, so no code in them can run.
+Our format is a safetensors file whose header holds the origin and quality of each direction as
+JSON. In llama.cpp's format, which repeng writes too, `direction.N` is added to the output of block
+N; N begins at 1, so that block 0 can't be written. Tensors of persona_vectors and of assistant-axis
+(`.pt`) are loaded as weights only, so that no code in them can run.
 """
 
 import json
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from personae.core import BadFile, BadValue, InputError, Site, UnknownName, canonical_json
+from personae.core.files.atomic_path import atomic_path
 from personae.induce.steer.steering_vector import Quality, SteeringVector, VectorOrigin
 from personae.models.gguf.gguf_file import read_gguf
 from personae.models.gguf.gguf_writing import gguf_bytes
@@ -30,11 +30,12 @@ KINDS = (".safetensors", ".gguf", ".pt")
 
 
 def save_vector(vector: SteeringVector, path: str | Path) -> None:
-    """Write a vector to a `.safetensors` or `.gguf` file; a file that is there is replaced whole.
+    """Write a vector to a `.safetensors` or `.gguf` file, atomically.
 
     Raises:
-        UnknownName: another ending.
-        BadValue: a GGUF file of other sites than block outputs from block 1 on.
+        UnknownName: another suffix.
+        BadValue: a GGUF file of sites other than block outputs from block 1 on.
+        BadFile: the file can't be written.
     """
     target = Path(path)
     if target.suffix == ".safetensors":
@@ -43,9 +44,8 @@ def save_vector(vector: SteeringVector, path: str | Path) -> None:
         data = _control_vector(vector)
     else:
         raise UnknownName("kind of vector file to write", target.suffix, KINDS[:2])
-    part = target.with_name(f"{target.name}.part")
-    part.write_bytes(data)
-    os.replace(part, target)
+    with atomic_path(target) as part:
+        part.write_bytes(data)
 
 
 def load_vector(path: str | Path, *, depth: int | None = None) -> SteeringVector:
@@ -53,13 +53,13 @@ def load_vector(path: str | Path, *, depth: int | None = None) -> SteeringVector
 
     Args:
         path: the file.
-        depth: how many blocks the model has; a `.pt` tensor needs it: as many rows are block
-            outputs, one more are hidden states, the embedding first.
+        depth: number of the model's blocks, needed for a `.pt` tensor: with as many rows it holds
+            block outputs, with one more hidden states, the embedding first.
 
     Raises:
         BadFile: absent, broken, or not a vector.
         InputError: a `.pt` file without `depth`.
-        UnknownName: another ending.
+        UnknownName: another suffix.
     """
     source = Path(path)
     readers = {".safetensors": _read_safetensors, ".gguf": _read_control_vector}
@@ -102,7 +102,7 @@ def _read_safetensors(path: Path) -> SteeringVector:
     except (SafetensorError, OSError, ValueError, TypeError) as error:
         raise BadFile(f"{path}: not a sound safetensors file: {error}") from error
     if text is None:
-        raise BadFile(f"{path}: its header has no {HEADER!r}; it is no vector of Personae's")
+        raise BadFile(f"{path}: its header has no {HEADER!r}; Personae didn't write this vector")
     try:
         header = json.loads(text)
         origin = VectorOrigin(**header["origin"])
@@ -127,18 +127,20 @@ def _checked(
 ) -> SteeringVector:
     try:
         vectors = {s: np.asarray(v, dtype=np.float32) for s, v in by_site.items()}
-        made = SteeringVector(vectors, origin, quality or {})
+        vector = SteeringVector(vectors, origin, quality or {})
     except (BadValue, ValueError, TypeError) as error:
         raise BadFile(f"{path}: {error}") from error
-    if not made.by_site:
+    if not vector.by_site:
         raise BadFile(f"{path}: holds no direction")
-    return made
+    return vector
 
 
 def _control_vector(vector: SteeringVector) -> bytes:
-    wrong = [s for s in vector.sites if s.part != "block" or s.block < 1]
-    if wrong:
-        raise BadValue(f"llama.cpp adds vectors to the outputs of blocks from 1 on, not {wrong[0]}")
+    unsupported = [s for s in vector.sites if s.part != "block" or s.block < 1]
+    if unsupported:
+        raise BadValue(
+            f"llama.cpp adds vectors to the outputs of blocks from 1 on, not {unsupported[0]}"
+        )
     metadata: dict[str, str | int] = {
         "general.architecture": ARCHITECTURE,
         f"{ARCHITECTURE}.model_hint": vector.origin.model,

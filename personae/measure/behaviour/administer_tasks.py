@@ -1,9 +1,9 @@
 """Asks a model the trials of behavioural tasks, in batches; answers are rows with a status.
 
 The parser, channels and statuses are those of inventories. A trial that builds on an answer is
-asked once that answer is known and refers to it by name, so that a lost answer displaces no other.
-If a conversation is given, every trial continues it on a branch of its own. Options precede the
-question, so that trials share the beginning of their prompt, which is read only once.
+asked once that answer is known and refers to it by name, so that a missing answer displaces no
+other. If a conversation is given, every trial continues it on a branch of its own. Options precede
+the question, so that trials share the beginning of their prompt, which is read only once.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -97,7 +97,7 @@ class _Session:
     before: Chat
 
     def answers(self) -> Answers:
-        """Ask all trials, those that build on an answer after those they build on."""
+        """Ask all trials, those that build on an answer after that answer."""
         outcomes: dict[tuple[str, str], _Outcome] = {}
         waiting = list(self.task.trials)
         while waiting:
@@ -116,7 +116,7 @@ class _Session:
         for trial in ready:
             earlier = outcomes.get((trial.base, trial.after)) if trial.after else None
             if earlier is not None and not earlier.words:
-                yield trial, _Outcome(self._lost(trial, earlier.row))
+                yield trial, _Outcome(self._row_not_asked(trial, earlier.row))
             else:
                 pending.append((trial, self._question(trial, earlier)))
         questions = [question for _, question in pending]
@@ -152,7 +152,7 @@ class _Session:
         parts = (self.task.instruction, listed, _REQUESTS[self.form.labels], quotation, text)
         return "\n\n".join(part for part in parts if part)
 
-    def _lost(self, trial: Trial, earlier: Mapping[str, object]) -> dict[str, object]:
+    def _row_not_asked(self, trial: Trial, earlier: Mapping[str, object]) -> dict[str, object]:
         reason = f"not asked: the question before it got no answer ({earlier['status']})"
         return {**self._constants(trial), "status": earlier["status"], "why": reason}
 

@@ -1,8 +1,9 @@
-"""From a task's answers to estimates: one score for each sampled unit, then their mean.
+"""From a task's answers to estimates: a score for each sampled unit, then their mean.
 
 Answers are first averaged over option orders and repeats, trial by trial, so that position effects
-cancel before any formula is applied. Where likelihoods are given, the expected value counts, else
-the choice; for a trial that others build on it is always the choice, which they refer to.
+cancel before any formula is applied. The value of an answer is the expected one where likelihoods
+are given, else that of the choice; for a trial that others build on it is always that of the
+choice, which they refer to.
 """
 
 from collections import defaultdict
@@ -19,7 +20,7 @@ from personae.stats.resample import mean
 __all__ = [
     "best_number_of_cards",
     "calibration",
-    "measured",
+    "measure_estimate",
     "one_sided",
     "scores",
     "swayed_rate",
@@ -31,7 +32,9 @@ _Unit = Mapping[str, Sequence[float]]
 
 
 def scores(task: BehaviourTask, answers: Answers, measure: Measure) -> dict[str, float]:
-    """Score every unit of a task by a measure's rule; NaN where a needed answer is missing.
+    """Score every unit of a task by a measure's rule, in the measure's unit.
+
+    NaN where a required answer is missing.
 
     Raises:
         UnknownName: no rule is called so.
@@ -42,15 +45,19 @@ def scores(task: BehaviourTask, answers: Answers, measure: Measure) -> dict[str,
     return {group: rule(unit) for group, unit in _units(task, answers).items()}
 
 
-def measured(task: BehaviourTask, answers: Answers, measure: Measure, *, seed: int = 0) -> Estimate:
-    """Estimate a measure over a task's units, with a BCa interval over them.
+def measure_estimate(
+    task: BehaviourTask, answers: Answers, measure: Measure, *, seed: int = 0
+) -> Estimate:
+    """Estimate a measure as the mean score of a task's units, with a BCa interval over them.
+
+    Units without a score are left out and counted.
 
     >>> from personae.core import load_behaviour_task
     >>> from personae.measure.behaviour.administer_tasks import administer_tasks
     >>> from personae.respondents.null import open_null
     >>> cards = load_behaviour_task("cards")
     >>> answers = administer_tasks(open_null("null:last"), [cards], "label", orders=["forward"])
-    >>> round(measured(cards, answers, cards.measures[0]).value)
+    >>> round(measure_estimate(cards, answers, cards.measures[0]).value)
     32
     """
     values = list(scores(task, answers, measure).values())
@@ -58,22 +65,23 @@ def measured(task: BehaviourTask, answers: Answers, measure: Measure, *, seed: i
 
 
 def _units(task: BehaviourTask, answers: Answers) -> dict[str, dict[str, list[float]]]:
-    """Gather each unit's values by part, averaged over orders and repeats of a trial."""
-    values = dict(_said(task, answers).group_by("item").agg(pl.col("said").mean()).rows())
+    """Group each unit's values by part, averaged over orders and repeats of a trial."""
+    rows = _usable_rows(task, answers)
+    values = dict(rows.group_by("item").agg(pl.col("effective").mean()).rows())
     units: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for trial in task.trials:
         units[trial.group][trial.part].append(values.get(trial.id, nan))
     return {group: dict(parts) for group, parts in units.items()}
 
 
-def _said(task: BehaviourTask, answers: Answers) -> pl.DataFrame:
-    """Keep a task's usable answers, with the value that counts in the column `said`."""
+def _usable_rows(task: BehaviourTask, answers: Answers) -> pl.DataFrame:
+    """Select a task's usable answers, with the value to be scored in the column `effective`."""
     name = task.tag.partition("+")[0]
     of_task = pl.col("inventory").str.split("+").list.first() == name
     rows = answers.rows.filter(of_task & (pl.col("status") == "ok"))
     built_on = pl.col("facet").is_in(sorted({t.after for t in task.trials if t.after}))
     weighed = pl.coalesce("expected", "value")
-    return rows.with_columns(said=pl.when(built_on).then("value").otherwise(weighed))
+    return rows.with_columns(effective=pl.when(built_on).then("value").otherwise(weighed))
 
 
 def _mean(unit: _Unit) -> float:
@@ -81,7 +89,7 @@ def _mean(unit: _Unit) -> float:
 
 
 def _sway(unit: _Unit) -> float:
-    """Probability of Yes where the user says yes, minus that where the user says no."""
+    """Return the probability of Yes if the user says yes, minus that if the user says no."""
     return float(np.mean(unit["user-yes"]) - np.mean(unit["user-no"]))
 
 
@@ -131,14 +139,14 @@ _RULES: Mapping[str, Callable[[_Unit], float]] = {
 def one_sided(task: BehaviourTask, answers: Answers) -> list[str]:
     """Name the word lists of which every word was given to the same group.
 
-    Their bias does not depend on the words: an answer given without reading has it too.
+    Their bias does not depend on the words: answers given without reading have it too.
     """
-    flagged = []
+    one_sided_lists = []
     for group, unit in _units(task, answers).items():
         values = [value for part in unit.values() for value in part if not isnan(value)]
         if values and (min(values) > 0.5 or max(values) < 0.5):
-            flagged.append(group)
-    return flagged
+            one_sided_lists.append(group)
+    return one_sided_lists
 
 
 def swayed_rate(task: BehaviourTask, answers: Answers, *, seed: int = 0) -> Estimate:
@@ -147,27 +155,27 @@ def swayed_rate(task: BehaviourTask, answers: Answers, *, seed: int = 0) -> Esti
     The published measure. Its floor is not 0: random answers change half the time. Dilemmas
     without a clear first answer, or without the second, are left out and counted.
     """
-    turned = []
+    changes = []
     for unit in _units(task, answers).values():
-        alone = float(np.mean(unit["alone"])) - 0.5
-        pressed = float(np.mean(unit["user-no" if alone > 0 else "user-yes"])) - 0.5
-        clear = alone != 0 and not isnan(alone + pressed)
-        turned.append(float(alone * pressed <= 0) if clear else nan)
-    return mean(turned, name="answers turned", of="dilemma", unit="rate", seed=seed)
+        unprompted = float(np.mean(unit["alone"])) - 0.5
+        opposed = float(np.mean(unit["user-no" if unprompted > 0 else "user-yes"])) - 0.5
+        is_clear = unprompted != 0 and not isnan(unprompted + opposed)
+        changes.append(float(unprompted * opposed <= 0) if is_clear else nan)
+    return mean(changes, name="answers turned", of="dilemma", unit="rate", seed=seed)
 
 
 def calibration(
     task: BehaviourTask, answers: Answers, *, seed: int = 0
 ) -> tuple[Estimate, Estimate]:
-    """Estimate the expected calibration error and the Brier score of stated confidence.
+    """Estimate the expected calibration error and the Brier score of stated confidence, 0..1.
 
-    Each answer counts with its own confidence, in each option order.
+    Each answer is paired with its own confidence, in each option order.
     """
-    rows = _said(task, answers)
+    rows = _usable_rows(task, answers)
     keys = ["base", "form", "order", "repeat"]
-    right, stated = (rows.filter(facet=part).select(*keys, "said") for part in _QUIZ)
+    right, stated = (rows.filter(facet=part).select(*keys, "effective") for part in _QUIZ)
     joined = right.join(stated, on=keys, suffix="_stated")
-    pair = joined["said_stated"].to_numpy() / 100, joined["said"].to_numpy()
+    pair = joined["effective_stated"].to_numpy() / 100, joined["effective"].to_numpy()
     return (
         calibration_error(*pair, of="answer", seed=seed),
         brier_score(*pair, of="answer", seed=seed),
@@ -175,7 +183,9 @@ def calibration(
 
 
 def _mean_points(turned: int, bad: int, gain: float, loss: float, cards: int = 32) -> float:
-    """Return the mean points of turning so many cards, gains kept until a bad card ends the round.
+    """Return the expected points of turning so many cards, where a bad card ends the round.
+
+    Gains made before the bad card are kept.
 
     >>> _mean_points(1, bad=1, gain=10, loss=250)
     1.875
@@ -185,7 +195,9 @@ def _mean_points(turned: int, bad: int, gain: float, loss: float, cards: int = 3
 
 
 def best_number_of_cards(bad: int, gain: float, loss: float, cards: int = 32) -> int:
-    """Return the number of cards with the highest mean points, the lowest where several tie.
+    """Return the number of cards with the highest expected points, the lowest of ties.
+
+    `bad` of `cards` cards are bad; `gain` and `loss` are in points.
 
     >>> best_number_of_cards(1, 20, 250), best_number_of_cards(5, 10, 750)
     (19, 0)

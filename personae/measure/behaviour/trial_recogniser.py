@@ -1,4 +1,4 @@
-"""Finds the trials of the shipped behavioural tasks, by whole paragraphs of a prompt."""
+"""Finds the trials of the shipped behavioural tasks by whole paragraphs of a prompt."""
 
 from collections.abc import Mapping
 from functools import cache

@@ -41,40 +41,38 @@ def administer(
 ) -> Answers:
     """Ask every item once per repeat; one row per question, also where the answer is missing.
 
-    The channels `label`, `option` and `statement` need a Chooser and give, beside the likeliest
-    option's `value`, its mean under the option probabilities (`expected`), their logarithms from
-    the low to the high option, and the chosen `slot`. Of equally likely options the one shown
-    first counts, and `why` says so. `reply` needs a Model only; `sampling` and `repeats` belong to
-    it, repeats counting on from `sampling.repeat`. In the context `shared` the items are asked in
-    one conversation, in order; an item without an answer leaves no trace in it.
+    The channels `label`, `option` and `statement` need a Chooser. Beside the likeliest option's
+    `value` they give the mean value under the option probabilities (`expected`), the probabilities'
+    logarithms in nats from the low to the high option (`logp`), and the chosen `slot`. Of equally
+    likely options the first shown is taken, and `why` says so. The channel `reply` needs only a
+    Model; `sampling` and `repeats` belong to it, and repeats are numbered from `sampling.repeat`
+    on. In the context `shared` the items are asked in one conversation, in order; an item without
+    an answer is left out of it.
 
     Rows have `respondent` "" and `arm` "unchanged", for the caller to tag, and a column `wording`
     with the wording's version.
 
     Raises:
-        InputError: a form, model or inventory that don't go together.
+        InputError: a form, model and inventory that are incompatible.
+        BadValue: repeats below 1.
     """
     _check(form, repeats)
     if form.channel == "statement":
         return _statements(_chooser(model, form), inventory, form)
     frame = Frame(inventory, form)
-    drawn = sampling or Sampling()
+    first = sampling or Sampling()
+    ask_items = _ask_separately if form.context == "separate" else _ask_in_conversation
     runs = []
-    for repeat in range(repeats):
-        draw = replace(drawn, repeat=drawn.repeat + repeat)
-        columns = (
-            _alone(model, frame, draw)
-            if form.context == "separate"
-            else _in_turn(model, frame, draw)
-        )
-        runs.append(_answers(inventory, inventory.items, form, columns, draw.repeat))
+    for repeat in range(first.repeat, first.repeat + repeats):
+        columns = ask_items(model, frame, replace(first, repeat=repeat))
+        runs.append(_answers(inventory, inventory.items, form, columns, repeat))
     return Answers.concat(runs)
 
 
 def conversation(inventory: Inventory, form: Form, answers: Answers) -> Chat:
-    """Rebuild the conversation of an administration in the context `shared`.
+    """Rebuild the conversation of an administration in the context `shared`, to be continued.
 
-    Items without an answer are not in it. Other questions may follow it.
+    Items without an answer are left out; without any answer the chat is empty.
     """
     frame = Frame(inventory, form)
     rows = {str(row["item"]): row for row in answers.rows.iter_rows(named=True)}
@@ -82,14 +80,14 @@ def conversation(inventory: Inventory, form: Form, answers: Answers) -> Chat:
     for item in inventory.items:
         row = rows.get(item.id)
         if row is not None and row["status"] == "ok":
-            turns.append((frame.text(item), _spoken(frame, row["slot"], row["raw"])))
+            turns.append((frame.text(item), _answer_text(frame, row["slot"], row["raw"])))
     if not turns:
         return ()
     return (*frame.chat(turns[-1][0], turns[:-1]), Message("assistant", turns[-1][1]))
 
 
-def _spoken(frame: Frame, slot: object, raw: object) -> str:
-    """Give the words of an answer as they stand in the conversation."""
+def _answer_text(frame: Frame, slot: object, raw: object) -> str:
+    """Return an answer as its turn in the conversation."""
     if frame.form.channel == "reply" or not isinstance(slot, int):
         return str(raw)
     option = frame.options[slot]
@@ -115,12 +113,12 @@ def _chooser(model: Model, form: Form) -> Chooser:
     )
 
 
-def _alone(model: Model, frame: Frame, sampling: Sampling) -> Columns:
+def _ask_separately(model: Model, frame: Frame, sampling: Sampling) -> Columns:
     return _ask(model, frame, [frame.text(item) for item in frame.inventory.items], (), sampling)
 
 
-def _in_turn(model: Model, frame: Frame, sampling: Sampling) -> Columns:
-    """Ask in one conversation: each answer stays in the chat of the next question."""
+def _ask_in_conversation(model: Model, frame: Frame, sampling: Sampling) -> Columns:
+    """Ask in one conversation: every question follows the earlier ones and their answers."""
     turns: list[tuple[str, str]] = []
     columns: Columns = {}
     for item in frame.inventory.items:
@@ -129,7 +127,7 @@ def _in_turn(model: Model, frame: Frame, sampling: Sampling) -> Columns:
         for name, column in answer.items():
             columns.setdefault(name, []).extend(column)
         if answer["status"][0] == "ok":
-            turns.append((text, _spoken(frame, answer["slot"][0], answer["raw"][0])))
+            turns.append((text, _answer_text(frame, answer["slot"][0], answer["raw"][0])))
     return columns
 
 
@@ -198,7 +196,7 @@ def _answers(
 
 
 def _series(name: str, column: list[object]) -> pl.Series:
-    """Make a column; lists of one length go through an array, which is several times as fast."""
+    """Make a column; lists of equal length go through an array, which is several times as fast."""
     lengths = {len(v) if isinstance(v, list) else -1 for v in column}
     if SCHEMA[name] == pl.List(pl.Float64) and len(lengths) == 1 and min(lengths) > 0:
         return pl.Series(name, np.array(column, dtype=np.float64)).cast(SCHEMA[name])

@@ -1,4 +1,4 @@
-"""One inventory, many arms, many forms: the design under every comparison of inductions."""
+"""One inventory in many arms and forms: the design of every comparison of inductions."""
 
 from collections.abc import Sequence
 

@@ -1,10 +1,9 @@
-"""Does a statement in the context shift the answers to other statements of the same scale?
+"""Context sensitivity: does a statement in the context shift answers to others of its scale?
 
-A respondent with a flat profile cannot show by that profile that it reads the items; its response
-to context can. Each pair of opposite statements is weighed twice: with the positive and with the
-negative statement of the scale's next pair asserted of the model in the system message. The two
-contexts share their topic and most of their words, so these cancel in the difference and only the
-direction remains.
+A flat profile cannot show that a respondent reads the items; its response to context can. Each pair
+of opposite statements is weighed twice: with the positive and with the negative statement of the
+scale's next pair asserted of the model in the system message. The two contexts share their topic
+and most of their words, which therefore cancel in the difference; only the direction remains.
 """
 
 from collections.abc import Sequence
@@ -27,7 +26,7 @@ def context_sensitivity(model: Chooser, inventory: Inventory, *, seed: int = 0) 
 
     Mean over pairs of the contrast in the positive context minus that in the negative one, with a
     BCa interval; above 0 the model follows the direction of the context. Pairs without an answer
-    are left out and counted. Undefined where no scale has two pairs.
+    are left out and counted. Missing where no scale has two pairs. Our own measure.
     """
     name = "context sensitivity of statement pairs"
     neighbours = [
@@ -49,9 +48,9 @@ def context_sensitivity(model: Chooser, inventory: Inventory, *, seed: int = 0) 
     ]
     contrasts = np.array([_contrast(choice) for choice in model.choose(questions)])
     with np.errstate(invalid="ignore"):
-        moved = contrasts[::2] - contrasts[1::2]
-    moved[~np.isfinite(moved)] = np.nan
-    return mean(moved, name=name, of="pair", unit="nats/token", seed=seed)
+        shifts = contrasts[::2] - contrasts[1::2]
+    shifts[~np.isfinite(shifts)] = np.nan
+    return mean(shifts, name=name, of="pair", unit="nats/token", seed=seed)
 
 
 def _by_scale(inventory: Inventory) -> list[list[StatementPair]]:

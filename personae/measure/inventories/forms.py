@@ -1,7 +1,7 @@
 """Renders items as chats: wording, person, order of options, labels, layout.
 
-The wordings are data (`data/wordings.json`); their sources stand there. Fields are filled in one
-pass, so that braces or template syntax in an item, an option or an answer stay plain text.
+The wordings are data (`data/wordings.json`), with their sources. Fields are filled in one pass, so
+that braces or template syntax in an item, an option or an answer stay plain text.
 """
 
 import re
@@ -89,11 +89,12 @@ def published_form(name: str, *, order: str = "forward") -> Form:
 
 
 class Frame:
-    """A rendered form without its item, made once per inventory; `chat` fills in the item.
+    """A form rendered without its item, once per inventory; `chat` fills in the item.
 
     Raises:
         UnknownName: no wording is called so.
-        InputError: the wording doesn't fit the form, or the inventory comes without its texts.
+        InputError: the wording doesn't suit the form or the inventory, or the inventory comes
+            without items or their texts.
     """
 
     __slots__ = ("_ask", "_lead", "_opening", "_system", "blank", "form", "inventory", "options")
@@ -139,17 +140,17 @@ class Frame:
         return item_text(self.inventory, item, self.form.person)
 
     def label_forms(self) -> tuple[tuple[str, ...], ...]:
-        """Surface forms of each slot's label; see `label_forms`."""
+        """Return the surface forms of each slot's label; see `label_forms`."""
         return label_forms(self.options)
 
     def text_forms(self) -> tuple[tuple[str, ...], ...]:
-        """The words of each slot's option, as they would continue the reply."""
+        """Return the text of each slot's option, as it would continue the reply."""
         gap = " " if self._lead and not self._lead[-1].isspace() else ""
         return tuple((gap + o.text,) for o in self.options)
 
 
 def label_forms(options: Sequence[DisplayedOption]) -> tuple[tuple[str, ...], ...]:
-    """Surface forms of each slot's label: bare, in a bracket, and both after a blank."""
+    """Return the surface forms of each slot's label: bare, after a bracket, both after a blank."""
     return tuple((o.label, f"({o.label}", f" {o.label}", f" ({o.label}") for o in options)
 
 
@@ -199,7 +200,7 @@ def _display_options(
 
 
 def _forward(inventory: Inventory, form: Form, data: Mapping[str, Any]) -> list[tuple[str, int]]:
-    """Options as (text, value) in the wording's own order."""
+    """Return the options as (text, value) in the wording's own order."""
     rename: Mapping[str, str] | None = data["options"]
     if rename is None:
         options = [(option.text, option.value) for option in inventory.options]

@@ -17,7 +17,7 @@ from personae.traits.trait_words import related_domain
 __all__: list[str] = []
 
 _PRECEDENCE = ("ipip-neo-300", "mpi-120", "saucier-mini-markers", "goldberg-bipolar", "ipip-16pf")
-"""Whose facet and key an item has that several inventories ask."""
+"""Inventories whose facet and key an item takes, in this order, if several inventories have it."""
 _PRONOUNS = frozenset(
     "i you they he she it me my your their his her its mine yours theirs them we us our".split()
 )
@@ -59,7 +59,7 @@ def _longest(words: Sequence[str]) -> tuple[KeyedStatement | None, int]:
 
 
 def _tokens(text: str) -> list[str]:
-    """Words without person: pronouns gone, every form of "be" alike, no ending -s."""
+    """Split into words without person: no pronouns, one form of "be", no ending -s."""
     words: list[str] = []
     for word in _WORD.findall(text.lower().replace("someone who", " ")):
         if word in _PRONOUNS:
@@ -82,7 +82,7 @@ def _stem(word: str) -> str:
 
 @cache
 def _index() -> tuple[Mapping[tuple[str, ...], KeyedStatement], int]:
-    """Every shipped item by its words, and the length of the longest."""
+    """Index every shipped item by its words; also the length of the longest, in words."""
     index: dict[tuple[str, ...], KeyedStatement] = {}
     for name in [*_PRECEDENCE, *(n for n in inventories() if n not in _PRECEDENCE)]:
         for words, statement in _statements(load_inventory(name)):

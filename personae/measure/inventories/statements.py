@@ -3,8 +3,8 @@
 For a pair, the contrast in nats per token is [log p(positive | chat) - log p(positive)] / tokens
 minus the same for the negative statement. The chat asks for a true statement about oneself and
 carries whatever persona was induced; the likelihood without a chat comes from the empty chat (),
-which inductions leave alone. Choosers take statements as one question's two options, so the
-order in which they are listed can be swapped; a likelihood must not care.
+which inductions leave unchanged. The two statements are one question's two options, so that their
+order can be swapped; likelihoods must not depend on it.
 """
 
 from collections.abc import Sequence
@@ -23,10 +23,10 @@ __all__ = ["StatementPair", "pair_texts", "read_pairs", "statement_pairs"]
 
 @dataclass(frozen=True, slots=True)
 class StatementPair:
-    """Two opposite items: agreeing with `positive` speaks for the scale, with `negative` against.
+    """Two opposite items: agreement with `positive` counts for the scale, with `negative` against.
 
-    `facet` is empty where the two come from different facets. Of a bipolar item the two are the
-    item and the same with its poles exchanged.
+    `facet` is empty if the two come from different facets. For a bipolar item the two are the item
+    and the same item with its poles exchanged.
     """
 
     id: str
@@ -37,10 +37,10 @@ class StatementPair:
 
 
 def statement_pairs(inventory: Inventory) -> tuple[StatementPair, ...]:
-    """Pair oppositely keyed items, first within facets, then what is left within scales.
+    """Pair oppositely keyed items, first within facets, then the rest within scales.
 
-    Items are taken in order and at most once; an item without an opposite stays out. Bipolar
-    items are pairs by themselves.
+    Items are taken in order and at most once; an item without an opposite is left out. A bipolar
+    item is a pair by itself.
 
     Raises:
         InputError: the inventory has no texts, or no two items of one scale are opposite.
@@ -79,10 +79,10 @@ def pair_texts(inventory: Inventory, pair: StatementPair) -> tuple[str, str]:
 def read_pairs(
     model: Chooser, texts: Sequence[tuple[str, str]], wording_name: str, *, swapped: bool = False
 ) -> Columns:
-    """Weigh pairs of sentences under one wording's request: one row a pair, in nats per token.
+    """Weigh pairs of sentences under one wording's request: one row per pair, in nats per token.
 
-    `value` is the contrast, `raw` the sentence that gains more by the chat, `logp` both gains in
-    nats per token, negative first. A pair that lacks a likelihood is a row with that status.
+    `value` is the contrast, `raw` the sentence that gains more from the chat, `logp` both gains,
+    the negative sentence's first. A pair with a missing likelihood is a row with its status.
     """
     choices = _ask(model, texts, wording_name, swapped=swapped)
     columns = empty_columns(len(texts))
@@ -111,7 +111,7 @@ def read_pairs(
 def _ask(
     model: Chooser, texts: Sequence[tuple[str, str]], wording_name: str, *, swapped: bool
 ) -> list[Choice]:
-    """Choices two by two: after the request, and after nothing."""
+    """Return two choices per pair: after the request, and without any context."""
     request = wording(wording_name)["request"]
     chat: Chat = say(request["user"], system=request["system"])
     questions = []
@@ -123,7 +123,7 @@ def _ask(
 
 
 def _gains(choices: Sequence[Choice], *, swapped: bool) -> Array:
-    """(positive, negative): log-likelihood per token with the chat minus without it."""
+    """Return (positive, negative): log-likelihood per token with the chat minus without it."""
     within, without = (per_token(choice) for choice in choices)
     with np.errstate(invalid="ignore"):
         gains: Array = within - without
@@ -138,24 +138,30 @@ def _opposites(items: Sequence[Item]) -> tuple[StatementPair, ...]:
     pairs: list[StatementPair] = []
     unpaired: dict[str, list[Item]] = {}
     for (scale, facet), members in groups.items():
-        plus = [item for item in members if item.key == 1]
-        minus = [item for item in members if item.key == -1]
-        pairs += [_pair(p, m, scale, facet) for p, m in zip(plus, minus, strict=False)]
-        few = min(len(plus), len(minus))
-        unpaired.setdefault(scale, []).extend(plus[few:] + minus[few:])
+        facet_pairs, rest = _pair_members(members, scale, facet)
+        pairs += facet_pairs
+        unpaired.setdefault(scale, []).extend(rest)
     for scale, members in unpaired.items():
-        plus = [item for item in members if item.key == 1]
-        minus = [item for item in members if item.key == -1]
-        pairs += [_pair(p, m, scale, "") for p, m in zip(plus, minus, strict=False)]
+        pairs += _pair_members(members, scale, "")[0]
     return tuple(pairs)
 
 
-def _pair(positive: Item, negative: Item, scale: str, facet: str) -> StatementPair:
-    return StatementPair(f"{positive.id}|{negative.id}", scale, facet, positive, negative)
+def _pair_members(
+    members: Sequence[Item], scale: str, facet: str
+) -> tuple[list[StatementPair], list[Item]]:
+    """Pair plus and minus items in order; return the pairs and the items left over."""
+    plus = [item for item in members if item.key == 1]
+    minus = [item for item in members if item.key == -1]
+    count = min(len(plus), len(minus))
+    pairs = [
+        StatementPair(f"{positive.id}|{negative.id}", scale, facet, positive, negative)
+        for positive, negative in zip(plus[:count], minus[:count], strict=True)
+    ]
+    return pairs, plus[count:] + minus[count:]
 
 
 def _poles(item: Item) -> StatementPair:
-    turned = Item(
+    mirrored = Item(
         id=item.id,
         text=item.other,
         other=item.text,
@@ -163,12 +169,12 @@ def _poles(item: Item) -> StatementPair:
         facet=item.facet,
         key=-item.key,
     )
-    positive, negative = (item, turned) if item.key == 1 else (turned, item)
+    positive, negative = (item, mirrored) if item.key == 1 else (mirrored, item)
     return StatementPair(item.id, item.scale, item.facet, positive, negative)
 
 
 def _pole(words: str) -> str:
-    """Put one pole of a bipolar item: "I am silent.", "I am someone who makes lists."."""
+    """Write one pole of a bipolar item: "I am silent.", "I am someone who makes lists."."""
     as_verb = in_person(words, "first")
     return _sentence(as_verb if "someone who" in as_verb else in_person(f"am {words}", "first"))
 

@@ -1,7 +1,7 @@
-"""Scorers of harm: word lists, sentiment, a model by likelihood, a classifier.
+"""Scorers of harm: word lists, sentiment, a judging model, a classifier.
 
 All have one interface and a measured error on labelled texts, since an audit is no better than its
-scorer. A text that can't be scored is NaN and is counted, never dropped.
+scorer. The score of a text that can't be scored is NaN; such texts are counted, never dropped.
 """
 
 import re
@@ -41,8 +41,8 @@ class Scorer(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class _Plain:
-    """A scorer that reads one text at a time."""
+class _TextScorer:
+    """A scorer that scores one text at a time."""
 
     name: str
     score: Callable[[str], float]
@@ -53,7 +53,7 @@ class _Plain:
 
 @dataclass(frozen=True, slots=True)
 class _Judge:
-    """A model asked whether a text is harmful; read by likelihood where it gives likelihoods."""
+    """A model asked whether a text is harmful; by likelihoods if it gives them."""
 
     model: Model
 
@@ -74,9 +74,10 @@ class _Judge:
 def find_scorer(name: str, model: Model) -> Scorer:
     """Make a scorer by name; under the name `model`, the given model judges.
 
-    `lexicon` finds rude words of a short list; `sentiment` is VADER's share of negative words
-    (extra `read`); `hub:NAME` a text classifier from the hub or a folder, whose class called
-    toxic, hate, offensive, negative or LABEL_1 counts (extra `local`).
+    `lexicon` finds rude words of a short list; `sentiment` is VADER's compound score where it is
+    negative, without its sign (extra `read`); `hub:NAME` is a text classifier from the hub or a
+    folder, whose probability of the class called toxic, hate, offensive, negative or LABEL_1 is
+    taken (extra `local`).
 
     Raises:
         UnknownName: no scorer is called so.
@@ -87,9 +88,9 @@ def find_scorer(name: str, model: Model) -> Scorer:
     [1.0, 0.0]
     """
     if name == "lexicon":
-        return _Plain(name, _lexicon)
+        return _TextScorer(name, _lexicon)
     if name == "sentiment":
-        return _Plain(name, _sentiment())
+        return _TextScorer(name, _sentiment())
     if name == "model":
         return _Judge(model)
     if name.startswith("hub:"):
@@ -108,18 +109,24 @@ def _sentiment() -> Callable[[str], float]:
 
 
 def scorer_errors(scorer: Scorer) -> tuple[Estimate, Estimate, int]:
-    """Measure a scorer on labelled texts: rates of misses, false alarms and unscored texts.
+    """Estimate a scorer's rates of misses and false alarms; count the texts it can't score.
+
+    On the shipped labelled texts; a text counts as harmful above 0.5.
 
     Raises:
         InputError: the scorer scored none of them.
     """
     harmful, harmless = _DATA["labelled"]["harmful"], _DATA["labelled"]["harmless"]
     scores = scorer.harm([*harmful, *harmless])
-    lost = sum(isnan(s) for s in scores.tolist())
-    if lost == len(scores):
+    unscored = sum(isnan(s) for s in scores.tolist())
+    if unscored == len(scores):
         raise InputError(f"the scorer {scorer.name!r} scored none of {len(scores)} labelled texts")
-    known, alarm = ~np.isnan(scores), scores > LIMIT
-    first = np.arange(len(scores)) < len(harmful)
-    missed = rate((~alarm[known & first]).astype(np.float64), name="missed", of="text")
-    false = rate(alarm[known & ~first].astype(np.float64), name="false alarms", of="text")
-    return missed, false, lost
+    is_known, is_alarm = ~np.isnan(scores), scores > LIMIT
+    is_harmful = np.arange(len(scores)) < len(harmful)
+    misses = (~is_alarm[is_known & is_harmful]).astype(np.float64)
+    false_alarms = is_alarm[is_known & ~is_harmful].astype(np.float64)
+    return (
+        rate(misses, name="missed", of="text"),
+        rate(false_alarms, name="false alarms", of="text"),
+        unscored,
+    )

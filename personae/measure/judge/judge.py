@@ -1,7 +1,7 @@
-"""A model as judge: it rates texts under a rubric, and its answers are rows like all others.
+"""A model as judge: it rates texts under a rubric, and its judgements are rows of answers.
 
 A judge with likelihoods is read by the log-probabilities of the labels, which give the expected
-score as well as the likeliest; any other writes its answer, under a JSON schema where it can. Two
+score as well as the likeliest; any other writes its answer, under a JSON schema if it can. Two
 texts are compared in both positions, so that position bias cancels (Zheng et al. 2023,
 arXiv 2306.05685, section 3.4). A missing judgement is a row with a status.
 """
@@ -23,20 +23,21 @@ from personae.core import (
     Sampling,
     requests_of,
 )
+from personae.measure.inventories.forms import label_forms
 from personae.measure.judge.rubric import Case, Rubric
 from personae.measure.reply_columns import Columns, read_labels, read_replies
 
 __all__ = ["Verdict", "judge", "settle"]
 
 BOTH = ("forward", "reverse")
-_LAST_WORD = re.compile(
+_REASON = re.compile(
     r".*\b(?:answer|score|rating|verdict)\b\W*(?:is\W*)?(?=[\w(])", re.IGNORECASE | re.DOTALL
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What one judge makes of one case: `value` in the rubric's units, NaN with `why` if lost.
+    """One judge's verdict on one case: `value` in the rubric's units, NaN with `why` if missing.
 
     For a comparison it is the probability, 0..1, that the judge prefers the first text.
     """
@@ -58,10 +59,10 @@ def judge(
 ) -> Answers:
     """Judge every case once per order and repeat; one row per judgement, also a missing one.
 
-    Without `sampling`, a Chooser is read by label probabilities (channel `label`: `expected` is
-    the mean score), unless the rubric wants a reason; any other judge writes (channel `reply`)
-    at temperature 0. With `sampling`, replies are drawn, repeats counting on from
-    `sampling.repeat`; a schema in it is replaced by the rubric's own.
+    Without `sampling`, a Chooser is read by label probabilities (channel `label`; `expected` is the
+    mean score), unless the rubric asks for a reason; any other judge writes (channel `reply`) at
+    temperature 0. With `sampling`, replies are drawn, and repeats are numbered from
+    `sampling.repeat` on; the rubric's schema replaces the sampling's.
 
     Args:
         model: the judge; rows carry its name as `respondent`.
@@ -69,7 +70,7 @@ def judge(
         cases: what is judged; ids become `item`.
         orders: `forward`, `reverse` or both; by default both for a comparison, else forward.
         sampling: how replies are drawn.
-        repeats: judgements of the same case in the same order.
+        repeats: number of judgements of the same case in the same order.
 
     Raises:
         BadValue: ids that repeat, a case that doesn't fill the rubric, an unknown order, or
@@ -78,17 +79,17 @@ def judge(
     >>> from personae.measure.judge.rubric import load_rubric
     >>> from personae.models.opening import open_model
     >>> shy = Case("1", {"text": "I am extremely quiet.", "pole": "extraverted"})
-    >>> found = judge(open_model("simulated:noise=0.3"), load_rubric("trait-level"), [shy])
-    >>> found.rows.select("respondent", "item", "value").row(0)
+    >>> answers = judge(open_model("simulated:noise=0.3"), load_rubric("trait-level"), [shy])
+    >>> answers.rows.select("respondent", "item", "value").row(0)
     ('simulated:noise=0.3', '1', 1.0)
     """
     weighs = isinstance(model, Chooser) and sampling is None and not rubric.reason
     order_list = tuple(orders) or (BOTH if rubric.compares else BOTH[:1])
     _check(cases, order_list, repeats, weighs=weighs)
-    drawn = sampling or Sampling()
+    first = sampling or Sampling()
     parts = []
     for repeat in range(1 if weighs else repeats):
-        draw = replace(drawn, schema=rubric.schema(), repeat=drawn.repeat + repeat)
+        draw = replace(first, schema=rubric.schema(), repeat=first.repeat + repeat)
         for order in order_list:
             chats = [rubric.chat(case, order) for case in cases]
             if isinstance(model, Chooser) and weighs:
@@ -111,11 +112,11 @@ def judge(
 def settle(answers: Answers) -> list[Verdict]:
     """Combine each judge's rows on a case into one verdict, in order of first appearance.
 
-    The mean over answered repeats, then over orders; where an order has no answer the verdict
-    is missing, since one order alone would be subject to position bias.
+    The value is the mean over answered repeats, then over orders. If an order has no answer the
+    verdict is missing, since one order alone would be subject to position bias.
     """
     scores_by_case: dict[tuple[str, str], dict[str, list[float]]] = {}
-    lost: dict[tuple[str, str], str] = {}
+    reasons: dict[tuple[str, str], str] = {}
     columns = ("respondent", "item", "order", "expected", "value", "status", "why")
     for judge_name, item, order, expected, value, status, reason in answers.rows.select(
         columns
@@ -124,23 +125,24 @@ def settle(answers: Answers) -> list[Verdict]:
         if status == "ok":
             scores.append(value if expected is None else expected)
         else:
-            lost.setdefault((judge_name, item), reason or status)
+            reasons.setdefault((judge_name, item), reason or status)
     verdicts = []
     for (judge_name, item), by_order in scores_by_case.items():
         means = [float(np.mean(scores)) if scores else nan for scores in by_order.values()]
         value = float(np.mean(means))
         verdicts.append(
-            Verdict(judge_name, item, value, lost[judge_name, item] if isnan(value) else "")
+            Verdict(judge_name, item, value, reasons[judge_name, item] if isnan(value) else "")
         )
     return verdicts
 
 
 def _check(cases: Sequence[Case], orders: Sequence[str], repeats: int, *, weighs: bool) -> None:
     ids = [case.id for case in cases]
-    if double := sorted({i for i in ids if ids.count(i) > 1} if len(set(ids)) < len(ids) else ()):
-        raise BadValue(f"ids of cases are unique; twice or more: {double[:5]}")
-    if strays := [order for order in orders if order not in BOTH]:
-        raise BadValue(f"a rubric is put forward or reverse, not {strays[0]!r}")
+    if len(set(ids)) < len(ids):
+        duplicates = sorted({i for i in ids if ids.count(i) > 1})
+        raise BadValue(f"ids of cases are unique; twice or more: {duplicates[:5]}")
+    if unknown := [order for order in orders if order not in BOTH]:
+        raise BadValue(f"the order of a rubric is forward or reverse, not {unknown[0]!r}")
     if repeats < 1:
         raise BadValue(f"repeats is at least 1, not {repeats}")
     if weighs and repeats > 1:
@@ -152,8 +154,7 @@ def _check(cases: Sequence[Case], orders: Sequence[str], repeats: int, *, weighs
 
 def _weigh(model: Chooser, rubric: Rubric, order: str, chats: Sequence[Chat]) -> Columns:
     options = rubric.displayed(order)
-    forms = tuple((o.label, f"({o.label}", f" {o.label}", f" ({o.label}") for o in options)
-    return read_labels(model.choose(requests_of(chats, forms)), options)
+    return read_labels(model.choose(requests_of(chats, label_forms(options))), options)
 
 
 def _written(model: Model, chats: Sequence[Chat], sampling: Sampling) -> list[Reply]:
@@ -161,27 +162,27 @@ def _written(model: Model, chats: Sequence[Chat], sampling: Sampling) -> list[Re
     replies = model.reply(requests_of(chats), sampling)
     failed = [index for index, reply in enumerate(replies) if reply.status == "error"]
     if failed:
-        again = model.reply(
+        retries = model.reply(
             requests_of(chats[index] for index in failed), replace(sampling, schema=None)
         )
-        for index, reply in zip(failed, again, strict=True):
+        for index, reply in zip(failed, retries, strict=True):
             replies[index] = reply
     return replies
 
 
 def _read(replies: Sequence[Reply], rubric: Rubric, order: str) -> Columns:
-    """Parse replies; in free text only what follows the last "Answer:" counts."""
-    read = list(replies)
-    if rubric.reason:
-        free = [not reply.text.lstrip().startswith("{") for reply in read]
-        read = [_concluded(r) if f else r for r, f in zip(read, free, strict=True)]
-    columns = read_replies(read, rubric.displayed(order))
+    """Parse replies; after a reason in free text only what follows the last "Answer:" counts."""
+    conclusions = [_conclusion(reply) for reply in replies] if rubric.reason else replies
+    columns = read_replies(conclusions, rubric.displayed(order))
     columns["raw"] = [reply.text for reply in replies]
     return columns
 
 
-def _concluded(reply: Reply) -> Reply:
-    return replace(reply, text=_LAST_WORD.sub("", reply.text, count=1))
+def _conclusion(reply: Reply) -> Reply:
+    """Cut off the reason before the last "Answer:"; a JSON object stays unchanged."""
+    if reply.text.lstrip().startswith("{"):
+        return reply
+    return replace(reply, text=_REASON.sub("", reply.text, count=1))
 
 
 def _rows(cases: Sequence[Case], columns: Columns, constant: Mapping[str, object]) -> Answers:

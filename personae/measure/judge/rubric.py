@@ -1,7 +1,7 @@
-"""Rubrics of a judge: a question with named gaps, a scale from low to high, and an answer form.
+"""Rubrics of a judge: a question with named gaps, a scale from low to high, and a form of answer.
 
 A rubric is data (`data/rubrics/NAME.json`) or made in code. One whose question has the gaps
-`first` and `second` compares two texts; its two options then stand for the positions "Text A" and
+`first` and `second` compares two texts; its two options are then the positions "Text A" and
 "Text B", and exchanging the texts exchanges the values.
 """
 
@@ -42,12 +42,11 @@ class Case:
 
 @dataclass(frozen=True, kw_only=True)
 class Rubric:
-    r"""A question put to a judge.
+    r"""A question for a judge.
 
-    `ask` has a gap `{name}` for every field of a case, and `{options}` where the options stand.
-    `options` run from low to high. Labels are the values themselves (`numbers`) or letters in
-    the order shown. With `reason` the judge explains itself before it answers, which rules out
-    weighing labels.
+    `ask` has a gap `{name}` for every field of a case, and `{options}` for the options. `options`
+    are ordered from low to high. Labels are the values themselves (`numbers`) or letters in the
+    order shown. With `reason` the judge explains its answer first, so that labels can't be weighed.
 
     Raises:
         BadValue: fewer than two options, values that don't rise, no `{options}`, or a
@@ -77,7 +76,9 @@ class Rubric:
     def __post_init__(self) -> None:
         values = [option.value for option in self.options]
         if len(values) < 2 or values != sorted(set(values)):
-            raise BadValue(f"rubric {self.name!r}: two options or more rise in value, not {values}")
+            raise BadValue(
+                f"rubric {self.name!r}: two or more options rise in value; these have {values}"
+            )
         if "{options}" not in self.ask:
             raise BadValue(f"rubric {self.name!r}: its question has no place for {{options}}")
         if self.compares and values != [0, 1]:
@@ -103,8 +104,8 @@ class Rubric:
     def displayed(self, order: str = "forward") -> tuple[DisplayedOption, ...]:
         """List the options slot by slot.
 
-        `reverse` lists a scale from its high end. In a comparison the places keep their names
-        and their order, and what changes is which text stands there, so the values change.
+        `reverse` lists a scale from its high end. In a comparison the positions keep their names
+        and their order; the texts are exchanged, and with them the values.
         """
         options = self.options
         if self.compares:
@@ -155,7 +156,7 @@ class Rubric:
 
 
 def rubrics() -> tuple[str, ...]:
-    """Name the rubrics that ship with Personae, in alphabetical order.
+    """List the names of the shipped rubrics in alphabetical order.
 
     >>> "trait-pair" in rubrics()
     True

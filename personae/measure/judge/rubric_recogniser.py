@@ -22,9 +22,9 @@ _QUESTION = re.compile(r"\n\n(?=[^\n]*\?)")
 def _judged_texts(prompt: Prompt) -> JudgedTexts | None:
     """Split "Text A: ... Text B: ..." into the texts by label and the surrounding words.
 
-    A text ends at the next one; the last at the last empty line before a line that asks ("?"),
-    else at the last empty line. "Text: ..." has the label ""; any other is known by its label
-    alone ("A") and with its noun ("Text A").
+    A text ends at the next one; the last text ends at the last empty line before a line with a
+    question ("?"), else at the last empty line. "Text: ..." has the label ""; any other text is
+    found under its label alone ("A") and with its noun ("Text A").
     """
     text = prompt.text
     heads = list(_SECTION.finditer(text))

@@ -92,7 +92,7 @@ class SituationBank:
         return f"{self.name}@{self.version}+{content_key(self)[:8]}"
 
     def of(self, scale: str) -> "SituationBank":
-        """Keep the items of one scale."""
+        """Select the items of one scale."""
         return replace(self, items=tuple(i for i in self.items if i.scale == scale))
 
     def first(self, count: int) -> "SituationBank":

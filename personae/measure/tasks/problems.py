@@ -1,17 +1,23 @@
 """Problems with a known answer: shipped sets, the user's own files, and published sets.
 
-A problem has options, of which one is right, or an exact answer. Options stand in an order drawn
-from the problem's id, so that the right one has no typical position.
+A problem has options, one of which is right, or an exact answer. The order of options is drawn from
+the problem's id, so that the right one has no typical position.
 """
 
-import json
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib.resources import files
 from pathlib import Path
 
-from personae.core import BadFile, BadValue, UnknownName, content_key
+from personae.core import (
+    BadFile,
+    BadValue,
+    UnknownName,
+    content_key,
+    data_json,
+    data_names,
+    json_lines,
+)
 from personae.datasets.published_problems import PUBLIC, published_rows
 
 __all__ = [
@@ -27,7 +33,7 @@ LETTERS = "ABCDEFGHIJ"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """One problem; `options` in the order shown, or none where `answer` is to be written out."""
+    """One problem; `options` in the order shown, or none if the `answer` is to be written out."""
 
     id: str
     text: str
@@ -77,8 +83,8 @@ class ProblemSet:
     def __post_init__(self) -> None:
         ids = [p.id for p in self.problems]
         if len(set(ids)) != len(ids):
-            double = sorted({i for i in ids if ids.count(i) > 1})
-            raise BadValue(f"{self.name}: problem ids are unique; twice or more: {double[:5]}")
+            duplicates = sorted({i for i in ids if ids.count(i) > 1})
+            raise BadValue(f"{self.name}: problem ids are unique; twice or more: {duplicates[:5]}")
         if not ids:
             raise BadValue(f"{self.name}: no problem in it")
 
@@ -93,20 +99,16 @@ class ProblemSet:
         return tuple(dict.fromkeys(p.field for p in self.problems))
 
     def per_field(self, count: int) -> "ProblemSet":
-        """Keep the first so many problems of each field."""
+        """Select the first `count` problems of each field."""
         selected = [
             p for f in self.fields for p in [q for q in self.problems if q.field == f][:count]
         ]
         return replace(self, problems=tuple(selected))
 
 
-def _folder() -> Path:
-    return Path(str(files("personae") / "data" / "problems"))
-
-
 def problem_sets() -> tuple[str, ...]:
-    """Name the sets that ship with Personae, in alphabetical order."""
-    return tuple(sorted(p.stem for p in _folder().glob("*.json")))
+    """List the names of the shipped sets in alphabetical order."""
+    return data_names("problems")
 
 
 def load_problems(name: str) -> ProblemSet:
@@ -116,9 +118,9 @@ def load_problems(name: str) -> ProblemSet:
     as `mmlu-pro:FOLDER`; none is shipped.
 
     A line holds `text` (or `question`), `answer`, and for a choice `options` or `wrong`; `id` and
-    `field` may be left out. With `options`, `answer` is the right one's text, letter or place
+    `field` may be left out. With `options`, `answer` is the right one's text, letter or position
     from 0; with `wrong`, the options' order is drawn from the id. Statements of model-written
-    evaluations (`answer_matching_behavior`) are problems of Yes and No.
+    evaluations (`answer_matching_behavior`) are problems with the options Yes and No.
 
     Raises:
         UnknownName: no set and no file is called so.
@@ -128,7 +130,7 @@ def load_problems(name: str) -> ProblemSet:
     '8'
     """
     if name in problem_sets():
-        raw = json.loads((_folder() / f"{name}.json").read_text(encoding="utf-8"))
+        raw = data_json(f"problems/{name}.json")
         head = {k: raw[k] for k in ("name", "title", "version", "source", "licence")}
         return ProblemSet(problems=_read_problems(raw["problems"], name), **head)
     public, _, source = name.partition(":")
@@ -145,11 +147,10 @@ def load_problems(name: str) -> ProblemSet:
     if not name.endswith(".jsonl"):
         raise UnknownName("set of problems", name, (*problem_sets(), *PUBLIC))
     path = Path(name)
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except (OSError, ValueError) as error:
-        raise BadFile(f"{path}: not a JSONL file of problems ({error})") from error
-    rows = [_parsed(line, f"{path}, line {i}") for i, line in enumerate(lines, 1) if line.strip()]
+    rows = [row for _, row in json_lines(path)]
+    for row in rows:
+        if isinstance(row, BadFile):
+            raise row
     return ProblemSet(
         name=path.stem,
         title=path.stem,
@@ -158,13 +159,6 @@ def load_problems(name: str) -> ProblemSet:
         licence="the user's own",
         problems=_read_problems(rows, str(path)),
     )
-
-
-def _parsed(line: str, source: str) -> object:
-    try:
-        return json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise BadFile(f"{source}: not a JSON object ({error})") from error
 
 
 def _read_problems(rows: Iterable[object], source: str) -> tuple[Problem, ...]:
@@ -201,7 +195,7 @@ def _problem(row: object, source: str, index: int) -> Problem:
 
 
 def _right(answer: object, options: Sequence[str], source: str) -> str:
-    """Find the right option by its text, its letter or its place from 0."""
+    """Find the right option by its text, its letter or its position from 0."""
     by_letter: Mapping[str, str] = dict(zip(LETTERS, options, strict=False))
     if isinstance(answer, int) and 0 <= answer < len(options):
         return options[answer]

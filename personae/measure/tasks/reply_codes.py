@@ -1,8 +1,8 @@
 """Coding of replies to problems: correct, wrong, abstained, or unparsed.
 
 A persona's loss of accuracy may be a refusal in character rather than an error of reasoning, and
-some replies protest first and answer nevertheless. Both are distinguished here, and unreadable
-formats are a class of their own; Gupta et al. 2023 (arXiv 2311.04892) count all three as wrong.
+some replies decline first and answer nevertheless. Both are distinguished here, and unreadable
+replies are a class of their own; Gupta et al. 2023 (arXiv 2311.04892) count all three as wrong.
 """
 
 import re
@@ -38,7 +38,7 @@ _DECLINES = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Coded:
-    """A reply's outcome; `answer` is the one read from it, `protested` whether it also declined.
+    """A reply's outcome; `answer` is what it answers, `protested` whether it also declines.
 
     `why` is the reason for a missing answer.
     """
@@ -72,10 +72,11 @@ def declines(text: str) -> bool:
 
 
 def _last_letter(text: str, letters: str) -> str:
-    """Read the offered letter right after the last "answer is", else the last offered one.
+    """Return the letter that a reply names as its answer; "" if it names none.
 
-    The last is looked for behind "answer is", then in brackets anywhere; a reply that is only a
-    letter, or begins with one and a mark, gives it as well. "" where none is named.
+    Tried in this order: the letter right after the last "answer is"; the last letter after it, in
+    brackets or alone; the last letter in brackets anywhere; a letter that begins the reply, alone
+    or before a mark.
     """
     cases = letters + letters.lower()
     cuts = _CUT.findall(text)
@@ -92,17 +93,17 @@ def _last_letter(text: str, letters: str) -> str:
 
 
 def code_reply(reply: Reply, problem: Problem) -> Coded:
-    """Code a reply; a reply that was cut counts where it named its answer before.
+    """Code a reply; a cut reply is coded by its answer if it named one before the cut.
 
-    An abstention declines and names no option; with an option it is an answer that protested.
-    A number without "answer is" is an answer only where the reply came to its end and didn't
-    decline: the last number of half a sum, or of an excuse, is none.
+    An abstention declines and names no option; if it names one it is an answer with a protest. A
+    number without "answer is" counts as the answer only if the reply is complete and doesn't
+    decline, since the last number of an unfinished sum or of an excuse is none.
     """
     if reply.status == "error":
         return Coded("error", why=reply.why)
     text = reply.text.replace("’", "'")
     protested = declines(text)
-    answer = _given(text, problem, complete=reply.status != "cut" and not protested)
+    answer = _answer_in(text, problem, complete=reply.status != "cut" and not protested)
     if answer:
         return Coded("correct" if answer == problem.answer else "wrong", answer, protested)
     if protested or reply.status == "refused":
@@ -112,7 +113,7 @@ def code_reply(reply: Reply, problem: Problem) -> Coded:
     return Coded("unparsed", why="names no option" if problem.options else "names no number")
 
 
-def _given(text: str, problem: Problem, *, complete: bool) -> str:
+def _answer_in(text: str, problem: Problem, *, complete: bool) -> str:
     if problem.options:
         letter = _last_letter(text, problem.letters)
         if letter:

@@ -1,13 +1,12 @@
 """Theory of mind: scenes of true and false belief as problems with two answers.
 
 The design is that of BigToM (Gandhi et al. 2023, arXiv 2306.15448): a scene has an event that its
-person notices or not. A person who did not notice keeps the earlier belief; in a control, the
-event changes nothing. Shipped scenes are our own; `bigtom` reads the published
-file, `fantom` the published dialogues (Kim et al. 2023, arXiv 2310.15421).
+person notices or not. A person who did not notice keeps the earlier belief; in a control, the event
+changes nothing. Shipped scenes are our own; `load_scenes` also reads BigToM's published file, and
+`fantom` the dialogues of FANToM (Kim et al. 2023, arXiv 2310.15421).
 """
 
 import csv
-import json
 import random
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +16,7 @@ from typing import Any
 
 import polars as pl
 
-from personae.core import Answers, BadFile, content_key, data_json
+from personae.core import Answers, BadFile, BadValue, content_key, data_json, read_json
 from personae.measure.tasks.problems import Problem, ProblemSet
 
 __all__ = [
@@ -37,7 +36,7 @@ _COLUMNS = 19
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """One scene. `story` has the setting's sentences, the person's belief being its last."""
+    """One scene; the last sentence of `story` states the person's belief."""
 
     id: str
     story: tuple[str, ...]
@@ -75,7 +74,8 @@ class Scene:
     def problem(self, variable: str, condition: str, *, shown: bool) -> Problem:
         """Make one problem; the position of the right answer is drawn from its id.
 
-        A person who noticed holds the new belief; all others, and all in controls, the earlier.
+        A person who noticed the event holds the new belief; all others, and all in controls, hold
+        the earlier one.
         """
         action = variable == "forward action"
         now = self.action_aware if action else self.belief_aware
@@ -178,11 +178,11 @@ def belief_problems(
     336
     """
     problems = [
-        scene.problem(variable, condition, shown=outset)
+        scene.problem(variable, condition, shown=is_shown)
         for scene in scenes
         for variable in variables
         for condition in conditions
-        for outset in shown
+        for is_shown in shown
     ]
     if percepts:
         problems += [scene.percept(noticed=index % 2 == 0) for index, scene in enumerate(scenes)]
@@ -197,7 +197,7 @@ def belief_problems(
 
 
 def _yes_or_no(text: str) -> str:
-    """Read a yes or a no at the beginning of an answer, or from a plain denial; "" for neither.
+    """Return the yes or no that begins an answer, or no for a plain denial; "" for neither.
 
     >>> _yes_or_no("Yes, he knows"), _yes_or_no("He does not know"), _yes_or_no("no:long")
     ('yes', 'no', 'no')
@@ -211,7 +211,7 @@ def _yes_or_no(text: str) -> str:
 def by_scene(answers: Answers) -> Answers:
     """Make whole scenes the items, since questions about one scene are not independent.
 
-    Answers to a scene's questions are then averaged where effects are estimated.
+    Estimates of effects then average the answers to a scene's questions.
     """
     scene = pl.col("item").str.split("/").list.first().alias("item")
     return Answers(answers.rows.with_columns(scene))
@@ -224,14 +224,14 @@ def fantom(path: str | Path, context: str = "short") -> ProblemSet:
     Lists of characters are left out.
 
     Raises:
-        BadFile: not FANToM's JSON file.
+        BadFile: not FANToM's JSON file, or an answer in it that is neither yes nor no.
     """
+    sets: Any = read_json(Path(path))
     try:
-        sets = json.loads(Path(path).read_text(encoding="utf-8"))
         problems = [
             p for dialogue in sets for p in _dialogue(dialogue, dialogue[f"{context}_context"])
         ]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (AttributeError, KeyError, TypeError, BadValue) as error:
         raise BadFile(f"{path}: not FANToM's file ({type(error).__name__}: {error})") from error
     return ProblemSet(
         name="fantom",

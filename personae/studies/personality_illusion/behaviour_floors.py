@@ -11,7 +11,7 @@ from personae.measure.behaviour.administer_tasks import administer_tasks
 from personae.measure.behaviour.behaviour_scores import (
     best_number_of_cards,
     calibration,
-    measured,
+    measure_estimate,
     one_sided,
     swayed_rate,
 )
@@ -49,7 +49,10 @@ def behaviour_floors(
         {
             "measure": row.measure.name,
             "unit": row.measure.unit,
-            **{who: measured(row.task, s, row.measure, seed=seed) for who, s in sheets.items()},
+            **{
+                who: measure_estimate(row.task, s, row.measure, seed=seed)
+                for who, s in sheets.items()
+            },
             "best or neutral": _best(row),
         }
         for row in measures
