@@ -35,13 +35,13 @@ from personae.induce.steer.contrasts import description_pairs, trait_vectors
 from personae.induce.steer.directions import cosines, direction, orthogonal_to
 from personae.induce.steer.steer_inductions import SteerInduction
 from personae.induce.steer.steering_vector import (
-    PERCENTS,
     SteeringVector,
     VectorOrigin,
     VectorRecipe,
     make_vector,
 )
 from personae.induce.steer.vector_files import load_vector, save_vector
+from personae.induce.steer.vector_quality import PERCENTS
 from personae.models.local.engine import LocalModel
 from personae.respondents.null import open_null
 from personae.stats.prediction.linear_probes import auc_values, logistic_probes, ridge_probes

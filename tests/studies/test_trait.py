@@ -330,7 +330,7 @@ def test_the_published_record_and_the_hub_s_are_read_alike(tmp_path: Path) -> No
     other: SituationBank = load_bank(str(folder))
     assert set(other.scales) == {"Openness", "Conscientiousness"}
     assert not other.gated and len({i.id for i in other.items}) == 20
-    sheet = ask_bank(open_null("null:first"), other, advice_templates()[0], PAIR, again=True)
+    sheet = ask_bank(open_null("null:first"), other, advice_templates()[0], PAIR, paraphrased=True)
     assert len(sheet) == 0, "without a paraphrase nothing is asked again"
 
 

@@ -1,8 +1,9 @@
 """Fills a person's attributes category by category, each conditioned on those before it.
 
-Wang et al. 2025 (arXiv 2511.07338, section 3.2): attributes are chosen near to, half-way from and
-far from the person's core, and filled in the order of the categories; a request contains every
-section already filled. Values come from a model under a small JSON schema, or are drawn at random.
+Wang et al. 2025 (arXiv 2511.07338, section 3.2): attributes near to the person's core, at middle
+distance and far from it are chosen and filled in the order of the categories; a request contains
+every section already filled. Values come from a model under a small JSON schema, or are drawn at
+random.
 """
 
 from collections import Counter
@@ -31,20 +32,20 @@ __all__ = ["AttributeChooser", "Draft", "Filling", "draw_sections", "draw_value"
 
 ValueSource = Literal["listed", "free"]
 ATTRIBUTES_PER_REQUEST = 8
-"""Attributes asked for in one request; small models lose longer objects."""
+"""Attributes per request; small models fail on longer objects."""
 LONGEST_VALUE = 50
 """Characters of a value."""
 TRAIT_CORRELATION = 0.8
-"""Correlation of a leaning attribute's place on its list with the requested trait."""
+"""Correlation of a requested trait with the rank of a value of an attribute that depends on it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filling:
     """How attributes are chosen and filled.
 
-    `depth` is the number of attributes, `ratio` that of near, half-way and far ones. With `listed`
-    values a model chooses from the taxonomy's values where there are some; `free` lets it write up
-    to 50 characters.
+    `depth` is the number of attributes, `ratio` the proportions of near, middle and far ones. With
+    `listed` values a model chooses from the taxonomy's values where there are any; with `free` it
+    writes up to 50 characters.
     """
 
     depth: int
@@ -54,10 +55,10 @@ class Filling:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Draft:
-    """A person in the making, filled in place: what is fixed, the life, the sections so far.
+    """A person in the making, filled in place: demographics, life, and the sections so far.
 
-    `traits` are requested standings (z), `random` is the source of its draws, `chosen` the
-    attributes to be filled, by category and in order. `facts` holds all that is known, by path.
+    `traits` are requested standings (z), `random` is the source of all draws, `chosen` holds the
+    attributes to be filled, by category and in order. `facts` holds all known facts by path.
     """
 
     person: Demographics
@@ -79,7 +80,7 @@ class Draft:
 
     @property
     def summary(self) -> str:
-        """The person without the stories, as text; attributes are ranked by similarity to it."""
+        """The person as text, without the stories; attributes are ranked by similarity to it."""
         return " ".join((self.person.sentence, age_group(self.person.age), *self.life.sentences))
 
     @property
@@ -104,7 +105,7 @@ class AttributeChooser:
         }
 
     def choose(self, draft: Draft, filling: Filling) -> Draft:
-        """Choose `depth` attributes, or all that suit the person, in the order of filling.
+        """Choose `depth` attributes, or all if fewer suit the person, in the order of filling.
 
         The depth is apportioned to the categories by size, at least one each if it suffices.
         Attributes that don't suit the person's age or work are excluded.
@@ -123,7 +124,7 @@ class AttributeChooser:
         extras = apportion_within_limits(
             filling.depth - sum(minimum),
             sizes,
-            [s - least for s, least in zip(sizes, minimum, strict=True)],
+            [size - base for size, base in zip(sizes, minimum, strict=True)],
         )
         choices = {}
         for (category, suited_indices), base, extra in zip(
@@ -137,11 +138,12 @@ class AttributeChooser:
 
 
 def draw_value(attribute: Attribute, draft: Draft) -> str:
-    """Draw a value of an attribute that is consistent with the facts so far, "" if there is none.
+    """Draw a value of an attribute that is consistent with the facts so far; "" if there is none.
 
-    Over a population of standard normal traits all values are equally likely. If the attribute is
-    keyed to a requested trait, a latent normal variable correlated 0.8 with the trait picks the
-    value from the list, which runs from low to high.
+    If the attribute depends on a requested trait, a latent normal variable that correlates 0.8 with
+    the trait (in z) selects the value from the list, which is ordered from low to high; otherwise
+    the latent variable is independent. Over a population of standard normal traits all values are
+    equally likely. Our own model.
     """
     excluded = excluded_values(attribute.name, attribute.values, draft.facts)
     values = [value for value in attribute.values if value not in excluded]
@@ -156,7 +158,7 @@ def draw_value(attribute: Attribute, draft: Draft) -> str:
 
 
 def draw_sections(draft: Draft) -> Draft:
-    """Fill all sections at random; attributes without a value to draw are left out."""
+    """Fill all sections of a draft, in place, at random; attributes without values are left out."""
     for category, listed in draft.chosen.items():
         for attribute in listed:
             draft.add(category, attribute, draw_value(attribute, draft))
@@ -164,10 +166,10 @@ def draw_sections(draft: Draft) -> Draft:
 
 
 def write_sections(writer: Writer, drafts: Sequence[Draft], filling: Filling) -> None:
-    """Let a model fill the sections, all drafts in parallel, section by section.
+    """Let a model fill the drafts in place, section by section, all drafts in one batch.
 
     A value that stays unfit, or contradicts the facts so far, is drawn at random and counted as
-    `repaired`; if none can be drawn it is left out and counted as `left out`.
+    `repaired`; if none can be drawn the attribute is left out and counted as `left out`.
     """
     for category in dict.fromkeys(c for draft in drafts for c in draft.chosen):
         batches = [_chunks(draft.chosen.get(category, ())) for draft in drafts]
@@ -206,7 +208,7 @@ def _key(attribute: Attribute) -> str:
 
 
 def _offered_values(attribute: Attribute, draft: Draft, filling: Filling) -> list[str]:
-    """List the values a model may choose from; an empty list lets it write its own."""
+    """List the values from which a model may choose; with an empty list it writes its own."""
     if filling.values == "free":
         return []
     excluded = excluded_values(attribute.name, attribute.values, draft.facts)

@@ -1,7 +1,8 @@
 """Values that exclude each other: an only child has no rivals among brothers and sisters.
 
 Exclusions are data (`exclusions` in `data/personas/life.json`): a fact, some of its values, another
-fact, and those of its values that are incompatible; "*" means that the other fact doesn't apply.
+fact, and the values of the other that are incompatible with them; "*" means that the other fact
+doesn't apply.
 """
 
 from collections.abc import Mapping
@@ -16,13 +17,13 @@ ANY_VALUE = "*"
 
 @cache
 def _exclusions_by_fact() -> Mapping[str, tuple[tuple[frozenset[str], str, frozenset[str]], ...]]:
-    """List for each fact: (values ruled out, by which fact, by which of its values)."""
+    """Index the exclusions by fact: (excluded values, excluding fact, its excluding values)."""
     exclusions: dict[str, list[tuple[frozenset[str], str, frozenset[str]]]] = {}
     for fact, values, other_fact, other_values in data_json("personas/life.json")["exclusions"]:
         exclusions.setdefault(other_fact, []).append(
             (frozenset(other_values), fact, frozenset(values))
         )
-        # a fact that has no sense under some values leaves these open to be drawn
+        # the reverse: a fact that doesn't apply under some values excludes them once it is known
         excluding_values = (
             frozenset({ANY_VALUE}) if ANY_VALUE in other_values else frozenset(other_values)
         )

@@ -1,7 +1,7 @@
 """A person's life: core values, attitude, coping, stories and hobbies, written in that order.
 
-The chain follows Wang et al. 2025 (arXiv 2511.07338, section 3.2): each link is written from the
-ones before; the tone is drawn with equal probabilities, so that lives aren't all happy ones.
+The chain follows Wang et al. 2025 (arXiv 2511.07338, section 3.2): each link is conditioned on
+those before it; the tone is drawn with equal probabilities, so that not all lives are happy.
 Without a model each link is drawn from lists.
 """
 
@@ -23,7 +23,7 @@ _SPEAKER = re.compile(r"\b(?:I|I'm|my|you|your)\b")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Life:
-    """The chain's links; stories are in the first person, oldest first."""
+    """The links of the chain; stories are in the first person, the oldest first."""
 
     tone: str
     values: str
@@ -52,7 +52,7 @@ class Life:
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """The same in the second person."""
+        """The links but the stories, as sentences in the second person."""
         return (
             f"What matters to you is {self.values}.",
             f"You are someone who {self.attitude}, and who {self.habit}.",
@@ -62,13 +62,13 @@ class Life:
 
 
 def draw_life(random: np.random.Generator, age: int) -> Life:
-    """Draw a life from lists; ages in the stories lie between 6 and the age."""
+    """Draw a life from lists; the stories happen between the ages of 6 and `age` (years)."""
     data = data_json("personas/life.json")
     tone = TONES[int(random.integers(len(TONES)))]
     options = data["tones"][tone]
 
-    def choice(options_: Sequence[str]) -> str:
-        return options_[int(random.integers(len(options_)))]
+    def choice(texts: Sequence[str]) -> str:
+        return texts[int(random.integers(len(texts)))]
 
     stories: list[str] = []
     for age_then in sorted(random.integers(6, max(age, 7), int(random.integers(1, 4))).tolist()):
@@ -92,10 +92,11 @@ def draw_life(random: np.random.Generator, age: int) -> Life:
 def write_lives(
     writer: Writer, people: Sequence[Demographics], lives: Sequence[Life], *, listed: bool
 ) -> list[Life]:
-    """Let a model write each link from the links before; unfit answers leave the drawn text.
+    """Let a model write each link, given the links before it; unfit answers keep the drawn text.
 
-    `lives` are drawn ones, whose tone is kept. With `listed` the model chooses from the lists, as
-    small models can; else it writes. Fields that keep the drawn text are counted as `repaired`.
+    `lives` are drawn lives, whose tone is kept. With `listed` the model chooses from the lists,
+    which small models can do; otherwise it writes. Fields that keep the drawn text are counted as
+    `repaired`.
     """
     current_lives = list(lives)
     for link in (_values, _attitude, _stories, _hobbies):
@@ -134,7 +135,7 @@ def _request(
     sizes: Mapping[str, tuple[int, int]],
     lists: Mapping[str, Sequence[str]],
 ) -> FieldRequest:
-    """Ask for fields: chosen where there is a list, else written, and no sentence with I."""
+    """Ask for fields: chosen from a list where there is one, else written as phrases or stories."""
     fields = {
         name: {"enum": list(lists[name])} if name in lists else text_schema(*size)
         for name, size in sizes.items()
@@ -146,7 +147,7 @@ def _request(
         if problem or is_story or name in lists:
             return problem
         has_speaker = _SPEAKER.search(str(value)) or person.name in str(value)
-        return "a sentence about the speaker and no phrase" if has_speaker else ""
+        return "a sentence about the speaker, not a phrase" if has_speaker else ""
 
     return FieldRequest(
         chat=say(f"An invented person: {context}\n\n{task} Answer in JSON."),

@@ -1,4 +1,4 @@
-"""The choice of a person's attributes: near to the person, half-way, and far (5 : 3 : 2).
+"""The choice of a person's attributes: near, middle and far ones (5 : 3 : 2).
 
 Wang et al. 2025 (arXiv 2511.07338, section 3): within a category attributes are ranked by their
 similarity to the person and cut into thirds, with more drawn from the nearer thirds; they are
@@ -26,8 +26,8 @@ def stratified_choice(
 ) -> list[int]:
     """Choose `target` indices, by ratio from the nearest, middle and farthest third.
 
-    `likeness` (n,) is the similarity of each. A third that is too small gives all it has; the rest
-    comes from the others, nearest first. Ties keep their order. A target of n or more gives every
+    `likeness` (n,) holds the similarities. A third that is too small is taken whole; the rest comes
+    from the others, the nearest first. Ties keep their order. A target of n or more selects every
     index once.
 
     Raises:
@@ -54,8 +54,9 @@ def apportion_within_limits(
 ) -> list[int]:
     """Split units by shares into whole parts (largest remainders), none above its limit.
 
-    What a limit cuts off goes to the parts with room, by their shares, and to parts without a
-    share only when all others are full. If the limits sum to less than `total`, each is reached.
+    The units beyond a limit go to the parts with room, by their shares, and to parts without a
+    share only if all others are full. If the limits sum to less than `total`, all are reached. Our
+    own extension of Hamilton's method.
 
     >>> apportion_within_limits(10, (5, 3, 2), (10, 2, 10))
     [6, 2, 2]

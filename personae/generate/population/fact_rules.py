@@ -61,7 +61,7 @@ class Rules:
     rules: tuple[Rule, ...] = field(default=())
 
     def over(self, facts: Sequence[str]) -> "Rules":
-        """Keep the rules that read these facts only."""
+        """Select the rules that read no other facts than these."""
         return Rules(tuple(r for r in self.rules if r.facts <= set(facts)))
 
     def refuse_unknown(self, known: Collection[str]) -> None:

@@ -18,7 +18,7 @@ __all__ = [
 
 
 def _key_value_lists(columns: pl.DataFrame) -> pl.Series:
-    """Turn columns into one mapping per row, keyed by column name, in their order, without nulls.
+    """Convert columns to one mapping per row, keyed by column name, in their order, without nulls.
 
     >>> _key_value_lists(pl.DataFrame({"a": ["x"], "b": ["y"]})).to_list()
     [[{'key': 'a', 'value': 'x'}, {'key': 'b', 'value': 'y'}]]

@@ -1,10 +1,10 @@
-"""Associations between facts, and words that mark a group.
+"""Associations between facts, and words that mark a group, on a sample of a population's rows.
 
-On a sample of a population's rows. Associations are Cramér's V with Bergsma's (2013) bias
-correction, which is 0 on average where facts are independent; intervals by multinomial resampling
-of the table; p by the chi-squared test, Holm over all pairs. Marked words occur more often in texts
-of a group than in the others: log odds with an informative prior from all texts (Monroe, Colaresi &
-Quinn 2008), z above 3.5.
+Associations are Cramér's V with Bergsma's (2013) bias correction, which is close to 0 on average
+where facts are independent; intervals by multinomial resampling of the table; p by the chi-squared
+test, with Holm's adjustment over all pairs. Marked words occur in more texts of a group than of the
+others: log odds with an informative prior from all texts (Monroe, Colaresi & Quinn 2008), z above
+3.5.
 """
 
 import re
@@ -80,10 +80,10 @@ def _is_protected(path: str) -> bool:
 
 
 def _association(counts: Array, seed: int = 0) -> tuple[Estimate, float]:
-    """Estimate the bias-corrected Cramér's V of counts (rows, columns), with interval, and p.
+    """Estimate Cramér's V (0..1) of counts (rows, columns), with its interval, and p.
 
-    Bergsma (2013). Empty rows and columns are ignored; with one row or column left, V is 0 and p
-    is 1.
+    Bias-corrected (Bergsma 2013). Empty rows and columns are ignored; with one row or column left,
+    V is 0 and p is 1.
 
     >>> v, p = _association(np.array([[50.0, 0.0], [0.0, 50.0]]))
     >>> f"{v.value:.2f}", p < 1e-9
@@ -145,7 +145,10 @@ def _contingency(first: IndexArray, second: IndexArray) -> Array:
 
 
 def stereotypes(rows: pl.DataFrame, seed: int = 0) -> tuple[Part, ...]:
-    """Report which facts are associated, protected ones first, and which words mark a group."""
+    """Report which facts are associated, protected ones first, and which words mark a group.
+
+    `rows` are rows of the persona store. Without two facts of 2 to 12 values there are no parts.
+    """
     facts = wide_table(rows, "facts")
     names = [
         name
@@ -192,7 +195,7 @@ def _verdict(pairs: Sequence[_Association]) -> Note:
 
 
 def _heatmap(names: Sequence[str], associations: Sequence[_Association]) -> HeatmapFigure:
-    """Draw protected facts against those most associated with them; without protected ones, all."""
+    """Draw the protected facts, or else all, with the facts most associated with them."""
     values = {frozenset((a.first, a.second)): round(a.v.value, 2) for a in associations}
 
     def value(row: str, column: str) -> float | None:

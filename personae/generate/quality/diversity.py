@@ -20,7 +20,10 @@ MOST_TEXTS = 4000
 
 
 def diversity(rows: pl.DataFrame, seed: int = 0) -> tuple[Part, ...]:
-    """Report how varied facts, texts and traits are."""
+    """Report how varied facts, texts and traits are; `rows` are rows of the persona store.
+
+    Evenness after Pielou (1966), Distinct-1 and -2 after Li et al. (2016), on up to 4,000 texts.
+    """
     facts = wide_table(rows, "facts")
     variety: list[tuple[Cell, ...]] = []
     for name in sorted(facts.columns):
@@ -41,7 +44,7 @@ def diversity(rows: pl.DataFrame, seed: int = 0) -> tuple[Part, ...]:
 
 
 def _evenness(counts: Array) -> float | None:
-    """Compute Pielou's (1966) evenness of counts, entropy by its maximum; None for one value."""
+    """Compute Pielou's (1966) evenness (0..1): entropy over its maximum; None for one value."""
     if len(counts) < 2:
         return None
     shares = counts / counts.sum()
@@ -72,7 +75,7 @@ def _texts(texts: pl.Series, seed: int) -> Iterator[Part]:
     yield Table(
         name="texts",
         title="Variety of texts",
-        columns=("what", "value"),
+        columns=("measure", "value"),
         rows=tuple(rows),
         note=f"On {len(words):,} texts; words are runs of letters, in lower case.",
     )

@@ -53,10 +53,11 @@ class Tally:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """The number of personas in the file, the failed slots, and counts of events.
+    """The number of personas in the file, their tally, the failed slots, and counts of events.
 
-    `sample` holds rows at equal distances, about 10,000 of them. `regenerated` counts
-    near-duplicates that were replaced, `duplicates_left` those that remain.
+    `sample` holds rows at equal distances, about 10,000 of them. `failed` maps a slot to the
+    reason. `regenerated` counts near-duplicates that were replaced, `duplicates_left` those that
+    remain.
     """
 
     made: int
@@ -98,7 +99,7 @@ def _verdict(n: int, outcome: Outcome) -> str:
 
 
 def _quotas(population: Population, outcome: Outcome) -> list[Part]:
-    """Compare requested and generated counts: a picture, the distances, then all counts."""
+    """Compare requested and generated counts: a figure, the distances, then all counts."""
     rows: list[tuple[str, str, int, int, int]] = []
     gaps: list[tuple[Cell, ...]] = []
     for fact, target in population.quotas.items():
@@ -144,7 +145,7 @@ def _shares_figure(
 
 
 def _distances(target: Mapping[str, int], values: Mapping[str, int]) -> tuple[int, float]:
-    """Return the largest gap in personas, and KL(made || requested) in bits, both of one fact."""
+    """Return one fact's largest gap, in personas, and KL(made || requested), in bits."""
     requested, generated = sum(target.values()), sum(values.get(v, 0) for v in target)
     largest_gap = max(abs(values.get(v, 0) - count) for v, count in target.items())
     bits = sum(

@@ -31,7 +31,7 @@ def universal_persona(
     registry: str | None = None,
     named: Literal["yes", "no"] = "yes",
 ) -> Population:
-    """Select personas of the registry at random under the seed; none twice.
+    """Select personas of the registry at random, each at most once.
 
     Args:
         order: number and seed; a model adds an introduction in the first person.
@@ -63,15 +63,15 @@ def universal_persona(
 def _preview(
     available: tuple[GroupPersona, ...], selection: tuple[GroupPersona, ...]
 ) -> tuple[Part, ...]:
-    registered, selected = (
-        Counter(entry.group for entry in available),
-        Counter(entry.group for entry in selection),
-    )
+    available_counts = Counter(entry.group for entry in available)
+    selected_counts = Counter(entry.group for entry in selection)
     table = Table(
         name="groups",
         title="Groups",
         columns=("group", "in the registry", "chosen"),
-        rows=tuple((group, registered[group], selected[group]) for group in registered),
+        rows=tuple(
+            (group, count, selected_counts[group]) for group, count in available_counts.items()
+        ),
     )
     return Note(f"{len(selection)} of {len(available)} personas."), table
 

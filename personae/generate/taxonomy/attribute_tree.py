@@ -50,7 +50,7 @@ class Attribute:
             raise BadValue(f"{where}: its sentence has {{}} once, for the value")
 
     def suits(self, age: int, works: bool) -> bool:
-        """Tell whether somebody of this age, in or out of work, can have it."""
+        """Tell whether it suits a person of this age (years), in or out of work."""
         return self.ages[0] <= age <= self.ages[1] and (works or not self.works)
 
     def sentence(self, value: str) -> str:

@@ -40,8 +40,9 @@ from personae.core import (
 from personae.induce.combined import InductionBase
 from personae.induce.steer.contrasts import trait_vectors
 from personae.induce.steer.steered import Steered
-from personae.induce.steer.steering_vector import PERCENTS, SteeringVector
+from personae.induce.steer.steering_vector import SteeringVector
 from personae.induce.steer.vector_files import KINDS, load_vector
+from personae.induce.steer.vector_quality import PERCENTS
 
 __all__ = [
     "EXAMPLES",

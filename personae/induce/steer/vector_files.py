@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from personae.core import BadFile, BadValue, InputError, Site, UnknownName, canonical_json
 from personae.core.files.atomic_path import atomic_path
-from personae.induce.steer.steering_vector import Quality, SteeringVector, VectorOrigin
+from personae.induce.steer.steering_vector import SteeringVector, VectorOrigin
+from personae.induce.steer.vector_quality import Quality
 from personae.models.gguf.gguf_file import read_gguf
 from personae.models.gguf.gguf_writing import gguf_bytes
 

@@ -1,4 +1,4 @@
-"""Finds the actions of the shipped situations, keyed to the trait that they show."""
+"""Finds the actions of the shipped situations, keyed to the trait that they express."""
 
 from collections.abc import Mapping
 from functools import cache

@@ -1,8 +1,8 @@
-"""Situations with actions to choose from: a keyed bank of items, its loaders, and how it is asked.
+"""Situations with actions to choose from: a keyed bank of items, its loaders, its administration.
 
 Layout after TRAIT (Lee et al. 2024, arXiv 2406.14703): a first-person situation, a question to the
-assistant, two actions of a person high and two of one low in a trait. It asks what the model would
-recommend to somebody, not what it would do itself.
+assistant, and four actions, two of a person high in a trait and two of one low in it. The question
+is what the model would recommend to somebody, not what it would do itself.
 """
 
 import re
@@ -48,7 +48,7 @@ __all__ = [
 Orders = Literal["pair", "latin", "all"]
 _LATIN = ("0213", "2031", "1302", "3120")
 OWN = "personae-trait"
-"""The set that ships."""
+"""Name of the shipped bank."""
 _FIELD = re.compile(r"\{(situation|query|options)\}")
 
 
@@ -96,20 +96,20 @@ class SituationBank:
         return replace(self, items=tuple(i for i in self.items if i.scale == scale))
 
     def first(self, count: int) -> "SituationBank":
-        """Keep the first items of each scale."""
+        """Select the first `count` items of each scale."""
         by_scale = [[i for i in self.items if i.scale == scale][:count] for scale in self.scales]
         return replace(self, items=tuple(item for items in by_scale for item in items))
 
 
 def load_bank(source: str = OWN) -> SituationBank:
-    """Load the bank that ships (`personae-trait`), the user's own copy, or one from the hub.
+    """Load the shipped bank (`personae-trait`), the user's own copy, or one from the hub.
 
     A row has `response_high1`, `response_high2`, `response_low1`, `response_low2`; `situation`
-    and `query`, or `question` for both; `personality`, or a file named for it; perhaps `idx`,
+    and `query`, or `question` for both; `personality`, or a file named after it; optionally `idx`,
     `paraphrased_situation`, `paraphrased_query`. The hub id of TRAIT is `mirlab/TRAIT`, gated.
 
     Raises:
-        BadFile: no such file, a row that lacks something, or no access.
+        BadFile: no such file, a row that lacks a field, or no access.
 
     >>> bank = load_bank()
     >>> len(bank.items), bank.items[0].scale
@@ -170,11 +170,11 @@ def _situation(row: Mapping[str, Any], index: int, source: str) -> Situation:
 
 
 def action_orders(design: Orders) -> tuple[str, ...]:
-    """Name the orders of a design, as digits into high, high, low, low.
+    """List the orders of a design, as digits into high, high, low, low.
 
-    `pair` is the published forward and reverse order, which balances the first slot of each pair
-    against the second but not the pairs; `latin` adds two so that every action stands once in
-    every slot; `all` is all 24.
+    `pair` is the published forward and reverse order, which balances the two slots of each pair but
+    not the pairs; `latin` adds two orders, so that every action is once in every slot (a Latin
+    square); `all` is all 24.
 
     >>> action_orders("pair")
     ('0213', '2031')
@@ -186,7 +186,7 @@ def action_orders(design: Orders) -> tuple[str, ...]:
 
 
 def advice_templates() -> tuple[str, ...]:
-    """Name the templates in which situations are asked.
+    """List the names of the templates in which situations are asked.
 
     >>> advice_templates()
     ('suggest', 'advise', 'bare')
@@ -195,7 +195,7 @@ def advice_templates() -> tuple[str, ...]:
 
 
 def pole_scales() -> tuple[str, ...]:
-    """Name the traits for which `pole_text` has behaviours."""
+    """List the traits for which `pole_text` has behaviours."""
     return tuple(data_json(f"situations/{OWN}.json")["poles"])
 
 
@@ -220,41 +220,43 @@ def ask_bank(
     orders: Sequence[str],
     *,
     channel: Channel = "label",
-    again: bool = False,
+    paraphrased: bool = False,
 ) -> Answers:
-    """Ask every situation in every order, as it stands or (`again`) as its paraphrase.
+    """Ask every situation in every order, in its own words or `paraphrased`.
 
-    Items without a paraphrase are then left out. One row a question: `value` 1 for a high action
-    and 0 for a low one, `expected` the probability of a high action, `logp` by action in stored
-    order, `raw` the action's name, or the reply. The column `action` is its place in the stored
-    order, null without an answer.
+    Items without a paraphrase are left out of the latter. One row per question: `value` is 1 for a
+    high action and 0 for a low one, `expected` the probability of a high action, `logp` (nats) by
+    action in stored order, `raw` the action's name, or the reply. The column `action` is the index
+    in the stored order, null without an answer.
 
     Raises:
         UnknownName: no template is called so.
-        InputError: the model doesn't give what the channel needs.
+        InputError: the model doesn't give the likelihoods that the channel needs.
     """
     known = data_json("situations/templates.json")["templates"]
     if template not in known:
         raise UnknownName("template", template, known)
-    items = [item for item in bank.items if item.again[0] or not again]
+    items = [item for item in bank.items if item.again[0] or not paraphrased]
     trials = [(item, order) for item in items for order in orders]
-    questions = [_posed(item, order, known[template], again=again) for item, order in trials]
+    questions = [
+        _question(item, order, known[template], paraphrased=paraphrased) for item, order in trials
+    ]
     columns = list_question(model, questions, channel, Sampling(max_tokens=24))
     rows = []
     for index, (item, order) in enumerate(trials):
         row = {name: column[index] for name, column in columns.items()}
-        rows.append({**row, **_scored(row, item, channel, gated=bank.gated), "order": order})
-    form = f"{template}/{channel}" + ("/paraphrase" if again else "")
+        rows.append({**row, **_scores(row, item, channel, gated=bank.gated), "order": order})
+    form = f"{template}/{channel}" + ("/paraphrase" if paraphrased else "")
     if not rows:
         return Answers.of([])
     answers = Answers.of(rows).tag(inventory=bank.tag, form=form, channel=channel, unit="share")
     return Answers(answers.rows.with_columns(pl.col("action").cast(pl.Int64)))
 
 
-def _posed(
-    item: Situation, order: str, template: Mapping[str, str], *, again: bool
+def _question(
+    item: Situation, order: str, template: Mapping[str, str], *, paraphrased: bool
 ) -> ListedQuestion:
-    text, query = item.again if again else (item.text, item.query)
+    text, query = item.again if paraphrased else (item.text, item.query)
     displayed = []
     for slot, digit in enumerate(order):
         label = chr(65 + slot) if template["labels"] == "letters" else str(slot + 1)
@@ -270,18 +272,17 @@ def _posed(
     return ListedQuestion(chat(text, query), chat("N/A", ""), tuple(displayed))
 
 
-def _scored(
+def _scores(
     row: Mapping[str, Any], item: Situation, channel: Channel, *, gated: bool
 ) -> dict[str, object]:
     """Turn the index of an action into a score of the trait."""
-    known = row["status"] == "ok"
-    action = int(row["value"]) if known else None
+    action = int(row["value"]) if row["status"] == "ok" else None
     names = ("high1", "high2", "low1", "low2")
     raw = row["raw"] if channel == "reply" and not gated else ""
     if action is not None and channel != "reply":
         raw = names[action]
-    odds = row["logp"]
-    chance = None if odds is None else float(sum(map(exp, odds[:2])))
+    logp = row["logp"]
+    expected = None if logp is None else float(sum(map(exp, logp[:2])))
     return {
         "item": item.id,
         "scale": item.scale,
@@ -289,6 +290,6 @@ def _scored(
         "raw": raw,
         "low": 0.0,
         "high": 1.0,
-        "expected": chance,
+        "expected": expected,
         "value": None if action is None else float(action < 2),
     }

@@ -209,7 +209,7 @@ def _yes_or_no(text: str) -> str:
 
 
 def by_scene(answers: Answers) -> Answers:
-    """Make whole scenes the items, since questions about one scene are not independent.
+    """Replace items by whole scenes, since questions about one scene are not independent.
 
     Estimates of effects then average the answers to a scene's questions.
     """

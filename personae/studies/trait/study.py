@@ -107,7 +107,7 @@ def trait(
     plain = Answers.concat(
         [ask_bank(model, asked, t, layouts, channel=read_by) for t in advice_templates()]
     )
-    again = ask_bank(model, asked, "suggest", layouts, channel=read_by, again=True)
+    again = ask_bank(model, asked, "suggest", layouts, channel=read_by, paraphrased=True)
     prompted = {pole: _prompted(model, asked, pole, read_by) for pole in POLES}
     replies = _free_replies(model, asked.first(1 if quick else 5))
     floors = {n: lay_out_choices(ask_bank(open_null(n), asked, "suggest", layouts)) for n in FLOORS}

@@ -51,7 +51,7 @@ from personae.personas import persona_frame
 __all__ = ["Depth", "deeppersona"]
 
 DEFAULT_DRAWN, DEFAULT_WRITTEN = 200, 48
-"""Default depth: the paper's best if drawn at random, what a small model can write otherwise."""
+"""Default depths: the paper's best if drawn at random; if written, what a small model can write."""
 LARGEST_TRAIT = 2.5
 VERSION = 1
 """Raise it, and the header's, when requests change; it is part of the prompt's hash."""
@@ -64,7 +64,7 @@ class Depth:
     Args:
         depth: attributes beside the anchors; default 200 drawn at random, 48 by a model.
         words: longest text and narrative, in words.
-        ratio: shares of attributes near to, half-way from and far from the person.
+        ratio: proportions of attributes near to the person, at middle distance, and far.
         values: listed lets a model choose the taxonomy's values, free lets it write its own.
 
     Raises:
@@ -77,7 +77,7 @@ class Depth:
     values: ValueSource = "listed"
 
     def filling(self, is_written: bool) -> Filling:
-        """Return the options of filling, with defaults for `written` or drawn attributes."""
+        """Check the options, and fill in the default depth for written or drawn attributes."""
         default = DEFAULT_WRITTEN if is_written else DEFAULT_DRAWN
         depth = default if self.depth is None else self.depth
         shares = self.ratio.split(":")
@@ -164,8 +164,12 @@ def _make(plan: _Plan, slots: Slots) -> PersonaBatch:
     if model is not None:
         sampling = Sampling(max_tokens=400, temperature=0.8, top_p=0.95, seed=plan.order.seed)
         writer = Writer(model, sampling, counts)
-        people_, drawn_lives = [d.person for d in drafts], [d.life for d in drafts]
-        lives = write_lives(writer, people_, drawn_lives, listed=plan.filling.values == "listed")
+        lives = write_lives(
+            writer,
+            [draft.person for draft in drafts],
+            [draft.life for draft in drafts],
+            listed=plan.filling.values == "listed",
+        )
         drafts = [replace(d, life=life) for d, life in zip(drafts, lives, strict=True)]
         write_sections(writer.at(0.5), drafts, plan.filling)
     else:
@@ -222,7 +226,7 @@ def _preview(plan: _Plan) -> tuple[Part, ...]:
     near, middle, far = plan.filling.ratio
     summary = (
         f"{plan.order.n:,} personas of {plan.filling.depth} attributes, drawn "
-        f"{near}:{middle}:{far} near, half-way and far; text and narrative of up to "
+        f"{near}:{middle}:{far} near, middle and far; text and narrative of up to "
         f"{plan.depth.words} words."
     )
     fixed = {**plan.anchors, **{k: f"{z:+g}" for k, z in plan.traits.items()}}

@@ -16,8 +16,8 @@ __all__ = ["first_person", "render_persona", "write_narratives"]
 STATEMENTS = 5
 MOST_WORDS = 2000
 _SUBJECT = tuple(
-    (re.compile(pattern, re.IGNORECASE), said)
-    for pattern, said in (
+    (re.compile(pattern, re.IGNORECASE), replacement)
+    for pattern, replacement in (
         (r"\byou are\b", "I am"),
         (r"\byou were\b", "I was"),
         (r"\byourself\b", "myself"),
@@ -37,7 +37,7 @@ _ECHO = re.compile(r"\b(?:first person|introduce|invented person|JSON|in about \
 
 
 def first_person(sentence: str) -> str:
-    """Turn a sentence in the second person into the first.
+    """Rewrite a sentence in the second person in the first.
 
     >>> first_person("You are tall, and people ask you about your hat.")
     'I am tall, and people ask me about my hat.'
@@ -51,8 +51,8 @@ def render_persona(draft: Draft, id_: str, words: int) -> Persona:
     """Render a finished draft as a persona; text and narrative have at most about `words` words.
 
     The text begins with the person's demographics and life. Sentences about requested traits
-    follow, the traits in turn, the strongest first; then the other sentences, the categories in
-    turn. The caller adds the provenance.
+    follow, alternating between the traits, the strongest first; then the other sentences,
+    alternating between the categories. The caller adds the provenance.
     """
     ordered = _trait_sentences_first(draft)
     introduction = [draft.person.sentence, *draft.life.sentences]
@@ -93,7 +93,7 @@ def _trait_sentences_first(draft: Draft) -> list[tuple[Attribute, str]]:
 
 
 def _within(sentences: Sequence[str], words: int) -> list[str]:
-    """Select the sentences that fit into a number of words; the first is always selected."""
+    """Select the sentences that fit into a number of words, always including the first."""
     selected, count = list(sentences[:1]), len(sentences[0].split())
     for sentence in sentences[1:]:
         length = len(sentence.split())
@@ -106,10 +106,11 @@ def _within(sentences: Sequence[str], words: int) -> list[str]:
 def write_narratives(
     writer: Writer, drafts: Sequence[Draft], personas: Sequence[Persona], words: int
 ) -> list[Persona]:
-    """Let a model write narratives in the first person; unfit ones leave the drawn narrative.
+    """Let a model write narratives in the first person, of about `words` words.
 
     A narrative is unfit if it is too short, too long or not in the first person, repeats the
-    request or itself, or states another age than the person's.
+    request or itself, or states another age than the person's. The drawn narrative then stays, and
+    is counted as `repaired`.
     """
     shortest, longest = 80, words * 8
     requests = [

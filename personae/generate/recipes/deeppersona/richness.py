@@ -1,9 +1,9 @@
-"""The richness and uniqueness of personas, counted from their facts, without a judge.
+"""The richness and uniqueness of personas, computed from their facts, without a judge.
 
 Intrinsic measures after Wang et al. 2025 (arXiv 2511.07338, section 4.1): number of attributes,
 uniqueness, and coverage of the taxonomy. Also two risks of deep profiles: personas that share age,
-gender, place and work with no other (k-anonymity, Sweeney 2002), and the frequency of a topic on
-which models fall back.
+gender, place and work with no other (k-anonymity, Sweeney 2002), and the frequency of a topic to
+which models tend to return.
 """
 
 import re
@@ -22,7 +22,7 @@ from personae.stats.resample import mean
 __all__ = ["richness"]
 
 PAIRS = 60
-"""The first so many personas are compared in all pairs."""
+"""Number of personas, the first ones, that are compared pairwise."""
 QUASI_IDENTIFIERS = ("Age", "Gender", "Place", "Occupation")
 _TOPIC = re.compile(r"\bcommunit(?:y|ies)\b", re.IGNORECASE)
 
@@ -30,8 +30,8 @@ _TOPIC = re.compile(r"\bcommunit(?:y|ies)\b", re.IGNORECASE)
 def richness(rows: pl.DataFrame, *, taxonomy: Taxonomy, seed: int = 0) -> tuple[Part, ...]:
     """Describe a population's depth: estimates over personas, and coverage by category.
 
-    Uniqueness is the mean Jaccard distance of two personas' facts (path and value); its interval
-    resamples the personas' means over their pairs. No personas, no parts.
+    Uniqueness is the mean Jaccard distance (0..1) of two personas' facts (path and value); its
+    interval resamples each persona's mean over its pairs. Without personas there are no parts.
     """
     people = list(frame_personas(rows))
     if not people:

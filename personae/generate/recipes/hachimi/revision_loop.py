@@ -1,9 +1,9 @@
 """Propose, validate, revise: owners fill a shared board, rules find faults, owners correct them.
 
 After HACHIMI (Jiang et al. 2026, arXiv:2603.04855). Each owner sees the current board and answers
-under a small schema of its own fields. Faults that the rules find, or a model that reads the
-boards, go with code, description and hint to the owners concerned, who may change their own fields
-only. Where the rounds don't suffice, values that can be drawn are taken from the draft; boards that
+under a small schema of its own fields. Faults found by the rules, or by a model that reads the
+boards, go with code, description and hint to the owners concerned, who may change only their own
+fields. If the rounds don't suffice, values that can be drawn are taken from the draft; boards that
 still break a rule fail.
 """
 
@@ -59,9 +59,9 @@ class _Task(NamedTuple):
 class RevisionLoop:
     """Owners who write and rules that validate.
 
-    `derive` adds facts that follow from others, `seed` is that of every reply, `max_rounds` limits
-    the rounds of revision, and `counts` collects events. Objections of a `reader` are revised like
-    faults; those left at the end are counted, but fail no board.
+    `derive` adds facts that follow from others, `seed` is the seed of all replies, `max_rounds`
+    limits the rounds of revision, and `counts` collects events. Objections of a `reader` are
+    revised like faults; those left at the end are counted, but don't fail a board.
     """
 
     model: Model
@@ -76,7 +76,7 @@ class RevisionLoop:
     def write(
         self, drafts: Sequence[Facts], variations: Sequence[str]
     ) -> tuple[list[Facts], dict[int, str]]:
-        """Write one board per draft; return the boards, and the faults of those that fail.
+        """Write one board per draft; return the boards, and the faults of failed ones by index.
 
         Facts of a draft that no owner writes are fixed. `variations` distinguish the prompts of
         equal drafts.
@@ -181,7 +181,7 @@ class RevisionLoop:
         drafts: Sequence[Facts],
         issues: Sequence[Sequence[Issue]],
     ) -> None:
-        """Take all values that can be drawn from the draft, for boards at fault in one of them.
+        """Replace all values that can be drawn by the draft's, on boards at fault in one of them.
 
         All of them, since the draft's values obey the rules together, not one by one.
         """

@@ -1,9 +1,9 @@
-"""Draws users by the density of users like them.
+"""Draws users by the density of similar users.
 
 After the profile sampler of USP (Wang et al. 2025, arXiv 2502.18968): embeddings, a projection
 (here on the first principal components instead of UMAP), and a Gaussian kernel density (Scott's
-rule); dense regions hold the majority, sparse ones the minority; a virtual member joins one half of
-a profile with the other half of a neighbour's.
+rule); dense regions hold the majority, sparse ones the minority; a virtual member combines one half
+of a profile with the other half of a neighbour's.
 """
 
 from collections.abc import Sequence
@@ -26,10 +26,10 @@ FEWEST = 6
 
 
 def _densities(vectors: Array) -> Array:
-    """Estimate the density around each member, (n,); all 1 for fewer than six.
+    """Estimate the density around each member, (n,).
 
-    Vectors (n, width) are projected on their first two principal components. Members who don't
-    differ all get density 1.
+    Vectors (n, width) are projected on their first two principal components. Fewer than six
+    members, or members who don't differ, all get density 1.
     """
     points = _project(vectors)
     if len(points) < FEWEST or not points.shape[1]:
@@ -45,7 +45,7 @@ def _project(vectors: Array) -> Array:
 
 
 def draw_members(vectors: Array, count: int, crowd: Crowd, seed: int = 0) -> list[int]:
-    """Draw member indices with replacement; vectors have shape (members, width).
+    """Draw `count` member indices with replacement; vectors have shape (members, width).
 
     `population` draws all with equal probability, `majority` in proportion to density, `minority`
     with equal probability among the tenth in the sparsest regions.
@@ -70,13 +70,13 @@ def draw_members(vectors: Array, count: int, crowd: Crowd, seed: int = 0) -> lis
 def draw_virtual_pairs(
     halves: Sequence[tuple[str, str]], vectors: Array, count: int, seed: int = 0
 ) -> list[tuple[int, int]]:
-    """Draw pairs (first half's member, second half's member) that join into a new profile.
+    """Draw `count` pairs (first half's member, second half's member) that make a new profile.
 
     The first is drawn with equal probability, the second among the five nearest members, by the dot
-    product of their vectors (members, width), with whom the join is new.
+    product of their vectors (members, width), with whom the combination is new.
 
     Raises:
-        BadValue: no two members join into a new profile.
+        BadValue: no two members make a new profile.
     """
     existing = set(halves)
     random = np.random.default_rng(seed)
@@ -90,7 +90,7 @@ def draw_virtual_pairs(
     combinable = [i for i, others in partners.items() if others]
     if not combinable:
         raise BadValue(
-            f"{len(halves)} profiles join into no new one; give more, or other, profiles"
+            f"{len(halves)} profiles combine into no new one; give more, or other, profiles"
         )
     pairs = []
     for _ in range(count):

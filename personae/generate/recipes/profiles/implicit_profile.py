@@ -2,7 +2,7 @@
 
 After USP (Wang et al. 2025, arXiv 2502.18968): objective facts and subjective characteristics,
 extracted attribute by attribute from the user's turns alone, then two paragraphs. Differs: a value
-counts only if the words quoted for it occur in the user's turns; paragraphs are assembled from
+is accepted only if the words quoted for it occur in the user's turns; paragraphs are filled
 templates, so that nothing is invented; the two halves are separate fields, not split at newlines.
 """
 
@@ -44,7 +44,7 @@ _LONGEST_TEXT = 1500
 
 @dataclass(frozen=True, slots=True)
 class ImplicitProfile:
-    """Facts with quotes, the scenario (what this chat is for), traits (z) and writing style."""
+    """Facts with quotes, the scenario (the user's request), traits (z) and writing style."""
 
     facts: Mapping[str, Disclosure]
     scenario: str
@@ -96,7 +96,7 @@ class ImplicitProfile:
 def combine_profiles(
     objective_source: ImplicitProfile, subjective_source: ImplicitProfile
 ) -> ImplicitProfile:
-    """Make a virtual profile of one user's objective and another's subjective half."""
+    """Combine one user's objective half and another's subjective half into a virtual profile."""
     return ImplicitProfile(
         objective_source.facts,
         objective_source.scenario,
@@ -116,7 +116,7 @@ def rule_based_profile(chat: Chat) -> ImplicitProfile:
 
 
 def _scenario(turns: Sequence[str]) -> str:
-    """Return the first sentence of the first turn with a request, at most 120 characters."""
+    """Return the first turn's first request, or else its last sentence, in 120 characters."""
     first_turn = redact(" ".join(turns[0].split())) if turns else ""
     sentences = re.split(r"(?<=[.!?])\s+", first_turn)
     sentence = next((s for s in sentences if _REQUEST.search(s)), sentences[-1])
@@ -126,8 +126,8 @@ def _scenario(turns: Sequence[str]) -> str:
 def extract_profiles(writer: Writer, chats: Sequence[Chat]) -> list[ImplicitProfile]:
     """Let a model find what the rules miss; each value needs a quote that occurs in the turns.
 
-    Findings of the rules are kept. Values whose quote doesn't occur are counted as `without
-    evidence`.
+    What the rules find is kept. Values whose quote doesn't occur are left out and counted as
+    `without evidence`.
     """
     profiles = [rule_based_profile(chat) for chat in chats]
     texts = ["\n".join(user_turns(chat)).replace("’", "'") for chat in chats]
@@ -156,7 +156,7 @@ def extract_profiles(writer: Writer, chats: Sequence[Chat]) -> list[ImplicitProf
 
 
 def _is_evident(quote: str, text: str) -> bool:
-    """Tell whether a quote of two words or more, or of a number, is in the text."""
+    """Tell whether a quote is in the text and long enough: two words or more, or a number."""
     phrase = " ".join(quote.replace("’", "'").lower().strip(" .\"'").split())
     is_long_enough = len(phrase.split()) >= 2 or phrase.isdigit()
     return is_long_enough and phrase in " ".join(text.lower().split())

@@ -1,8 +1,8 @@
 """Profiles of users from conversations, as far as their words show.
 
-After USP (Wang et al. 2025, arXiv:2502.18968). `--crowd` draws users of the population, its
-majority, its minority, or virtual ones (one user's facts with a neighbour's manner). Differs: see
-`implicit_profile`; density is that of the users' words, so that it needs no model.
+After USP (Wang et al. 2025, arXiv:2502.18968). `--crowd` draws users from the population, its
+majority or its minority, or makes virtual ones (one user's facts with a neighbour's manner).
+Differs: see `implicit_profile`; density is estimated from the users' words, without a model.
 
 Version  1
 """
@@ -50,7 +50,7 @@ def profiles(order: Order, conversations: str, crowd: Selection = "all") -> Popu
     Args:
         order: number and seed; a model finds more than the rules do.
         conversations: JSONL file, one conversation per line with its turns under messages.
-        crowd: all in turn, or drawn by density; virtual joins the halves of two users.
+        crowd: all in turn, or drawn by density; virtual combines the halves of two users.
     """
     chats = tuple(chat for chat in read_conversations(conversations) if user_turns(chat))
     if not chats:

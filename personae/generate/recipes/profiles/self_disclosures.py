@@ -1,7 +1,7 @@
 """Self-disclosures of users, extracted by rules, each with the words that support it.
 
-The pipeline of USP (Wang et al. 2025, arXiv 2502.18968) without a model: precise, but blind to what
-is only implied. The rules are for English.
+A substitute for the model in the pipeline of USP (Wang et al. 2025, arXiv 2502.18968): precise, but
+blind to what is only implied. The rules are for English.
 """
 
 import re
@@ -89,7 +89,7 @@ def _occupation_pattern() -> re.Pattern[str]:
 
 
 def find_disclosures(turns: Sequence[str]) -> dict[str, Disclosure]:
-    """Find objective facts in a user's turns; attributes without evidence are absent.
+    """Extract objective facts from a user's turns; attributes without evidence are absent.
 
     >>> find_disclosures(["I'm 34 and I work as a nurse."])["occupation"].value
     'nurse'
@@ -106,7 +106,7 @@ def find_disclosures(turns: Sequence[str]) -> dict[str, Disclosure]:
 
 
 def writing_style(turns: Sequence[str]) -> list[str]:
-    """Describe how a user writes; unremarkable features are left out.
+    """Describe how a user writes, by the remarkable features alone.
 
     >>> writing_style(["fix this", "wrong again"])
     ['in a few words', 'all in small letters', 'bluntly']
@@ -115,27 +115,30 @@ def writing_style(turns: Sequence[str]) -> list[str]:
         return []
     words = [len(turn.split()) for turn in turns]
     text = " ".join(turns)
-    mean, traits = sum(words) / len(words), []
+    mean, features = sum(words) / len(words), []
     if mean <= 8:
-        traits.append("in a few words")
+        features.append("in a few words")
     elif mean >= 40:
-        traits.append("at length")
+        features.append("at length")
     if text == text.lower() and any(char.isalpha() for char in text):
-        traits.append("all in small letters")
+        features.append("all in small letters")
     polite, blunt = len(_POLITE.findall(text)), len(_BLUNT.findall(text))
     if polite > blunt:
-        traits.append("politely")
+        features.append("politely")
     elif blunt > polite:
-        traits.append("bluntly")
+        features.append("bluntly")
     if sum(turn.rstrip().endswith("?") for turn in turns) >= 2 / 3 * len(turns):
-        traits.append("mostly in questions")
+        features.append("mostly in questions")
     if text.count("!") >= len(turns):
-        traits.append("with exclamation marks")
-    return traits
+        features.append("with exclamation marks")
+    return features
 
 
 def claimed_traits(turns: Sequence[str]) -> dict[str, float]:
-    """Estimate the Big Five standings (z) that a user claims, by the domains claimed."""
+    """Read the Big Five standings (z) that a user claims in sentences with "I", by domain letter.
+
+    Standings are rounded to 0.1 and limited to 2 in absolute value.
+    """
     own_sentences = [
         s for t in turns for s in re.split(r"(?<=[.!?])\s+", t) if re.search(r"\bI\b", s)
     ]
