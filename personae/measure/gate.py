@@ -110,7 +110,7 @@ class GateResult:
             {
                 "channel": check.channel,
                 "check": estimate.name,
-                "found": estimate,
+                "estimate": estimate,
                 "p": estimate.p,
                 "must be": limit,
                 "holds": holds,

@@ -90,7 +90,7 @@ def draft(age: int = 45, depth: int = 60) -> Draft:
     return AttributeChooser(shipped_taxonomy()).choose(begun, Filling(depth=depth))
 
 
-def test_structure_alone_is_deep_whole_and_seeded() -> None:
+def test_drawn_personas_are_deep_complete_and_seeded() -> None:
     people, repetition, other_people = (made(deeppersona(Order(n=4, seed=s))) for s in (7, 7, 8))
     assert people == repetition != other_people
     for persona in people:
@@ -247,7 +247,7 @@ def test_requested_traits_show_in_the_values() -> None:
     assert high > 0.75
 
 
-def test_facts_do_not_rule_each_other_out() -> None:
+def test_facts_do_not_exclude_each_other() -> None:
     """No exclusion of the data is broken, at random or by a model that takes the first value."""
     pairs = data_json("personas/life.json")["exclusions"]
     lots = made(deeppersona(Order(n=80, seed=5), depth=Depth(depth=320)))
@@ -281,7 +281,7 @@ def test_garbage_is_repaired_and_counted() -> None:
         " ".join(["I am fine,"] * 12),
     ],
 )
-def test_a_telling_that_echoes_repeats_or_speaks_of_another_is_refused(telling: str) -> None:
+def test_a_narrative_that_echoes_repeats_or_describes_another_is_refused(telling: str) -> None:
     def teller(_: Chat, sampling: Sampling) -> str:
         is_narrative = "summary" in json.loads(str(sampling.schema))["properties"]
         return json.dumps({"summary": telling}) if is_narrative else obey(str(sampling.schema))
@@ -320,14 +320,14 @@ def test_findings_count_depth_uniqueness_coverage_and_topic() -> None:
         ("country=Atlantis", UnknownName),
     ],
 )
-def test_bad_anchors_help(anchors: str, error: type[Exception]) -> None:
+def test_bad_anchors_are_refused_with_help(anchors: str, error: type[Exception]) -> None:
     with pytest.raises(error):
         deeppersona(Order(n=1), anchors=anchors)
     assert parse_anchors("") == ({}, {})
 
 
 @pytest.mark.parametrize("depth", [Depth(ratio="5:3"), Depth(words=3), Depth(ratio="0:0:0")])
-def test_bad_depth_helps(depth: Depth) -> None:
+def test_a_bad_depth_is_refused_with_help(depth: Depth) -> None:
     with pytest.raises(BadValue):
         deeppersona(Order(n=1), depth=depth)
 

@@ -48,7 +48,7 @@ def test_a_planted_stereotype_is_found() -> None:
     assert all(row[1] == "female" for row in marks.rows)
 
 
-def test_where_there_is_none_none_is_reported() -> None:
+def test_without_stereotypes_none_is_reported() -> None:
     parts = stereotypes(persona_frame(people(0.0)))
     note = next(p for p in parts if isinstance(p, Note))
     assert note.level == "info" and note.text.startswith("0 of 2 pairs")
@@ -67,7 +67,7 @@ def test_corrected_association_is_zero_on_average_without_one() -> None:
     assert p < 1e-20
 
 
-def test_protected_facts_are_told_by_their_words() -> None:
+def test_protected_facts_are_recognised_by_their_words() -> None:
     assert all(map(_is_protected, ("sex", "demographic/age band", "ethnicity", "born/birthplace")))
     assert not any(map(_is_protected, ("school/language", "work/manager", "home/image")))
 

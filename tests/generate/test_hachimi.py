@@ -117,7 +117,7 @@ def test_anchor_minima() -> None:
     assert "R8" in broken({k: v for k, v in middle_board.items() if k != "values/family"})
 
 
-def shop(model: ScriptedModel, rounds: int = 3, **changes: object) -> RevisionLoop:
+def revision_loop(model: ScriptedModel, rounds: int = 3, **changes: object) -> RevisionLoop:
     levels = read_levels(SPEC.levels or {})
     return RevisionLoop(
         model=model, owners=read_owners(SPEC, levels), rules=RULES, seed=0, max_rounds=rounds
@@ -142,14 +142,14 @@ def test_revision_receives_the_issues() -> None:
         return answer(record() if "R4:" in chat[-1].text else FAULTY, chat)
 
     model = ScriptedModel(told)
-    bench = shop(model)
-    boards, faults = bench.write([record()], ["1"])
+    loop = revision_loop(model)
+    boards, faults = loop.write([record()], ["1"])
     assert not faults and boards[0]["creativity/feasibility"] == "upper-middle"
-    assert bench.counts["revisions"] == 1
-    assert len(model.asked) == len(bench.owners) + 1
+    assert loop.counts["revisions"] == 1
+    assert len(model.asked) == len(loop.owners) + 1
 
 
-def test_what_a_model_objects_to_reaches_the_reviser() -> None:
+def test_a_models_objections_reach_the_owners() -> None:
     """A contradiction that no rule sees is mended when the reader's reason is told, else left."""
     lonely_record = {
         **record(),
@@ -166,33 +166,35 @@ def test_what_a_model_objects_to_reaches_the_reviser() -> None:
         return answer(record() if has_reason or not hears else lonely_record, chat)
 
     hears = True
-    bench = shop(ScriptedModel(reply))
-    bench.reader = ContradictionValidator(
-        model=bench.model, owners=bench.owners, seed=0, counts=bench.counts
+    loop = revision_loop(ScriptedModel(reply))
+    loop.reader = ContradictionValidator(
+        model=loop.model, owners=loop.owners, seed=0, counts=loop.counts
     )
-    (board,), faults = bench.write([record()], ["1"])
+    (board,), faults = loop.write([record()], ["1"])
     assert not faults and "no friend" not in board[path]
-    assert bench.counts["objections of the reader"] == bench.counts["revisions"] == 1
-    assert bench.counts["objections left at the end"] == 0
+    assert loop.counts["objections of the reader"] == loop.counts["revisions"] == 1
+    assert loop.counts["objections left at the end"] == 0
 
     def deaf(chat: Chat) -> str:
         return reply(chat) if "contradict" in chat[-1].text else answer(lonely_record, chat)
 
-    bench = shop(ScriptedModel(deaf))
-    bench.reader = ContradictionValidator(
-        model=bench.model, owners=bench.owners, seed=0, counts=bench.counts
+    loop = revision_loop(ScriptedModel(deaf))
+    loop.reader = ContradictionValidator(
+        model=loop.model, owners=loop.owners, seed=0, counts=loop.counts
     )
-    (board,), faults = bench.write([record()], ["1"])
+    (board,), faults = loop.write([record()], ["1"])
     assert not faults and board[path] == lonely_record[path].strip()
-    assert bench.counts["revisions"] == 3 and bench.counts["objections left at the end"] == 1
+    assert loop.counts["revisions"] == 3 and loop.counts["objections left at the end"] == 1
 
 
 @pytest.mark.parametrize(
     "reply", ["", "[]", '{"field": "school/tier", "why": "x"}', '{"why": "x"}']
 )
-def test_a_reader_that_cannot_be_read_is_counted(reply: str) -> None:
+def test_unusable_answers_of_the_reader_are_counted(reply: str) -> None:
     reader = ContradictionValidator(
-        model=ScriptedModel(lambda _: reply), owners=shop(ScriptedModel(str)).owners, seed=0
+        model=ScriptedModel(lambda _: reply),
+        owners=revision_loop(ScriptedModel(str)).owners,
+        seed=0,
     )
     assert reader.read([record()]) == [None]
     assert reader.counts["readings without a usable answer"] == 1
@@ -219,14 +221,14 @@ def test_withheld_issues_do_not_converge() -> None:
             {**FAULTY, "values/grounds": "- promises are kept at home\n- order helps her"}, chat
         )
 
-    bench = shop(ScriptedModel(deaf))
-    _, faults = bench.write([record()], ["1"])
+    loop = revision_loop(ScriptedModel(deaf))
+    _, faults = loop.write([record()], ["1"])
     assert faults == {0: "at fault after all rounds: R14"}
-    assert bench.counts["boards whose levels were drawn after all"] == 1
-    assert bench.counts["revisions"] == 3 * 2
+    assert loop.counts["boards whose levels were drawn after all"] == 1
+    assert loop.counts["revisions"] == 3 * 2
 
 
-def test_a_slot_that_never_passes_fails_loudly() -> None:
+def test_a_slot_that_never_passes_is_listed_as_failed() -> None:
     model = ScriptedModel(
         lambda chat: answer(
             {**record(), "values/grounds": "- promises are kept at home\n- order helps her"}, chat
@@ -257,11 +259,11 @@ def test_only_the_owner_may_change_its_fields() -> None:
             fields |= {"name": "Another Name", "school/tier": "bottom 50%"}
         return json.dumps(fields)
 
-    bench = shop(ScriptedModel(greedy))
-    (board,), faults = bench.write([record()], ["1"])
+    loop = revision_loop(ScriptedModel(greedy))
+    (board,), faults = loop.write([record()], ["1"])
     changed = {k for k in board if board[k] != FAULTY.get(k)}
     assert not faults and changed <= {"creativity/feasibility", "creativity/proposing"}
-    assert bench.counts["keys of others, dropped"] == 2
+    assert loop.counts["keys of others, dropped"] == 2
 
 
 def test_values_that_are_not_allowed_are_counted_and_asked_again() -> None:
@@ -270,11 +272,11 @@ def test_values_that_are_not_allowed_are_counted_and_asked_again() -> None:
             return answer(record(), chat)
         return "Here you are: " + answer({**record(), "values/family": "very much"}, chat)
 
-    bench = shop(ScriptedModel(sloppy))
-    (board,), faults = bench.write([record()], ["1"])
+    loop = revision_loop(ScriptedModel(sloppy))
+    (board,), faults = loop.write([record()], ["1"])
     assert not faults and board["values/family"] == "upper-middle"
-    assert bench.counts["fields without a usable value"] == 1
-    assert bench.counts["replies with JSON among other text"] == len(bench.owners)
+    assert loop.counts["fields without a usable value"] == 1
+    assert loop.counts["replies with JSON among other text"] == len(loop.owners)
 
 
 def test_structure_alone_obeys_quotas_and_rules() -> None:
@@ -318,7 +320,7 @@ def test_a_simulated_writer_fills_every_field() -> None:
     assert result.counts["replies"] >= 10
 
 
-def test_bad_options_are_told() -> None:
+def test_bad_options_are_refused_with_the_reason() -> None:
     with pytest.raises(BadValue, match="one weight for each of the 4 tiers"):
         hachimi(Order(n=3), mix=("1", "2"))
     with pytest.raises(BadValue, match="numbers separated by commas"):

@@ -37,7 +37,7 @@ def dialogue(*texts: str) -> Chat:
 SMALL = ("How do I get a stain out of wool?", "Would vinegar be safe?")
 
 
-def test_what_is_never_said_is_absent_and_a_turn_adds_exactly_its_fact() -> None:
+def test_facts_without_evidence_are_absent_and_a_turn_adds_exactly_its_fact() -> None:
     """By rules: no facts without evidence; a turn with the job adds the job alone."""
     before, after = (
         rule_based_profile(dialogue(*SMALL)),
@@ -76,7 +76,7 @@ def test_a_model_adds_what_it_can_quote_and_nothing_else() -> None:
     assert after.traits == {"C": 1.0}
 
 
-def test_garbage_leaves_what_rules_found_and_is_counted() -> None:
+def test_garbage_keeps_what_the_rules_found_and_is_counted() -> None:
     writer = Writer(ScriptedModel(lambda _: "?"), Sampling())
     (profile,) = extract_profiles(
         writer, [dialogue("I'm 34 and I work as a nurse. Help me sleep.")]
@@ -154,7 +154,7 @@ def test_density_of_few_and_of_equals() -> None:
         draw_members(np.zeros((0, 3)), 2, "population")
 
 
-def test_the_recipe_reads_draws_and_says_who_it_was() -> None:
+def test_the_recipe_names_the_conversations_that_it_drew() -> None:
     population = profiles(Order(n=10), str(EXAMPLE))
     rows = population.make(population.slots(0, 10)).rows
     people = list(frame_personas(rows))
@@ -176,7 +176,7 @@ def test_the_recipe_reads_draws_and_says_who_it_was() -> None:
     "line",
     ["{}", "[]", "3", '{"messages": [{"role": "cat", "content": "x"}]}', "", '{"messages": 1}'],
 )
-def test_what_is_no_conversation_says_so(line: str, tmp_path: Path) -> None:
+def test_lines_of_another_form_are_refused(line: str, tmp_path: Path) -> None:
     path = tmp_path / "c.jsonl"
     path.write_text(line)
     with pytest.raises(BadFile):

@@ -102,7 +102,7 @@ def test_shipped_taxonomy_is_whole() -> None:
     "tree",
     ["[]", '{"a": 1}', "{", '{"a": {"values": [1]}}', '{"a": {"values": ["x"], "leans": "Q"}}'],
 )
-def test_what_is_no_taxonomy_says_so(tree: str, tmp_path: Path) -> None:
+def test_files_of_another_form_are_refused(tree: str, tmp_path: Path) -> None:
     (tmp_path / "t.json").write_text(tree)
     with pytest.raises(BadFile, match=r"t\.json"):
         read_tree(tmp_path / "t.json")
@@ -183,7 +183,7 @@ def test_mining_labels_extracts_judges_and_counts() -> None:
     assert merged.dropped == {"conversation: not personal": 3, "path: too specific": 3}
 
 
-def test_mining_says_what_it_could_not_read() -> None:
+def test_mining_reports_unreadable_answers() -> None:
     writer = Writer(ScriptedModel(lambda _: "no idea"), Sampling())
     with pytest.raises(BadValue, match="no readable label"):
         mine_taxonomy(writer, chats(4))

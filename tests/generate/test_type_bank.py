@@ -48,7 +48,7 @@ def test_sixteen_times_sixty_four_with_all_seventeen_keys() -> None:
     assert not any(re.search(codes, m.text) for chat in asked for m in chat)
 
 
-def test_structure_alone_is_whole_various_and_seeded() -> None:
+def test_drawn_characters_are_complete_varied_and_seeded() -> None:
     bank, again = people(made(64)), people(made(64))
     assert bank == again
     assert len({character.text for character in bank}) == 64

@@ -115,7 +115,7 @@ def test_a_combination_needs_what_its_parts_need() -> None:
     assert not spy.asked
 
 
-def test_one_of_your_own_is_found_by_name_and_joins_others(
+def test_a_registered_induction_is_found_by_name_and_combines(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("personae.induce.registry._MAKERS", {})

@@ -61,7 +61,7 @@ def test_the_ladder_maps_standings_to_steps() -> None:
 
 
 @pytest.mark.parametrize("step", range(1, 10))
-def test_what_the_ladder_says_is_read_back(step: int) -> None:
+def test_ladder_texts_are_parsed_back_to_their_step(step: int) -> None:
     """Nine steps, half a z apart: the reader of simulated respondents inverts the writer."""
     text = adjectives(step).text(MODEL, Persona(id="a", traits=dict.fromkeys("OCEAN", 1.0)))
     read = read_standings(text)
@@ -83,7 +83,7 @@ def test_each_moves_its_trait_in_its_direction(name: str, domain: str, sign: int
     assert all(abs(gained[d]) < 0.05 for d in "OCEAN" if d != domain)
 
 
-def test_portraits_are_written_once_and_kept() -> None:
+def test_portraits_are_written_once() -> None:
     induction = p2()
     with induction(MODEL, ADA) as first, induction(MODEL, ADA) as second:
         assert first.fingerprint == second.fingerprint
@@ -105,7 +105,7 @@ def test_antonyms_can_be_the_models_own() -> None:
     assert mute.words == portrait.words
 
 
-def test_portraits_of_many_are_one_batch_and_the_same_as_one_by_one() -> None:
+def test_portraits_of_many_personas_are_one_batch_with_equal_results() -> None:
     people = [Persona(id=d, traits={d: z}) for d in "EN" for z in (1.5, -1.5)]
     model = ScriptedModel(lambda chat: f"You are told: {chat[-1].text}")
     ahead, singly = p2(), p2()
@@ -142,7 +142,7 @@ def test_truth_reaches_a_respondent_that_follows() -> None:
     assert shift["E"] > 0.3
 
 
-def test_persona_text_writes_out_what_there_is() -> None:
+def test_persona_text_writes_out_the_layers() -> None:
     full = Persona(
         id="f",
         traits={"E": 2.0, "O": 0.0, "A:Modesty": -1.0},
@@ -157,7 +157,7 @@ def test_persona_text_writes_out_what_there_is() -> None:
 
 
 @pytest.mark.parametrize("name", [n for n in inductions() if n != CONTROL])
-def test_nobody_can_not_be_induced(name: str) -> None:
+def test_an_empty_persona_is_refused(name: str) -> None:
     with pytest.raises(InputError, match="give it"), find_induction(name)(MODEL, nobody()):
         pass
 

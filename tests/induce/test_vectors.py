@@ -105,7 +105,7 @@ def test_every_method_finds_a_direction_in_noise(method: Any) -> None:
     assert np.linalg.norm(found) == pytest.approx(gap)
 
 
-def test_steering_by_what_was_found_makes_one_chat_the_other() -> None:
+def test_steering_by_the_direction_turns_one_chat_into_the_other() -> None:
     """And random directions of the same length don't: the nearest stays 20 times as far."""
     tiny, pairs, _ = planted("llama", gap=2.0)
     at = Site(0, "embedding")
@@ -167,7 +167,7 @@ def test_probes_of_many_groups_are_those_of_each_alone(cases: int, width: int) -
     np.testing.assert_allclose(residual.sum(0), 0, atol=1e-8)
 
 
-def test_probes_refuse_what_they_can_not_fit() -> None:
+def test_probes_refuse_unfit_data() -> None:
     with pytest.raises(BadValue, match="labels are 0 and 1"):
         logistic_probes(np.ones((3, 1, 2)), [1, 1, 1])
     with pytest.raises(BadValue, match=r"\(n, groups, width\)"):
@@ -210,7 +210,7 @@ def made_vector() -> SteeringVector:
     return make_vector(tiny_model("llama"), pairs, sites, VectorRecipe(name="E", pool="mean"))
 
 
-def test_our_file_keeps_everything(vector: SteeringVector, tmp_path: Path) -> None:
+def test_our_format_is_lossless(vector: SteeringVector, tmp_path: Path) -> None:
     path = tmp_path / "e.safetensors"
     save_vector(vector, path)
     again = load_vector(path)
@@ -293,7 +293,7 @@ class _Evil:
         return exec, ("raise SystemExit",)
 
 
-def test_broken_files_say_so(vector: SteeringVector, tmp_path: Path) -> None:
+def test_broken_files_are_refused_with_the_reason(vector: SteeringVector, tmp_path: Path) -> None:
     with pytest.raises(UnknownName, match="kind of vector file"):
         save_vector(vector, tmp_path / "e.pickle")
     with pytest.raises(BadFile, match="no such file"):
@@ -384,7 +384,7 @@ def test_words_and_edits_together() -> None:
         ("steerr", UnknownName, "steer"),
     ],
 )
-def test_steering_strings_that_say_nothing(name: str, error: Any, says: str) -> None:
+def test_invalid_steering_names_are_refused(name: str, error: Any, says: str) -> None:
     with pytest.raises(error, match=says), find_induction(name)(tiny_model("llama"), ADA):
         pass
 
@@ -396,7 +396,7 @@ def test_steering_needs_an_open_model_and_traits() -> None:
         find_induction("steer")(tiny_model("llama"), Persona(id="x")).__enter__()
 
 
-def test_a_vector_of_another_model_is_warned_of(vector: SteeringVector, tmp_path: Path) -> None:
+def test_a_vector_of_another_model_gives_a_warning(vector: SteeringVector, tmp_path: Path) -> None:
     save_vector(vector, path := tmp_path / "e.safetensors")
     with pytest.warns(UserWarning, match="was made on tiny:llama"):
         steered(f"steer:{path}", tiny_model("qwen2"))

@@ -108,14 +108,14 @@ def test_label_probabilities_are_mapped_back_to_the_options(order: str, p: list[
     assert rows["order"].unique().to_list() == [order]
 
 
-def test_equal_options_are_said_to_be_equal() -> None:
+def test_ties_of_options_are_noted() -> None:
     rows = administer(Weigher(lambda _, __: -2.0), SMALL, published_form("mpi")).rows
     assert rows["value"].to_list() == [5.0] * 4 and rows["slot"].to_list() == [0] * 4
     assert np.allclose(rows["expected"].to_numpy(), 3.0)
     assert all("5 options are equally likely" in why for why in rows["why"])
 
 
-def test_a_respondent_of_content_agrees_with_itself_in_either_order() -> None:
+def test_a_respondent_that_reads_agrees_with_itself_in_either_order() -> None:
     model = open_model("simulated:E=1.5,N=-1,A=0.7,noise=0")
     sheets = [
         administer(model, MPI, published_form("mpi", order=o)) for o in ("forward", "reverse")
@@ -127,7 +127,7 @@ def test_a_respondent_of_content_agrees_with_itself_in_either_order() -> None:
     assert np.isnan(found.p) or found.p == 1.0
 
 
-def test_a_respondent_of_labels_turns_with_the_list() -> None:
+def test_a_respondent_that_chooses_labels_follows_the_order_of_the_list() -> None:
     """Who always takes the 4th option follows the place."""
     model = by_label(dict(zip("ABCDE", (0.01, 0.01, 0.01, 0.96, 0.01), strict=True)))
     for order, mean in (("forward", 2.0), ("reverse", 4.0)):
@@ -139,7 +139,7 @@ def test_a_respondent_of_labels_turns_with_the_list() -> None:
             assert np.isclose(score - 3, (mean - 3) * plus)
 
 
-def test_a_tenth_of_answers_unread_is_counted_and_moves_no_score() -> None:
+def test_a_tenth_of_answers_unparsed_is_counted_and_changes_no_score() -> None:
     random = np.random.default_rng(1)
     lost = {i for i in range(120) if random.random() < 0.1}
     place = {item.id: i for i, item in enumerate(MPI.items)}
@@ -206,7 +206,7 @@ def test_a_form_is_one_batch(channel: str) -> None:
     assert len(model.batches) == 1
 
 
-def test_replies_are_drawn_once_a_repeat() -> None:
+def test_replies_are_drawn_once_per_repeat() -> None:
     model = Replier(lambda _, sampling: "ABCDE"[sampling.repeat])
     form = Form(wording="mpi", channel="reply")
     rows = administer(model, SMALL, form, sampling=Sampling(repeat=1), repeats=3).rows
@@ -217,7 +217,7 @@ def test_replies_are_drawn_once_a_repeat() -> None:
     ]
 
 
-def test_what_fails_in_a_reply_keeps_its_status() -> None:
+def test_failed_replies_keep_their_status() -> None:
     replies = [
         Reply(text="", status="error", why="503"),
         Reply(text="I'd say", status="cut", why="long"),
@@ -270,7 +270,7 @@ def test_every_item_gets_a_row_with_its_own_key() -> None:
         (by_label({}), "mpi-120", Form(channel="statement", person="third"), 1, "first person"),
     ],
 )
-def test_what_does_not_go_together_says_so(
+def test_incompatible_forms_are_refused_with_the_reason(
     model: Model, inventory: str, form: Form, repeats: int, words: str
 ) -> None:
     with pytest.raises(InputError, match=words):
@@ -316,7 +316,7 @@ def test_an_inventory_of_one_sign_has_no_pairs() -> None:
         statement_pairs(one)
 
 
-def test_the_contrast_is_what_it_is_said_to_be() -> None:
+def test_the_contrast_follows_its_definition() -> None:
     """Per token, with the chat minus without it, positive minus negative; listing is inert."""
 
     def loglik(chat: Chat, text: str) -> float:

@@ -60,7 +60,7 @@ def asked_of(model: ScriptedModel) -> list[Chat]:
 
 
 @pytest.mark.parametrize("name", behaviour_tasks())
-def test_shipped_probes_are_whole(name: str) -> None:
+def test_shipped_tasks_are_complete(name: str) -> None:
     task = load_behaviour_task(name)
     assert task.source and task.licence and task.version.isdigit()
     assert all(m.unit and m.signs for m in task.measures)
@@ -94,7 +94,7 @@ def test_every_trial_is_a_row_in_every_channel(name: str, channel: str) -> None:
 
 
 @pytest.mark.parametrize("channel", CHANNELS)
-def test_a_place_cannot_win(channel: str) -> None:
+def test_a_preference_for_a_position_gives_no_score(channel: str) -> None:
     """Who takes what is shown first, or last, shows no behaviour once both orders are asked."""
     for spec in ("null:first", "null:last"):
         for name in ("opinions", "associations"):
@@ -110,7 +110,7 @@ def test_a_place_cannot_win(channel: str) -> None:
     assert found.value == pytest.approx(16.0, abs=1e-3)
 
 
-def test_who_refuses_or_babbles_has_no_score_and_is_counted() -> None:
+def test_refusals_and_nonsense_have_no_score_and_are_counted() -> None:
     for spec, status in (("null:refusing", "refused"), ("null:garbage", "unparsed")):
         sheet = once(open_null(spec), load_behaviour_task("honesty"), "reply")
         assert set(sheet.rows["status"]) == {status}
@@ -121,7 +121,7 @@ def test_who_refuses_or_babbles_has_no_score_and_is_counted() -> None:
         assert all(isnan(e.value) for e in calibration(task, sheet))
 
 
-def test_a_lost_answer_shifts_nothing() -> None:
+def test_a_missing_answer_displaces_no_other() -> None:
     """In the published code a lost first answer shifts all later pairs by one."""
 
     def say_nothing_once(chat: Chat) -> str:
@@ -183,7 +183,7 @@ def test_a_shared_context_carries_the_answer_as_a_turn() -> None:
     assert conversation(tool, form, Answers.of([])) == ()
 
 
-def test_forms_that_do_not_fit_are_refused() -> None:
+def test_incompatible_channels_are_refused() -> None:
     class ReplyOnly:
         name, fingerprint = "replies", "00"
 
@@ -196,7 +196,7 @@ def test_forms_that_do_not_fit_are_refused() -> None:
         once(ReplyOnly(), load_behaviour_task("cards"), "label")
 
 
-def test_a_probe_of_the_users_own(tmp_path: Path) -> None:
+def test_a_task_of_the_users_own(tmp_path: Path) -> None:
     raw = {
         "name": "mine",
         "title": "Mine",
@@ -397,7 +397,7 @@ def test_sycophancy_has_a_floor_of_zero_and_the_published_rate_has_not() -> None
 
 
 @pytest.mark.parametrize("name", behaviour_tasks())
-def test_a_simulated_respondent_acts_as_its_traits_would_have_it(name: str) -> None:
+def test_a_simulated_respondent_acts_by_its_traits(name: str) -> None:
     task = load_behaviour_task(name)
     for measure in task.measures:
         for trait, sign in measure.signs.items():

@@ -258,7 +258,9 @@ def test_adjectives_and_pairs() -> None:
         ("mpi-120", Form(channel="statement"), "pairs"),
     ],
 )
-def test_what_does_not_fit_says_so(inventory: str, form: Form, words: str) -> None:
+def test_incompatible_inventories_and_forms_are_refused(
+    inventory: str, form: Form, words: str
+) -> None:
     tool = load_inventory(inventory)
     with pytest.raises(InputError, match=words):
         render_item(tool, tool.items[0], form)
@@ -269,7 +271,7 @@ def test_unknown_wording_has_near_matches() -> None:
         render_item(MPI, MPI.items[0], Form(wording="plane"))
 
 
-def test_earlier_turns_stand_once_and_in_order() -> None:
+def test_earlier_turns_occur_once_and_in_order() -> None:
     frame = Frame(MPI, Form(wording="plain", layout="options-first", context="shared"))
     chat = frame.chat("I run", [("I swim", "B"), ("I fly", "A")])
     assert [m.role for m in chat] == ["user", "assistant", "user", "assistant", "user"]
@@ -279,7 +281,7 @@ def test_earlier_turns_stand_once_and_in_order() -> None:
     assert text.index("I swim") < text.index("I fly") < text.index("I run")
 
 
-def test_wordings_are_told_apart() -> None:
+def test_wordings_are_distinguished() -> None:
     assert len({wording_tag(name) for name in NAMES}) == len(NAMES)
     for name, data in data_json("wordings.json")["wordings"].items():
         for key in ("layouts", "pair_layouts"):

@@ -140,7 +140,7 @@ def test_respondents_with_traits_pass_in_every_channel(spec: str) -> None:
     assert gate.main == "label" and "label" in gate.sentence
 
 
-class Heeds(Quirk):
+class ContextFollower(Quirk):
     """A quirk of the words for every item, and no profile, but it takes what is said of it."""
 
     def weigh(self, question: Request) -> Choice:
@@ -158,8 +158,8 @@ class Heeds(Quirk):
         return replace(plain, loglik=loglik, logp=loglik)
 
 
-def test_a_flat_profile_that_heeds_what_is_said_is_read_by_statements() -> None:
-    gates = [content_gate(Heeds(seed), MPI) for seed in range(4)]
+def test_a_flat_profile_that_follows_the_context_passes_by_statements() -> None:
+    gates = [content_gate(ContextFollower(seed), MPI) for seed in range(4)]
     statements = [gate.checks[-1] for gate in gates]
     assert all(check.passed for check in statements)
     moved = [e for check in statements for e, *_ in check.either if "context sensitivity" in e.name]
@@ -167,7 +167,7 @@ def test_a_flat_profile_that_heeds_what_is_said_is_read_by_statements() -> None:
     assert all(0.4 < e.low <= e.value < 0.7 for e in moved)
 
 
-def test_a_respondent_pulled_by_place_is_read_by_statements() -> None:
+def test_a_respondent_with_a_position_bias_passes_by_statements() -> None:
     gate = content_gate(chooser("simulated:E=1,N=-1,position=0.9"), MPI)
     assert (
         gate.main == "statement" and "not read them in the channel label or option" in gate.sentence

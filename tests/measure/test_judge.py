@@ -52,7 +52,7 @@ def test_a_value_belongs_to_the_option_and_not_to_its_place(order: str) -> None:
     assert found.rows["value"].to_list()[-1] == 5.0
 
 
-def test_a_judge_that_takes_a_place_decides_nothing() -> None:
+def test_a_judge_with_a_position_bias_decides_nothing() -> None:
     texts = pairs((LOUD, QUIET), (QUIET, LOUD), (LOUD, TEXTS[2]))
     for name in ("null:first", "null:last"):
         for sampling in (None, Sampling()):
@@ -76,7 +76,7 @@ def test_a_reading_judge_finds_the_text_in_either_place(sampling: Sampling | Non
     assert found.rows["order"].to_list() == ["forward"] * 2 + ["reverse"] * 2
 
 
-def test_what_is_lost_is_a_row_with_a_status_and_never_a_score() -> None:
+def test_a_missing_judgement_is_a_row_with_a_status_and_no_score() -> None:
     found = judge(open_model("null:refusing"), PAIR, pairs((LOUD, QUIET)), sampling=Sampling())
     assert found.missing(by=("respondent",))["refused"].to_list() == [2]
     (verdict,) = settle(found)
@@ -88,7 +88,7 @@ def test_what_is_lost_is_a_row_with_a_status_and_never_a_score() -> None:
     assert garbage.missing(by=("respondent",))["unparsed"].to_list() == [5]
 
 
-def test_one_placing_alone_gives_no_verdict() -> None:
+def test_one_order_alone_gives_no_verdict() -> None:
     def half(chat: Chat) -> str:
         return "A" if chat[-1].text.index("quiet") < chat[-1].text.index("talkative") else "Hm."
 
@@ -147,7 +147,7 @@ def test_reasons_come_first_and_do_not_count_as_answers() -> None:
     assert json.loads(simulated.rows["raw"][4])["answer"] == "5"
 
 
-def test_repeats_are_drawn_apart_and_again_the_same() -> None:
+def test_repeats_differ_and_are_reproducible() -> None:
     model = open_model("simulated:noise=1.2")
     sampling = Sampling(temperature=1.0, seed=3)
     found = judge(model, LEVEL, CASES, sampling=sampling, repeats=6)
@@ -158,7 +158,7 @@ def test_repeats_are_drawn_apart_and_again_the_same() -> None:
     assert 0 < alpha.value < 1
 
 
-def test_judges_that_read_agree_and_a_judge_that_does_not_is_found_out() -> None:
+def test_judges_that_read_agree_and_one_that_does_not_is_detected() -> None:
     steps = [TEXTS[i % 5] + "!" * (i // 5) for i in range(15)]
     cases = [Case(str(i), {"text": t, "pole": "extraverted"}) for i, t in enumerate(steps)]
 
@@ -183,7 +183,7 @@ def test_a_text_cannot_break_into_the_rubric() -> None:
     assert chat[0].text.count("5 = extremely") == 1
 
 
-def test_bad_input_says_what_is_needed() -> None:
+def test_bad_input_is_refused_with_the_reason() -> None:
     model = open_model("null:yes")
     with pytest.raises(BadValue, match="needs the fields"):
         judge(model, LEVEL, [Case("1", {"text": "x"})])

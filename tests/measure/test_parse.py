@@ -90,7 +90,7 @@ def test_numbers(text: str, value: int | None) -> None:
     assert parse_reply(text, shown("whois").shown).value == value
 
 
-def test_reversed_lists_turn_labels_and_not_words() -> None:
+def test_reversed_lists_change_labels_and_not_words() -> None:
     turned = shown(order="reverse")
     assert parse_reply("(A)", turned.shown).value == 1
     assert parse_reply("Very Accurate", turned.shown).value == 5

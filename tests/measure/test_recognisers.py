@@ -108,7 +108,7 @@ def test_every_scale_of_a_rubric_rises(name: str) -> None:
         assert scale is not None and list(scale.levels) == sorted(scale.levels)
 
 
-def test_texts_to_judge_are_parted_from_the_question() -> None:
+def test_texts_to_judge_are_separated_from_the_question() -> None:
     pair = Case("1", {"first": "Calm.", "second": "Wild.\n\nSo?\n\nYes.", "pole": "open"})
     judged = recognise(JudgedTexts, Prompt(load_rubric("trait-pair").chat(pair)[0].text))
     assert judged is not None

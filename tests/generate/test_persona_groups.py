@@ -53,7 +53,7 @@ def test_every_specific_persona_belongs_to_groups_that_exist() -> None:
         assert tied <= generic, entry.key
 
 
-def test_texts_are_sentences_and_real_people_say_so() -> None:
+def test_texts_are_sentences_and_real_people_are_marked() -> None:
     for entry in group_personas():
         persona = entry.persona
         assert persona.text.startswith("You are ")

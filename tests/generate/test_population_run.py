@@ -141,7 +141,7 @@ def test_survey_rows_raked_to_margins(test_data: Callable[[str], Path], tmp_path
         assert abs(sum(mine) / len(mine) - float(share or 0)) < 0.12  # type: ignore[arg-type]
 
 
-def test_a_value_that_the_sample_lacks_is_told(
+def test_a_value_that_the_sample_lacks_is_refused(
     test_data: Callable[[str], Path], tmp_path: Path
 ) -> None:
     rows = test_data("genagents/gss_demographics_600.jsonl")
@@ -197,7 +197,7 @@ def test_near_duplicates_are_regenerated_killed_or_not(
         assert again.out.read_bytes() == job.out.read_bytes()
 
 
-def test_what_cannot_be_told_apart_is_counted(
+def test_indistinguishable_personas_are_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(regeneration, "ROUNDS", 3)

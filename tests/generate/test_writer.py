@@ -8,7 +8,7 @@ from personae.generate.writer import FieldRequest, Writer, text_schema
 from personae.respondents.scripted import ScriptedModel
 
 
-class Recalling(ScriptedModel):
+class BatchRecorder(ScriptedModel):
     """Keeps each batch's size and sampling."""
 
     def __init__(self, replies: Sequence[str | Reply]) -> None:
@@ -22,7 +22,7 @@ class Recalling(ScriptedModel):
         return super().reply(requests, sampling, done=done)
 
 
-def wanted(*names: str, text: str = "x") -> FieldRequest:
+def field_request(*names: str, text: str = "x") -> FieldRequest:
     return FieldRequest(
         chat=say(text),
         fields={name: text_schema(1, 9) for name in names},
@@ -31,8 +31,8 @@ def wanted(*names: str, text: str = "x") -> FieldRequest:
 
 
 def test_one_schema_is_one_batch_and_fields_keep_their_order() -> None:
-    model = Recalling(['{"b": "x", "a": "y"}'] * 3)
-    same = [wanted("b", "a", text=t) for t in "123"]
+    model = BatchRecorder(['{"b": "x", "a": "y"}'] * 3)
+    same = [field_request("b", "a", text=t) for t in "123"]
     answers = Writer(model, Sampling(seed=4)).ask(same)
     assert [answer.values for answer in answers] == [{"b": "x", "a": "y"}] * 3
     ((count, sampling),) = model.batches
@@ -41,10 +41,12 @@ def test_one_schema_is_one_batch_and_fields_keep_their_order() -> None:
     assert sampling.seed == 4
 
 
-def test_a_second_try_is_warmer_asks_the_failed_and_keeps_the_rest() -> None:
-    model = Recalling(['{"a": "good", "b": "BAD"}', '{"a": "ok"}', '{"a": "new", "b": "better"}'])
+def test_a_retry_is_warmer_repeats_failed_requests_and_keeps_fit_fields() -> None:
+    model = BatchRecorder(
+        ['{"a": "good", "b": "BAD"}', '{"a": "ok"}', '{"a": "new", "b": "better"}']
+    )
     writer = Writer(model, Sampling())
-    first, second = writer.ask([wanted("a", "b"), wanted("a")])
+    first, second = writer.ask([field_request("a", "b"), field_request("a")])
     assert first.values == {"a": "good", "b": "better"}
     assert second.values == {"a": "ok"}
     assert [(n, s.repeat, s.temperature) for n, s in model.batches] == [
@@ -63,9 +65,9 @@ def test_a_second_try_is_warmer_asks_the_failed_and_keeps_the_rest() -> None:
 def test_what_stays_unfit_is_named_with_its_reason() -> None:
     replies: list[str | Reply] = ["[]", Reply(text="Sorry", status="refused", why="declines")]
     writer = Writer(ScriptedModel(replies), Sampling())
-    (answer,) = writer.ask([wanted("a")])
+    (answer,) = writer.ask([field_request("a")])
     assert not answer.values
     assert answer.unfit == {"a": "declines"}
     assert writer.counts["unreadable replies"] == 2
-    (lacking,) = Writer(ScriptedModel(lambda _: '{"z": 1}'), Sampling()).ask([wanted("a")])
+    (lacking,) = Writer(ScriptedModel(lambda _: '{"z": 1}'), Sampling()).ask([field_request("a")])
     assert lacking.unfit == {"a": "the field is missing"}

@@ -43,7 +43,7 @@ def test_simhash_values() -> None:
     assert bits("abc", "abd") == 30
 
 
-def test_simhash_tells_an_edit_from_another_text() -> None:
+def test_simhash_distinguishes_an_edit_from_another_text() -> None:
     monday = SUNDAY.replace("Sunday", "Monday")
     same = SimHash()
     assert bits(SUNDAY, monday) <= 3
@@ -121,5 +121,5 @@ def test_vectors_are_compared_all_with_all() -> None:
     assert same.pairs(same.sign(frame(["a", "c", "b"]))).tolist() == [[0, 2]]
 
 
-def test_of_a_chain_only_what_resembles_a_kept_one_goes() -> None:
+def test_of_a_chain_only_rows_alike_to_a_kept_one_are_removed() -> None:
     assert _later_rows(np.array([[0, 1], [1, 2], [2, 3]])).tolist() == [1, 3]
