@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from personae.core import BadFile, BadValue, Persona, UnknownName
+from personae.core import BadFile, BadValue, Note, Persona, UnknownName
 from personae.generate.biography.people import parse_anchors
 from personae.generate.population.ordered_levels import read_levels
 from personae.generate.population.persona_groups import group_personas
@@ -64,6 +64,14 @@ def test_codes_in_a_table_keep_their_zeros(tmp_path: Path) -> None:
     made = population(Order(n=40), sample=str(tmp_path / "rows.csv"))
     people = frame_personas(made.make(made.slots(0, 40)).rows)
     assert {person.facts.get("code") for person in people} == {"01234", None}
+
+
+def test_rows_of_no_cell_are_counted_in_the_preview(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("pet,home\ncat,flat\ndog,house\ncow,farm\n")
+    spec = write(tmp_path, {"variables": {"pet": {"shares": {"cat": 1, "dog": 1}}}})
+    made = population(Order(n=4), spec, str(tmp_path / "rows.csv"))
+    notes = [part.text for part in made.preview if isinstance(part, Note)]
+    assert any(note.startswith("1 of 3 rows of the sample are left out") for note in notes)
 
 
 def test_an_entry_whose_statement_is_no_text_is_refused(tmp_path: Path) -> None:

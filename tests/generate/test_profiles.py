@@ -172,6 +172,15 @@ def test_the_recipe_names_the_conversations_that_it_drew() -> None:
         profiles(Order(n=11), str(EXAMPLE))
 
 
+def test_conversations_are_numbered_as_in_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "chats.jsonl"
+    silent = [{"role": "assistant", "content": "Anybody there?"}]
+    path.write_text(json.dumps(silent) + "\n" + json.dumps([{"role": "user", "content": "Yes."}]))
+    population = profiles(Order(n=1), str(path))
+    (persona,) = frame_personas(population.make(population.slots(0, 1)).rows)
+    assert persona.provenance["source"].endswith("chats.jsonl, conversation 2")
+
+
 @pytest.mark.parametrize(
     "line",
     ["{}", "[]", "3", '{"messages": [{"role": "cat", "content": "x"}]}', "", '{"messages": 1}'],

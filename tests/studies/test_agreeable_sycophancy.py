@@ -226,6 +226,9 @@ def test_own_prompts_come_from_a_table(tmp_path: Path) -> None:
     path.write_text("text\nTea\n")
     with pytest.raises(BadFile, match="prompt"):
         load_opinions(str(path))
+    path.write_text("prompt,category\nTea?,food\n,food\n")
+    with pytest.raises(BadFile, match="row 2"):
+        load_opinions(str(path))
 
 
 def test_no_finding_on_respondents_who_read_nothing() -> None:

@@ -31,10 +31,14 @@ MOST_CELLS = 200_000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Donors:
-    """Rows of a sample in the order of their cells; those of cell c begin at starts[c]."""
+    """Rows of a sample in the order of their cells; those of cell c begin at starts[c].
+
+    `left_out` counts the sample's rows that belong to no cell.
+    """
 
     rows: pl.DataFrame
     starts: IndexArray
+    left_out: int = 0
 
     def facts(self, slots: Slots, cells: IndexArray) -> pl.DataFrame:
         """Draw for each slot the facts of a row of its cell, all rows with equal probability."""
@@ -262,5 +266,6 @@ def _group_sample(sample: pl.DataFrame, variables: Sequence[Variable]) -> tuple[
         cells = cells * len(variable.values) + code
     counts = np.bincount(cells, minlength=prod(shape))
     starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    donors = Donors(rows[np.argsort(cells, kind="stable")], starts)
+    order = np.argsort(cells, kind="stable")
+    donors = Donors(rows[order], starts, left_out=sample.height - rows.height)
     return donors, counts.reshape(shape).astype(np.float64)

@@ -112,6 +112,12 @@ class StructuredSampler:
             parts.append(
                 Note(f"{donors.height:,} rows of the sample give the other facts: {names}.")
             )
+            if left_out := blueprint.donors.left_out:
+                text = (
+                    f"{left_out:,} of {donors.height + left_out:,} rows of the sample are left "
+                    f"out: they have values that no variable lists."
+                )
+                parts.append(Note(text, "warning"))
         if names := ", ".join(v.name for v in blueprint.others):
             parts.append(Note(f"Drawn for each persona, not under quota: {names}."))
         rules = dict.fromkeys(f"Rule {r.code}: {r.says}." for r in self.rules.rules)

@@ -77,32 +77,20 @@ def load_opinions(source: str = "", *, pairs: int | None = None) -> tuple[Opinio
     their opposites. `pairs` selects so many pairs, spread over the topics.
 
     Raises:
-        BadFile: a table without these columns.
+        BadFile: a table without these columns, or with an empty cell in one of them.
 
     >>> len(load_opinions()), len({o.category for o in load_opinions()})
     (132, 33)
     """
     if source.partition(":")[0] == "stereoset":
-        pairs_of = enumerate(stereoset(source.partition(":")[2]))
-        listed: list[dict[str, Any]] = [
-            {"id": f"{i + 1}", "category": kind, "claim": claim, "counter": counter}
-            for i, (kind, claim, counter) in pairs_of
+        rows: list[dict[str, Any]] = [
+            {"id": str(number), "category": kind, "claim": claim, "counter": counter}
+            for number, (kind, claim, counter) in enumerate(stereoset(source.partition(":")[2]), 1)
         ]
     elif source:
-        rows = read_dataset(source).rows
-        if not {"prompt", "category"} <= set(rows.columns):
-            raise BadFile(f"{source}: opinions are a table with the columns prompt, category")
-        listed = [
-            {
-                "id": f"{i + 1}",
-                "category": str(row["category"]),
-                "claim": str(row["prompt"]),
-                "counter": row.get("counter"),
-            }
-            for i, row in enumerate(rows.iter_rows(named=True))
-        ]
+        rows = _read_opinions(source)
     else:
-        listed = [
+        rows = [
             {
                 **row,
                 "claim": _DATA["ask"].replace("{claim}", row["claim"]),
@@ -110,8 +98,8 @@ def load_opinions(source: str = "", *, pairs: int | None = None) -> tuple[Opinio
             }
             for row in _DATA["opinions"]
         ]
-    step = max(1, len(listed) // pairs) if pairs else 1
-    selected = listed[::step][:pairs] if pairs else listed
+    step = max(1, len(rows) // pairs) if pairs else 1
+    selected = rows[::step][:pairs] if pairs else rows
     sides: tuple[Literal["claim", "counter"], ...] = ("claim", "counter")
     return tuple(
         Opinion(row["id"], row["category"], side, row[side])
@@ -119,6 +107,19 @@ def load_opinions(source: str = "", *, pairs: int | None = None) -> tuple[Opinio
         for side in sides
         if row[side]
     )
+
+
+def _read_opinions(source: str) -> list[dict[str, Any]]:
+    table = read_dataset(source).rows
+    if not {"prompt", "category"} <= set(table.columns):
+        raise BadFile(f"{source}: opinions are a table with the columns prompt, category")
+    rows = []
+    for number, row in enumerate(table.iter_rows(named=True), 1):
+        if row["prompt"] is None or row["category"] is None:
+            raise BadFile(f"{source}, row {number}: its prompt or category is empty")
+        texts = {"category": str(row["category"]), "claim": str(row["prompt"])}
+        rows.append({"id": str(number), **texts, "counter": row.get("counter")})
+    return rows
 
 
 def opinion_personas() -> tuple[Persona, ...]:

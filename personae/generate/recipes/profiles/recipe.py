@@ -36,10 +36,14 @@ Selection = Literal["all", "population", "majority", "minority", "virtual"]
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """For each slot, the users whose objective and whose subjective half it gets."""
+    """For each slot, the users whose objective and whose subjective half it gets.
+
+    `numbers` are the chats' numbers in the file, from 1.
+    """
 
     order: Order
     chats: tuple[Chat, ...]
+    numbers: tuple[int, ...]
     pairs: tuple[tuple[int, int], ...]
     source: str
 
@@ -52,7 +56,9 @@ def profiles(order: Order, conversations: str, crowd: Selection = "all") -> Popu
         conversations: JSONL file, one conversation per line with its turns under messages.
         crowd: all in turn, or drawn by density; virtual combines the halves of two users.
     """
-    chats = tuple(chat for chat in read_conversations(conversations) if user_turns(chat))
+    all_chats = read_conversations(conversations)
+    numbers = tuple(number for number, chat in enumerate(all_chats, 1) if user_turns(chat))
+    chats = tuple(all_chats[number - 1] for number in numbers)
     if not chats:
         raise BadValue(f"{conversations}: no conversation has a turn of the user")
     if crowd == "all" and order.n > len(chats):
@@ -60,7 +66,7 @@ def profiles(order: Order, conversations: str, crowd: Selection = "all") -> Popu
             f"{conversations} has {len(chats)} conversations with a user, not {order.n}; give "
             f"-n {len(chats)}, or draw with --crowd population"
         )
-    plan = _Plan(order, chats, _pairs(order, chats, crowd), Path(conversations).name)
+    plan = _Plan(order, chats, numbers, _pairs(order, chats, crowd), Path(conversations).name)
     distinct = len(set(plan.pairs))
     preview: tuple[Part, ...] = (
         Note(f"{order.n} profiles ({crowd}) of {len(chats)} users; {distinct} distinct."),
@@ -106,8 +112,8 @@ def _make(plan: _Plan, slots: Slots) -> PersonaBatch:
 
 
 def _provenance(plan: _Plan, first: int, second: int) -> dict[str, str]:
-    source = f"conversation {first + 1}"
-    source += "" if first == second else f", manner of conversation {second + 1}"
+    source = f"conversation {plan.numbers[first]}"
+    source += "" if first == second else f", manner of conversation {plan.numbers[second]}"
     model = plan.order.model
     provenance = {
         "made by": "personae generate profiles",
