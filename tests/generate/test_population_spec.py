@@ -52,6 +52,23 @@ def test_levels_name_known_domains_and_dimensions(change: dict[str, object]) -> 
         read_levels({**LEVELS, **change})
 
 
+def test_anchors_and_norms_depend_on_known_variables_of_the_right_kind(tmp_path: Path) -> None:
+    anchor = {"when": {"tier": ["low"]}, "of": ["habits/order"], "count": 1, "at": "low"}
+    variables = {
+        "sex": {"shares": {"F": 1}},
+        "age": {"shares": {"18-29": 1}},
+    }
+    spec = write(tmp_path, {"variables": variables, "levels": {**LEVELS, "anchors": [anchor]}})
+    with pytest.raises(UnknownName, match="tier"):
+        population(Order(n=2), spec)
+    norms = {"sex": {"of": "sex", "F": "F"}, "age": "age"}
+    made = population(
+        Order(n=2), write(tmp_path, {"variables": variables, "traits": {"norms": norms}})
+    )
+    with pytest.raises(BadValue, match="whole years"):
+        made.make(made.slots(0, 2))
+
+
 def test_a_name_that_occurs_twice_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "spec.json"
     path.write_text('{"variables": {"a": {"shares": {"x": 1}}, "a": {"shares": {"y": 1}}}}')
@@ -70,6 +87,7 @@ def test_rows_of_no_cell_are_counted_in_the_preview(tmp_path: Path) -> None:
     (tmp_path / "rows.csv").write_text("pet,home\ncat,flat\ndog,house\ncow,farm\n")
     spec = write(tmp_path, {"variables": {"pet": {"shares": {"cat": 1, "dog": 1}}}})
     made = population(Order(n=4), spec, str(tmp_path / "rows.csv"))
+    assert made.make(made.slots(0, 4)).rows.height == 4
     notes = [part.text for part in made.preview if isinstance(part, Note)]
     assert any(note.startswith("1 of 3 rows of the sample are left out") for note in notes)
 

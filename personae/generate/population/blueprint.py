@@ -61,6 +61,13 @@ class Blueprint:
     hidden: tuple[str, ...] = ()
     donors: Donors | None = None
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the facts, in their order."""
+        drawn = (*self.values, *(variable.name for variable in self.others))
+        given = self.donors.rows.columns if self.donors is not None else ()
+        return tuple(dict.fromkeys((*(n for n in drawn if n not in self.hidden), *given)))
+
     @cached_property
     def counts(self) -> IndexArray:
         """Personas in each cell, of the joint's shape."""

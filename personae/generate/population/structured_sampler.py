@@ -1,6 +1,6 @@
 """Samples facts, traits and levels that obey a population's rules, without a model."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -39,7 +39,8 @@ class StructuredSampler:
     """A population's description with its plan, rules and levels.
 
     Raises:
-        UnknownName: the traits' norms depend on a variable that isn't there.
+        UnknownName: the traits' norms or an anchor of the levels depend on a variable that isn't
+            there.
         BadValue: the description's traits have another shape.
     """
 
@@ -49,7 +50,12 @@ class StructuredSampler:
     levels: Levels | None = None
 
     def __post_init__(self) -> None:
-        _check_traits(self.spec, self.blueprint)
+        names = self.blueprint.names
+        _check_traits(self.spec, names)
+        for constraint in self.levels.constraints if self.levels is not None else ():
+            for name in constraint.when:
+                if name not in names:
+                    raise UnknownName("variable of an anchor's 'when'", name, names)
 
     def sample(self, slots: Slots) -> StructuredSample:
         """Draw personas for the slots, redrawing those that break a hard rule up to 200 times."""
@@ -133,11 +139,15 @@ def _standings(spec: PopulationSpec, facts: pl.DataFrame, slots: Slots) -> Array
     if norms := traits.get("norms"):
         letters = {str(v): letter for v, letter in norms["sex"].items() if v != "of"}
         sex = facts[norms["sex"]["of"]].replace_strict(letters, default="")
-        z = shift_to_group_norms(z, sex, facts[norms["age"]].cast(pl.Int64))
+        age = facts[norms["age"]].cast(pl.Int64, strict=False)
+        if age.null_count():
+            examples = facts[norms["age"]].filter(age.is_null()).unique().to_list()[:3]
+            raise BadValue(f"norms need {norms['age']!r} in whole years, not {examples}")
+        z = shift_to_group_norms(z, sex, age)
     return z
 
 
-def _check_traits(spec: PopulationSpec, blueprint: Blueprint) -> None:
+def _check_traits(spec: PopulationSpec, names: Sequence[str]) -> None:
     traits = spec.traits or {}
     for name in traits:
         if name not in ("correlations", "norms"):
@@ -148,7 +158,6 @@ def _check_traits(spec: PopulationSpec, blueprint: Blueprint) -> None:
     sex = norms.get("sex") if isinstance(norms, dict) else None
     if not isinstance(sex, dict) or "of" not in sex or "age" not in norms:
         raise BadValue('traits: norms has "sex": {"of": VARIABLE, VALUE: "F" or "M"} and "age"')
-    names = blueprint.facts(Slots.span(0, 0, 1)).columns
     for name in (sex["of"], norms["age"]):
         if name not in names:
             raise UnknownName("variable of the norms", str(name), names)
