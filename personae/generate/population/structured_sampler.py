@@ -57,6 +57,11 @@ class StructuredSampler:
                 if name not in names:
                     raise UnknownName("variable of an anchor's 'when'", name, names)
 
+    @property
+    def fact_names(self) -> tuple[str, ...]:
+        """The names of the facts of its samples, in their order."""
+        return (*self.blueprint.names, *(self.levels.loadings if self.levels is not None else ()))
+
     def sample(self, slots: Slots) -> StructuredSample:
         """Draw personas for the slots, redrawing those that break a hard rule up to 200 times."""
         facts, z = self._draw(slots)

@@ -139,7 +139,7 @@ def _duplicate_criterion(
         if not isinstance(model, OpenModel):
             raise BadValue("vectors come from inside a model: give an open --model, as smollm2")
         return VectorCosine(activation_embedder(model, partial(_reference, sampler)))
-    names = [p for p in _fact_names(sampler) if not p.startswith("identity/")]
+    names = [name for name in sampler.fact_names if not name.startswith("identity/")]
     kinds: Mapping[str, DuplicateCriterion | None] = {
         "facts": SameFacts(tuple(names), differ=2),
         "simhash": SimHash(),
@@ -153,10 +153,6 @@ def _reference(sampler: StructuredSampler) -> list[str]:
     """Render up to 32 personas without a model, as the reference of text vectors."""
     slots = Slots.span(0, 0, min(32, sampler.blueprint.n))
     return render_facts(sampler.spec.text, sampler.sample(slots).facts).to_list()
-
-
-def _fact_names(sampler: StructuredSampler) -> list[str]:
-    return sampler.sample(Slots.span(0, 0, 1)).facts.columns
 
 
 @dataclass(frozen=True, slots=True, eq=False)
