@@ -42,10 +42,10 @@ Body = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One rule. `facts` are those that its condition reads."""
+    """One rule; `description` states what must hold, `facts` are those that its condition reads."""
 
     code: str
-    says: str
+    description: str
     condition: pl.Expr
     facts: frozenset[str]
     severity: str = "hard"
@@ -145,7 +145,7 @@ def _rule(body: Mapping[str, Any], sets: Mapping[str, Any]) -> Rule:
     condition = reader.condition(body.get("holds"))
     return Rule(
         code=body["code"],
-        says=body["says"],
+        description=body["says"],
         condition=condition,
         facts=frozenset(reader.facts),
         severity=body.get("severity", "hard"),

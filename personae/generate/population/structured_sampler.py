@@ -131,7 +131,7 @@ class StructuredSampler:
                 parts.append(Note(text, "warning"))
         if names := ", ".join(v.name for v in blueprint.others):
             parts.append(Note(f"Drawn for each persona, not under quota: {names}."))
-        rules = dict.fromkeys(f"Rule {r.code}: {r.says}." for r in self.rules.rules)
+        rules = dict.fromkeys(f"Rule {r.code}: {r.description}." for r in self.rules.rules)
         return (*parts, *map(Note, rules))
 
 

@@ -69,7 +69,11 @@ class ContradictionValidator:
             return None
         self.counts["objections of the reader"] += 1
         return Issue(
-            code=self.code, says=f"{path}: {reason}", owner=owners[path], fields=(path,), hint=HINT
+            code=self.code,
+            description=f"{path}: {reason}",
+            owner=owners[path],
+            fields=(path,),
+            hint=HINT,
         )
 
 

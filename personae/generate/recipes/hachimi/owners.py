@@ -90,7 +90,7 @@ class Issue:
     """A fault: the rule's code and description, the owner, its fields, and how to correct it."""
 
     code: str
-    says: str
+    description: str
     owner: str
     fields: tuple[str, ...]
     hint: str = ""

@@ -166,7 +166,7 @@ class RevisionLoop:
             if rule.severity == "hard":
                 issue = Issue(
                     code=rule.code,
-                    says=rule.says,
+                    description=rule.description,
                     owner=rule.owner,
                     fields=rule.fields,
                     hint=rule.hint,
@@ -196,7 +196,7 @@ class RevisionLoop:
 def _unusable(path: str, owner: str) -> Issue:
     return Issue(
         code="unusable",
-        says=f"{path} was missing or not allowed",
+        description=f"{path} was missing or not allowed",
         owner=owner,
         fields=(path,),
         hint="answer by the schema",
@@ -212,7 +212,7 @@ def _chat(owner: Owner, task: _Task) -> Chat:
     keys = "\n".join(map(_field_line, task.fields))
     text = f"{owner.task}\n\nThe board:\n{board_lines(task.board.facts)}\n\nKeys:\n{keys}"
     if task.issues:
-        faults = "\n".join(f"- {i.code}: {i.says}. To do: {i.hint}." for i in task.issues)
+        faults = "\n".join(f"- {i.code}: {i.description}. To do: {i.hint}." for i in task.issues)
         text += f"\n\nFaults to mend:\n{faults}"
     return say(f"{text}\n\nVariation {task.board.variation}.", system=PREAMBLE)
 
