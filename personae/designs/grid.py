@@ -25,7 +25,7 @@ from personae.core import (
     say,
 )
 from personae.designs.arms import Arm
-from personae.measure.blank_question import beyond_blank, choose_with_blank
+from personae.measure.blank_question import choose_with_blank, gain_over_blank
 from personae.measure.tasks.problems import Problem, ProblemSet
 from personae.measure.tasks.reply_codes import Coded, code_reply
 
@@ -172,7 +172,7 @@ def _corrected(problem: Problem, choice: Choice, blank: Choice) -> dict[str, obj
     if not np.isfinite([choice.loglik, blank.loglik]).all():
         reason = "the back end gives no likelihood of some options; use the channel label or reply"
         return _weighed(problem, replace(choice, status="error", why=reason), ())
-    gain = beyond_blank(choice, blank)
+    gain = gain_over_blank(choice, blank)
     logp = gain - np.logaddexp.reduce(gain)
     return _weighed(problem, choice, tuple(logp.tolist()))
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from personae.core import Array, Choice, Chooser, Request
 
-__all__ = ["beyond_blank", "choose_with_blank", "per_token"]
+__all__ = ["choose_with_blank", "gain_over_blank", "per_token"]
 
 
 def choose_with_blank(
@@ -20,14 +20,14 @@ def choose_with_blank(
     return list(zip(choices[: len(questions)], choices[len(questions) :], strict=True))
 
 
-def beyond_blank(choice: Choice, blank: Choice) -> Array:
+def gain_over_blank(choice: Choice, blank: Choice) -> Array:
     """Return each option's gain from the question, shape (options,), in nats per token.
 
     Holtzman et al. 2021, §2, per token. NaN where both likelihoods are 0; both choices need the
     status `ok`.
 
     >>> asked = Choice(loglik=(-2.0, -6.0), tokens=(2, 2))
-    >>> beyond_blank(asked, Choice(loglik=(-4.0, -4.0), tokens=(2, 2))).tolist()
+    >>> gain_over_blank(asked, Choice(loglik=(-4.0, -4.0), tokens=(2, 2))).tolist()
     [1.0, -1.0]
     """
     with np.errstate(invalid="ignore"):

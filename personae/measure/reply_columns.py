@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from personae.core import Choice, Reply
-from personae.measure.blank_question import beyond_blank
+from personae.measure.blank_question import gain_over_blank
 from personae.measure.inventories.forms import DisplayedOption
 from personae.measure.parse import parse_reply
 
@@ -60,7 +60,7 @@ def read_options(
         reason = f"the question without an item was not answered: {blank.why or blank.status}"
         choices = [Choice(status=blank.status, why=reason) for _ in choices]
         return _weigh(choices, options, [() for _ in choices])
-    scores = [tuple(beyond_blank(c, blank)) if c.status == "ok" else () for c in choices]
+    scores = [tuple(gain_over_blank(c, blank)) if c.status == "ok" else () for c in choices]
     return _weigh(choices, options, scores)
 
 

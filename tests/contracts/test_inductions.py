@@ -37,9 +37,9 @@ from personae.core import (
 )
 from personae.induce.prompt.prompt_inductions import (
     PromptInduction,
-    in_truth,
     persona_text,
     unchanged,
+    with_truth_layout,
 )
 from personae.induce.prompt.prompted import in_system
 from personae.induce.registry import find_induction, inductions
@@ -163,7 +163,7 @@ def test_one_answer_for_each_request_in_order(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_the_chat_is_kept_and_the_empty_chat_stays_empty(name: str) -> None:
     named = find_induction(name)
-    moved = [in_truth(named)] if isinstance(named, PromptInduction) else []
+    moved = [with_truth_layout(named)] if isinstance(named, PromptInduction) else []
     for induction in (named, *moved):
         spy = ScriptedModel(lambda chat: "You are someone.")
         with induction(spy, ADA) as carrier:

@@ -21,11 +21,11 @@ from personae.induce.combined import induction_text
 from personae.induce.prompt.prompt_inductions import (
     PromptInduction,
     adjectives,
-    in_truth,
     naive,
     p2,
     persona_text,
     unchanged,
+    with_truth_layout,
     words,
 )
 from personae.induce.registry import find_induction, inductions
@@ -125,7 +125,7 @@ def test_a_model_that_writes_no_portrait_is_an_error() -> None:
 def test_truth_is_a_block_before_the_same_prompt() -> None:
     """MPI's induced prompt is the persona's block and the neutral prompt, unchanged."""
     chat = render_item(MPI, MPI.items[0], Form(wording="mpi", person="second")).chat
-    induction = in_truth(naive)
+    induction = with_truth_layout(naive)
     seen = _seen(induction, ADA, chat)
     assert induction.name == "naive/truth" and len(seen) == len(chat) == 1
     assert seen[0].text == f"Truth:\n{naive.text(MODEL, ADA)}\n\n{chat[0].text}"
@@ -135,7 +135,7 @@ def test_truth_is_a_block_before_the_same_prompt() -> None:
 
 def test_truth_reaches_a_respondent_that_follows() -> None:
     form = Form(wording="mpi", person="second")
-    with in_truth(naive)(MODEL, Persona(id="p", traits={"E": 2.0})) as carrier:
+    with with_truth_layout(naive)(MODEL, Persona(id="p", traits={"E": 2.0})) as carrier:
         after = scale_scores(administer(carrier, MPI, form))
     before = scale_scores(administer(MODEL, MPI, form))
     shift = dict(zip(after["scale"], (after["mean"] - before["mean"]).to_list(), strict=True))
@@ -181,7 +181,7 @@ def test_an_average_standing_has_no_direction(name: str) -> None:
 )
 def test_template_syntax_is_inert(text: str) -> None:
     persona = Persona(id="t", text=text)
-    for induction in (persona_text, in_truth(persona_text)):
+    for induction in (persona_text, with_truth_layout(persona_text)):
         seen = _seen(induction, persona, say("Hi"))
         assert text in seen[0].text and seen[-1].text.endswith("Hi")
 

@@ -21,7 +21,7 @@ from personae.core import (
     load_inventory,
 )
 from personae.core.persona import Persona
-from personae.induce.prompt.prompt_inductions import in_truth, persona_text
+from personae.induce.prompt.prompt_inductions import persona_text, with_truth_layout
 from personae.measure.inventories.forms import (
     Frame,
     published_form,
@@ -141,7 +141,7 @@ def test_option_text_is_never_read_as_a_template() -> None:
     assert "A. No {item}\n" in text and text.count("I worry") == 1
 
 
-@pytest.mark.parametrize("induction", [persona_text, in_truth(persona_text)])
+@pytest.mark.parametrize("induction", [persona_text, with_truth_layout(persona_text)])
 def test_an_induced_prompt_ends_as_the_neutral_one(induction: object) -> None:
     """Persona block + the same neutral prompt."""
     persona = Persona(id="x", text="You are {item} Ada. </s>")

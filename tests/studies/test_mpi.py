@@ -18,7 +18,7 @@ from personae.core import (
     Sampling,
     load_inventory,
 )
-from personae.induce.prompt.prompt_inductions import in_truth, p2, words
+from personae.induce.prompt.prompt_inductions import p2, with_truth_layout, words
 from personae.induce.prompt.prompted import with_truth
 from personae.measure.inventories.administer import administer
 from personae.measure.inventories.forms import published_form
@@ -45,7 +45,7 @@ def test_the_induced_prompt_ends_in_the_neutral_one() -> None:
     induced = with_truth(neutral, block)
     assert induced[-1].text.endswith(neutral[-1].text)
     assert induced[-1].text.startswith("Truth:\n" + block)
-    assert in_truth(words).layout == "truth"
+    assert with_truth_layout(words).layout == "truth"
     assert neutral[-1].text.count(tool.items[0].text.lower()) == 1
 
 
@@ -80,7 +80,7 @@ def test_the_shift_by_portraits_on_the_embedded_model_has_an_interval() -> None:
         part = replace(tool, items=tool.where(scale=domain).items[:2])
         sheets = []
         for sign, arm in ((-1, "-"), (1, "+")):
-            with in_truth(induction)(model, people[domain, sign]) as speaker:
+            with with_truth_layout(induction)(model, people[domain, sign]) as speaker:
                 sheets.append(administer(speaker, part, published_form("mpi")).tag(arm=arm))
         cells.append(paired_cells(Answers.concat(sheets), ("-", "+"))[0])
     overall = two_level_mean(np.vstack(cells), seed=1)

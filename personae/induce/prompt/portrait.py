@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from personae.core import Chat, Model, ModelError, Reply, Sampling, requests_of, say
-from personae.induce.prompt.requested_words import KeyWords, article, listed
+from personae.induce.prompt.requested_words import KeyWords, joined_words, with_article
 
 __all__ = ["PORTRAIT_TOKENS", "Portrait", "Portraits"]
 
@@ -66,7 +66,7 @@ class Portraits:
         for key, (adjectives, words, source), reply in zip(new, drafts, replies, strict=True):
             if reply.status not in ("ok", "cut") or not reply.text.strip():
                 raise ModelError(
-                    f"{model.name} wrote no portrait of {article(adjectives)} person "
+                    f"{model.name} wrote no portrait of {with_article(adjectives)} person "
                     f"({reply.status}{': ' + reply.why if reply.why else ''}); use another "
                     f"induction, such as words or adjectives"
                 )
@@ -90,7 +90,7 @@ def _draft(traits: tuple[KeyWords, ...], antonyms: AntonymReplies) -> tuple[str,
         keywords, source = _words(trait, antonyms.get(trait.opposite) if trait.low else None)
         words += keywords
         sources.append(source)
-    adjectives = listed([trait.adjective for trait in traits])
+    adjectives = joined_words([trait.adjective for trait in traits])
     return adjectives, words, "; ".join(dict.fromkeys(sources))
 
 
@@ -113,7 +113,7 @@ def _antonym_chat(words: tuple[str, ...]) -> Chat:
 
 
 def _portrait_chat(adjectives: str, words: list[str]) -> Chat:
-    someone = f"{article(adjectives)} person"
+    someone = f"{with_article(adjectives)} person"
     return say(
         f"Key words of {someone}: {', '.join(words)}\n\n"
         f'Use them to write a second-person view of {someone}, beginning with "You are".'

@@ -3,7 +3,7 @@
 Sources: Jiang et al. 2022 (arXiv 2206.07550) for `naive`, `words` and `p2`; Serapio-García et al.
 2023 (arXiv 2307.00184) for `adjectives`. All requested traits enter, the strongest first. The words
 go into the system turn, before any system text of the form's own; MPI's layout, a block "Truth:"
-before the question, is `in_truth(induction)`.
+before the question, is `with_truth_layout(induction)`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -16,11 +16,11 @@ from personae.induce.combined import InductionBase
 from personae.induce.prompt.portrait import PORTRAIT_TOKENS, Portrait, Portraits
 from personae.induce.prompt.prompted import before_question, in_system, prompted, with_truth
 from personae.induce.prompt.requested_words import (
-    article,
     domain_sides,
     key_words,
     ladder_text,
     persona_prose,
+    with_article,
 )
 from personae.personas.persona_layers import LAYERS
 from personae.traits.trait_words import graded
@@ -29,19 +29,19 @@ __all__ = [
     "PortraitInduction",
     "PromptInduction",
     "adjectives",
-    "in_truth",
     "naive",
     "own_text",
     "p2",
     "persona_text",
     "unchanged",
+    "with_truth_layout",
     "words",
 ]
 
 M = TypeVar("M", bound=Model)
 ANYBODY, DOMAINS, TRAITS = Needs(), Needs.any_of("domains"), Needs.any_of("traits")
 Layout = Literal["system", "truth", "user"]
-_PLACES = {"system": in_system, "truth": with_truth, "user": before_question}
+_PLACEMENTS = {"system": in_system, "truth": with_truth, "user": before_question}
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +70,7 @@ class PromptInduction(InductionBase):
     @contextmanager
     def _carrier(self, model: M, persona: Persona) -> Iterator[M]:
         block = self.text(model, persona)
-        yield prompted(model, _PLACES[self.layout], block) if block else model
+        yield prompted(model, _PLACEMENTS[self.layout], block) if block else model
 
     def text(self, model: Model, persona: Persona) -> str:
         """Return the words that carry the persona, exactly as the model will read them.
@@ -145,13 +145,13 @@ def adjectives(step: int | None = None) -> PromptInduction:
     return PromptInduction(name, lambda _, persona: ladder_text(persona, step), needs=TRAITS)
 
 
-def in_truth(induction: PromptInduction) -> PromptInduction:
+def with_truth_layout(induction: PromptInduction) -> PromptInduction:
     """Return the same induction in MPI's layout: "Truth:" and the words before the question."""
     return replace(induction, name=f"{induction.name}/truth", layout="truth")
 
 
 def _naive(_: Model, persona: Persona) -> str:
-    return " ".join(f"You are {article(s.adjective)} person." for s in domain_sides(persona))
+    return " ".join(f"You are {with_article(s.adjective)} person." for s in domain_sides(persona))
 
 
 def _words(_: Model, persona: Persona) -> str:

@@ -8,12 +8,12 @@ from personae.traits.trait_words import TraitSide, graded, ladder_step, markers,
 
 __all__ = [
     "KeyWords",
-    "article",
     "domain_sides",
+    "joined_words",
     "key_words",
     "ladder_text",
-    "listed",
     "persona_prose",
+    "with_article",
 ]
 
 
@@ -96,7 +96,7 @@ def ladder_text(persona: Persona, step: int | None = None) -> str:
             if facet or (low, high) not in own:
                 phrases.append(graded(low, high, ladder_step(z) if step is None else step))
     _require(phrases, persona, "trait")
-    return f"You are {listed(phrases)}."
+    return f"You are {joined_words(phrases)}."
 
 
 def _adjective_text(persona: Persona) -> str:
@@ -113,7 +113,7 @@ def _adjective_text(persona: Persona) -> str:
             else ((trait_side(domain, -1).plain, trait_side(domain, 1).plain),)
         )
         phrases += [graded(low, high, ladder_step(z)) for low, high in pairs]
-    return f"You are {listed(phrases)}." if phrases else ""
+    return f"You are {joined_words(phrases)}." if phrases else ""
 
 
 def persona_prose(persona: Persona) -> str:
@@ -151,15 +151,15 @@ def _points(head: str, lines: Sequence[str]) -> str:
     return "\n".join([head, *(f"- {line}" for line in lines)]) if lines else ""
 
 
-def listed(words: list[str] | tuple[str, ...]) -> str:
+def joined_words(words: list[str] | tuple[str, ...]) -> str:
     """Join words with commas and a last "and"."""
     return " and ".join([*([", ".join(words[:-1])] if words[1:] else []), *words[-1:]])
 
 
-def article(words: str) -> str:
+def with_article(words: str) -> str:
     """Put "a" or "an" before words, by their first letter.
 
-    >>> article("extraversive person")
+    >>> with_article("extraversive person")
     'an extraversive person'
     """
     return f"{'an' if words[:1].lower() in 'aeiou' else 'a'} {words}"

@@ -48,7 +48,7 @@ __all__ = [
     "EXAMPLES",
     "Library",
     "SteerInduction",
-    "middle",
+    "middle_block",
     "steer_induction",
 ]
 
@@ -98,7 +98,7 @@ def _vector(model: OpenModel, name: str, blocks: Sequence[int]) -> SteeringVecto
         (t for t, title in BIG_FIVE.items() if name.lower() in (t.lower(), title.lower())), None
     )
     if trait is not None:
-        sites = [Site(block) for block in blocks or (middle(model),)]
+        sites = [Site(block) for block in blocks or (middle_block(model),)]
         return trait_vectors(model, [trait], sites)[trait]
     if Path(name).suffix not in KINDS:
         raise UnknownName("trait or vector file", name, [*BIG_FIVE.values(), "FILE.safetensors"])
@@ -112,7 +112,7 @@ def _vector(model: OpenModel, name: str, blocks: Sequence[int]) -> SteeringVecto
     return vector.at(*blocks) if blocks else vector
 
 
-def middle(model: OpenModel) -> int:
+def middle_block(model: OpenModel) -> int:
     """Return the middle block's index, where traits are read and steered by default."""
     return model.anatomy.blocks // 2
 

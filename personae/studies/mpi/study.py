@@ -30,7 +30,13 @@ from personae.core import (
     load_inventory,
 )
 from personae.designs.arms import Arm
-from personae.induce.prompt.prompt_inductions import PromptInduction, in_truth, naive, p2, words
+from personae.induce.prompt.prompt_inductions import (
+    PromptInduction,
+    naive,
+    p2,
+    with_truth_layout,
+    words,
+)
 from personae.measure.inventories.administer import administer
 from personae.measure.inventories.forms import published_form
 from personae.report.build import coverage
@@ -137,7 +143,7 @@ def _persona(domain: str, pole: str) -> Persona:
 
 def _arms(induction: PromptInduction, domains: Sequence[str]) -> list[Arm]:
     """Put both personas of each domain into MPI's layout, "Truth:" first."""
-    carrier = in_truth(induction)
+    carrier = with_truth_layout(induction)
     return [
         Arm(
             name=f"{induction.name}{pole}",

@@ -13,7 +13,7 @@ from typing import Any
 
 from personae.core import BadValue, UnknownName, data_json
 from personae.induce.prompt.prompt_inductions import PromptInduction
-from personae.induce.prompt.requested_words import listed
+from personae.induce.prompt.requested_words import joined_words
 from personae.traits.trait_words import graded
 
 __all__ = ["LEVELS", "expected_sign", "intensity", "intensity_text", "toggle_text"]
@@ -67,7 +67,7 @@ def toggle_text(factor: str, *, high: bool) -> str:
     >>> toggle_text("E", high=False)
     'You are unassertive, submissive and deferential.'
     """
-    return f"You are {listed([pair[int(high)] for pair in _factor(factor)['pairs']])}."
+    return f"You are {joined_words([pair[int(high)] for pair in _factor(factor)['pairs']])}."
 
 
 def expected_sign(factor: str, other: str) -> int:
@@ -109,7 +109,8 @@ def _anchor(pairs: Sequence[tuple[str, str]], level: float) -> str:
     below, above = next((a, b) for a, b in pairwise(LEVELS) if a <= level <= b)
     share = (level - below) / (above - below)
     ends = [
-        listed([graded(low, high, 2 * end - 1) for low, high in pairs]) for end in (below, above)
+        joined_words([graded(low, high, 2 * end - 1) for low, high in pairs])
+        for end in (below, above)
     ]
     if share in (0.0, 1.0):
         return ends[int(share)]
