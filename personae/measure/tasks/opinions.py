@@ -19,6 +19,7 @@ from personae.core import (
     Persona,
     Reply,
     Sampling,
+    Status,
     data_json,
     load_inventory,
     requests_of,
@@ -218,14 +219,22 @@ def _read_stances(replies: Sequence[Reply]) -> Columns:
     columns = empty_columns(len(replies))
     for row, reply in enumerate(replies):
         word = stance(reply.text)
-        known = bool(word) and reply.status in ("ok", "cut")
-        lost = "refused" if is_refusal(reply.text) else "unparsed"
+        status = _stance_status(reply, word)
         columns["low"][row], columns["high"][row] = 0.0, float(len(STANCES) - 1)
         columns["raw"][row], columns["why"][row] = reply.text, reply.why
-        columns["status"][row] = "ok" if known else lost if reply.status == "ok" else reply.status
-        columns["value"][row] = float(list(STANCES).index(word)) if known else None
+        columns["status"][row] = status
+        columns["value"][row] = float(list(STANCES).index(word)) if status == "ok" else None
         columns["tokens_in"][row], columns["tokens_out"][row] = reply.tokens_in, reply.tokens_out
     return columns
+
+
+def _stance_status(reply: Reply, word: str) -> Status:
+    """Return the status of a reply with the stance `word`, or with none."""
+    if word and reply.status in ("ok", "cut"):
+        return "ok"
+    if reply.status != "ok":
+        return reply.status
+    return "refused" if is_refusal(reply.text) else "unparsed"
 
 
 def stance(text: str) -> str:
