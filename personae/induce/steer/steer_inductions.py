@@ -48,7 +48,6 @@ __all__ = [
     "EXAMPLES",
     "Library",
     "SteerInduction",
-    "middle_block",
     "steer_induction",
 ]
 
@@ -98,7 +97,7 @@ def _vector(model: OpenModel, name: str, blocks: Sequence[int]) -> SteeringVecto
         (t for t, title in BIG_FIVE.items() if name.lower() in (t.lower(), title.lower())), None
     )
     if trait is not None:
-        sites = [Site(block) for block in blocks or (middle_block(model),)]
+        sites = [Site(block) for block in blocks or (model.anatomy.blocks // 2,)]
         return trait_vectors(model, [trait], sites)[trait]
     if Path(name).suffix not in KINDS:
         raise UnknownName("trait or vector file", name, [*BIG_FIVE.values(), "FILE.safetensors"])
@@ -110,11 +109,6 @@ def _vector(model: OpenModel, name: str, blocks: Sequence[int]) -> SteeringVecto
             stacklevel=2,
         )
     return vector.at(*blocks) if blocks else vector
-
-
-def middle_block(model: OpenModel) -> int:
-    """Return the middle block's index, where traits are read and steered by default."""
-    return model.anatomy.blocks // 2
 
 
 @dataclass(frozen=True, eq=False)
