@@ -42,17 +42,18 @@ def read_cells(table: pl.DataFrame, inventory: Inventory, source: Path) -> pl.Da
     value = cell.replace_strict({c: r.value for c, r in readings.items()}, return_dtype=pl.Float64)
     why = cell.replace_strict({c: r.why for c, r in readings.items()}, return_dtype=pl.String)
     table = table.with_columns(value.alias("value"), why.alias("why"), outside.alias("_outside"))
-    off, ok = int(table["_outside"].sum()), int(table["value"].count())
-    if off > OUTSIDE_ALLOWED * (off + ok):
+    outside_count, valid_count = int(table["_outside"].sum()), int(table["value"].count())
+    if outside_count > OUTSIDE_ALLOWED * (outside_count + valid_count):
         raise BadFile(
-            f"{source}: {off} of {off + ok} answers lie outside {inventory.low}..{inventory.high}; "
-            f"{inventory.name} has the options {_options(inventory)}. Recode the answers first."
+            f"{source}: {outside_count} of {outside_count + valid_count} answers lie outside "
+            f"{inventory.low}..{inventory.high}; {inventory.name} has the options "
+            f"{_options(inventory)}. Recode the answers first."
         )
-    if not ok:
+    if not valid_count:
         raise BadFile(f"{source}: no answer can be read; the options are {_options(inventory)}")
-    lacking = pl.col("_in_file").is_null()
+    is_missing = pl.col("_in_file").is_null()
     table = table.with_columns(
-        pl.when(lacking).then(pl.lit("not in the file")).otherwise("why").alias("why"),
+        pl.when(is_missing).then(pl.lit("not in the file")).otherwise("why").alias("why"),
         pl.when(pl.col("value").is_null())
         .then(pl.lit("unparsed"))
         .otherwise(pl.lit("ok"))

@@ -212,11 +212,13 @@ def _completed(table: pl.DataFrame, inventory: Inventory, source: Path) -> pl.Da
     if strays := [n for n in table.columns if n in SCHEMA and n not in (*DESIGN, "item")]:
         raise BadFile(f"{source}: rename the columns {strays}: Personae fills these itself")
     design = [name for name in DESIGN if name in table.columns]
-    double = table.group_by([*design, "item"], maintain_order=True).len().filter(pl.col("len") > 1)
-    if double.height:
-        first = ", ".join(str(v) for v in double.row(0)[:-1])
+    repeated = (
+        table.group_by([*design, "item"], maintain_order=True).len().filter(pl.col("len") > 1)
+    )
+    if repeated.height:
+        first = ", ".join(str(v) for v in repeated.row(0)[:-1])
         raise BadFile(
-            f"{source}: {double.height} answers are given more than once, first: {first}; "
+            f"{source}: {repeated.height} answers are given more than once, first: {first}; "
             f"tell repeated administrations apart by a column 'repeat'"
         )
     items = pl.DataFrame(

@@ -142,29 +142,33 @@ class ReplyWriter:
         if shared * (len(prompts) - 1) < PASS_COST:
             shared = 0
         context = read_context(self.reader, prompts[0][:shared]) if shared else None
-        rests = [p[shared:] for p in prompts]
-        capacity = max(len(r) + d.room for r, d in zip(rests, drafts, strict=True))
+        remainders = [p[shared:] for p in prompts]
+        capacity = max(len(r) + d.room for r, d in zip(remainders, drafts, strict=True))
         cache = ReplyCache(context, len(drafts), capacity, self.reader.device)
         budget = self.reader.token_budget
         logits: list[Tensor] = []
         low = 0
-        while low < len(rests):
+        while low < len(remainders):
             high = low + 1
-            while high < len(rests) and sum(map(len, rests[low : high + 1])) <= budget:
+            while high < len(remainders) and sum(map(len, remainders[low : high + 1])) <= budget:
                 high += 1
-            logits.append(self._prefill(cache, low, rests[low:high]))
+            logits.append(self._prefill(cache, low, remainders[low:high]))
             low = high
         return torch.cat(logits), cache
 
-    def _prefill(self, cache: ReplyCache, low: int, rests: Sequence[tuple[int, ...]]) -> Tensor:
+    def _prefill(
+        self, cache: ReplyCache, low: int, remainders: Sequence[tuple[int, ...]]
+    ) -> Tensor:
         budget = self.reader.token_budget
-        while len(rests) == 1 and len(rests[0]) > budget:  # a long prompt, piece by piece
+        while len(remainders) == 1 and len(remainders[0]) > budget:  # a long prompt, piece by piece
             layout, positions = cache.append(low, [budget])
-            self.reader.forward(rests[0][:budget], positions, layout, [])
-            rests = [rests[0][budget:]]
-        layout, positions = cache.append(low, [len(r) for r in rests])
-        ends = np.cumsum([len(r) for r in rests]) - 1
-        return self.reader.forward([t for r in rests for t in r], positions, layout, ends.tolist())
+            self.reader.forward(remainders[0][:budget], positions, layout, [])
+            remainders = [remainders[0][budget:]]
+        layout, positions = cache.append(low, [len(r) for r in remainders])
+        ends = np.cumsum([len(r) for r in remainders]) - 1
+        return self.reader.forward(
+            [t for r in remainders for t in r], positions, layout, ends.tolist()
+        )
 
     def _next(self, logits: Tensor, drafts: list[_Draft], sampling: Sampling) -> list[int]:
         for row, draft in enumerate(drafts):
@@ -217,12 +221,12 @@ def _batches(drafts: Sequence[_Draft], rows: int) -> Iterator[list[_Draft]]:
     batch: list[_Draft] = []
     shared = 0
     for draft in drafts:
-        now = shared_length(batch[0].prompt, draft.prompt) if batch else len(draft.prompt)
-        parting = len(batch) >= rows // 2 and now + WORTH_SHARING < shared
+        shared_now = shared_length(batch[0].prompt, draft.prompt) if batch else len(draft.prompt)
+        parting = len(batch) >= rows // 2 and shared_now + WORTH_SHARING < shared
         if len(batch) == rows or parting:
             yield batch
-            batch, now = [], len(draft.prompt)
+            batch, shared_now = [], len(draft.prompt)
         batch.append(draft)
-        shared = now
+        shared = shared_now
     if batch:
         yield batch

@@ -272,8 +272,8 @@ def load_hf(name: str) -> Loaded:
     except (OSError, LookupError, ValueError, ImportError, RuntimeError, SafetensorError) as error:
         raise ModelError(f"hf:{name}: can't be opened: {error}") from error
     # the library fills what is missing with random numbers and goes on
-    if lacking := sorted(map(str, [*report["missing_keys"], *report["mismatched_keys"]])):
-        raise ModelError(f"hf:{name}: weights are missing or of another shape: {lacking[:5]}")
+    if unfilled := sorted(map(str, [*report["missing_keys"], *report["mismatched_keys"]])):
+        raise ModelError(f"hf:{name}: weights are missing or of another shape: {unfilled[:5]}")
     fingerprint = _identity(weights | _hashes(folder, "config.json"), codec)
     return Loaded(f"hf:{name}", network.eval().requires_grad_(False), codec, fingerprint)
 

@@ -83,7 +83,7 @@ class Spending:
         self._began: float | None = None
         self._calls = 0
         self._spent = (0, 0)
-        self._held = (0, 0)
+        self._reserved = (0, 0)
 
     @property
     def spent(self) -> Usage:
@@ -110,17 +110,17 @@ class Spending:
             raise BudgetSpent(_limit_message(f"{limit.minutes:g} minutes"))
         if limit.calls is not None and self._calls >= limit.calls:
             raise BudgetSpent(_limit_message(f"{limit.calls:,} calls"))
-        mine = (read, written)
-        self._refuse_beyond(_sum(self._spent, mine))
-        if not self._fits(_sum(self._spent, self._held, mine)):
+        request_tokens = (read, written)
+        self._refuse_beyond(_sum(self._spent, request_tokens))
+        if not self._fits(_sum(self._spent, self._reserved, request_tokens)):
             return False
         self._calls += 1
-        self._held = _sum(self._held, mine)
+        self._reserved = _sum(self._reserved, request_tokens)
         return True
 
-    def settle(self, held: tuple[int, int], used: tuple[int, int]) -> None:
+    def settle(self, reserved: tuple[int, int], used: tuple[int, int]) -> None:
         """Replace the reservation of a call by its actual use."""
-        self._held = (self._held[0] - held[0], self._held[1] - held[1])
+        self._reserved = (self._reserved[0] - reserved[0], self._reserved[1] - reserved[1])
         self._spent = _sum(self._spent, used)
 
     def _cost(self, tokens: tuple[int, int]) -> float:

@@ -127,8 +127,8 @@ class ServerModel:
         pending = [index for index in range(len(requests)) if index not in answers]
         while pending and self._top:
             # until the server has shown tokens once, questions go alone: it may show none
-            sure = self._shows or self._probes >= PROBES
-            self._by_tokens(requests, pending if sure else pending[:1], deliver)
+            is_sure = self._shows or self._probes >= PROBES
+            self._by_tokens(requests, pending if is_sure else pending[:1], deliver)
             pending = [index for index in pending if index not in answers]
         self._by_count([requests[p] for p in pending], lambda i, a: deliver(pending[i], a))
         return [answers[index] for index in range(len(requests))]
@@ -194,11 +194,11 @@ class ServerModel:
         replies: dict[int, list[Reply]] = {}
 
         def collect(index: int, reply: Reply) -> None:
-            mine = replies.setdefault(index // count, [])
-            mine.append(reply)
-            if len(mine) == count:
+            collected = replies.setdefault(index // count, [])
+            collected.append(reply)
+            if len(collected) == count:
                 del replies[index // count]
-                deliver(index // count, choice_from_replies(questions[index // count], mine))
+                deliver(index // count, choice_from_replies(questions[index // count], collected))
 
         self._service.replies(draws, collect)
 

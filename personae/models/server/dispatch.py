@@ -156,17 +156,17 @@ class Dispatcher(Generic[T]):
             now = time.monotonic()
             if now < rate_limit.resume_at:
                 return rate_limit.resume_at - now
-            ripe = bool(self._later) and self._later[0][0] <= now
-            if not ripe and not self._fresh:
+            is_due = bool(self._later) and self._later[0][0] <= now
+            if not is_due and not self._fresh:
                 return self._later[0][0] - now
-            job = self._later[0][2] if ripe else self._fresh[0]
+            job = self._later[0][2] if is_due else self._fresh[0]
             try:
                 if not self.state.spending.reserve(job.call.read, job.call.written):
                     return None
             except BudgetSpent as spent:
                 self._end(spent)
                 return None
-            if ripe:
+            if is_due:
                 heapq.heappop(self._later)
             else:
                 self._fresh.popleft()
@@ -181,19 +181,19 @@ class Dispatcher(Generic[T]):
 
     def _finish(self, task: asyncio.Task[T], deliver: Callable[[int, T], None]) -> None:
         job = self._running.pop(task)
-        held = (job.call.read, job.call.written)
+        reserved = (job.call.read, job.call.written)
         try:
             answer = task.result()
         except Retry as failed:
             charged = (job.call.read, 0) if failed.reached and not failed.answered else (0, 0)
-            self.state.spending.settle(held, charged)
+            self.state.spending.settle(reserved, charged)
             self._retry(job, failed, deliver)
             return
         except ModelError as refusal:
-            self.state.spending.settle(held, (0, 0))
+            self.state.spending.settle(reserved, (0, 0))
             self._end(refusal)
             return
-        self.state.spending.settle(held, (answer.tokens_in, answer.tokens_out))
+        self.state.spending.settle(reserved, (answer.tokens_in, answer.tokens_out))
         self.state.reached, self.state.silent = True, 0
         self.state.rate_limit.answered()
         deliver(job.call.index, answer)

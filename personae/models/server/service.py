@@ -151,10 +151,10 @@ class Service:
                 self._length = "max_completion_tokens"  # newer hosted models require it
                 raise Retry(rejection.why, wait=0.0) from rejection
             if rejection.status in (403, 404) and not self._known:
-                near = await self.endpoint.near_names(client)
+                suggestion = await self.endpoint.near_names(client)
                 raise ModelUnavailable(
                     f"{self.endpoint.url}#{self.endpoint.model} is not available "
-                    f"({rejection.why}){near}"
+                    f"({rejection.why}){suggestion}"
                 ) from rejection
             raise
         self._check(data)

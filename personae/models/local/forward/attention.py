@@ -110,11 +110,11 @@ class AttentionLayout:
     def _folding(self, heads: int, key_heads: int) -> tuple[Tensor, Tensor]:
         head = torch.arange(heads, device=self.gather.device)
         group = heads // key_heads
-        into = self.gather.view(self.blocks, 1, 1, self.width) * heads
-        into = into + head.view(1, key_heads, group, 1)
+        order = self.gather.view(self.blocks, 1, 1, self.width) * heads
+        order = order + head.view(1, key_heads, group, 1)
         block, slot = self.scatter // self.width, self.scatter % self.width
-        back = (block[:, None] * heads + head) * self.width + slot[:, None]
-        return into.reshape(-1), back.reshape(-1)
+        inverse = (block[:, None] * heads + head) * self.width + slot[:, None]
+        return order.reshape(-1), inverse.reshape(-1)
 
 
 def _contiguous(tensor: Tensor) -> Tensor:
@@ -184,14 +184,14 @@ def _fused(
     keys, values = block_kv
     count, heads, dim = q.shape
     key_heads = keys.shape[1]
-    into, back = layout.folding(heads, key_heads)
-    folded = q.reshape(-1, dim)[into].view(layout.blocks, key_heads, -1, dim)
+    order, inverse = layout.folding(heads, key_heads)
+    folded = q.reshape(-1, dim)[order].view(layout.blocks, key_heads, -1, dim)
     mask = layout.folded_mask(heads // key_heads)
     out, weight = kernel(folded, keys, values, 0.0, False, attn_mask=mask, scale=1.0)
-    out = out.reshape(-1, dim)[back].view(count, heads, dim)
+    out = out.reshape(-1, dim)[inverse].view(count, heads, dim)
     if context_kv is None:
         return out
-    weight = weight.reshape(-1)[back].view(count, heads, 1)
+    weight = weight.reshape(-1)[inverse].view(count, heads, 1)
     row = q.view(count, key_heads, -1, dim).transpose(0, 1).reshape(1, key_heads, -1, dim)
     context_out, context_weight = kernel(row, *(t[None] for t in context_kv), 0.0, False, scale=1.0)
     context_out = (

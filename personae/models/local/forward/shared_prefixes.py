@@ -99,11 +99,11 @@ def build_tree(sequences: Sequence[tuple[int, ...]]) -> tuple[Node, list[Node]]:
             node.ends = True
             low += 1
         while low < high:
-            upto = low + 1
-            while upto < high and rows[upto][end] == rows[low][end]:
-                upto += 1
-            stack.append((low, upto, end, node))
-            low = upto
+            end_row = low + 1
+            while end_row < high and rows[end_row][end] == rows[low][end]:
+                end_row += 1
+            stack.append((low, end_row, end, node))
+            low = end_row
     for node in reversed(nodes):
         node.size += len(node.tokens)
         if node.parent is not None:
