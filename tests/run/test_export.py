@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -157,13 +158,17 @@ def test_tasks_hold_the_problems_and_no_usual_place(tmp_path: Path) -> None:
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
 
 
-def test_gated_items_are_not_written_down(tmp_path: Path) -> None:
+def test_gated_items_and_scales_of_one_task_name_are_not_written(tmp_path: Path) -> None:
     own = load_bank()
     gated = SituationBank(
         name="x", version="1", source="hub", licence="own", items=own.items, gated=True
     )
     with pytest.raises(BadValue, match="is gated"):
         export_bank(gated, tmp_path)
+    first, second, *_ = own.items
+    items = (replace(first, scale="Self-control"), replace(second, scale="Self control"))
+    with pytest.raises(BadValue, match="must differ in letters"):
+        export_bank(replace(own, items=items), tmp_path)
     assert not list(tmp_path.iterdir())
 
 

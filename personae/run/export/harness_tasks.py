@@ -106,10 +106,11 @@ def export_problems(problems: ProblemSet, folder: Path) -> list[str]:
 def export_bank(bank: SituationBank, folder: Path) -> list[str]:
     """Write a bank of situations as one task a scale and return their names.
 
-    `acc` is then the rate of actions of a person high in the trait: a score, and no accuracy.
+    `acc` is then the rate of actions of a person high in the trait: a score, not an accuracy.
 
     Raises:
-        BadValue: the bank is gated, so that its texts are not to be written down.
+        BadValue: the bank is gated, so that its texts are not to be written down; or two scales
+            would have one task name.
         BadFile: the folder can't be written.
     """
     if bank.gated:
@@ -120,6 +121,8 @@ def export_bank(bank: SituationBank, folder: Path) -> list[str]:
         f"{name}_{_slug(scale)}": (body, [_situation(item) for item in bank.of(scale).items])
         for scale in bank.scales
     }
+    if len(tasks) < len(bank.scales):
+        raise BadValue(f"{bank.name}: names of scales must differ in letters or digits (a-z, 0-9)")
     return _write(folder, name, tasks, (bank.tag, bank.source))
 
 
