@@ -102,8 +102,10 @@ def _list() -> None:
     click.echo("Inventories (--inventory NAME)")
     for name in inventories():
         inventory = load_inventory(name)
-        note = "" if inventory.has_text else "; keys only, takes your own items"
-        click.echo(f"  {name:<20} {inventory.title}, {len(inventory.items)} items{note}")
+        count = len(inventory.items)
+        counted = "" if f"{count} " in inventory.title else f", {count} items"
+        own = "" if inventory.has_text else "; takes your own items"
+        click.echo(f"  {name:<20} {inventory.title}{counted}{own}")
     click.echo("Inductions")
     click.echo("  " + ", ".join(inductions()))
     click.echo("  in open models: " + "; ".join(EXAMPLES))

@@ -41,7 +41,8 @@ def take(
 def options_of(parameter: Parameter) -> Iterator[click.Parameter]:
     """Make the click options and arguments of a parameter."""
     flag = "--" + parameter.name.replace("_", "-")
-    kind, default, note = parameter.kind, parameter.default, parameter.help
+    kind, default = parameter.kind, parameter.default
+    note = parameter.help[:1].upper() + parameter.help[1:]
     required = default is inspect.Parameter.empty
     if kind is Persona:
         yield click.Argument([parameter.name], required=False)

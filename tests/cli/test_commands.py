@@ -50,6 +50,8 @@ def test_list_names_all_there_is(capsys: Capture) -> None:
     assert len(names) > 30
     assert all(f"  {name} " in listed for name in names)
     assert "null:uniform" in listed and "adjectives" in listed
+    assert "IPIP-NEO-120, 120 items\n" in listed
+    assert "Short Dark Triad, 27 items (keys only); takes your own items\n" in listed
     assert "unexpected extra argument" in refusal(capsys, "list", "studies")
 
 
