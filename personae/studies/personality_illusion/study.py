@@ -99,9 +99,8 @@ def personality_illusion(
     traits = QUICK_TRAITS if quick else tuple(TRAITS)
     inventories, measures = _instruments(srq, traits, quick=quick)
     pairs = 4 if quick else 6
-    gate = content_gate(
-        model, load_inventory(INVENTORY).few(2 * pairs), pairs_per_scale=pairs, seed=seed
-    )
+    items = load_inventory(INVENTORY).few(2 * pairs)
+    gate = content_gate(model, items, pairs_per_scale=pairs, seed=seed)
     channel = gate.main or "statement"
     own = _ask(model, inventories, measures, channel, (context, traits, quick))
     answers = own
