@@ -184,7 +184,7 @@ def bare_words(text: str) -> str:
 
 
 def relative_levels(values: Mapping[str, float]) -> dict[str, float]:
-    """Map the values of options to levels: 0 for the lowest value, 1 for the highest.
+    """Map the values of options to levels 0..1: 0 for the lowest value, 1 for the highest.
 
     Equal values all get 0.
 

@@ -20,7 +20,7 @@ UNLIKELY = -9000.0  # OpenAI writes -9999 for "next to nothing"
 
 
 def listed_tokens(data: object) -> dict[str, float] | None:
-    """Read the first token's alternatives, text to log-probability; None where there are none.
+    """Read the first token's alternatives: log-probability (nats) by text, or None.
 
     Raises:
         Malformed: `data` is no chat completion.

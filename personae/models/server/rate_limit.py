@@ -59,7 +59,7 @@ class RateLimit:
         self._room = min(self._room + (1 if self._climbing else GROWTH / self._room), self._most)
 
     def refused(self, *, began: float, now: float, wait: float | None) -> None:
-        """Cut the limit: a request sent at `began` was one too many. `wait`: what was asked for.
+        """Cut the limit: a request sent at `began` was one too many; `wait`: what was asked for.
 
         Requests that were under way at the last cut don't cut again: the congestion is the same.
         """

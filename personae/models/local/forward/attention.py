@@ -89,7 +89,7 @@ class AttentionLayout:
     memo: dict[tuple[int, ...], tuple[Tensor, ...]] = field(default_factory=dict)
 
     def folded_mask(self, group: int) -> Tensor:
-        """Return the mask for `group` query heads that lie one after another."""
+        """Return the mask (blocks, 1, group * width, keys) for `group` query heads in a row."""
         return self._once((group,), lambda: (self.mask[:, None].repeat(1, 1, group, 1),))[0]
 
     def folding(self, heads: int, key_heads: int) -> tuple[Tensor, ...]:

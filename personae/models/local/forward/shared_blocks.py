@@ -130,7 +130,7 @@ class _LowerBlocks(TreeTraversal):
             pass
 
     def forward(self, blocks: Blocks, layout: AttentionLayout, rows: Sequence[int]) -> Tensor:
-        """Run a pass up to the block and hold its states; there are no logits."""
+        """Run a pass up to the block and hold its states; the logits are empty, shape (0, 0)."""
         handle = self.reader.editing.sites.blocks[self.block].register_forward_hook(_leave)
         try:
             self.reader.forward(blocks.tokens, blocks.positions, layout, [0])
@@ -178,7 +178,7 @@ class _UpperBlocks(TreeTraversal):
                 node = node.parent
 
     def forward(self, blocks: Blocks, layout: AttentionLayout, rows: Sequence[int]) -> Tensor:
-        """Run a pass from the block on."""
+        """Run a pass from the block on; return the logits (rows, vocabulary)."""
         state_rows = np.zeros(len(blocks.tokens), dtype=np.int64)
         for node, offset in blocks.offsets.items():
             path = self._rows[self.part_of.get(node, node)]
