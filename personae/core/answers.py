@@ -51,7 +51,8 @@ class Answers(FrameResult):
     rows: pl.DataFrame
 
     def __post_init__(self) -> None:
-        lacking = [name for name in SCHEMA if name not in self.rows.columns]
+        columns = set(self.rows.columns)
+        lacking = [name for name in SCHEMA if name not in columns]
         if lacking and set(lacking) <= {"low", "high"}:
             raise BadValue(
                 "answers lack the columns low and high, the range of each item's options: an older "
@@ -60,7 +61,8 @@ class Answers(FrameResult):
             )
         if lacking:
             raise BadValue(f"answers lack the columns {lacking}; build them with Answers.of")
-        unfit = [n for n, t in SCHEMA.items() if self.rows.schema[n] != t]
+        types = self.rows.schema
+        unfit = [n for n, t in SCHEMA.items() if types[n] != t]
         if unfit:
             raise BadValue(f"answers have columns of the wrong type: {unfit}")
         valueless = self.rows.filter((pl.col("status") == "ok") & pl.col("value").is_null())

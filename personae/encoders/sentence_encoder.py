@@ -6,6 +6,7 @@ They represent topics better than polarity: opposites lie close together, so tha
 show the direction of a trait.
 """
 
+import json
 from collections.abc import Sequence
 from functools import cache
 from importlib import metadata
@@ -33,20 +34,17 @@ class SentenceEncoder:
             import torch  # noqa: PLC0415  (heavy, and only readers of text need it)
             from safetensors.torch import load_file  # noqa: PLC0415
             from tokenizers import Tokenizer  # noqa: PLC0415
-            from transformers import BertConfig, BertModel  # noqa: PLC0415
+
+            from personae.encoders.bert_network import BertNetwork  # noqa: PLC0415
         except ImportError as error:
             raise MissingExtra(error.name or "torch", "local", "the sentence encoder") from error
         self._torch = torch
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.enable_truncation(TOKENS)
         self._tokenizer.no_padding()
-        config = BertConfig.from_json_file(str(folder / "config.json"))
-        self._network = BertModel(config)
-        weights = load_file(str(folder / "model.safetensors"))
-        self._network.load_state_dict(
-            {k: v for k, v in weights.items() if not k.endswith("position_ids")}
-        )
-        self._network.eval().requires_grad_(False)
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        self._network = BertNetwork(config, load_file(str(folder / "model.safetensors")))
+        self._width = int(config["hidden_size"])
         self._kept: dict[str, Array] = {}
 
     def encode(self, texts: Sequence[str]) -> Array:
@@ -55,7 +53,7 @@ class SentenceEncoder:
             if text not in self._kept:
                 self._kept[text] = self._vector(text)
         rows = [self._kept[text] for text in texts]
-        return np.array(rows) if rows else np.empty((0, self._network.config.hidden_size))
+        return np.array(rows) if rows else np.empty((0, self._width))
 
     def _vector(self, text: str) -> Array:
         """Encode one text alone, so that its vector depends on nothing else; cheap on a CPU."""
@@ -64,7 +62,7 @@ class SentenceEncoder:
         threads = torch.get_num_threads()
         torch.set_num_threads(1)  # sums in one order, however many cores there are
         try:
-            mean = self._network(input_ids=ids).last_hidden_state.mean(dim=1)
+            mean = self._network(ids).mean(dim=1)
         finally:
             torch.set_num_threads(threads)
         return np.asarray(torch.nn.functional.normalize(mean, dim=1)[0].double().numpy())
