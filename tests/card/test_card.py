@@ -51,10 +51,9 @@ def verdicts(report: Report) -> dict[str, str]:
     return {str(row[0]): str(row[5]) for row in table(report, "domains").rows}
 
 
-@pytest.mark.slow
 def test_a_respondent_that_follows_moves_as_asked() -> None:
     model = open_simulated("simulated:follow=1,noise=0.2")
-    report = card(model, ADA, Design(inductions=("naive", "words")), quick=True)
+    report = card(model, ADA, Design(inductions=("naive", "words"), sections=()), quick=True)
     by_trait = verdicts(report)
     assert by_trait["Extraversion"] == by_trait["Neuroticism"] == "as requested"
     assert by_trait["Openness"] != "shifted unrequested"
@@ -62,14 +61,14 @@ def test_a_respondent_that_follows_moves_as_asked() -> None:
 
 def test_a_respondent_that_does_not_follow_shows_no_effect() -> None:
     model = open_simulated("simulated:follow=0,noise=0.2,E=1")
-    report = card(model, ADA, Design(inductions=("naive", "words")), quick=True)
+    report = card(model, ADA, Design(inductions=("naive", "words"), sections=()), quick=True)
     assert not set(SHIFTED) & set(verdicts(report).values())
     assert any("No effect of the persona was shown" in line for line in lines(report))
 
 
 @pytest.mark.parametrize("name", ["null:first", "null:midpoint", "null:uniform"])
 def test_who_reads_nothing_is_told_so_in_the_first_line(name: str) -> None:
-    report = card(open_null(name), ADA, Design(inductions=("naive",)), quick=True)
+    report = card(open_null(name), ADA, Design(inductions=("naive",), sections=()), quick=True)
     assert "no score below describes a personality" in lines(report)[0]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from personae.cli import main
-from personae.core import BadValue, Chooser, InputError, Request, Sampling, UnknownName, say
+from personae.core import BadValue, Chooser, InputError, Model, Request, Sampling, UnknownName, say
 from personae.models.opening import open_model
 from personae.run import cluster as clusters
 from tests.support.extras import needs
@@ -14,6 +14,7 @@ from tests.support.sailing_instrument import PROMPT
 
 pytestmark = needs("ray")
 RUN = ["run", "self_assessment", "--quick", "--model", "simulated:E=1,noise=0.3"]
+SPEC = "simulated:C=4,noise=0"
 MADE = ["generate", "hachimi", "-n", "60", "--seed", "3"]
 
 
@@ -28,6 +29,12 @@ def two_workers() -> Iterator[None]:
     """One cluster for all tests; each command joins it."""
     with clusters.cluster(clusters.LOCAL):
         yield
+
+
+@pytest.fixture(scope="module")
+def remote() -> Model:
+    """A respondent on both workers; opened once, since a worker starts in seconds."""
+    return clusters.cluster_model(SPEC)
 
 
 def test_a_population_has_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,34 +57,30 @@ def test_a_study_has_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         )
 
 
-def test_a_model_is_what_it_is_in_one_process() -> None:
-    local, remote = (make("simulated:noise=0.3") for make in (open_model, clusters.cluster_model))
+def test_a_model_is_what_it_is_in_one_process(remote: Model) -> None:
+    local = open_model(SPEC)
     assert (remote.name, remote.fingerprint) == (local.name, local.fingerprint)
     assert isinstance(remote, Chooser)
 
 
-def test_errors_of_workers_arrive_as_they_are() -> None:
+def test_errors_of_workers_arrive_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clusters, "_workers", lambda: 1)
     with pytest.raises(UnknownName, match="smollm2"):
         clusters.cluster_model("smollm3")
 
 
-def test_workers_understand_an_instrument_that_is_registered_here() -> None:
-    spec, requests = "simulated:C=4,noise=0", [Request(say(PROMPT))]
-    local, remote = (
-        make(spec).reply(requests, Sampling())[0].text
-        for make in (open_model, clusters.cluster_model)
-    )
-    assert local == remote == "- storm"
+def test_workers_understand_an_instrument_that_is_registered_here(remote: Model) -> None:
+    for model in (open_model(SPEC), remote):
+        assert model.reply([Request(say(PROMPT))], Sampling())[0].text == "- storm"
 
 
 def test_an_instrument_that_workers_cannot_import_is_refused(
-    monkeypatch: pytest.MonkeyPatch,
+    remote: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = clusters.cluster_model("simulated:noise=0")
     for module, message in (("nowhere_at_all", "can't import"), ("__main__", "script itself")):
         monkeypatch.setattr(clusters, "outside_modules", lambda module=module: (module,))
         with pytest.raises(InputError, match=message):
-            model.reply([Request(say("Hello"))], Sampling())
+            remote.reply([Request(say("Hello"))], Sampling())
 
 
 def test_chunks_depend_on_the_requests_alone() -> None:
