@@ -15,9 +15,15 @@ __all__ = ["choose_with_blank", "gain_over_blank", "per_token"]
 def choose_with_blank(
     model: Chooser, questions: Sequence[Request], blanks: Sequence[Request]
 ) -> list[tuple[Choice, Choice]]:
-    """Weigh questions and their blank counterparts in one batch: pairs (question, blank)."""
-    choices = model.choose([*questions, *blanks])
-    return list(zip(choices[: len(questions)], choices[len(questions) :], strict=True))
+    """Weigh questions and their blank counterparts in one batch: pairs (question, blank).
+
+    Equal blanks are asked once. They have no edits of their own.
+    """
+    keys = [(blank.chat, blank.options) for blank in blanks]
+    distinct = dict(zip(keys, blanks, strict=True))
+    choices = model.choose([*questions, *distinct.values()])
+    without = dict(zip(distinct, choices[len(questions) :], strict=True))
+    return [(choice, without[key]) for choice, key in zip(choices, keys, strict=False)]
 
 
 def gain_over_blank(choice: Choice, blank: Choice) -> Array:

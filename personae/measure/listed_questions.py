@@ -6,6 +6,7 @@ own arrangement of one; answers are read in the same way.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 from personae.core import (
     Answers,
@@ -64,17 +65,22 @@ def list_question(
         )
     if channel == "label":
         requests = [Request(q.chat, label_forms(q.options)) for q in questions]
-        choices = model.choose(requests)
-        parts = [read_labels([c], q.options) for c, q in zip(choices, questions, strict=True)]
-        return _joined(parts)
+        answered = zip(model.choose(requests), questions, strict=True)
+        return _joined(
+            [
+                read_labels([choice for choice, _ in group], options)
+                for options, group in groupby(answered, lambda pair: pair[1].options)
+            ]
+        )
     texts = [tuple((option.text,) for option in q.options) for q in questions]
     requests = [Request(q.chat, t) for q, t in zip(questions, texts, strict=True)]
     blanks = [Request(q.blank, t) for q, t in zip(questions, texts, strict=True)]
     pairs = choose_with_blank(model, requests, blanks)
+    weighed = [(c, blank, q.options) for (c, blank), q in zip(pairs, questions, strict=True)]
     return _joined(
         [
-            read_options([choice], blank, q.options)
-            for (choice, blank), q in zip(pairs, questions, strict=True)
+            read_options([choice for choice, _, _ in group], blank, options)
+            for (blank, options), group in groupby(weighed, lambda entry: entry[1:])
         ]
     )
 

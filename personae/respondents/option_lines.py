@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from personae.respondents.recognition import recognise
+from personae.respondents.recognition import reading_cache, recognise
 from personae.respondents.stimuli import AnswerScale, Prompt
 
 __all__ = ["OptionLine", "displayed_options", "form_levels", "full_scale", "option_text"]
@@ -41,7 +41,8 @@ def displayed_options(users: Sequence[str], system: Sequence[str]) -> tuple[Opti
     return last_lists[-1] if last_lists else ()
 
 
-def _lists(text: str) -> list[tuple[OptionLine, ...]]:
+@reading_cache
+def _lists(text: str) -> tuple[tuple[OptionLine, ...], ...]:
     """Runs of two or more option lines: all with labels, or all with bullets."""
     runs: list[list[re.Match[str]]] = [[]]
     for line in text.splitlines():
@@ -52,7 +53,7 @@ def _lists(text: str) -> list[tuple[OptionLine, ...]]:
             runs[-1].append(match)
         elif runs[-1]:
             runs.append([])
-    return [_lines(run) for run in runs if len(run) > 1]
+    return tuple(_lines(run) for run in runs if len(run) > 1)
 
 
 def _lines(run: Sequence[re.Match[str]]) -> tuple[OptionLine, ...]:

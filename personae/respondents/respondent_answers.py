@@ -1,6 +1,7 @@
 """Replies and choices of controls in the form that every model returns."""
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from math import exp, inf, log
 from typing import TypeVar
 
@@ -73,6 +74,7 @@ def _each(
     return answers
 
 
+@lru_cache(maxsize=1 << 12)
 def count_tokens(text: str) -> int:
     """Count words, at least one: the tokens of a model without a tokenizer."""
     return max(1, len(text.split()))
