@@ -29,7 +29,7 @@ from personae.core import (
 )
 from personae.datasets.labelled_texts import Labelled, load_labelled
 from personae.measure.parse import parse_reply
-from personae.models.opening import open_model
+from personae.models.local.engine import LocalModel
 from personae.respondents.null import open_null
 from personae.respondents.scripted import ScriptedModel
 from personae.respondents.simulated import open_simulated
@@ -301,10 +301,8 @@ def test_the_own_texts_are_balanced() -> None:
 
 @pytest.mark.embedded
 def test_the_embedded_model_rates_within_range_and_alike() -> None:
-    loaded = embedded()
-    del loaded
-    model = open_model("smollm2")
-    tool = load_inventory("mpi-120").few(2).keys_in_turn()
+    model = LocalModel(embedded())
+    tool = load_inventory("mpi-120").few(1).keys_in_turn()
     texts = [
         Labelled(id="out", labels={"E": 1}, text="I love parties and talk to everyone I meet."),
         Labelled(id="in", labels={"E": 0}, text="I stay at home, alone and silent, every night."),

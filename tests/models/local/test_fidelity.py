@@ -1,5 +1,6 @@
 """The fidelity check lets the model pass and catches what only looks like it."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from math import inf, isnan
@@ -86,22 +87,20 @@ def test_the_embedded_model_passes() -> None:
     assert (answers.n, answers.of) == (16, "question")
 
 
-@pytest.mark.parametrize("rule", [symmetric_4_bit, noise_in_one_block])
-def test_other_weights_are_caught(rule: Change, changed: Callable[[Change], Loaded]) -> None:
+@pytest.mark.parametrize(
+    ("rule", "least", "most"),
+    [(symmetric_4_bit, 0.25, 0.45), (noise_in_one_block, 5 * LIMIT, inf)],
+)
+def test_other_weights_are_caught(
+    rule: Change, least: float, most: float, changed: Callable[[Change], Loaded]
+) -> None:
     loaded = changed(rule)
-    with pytest.raises(FidelityError, match=r"smollm2 is not smollm2: 0\.\d+ nats per token"):
+    with pytest.raises(FidelityError, match=r"smollm2 is not smollm2") as caught:
         network_fidelity(loaded)
+    distance = re.search(r"(\d+\.\d+) nats per token", str(caught.value))
+    assert distance is not None and least < float(distance[1]) < most
     with pytest.raises(FidelityError, match=r"0\.\d+ nats per question"):
         fidelity(LocalModel(loaded))
-    assert network_fidelity(loaded, limit=1.0).value > 5 * LIMIT
-
-
-def test_symmetric_4_bit_weights_lie_where_they_were_measured(
-    changed: Callable[[Change], Loaded],
-) -> None:
-    assert network_fidelity(changed(symmetric_4_bit), limit=1.0).value == pytest.approx(
-        0.35, abs=0.1
-    )
 
 
 def test_weights_rounded_to_bfloat16_pass(changed: Callable[[Change], Loaded]) -> None:
