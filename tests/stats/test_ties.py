@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy
 
 from personae.core import Array, Estimate
 from personae.stats.arrays import differences, merge_ties
@@ -53,3 +54,12 @@ def test_merging_keeps_what_differs() -> None:
     assert merge_ties(np.array([3e-30, 1e-30, 2.0])).tolist() == [3e-30, 1e-30, 2.0]
     assert merge_ties(np.array([[2.0, 1.0], [0.3, 0.1 + 0.2]])).tolist() == [[2, 1], [0.3, 0.3]]
     assert differences(np.array([0.1 + 0.2, 2.0]), np.array([0.3, 1.0])).tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 9, 13])
+def test_few_signed_ranks_have_the_librarys_p(n: int) -> None:
+    """By all patterns of signs, with ties and without; the library takes far longer."""
+    random = np.random.default_rng(n)
+    for x in (random.integers(1, 4, n) * random.choice([-1, 1], n), random.normal(size=n)):
+        expected = scipy.stats.wilcoxon(x).pvalue
+        assert wilcoxon(x, np.zeros(n), draws=20).p == pytest.approx(expected, abs=1e-12)

@@ -1,6 +1,7 @@
 """Traits elicited in interviews: readers on speakers whose traits are known."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import isnan
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from personae.core import (
 )
 from personae.encoders.sentence_encoder import open_encoder
 from personae.measure.interview import Stem, interview, read_interview, stems
-from personae.models.opening import open_model
+from personae.models.local.engine import LocalModel
 from personae.readers.text.self_descriptions import self_descriptions
 from personae.readers.text.trained_readers import ReaderTraining, train_reader
 from personae.respondents.null import open_null
@@ -214,9 +215,8 @@ def test_no_signal_is_flagged(tmp_path: Path) -> None:
 
 @pytest.mark.embedded
 def test_the_embedded_model_speaks_and_is_read() -> None:
-    embedded()
-    model = open_model("smollm2")
-    answers = interview(model, [Stem("a", "", "What I do best at work is")], 2, WARM)
+    model, draw = LocalModel(embedded()), replace(WARM, max_tokens=12)
+    answers = interview(model, [Stem("a", "", "What I do best at work is")], 2, draw)
     assert len({answer.text for answer in answers}) == 2
     rows = read_interview(Counting(), answers).rows
     assert rows.filter(pl.col("status") == "ok").height >= 1

@@ -70,13 +70,13 @@ def test_the_whole_study_weighs_all_three_inductions_on_all_five_traits() -> Non
 
 @pytest.mark.embedded
 def test_the_shift_by_portraits_on_the_embedded_model_has_an_interval() -> None:
-    """On the 135M model: short portraits, two items a trait; the sign is not guaranteed."""
+    """On the 135M model: short portraits of two traits; the sign is not guaranteed."""
     model = LocalModel(embedded())
-    induction, tool = p2(tokens=30), load_inventory("mpi-120")
-    people = {(d, s): Persona(id=f"{d}{s}", traits={d: s}) for d in "OCEAN" for s in (1, -1)}
+    induction, tool = p2(tokens=20), load_inventory("mpi-120")
+    people = {(d, s): Persona(id=f"{d}{s}", traits={d: s}) for d in "EA" for s in (1, -1)}
     induction.prepare(model, list(people.values()))
     cells = []
-    for domain in "OCEAN":
+    for domain in "EA":
         part = replace(tool, items=tool.where(scale=domain).items[:2])
         sheets = []
         for sign, arm in ((-1, "-"), (1, "+")):

@@ -18,6 +18,7 @@ from personae.stats.resample import DRAWS, bootstrap, labelled, mean
 
 __all__ = [
     "cliffs_delta",
+    "exact_sign_flip_p",
     "group_permutation",
     "mean_difference",
     "paired_d",
@@ -68,20 +69,37 @@ def paired_permutation(
     return replace(labelled(estimate, name, of, unit, test=test), p=p)
 
 
+def exact_sign_flip_p(x: Array) -> float:
+    """Return the share of all 2ⁿ sign patterns whose sum is as far from 0 as that of `x`, (n,).
+
+    For few differences: time and memory double with each. 1 without any. Source: Fisher (1935,
+    The Design of Experiments, §21).
+
+    >>> float(exact_sign_flip_p(np.array([1.0, 2.0, 0.5, 1.5])))
+    0.125
+    """
+    sums = np.zeros(1)
+    for value in x:
+        sums = np.concatenate([sums + value, sums - value])
+    return float(np.mean(np.abs(sums) >= _as_extreme(x)))
+
+
+def _as_extreme(x: Array) -> float:
+    """Return the size of a sum that counts as equal to that of `x`, whatever the rounding."""
+    return abs(float(x.sum())) * (1 - 1e-12) - 1e-12 * float(np.abs(x).sum())
+
+
 def _sign_flip_p(x: Array, seed: int) -> tuple[float, str]:
     """Return p of a mean of 0, and which sign patterns were counted."""
-    observed = abs(float(x.sum())) * (1 - 1e-12)
     if x.size <= EXACT_PAIRS:
-        sums = np.zeros(1)
-        for value in x:
-            sums = np.concatenate([sums + value, sums - value])
-        return float(np.mean(np.abs(sums) >= observed - 1e-12 * np.abs(x).sum())), "exact"
+        return exact_sign_flip_p(x), "exact"
+    least = _as_extreme(x)
     random = np.random.default_rng(seed)
     extreme = 0
     for start in range(0, FLIPS, 1000):
         size = (min(1000, FLIPS - start), x.size)
         signs = 1.0 - 2.0 * random.integers(0, 2, size, dtype=np.int8)
-        extreme += int((np.abs(signs @ x) >= observed - 1e-12 * np.abs(x).sum()).sum())
+        extreme += int((np.abs(signs @ x) >= least).sum())
     return (extreme + 1) / (FLIPS + 1), f"{FLIPS}-draw"
 
 

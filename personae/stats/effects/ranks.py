@@ -17,10 +17,13 @@ from scipy import special
 
 from personae.core import Array, BadValue, Estimate, missing
 from personae.stats.arrays import differences, merge_ties, paired, sample, table
-from personae.stats.effects.effect_sizes import cliffs_delta
+from personae.stats.effects.effect_sizes import cliffs_delta, exact_sign_flip_p
 from personae.stats.resample import DRAWS, bootstrap, labelled
 
 __all__ = ["friedman", "kruskal", "mann_whitney", "sign_test", "wilcoxon"]
+
+EXACT_RANKS = 13
+"""Unequal pairs up to which all patterns of signs are counted, as scipy does where ranks tie."""
 
 
 def mann_whitney(
@@ -97,9 +100,16 @@ def wilcoxon(
 
     estimate = bootstrap(biserial, a.size, draws=draws, seed=seed)
     unequal = (sizes[level_of] * np.sign(difference))[difference != 0]
-    p = float(scipy.stats.wilcoxon(unequal).pvalue) if unequal.size else 1.0
+    p = _signed_rank_p(unequal)
     test = f"Wilcoxon signed ranks, {unequal.size} unequal pairs"
     return replace(labelled(estimate, name, of, test=test, note=note), p=p)
+
+
+def _signed_rank_p(unequal: Array) -> float:
+    """Two-sided p of differences other than 0, by all patterns of signs where they are few."""
+    if unequal.size > EXACT_RANKS:
+        return float(scipy.stats.wilcoxon(unequal).pvalue)
+    return exact_sign_flip_p(np.sign(unequal) * scipy.stats.rankdata(np.abs(unequal)))
 
 
 def sign_test(x: ArrayLike, y: ArrayLike, *, name: str = "sign test", of: str = "item") -> Estimate:
