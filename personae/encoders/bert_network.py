@@ -63,9 +63,9 @@ class BertNetwork(nn.Module):
 
     def forward(self, ids: Tensor) -> Tensor:
         """Read one text."""
-        places = torch.arange(ids.shape[1])
-        states = self.words(ids) + self.positions(places) + self.segments.weight[0]
-        states = self.norm(states)
+        order = torch.arange(ids.shape[1])
+        embedded = self.words(ids) + self.positions(order) + self.segments.weight[0]
+        states: Tensor = self.norm(embedded)
         for layer in self.layers:
             states = layer(states)
         return states

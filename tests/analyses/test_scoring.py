@@ -181,7 +181,7 @@ def test_arms_are_reported_apart(crowd: Answers) -> None:
 
 
 def test_report_survives_json_and_is_the_same_twice(crowd: Answers, tmp_path: Path) -> None:
-    few = Answers(crowd.rows.filter(pl.col("respondent").is_in(["row 1", "row 2", "row 3"])))
+    few = Answers(crowd.rows.filter(pl.col("respondent").is_in([f"row {k}" for k in range(1, 41)])))
     first, second = (report_json(score_report(few, NEO, seed=3)) for _ in range(2))
     assert first == second
     assert report_json(report_from_json(first)) == first

@@ -10,9 +10,9 @@ from contextlib import closing
 from pathlib import Path
 
 SCRIPT = Path(__file__).parents[1] / "support" / "killed_run.py"
-KILLS = 20
-MOST_ASKED = 14
-"""Questions until a kill, at most: twenty times as many are half of what the run has."""
+KILLS = 10
+MOST_ASKED = 30
+"""Questions until a kill, at most: ten times as many are half of what the run has."""
 FILES = ("report.json", "report.html", "answers.parquet")
 
 
@@ -44,7 +44,7 @@ def kill_after(process: subprocess.Popen[bytes], log: Path, asks: int, pause: fl
     process.send_signal(signal.SIGKILL)
 
 
-def test_killed_twenty_times_and_resumed(tmp_path: Path) -> None:
+def test_killed_ten_times_and_resumed(tmp_path: Path) -> None:
     uninterrupted, log = tmp_path / "whole", tmp_path / "whole.log"
     first = start(uninterrupted, log)
     first.communicate(timeout=120)

@@ -29,11 +29,11 @@ def test_log_odds_are_finite_and_checked() -> None:
 def test_em_finds_the_share_that_was_drawn() -> None:
     """Trained where 74 % are high, applied where 30 % are; outputs calibrated in training."""
     random = np.random.default_rng(3)
-    truth = random.random(4000) < 0.3
+    truth = random.random(1500) < 0.3
     seen = random.normal(truth * 2.0, 1.0)
     ratio = np.exp(2.0 * seen - 2.0)
     p = 0.74 * ratio / (0.74 * ratio + 0.26)
-    groups = [str(k % 80) for k in range(4000)]
+    groups = [str(k % 60) for k in range(1500)]
     share = shifted_share(p, 0.74, groups)
     assert share.low < truth.mean() < share.high
     assert abs(p.mean() - 0.3) > 0.1  # the answer without the correction

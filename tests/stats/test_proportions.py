@@ -70,7 +70,7 @@ def test_the_score_by_hand_is_a_sample_variance() -> None:
 def test_equal_personas_show_noise_and_no_more() -> None:
     """Chance alone gives about 3.2 squared points."""
     random = np.random.default_rng(1)
-    spread = disparity(random.random((162, 500)) >= 0.2, draws=200)
+    spread = disparity(random.random((80, 500)) >= 0.2, draws=200)
     assert spread.noise == pytest.approx(3.2, abs=0.2)
     assert spread.observed.value == pytest.approx(3.2, abs=0.8)
     assert abs(spread.corrected.value) < 0.8

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -160,6 +160,7 @@ def test_shares_of_variance_add_up(x: Array) -> None:
     assert all(0 <= part.low <= part.high <= 1 for part in parts)
 
 
+@settings(max_examples=15)  # each fits a hundred matrices, degenerate ones slowly
 @given(likert)
 def test_omega_is_between_zero_and_one(x: Array) -> None:
     estimate = omega_total(x, draws=FEW)

@@ -148,11 +148,11 @@ def test_a_planted_relation_is_found_and_an_absent_one_is_not() -> None:
     assert np.polyfit(a, s, 1)[0] == pytest.approx(0.5, abs=0.03)
     assert sum(p < 0.05 for _, _, p in tests) == 5
     false_alarms = 0
-    for seed in range(40):
+    for seed in range(20):
         alone = np.random.default_rng(seed)
         none = relation_tests(scores(alone.random(24), alone.random(24), seed), 0)
         false_alarms += sum(p < 0.05 for _, _, p in none) >= 3
-    assert false_alarms <= 6
+    assert false_alarms <= 3
 
 
 def test_yes_saying_taken_out_is_the_regression_with_it() -> None:

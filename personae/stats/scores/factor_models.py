@@ -9,6 +9,9 @@ from personae.stats.resample import DRAWS, bootstrap, labelled
 
 __all__ = ["omega_total"]
 
+BLOCK = 20
+"""EM steps between two looks at which matrices have converged; those are fitted no further."""
+
 
 def _one_factor(covariance: Array, start: tuple[Array, Array] | None = None) -> tuple[Array, Array]:
     """Fit one factor by maximum likelihood to covariance matrices, all at once.
@@ -23,26 +26,48 @@ def _one_factor(covariance: Array, start: tuple[Array, Array] | None = None) -> 
     """
     variance = np.diagonal(covariance, axis1=1, axis2=2)
     if start is None:
-        loadings = np.linalg.eigh(covariance)[1][:, :, -1]
-        loadings = loadings * np.sign(loadings.sum(axis=1, keepdims=True) + 1e-300)
-        strength = np.einsum("bi,bij,bj->b", loadings, covariance, loadings)
-        loadings = loadings * np.sqrt(0.7 * strength)[:, None]
-        loadings = np.clip(loadings, -0.9 * np.sqrt(variance), 0.9 * np.sqrt(variance))
-        unique = variance - loadings**2
+        loadings, unique = _first_component(covariance, variance)
         steps, tolerance = 20_000, 1e-11
     else:
         loadings, unique = (np.broadcast_to(part, variance.shape) for part in start)
         steps, tolerance = 500, 1e-7
-    for _ in range(steps):
-        weight = loadings / np.maximum(unique, 1e-9 * variance)
-        weight = weight / (1 + (loadings * weight).sum(axis=1, keepdims=True))
-        shared = np.einsum("bij,bj->bi", covariance, weight)
+    fitted = np.array([loadings, unique])
+    active = np.arange(len(variance))
+    for _ in range(0, steps, BLOCK):
+        loadings, unique, moved = _steps(covariance, variance, loadings, unique)
+        fitted[:, active] = loadings, unique
+        moving = (moved > tolerance * np.sqrt(variance)).any(axis=1)
+        if not moving.any():
+            break
+        covariance, variance, active = covariance[moving], variance[moving], active[moving]
+        loadings, unique = loadings[moving], unique[moving]
+    return fitted[0], fitted[1]
+
+
+def _first_component(covariance: Array, variance: Array) -> tuple[Array, Array]:
+    """Begin with most of the first principal component; no loading explains a whole variance."""
+    loadings = np.linalg.eigh(covariance)[1][:, :, -1]
+    loadings = loadings * np.sign(loadings.sum(axis=1, keepdims=True) + 1e-300)
+    strength = np.einsum("bi,bij,bj->b", loadings, covariance, loadings)
+    loadings = loadings * np.sqrt(0.7 * strength)[:, None]
+    loadings = np.clip(loadings, -0.9 * np.sqrt(variance), 0.9 * np.sqrt(variance))
+    return loadings, variance - loadings**2
+
+
+def _steps(
+    covariance: Array, variance: Array, loadings: Array, unique: Array
+) -> tuple[Array, Array, Array]:
+    """Take a block of EM steps; loadings, unique variances, and how far the last step moved."""
+    before = loadings
+    least = 1e-9 * variance
+    for _ in range(BLOCK):
+        weight = loadings / np.maximum(unique, least)
+        weight /= 1 + (loadings * weight).sum(axis=1, keepdims=True)
+        shared = np.matmul(covariance, weight[:, :, None])[:, :, 0]
         score = (weight * shared).sum(axis=1) + 1 - (weight * loadings).sum(axis=1)
         before, loadings = loadings, shared / score[:, None]
         unique = np.maximum(variance - loadings * shared, 0.0)
-        if (np.abs(loadings - before) <= tolerance * np.sqrt(variance)).all():
-            break
-    return loadings, unique
+    return loadings, unique, np.abs(loadings - before)
 
 
 def omega_total(

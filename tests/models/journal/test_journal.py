@@ -124,7 +124,7 @@ with Journal(path) as journal:
 
 
 def test_killed_at_any_time_it_goes_on_where_it_stood(tmp_path: Path) -> None:
-    """Twenty kills; what was in the file is never asked again, and the end is the same."""
+    """Ten kills; what was in the file is never asked again, and the end is the same."""
     path, log = tmp_path / "j.sqlite", tmp_path / "log"
     rng = random.Random(7)
     texts = [str(i) for i in range(3000)]
@@ -132,7 +132,7 @@ def test_killed_at_any_time_it_goes_on_where_it_stood(tmp_path: Path) -> None:
     fingerprint = ScriptedModel().fingerprint
     keys = dict(zip(reply_keys(fingerprint, requests, Sampling()), texts, strict=True))
     stored: set[str] = set()
-    for _ in range(20):
+    for _ in range(10):
         log.unlink(missing_ok=True)
         worker = subprocess.Popen(
             [sys.executable, "-c", WORKER, str(path), str(log)], stdout=subprocess.PIPE
