@@ -8,7 +8,6 @@ respondent: it never sees the persona, the request or the questionnaire.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import numpy as np
 import polars as pl
@@ -32,8 +31,8 @@ from personae.core import (
 )
 from personae.measure.interview import interview, read_interview, stems
 from personae.readers.text.reader_skill import skills
-from personae.readers.text.self_descriptions import self_descriptions
-from personae.readers.text.trained_readers import Reader, ReaderTraining, train_reader
+from personae.readers.text.self_descriptions import self_description_reader
+from personae.readers.text.trained_readers import Reader, ReaderTraining
 from personae.report.build import Row, coverage, estimate_words, forest, frame_table, table, verdict
 from personae.stats.effects.contrast import arm_shift
 from personae.stats.effects.verdicts import SHIFTED, direction_verdict
@@ -66,7 +65,8 @@ def first_person(context: CardContext) -> Section:
         why = f"the reader rates the Big Five; {context.tool.name} has other scales"
         return Section(parts=(Heading(TITLE), Note(f"Not read: {why}.")))
     try:
-        reader = _reader(tuple(scales), context.seed)
+        training = replace(TRAINING, seed=context.seed)
+        reader = self_description_reader(tuple(scales), training)
     except (MissingExtra, ModelUnavailable) as error:
         return Section(parts=(Heading(TITLE), Note(f"Not read: {error}.", "warning")))
     texts = _interviews(context, reader)
@@ -81,12 +81,6 @@ def first_person(context: CardContext) -> Section:
         ),
         answers=texts,
     )
-
-
-@lru_cache(maxsize=2)
-def _reader(scales: tuple[str, ...], seed: int) -> Reader:
-    """Train once in a process: the shipped texts and a seed always give the same reader."""
-    return train_reader(self_descriptions(), scales, replace(TRAINING, seed=seed))
 
 
 def _interviews(context: CardContext, reader: Reader) -> Answers:

@@ -9,15 +9,17 @@ prose has to be tested.
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
 from personae.core import BIG_FIVE, load_inventory
 from personae.datasets.labelled_texts import Corpus, Labelled
+from personae.readers.text.trained_readers import Reader, ReaderTraining, train_reader
 from personae.traits.item_grammar import item_text
 from personae.traits.trait_words import markers
 
-__all__ = ["self_descriptions"]
+__all__ = ["self_description_reader", "self_descriptions"]
 
 SOURCES = ("ipip-neo-300", "mpi-1k")
 POOLS = 6
@@ -58,6 +60,23 @@ def self_descriptions(authors: int = 480, seed: int = 0) -> Corpus:
         tag=f"statements@1-{authors}-{seed}",
         source=f"synthetic authors of sentences from {', '.join(SOURCES)} and adjective markers",
     )
+
+
+@lru_cache(maxsize=4)
+def self_description_reader(
+    scales: tuple[str, ...], training: ReaderTraining, seed: int = 0
+) -> Reader:
+    """Train a reader on these texts, once in a process: equal arguments give the same reader.
+
+    Args:
+        scales: the Big Five domains to read.
+        training: how to train it.
+        seed: of the texts' composition.
+
+    Raises:
+        MissingExtra, ModelUnavailable: what the reader needs is not installed.
+    """
+    return train_reader(self_descriptions(seed=seed), scales, training)
 
 
 def _drawn(sentences: Sequence[str], random: np.random.Generator) -> list[str]:

@@ -33,7 +33,7 @@ from personae.datasets.labelled_texts import load_labelled
 from personae.induce.registry import find_induction
 from personae.measure.interview import interview, read_interview, stems
 from personae.readers.text.reader_skill import skills
-from personae.readers.text.self_descriptions import self_descriptions
+from personae.readers.text.self_descriptions import self_description_reader
 from personae.readers.text.trained_readers import Reader, ReaderTraining, train_reader
 from personae.studies.eliciting_traits.interview_tables import coverage_of_texts, result_parts
 
@@ -98,7 +98,9 @@ def _training(recipe: str, seed: int, *, quick: bool) -> ReaderTraining:
 
 
 def _trained(texts: str, domains: tuple[str, ...], training: ReaderTraining) -> Reader:
-    corpus = self_descriptions(seed=training.seed) if texts == STATEMENTS else load_labelled(texts)
+    if texts == STATEMENTS:
+        return self_description_reader(domains, training, training.seed)
+    corpus = load_labelled(texts)
     scales = [d for d in domains if d in corpus.scales]
     if not scales:
         raise InputError(
