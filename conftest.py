@@ -17,7 +17,7 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-settings.register_profile("personae", deadline=None, derandomize=True, max_examples=60)
+settings.register_profile("personae", deadline=None, derandomize=True, max_examples=40)
 settings.load_profile("personae")
 
 ROOT = Path(__file__).parent

@@ -63,7 +63,7 @@ def test_contexts_blocks_and_dissolved_prefixes(kind: str) -> None:
     asked = [
         Request(say(f"{item} {i}", system=persona), options)
         for persona in PERSONAS
-        for i in range(6)
+        for i in range(4)
         for item in ITEMS[:3]
     ]
     reader = ForwardPasses(network(kind), token_budget=300)
