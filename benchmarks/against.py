@@ -1,8 +1,9 @@
 """Is this tree as fast as another revision? `python -m benchmarks.against REVISION [rounds]`.
 
-Each command runs as a process of its own in both trees by turns, and the order of the two changes
-from round to round, so that a busy machine slows both. Prints Markdown: the CPU seconds of each
-tree, and the median of the rounds' ratios. Only commands that both revisions know can be compared.
+Each command runs as a process of its own in both trees by turns, after one run that doesn't count,
+and the order of the two changes from round to round, so that a busy machine slows both. Prints
+Markdown: the CPU seconds of each tree, and the median of the rounds' ratios. Only commands that
+both revisions know can be compared.
 """
 
 import os
@@ -26,17 +27,29 @@ COMMANDS = {
 
 
 def cpu_seconds(tree: Path, command: str, out: Path) -> float:
-    """Run a command of the package in `tree`; CPU seconds of it and its children."""
+    """Run a command of the package in `tree`; CPU seconds of it and its children.
+
+    Compiled modules are kept beside the output, as an installed package keeps them.
+    """
     out.mkdir(parents=True, exist_ok=True)
     (out / "people.parquet").unlink(missing_ok=True)
+    settings = {
+        "PYTHONPATH": str(tree),
+        "PYTHONPYCACHEPREFIX": str(out / "compiled"),
+        "PYTHONDONTWRITEBYTECODE": "",
+        "OMP_NUM_THREADS": "1",
+    }
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-m", "personae", *command.format(out=out).split()],
-        check=True,
+        check=False,
         capture_output=True,
+        text=True,
         cwd=tree,
-        env={**os.environ, "PYTHONPATH": str(tree), "OMP_NUM_THREADS": "1"},
+        env=os.environ | settings,
     )
+    if done.returncode:
+        raise SystemExit(f"{tree}: {command}\n{done.stderr}")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
@@ -48,12 +61,14 @@ def compare(trees: dict[str, Path], rounds: int, scratch: Path) -> None:
     print("| --- | --: | --: | --: | --: |")
     for name, command in COMMANDS.items():
         seconds: dict[str, list[float]] = {other: [], ours: []}
-        for turn in range(rounds):
+        for turn in range(rounds + 1):
             for revision in (other, ours) if turn % 2 == 0 else (ours, other):
-                out = scratch / revision
-                seconds[revision].append(cpu_seconds(trees[revision], command, out))
+                out = scratch / revision.replace(" ", "-")
+                taken = cpu_seconds(trees[revision], command, out)
+                if turn > 0:
+                    seconds[revision].append(taken)
         ratios = [mine / theirs for theirs, mine in zip(*seconds.values(), strict=True)]
-        medians = " | ".join(f"{statistics.median(taken):.2f}" for taken in seconds.values())
+        medians = " | ".join(f"{statistics.median(values):.2f}" for values in seconds.values())
         ratio = f"{statistics.median(ratios):.2f} | {min(ratios):.2f} to {max(ratios):.2f}"
         print(f"| {name} | {medians} | {ratio} |", flush=True)
 

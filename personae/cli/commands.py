@@ -87,7 +87,7 @@ def _taxonomy(source: Path, model: str, out: Path, seed: int) -> None:
 def _list() -> None:
     """List studies, recipes, inventories, inductions and controls."""
     from personae.core import inventories, load_inventory
-    from personae.generate.recipe import recipes
+    from personae.generate.recipe_registry import recipes
     from personae.induce.registry import inductions
     from personae.induce.steer.steer_inductions import EXAMPLES
     from personae.respondents.null import NULLS

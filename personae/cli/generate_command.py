@@ -11,7 +11,8 @@ from personae.cli.perform import COMMON, MODEL_HELP, confirm, on_cluster, open_w
 from personae.cli.signature import options_of, take
 from personae.core import Chooser, Model, Report, is_control
 from personae.core.files.headers import Header
-from personae.generate.recipe import Order, Population, recipes
+from personae.generate.recipe import Order, Population
+from personae.generate.recipe_registry import recipes
 from personae.report.render.terminal import print_report
 from personae.run.parameters import parameters
 from personae.run.plan import CostEstimate, estimate_work

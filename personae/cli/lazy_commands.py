@@ -71,13 +71,13 @@ class RecipeGroup(WholeSentences):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Name them in alphabetical order."""
-        from personae.generate.recipe import recipes
+        from personae.generate.recipe_registry import recipes
 
         return [recipe.name for recipe in recipes.headers()]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
         """Find one by name; raises `UnknownName` with near matches."""
-        from personae.generate.recipe import recipes
+        from personae.generate.recipe_registry import recipes
 
         recipe = recipes.find(cmd_name)
         return LazyCommand(recipe.name, recipe.summary, _recipe_command)

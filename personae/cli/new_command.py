@@ -15,7 +15,7 @@ from subprocess import run
 from typing import Literal
 
 from personae.core import BadFile, BadValue, InputError, atomic_path
-from personae.generate.recipe import recipes
+from personae.generate.recipe_registry import recipes
 from personae.induce.registry import is_registered
 from personae.run.study_registry import studies
 

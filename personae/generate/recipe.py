@@ -1,22 +1,19 @@
-"""Recipes: their order, their population, and their registry.
+"""What a recipe is given and what it returns: an order, and a population.
 
-A recipe is a file or package in `personae/generate/recipes/` with a function of its name. It takes
-an `Order` and options of its own, which are also its command line, and returns a `Population`: a
-preview of what will be made, and a function that makes any part of it independently.
+A population is a preview of what will be made, and a function that makes any part of it
+independently.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 
 import polars as pl
 
 from personae.core import BadValue, Model, Part
-from personae.core.files.headers import Header, Registry, read_headers
 from personae.generate.quality.near_duplicates import DuplicateCriterion
 from personae.generate.slots import Slots
 
-__all__ = ["Order", "PersonaBatch", "Population", "recipes"]
+__all__ = ["Order", "PersonaBatch", "Population"]
 
 LARGEST_POPULATION = 100_000_000
 
@@ -79,12 +76,3 @@ class Population:
     def slots(self, start: int, stop: int) -> Slots:
         """Return the slots start..stop-1, or up to the population's end, at their first attempt."""
         return Slots.span(self.order.seed, start, min(stop, self.order.n))
-
-
-@cache
-def _headers() -> tuple[Header, ...]:
-    return read_headers("personae.generate.recipes", "recipe", ("Version",))
-
-
-recipes: Registry[Population] = Registry("recipe", _headers)
-"""The recipes in alphabetical order; a recipe's first parameter is the order."""

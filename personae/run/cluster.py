@@ -30,7 +30,8 @@ from personae.core import (
     is_control,
     refuse_edits,
 )
-from personae.generate.recipe import Order, Population, recipes
+from personae.generate.recipe import Order, Population
+from personae.generate.recipe_registry import recipes
 from personae.models.opening import open_model
 from personae.respondents.recognition import outside_modules
 from personae.run.population_run import Span, Workers, make_span

@@ -17,7 +17,7 @@ FIELDS = ("System", "Paper", "Asks", "Differs", "Version")
 
 def _headers() -> tuple[Header, ...]:
     """Read the headers of all studies, the persona card's first."""
-    card = Path(str(files("personae.card"))) / "card.py"
+    card = Path(str(files("personae"))) / "card" / "card.py"  # its package would import it
     return (
         read_header(card, "personae.card", "study", FIELDS),
         *read_headers("personae.studies", "study", FIELDS),

@@ -31,7 +31,8 @@ from personae.core import (
     require_white_box,
 )
 from personae.datasets.answer_tables import read_answers
-from personae.generate.recipe import Order, Population, recipes
+from personae.generate.recipe import Order, Population
+from personae.generate.recipe_registry import recipes
 from personae.induce.registry import find_induction
 from personae.models.opening import open_model
 from personae.personas import load_personas

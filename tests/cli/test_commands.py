@@ -8,7 +8,7 @@ import pytest
 from personae import __version__
 from personae.cli import main, vector_command
 from personae.core import Answers, Form, inventories, load_inventory
-from personae.generate.recipe import recipes
+from personae.generate.recipe_registry import recipes
 from personae.induce.steer.vector_files import load_vector
 from personae.measure.inventories.administer import administer
 from personae.models.opening import open_model

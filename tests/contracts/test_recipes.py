@@ -9,7 +9,8 @@ import pytest
 from rich.console import Console
 
 from personae.core import Model, Persona
-from personae.generate.recipe import Order, PersonaBatch, Population, recipes
+from personae.generate.recipe import Order, PersonaBatch, Population
+from personae.generate.recipe_registry import recipes
 from personae.generate.slots import Slots
 from personae.personas import PERSONA_COLUMNS, frame_personas
 from personae.respondents.null import open_null

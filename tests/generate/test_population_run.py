@@ -14,7 +14,8 @@ from rich.console import Console
 from personae.core import BadValue, Chat, Done, Model, Note, Reply, Request, Sampling, UnknownName
 from personae.generate.population.persona_table import persona_table
 from personae.generate.quality.near_duplicates import SameFacts
-from personae.generate.recipe import Order, PersonaBatch, Population, recipes
+from personae.generate.recipe import Order, PersonaBatch, Population
+from personae.generate.recipe_registry import recipes
 from personae.generate.recipes.hachimi.recipe import hachimi
 from personae.generate.recipes.population import population
 from personae.generate.slots import Slots

@@ -137,7 +137,7 @@ def test_what_the_schema_refuses_the_reader_refuses(
         (b'{"id": "a"}\n{"id": "a"}\n', "two personas"),
         (b'{"id": "a", "id": "b"}\n', "occurs twice"),
         (b'{"id": "a", "w": NaN}\n', "NaN"),
-        (b'{"id": "a", "w": 1e999}\n', "inf"),
+        (b'{"id": "a", "w": 1e999}\n', "1e999"),
         (b'{"id": "a", "w": ' + b"9" * 5000 + b"}\n", "not valid JSON"),
         (b'{"id": "a", "w": ' + b"[" * 100_000 + b"\n", "not valid JSON"),
         (b'{"id": "a", "w": ' + b"[" * 90 + b"]" * 90 + b"}\n", "deeper"),

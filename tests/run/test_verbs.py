@@ -10,7 +10,8 @@ import pytest
 import personae as p
 from personae.card.card import card as card_study
 from personae.core import BadValue, Form, InputError, Persona, Report, UnknownName
-from personae.generate.recipe import Order, recipes
+from personae.generate.recipe import Order
+from personae.generate.recipe_registry import recipes
 from personae.measure.inventories.administer import administer
 from personae.personas import frame_personas
 from personae.report.render.report_json import report_json

@@ -77,12 +77,40 @@ def parse_json(text: str | bytes, where: str) -> object:
     {'a': [1, None]}
     """
     try:
-        value = json.loads(text, object_pairs_hook=_unique_names, parse_constant=_refuse_constant)
+        value = json.loads(
+            text,
+            object_pairs_hook=_unique_names,
+            parse_constant=_refuse_constant,
+            parse_float=_finite,
+        )
     except (ValueError, RecursionError, BadValue) as error:
         raise BadFile(f"{where}: not valid JSON ({error})") from error
-    if problem := json_problem(value, characters=False, depth=MAX_DEPTH + _WRAPPED):
-        raise BadFile(f"{where}: {problem}")
+    if _is_deeper(value, MAX_DEPTH + _WRAPPED):
+        raise BadFile(f"{where}: is nested deeper than {MAX_DEPTH + _WRAPPED} levels")
     return value
+
+
+def _finite(digits: str) -> float:
+    """Read a number with a point or an exponent; one too large for a float is refused."""
+    number = float(digits)
+    if not isfinite(number):
+        raise BadValue(f"holds the number {digits[:40]}, which is too large")
+    return number
+
+
+def _is_deeper(value: object, depth: int) -> bool:
+    """Tell whether what `json.loads` gave is nested deeper than this, one level at a time."""
+    level = [value]
+    for _ in range(depth + 1):
+        level = [
+            child
+            for node in level
+            if isinstance(node, dict | list)
+            for child in (node.values() if isinstance(node, dict) else node)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def json_lines(path: Path) -> Iterator[tuple[str, object]]:
