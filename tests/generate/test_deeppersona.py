@@ -345,9 +345,9 @@ def test_every_shipped_sentence_turns_into_the_first_person() -> None:
 @pytest.mark.embedded
 def test_the_embedded_model_fills_a_small_persona() -> None:
     model = LocalModel(embedded())
-    population = deeppersona(Order(n=1, model=model), depth=Depth(depth=5, words=20))
+    population = deeppersona(Order(n=1, model=model), depth=Depth(depth=12, words=30))
     batch = population.make(population.slots(0, 1))
     (persona,) = frame_personas(batch.rows)
-    assert 5 + 10 <= len(persona.facts) <= 5 + 12
+    assert 12 + 10 <= len(persona.facts) <= 12 + 12
     assert batch.counts["unreadable replies"] == 0
     assert persona.provenance["model"] == "smollm2"
