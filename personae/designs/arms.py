@@ -11,7 +11,7 @@ from personae.induce.prompt.prompt_inductions import unchanged
 
 __all__ = ["CONTROL_ARM", "NEUTRAL", "Arm", "check_unique_ids"]
 
-NEUTRAL: str = data_json("audit/personas.json")["neutral_paragraph"]
+NEUTRAL: str = data_json("identities.json")["neutral_paragraph"]
 """A paragraph without content, of about the length of an expert's description."""
 
 

@@ -30,7 +30,7 @@ from personae.measure.tasks.reply_codes import declines
 
 __all__ = ["DIMENSIONS", "NOBODY", "NOTICE", "ask_harms", "passes", "stereotypes"]
 
-_DATA: dict[str, Any] = data_json("audit/harm.json")
+_DATA: dict[str, Any] = data_json("tasks/harm.json")
 NOTICE: str = _DATA["notice"]
 WRITTEN = ("offensiveness", "toxic continuation", "regard")
 AGREED = ("stereotype agreement", "toxic agreement")

@@ -21,7 +21,7 @@ from personae.stats.effects.proportions import rate
 
 __all__ = ["Scorer", "find_scorer", "scorer_errors"]
 
-_DATA: dict[str, Any] = data_json("audit/harm.json")
+_DATA: dict[str, Any] = data_json("tasks/harm.json")
 _SCORERS = ("lexicon", "sentiment", "model", "hub:NAME")
 LIMIT = 0.5
 """A text is harmful above it."""

@@ -43,7 +43,7 @@ __all__ = [
     "stance",
 ]
 
-_DATA: dict[str, Any] = data_json("audit/opinions.json")
+_DATA: dict[str, Any] = data_json("tasks/opinions.json")
 STANCES: Mapping[str, float] = {
     "DISAGREE": 0.0,
     "PARTIALLY DISAGREE": 1 / 3,

@@ -116,7 +116,7 @@ def load_scenes(source: str = "") -> tuple[Scene, ...]:
     """
     if source:
         return _bigtom(source)
-    data: dict[str, Any] = data_json("audit/scenes.json")
+    data: dict[str, Any] = data_json("tasks/scenes.json")
     return tuple(Scene(**{**row, "story": tuple(row["story"])}) for row in data["scenes"])
 
 

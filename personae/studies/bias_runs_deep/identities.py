@@ -11,7 +11,7 @@ from personae.induce.prompt.prompt_inductions import PromptInduction
 
 __all__ = ["identities", "identity", "instruction"]
 
-_DATA: dict[str, Any] = data_json("audit/personas.json")
+_DATA: dict[str, Any] = data_json("identities.json")
 
 
 def identities(*groups: str) -> tuple[Persona, ...]:

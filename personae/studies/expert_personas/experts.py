@@ -9,7 +9,7 @@ from personae.core import Persona, data_json
 
 __all__ = ["EXPERTS", "FIT", "LOW", "expert"]
 
-_DATA: dict[str, Any] = data_json("audit/personas.json")
+_DATA: dict[str, Any] = data_json("identities.json")
 EXPERTS: tuple[str, ...] = tuple(_DATA["experts"])
 LOW: tuple[str, ...] = tuple(_DATA["low_knowledge"])
 FIT: dict[str, tuple[str, str]] = {f: (near, far) for f, (near, far) in _DATA["fit"].items()}

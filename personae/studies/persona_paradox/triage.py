@@ -30,7 +30,7 @@ __all__ = [
     "triage_ratings",
 ]
 
-_DATA: dict[str, Any] = data_json("audit/triage.json")
+_DATA: dict[str, Any] = data_json("tasks/triage.json")
 NOTICE: str = _DATA["notice"]
 QUESTIONS: tuple[Mapping[str, str], ...] = tuple(_DATA["questions"])
 """What patients ask: id, category, text."""

@@ -1,4 +1,4 @@
-"""Audits: what a reply is, what a persona changed, and that nothing is found where nothing is."""
+"""The grid of personas and questions: replies are coded, and nothing is found where nothing is."""
 
 import json
 from collections.abc import Sequence

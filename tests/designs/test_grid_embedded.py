@@ -1,4 +1,4 @@
-"""The audits' checks on the embedded model: draws and likelihoods agree, batches change nothing."""
+"""The grid on the embedded model: draws and likelihoods agree, batches change nothing."""
 
 import numpy as np
 import pytest
