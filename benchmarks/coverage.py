@@ -83,25 +83,23 @@ def skewed(random: np.random.Generator, n: int = 60) -> Array:
 ITEM, WORDING = (part.ravel().tolist() for part in np.indices((24, 6)))
 
 
+def few(statistic: Callable[..., Estimate]) -> Estimator:
+    return lambda x, seed: statistic(x, seed=seed, draws=DRAWS)
+
+
 def intervals() -> Iterator[Interval]:
     """Yield what is estimated, its data, the estimator, and the truth.
 
     Truths without a formula are values in one very large sample.
     """
     large = np.random.default_rng(99)
-    big = scale(large, BIG)
-    orders = two_orders(large, BIG)
+    yield from of_means()
+    yield from of_scales(scale(large, BIG))
+    yield from of_agreement(two_orders(large, BIG))
+    yield from of_effects()
 
-    def few(statistic: Callable[..., Estimate]) -> Estimator:
-        return lambda x, seed: statistic(x, seed=seed, draws=DRAWS)
 
-    covariance = np.cov(big.T)
-    true_alpha = 8 / 7 * (1 - np.trace(covariance) / covariance.sum())
-    errors = np.sqrt(covariance.sum() / 64 * (1 - true_alpha))
-    c = np.cov(orders.T)
-    kappa = 2 * c[0, 1] / (c[0, 0] + c[1, 1] + float(np.diff(orders.mean(axis=0))[0]) ** 2)
-    left = 1 / np.diag(np.linalg.inv(covariance))
-    agree = float((orders[:, 0] == orders[:, 1]).mean())
+def of_means() -> Iterator[Interval]:
     yield "mean, 60 skewed values", skewed, few(mean), 1.0
     yield (
         "mean, 25 clusters of 4",
@@ -110,16 +108,24 @@ def intervals() -> Iterator[Interval]:
         0.0,
     )
     yield "two-level mean, 60 x 6", crossed, few(two_level_mean), 0.0
-    yield "Cronbach alpha, 60 x 8 Likert", scale, few(alpha), float(true_alpha)
-    yield (
-        "Guttman lambda 6, 60 x 8 Likert",
-        scale,
-        few(lambda6),
-        float(1 - left.sum() / covariance.sum()),
-    )
-    yield "omega total, 60 x 8 Likert", scale, few(omega_total), float(true_alpha)
-    yield "split-half, 60 x 8 Likert", scale, few(split_half), float(true_alpha)
-    yield "standard error of measurement", scale, few(sem), float(errors)
+
+
+def of_scales(big: Array) -> Iterator[Interval]:
+    covariance = np.cov(big.T)
+    true_alpha = float(8 / 7 * (1 - np.trace(covariance) / covariance.sum()))
+    errors = float(np.sqrt(covariance.sum() / 64 * (1 - true_alpha)))
+    left = 1 / np.diag(np.linalg.inv(covariance))
+    true_lambda = float(1 - left.sum() / covariance.sum())
+    yield "Cronbach alpha, 60 x 8 Likert", scale, few(alpha), true_alpha
+    yield "Guttman lambda 6, 60 x 8 Likert", scale, few(lambda6), true_lambda
+    yield "omega total, 60 x 8 Likert", scale, few(omega_total), true_alpha
+    yield "split-half, 60 x 8 Likert", scale, few(split_half), true_alpha
+    yield "standard error of measurement", scale, few(sem), errors
+
+
+def of_agreement(big: Array) -> Iterator[Interval]:
+    c = np.cov(big.T)
+    kappa = 2 * c[0, 1] / (c[0, 0] + c[1, 1] + float(np.diff(big.mean(axis=0))[0]) ** 2)
     yield "ICC(A,1), 60 x 3", ratings, lambda x, s: icc_agreement(x), 1 / 2.16
     yield "Pearson r, 40 pairs", correlated, lambda x, s: pearson(x[:, 0], x[:, 1]), 0.5
     yield (
@@ -132,8 +138,11 @@ def intervals() -> Iterator[Interval]:
         "exact agreement, 60 Likert pairs",
         two_orders,
         lambda x, s: exact_agreement(x[:, 0], x[:, 1]),
-        agree,
+        float((big[:, 0] == big[:, 1]).mean()),
     )
+
+
+def of_effects() -> Iterator[Interval]:
     yield (
         "Cliff's delta, 40 + 40",
         samples,
