@@ -29,6 +29,7 @@ NAMES = (
     "million",
     "readers",
     "steering",
+    "against",
 )
 
 

@@ -1,4 +1,4 @@
-"""Is this tree as fast as another revision? `python -m benchmarks.against REVISION [rounds]`.
+"""Is this tree as fast as another revision? `python -m benchmarks.against [REVISION] [rounds]`.
 
 Each command runs as a process of its own in both trees by turns, after one run that doesn't count,
 and the order of the two changes from round to round, so that a busy machine slows both. Prints
@@ -73,7 +73,7 @@ def compare(trees: dict[str, Path], rounds: int, scratch: Path) -> None:
         print(f"| {name} | {medians} | {ratio} |", flush=True)
 
 
-def main(revision: str, rounds: int = 5) -> None:
+def main(revision: str = "HEAD^", rounds: int = 3) -> None:
     """Compare this tree with a revision, checked out beside it for the time of the run."""
     with tempfile.TemporaryDirectory() as folder:
         there = Path(folder) / "tree"
@@ -86,4 +86,4 @@ def main(revision: str, rounds: int = 5) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], *map(int, sys.argv[2:]))
+    main(*sys.argv[1:2], *map(int, sys.argv[2:]))
