@@ -86,4 +86,5 @@ def main(revision: str = "HEAD^", rounds: int = 3) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:2], *map(int, sys.argv[2:]))
+    other, times = [*sys.argv[1:], *("HEAD^", "3")[len(sys.argv) - 1 :]]
+    main(other, int(times))
