@@ -17,13 +17,14 @@ def choose_with_blank(
 ) -> list[tuple[Choice, Choice]]:
     """Weigh questions and their blank counterparts in one batch: pairs (question, blank).
 
-    Equal blanks are asked once. They have no edits of their own.
+    Equal blanks under the same edits are asked once.
     """
-    keys = [(blank.chat, blank.options) for blank in blanks]
+    keys = [(blank.chat, blank.options, tuple(map(id, blank.edits))) for blank in blanks]
     distinct = dict(zip(keys, blanks, strict=True))
     choices = model.choose([*questions, *distinct.values()])
     without = dict(zip(distinct, choices[len(questions) :], strict=True))
-    return [(choice, without[key]) for choice, key in zip(choices, keys, strict=False)]
+    asked = choices[: len(questions)]
+    return [(choice, without[key]) for choice, key in zip(asked, keys, strict=True)]
 
 
 def gain_over_blank(choice: Choice, blank: Choice) -> Array:
