@@ -6,7 +6,7 @@ or stripped between the two: after a template's generation prompt an option most
 blank, after a lead such as "I choose" with one; a caller who wants both gives both as forms.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -17,12 +17,12 @@ from personae.models.local.editing import Editing
 from personae.models.local.forward.passes import ForwardPasses
 from personae.models.local.forward.prefix_tree import WantedLogprob
 from personae.models.local.forward.shared_blocks import wanted_logprobs
+from personae.models.weighing import Tokens, weigh
 
-__all__ = ["ChatCodec", "PosedQuestion", "choices", "weigh"]
+__all__ = ["ChatCodec", "PosedQuestion", "choices"]
 
 SLAB = 4096
 """Questions planned together; more would hardly share more, and their tokens would fill memory."""
-Tokens = tuple[int, ...]
 
 
 class ChatCodec(Protocol):
@@ -175,53 +175,3 @@ class _WantedLogprobs:
                     self.reads.append(WantedLogprob(sequence, len(case.prompt) - 1 + depth, target))
                     self.case_of.append(len(self.by_case))
         self.by_case.append(keys)
-
-
-def weigh(
-    options: Sequence[Sequence[Tokens]], logps: dict[Tokens, float], tokens_in: int
-) -> Choice:
-    """Turn token log-probabilities into a choice.
-
-    An option's likelihood sums over its forms; in `logp` and `mass`, a form that others continue
-    counts only without them.
-
-    Args:
-        options: for each option its forms as tokens.
-        logps: log-probability (nats) of each beginning's last token given the preceding ones.
-        tokens_in: number of tokens of the prompt.
-
-    >>> half = float(np.log(0.5))
-    >>> choice = weigh([[(1,)], [(1, 2)]], {(1,): half, (1, 2): half}, 9)
-    >>> [round(float(np.exp(x)), 2) for x in (*choice.loglik, *choice.logp)], choice.mass
-    ([0.5, 0.25, 0.5, 0.5], 0.5)
-    """
-    forms = [form for option in options for form in option]
-    form_logp = {f: sum(logps[f[: depth + 1]] for depth in range(len(f))) for f in forms}
-    disjoint_logp = dict(_disjoint(form_logp))
-    loglik = [_logsum([form_logp[f] for f in option]) for option in options]
-    shares = [_logsum([disjoint_logp[f] for f in option]) for option in options]
-    total = _logsum(shares)
-    return Choice(
-        loglik=tuple(loglik),
-        logp=tuple(x - total if total > -np.inf else -np.inf for x in shares),
-        mass=min(1.0, float(np.exp(total))),
-        tokens=tuple(len(option[0]) for option in options),
-        tokens_in=tokens_in,
-    )
-
-
-def _disjoint(form_logp: dict[Tokens, float]) -> Iterator[tuple[Tokens, float]]:
-    """Subtract from each form the probability of the forms that continue it directly."""
-    longer: dict[Tokens, list[float]] = {form: [] for form in form_logp}
-    for form, logp in form_logp.items():
-        for cut in range(len(form) - 1, 0, -1):
-            if form[:cut] in form_logp:
-                longer[form[:cut]].append(logp)
-                break
-    for form, logp in form_logp.items():
-        share = np.exp(_logsum(longer[form]) - logp) if longer[form] else 0.0
-        yield form, float(logp + np.log1p(-share)) if share < 1 else -np.inf
-
-
-def _logsum(values: Sequence[float]) -> float:
-    return float(np.logaddexp.reduce(values)) if values else -np.inf

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from personae.core import Choice, ModelError, Request, say
-from personae.models.local.choosing import PosedQuestion, choices, weigh
+from personae.models.local.choosing import PosedQuestion, choices
 from personae.models.local.forward.passes import ForwardPasses
 from personae.models.local.forward.shared_prefixes import blocks_and_contexts, build_tree
+from personae.models.weighing import weigh
 from tests.support.tiny_networks import KINDS, codec, network, plain_logliks
 
 LIMIT = 512

@@ -1,0 +1,64 @@
+"""From the log-probabilities of an option's tokens to a choice; for every back end that reads them.
+
+An option's forms are token sequences; a form that others continue counts only without them.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from personae.core import Choice
+
+__all__ = ["Tokens", "weigh"]
+
+Tokens = tuple[int, ...]
+
+
+def weigh(
+    options: Sequence[Sequence[Tokens]], logps: dict[Tokens, float], tokens_in: int
+) -> Choice:
+    """Turn token log-probabilities into a choice.
+
+    An option's likelihood sums over its forms; in `logp` and `mass`, a form that others continue
+    counts only without them.
+
+    Args:
+        options: for each option its forms as tokens.
+        logps: log-probability (nats) of each beginning's last token given the preceding ones.
+        tokens_in: number of tokens of the prompt.
+
+    >>> half = float(np.log(0.5))
+    >>> choice = weigh([[(1,)], [(1, 2)]], {(1,): half, (1, 2): half}, 9)
+    >>> [round(float(np.exp(x)), 2) for x in (*choice.loglik, *choice.logp)], choice.mass
+    ([0.5, 0.25, 0.5, 0.5], 0.5)
+    """
+    forms = [form for option in options for form in option]
+    form_logp = {f: sum(logps[f[: depth + 1]] for depth in range(len(f))) for f in forms}
+    disjoint_logp = dict(_disjoint(form_logp))
+    loglik = [_logsum([form_logp[f] for f in option]) for option in options]
+    shares = [_logsum([disjoint_logp[f] for f in option]) for option in options]
+    total = _logsum(shares)
+    return Choice(
+        loglik=tuple(loglik),
+        logp=tuple(x - total if total > -np.inf else -np.inf for x in shares),
+        mass=min(1.0, float(np.exp(total))),
+        tokens=tuple(len(option[0]) for option in options),
+        tokens_in=tokens_in,
+    )
+
+
+def _disjoint(form_logp: dict[Tokens, float]) -> Iterator[tuple[Tokens, float]]:
+    """Subtract from each form the probability of the forms that continue it directly."""
+    longer: dict[Tokens, list[float]] = {form: [] for form in form_logp}
+    for form, logp in form_logp.items():
+        for cut in range(len(form) - 1, 0, -1):
+            if form[:cut] in form_logp:
+                longer[form[:cut]].append(logp)
+                break
+    for form, logp in form_logp.items():
+        share = np.exp(_logsum(longer[form]) - logp) if longer[form] else 0.0
+        yield form, float(logp + np.log1p(-share)) if share < 1 else -np.inf
+
+
+def _logsum(values: Sequence[float]) -> float:
+    return float(np.logaddexp.reduce(values)) if values else -np.inf
