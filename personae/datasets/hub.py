@@ -6,7 +6,7 @@ temporary folder, which is deleted once read; all others stay in the hub's usual
 
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -18,16 +18,11 @@ from typing import Any
 import polars as pl
 
 from personae.core import BadFile, MissingExtra, PersonaeError
+from personae.datasets.bounded_tables import TABLE_SUFFIXES, read_table
 
 __all__ = ["Dataset", "read_dataset"]
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
-_READERS: dict[str, Callable[[Path], pl.DataFrame]] = {
-    ".parquet": pl.read_parquet,
-    ".jsonl": pl.read_ndjson,
-    ".json": pl.read_json,
-    ".csv": lambda path: pl.read_csv(path, infer_schema_length=None),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -73,12 +68,12 @@ def read_dataset(source: str | Path, pattern: str = "*") -> Dataset:
 
 
 def _matching(names: Sequence[str], pattern: str, source: str) -> list[str]:
-    tables = [n for n in names if PurePosixPath(n).suffix in _READERS]
+    tables = [n for n in names if PurePosixPath(n).suffix in TABLE_SUFFIXES]
     selected = [n for n in tables if fnmatch(n, pattern)]
     if not selected:
         listed = ", ".join(tables[:8]) or "no table at all"
         raise BadFile(
-            f"{source}: no table matches {pattern!r} ({', '.join(_READERS)}); it has {listed}"
+            f"{source}: no table matches {pattern!r} ({', '.join(TABLE_SUFFIXES)}); it has {listed}"
         )
     return selected
 
@@ -86,14 +81,7 @@ def _matching(names: Sequence[str], pattern: str, source: str) -> list[str]:
 def _rows(files: dict[str, Path], source: str) -> pl.DataFrame:
     frames = []
     for name, path in files.items():
-        reader = _READERS.get(path.suffix.lower())
-        if reader is None:
-            raise BadFile(f"{path}: a table is one of {', '.join(_READERS)}, not {path.suffix!r}")
-        try:
-            frame = reader(path)
-        except (pl.exceptions.PolarsError, OSError, UnicodeDecodeError) as error:
-            raise BadFile(f"{source}: {name} is not a readable table ({error})") from error
-        frames.append(frame.with_columns(pl.lit(name).alias("file")))
+        frames.append(read_table(path).with_columns(pl.lit(name).alias("file")))
     try:
         return pl.concat(frames, how="diagonal_relaxed")
     except pl.exceptions.PolarsError as error:

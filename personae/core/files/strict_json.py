@@ -7,6 +7,7 @@ from math import isfinite
 from pathlib import Path
 
 from personae.core.errors import BadFile, BadValue
+from personae.core.files.bounded import open_bounded, read_bytes
 
 __all__ = [
     "MAX_DEPTH",
@@ -26,6 +27,7 @@ MAX_DEPTH = 64
 """Deeper nesting is an attack or an accident, not a persona."""
 _LARGEST = 64 << 20
 _MAX_LINE = 16 << 20
+_MAX_LINES = 16 << 30
 _WRAPPED = 16  # what a file may wrap around a persona's deepest value
 
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -42,18 +44,14 @@ def unfit_character(text: str) -> str:
 
 
 def read_text(path: Path, limit: int) -> str:
-    """Read a UTF-8 file of at most `limit` bytes.
+    """Read a UTF-8 file of at most `limit` bytes, plain or packed by gzip.
 
     Raises:
         BadFile: it can't be read, is larger, or is not UTF-8.
     """
     try:
-        with path.open("rb") as stream:
-            data = stream.read(limit + 1)
-        if len(data) > limit:
-            raise BadFile(f"{path}: larger than {limit >> 20} MB; split it")
-        return data.decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        return read_bytes(path, limit).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
         raise BadFile(f"can't read {path}: {error}") from error
 
 
@@ -114,25 +112,22 @@ def _is_deeper(value: object, depth: int) -> bool:
 
 
 def json_lines(path: Path) -> Iterator[tuple[str, object]]:
-    """Read a JSONL file line by line, as (where, value), blank lines left out.
+    """Read a JSONL file, plain or gzip, line by line, as (where, value), blank lines left out.
 
     For a line that isn't JSON the value is a BadFile that names the fault.
 
     Raises:
-        BadFile: the file can't be read, or has a line of more than 16 MB.
+        BadFile: the file can't be read, has more than 16 GB, or a line of more than 16 MB.
     """
     number = 0
-    try:
-        with path.open("rb") as stream:
-            while line := stream.readline(_MAX_LINE + 1):
-                number += 1
-                where = f"{path}, line {number}"
-                if len(line) > _MAX_LINE:
-                    raise BadFile(f"{where}: longer than {_MAX_LINE >> 20} MB")
-                if line.strip():
-                    yield where, _parsed(line, where)
-    except OSError as error:
-        raise BadFile(f"can't read {path}: {error.strerror or error}") from error
+    with open_bounded(path, _MAX_LINES) as stream:
+        while line := stream.readline(_MAX_LINE + 1):
+            number += 1
+            where = f"{path}, line {number}"
+            if len(line) > _MAX_LINE:
+                raise BadFile(f"{where}: longer than {_MAX_LINE >> 20} MB")
+            if line.strip():
+                yield where, _parsed(line, where)
 
 
 def _parsed(line: bytes, where: str) -> object:

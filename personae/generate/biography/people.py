@@ -21,6 +21,7 @@ from personae.core import (
     domain_code,
     read_json,
 )
+from personae.generate.biography.people_checks import check_people_tables
 
 __all__ = ["Demographics", "PeopleTables", "age_group", "load_people_tables", "parse_anchors"]
 
@@ -169,22 +170,19 @@ def load_people_tables(path: str | Path = "") -> PeopleTables:
 
     Raises:
         BadFile: the file can't be read, or has another form.
+        UnknownName: a key that the shipped tables don't have.
     """
     shipped = data_json("personas/people.json")
     if not path:
         return PeopleTables(shipped)
-    custom: Any = read_json(Path(path))
-    try:
-        tables = PeopleTables({**shipped, **custom})
-        random = np.random.default_rng(0)
-        for country in tables.raw["countries"]:
-            tables.draw(random, {"country": country})
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
-        raise BadFile(
-            f"{path}: not a table of people ({type(error).__name__}: {error}); it has the form of "
-            f"personae/data/personas/people.json, keys {', '.join(k for k in shipped)}"
-        ) from error
-    return tables
+    custom = read_json(Path(path))
+    if not isinstance(custom, dict):
+        raise BadFile(f"{path}: tables of people are a JSON object with some of {list(shipped)}")
+    for key in custom:
+        if key not in shipped:
+            raise UnknownName(f"key of {path}", key, shipped)
+    check_people_tables({**shipped, **custom}, str(path))
+    return PeopleTables({**shipped, **custom})
 
 
 def parse_anchors(text: str) -> tuple[dict[str, str], dict[str, float]]:

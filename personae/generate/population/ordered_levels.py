@@ -74,6 +74,12 @@ def _apply_constraint(
     codes[rows[:, None], lowest] = np.maximum(codes[rows[:, None], lowest], constraint.at)
 
 
+def _texts(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
+        raise ValueError(f"needs a list of texts, not {value!r:.60}")
+    return tuple(value)
+
+
 def _weights(weights: Mapping[str, float]) -> Array:
     for code in weights:
         if code not in BIG_FIVE:
@@ -89,7 +95,7 @@ def read_levels(body: Mapping[str, Any]) -> Levels:
         UnknownName: a weight of no Big Five domain, or an anchor of no dimension.
     """
     try:
-        scale = tuple(body["scale"])
+        scale = _texts(body["scale"])
         shares = np.array(body["shares"], dtype=np.float64)
         loadings = {
             f"{group}/{name}": _weights(weights)
@@ -98,8 +104,8 @@ def read_levels(body: Mapping[str, Any]) -> Levels:
         }
         constraints = tuple(
             LevelConstraint(
-                when={k: tuple(v) for k, v in entry.get("when", {}).items()},
-                dimensions=tuple(entry["of"]),
+                when={k: _texts(v) for k, v in entry.get("when", {}).items()},
+                dimensions=_texts(entry["of"]),
                 count=int(entry["count"]),
                 at=scale.index(entry["at"]),
             )
@@ -110,10 +116,10 @@ def read_levels(body: Mapping[str, Any]) -> Levels:
     for dimension in (d for constraint in constraints for d in constraint.dimensions):
         if dimension not in loadings:
             raise UnknownName("dimension of an anchor", dimension, loadings)
-    if len(shares) != len(scale) or (shares <= 0).any():
-        raise BadValue("levels have a share above 0 for each word of their scale")
+    if shares.shape != (len(scale),) or not (np.isfinite(shares) & (shares > 0)).all():
+        raise BadValue("levels have a finite share above 0 for each word of their scale")
     for name, weights in loadings.items():
-        if weights @ weights >= 1:
+        if not weights @ weights < 1:
             raise BadValue(f"loadings of {name!r} have squares that sum to 1 or more")
     return Levels(
         scale=scale, shares=shares / shares.sum(), loadings=loadings, constraints=constraints

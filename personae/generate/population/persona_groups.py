@@ -30,6 +30,12 @@ class GroupPersona:
     belongs: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        texts = (self.key, self.statement, self.group)
+        links = self.belongs if isinstance(self.belongs, Mapping) else {"": None}
+        if not all(isinstance(text, str) for text in (*texts, *links, *links.values())):
+            raise BadValue(
+                f"{self.key!r:.60}: key, statement and group are texts, belongs an object of texts"
+            )
         if self.kind not in get_args(GroupKind):
             raise BadValue(f"{self.key!r}: kind is generic or specific, not {self.kind!r}")
         if not self.statement.lower().startswith("i am ") or not self.key or not self.group:

@@ -172,14 +172,17 @@ def _parse_variable(name: str, body: object, earlier: list[Variable], where: str
         known = [v.name for v in earlier if v.shares]
         raise UnknownName(f"variable with shares before {name!r}", str(parent_name), known)
     _check_kind(fields, parent, location)
+    for key in ("exact", "hidden"):
+        if not isinstance(fields.get(key, False), bool):
+            raise BadValue(f"{location}: {key} is true or false, not {fields[key]!r:.60}")
     return Variable(
         name=name,
         shares=fields.get("shares", {}),
         whole=fields.get("whole"),
         text=fields.get("text", ""),
         given=parent_name,
-        exact=bool(fields.get("exact", True)),
-        hidden=bool(fields.get("hidden", False)),
+        exact=fields.get("exact", True),
+        hidden=fields.get("hidden", False),
     )
 
 

@@ -4,13 +4,13 @@ Version  1
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
 import polars as pl
 
-from personae.core import BadFile, BadValue, Sampling, UnknownName, content_key, file_sha256
+from personae.core import BadFile, BadValue, Sampling, content_key, file_sha256
+from personae.datasets.bounded_tables import read_table
 from personae.generate.biography.introductions import write_introductions
 from personae.generate.population.blueprint import make_blueprint
 from personae.generate.population.fact_rules import read_rules
@@ -63,20 +63,15 @@ def population(order: Order, spec: str | None = None, sample: str | None = None)
 
 
 def _read(path: str) -> pl.DataFrame:
-    readers: Mapping[str, Callable[[str], pl.DataFrame]] = {
-        ".jsonl": pl.read_ndjson,
-        ".csv": partial(pl.read_csv, infer_schema=False),  # so that "01234" stays as it is
-        ".parquet": pl.read_parquet,
-    }
-    suffix = Path(path).suffix
-    if suffix not in readers:
-        raise UnknownName("kind of sample file", suffix, readers)
+    """Read a sample's facts as text, without blank rows; codes such as "01234" stay as they are."""
+    rows = read_table(Path(path), as_text=True)
     try:
-        rows = readers[suffix](path)
-        facts = rows.select(pl.exclude("id").cast(pl.String, strict=True))
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise BadFile(f"can't read a sample from {path}: {error}") from error
-    if not facts.height:
+        texts = rows.select(pl.all().cast(pl.String, strict=True).str.strip_chars())
+    except pl.exceptions.PolarsError as error:
+        raise BadFile(f"{path}: a sample has texts, numbers and dates alone ({error})") from error
+    cells = texts.with_columns(pl.all().replace("", None))
+    facts = cells.filter(~pl.all_horizontal(pl.all().is_null())).select(pl.exclude("id"))
+    if not facts.width or not facts.height:
         raise BadFile(f"{path}: no row in it")
     return facts
 

@@ -200,15 +200,15 @@ def _taxonomy(content: Mapping[str, Any], where: str) -> Taxonomy:
 
 
 def _attribute(path: AttributePath, leaf: Mapping[str, Any]) -> Attribute:
-    low, high = leaf.get("ages", (0, 150))
-    values = tuple(leaf.get("values", ()))
-    if not all(isinstance(value, str) and value for value in values):
-        raise BadValue(f"{'/'.join(path)!r}: values are texts")
-    return Attribute(
-        path=path,
-        say=str(leaf.get("say", "")),
-        values=values,
-        leans=str(leaf.get("leans", "")),
-        ages=(int(low), int(high)),
-        works=bool(leaf.get("works", False)),
-    )
+    name, values, ages = "/".join(path), leaf.get("values", []), leaf.get("ages", [0, 150])
+    if not isinstance(values, list) or not all(isinstance(v, str) and v for v in values):
+        raise BadValue(f"{name!r}: values are a list of texts, not {values!r:.60}")
+    if not isinstance(ages, list) or [type(age) for age in ages] != [int, int]:
+        raise BadValue(f"{name!r}: ages are [youngest, oldest] in whole years, not {ages!r:.60}")
+    texts = {key: leaf.get(key, "") for key in ("say", "leans")}
+    if not all(isinstance(text, str) for text in texts.values()):
+        raise BadValue(f"{name!r}: say and leans are texts")
+    works = leaf.get("works", False)
+    if not isinstance(works, bool):
+        raise BadValue(f"{name!r}: works is true or false, not {works!r:.60}")
+    return Attribute(path=path, values=tuple(values), ages=(ages[0], ages[1]), works=works, **texts)

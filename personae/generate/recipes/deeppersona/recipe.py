@@ -86,8 +86,12 @@ class Depth:
                 f"a persona has 1 attribute or more and 20 to {MOST_WORDS} words, not {depth} and "
                 f"{self.words}"
             )
-        if len(shares) != 3 or not all(s.isdigit() for s in shares) or not any(map(int, shares)):
-            raise BadValue(f"a ratio is three whole numbers such as 5:3:2, not {self.ratio!r}")
+        if (
+            len(shares) != 3
+            or not all(s.isascii() and s.isdigit() and len(s) <= 9 for s in shares)
+            or not any(map(int, shares))
+        ):
+            raise BadValue(f"a ratio is three whole numbers such as 5:3:2, not {self.ratio[:60]!r}")
         near, middle, far = map(int, shares)
         return Filling(depth=depth, ratio=(near, middle, far), values=self.values)
 

@@ -1,0 +1,86 @@
+"""Tables from outside, read under a limit of bytes: CSV, TSV, JSON, JSON lines, Parquet.
+
+A packed file counts with what it holds, so that a small file can't fill the memory.
+"""
+
+import csv
+from io import BytesIO
+from pathlib import Path
+
+import polars as pl
+
+from personae.core import BadFile, UnknownName
+from personae.core.files.bounded import read_bytes
+
+__all__ = ["TABLE_SUFFIXES", "csv_separator", "read_table"]
+
+_MAX_TABLE = 512 << 20
+TABLE_SUFFIXES = (".csv", ".json", ".jsonl", ".ndjson", ".parquet", ".tsv")
+
+
+def read_table(path: Path, *, as_text: bool = False, limit: int = _MAX_TABLE) -> pl.DataFrame:
+    """Read a table by its suffix; `as_text` leaves the cells of CSV as they are, as in "01234".
+
+    The separator of CSV is inferred from its header: comma, semicolon or tab. `limit` counts bytes,
+    in the file unpacked and in the memory that a Parquet table takes.
+
+    Raises:
+        UnknownName: no suffix of a table.
+        BadFile: it can't be read, is larger than the limit, or is no such table.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in TABLE_SUFFIXES:
+        raise UnknownName("kind of table", suffix or path.name, TABLE_SUFFIXES)
+    try:
+        if suffix == ".parquet":
+            return _read_parquet(path, limit)
+        data = read_bytes(path, limit)
+        if suffix in (".jsonl", ".ndjson"):
+            return pl.read_ndjson(BytesIO(data), infer_schema_length=None)
+        if suffix == ".json":
+            return pl.read_json(BytesIO(data))
+        return pl.read_csv(
+            BytesIO(data),
+            separator=csv_separator(data, path),
+            infer_schema=not as_text,
+            infer_schema_length=None,
+        )
+    except (OSError, ValueError, csv.Error, pl.exceptions.PolarsError) as error:
+        raise BadFile(f"{path}: not a table that can be read ({_reason(error)})") from error
+    except pl.exceptions.PanicException as error:
+        raise BadFile(f"{path}: a damaged table ({_reason(error)})") from error
+
+
+def _reason(error: BaseException) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
+
+
+def _read_parquet(path: Path, limit: int) -> pl.DataFrame:
+    frames, size = [pl.scan_parquet(path, glob=False).head(0).collect()], 0
+    for frame in pl.scan_parquet(path, glob=False).collect_batches(chunk_size=4096):
+        size += int(frame.estimated_size())
+        if size > limit:
+            raise BadFile(f"{path}: takes more than {limit >> 20} MB in memory; split it")
+        frames.append(frame)
+    return pl.concat(frames)
+
+
+def csv_separator(data: bytes, path: Path) -> str:
+    r"""Infer the separator of CSV from its header: comma, semicolon or tab, by the most columns.
+
+    Raises:
+        BadFile: the header isn't UTF-8, or has one name twice.
+
+    >>> csv_separator(b"age;city\n34;Lund\n", Path("people.csv"))
+    ';'
+    """
+    try:
+        header = data[: 1 << 20].partition(b"\n")[0].decode("utf-8-sig").rstrip("\r")
+    except UnicodeDecodeError as error:
+        raise BadFile(f"{path}: not UTF-8 text ({error.reason})") from error
+    by_separator = {c: next(csv.reader([header], delimiter=c), []) for c in ",;\t"}
+    separator = max(by_separator, key=lambda c: len(by_separator[c]))
+    names = [name.strip() for name in by_separator[separator]]
+    if repeated := sorted({name for name in names if name and names.count(name) > 1}):
+        raise BadFile(f"{path}: two columns have one name: {repeated[:5]}")
+    return separator
