@@ -27,13 +27,12 @@ def test_a_bomb_is_not_unpacked(tmp_path: Path) -> None:
     bomb = tmp_path / "bomb.csv"
     bomb.write_bytes(gzip.compress(b"0" * (64 << 20), 9))
     tracemalloc.start()
-    for read in (
-        lambda: read_text(bomb, 1 << 20),
-        lambda: read_json(bomb, 1 << 20),
-        lambda: list(json_lines(bomb)),
-    ):
-        with pytest.raises(BadFile, match=r"larger than|longer than"):
-            read()
+    with pytest.raises(BadFile, match="larger than"):
+        read_text(bomb, 1 << 20)
+    with pytest.raises(BadFile, match="larger than"):
+        read_json(bomb, 1 << 20)
+    with pytest.raises(BadFile, match="longer than"):
+        list(json_lines(bomb))
     assert tracemalloc.get_traced_memory()[1] < 40 << 20
     tracemalloc.stop()
 

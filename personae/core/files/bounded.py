@@ -29,7 +29,7 @@ _PACKED = {
 class _Bounded(io.RawIOBase):
     """A stream that gives at most `limit` bytes of another one, and fails if there are more."""
 
-    def __init__(self, source: IO[bytes], limit: int, path: Path) -> None:
+    def __init__(self, source: IO[bytes] | gzip.GzipFile, limit: int, path: Path) -> None:
         self._source, self._limit, self._path = source, limit, path
         self._count = 0
 
@@ -53,7 +53,7 @@ def _size(limit: int) -> str:
 
 
 @contextmanager
-def open_bounded(path: Path, limit: int) -> Iterator[io.BufferedReader]:
+def open_bounded(path: Path, limit: int) -> Iterator[IO[bytes]]:
     """Open a file for reading bytes; one packed by gzip is unpacked, and both count to the limit.
 
     Raises:

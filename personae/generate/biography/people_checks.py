@@ -69,18 +69,18 @@ def _check_ages(ages: object, where: str) -> None:
     """Check [youngest, oldest], or an object of such ranges, as "18-29", with their weights."""
     if isinstance(ages, dict) and ages:
         _check_weights(ages, where)
-        ranges = [[_years(part) for part in band.split("-", 1)] for band in ages]
+        bands = [[_years(part) for part in band.split("-", 1)] for band in ages]
     else:
-        ranges = [list(ages)] if isinstance(ages, list) else [[]]
-    for band in ranges:
-        low, high = band[:1], band[-1:]
-        is_range = len(band) in (1, 2) and all(type(age) is int for age in band)
-        if not is_range or not _AGES[0] <= low[0] <= high[0] <= _AGES[1]:
+        bands = (
+            [[age if type(age) is int else -1 for age in ages]] if isinstance(ages, list) else [[]]
+        )
+    for band in bands:
+        if len(band) not in (1, 2) or not _AGES[0] <= band[0] <= band[-1] <= _AGES[1]:
             raise BadFile(
                 f"{where}: needs [youngest, oldest] in whole years, or an object such as "
                 f'{{"18-29": 20, "30-59": 50}}; not {ages!r:.60}'
             )
 
 
-def _years(text: str) -> int | None:
-    return int(text) if text.strip().isascii() and text.strip().isdigit() else None
+def _years(text: str) -> int:
+    return int(text) if text.strip().isascii() and text.strip().isdigit() else -1

@@ -31,7 +31,8 @@ class GroupPersona:
 
     def __post_init__(self) -> None:
         texts = (self.key, self.statement, self.group)
-        links = self.belongs if isinstance(self.belongs, Mapping) else {"": None}
+        belongs: object = self.belongs  # what a file gave
+        links = belongs if isinstance(belongs, dict) else {"": None}
         if not all(isinstance(text, str) for text in (*texts, *links, *links.values())):
             raise BadValue(
                 f"{self.key!r:.60}: key, statement and group are texts, belongs an object of texts"
