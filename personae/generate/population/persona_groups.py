@@ -123,7 +123,7 @@ def _entries(rows: Sequence[object], where: str) -> list[GroupPersona]:
     for number, row in enumerate(rows, start=1):
         try:
             entries.append(GroupPersona(**row))  # type: ignore[arg-type]
-        except (TypeError, AttributeError) as error:
+        except (TypeError, BadValue) as error:
             raise BadFile(
                 f"{where}, entry {number}: an entry has key, statement, group, kind and perhaps "
                 f"belongs ({error})"
