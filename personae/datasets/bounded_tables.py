@@ -12,7 +12,7 @@ import polars as pl
 from personae.core import BadFile, UnknownName
 from personae.core.files.bounded import read_bytes
 
-__all__ = ["TABLE_SUFFIXES", "csv_separator", "read_table"]
+__all__ = ["TABLE_SUFFIXES", "read_table"]
 
 _MAX_TABLE = 512 << 20
 TABLE_SUFFIXES = (".csv", ".json", ".jsonl", ".ndjson", ".parquet", ".tsv")
@@ -41,7 +41,7 @@ def read_table(path: Path, *, as_text: bool = False, limit: int = _MAX_TABLE) ->
             return pl.read_json(BytesIO(data))
         return pl.read_csv(
             BytesIO(data),
-            separator=csv_separator(data, path),
+            separator=_csv_separator(data, path),
             infer_schema=not as_text,
             infer_schema_length=None,
         )
@@ -65,15 +65,8 @@ def _read_parquet(path: Path, limit: int) -> pl.DataFrame:
     return pl.concat(frames)
 
 
-def csv_separator(data: bytes, path: Path) -> str:
-    r"""Infer the separator of CSV from its header: comma, semicolon or tab, by the most columns.
-
-    Raises:
-        BadFile: the header isn't UTF-8, or has one name twice.
-
-    >>> csv_separator(b"age;city\n34;Lund\n", Path("people.csv"))
-    ';'
-    """
+def _csv_separator(data: bytes, path: Path) -> str:
+    """Infer the separator of CSV from its header: comma, semicolon or tab, by the most columns."""
     try:
         header = data[: 1 << 20].partition(b"\n")[0].decode("utf-8-sig").rstrip("\r")
     except UnicodeDecodeError as error:

@@ -34,9 +34,7 @@ class GroupPersona:
         belongs: object = self.belongs  # what a file gave
         links = belongs if isinstance(belongs, dict) else {"": None}
         if not all(isinstance(text, str) for text in (*texts, *links, *links.values())):
-            raise BadValue(
-                f"{self.key!r:.60}: key, statement and group are texts, belongs an object of texts"
-            )
+            raise TypeError("key, statement and group are texts, belongs an object of texts")
         if self.kind not in get_args(GroupKind):
             raise BadValue(f"{self.key!r}: kind is generic or specific, not {self.kind!r}")
         if not self.statement.lower().startswith("i am ") or not self.key or not self.group:
@@ -123,7 +121,7 @@ def _entries(rows: Sequence[object], where: str) -> list[GroupPersona]:
     for number, row in enumerate(rows, start=1):
         try:
             entries.append(GroupPersona(**row))  # type: ignore[arg-type]
-        except (TypeError, BadValue) as error:
+        except (TypeError, AttributeError) as error:
             raise BadFile(
                 f"{where}, entry {number}: an entry has key, statement, group, kind and perhaps "
                 f"belongs ({error})"
