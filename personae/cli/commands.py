@@ -10,6 +10,7 @@ import click
 from personae import __version__
 from personae.cli.command_group import ALIKE, WHOLE, Commands
 from personae.cli.lazy_commands import LazyCommand, RecipeGroup, StudyGroup, study_command
+from personae.cli.model_options import model_opener, with_model_options
 from personae.cli.personas_command import personas
 
 __all__ = ["main"]
@@ -71,7 +72,8 @@ _personae.add_command(personas)
 )
 @click.option("--out", type=click.Path(path_type=Path), default=Path("taxonomy.json"))
 @click.option("--seed", type=WHOLE, default=0, show_default=True, help="Seed of the readings.")
-def _taxonomy(source: Path, model: str, out: Path, seed: int) -> None:
+@with_model_options
+def _taxonomy(**settings: Any) -> None:  # noqa: ANN401
     """Make a taxonomy for `generate deeppersona --taxonomy`.
 
     SOURCE is conversations (.jsonl), which a model reads, or a tree of attributes (.json), in which
@@ -79,7 +81,7 @@ def _taxonomy(source: Path, model: str, out: Path, seed: int) -> None:
     """
     from personae.cli.taxonomy_command import make_taxonomy
 
-    for line in make_taxonomy(source, model, out, seed):
+    for line in make_taxonomy(open_writer=model_opener(settings), **settings):
         click.echo(line)
 
 
@@ -166,11 +168,12 @@ def _score(**settings: Any) -> None:  # noqa: ANN401
 @click.option("--blocks", help="FIRST-LAST; by default all from block 1 on.")
 @click.option("--method", default="mean", show_default=True, help="mean, pca, logistic or ridge.")
 @click.option("--seed", type=WHOLE, default=0, show_default=True, help="Seed of the checks.")
+@with_model_options
 def _vector(**settings: Any) -> None:  # noqa: ANN401
     """Make a trait's steering vector, and report its quality at each block."""
     from personae.cli.vector_command import make_file
 
-    make_file(**settings)
+    make_file(open_reader=model_opener(settings), **settings)
 
 
 @_personae.command("report")

@@ -7,7 +7,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from personae.cli.perform import COMMON, MODEL_HELP, confirm, on_cluster, open_within_limits
+from personae.cli.perform import COMMON, MODEL_HELP, confirm, on_cluster, open_models
 from personae.cli.signature import options_of, take
 from personae.core import Chooser, Model, Report, is_control
 from personae.core.files.headers import Header
@@ -65,7 +65,8 @@ def _perform(recipe: Header, function: Callable[..., Population], settings: dict
         return function(Order(n=n, seed=settings["seed"], model=model), **arguments)
 
     with on_cluster(settings):
-        model = open_within_limits(settings["model"], settings) if settings["model"] else None
+        roles = {"model": settings["model"]} if settings["model"] else {}
+        model = open_models(roles, settings).get("model")
         population = build(model)
         total = _announce(population, build, settings)
         if settings["preview"]:

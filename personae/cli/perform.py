@@ -10,6 +10,7 @@ from typing import Any
 import click
 from rich.console import Console
 
+from personae.cli.model_options import MODEL_OPTIONS, model_options
 from personae.cli.signature import take
 from personae.core import (
     BadValue,
@@ -29,7 +30,7 @@ from personae.run.execute import Job, execute
 from personae.run.parameters import parameters
 from personae.run.plan import CostEstimate, estimate_study
 
-__all__ = ["COMMON", "MODEL_HELP", "confirm", "on_cluster", "open_within_limits", "perform"]
+__all__ = ["COMMON", "MODEL_HELP", "confirm", "on_cluster", "open_models", "perform"]
 
 MODEL_HELP = (
     "smollm2 (embedded), hf:NAME-OR-FOLDER, gguf:FILE, http://HOST/v1#NAME, simulated:..., null:..."
@@ -38,6 +39,7 @@ LIMITS = ("calls", "tokens", "money", "minutes")
 POSITIVE = click.FloatRange(0, min_open=True)
 COMMON = (
     click.Option(["--model"], default="smollm2", show_default=True, help=MODEL_HELP),
+    *MODEL_OPTIONS,
     click.Option(["--out"], type=click.Path(path_type=Path), help="Folder for the results."),
     click.Option(["--fresh"], is_flag=True, help="Start over in a folder that holds a run."),
     click.Option(
@@ -69,7 +71,7 @@ def perform(study: Header, function: Callable[..., Report], settings: Mapping[st
     arguments, options = take(function, settings)
     body = partial(function, **arguments)
     with on_cluster(settings):
-        models = {role: open_within_limits(text, settings) for role, text in model_strings.items()}
+        models = open_models(model_strings, settings)
         _check_open(study, function, models)
         _run(study, settings, body, options, models)
 
@@ -120,16 +122,27 @@ def on_cluster(settings: Mapping[str, Any]) -> AbstractContextManager[None]:
     return cluster(settings["ray"])
 
 
-def open_within_limits(text: str, settings: Mapping[str, Any]) -> Model:
-    """Open the requested model: on the cluster, or here, a server under its limits."""
+def open_models(texts: Mapping[str, str], settings: Mapping[str, Any]) -> dict[str, Model]:
+    """Open the models of all roles, each with the options given for its kind.
+
+    Raises:
+        InputError: an option was given that none of the models takes.
+    """
+    options = model_options(texts.values(), settings)
+    return {role: _open(text, options[text], settings) for role, text in texts.items()}
+
+
+def _open(text: str, options: Mapping[str, Any], settings: Mapping[str, Any]) -> Model:
+    """Open a model: on the cluster, or here, a server under its limits."""
     if settings["ray"]:
         from personae.run.cluster import cluster_model
 
-        return cluster_model(text)
+        return cluster_model(text, options)
     if not text.startswith(("http://", "https://")):
-        return open_model(text)
+        return open_model(text, **options)
     limits = {name: settings[f"max_{name}"] for name in LIMITS}
-    return open_model(text, budget=Budget(**limits), price=_price(settings.get("price")))
+    price = _price(settings.get("price"))
+    return open_model(text, budget=Budget(**limits), price=price, **options)
 
 
 def _price(text: str | None) -> Price | None:

@@ -1,20 +1,21 @@
 """The command `taxonomy`: makes a taxonomy of attributes from conversations or from a tree."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from personae.core import Sampling
+from personae.core import Model, Sampling
 from personae.generate.conversations import read_conversations
 from personae.generate.taxonomy.attribute_tree import read_tree
 from personae.generate.taxonomy.merging import MergedTaxonomy, merge_paths
 from personae.generate.taxonomy.mining import mine_taxonomy
 from personae.generate.writer import Writer
-from personae.models.opening import open_model
 
 __all__ = ["make_taxonomy"]
 
 
-def make_taxonomy(source: Path, model: str, out: Path, seed: int) -> Iterator[str]:
+def make_taxonomy(
+    source: Path, open_writer: Callable[[], Model], out: Path, seed: int
+) -> Iterator[str]:
     """Make and save a taxonomy; yield a summary line by line."""
     counts: dict[str, int] = {}
     if source.suffix == ".json":
@@ -22,7 +23,7 @@ def make_taxonomy(source: Path, model: str, out: Path, seed: int) -> Iterator[st
             attribute.path for attribute in read_tree(source).attributes
         )
     else:
-        writer = Writer(open_model(model), Sampling(max_tokens=160, temperature=0.3, seed=seed))
+        writer = Writer(open_writer(), Sampling(max_tokens=160, temperature=0.3, seed=seed))
         merged = mine_taxonomy(writer, read_conversations(source))
         counts = dict(writer.counts)
     merged.taxonomy.save(out)

@@ -1,18 +1,18 @@
 """The command `vector`: makes a trait's steering vector, writes it, and prints its quality."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import cast, get_args
 
 from rich.console import Console
 from rich.table import Table
 
-from personae.core import BadValue, InputError, OpenModel, Site, UnknownName, domain_code
+from personae.core import BadValue, InputError, Model, OpenModel, Site, UnknownName, domain_code
 from personae.induce.steer.contrasts import trait_vectors
 from personae.induce.steer.directions import Method
 from personae.induce.steer.steering_vector import SteeringVector
 from personae.induce.steer.vector_files import save_vector
-from personae.models.opening import open_model
 
 __all__ = ["make_file"]
 
@@ -20,7 +20,13 @@ COLUMNS = ("block", "length", "of the residual", "split-half cosine", "held-out 
 
 
 def make_file(
-    *, trait: str, out: Path, model: str, blocks: str | None, method: str, seed: int
+    *,
+    trait: str,
+    out: Path,
+    open_reader: Callable[[], Model],
+    blocks: str | None,
+    method: str,
+    seed: int,
 ) -> None:
     """Compute a trait's vector, write it to a file and print its quality.
 
@@ -32,9 +38,11 @@ def make_file(
     code = domain_code(trait)
     if method not in get_args(Method):
         raise UnknownName("method", method, get_args(Method))
-    opened = open_model(model)
+    opened = open_reader()
     if not isinstance(opened, OpenModel):
-        raise InputError(f"a vector is made from activations, and {model} is not an open model")
+        raise InputError(
+            f"{opened.name} is not an open model, from whose activations a vector is made"
+        )
     sites = [Site(b) for b in _range(blocks, opened.anatomy.blocks)]
     vector = trait_vectors(opened, [code], sites, method=cast(Method, method), seed=seed)[code]
     save_vector(vector, out)

@@ -4,7 +4,7 @@
 Back ends, inductions and simulated respondents all look like this.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Literal, Protocol, Self, TypeVar, get_args, runtime_checkable
@@ -30,6 +30,7 @@ __all__ = [
     "OpenModel",
     "Pool",
     "is_control",
+    "model_notes",
     "refuse_edits",
     "require_options",
     "require_white_box",
@@ -68,6 +69,16 @@ class Model(Protocol):
         Raises:
             InputError: a request has edits, and the model is no `OpenModel`.
         """
+        ...
+
+
+@runtime_checkable
+class _Annotated(Protocol):
+    """A model that has something to tell the readers of a report."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """How it runs or is asked, where that isn't the usual way; goes into the provenance."""
         ...
 
 
@@ -222,6 +233,12 @@ def require_options(requests: Sequence[Request]) -> None:
                 f"request {index} of {len(requests)} has no options to weigh: give each at "
                 "least one, or use `reply`"
             )
+
+
+def model_notes(models: Iterable[Model]) -> tuple[str, ...]:
+    """Return what models say about how they run or are asked, equal notes once."""
+    notes = [note for model in models if isinstance(model, _Annotated) for note in model.notes]
+    return tuple(dict.fromkeys(notes))
 
 
 def refuse_edits(requests: Sequence[Request], name: str) -> None:

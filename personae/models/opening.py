@@ -4,6 +4,7 @@ Back ends are imported when one of theirs is opened, so that a server needs no t
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from importlib.util import find_spec
 from inspect import signature
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 from personae.core.errors import BadFile, MissingExtra, UnknownName
 from personae.core.model import Model
+from personae.models.placement import Placement
 
 __all__ = ["open_model"]
 
@@ -24,6 +26,7 @@ _MODEL_STRINGS = {
 }
 """The forms a model string can have, and what each opens."""
 
+_PLACING = tuple(f.name for f in fields(Placement))
 LOCAL = ("torch", "transformers", "tokenizers", "safetensors", "llguidance")
 
 
@@ -79,7 +82,14 @@ def _local(loader: str, arguments: tuple[str, ...], options: Mapping[str, Any]) 
     from personae.models.local import loading
     from personae.models.local.engine import LocalModel
 
-    return _open_with(LocalModel, getattr(loading, loader)(*arguments), options)
+    placing = {name: options[name] for name in _PLACING if name in options}
+    remainder = {name: value for name, value in options.items() if name not in placing}
+    known = [*signature(LocalModel).parameters][1:]
+    for name in remainder:
+        if name not in known:
+            raise UnknownName("option of this model", name, [*known, *_PLACING])
+    placement = Placement(**placing)
+    return LocalModel(getattr(loading, loader)(*arguments, placement), **remainder)
 
 
 def _server(text: str, options: Mapping[str, Any]) -> Model:

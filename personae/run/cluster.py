@@ -175,12 +175,12 @@ def _made(task: _Task) -> Shard:
 class _Answerer:
     """A model on a worker."""
 
-    def __init__(self, text: str) -> None:
-        self._text = text
+    def __init__(self, text: str, options: Mapping[str, Any]) -> None:
+        self._text, self._options = text, options
 
     @cached_property
     def model(self) -> Model:
-        return open_model(self._text)
+        return open_model(self._text, **self._options)
 
     @_errors_as_values
     def about(self) -> tuple[str, str, bool]:
@@ -296,8 +296,8 @@ def _cuts(heads: Sequence[Chat]) -> list[Span]:
     return cuts
 
 
-def cluster_model(text: str) -> Model:
-    """Open a model on every worker of the cluster.
+def cluster_model(text: str, options: Mapping[str, Any] | None = None) -> Model:
+    """Open a model on every worker of the cluster, with the options of its back end.
 
     Raises:
         PersonaeError: as opening it raises on a worker.
@@ -305,7 +305,7 @@ def cluster_model(text: str) -> Model:
     import ray
 
     worker = ray.remote(_Answerer)
-    actors = [worker.remote(text) for _ in range(_workers())]
+    actors = [worker.remote(text, options or {}) for _ in range(_workers())]
     name, fingerprint, chooses = _result(ray.get(actors[0].about.remote()))
     kind = _ClusterChooser if chooses else _ClusterModel
     return kind(actors, name, fingerprint)

@@ -12,7 +12,16 @@ from pathlib import Path
 from rich.console import Console
 
 from personae import __version__
-from personae.core import Model, PersonaeError, Provenance, Report, Usage, file_sha256, plain
+from personae.core import (
+    Model,
+    PersonaeError,
+    Provenance,
+    Report,
+    Usage,
+    file_sha256,
+    model_notes,
+    plain,
+)
 from personae.models.journal.journal import Journal
 from personae.models.journal.recorded import recorded
 from personae.report.render.report_files import write_report
@@ -157,5 +166,5 @@ def _provenance(
         date=manifest.date,
         options=job.options,
         usage=usage,
-        notes=others,
+        notes=(*others, *model_notes(models.values())),
     )

@@ -25,6 +25,7 @@ from personae.core import (
     Usage,
     canonical_json,
     file_sha256,
+    model_notes,
     plain,
 )
 from personae.generate.quality.outcome import SAMPLE, Outcome, Tally, population_report
@@ -266,5 +267,6 @@ def _stamped(
             date=date or today(),
             options=job.options,
             usage=usage,
+            notes=() if model is None else model_notes([model]),
         ),
     )

@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from personae import __version__
-from personae.cli import main, vector_command
+from personae.cli import main
 from personae.core import Answers, Form, inventories, load_inventory
 from personae.generate.recipe_registry import recipes
 from personae.induce.steer.vector_files import load_vector
 from personae.measure.inventories.administer import administer
+from personae.models import opening
 from personae.models.opening import open_model
 from personae.personas import load_personas
 from personae.run import doctor
@@ -166,7 +167,7 @@ def test_own_items_give_an_inventory_its_texts(tmp_path: Path, capsys: Capture) 
 def test_a_vector_of_chosen_blocks_and_method(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
-    monkeypatch.setattr(vector_command, "open_model", lambda name: tiny_model())
+    monkeypatch.setattr(opening, "open_model", lambda name: tiny_model())
     out = tmp_path / "e.safetensors"
     order = ("vector", "extraversion", "--out", str(out))
     for arguments, message in (

@@ -83,6 +83,11 @@ class LocalModel:
         return edits_key(self.loaded.fingerprint, self._edits)
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """Device, dtype and quantisation, where they aren't float32 on the CPU."""
+        return self.loaded.runtime.notes
+
+    @property
     def anatomy(self) -> Anatomy:
         """How many blocks and heads the network has, and their widths.
 

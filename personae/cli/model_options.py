@@ -1,0 +1,101 @@
+"""Options of the commands that take a model: where it runs, and how it is asked.
+
+Each option belongs to local models or to servers, and goes to the models of that kind among those
+that a command opens. An option that none of them takes is refused.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from personae.core import Model
+
+__all__ = ["MODEL_OPTIONS", "model_opener", "model_options", "with_model_options"]
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+LOCAL_OPTIONS = (
+    click.Option(
+        ["--device"],
+        metavar="DEVICE",
+        help="Where a local model runs: auto, cpu, cuda, cuda:N or mps.",
+    ),
+    click.Option(
+        ["--dtype"],
+        metavar="DTYPE",
+        help="Its precision: auto (float32 on the CPU, elsewhere the checkpoint's), float32, "
+        "bfloat16 or float16.",
+    ),
+    click.Option(
+        ["--quantize"],
+        metavar="BITS",
+        help="Quantise its weights to 8bit or 4bit, by bitsandbytes or torchao.",
+    ),
+    click.Option(
+        ["--device-map"],
+        metavar="MAP",
+        help="Spread it over several devices: auto, balanced, balanced_low_0 or sequential.",
+    ),
+    click.Option(
+        ["--attention"],
+        metavar="KERNEL",
+        help="How it attends: auto, sdpa, eager or flash_attention_2.",
+    ),
+)
+SERVER_OPTIONS: tuple[click.Option, ...] = ()
+MODEL_OPTIONS = (*LOCAL_OPTIONS, *SERVER_OPTIONS)
+KINDS = {"a local model": LOCAL_OPTIONS, "a server": SERVER_OPTIONS}
+SCHEMES = {
+    "smollm2": "a local model",
+    "hf": "a local model",
+    "gguf": "a local model",
+    "http": "a server",
+    "https": "a server",
+}
+
+
+def with_model_options(command: Command) -> Command:
+    """Add the options to a command that is declared by decorators."""
+    for option in reversed(MODEL_OPTIONS):
+        click.option(*option.opts, metavar=option.metavar, help=option.help)(command)
+    return command
+
+
+def model_options(
+    texts: Iterable[str], settings: Mapping[str, Any]
+) -> dict[str, dict[str, object]]:
+    """Return for each model string the options that were given for its kind.
+
+    Raises:
+        InputError: an option was given that none of the models takes.
+    """
+    from personae.core import InputError
+
+    given = {str(o.name) for o in MODEL_OPTIONS if settings.get(str(o.name)) is not None}
+    kinds = {text: SCHEMES.get(text.strip().partition(":")[0], "") for text in texts}
+    for kind, options in KINDS.items():
+        unused = [o.opts[0] for o in options if o.name in given and kind not in kinds.values()]
+        if unused:
+            raise InputError(f"{unused[0]} is for {kind}, and {' and '.join(kinds)} is none")
+    return {
+        text: {str(o.name): settings[str(o.name)] for o in KINDS.get(kind, ()) if o.name in given}
+        for text, kind in kinds.items()
+    }
+
+
+def model_opener(settings: dict[str, Any]) -> "Callable[[], Model]":
+    """Take the model and its options out of the settings, and return what opens it.
+
+    Raises:
+        InputError: an option was given that the model doesn't take.
+    """
+    from personae.models.opening import open_model
+
+    text = str(settings.pop("model"))
+    options = model_options([text], settings)[text]
+    for option in MODEL_OPTIONS:
+        settings.pop(str(option.name))
+    return partial(open_model, text, **options)
