@@ -17,6 +17,7 @@ from personae.models.local.editing import EditCombinations, Editing, SiteHooks, 
 from personae.models.local.forward.attention import AttentionLayout, Context, attending
 from personae.models.local.forward.shared_prefixes import build_tree, lay_out, shared_length
 from personae.models.local.sites import Sites
+from personae.models.local.weights.runtime import device_of
 
 __all__ = ["EMPTY", "ForwardPasses"]
 
@@ -49,7 +50,7 @@ class ForwardPasses:
         self.editing = editing or Editing(Sites(network), EditCombinations())
         self.token_budget = token_budget
         self.cache_bytes = cache_bytes
-        self.device = next(network.parameters()).device
+        self.device = device_of(network)
         self._state = _NetworkState()
 
     def under(self, editing: Editing) -> "ForwardPasses":
