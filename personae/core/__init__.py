@@ -49,6 +49,7 @@ from personae.core.files.strict_json import (
     read_json,
     read_text,
 )
+from personae.core.files.typed_json import typed
 from personae.core.hashing import canonical_json, content_key, file_sha256, plain
 from personae.core.instruments.behaviour_task import (
     BehaviourTask,
@@ -193,4 +194,5 @@ __all__ = [
     "require_options",
     "require_white_box",
     "say",
+    "typed",
 ]

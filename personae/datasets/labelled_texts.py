@@ -6,13 +6,12 @@ neuroticism. The flat columns opn, con, ext, agr, neu and the four letters of a 
 the essays and posts of Yang et al. 2023 (arXiv 2310.20256) circulate, are read as well.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict, cast
 
-from personae.core import BadFile, content_key, data_json, file_sha256
+from personae.core import BadFile, content_key, data_json, file_sha256, json_lines, typed
 
 __all__ = ["Corpus", "Labelled", "lengths", "load_labelled"]
 
@@ -87,15 +86,9 @@ def load_labelled(name: str = OWN) -> Corpus:
         tag = f"{OWN}@{data['version']}+{content_key(data['texts'])[:8]}"
         return Corpus(name=OWN, source=data["source"], tag=tag, texts=texts)
     path = Path(name)
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")  # a text may hold other separators
-        rows = [json.loads(line) for line in lines if line.strip()]
-    except (OSError, ValueError, RecursionError) as error:
-        raise BadFile(
-            f"{name}: labelled texts are a JSONL file, one object a line with id, text or posts, "
-            f"and labels ({error}); the set that ships is {OWN!r}"
-        ) from error
-    texts = tuple(_row(row, f"{name}, row {i}") for i, row in enumerate(rows, 1))
+    if not path.is_file():
+        raise BadFile(f"{name}: no such file of labelled texts; the set that ships is {OWN!r}")
+    texts = tuple(_row(row, where) for where, row in json_lines(path))
     corpus = Corpus(
         name=path.stem, source=path.name, texts=texts, tag=f"{path.stem}+{file_sha256(name)[:8]}"
     )
@@ -112,19 +105,30 @@ def _check(corpus: Corpus, name: str) -> None:
         raise BadFile(f"{name}: no scale is labelled in every row; labels are {{scale: 0 or 1}}")
 
 
-def _row(row: Any, source: str) -> Labelled:  # noqa: ANN401
-    if not isinstance(row, dict) or "id" not in row:
-        raise BadFile(f"{source}: a labelled text is an object with an id")
-    text, posts = row.get("text", ""), row.get("posts", [])
-    known = isinstance(text, str) and isinstance(posts, list)
-    if not known or not all(isinstance(p, str) for p in posts) or not (text or posts):
-        raise BadFile(f"{source}: needs a text, or posts as a list of texts")
-    labels = _labels(row)
+class _Row(TypedDict):
+    id: str | int
+    text: NotRequired[str]
+    posts: NotRequired[tuple[str, ...]]
+    author: NotRequired[str | int]
+    labels: NotRequired[dict[str, int]]
+
+
+def _row(row: object, where: str) -> Labelled:
+    if isinstance(row, BadFile):
+        raise row
+    fields = typed(row, _Row, where)
+    text, posts = fields.get("text", ""), fields.get("posts", ())
+    if not (text or posts):
+        raise BadFile(f"{where}: needs a text, or posts as a list of texts")
+    labels = _labels(cast(Mapping[str, Any], row))
     wrong = {k: v for k, v in labels.items() if v not in (0, 1) or isinstance(v, bool)}
     if wrong or not labels:
-        raise BadFile(f"{source}: labels map a scale to 0 (low pole) or 1 (high pole), not {wrong}")
-    group = str(row.get("author", row["id"]))
-    return Labelled(id=str(row["id"]), labels=labels, text=text, posts=tuple(posts), group=group)
+        raise BadFile(
+            f"{where}: labels map a scale to 0 (low pole) or 1 (high pole), not {wrong!r:.200}"
+        )
+    name = str(fields["id"])
+    group = str(fields.get("author", name))
+    return Labelled(id=name, labels=labels, text=text, posts=posts, group=group)
 
 
 def _labels(row: Mapping[str, Any]) -> Mapping[str, Any]:

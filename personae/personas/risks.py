@@ -31,6 +31,7 @@ from personae.core import (
     data_json,
     parse_json,
     read_text,
+    typed,
 )
 from personae.personas import LAYERS, evident_kinds, layer_provenance
 
@@ -117,12 +118,11 @@ def _rule(body: Mapping[str, object], words: Mapping[str, Sequence[str]]) -> Ris
     if not isinstance(conditions, list) or not conditions:
         raise ValueError("'when' is a list of conditions")
     kinds = body.get("kinds", [])
+    texts = {name: typed(body[name], str, name) for name in ("code", "risk", "reason")}
     return RiskRule(
-        code=str(body["code"]),
-        risk=str(body["risk"]),
-        reason=str(body["reason"]),
+        **texts,
         conditions=tuple(_condition(condition, words) for condition in conditions),
-        kinds=tuple(kinds) if isinstance(kinds, list) else (),
+        kinds=tuple(typed(kinds, list[str], "kinds")),
         level=level,
     )
 

@@ -171,7 +171,10 @@ def _read(path: Path) -> BehaviourTask:
 def _trial(row: Mapping[str, Any], part: str, raw: Mapping[str, Any]) -> Trial:
     """Fill a part's template with a situation's fields; in one pass, as these may have braces."""
     part_data = raw["parts"][part]
-    fields = {k: str(v) for k, v in row.items() if k not in ("id", "group", "parts", "options")}
+    others = {k: v for k, v in row.items() if k not in ("id", "group", "parts", "options")}
+    if odd := [k for k, v in others.items() if not isinstance(v, str | int | float)]:
+        raise BadValue(f"trial {row['id']!r}: {odd[0]!r} is a text or a number")
+    fields = {k: str(v) for k, v in others.items()}
     listed = part_data.get("options") or row.get("options") or raw["options"]
     return Trial(
         id=f"{row['id']}/{part}",

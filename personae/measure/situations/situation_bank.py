@@ -145,9 +145,12 @@ def _shipped() -> SituationBank:
     )
 
 
-def _situation(row: Mapping[str, Any], index: int, source: str) -> Situation:
+def _situation(row: Mapping[str, object], index: int, source: str) -> Situation:
     def text(name: str) -> str:
-        return str(row.get(name) or "").strip()
+        value = row.get(name)
+        if not isinstance(value, str | int | None):
+            raise BadFile(f"{source}, row {index + 1}: {name} is a text, not {value!r:.80}")
+        return "" if value is None else str(value).strip()
 
     actions = [text(f"response_{name}") for name in ("high1", "high2", "low1", "low2")]
     question = (text("situation") or text("question"), text("query"))

@@ -116,10 +116,14 @@ def _read_opinions(source: str) -> list[dict[str, Any]]:
         raise BadFile(f"{source}: opinions are a table with the columns prompt, category")
     rows = []
     for number, row in enumerate(table.iter_rows(named=True), 1):
-        if row["prompt"] is None or row["category"] is None:
-            raise BadFile(f"{source}, row {number}: its prompt or category is empty")
-        texts = {"category": str(row["category"]), "claim": str(row["prompt"])}
-        rows.append({"id": str(number), **texts, "counter": row.get("counter")})
+        claim, category, counter = (row.get(name) for name in ("prompt", "category", "counter"))
+        if not isinstance(claim, str) or not claim.strip() or not isinstance(category, str | int):
+            raise BadFile(f"{source}, row {number}: prompt and category are texts, and not empty")
+        if not isinstance(counter, str | None):
+            raise BadFile(f"{source}, row {number}: counter is a text, not {counter!r:.80}")
+        rows.append(
+            {"id": str(number), "category": str(category), "claim": claim, "counter": counter}
+        )
     return rows
 
 

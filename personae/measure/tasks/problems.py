@@ -8,6 +8,7 @@ import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypedDict
 
 from personae.core import (
     BadFile,
@@ -17,6 +18,7 @@ from personae.core import (
     data_json,
     data_names,
     json_lines,
+    typed,
 )
 from personae.datasets.published_problems import PUBLIC, published_rows
 
@@ -166,17 +168,28 @@ def _read_problems(rows: Iterable[object], source: str) -> tuple[Problem, ...]:
     return tuple(_problem(row, f"{source}, problem {i + 1}", i) for i, row in enumerate(rows))
 
 
+class _Row(TypedDict, total=False):
+    id: str | int
+    text: str
+    question: str
+    options: Sequence[str | int | float]
+    wrong: Sequence[str | int | float]
+    answer: str | int | float
+    answer_matching_behavior: str
+    field: str
+    category: str
+
+
 def _problem(row: object, source: str, index: int) -> Problem:
-    if not isinstance(row, dict):
-        raise BadFile(f"{source}: a problem is a JSON object, not {type(row).__name__}")
-    text = row.get("text", row.get("question"))
-    options, wrong, answer = row.get("options", []), row.get("wrong", []), row.get("answer")
-    if "answer_matching_behavior" in row:
-        options, answer = ["Yes", "No"], str(row["answer_matching_behavior"]).strip()
-    lists = isinstance(options, list) and isinstance(wrong, list)
-    if not isinstance(text, str) or not lists or isinstance(answer, bool | None):
+    fields = typed(row, _Row, source)
+    text = fields.get("text", fields.get("question"))
+    options, wrong = fields.get("options", []), fields.get("wrong", [])
+    answer = fields.get("answer")
+    if "answer_matching_behavior" in fields:
+        options, answer = ["Yes", "No"], fields["answer_matching_behavior"].strip()
+    if text is None or answer is None:
         raise BadFile(f"{source}: needs a text `text`, an `answer`, and lists `options` or `wrong`")
-    name = str(row.get("id", index + 1))
+    name = str(fields.get("id", index + 1))
     choices = [str(option) for option in options]
     right = _right(answer, choices, source) if choices else str(answer)
     if wrong and not choices:
@@ -188,7 +201,7 @@ def _problem(row: object, source: str, index: int) -> Problem:
             text=text,
             answer=right,
             options=tuple(choices),
-            field=str(row.get("field", row.get("category", ""))),
+            field=fields.get("field", fields.get("category", "")),
         )
     except BadValue as error:
         raise BadFile(f"{source}: {error}") from error

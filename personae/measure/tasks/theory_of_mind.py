@@ -127,7 +127,7 @@ def _bigtom(path: str | Path) -> tuple[Scene, ...]:
         BadFile: not readable, or a row that has another number of columns or sentences.
     """
     try:
-        with Path(path).open(encoding="utf-8", newline="") as stream:
+        with Path(path).open(encoding="utf-8-sig", newline="") as stream:
             rows = list(csv.reader(stream, delimiter=";"))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise BadFile(f"{path}: BigToM is a CSV file with semicolons ({error})") from error

@@ -8,7 +8,7 @@ repeats. Surveys are data (`personae/data/surveys/`, or a JSON file of the user'
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import NotRequired, TypedDict
 
 import numpy as np
 import polars as pl
@@ -22,8 +22,9 @@ from personae.core import (
     content_key,
     data_json,
     data_names,
-    parse_json,
+    read_json,
     say,
+    typed,
 )
 from personae.measure.inventories.forms import DisplayedOption
 from personae.measure.listed_questions import ListedQuestion, list_question
@@ -108,41 +109,60 @@ def load_survey(name: str) -> Survey:
         return _survey(data_json(f"surveys/{name}.json"), name)
     if not name.endswith(".json"):
         raise UnknownName("survey", name, data_names("surveys"))
-    try:
-        text = Path(name).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadFile(f"can't read a survey from {name}: {error}") from error
-    return _survey(parse_json(text, name), name)
+    return _survey(read_json(Path(name)), name)
 
 
-def _survey(raw: Any, where: str) -> Survey:  # noqa: ANN401  (JSON has no narrower type)
-    try:
-        survey = Survey(
-            name=raw["name"],
-            title=raw["title"],
-            source=raw["source"],
-            people=raw["people"],
-            country=raw["country"],
-            n=int(raw["n"]),
-            questions=tuple(_question(row) for row in raw["questions"]),
-            tag=f"{raw['name']}@{raw['version']}+{content_key(raw)[:8]}",
-        )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BadFile(f"{where}: not a survey ({type(error).__name__}: {error})") from error
-    ids = [question.id for question in survey.questions]
-    if not ids or len(set(ids)) < len(ids):
-        raise BadFile(f"{where}: not a survey (it needs questions, each with an id of its own)")
-    return survey
+class _Question(TypedDict):
+    id: str
+    title: str
+    text: str
+    options: tuple[str, ...]
+    shares: NotRequired[tuple[float, ...]]
+    mean: NotRequired[float]
 
 
-def _question(row: dict[str, Any]) -> SurveyQuestion:
-    options, shares = tuple(row["options"]), tuple(map(float, row.get("shares", ())))
-    if not 2 <= len(options) <= 26 or (shares and len(shares) != len(options)):
-        raise ValueError(f"{row['id']}: needs 2 to 26 options, and as many shares or none")
-    if shares and not abs(sum(shares) - 1) < 0.005:
-        raise ValueError(f"{row['id']}: the shares add up to {sum(shares):.3f}, not to 1")
+class _Form(TypedDict):
+    name: str
+    title: str
+    version: str
+    source: str
+    people: str
+    country: str
+    n: int
+    questions: list[_Question]
+
+
+def _survey(raw: object, where: str) -> Survey:
+    form = typed(raw, _Form, where)
+    ids = [question["id"] for question in form["questions"]]
+    if not ids or len(set(ids)) < len(ids) or form["n"] < 1:
+        raise BadFile(f"{where}: a survey has n people and questions, each with an id of its own")
+    return Survey(
+        name=form["name"],
+        title=form["title"],
+        source=form["source"],
+        people=form["people"],
+        country=form["country"],
+        n=form["n"],
+        questions=tuple(_question(row, where) for row in form["questions"]),
+        tag=f"{form['name']}@{form['version']}+{content_key(raw)[:8]}",
+    )
+
+
+def _question(row: _Question, where: str) -> SurveyQuestion:
+    """Check a question; its shares add up to 1 here, or only its mean is known."""
+    options, shares = row["options"], row.get("shares", ())
+    where = f"{where}, question {row['id']!r}"
+    if not 2 <= len(set(options)) == len(options) <= 26:
+        raise BadFile(f"{where}: needs 2 to 26 different options")
     total = sum(shares)
-    mean = sum(s * (i + 1) for i, s in enumerate(shares)) / total if shares else float(row["mean"])
+    if shares and (len(shares) != len(options) or min(shares) < 0 or abs(total - 1) >= 0.005):
+        raise BadFile(f"{where}: needs a share >= 0 for each option, which add up to 1")
+    mean = row.get("mean")
+    if shares:
+        mean = sum(s * (i + 1) for i, s in enumerate(shares)) / total
+    if mean is None or not 1 <= mean <= len(options):
+        raise BadFile(f"{where}: needs shares, or a mean from 1 to {len(options)}")
     return SurveyQuestion(
         id=row["id"],
         title=row["title"],

@@ -4,16 +4,25 @@ Cases are invented, for research on language models and never for clinical use. 
 own ordered labels; each case is asked in three wordings, which stand in for repeated sampling.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import polars as pl
 
-from personae.core import Answers, Array, BadFile, BadValue, Chooser, Persona, data_json
+from personae.core import (
+    Answers,
+    Array,
+    BadFile,
+    BadValue,
+    Chooser,
+    Persona,
+    data_json,
+    read_json,
+    typed,
+)
 from personae.designs.arms import CONTROL_ARM, Arm
 from personae.designs.grid import Asking, ask_grid
 from personae.induce.prompt.prompt_inductions import own_text
@@ -43,7 +52,7 @@ class CaseSet:
     A case is (id, text, urgency); urgencies are 1 to the number of labels.
 
     Raises:
-        BadValue: no case, fewer than two labels, or an urgency outside them.
+        BadValue: no task, no case, fewer than two labels, or an urgency outside them.
     """
 
     name: str
@@ -53,10 +62,10 @@ class CaseSet:
 
     def __post_init__(self) -> None:
         wrong = [name for name, _, u in self.cases if not 1 <= u <= len(self.labels)]
-        if wrong or not self.cases or len(self.labels) < 2:
+        if wrong or not self.cases or len(self.labels) < 2 or not self.tasks:
             raise BadValue(
-                f"setting {self.name!r}: each case has an urgency from 1 to {len(self.labels)}; "
-                f"not so in {wrong[:5] or 'no case at all'}"
+                f"setting {self.name!r}: needs a task, two labels or more, and cases with urgency "
+                f"from 1 to {len(self.labels)}; not so in {wrong[:5] or 'the setting as a whole'}"
             )
 
     @property
@@ -86,6 +95,22 @@ class CaseSet:
         )
 
 
+class _Case(TypedDict):
+    id: str
+    text: str
+    urgency: int
+
+
+class _Setting(TypedDict):
+    tasks: tuple[str, ...]
+    labels: tuple[str, ...]
+    cases: list[_Case]
+
+
+class _Settings(TypedDict):
+    settings: dict[str, _Setting]
+
+
 def load_settings(path: str = "", *, first: int | None = None) -> tuple[CaseSet, ...]:
     """Open the shipped settings, or a JSON file of the same form; `first` cases of each.
 
@@ -95,22 +120,23 @@ def load_settings(path: str = "", *, first: int | None = None) -> tuple[CaseSet,
     >>> [setting.name for setting in load_settings()]
     ['critical care', 'primary care']
     """
+    content = read_json(Path(path)) if path else _DATA
+    where = path or "the shipped settings"
     try:
-        data = json.loads(Path(path).read_text(encoding="utf-8")) if path else _DATA
         return tuple(
             CaseSet(
                 name=name,
-                tasks=tuple(setting["tasks"]),
-                labels=tuple(setting["labels"]),
+                tasks=setting["tasks"],
+                labels=setting["labels"],
                 cases=tuple(
-                    (str(c["id"]), str(c["text"]), int(c["urgency"]))
-                    for c in _evenly(setting["cases"], first)
+                    (case["id"], case["text"], case["urgency"])
+                    for case in _evenly(setting["cases"], first)
                 ),
             )
-            for name, setting in data["settings"].items()
+            for name, setting in typed(content, _Settings, where)["settings"].items()
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BadFile(f"{path}: not a file of urgency settings ({error})") from error
+    except BadValue as error:
+        raise BadFile(f"{where}: {error}") from error
 
 
 def _evenly(cases: Sequence[Any], first: int | None) -> Sequence[Any]:

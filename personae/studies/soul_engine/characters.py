@@ -8,10 +8,11 @@ sentence is the character's level. So both the levels and their best possible es
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
 import numpy as np
 
-from personae.core import BIG_FIVE, Array, BadFile, BadValue, data_json, json_lines
+from personae.core import BIG_FIVE, Array, BadFile, BadValue, data_json, json_lines, typed
 
 __all__ = ["Character", "ideal_levels", "load_characters", "simulated_characters"]
 
@@ -29,6 +30,12 @@ class Character:
             raise BadValue(f"character {self.name!r}: five levels in 0..1, not {self.ocean}")
 
 
+class _Row(TypedDict):
+    character: str
+    utterances: tuple[str, ...]
+    ocean: tuple[float, ...]
+
+
 def load_characters(path: str | Path) -> list[Character]:
     """Read characters from a JSONL file, one a row.
 
@@ -41,19 +48,17 @@ def load_characters(path: str | Path) -> list[Character]:
     for line, row in json_lines(Path(path)):
         if isinstance(row, BadFile):
             raise row
+        fields = typed(row, _Row, line)
         try:
             characters.append(
                 Character(
-                    name=str(row["character"]),  # type: ignore[index]
-                    utterances=tuple(str(text) for text in row["utterances"]),  # type: ignore[index]
-                    ocean=tuple(float(level) for level in row["ocean"]),  # type: ignore[index]
+                    name=fields["character"],
+                    utterances=fields["utterances"],
+                    ocean=fields["ocean"],
                 )
             )
-        except (KeyError, TypeError, ValueError, BadValue) as error:
-            raise BadFile(
-                f'{line}: a row is {{"character", "utterances": [TEXT], "ocean": [five levels in '
-                f"0..1]}} ({error})"
-            ) from error
+        except BadValue as error:
+            raise BadFile(f"{line}: {error}") from error
     if len({c.name for c in characters}) < len(characters) or not characters:
         raise BadFile(f"{path}: at least one character, each named once")
     return characters
