@@ -30,6 +30,6 @@ def typed(value: object, kind: type[T], where: str) -> T:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
         text = " ".join(str(error).split())
-        reason, _, place = text.partition(" - at ")
-        at = f", at {place.strip('`')}" if place else ""
+        reason, _, path = text.partition(" - at ")
+        at = f", at {path.strip('`')}" if path else ""
         raise BadFile(f"{where}: {reason[:1].lower()}{reason[1:]}{at}") from error
