@@ -19,6 +19,7 @@ OWN = "own"
 _FLAT = {"opn": "O", "con": "C", "ext": "E", "agr": "A", "neu": "N"}
 _TYPES = {"IE": ("I", "E"), "SN": ("S", "N"), "FT": ("F", "T"), "JP": ("J", "P")}
 LEAST_CHARACTERS = 10
+FORM = '{"id", "text" or "posts", "labels": {scale: 0 or 1}}'
 WORDS_OF_TEXT = 2400
 WORDS_OF_POST = 60
 
@@ -110,13 +111,13 @@ class _Row(TypedDict):
     text: NotRequired[str]
     posts: NotRequired[tuple[str, ...]]
     author: NotRequired[str | int]
-    labels: NotRequired[dict[str, int]]
+    labels: NotRequired[dict[str, object]]
 
 
 def _row(row: object, where: str) -> Labelled:
     if isinstance(row, BadFile):
         raise row
-    fields = typed(row, _Row, where)
+    fields = typed(row, _Row, f"{where}: not a labelled text {FORM}")
     text, posts = fields.get("text", ""), fields.get("posts", ())
     if not (text or posts):
         raise BadFile(f"{where}: needs a text, or posts as a list of texts")

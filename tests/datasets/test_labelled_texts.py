@@ -38,10 +38,10 @@ def test_a_text_may_hold_any_separator_of_lines(tmp_path: Path) -> None:
     ("rows", "message"),
     [
         ([], "texts need ids"),
-        ([7], "an object with an id"),
-        ([{"text": "a", "labels": {"E": 1}}], "an object with an id"),
+        ([7], "expected `object`"),
+        ([{"text": "a", "labels": {"E": 1}}], "required field `id`"),
         ([{"id": "a", "labels": {"E": 1}}], "needs a text"),
-        ([{"id": "a", "posts": [1], "labels": {"E": 1}}], "needs a text"),
+        ([{"id": "a", "posts": [1], "labels": {"E": 1}}], "expected `str`"),
         ([{"id": "a", "text": "a"}], "0 .low pole. or 1"),
         ([{"id": "a", "text": "a", "labels": {"E": 2}}], "0 .low pole. or 1"),
         ([{"id": "a", "text": "a", "labels": {"E": True}}], "0 .low pole. or 1"),
@@ -58,5 +58,5 @@ def test_what_is_no_labelled_text_is_refused(rows: list[Any], message: str, tmp_
 def test_what_is_no_jsonl_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "bad.jsonl").write_text('{"id": ')
     for path in (tmp_path / "bad.jsonl", tmp_path / "nowhere.jsonl", tmp_path):
-        with pytest.raises(BadFile, match="one object a line"):
+        with pytest.raises(BadFile, match="not valid JSON|no such file"):
             load_labelled(str(path))

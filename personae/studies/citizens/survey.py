@@ -133,10 +133,11 @@ class _Form(TypedDict):
 
 
 def _survey(raw: object, where: str) -> Survey:
+    where = f"{where}: not a survey"
     form = typed(raw, _Form, where)
     ids = [question["id"] for question in form["questions"]]
     if not ids or len(set(ids)) < len(ids) or form["n"] < 1:
-        raise BadFile(f"{where}: a survey has n people and questions, each with an id of its own")
+        raise BadFile(f"{where}: it has n people, and questions each with an id of its own")
     return Survey(
         name=form["name"],
         title=form["title"],

@@ -48,7 +48,7 @@ def load_characters(path: str | Path) -> list[Character]:
     for line, row in json_lines(Path(path)):
         if isinstance(row, BadFile):
             raise row
-        fields = typed(row, _Row, line)
+        fields = typed(row, _Row, f"{line}: not a character")
         try:
             characters.append(
                 Character(
