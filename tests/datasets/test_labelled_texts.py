@@ -58,5 +58,5 @@ def test_what_is_no_labelled_text_is_refused(rows: list[Any], message: str, tmp_
 def test_what_is_no_jsonl_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "bad.jsonl").write_text('{"id": ')
     for path in (tmp_path / "bad.jsonl", tmp_path / "nowhere.jsonl", tmp_path):
-        with pytest.raises(BadFile, match="not valid JSON|no such file"):
+        with pytest.raises(BadFile, match=r"not valid JSON|no such file"):
             load_labelled(str(path))

@@ -155,7 +155,7 @@ def test_a_file_that_is_no_survey_is_refused(
 
 
 def test_bad_names_and_numbers_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadFile, match="can't read .*none.json"):
+    with pytest.raises(BadFile, match=r"can't read .*none\.json"):
         load_survey(str(tmp_path / "none.json"))
     with pytest.raises(UnknownName, match="canada"):
         load_survey("canda")
