@@ -12,6 +12,7 @@ from personae.cli.command_group import ALIKE, WHOLE, Commands
 from personae.cli.lazy_commands import LazyCommand, RecipeGroup, StudyGroup, study_command
 from personae.cli.model_options import model_opener, with_model_options
 from personae.cli.personas_command import personas
+from personae.cli.report_output import report_page, show_report, takes_full
 
 __all__ = ["main"]
 
@@ -138,22 +139,20 @@ def _show(study: str) -> None:
 @click.option("--norms", help="Norm group to compare with, such as 'sex-neutral 21-40'.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the results.")
 @click.option("--seed", type=WHOLE, default=0, show_default=True, help="Seed of the resampling.")
+@takes_full
 def _score(**settings: Any) -> None:  # noqa: ANN401
     """Score answers collected anywhere: a CSV, one row per respondent or one per answer."""
-    from rich.console import Console
-
     from personae.analyses.score import score_report
     from personae.core import load_inventory
     from personae.datasets.answer_tables import read_answers
     from personae.report.render.report_files import write_report
-    from personae.report.render.terminal import print_report
 
     inventory = load_inventory(settings["inventory"], settings["items"])
     answers = read_answers(settings["answers"], inventory)
     report = score_report(answers, inventory, norms_group=settings["norms"], seed=settings["seed"])
     if settings["out"]:
         write_report(report, settings["out"])
-    print_report(report, Console())
+    show_report(report, full=settings["full"], page=report_page(settings["out"]))
 
 
 @_personae.command("vector")
@@ -169,25 +168,26 @@ def _score(**settings: Any) -> None:  # noqa: ANN401
 @click.option("--method", default="mean", show_default=True, help="mean, pca, logistic or ridge.")
 @click.option("--seed", type=WHOLE, default=0, show_default=True, help="Seed of the checks.")
 @with_model_options
-def _vector(**settings: Any) -> None:  # noqa: ANN401
+@takes_full
+def _vector(full: bool, **settings: Any) -> None:  # noqa: ANN401
     """Make a trait's steering vector, and report its quality at each block."""
     from personae.cli.vector_command import make_file
 
-    make_file(open_reader=model_opener(settings), **settings)
+    show_report(make_file(open_reader=model_opener(settings), **settings), full=full)
+    path = settings["out"]
+    click.echo(f"Written to {path}; use it as steer:{path}*2@BLOCK", err=True)
 
 
 @_personae.command("report")
 @click.argument("folder", type=click.Path(path_type=Path))
-def _report(folder: Path) -> None:
+@takes_full
+def _report(folder: Path, full: bool) -> None:
     """Render a finished run again, without a model."""
-    from rich.console import Console
-
     from personae.report.render.report_files import read_report, write_report
-    from personae.report.render.terminal import print_report
 
     report = read_report(folder)
     write_report(report, folder)
-    print_report(report, Console())
+    show_report(report, full=full, page=report_page(folder))
 
 
 @_personae.command("compare")
@@ -210,6 +210,7 @@ def _report(folder: Path) -> None:
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the results.")
 @click.option("--seed", type=WHOLE, default=0, show_default=True, help="Seed of the resampling.")
+@takes_full
 def _compare(**settings: Any) -> None:  # noqa: ANN401
     """Compare two finished runs, paired by answer: what differs, what is equivalent."""
     from personae.cli.compare_export import compare

@@ -4,15 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from rich.console import Console
-
 from personae.analyses.compare import compare_runs
 from personae.analyses.run_differences import MARGINS, ComparisonRules
+from personae.cli.report_output import report_page, show_report
 from personae.core import BadValue
 from personae.measure.situations.situation_bank import load_bank
 from personae.measure.tasks.problems import load_problems
 from personae.report.render.report_files import write_report
-from personae.report.render.terminal import print_report
 from personae.run.export.finished_run import open_run
 from personae.run.export.harness_tasks import export_bank, export_problems
 from personae.run.export.inspect_export import export_inspect
@@ -40,7 +38,7 @@ def compare(
     report = compare_runs(open_run(first), open_run(second), _arms(arms), judging)
     if out is not None:
         write_report(report, out)
-    print_report(report, Console())
+    show_report(report, full=bool(settings["full"]), page=report_page(out))
 
 
 def export(run: Path | None, to: str, problems: str | None, bank: str | None, out: Path) -> str:

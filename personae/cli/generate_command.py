@@ -7,13 +7,14 @@ from typing import Any
 import click
 from rich.console import Console
 
+from personae.cli.command_group import WHOLE
 from personae.cli.perform import COMMON, MODEL_HELP, confirm, on_cluster, open_models
+from personae.cli.report_output import show_report
 from personae.cli.signature import options_of, take
 from personae.core import Chooser, Model, Report, is_control
 from personae.core.files.headers import Header
 from personae.generate.recipe import Order, Population
 from personae.generate.recipe_registry import recipes
-from personae.report.render.terminal import print_report
 from personae.run.parameters import parameters
 from personae.run.plan import CostEstimate, estimate_work
 from personae.run.population_run import Commission, generate
@@ -24,7 +25,7 @@ PLANNED = 8
 """Personas from which a model's work is estimated before it begins."""
 OWN = (
     click.Option(["-n"], type=click.IntRange(1), default=10, show_default=True, help="Personas."),
-    click.Option(["--seed"], type=click.IntRange(0), default=0, show_default=True, help="Seed."),
+    click.Option(["--seed"], type=WHOLE, default=0, show_default=True, help="Seed."),
     click.Option(
         ["--model"], help=f"Writes the texts: {MODEL_HELP}. Without one: structure alone."
     ),
@@ -86,7 +87,8 @@ def _perform(recipe: Header, function: Callable[..., Population], settings: dict
             total=total,
         )
         log = Console(stderr=True)
-        print_report(generate(job, build, model, log, workers), Console())
+        report = generate(job, build, model, log, workers)
+        show_report(report, full=settings["full"], page=job.sibling("report.html"))
         log.print(f"Written: {out}, {job.sibling('report.html')}, {job.sibling('manifest.json')}")
 
 
@@ -100,7 +102,7 @@ def _announce(
     log, model = Console(stderr=True), population.order.model
     if settings["preview"]:
         report = Report(title=f"Preview: {population.title}", parts=population.preview)
-        print_report(report, Console())
+        show_report(report, full=settings["full"])
     if model is None or is_control(model.name):
         return None
     plan = _plan(build, settings["n"])

@@ -11,6 +11,7 @@ import click
 from rich.console import Console
 
 from personae.cli.model_options import MODEL_OPTIONS, model_options
+from personae.cli.report_output import FULL, report_page, show_report
 from personae.cli.signature import take
 from personae.core import (
     BadValue,
@@ -25,7 +26,6 @@ from personae.core import (
 from personae.core.files.headers import Header
 from personae.models.opening import open_model
 from personae.models.server.budget import Budget, Price
-from personae.report.render.terminal import print_report
 from personae.run.execute import Job, execute
 from personae.run.parameters import parameters
 from personae.run.plan import CostEstimate, estimate_study
@@ -42,6 +42,7 @@ COMMON = (
     *MODEL_OPTIONS,
     click.Option(["--out"], type=click.Path(path_type=Path), help="Folder for the results."),
     click.Option(["--fresh"], is_flag=True, help="Start over in a folder that holds a run."),
+    FULL,
     click.Option(
         ["--ray"],
         is_flag=False,
@@ -92,7 +93,7 @@ def _run(
     options: Mapping[str, object],
     models: Mapping[str, Model],
 ) -> None:
-    terminal, log = Console(), Console(stderr=True)
+    log = Console(stderr=True)
     plan = _announce(body, models, settings, log)
     job = Job(
         study=study.name,
@@ -103,7 +104,7 @@ def _run(
         plan=plan,
     )
     report = execute(job, body, models, log)
-    print_report(report, terminal)
+    show_report(report, full=bool(settings["full"]), page=report_page(job.out))
     log.print(f"Written to {job.out}/: report.html, report.json, answers.parquet, manifest.json")
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from personae.cli.command_group import ALIKE, Commands
+from personae.cli.report_output import report_page, show_report, takes_full
 
 if TYPE_CHECKING:
     from personae.core import InputError, Persona, Report
@@ -32,7 +33,10 @@ def personas() -> None:
 @click.option("--rules", type=_FILE, help="Your own rules (JSON) instead of the shipped ones.")
 @click.option("--strict", is_flag=True, help="Treat warnings as errors.")
 @_OUT
-def _check(file: Path, form: str, rules: Path | None, strict: bool, out: Path | None) -> None:
+@takes_full
+def _check(
+    file: Path, form: str, rules: Path | None, strict: bool, out: Path | None, full: bool
+) -> None:
     """Report format errors, with their rows, and risks, with reasons.
 
     Exits with code 2 if there are errors (with --strict: or warnings).
@@ -42,7 +46,7 @@ def _check(file: Path, form: str, rules: Path | None, strict: bool, out: Path | 
     from personae.personas.risks import load_risk_rules
 
     checked = check_report(_rows(file, form), load_risk_rules(rules))
-    _show(checked.report, out)
+    _show(checked.report, out, full)
     faulty = checked.errors + (checked.warnings if strict else 0)
     if faulty:
         raise BadFile(f"{file}: {faulty:,} personas need work")
@@ -65,24 +69,26 @@ def _rows(file: Path, form: str) -> "Iterator[tuple[str, Persona | InputError]]"
 @click.argument("file", type=_FILE)
 @_FROM
 @_OUT
-def _describe(file: Path, form: str, out: Path | None) -> None:
+@takes_full
+def _describe(file: Path, form: str, out: Path | None, full: bool) -> None:
     """Show counts, filled fields, distributions of facts, and requested traits."""
     from personae.generate.quality.describing import describe_report
     from personae.personas.exchange import import_personas
 
-    _show(describe_report(import_personas(file, form)), out)
+    _show(describe_report(import_personas(file, form)), out, full)
 
 
 @personas.command("diff")
 @click.argument("old", type=_FILE)
 @click.argument("new", type=_FILE)
 @_OUT
-def _diff(old: Path, new: Path, out: Path | None) -> None:
+@takes_full
+def _diff(old: Path, new: Path, out: Path | None, full: bool) -> None:
     """Compare two files of personas by id: added, removed, changed and how."""
     from personae.personas.exchange import import_personas
     from personae.personas.inspecting import diff_report
 
-    _show(diff_report(import_personas(old), import_personas(new)), out)
+    _show(diff_report(import_personas(old), import_personas(new)), out, full)
 
 
 @personas.command("convert")
@@ -142,12 +148,9 @@ def _formats() -> None:
         click.echo(f"  {name:<12} {form.title}")
 
 
-def _show(report: "Report", out: Path | None) -> None:
-    from rich.console import Console
-
+def _show(report: "Report", out: Path | None, full: bool) -> None:
     from personae.report.render.report_files import write_report
-    from personae.report.render.terminal import print_report
 
     if out:
         write_report(report, out)
-    print_report(report, Console())
+    show_report(report, full=full, page=report_page(out))

@@ -129,8 +129,12 @@ def test_scores_of_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     ids = [item.id for item in NEO.items]
     rows = [",".join([f"r{r}", *(str(1 + (r * i) % 5) for i in range(120))]) for r in range(4)]
     path.write_text("\n".join([",".join(["respondent", *ids]), *rows]))
-    assert leave(["score", str(path), "--inventory", "ipip-neo-120"]) == 0
+    order = ["score", str(path), "--inventory", "ipip-neo-120"]
+    assert leave([*order, "--full"]) == 0
     assert "r3" in capsys.readouterr().out
+    assert leave(order) == 0
+    summary = capsys.readouterr().out
+    assert len(summary.splitlines()) <= 40 and "All: --full, or --out FOLDER" in summary
 
 
 def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:

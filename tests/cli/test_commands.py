@@ -216,7 +216,7 @@ def test_runs_compared_by_respondent_and_each(tmp_path: Path, capsys: Capture) -
     second = str(finished(tmp_path / "b", answers_of(2.0), model="null:uniform"))
     assert personae("compare", first, second, "--unit", "respondent") == 0
     assert "respondent" in capsys.readouterr().out
-    assert personae("compare", first, second, "--each", "--seed", "2") == 0
+    assert personae("compare", first, second, "--each", "--seed", "2", "--full") == 0
     assert "r5" in capsys.readouterr().out
     for arguments, message in (
         (("--unit", "respondent", "--each"), "one respondent by itself"),

@@ -4,7 +4,7 @@ Profiles, forest plots and bars are all rows of points on one axis and share `Ro
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite, isnan, nan
 from typing import Literal
 
@@ -34,6 +34,7 @@ __all__ = [
     "RowPlot",
     "figure_table",
     "finite",
+    "first_rows",
     "focus_of",
     "legend_of",
     "read_figure",
@@ -158,6 +159,16 @@ def focus_of(plot: RowPlot) -> DrawnSeries | None:
         return plot.series[0]
     measured = (s for s in plot.series if s.style == 0 and plot.kind == "profile")
     return next(measured, None)
+
+
+def first_rows(plot: RowPlot, count: int) -> RowPlot:
+    """Return a plot of the first rows alone, on the same axis."""
+    return replace(
+        plot,
+        labels=plot.labels[:count],
+        groups=plot.groups[:count],
+        series=tuple(replace(s, points=s.points[:count]) for s in plot.series),
+    )
 
 
 def finite(points: Iterable[FigurePoint], *, spans: bool = True) -> list[float]:

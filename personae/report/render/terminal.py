@@ -1,44 +1,37 @@
-"""A report in a terminal: verdicts first, then pictures drawn with characters, then tables."""
+"""A report in a terminal: whole, or in forty lines.
 
-from collections.abc import Iterable
-from math import isfinite, isnan
+Whole, it has verdicts first, then pictures drawn with characters, then tables. In short it has
+every warning, the verdicts, and the first rows of the first pictures and tables of each section.
+"""
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.padding import Padding
+from collections.abc import Callable, Iterable, Sequence
+
+from rich.console import Console, Group, RenderableType
+from rich.segment import Segment, Segments
 from rich.table import Table as Grid
 from rich.text import Text
 
-from personae.core import Estimate, Figure, Note, Part, Report, Table
-from personae.report.render.figure_data import (
-    DrawnSeries,
-    FigurePoint,
-    RowPlot,
-    figure_table,
-    focus_of,
-    legend_of,
-    read_figure,
-)
-from personae.report.render.outline import outline
-from personae.report.render.svg import Axis, nice_ticks
-from personae.report.render.values import (
-    DisplayedCell,
-    caption,
-    displayed,
-    displayed_rows,
-    number,
-    visible,
-)
+from personae.core import Estimate, Figure, Note, Part, Report, Table, counted
+from personae.report.render.outline import Outline, outline
+from personae.report.render.terminal_parts import is_plain, plain_text, short_part, whole_part
+from personae.report.render.values import visible
 
-__all__ = ["print_report"]
+__all__ = ["LINES", "print_report", "print_summary"]
 
-GLYPHS, ASCII_GLYPHS = "●◆□▲+▼▬", "o*#^+v="
-COLOURS = ("blue", "dark_orange3", "bright_black", "cyan", "magenta", "yellow")
-LABEL, BESIDE, GAPS, LONGEST, SHORTEST = 26, 22, 6, 56, 16
+LINES = 40
+"""The most lines of a summary."""
+WARNINGS, VERDICTS = 10, 20
+"""The most lines of warnings and of verdicts in a summary; what is over is counted."""
+FEW, SEVERAL = 3, 5
+"""The fewest and the most rows of a part in a summary."""
+LEAST = 2
+"""Lines that no part is shorter than, with the blank line before it."""
+
+Lines = list[list[Segment]]
 
 
 def print_report(report: Report, console: Console) -> None:
-    """Print a report to a terminal of any width; without UTF-8, in plain characters.
+    """Print a whole report to a terminal of any width; without UTF-8, in plain characters.
 
     Raises:
         BadValue: a figure's data has the wrong shape.
@@ -46,166 +39,162 @@ def print_report(report: Report, console: Console) -> None:
     >>> print_report(Report(title="Empty", parts=()), Console(width=40, color_system=None))
     Empty
     """
-    if not _is_plain(console):
-        _print(report, console)
+    _print(console, lambda: console.print(Group(*_whole(outline(report), console))))
+
+
+def print_summary(report: Report, console: Console, place: str = "") -> None:
+    """Print a report in at most 40 lines, whole if it is that short.
+
+    Warnings come first and are never left out: where they are many, each takes one line. Parts that
+    don't fit are counted.
+
+    Args:
+        report: what is printed.
+        console: where; without UTF-8, in plain characters.
+        place: how a reader gets the whole report, such as "--full, or out/card/report.html".
+
+    Raises:
+        BadValue: a figure's data has the wrong shape.
+
+    >>> notes = (Note("So it is.", "verdict"), Note("Few answers.", "warning"))
+    >>> report = Report(title="A study", parts=(*notes, *[Note("By the way.")] * 40))
+    >>> print_summary(report, Console(width=60, color_system=None), "--full")
+    A study
+    Warning: Few answers.
+    • So it is.
+    Not shown: 40 notes. All: --full
+    """
+    page = outline(report)
+    is_long = sum(map(_least_lines, report.parts)) > LINES
+    whole = [] if is_long else _lines(console, *_whole(page, console))
+    is_long |= len(whole) > LINES
+    lines = _summary(page, console, place) if is_long else whole
+    _print(console, lambda: console.print(_segments(lines), end=""))
+
+
+def _least_lines(part: Part) -> int:
+    """Count the lines that a part takes at least, without laying it out."""
+    return len(part.rows) if isinstance(part, Table) else 1
+
+
+def _print(console: Console, write: Callable[[], object]) -> None:
+    if not is_plain(console):
+        write()
         return
     with console.capture() as capture:
-        _print(report, console)
-    text = capture.get().replace("−", "-").encode(console.encoding, "replace")
+        write()
+    text = capture.get().replace("−", "-").replace("…", "...").encode(console.encoding, "replace")
     console.file.write(text.decode(console.encoding))
 
 
-def _print(report: Report, console: Console) -> None:
-    page = outline(report)
-    console.print(_text(page.title, "bold"))
-    for lead, explanation in page.banners:
-        console.print(Text.assemble((f"{lead} ", "bold yellow"), (visible(explanation), "yellow")))
-    for i, verdict in enumerate(page.verdicts):
-        if i == 0:
-            console.print()
-        _listed(console, verdict, "bold" if i == 0 else "")
+def _whole(page: Outline, console: Console) -> Iterable[RenderableType]:
+    yield plain_text(page.title, "bold")
+    yield from _banners(page)
+    if page.verdicts:
+        yield ""
+    yield from _verdicts(page, console)
     for section in page.sections:
-        console.print()
+        yield ""
         if section.title:
-            console.print(_text(section.title, "bold underline"))
+            yield plain_text(section.title, "bold underline")
         for part in section.parts:
-            _print_part(part, console)
+            yield whole_part(part, console)
     if page.counts:
-        console.print()
-        console.print(_text(page.counts[0]))
+        yield ""
+    yield from _counts(page)
+
+
+def _banners(page: Outline) -> Iterable[Text]:
+    for lead, explanation in page.banners:
+        yield Text.assemble((f"{lead} ", "bold yellow"), (visible(explanation), "yellow"))
+
+
+def _verdicts(page: Outline, console: Console) -> Iterable[Grid]:
+    for i, verdict in enumerate(page.verdicts):
+        grid = Grid.grid(padding=(0, 1))
+        grid.add_row("-" if is_plain(console) else "•", plain_text(verdict, "" if i else "bold"))
+        yield grid
+
+
+def _counts(page: Outline) -> Iterable[Text]:
+    if page.counts:
+        yield plain_text(page.counts[0])
     if page.costs:
-        console.print(_text(", ".join(f"{name} {value}" for name, value in page.costs), "dim"))
+        yield plain_text(", ".join(f"{name} {value}" for name, value in page.costs), "dim")
 
 
-def _text(text: str, style: str = "") -> Text:
-    return Text(visible(text), style=style)
+def _summary(page: Outline, console: Console, place: str) -> Lines:
+    """Lay out a long report in at most 40 lines."""
+    parts = [part for section in page.sections for part in section.parts]
+    warnings = [p for p in parts if isinstance(p, Note) and p.level == "warning"]
+    head = _lines(console, plain_text(page.title, "bold"))[:2]
+    head += _several(console, [whole_part(w, console) for w in warnings], WARNINGS, "warning")
+    head += _lines(console, *_banners(page))[:4]
+    head += _several(console, list(_verdicts(page, console)), VERDICTS, "finding")
+    foot = _lines(console, *_counts(page))[:3]
+    shown = _fitting(page, console, LINES - len(head) - len(foot) - 2)
+    body = [line for part in parts for line in shown.get(id(part), ())]
+    omitted = [p for p in parts if id(p) not in shown and p not in warnings]
+    closing = _lines(console, plain_text(_omissions(omitted, place), "dim"))[:2]
+    return [*head, *body, *foot, *closing]
 
 
-def _listed(console: Console, text: str, style: str) -> None:
-    grid = Grid.grid(padding=(0, 1))
-    grid.add_row("-" if _is_plain(console) else "•", _text(text, style))
-    console.print(grid)
+def _several(console: Console, texts: Sequence[RenderableType], most: int, noun: str) -> Lines:
+    """Lay out texts whole if they fit; else the first line of each, and the number of the rest."""
+    blocks = [_lines(console, text) for text in texts]
+    if sum(map(len, blocks)) > most:
+        room = most if len(blocks) <= most else most - 1
+        rest = len(blocks) - room
+        more = [_lines(console, plain_text(f"… {counted(rest, f'more {noun}')}"))] * (rest > 0)
+        blocks = [_first_line(console, text) for text in texts[:room]] + more
+    return [line for block in blocks for line in block]
 
 
-def _is_plain(console: Console) -> bool:
-    return not console.encoding.lower().startswith("utf")
+def _first_line(console: Console, text: RenderableType) -> Lines:
+    """Give a text's first line, with an ellipsis if there are more."""
+    first, *more = _lines(console, text)
+    if more:
+        line = Text.assemble(*((s.text, s.style or "") for s in first))
+        line.rstrip()
+        line.truncate(console.width - 2)
+        first = _lines(console, line.append(" …"))[0]
+    return [first]
 
 
-def _print_part(part: Part, console: Console) -> None:
-    if isinstance(part, Note):
-        warning = part.level == "warning"
-        console.print(_text(f"Warning: {part.text}" if warning else part.text, "yellow" * warning))
-    elif isinstance(part, Estimate):
-        words = displayed(part)
-        unit = f" {visible(part.unit)}" if part.unit and words.kind == "number" else ""
-        line = Text.assemble((visible(part.name), "bold"), ": ", _cell(words), unit)
-        console.print(line.append(f"  {visible(words.detail)}", "dim"))
-    elif isinstance(part, Table):
-        _print_table(part, console)
-    elif isinstance(part, Figure):
-        _print_figure(part, console)
+def _fitting(page: Outline, console: Console, room: int) -> dict[int, Lines]:
+    """Choose parts in turn from each section while they fit; map their identity to their lines."""
+    columns = [
+        [p for p in section.parts if isinstance(p, Figure | Table | Estimate)]
+        for section in page.sections
+    ]
+    turns = [
+        p for i in range(max(map(len, columns), default=0)) for c in columns for p in c[i : i + 1]
+    ]
+    shown: dict[int, Lines] = {}
+    for part in turns:
+        if room < LEAST:
+            break
+        for rows in (SEVERAL, FEW):
+            lines = _lines(console, short_part(part, console, rows))
+            gap = 0 if isinstance(part, Estimate) else 1
+            if len(lines) + gap <= room:
+                shown[id(part)] = [[]] * gap + lines
+                room -= len(lines) + gap
+                break
+    return shown
 
 
-def _print_table(table: Table, console: Console) -> None:
-    grid = Grid(
-        box=SIMPLE_HEAD, title=_text(table.title, "bold"), title_justify="left", pad_edge=False
-    )
-    rows = displayed_rows(table)
-    for j, name in enumerate(table.columns):
-        words = any(row[j].kind == "text" for row in rows)
-        grid.add_column(_text(name), justify="left" if words else "right", overflow="fold")
-    for row in rows:
-        grid.add_row(*map(_cell, row))
-    console.print(grid)
-    if lines := caption(table):
-        console.print(_text(lines, "dim"))
+def _omissions(omitted: Sequence[Part], place: str) -> str:
+    nouns = {"table": Table, "figure": Figure, "estimate": Estimate, "note": Note}
+    counts = {noun: sum(isinstance(p, kind) for p in omitted) for noun, kind in nouns.items()}
+    left = ", ".join(counted(count, noun) for noun, count in counts.items() if count)
+    source = f"All: {place}" if place else ""
+    return " ".join(text for text in (f"Not shown: {left}." if left else "", source) if text)
 
 
-def _cell(words: DisplayedCell) -> Text:
-    text = Text(visible(words.text), style="italic dim" if words.kind == "gap" else "")
-    for detail in (words.interval, words.chance, f"({words.why})" if words.why else ""):
-        if detail:
-            text.append(f" {visible(detail)}", "dim")
-    return text
+def _lines(console: Console, *texts: RenderableType) -> Lines:
+    return console.render_lines(Group(*texts), pad=False) if texts else []
 
 
-def _print_figure(figure: Figure, console: Console) -> None:
-    plot = read_figure(figure)
-    room = min(LONGEST, console.width - LABEL - BESIDE - GAPS)
-    crowded = isinstance(plot, RowPlot) and plot.kind == "bars" and len(plot.series) > 1
-    if not isinstance(plot, RowPlot) or crowded or room < SHORTEST:
-        _print_table(figure_table(figure), console)
-    else:
-        console.print(
-            Text.assemble((visible(figure.title), "bold"), "  ", (visible(plot.unit), "dim"))
-        )
-        glyphs = ASCII_GLYPHS if _is_plain(console) else GLYPHS
-        keys = [(f"{_glyph(s, glyphs)} ", _colour(s)) for s in legend_of(plot)]
-        for key, series in zip(keys, legend_of(plot), strict=True):
-            console.print(Text.assemble(key, visible(series.name)))
-        console.print(_rows(plot, room, glyphs))
-    console.print(_text(figure.alt, "dim"))
-
-
-def _rows(plot: RowPlot, room: int, glyphs: str) -> Padding:
-    """Draw one line per row: its label, its points on the axis, and the most important number."""
-    high = plot.high if plot.high > plot.low else plot.low + 1
-    axis = Axis(plot.low, high, 0, room - 1)
-    grid = Grid.grid(padding=(0, 1))
-    grid.add_column(width=LABEL, no_wrap=True, overflow="ellipsis")
-    grid.add_column(width=room, no_wrap=True, overflow="crop")
-    grid.add_column(width=BESIDE, no_wrap=True, overflow="ellipsis")
-    focus, group = focus_of(plot), ""
-    for i, label in enumerate(plot.labels):
-        if plot.groups[i] != group:
-            group = plot.groups[i]
-            grid.add_row(_text(group, "bold"), "", "")
-        words = displayed(focus.points[i].cell) if focus else DisplayedCell("text", "")
-        value_words = f"{words.text} {words.interval}".strip()
-        grid.add_row(_text(label), _strip(plot, axis, i, glyphs), _text(value_words, "dim"))
-    grid.add_row("", _scale(axis, room), "")
-    return Padding(grid, (0, 0, 1, 0))
-
-
-def _strip(plot: RowPlot, axis: Axis, row: int, glyphs: str) -> Text:
-    """Draw one row; the measured series comes last, so that it covers points that coincide."""
-    is_ascii = glyphs == ASCII_GLYPHS
-    cells = [(" ", "")] * (round(axis.end) + 1)
-    if isfinite(plot.reference):
-        cells[round(axis.at(plot.reference))] = (":" if is_ascii else "┊", "dim")
-    focus = focus_of(plot)
-    for series in sorted(plot.series, key=lambda s: (s is focus, -s.style)):
-        point = series.points[row]
-        if isnan(point.value):
-            continue
-        if series is focus or plot.kind == "bars":
-            for column in _span(plot, axis, point):
-                cells[column] = ("-" if is_ascii else "─", _colour(series))
-        cells[round(axis.at(point.value))] = (_glyph(series, glyphs), _colour(series))
-    return Text.assemble(*cells)
-
-
-def _span(plot: RowPlot, axis: Axis, point: FigurePoint) -> Iterable[int]:
-    """List the columns of an interval, or of a bar from zero."""
-    low, high = sorted((0.0, point.value)) if plot.kind == "bars" else (point.low, point.high)
-    if isnan(low) or isnan(high):
-        return ()
-    return range(round(axis.at(low)), round(axis.at(high)) + 1)
-
-
-def _scale(axis: Axis, room: int) -> Text:
-    cells = [" "] * room
-    values, decimals = nice_ticks(axis.low, axis.high, 5)
-    for value in values:
-        text = number(value, decimals)
-        start = min(max(0, round(axis.at(value)) - len(text) // 2), room - len(text))
-        cells[start : start + len(text)] = text
-    return Text("".join(cells), style="dim")
-
-
-def _glyph(series: DrawnSeries, glyphs: str) -> str:
-    return glyphs[series.style % len(glyphs)]
-
-
-def _colour(series: DrawnSeries) -> str:
-    return COLOURS[series.style % len(COLOURS)]
+def _segments(lines: Lines) -> Segments:
+    return Segments([segment for line in lines for segment in (*line, Segment.line())])
