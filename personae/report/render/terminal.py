@@ -42,7 +42,7 @@ def print_report(report: Report, console: Console) -> None:
     _print(console, lambda: console.print(Group(*_whole(outline(report), console))))
 
 
-def print_summary(report: Report, console: Console, place: str = "") -> None:
+def print_summary(report: Report, console: Console, source: str = "") -> None:
     """Print a report in at most 40 lines, whole if it is that short.
 
     Warnings come first and are never left out: where they are many, each takes one line. Parts that
@@ -51,7 +51,7 @@ def print_summary(report: Report, console: Console, place: str = "") -> None:
     Args:
         report: what is printed.
         console: where; without UTF-8, in plain characters.
-        place: how a reader gets the whole report, such as "--full, or out/card/report.html".
+        source: how a reader gets the whole report, such as "--full, or out/card/report.html".
 
     Raises:
         BadValue: a figure's data has the wrong shape.
@@ -68,7 +68,7 @@ def print_summary(report: Report, console: Console, place: str = "") -> None:
     is_long = sum(map(_least_lines, report.parts)) > LINES
     whole = [] if is_long else _lines(console, *_whole(page, console))
     is_long |= len(whole) > LINES
-    lines = _summary(page, console, place) if is_long else whole
+    lines = _summary(page, console, source) if is_long else whole
     _print(console, lambda: console.print(_segments(lines), end=""))
 
 
@@ -123,7 +123,7 @@ def _counts(page: Outline) -> Iterable[Text]:
         yield plain_text(", ".join(f"{name} {value}" for name, value in page.costs), "dim")
 
 
-def _summary(page: Outline, console: Console, place: str) -> Lines:
+def _summary(page: Outline, console: Console, source: str) -> Lines:
     """Lay out a long report in at most 40 lines."""
     parts = [part for section in page.sections for part in section.parts]
     warnings = [p for p in parts if isinstance(p, Note) and p.level == "warning"]
@@ -135,7 +135,7 @@ def _summary(page: Outline, console: Console, place: str) -> Lines:
     shown = _fitting(page, console, LINES - len(head) - len(foot) - 2)
     body = [line for part in parts for line in shown.get(id(part), ())]
     omitted = [p for p in parts if id(p) not in shown and p not in warnings]
-    closing = _lines(console, plain_text(_omissions(omitted, place), "dim"))[:2]
+    closing = _lines(console, plain_text(_omissions(omitted, source), "dim"))[:2]
     return [*head, *body, *foot, *closing]
 
 
@@ -184,12 +184,12 @@ def _fitting(page: Outline, console: Console, room: int) -> dict[int, Lines]:
     return shown
 
 
-def _omissions(omitted: Sequence[Part], place: str) -> str:
+def _omissions(omitted: Sequence[Part], source: str) -> str:
     nouns = {"table": Table, "figure": Figure, "estimate": Estimate, "note": Note}
     counts = {noun: sum(isinstance(p, kind) for p in omitted) for noun, kind in nouns.items()}
     left = ", ".join(counted(count, noun) for noun, count in counts.items() if count)
-    source = f"All: {place}" if place else ""
-    return " ".join(text for text in (f"Not shown: {left}." if left else "", source) if text)
+    closing = f"All: {source}" if source else ""
+    return " ".join(text for text in (f"Not shown: {left}." if left else "", closing) if text)
 
 
 def _lines(console: Console, *texts: RenderableType) -> Lines:
