@@ -16,7 +16,7 @@ from personae.report.render.outline import Outline, outline
 from personae.report.render.terminal_parts import is_plain, plain_text, short_part, whole_part
 from personae.report.render.values import visible
 
-__all__ = ["LINES", "print_report", "print_summary"]
+__all__ = ["print_report", "print_summary"]
 
 LINES = 40
 """The most lines of a summary."""
