@@ -28,6 +28,7 @@ NAMES = (
     "audits",
     "million",
     "readers",
+    "scoring",
     "steering",
     "against",
 )

@@ -24,7 +24,8 @@ from personae.stats.effects.equivalence import tost_paired
 from personae.stats.effects.ranks import friedman, kruskal, mann_whitney, sign_test, wilcoxon
 from personae.stats.resample import cluster_mean, mean
 from personae.stats.scores.factor_models import omega_total
-from personae.stats.scores.reliability import alpha, lambda6, sem, split_half
+from personae.stats.scores.measurement_error import sem
+from personae.stats.scores.reliability import alpha, lambda6, split_half
 from personae.stats.scores.variance_shares import variance_shares
 from personae.stats.two_level import two_level_mean
 
@@ -120,7 +121,29 @@ def of_scales(big: Array) -> Iterator[Interval]:
     yield "Guttman lambda 6, 60 x 8 Likert", scale, few(lambda6), true_lambda
     yield "omega total, 60 x 8 Likert", scale, few(omega_total), true_alpha
     yield "split-half, 60 x 8 Likert", scale, few(split_half), true_alpha
-    yield "standard error of measurement", scale, few(sem), errors
+    yield "standard error of measurement, 60 x 8", scale, without_draws(sem), errors
+    yield from of_measurement_error()
+
+
+def of_measurement_error() -> Iterator[Interval]:
+    """Yield few respondents, all alike or some much less consistent than others."""
+    name, e = "standard error of measurement, 12 x 24", 1 / np.sqrt(24)
+    yield (
+        f"{name}",
+        lambda r: r.normal(size=(12, 1)) + r.normal(size=(12, 24)),
+        without_draws(sem),
+        e,
+    )
+    yield f"{name}, unequal", uneven, without_draws(sem), e * np.exp(0.4**2)
+
+
+def uneven(random: np.random.Generator, n: int = 12) -> Array:
+    consistency = np.exp(0.4 * random.normal(size=(n, 1)))
+    return np.asarray(random.normal(size=(n, 1)) + consistency * random.normal(size=(n, 24)))
+
+
+def without_draws(statistic: Callable[[Array], Estimate]) -> Estimator:
+    return lambda x, _: statistic(x)
 
 
 def of_agreement(big: Array) -> Iterator[Interval]:

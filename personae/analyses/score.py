@@ -39,6 +39,7 @@ from personae.report.build import (
     verdict,
     warning,
 )
+from personae.stats.grouping import GROUPED
 from personae.stats.resample import mean
 from personae.stats.scores.keying import keying_alarm
 from personae.stats.scores.response_style import (
@@ -55,8 +56,6 @@ __all__ = ["score_report"]
 
 LISTED = 100
 """Administrations whose scores a report lists."""
-RESAMPLED = 5000
-"""Respondents beyond which reliability is estimated on a random sample of them."""
 
 
 def score_report(
@@ -186,12 +185,10 @@ def _profile(scores: pl.DataFrame, inventory: Inventory, unit: str, seed: int) -
 def _scales(answers: Answers, scores: pl.DataFrame, inventory: Inventory, seed: int) -> Table:
     rows: list[Row] = []
     unit = str(scores["unit"][0])
-    sampled = ""
+    crowded = scores["respondent"].n_unique() > GROUPED
+    grouped = f" Intervals resample {GROUPED:,} random groups of respondents." if crowded else ""
     for scale in scores["scale"].unique(maintain_order=True).to_list():
         matrix, _, items = item_matrix(answers.where(scale=scale))
-        if len(matrix) > RESAMPLED:
-            sampled = f" Reliability is estimated on {RESAMPLED:,} respondents drawn at random."
-            matrix = np.random.default_rng(seed).permutation(matrix)[:RESAMPLED]
         rows.append(
             {
                 "scale": inventory.scales[scale],
@@ -203,7 +200,7 @@ def _scales(answers: Answers, scores: pl.DataFrame, inventory: Inventory, seed: 
     note = (
         "A respondent's several administrations are averaged first. Reliability needs at least "
         "three respondents who differ. SEM: standard error of one respondent's mean score, in "
-        "points; a respondent's change is reliable from 1.96 √2 SEM on." + sampled
+        "points; a respondent's change is reliable from 1.96 √2 SEM on." + grouped
     )
     return table("scales", "Scales over respondents", rows, note)
 

@@ -10,8 +10,6 @@ from numpy.typing import ArrayLike
 from personae.core import Array, BadValue, Estimate, missing
 
 __all__ = [
-    "correlations",
-    "covariances",
     "differences",
     "merge_ties",
     "paired",
@@ -156,21 +154,6 @@ def differences(x: Array, y: Array) -> Array:
     return np.where(np.abs(difference) > 1e-12 * np.maximum(np.abs(x), np.abs(y)), difference, 0.0)
 
 
-def covariances(weights: Array, matrix: Array) -> Array:
-    """Return one covariance matrix per draw, shape (draws, k, k): Σw(x−x̄)(x−x̄)ᵀ / (Σw − 1).
-
-    Args:
-        weights: how often each draw takes each row, shape (draws, n).
-        matrix: complete, and centred against rounding, shape (n, k).
-
-    Source: the textbook estimator with frequency weights.
-    """
-    total = weights.sum(axis=1)[:, None, None]
-    mean = (weights @ matrix)[:, :, None] / total
-    second = np.stack([(matrix * row[:, None]).T @ matrix for row in weights])
-    return np.asarray((second / total - mean * mean.transpose(0, 2, 1)) * (total / (total - 1)))
-
-
 def quotient(dividend: Array, divisor: Array, scale: float) -> Array:
     """Return dividend / divisor, NaN where the divisor is zero but for rounding, or negative.
 
@@ -184,23 +167,6 @@ def quotient(dividend: Array, divisor: Array, scale: float) -> Array:
     undefined = np.full(np.shape(divisor), np.nan)
     is_positive = divisor > 1e-12 * scale
     return np.asarray(np.divide(dividend, divisor, out=undefined, where=is_positive))
-
-
-def correlations(weights: Array, matrix: Array) -> Array:
-    """Return one correlation matrix per draw, all NaN where a column doesn't vary in that draw.
-
-    Args:
-        weights: how often each draw takes each row, shape (draws, n).
-        matrix: complete, and centred against rounding, shape (n, k).
-
-    Shape (draws, k, k). Source: the textbook formula, covariance over the product of standard
-    deviations.
-    """
-    covariance = covariances(weights, matrix)
-    variance = np.diagonal(covariance, axis1=1, axis2=2)
-    flat = (variance <= 1e-12 * matrix.var(axis=0)).any(axis=1)
-    deviation = np.sqrt(np.where(flat[:, None], np.nan, variance))
-    return np.asarray(covariance / (deviation[:, :, None] * deviation[:, None, :]))
 
 
 def spread(matrix: Array) -> float:

@@ -16,6 +16,7 @@ from scipy import special
 
 from personae.core import Array, BadValue, Estimate, missing
 from personae.stats.arrays import sample, table
+from personae.stats.grouping import group_sums, of_groups
 
 __all__ = [
     "DRAWS",
@@ -233,6 +234,8 @@ def mean(
 ) -> Estimate:
     """Estimate a mean with a BCa interval over cases; missing values are left out and counted.
 
+    More than 1,000 cases are resampled in 1,000 random groups.
+
     Args:
         values: shape (n,), in `unit`, NaN for missing.
         name: what the estimate is called.
@@ -250,10 +253,11 @@ def mean(
     if not x.size:
         return missing(name, "no values", n=0, of=of, unit=unit)
     centre = x.mean()
+    sizes, sums = np.ascontiguousarray(group_sums(np.stack([x**0, x - centre], axis=1), seed).T)
     estimate = bootstrap(
-        lambda w: centre + w @ (x - centre) / w.sum(axis=1), x.size, draws=draws, seed=seed
+        lambda w: centre + w @ sums / (w @ sizes), sums.size, draws=draws, seed=seed
     )
-    return labelled(estimate, name, of, unit, note=note)
+    return labelled(of_groups(estimate, sums.size, x.size), name, of, unit, note=note)
 
 
 def cluster_mean(

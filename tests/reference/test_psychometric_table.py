@@ -13,7 +13,8 @@ import pytest
 
 from personae.core import Array, Estimate
 from personae.stats.scores.factor_models import omega_total
-from personae.stats.scores.reliability import alpha, item_total, lambda6, sem, standardized_alpha
+from personae.stats.scores.measurement_error import sem
+from personae.stats.scores.reliability import alpha, item_total, lambda6, standardized_alpha
 
 KEYS = {"A": "-++++", "C": "+++--", "E": "--+++", "N": "+++++", "O": "+-++-"}
 TABLE = {  # n, mean, sd, alpha, standardised, lambda6 of R and of C, omega; item-total r, unkeyed
@@ -111,7 +112,7 @@ def test_table_to_four_decimals(answers: pl.DataFrame, name: str) -> None:
     assert round(alpha(scale(answers, name, keyed=False), draws=FEW).value, 3) == unkeyed
     whole = x[~np.isnan(x).any(axis=1)].mean(axis=1)
     assert [round(whole.mean(), 3), round(whole.std(ddof=1), 3)] == [mean, sd]
-    error = sem(x, draws=FEW).value
+    error = sem(x).value
     assert error == pytest.approx(whole.std(ddof=1) * (1 - found[0].value) ** 0.5)
 
 

@@ -28,12 +28,11 @@ from personae.stats.multiplicity import holm
 from personae.stats.prediction.classification import macro_f1
 from personae.stats.resample import bootstrap, cluster_mean, mean
 from personae.stats.scores.factor_models import omega_total
+from personae.stats.scores.measurement_error import reliable_change, sem
 from personae.stats.scores.reliability import (
     alpha,
     item_total,
     lambda6,
-    reliable_change,
-    sem,
     split_half,
     standardized_alpha,
 )
@@ -112,7 +111,7 @@ def test_wrong_input_is_a_typed_error(wrong: Callable[[], object]) -> None:
 
 def test_incomplete_rows_are_left_out_and_counted() -> None:
     holed = np.vstack([SCALE, [[nan, 5, 5, 5, 5, 5]], [[1, 1, nan, 1, 1, 1]]])
-    for statistic in (alpha, standardized_alpha, lambda6, omega_total, split_half, sem):
+    for statistic in (alpha, standardized_alpha, lambda6, omega_total, split_half):
         whole, estimate = statistic(SCALE, draws=FEW), statistic(holed, draws=FEW)
         assert (estimate.value, estimate.low, estimate.high) == (whole.value, whole.low, whole.high)
         assert estimate.n == 40
@@ -176,7 +175,7 @@ def test_split_half_by_hand() -> None:
 
 
 def test_reliable_change_is_a_multiple_of_the_standard_error() -> None:
-    error, change = sem(SCALE, draws=FEW), reliable_change(SCALE, draws=FEW)
+    error, change = sem(SCALE), reliable_change(SCALE)
     assert change.value == pytest.approx(2.771859 * error.value)
     assert change.unit == error.unit == "points"
 

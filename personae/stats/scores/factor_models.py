@@ -1,77 +1,133 @@
 """McDonald's ω from one factor fitted to the covariance matrix by maximum likelihood."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from personae.core import Array, Estimate
-from personae.stats.arrays import covariances, quotient, scale_table
-from personae.stats.resample import DRAWS, bootstrap, labelled
+from personae.stats.arrays import quotient
+from personae.stats.moments import Moments, scale_moments
+from personae.stats.resample import DRAWS, labelled
 
 __all__ = ["omega_total"]
 
-BLOCK = 20
-"""EM steps between two looks at which matrices have converged; those are fitted no further."""
+LEAST = 1e-6
+"""Least unique variance, as a share of the item's variance: a Heywood case lies there."""
+ITERATIONS, TOLERANCE = 200, 1e-3
+"""Steps below the tolerance are the last: the error that is left is about their square."""
+LONGEST_STEP = 3.0
+"""Most that the logarithm of a unique variance changes in one step."""
 
 
-def _one_factor(covariance: Array, start: tuple[Array, Array] | None = None) -> tuple[Array, Array]:
+@dataclass(frozen=True, slots=True)
+class _Fit:
+    """The fit of one factor at given unique variances, with the derivatives by their logarithms.
+
+    For the eigenvalues θ and eigenvectors ω of Ψ^-½ S Ψ^-½ the best loadings are those of the
+    first, and −2 log L / n = Σ log ψ + log θ₁ + Σ θₘ over m ≥ 2, up to a constant.
+    """
+
+    loss: Array  # (draws,)
+    loadings: Array  # (draws, k), in SDs of the items
+    gradient: Array  # (draws, k)
+    hessian: Array  # (draws, k, k)
+
+
+def _fit(correlation: Array, log_unique: Array) -> _Fit:
+    scale = np.exp(-log_unique / 2)
+    theta, vectors = np.linalg.eigh(correlation * scale[:, :, None] * scale[:, None, :])
+    first, theta = theta[:, -1:], theta[:, :-1]
+    main, rest = vectors[:, :, -1], vectors[:, :, :-1]
+    strength = np.maximum(first, 1.0)
+    outer = main[:, :, None] * main[:, None, :]
+    gap = np.maximum(first - theta, 1e-12 * first)
+    mixed = (1 - theta) * (first + theta) / gap
+    weighted = (rest * theta[:, None, :]) @ rest.transpose(0, 2, 1)
+    crossed = (rest * mixed[:, None, :]) @ rest.transpose(0, 2, 1)
+    return _Fit(
+        loss=log_unique.sum(axis=1) + (np.log(strength) + first / strength)[:, 0] + theta.sum(1),
+        loadings=main / scale * np.sqrt(strength - 1),
+        gradient=((1 - theta)[:, None, :] * rest**2).sum(axis=2),
+        hessian=weighted * (np.eye(main.shape[1]) - outer) + crossed * outer,
+    )
+
+
+def _one_factor(covariance: Array, start: Array | None = None) -> tuple[Array, Array]:
     """Fit one factor by maximum likelihood to covariance matrices, all at once.
+
+    Newton's method on the logarithms of the unique variances, damped as by Marquardt, which unlike
+    EM also converges where a unique variance goes to 0 (Heywood case); it never goes below.
 
     Args:
         covariance: shape (draws, k, k), each with positive variances.
-        start: loadings and unique variances to start from, each of shape (k,).
+        start: shares of unique variance to start from, shape (k,).
 
     Returns:
         Loadings and unique variances, each of shape (draws, k), in the units of the matrix.
-        A unique variance may go to 0 (Heywood case), never below.
     """
-    variance = np.diagonal(covariance, axis1=1, axis2=2)
-    if start is None:
-        loadings, unique = _first_component(covariance, variance)
-        steps, tolerance = 20_000, 1e-11
-    else:
-        loadings, unique = (np.broadcast_to(part, variance.shape) for part in start)
-        steps, tolerance = 500, 1e-7
-    fitted = np.array([loadings, unique])
-    active = np.arange(len(variance))
-    for _ in range(0, steps, BLOCK):
-        loadings, unique, moved = _steps(covariance, variance, loadings, unique)
-        fitted[:, active] = loadings, unique
-        moving = (moved > tolerance * np.sqrt(variance)).any(axis=1)
+    deviation = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))
+    correlation = covariance / (deviation[:, :, None] * deviation[:, None, :])
+    share = _communality_start(correlation) if start is None else start
+    point = np.broadcast_to(np.log(np.clip(share, LEAST, 1.0)), deviation.shape).copy()
+    loadings = np.empty_like(point)
+    active, damping = np.arange(len(point)), np.full(len(point), 1e-6)
+    matrix, here, fit = correlation, point.copy(), _fit(correlation, point)
+    for _ in range(ITERATIONS):
+        step = np.clip(here + _step(fit, here, damping), np.log(LEAST), 0.5) - here
+        trial = _fit(matrix, here + step)
+        better = trial.loss <= fit.loss + 1e-12 * np.abs(fit.loss)
+        here = np.where(better[:, None], here + step, here)
+        fit = _merged(better, trial, fit)
+        damping = np.where(better, damping / 10, np.minimum(damping * 10, 1e8))
+        point[active], loadings[active] = here, fit.loadings
+        moving = (np.abs(step) > TOLERANCE).any(axis=1) | ~better
         if not moving.any():
             break
-        covariance, variance, active = covariance[moving], variance[moving], active[moving]
-        loadings, unique = loadings[moving], unique[moving]
-    return fitted[0], fitted[1]
+        matrix, here, damping, active = (
+            matrix[moving],
+            here[moving],
+            damping[moving],
+            active[moving],
+        )
+        fit = _Fit(*(part[moving] for part in _parts(fit)))
+    return loadings * deviation, np.exp(point) * deviation**2
 
 
-def _first_component(covariance: Array, variance: Array) -> tuple[Array, Array]:
-    """Begin with most of the first principal component; no loading explains a whole variance."""
-    loadings = np.linalg.eigh(covariance)[1][:, :, -1]
-    loadings = loadings * np.sign(loadings.sum(axis=1, keepdims=True) + 1e-300)
-    strength = np.einsum("bi,bij,bj->b", loadings, covariance, loadings)
-    loadings = loadings * np.sqrt(0.7 * strength)[:, None]
-    loadings = np.clip(loadings, -0.9 * np.sqrt(variance), 0.9 * np.sqrt(variance))
-    return loadings, variance - loadings**2
+def _communality_start(correlation: Array) -> Array:
+    """Begin with most of the first principal component, no item explained above 81 %."""
+    values, vectors = np.linalg.eigh(correlation)
+    return 1 - np.minimum(0.7 * values[:, -1:] * vectors[:, :, -1] ** 2, 0.81)
 
 
-def _steps(
-    covariance: Array, variance: Array, loadings: Array, unique: Array
-) -> tuple[Array, Array, Array]:
-    """Take a block of EM steps; loadings, unique variances, and how far the last step moved."""
-    before = loadings
-    least = 1e-9 * variance
-    for _ in range(BLOCK):
-        weight = loadings / np.maximum(unique, least)
-        weight /= 1 + (loadings * weight).sum(axis=1, keepdims=True)
-        shared = np.matmul(covariance, weight[:, :, None])[:, :, 0]
-        score = (weight * shared).sum(axis=1) + 1 - (weight * loadings).sum(axis=1)
-        before, loadings = loadings, shared / score[:, None]
-        unique = np.maximum(variance - loadings * shared, 0.0)
-    return loadings, unique, np.abs(loadings - before)
+def _step(fit: _Fit, point: Array, damping: Array) -> Array:
+    """Return the damped Newton step; a unique variance that is pressed against 0 stays there."""
+    pinned = (point <= np.log(LEAST)) & (fit.gradient > 0)
+    gradient = np.where(pinned, 0.0, fit.gradient)
+    free = ~(pinned[:, :, None] | pinned[:, None, :])
+    hessian = np.where(free, fit.hessian, 0.0)
+    diagonal = np.abs(np.diagonal(hessian, axis1=1, axis2=2))
+    ridge = np.where(pinned, 1.0, damping[:, None] * diagonal + 1e-14)
+    hessian = hessian + ridge[:, :, None] * np.eye(point.shape[1])
+    step = -np.linalg.solve(hessian, gradient[:, :, None])[:, :, 0]
+    descends = (step * gradient).sum(axis=1, keepdims=True) <= 0
+    step = np.where(descends, step, -gradient / np.maximum(diagonal + ridge, 1e-3))
+    return np.asarray(np.clip(step, -LONGEST_STEP, LONGEST_STEP))
+
+
+def _parts(fit: _Fit) -> tuple[Array, Array, Array, Array]:
+    return fit.loss, fit.loadings, fit.gradient, fit.hessian
+
+
+def _merged(better: Array, trial: _Fit, fit: _Fit) -> _Fit:
+    merged = []
+    for new, old in zip(_parts(trial), _parts(fit), strict=True):
+        merged.append(np.where(better.reshape(-1, *[1] * (new.ndim - 1)), new, old))
+    return _Fit(*merged)
 
 
 def omega_total(
-    matrix: ArrayLike,
+    matrix: ArrayLike | Moments,
     *,
     name: str = "omega total",
     of: str = "respondent",
@@ -82,29 +138,30 @@ def omega_total(
 
     Args, interval and errors as `alpha` of `reliability`: scores of shape (n, k). Undefined with
     fewer than 3 items or complete rows, or where an item never varies. Source: McDonald (1999, Test
-    Theory, ch. 6); fitted by EM (Rubin & Thayer 1982, Psychometrika 47).
+    Theory, ch. 6); fitted on the unique variances (Jöreskog 1967, Psychometrika 32) with the second
+    derivatives of Clarke (1970, Br. J. Math. Stat. Psychol. 23).
 
     >>> rng = np.random.default_rng(0)
     >>> x = rng.normal(size=(300, 1)) + rng.normal(size=(300, 4))
     >>> round(omega_total(x).value, 2)
     0.81
     """
-    x, note, undefined = scale_table((name, of), matrix, items=3, vary=True)
-    if undefined is not None:
-        return undefined
-    fit = _one_factor(covariances(np.ones((1, len(x))), x))
-    start = (fit[0][0], fit[1][0])
-    scale = float((x**2).sum(axis=0).max()) / len(x)
+    moments = scale_moments((name, of), matrix, items=3, vary=True, seed=seed)
+    if isinstance(moments, Estimate):
+        return moments
+    note, variances = moments.note, moments.matrix.var(axis=0)
+    scale = float(variances.max())
+    fit = _one_factor(moments.covariances())
+    start = fit[1][0] / variances
 
-    def omega(weights: Array) -> Array:
-        matrices = covariances(weights, x)
-        flat = (np.diagonal(matrices, axis1=1, axis2=2) <= 1e-12 * scale).any(axis=1)
-        matrices[flat] = np.eye(x.shape[1])
-        loadings, unique = fit if len(weights) == 1 else _one_factor(matrices, start)
+    def omega(covariances: Array) -> Array:
+        flat = (np.diagonal(covariances, axis1=1, axis2=2) <= 1e-12 * scale).any(axis=1)
+        matrices = np.where(flat[:, None, None], np.eye(variances.size), covariances)
+        loadings, unique = fit if len(matrices) == 1 else _one_factor(matrices, start)
         general = loadings.sum(axis=1) ** 2
         return np.where(flat, np.nan, quotient(general, general + unique.sum(axis=1), scale))
 
-    if (fit[1] <= 1e-6 * scale).any():
+    if (fit[1] <= 2 * LEAST * variances).any():
         note += "; a unique variance is 0 (Heywood case)"
-    estimate = bootstrap(omega, len(x), draws=draws, seed=seed)
+    estimate = moments.estimate(omega, draws=draws, seed=seed)
     return labelled(estimate, name, of, test="one factor by maximum likelihood", note=note)

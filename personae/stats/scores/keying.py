@@ -11,12 +11,10 @@ from dataclasses import dataclass
 from math import isnan
 
 from personae.core import Answers, KeyingAlarm
-from personae.stats.scores.reliability import alpha, item_total
+from personae.stats.scores.reliability import alpha_value, item_total
 from personae.stats.scores.scales import Use, item_matrix
 
 __all__ = ["KeyingDoubt", "keying_alarm"]
-
-FEW_DRAWS = 50  # only the values of alpha count here, not its interval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,10 +55,10 @@ def keying_alarm(
         scores, _, items = item_matrix(scale_answers, rows, use)
         if scale_answers.rows["key"].n_unique() == 2:
             raw, _, _ = item_matrix(scale_answers, rows, use, raw=True)
-            with_key, without = alpha(scores, draws=FEW_DRAWS), alpha(raw, draws=FEW_DRAWS)
-            if not isnan(without.value) and not with_key.value > without.value:
-                known = "undefined" if isnan(with_key.value) else f"{with_key.value:.2f}"
-                text = f"scale {scale}: alpha is {known} with the key, {without.value:.2f} without"
+            with_key, without = alpha_value(scores), alpha_value(raw)
+            if not isnan(without) and not with_key > without:
+                known = "undefined" if isnan(with_key) else f"{with_key:.2f}"
+                text = f"scale {scale}: alpha is {known} with the key, {without:.2f} without"
                 doubts.append(KeyingDoubt(scale=scale, text=text))
         for item, r in zip(items, item_total(scores, items), strict=True):
             if r.value < 0 and r.high < 0:

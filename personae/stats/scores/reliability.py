@@ -9,7 +9,7 @@ are not. One deterministic model is one respondent: `of` names what a row is.
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations
-from math import comb, sqrt
+from math import comb, nan
 from typing import Literal
 
 import numpy as np
@@ -17,15 +17,15 @@ from numpy.typing import ArrayLike
 
 from personae.core import Array, BadValue, Estimate
 from personae.stats.agreement import pearson
-from personae.stats.arrays import correlations, covariances, quotient, scale_table, spread, table
-from personae.stats.resample import DRAWS, Statistic, bootstrap, labelled
+from personae.stats.arrays import quotient, scale_table, spread, table
+from personae.stats.moments import Moments, correlations, scale_moments
+from personae.stats.resample import DRAWS, labelled
 
 __all__ = [
     "alpha",
+    "alpha_value",
     "item_total",
     "lambda6",
-    "reliable_change",
-    "sem",
     "split_half",
     "standardized_alpha",
 ]
@@ -33,21 +33,14 @@ __all__ = [
 RANDOM_SPLITS = 200
 
 
-def _alphas(x: Array) -> Statistic:
-    k, totals, scale = x.shape[1], x.sum(axis=1), spread(x)
-    squares = x**2
-
-    def alphas(weights: Array) -> Array:
-        n = weights.sum(axis=1)
-        items = ((weights @ squares) - (weights @ x) ** 2 / n[:, None]).sum(axis=1) / n
-        total = (weights @ totals**2 - (weights @ totals) ** 2 / n) / n
-        return np.asarray(k / (k - 1) * (1 - quotient(items, total, scale)))
-
-    return alphas
+def _alphas(covariances: Array, scale: float) -> Array:
+    k = covariances.shape[1]
+    items, total = np.trace(covariances, axis1=1, axis2=2), covariances.sum(axis=(1, 2))
+    return np.asarray(k / (k - 1) * (1 - quotient(items, total, scale)))
 
 
 def alpha(
-    matrix: ArrayLike,
+    matrix: ArrayLike | Moments,
     *,
     name: str = "Cronbach alpha",
     of: str = "respondent",
@@ -57,7 +50,8 @@ def alpha(
     """Estimate Cronbach's α: k/(k−1) · (1 − tr C / ΣΣC).
 
     Args:
-        matrix: keyed item scores, shape (n, k), NaN for missing.
+        matrix: keyed item scores, shape (n, k), NaN for missing; or moments of them, which several
+            statistics share.
         name: what the estimate is called.
         of: what a row is.
         seed: of the BCa bootstrap over rows.
@@ -75,14 +69,27 @@ def alpha(
     >>> print(alpha([(3, 3)] * 4))
     Cronbach alpha: not known (each respondent has the same total: nothing to tell apart)
     """
-    x, note, undefined = scale_table((name, of), matrix)
+    moments = scale_moments((name, of), matrix, seed=seed)
+    if isinstance(moments, Estimate):
+        return moments
+    scale = spread(moments.matrix)
+    estimate = moments.estimate(lambda c: _alphas(c, scale), draws=draws, seed=seed)
+    return labelled(estimate, name, of, note=moments.note)
+
+
+def alpha_value(matrix: ArrayLike) -> float:
+    """Return Cronbach's α without an interval, NaN where it is undefined.
+
+    Args, undefined cases, errors and source as `alpha`: scores of shape (n, k).
+    """
+    x, _, undefined = scale_table(("Cronbach alpha", "respondent"), matrix)
     if undefined is not None:
-        return undefined
-    return labelled(bootstrap(_alphas(x), len(x), draws=draws, seed=seed), name, of, note=note)
+        return nan
+    return float(_alphas(np.cov(x.T)[None], spread(x))[0])
 
 
 def standardized_alpha(
-    matrix: ArrayLike,
+    matrix: ArrayLike | Moments,
     *,
     name: str = "standardized alpha",
     of: str = "respondent",
@@ -94,20 +101,21 @@ def standardized_alpha(
     Args, interval and errors as `alpha`: scores of shape (n, k). Also undefined where an item
     never varies. Source: Cronbach (1951, Psychometrika 16), of correlations.
     """
-    x, note, undefined = scale_table((name, of), matrix, vary=True)
-    if undefined is not None:
-        return undefined
-    k = x.shape[1]
+    moments = scale_moments((name, of), matrix, vary=True, seed=seed)
+    if isinstance(moments, Estimate):
+        return moments
+    k, variances = moments.matrix.shape[1], moments.matrix.var(axis=0)
 
-    def standardized(weights: Array) -> Array:
-        total = correlations(weights, x).sum(axis=(1, 2))
+    def standardized(covariances: Array) -> Array:
+        total = correlations(covariances, variances).sum(axis=(1, 2))
         return np.asarray(k / (k - 1) * (1 - quotient(np.full_like(total, k), total, 1.0)))
 
-    return labelled(bootstrap(standardized, len(x), draws=draws, seed=seed), name, of, note=note)
+    estimate = moments.estimate(standardized, draws=draws, seed=seed)
+    return labelled(estimate, name, of, note=moments.note)
 
 
 def lambda6(
-    matrix: ArrayLike,
+    matrix: ArrayLike | Moments,
     *,
     form: Literal["covariance", "correlation"] = "covariance",
     name: str = "Guttman lambda 6",
@@ -132,20 +140,20 @@ def lambda6(
     """
     if form not in ("covariance", "correlation"):
         raise BadValue(f"the form is 'covariance' or 'correlation', not {form!r}")
-    x, note, undefined = scale_table((name, of), matrix, vary=form == "correlation")
-    if undefined is not None:
-        return undefined
-    make = covariances if form == "covariance" else correlations
-    scale = spread(x) if form == "covariance" else 1.0
+    moments = scale_moments((name, of), matrix, vary=form == "correlation", seed=seed)
+    if isinstance(moments, Estimate):
+        return moments
+    x, note = moments.matrix, moments.note
+    variances, scale = x.var(axis=0), spread(x) if form == "covariance" else 1.0
 
-    def guttman(weights: Array) -> Array:
-        matrices = make(weights, x)
+    def guttman(covariances: Array) -> Array:
+        matrices = covariances if form == "covariance" else correlations(covariances, variances)
         total = matrices.sum(axis=(1, 2))
         return np.asarray(1 - quotient(_left_over(matrices).sum(axis=1), total, scale))
 
     if np.linalg.matrix_rank(x, tol=1e-9 * np.linalg.norm(x)) < x.shape[1]:
         note += "; items are linearly dependent: pseudo-inverse"
-    estimate = bootstrap(guttman, len(x), draws=draws, seed=seed)
+    estimate = moments.estimate(guttman, draws=draws, seed=seed)
     return labelled(estimate, name, of, note=f"{form} form{note}")
 
 
@@ -213,7 +221,7 @@ def _splits(k: int, splits: str, seed: int) -> Array:
 
 
 def split_half(
-    matrix: ArrayLike,
+    matrix: ArrayLike | Moments,
     *,
     splits: Literal["odd-even", "all"] = "odd-even",
     name: str = "split-half",
@@ -237,69 +245,20 @@ def split_half(
     """
     if splits not in ("odd-even", "all"):
         raise BadValue(f"splits are 'odd-even' or 'all', not {splits!r}")
-    x, note, undefined = scale_table((name, of), matrix)
-    if undefined is not None:
-        return undefined
-    first = _splits(x.shape[1], splits, seed)
+    moments = scale_moments((name, of), matrix, seed=seed)
+    if isinstance(moments, Estimate):
+        return moments
+    scale = spread(moments.matrix)
+    first = _splits(moments.matrix.shape[1], splits, seed)
     second = 1.0 - first
-    scale = spread(x)
 
-    def stepped(weights: Array) -> Array:
-        matrices = covariances(weights, x)
-        half = first @ matrices
+    def stepped(covariances: Array) -> Array:
+        half = first @ covariances
         covariance = (half * second).sum(axis=2)
-        within = (half * first).sum(axis=2) * (second @ matrices * second).sum(axis=2)
+        within = (half * first).sum(axis=2) * (second @ covariances * second).sum(axis=2)
         r = covariance / np.sqrt(np.where(within > 1e-12 * scale**2, within, np.nan))
         return np.asarray((2 * r / (1 + r)).mean(axis=1))
 
-    estimate = bootstrap(stepped, len(x), draws=draws, seed=seed)
-    note = f"{splits}, {len(first)} split(s), Spearman-Brown{note}"
+    estimate = moments.estimate(stepped, draws=draws, seed=seed)
+    note = f"{splits}, {len(first)} split(s), Spearman-Brown{moments.note}"
     return labelled(estimate, name, of, note=note)
-
-
-def sem(
-    matrix: ArrayLike,
-    *,
-    name: str = "standard error of measurement",
-    of: str = "respondent",
-    seed: int = 0,
-    draws: int = DRAWS,
-) -> Estimate:
-    """Estimate the standard error of a scale's mean score in points: SD · √(1 − α).
-
-    Args, interval and errors as `alpha`: scores of shape (n, k), in points. Also undefined where α
-    is above 1; a negative α counts as it is. Source: Lord & Novick (1968, Statistical Theories of
-    Mental Test Scores, ch. 3).
-    """
-    x, note, undefined = scale_table((name, of), matrix)
-    if undefined is not None:
-        return undefined
-    alphas, scores = _alphas(x), x.mean(axis=1)
-
-    def errors(weights: Array) -> Array:
-        n = weights.sum(axis=1)
-        variance = (weights @ scores**2 - (weights @ scores) ** 2 / n) / (n - 1)
-        return np.asarray(np.sqrt(np.maximum(variance, 0.0) * (1 - alphas(weights))))
-
-    estimate = bootstrap(errors, len(x), draws=draws, seed=seed)
-    return labelled(estimate, name, of, "points", note=note)
-
-
-def reliable_change(
-    matrix: ArrayLike,
-    *,
-    name: str = "reliable change",
-    of: str = "respondent",
-    seed: int = 0,
-    draws: int = DRAWS,
-) -> Estimate:
-    """Estimate the smallest reliable change of a respondent's mean score: 1.96 · √2 · SEM.
-
-    In points; args and undefined cases as `sem`: scores of shape (n, k). Source: Jacobson & Truax
-    (1991, J. Consult. Clin. Psychol. 59).
-    """
-    error = sem(matrix, name=name, of=of, seed=seed, draws=draws)
-    factor = 1.96 * sqrt(2)
-    return replace(
-        error, value=error.value * factor, low=error.low * factor, high=error.high * factor
-    )
