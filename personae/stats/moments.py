@@ -96,8 +96,8 @@ def correlations(covariances: Array, variances: Array) -> Array:
     deviations.
     """
     variance = np.diagonal(covariances, axis1=1, axis2=2)
-    flat = (variance <= 1e-12 * variances).any(axis=1)
-    deviation = np.sqrt(np.where(flat[:, None], np.nan, variance))
+    flat = (variance <= 1e-12 * variances).any(axis=1, keepdims=True)
+    deviation = np.sqrt(np.where(flat, np.nan, variance))
     return np.asarray(covariances / (deviation[:, :, None] * deviation[:, None, :]))
 
 

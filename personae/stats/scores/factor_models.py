@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from personae.core import Array, Estimate
 from personae.stats.arrays import quotient
@@ -97,7 +97,7 @@ def _one_factor(covariance: Array, start: Array | None = None) -> tuple[Array, A
 def _communality_start(correlation: Array) -> Array:
     """Begin with most of the first principal component, no item explained above 81 %."""
     values, vectors = np.linalg.eigh(correlation)
-    return 1 - np.minimum(0.7 * values[:, -1:] * vectors[:, :, -1] ** 2, 0.81)
+    return np.asarray(1 - np.minimum(0.7 * values[:, -1:] * vectors[:, :, -1] ** 2, 0.81))
 
 
 def _step(fit: _Fit, point: Array, damping: Array) -> Array:
@@ -119,7 +119,7 @@ def _parts(fit: _Fit) -> tuple[Array, Array, Array, Array]:
     return fit.loss, fit.loadings, fit.gradient, fit.hessian
 
 
-def _merged(better: Array, trial: _Fit, fit: _Fit) -> _Fit:
+def _merged(better: NDArray[np.bool], trial: _Fit, fit: _Fit) -> _Fit:
     merged = []
     for new, old in zip(_parts(trial), _parts(fit), strict=True):
         merged.append(np.where(better.reshape(-1, *[1] * (new.ndim - 1)), new, old))
@@ -156,7 +156,7 @@ def omega_total(
 
     def omega(covariances: Array) -> Array:
         flat = (np.diagonal(covariances, axis1=1, axis2=2) <= 1e-12 * scale).any(axis=1)
-        matrices = np.where(flat[:, None, None], np.eye(variances.size), covariances)
+        matrices = np.where(np.reshape(flat, (-1, 1, 1)), np.eye(variances.size), covariances)
         loadings, unique = fit if len(matrices) == 1 else _one_factor(matrices, start)
         general = loadings.sum(axis=1) ** 2
         return np.where(flat, np.nan, quotient(general, general + unique.sum(axis=1), scale))
