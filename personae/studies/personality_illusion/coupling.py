@@ -9,13 +9,8 @@ import numpy as np
 from personae.core import Array, Estimate, missing
 from personae.designs.report_behaviour import FLAT, BehaviourMeasure, Profile
 from personae.stats.resample import bootstrap
-from personae.studies.personality_illusion.regression import (
-    Mixed,
-    Slopes,
-    random_intercept,
-    slopes,
-    standardize,
-)
+from personae.studies.personality_illusion.mixed_model import Mixed, random_intercept
+from personae.studies.personality_illusion.regression import Slopes, slopes, standardize
 
 __all__ = ["coupling", "regress", "trait_slopes"]
 

@@ -1,42 +1,22 @@
 """Regressions over respondents that belong to groups, such as the runs of several models.
 
 Rows of one model are not independent: a slope over all rows mixes differences between models with
-covariation within one. `random_intercept` is the linear mixed model with one
-intercept a group, fitted by restricted maximum likelihood (Laird & Ware 1982, Biometrics 38);
-`slopes` sets the pooled, within-group and between-group slopes side by side.
+covariation within one. `slopes` sets the pooled, within-group and between-group slopes side by
+side; the mixed model is in `mixed_model`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from math import log, nan, pi, sqrt
+from dataclasses import dataclass, replace
+from math import inf, isnan, nan, sqrt
 
 import numpy as np
 import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import optimize, special
+from scipy import special
 
 from personae.core import Array, BadValue, Estimate, missing
 
-__all__ = ["Mixed", "Slopes", "logit", "random_intercept", "slopes", "standardize"]
-
-LEVEL_Z = 1.959963984540054
-_LOG_RATIO = (-14.0, 10.0)
-"""Bounds of the log of (variance between groups / variance within)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mixed:
-    """A fitted random-intercept model: one estimate a predictor, variances, and the REML value.
-
-    `between` and `within` are the variances of the groups' intercepts and of the residuals, in
-    squared units of the outcome; `groups` is how many intercepts there are.
-    """
-
-    slopes: tuple[Estimate, ...]
-    between: float
-    within: float
-    groups: int
-    loglik: float
+__all__ = ["Slopes", "check_rows", "logit", "slopes", "standardize", "t_estimate"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,98 +42,12 @@ def standardize(values: ArrayLike) -> Array:
     return np.zeros_like(x) if flat else (x - x.mean()) / sd
 
 
-def random_intercept(
-    outcome: ArrayLike,
-    predictors: ArrayLike,
-    groups: Sequence[object],
-    names: Sequence[str],
-    *,
-    of: str = "row",
-) -> Mixed:
-    """Fit outcome ~ predictors + a random intercept for each group, by REML.
-
-    Source: Laird & Ware 1982, Biometrics 38.
-
-    Args:
-        outcome: shape (n,), without missing values.
-        predictors: shape (n, k), without the constant.
-        groups: the group of each row.
-        names: a name for each predictor.
-        of: what a row is.
-
-    Returns:
-        Slopes with Wald intervals and p-values (normal), in outcome units a predictor unit.
-        Undefined, with the reason, where rows are too few or predictors are not independent;
-        with a single group the model is plain least squares with t intervals.
+def check_rows(y: Array, x: Array, groups: Sequence[object], names: Sequence[str]) -> None:
+    """Refuse shapes that don't go together, and missing values.
 
     Raises:
-        BadValue: shapes that don't go together, or missing values.
-
-    >>> y, x = [1.0, 3.0, 2.5, 4.0, 4.0, 6.5], [[0], [1], [2], [0], [1], [2]]
-    >>> print(random_intercept(y, x, list("aaabbb"), ["x"]).slopes[0])
-    x: 1.000 [0.136, 1.864], n = 6 rows, p = 0.0233
+        BadValue: either of them.
     """
-    y, x = np.asarray(outcome, dtype=np.float64), np.asarray(predictors, dtype=np.float64)
-    _check(y, x, groups, names)
-    n, k = x.shape
-    ids = np.unique(np.array([str(g) for g in groups]), return_inverse=True)[1]
-    sizes = np.bincount(ids).astype(np.float64)
-    design = np.column_stack([np.ones(n), x])
-    if n < k + 3 or np.linalg.matrix_rank(design) < k + 1:
-        why = f"{n} rows don't determine {k} slopes: too few, or collinear predictors"
-        lost = tuple(missing(name, why, n=n, of=of) for name in names)
-        return Mixed(slopes=lost, between=nan, within=nan, groups=sizes.size, loglik=nan)
-    table = np.column_stack([design, y])
-    single = sizes.size == 1
-    ratio = 0.0 if single else _variance_ratio(table, ids)
-    loglik, beta, spread, within = _fit(table, ids, ratio)
-    method = "least squares, t" if single else f"random intercept of {sizes.size} groups, REML"
-    size = (n, n - k - 1 if single else 0)
-    estimates = tuple(
-        _wald(name, float(beta[i]), sqrt(spread[i, i]), size, of, method)
-        for i, name in enumerate(names, start=1)
-    )
-    return Mixed(
-        slopes=estimates, between=ratio * within, within=within, groups=sizes.size, loglik=loglik
-    )
-
-
-def _variance_ratio(table: Array, ids: NDArray[np.intp]) -> float:
-    """Find the ratio of variances, between groups over within, with the greatest likelihood."""
-    best = optimize.minimize_scalar(
-        lambda value: -_fit(table, ids, np.exp(value))[0],
-        bounds=_LOG_RATIO,
-        method="bounded",
-        options={"xatol": 1e-9},
-    )
-    return float(np.exp(float(best.x)))
-
-
-def _fit(table: Array, ids: NDArray[np.intp], ratio: float) -> tuple[float, Array, Array, float]:
-    """Fit at one variance ratio: REML, coefficients, their covariance, residual variance.
-
-    `table` is (n, 1 + k + 1): constant, predictors, outcome. Subtracting a part of each group's
-    mean makes the errors independent, so this is least squares (Laird & Ware 1982).
-    """
-    sizes = np.bincount(ids).astype(np.float64)
-    means = np.column_stack([np.bincount(ids, column) for column in table.T]) / sizes[:, None]
-    pull = 1 - 1 / np.sqrt(1 + sizes * ratio)
-    independent = table - (pull[:, None] * means)[ids]
-    a, b = independent[:, :-1], independent[:, -1]
-    gram = a.T @ a
-    beta: Array = np.linalg.solve(gram, a.T @ b).astype(np.float64)
-    df = len(table) - a.shape[1]
-    rest = max(float(((b - a @ beta) ** 2).sum()), 1e-300) / df
-    loglik = -0.5 * (
-        df * (log(2 * pi * rest) + 1)
-        + float(np.log1p(sizes * ratio).sum())
-        + float(np.linalg.slogdet(gram)[1])
-    )
-    spread: Array = rest * np.linalg.inv(gram)
-    return loglik, beta, spread, rest
-
-
-def _check(y: Array, x: Array, groups: Sequence[object], names: Sequence[str]) -> None:
     if x.ndim != 2 or y.shape != (len(x),) or len(groups) != len(x) or len(names) != x.shape[1]:
         raise BadValue(
             f"a regression takes outcome (n,), predictors (n, k), n groups and k names, not "
@@ -163,23 +57,30 @@ def _check(y: Array, x: Array, groups: Sequence[object], names: Sequence[str]) -
         raise BadValue("a regression takes complete rows: leave out, and count, the others first")
 
 
-def _wald(
-    name: str, value: float, se: float, size: tuple[int, int], of: str, method: str
+def t_estimate(
+    name: str, fitted: tuple[float, float, float], n: int, of: str, method: str
 ) -> Estimate:
-    """Make an estimate of a value and its standard error; size = (n, df of t or 0 for normal)."""
-    n, df = size
-    reach = float(special.stdtrit(df, 0.975)) if df else LEVEL_Z
-    ratio = abs(value) / se if se > 0 else np.inf
-    p = 2 * float(scipy.stats.t.sf(ratio, df) if df else scipy.stats.norm.sf(ratio))
+    """Make an estimate from (value, standard error, degrees of freedom; inf for normal).
+
+    Without a standard error above 0 the value has no interval and no p: nothing is left to judge it
+    by.
+    """
+    value, error, df = fitted
+    if not error > 1e-12 * abs(value):
+        why = "the fit leaves no residual to judge the slope by"
+        return Estimate(
+            name=name, value=value, low=nan, high=nan, n=n, of=of, method=method, why_missing=why
+        )
+    reach = float(scipy.stats.t.ppf(0.975, df)) * error
     return Estimate(
         name=name,
         value=value,
-        low=value - reach * se,
-        high=value + reach * se,
+        low=value - reach,
+        high=value + reach,
         n=n,
         of=of,
-        method=method,
-        p=p,
+        method=method if df == inf else f"{method} with {df:.3g} df",
+        p=2 * float(scipy.stats.t.sf(abs(value) / error, df)),
     )
 
 
@@ -193,11 +94,14 @@ def slopes(
 ) -> Slopes:
     """Estimate the slope over all rows, within groups, and between group means.
 
-    Within: both variables centred on their group's mean, with one degree of freedom less for each
-    group. Between: over the groups' means, so that n counts groups. In outcome units a predictor
-    unit. Undefined where the predictor doesn't vary at that level or too few rows remain.
+    Pooled: its standard error is the jackknife over groups, with one degree of freedom less than
+    there are groups, since rows of a group aren't independent; with a single group, plain least
+    squares. Within: both variables centred on their group's mean, with one degree of freedom less
+    for each group. Between: over the groups' means, so that n counts groups. In outcome units a
+    predictor unit. Undefined where either variable doesn't vary at that level or too few rows
+    remain; without interval where all rows lie on one line.
     Sources: Snijders & Bosker 2012, Multilevel Analysis, section 3.6; Mundlak 1978, Econometrica
-    46.
+    46; the jackknife is CR3 of Bell & McCaffrey 2002, Survey Methodology 28.
 
     Args:
         outcome: shape (n,), without missing values.
@@ -214,29 +118,58 @@ def slopes(
     (-1.08, 2.35)
     """
     y, x = np.asarray(outcome, dtype=np.float64), np.asarray(predictor, dtype=np.float64)
-    _check(y, x[:, None], groups, [name])
+    check_rows(y, x[:, None], groups, [name])
     ids = np.unique(np.array([str(g) for g in groups]), return_inverse=True)[1]
     sizes = np.bincount(ids)
     y_mean, x_mean = np.bincount(ids, y) / sizes, np.bincount(ids, x) / sizes
-    count = sizes.size
+    pooled = _deviations(y, y.mean()), _deviations(x, x.mean())
+    within = _deviations(y, y_mean[ids]), _deviations(x, x_mean[ids])
+    between = _deviations(y_mean, y_mean.mean()), _deviations(x_mean, x_mean.mean())
     return Slopes(
-        pooled=_line(f"{name} pooled", y - y.mean(), x - x.mean(), 2, of),
-        within=_line(f"{name} within", y - y_mean[ids], x - x_mean[ids], count + 1, of),
-        between=_line(
-            f"{name} between", y_mean - y_mean.mean(), x_mean - x_mean.mean(), 2, "group"
-        ),
+        pooled=_pooled(f"{name} pooled", *pooled, ids, of),
+        within=_line(f"{name} within", *within, sizes.size + 1, of),
+        between=_line(f"{name} between", *between, 2, "group"),
     )
+
+
+def _deviations(values: Array, means: ArrayLike) -> Array:
+    """Subtract means from values (n,); all 0 where only rounding is left."""
+    apart: Array = values - means
+    return apart if np.abs(apart).max() > 1e-12 * np.abs(values).max() else np.zeros_like(apart)
+
+
+def _pooled(name: str, y: Array, x: Array, ids: NDArray[np.intp], of: str) -> Estimate:
+    """Estimate the slope of centred variables over all rows, its error by leaving out groups."""
+    plain = _line(name, y, x, 2, of)
+    sizes = np.bincount(ids)
+    groups = sizes.size
+    if groups == 1 or isnan(plain.low):
+        return plain
+    rest = [
+        values.sum() - np.bincount(ids, values) for values in (np.ones_like(x), x, y, x * x, x * y)
+    ]
+    n, sum_x, sum_y, sum_xx, sum_xy = rest
+    power = sum_xx - sum_x**2 / n
+    if (power <= 1e-12 * float(x @ x)).any():
+        why = "without one of the groups the predictor doesn't vary"
+        return replace(plain, low=nan, high=nan, p=nan, why_missing=why)
+    partial = (sum_xy - sum_x * sum_y / n) / power
+    error = sqrt((groups - 1) / groups * float(((partial - plain.value) ** 2).sum()))
+    method = f"least squares, jackknife over {groups} groups, t"
+    return t_estimate(name, (plain.value, error, groups - 1), y.size, of, method)
 
 
 def _line(name: str, y: Array, x: Array, used: int, of: str) -> Estimate:
     """Estimate the slope of centred variables; `used` counts the degrees of freedom spent."""
     n, power, df = y.size, float(x @ x), y.size - used
-    if df < 1 or power <= 1e-12 * n:
-        why = "too few rows at this level" if df < 1 else "the predictor doesn't vary at this level"
-        return missing(name, why, n=n, of=of)
+    if df < 1:
+        return missing(name, "too few rows at this level", n=n, of=of)
+    for what, values in (("predictor", x), ("outcome", y)):
+        if not values.any():
+            return missing(name, f"the {what} doesn't vary at this level", n=n, of=of)
     value = float(x @ y) / power
     rest = float(((y - value * x) ** 2).sum()) / df
-    return _wald(name, value, sqrt(rest / power), (n, df), of, "least squares, t")
+    return t_estimate(name, (value, sqrt(rest / power), df), n, of, "least squares, t")
 
 
 def logit(
@@ -256,7 +189,7 @@ def logit(
     log odds: 1.214 [-0.575, 3.003], n = 6 rows, p = 0.183
     """
     y, x = np.asarray(outcome, dtype=np.float64), np.asarray(predictor, dtype=np.float64)
-    _check(y, x[:, None], [""] * len(x), [name])
+    check_rows(y, x[:, None], [""] * len(x), [name])
     if set(np.unique(y)) - {0.0, 1.0}:
         raise BadValue("a logistic regression takes outcomes 0 and 1")
     ones, zeros = x[y == 1], x[y == 0]
@@ -275,4 +208,5 @@ def logit(
             break
     sd = float(x.std(ddof=1))
     se = sqrt(float(np.linalg.inv(information)[1, 1]))
-    return _wald(name, float(beta[1]) / sd, se / sd, (y.size, 0), of, "logistic regression, Wald")
+    fitted = float(beta[1]) / sd, se / sd, inf
+    return t_estimate(name, fitted, y.size, of, "logistic regression, Wald")

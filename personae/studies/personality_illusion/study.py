@@ -9,7 +9,7 @@ Differs  own tasks, questions and self-regulation scale; opposite personas in pl
          in; both option orders; slopes within and between models apart; thirty tests corrected;
          the share of expected signs is clustered by pair of personas; sycophancy is the pull of
          both opinions (its floor is 0, whereas answering at random turns half of all answers)
-Version  1
+Version  2
 """
 
 from collections.abc import Sequence
