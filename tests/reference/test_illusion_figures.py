@@ -18,12 +18,8 @@ from personae.studies.personality_illusion.dispersion import (
     brown_forsythe,
     median_absolute_deviation,
 )
-from personae.studies.personality_illusion.regression import (
-    logit,
-    random_intercept,
-    slopes,
-    standardize,
-)
+from personae.studies.personality_illusion.mixed_model import random_intercept
+from personae.studies.personality_illusion.regression import logit, slopes, standardize
 
 Find = Callable[[str], Path]
 FOLDER = "personality-illusion"
@@ -149,12 +145,12 @@ def fitted(instruct: pl.DataFrame) -> dict[tuple[str, str], tuple[float, float]]
 
 
 def test_mixed_models_give_the_published_set(instruct: pl.DataFrame) -> None:
-    """The same coefficients are significant, within .01, with the same p."""
+    """The same coefficients are significant, within .01; p is from t, published from z."""
     found = fitted(instruct)
     assert {cell for cell, (_, p) in found.items() if p < 0.05} == set(SIGNIFICANT)
     for cell, (beta, p) in SIGNIFICANT.items():
         assert found[cell][0] == pytest.approx(beta, abs=0.001), cell
-        assert found[cell][1] == pytest.approx(p, abs=0.0006), cell
+        assert found[cell][1] == pytest.approx(p, abs=0.0015), cell
     assert min(found["CCT_cold_avg", t][1] for t in LETTERS) > 0.1
 
 

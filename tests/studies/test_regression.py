@@ -11,6 +11,7 @@ import pytest
 import scipy
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from personae.core import Array, BadValue
 from personae.studies.personality_illusion.dispersion import (
@@ -116,7 +117,7 @@ def test_growth_of_children_as_published() -> None:
 
 def grouped(
     random: np.random.Generator, groups: int, size: int, share: float, *, within: bool
-) -> tuple[Array, Array, Array]:
+) -> tuple[Array, Array, NDArray[np.intp]]:
     """Outcome with a share of its variance between groups, an unrelated predictor, the groups."""
     ids = np.repeat(np.arange(groups), size)
     x = random.normal(size=ids.size) if within else random.normal(size=groups)[ids]

@@ -122,9 +122,9 @@ def slopes(
     ids = np.unique(np.array([str(g) for g in groups]), return_inverse=True)[1]
     sizes = np.bincount(ids)
     y_mean, x_mean = np.bincount(ids, y) / sizes, np.bincount(ids, x) / sizes
-    pooled = _deviations(y, y.mean()), _deviations(x, x.mean())
+    pooled = _deviations(y), _deviations(x)
     within = _deviations(y, y_mean[ids]), _deviations(x, x_mean[ids])
-    between = _deviations(y_mean, y_mean.mean()), _deviations(x_mean, x_mean.mean())
+    between = _deviations(y_mean), _deviations(x_mean)
     return Slopes(
         pooled=_pooled(f"{name} pooled", *pooled, ids, of),
         within=_line(f"{name} within", *within, sizes.size + 1, of),
@@ -132,9 +132,9 @@ def slopes(
     )
 
 
-def _deviations(values: Array, means: ArrayLike) -> Array:
-    """Subtract means from values (n,); all 0 where only rounding is left."""
-    apart: Array = values - means
+def _deviations(values: Array, means: Array | None = None) -> Array:
+    """Subtract means, or the mean, from values (n,); all 0 where only rounding is left."""
+    apart = values - (np.full_like(values, values.mean()) if means is None else means)
     return apart if np.abs(apart).max() > 1e-12 * np.abs(values).max() else np.zeros_like(apart)
 
 
