@@ -9,7 +9,9 @@ from typing import Any
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 
 from personae.core.errors import BadFile, ModelError
-from personae.models.local.codec import PLAIN_TEMPLATE, TextCodec, build_codec
+from personae.models.local.codec import TextCodec
+from personae.models.local.codec_building import build_codec
+from personae.models.local.templates import PLAIN_TEMPLATE, default_template
 
 __all__ = ["codec_from_gguf"]
 
@@ -81,10 +83,10 @@ def codec_from_gguf(path: str, metadata: Mapping[str, Any]) -> TextCodec:
         )
     words = _required(path, metadata, "tokenizer.ggml.tokens", list)
     _required(path, metadata, "tokenizer.ggml.merges", list)
-    template = metadata.get("tokenizer.chat_template", PLAIN_TEMPLATE)
+    template = _template(metadata)
     ids = {
         name: metadata.get(f"tokenizer.ggml.{name}_token_id")
-        for name in ("bos", "eos", "eot", "padding")
+        for name in ("bos", "eos", "eot", "eom", "padding")
     }
     for name, index in ids.items():
         if index is not None and not (isinstance(index, int) and 0 <= index < len(words)):
@@ -95,4 +97,17 @@ def codec_from_gguf(path: str, metadata: Mapping[str, Any]) -> TextCodec:
         tokenizer = _bpe(metadata, pre)
     except Exception as error:  # the library raises nothing narrower
         raise BadFile(f"{path}: its vocabulary and merges don't fit: {error}") from error
-    return build_codec(tokenizer, template, ids)
+    bos, ends = ids["bos"], [i for i in (ids["eot"], ids["eom"]) if i is not None]
+    # llama.cpp's default where the file doesn't say
+    has_start = bool(metadata.get("tokenizer.ggml.add_bos_token", pre == "llama-bpe"))
+    start = words[bos] if has_start and bos is not None else ""
+    return build_codec(tokenizer, template, ids, ends=ends, start=start)
+
+
+def _template(metadata: Mapping[str, Any]) -> Any:  # noqa: ANN401  (a file may hold anything)
+    """Return the chat template, the default among several, or the plain one."""
+    key = "tokenizer.chat_template"
+    if key in metadata:
+        return metadata[key]
+    named = {k[len(key) + 1 :]: v for k, v in metadata.items() if k.startswith(f"{key}.")}
+    return default_template(named) if named else PLAIN_TEMPLATE

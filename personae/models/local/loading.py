@@ -17,7 +17,8 @@ from huggingface_hub import errors, snapshot_download
 from personae.core.errors import BadFile, BadValue, ModelError, ModelUnavailable
 from personae.core.hashing import content_key, file_sha256
 from personae.models.gguf.gguf_file import read_gguf
-from personae.models.local.codec import TextCodec, codec_from_tokenizer
+from personae.models.local.codec import TextCodec
+from personae.models.local.codec_building import codec_from_folder
 from personae.models.local.gguf_codec import codec_from_gguf
 from personae.models.local.weights.gguf_network import gguf_network
 from personae.models.local.weights.pretrained import LOADING_ERRORS, SAFE, pretrained_network
@@ -61,9 +62,8 @@ def _identity(weights: Mapping[str, str], codec: TextCodec, runtime: Runtime) ->
         {
             "weights": weights,
             **runtime.identity,
-            "template": codec.template,
             "tokenizer": tokenizer,
-            "ids": [codec.bos_id, codec.eos_ids, codec.pad_id],
+            **codec.identity,
         }
     )
 
@@ -166,7 +166,7 @@ def load_hf(name: str, placement: Placement = CPU_FLOAT32) -> Loaded:
     if not weights:
         raise ModelError(f"hf:{name}: holds no .safetensors weights; other kinds can run code")
     try:
-        codec = codec_from_tokenizer(transformers.AutoTokenizer.from_pretrained(folder, **SAFE))
+        codec = codec_from_folder(folder)
     except LOADING_ERRORS as error:
         raise ModelError(f"hf:{name}: can't be opened: {error}") from error
     network, runtime = pretrained_network(f"hf:{name}", folder, placement)
