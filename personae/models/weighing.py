@@ -9,9 +9,12 @@ import numpy as np
 
 from personae.core import Choice
 
-__all__ = ["Tokens", "weigh"]
+__all__ = ["NO_PROBABILITIES", "Tokens", "weigh"]
 
 Tokens = tuple[int, ...]
+NO_PROBABILITIES = "the model gives numbers that are no probabilities (NaN or infinite)"
+ROUNDING = 1e-3
+"""Nats by which rounding may lift a log-probability above 0."""
 
 
 def weigh(
@@ -20,7 +23,8 @@ def weigh(
     """Turn token log-probabilities into a choice.
 
     An option's likelihood sums over its forms; in `logp` and `mass`, a form that others continue
-    counts only without them.
+    counts only without them. The status is `error` where a log-probability is NaN or above 0, or
+    no option has any probability.
 
     Args:
         options: for each option its forms as tokens.
@@ -32,15 +36,20 @@ def weigh(
     >>> [round(float(np.exp(x)), 2) for x in (*choice.loglik, *choice.logp)], choice.mass
     ([0.5, 0.25, 0.5, 0.5], 0.5)
     """
+    if not all(logp <= ROUNDING for logp in logps.values()):  # NaN is not below anything
+        return Choice(status="error", why=NO_PROBABILITIES, tokens_in=tokens_in)
     forms = [form for option in options for form in option]
     form_logp = {f: sum(logps[f[: depth + 1]] for depth in range(len(f))) for f in forms}
     disjoint_logp = dict(_disjoint(form_logp))
     loglik = [_logsum([form_logp[f] for f in option]) for option in options]
     shares = [_logsum([disjoint_logp[f] for f in option]) for option in options]
     total = _logsum(shares)
+    if total == -np.inf:
+        reason = "the model gives every option the probability 0"
+        return Choice(status="error", why=reason, tokens_in=tokens_in)
     return Choice(
         loglik=tuple(loglik),
-        logp=tuple(x - total if total > -np.inf else -np.inf for x in shares),
+        logp=tuple(x - total for x in shares),
         mass=min(1.0, float(np.exp(total))),
         tokens=tuple(len(option[0]) for option in options),
         tokens_in=tokens_in,

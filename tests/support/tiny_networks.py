@@ -43,12 +43,21 @@ class TinyCodec:
         self.bos_id = 0
         self.eos_ids = (1,)
         self.pad_id = 1
+        self.notes: tuple[str, ...] = ()
 
     def encode(self, text: str, *, special: bool = True) -> list[int]:
         if special:
             ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False).ids
             return ids
         return [i for i in self.encode(text.replace("<", "\x00")) if i > 1]
+
+    def seam(self, text: str, option: str) -> tuple[int, tuple[int, ...]]:
+        """By encoding all of both texts."""
+        alone, joint = self.encode(text), self.encode(text + option)
+        common = 0
+        while alone[common : common + 1] == joint[common : common + 1] != []:
+            common += 1
+        return len(alone) - common, tuple(joint[common:])
 
     def decode(self, ids: Sequence[int]) -> str:
         text: str = self.tokenizer.decode(list(ids), skip_special_tokens=True)
@@ -126,10 +135,20 @@ def plain_logp(net: Any, prompt: list[int], option: list[int]) -> float:
     return float(sum(logp[len(prompt) - 1 + i, t] for i, t in enumerate(option)))
 
 
+def plain_forms(coder: Any, question: Request) -> tuple[list[int], list[list[list[int]]]]:
+    """The prompt of a question and the tokens of each form after it.
+
+    All of them are encoded as whole texts, and the prompt ends where the first of these parts.
+    """
+    text = coder.render(question.chat)
+    whole = [[coder.encode(text + form) for form in forms] for forms in question.options]
+    prompt = coder.encode(text)
+    while any(ids[: len(prompt)] != prompt for forms in whole for ids in forms):
+        prompt.pop()
+    return prompt, [[ids[len(prompt) :] for ids in forms] for forms in whole]
+
+
 def plain_logliks(net: Any, coder: Any, question: Request) -> list[list[float]]:
     """Log-probability of each form of each option."""
-    prompt = coder.encode(coder.render(question.chat))
-    return [
-        [plain_logp(net, prompt, coder.encode(form, special=False)) for form in forms]
-        for forms in question.options
-    ]
+    prompt, options = plain_forms(coder, question)
+    return [[plain_logp(net, prompt, form) for form in forms] for forms in options]

@@ -1,56 +1,26 @@
-"""Weighs the options of questions: from texts to tokens, and from log-probabilities to choices.
-
-An option is read as a continuation of the rendered chat: `encode(render(chat)) + encode(option)`,
-the two encoded apart, so that the chat's tokens are the same whatever follows. Nothing is added
-or stripped between the two: after a template's generation prompt an option mostly begins without a
-blank, after a lead such as "I choose" with one; a caller who wants both gives both as forms.
-"""
+"""Weighs the options of questions by the network, reading what they share once."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from personae.core import Chat, Choice, Done
+from personae.core import Choice, Done
 from personae.models.local.editing import Editing
 from personae.models.local.forward.passes import ForwardPasses
 from personae.models.local.forward.prefix_tree import WantedLogprob
 from personae.models.local.forward.shared_blocks import wanted_logprobs
+from personae.models.local.posed_questions import (
+    ChatCodec,
+    PosedQuestion,
+    QuestionEncoder,
+    TokenQuestion,
+)
 from personae.models.weighing import Tokens, weigh
 
-__all__ = ["ChatCodec", "PosedQuestion", "choices"]
+__all__ = ["choices"]
 
 SLAB = 4096
 """Questions planned together; more would hardly share more, and their tokens would fill memory."""
-
-
-class ChatCodec(Protocol):
-    """Renders and tokenises chats."""
-
-    def encode(self, text: str, *, special: bool = True) -> list[int]:
-        """Tokenise a text."""
-        ...
-
-    def render(self, chat: Chat) -> str:
-        """Write a chat as the text that the model continues."""
-        ...
-
-
-class PosedQuestion(NamedTuple):
-    """A question and the index of the variant of edits it is asked under."""
-
-    chat: Chat
-    options: tuple[tuple[str, ...], ...]
-    variant: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Case:
-    """A question as tokens: its prompt, and for each option its forms (no two alike)."""
-
-    prompt: Tokens
-    options: tuple[tuple[Tokens, ...], ...]
 
 
 def choices(
@@ -90,14 +60,16 @@ def _choose_slab(
     limit: int,
     deliver: Callable[[PosedQuestion, Choice], None],
 ) -> None:
-    encode = _Encoder(codec)
-    cases: list[tuple[PosedQuestion, _Case]] = []
+    encode = QuestionEncoder(codec, limit)
+    cases: list[tuple[PosedQuestion, TokenQuestion]] = []
     for question in questions:
-        case, reason = encode(question, limit)
+        case, reason = encode(question)
         if case is None:
             deliver(question, Choice(status="error", why=reason))
         else:
             cases.append((question, case))
+    if not cases:
+        return
     logprobs = _WantedLogprobs(reader.editing)
     for question, case in cases:
         logprobs.add(case, question.variant)
@@ -113,45 +85,6 @@ def _choose_slab(
                 deliver(question, weigh(case.options, logps, len(case.prompt)))
 
 
-class _Encoder:
-    """Encodes each chat and each option once."""
-
-    def __init__(self, codec: ChatCodec) -> None:
-        self.codec = codec
-        self.prompts: dict[Chat, Tokens] = {}
-        self.texts: dict[str, Tokens] = {}
-
-    def __call__(self, question: PosedQuestion, limit: int) -> tuple[_Case | None, str]:
-        prompt = self.prompts.get(question.chat)
-        if prompt is None:
-            prompt = tuple(self.codec.encode(self.codec.render(question.chat)))
-            self.prompts[question.chat] = prompt
-        options = tuple(
-            tuple(dict.fromkeys(self.form(text) for text in forms)) for forms in question.options
-        )
-        reason = _refusal_reason(prompt, options, limit)
-        return (None if reason else _Case(prompt, options)), reason
-
-    def form(self, text: str) -> Tokens:
-        if text not in self.texts:
-            self.texts[text] = tuple(self.codec.encode(text, special=False))
-        return self.texts[text]
-
-
-def _refusal_reason(prompt: Tokens, options: Sequence[Sequence[Tokens]], limit: int) -> str:
-    forms = [form for option in options for form in option]
-    longest = len(prompt) + max(map(len, forms))
-    if not prompt:
-        return "the chat renders to no token at all, so nothing can be continued"
-    if () in forms:
-        return "an option encodes to no token, so it has no likelihood"
-    if len(set(forms)) < len(forms):
-        return "two options encode to the same tokens, so the model can't tell them apart"
-    if longest > limit:
-        return f"chat and option have {longest:,} tokens; the model reads at most {limit:,}"
-    return ""
-
-
 class _WantedLogprobs:
     """The sequences and wanted log-probabilities of many cases; a case's by beginning of option."""
 
@@ -162,7 +95,7 @@ class _WantedLogprobs:
         self.case_of: list[int] = []
         self.by_case: list[dict[Tokens, int]] = []
 
-    def add(self, case: _Case, variant: int) -> None:
+    def add(self, case: TokenQuestion, variant: int) -> None:
         keys: dict[Tokens, int] = {}
         length = len(case.prompt)
         prompt = self.editing.marked(case.prompt, length, variant)

@@ -27,7 +27,11 @@ SYSTEM_MOVED = (
     "the beginning of the user's turn, before a blank line."
 )
 CANARY = "This text of the system turn has to arrive.\n\nWhole, and once: 4817."
-CHAT = (Message("user", "First 4818?"), Message("assistant", "Yes 4819."), Message("user", "4820?"))
+CHAT: Chat = (
+    Message("user", "First 4818?"),
+    Message("assistant", "Yes 4819."),
+    Message("user", "4820?"),
+)
 
 
 def build_codec(
@@ -92,7 +96,7 @@ def _proven(codec: TextCodec) -> TextCodec:
 
 def _system_arrives(render: Callable[[Chat], str]) -> bool:
     system = Message("system", CANARY)
-    chats = [(system, *CHAT[-1:])]
+    chats: list[Chat] = [(system, *CHAT[-1:])]
     if not _fault(render, CHAT):
         chats.append((system, *CHAT))
     return all(not _fault(render, c) and render(c).count(CANARY) == 1 for c in chats)

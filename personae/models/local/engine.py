@@ -1,5 +1,6 @@
 """The local engine: an open model on this machine, read in batches with shared prefixes."""
 
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
@@ -14,6 +15,7 @@ from personae.core import (
     Choice,
     Done,
     Edit,
+    ModelError,
     Pool,
     Reply,
     Request,
@@ -23,12 +25,13 @@ from personae.core import (
     edits_key,
     require_options,
 )
-from personae.models.local.choosing import PosedQuestion, choices
+from personae.models.local.choosing import choices
 from personae.models.local.constrained import Grammar
 from personae.models.local.editing import EditCombinations, Editing
 from personae.models.local.forward.passes import ForwardPasses
 from personae.models.local.generating import ReplyWriter
 from personae.models.local.loading import Loaded
+from personae.models.local.posed_questions import PosedQuestion
 from personae.models.local.recording import record
 from personae.models.local.sites import Sites
 
@@ -41,6 +44,19 @@ def context_length(loaded: Loaded) -> int:
     return int(getattr(config, "max_position_embeddings", None) or 1 << 30)
 
 
+def _refuse_unsound(loaded: Loaded) -> None:
+    """Refuse weights that are no numbers.
+
+    Raises:
+        ModelError: a weight is NaN or infinite.
+    """
+    for name, weights in loaded.network.named_parameters():
+        if weights.is_meta or not weights.is_floating_point() or bool(weights.sum().isfinite()):
+            continue
+        if not bool(weights.isfinite().all()):  # a sum can overflow in half precision
+            raise ModelError(f"{loaded.name}: the weights of {name} hold NaN or infinite numbers")
+
+
 Edits = tuple[Edit, ...]
 
 
@@ -51,6 +67,9 @@ class LocalModel:
     `blocks` the name of the list of decoder blocks, for a network in which it can't be found.
     Results depend neither on these nor on what else is asked in the same call, except for rounding
     (1e-4 nats in float32).
+
+    Raises:
+        ModelError: a weight is NaN or infinite.
     """
 
     def __init__(
@@ -61,6 +80,9 @@ class LocalModel:
         rows: int = 32,
         blocks: str | None = None,
     ) -> None:
+        _refuse_unsound(loaded)
+        for note in loaded.codec.notes:
+            warnings.warn(f"{loaded.name}: {note}", stacklevel=2)
         self.loaded = loaded
         self.limit = context_length(loaded)
         self.sites = Sites(loaded.network, blocks)
@@ -84,8 +106,8 @@ class LocalModel:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Device, dtype and quantisation, where they aren't float32 on the CPU."""
-        return self.loaded.runtime.notes
+        """What reports say: the runtime where it isn't float32 on the CPU, the template's limits."""
+        return (*self.loaded.runtime.notes, *self.loaded.codec.notes)
 
     @property
     def anatomy(self) -> Anatomy:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Protocol
 
 import numpy as np
@@ -9,13 +10,14 @@ import torch
 from torch import Tensor
 
 from personae.core import BadValue, Chat, Done, Reply, Sampling, Status
-from personae.models.local.choosing import ChatCodec
 from personae.models.local.constrained import Grammar, Guide
 from personae.models.local.drawing import draw, stream
 from personae.models.local.forward.passes import ForwardPasses
 from personae.models.local.forward.prefix_tree import read_context
 from personae.models.local.forward.reply_cache import ReplyCache
 from personae.models.local.forward.shared_prefixes import PASS_COST, shared_length
+from personae.models.local.posed_questions import ChatCodec
+from personae.models.weighing import NO_PROBABILITIES
 
 __all__ = ["ReplyWriter", "WritingCodec"]
 
@@ -114,10 +116,11 @@ class ReplyWriter:
         logits, cache = self._begin(drafts)
         while drafts:
             # drafts stay in the order of the cache's rows; the last row replaces a finished one
+            broken = _without_probabilities(logits)
             tokens = self._next(logits, drafts, sampling)
             finished: list[int] = []
             for row, (draft, token) in enumerate(zip(drafts, tokens, strict=True)):
-                reply = self._take(draft, token, sampling)
+                reply = _broken(draft) if row in broken else self._take(draft, token, sampling)
                 if reply is not None:
                     finished.append(row)
                     yield draft.requests, reply
@@ -194,13 +197,31 @@ class ReplyWriter:
             if ends:
                 return _reply(draft, text[: min(ends)])
             if full:
-                return _reply(draft, text, status="cut", why=f"cut at {draft.room} tokens")
+                return _reply(draft, text, status="cut", why=self._cut_reason(draft, sampling))
         return None
+
+    def _cut_reason(self, draft: _Draft, sampling: Sampling) -> str:
+        if draft.room == sampling.max_tokens:
+            return f"cut at {draft.room} tokens"
+        return f"cut at {draft.room} tokens: with the chat the model reads at most {self.limit:,}"
 
 
 def _reply(draft: _Draft, text: str, *, status: Status = "ok", why: str = "") -> Reply:
     counts = (len(draft.prompt), len(draft.taken))
     return Reply(text=text, status=status, why=why, tokens_in=counts[0], tokens_out=counts[1])
+
+
+def _broken(draft: _Draft) -> Reply:
+    return _reply(draft, "", status="error", why=NO_PROBABILITIES)
+
+
+def _without_probabilities(logits: Tensor) -> set[int]:
+    """Return the rows of which no token can be drawn: NaN, +inf, or -inf everywhere."""
+    sums = logits.sum(-1)  # of a sound row finite, or -inf where single tokens are ruled out
+    if bool(sums.isfinite().all()):
+        return set()
+    most = logits.amax(-1)  # NaN where a row holds one
+    return {row for row, value in enumerate(most.tolist()) if not isfinite(value)}
 
 
 def _check(sampling: Sampling, grammar: Grammar | None) -> None:

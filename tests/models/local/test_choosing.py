@@ -10,11 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from personae.core import Choice, ModelError, Request, say
-from personae.models.local.choosing import PosedQuestion, choices
+from personae.models.local.choosing import choices
 from personae.models.local.forward.passes import ForwardPasses
 from personae.models.local.forward.shared_prefixes import blocks_and_contexts, build_tree
+from personae.models.local.posed_questions import PosedQuestion
 from personae.models.weighing import weigh
-from tests.support.tiny_networks import KINDS, codec, network, plain_logliks
+from tests.support.tiny_networks import KINDS, codec, network, plain_forms, plain_logliks
 
 LIMIT = 512
 PERSONAS = (None, "", "You are Ada.", "You are Bo. " + "You worry about things and people. " * 9)
@@ -81,18 +82,19 @@ def test_events_are_disjoint_and_the_mass_is_their_union(question: Request) -> N
     choice = ask("llama", [question])[0]
     coder = codec()
     plain = plain_logliks(network("llama"), coder, question)
+    _, options = plain_forms(coder, question)
     probability = {
-        tuple(coder.encode(f, special=False)): np.exp(p)
-        for fs, ps in zip(question.options, plain, strict=True)
+        tuple(f): np.exp(p)
+        for fs, ps in zip(options, plain, strict=True)
         for f, p in zip(fs, ps, strict=True)
     }
     heads = [f for f in probability if not any(f[:n] in probability for n in range(1, len(f)))]
     union = sum(probability[f] for f in heads)
     assert choice.mass == pytest.approx(union, abs=1e-5)
     assert np.exp(choice.logp).sum() == pytest.approx(1, abs=1e-9)
-    for texts, logp in zip(question.options, choice.logp, strict=True):
+    for ids, logp in zip(options, choice.logp, strict=True):
         own = 0.0
-        for form in (tuple(coder.encode(t, special=False)) for t in texts):
+        for form in map(tuple, ids):
             longer = [g for g in probability if len(g) > len(form) and g[: len(form)] == form]
             direct = [g for g in longer if not any(g[:n] in longer for n in range(len(g)))]
             own += probability[form] - sum(probability[g] for g in direct)

@@ -123,6 +123,8 @@ class ForwardPasses:
         with torch.no_grad():
             alone = [network(torch.tensor([t], device=self.device)).logits[0, -1] for t in texts]
         plain = torch.stack(alone)
+        if not bool(plain.isfinite().all()):
+            raise ModelError(f"{kind} computes NaN or infinite numbers: its weights are unsound")
         noise = 30 * torch.finfo(plain.dtype).eps ** 0.75  # 2e-4 in float32, 0.7 in bfloat16
         if (packed - plain.float()).abs().max() > noise * plain.float().std():
             raise ModelError(
