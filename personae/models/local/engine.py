@@ -51,9 +51,10 @@ def _refuse_unsound(loaded: Loaded) -> None:
         ModelError: a weight is NaN or infinite.
     """
     for name, weights in loaded.network.named_parameters():
-        if weights.is_meta or not weights.is_floating_point() or bool(weights.sum().isfinite()):
-            continue
-        if not bool(weights.isfinite().all()):  # a sum can overflow in half precision
+        if weights.is_meta or not weights.is_floating_point() or weights.itemsize < 2:
+            continue  # elsewhere, or quantised
+        # a sum is quick, but can overflow in half precision
+        if not bool(weights.sum().isfinite()) and not bool(weights.isfinite().all()):
             raise ModelError(f"{loaded.name}: the weights of {name} hold NaN or infinite numbers")
 
 
@@ -106,7 +107,7 @@ class LocalModel:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What reports say: the runtime where it isn't float32 on the CPU, the template's limits."""
+        """What reports say: how it runs if not in float32 on the CPU, its template's limits."""
         return (*self.loaded.runtime.notes, *self.loaded.codec.notes)
 
     @property

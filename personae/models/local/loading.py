@@ -21,7 +21,7 @@ from personae.models.local.codec import TextCodec
 from personae.models.local.codec_building import codec_from_folder
 from personae.models.local.gguf_codec import codec_from_gguf
 from personae.models.local.weights.gguf_network import gguf_network
-from personae.models.local.weights.pretrained import LOADING_ERRORS, SAFE, pretrained_network
+from personae.models.local.weights.pretrained import LOADING_ERRORS, pretrained_network
 from personae.models.local.weights.quantising import quantize_in_place
 from personae.models.local.weights.runtime import (
     Runtime,
