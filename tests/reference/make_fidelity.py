@@ -15,9 +15,9 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from personae.core import Chat, say
+from personae.models.codec.gguf_codec import codec_from_gguf
+from personae.models.codec.text_codec import TextCodec
 from personae.models.gguf.gguf_file import read_gguf
-from personae.models.local.codec import TextCodec
-from personae.models.local.gguf_codec import codec_from_gguf
 from personae.models.local.loading import WEIGHTS_SHA256, _embedded_path
 
 OUT = Path(__file__).parents[2] / "personae" / "data" / "fidelity.json"

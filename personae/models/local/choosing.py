@@ -5,16 +5,16 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from personae.core import Choice, Done
-from personae.models.local.editing import Editing
-from personae.models.local.forward.passes import ForwardPasses
-from personae.models.local.forward.prefix_tree import WantedLogprob
-from personae.models.local.forward.shared_blocks import wanted_logprobs
-from personae.models.local.posed_questions import (
+from personae.models.codec.posed_questions import (
     ChatCodec,
     PosedQuestion,
     QuestionEncoder,
     TokenQuestion,
 )
+from personae.models.local.editing import Editing
+from personae.models.local.forward.passes import ForwardPasses
+from personae.models.local.forward.prefix_tree import WantedLogprob
+from personae.models.local.forward.shared_blocks import wanted_logprobs
 from personae.models.weighing import Tokens, weigh
 
 __all__ = ["choices"]

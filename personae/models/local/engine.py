@@ -25,13 +25,13 @@ from personae.core import (
     edits_key,
     require_options,
 )
+from personae.models.codec.posed_questions import PosedQuestion
 from personae.models.local.choosing import choices
 from personae.models.local.constrained import Grammar
 from personae.models.local.editing import EditCombinations, Editing
 from personae.models.local.forward.passes import ForwardPasses
 from personae.models.local.generating import ReplyWriter
 from personae.models.local.loading import Loaded
-from personae.models.local.posed_questions import PosedQuestion
 from personae.models.local.recording import record
 from personae.models.local.sites import Sites
 

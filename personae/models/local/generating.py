@@ -10,13 +10,13 @@ import torch
 from torch import Tensor
 
 from personae.core import BadValue, Chat, Done, Reply, Sampling, Status
+from personae.models.codec.posed_questions import ChatCodec
 from personae.models.local.constrained import Grammar, Guide
 from personae.models.local.drawing import draw, stream
 from personae.models.local.forward.passes import ForwardPasses
 from personae.models.local.forward.prefix_tree import read_context
 from personae.models.local.forward.reply_cache import ReplyCache
 from personae.models.local.forward.shared_prefixes import PASS_COST, shared_length
-from personae.models.local.posed_questions import ChatCodec
 from personae.models.weighing import NO_PROBABILITIES
 
 __all__ = ["ReplyWriter", "WritingCodec"]

@@ -16,10 +16,10 @@ from huggingface_hub import errors, snapshot_download
 
 from personae.core.errors import BadFile, BadValue, ModelError, ModelUnavailable
 from personae.core.hashing import content_key, file_sha256
+from personae.models.codec.building import codec_from_folder
+from personae.models.codec.gguf_codec import codec_from_gguf
+from personae.models.codec.text_codec import TextCodec
 from personae.models.gguf.gguf_file import read_gguf
-from personae.models.local.codec import TextCodec
-from personae.models.local.codec_building import codec_from_folder
-from personae.models.local.gguf_codec import codec_from_gguf
 from personae.models.local.weights.gguf_network import gguf_network
 from personae.models.local.weights.pretrained import LOADING_ERRORS, pretrained_network
 from personae.models.local.weights.quantising import quantize_in_place

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from personae.core import Activations, Array, BadValue, Chat, Pool, Site
+from personae.models.codec.posed_questions import ChatCodec
 from personae.models.local.forward.passes import ForwardPasses
 from personae.models.local.forward.shared_prefixes import Node, lay_out
-from personae.models.local.posed_questions import ChatCodec
 from personae.models.local.sites import Change
 
 __all__ = ["RecordingCodec", "record"]

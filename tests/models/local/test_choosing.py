@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from personae.core import Choice, ModelError, Request, say
+from personae.models.codec.posed_questions import PosedQuestion
 from personae.models.local.choosing import choices
 from personae.models.local.forward.passes import ForwardPasses
 from personae.models.local.forward.shared_prefixes import blocks_and_contexts, build_tree
-from personae.models.local.posed_questions import PosedQuestion
 from personae.models.weighing import weigh
 from tests.support.tiny_networks import KINDS, codec, network, plain_forms, plain_logliks
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from personae.core import BadValue, Choice, ModelError, Request, Sampling, requests_of, say
-from personae.models.local.codec import TextCodec
-from personae.models.local.codec_building import build_codec
+from personae.models.codec.building import build_codec
+from personae.models.codec.text_codec import TextCodec
 from personae.models.local.engine import LocalModel
 from personae.models.local.loading import Loaded, load_hf
 from personae.models.weighing import weigh

@@ -16,8 +16,8 @@ from tokenizers import Tokenizer
 
 from personae.core.chat import Chat, Message, say
 from personae.core.errors import BadFile, ModelError
-from personae.models.local.codec import TextCodec
-from personae.models.local.templates import PLAIN_TEMPLATE, default_template
+from personae.models.codec.templates import PLAIN_TEMPLATE, default_template
+from personae.models.codec.text_codec import TextCodec
 
 __all__ = ["SYSTEM_MOVED", "build_codec", "codec_from_folder", "codec_from_tokenizer"]
 

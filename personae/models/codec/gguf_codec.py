@@ -9,9 +9,9 @@ from typing import Any
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 
 from personae.core.errors import BadFile, ModelError
-from personae.models.local.codec import TextCodec
-from personae.models.local.codec_building import build_codec
-from personae.models.local.templates import PLAIN_TEMPLATE, default_template
+from personae.models.codec.building import build_codec
+from personae.models.codec.templates import PLAIN_TEMPLATE, default_template
+from personae.models.codec.text_codec import TextCodec
 
 __all__ = ["codec_from_gguf"]
 

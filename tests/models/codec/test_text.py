@@ -10,11 +10,11 @@ from tokenizers import Tokenizer, pre_tokenizers
 
 from personae.core import Message, say
 from personae.core.errors import BadFile, ModelError
+from personae.models.codec.gguf_codec import codec_from_gguf
+from personae.models.codec.templates import PLAIN_TEMPLATE
+from personae.models.codec.text_codec import TextCodec
 from personae.models.gguf.gguf_file import read_gguf
-from personae.models.local.codec import TextCodec
-from personae.models.local.gguf_codec import codec_from_gguf
 from personae.models.local.loading import _embedded_path
-from personae.models.local.templates import PLAIN_TEMPLATE
 from tests.support.embedded import embedded
 from tests.support.gguf_files import tiny_metadata
 from tests.support.tiny_networks import LINES

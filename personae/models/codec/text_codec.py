@@ -17,7 +17,7 @@ from tokenizers import Tokenizer
 
 from personae.core.chat import Chat, Role
 from personae.core.errors import ModelError
-from personae.models.local.templates import PLAIN_TEMPLATE, ChatTemplate
+from personae.models.codec.templates import PLAIN_TEMPLATE, ChatTemplate
 
 __all__ = ["TextCodec"]
 

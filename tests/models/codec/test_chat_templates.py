@@ -11,12 +11,12 @@ from tokenizers import Tokenizer, processors
 from transformers.utils.chat_template_utils import render_jinja_template
 
 from personae.core import Message, ModelError, Request, Sampling, say
-from personae.models.local.codec import TextCodec
-from personae.models.local.codec_building import SYSTEM_MOVED, build_codec, codec_from_folder
+from personae.models.codec.building import SYSTEM_MOVED, build_codec, codec_from_folder
+from personae.models.codec.gguf_codec import codec_from_gguf
+from personae.models.codec.templates import PLAIN_TEMPLATE, ChatTemplate
+from personae.models.codec.text_codec import TextCodec
 from personae.models.local.engine import LocalModel
-from personae.models.local.gguf_codec import codec_from_gguf
 from personae.models.local.loading import load_hf
-from personae.models.local.templates import PLAIN_TEMPLATE, ChatTemplate
 from tests.support.gguf_files import tiny_metadata
 from tests.support.tiny_folders import byte_tokenizer, piece_tokenizer, save_model, write_json
 

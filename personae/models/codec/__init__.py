@@ -1,0 +1,1 @@
+"""Text to tokens and chats to text: what every back end with a tokenizer of its own shares."""
