@@ -33,6 +33,7 @@ HEAVY = {
     "inspect_ai",
 }
 ANYWHERE = {
+    "personae.models.codec",
     "personae.models.local",
     "personae.encoders",
     "personae.induce.steer",
