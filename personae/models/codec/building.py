@@ -19,7 +19,7 @@ from personae.core.errors import BadFile, ModelError
 from personae.models.codec.templates import PLAIN_TEMPLATE, default_template
 from personae.models.codec.text_codec import TextCodec
 
-__all__ = ["SYSTEM_MOVED", "build_codec", "codec_from_folder", "codec_from_tokenizer"]
+__all__ = ["build_codec", "codec_from_folder"]
 
 END_WORDS = ("<|endoftext|>", "<|im_end|>", "<|eot_id|>", "<|end|>", "<end_of_turn>", "</s>")
 SYSTEM_MOVED = (
@@ -126,7 +126,7 @@ def codec_from_folder(folder: Path) -> TextCodec:
     template = tokenizer.chat_template
     if template is None:  # of a model that also reads pictures, beside the tokenizer's files
         template = _json(folder / "chat_template.json").get("chat_template")
-    return codec_from_tokenizer(tokenizer, template=template, ends=_ends(folder))
+    return _codec_from_tokenizer(tokenizer, template=template, ends=_ends(folder))
 
 
 def _ends(folder: Path) -> list[int]:
@@ -148,7 +148,7 @@ def _json(path: Path) -> dict[str, Any]:
     return value
 
 
-def codec_from_tokenizer(
+def _codec_from_tokenizer(
     tokenizer: Any,  # noqa: ANN401  (transformers' class)
     *,
     template: str | Mapping[str, str] | None = None,

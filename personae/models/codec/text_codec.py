@@ -273,11 +273,11 @@ def _refuse_losses(turns: Sequence[tuple[str, str]], text: str) -> None:
     end = 0
     for role, words in turns:
         part = (words.rpartition("</think>")[2] if role == "assistant" else words).strip()
-        place = text.find(part, 0 if role == "system" else end)
-        if place < 0:
+        start = text.find(part, 0 if role == "system" else end)
+        if start < 0:
             excerpt = part if len(part) <= 40 else part[:37] + "..."
             raise ModelError(
                 f"the model's chat template loses or changes a turn of the {role}: {excerpt!r}"
             )
         if role != "system":
-            end = place + len(part)
+            end = start + len(part)

@@ -18,9 +18,9 @@ from personae.models.local.weights.runtime import (
 )
 from personae.models.placement import Placement
 
-__all__ = ["LOADING_ERRORS", "SAFE", "pretrained_network"]
+__all__ = ["LOADING_ERRORS", "pretrained_network"]
 
-SAFE: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
+_SAFE: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
 """Nothing of the model's is run, and nothing but its folder is read."""
 LOADING_ERRORS = (OSError, LookupError, ValueError, ImportError, RuntimeError, SafetensorError)
 
@@ -41,7 +41,7 @@ def pretrained_network(
     options, quantized = _options(placement, device, dtype)
     try:
         network, report = transformers.AutoModelForCausalLM.from_pretrained(
-            folder, use_safetensors=True, output_loading_info=True, **options, **SAFE
+            folder, use_safetensors=True, output_loading_info=True, **options, **_SAFE
         )
         if "device_map" not in options:
             network.to(device)
