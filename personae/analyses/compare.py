@@ -6,6 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
+from personae.analyses.comparison_summary import comparison_summary, largest_first
 from personae.analyses.pairing import Pairing, pair_answers
 from personae.analyses.run_differences import (
     MARGINS,
@@ -25,13 +26,15 @@ from personae.core import (
     Table,
     UnknownName,
     canonical_json,
+    counted,
     plain,
 )
-from personae.report.build import Row, ValueAxis, forest, table, verdict, warning
-from personae.stats.effects.families import LEAST_PAIRS
+from personae.report.build import Row, ValueAxis, forest, table, warning
 
 __all__ = ["Run", "compare_runs"]
 
+DRAWN = 30
+"""Rows of a figure."""
 STATUSES = ("ok", "refused", "unparsed", "cut", "error")
 
 
@@ -68,16 +71,24 @@ def compare_runs(
     """
     _check_studies(first, second)
     judging = judging or ComparisonRules()
-    answers = [run.answers for run in (first, second)]
+    answers = [_own_answers(run) for run in (first, second)]
+    across = arms is not None and arms[0] != arms[1]
     if arms:
-        answers = [_of_arm(a, arm) for a, arm in zip(answers, arms, strict=True)]
+        answers = _of_arms(answers, arms)
     pairing = pair_answers(*answers)
     _check_margins(judging, pairing.rows["unit"].unique().to_list())
     comparisons = compare_pairs(pairing, judging)
+    if not any(comparison.shift.n for comparison in comparisons):
+        raise BadValue(
+            f"no question was answered in both runs: {counted(pairing.rows.height, 'pair')}, each "
+            "without one of its answers (refused, unparsed, cut or failed)"
+        )
     return Report(
         title=f"Two runs compared: {_label(first, second)} and {_label(second, first)}",
         parts=(
-            *_verdicts(first, second, comparisons),
+            *comparison_summary(comparisons),
+            *_warnings(first, second, pairing, across=across),
+            Heading("Scale by scale"),
             *_figures(comparisons, judging),
             comparison_table(comparisons, judging),
             Heading("What was compared"),
@@ -106,6 +117,13 @@ def _check_margins(judging: ComparisonRules, units: Sequence[str]) -> None:
             raise UnknownName("unit of the answers", unit, units)
 
 
+def _of_arms(runs: Sequence[Answers], arms: tuple[str, str]) -> list[Answers]:
+    """Keep one arm of each run, under one name."""
+    answers = [_of_arm(a, arm) for a, arm in zip(_without_parts(*runs), arms, strict=True)]
+    name = arms[0] if arms[0] == arms[1] else f"{arms[1]} against {arms[0]}"
+    return [a.tag(arm=name) for a in _set_against_each(*answers)]
+
+
 def _of_arm(answers: Answers, arm: str) -> Answers:
     known = answers.rows["arm"].unique().to_list()
     if arm not in known:
@@ -113,35 +131,57 @@ def _of_arm(answers: Answers, arm: str) -> Answers:
     return answers.where(arm=arm)
 
 
+def _own_answers(run: Run) -> Answers:
+    """Give a model that answers for itself, such as the control, one name whichever model it is."""
+    models = run.identity.get("models")
+    roles = models.items() if isinstance(models, dict) else ()
+    names = {str(model.get("name")): f"the {role}" for role, model in reversed(list(roles))}
+    rows = run.answers.rows.with_columns(pl.col("respondent").replace(names))
+    return Answers(rows)
+
+
+def _without_parts(first: Answers, second: Answers) -> list[Answers]:
+    """Let parts of an instrument that both runs asked alike count as that instrument.
+
+    An instrument's tag ends in the hash of the items asked, and arms may have asked different ones.
+    """
+    parts: list[dict[str, set[str]]] = [{}, {}]
+    for known, answers in zip(parts, (first, second), strict=True):
+        for tag in answers.rows["inventory"].unique():
+            known.setdefault(tag.partition("+")[0], set()).add(tag)
+    whole = {
+        tag: name
+        for name in parts[0].keys() & parts[1].keys()
+        if parts[0][name] == parts[1][name]
+        for tag in parts[0][name]
+    }
+    return [
+        Answers(a.rows.with_columns(pl.col("inventory").replace(whole))) for a in (first, second)
+    ]
+
+
+def _set_against_each(first: Answers, second: Answers) -> list[Answers]:
+    """Where one arm has a single respondent, such as the control, set it against each of the other.
+
+    Items are averaged over respondents before anything is tested, so nothing is counted twice.
+    """
+    people = [a.rows["respondent"].unique(maintain_order=True).to_list() for a in (first, second)]
+    sides = [first, second]
+    for i, (own, other) in enumerate((people, people[::-1])):
+        if len(own) == 1 and len(other) > 1 and own[0] not in other:
+            sides[i] = Answers.concat([sides[i].tag(respondent=name) for name in other])
+    return sides
+
+
 def _label(run: Run, other: Run) -> str:
     """Name a run by its model, or by its folder where both have the same model."""
     return run.model if run.model != other.model else run.folder.name
 
 
-def _verdicts(first: Run, second: Run, comparisons: Sequence[Comparison]) -> list[Part]:
-    tested = [c for c in comparisons if c.verdict != "not tested"]
-    by = {
-        name: [c for c in tested if c.verdict == name]
-        for name in ("different", "different but within margin", "equivalent", "inconclusive")
-    }
-    differ = by["different"] + by["different but within margin"]
-    shifts = "; ".join(f"{c.shift.name} {c.shift.value:+.3g} {c.shift.unit}" for c in differ[:8])
-    more = f"; and {len(differ) - 8} more" if differ[8:] else ""
-    parts: list[Part] = [
-        verdict(
-            f"Of {len(tested)} comparisons tested, {len(differ)} differ after Holm's adjustment"
-            f"{f': {shifts}{more}' if differ else ''}. Shown equivalent within the margin: "
-            f"{len(by['equivalent'])}; inconclusive: {len(by['inconclusive'])}."
-        )
-    ]
-    if len(tested) < len(comparisons):
-        parts.append(
-            Note(
-                f"{len(comparisons) - len(tested)} scales have too few pairs to test "
-                f"(below {LEAST_PAIRS})."
-            )
-        )
-    if canonical_json(first.identity) == canonical_json(second.identity):
+def _warnings(first: Run, second: Run, pairing: Pairing, *, across: bool) -> list[Part]:
+    parts: list[Part] = []
+    same_run = canonical_json(first.identity) == canonical_json(second.identity)
+    if same_run and not across:
         parts.append(warning("Both are the same run."))
     elif first.identity.get("study") != second.identity.get("study"):
         parts.append(
@@ -150,6 +190,14 @@ def _verdicts(first: Run, second: Run, comparisons: Sequence[Comparison]) -> lis
                 "compared."
             )
         )
+    paired = pairing.rows.height
+    unpaired = [
+        f"{count - paired:,} of {count:,} answers of the {run} run"
+        for run, count in zip(("first", "second"), pairing.counts, strict=True)
+        if count > paired and not across
+    ]
+    if unpaired:
+        parts.append(warning(f"Without a partner, and not compared: {' and '.join(unpaired)}."))
     return parts
 
 
@@ -158,12 +206,17 @@ def _figures(comparisons: Sequence[Comparison], judging: ComparisonRules) -> lis
     tested = [c for c in comparisons if c.verdict != "not tested"] or comparisons
     for unit in dict.fromkeys(c.cell[3] for c in tested):
         drawn = [c for c in tested if c.cell[3] == unit]
+        title = "Second run minus first, and the margin of equivalence"
+        if drawn[DRAWN:]:
+            title += f": the {DRAWN} largest of {len(drawn)}"
+            largest = {id(c) for c in largest_first(drawn)[:DRAWN]}
+            drawn = [c for c in drawn if id(c) in largest]
         margin = judging.margins.get(unit)
         listed = "; ".join(f"{c.shift.name} {c.shift.value:+.3g}: {c.verdict}" for c in drawn[:12])
         figures.append(
             forest(
                 f"shift_{unit.replace('/', '_')}",
-                "Second run minus first, and the margin of equivalence",
+                title,
                 [
                     (" ".join([*c.cell[4:], c.cell[2] or c.cell[1]]), c.cell[0], c.shift)
                     for c in drawn

@@ -37,11 +37,13 @@ class Pairing:
     """Two runs' answers side by side.
 
     `rows` holds the matched ones: the columns of KEY and ITEM, then `value`, `expected` and
-    `status` once as `_1` and once as `_2`. `table` counts by inventory what was matched and what
-    was not; `remarks` names what was paired across names, and whose answers have no partner.
+    `status` once as `_1` and once as `_2`. `counts` is how many answers each run has; `table`
+    counts by inventory what was matched and what was not; `remarks` names what was paired across
+    names, and whose answers have no partner.
     """
 
     rows: pl.DataFrame
+    counts: tuple[int, int]
     table: Table
     remarks: tuple[str, ...]
 
@@ -71,7 +73,10 @@ def pair_answers(first: Answers, second: Answers) -> Pairing:
     rows = rows.drop(f"{name}_2" for name in ITEM)
     remarks += _unmatched_values(rows, unmatched)
     return Pairing(
-        rows=rows.drop(OCCURRENCE), table=_counted(rows, left, right), remarks=tuple(remarks)
+        rows=rows.drop(OCCURRENCE),
+        counts=(left.height, right.height),
+        table=_counted(rows, left, right),
+        remarks=tuple(remarks),
     )
 
 

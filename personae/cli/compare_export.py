@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from personae.analyses.compare import compare_runs
+from personae.analyses.compare import Run, compare_runs
 from personae.analyses.run_differences import MARGINS, ComparisonRules
 from personae.cli.report_output import report_page, show_report
 from personae.core import BadValue
@@ -35,7 +35,8 @@ def compare(
         margins=_margins(margin),
         seed=int(str(settings["seed"])),
     )
-    report = compare_runs(open_run(first), open_run(second), _arms(arms), judging)
+    runs = open_run(first), open_run(second)
+    report = compare_runs(*runs, None if arms is None else _arms(arms, *runs), judging)
     if out is not None:
         write_report(report, out)
     show_report(report, full=bool(settings["full"]), page=report_page(out))
@@ -69,13 +70,17 @@ def _unit(unit: object) -> Literal["item", "respondent"]:
     return "respondent" if unit == "respondent" else "item"
 
 
-def _arms(text: str | None) -> tuple[str, str] | None:
-    if text is None:
-        return None
-    first, comma, second = text.partition(",")
-    if not (first.strip() and comma and second.strip()):
+def _arms(text: str, first: Run, second: Run) -> tuple[str, str]:
+    """Split A,B at the comma that leaves an arm of each run, since names may hold commas too."""
+    parts = text.split(",")
+    splits = [
+        (",".join(parts[:i]).strip(), ",".join(parts[i:]).strip()) for i in range(1, len(parts))
+    ]
+    arms = [set(run.answers.rows["arm"].unique()) for run in (first, second)]
+    known = [split for split in splits if split[0] in arms[0] and split[1] in arms[1]]
+    if not splits or not all(splits[0]):
         raise BadValue(f"--arms names two arms, A,B, not {text!r}")
-    return first.strip(), second.strip()
+    return (known or splits)[0]
 
 
 def _margins(texts: Sequence[str]) -> dict[str, float]:

@@ -158,7 +158,10 @@ def test_the_report_of_two_folders(tmp_path: Path) -> None:
     second = open_run(finished(tmp_path / "b", sheet(moved), model="null:uniform"))
     report = compare_runs(first, second)
     verdict = next(p for p in report.parts if isinstance(p, Note))
-    assert "1 differ after Holm's adjustment: E, unchanged +1.25 points" in verdict.text
+    assert (
+        "1 of 1 comparison differs after Holm's adjustment; namely: E, unchanged +1.25 points"
+        in verdict.text
+    )
     runs = {row[0]: row[1:] for row in table(report, "runs").rows}
     assert runs["study"] == ("asked", "asked", "") and runs["model"][2] == "differs"
     assert table(report, "coverage").rows[1][:4] == ("unchanged", "second", 12, 12)
@@ -174,6 +177,72 @@ def test_arms_set_against_each_other(tmp_path: Path) -> None:
     assert len(compared.rows) == 1 and compared.rows[0][4:6] == (2.0, 3.0)
     with pytest.raises(UnknownName, match="Known: P2, unchanged"):
         compare_runs(run, run, ("unchanged", "P3"))
+
+
+def studied(own: float, induced: Sequence[float], name: str, *, tag: str = TOOL) -> Answers:
+    """A study's answers: the model itself, named after it, on 12 items; two personas on half."""
+    control = sheet([own, own + 1] * 6, respondent=name, inventory=tag)
+    half = {"arm": "naive", "inventory": "ipip-neo-120@1+0half000"}
+    personas = [sheet([v, v + 1] * 4, respondent=f"p{i}", **half) for i, v in enumerate(induced)]
+    return Answers.concat([control, *personas])
+
+
+def test_the_control_of_two_models_is_paired(tmp_path: Path) -> None:
+    """The model itself answers under its own name, and differs by 1 where personas don't."""
+    names = "null:yes", "null:uniform"
+    runs = [
+        open_run(finished(tmp_path / str(i), studied(2.0 + i, [1, 3], name), model=name))
+        for i, name in enumerate(names)
+    ]
+    report = compare_runs(*runs)
+    rows = {row[0]: row for row in table(report, "comparison").rows}
+    assert rows["unchanged"][3:6] == (12, 2.5, 3.5) and rows["unchanged"][-1] == "different"
+    assert rows["naive"][3:6] == (8, 2.5, 2.5) and rows["naive"][-1] == "equivalent"
+    (matched, *_) = (t for t in table(report, "matched").rows if t[0] == TOOL)
+    assert matched[1:] == (12, 12, 12, 0, 0)
+    assert not any(isinstance(p, Note) and p.level == "warning" for p in report.parts)
+    assert table(report, "verdicts").rows == (
+        ("unchanged", 1, 0, 0, 0, 0),
+        ("naive", 0, 0, 1, 0, 0),
+    )
+
+
+def test_the_control_is_set_against_each_persona_of_another_arm(tmp_path: Path) -> None:
+    run = open_run(finished(tmp_path / "a", studied(2.0, [3, 5], "null:yes")))
+    report = compare_runs(run, run, ("unchanged", "naive"))
+    (row,) = table(report, "comparison").rows
+    assert row[3:7][:3] == (8, 2.5, 4.5) and row[-1] == "different"
+    assert not any("same run" in p.text for p in report.parts if isinstance(p, Note))
+    (reverse,) = table(compare_runs(run, run, ("naive", "unchanged")), "comparison").rows
+    assert reverse[4:6] == (4.5, 2.5)
+
+
+def test_without_a_pair_nothing_is_said_to_be_alike(tmp_path: Path) -> None:
+    answered = open_run(finished(tmp_path / "a", sheet([1.0] * 8)))
+    refused = open_run(finished(tmp_path / "b", sheet([None] * 8), model="null:uniform"))
+    with pytest.raises(BadValue, match="no question was answered in both runs: 8 pairs"):
+        compare_runs(answered, refused)
+    few = open_run(finished(tmp_path / "c", sheet([1.0] * 4)))
+    report = compare_runs(few, few)
+    texts = [p.text for p in report.parts if isinstance(p, Note)]
+    assert texts[0] == "Nothing could be tested: no scale has 6 pairs of answers."
+    assert not any("differ" in t for t in texts)
+    longer = open_run(finished(tmp_path / "d", sheet([1.0] * 9)))
+    texts = [p.text for p in compare_runs(few, longer).parts if isinstance(p, Note)]
+    assert "Without a partner, and not compared: 5 of 9 answers of the second run." in texts
+
+
+def test_arms_with_commas_in_their_names(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    both = Answers.concat([sheet([2.0] * 8), sheet([3.0] * 8, arm="warm, kind")])
+    folder = str(finished(tmp_path / "a", both))
+    for arms in ("unchanged,warm, kind", "warm, kind,unchanged"):
+        with pytest.raises(SystemExit) as left:
+            main(["compare", folder, folder, "--arms", arms])
+        assert left.value.code == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert len(lines) <= 40 and any("1 of 1 comparison differs" in line for line in lines)
 
 
 @pytest.mark.parametrize(
@@ -214,7 +283,7 @@ def test_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str
     second = str(finished(tmp_path / "b", sheet([3.0, 3.5] * 6), model="null:uniform"))
     out = tmp_path / "out"
     assert leave(first, second, "--out", str(out), "--margin", "points=2") == 0
-    assert "1 differ after" in capsys.readouterr().out
+    assert "1 of 1 comparison differs after" in capsys.readouterr().out
     report_before = (out / "report.json").read_bytes()
     assert leave(first, second, "--out", str(out), "--margin", "points=2") == 0
     assert (out / "report.json").read_bytes() == report_before and b"within margin" in report_before
