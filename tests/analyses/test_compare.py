@@ -194,7 +194,7 @@ def test_the_control_of_two_models_is_paired(tmp_path: Path) -> None:
         open_run(finished(tmp_path / str(i), studied(2.0 + i, [1, 3], name), model=name))
         for i, name in enumerate(names)
     ]
-    report = compare_runs(*runs)
+    report = compare_runs(runs[0], runs[1])
     rows = {row[0]: row for row in table(report, "comparison").rows}
     assert rows["unchanged"][3:6] == (12, 2.5, 3.5) and rows["unchanged"][-1] == "different"
     assert rows["naive"][3:6] == (8, 2.5, 2.5) and rows["naive"][-1] == "equivalent"
