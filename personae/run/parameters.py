@@ -8,8 +8,9 @@ import inspect
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
+from pathlib import Path
 from types import NoneType
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 from personae.core import Chooser, Model, OpenModel, Persona, UnknownName
 
@@ -90,6 +91,8 @@ def _fields(noun: type, of: str) -> list[Parameter]:
 
 def _without_none(annotation: Any) -> Any:  # noqa: ANN401
     kinds = [kind for kind in get_args(annotation) if kind is not NoneType]
+    if str in kinds and all(k is str or k is Path or get_origin(k) is Mapping for k in kinds):
+        return str  # on the command line a file's path is text
     is_optional = NoneType in get_args(annotation) and len(kinds) == 1
     return kinds[0] if is_optional else annotation
 

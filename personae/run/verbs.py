@@ -4,12 +4,14 @@ A model is a model string or an opened model; a persona, answers and an inventor
 the files and names that the commands take.
 """
 
+import json
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import polars as pl
 from rich.console import Console
 
 from personae.analyses.compare import Run, compare_runs
@@ -87,7 +89,8 @@ def generate(
         n: number of personas.
         seed: seed of all draws.
         model: who writes the texts; without one, from structure alone.
-        options: the recipe's own, as in `personae generate RECIPE --help`.
+        options: the recipe's own, as in `personae generate RECIPE --help`. Where it takes a file, a
+            path, a frame, or what the JSON file would hold (a dict, or a list of dicts) will do.
 
     Warns:
         UserWarning: some personas could not be generated; says how many.
@@ -101,12 +104,13 @@ def generate(
     """
     header = recipes.find(recipe)
     function = recipes.load(header)
-    arguments = bind(function, options)
 
     def build(writer: Model | None) -> Population:
         return function(Order(n=n, seed=seed, model=writer), **arguments)
 
     with TemporaryDirectory() as folder:
+        options = {name: _as_file(name, v, Path(folder)) for name, v in options.items()}
+        arguments = bind(function, options)
         out = Path(folder) / "personas.parquet"
         job = Commission(recipe=header.name, version=header.version, options=options, out=out)
         writer = None if model is None else _opened(model)
@@ -184,6 +188,24 @@ def compare(
     """
     runs = _run(first, "first"), _run(second, "second")
     return compare_runs(*runs, arms, judging)
+
+
+def _as_file(name: str, value: object, folder: Path) -> object:
+    """Return an option's value, with a path as text and data in a file of the folder."""
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, pl.DataFrame):
+        value.write_parquet(folder / f"{name}.parquet")
+        return str(folder / f"{name}.parquet")
+    listed = isinstance(value, list | tuple) and any(isinstance(v, Mapping) for v in value)
+    if not (isinstance(value, Mapping) or listed):
+        return value
+    path = folder / f"{name}.json"
+    try:
+        path.write_text(json.dumps(value, ensure_ascii=False), encoding="utf-8")
+    except (TypeError, ValueError) as error:
+        raise BadValue(f"{name}: JSON has no such values ({error})") from error
+    return str(path)
 
 
 def _opened(model: Model | str) -> Model:

@@ -1,17 +1,20 @@
 """The verbs of `import personae`: found at the top, light to import, the commands' results."""
 
+import json
 import subprocess
 import sys
 import warnings
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 import personae as p
 from personae.card.card import card as card_study
-from personae.core import BadValue, Form, InputError, Persona, Report, UnknownName
+from personae.core import BadFile, BadValue, Form, InputError, Persona, Report, UnknownName
 from personae.generate.recipe import Order
 from personae.generate.recipe_registry import recipes
+from personae.generate.recipes.population import population
 from personae.measure.inventories.administer import administer
 from personae.personas import frame_personas
 from personae.report.render.report_json import report_json
@@ -59,6 +62,28 @@ def test_generated_personas_are_the_recipes_own() -> None:
     population = recipes.load(recipes.find("universal_persona"))(Order(n=5, seed=3), kind="generic")
     batch = population.make(population.slots(0, 5))
     assert personas == tuple(frame_personas(batch.rows))
+
+
+def test_what_a_file_would_hold_stands_for_the_file(tmp_path: Path) -> None:
+    spec = {"variables": {"team": {"shares": {"red": 1, "blue": 1}}}}
+    path = tmp_path / "spec.json"
+    path.write_text(json.dumps(spec))
+    facts = [
+        [dict(persona.facts)["team"] for persona in p.generate("population", 4, spec=given)]
+        for given in (spec, path, str(path))
+    ]
+    assert facts[0] == facts[1] == facts[2] and sorted(facts[0]) == ["blue", "blue", "red", "red"]
+    for given in (spec, path):
+        quotas = population(Order(n=4, seed=0), spec=given).quotas
+        assert set(quotas["team"]) == {"red", "blue"}
+    rows = pl.DataFrame({"town": ["York", "York"], "trade": ["baker", "baker"]})
+    (persona,) = p.generate("population", 1, sample=rows)
+    assert dict(persona.facts) == {"town": "York", "trade": "baker"}
+    entry = {"group": "trade", "key": "baker", "name": "a baker"}
+    with pytest.raises(BadFile, match=r"registry\.json"):
+        p.generate("universal_persona", 1, registry=[entry | {"kind": 3}])
+    with pytest.raises(BadValue, match="spec: JSON has no such values"):
+        p.generate("population", 1, spec={"variables": {1, 2}})
 
 
 def test_personas_that_could_not_be_generated_are_counted() -> None:
@@ -114,7 +139,7 @@ def test_reports_are_compared_without_folders() -> None:
         for spec in ("simulated:E=1.5,noise=0.2", "simulated:E=-1.5,noise=0.2")
     ]
     report = p.compare(*reports)
-    assert "differ after Holm's adjustment" in str(report.parts[0])
+    assert "1 of 5 comparisons differs after Holm's adjustment" in str(report.parts[0])
     assert "Both are the same run" not in str(report.parts)
     assert "Both are the same run" in str(p.compare(reports[0], reports[0]).parts)
     with pytest.raises(BadValue, match="holds no answers"):

@@ -96,14 +96,17 @@ def _shipped_names() -> tuple[str, ...]:
     return tuple(sorted(p.name.removesuffix(".json") for p in folder.iterdir()))
 
 
-def load_spec(name: str) -> PopulationSpec:
-    """Load a shipped population by name, or the user's own from a JSON file.
+def load_spec(source: str | Path | Mapping[str, Any]) -> PopulationSpec:
+    """Load a shipped population by name, or the user's own: a JSON file, or what it would hold.
 
     Raises:
         UnknownName: no such name, and no file ending in .json.
         BadFile: the file can't be read or is no sound JSON object.
         BadValue: a field that isn't allowed; says which.
     """
+    if isinstance(source, Mapping):
+        return _parse_spec(dict(source), "own population")
+    name = str(source)
     if name in _shipped_names():
         return _parse_spec(data_json(f"populations/{name}.json"), name)
     if not name.endswith(".json"):

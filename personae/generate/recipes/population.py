@@ -4,8 +4,10 @@ Version  1
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -26,12 +28,17 @@ from personae.personas import frame_personas, persona_frame
 __all__ = ["population"]
 
 
-def population(order: Order, spec: str | None = None, sample: str | None = None) -> Population:
+def population(
+    order: Order,
+    spec: str | Path | Mapping[str, Any] | None = None,
+    sample: str | Path | None = None,
+) -> Population:
     """Make a population by quotas.
 
     Args:
         order: number and seed; a model adds an introduction in the first person.
-        spec: a shipped population (adults), or a JSON file; see docs/guide/generate.md.
+        spec: a shipped population (adults), or a JSON file, in Python also what it would hold; see
+            docs/guide/generate.md.
         sample: JSONL, CSV or Parquet file of real rows whose joint distribution is kept.
     """
     if spec is None and sample is not None:
@@ -43,7 +50,7 @@ def population(order: Order, spec: str | None = None, sample: str | None = None)
     rules = read_rules(population_spec.rules, population_spec.sets)
     rows = None if sample is None else _read(sample)
     if not population_spec.variables and rows is None:
-        raise BadValue(f"{spec}: a population has variables, or a --sample")
+        raise BadValue(f"{population_spec.name}: a population has variables, or a --sample")
     if not population_spec.owners:  # rules over what owners write wait for them
         rules.refuse_unknown((*population_spec.facts, *(() if rows is None else rows.columns)))
     blueprint = make_blueprint(population_spec, order.n, order.seed, sample=rows, rules=rules)
@@ -51,7 +58,7 @@ def population(order: Order, spec: str | None = None, sample: str | None = None)
     sampler = StructuredSampler(
         spec=population_spec, blueprint=blueprint, rules=rules, levels=levels
     )
-    key = content_key([population_spec, None if sample is None else file_sha256(sample)])
+    key = content_key([population_spec, None if sample is None else file_sha256(str(sample))])
     return Population(
         title=population_spec.title,
         order=order,
@@ -62,7 +69,7 @@ def population(order: Order, spec: str | None = None, sample: str | None = None)
     )
 
 
-def _read(path: str) -> pl.DataFrame:
+def _read(path: str | Path) -> pl.DataFrame:
     """Read a sample's facts as text, without blank rows; codes such as "01234" stay as they are."""
     rows = read_table(Path(path), as_text=True)
     try:
