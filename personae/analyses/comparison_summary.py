@@ -8,7 +8,7 @@ from personae.core import Note, Part, Table, counted
 from personae.report.build import Row, table, verdict, warning
 from personae.stats.effects.families import LEAST_PAIRS
 
-__all__ = ["cell_name", "comparison_summary", "largest_first"]
+__all__ = ["comparison_summary", "largest_first"]
 
 NAMED = 3
 """Scales that a sentence names."""
@@ -48,7 +48,7 @@ def largest_first(comparisons: Sequence[Comparison]) -> list[Comparison]:
     return sorted(comparisons, key=size, reverse=True)
 
 
-def cell_name(comparison: Comparison) -> str:
+def _cell_name(comparison: Comparison) -> str:
     """Name a comparison by its scale, respondent and arm."""
     arm, instrument, scale, _, *respondent = comparison.cell
     return ", ".join([scale or instrument, *respondent, arm])
@@ -60,7 +60,7 @@ def _difference(differ: Sequence[Comparison], tested: int) -> str:
     if not differ:
         return f"{count}."
     shifts = [
-        f"{cell_name(c)} {c.shift.value:+.3g} {c.shift.unit} [{c.shift.low:+.3g}, "
+        f"{_cell_name(c)} {c.shift.value:+.3g} {c.shift.unit} [{c.shift.low:+.3g}, "
         f"{c.shift.high:+.3g}]"
         for c in differ[:NAMED]
     ]
@@ -69,7 +69,7 @@ def _difference(differ: Sequence[Comparison], tested: int) -> str:
 
 
 def _alike(equivalent: Sequence[Comparison], inconclusive: int) -> str:
-    names = "; ".join(cell_name(c) for c in equivalent[:NAMED])
+    names = "; ".join(_cell_name(c) for c in equivalent[:NAMED])
     more = f"; and {len(equivalent) - NAMED} more" if equivalent[NAMED:] else ""
     listed = f" ({names}{more})" if names else ""
     return f"Equivalent within the margin: {len(equivalent)}{listed}. Inconclusive: {inconclusive}."
@@ -79,7 +79,7 @@ def _largest(comparisons: Sequence[Comparison]) -> Table:
     several = len({c.shift.unit for c in comparisons}) > 1
     rows: list[Row] = [
         {
-            "scale and arm": cell_name(c),
+            "scale and arm": _cell_name(c),
             "shift": c.shift,
             "size (d)": None if isnan(c.size.value) else c.size.value,
             "p (Holm)": None if isnan(c.holm) else c.holm,
