@@ -107,7 +107,7 @@ def _announce(
         return None
     plan = _plan(build, settings["n"])
     log.print(f"{model.name}: {plan}", highlight=False)
-    if not settings["preview"] and model.name.startswith(("http://", "https://")):
+    if not settings["preview"] and is_server(model.name):
         confirm(plan, settings, log)
     return plan.requests
 

@@ -24,7 +24,7 @@ from personae.core import (
     require_white_box,
 )
 from personae.core.files.headers import Header
-from personae.models.opening import open_model
+from personae.models.opening import is_server, open_model
 from personae.models.server.budget import Budget, Price
 from personae.run.execute import Job, execute
 from personae.run.parameters import parameters
@@ -139,7 +139,7 @@ def _open(text: str, options: Mapping[str, Any], settings: Mapping[str, Any]) ->
         from personae.run.cluster import cluster_model
 
         return cluster_model(text, options)
-    if not text.startswith(("http://", "https://")):
+    if not is_server(text):
         return open_model(text, **options)
     limits = {name: settings[f"max_{name}"] for name in LIMITS}
     price = _price(settings.get("price"))
@@ -177,7 +177,7 @@ def _announce(
         log.print("No plan: the study works inside the model, so its cost is unknown.")
         return None
     log.print(f"{', '.join(m.name for m in models.values())}: {plan}", highlight=False)
-    if any(m.name.startswith(("http://", "https://")) for m in models.values()):
+    if any(is_server(m.name) for m in models.values()):
         confirm(plan, settings, log)
     return plan
 

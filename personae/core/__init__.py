@@ -2,6 +2,7 @@
 
 from personae.core.answers import SCHEMA, Answers
 from personae.core.chat import (
+    NOT_ASKED,
     Chat,
     Choice,
     Message,
@@ -99,6 +100,7 @@ from personae.core.report import (
 __all__ = [
     "BIG_FIVE",
     "CONTROL",
+    "NOT_ASKED",
     "SCHEMA",
     "Activations",
     "Anatomy",

@@ -9,6 +9,7 @@ from personae.core.edit import Edit
 from personae.core.errors import BadValue
 
 __all__ = [
+    "NOT_ASKED",
     "Chat",
     "Choice",
     "Message",
@@ -23,6 +24,8 @@ __all__ = [
 
 Role = Literal["system", "user", "assistant"]
 Status = Literal["ok", "refused", "unparsed", "cut", "error"]
+NOT_ASKED = "not asked"
+"""`Choice.method` of a question that a back end can't put to its model: no call was made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,13 +126,17 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """A model's text for one chat; `why` gives the reason of a status other than ok."""
+    """A model's text for one chat; `why` gives the reason of a status other than ok.
+
+    `temporary`: of an error, whether the same request may succeed later (a server that was down).
+    """
 
     text: str
     status: Status = "ok"
     why: str = ""
     tokens_in: int = 0
     tokens_out: int = 0
+    temporary: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,8 +148,8 @@ class Choice:
     one begins, only the probability that isn't the other's counts. `mass`: probability, 0..1, that
     the model says any of them. `tokens`: length of each option in tokens (its first form). `floor`:
     for a back end that lists only its likeliest tokens, the bound below which the options at -inf
-    lie; else -inf. `method`: how the numbers were obtained. With a status other than ok the tuples
-    are empty.
+    lie; else -inf. `method`: how the numbers were obtained, or `NOT_ASKED` for an error without a
+    call. `temporary`: as in `Reply`. With a status other than ok the tuples are empty.
     """
 
     loglik: tuple[float, ...] = ()
@@ -155,3 +162,4 @@ class Choice:
     why: str = ""
     tokens_in: int = 0
     tokens_out: int = 0
+    temporary: bool = False

@@ -14,13 +14,24 @@ from personae.core.errors import BadFile, MissingExtra, UnknownName
 from personae.core.model import Model
 from personae.models.placement import Placement
 
-__all__ = ["open_model"]
+__all__ = ["is_server", "open_model"]
 
+SERVERS = {
+    "ollama": "Ollama",
+    "vllm-server": "a vLLM server",
+    "llama-server": "llama.cpp's server",
+    "sglang-server": "an SGLang server",
+}
 _MODEL_STRINGS = {
     "smollm2": "the embedded model, SmolLM2-135M-Instruct",
     "hf:NAME-OR-FOLDER": "a Hugging Face model: its folder, or its name on the hub",
     "gguf:FILE": "a GGUF file (llama or qwen2)",
     "http://HOST/v1#NAME": "a model behind any OpenAI-compatible server; https too",
+    "openai:NAME": "a model of OpenAI's, by the key in OPENAI_API_KEY",
+    **{
+        f"{scheme}:NAME[@HOST:PORT]": f"a model of {server}, by default on this machine"
+        for scheme, server in SERVERS.items()
+    },
     "simulated:SETTINGS": "a simulated respondent with known traits, as E=1.5,N=-1,noise=0.3",
     "null:KIND": "a respondent that doesn't read: uniform, midpoint, yes, first, ...",
 }
@@ -45,7 +56,7 @@ def open_model(text: str, **options: Any) -> Model:  # noqa: ANN401  (each back 
     scheme, colon, target = text.strip().partition(":")
     if colon and not target:
         raise UnknownName("model", text, _MODEL_STRINGS)
-    if scheme in ("http", "https") and target.startswith("//"):
+    if is_server(text):
         return _server(text.strip(), options)
     if scheme in CONTROLS and colon:
         return CONTROLS[scheme](text.strip(), options)
@@ -58,6 +69,17 @@ def open_model(text: str, **options: Any) -> Model:  # noqa: ANN401  (each back 
     if scheme == "hf" and colon:
         return _local("load_hf", (target,), options)
     raise UnknownName("model", text, [*_MODEL_STRINGS, *_near_strings(text)])
+
+
+def is_server(text: str) -> bool:
+    """Whether a model string has the form of a server's.
+
+    >>> is_server("ollama:qwen3"), is_server("hf:qwen3")
+    (True, False)
+    """
+    scheme, colon, target = text.strip().partition(":")
+    is_address = scheme in ("http", "https") and target.startswith("//")
+    return is_address or bool(colon and target and scheme in ("openai", *SERVERS))
 
 
 def _near_strings(text: str) -> list[str]:

@@ -13,6 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Literal, Self
 
+from personae.models.server.chat_forms import CANARY
+
 MODEL = "small"
 
 
@@ -74,6 +76,16 @@ Script = Callable[[dict[str, Any], int], Act]
 
 def always(act: Act) -> Script:
     return lambda body, before: act
+
+
+def continuing(script: Script) -> Script:
+    """A server that goes on with a begun reply, and so with the one that it is tried with."""
+
+    def answer(body: dict[str, Any], before: int) -> Act:
+        begun = body["messages"][-1]["content"] == CANARY[-1].text
+        return says("lie delta echo") if begun else script(body, before)
+
+    return answer
 
 
 class FaultyServer:
@@ -151,6 +163,9 @@ class _Handler(BaseHTTPRequestHandler):
         outer.come(+1)
         try:
             body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            if not self.path.partition("?")[0].endswith("/chat/completions"):
+                self._act(Act(status=404, body={"error": "no such path"}))
+                return
             self._act(self.server.script(body, outer.note(body, dict(self.headers))))
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True

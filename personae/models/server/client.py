@@ -1,4 +1,4 @@
-"""A model behind any OpenAI-compatible chat endpoint: vLLM, llama.cpp, Ollama, a hosted API.
+"""A model behind any OpenAI-compatible server: vLLM, llama.cpp, Ollama, a hosted API.
 
 Requests run side by side as far as the server allows, failures are tried again, and each request
 ends in an answer or in a record of status `error` that says why. Only what concerns all requests
@@ -6,10 +6,8 @@ is an error here: a wrong key or name, a server that can't be reached or is gone
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeVar
-
-import httpx
 
 from personae.core import (
     Choice,
@@ -22,36 +20,28 @@ from personae.core import (
     refuse_edits,
     require_options,
 )
-from personae.models.server.budget import Budget, Price, tokens_of
-from personae.models.server.dispatch import Call
-from personae.models.server.endpoint import Endpoint, Rejected
-from personae.models.server.first_tokens import (
-    choice_from_replies,
-    choice_from_tokens,
-    listed_tokens,
-    longest_form,
-)
-from personae.models.server.service import ServerSettings, Service, no_reply, status_of
-from personae.models.server.wire import chat_body, tokens_used
+from personae.models.server.budget import Budget, Price
+from personae.models.server.chat_forms import asked_outright, without_lead
+from personae.models.server.endpoint import Endpoint
+from personae.models.server.service import ServerSettings, Service
+from personae.models.server.weighers import Weighers
 
 __all__ = ["ServerModel", "open_server"]
 
 A = TypeVar("A", Reply, Choice)
-FEWER = (20, 5)  # servers cap the tokens they list
-PROBES = 3
-LONGEST_COUNTED = 64
-NO_CHAT = "a chat server can't be asked without a chat; open the model on this machine for that"
+NO_CHAT = "a reply needs a chat to reply to"
 
 
 class ServerModel:
-    """A `Chooser` at a chat endpoint. Draws repeat only as far as the server honours seeds.
+    """A `Chooser` at a server. Draws repeat only as far as the server honours seeds.
 
-    `choose` reads the first token's `top_logprobs`; where the server shows none, it counts
-    sampled replies. `Choice.method` says which. Options of several tokens can't be weighed by
-    the first, and end in a record of status `error`.
+    `choose` takes the first way that the server has: the log-probabilities of whole texts (vLLM,
+    SGLang, llama.cpp); the first token's `top_logprobs`, for options of one token; counts of
+    sampled replies. `Choice.method` says which. A question that no way can answer ends in a record
+    of status `error`, without a call.
 
-    A reply begun by the caller (a last turn of the assistant) is sent as one to be continued;
-    servers that can't do that refuse it, which is a record too.
+    A reply begun by the caller (a last turn of the assistant) is continued where the server can do
+    that; elsewhere its words are asked for in the user's turn.
     """
 
     def __init__(
@@ -64,28 +54,48 @@ class ServerModel:
     ) -> None:
         self.price = price
         self._service = Service(endpoint, budget, price, settings or ServerSettings())
-        self._top = self._service.settings.top
-        self._shows = False  # has shown first tokens
-        self._probes = 0
+        self._weighers = Weighers(self._service)
 
     def __repr__(self) -> str:
         return f"ServerModel({self.name!r})"
 
     @property
     def name(self) -> str:
-        """The model string: address and model name."""
-        return f"{self._service.endpoint.url}#{self._service.endpoint.model}"
+        """The model string in full: address and model name."""
+        return str(self._service.endpoint.address)
 
     @property
     def fingerprint(self) -> str:
-        """Address, model name, and how options are weighed: all that can be known of a server."""
+        """Address, model name, and how it is asked: all that can be known of a server."""
         settings = self._service.settings
-        return content_key(["server", self.name, settings.top, settings.samples])
+        asked = [settings.extra_body, settings.thinking]
+        extra = asked if any(asked) else []
+        return content_key(["server", self.name, settings.top, settings.samples, *extra])
 
     @property
     def spent(self) -> Usage:
         """Actual use by this process: every call sent, including failures and retries."""
         return self._service.spending.spent
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """How requests are changed at the user's wish, for the provenance."""
+        settings = self._service.settings
+        names = ", ".join(self._service.fields.body)
+        return (
+            *([f"thinking {settings.thinking}"] if settings.thinking else []),
+            *([f"sent with every request: {names}"] if names else []),
+        )
+
+    def work_of(self, request: Request) -> tuple[int, int, int]:
+        """Return the calls of one choice, and their tokens read and written, in about.
+
+        Asks the server first which ways it has, by calls that cost next to nothing.
+
+        Raises:
+            ModelUnavailable: the server can't be reached, or refuses all requests.
+        """
+        return self._weighers.work_of(request)
 
     def reply(
         self, requests: Sequence[Request], sampling: Sampling, *, done: Done | None = None
@@ -102,11 +112,20 @@ class ServerModel:
         refuse_edits(requests, self.name)
         for index, request in enumerate(requests):
             if not request.chat:
-                deliver(index, no_reply(NO_CHAT))
+                deliver(index, Reply(text="", status="error", why=NO_CHAT))
         indices = [index for index, request in enumerate(requests) if request.chat]
-        self._service.replies(
-            [(requests[p].chat, sampling) for p in indices], lambda i, a: deliver(indices[i], a)
-        )
+        chats = [requests[index].chat for index in indices]
+        outright = self._weighers.needs_outright(chats)
+        asked = [asked_outright(chat) if outright else chat for chat in chats]
+
+        def deliver_reply(place: int, answer: Reply) -> None:
+            if asked[place] != chats[place] and answer.status == "ok":
+                text = without_lead(answer.text, chats[place][-1].text)
+                remark = "; ".join(filter(None, (answer.why, "the reply was not begun")))
+                answer = replace(answer, text=text, why=remark)
+            deliver(indices[place], answer)
+
+        self._service.replies([(chat, sampling) for chat in asked], deliver_reply)
         return [answers[index] for index in range(len(requests))]
 
     def choose(self, requests: Sequence[Request], *, done: Done | None = None) -> list[Choice]:
@@ -121,95 +140,8 @@ class ServerModel:
         deliver = _collector(answers, done)
         refuse_edits(requests, self.name)
         require_options(requests)
-        for index, request in enumerate(requests):
-            if not request.chat:
-                deliver(index, Choice(status="error", why=NO_CHAT))
-        pending = [index for index in range(len(requests)) if index not in answers]
-        while pending and self._top:
-            # until the server has shown tokens once, questions go alone: it may show none
-            is_sure = self._shows or self._probes >= PROBES
-            self._by_tokens(requests, pending if is_sure else pending[:1], deliver)
-            pending = [index for index in pending if index not in answers]
-        self._by_count([requests[p] for p in pending], lambda i, a: deliver(pending[i], a))
+        self._weighers.choose(requests, deliver)
         return [answers[index] for index in range(len(requests))]
-
-    def _by_tokens(
-        self,
-        questions: Sequence[Request],
-        indices: list[int],
-        deliver: Callable[[int, Choice], None],
-    ) -> None:
-        """Weigh by first tokens; where the server shows none, request fewer next time."""
-        top = self._top
-        self._probes += 1
-
-        async def attempt(client: httpx.AsyncClient, call: Call) -> _Weighed:
-            question = questions[call.index]
-            body = chat_body(self._service.endpoint.model, question.chat, Sampling(max_tokens=1))
-            body |= {"logprobs": True, "top_logprobs": top}
-            try:
-                data = await self._service.post(client, body)
-            except Rejected as rejection:
-                if "logprob" in rejection.why.lower() and not self._shows:
-                    self._top = min(self._top, next((n for n in FEWER if n < top), 0))
-                    return _Weighed(None)
-                return _Weighed(Choice(status=status_of(rejection), why=rejection.why))
-            return self._weighed(data, question, top)
-
-        def deliver_choice(index: int, answer: _Weighed) -> None:
-            if answer.choice is not None:
-                deliver(index, answer.choice)
-
-        calls = [Call(p, tokens_of(questions[p].chat), 1) for p in indices]
-        self._service.batch(
-            calls, attempt, lambda why: _Weighed(Choice(status="error", why=why)), deliver_choice
-        )
-
-    def _weighed(self, data: object, question: Request, top: int) -> "_Weighed":
-        listed = listed_tokens(data)
-        read, written, why = tokens_used(data, question.chat, " ")
-        if listed is None and not self._shows:
-            self._top = 0
-            return _Weighed(None, read, written)
-        if listed is None:
-            choice = Choice(status="error", why="the answer shows no log-probabilities")
-        else:
-            self._shows = True
-            choice = choice_from_tokens(question, listed, top)
-        choice = replace(choice, tokens_in=read, tokens_out=written, why=choice.why or why)
-        return _Weighed(choice, read, written)
-
-    def _by_count(
-        self, questions: Sequence[Request], deliver: Callable[[int, Choice], None]
-    ) -> None:
-        """Weigh by counting sampled replies; question by question, so that a stop loses little."""
-        count = self._service.settings.samples
-        draws = []
-        for question in questions:
-            longest = min(longest_form(question), LONGEST_COUNTED)
-            for draw in range(count):
-                draws.append(
-                    (question.chat, Sampling(max_tokens=longest, temperature=1.0, repeat=draw))
-                )
-        replies: dict[int, list[Reply]] = {}
-
-        def collect(index: int, reply: Reply) -> None:
-            collected = replies.setdefault(index // count, [])
-            collected.append(reply)
-            if len(collected) == count:
-                del replies[index // count]
-                deliver(index // count, choice_from_replies(questions[index // count], collected))
-
-        self._service.replies(draws, collect)
-
-
-@dataclass(frozen=True, slots=True)
-class _Weighed:
-    """A Choice, or None where the server showed no tokens, and the tokens it took."""
-
-    choice: Choice | None
-    tokens_in: int = 0
-    tokens_out: int = 0
 
 
 def _collector(answers: dict[int, A], done: Done | None) -> Callable[[int, A], None]:
@@ -231,10 +163,10 @@ def open_server(
     key_name: str | None = None,
     settings: ServerSettings | None = None,
 ) -> ServerModel:
-    """Open a model string `http://HOST/v1#NAME` or `https://...`. Nothing is sent yet.
+    """Open a model string: `http://HOST/v1#NAME`, `https://...` or a short form such as `ollama:`.
 
-    The key is read from the environment variable `key_name`; by default PERSONAE_API_KEY, and
-    for hosts of openai.com also OPENAI_API_KEY.
+    Nothing is sent yet. The key is read from the environment variable `key_name`; by default
+    PERSONAE_API_KEY, for hosts of openai.com also OPENAI_API_KEY.
 
     Raises:
         BadValue: the text is no address with a model's name, or a limit on money has no price.
@@ -242,6 +174,8 @@ def open_server(
     >>> open_server("http://localhost:8000/v1#small", budget=Budget(calls=100)).name
     'http://localhost:8000/v1#small'
     """
-    deadline = (settings or ServerSettings()).deadline
-    endpoint = Endpoint(text, key_name=key_name, deadline=deadline)
+    settings = settings or ServerSettings()
+    endpoint = Endpoint(
+        text, key_name=key_name, deadline=settings.deadline, headers=settings.headers
+    )
     return ServerModel(endpoint, budget=budget, price=price, settings=settings)

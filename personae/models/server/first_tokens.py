@@ -7,35 +7,101 @@ first; counting replies weighs it only where the model gives it unprompted.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from math import exp, inf, isfinite, log
 
 from personae.core import Choice, Reply, Request, Status
 from personae.models.server.wire import first_choice
 
-__all__ = ["choice_from_replies", "choice_from_tokens", "listed_tokens", "longest_form"]
+__all__ = [
+    "BadLogprobs",
+    "choice_from_replies",
+    "choice_from_tokens",
+    "is_one_token",
+    "listed_tokens",
+    "logprob_of",
+    "longest_form",
+]
 
 HIDDEN = 0.01
 """Probability of tokens that an option only begins with, above which it can't be weighed."""
 UNLIKELY = -9000.0  # OpenAI writes -9999 for "next to nothing"
+ROUNDING = 1e-3
+"""How far rounded log-probabilities, and probabilities together, may lie above what can be."""
+
+
+class BadLogprobs(Exception):
+    """Log-probabilities that can't be; the message says why."""
 
 
 def listed_tokens(data: object) -> dict[str, float] | None:
     """Read the first token's alternatives: log-probability (nats) by text, or None.
 
+    Tokens of one text are added up. None means that the server lists no alternatives.
+
     Raises:
         Malformed: `data` is no chat completion.
+        BadLogprobs: a log-probability that can't be, or probabilities of more than 1 together.
     """
     logprobs = first_choice(data).get("logprobs")
-    content = logprobs.get("content") if isinstance(logprobs, Mapping) else None
-    if not isinstance(content, list) or not content or not isinstance(content[0], Mapping):
+    if not isinstance(logprobs, Mapping):
         return None
-    listed: dict[str, float] = {}
-    for entry in (*(content[0].get("top_logprobs") or ()), content[0]):
-        if isinstance(entry, Mapping):
-            token, value = entry.get("token"), entry.get("logprob")
-            if isinstance(token, str) and isinstance(value, int | float) and isfinite(value):
-                listed.setdefault(token, min(float(value), 0.0))
-    return {t: v for t, v in listed.items() if v > UNLIKELY} or None
+    alternatives, chosen = _entries(logprobs)
+    weights: dict[str, float] = {}
+    for token, value in alternatives:
+        weight = _probability(value)
+        weights[_plain(token)] = weights.get(_plain(token), 0.0) + weight
+    if not weights:
+        return None
+    for token, value in chosen:
+        weights.setdefault(_plain(token), _probability(value))
+    total = sum(weights.values())
+    if total > 1 + ROUNDING:
+        raise BadLogprobs(f"the listed probabilities add up to {total:.3f}")
+    return {text: log(weight) for text, weight in weights.items() if weight} or None
+
+
+def _entries(
+    logprobs: Mapping[str, object],
+) -> tuple[list[tuple[object, object]], list[tuple[object, object]]]:
+    """Return the first token's alternatives and the chosen token, each with its log-probability."""
+    content, listed = logprobs.get("content"), logprobs.get("top_logprobs")
+    if isinstance(content, list) and content and isinstance(content[0], Mapping):
+        alternatives = content[0].get("top_logprobs")
+        entries = alternatives if isinstance(alternatives, list) else []
+        if not all(isinstance(entry, Mapping) for entry in entries):
+            raise BadLogprobs("an entry of top_logprobs is no object")
+        return [(e.get("token"), e.get("logprob")) for e in entries], [
+            (content[0].get("token"), content[0].get("logprob"))
+        ]
+    if isinstance(listed, list) and listed and isinstance(listed[0], Mapping):
+        return list(listed[0].items()), []  # the form of older completions
+    return [], []
+
+
+def _plain(token: object) -> str:
+    """Return a token's text; some servers show the tokenizer's own sign for a blank."""
+    if not isinstance(token, str):
+        raise BadLogprobs(f"a listed token is no text: {str(token)[:40]!r}")
+    return token.replace("\u0120", " ").replace("\u2581", " ").replace("\u010a", "\n")
+
+
+def _probability(value: object) -> float:
+    logp = logprob_of(value)
+    return exp(logp) if logp > UNLIKELY else 0.0
+
+
+def logprob_of(value: object) -> float:
+    """Return a log-probability (nats) as a server gives it.
+
+    Raises:
+        BadLogprobs: it is no finite number <= 0.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise BadLogprobs(f"a log-probability is no number: {str(value)[:40]!r}")
+    if not isfinite(value) or value > ROUNDING:
+        raise BadLogprobs(f"{value} is no log-probability")
+    return min(float(value), 0.0)
 
 
 def _option_of(question: Request) -> dict[str, int]:
@@ -46,7 +112,16 @@ def _option_of(question: Request) -> dict[str, int]:
     return exact
 
 
-def choice_from_tokens(question: Request, listed: Mapping[str, float], top: int) -> Choice:
+def is_one_token(form: str) -> bool:
+    """Whether a form may be a single token: it has no blank between its words.
+
+    >>> is_one_token(" A"), is_one_token("Very Accurate")
+    (True, False)
+    """
+    return len(form.split()) < 2
+
+
+def choice_from_tokens(question: Request, listed: Mapping[str, float], method: str) -> Choice:
     """Weigh options by the listed first tokens: those equal to a form, except for a leading blank.
 
     `listed` maps tokens to log-probabilities (nats). `tokens` is 1 for every option. The status is
@@ -62,7 +137,6 @@ def choice_from_tokens(question: Request, listed: Mapping[str, float], top: int)
             continue
         for i in {i for form, i in forms.items() if token.strip() and form.startswith(token)}:
             hidden[i] += exp(value)
-    method = f"top_logprobs:{top}"
     for i, weight in enumerate(weights):
         if not weight and hidden[i] > HIDDEN:
             return Choice(
@@ -117,7 +191,8 @@ def choice_from_replies(question: Request, replies: Sequence[Reply]) -> Choice:
             status, f"none of {len(answered)} replies names an option", method, usage
         )
     weights = [counts[i] / len(answered) for i in range(len(question.options))]
-    return _choice(weights, -log(len(answered)), method, usage)
+    remark = next((r.why for r in answered if r.status == "ok" and r.why), "")
+    return replace(_choice(weights, -log(len(answered)), method, usage), why=remark)
 
 
 def _without_option(status: Status, why: str, method: str, usage: tuple[int, int]) -> Choice:

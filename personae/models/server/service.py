@@ -4,15 +4,16 @@ Whatever concerns a single request becomes a record; what concerns all requests 
 """
 
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import httpx
 
 from personae.core import BadValue, Chat, FidelityError, ModelUnavailable, Reply, Sampling, Status
 from personae.models.server.budget import Budget, Price, Spending, tokens_of
+from personae.models.server.chat_forms import system_in_user
 from personae.models.server.dispatch import (
     Call,
     CallResult,
@@ -23,6 +24,8 @@ from personae.models.server.dispatch import (
 )
 from personae.models.server.endpoint import Endpoint, Rejected
 from personae.models.server.rate_limit import RateLimit
+from personae.models.server.refusals import RequestAdapter
+from personae.models.server.request_fields import RequestFields
 from personae.models.server.wire import Malformed, chat_body, read_reply
 
 __all__ = ["ServerSettings", "Service", "no_reply", "status_of"]
@@ -39,9 +42,11 @@ class ServerSettings:
     request with all its tries. `top`: how many first tokens to ask for in `choose`; `samples`:
     how many replies to count where the server shows none. `accept`: other names under which the
     model asked for may answer; the name itself, without its folder and with a date, always may.
+    `headers` (NAME:VALUE) and `extra_body`, an object in JSON, go with every request; `thinking` is
+    "off" or a number of tokens, "" for the server's default.
 
     Raises:
-        BadValue: a number that isn't positive.
+        BadValue: a number that isn't positive; a header, body or thinking that can't be sent.
     """
 
     at_once: int = 64
@@ -50,6 +55,9 @@ class ServerSettings:
     top: int = 20
     samples: int = 20
     accept: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ()
+    extra_body: str = ""
+    thinking: str = ""
 
     def __post_init__(self) -> None:
         for name in ("at_once", "deadline", "patience", "samples"):
@@ -57,6 +65,12 @@ class ServerSettings:
                 raise BadValue(f"{name} is a positive number, not {getattr(self, name)}")
         if self.top < 0:
             raise BadValue(f"top is a number of tokens >= 0, not {self.top}")
+        self.fields  # noqa: B018  (reading them checks them)
+
+    @property
+    def fields(self) -> RequestFields:
+        """What is added to the body of every request."""
+        return RequestFields.of(self.extra_body, self.thinking)
 
 
 class Service:
@@ -80,7 +94,8 @@ class Service:
         rate_limit = RateLimit(start=min(8, most), most=most)
         self._state = ServerState(rate_limit, self.spending, settings.patience)
         self._known = False  # has answered under the right name
-        self._length = "max_tokens"
+        self.fields = settings.fields
+        self.adapter = RequestAdapter(self.fields.requested)
 
     def replies(
         self, questions: Sequence[tuple[Chat, Sampling]], deliver: Callable[[int, Reply], None]
@@ -89,17 +104,31 @@ class Service:
 
         async def attempt(client: httpx.AsyncClient, call: Call) -> Reply:
             chat, sampling = questions[call.index]
+            body = chat_body(self.endpoint.model, self.shaped(chat), sampling)
             try:
-                data = await self.post(client, chat_body(self.endpoint.model, chat, sampling))
+                data = await self.post(client, body)
             except Rejected as rejection:
                 return Reply(text="", status=status_of(rejection), why=rejection.why)
-            return read_reply(data, chat, sampling)
+            reply = read_reply(data, chat, sampling)
+            remark = "; ".join(filter(None, (reply.why, self.remark(body, chat))))
+            return replace(reply, why=remark) if reply.status == "ok" else reply
 
+        extra = self.fields.thought_tokens
         calls = [
-            Call(index, tokens_of(chat), sampling.max_tokens)
+            Call(index, tokens_of(chat), sampling.max_tokens + extra)
             for index, (chat, sampling) in enumerate(questions)
         ]
         self.batch(calls, attempt, no_reply, deliver)
+
+    def shaped(self, chat: Chat) -> Chat:
+        """Return the chat as the server takes it."""
+        return system_in_user(chat) if self.adapter.system_in_user else chat
+
+    def remark(self, body: Mapping[str, Any], chat: Chat) -> str:
+        """Say in what a request differs from what was asked for; "" if in nothing."""
+        is_moved = self.shaped(chat) != chat
+        moved = "the system text is in the user's turn" if is_moved else ""
+        return "; ".join(filter(None, (self.adapter.remark(self.fields.added_to(body)), moved)))
 
     def batch(
         self,
@@ -140,15 +169,19 @@ class Service:
             for index, answer in outcomes:
                 deliver(index, answer)
 
-    async def post(self, client: httpx.AsyncClient, body: dict[str, Any]) -> object:
-        """Send a request; raise what concerns all requests, or Rejected for this one alone."""
-        if self._length != "max_tokens":
-            body[self._length] = body.pop("max_tokens")
+    async def post(self, client: httpx.AsyncClient, body: Mapping[str, Any]) -> object:
+        """Send a chat request without the parts that the server has refused.
+
+        Raises:
+            Retry: it failed for a reason that may pass, or for a part that is left out from now on.
+            Rejected: the server refuses this request alone.
+            ModelUnavailable: it refuses all requests.
+        """
+        sent = self.adapter.adapt(self.fields.added_to(body))
         try:
-            data = await self.endpoint.post(client, body)
+            data = await self.endpoint.post(client, sent)
         except Rejected as rejection:
-            if "max_completion_tokens" in rejection.why and "max_tokens" in body:
-                self._length = "max_completion_tokens"  # newer hosted models require it
+            if self.adapter.learn(sent, rejection):
                 raise Retry(rejection.why, wait=0.0) from rejection
             if rejection.status in (403, 404) and not self._known:
                 suggestion = await self.endpoint.near_names(client)
@@ -157,6 +190,15 @@ class Service:
                     f"({rejection.why}){suggestion}"
                 ) from rejection
             raise
+        self._check(data)
+        self.adapter.accept(sent)
+        return data
+
+    async def post_to(
+        self, client: httpx.AsyncClient, path: str, body: Mapping[str, Any]
+    ) -> object:
+        """Send a request that is no chat, such as a text to be tokenised."""
+        data = await self.endpoint.post(client, body, path)
         self._check(data)
         return data
 

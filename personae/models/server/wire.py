@@ -10,10 +10,20 @@ from typing import Any, TypeGuard
 
 from personae.core import Chat, Reply, Sampling, Status, content_key
 from personae.models.server.budget import CHARS_PER_TOKEN, tokens_of
+from personae.models.server.thoughts import HINT, reply_after_thoughts, thoughts_of
 
-__all__ = ["Malformed", "chat_body", "first_choice", "read_reply", "tokens_used"]
+__all__ = [
+    "Malformed",
+    "chat_body",
+    "continuing",
+    "first_choice",
+    "messages_of",
+    "read_reply",
+    "tokens_used",
+]
 
 ESTIMATED = "token counts are estimated: the server gave none"
+_TEXT_PARTS = ("text", "output_text")
 _FENCED = re.compile(r"^\s*```[a-zA-Z]*\s*\n(.*?)\n?\s*```\s*$", re.DOTALL)
 
 
@@ -40,7 +50,7 @@ def chat_body(model: str, chat: Chat, sampling: Sampling) -> dict[str, Any]:
     """
     body: dict[str, Any] = {
         "model": model,
-        "messages": [{"role": turn.role, "content": turn.text} for turn in chat],
+        "messages": messages_of(chat),
         "max_tokens": sampling.max_tokens,
         "temperature": sampling.temperature,
     }
@@ -53,17 +63,27 @@ def chat_body(model: str, chat: Chat, sampling: Sampling) -> dict[str, Any]:
     if sampling.schema is not None:
         schema = {"name": "answer", "strict": True, "schema": json.loads(sampling.schema)}
         body["response_format"] = {"type": "json_schema", "json_schema": schema}
-    if chat and chat[-1].role == "assistant":
-        body |= {"continue_final_message": True, "add_generation_prompt": False}
-    return body
+    return body | continuing(chat)
+
+
+def messages_of(chat: Chat) -> list[dict[str, str]]:
+    """Write a chat's turns."""
+    return [{"role": turn.role, "content": turn.text} for turn in chat]
+
+
+def continuing(chat: Chat) -> dict[str, bool]:
+    """Return the fields that mark a begun reply as one to be continued; {} without one."""
+    if not chat or chat[-1].role != "assistant":
+        return {}
+    return {"continue_final_message": True, "add_generation_prompt": False}
 
 
 def read_reply(data: object, chat: Chat, sampling: Sampling) -> Reply:
-    """Convert a chat completion to a Reply.
+    """Convert a chat completion to a Reply, without the thoughts before it.
 
-    Status: refused (a refusal field, or stopped by a content filter), cut (length), unparsed (a
-    schema was asked for and the text isn't JSON, or there is no text); else ok. A code fence
-    around JSON is taken off.
+    Status: refused (a refusal field, or stopped by a content filter), cut (length, also where
+    thoughts took it all), unparsed (a schema was asked for and the text isn't JSON, or there is no
+    text); else ok. A code fence around JSON is taken off, and the text ends before a stop string.
 
     Raises:
         Malformed: `data` is no chat completion.
@@ -72,29 +92,63 @@ def read_reply(data: object, chat: Chat, sampling: Sampling) -> Reply:
     message = choice.get("message")
     if not isinstance(message, Mapping):
         raise Malformed("the answer has no message")
-    text, refusal = message.get("content"), message.get("refusal")
-    if isinstance(text, list):  # content parts
-        text = "".join(str(p.get("text", "")) for p in text if isinstance(p, Mapping))
-    content = text if isinstance(text, str) else ""
-    read, written, why = tokens_used(data, chat, content)
-    reason = choice.get("finish_reason")
-    if isinstance(refusal, str) and refusal:
-        return _reply(refusal, "refused", "the server marks it as a refusal", (read, written))
-    if reason == "content_filter":
-        return _reply(content, "refused", "stopped by the server's content filter", (read, written))
-    if reason == "length":
-        return _reply(content, "cut", f"{sampling.max_tokens} tokens were reached", (read, written))
-    if text is None:
-        return _reply("", "unparsed", "the answer holds no text", (read, written))
-    if sampling.schema is not None:
+    raw = _text_of(message.get("content"))
+    read, written, remark = tokens_used(data, chat, raw or "")
+    content, has_thoughts = reply_after_thoughts(raw or "")
+    content = min((content.partition(end)[0] for end in sampling.stop), key=len, default=content)
+    has_thoughts = has_thoughts or thoughts_of(message) or _thought_tokens(data)
+    failure = _marked_refusal(choice, message) or _shortfall(
+        choice, content, has_thoughts, sampling
+    )
+    status: Status = "ok"
+    if failure is not None:
+        status, remark = failure
+        refusal = message.get("refusal")
+        content = refusal if isinstance(refusal, str) and refusal else content
+    elif raw is None:
+        status, remark = "unparsed", "the answer holds no text"
+    elif sampling.schema is not None:
         content, wrong = _json_text(content)
-        if wrong:
-            return _reply(content, "unparsed", wrong, (read, written))
-    return _reply(content, "ok", why, (read, written))
+        status, remark = ("unparsed", wrong) if wrong else (status, remark)
+    return Reply(text=content, status=status, why=remark, tokens_in=read, tokens_out=written)
 
 
-def _reply(text: str, status: Status, why: str, tokens: tuple[int, int]) -> Reply:
-    return Reply(text=text, status=status, why=why, tokens_in=tokens[0], tokens_out=tokens[1])
+def _marked_refusal(
+    choice: Mapping[str, Any], message: Mapping[str, Any]
+) -> tuple[Status, str] | None:
+    refusal = message.get("refusal")
+    if isinstance(refusal, str) and refusal:
+        return "refused", "the server marks it as a refusal"
+    if choice.get("finish_reason") == "content_filter":
+        return "refused", "stopped by the server's content filter"
+    return None
+
+
+def _shortfall(
+    choice: Mapping[str, Any], content: str, has_thoughts: bool, sampling: Sampling
+) -> tuple[Status, str] | None:
+    """Return the status and reason of a reply that ended too early, or that is thoughts alone."""
+    thoughts_alone = has_thoughts and not content.strip()
+    if choice.get("finish_reason") == "length":
+        spent = f" in thoughts, before any answer; {HINT}" if thoughts_alone else ""
+        return "cut", f"{sampling.max_tokens} tokens were reached{spent}"
+    return ("cut", f"the answer holds thoughts alone; {HINT}") if thoughts_alone else None
+
+
+def _text_of(content: object) -> str | None:
+    """Return a message's text; of content in parts, the parts that are text and no thoughts."""
+    if isinstance(content, list):
+        parts = [part for part in content if isinstance(part, Mapping)]
+        texts = [part.get("text") for part in parts if part.get("type", "text") in _TEXT_PARTS]
+        return "".join(text for text in texts if isinstance(text, str))
+    return content if isinstance(content, str) else None
+
+
+def _thought_tokens(data: object) -> bool:
+    usage = data.get("usage") if isinstance(data, Mapping) else None
+    details = usage.get("completion_tokens_details") if isinstance(usage, Mapping) else None
+    count = details.get("reasoning_tokens") if isinstance(details, Mapping) else None
+    return _is_count(count) and count > 0
 
 
 def first_choice(data: object) -> Mapping[str, Any]:

@@ -33,6 +33,7 @@ from tests.support.faulty_server import (
     Script,
     always,
     completion,
+    continuing,
     refuses,
     says,
 )
@@ -101,12 +102,12 @@ def test_the_request_says_what_was_asked() -> None:
         max_tokens=9, temperature=0.7, top_p=0.8, stop=("\n",), schema='{"type":"object"}', seed=3
     )
     chat = say("Hi \ud800", system="Be kind.")
-    with FaultyServer(always(says("{}"))) as server:
+    with FaultyServer(continuing(always(says("{}")))) as server:
         model = open_at(server)
         model.reply([Request(chat)], sampling)
         model.reply([Request(chat)], Sampling(temperature=0.7, repeat=1))
         model.reply([Request(say("Hi", lead="Well,"))], Sampling())
-    full, repeated, begun = server.bodies
+    full, repeated, _, begun = server.bodies
     assert full["messages"] == [
         {"role": "system", "content": "Be kind."},
         {"role": "user", "content": "Hi \ud800"},

@@ -12,6 +12,7 @@ from personae.models.server.first_tokens import choice_from_replies, choice_from
 from personae.models.server.service import ServerSettings
 from tests.support.faulty_server import MODEL, Act, FaultyServer, Script, refuses, says, top
 
+METHOD = "top_logprobs:20"
 LABELS = (("A", " A", "(A"), ("B", " B", "(B"), ("C", " C", "(C"))
 
 
@@ -47,12 +48,18 @@ def test_first_tokens_are_summed_over_forms_and_leading_blanks() -> None:
         assert (choice.tokens_in, choice.tokens_out) == (7, 3)
     assert len(server.bodies) == 5
     body = server.bodies[0]
-    assert (body["max_tokens"], body["temperature"], body["top_logprobs"]) == (1, 0.0, 20)
+    assert (body["max_tokens"], body["temperature"], body["top_logprobs"]) == (
+        1,
+        0.0,
+        20,
+    )
 
 
 def test_a_bracket_before_the_label_counts_towards_the_floor() -> None:
     question = Request(say("?"), LABELS)
-    choice = choice_from_tokens(question, {"A": log(0.9), "(": log(0.005), "z": log(0.001)}, 20)
+    choice = choice_from_tokens(
+        question, {"A": log(0.9), "(": log(0.005), "z": log(0.001)}, "top_logprobs:20"
+    )
     assert choice.floor == pytest.approx(log(0.006))
     assert choice.logp[0] == pytest.approx(0.0)
 
@@ -60,18 +67,20 @@ def test_a_bracket_before_the_label_counts_towards_the_floor() -> None:
 def test_texts_of_several_tokens_are_refused_with_the_reason() -> None:
     options = (("Very Accurate",), ("Moderately Accurate",), ("Neither",))
     question = Request(say("?"), options)
-    hidden = choice_from_tokens(question, {"Very": log(0.5), "Neither": log(0.4)}, 20)
+    hidden = choice_from_tokens(
+        question, {"Very": log(0.5), "Neither": log(0.4)}, "top_logprobs:20"
+    )
     assert hidden.status == "error"
     assert "'Very Accurate' takes several tokens" in hidden.why
     assert (hidden.logp, hidden.mass) == ((), 0.0)
-    absent = choice_from_tokens(question, {"I": log(0.5), "Well": log(0.4)}, 20)
+    absent = choice_from_tokens(question, {"I": log(0.5), "Well": log(0.4)}, METHOD)
     assert absent.status == "error"
     assert "none of the options" in absent.why
 
 
 def test_numbers_that_begin_alike_are_not_confused() -> None:
     question = Request(say("?"), (("1", " 1"), ("10", " 10")))
-    both = choice_from_tokens(question, {"1": log(0.6), "10": log(0.3)}, 20)
+    both = choice_from_tokens(question, {"1": log(0.6), "10": log(0.3)}, METHOD)
     assert both.logp == pytest.approx((log(2 / 3), log(1 / 3)))
 
 
@@ -107,7 +116,7 @@ def test_a_server_without_log_probabilities_is_counted(refusal: Act | None) -> N
 
     choices, server = weigh(script)
     probes = [b for b in server.bodies if "logprobs" in b]
-    assert len(probes) == (1 if refusal is None else 2)  # refused, 5 are asked for before none
+    assert len(probes) == (3 if refusal is None else 1)  # one answer without them proves nothing
     assert len(server.bodies) == len(probes) + 5 * 20
     for choice in choices:
         assert choice.method == "counted:20"
@@ -167,3 +176,81 @@ def test_counting_distinguishes_silence_refusal_and_failure() -> None:
     choice = choice_from_replies(question, [ok, ok, ok, error])
     assert choice.method == "counted:3"
     assert exp(choice.logp[0]) == 1.0
+
+
+def test_tokens_of_one_text_are_added() -> None:
+    listed = [("B", 0.30), ("A", 0.26), ("A", 0.24), ("C", 0.10)]
+    entries = [{"token": token, "logprob": log(p)} for token, p in listed]
+    shown = {"content": [{**entries[0], "top_logprobs": entries}]}
+    choices, _ = weigh(lambda body, before: says("B", logprobs=shown))
+    assert choices[0].logp == pytest.approx((log(5 / 9), log(3 / 9), log(1 / 9)))
+    assert choices[0].mass == pytest.approx(0.9)
+
+
+@pytest.mark.parametrize("sign", ["\u0120", "\u2581"])
+def test_a_tokenizer_s_sign_for_a_blank_is_a_blank(sign: str) -> None:
+    tokens = {f"{sign}A": log(0.4), "A": log(0.1), f"{sign}B": log(0.5)}
+    choices, _ = weigh(lambda body, before: says("A", logprobs=top(**tokens)))
+    assert choices[0].logp[:2] == pytest.approx((log(0.5), log(0.5)))
+
+
+IMPOSSIBLE: dict[str, object] = {
+    "nan": float("nan"),
+    "minus infinity": -inf,
+    "positive": 0.7,
+    "text": "-0.1",
+    "nothing": None,
+    "yes": True,
+}
+
+
+@pytest.mark.parametrize("value", IMPOSSIBLE)
+def test_log_probabilities_that_cannot_be_are_errors(value: str) -> None:
+    def shows(body: dict[str, Any], before: int) -> Act:
+        is_bad = body["messages"][0]["content"] == "item 3"
+        entries = [
+            {"token": "A", "logprob": -0.7},
+            {"token": "B", "logprob": IMPOSSIBLE[value] if is_bad else -0.8},
+        ]
+        return says("A", logprobs={"content": [{**entries[0], "top_logprobs": entries}]})
+
+    choices, _ = weigh(shows)
+    assert [c.status for c in choices] == ["ok", "ok", "ok", "error", "ok"]
+    assert "log-probability" in choices[3].why
+    assert choices[3].tokens_in == 7  # it was billed
+
+
+def test_probabilities_of_more_than_one_are_errors() -> None:
+    choices, _ = weigh(lambda body, before: says("A", logprobs=top(A=-0.1, B=-0.2)))
+    assert "add up to 1.724" in choices[0].why
+
+
+def test_an_empty_list_of_tokens_is_no_answer() -> None:
+    def shows(body: dict[str, Any], before: int) -> Act:
+        if "logprobs" not in body:
+            return says("A")
+        item = body["messages"][0]["content"]
+        is_empty = item == "item 3" or (item == "item 0" and not before)
+        shown = top(A=-0.1, B=-3.0)
+        if is_empty:
+            shown["content"][0]["top_logprobs"] = []
+        return says("A", logprobs=shown)
+
+    choices, server = weigh(shows)
+    assert [c.status for c in choices] == ["ok", "ok", "ok", "error", "ok"]
+    assert choices[0].method == METHOD  # asked again: one answer proves nothing
+    assert len(server.bodies) == 6
+
+
+def test_a_change_of_the_way_is_warned_of(capsys: pytest.CaptureFixture[str]) -> None:
+    weigh(lambda body, before: says("A"), n=2)
+    assert "shows no log-probabilities: each question" in capsys.readouterr().err
+
+
+def test_options_of_several_words_are_not_paid_for_where_they_cannot_be_weighed() -> None:
+    question = Request(say("?"), (("Very Accurate",), ("Neither",)))
+    with FaultyServer(lambda body, before: says("A")) as server:
+        choices = open_at(server).choose([question, Request((), (("a",), ("b",)))])
+    assert [choice.method for choice in choices] == ["not asked", "not asked"]
+    assert "'Very Accurate', of several tokens" in choices[0].why
+    assert server.bodies == []

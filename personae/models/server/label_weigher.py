@@ -1,0 +1,175 @@
+"""Weighs options of one token by the first token's alternatives, else any by sampled replies."""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import httpx
+
+from personae.core import Choice, Reply, Request, Sampling
+from personae.models.server.budget import tokens_of
+from personae.models.server.dispatch import Call
+from personae.models.server.endpoint import Rejected
+from personae.models.server.first_tokens import (
+    BadLogprobs,
+    choice_from_replies,
+    choice_from_tokens,
+    listed_tokens,
+    longest_form,
+)
+from personae.models.server.service import Service, status_of
+from personae.models.server.thoughts import HINT, thoughts_of
+from personae.models.server.wire import chat_body, first_choice, tokens_used
+
+__all__ = ["Deliver", "LabelWeigher", "given_up"]
+
+PROBES = 3
+"""Questions without any log-probabilities after which a server is said to show none."""
+LONGEST_COUNTED = 64
+Deliver = Callable[[int, Choice], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """A choice, or None where this way gives none, and the tokens it took."""
+
+    choice: Choice | None
+    tokens_in: int = 0
+    tokens_out: int = 0
+
+
+class LabelWeigher:
+    """Knows whether one server shows first tokens, and weighs accordingly."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._shows = False  # has shown first tokens
+        self._without = 0  # questions answered without any
+
+    def choose(self, requests: Sequence[Request], indices: Sequence[int], deliver: Deliver) -> None:
+        """Weigh the options of the requests with these indices."""
+        pending = list(indices)
+        answered: set[int] = set()
+        while self.lists_tokens and pending:
+            self._by_tokens(requests, pending, answered, deliver)
+            pending = [index for index in pending if index not in answered]
+        self._by_count(requests, pending, deliver)
+
+    def work_of(self, request: Request) -> tuple[int, int, int]:
+        """Return the calls of one choice, and their tokens read and written, in about."""
+        read = tokens_of(request.chat)
+        if self.lists_tokens:
+            return 1, read, 1
+        count, written = self._service.settings.samples, self._written(request)
+        return count, count * read, count * written
+
+    def _written(self, request: Request) -> int:
+        longest = min(longest_form(request), LONGEST_COUNTED)
+        return longest + self._service.fields.thought_tokens
+
+    @property
+    def lists_tokens(self) -> bool:
+        """Whether the server shows first tokens, as far as it is known."""
+        service = self._service
+        has_given_up = not self._shows and self._without >= PROBES
+        refused = "logprobs" in service.adapter.refused
+        return not (
+            has_given_up or refused or service.fields.thought_tokens or not service.settings.top
+        )
+
+    def _by_tokens(
+        self, requests: Sequence[Request], indices: list[int], answered: set[int], deliver: Deliver
+    ) -> None:
+        """Weigh by first tokens. Until the server has shown some, questions go alone."""
+        service = self._service
+        if not self._shows:
+            indices = [indices[self._without % len(indices)]]
+
+        async def attempt(client: httpx.AsyncClient, call: Call) -> Weighed:
+            request = requests[call.index]
+            body = chat_body(
+                service.endpoint.model, service.shaped(request.chat), Sampling(max_tokens=1)
+            )
+            body |= {"logprobs": True, "top_logprobs": service.settings.top}
+            if not self.lists_tokens:
+                return Weighed(None)
+            try:
+                data = await service.post(client, body)
+            except Rejected as rejection:
+                return Weighed(Choice(status=status_of(rejection), why=rejection.why))
+            weighed = self._weighed(data, request)
+            choice = weighed.choice
+            if choice is None:
+                return weighed
+            remark = "; ".join(filter(None, (choice.why, service.remark(body, request.chat))))
+            return replace(weighed, choice=replace(choice, why=remark))
+
+        def deliver_weighed(index: int, weighed: Weighed) -> None:
+            if weighed.choice is not None:
+                answered.add(index)
+                deliver(index, weighed.choice)
+
+        calls = [Call(index, tokens_of(requests[index].chat), 1) for index in indices]
+        service.batch(calls, attempt, lambda why: Weighed(given_up(why)), deliver_weighed)
+        self._warn_of_counting()
+
+    def _weighed(self, data: object, request: Request) -> Weighed:
+        read, written, why = tokens_used(data, request.chat, " ")
+        method = f"top_logprobs:{self._service.adapter.top(self._service.settings.top)}"
+
+        def failed(reason: str) -> Weighed:
+            choice = Choice(
+                status="error", why=reason, method=method, tokens_in=read, tokens_out=written
+            )
+            return Weighed(choice, read, written)
+
+        message = first_choice(data).get("message")
+        if isinstance(message, Mapping) and thoughts_of(message):
+            return failed(f"the model thinks before it answers; {HINT}")
+        try:
+            listed = listed_tokens(data)
+        except BadLogprobs as error:
+            return failed(str(error))
+        if listed is None:
+            if self._shows:
+                return failed("the answer shows no log-probabilities")
+            self._without += 1
+            return Weighed(None, read, written)
+        self._shows = True
+        choice = choice_from_tokens(request, listed, method)
+        choice = replace(choice, tokens_in=read, tokens_out=written, why=choice.why or why)
+        return Weighed(choice, read, written)
+
+    def _warn_of_counting(self) -> None:
+        if not self.lists_tokens:
+            samples = self._service.settings.samples
+            sys.stderr.write(
+                f"{self._service.endpoint.address} shows no log-probabilities: each question is "
+                f"answered by counting {samples} sampled replies, which takes {samples} calls\n"
+            )
+
+    def _by_count(self, requests: Sequence[Request], indices: list[int], deliver: Deliver) -> None:
+        """Weigh by counting sampled replies; question by question, so that a stop loses little."""
+        count = self._service.settings.samples
+        draws = []
+        for index in indices:
+            longest = min(longest_form(requests[index]), LONGEST_COUNTED)
+            for draw in range(count):
+                sampling = Sampling(max_tokens=longest, temperature=1.0, repeat=draw)
+                draws.append((requests[index].chat, sampling))
+        replies: dict[int, list[Reply]] = {}
+
+        def collect(place: int, reply: Reply) -> None:
+            index = indices[place // count]
+            collected = replies.setdefault(index, [])
+            collected.append(reply)
+            if len(collected) == count:
+                del replies[index]
+                deliver(index, choice_from_replies(requests[index], collected))
+
+        self._service.replies(draws, collect)
+
+
+def given_up(why: str) -> Choice:
+    """Make the record of a question given up after several tries, with the last reason."""
+    return Choice(status="error", why=why, temporary=True)

@@ -1,0 +1,102 @@
+"""llama.cpp: chats by `/apply-template` and `/tokenize`, one next token at a time by `/completion`.
+
+Its server shows the log-probabilities of the unchanged logits, also of a token that a bias forces.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from personae.core import Chat, say
+from personae.models.server.first_tokens import BadLogprobs, logprob_of
+from personae.models.server.scoring.answers import checked_text, checked_tokens, mapping
+from personae.models.server.scoring.text_scorer import Post, Scored
+from personae.models.server.wire import continuing, messages_of
+from personae.models.weighing import Tokens
+
+__all__ = ["LlamaCompletion", "LlamaTokens"]
+
+GREETING = say("Hello")
+LISTED = 1000
+"""Next tokens that are asked for in a list; others are asked for one by one."""
+FORCED = 1e4
+"""Bias (nats) that makes a token the next one."""
+
+
+class LlamaTokens:
+    """Chats and texts as tokens at llama.cpp. `fields` go to the chat template."""
+
+    def __init__(self, fields: Mapping[str, Any]) -> None:
+        self._fields = fields
+
+    async def prompt(self, post: Post, chat: Chat) -> Tokens:
+        """Return the tokens of a chat; of no chat, the token that starts every chat."""
+        if not chat:
+            start = await self._tokenize(post, "", special=True)
+            return start[:1] or (await self.prompt(post, GREETING))[:1]
+        body = {"messages": messages_of(chat), **continuing(chat), **self._fields}
+        data = await post("/apply-template", body)
+        return await self._tokenize(post, checked_text(mapping(data).get("prompt")), special=True)
+
+    async def encode(self, post: Post, text: str) -> Tokens:
+        """Tokenise a text without adding anything."""
+        return await self._tokenize(post, text, special=False)
+
+    async def decode(self, post: Post, tokens: Tokens) -> str:
+        """Return the text of tokens."""
+        data = await post("/detokenize", {"tokens": list(tokens)})
+        return checked_text(mapping(data).get("content"))
+
+    async def _tokenize(self, post: Post, text: str, *, special: bool) -> Tokens:
+        body = {"content": text, "add_special": special, "parse_special": True}
+        return checked_tokens(await post("/tokenize", body))
+
+
+class LlamaCompletion:
+    """llama.cpp's `/completion`, one next token at a time."""
+
+    name = "next-token log-probabilities"
+
+    def passes(self, forms: int) -> tuple[int, int]:
+        """Return, in about, the calls of one choice and how often they read its chat."""
+        return 2 + forms, forms
+
+    async def score(
+        self, post: Post, prompt: Tokens, forms: Sequence[Tokens]
+    ) -> tuple[Scored, int, int]:
+        """Return the log-probabilities, and the tokens read and written for them."""
+        wanted: dict[Tokens, set[int]] = {}
+        for form in forms:
+            for depth, token in enumerate(form):
+                wanted.setdefault(form[:depth], set()).add(token)
+        scored: Scored = {}
+        read = written = 0
+        for before, tokens in wanted.items():
+            listed = await self._listed(post, prompt + before, {})
+            read, written = read + len(prompt) + len(before), written + 1
+            for token in sorted(tokens - listed.keys()):
+                listed |= await self._listed(
+                    post, prompt + before, {"logit_bias": [[token, FORCED]]}
+                )
+                written += 1
+                if token not in listed:
+                    raise BadLogprobs("the log-probability of a forced token is not shown")
+            scored |= {(*before, token): listed[token] for token in tokens}
+        return scored, read, written
+
+    async def _listed(
+        self, post: Post, tokens: Tokens, forced: Mapping[str, Any]
+    ) -> dict[int, float]:
+        body = {
+            "prompt": list(tokens),
+            "n_predict": 1,
+            "n_probs": 1 if forced else LISTED,
+            "temperature": 0,
+            "cache_prompt": True,
+            **forced,
+        }
+        places = mapping(await post("/completion", body)).get("completion_probabilities")
+        if not isinstance(places, list) or not places:
+            raise BadLogprobs("the answer shows no log-probabilities")
+        first = mapping(places[0])
+        entries = [first, *map(mapping, first.get("top_logprobs") or ())]
+        return {entry["id"]: logprob_of(entry.get("logprob")) for entry in entries if "id" in entry}

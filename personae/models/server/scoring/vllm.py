@@ -1,0 +1,152 @@
+"""vLLM and SGLang: chats in tokens at `/tokenize`, prompts' log-probabilities at `/v1/completions`.
+
+vLLM shows them by `prompt_logprobs`, both by `echo` with `logprobs`, SGLang also at `/generate`.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from personae.core import Chat, say
+from personae.models.server.first_tokens import BadLogprobs, logprob_of
+from personae.models.server.scoring.answers import checked_text, checked_tokens, mapping
+from personae.models.server.scoring.text_scorer import Post, Scored
+from personae.models.server.wire import Malformed, continuing, messages_of
+from personae.models.weighing import Tokens
+
+__all__ = ["Echo", "Generate", "PromptLogprobs", "VllmTokens"]
+
+COMPLETIONS = "/v1/completions"
+GREETING = say("Hello")
+
+
+class VllmTokens:
+    """Chats and texts as tokens at vLLM or SGLang. `fields` go to the chat template."""
+
+    def __init__(self, model: str, fields: Mapping[str, Any]) -> None:
+        self._model = model
+        self._fields = fields
+
+    async def prompt(self, post: Post, chat: Chat) -> Tokens:
+        """Return the tokens of a chat; of no chat, the token that starts every chat."""
+        if not chat:
+            start = await self._tokenize(post, {"prompt": "", "add_special_tokens": True})
+            return start[:1] or (await self.prompt(post, GREETING))[:1]
+        marks = continuing(chat) or {"add_generation_prompt": True}
+        body = {"messages": messages_of(chat), **marks, "add_special_tokens": False}
+        return await self._tokenize(post, {**body, **self._fields})
+
+    async def encode(self, post: Post, text: str) -> Tokens:
+        """Tokenise a text without adding anything."""
+        return await self._tokenize(post, {"prompt": text, "add_special_tokens": False})
+
+    async def decode(self, post: Post, tokens: Tokens) -> str:
+        """Return the text of tokens."""
+        data = await post("/detokenize", {"model": self._model, "tokens": list(tokens)})
+        text = mapping(data).get("prompt", mapping(data).get("text"))
+        return checked_text(text)
+
+    async def _tokenize(self, post: Post, body: Mapping[str, Any]) -> Tokens:
+        return checked_tokens(await post("/tokenize", {"model": self._model, **body}))
+
+
+class _Completions:
+    """Scores all forms in one request, each as the end of a prompt of its own."""
+
+    name: str
+    extra: ClassVar[Mapping[str, Any]]
+
+    def __init__(self, model: str) -> None:
+        self._model = model
+
+    def passes(self, forms: int) -> tuple[int, int]:
+        """Return, in about, the calls of one choice and how often they read its chat."""
+        return 2, forms
+
+    async def score(
+        self, post: Post, prompt: Tokens, forms: Sequence[Tokens]
+    ) -> tuple[Scored, int, int]:
+        """Return the log-probabilities, and the tokens read and written for them."""
+        longest = [f for f in forms if not any(g != f and g[: len(f)] == f for g in forms)]
+        sequences = [list(prompt + form) for form in longest]
+        body = {"model": self._model, "prompt": sequences, "max_tokens": 1, "temperature": 0}
+        data = mapping(await post(COMPLETIONS, {**body, **self.extra}))
+        choices = data.get("choices")
+        if not isinstance(choices, list) or len(choices) != len(sequences):
+            raise Malformed(f"{len(sequences)} prompts were not answered one by one")
+        by_index = {mapping(choice).get("index"): mapping(choice) for choice in choices}
+        scored: Scored = {}
+        for index, form in enumerate(longest):
+            values = self._values(by_index.get(index, {}), sequences[index])[len(prompt) :]
+            scored |= {form[: depth + 1]: value for depth, value in enumerate(values)}
+        return scored, sum(map(len, sequences)), len(sequences)
+
+    def _values(self, choice: Mapping[str, Any], sequence: Sequence[int]) -> list[float]:
+        """Return each token's log-probability after those before it; the first one's is 0."""
+        raise NotImplementedError
+
+
+class PromptLogprobs(_Completions):
+    """vLLM's `prompt_logprobs`: for each place of the prompt, its token's by the token's number."""
+
+    name = "prompt_logprobs"
+    extra: ClassVar[Mapping[str, Any]] = {"prompt_logprobs": 0}
+
+    def _values(self, choice: Mapping[str, Any], sequence: Sequence[int]) -> list[float]:
+        places = choice.get("prompt_logprobs")
+        if not isinstance(places, list) or len(places) != len(sequence):
+            raise BadLogprobs("the prompt's log-probabilities don't fit its tokens")
+        values = [0.0]
+        for place, token in zip(places[1:], sequence[1:], strict=True):
+            values.append(logprob_of(mapping(mapping(place).get(str(token))).get("logprob")))
+        return values
+
+
+class Echo(_Completions):
+    """`echo` with `logprobs`: the prompt's tokens come back before the generated one."""
+
+    name = "echo"
+    extra: ClassVar[Mapping[str, Any]] = {"echo": True, "logprobs": 1}
+
+    def _values(self, choice: Mapping[str, Any], sequence: Sequence[int]) -> list[float]:
+        values = mapping(choice.get("logprobs")).get("token_logprobs")
+        if not isinstance(values, list) or len(values) - len(sequence) not in (0, 1):
+            raise BadLogprobs("the echoed log-probabilities don't fit the prompt's tokens")
+        return [0.0, *map(logprob_of, values[1 : len(sequence)])]
+
+
+class Generate:
+    """SGLang's own `/generate`, with the log-probabilities of its input tokens."""
+
+    name = "input_token_logprobs"
+
+    def passes(self, forms: int) -> tuple[int, int]:
+        """Return, in about, the calls of one choice and how often they read its chat."""
+        return 2, forms
+
+    async def score(
+        self, post: Post, prompt: Tokens, forms: Sequence[Tokens]
+    ) -> tuple[Scored, int, int]:
+        """Return the log-probabilities, and the tokens read and written for them."""
+        longest = [f for f in forms if not any(g != f and g[: len(f)] == f for g in forms)]
+        body = {
+            "input_ids": [list(prompt + form) for form in longest],
+            "sampling_params": {"max_new_tokens": 1, "temperature": 0},
+            "return_logprob": True,
+            "logprob_start_len": 0,
+        }
+        answers = await post("/generate", body)
+        if not isinstance(answers, list) or len(answers) != len(longest):
+            raise Malformed(f"{len(longest)} prompts were not answered one by one")
+        scored: Scored = {}
+        for answer, form in zip(answers, longest, strict=True):
+            entries = mapping(mapping(answer).get("meta_info")).get("input_token_logprobs")
+            tokens = prompt + form
+            if not isinstance(entries, list) or [_second(e) for e in entries] != list(tokens):
+                raise BadLogprobs("the input's log-probabilities don't fit its tokens")
+            for depth in range(len(form)):
+                scored[form[: depth + 1]] = logprob_of(entries[len(prompt) + depth][0])
+        return scored, sum(len(prompt) + len(form) for form in longest), len(longest)
+
+
+def _second(entry: object) -> object:
+    return entry[1] if isinstance(entry, list) and len(entry) > 1 else None
