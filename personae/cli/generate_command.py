@@ -15,6 +15,7 @@ from personae.core import Chooser, Model, Report, is_control
 from personae.core.files.headers import Header
 from personae.generate.recipe import Order, Population
 from personae.generate.recipe_registry import recipes
+from personae.models.opening import is_server
 from personae.run.parameters import parameters
 from personae.run.plan import CostEstimate, estimate_work
 from personae.run.population_run import Commission, generate

@@ -45,22 +45,40 @@ LOCAL_OPTIONS = (
         help="How it attends: auto, sdpa, eager or flash_attention_2.",
     ),
 )
-SERVER_OPTIONS: tuple[click.Option, ...] = ()
+SERVER_OPTIONS = (
+    click.Option(
+        ["--thinking"],
+        metavar="off|TOKENS",
+        help="How much a reasoning model may think before it answers.",
+    ),
+    click.Option(
+        ["--header", "headers"],
+        metavar="NAME:VALUE",
+        multiple=True,
+        help="Send a header with every request; $NAME in it is an environment variable. May be "
+        "repeated.",
+    ),
+    click.Option(
+        ["--extra-body"],
+        metavar="JSON",
+        help="Add fields to the body of every request, as an object in JSON.",
+    ),
+)
 MODEL_OPTIONS = (*LOCAL_OPTIONS, *SERVER_OPTIONS)
 KINDS = {"a local model": LOCAL_OPTIONS, "a server": SERVER_OPTIONS}
-SCHEMES = {
-    "smollm2": "a local model",
-    "hf": "a local model",
-    "gguf": "a local model",
-    "http": "a server",
-    "https": "a server",
-}
+LOCAL_SCHEMES = ("smollm2", "hf", "gguf")
 
 
 def with_model_options(command: Command) -> Command:
     """Add the options to a command that is declared by decorators."""
     for option in reversed(MODEL_OPTIONS):
-        click.option(*option.opts, metavar=option.metavar, help=option.help)(command)
+        click.option(
+            *option.opts,
+            str(option.name),
+            metavar=option.metavar,
+            multiple=option.multiple,
+            help=option.help,
+        )(command)
     return command
 
 
@@ -74,8 +92,8 @@ def model_options(
     """
     from personae.core import InputError
 
-    given = {str(o.name) for o in MODEL_OPTIONS if settings.get(str(o.name)) is not None}
-    kinds = {text: SCHEMES.get(text.strip().partition(":")[0], "") for text in texts}
+    given = {str(o.name) for o in MODEL_OPTIONS if settings.get(str(o.name)) not in (None, ())}
+    kinds = {text: _kind(text) for text in texts}
     for kind, options in KINDS.items():
         unused = [o.opts[0] for o in options if o.name in given and kind not in kinds.values()]
         if unused:
@@ -84,6 +102,14 @@ def model_options(
         text: {str(o.name): settings[str(o.name)] for o in KINDS.get(kind, ()) if o.name in given}
         for text, kind in kinds.items()
     }
+
+
+def _kind(text: str) -> str:
+    from personae.models.opening import is_server
+
+    if is_server(text):
+        return "a server"
+    return "a local model" if text.strip().partition(":")[0] in LOCAL_SCHEMES else ""
 
 
 def model_opener(settings: dict[str, Any]) -> "Callable[[], Model]":

@@ -4,7 +4,7 @@ Back ends are imported when one of theirs is opened, so that a server needs no t
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from importlib.util import find_spec
 from inspect import signature
 from pathlib import Path
@@ -37,6 +37,7 @@ _MODEL_STRINGS = {
 }
 """The forms a model string can have, and what each opens."""
 
+_MANNER = ("headers", "extra_body", "thinking")
 _PLACING = tuple(f.name for f in fields(Placement))
 LOCAL = ("torch", "transformers", "tokenizers", "safetensors", "llguidance")
 
@@ -116,8 +117,14 @@ def _local(loader: str, arguments: tuple[str, ...], options: Mapping[str, Any]) 
 
 def _server(text: str, options: Mapping[str, Any]) -> Model:
     from personae.models.server.client import open_server
+    from personae.models.server.service import ServerSettings
 
-    return _open_with(open_server, text, options)
+    manner = {name: options[name] for name in _MANNER if name in options}
+    remainder = {name: value for name, value in options.items() if name not in manner}
+    if manner:
+        settings = remainder.get("settings") or ServerSettings()
+        remainder["settings"] = replace(settings, **manner)
+    return _open_with(open_server, text, remainder)
 
 
 def _simulated(text: str, options: Mapping[str, Any]) -> Model:

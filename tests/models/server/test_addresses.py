@@ -2,7 +2,8 @@
 
 import pytest
 
-from personae.core import BadValue, Request, Sampling, say
+from personae.cli.model_options import model_options
+from personae.core import BadValue, InputError, Request, Sampling, say
 from personae.models.opening import open_model
 from personae.models.server.address import address_of
 from personae.models.server.client import open_server
@@ -70,3 +71,14 @@ def test_wrong_headers_are_refused_without_repeating_them(text: str) -> None:
     with pytest.raises(BadValue) as refusal:
         header_of(text)
     assert "secret" not in str(refusal.value)
+
+
+def test_options_of_servers_are_theirs_alone() -> None:
+    settings = {"thinking": "off", "headers": ("x: y",), "extra_body": '{"top_k": 4}'}
+    given = model_options(["ollama:qwen3", "smollm2"], settings)
+    assert given == {"ollama:qwen3": settings, "smollm2": {}}
+    assert (
+        open_model("ollama:qwen3", **settings).fingerprint != open_model("ollama:qwen3").fingerprint
+    )
+    with pytest.raises(InputError, match="--thinking is for a server"):
+        model_options(["smollm2"], {"thinking": "off", "headers": ()})
