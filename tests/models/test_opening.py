@@ -89,6 +89,11 @@ def test_every_form_is_told() -> None:
         "hf",
         "gguf",
         "http",
+        "openai",
+        "ollama",
+        "vllm-server",
+        "llama-server",
+        "sglang-server",
         "simulated",
         "null",
     }

@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from personae.models.server.chat_forms import CANARY
+from personae.models.server.requests.chat_forms import CANARY
 
 MODEL = "small"
 

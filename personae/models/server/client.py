@@ -21,8 +21,8 @@ from personae.core import (
     require_options,
 )
 from personae.models.server.budget import Budget, Price
-from personae.models.server.chat_forms import asked_outright, without_lead
 from personae.models.server.endpoint import Endpoint
+from personae.models.server.requests.chat_forms import asked_outright, without_lead
 from personae.models.server.service import ServerSettings, Service
 from personae.models.server.weighers import Weighers
 
@@ -118,12 +118,12 @@ class ServerModel:
         outright = self._weighers.needs_outright(chats)
         asked = [asked_outright(chat) if outright else chat for chat in chats]
 
-        def deliver_reply(place: int, answer: Reply) -> None:
-            if asked[place] != chats[place] and answer.status == "ok":
-                text = without_lead(answer.text, chats[place][-1].text)
+        def deliver_reply(position: int, answer: Reply) -> None:
+            if asked[position] != chats[position] and answer.status == "ok":
+                text = without_lead(answer.text, chats[position][-1].text)
                 remark = "; ".join(filter(None, (answer.why, "the reply was not begun")))
                 answer = replace(answer, text=text, why=remark)
-            deliver(indices[place], answer)
+            deliver(indices[position], answer)
 
         self._service.replies([(chat, sampling) for chat in asked], deliver_reply)
         return [answers[index] for index in range(len(requests))]

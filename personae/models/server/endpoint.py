@@ -16,10 +16,10 @@ from typing import Any, NoReturn
 import httpx
 
 from personae.core import BadValue, ModelUnavailable
-from personae.models.server.address import address_of
 from personae.models.server.dispatch import Retry
-from personae.models.server.headers import filled, header_of
 from personae.models.server.rate_limit import retry_after
+from personae.models.server.requests.address import address_of
+from personae.models.server.requests.extra_headers import filled, header_of
 
 __all__ = ["CHAT", "Endpoint", "Rejected"]
 

@@ -13,7 +13,6 @@ import httpx
 
 from personae.core import BadValue, Chat, FidelityError, ModelUnavailable, Reply, Sampling, Status
 from personae.models.server.budget import Budget, Price, Spending, tokens_of
-from personae.models.server.chat_forms import system_in_user
 from personae.models.server.dispatch import (
     Call,
     CallResult,
@@ -24,11 +23,12 @@ from personae.models.server.dispatch import (
 )
 from personae.models.server.endpoint import Endpoint, Rejected
 from personae.models.server.rate_limit import RateLimit
-from personae.models.server.refusals import RequestAdapter
-from personae.models.server.request_fields import RequestFields
+from personae.models.server.requests.chat_forms import system_in_user
+from personae.models.server.requests.refusals import RequestAdapter
+from personae.models.server.requests.request_fields import RequestFields
 from personae.models.server.wire import Malformed, chat_body, read_reply
 
-__all__ = ["ServerSettings", "Service", "no_reply", "status_of"]
+__all__ = ["ServerSettings", "Service", "status_of"]
 
 T = TypeVar("T", bound=CallResult)
 _DATED = re.compile(r"([-@]\d{3,8}(-\d{2}-\d{2})?|:latest|-latest)$")
@@ -118,7 +118,7 @@ class Service:
             Call(index, tokens_of(chat), sampling.max_tokens + extra)
             for index, (chat, sampling) in enumerate(questions)
         ]
-        self.batch(calls, attempt, no_reply, deliver)
+        self.batch(calls, attempt, _no_reply, deliver)
 
     def shaped(self, chat: Chat) -> Chat:
         """Return the chat as the server takes it."""
@@ -224,7 +224,7 @@ def _bare(name: str) -> str:
     return _DATED.sub("", name.rsplit("/", 1)[-1].lower())
 
 
-def no_reply(why: str) -> Reply:
+def _no_reply(why: str) -> Reply:
     """Make the record of a request without a reply, with the reason."""
     return Reply(text="", status="error", why=why)
 

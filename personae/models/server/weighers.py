@@ -13,12 +13,12 @@ import httpx
 
 from personae.core import NOT_ASKED, Chat, Choice, Reply, Request, Sampling
 from personae.models.server.budget import tokens_of
-from personae.models.server.chat_forms import CANARY, asked_outright, continues_canary
 from personae.models.server.dispatch import Call
 from personae.models.server.endpoint import Rejected
 from personae.models.server.first_tokens import BadLogprobs, is_one_token
-from personae.models.server.label_weigher import Deliver, LabelWeigher, given_up
+from personae.models.server.requests.chat_forms import CANARY, asked_outright, continues_canary
 from personae.models.server.scoring.discovery import Discovery, discover
+from personae.models.server.scoring.label_weigher import Deliver, LabelWeigher, given_up
 from personae.models.server.scoring.text_scorer import Post, TextScorer
 from personae.models.server.service import Service
 

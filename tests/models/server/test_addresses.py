@@ -5,9 +5,9 @@ import pytest
 from personae.cli.model_options import model_options
 from personae.core import BadValue, InputError, Request, Sampling, say
 from personae.models.opening import open_model
-from personae.models.server.address import address_of
 from personae.models.server.client import open_server
-from personae.models.server.headers import header_of
+from personae.models.server.requests.address import address_of
+from personae.models.server.requests.extra_headers import header_of
 from personae.models.server.service import ServerSettings
 from tests.support.faulty_server import MODEL, FaultyServer, always, refuses, says
 from tests.support.strict_servers import AzureServer

@@ -9,7 +9,7 @@ from personae.core import Choice, Message, Reply, Request, Sampling, say
 from personae.models.server import rate_limit
 from personae.models.server.client import ServerModel, open_server
 from personae.models.server.endpoint import Rejected
-from personae.models.server.refusals import refused_part
+from personae.models.server.requests.refusals import _refused_part
 from personae.models.server.service import ServerSettings
 from tests.support.faulty_server import MODEL, Act, FaultyServer, refuses, says, top
 
@@ -32,12 +32,24 @@ BODY: Mapping[str, Any] = {
 REFUSALS = [
     (400, 'Invalid JSON payload received. Unknown name "seed": Cannot find field.', "seed"),
     (400, "Unrecognized request argument supplied: seed", "seed"),
-    (422, "[{'type': 'extra_forbidden', 'loc': ['body', 'seed'], 'msg': 'Extra inputs are not "
-     "permitted'}]", "seed"),
-    (400, "Unsupported value: 'temperature' does not support 0.0 with this model. Only the default "
-     "(1) value is supported.", "temperature"),
-    (400, "Unsupported parameter: 'max_tokens' is not supported with this model. Use "
-     "'max_completion_tokens' instead.", "max_tokens"),
+    (
+        422,
+        "[{'type': 'extra_forbidden', 'loc': ['body', 'seed'], 'msg': 'Extra inputs are not "
+        "permitted'}]",
+        "seed",
+    ),
+    (
+        400,
+        "Unsupported value: 'temperature' does not support 0.0 with this model. Only the default "
+        "(1) value is supported.",
+        "temperature",
+    ),
+    (
+        400,
+        "Unsupported parameter: 'max_tokens' is not supported with this model. Use "
+        "'max_completion_tokens' instead.",
+        "max_tokens",
+    ),
     (400, "Logprobs is not enabled for models/m", "logprobs"),
     (403, "You are not allowed to request logprobs from this model", "logprobs"),
     (400, "This model does not support log probabilities", "logprobs"),
@@ -47,19 +59,29 @@ REFUSALS = [
     (404, "No endpoints found that support the parameter response_format", "response_format"),
     (400, "System role not supported", "system"),
     (400, "Conversation roles must alternate user/assistant/user/assistant/...", "system"),
-    (400, "Unsupported value: 'messages[0].role' does not support 'system' with this model.",
-     "system"),
+    (
+        400,
+        "Unsupported value: 'messages[0].role' does not support 'system' with this model.",
+        "system",
+    ),
     (400, "Developer instruction is not enabled for models/gemma-3-4b-it", "system"),
-    (400, "This model does not support assistant message prefill. The conversation must end with "
-     "a user message.", "begun"),
+    (
+        400,
+        "This model does not support assistant message prefill. The conversation must end with "
+        "a user message.",
+        "begun",
+    ),
     (400, "continue_final_message: Extra inputs are not permitted", "continue_final_message"),
     (400, "Unsupported value: 'reasoning_effort' does not support 'none'", "reasoning_effort"),
-    (400, "This model's maximum context length is 4096 tokens, you requested 5000 (max_tokens)",
-     None),
+    (
+        400,
+        "This model's maximum context length is 4096 tokens, you requested 5000 (max_tokens)",
+        None,
+    ),
     (400, "Your request was rejected by our safety system", None),
     (500, "Unsupported parameter: seed", None),
     (429, "Too many requests: temperature", None),
-]  # fmt: skip
+]
 
 
 @pytest.fixture(autouse=True)
@@ -73,12 +95,12 @@ def open_at(server: FaultyServer, **settings: Any) -> ServerModel:
 
 @pytest.mark.parametrize(("status", "text", "part"), REFUSALS)
 def test_the_refused_part_is_recognised(status: int, text: str, part: str | None) -> None:
-    assert refused_part(Rejected(status, "", f"{status}: {text}"), BODY) == part
+    assert _refused_part(Rejected(status, "", f"{status}: {text}"), BODY) == part
 
 
 def test_the_server_s_own_word_for_the_parameter_comes_first() -> None:
-    assert refused_part(Rejected(400, "", "no temperature", "seed"), BODY) == "seed"
-    assert refused_part(Rejected(400, "", "no good"), BODY) is None
+    assert _refused_part(Rejected(400, "", "no temperature", "seed"), BODY) == "seed"
+    assert _refused_part(Rejected(400, "", "no good"), BODY) is None
 
 
 def test_a_server_that_refuses_seeds_is_counted_without_them() -> None:

@@ -8,7 +8,7 @@ from personae.core import Chat, ModelUnavailable, say
 from personae.models.server.endpoint import Rejected
 from personae.models.server.first_tokens import BadLogprobs
 from personae.models.server.scoring.llama_cpp import LlamaCompletion, LlamaTokens
-from personae.models.server.scoring.text_scorer import Post, Scorer, ServerTokens, TextScorer
+from personae.models.server.scoring.text_scorer import Post, ServerTokens, TextScorer, TokenScorer
 from personae.models.server.scoring.vllm import Echo, Generate, PromptLogprobs, VllmTokens
 from personae.models.server.wire import Malformed
 
@@ -35,7 +35,7 @@ class Discovery:
 
 async def discover(post: Post, model: str, fields: Mapping[str, Any]) -> Discovery:
     """Try the ways that open servers have, in a fixed order. `fields` go to the chat template."""
-    kinds: list[tuple[ServerTokens, list[Scorer]]] = [
+    kinds: list[tuple[ServerTokens, list[TokenScorer]]] = [
         (VllmTokens(model, fields), [PromptLogprobs(model), Echo(model), Generate()]),
         (LlamaTokens(fields), [LlamaCompletion()]),
     ]

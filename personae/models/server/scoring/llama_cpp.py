@@ -8,8 +8,8 @@ from typing import Any
 
 from personae.core import Chat, say
 from personae.models.server.first_tokens import BadLogprobs, logprob_of
-from personae.models.server.scoring.answers import checked_text, checked_tokens, mapping
 from personae.models.server.scoring.text_scorer import Post, Scored
+from personae.models.server.scoring.token_answers import checked_text, checked_tokens, mapping
 from personae.models.server.wire import continuing, messages_of
 from personae.models.weighing import Tokens
 

@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 from personae.core import Chat, Choice, Request
 from personae.models.weighing import Tokens, weigh
 
-__all__ = ["Post", "Scored", "Scorer", "ServerTokens", "TextScorer"]
+__all__ = ["Post", "Scored", "ServerTokens", "TextScorer", "TokenScorer"]
 
 Post = Callable[[str, Mapping[str, Any]], Awaitable[object]]
 """Sends a body to a path of the server and returns its JSON."""
@@ -42,7 +42,7 @@ class ServerTokens(Protocol):
         ...
 
 
-class Scorer(Protocol):
+class TokenScorer(Protocol):
     """How one kind of server gives the log-probabilities of a prompt's continuations."""
 
     name: str
@@ -64,7 +64,7 @@ class TextScorer:
     `continues`: whether the server's template leaves a last turn of the assistant open.
     """
 
-    def __init__(self, tokens: ServerTokens, scorer: Scorer, *, continues: bool) -> None:
+    def __init__(self, tokens: ServerTokens, scorer: TokenScorer, *, continues: bool) -> None:
         self._tokens = tokens
         self._scorer = scorer
         self.continues = continues

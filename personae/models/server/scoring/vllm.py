@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 from personae.core import Chat, say
 from personae.models.server.first_tokens import BadLogprobs, logprob_of
-from personae.models.server.scoring.answers import checked_text, checked_tokens, mapping
 from personae.models.server.scoring.text_scorer import Post, Scored
+from personae.models.server.scoring.token_answers import checked_text, checked_tokens, mapping
 from personae.models.server.wire import Malformed, continuing, messages_of
 from personae.models.weighing import Tokens
 
@@ -92,12 +92,12 @@ class PromptLogprobs(_Completions):
     extra: ClassVar[Mapping[str, Any]] = {"prompt_logprobs": 0}
 
     def _values(self, choice: Mapping[str, Any], sequence: Sequence[int]) -> list[float]:
-        places = choice.get("prompt_logprobs")
-        if not isinstance(places, list) or len(places) != len(sequence):
+        positions = choice.get("prompt_logprobs")
+        if not isinstance(positions, list) or len(positions) != len(sequence):
             raise BadLogprobs("the prompt's log-probabilities don't fit its tokens")
         values = [0.0]
-        for place, token in zip(places[1:], sequence[1:], strict=True):
-            values.append(logprob_of(mapping(mapping(place).get(str(token))).get("logprob")))
+        for position, token in zip(positions[1:], sequence[1:], strict=True):
+            values.append(logprob_of(mapping(mapping(position).get(str(token))).get("logprob")))
         return values
 
 

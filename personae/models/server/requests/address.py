@@ -11,7 +11,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from personae.core import BadValue
 
-__all__ = ["SHORT_FORMS", "Address", "address_of"]
+__all__ = ["Address", "address_of"]
 
 SHORT_FORMS = {
     "openai": "https://api.openai.com/v1",
@@ -125,8 +125,8 @@ def _from_short_form(scheme: str, target: str) -> Address:
         base = f"http://{host if _has_port(host) else f'{host}:{default_port}'}/v1"
     is_blank = not name or any(c.isspace() or not c.isprintable() for c in name)
     if is_blank or (at and not _HOST.fullmatch(host)):
-        place = "" if scheme == "openai" else "[@HOST:PORT]"
-        raise BadValue(f"no model string: {target[:80]!r}; write {scheme}:NAME{place}")
+        suffix = "" if scheme == "openai" else "[@HOST:PORT]"
+        raise BadValue(f"no model string: {target[:80]!r}; write {scheme}:NAME{suffix}")
     return address_of(f"{base}#{name}")
 
 

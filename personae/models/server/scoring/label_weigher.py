@@ -30,7 +30,7 @@ Deliver = Callable[[int, Choice], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Weighed:
+class _Attempt:
     """A choice, or None where this way gives none, and the tokens it took."""
 
     choice: Choice | None
@@ -85,18 +85,18 @@ class LabelWeigher:
         if not self._shows:
             indices = [indices[self._without % len(indices)]]
 
-        async def attempt(client: httpx.AsyncClient, call: Call) -> Weighed:
+        async def attempt(client: httpx.AsyncClient, call: Call) -> _Attempt:
             request = requests[call.index]
             body = chat_body(
                 service.endpoint.model, service.shaped(request.chat), Sampling(max_tokens=1)
             )
             body |= {"logprobs": True, "top_logprobs": service.settings.top}
             if not self.lists_tokens:
-                return Weighed(None)
+                return _Attempt(None)
             try:
                 data = await service.post(client, body)
             except Rejected as rejection:
-                return Weighed(Choice(status=status_of(rejection), why=rejection.why))
+                return _Attempt(Choice(status=status_of(rejection), why=rejection.why))
             weighed = self._weighed(data, request)
             choice = weighed.choice
             if choice is None:
@@ -104,24 +104,24 @@ class LabelWeigher:
             remark = "; ".join(filter(None, (choice.why, service.remark(body, request.chat))))
             return replace(weighed, choice=replace(choice, why=remark))
 
-        def deliver_weighed(index: int, weighed: Weighed) -> None:
+        def deliver_weighed(index: int, weighed: _Attempt) -> None:
             if weighed.choice is not None:
                 answered.add(index)
                 deliver(index, weighed.choice)
 
         calls = [Call(index, tokens_of(requests[index].chat), 1) for index in indices]
-        service.batch(calls, attempt, lambda why: Weighed(given_up(why)), deliver_weighed)
+        service.batch(calls, attempt, lambda why: _Attempt(given_up(why)), deliver_weighed)
         self._warn_of_counting()
 
-    def _weighed(self, data: object, request: Request) -> Weighed:
+    def _weighed(self, data: object, request: Request) -> _Attempt:
         read, written, why = tokens_used(data, request.chat, " ")
         method = f"top_logprobs:{self._service.adapter.top(self._service.settings.top)}"
 
-        def failed(reason: str) -> Weighed:
+        def failed(reason: str) -> _Attempt:
             choice = Choice(
                 status="error", why=reason, method=method, tokens_in=read, tokens_out=written
             )
-            return Weighed(choice, read, written)
+            return _Attempt(choice, read, written)
 
         message = first_choice(data).get("message")
         if isinstance(message, Mapping) and thoughts_of(message):
@@ -134,11 +134,11 @@ class LabelWeigher:
             if self._shows:
                 return failed("the answer shows no log-probabilities")
             self._without += 1
-            return Weighed(None, read, written)
+            return _Attempt(None, read, written)
         self._shows = True
         choice = choice_from_tokens(request, listed, method)
         choice = replace(choice, tokens_in=read, tokens_out=written, why=choice.why or why)
-        return Weighed(choice, read, written)
+        return _Attempt(choice, read, written)
 
     def _warn_of_counting(self) -> None:
         if not self.lists_tokens:
@@ -159,8 +159,8 @@ class LabelWeigher:
                 draws.append((requests[index].chat, sampling))
         replies: dict[int, list[Reply]] = {}
 
-        def collect(place: int, reply: Reply) -> None:
-            index = indices[place // count]
+        def collect(position: int, reply: Reply) -> None:
+            index = indices[position // count]
             collected = replies.setdefault(index, [])
             collected.append(reply)
             if len(collected) == count:

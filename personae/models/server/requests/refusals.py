@@ -11,7 +11,7 @@ from typing import Any
 
 from personae.models.server.endpoint import Rejected
 
-__all__ = ["RequestAdapter", "refused_part"]
+__all__ = ["RequestAdapter"]
 
 _WORDS = re.compile(
     r"unsupported|n[o']t support|unknown|unrecogni|unexpected|extra|not permitted|forbidden"
@@ -44,14 +44,14 @@ _PERMANENT = frozenset({"model", "messages", "prompt", _NEWER_LENGTH})
 _LEARNT_FROM = frozenset({400, 403, 404, 405, 422, 501})
 
 
-def refused_part(rejection: Rejected, body: Mapping[str, Any]) -> str | None:
+def _refused_part(rejection: Rejected, body: Mapping[str, Any]) -> str | None:
     """Name the part of a request that a refusal is about, or None where it names none.
 
     A part is a key of `body`; `system` is the role of the first turn, `begun` a last turn of the
     assistant.
 
     >>> body = {"model": "m", "messages": [], "seed": 1, "top_logprobs": 5, "logprobs": True}
-    >>> refused_part(Rejected(400, "", 'Unknown name "seed": Cannot find field.'), body)
+    >>> _refused_part(Rejected(400, "", 'Unknown name "seed": Cannot find field.'), body)
     'seed'
     """
     if rejection.status not in _LEARNT_FROM or _TOO_LONG.search(rejection.why):
@@ -74,8 +74,8 @@ def _first_mentioned(parts: Collection[str], why: str) -> str | None:
     keys = {part: rf"(?<![A-Za-z_]){re.escape(part)}(?![A-Za-z_])" for part in parts}
     others = {part: _OTHER_WORDS[part] for part in parts if part in _OTHER_WORDS}
     for patterns in ({k: v for k, v in keys.items() if k not in ("system", "begun")}, others):
-        places = {p: re.search(text, why, re.IGNORECASE) for p, text in patterns.items()}
-        named = {part: place.start() for part, place in places.items() if place}
+        mentions = {p: re.search(text, why, re.IGNORECASE) for p, text in patterns.items()}
+        named = {part: mention.start() for part, mention in mentions.items() if mention}
         if named:
             return min(named, key=lambda part: named[part])
     return None
@@ -121,7 +121,7 @@ class RequestAdapter:
         """Learn from the refusal of a request as it was sent; whether another try may succeed."""
         if self.adapt(sent) != sent:
             return True  # learnt meanwhile from another request
-        part = refused_part(rejection, sent)
+        part = _refused_part(rejection, sent)
         if part is None or part in self._requested or part in self._accepted:
             return False
         if part == "system":
