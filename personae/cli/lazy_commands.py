@@ -31,7 +31,7 @@ class LazyCommand(click.Command):
 def study_command(name: str) -> click.Command:
     """Make a study's command from its signature."""
     from personae.cli.perform import COMMON, perform
-    from personae.cli.signature import options_of
+    from personae.cli.signature import all_options
     from personae.run.parameters import parameters
     from personae.run.study_registry import studies
 
@@ -41,7 +41,7 @@ def study_command(name: str) -> click.Command:
     def run_study(**settings: Any) -> None:  # noqa: ANN401
         perform(study, function, settings)
 
-    own_options = [o for p in parameters(function) if p.name != "model" for o in options_of(p)]
+    own_options = all_options([p for p in parameters(function) if p.name != "model"])
     asks, paper = study.fields["Asks"], study.fields["Paper"]
     text = f"{study.summary}\n\nAsks: {asks}\n\nSource: {paper}"
     return click.Command(

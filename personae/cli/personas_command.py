@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,6 +18,9 @@ __all__ = ["personas"]
 _FILE = click.Path(path_type=Path)
 _FROM = click.option(
     "--from", "form", default="", help="Format of the file; by default detected from its content."
+)
+_STRICT = click.option(
+    "--strict", is_flag=True, help="Refuse a file or folder of which a persona can't be read."
 )
 _OUT = click.option("--out", type=_FILE, help="Folder for the report.")
 
@@ -46,6 +49,8 @@ def _check(
     from personae.personas.risks import load_risk_rules
 
     checked = check_report(_rows(file, form), load_risk_rules(rules))
+    if not checked.count:
+        raise BadFile(f"{file}: no persona in it, so there is nothing to check")
     _show(checked.report, out, full)
     faulty = checked.errors + (checked.warnings if strict else 0)
     if faulty:
@@ -53,11 +58,11 @@ def _check(
 
 
 def _rows(file: Path, form: str) -> "Iterator[tuple[str, Persona | InputError]]":
-    """Read a file, as our own format if its first row is broken."""
+    """Read a file or folder, a file as our own format if no row of it shows another one."""
     from personae.core import InputError
     from personae.personas.exchange import NATIVE, detect, import_rows
 
-    if not form:
+    if not form and file.suffix in (".json", ".jsonl", ".parquet") and file.is_file():
         try:
             form = detect(file)
         except InputError:
@@ -68,33 +73,39 @@ def _rows(file: Path, form: str) -> "Iterator[tuple[str, Persona | InputError]]"
 @personas.command("describe")
 @click.argument("file", type=_FILE)
 @_FROM
+@_STRICT
 @_OUT
 @takes_full
-def _describe(file: Path, form: str, out: Path | None, full: bool) -> None:
+def _describe(file: Path, form: str, strict: bool, out: Path | None, full: bool) -> None:
     """Show counts, filled fields, distributions of facts, and requested traits."""
+    from personae.cli.readable_personas import readable_personas
     from personae.generate.quality.describing import describe_report
-    from personae.personas.exchange import import_personas
 
-    _show(describe_report(import_personas(file, form)), out, full)
+    skipped: list[InputError] = []
+    personas = readable_personas(file, form, strict=strict, skipped=skipped)
+    _show(describe_report(personas, skipped), out, full)
 
 
 @personas.command("diff")
 @click.argument("old", type=_FILE)
 @click.argument("new", type=_FILE)
+@_STRICT
 @_OUT
 @takes_full
-def _diff(old: Path, new: Path, out: Path | None, full: bool) -> None:
+def _diff(old: Path, new: Path, strict: bool, out: Path | None, full: bool) -> None:
     """Compare two files of personas by id: added, removed, changed and how."""
-    from personae.personas.exchange import import_personas
+    from personae.cli.readable_personas import readable_personas
     from personae.personas.inspecting import diff_report
 
-    _show(diff_report(import_personas(old), import_personas(new)), out, full)
+    before, after = (readable_personas(file, strict=strict) for file in (old, new))
+    _show(diff_report(before, after), out, full)
 
 
 @personas.command("convert")
 @click.argument("source", type=_FILE)
 @click.argument("target", type=_FILE)
 @_FROM
+@_STRICT
 @click.option("--to", "target_form", default="personae", show_default=True, help="Format to write.")
 @click.option("--public", is_flag=True, help="Leave out layers that belong to an individual.")
 @click.option(
@@ -105,28 +116,36 @@ def _diff(old: Path, new: Path, out: Path | None, full: bool) -> None:
     help="Add to everyone's provenance, such as licence=MIT; may be repeated.",
 )
 def _convert(
-    source: Path, target: Path, form: str, target_form: str, public: bool, notes: tuple[str, ...]
+    source: Path,
+    target: Path,
+    target_form: str,
+    public: bool,
+    notes: tuple[str, ...],
+    **reading: Any,  # noqa: ANN401  (form and strict)
 ) -> None:
     """Convert a file of personas to another format, without loss in either direction.
 
     Our own format (personae) is .json, .jsonl or .parquet by suffix. `personae personas formats`
     lists the others. A format of one persona a file takes a new folder for several.
     """
+    from personae.cli.readable_personas import readable_personas
     from personae.core import BadValue
-    from personae.personas.exchange import export_personas, import_personas
+    from personae.personas.exchange import export_personas
 
     if source.resolve() == target.resolve():
         raise BadValue(f"{target} is the file that is read; name another")
+    skipped: list[InputError] = []
     added = dict(_note(text) for text in notes)
     people = (
         replace(persona, provenance={**persona.provenance, **added}) if added else persona
-        for persona in import_personas(source, form)
+        for persona in readable_personas(source, skipped=skipped, **reading)
     )
     dropped: list[str] = []
     count = export_personas(people, target, target_form, public=public, dropped=dropped)
     for line in dropped:
         click.echo(f"left out: {line}", err=True)
-    click.echo(f"{count:,} personas written to {target}")
+    left_out = f"; {len(skipped):,} rows or files were left out" if skipped else ""
+    click.echo(f"{count:,} personas written to {target}{left_out}")
 
 
 def _note(text: str) -> tuple[str, str]:

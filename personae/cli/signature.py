@@ -5,7 +5,7 @@ Literal["a", "b"]        a choice
 tuple[str, ...]          names separated by commas
 Persona                  an argument PERSONA (a file of any format of personas, or FILE#ID for one
                          of many) and --trait NAME=Z, repeatable
-Sequence[Persona]        a file of any format of personas
+Sequence[Persona]        a file or folder of any format of personas, and --strict
 Model, Chooser, ...      a model string; the parameter `model` itself is a common option
 a dataclass              each of its fields, as if it were a parameter of its own
 """
@@ -19,11 +19,12 @@ from typing import Any, Literal, get_args, get_origin
 import click
 
 from personae.cli.command_group import WHOLE
-from personae.core import BadValue, Persona, content_key, domain_code
-from personae.personas.exchange import import_personas, load_persona
+from personae.cli.readable_personas import readable_personas
+from personae.core import BadValue, InputError, Persona, content_key, domain_code
+from personae.personas.exchange import load_persona
 from personae.run.parameters import Parameter, bind, parameters
 
-__all__ = ["convert", "options_of", "take"]
+__all__ = ["all_options", "convert", "options_of", "take"]
 
 
 def take(
@@ -73,6 +74,16 @@ def options_of(parameter: Parameter) -> Iterator[click.Parameter]:
         raise TypeError(f"no command-line form for parameter {parameter.name}: {kind}")
 
 
+def all_options(given: Sequence[Parameter]) -> Iterator[click.Parameter]:
+    """Make the options of all parameters, and --strict once if one is a file of personas."""
+    for parameter in given:
+        yield from options_of(parameter)
+    if any(_is_personas(parameter.kind) for parameter in given):
+        yield click.Option(
+            ["--strict"], is_flag=True, help="Refuse a file of which a persona can't be read."
+        )
+
+
 def convert(parameter: Parameter, settings: Mapping[str, Any]) -> tuple[object, object]:
     """Convert a typed value to the study's argument, and to its plain form for the record."""
     typed_value = settings.get(parameter.name)
@@ -82,8 +93,11 @@ def convert(parameter: Parameter, settings: Mapping[str, Any]) -> tuple[object, 
     if _is_personas(parameter.kind):
         if typed_value is None:
             return parameter.default, None
-        personas = tuple(import_personas(typed_value))
-        return personas, {"count": len(personas), "sha256": content_key(personas)}
+        skipped: list[InputError] = []
+        strict = bool(settings.get("strict"))
+        personas = tuple(readable_personas(typed_value, strict=strict, skipped=skipped))
+        record = {"count": len(personas), "sha256": content_key(personas)}
+        return personas, {**record, **({"left out": len(skipped)} if skipped else {})}
     if _is_names(parameter.kind):
         names = tuple(part.strip() for part in str(typed_value or "").split(",") if part.strip())
         return names, list(names)

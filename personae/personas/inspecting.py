@@ -7,6 +7,7 @@ from difflib import get_close_matches
 
 from personae.core import InputError, Note, Part, Persona, Report
 from personae.personas import ABSENT, FIELDS, differences, persona_row
+from personae.personas.persona_layers import UNREAD
 from personae.personas.risks import RiskRule, find_risks
 from personae.report.build import Row, table, verdict, warning
 
@@ -14,13 +15,19 @@ __all__ = ["CheckResult", "check_report", "diff_report"]
 
 _ERRORS, _EXAMPLES = 20, 5
 _MAX_ROWS = 500
+_FORMAT_RULES = {
+    "unread-traits": "its file says something about traits that isn't a level or a number on a "
+    "known scale; set the traits by hand",
+    "unknown-field": "a field that the schema doesn't know resembles one it does",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """The result of a check: its report, and the numbers of rows with errors and with warnings."""
+    """The result of a check: its report, and the numbers of rows, with errors, with warnings."""
 
     report: Report
+    count: int
     errors: int
     warnings: int
 
@@ -60,12 +67,16 @@ def check_report(
     if errors > len(messages) and len(messages) == _ERRORS:
         parts.append(Note(f"Errors are shown for the first {_ERRORS} rows that have them."))
     parts += _rule_tables(counts, examples, rules)
-    return CheckResult(Report(title="Check of personas", parts=tuple(parts)), errors, warnings)
+    return CheckResult(
+        Report(title="Check of personas", parts=tuple(parts)), count, errors, warnings
+    )
 
 
 def _findings(persona: Persona, rules: Sequence[RiskRule]) -> Iterator[tuple[str, str, str]]:
     for risk in find_risks(persona, rules):
         yield risk.rule.code, risk.rule.level, risk.excerpt
+    if unread := persona.provenance.get(UNREAD):
+        yield "unread-traits", "warning", unread[:200]
     for name in persona.extra:
         if matches := get_close_matches(name.lower(), FIELDS, n=1, cutoff=0.8):
             yield (
@@ -81,13 +92,13 @@ def _rule_tables(
     rules: Sequence[RiskRule],
 ) -> Iterator[Part]:
     known = {rule.code: (rule.level, rule.risk, rule.reason) for rule in rules}
-    unknown = ("warning", "format", "a field that the schema doesn't know resembles one it does")
-    codes = [code for code in (*known, "unknown-field") if counts[code]]
+    known |= {code: ("warning", "format", reason) for code, reason in _FORMAT_RULES.items()}
+    codes = [code for code in known if counts[code]]
     if not codes:
         return
     findings: list[Row] = []
     for code in codes:
-        level, risk, reason = known.get(code, unknown)
+        level, risk, reason = known[code]
         findings.append(
             {
                 "rule": code,

@@ -30,6 +30,46 @@ class Example(NamedTuple):
 
 CARD = {"name": "Mira", "description": "{{char}} keeps bees.", "tags": ["bees", "calm"]}
 EXAMPLES = {
+    "card-v1": Example(
+        "mira.json",
+        {
+            "name": "Mira",
+            "description": "{{char}} keeps bees.",
+            "personality": "dry",
+            "scenario": "A roof. {{user}} knocks.",
+            "first_mes": "Hm.",
+            "mes_example": "<START>\n{{user}}: Hi\n<BOT>: Hm.",
+            "avatar": "none",
+        },
+        {
+            "id": "Mira",
+            "text": "Mira keeps bees.",
+            "facts/personality/summary": "dry",
+            "facts/scenario": "A roof. the user knocks.",
+            "voice": "User: Hi\nMira: Hm.",
+        },
+        {"name": "Mira", "description": "You keep bees.", "personality": "", "scenario": ""},
+    ),
+    "columns": Example(
+        "people.jsonl",
+        [
+            {
+                "id": "Mira",
+                "kind": "character",
+                "text": "You keep bees.",
+                "facts": '{"home/pet": "cat"}',
+                "traits": "",
+            }
+        ],
+        {"id": "Mira", "text": "You keep bees.", "facts": {"home/pet": "cat"}},
+        {
+            "0/id": "Mira",
+            "0/text": "You keep bees.",
+            "0/traits": '{"E": 1.0}',
+            "0/statements": "",
+            "0/narrative": "",
+        },
+    ),
     "card-v2": Example(
         "mira.json",
         {"spec": "chara_card_v2", "spec_version": "2.0", "data": CARD},
@@ -43,7 +83,7 @@ EXAMPLES = {
             "spec_version": "3.0",
             "data": {**CARD, "nickname": "Mi", "group_only_greetings": []},
         },
-        {"id": "Mira", "text": "Mira keeps bees.", "facts/demographics/nickname": "Mi"},
+        {"id": "Mira", "text": "Mi keeps bees.", "facts/demographics/nickname": "Mi"},
         {"spec": "chara_card_v3", "spec_version": "3.0", "data/group_only_greetings": []},
     ),
     "tinytroupe": Example(

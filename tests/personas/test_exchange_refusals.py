@@ -41,6 +41,15 @@ def agent_with_a_list(path: Path) -> None:
 
 
 REFUSED: dict[str, list[tuple[str, Any, str]]] = {
+    "card-v1": [
+        ("x.json", {"name": "Mira"}, "has no 'spec'"),
+        ("x.json", {"spec": "chara_card_v2", "data": {"name": "Mira"}}, "not 'chara_card_v2'"),
+        ("x.json", {"name": "", "description": "", "scenario": ""}, "an empty card"),
+    ],
+    "columns": [
+        ("x.jsonl", [{"id": "a", "facts": "{"}], "column 'facts': not valid JSON"),
+        ("x.jsonl", [{"id": "a", "traits": "[1]"}], "traits maps a trait"),
+    ],
     "card-v2": [
         ("x.json", {"spec": "chara_card_v3", "data": {}}, "'chara_card_v2', not 'chara_card_v3'"),
         ("x.json", {"spec": "chara_card_v2", "data": []}, "'data' is an object"),
@@ -49,6 +58,14 @@ REFUSED: dict[str, list[tuple[str, Any, str]]] = {
     "card-v3": [
         ("x.json", {"data": {}}, "'chara_card_v3', not 'None'"),
         ("x.json", {"spec": "chara_card_v3"}, "'data' is an object"),
+        ("x.json", {"spec": "chara_card_v3", "data": {}}, "an empty card"),
+        ("x.json", {"spec": "chara_card_v3", "data": None}, "an empty card|'data'"),
+        ("x.json", {"spec": "lorebook_v3", "data": {"entries": [1]}}, "a lorebook, no persona"),
+        (
+            "x.json",
+            {"spec": "chara_card_v3", "data": {"character_book": {"entries": [{"keys": ["x"]}]}}},
+            "a lorebook, no persona",
+        ),
         ("x.png", picture_of_another_version, "'chara_card_v3', not 'chara_card_v2'"),
     ],
     "tinytroupe": [
@@ -112,7 +129,7 @@ def test_a_file_of_another_form_is_refused(
 def test_a_damaged_picture_is_not_exported(tmp_path: Path) -> None:
     card = {
         "spec": "chara_card_v2",
-        "data": {"extensions": {"personae/picture": "data:image/png;base64,%%%"}},
+        "data": {"name": "Mira", "extensions": {"personae/picture": "data:image/png;base64,%%%"}},
     }
     people = list(import_personas(put(tmp_path / "x.json", card)))
     with pytest.raises(BadValue, match="picture kept with this card is damaged"):

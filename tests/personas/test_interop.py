@@ -21,7 +21,7 @@ from personae.personas.exchange.patch import apply_patch, make_patch
 from tests.support.persona_strategies import JSON, NAMES, PERSONAS, POPULATIONS, WORDS
 
 EVERY = sorted(FORMATS)
-SINGLE = {"card-v2": ".json", "card-v3": ".json", "tinytroupe": ".json"}
+SINGLE = {"card-v1": ".json", "card-v2": ".json", "card-v3": ".json", "tinytroupe": ".json"}
 SUFFIX = {
     **SINGLE,
     "edsl": ".json",
@@ -29,6 +29,7 @@ SUFFIX = {
     "nemotron": ".parquet",
     "personahub": ".jsonl",
     "genagents": ".jsonl",
+    "columns": ".parquet",
 }
 TEXT = st.sampled_from(
     ["", "High. Very.", "Low", "a; b", "A nurse", "You are an ox", "{{char}} is"]
@@ -44,6 +45,7 @@ def mixed(*names: str) -> st.SearchStrategy[Any]:
 CARD = mixed("name", "description", "tags", "creator", "mes_example", "nickname", "source")
 SPEC = mixed("name", "age", "style", "occupation", "relationships", "personality", "other_facts")
 FOREIGN: dict[str, st.SearchStrategy[Any]] = {
+    "card-v1": CARD,
     "card-v2": st.builds(
         lambda data, more: {"spec": "chara_card_v2", "spec_version": "2.0", "data": data, **more},
         CARD,
@@ -62,6 +64,14 @@ FOREIGN: dict[str, st.SearchStrategy[Any]] = {
     ),
     "sotopia": mixed("pk", "first_name", "last_name", "age", "big_five", "moral_values", "secret"),
     "nemotron": mixed("uuid", "persona", "age", "sex", "zipcode", "detailed_persona"),
+    "columns": st.fixed_dictionaries(
+        {
+            "id": WORDS | JSON,
+            "text": st.just("") | WORDS,
+            "facts": st.just("") | st.just('{"a": "b"}'),
+        },
+        optional={"traits": st.just('{"E": 1.0}'), "note": JSON},
+    ),
     "personahub": mixed("persona", "input persona", "synthesized text"),
     "genagents": st.fixed_dictionaries(
         {},

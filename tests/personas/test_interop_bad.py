@@ -5,6 +5,7 @@ import json
 import struct
 import tracemalloc
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ ADA = Persona(
 PLAIN = {"type": "TinyPerson", "persona": {}}
 KIND = content_key("character")[:16]
 SUFFIX = {
+    "card-v1": ".json",
     "card-v2": ".png",
     "card-v3": ".json",
     "tinytroupe": ".json",
@@ -36,6 +38,7 @@ SUFFIX = {
     "nemotron": ".parquet",
     "personahub": ".jsonl",
     "genagents": ".jsonl",
+    "columns": ".jsonl",
     "personae": ".parquet",
 }
 
@@ -216,11 +219,11 @@ def test_a_picture_comes_back(form: str, tmp_path: Path) -> None:
     save_personas(people, tmp_path / "people.jsonl")
     export_personas(import_personas(tmp_path / "people.jsonl"), tmp_path / "out.png", form)
     out = (tmp_path / "out.png").read_bytes()
-    assert b"Software\0brush" in out
-    assert list(import_personas(tmp_path / "out.png")) == people
+    assert out == (tmp_path / "in.png").read_bytes(), "nothing changed"
     packed = chunk(b"iTXt", key.encode() + b"\0\1\0en\0\0" + zlib.compress(text))
     (tmp_path / "packed.png").write_bytes(picture[: -len(end)] + packed + end)
-    assert list(import_personas(tmp_path / "packed.png")) == people
+    (packed_mira,) = import_personas(tmp_path / "packed.png")
+    assert replace(packed_mira, extra={}) == replace(people[0], extra={})
 
 
 def test_names_never_leave_the_folder(tmp_path: Path) -> None:
@@ -245,7 +248,7 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
     folder = tmp_path / "cards"
     folder.mkdir()
     (folder / "x.json").symlink_to(secret)
-    with pytest.raises(BadFile, match="no persona"):
+    with pytest.raises(BadFile, match="links are not followed"):
         list(import_personas(folder, "tinytroupe"))
 
 

@@ -96,6 +96,8 @@ RISKY: list[tuple[dict[str, Any], str]] = [
     ({"facts": {"age": "16"}, "text": "You are seductive."}, "sexualised-minor"),
     ({"text": "Like most immigrants, you are lazy."}, "stereotype"),
     ({"text": "As all women do, you cry."}, "generalisation"),
+    ({"text": "You trust {{random:Al,Bo}}."}, "unfilled-macro"),
+    ({"voice": "<START> Hm."}, "unfilled-macro"),
     (
         {"narrative": "He is Muslim. An extremist, say his Muslim neighbours, a terrorist."},
         "stereo",

@@ -1,23 +1,28 @@
 """The content of a file of personas: filled fields, distributions of facts, requested traits."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice, pairwise
 from math import sqrt
 
-from personae.core import BIG_FIVE, Cell, Figure, Note, Part, Persona, Report, Table
+from personae.core import BIG_FIVE, Cell, Figure, InputError, Note, Part, Persona, Report, Table
 from personae.generate.quality.outcome import Tally
 from personae.personas import FIELDS, evident_kinds, persona_frame
+from personae.report.build import warning
 from personae.report.build.drawings import ValueAxis, bars
 
 __all__ = ["describe_report"]
 
 _BATCH = 4096
 _FEW, _BINS, _PICTURES = 30, 10, 12
+_SHOWN = 20
 
 
-def describe_report(personas: Iterable[Persona]) -> Report:
-    """Describe personas in one pass, a batch at a time: filled fields, facts, requested traits."""
+def describe_report(personas: Iterable[Persona], skipped: Sequence[InputError] = ()) -> Report:
+    """Describe personas in one pass, a batch at a time: filled fields, facts, requested traits.
+
+    `skipped` are the rows that couldn't be read, once the personas have been.
+    """
     tally, filled, kinds = Tally(), Counter[str](), Counter[str]()
     moments: dict[str, list[float]] = {}
     remaining = iter(personas)
@@ -32,8 +37,15 @@ def describe_report(personas: Iterable[Persona]) -> Report:
                 moments[trait] = [n + 1, total + z, squares + z * z]
     return Report(
         title="Description of personas",
-        parts=tuple(_parts(tally, filled, kinds, moments)),
+        parts=(*_parts(tally, filled, kinds, moments), *_left_out(skipped)),
     )
+
+
+def _left_out(skipped: Sequence[InputError]) -> Iterator[Part]:
+    if skipped:
+        count = f"{len(skipped):,} more {'row or file' if len(skipped) == 1 else 'rows or files'}"
+        yield warning(f"{count} can't be read and {'is' if len(skipped) == 1 else 'are'} left out.")
+        yield from (warning(str(error)) for error in skipped[:_SHOWN])
 
 
 def _parts(

@@ -17,6 +17,9 @@ __all__ = [
 ]
 
 
+_CARD_FIELDS = {"personality/summary": "Personality", "scenario": "Scenario"}
+
+
 class KeyWords(NamedTuple):
     """Key words of one direction of a domain or facet, and those of the opposite one.
 
@@ -119,6 +122,9 @@ def _adjective_text(persona: Persona) -> str:
 def persona_prose(persona: Persona) -> str:
     r"""Return the persona's text; if it has none, all its other layers as text.
 
+    With a text go the fields that a character card has for the prompt: the facts `instruction`,
+    `personality/summary` and `scenario`, and a voice that is a dialogue.
+
     Raises:
         InputError: the persona is empty.
 
@@ -126,10 +132,16 @@ def persona_prose(persona: Persona) -> str:
     'About you:\n- occupation: nurse'
     """
     if persona.text.strip():
-        return persona.text
-    facts = [f"{path.rpartition('/')[2]}: {fact}" for path, fact in persona.facts.items()]
+        return _text_with_fields(persona)
+    instruction = persona.facts.get("instruction", "")
+    facts = [
+        f"{path.rpartition('/')[2]}: {fact}"
+        for path, fact in persona.facts.items()
+        if path != "instruction"
+    ]
     people = [f"{name}: {relation}" for name, relation in persona.relations.items()]
     parts = [
+        instruction,
         _adjective_text(persona),
         _points("About you:", facts),
         _points("You say of yourself:", persona.statements),
@@ -145,6 +157,17 @@ def persona_prose(persona: Persona) -> str:
             f"use the induction 'unchanged'"
         )
     return prose
+
+
+def _text_with_fields(persona: Persona) -> str:
+    """Return the text, and the fields of a character card that its own text doesn't hold."""
+    parts = [persona.facts.get("instruction", ""), persona.text]
+    for path, head in _CARD_FIELDS.items():
+        if persona.facts.get(path, "").strip():
+            parts.append(f"{head}: {persona.facts[path]}")
+    if "\n" in persona.voice.strip() and ":" in persona.voice:  # turns, not a manner in a phrase
+        parts.append(f"How you talk:\n{persona.voice}")
+    return "\n\n".join(part for part in parts if part.strip())
 
 
 def _points(head: str, lines: Sequence[str]) -> str:

@@ -1,50 +1,32 @@
-"""Character cards, versions 2 and 3: JSON files, or PNG pictures that carry the JSON.
+"""Character cards, versions 1 to 3: what their fields are in a persona.
 
-Both versions share what an import keeps, so that a card of one version becomes a card of the
-other with all its fields. A picture is kept with its card and exported with it.
+All versions share what an import keeps, so that a card of one version becomes a card of another
+with all its fields. Fields of version 1 stand at the top; those of versions 2 and 3 in `data`, and
+where `data` lacks one, as in mixed cards, the one at the top is read.
 """
 
-import base64
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
-from functools import partial
-from pathlib import Path
 
-from personae.core import BadFile, BadValue, Json, Persona, parse_json
-from personae.core.files.atomic_path import atomic_path
+from personae.core import BadFile, Json, Persona
+from personae.personas.exchange.card_macros import example_dialogues, fill_macros
 from personae.personas.exchange.fields import FieldMapping, read_fields, write_fields
-from personae.personas.exchange.foreign_files import (
-    ForeignObject,
-    NamedObjects,
-    dump_each,
-    dump_json,
-    json_text,
-    load_each,
-    load_json,
-    require_object,
-)
 from personae.personas.exchange.lens import Lens
-from personae.personas.exchange.png_text import (
-    add_text,
-    blank_picture,
-    png_texts,
-    read_picture,
-    remove_texts,
-)
 
-__all__ = ["LENS_V2", "LENS_V3", "V2", "V3", "dump", "load_v2", "load_v3"]
+__all__ = ["LENSES", "V1", "V2", "V3", "card_version", "check_card", "is_lorebook"]
 
-V2, V3 = "chara_card_v2", "chara_card_v3"
-_CHUNKS = {V3: "ccv3", V2: "chara"}
-_PICTURE = "personae/picture"
-_DATA = "data:image/png;base64,"
-_FIELDS = (
+V1, V2, V3 = "chara_card_v1", "chara_card_v2", "chara_card_v3"
+"""The versions, by the `spec` that cards of versions 2 and 3 have."""
+_FIELDS_V1 = (
     FieldMapping(("name",), "facts:demographics/name|id"),
     FieldMapping(("description",), "text|narrative", default=""),
     FieldMapping(("personality",), "facts:personality/summary", default=""),
     FieldMapping(("scenario",), "facts:scenario", default=""),
     FieldMapping(("first_mes",), "facts:voice/greeting", default=""),
     FieldMapping(("mes_example",), "voice", default=""),
+)
+_FIELDS = (
+    *_FIELDS_V1,
     FieldMapping(("creator_notes",), "provenance:notes", default=""),
     FieldMapping(("system_prompt",), "facts:instruction", default=""),
     FieldMapping(("creator",), "provenance:made by", default=""),
@@ -52,6 +34,8 @@ _FIELDS = (
     FieldMapping(("nickname",), "facts:demographics/nickname"),
     FieldMapping(("source",), "provenance:source", "list"),
 )
+_WITH_MACROS = ("description", "personality", "scenario", "first_mes", "mes_example")
+_TEXTS = (*_WITH_MACROS, "system_prompt")
 _DEFAULTS_V2: Json = {
     "post_history_instructions": "",
     "alternate_greetings": [],
@@ -60,16 +44,79 @@ _DEFAULTS_V2: Json = {
 _DEFAULTS_V3: Json = {**_DEFAULTS_V2, "group_only_greetings": []}
 
 
-def _read(foreign: Mapping[str, object]) -> Json:
-    data = foreign.get("data")
+def card_version(card: Mapping[str, object]) -> str:
+    """Return a card's version, "" if the object is no card.
+
+    >>> card_version({"name": "Mira", "description": "Keeps bees.", "first_mes": ""}) == V1
+    True
+    """
+    spec = card.get("spec")
+    if spec in (V2, V3):
+        return str(spec)
+    is_named = spec is None and isinstance(card.get("name"), str)
+    return V1 if is_named and len(card.keys() & {*_WITH_MACROS}) >= 2 else ""
+
+
+def is_lorebook(card: Mapping[str, object]) -> bool:
+    """Return whether an object is a lorebook (entries about a world), with or without a card."""
+    data = card.get("data")
+    book = data.get("character_book") if isinstance(data, dict) else None
+    if card.get("spec") == "lorebook_v3" or (card.get("entries") and not card_version(card)):
+        return True
+    return isinstance(book, dict) and bool(book.get("entries")) and not _has_persona(card)
+
+
+def _has_persona(card: Mapping[str, object]) -> bool:
+    fields = _card_fields(card)
+    return any(fields.get(name) for name in ("name", *_TEXTS))
+
+
+def check_card(card: Mapping[str, object], version: str, where: str) -> None:
+    """Check that an object is a card of a version with someone in it.
+
+    Raises:
+        BadFile: another version, `data` of another form, nothing but a lorebook, or nothing.
+    """
+    if is_lorebook(card):
+        raise BadFile(f"{where}: a lorebook, no persona: it describes a world, not someone")
+    if card_version(card) != version:
+        spec = str(card.get("spec"))[:40]
+        form = "no 'spec'" if version == V1 else f"the 'spec' {version!r}"
+        raise BadFile(f"{where}: a card of this format has {form}, not {spec!r}")
+    data = card.get("data", None if version == V1 or _has_persona(card) else [])
+    if data is not None and not isinstance(data, dict):
+        raise BadFile(f"{where}: a card's 'data' is an object")
+    if not _has_persona(card):
+        raise BadFile(
+            f"{where}: an empty card: neither its 'data' nor its top level has a name, a "
+            f"description or another text"
+        )
+
+
+def _card_fields(card: Mapping[str, object]) -> Json:
+    """Return the fields of `data`, and those at the top that it lacks."""
+    data = card.get("data")
     data = data if isinstance(data, dict) else {}
-    row = read_fields(_FIELDS, data)
-    name = data.get("name")
+    names = [field.foreign_path[0] for field in _FIELDS]
+    top = {name: card[name] for name in names if name in card}
+    return {**top, **{name: data[name] for name in names if data.get(name)}}
+
+
+def _read(card: Mapping[str, object]) -> Json:
+    fields = _card_fields(card)
+    name, nickname = (fields.get(key) for key in ("name", "nickname"))
     name = name if isinstance(name, str) else ""
-    text = row.get("text")
-    if name and isinstance(text, str):
-        row["text"] = text.replace("{{char}}", name)
-    return {**row, "id": name}
+    called = nickname if isinstance(nickname, str) and nickname else name
+    for key in _TEXTS:
+        text = fields.get(key)
+        if isinstance(text, str):
+            text = fill_macros(text, called)
+            fields[key] = example_dialogues(text) if key == "mes_example" else text
+    return {**read_fields(_FIELDS, fields), "id": name}
+
+
+def _write_v1(persona: Persona) -> Json:
+    return write_fields(_FIELDS_V1, persona)[0]
 
 
 def _writer(spec: str, version: str, defaults: Json) -> Callable[[Persona], Json]:
@@ -80,77 +127,9 @@ def _writer(spec: str, version: str, defaults: Json) -> Callable[[Persona], Json
     return write
 
 
-def load_v2(path: Path) -> Iterator[ForeignObject]:
-    """Read one card of version 2, JSON or PNG, or all cards of a folder."""
-    yield from _load(path, V2)
-
-
-def load_v3(path: Path) -> Iterator[ForeignObject]:
-    """Read one card of version 3, JSON or PNG, or all cards of a folder."""
-    yield from _load(path, V3)
-
-
-def _load(path: Path, spec: str) -> Iterator[ForeignObject]:
-    if path.is_dir() or path.suffix.lower() != ".png":
-        yield from load_each(path, ".json", partial(_load_json, spec=spec))
-    if path.is_dir() or path.suffix.lower() == ".png":
-        yield from load_each(path, ".png", partial(_load_png, spec=spec))
-
-
-def _load_json(path: Path, spec: str) -> Iterator[ForeignObject]:
-    yield ForeignObject(str(path), _checked(load_json(path), path, spec))
-
-
-def _load_png(path: Path, spec: str) -> Iterator[ForeignObject]:
-    """Read the card in a picture, and keep the picture with its data."""
-    picture = read_picture(path)
-    texts = png_texts(picture, [_CHUNKS[spec]], str(path))
-    if not texts:
-        raise BadFile(f"{path}: this picture carries no card (no text {_CHUNKS[spec]!r})")
-    try:
-        text = base64.b64decode(texts[_CHUNKS[spec]], validate=True)
-    except ValueError as error:
-        raise BadFile(f"{path}: its card is not base64 text: {error}") from error
-    card = _checked(parse_json(text, str(path)), path, spec)
-    picture_without_card = remove_texts(picture, list(_CHUNKS.values()))
-    if picture_without_card != blank_picture():
-        data = require_object(card["data"], str(path))
-        extensions = require_object(data.setdefault("extensions", {}), str(path))
-        extensions[_PICTURE] = _DATA + base64.b64encode(picture_without_card).decode()
-    yield ForeignObject(str(path), card)
-
-
-def _checked(value: object, path: Path, spec: str) -> Json:
-    card = require_object(value, str(path))
-    if card.get("spec") != spec:
-        spec_given = str(card.get("spec"))[:40]
-        raise BadFile(f"{path}: a card of this format has the 'spec' {spec!r}, not {spec_given!r}")
-    if not isinstance(card.get("data"), dict):
-        raise BadFile(f"{path}: a card's 'data' is an object")
-    return card
-
-
-def dump(objects: NamedObjects, path: Path) -> None:
-    """Write one card, or a folder of them; a path that ends in .png becomes a picture."""
-    is_picture = path.suffix.lower() == ".png"
-    dump_each(objects, path, _dump_png if is_picture else dump_json, path.suffix or ".json")
-
-
-def _dump_png(card: Json, path: Path) -> None:
-    data = card["data"]
-    extensions = data.get("extensions") if isinstance(data, dict) else None
-    kept_picture = extensions.pop(_PICTURE, None) if isinstance(extensions, dict) else None
-    picture = blank_picture()
-    if isinstance(kept_picture, str) and kept_picture.startswith(_DATA):
-        try:
-            picture = base64.b64decode(kept_picture.removeprefix(_DATA), validate=True)
-        except ValueError as error:
-            raise BadValue(f"the picture kept with this card is damaged: {error}") from error
-    spec = V3 if card.get("spec") == V3 else V2
-    text = base64.b64encode(json_text(card).encode())
-    with atomic_path(path) as part:
-        part.write_bytes(add_text(picture, _CHUNKS[spec], text))
-
-
-LENS_V2 = Lens("card", _read, _writer(V2, "2.0", _DEFAULTS_V2), ("data", "extensions", "personae"))
-LENS_V3 = Lens("card", _read, _writer(V3, "3.0", _DEFAULTS_V3), ("data", "extensions", "personae"))
+_SLOT = ("data", "extensions", "personae")
+LENSES: Mapping[str, Lens] = {
+    V1: Lens("card", _read, _write_v1),
+    V2: Lens("card", _read, _writer(V2, "2.0", _DEFAULTS_V2), _SLOT),
+    V3: Lens("card", _read, _writer(V3, "3.0", _DEFAULTS_V3), _SLOT),
+}

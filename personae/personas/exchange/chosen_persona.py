@@ -4,8 +4,8 @@ import re
 from itertools import islice
 from pathlib import Path
 
-from personae.core import BadValue, Persona, UnknownName
-from personae.personas.exchange.formats import import_personas
+from personae.core import BadValue, InputError, Persona, UnknownName
+from personae.personas.exchange.import_export import import_personas
 
 __all__ = ["load_persona"]
 
@@ -30,9 +30,11 @@ def load_persona(path: str | Path) -> Persona:
 
 
 def _by_id(name: str, file: str) -> Persona:
-    ids = []
-    for persona in import_personas(file):
+    ids: list[str] = []
+    skipped: list[InputError] = []
+    for persona in import_personas(file, skipped=skipped):
         if persona.id == name:
             return persona
         ids.append(persona.id)
-    raise UnknownName(f"persona in {file}", name, ids)
+    unread = f" ({len(skipped):,} rows can't be read: {skipped[0]})" if skipped else ""
+    raise UnknownName(f"persona in {file}{unread}", name, ids)

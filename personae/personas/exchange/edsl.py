@@ -1,10 +1,16 @@
-"""EDSL agent lists: `{"agent_list": [{"name", "traits", "instruction", ...}], ...}` in JSON."""
+"""EDSL agent lists: `{"agent_list": [{"name", "traits", "instruction", ...}], ...}` in JSON.
 
+Also as JSON lines, a header and then an agent a line, and packed by gzip as EDSL saves them.
+"""
+
+import gzip
 from collections.abc import Iterator, Mapping
 from keyword import iskeyword
 from pathlib import Path
 
-from personae.core import BadFile, Json, Persona
+from personae.core import BadFile, InputError, Json, Persona
+from personae.core.files.atomic_path import atomic_path
+from personae.personas.exchange.big_five import big_five_row
 from personae.personas.exchange.fields import (
     FieldMapping,
     flatten_facts,
@@ -16,15 +22,25 @@ from personae.personas.exchange.foreign_files import (
     ForeignObject,
     NamedObjects,
     dump_json,
+    dump_lines,
+    foreign_object,
+    json_text,
     load_json,
+    load_lines,
     require_object,
 )
 from personae.personas.exchange.lens import Lens
 
 __all__ = ["LENS", "dump", "load", "matches"]
 
-_FIELDS = (FieldMapping(("name",), "id"), FieldMapping(("instruction",), "text|narrative"))
+_FIELDS = (
+    FieldMapping(("name",), "id"),
+    FieldMapping(("instruction",), "facts:instruction|text|narrative"),
+)
+_HEADER = "__header__"
+_PLAIN_HEADER: Json = {_HEADER: True, "edsl_class_name": "AgentList"}
 _LIST = "agent_list"
+_GROUPS = ("big_five", "big5", "bigfive", "ocean", "personality_traits")
 _LIST_SIBLINGS = "beside_agent_list"
 
 
@@ -32,12 +48,23 @@ def _read(foreign: Mapping[str, object]) -> Json:
     row = read_fields(_FIELDS, foreign)
     traits = foreign.get("traits")
     facts = flatten_facts(traits) if isinstance(traits, dict) else {}
-    return {**row, "facts": {name.replace("__", "/"): value for name, value in facts.items()}}
+    facts = {name.replace("__", "/"): value for name, value in facts.items()}
+    instruction = row.get("facts")
+    facts |= instruction if isinstance(instruction, dict) else {}
+    return {**row, "facts": facts, **big_five_row(_big_five(traits))}
+
+
+def _big_five(traits: object) -> object:
+    """Return the traits that are named by Big Five domains in full, alone or under one name."""
+    if not isinstance(traits, dict):
+        return None
+    named = next((traits[n] for n in traits if n.lower().replace(" ", "_") in _GROUPS), None)
+    return named or {name: level for name, level in traits.items() if len(name) > 1}
 
 
 def _write(persona: Persona) -> Json:
-    traits = {_key(path): whole_number(value) for path, value in persona.facts.items()}
-    return {"traits": traits, **write_fields(_FIELDS, persona)[0]}
+    fields, facts = write_fields(_FIELDS, persona)
+    return {"traits": {_key(path): whole_number(text) for path, text in facts.items()}, **fields}
 
 
 def _key(path: str) -> str:
@@ -50,35 +77,67 @@ def _key(path: str) -> str:
 
 def matches(sample: Mapping[str, object]) -> bool:
     """Return whether an object is an agent list, or an agent alone."""
-    return _LIST in sample or (isinstance(sample.get("traits"), dict) and "id" not in sample)
+    is_header = _HEADER in sample and sample.get("edsl_class_name") == "AgentList"
+    is_agent = isinstance(sample.get("traits"), dict) and "id" not in sample
+    return _LIST in sample or is_header or is_agent
 
 
 def load(path: Path) -> Iterator[ForeignObject]:
-    """Read a list of agents, or one agent; fields beside the list are kept with the first agent.
+    """Read a list of agents, one agent, or an agent a line; packed by gzip or not.
+
+    Fields beside the list, or in the header of lines, are kept with the first agent.
 
     Raises:
-        BadFile: no JSON object, a list or agent of another form, or a reserved name in an agent.
+        BadFile: no JSON object, or a list of another form.
     """
-    document = require_object(load_json(path), str(path))
-    agents = document.get(_LIST, [document])
-    if not isinstance(agents, list):
-        raise BadFile(f"{path}: {_LIST!r} is a list of agents, not {type(agents).__name__}")
-    siblings = {name: value for name, value in document.items() if name != _LIST}
-    for number, agent in enumerate(agents, start=1):
-        where = f"{path}, agent {number}"
-        agent_object = require_object(agent, where)
-        if number == 1 and siblings and _LIST in document:
-            if _LIST_SIBLINGS in agent_object:
-                raise BadFile(f"{where}: the name {_LIST_SIBLINGS!r} is reserved for Personae")
-            agent_object = {**agent_object, _LIST_SIBLINGS: siblings}
-        yield ForeignObject(where, agent_object)
+    siblings: Json = {}
+    if ".jsonl" in path.suffixes:
+        agents = list(load_lines(path))
+        first = agents[0].value if agents else None
+        if isinstance(first, dict) and _HEADER in first:
+            siblings = first if first.keys() > {*_PLAIN_HEADER, "n_agents"} else {}
+            agents = agents[1:]
+    else:
+        document = require_object(load_json(path), str(path))
+        listed = document.get(_LIST, [document])
+        if not isinstance(listed, list):
+            raise BadFile(f"{path}: {_LIST!r} is a list of agents, not {type(listed).__name__}")
+        agents = [foreign_object(a, f"{path}, agent {i}") for i, a in enumerate(listed, start=1)]
+        if _LIST in document:
+            siblings = {name: value for name, value in document.items() if name != _LIST}
+    for number, agent in enumerate(agents):
+        yield _with_siblings(agent, siblings) if number == 0 and siblings else agent
+
+
+def _with_siblings(agent: ForeignObject, siblings: Json) -> ForeignObject:
+    if isinstance(agent.value, InputError):
+        return agent
+    if _LIST_SIBLINGS in agent.value:
+        error = BadFile(f"{agent.where}: the name {_LIST_SIBLINGS!r} is reserved for Personae")
+        return ForeignObject(agent.where, error)
+    return ForeignObject(agent.where, {**agent.value, _LIST_SIBLINGS: siblings})
 
 
 def dump(objects: NamedObjects, path: Path) -> None:
-    """Write one file with all agents."""
+    """Write one file with all agents: JSON, JSON lines, or JSON packed by gzip."""
     agents = [value for _, value in objects]
-    siblings = agents[0].pop(_LIST_SIBLINGS, {}) if agents else {}
-    dump_json({_LIST: agents, **(siblings if isinstance(siblings, dict) else {})}, path)
+    kept = agents[0].pop(_LIST_SIBLINGS, {}) if agents else {}
+    siblings = (
+        {name: v for name, v in kept.items() if name != "n_agents"}
+        if isinstance(kept, dict)
+        else {}
+    )
+    if path.suffix == ".jsonl":
+        header = {_HEADER: True, "edsl_class_name": "AgentList", "n_agents": len(agents)}
+        dump_lines([{**header, **siblings}, *agents], path)
+        return
+    siblings.pop(_HEADER, None)
+    document = {_LIST: agents, **siblings}
+    if path.suffix == ".gz":
+        with atomic_path(path) as part:
+            part.write_bytes(gzip.compress(json_text(document).encode(), mtime=0))
+    else:
+        dump_json(document, path)
 
 
 LENS = Lens("edsl", _read, _write)

@@ -17,6 +17,7 @@ from personae.core import (
     read_text,
 )
 from personae.core.files.atomic_path import atomic_path
+from personae.core.files.strict_json import unfit_character
 from personae.personas import parquet_rows
 
 __all__ = [
@@ -27,11 +28,12 @@ __all__ = [
     "dump_lines",
     "entries",
     "file_name",
+    "foreign_object",
     "json_text",
-    "load_each",
     "load_json",
     "load_lines",
     "load_parquet",
+    "persona_files",
     "require_object",
 ]
 
@@ -44,10 +46,13 @@ NamedObjects = Iterable[tuple[str, Json]]
 
 
 class ForeignObject(NamedTuple):
-    """A foreign object and its position, such as "people.jsonl, line 3"."""
+    """A foreign object, or the error that says why it isn't one, and its position in a file.
+
+    A position is, for example, "people.jsonl, line 3".
+    """
 
     where: str
-    value: Json
+    value: Json | InputError
 
 
 def require_object(value: object, where: str) -> Json:
@@ -59,8 +64,33 @@ def require_object(value: object, where: str) -> Json:
     if not isinstance(value, dict):
         raise BadFile(f"{where}: needs an object, not {type(value).__name__}")
     if problem := json_problem(value, depth=1000):
-        raise BadFile(f"{where}: {problem}")
+        raise BadFile(f"{where}: {_place(value)}{problem}")
     return value
+
+
+def _place(value: object) -> str:
+    """Say where in an object the first control character stands, as 'persona.style, sign 17: '."""
+    pending: list[tuple[str, object]] = [("", value)]
+    while pending:
+        path, node = pending.pop()
+        if isinstance(node, str) and (bad := unfit_character(node)):
+            return f"{path}, sign {node.index(chr(int(bad[2:], 16))) + 1}: "
+        if isinstance(node, dict):
+            names = [name for name in node if unfit_character(name)]
+            if names:
+                return f"{path or 'top level'}, the name {names[0]!r}: "
+            pending += [(f"{path}.{n}".lstrip("."), child) for n, child in reversed(node.items())]
+        elif isinstance(node, list):
+            pending += [(f"{path}[{i}]", child) for i, child in reversed([*enumerate(node)])]
+    return ""
+
+
+def foreign_object(value: object, where: str) -> ForeignObject:
+    """Check a value that must be a JSON object, and keep the error if it is none."""
+    try:
+        return ForeignObject(where, require_object(value, where))
+    except InputError as error:
+        return ForeignObject(where, error)
 
 
 def load_json(path: Path) -> object:
@@ -73,37 +103,20 @@ def load_json(path: Path) -> object:
 
 
 def load_lines(path: Path) -> Iterator[ForeignObject]:
-    """Read a JSONL file line by line, each of at most 16 MB.
+    """Read a JSONL file line by line; a line that is no JSON object is an error in its place.
 
     Raises:
-        BadFile: a line is no JSON object, or too long.
+        BadFile: the file can't be read, or a line is longer than 16 MB.
     """
     for where, value in json_lines(path):
-        if isinstance(value, InputError):
-            raise value
-        yield ForeignObject(where, require_object(value, where))
+        is_error = isinstance(value, InputError)
+        yield ForeignObject(where, value) if is_error else foreign_object(value, where)  # type: ignore[arg-type]
 
 
 def load_parquet(path: Path) -> Iterator[ForeignObject]:
     """Read a Parquet file row by row in batches; nulls are left out."""
     for where, row in parquet_rows(path):
-        yield ForeignObject(where, require_object(row, where))
-
-
-def load_each(
-    path: Path, suffix: str, load: Callable[[Path], Iterable[ForeignObject]]
-) -> Iterator[ForeignObject]:
-    """Read one file, or a folder's files of a suffix by name; links are not followed.
-
-    Raises:
-        BadFile: the folder can't be read, or has more than 100,000 entries.
-    """
-    if not path.is_dir():
-        yield from load(path)
-        return
-    for file in entries(path):
-        if file.suffix.lower() == suffix and file.is_file() and not file.is_symlink():
-            yield from load(file)
+        yield foreign_object(row, where)
 
 
 def entries(folder: Path) -> list[Path]:
@@ -119,6 +132,27 @@ def entries(folder: Path) -> list[Path]:
     if len(paths) > MAX_FILES:
         raise BadFile(f"{folder}: more than {MAX_FILES:,} files and folders in it; split it")
     return paths
+
+
+_PERSONA_SUFFIXES = {
+    *(".json", ".jsonl", ".parquet", ".gz"),
+    *(".png", ".apng", ".charx", ".jpg", ".jpeg", ".webp"),
+}
+
+
+def persona_files(folder: Path) -> list[Path]:
+    """List a folder's files that may hold personas, by name; others are none, by their suffix.
+
+    Raises:
+        BadFile: it can't be read, has too many entries, or has no such file.
+    """
+    files = [p for p in entries(folder) if p.suffix.lower() in _PERSONA_SUFFIXES and p.is_file()]
+    if not files:
+        raise BadFile(
+            f"can't read personas from {folder}: a folder without a scratch.json or a file of "
+            f"personas ({', '.join(sorted(_PERSONA_SUFFIXES))})"
+        )
+    return files
 
 
 def json_text(value: object) -> str:
@@ -144,8 +178,12 @@ def dump_each(
     path: Path,
     write: Callable[[Json, Path], None],
     suffix: str,
+    *,
+    folder_suffix: str = "",
 ) -> None:
     """Write one object to a file, or several to a folder of files named by number and id.
+
+    `folder_suffix` is that of the files in a folder, `suffix` unless given.
 
     Raises:
         BadValue: several objects for a path that names a file.
@@ -163,7 +201,7 @@ def dump_each(
     with atomic_path(path) as part:
         part.mkdir()
         for number, (name, value) in enumerate(named_objects, start=1):
-            write(value, part / f"{file_name(number, name)}{suffix}")
+            write(value, part / f"{file_name(number, name)}{folder_suffix or suffix}")
 
 
 def file_name(number: int, name: str) -> str:

@@ -4,10 +4,11 @@ A JSONL file of scratches is read and written too: each line is a scratch with t
 and whatever else the folder would hold.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
-from personae.core import BadFile, Json, Persona
+from personae.core import BadFile, InputError, Json, Persona
 from personae.core.files.atomic_path import atomic_path
 from personae.personas.exchange.fields import (
     FieldMapping,
@@ -117,16 +118,25 @@ def load(path: Path) -> Iterator[ForeignObject]:
     """Read one agent's folder, a folder of such, or a JSONL file of scratches.
 
     Raises:
-        BadFile: no scratch.json in a folder, or one that is no object; a line that is no object.
+        BadFile: a folder without a scratch.json in it or below.
     """
     if not path.is_dir():
-        yield from map(_from_line, load_lines(path))
+        for line in load_lines(path):
+            yield _kept(partial(_from_line, line), line.where)
         return
     folders = [p for p in (path, *_folders_in(path)) if (p / _FILES["scratch"]).is_file()]
     if not folders:
         raise BadFile(f"{path}: neither it nor a folder in it has a scratch.json")
     for folder in folders:
-        yield ForeignObject(str(folder), _from_folder(folder))
+        yield _kept(partial(_from_folder, folder), str(folder))
+
+
+def _kept(read: Callable[[], Json], where: str) -> ForeignObject:
+    """Read one agent; what is wrong with it stands in its place."""
+    try:
+        return ForeignObject(where, read())
+    except InputError as error:
+        return ForeignObject(where, error)
 
 
 def _from_folder(folder: Path) -> Json:
@@ -142,11 +152,13 @@ def _from_folder(folder: Path) -> Json:
     return document
 
 
-def _from_line(foreign: ForeignObject) -> ForeignObject:
+def _from_line(foreign: ForeignObject) -> Json:
+    if isinstance(foreign.value, InputError):
+        raise foreign.value
     line = dict(foreign.value)
     other_files = require_object(line.pop(_LINE, {}), foreign.where)
     meta = {"meta": {"id": line.pop("id")}} if isinstance(line.get("id"), str) else {}
-    return ForeignObject(foreign.where, {"scratch": line, **meta, **other_files})
+    return {"scratch": line, **meta, **other_files}
 
 
 def _as_line(agent: Json) -> Json:

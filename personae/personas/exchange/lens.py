@@ -15,7 +15,7 @@ from personae.core import BadFile, Json, Persona, content_key
 from personae.personas import persona_of, persona_row
 from personae.personas.exchange.patch import Patch, apply_patch, is_patch, make_patch
 
-__all__ = ["Lens", "export_row", "import_row"]
+__all__ = ["Lens", "export_row", "import_row", "rewritten"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,17 @@ def export_row(lens: Lens, persona: Persona) -> Json:
     return _with_slot(lens, foreign_without_slot, _residue_of(lens, foreign_without_slot, persona))
 
 
+def rewritten(lens: Lens, foreign: Json, change: Callable[[Json], Json]) -> Json:
+    """Change an exported object in what the format shows, so that it still gives the same persona.
+
+    Raises:
+        BadFile: the object is none of the format.
+    """
+    persona = import_row(lens, foreign, "an exported object")
+    changed, _ = _without_slot(lens, _with_slot(lens, change(_without_slot(lens, foreign)[0]), []))
+    return _with_slot(lens, changed, _residue_of(lens, changed, persona))
+
+
 def _residue_of(lens: Lens, foreign_without_slot: Json, persona: Persona) -> Patch:
     imported = import_row(lens, foreign_without_slot, f"persona {persona.id!r}")
     return make_patch(persona_row(imported), persona_row(persona))
@@ -117,7 +128,9 @@ def _with_slot(lens: Lens, foreign: Json, slot_value: Patch) -> Json:
     copy = deepcopy(foreign)
     holder: Json = copy
     for name in lens.slot[:-1]:
-        inner = holder.setdefault(name, {})
+        inner = holder.get(name)
+        if inner is None:  # absent, or null for an optional object
+            inner = holder[name] = {}
         if not isinstance(inner, dict):
             raise BadFile(f"{'.'.join(lens.slot[:-1])!r} is an object in this format")
         holder = inner

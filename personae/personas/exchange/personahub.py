@@ -1,16 +1,12 @@
-"""PersonaHub lines: `{"persona": "A nurse who ..."}`, one sentence a line."""
+"""PersonaHub: `{"persona": "A nurse who ..."}`, one sentence a row, in JSON lines or Parquet."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from personae.core import Json, Persona
-from personae.personas.exchange.foreign_files import (
-    ForeignObject,
-    NamedObjects,
-    dump_lines,
-    load_lines,
-)
+from personae.personas.exchange.foreign_files import ForeignObject, NamedObjects
 from personae.personas.exchange.lens import Lens
+from personae.personas.exchange.object_tables import dump_table, load_table
 
 __all__ = ["LENS", "dump", "load", "matches"]
 
@@ -40,19 +36,19 @@ def _write(persona: Persona) -> Json:
 
 
 def matches(sample: Mapping[str, object]) -> bool:
-    """Return whether an object is a line of PersonaHub."""
+    """Return whether an object is a row of PersonaHub."""
     text = sample.get("persona", sample.get("input persona"))
     return isinstance(text, str) and "uuid" not in sample and "id" not in sample
 
 
 def load(path: Path) -> Iterator[ForeignObject]:
-    """Read the lines."""
-    yield from load_lines(path)
+    """Read the rows."""
+    yield from load_table(path)
 
 
 def dump(objects: NamedObjects, path: Path) -> None:
-    """Write the lines."""
-    dump_lines((value for _, value in objects), path)
+    """Write the rows."""
+    dump_table([value for _, value in objects], path)
 
 
 LENS = Lens("personahub", _read, _write)

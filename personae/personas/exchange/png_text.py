@@ -10,7 +10,15 @@ from pathlib import Path
 
 from personae.core import BadFile
 
-__all__ = ["add_text", "blank_picture", "png_texts", "read_picture", "remove_texts"]
+__all__ = [
+    "SIGNATURE",
+    "add_text",
+    "blank_picture",
+    "check_picture",
+    "png_texts",
+    "read_picture",
+    "remove_texts",
+]
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MAX_PICTURE, MAX_TEXT, MAX_CHUNKS = 8 << 20, 4 << 20, 10_000
@@ -30,10 +38,19 @@ def read_picture(path: Path) -> bytes:
         raise BadFile(f"can't read {path}: {error.strerror or error}") from error
     if len(data) > MAX_PICTURE:
         raise BadFile(f"{path}: larger than {MAX_PICTURE >> 20} MB; make the picture smaller")
-    names = [name for name, _ in _chunks(data, str(path))]
-    if names[:1] != [b"IHDR"] or names[-1:] != [b"IEND"]:
-        raise BadFile(f"{path}: a PNG begins with a header and has an end; this one was cut")
+    check_picture(data, str(path))
     return data
+
+
+def check_picture(data: bytes, where: str) -> None:
+    """Check that a picture is a PNG whose chunks are complete and have valid checksums.
+
+    Raises:
+        BadFile: it is not.
+    """
+    names = [name for name, _ in _chunks(data, where)]
+    if names[:1] != [b"IHDR"] or names[-1:] != [b"IEND"]:
+        raise BadFile(f"{where}: a PNG begins with a header and has an end; this one was cut")
 
 
 def _chunks(data: bytes, where: str) -> Iterator[tuple[bytes, bytes]]:
@@ -57,7 +74,9 @@ def _chunks(data: bytes, where: str) -> Iterator[tuple[bytes, bytes]]:
 
 
 def png_texts(picture: bytes, keys: Sequence[str], where: str) -> dict[str, bytes]:
-    """Return a picture's texts under the given keys; of several with one key, the last counts.
+    """Return a picture's texts under the given keys, which are lower-case; case doesn't matter.
+
+    Of several with one key the last counts, and only that one is inflated.
 
     Raises:
         BadFile: a text is damaged, or longer than 4 MB when inflated.
@@ -65,10 +84,10 @@ def png_texts(picture: bytes, keys: Sequence[str], where: str) -> dict[str, byte
     texts = {}
     for name, body in _chunks(picture, where):
         key, separator, content = body.partition(b"\0")
-        keyword = key.decode("latin-1")
+        keyword = key.decode("latin-1").lower()
         if name in _TEXTS and separator and keyword in keys:
-            texts[keyword] = _text(name, content, where)
-    return texts
+            texts[keyword] = (name, content)
+    return {keyword: _text(*text, where) for keyword, text in texts.items()}
 
 
 def _text(name: bytes, content: bytes, where: str) -> bytes:
@@ -100,12 +119,12 @@ def _inflated(packed: bytes, where: str) -> bytes:
 
 
 def remove_texts(picture: bytes, keys: Sequence[str]) -> bytes:
-    """Return the picture without the texts under the given keys."""
+    """Return the picture without the texts under the given keys, in whatever case."""
     keywords = {key.encode("latin-1") for key in keys}
     return SIGNATURE + b"".join(
         _chunk(name, body)
         for name, body in _chunks(picture, "the picture")
-        if name not in _TEXTS or body.partition(b"\0")[0] not in keywords
+        if name not in _TEXTS or body.partition(b"\0")[0].lower() not in keywords
     )
 
 

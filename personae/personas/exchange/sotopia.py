@@ -1,19 +1,19 @@
 """Sotopia agent profiles: objects with a first and a last name, in JSON or JSON lines."""
 
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from personae.core import Json, Persona, domain_code
+from personae.core import Json, Persona
+from personae.personas.exchange.big_five import big_five_row
 from personae.personas.exchange.fields import FieldMapping, read_fields, write_fields
 from personae.personas.exchange.foreign_files import (
     ForeignObject,
     NamedObjects,
     dump_json,
     dump_lines,
+    foreign_object,
     load_json,
     load_lines,
-    require_object,
 )
 from personae.personas.exchange.lens import Lens
 
@@ -35,19 +35,11 @@ _FIELDS = (
     FieldMapping(("decision_making_style",), "facts:personality/decisions"),
     FieldMapping(("secret",), "facts:secret"),
 )
-_STANDING = {"high": 1.0, "medium": 0.0, "moderate": 0.0, "low": -1.0}
-_TRAIT = re.compile(
-    r"(openness|conscientiousness|extraversion|agreeableness|neuroticism)"
-    r"[^;,.]{0,30}?\b(high|medium|moderate|low)\b",
-    re.I,
-)
 
 
 def _read(foreign: Mapping[str, object]) -> Json:
     row = read_fields(_FIELDS, foreign)
-    description = foreign.get("big_five")
-    standings = _TRAIT.findall(description) if isinstance(description, str) else []
-    row["traits"] = {domain_code(name): _STANDING[word.lower()] for name, word in standings}
+    row |= big_five_row(foreign.get("big_five"))
     if "id" not in row:
         names = (foreign.get("first_name"), foreign.get("last_name"))
         row["id"] = " ".join(n for n in names if isinstance(n, str) and n)
@@ -69,15 +61,14 @@ def load(path: Path) -> Iterator[ForeignObject]:
     """Read a list of profiles, one profile, or one a line.
 
     Raises:
-        BadFile: no JSON, or a profile that is no object.
+        BadFile: no JSON.
     """
     if path.suffix == ".jsonl":
         yield from load_lines(path)
         return
     value = load_json(path)
     for number, profile in enumerate(value if isinstance(value, list) else [value], start=1):
-        where = f"{path}, profile {number}"
-        yield ForeignObject(where, require_object(profile, where))
+        yield foreign_object(profile, f"{path}, profile {number}")
 
 
 def dump(objects: NamedObjects, path: Path) -> None:

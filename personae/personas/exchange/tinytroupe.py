@@ -1,10 +1,12 @@
 """TinyTroupe agents and fragments: `{"type": "TinyPerson", "persona": {...}}`, a JSON file each."""
 
-import re
 from collections.abc import Iterator, Mapping
+from functools import partial
+from itertools import count
 from pathlib import Path
 
 from personae.core import BIG_FIVE, Json, Persona
+from personae.personas.exchange.big_five import big_five_row
 from personae.personas.exchange.fields import (
     FieldMapping,
     nest_facts,
@@ -16,11 +18,11 @@ from personae.personas.exchange.foreign_files import (
     NamedObjects,
     dump_each,
     dump_json,
-    load_each,
+    foreign_object,
     load_json,
     require_object,
 )
-from personae.personas.exchange.lens import Lens
+from personae.personas.exchange.lens import Lens, rewritten
 
 __all__ = ["LENS", "dump", "load", "matches"]
 
@@ -38,8 +40,8 @@ _FIELDS = (
     FieldMapping(("other_facts",), "narrative|text", "lines"),
 )
 _TRAITS = ("personality", "big_five")
-_STANDING = {"high": 1.0, "medium": 0.0, "low": -1.0}
-_WORD = re.compile(r"\s*(high|medium|low)\b", re.I)
+_REQUIRED = ("name", "age", "nationality", "residence")
+"""What TinyTroupe's short biography reads besides the occupation's title; null where unknown."""
 
 
 def _read(foreign: Mapping[str, object]) -> Json:
@@ -47,23 +49,13 @@ def _read(foreign: Mapping[str, object]) -> Json:
     spec = persona if isinstance(persona, dict) else {}
     relations = _relations(spec.get("relationships"))
     row = read_open_fields(_FIELDS, spec, [("relationships",)] if relations else ())
-    name = spec.get("name")
+    name, personality = spec.get("name"), spec.get("personality")
     return {
         **row,
         "id": name if isinstance(name, str) else "",
-        "traits": _traits(_dict(row["facts"])),
+        **big_five_row(personality.get("big_five") if isinstance(personality, dict) else None),
         "relations": relations,
     }
-
-
-def _traits(facts: Mapping[str, str]) -> dict[str, float]:
-    """Read "High. Very creative" as a standing of +1; a text without such a word gives none."""
-    traits = {}
-    for code, title in BIG_FIVE.items():
-        level = _WORD.match(facts.get("/".join((*_TRAITS, title.lower())), ""))
-        if level:
-            traits[code] = _STANDING[level[1].lower()]
-    return traits
 
 
 def _relations(listed: object) -> dict[str, str]:
@@ -94,15 +86,21 @@ def _write(persona: Persona) -> Json:
         for domain, z in persona.traits.items()
         if domain in BIG_FIVE
     }
-    return {"type": "TinyPerson", "persona": nest_facts(words, spec)}
+    return {"type": "TinyPerson", "persona": _with_required(nest_facts(words, spec))}
+
+
+def _with_required(spec: Json) -> Json:
+    for name in _REQUIRED:
+        spec.setdefault(name, None)
+    occupation = spec.get("occupation")
+    if not isinstance(occupation, dict):  # it is an object there, with a title
+        spec["occupation"] = occupation = {"title": occupation}
+    occupation.setdefault("title", None)
+    return spec
 
 
 def _word(z: float) -> str:
     return "High" if z >= 0.5 else "Low" if z <= -0.5 else "Medium"
-
-
-def _dict(value: object) -> dict[str, str]:
-    return value if isinstance(value, dict) else {}
 
 
 def matches(sample: Mapping[str, object]) -> bool:
@@ -111,19 +109,36 @@ def matches(sample: Mapping[str, object]) -> bool:
 
 
 def load(path: Path) -> Iterator[ForeignObject]:
-    """Read one JSON file, or the JSON files of a folder."""
-    yield from load_each(path, ".json", _load_one)
-
-
-def _load_one(path: Path) -> Iterator[ForeignObject]:
+    """Read the agents of a JSON file: one, or a list."""
     value = load_json(path)
     for agent in value if isinstance(value, list) else [value]:
-        yield ForeignObject(str(path), require_object(agent, str(path)))
+        yield foreign_object(agent, str(path))
 
 
 def dump(objects: NamedObjects, path: Path) -> None:
-    """Write one JSON file, or a folder of them."""
-    dump_each(objects, path, dump_json, ".json")
+    """Write one JSON file, or a folder of files that end in `.agent.json`, as TinyTroupe's own.
+
+    Agents of one name get numbers, as TinyTroupe refuses a second one of a name.
+    """
+    dump_each(_with_unique_names(objects), path, dump_json, ".json", folder_suffix=".agent.json")
+
+
+def _with_unique_names(objects: NamedObjects) -> Iterator[tuple[str, Json]]:
+    names: set[object] = set()
+    for persona_id, agent in objects:
+        spec = agent.get("persona")
+        name = spec.get("name") if isinstance(spec, dict) else None
+        if isinstance(name, str) and name in names:
+            number = next(i for i in count(2) if f"{name} {i}" not in names)
+            name = f"{name} {number}"
+            yield persona_id, rewritten(LENS, agent, partial(_renamed, name=name))
+        else:
+            yield persona_id, agent
+        names.add(name)
+
+
+def _renamed(agent: Json, name: str) -> Json:
+    return {**agent, "persona": {**require_object(agent["persona"], name), "name": name}}
 
 
 LENS = Lens("tinytroupe", _read, _write)

@@ -1,0 +1,55 @@
+"""The personas of a file or folder for a command: what can't be read doesn't stop the others."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from personae.core import BadFile, InputError, Persona
+from personae.personas.exchange import import_personas
+from personae.personas.persona_layers import UNREAD
+
+__all__ = ["readable_personas"]
+
+_SHOWN = 20
+
+
+def readable_personas(
+    path: str | Path,
+    form: str = "",
+    *,
+    strict: bool = False,
+    skipped: list[InputError] | None = None,
+) -> Iterator[Persona]:
+    """Yield the personas that can be read, then say on standard error what was left out and why.
+
+    The errors also go to `skipped`.
+
+    Raises:
+        BadFile: no persona can be read, or with `strict` one can't; after all others were read.
+    """
+    errors: list[InputError] = [] if skipped is None else skipped
+    unread = 0
+    for persona in import_personas(path, form, skipped=errors):
+        unread += UNREAD in persona.provenance
+        yield persona
+    for error in errors[:_SHOWN]:
+        click.echo(f"left out: {error}", err=True)
+    if errors:
+        rest = f" ({_SHOWN} are named above)" if len(errors) > _SHOWN else ""
+        text = (
+            f"{path}: {_counted(len(errors), 'row or file', 'rows or files')} can't be read{rest}"
+        )
+        if strict:
+            raise BadFile(f"{text}; without --strict the others are used")
+        click.echo(f"{text}; the others are used", err=True)
+    if unread:
+        click.echo(
+            f"{_counted(unread, 'persona has', 'personas have')} words about traits that could not "
+            f"be read as levels; `personae personas check` shows them",
+            err=True,
+        )
+
+
+def _counted(count: int, singular: str, plural: str) -> str:
+    return f"{count:,} {singular if count == 1 else plural}"
