@@ -7,7 +7,7 @@ import click
 
 from personae.core import BadFile, InputError, Persona
 from personae.personas.exchange import import_personas
-from personae.personas.persona_layers import UNREAD
+from personae.personas.persona_layers import UNREAD_FIELDS, UNREAD_TRAITS
 
 __all__ = ["readable_personas"]
 
@@ -31,7 +31,7 @@ def readable_personas(
     errors: list[InputError] = [] if skipped is None else skipped
     unread = 0
     for persona in import_personas(path, form, skipped=errors):
-        unread += UNREAD in persona.provenance
+        unread += bool({UNREAD_FIELDS, UNREAD_TRAITS} & persona.provenance.keys())
         yield persona
     for error in errors[:_SHOWN]:
         click.echo(f"left out: {error}", err=True)
@@ -45,8 +45,8 @@ def readable_personas(
         click.echo(f"{text}; the others are used", err=True)
     if unread:
         click.echo(
-            f"{_counted(unread, 'persona has', 'personas have')} words about traits that could not "
-            f"be read as levels; `personae personas check` shows them",
+            f"{_counted(unread, 'persona has', 'personas have')} fields or traits that can't be "
+            f"read; `personae personas check` shows them",
             err=True,
         )
 

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 
 from personae.core import InputError, Note, Part, Persona, Report
 from personae.personas import ABSENT, FIELDS, differences, persona_row
-from personae.personas.persona_layers import UNREAD
+from personae.personas.persona_layers import UNREAD_FIELDS, UNREAD_TRAITS
 from personae.personas.risks import RiskRule, find_risks
 from personae.report.build import Row, table, verdict, warning
 
@@ -18,6 +18,8 @@ _MAX_ROWS = 500
 _FORMAT_RULES = {
     "unread-traits": "its file says something about traits that isn't a level or a number on a "
     "known scale; set the traits by hand",
+    "unread-fields": "a field of its file has a value of another type than usual; it is kept "
+    "in extra and reaches no prompt",
     "unknown-field": "a field that the schema doesn't know resembles one it does",
 }
 
@@ -75,8 +77,9 @@ def check_report(
 def _findings(persona: Persona, rules: Sequence[RiskRule]) -> Iterator[tuple[str, str, str]]:
     for risk in find_risks(persona, rules):
         yield risk.rule.code, risk.rule.level, risk.excerpt
-    if unread := persona.provenance.get(UNREAD):
-        yield "unread-traits", "warning", unread[:200]
+    for code, name in (("unread-traits", UNREAD_TRAITS), ("unread-fields", UNREAD_FIELDS)):
+        if unread := persona.provenance.get(name):
+            yield code, "warning", unread[:200]
     for name in persona.extra:
         if matches := get_close_matches(name.lower(), FIELDS, n=1, cutoff=0.8):
             yield (

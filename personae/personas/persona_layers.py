@@ -10,7 +10,15 @@ from dataclasses import replace
 
 from personae.core.persona import Kind, Persona
 
-__all__ = ["LAYERS", "UNREAD", "evident_kinds", "has_consent", "layer_provenance", "public_part"]
+__all__ = [
+    "LAYERS",
+    "UNREAD_FIELDS",
+    "UNREAD_TRAITS",
+    "evident_kinds",
+    "has_consent",
+    "layer_provenance",
+    "public_part",
+]
 
 LAYERS = (
     "text",
@@ -23,8 +31,8 @@ LAYERS = (
     "memories",
 )
 """The fields of a persona that say something about someone."""
-UNREAD = "traits/unread"
-"""The provenance that keeps what a file said about traits and could not be read."""
+UNREAD_TRAITS, UNREAD_FIELDS = "traits/unread", "fields/unread"
+"""The provenance that names what a file said and could not be read: of traits, in other fields."""
 _USER_NAMES = ("user id", "user_id", "user")
 _PERSON_NAMES = ("name", "first name", "last name", "full name", "nickname")
 

@@ -96,8 +96,8 @@ def _saved(name: str) -> Callable[[Path], Path]:
 
 
 def _contents_of(path: Path) -> object:
-    """Read personas without the record of their origin, which hashes the file."""
-    return [replace(persona, provenance={}, extra={}) for persona in import_personas(path)]
+    """Read personas without what is kept of their file beside them."""
+    return [replace(persona, extra={}) for persona in import_personas(path)]
 
 
 def _exported(kind: str, suffix: str) -> Callable[[Path], Path]:

@@ -141,6 +141,6 @@ def test_check_names_macros_and_traits_that_were_not_read(tmp_path: Path, comman
     card = {"name": "Al", "description": "{{random:a,b}} {{char}}", "personality": "calm"}
     put(tmp_path / "a.json", [profile])
     (tmp_path / "b.json").write_text(json.dumps(card))
-    result = command("check", tmp_path)
+    result = command("check", tmp_path, "--full")
     assert "unread-traits" in result.output and "unfilled-macro" in result.output
     assert "{{random:a,b}}" in result.output

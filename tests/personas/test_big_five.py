@@ -12,7 +12,7 @@ from personae.personas.exchange.edsl import LENS as EDSL
 from personae.personas.exchange.lens import Lens, import_row
 from personae.personas.exchange.sotopia import LENS as SOTOPIA
 from personae.personas.exchange.tinytroupe import LENS as TINYTROUPE
-from personae.personas.persona_layers import UNREAD
+from personae.personas.persona_layers import UNREAD_TRAITS
 
 READ: list[tuple[Any, dict[str, float]]] = [
     ("high agreeableness and low neuroticism", {"A": 1, "N": -1}),
@@ -112,4 +112,4 @@ def test_no_wording_gives_the_opposite(levels: dict[str, str], join: str, form: 
 def test_every_format_reads_them_alike(lens: Lens, foreign: dict[str, Any]) -> None:
     persona = import_row(lens, foreign, "here")
     assert persona.traits == {"O": 1.0}
-    assert "not" in persona.provenance[UNREAD].lower()
+    assert "not" in persona.provenance[UNREAD_TRAITS].lower()

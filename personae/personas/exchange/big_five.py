@@ -12,9 +12,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from statistics import NormalDist
 from typing import NamedTuple
 
-from personae.personas.persona_layers import UNREAD
+from personae.core import Json
+from personae.personas.exchange.fields import note
+from personae.personas.persona_layers import UNREAD_TRAITS
 
-__all__ = ["BigFive", "big_five_row", "read_big_five"]
+__all__ = ["BigFive", "add_big_five", "read_big_five"]
 
 
 class BigFive(NamedTuple):
@@ -203,11 +205,14 @@ def _common_scale(passages: Iterable[str]) -> tuple[float, float] | None:
     return (0, 100) if 10 < max(numbers) <= 100 else None
 
 
-def big_five_row(value: object) -> dict[str, object]:
-    """Return the fields of a persona's row that a Big Five gives: its traits, and what isn't read.
+def add_big_five(row: Json, value: object) -> Json:
+    """Set the traits of a persona's row, and name in its provenance what can't be read.
 
-    >>> big_five_row("high openness, not neurotic")
+    >>> add_big_five({}, "high openness, not neurotic")
     {'traits': {'O': 1.0}, 'provenance': {'traits/unread': 'not neurotic'}}
     """
     traits, unread = read_big_five(value)
-    return {"traits": traits, **({"provenance": {UNREAD: "; ".join(unread)}} if unread else {})}
+    row["traits"] = traits
+    if unread:
+        note(row, UNREAD_TRAITS, "; ".join(unread))
+    return row

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from personae.core import BadFile, InputError, Json, Persona
 from personae.core.files.atomic_path import atomic_path
-from personae.personas.exchange.big_five import big_five_row
+from personae.personas.exchange.big_five import add_big_five
 from personae.personas.exchange.fields import (
     FieldMapping,
     flatten_facts,
@@ -51,7 +51,7 @@ def _read(foreign: Mapping[str, object]) -> Json:
     facts = {name.replace("__", "/"): value for name, value in facts.items()}
     instruction = row.get("facts")
     facts |= instruction if isinstance(instruction, dict) else {}
-    return {**row, "facts": facts, **big_five_row(_big_five(traits))}
+    return add_big_five({**row, "facts": facts}, _big_five(traits))
 
 
 def _big_five(traits: object) -> object:

@@ -5,11 +5,13 @@ from copy import deepcopy
 from typing import NamedTuple
 
 from personae.core import Json, Persona
+from personae.personas.persona_layers import UNREAD_FIELDS
 
 __all__ = [
     "FieldMapping",
     "flatten_facts",
     "nest_facts",
+    "note",
     "read_fields",
     "read_open_fields",
     "whole_number",
@@ -45,10 +47,14 @@ _SYNONYMS: Mapping[str, tuple[str, ...]] = {
 
 
 def read_fields(fields: Iterable[FieldMapping], foreign: Mapping[str, object]) -> Json:
-    """Read the mapped fields into a persona's row; values of another form are skipped."""
+    """Read the mapped fields into a persona's row; provenance names those of another form."""
     row: Json = {}
+    unread = []
     for field in fields:
-        value = _text(_value_at(foreign, field.foreign_path), field.form)
+        given = _value_at(foreign, field.foreign_path)
+        value = _text(given, field.form)
+        if value is None and given not in (None, [], {}):
+            unread.append(".".join(field.foreign_path))
         if value is None or value == field.default:
             continue
         layer, _, name = field.targets.partition("|")[0].partition(":")
@@ -58,7 +64,16 @@ def read_fields(fields: Iterable[FieldMapping], foreign: Mapping[str, object]) -
             pairs = row.setdefault(layer, {})
             assert isinstance(pairs, dict)
             pairs[name] = value
+    if unread:
+        note(row, UNREAD_FIELDS, ", ".join(unread))
     return row
+
+
+def note(row: Json, name: str, text: str) -> None:
+    """Add to the provenance of a persona's row."""
+    provenance = row.setdefault("provenance", {})
+    assert isinstance(provenance, dict)
+    provenance[name] = text
 
 
 def read_open_fields(

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from personae.core import Json, Persona
-from personae.personas.exchange.big_five import big_five_row
+from personae.personas.exchange.big_five import add_big_five
 from personae.personas.exchange.fields import FieldMapping, read_fields, write_fields
 from personae.personas.exchange.foreign_files import (
     ForeignObject,
@@ -38,8 +38,10 @@ _FIELDS = (
 
 
 def _read(foreign: Mapping[str, object]) -> Json:
-    row = read_fields(_FIELDS, foreign)
-    row |= big_five_row(foreign.get("big_five"))
+    big_five = foreign.get("big_five")
+    fields = foreign if isinstance(big_five, str) else {**foreign, "big_five": None}
+    row = read_fields(_FIELDS, fields)
+    add_big_five(row, big_five)
     if "id" not in row:
         names = (foreign.get("first_name"), foreign.get("last_name"))
         row["id"] = " ".join(n for n in names if isinstance(n, str) and n)

@@ -6,7 +6,7 @@ from itertools import count
 from pathlib import Path
 
 from personae.core import BIG_FIVE, Json, Persona
-from personae.personas.exchange.big_five import big_five_row
+from personae.personas.exchange.big_five import add_big_five
 from personae.personas.exchange.fields import (
     FieldMapping,
     nest_facts,
@@ -50,12 +50,9 @@ def _read(foreign: Mapping[str, object]) -> Json:
     relations = _relations(spec.get("relationships"))
     row = read_open_fields(_FIELDS, spec, [("relationships",)] if relations else ())
     name, personality = spec.get("name"), spec.get("personality")
-    return {
-        **row,
-        "id": name if isinstance(name, str) else "",
-        **big_five_row(personality.get("big_five") if isinstance(personality, dict) else None),
-        "relations": relations,
-    }
+    big_five = personality.get("big_five") if isinstance(personality, dict) else None
+    row |= {"id": name if isinstance(name, str) else "", "relations": relations}
+    return add_big_five(row, big_five)
 
 
 def _relations(listed: object) -> dict[str, str]:
