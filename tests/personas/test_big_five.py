@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from personae.core import BIG_FIVE
-from personae.personas.exchange.big_five import read_big_five
-from personae.personas.exchange.edsl import LENS as EDSL
 from personae.personas.exchange.lens import Lens, import_row
-from personae.personas.exchange.sotopia import LENS as SOTOPIA
-from personae.personas.exchange.tinytroupe import LENS as TINYTROUPE
+from personae.personas.exchange.tools.big_five import read_big_five
+from personae.personas.exchange.tools.edsl import LENS as EDSL
+from personae.personas.exchange.tools.sotopia import LENS as SOTOPIA
+from personae.personas.exchange.tools.tinytroupe import LENS as TINYTROUPE
 from personae.personas.persona_layers import UNREAD_TRAITS
 
 READ: list[tuple[Any, dict[str, float]]] = [

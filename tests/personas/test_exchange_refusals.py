@@ -16,7 +16,7 @@ from personae.personas.exchange import (
     foreign_files,
     import_personas,
 )
-from personae.personas.exchange.png_text import add_text, blank_picture
+from personae.personas.exchange.cards.png_text import add_text, blank_picture
 from tests.support.json_files import put
 
 

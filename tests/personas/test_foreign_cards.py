@@ -15,8 +15,8 @@ from personae.core import BadFile
 from personae.induce.prompt.requested_words import persona_prose
 from personae.personas import load_personas, save_personas
 from personae.personas.exchange import detect, export_personas, import_personas
-from personae.personas.exchange.card_macros import fill_macros
-from personae.personas.exchange.png_text import blank_picture
+from personae.personas.exchange.cards.card_macros import fill_macros
+from personae.personas.exchange.cards.png_text import blank_picture
 from tests.personas.test_interop_bad import chunk
 from tests.support.json_files import put
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from personae.core import BadFile, InputError, Persona, content_key
 from personae.personas import save_personas
 from personae.personas.exchange import FORMATS, detect, export_personas, import_personas
-from personae.personas.exchange.png_text import SIGNATURE, add_text, blank_picture
+from personae.personas.exchange.cards.png_text import SIGNATURE, add_text, blank_picture
 
 ADA = Persona(
     id="ada",

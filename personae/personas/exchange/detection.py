@@ -5,9 +5,8 @@ from pathlib import Path
 
 from personae.core import BadFile, InputError
 from personae.personas import FIELDS
-from personae.personas.exchange import genagents, plain_columns
-from personae.personas.exchange.card_files import CARD_PICTURES, read_cards
-from personae.personas.exchange.character_cards import is_lorebook
+from personae.personas.exchange.cards.card_files import CARD_PICTURES, read_cards
+from personae.personas.exchange.cards.character_cards import is_lorebook
 from personae.personas.exchange.foreign_files import (
     load_json,
     load_lines,
@@ -15,6 +14,7 @@ from personae.personas.exchange.foreign_files import (
     persona_files,
 )
 from personae.personas.exchange.formats import FORMATS, NATIVE
+from personae.personas.exchange.tools import genagents, plain_columns
 
 __all__ = ["detect"]
 

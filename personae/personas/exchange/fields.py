@@ -5,13 +5,14 @@ from copy import deepcopy
 from typing import NamedTuple
 
 from personae.core import Json, Persona
-from personae.personas.persona_layers import UNREAD_FIELDS
+from personae.personas.exchange.tools.big_five import read_big_five
+from personae.personas.persona_layers import UNREAD_FIELDS, UNREAD_TRAITS
 
 __all__ = [
     "FieldMapping",
+    "add_big_five",
     "flatten_facts",
     "nest_facts",
-    "note",
     "read_fields",
     "read_open_fields",
     "whole_number",
@@ -65,11 +66,24 @@ def read_fields(fields: Iterable[FieldMapping], foreign: Mapping[str, object]) -
             assert isinstance(pairs, dict)
             pairs[name] = value
     if unread:
-        note(row, UNREAD_FIELDS, ", ".join(unread))
+        _note(row, UNREAD_FIELDS, ", ".join(unread))
     return row
 
 
-def note(row: Json, name: str, text: str) -> None:
+def add_big_five(row: Json, value: object) -> Json:
+    """Set the traits of a persona's row, and name in its provenance what can't be read.
+
+    >>> add_big_five({}, "high openness, not neurotic")
+    {'traits': {'O': 1.0}, 'provenance': {'traits/unread': 'not neurotic'}}
+    """
+    traits, unread = read_big_five(value)
+    row["traits"] = traits
+    if unread:
+        _note(row, UNREAD_TRAITS, "; ".join(unread))
+    return row
+
+
+def _note(row: Json, name: str, text: str) -> None:
     """Add to the provenance of a persona's row."""
     provenance = row.setdefault("provenance", {})
     assert isinstance(provenance, dict)

@@ -6,7 +6,11 @@ from functools import partial
 from pathlib import Path
 
 from personae.core import UnknownName
-from personae.personas.exchange import (
+from personae.personas.exchange.cards.card_files import dump_cards, load_card
+from personae.personas.exchange.cards.character_cards import LENSES, V1, V2, V3, card_version
+from personae.personas.exchange.foreign_files import ForeignObject, NamedObjects
+from personae.personas.exchange.lens import Lens
+from personae.personas.exchange.tools import (
     edsl,
     genagents,
     nemotron,
@@ -15,10 +19,6 @@ from personae.personas.exchange import (
     sotopia,
     tinytroupe,
 )
-from personae.personas.exchange.card_files import dump_cards, load_card
-from personae.personas.exchange.character_cards import LENSES, V1, V2, V3, card_version
-from personae.personas.exchange.foreign_files import ForeignObject, NamedObjects
-from personae.personas.exchange.lens import Lens
 
 __all__ = ["FORMATS", "NATIVE", "Format", "find_format"]
 

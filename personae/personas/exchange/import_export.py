@@ -8,11 +8,11 @@ from pathlib import Path
 
 from personae.core import BadFile, BadValue, InputError, Json, Persona
 from personae.personas import has_consent, persona_of, persona_rows, public_part, save_personas
-from personae.personas.exchange import genagents
 from personae.personas.exchange.detection import detect
 from personae.personas.exchange.foreign_files import persona_files
 from personae.personas.exchange.formats import NATIVE, find_format
 from personae.personas.exchange.lens import export_row, import_row
+from personae.personas.exchange.tools import genagents
 
 __all__ = ["export_personas", "import_personas", "import_rows"]
 

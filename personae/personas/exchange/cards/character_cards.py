@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from copy import deepcopy
 
 from personae.core import BadFile, Json, Persona
-from personae.personas.exchange.card_macros import example_dialogues, fill_macros
+from personae.personas.exchange.cards.card_macros import example_dialogues, fill_macros
 from personae.personas.exchange.fields import FieldMapping, read_fields, write_fields
 from personae.personas.exchange.lens import Lens
 

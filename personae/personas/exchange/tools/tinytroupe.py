@@ -6,9 +6,9 @@ from itertools import count
 from pathlib import Path
 
 from personae.core import BIG_FIVE, Json, Persona
-from personae.personas.exchange.big_five import add_big_five
 from personae.personas.exchange.fields import (
     FieldMapping,
+    add_big_five,
     nest_facts,
     read_open_fields,
     write_fields,

@@ -11,7 +11,16 @@ from pathlib import Path
 
 from personae.core import BadFile, BadValue, Json, content_key, parse_json
 from personae.core.files.atomic_path import atomic_path
-from personae.personas.exchange.character_cards import V2, V3, card_version, check_card
+from personae.personas.exchange.cards.character_cards import V2, V3, card_version, check_card
+from personae.personas.exchange.cards.png_text import (
+    SIGNATURE,
+    add_text,
+    blank_picture,
+    check_picture,
+    png_texts,
+    read_picture,
+    remove_texts,
+)
 from personae.personas.exchange.foreign_files import (
     ForeignObject,
     NamedObjects,
@@ -20,15 +29,6 @@ from personae.personas.exchange.foreign_files import (
     json_text,
     load_json,
     require_object,
-)
-from personae.personas.exchange.png_text import (
-    SIGNATURE,
-    add_text,
-    blank_picture,
-    check_picture,
-    png_texts,
-    read_picture,
-    remove_texts,
 )
 
 __all__ = ["CARD_PICTURES", "dump_cards", "load_card", "read_cards"]

@@ -12,11 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from statistics import NormalDist
 from typing import NamedTuple
 
-from personae.core import Json
-from personae.personas.exchange.fields import note
-from personae.personas.persona_layers import UNREAD_TRAITS
-
-__all__ = ["BigFive", "add_big_five", "read_big_five"]
+__all__ = ["BigFive", "read_big_five"]
 
 
 class BigFive(NamedTuple):
@@ -203,16 +199,3 @@ def _common_scale(passages: Iterable[str]) -> tuple[float, float] | None:
     if max(numbers) <= 1:
         return (0, 1) if any(number % 1 for number in numbers) else None
     return (0, 100) if 10 < max(numbers) <= 100 else None
-
-
-def add_big_five(row: Json, value: object) -> Json:
-    """Set the traits of a persona's row, and name in its provenance what can't be read.
-
-    >>> add_big_five({}, "high openness, not neurotic")
-    {'traits': {'O': 1.0}, 'provenance': {'traits/unread': 'not neurotic'}}
-    """
-    traits, unread = read_big_five(value)
-    row["traits"] = traits
-    if unread:
-        note(row, UNREAD_TRAITS, "; ".join(unread))
-    return row

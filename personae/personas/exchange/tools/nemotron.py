@@ -12,7 +12,7 @@ from personae.personas.exchange.fields import (
 )
 from personae.personas.exchange.foreign_files import ForeignObject, NamedObjects
 from personae.personas.exchange.lens import Lens
-from personae.personas.exchange.object_tables import dump_table, load_table
+from personae.personas.exchange.tools.object_tables import dump_table, load_table
 
 __all__ = ["LENS", "dump", "load", "matches"]
 

@@ -4,8 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from personae.core import Json, Persona
-from personae.personas.exchange.big_five import add_big_five
-from personae.personas.exchange.fields import FieldMapping, read_fields, write_fields
+from personae.personas.exchange.fields import FieldMapping, add_big_five, read_fields, write_fields
 from personae.personas.exchange.foreign_files import (
     ForeignObject,
     NamedObjects,

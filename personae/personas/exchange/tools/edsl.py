@@ -10,9 +10,9 @@ from pathlib import Path
 
 from personae.core import BadFile, InputError, Json, Persona
 from personae.core.files.atomic_path import atomic_path
-from personae.personas.exchange.big_five import add_big_five
 from personae.personas.exchange.fields import (
     FieldMapping,
+    add_big_five,
     flatten_facts,
     read_fields,
     whole_number,

@@ -1,0 +1,1 @@
+"""Character cards: their fields, macros, and the files and pictures that hold them."""
