@@ -161,7 +161,7 @@ def _score(**settings: Any) -> None:  # noqa: ANN401
     "--out",
     type=click.Path(path_type=Path),
     required=True,
-    help="A .safetensors file, or .gguf for llama.cpp.",
+    help="A .safetensors file; .gguf for llama.cpp and EasySteer; .pt of one block for vLLM-Hook.",
 )
 @click.option("--model", default="smollm2", show_default=True, help="An open model.")
 @click.option("--blocks", help="FIRST-LAST; by default all from block 1 on.")

@@ -20,7 +20,7 @@ from personae.core import (
 from personae.induce.steer.contrasts import trait_vectors
 from personae.induce.steer.directions import Method
 from personae.induce.steer.steering_vector import SteeringVector
-from personae.induce.steer.vector_files import save_vector
+from personae.induce.steer.vector_files import check_vector_path, save_vector
 
 __all__ = ["make_file"]
 
@@ -40,10 +40,11 @@ def make_file(
 
     Raises:
         InputError: the model isn't an open one.
-        UnknownName: no such trait or method.
+        UnknownName: no such trait or method, or the file has another ending.
         BadValue: blocks that aren't FIRST-LAST, or outside the model.
     """
     code = domain_code(trait)
+    check_vector_path(out)
     if method not in get_args(Method):
         raise UnknownName("method", method, get_args(Method))
     opened = open_reader()

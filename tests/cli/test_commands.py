@@ -178,6 +178,8 @@ def test_a_vector_of_chosen_blocks_and_method(
     ):
         assert message in refusal(capsys, *order, *arguments)
     assert "no Big Five domain" in refusal(capsys, "vector", "courage", "--out", str(out))
+    wrong = ("vector", "E", "--model", "hf:none", "--out", str(tmp_path / "e.bin"))
+    assert "no kind of vector file is called '.bin'" in refusal(capsys, *wrong)
     assert not list(tmp_path.iterdir())
     assert personae(*order, "--blocks", "2", "--method", "ridge", "--seed", "5") == 0
     printed = capsys.readouterr()

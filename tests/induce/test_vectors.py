@@ -288,6 +288,78 @@ def test_tensors_of_others_are_read_as_weights_only(tmp_path: Path) -> None:
         load_vector(tmp_path / "axis.pt")
 
 
+FORMS: dict[str, Any] = {
+    "axis": {"axis": torch.arange(12.0).reshape(3, 4), "metadata": {"model": "m"}},
+    "vectors": {"vectors": {0: torch.arange(4.0), 2: torch.arange(8.0, 12.0)}},
+    "nested": {"vectors": {"vector": torch.arange(12.0).reshape(3, 4)}, "model": "m"},
+    "named": {"layer_0": torch.arange(4.0), "layer_2": torch.arange(8.0, 12.0)},
+    "half": torch.arange(12.0).reshape(3, 4).bfloat16(),
+    "grad": torch.arange(12.0).reshape(3, 4).requires_grad_(),
+    "four of three": {n: torch.arange(n * 4.0 - 4, n * 4.0) for n in range(4)},
+}
+WRONG: dict[str, tuple[Any, str]] = {
+    "sparse": (torch.ones(3, 4).to_sparse(), "dense .* not sparse"),
+    "complex": (torch.ones(3, 4, dtype=torch.complex64), "not complex64"),
+    "whole": (torch.ones(3, 4, dtype=torch.int64), "not int64"),
+    "boolean": ({0: torch.ones(4, dtype=torch.bool)}, "not bool"),
+    "rank 1": (torch.ones(4), r"not \(4,\)"),
+    "rank 3": (torch.ones(3, 4, 1), r"not \(3, 4, 1\)"),
+    "scalar": (torch.tensor(1.0), r"not \(\)"),
+    "rank 2 of a block": ({0: torch.ones(1, 4)}, r"1 dimensions .* not \(1, 4\)"),
+    "none": (None, "not NoneType"),
+    "text": ({"axis": "x"}, "not str"),
+    "list": ([1.0], "not list"),
+    "empty": ({}, "holds no direction"),
+    "unknown": ({"weights": torch.ones(3, 4)}, "'weights' is no block's number"),
+    "several": ({"axis": torch.ones(3, 4), "vector": torch.ones(3, 4)}, "several vectors"),
+    "twice": ({1: torch.ones(4), "1": torch.ones(4)}, "the same block"),
+    "beyond": ({1: torch.ones(4), 7: torch.ones(4)}, "block 7; the last block is 2"),
+    "nan": ({1: torch.full((4,), float("nan"))}, "finite"),
+    "widths": ({1: torch.ones(4), 2: torch.ones(5)}, "width"),
+    "no block": ({"dir": torch.ones(4)}, "doesn't say its block"),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_of_others_tensors_is_read(form: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.pt"
+    torch.save(FORMS[form], path)
+    read = load_vector(path, depth=3)
+    assert read.by_site[Site(2)].tolist() == [8.0, 9.0, 10.0, 11.0]
+    assert read.by_site[Site(0)].tolist() == [0.0, 1.0, 2.0, 3.0]
+    assert (Site(0, "embedding") in read.by_site) == (form == "four of three")
+
+
+@pytest.mark.parametrize("form", WRONG)
+def test_tensors_that_are_no_vectors_are_refused_in_one_line(form: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.pt"
+    content, reason = WRONG[form]
+    torch.save(content, path)
+    with pytest.raises(BadFile, match=reason) as refused:
+        load_vector(path, depth=3)
+    assert "\n" not in str(refused.value)
+
+
+def test_one_direction_for_vllm_hook(vector: SteeringVector, tmp_path: Path) -> None:
+    path = tmp_path / "e.pt"
+    save_vector(vector.at(2), path)
+    content = torch.load(path, weights_only=True)
+    np.testing.assert_array_equal(content["dir"], vector.by_site[Site(2)].astype("f4"))
+    assert load_vector(path, depth=3).sites == (Site(2),)
+    with pytest.raises(BadValue, match="one block, not of 2 sites"):
+        save_vector(vector, path)
+
+
+def test_8_bit_and_bfloat16_safetensors_are_refused_in_one_line(tmp_path: Path) -> None:
+    from safetensors.torch import save_file  # noqa: PLC0415
+
+    for dtype in (torch.float8_e4m3fn, torch.bfloat16):
+        path = tmp_path / "e.safetensors"
+        save_file({"block.1": torch.ones(4).to(dtype)}, path, {"personae.vector": "{}"})
+        with pytest.raises(BadFile, match="float32 or float16 tensors are expected"):
+            load_vector(path)
+
+
 class _Evil:
     def __reduce__(self) -> tuple[Any, Any]:
         return exec, ("raise SystemExit",)

@@ -2,8 +2,8 @@
 
 Our format is a safetensors file whose header holds the origin and quality of each direction as
 JSON. In llama.cpp's format, which repeng writes too, `direction.N` is added to the output of block
-N; N begins at 1, so that block 0 can't be written. Tensors of persona_vectors and of assistant-axis
-(`.pt`) are loaded as weights only, so that no code in them can run.
+N; N begins at 1, so that block 0 can't be written; EasySteer reads it too. Tensors of other tools
+(`.pt`) are loaded as weights only, so that no code in them can run: see `tensor_files`.
 """
 
 import json
@@ -23,7 +23,7 @@ from personae.induce.steer.vector_quality import Quality
 from personae.models.gguf.gguf_file import read_gguf
 from personae.models.gguf.gguf_writing import gguf_bytes
 
-__all__ = ["load_vector", "save_vector"]
+__all__ = ["check_vector_path", "load_vector", "save_vector"]
 
 HEADER = "personae.vector"
 ARCHITECTURE = "controlvector"
@@ -31,22 +31,30 @@ KINDS = (".safetensors", ".gguf", ".pt")
 
 
 def save_vector(vector: SteeringVector, path: str | Path) -> None:
-    """Write a vector to a `.safetensors` or `.gguf` file, atomically.
+    """Write a vector to a `.safetensors`, `.gguf` or `.pt` file, atomically.
 
     Raises:
         UnknownName: another suffix.
-        BadValue: a GGUF file of sites other than block outputs from block 1 on.
+        BadValue: a GGUF file of sites other than block outputs from block 1 on, or a `.pt` file,
+            vLLM-Hook's, of anything but one block's output.
         BadFile: the file can't be written.
     """
     target = Path(path)
-    if target.suffix == ".safetensors":
-        data = _safetensors(vector)
-    elif target.suffix == ".gguf":
-        data = _control_vector(vector)
-    else:
-        raise UnknownName("kind of vector file to write", target.suffix, KINDS[:2])
+    check_vector_path(target)
+    writers = {".safetensors": _safetensors, ".gguf": _control_vector, ".pt": _direction_file}
+    data = writers[target.suffix](vector)
     with atomic_path(target) as part:
         part.write_bytes(data)
+
+
+def check_vector_path(path: str | Path) -> None:
+    """Refuse the name of a file that no vector can be written to, before it is made.
+
+    Raises:
+        UnknownName: its suffix is that of no kind of vector file.
+    """
+    if Path(path).suffix not in KINDS:
+        raise UnknownName("kind of vector file", Path(path).suffix, KINDS)
 
 
 def load_vector(path: str | Path, *, depth: int | None = None) -> SteeringVector:
@@ -64,12 +72,11 @@ def load_vector(path: str | Path, *, depth: int | None = None) -> SteeringVector
     """
     source = Path(path)
     readers = {".safetensors": _read_safetensors, ".gguf": _read_control_vector}
-    if source.suffix not in KINDS:
-        raise UnknownName("kind of vector file", source.suffix, KINDS)
+    check_vector_path(source)
     if not source.is_file():
         raise BadFile(f"{source}: no such file (a vector is expected)")
     if source.suffix == ".pt":
-        return _read_tensor(source, depth)
+        return _read_tensors(source, depth)
     return readers[source.suffix](source)
 
 
@@ -100,8 +107,12 @@ def _read_safetensors(path: Path) -> SteeringVector:
         with safe_open(path, framework="numpy") as file:
             text = (file.metadata() or {}).get(HEADER)
             tensors = {name: file.get_tensor(name) for name in file.keys()}
-    except (SafetensorError, OSError, ValueError, TypeError) as error:
+    except (SafetensorError, OSError, ValueError) as error:
         raise BadFile(f"{path}: not a sound safetensors file: {error}") from error
+    except (AttributeError, TypeError) as error:  # how numpy says that it lacks a type
+        raise BadFile(
+            f"{path}: float32 or float16 tensors are expected, not bfloat16 or 8-bit ones: {error}"
+        ) from error
     if text is None:
         raise BadFile(f"{path}: its header has no {HEADER!r}; Personae didn't write this vector")
     try:
@@ -154,6 +165,18 @@ def _control_vector(vector: SteeringVector) -> bytes:
     return gguf_bytes(metadata, tensors)
 
 
+def _direction_file(vector: SteeringVector) -> bytes:
+    from personae.induce.steer.tensor_files import direction_bytes  # noqa: PLC0415  (torch)
+
+    if len(vector.sites) != 1 or vector.sites[0].part != "block":
+        raise BadValue(
+            f"a .pt file for vLLM-Hook holds the direction of one block, not of "
+            f"{len(vector.sites)} sites; choose it by --blocks"
+        )
+    site = vector.sites[0]
+    return direction_bytes(vector.by_site[site], site.block)
+
+
 def _read_control_vector(path: Path) -> SteeringVector:
     file = read_gguf(path)
     if file.metadata.get("general.architecture") != ARCHITECTURE:
@@ -175,28 +198,10 @@ def _read_control_vector(path: Path) -> SteeringVector:
     return _checked(by_site, origin, path)
 
 
-def _read_tensor(path: Path, depth: int | None) -> SteeringVector:
-    import torch  # noqa: PLC0415  (of the extra `local`)
+def _read_tensors(path: Path, depth: int | None) -> SteeringVector:
+    from personae.induce.steer.tensor_files import read_directions  # noqa: PLC0415  (torch)
 
     if depth is None:
         raise InputError(f"{path}: a .pt tensor doesn't say its blocks; give the model's depth")
-    try:
-        tensor = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # the library raises nothing narrower
-        raise BadFile(f"{path}: not a file of plain tensors: {error}") from error
-    if isinstance(tensor, dict):  # assistant-axis keeps role vectors as {"vector": ..., ...}
-        tensor = tensor.get("vector")
-    if (
-        not isinstance(tensor, torch.Tensor)
-        or tensor.ndim != 2
-        or len(tensor) - depth not in (0, 1)
-    ):
-        shape = tuple(tensor.shape) if isinstance(tensor, torch.Tensor) else type(tensor).__name__
-        raise BadFile(
-            f"{path}: a tensor of ({depth} or {depth + 1}, width) is expected, not {shape}"
-        )
-    rows = tensor.float().numpy()
-    by_site = {Site(block): rows[len(rows) - depth + block] for block in range(depth)}
-    if len(rows) > depth:
-        by_site[Site(0, "embedding")] = rows[0]
+    by_site = read_directions(path, depth)
     return _checked(by_site, VectorOrigin(name=path.stem, version=""), path)
