@@ -66,7 +66,7 @@ SERVER_OPTIONS = (
 )
 MODEL_OPTIONS = (*LOCAL_OPTIONS, *SERVER_OPTIONS)
 KINDS = {"a local model": LOCAL_OPTIONS, "a server": SERVER_OPTIONS}
-LOCAL_SCHEMES = ("smollm2", "hf", "gguf")
+LOCAL_SCHEMES = ("smollm2", "hf", "vllm", "gguf")
 
 
 def with_model_options(command: Command) -> Command:

@@ -217,7 +217,7 @@ def require_white_box(model: Model, what: str) -> OpenModel:
         return model
     raise InputError(
         f"{what} needs an open model, and {model.name} is not one: use smollm2, "
-        "hf:NAME-OR-FOLDER or gguf:FILE, on this machine"
+        "hf:NAME-OR-FOLDER or gguf:FILE, on this machine, or vllm: with a steering layer"
     )
 
 

@@ -25,6 +25,7 @@ SERVERS = {
 _MODEL_STRINGS = {
     "smollm2": "the embedded model, SmolLM2-135M-Instruct",
     "hf:NAME-OR-FOLDER": "a Hugging Face model: its folder, or its name on the hub",
+    "vllm:NAME-OR-FOLDER": "a Hugging Face model in vLLM's offline engine, on GPUs of this machine",
     "gguf:FILE": "a GGUF file (llama or qwen2)",
     "http://HOST/v1#NAME": "a model behind any OpenAI-compatible server; https too",
     "openai:NAME": "a model of OpenAI's, by the key in OPENAI_API_KEY",
@@ -69,6 +70,8 @@ def open_model(text: str, **options: Any) -> Model:  # noqa: ANN401  (each back 
         return _local("load_gguf", (target,), options)
     if scheme == "hf" and colon:
         return _local("load_hf", (target,), options)
+    if scheme == "vllm" and colon:
+        return _vllm(text.strip(), options)
     raise UnknownName("model", text, [*_MODEL_STRINGS, *_near_strings(text)])
 
 
@@ -113,6 +116,15 @@ def _local(loader: str, arguments: tuple[str, ...], options: Mapping[str, Any]) 
             raise UnknownName("option of this model", name, [*known, *_PLACING])
     placement = Placement(**placing)
     return LocalModel(getattr(loading, loader)(*arguments, placement), **remainder)
+
+
+def _vllm(text: str, options: Mapping[str, Any]) -> Model:
+    for package in ("vllm", *LOCAL):
+        if find_spec(package) is None:
+            raise MissingExtra(package, "vllm", "a model in vLLM's engine")
+    from personae.models.vllm.vllm_model import open_vllm
+
+    return _open_with(open_vllm, text, options)
 
 
 def _server(text: str, options: Mapping[str, Any]) -> Model:

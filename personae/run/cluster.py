@@ -33,6 +33,7 @@ from personae.core import (
 from personae.generate.recipe import Order, Population
 from personae.generate.recipe_registry import recipes
 from personae.models.opening import open_model
+from personae.models.vllm.engine_arguments import gpus_per_engine
 from personae.respondents.recognition import outside_modules
 from personae.run.population_run import Span, Workers, make_span
 from personae.run.shards import Shard
@@ -300,12 +301,17 @@ def cluster_model(text: str, options: Mapping[str, Any] | None = None) -> Model:
     """Open a model on every worker of the cluster, with the options of its back end.
 
     Raises:
+        InputError: the cluster has too few GPUs for it.
         PersonaeError: as opening it raises on a worker.
     """
     import ray
 
-    worker = ray.remote(_Answerer)
-    actors = [worker.remote(text, options or {}) for _ in range(_workers())]
+    gpus = gpus_per_engine(text)
+    engines = int(ray.cluster_resources().get("GPU", 0) // gpus) if gpus else _workers()
+    if not engines:
+        raise InputError(f"{text} takes {gpus} GPUs, and this cluster has fewer")
+    worker = ray.remote(num_gpus=gpus)(_Answerer)
+    actors = [worker.remote(text, options or {}) for _ in range(engines)]
     name, fingerprint, chooses = _result(ray.get(actors[0].about.remote()))
     kind = _ClusterChooser if chooses else _ClusterModel
     return kind(actors, name, fingerprint)

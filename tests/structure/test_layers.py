@@ -35,6 +35,7 @@ HEAVY = {
 ANYWHERE = {
     "personae.models.codec",
     "personae.models.local",
+    "personae.models.vllm",
     "personae.encoders",
     "personae.induce.steer",
     "personae.studies",

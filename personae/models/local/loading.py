@@ -12,12 +12,12 @@ from pathlib import Path
 
 import torch
 import transformers
-from huggingface_hub import errors, snapshot_download
 
 from personae.core.errors import BadFile, BadValue, ModelError, ModelUnavailable
 from personae.core.hashing import content_key, file_sha256
 from personae.models.codec.building import codec_from_folder
 from personae.models.codec.gguf_codec import codec_from_gguf
+from personae.models.codec.model_folder import model_folder
 from personae.models.codec.text_codec import TextCodec
 from personae.models.gguf.gguf_file import read_gguf
 from personae.models.local.weights.gguf_network import gguf_network
@@ -131,24 +131,6 @@ def _from_gguf(name: str, path: Path, placement: Placement, sha256: str | None =
     return Loaded(name, network, codec, _identity({"gguf": digest}, codec, runtime), runtime)
 
 
-def _folder(name: str) -> Path:
-    """Return the folder of a model: a local one, or the hub's snapshot."""
-    if Path(name).is_dir():
-        return Path(name)
-    kinds = ["*.json", "*.safetensors", "*.jinja", "*.txt", "*.model"]
-    try:
-        return Path(snapshot_download(name, allow_patterns=kinds))
-    except errors.HFValidationError as error:
-        raise ModelUnavailable(
-            f"hf:{name}: neither a folder on this machine nor a hub name (OWNER/NAME)"
-        ) from error
-    except (errors.HfHubHTTPError, errors.LocalEntryNotFoundError, OSError) as error:
-        raise ModelUnavailable(
-            f"hf:{name}: not a folder on this machine, and the hub doesn't give it: "
-            f"{type(error).__name__}: {str(error).splitlines()[0]}"
-        ) from error
-
-
 def load_hf(name: str, placement: Placement = CPU_FLOAT32) -> Loaded:
     """Open a causal language model from a folder, or by its name on the Hugging Face hub.
 
@@ -161,7 +143,7 @@ def load_hf(name: str, placement: Placement = CPU_FLOAT32) -> Loaded:
         BadValue: this machine lacks the device.
         MissingExtra: a package that the placement needs is not installed.
     """
-    folder = _folder(name)
+    folder = model_folder(name, "hf")
     weights = {p.name: file_sha256(str(p)) for p in sorted(folder.glob("*.safetensors"))}
     if not weights:
         raise ModelError(f"hf:{name}: holds no .safetensors weights; other kinds can run code")
