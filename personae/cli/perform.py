@@ -33,7 +33,8 @@ from personae.run.plan import CostEstimate, estimate_study
 __all__ = ["COMMON", "MODEL_HELP", "confirm", "on_cluster", "open_models", "perform"]
 
 MODEL_HELP = (
-    "smollm2 (embedded), hf:NAME-OR-FOLDER, gguf:FILE, http://HOST/v1#NAME, simulated:..., null:..."
+    "smollm2 (embedded), hf:NAME-OR-FOLDER, vllm:NAME-OR-FOLDER, gguf:FILE, http://HOST/v1#NAME, "
+    "simulated:..., null:..."
 )
 LIMITS = ("calls", "tokens", "money", "minutes")
 POSITIVE = click.FloatRange(0, min_open=True)

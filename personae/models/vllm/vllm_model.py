@@ -37,7 +37,7 @@ from personae.models.vllm.steering_layers import directions_of
 from personae.models.vllm.vllm_engine import Engine, open_engine
 from personae.models.weighing import Tokens, weigh
 
-__all__ = ["SteerableVllmModel", "VllmModel", "open_vllm"]
+__all__ = ["VllmModel", "open_vllm"]
 
 CHUNK = 512
 """Requests handed to vLLM at a time: enough to fill its batches, few enough to lose in a crash."""
@@ -53,7 +53,7 @@ def open_vllm(text: str, *, dtype: str = "auto") -> "VllmModel":
         ModelError: vLLM or the codec can't be opened.
     """
     engine = open_engine(text, dtype)
-    return VllmModel(engine) if engine.layer is None else SteerableVllmModel(engine)
+    return VllmModel(engine) if engine.layer is None else _SteerableVllmModel(engine)
 
 
 class VllmModel:
@@ -91,24 +91,24 @@ class VllmModel:
         answers: list[Choice] = []
         for start in range(0, len(requests), CHUNK):
             chunk = requests[start : start + CHUNK]
-            posed = [encode(PosedQuestion(r.chat, r.options)) for r in chunk]
-            for choice in self._choices(chunk, posed):
+            questions = [encode(PosedQuestion(r.chat, r.options)) for r in chunk]
+            for choice in self._choices(chunk, questions):
                 answers.append(choice)
                 if done is not None:
                     done(len(answers) - 1, choice)
         return answers
 
     def _choices(
-        self, requests: Sequence[Request], posed: Sequence[tuple[TokenQuestion | None, str]]
+        self, requests: Sequence[Request], questions: Sequence[tuple[TokenQuestion | None, str]]
     ) -> Iterator[Choice]:
         texts: dict[tuple[Tokens, Edits], None] = {}
-        for request, (question, _) in zip(requests, posed, strict=True):
+        for request, (question, _) in zip(requests, questions, strict=True):
             for form in _forms(question):
                 texts[form, request.edits] = None
         parameters = [self._parameters(max_tokens=1, prompt_logprobs=1) for _ in texts]
         outputs = self._generate([t for t, _ in texts], parameters, [e for _, e in texts])
         logps = {key: _prompt_logps(key[0], out) for key, out in zip(texts, outputs, strict=True)}
-        for request, (question, reason) in zip(requests, posed, strict=True):
+        for request, (question, reason) in zip(requests, questions, strict=True):
             if question is None:
                 yield Choice(status="error", why=reason)
                 continue
@@ -213,7 +213,7 @@ class VllmModel:
         return layer.generate(llm, given, parameters, directions)
 
 
-class SteerableVllmModel(VllmModel):
+class _SteerableVllmModel(VllmModel):
     """A model in vLLM's engine: a steering layer shifts its activations, but nothing reads them."""
 
     @property
