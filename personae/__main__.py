@@ -1,5 +1,19 @@
-"""`python -m personae` is the command line."""
+"""The command `personae`, also as `python -m personae`."""
 
-from personae.cli import main
+import sys
 
-main()
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Run the command line; an interrupt while its modules are loaded ends it without a word."""
+    try:
+        from personae.cli import main as run
+
+        run()
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

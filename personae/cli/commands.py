@@ -1,7 +1,7 @@
 """The commands. They import heavy rooms when called, so that `personae --help` is immediate."""
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -9,6 +9,7 @@ import click
 
 from personae import __version__
 from personae.cli.command_group import ALIKE, WHOLE, Commands
+from personae.cli.ending import exit_code
 from personae.cli.lazy_commands import LazyCommand, RecipeGroup, StudyGroup, study_command
 from personae.cli.model_options import model_opener, with_model_options
 from personae.cli.personas_command import personas
@@ -270,23 +271,4 @@ def _doctor() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its code: 0 done, 2 input, 3 model, 4 budget."""
-    sys.exit(_guarded(lambda: _personae.main(args=arguments, standalone_mode=False)))
-
-
-def _guarded(work: Callable[[], object]) -> int:
-    try:
-        work()
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("personae: stopped; the same command resumes", err=True)
-        return 130
-    except Exception as error:
-        from personae.core import PersonaeError  # only now: `--help` needs no numpy
-
-        if not isinstance(error, PersonaeError):
-            raise
-        click.echo(f"personae: {error}", err=True)
-        return error.exit_code
-    return 0
+    sys.exit(exit_code(lambda: _personae.main(args=arguments, standalone_mode=False)))

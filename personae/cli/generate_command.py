@@ -18,7 +18,8 @@ from personae.generate.recipe_registry import recipes
 from personae.models.opening import is_server
 from personae.run.parameters import parameters
 from personae.run.plan import CostEstimate, estimate_work
-from personae.run.population_run import Commission, generate
+from personae.run.population.population_files import Commission
+from personae.run.population.population_run import generate
 
 __all__ = ["recipe_command"]
 
@@ -34,7 +35,7 @@ OWN = (
     click.Option(
         ["--preview"], is_flag=True, help="Show what would be generated, and generate nothing."
     ),
-    click.Option(["--fresh"], is_flag=True, help="Replace a file that holds another population."),
+    click.Option(["--fresh"], is_flag=True, help="Replace a file that holds something else."),
 )
 
 
@@ -66,9 +67,9 @@ def _perform(recipe: Header, function: Callable[..., Population], settings: dict
     def build(model: Model | None, n: int = settings["n"]) -> Population:
         return function(Order(n=n, seed=settings["seed"], model=model), **arguments)
 
-    with on_cluster(settings):
-        roles = {"model": settings["model"]} if settings["model"] else {}
-        model = open_models(roles, settings).get("model")
+    roles = {"model": settings["model"]} if settings["model"] else {}
+    with on_cluster(settings), open_models(roles, settings) as models:
+        model = models.get("model")
         population = build(model)
         total = _announce(population, build, settings)
         if settings["preview"]:
@@ -85,6 +86,7 @@ def _perform(recipe: Header, function: Callable[..., Population], settings: dict
             options=options,
             out=out,
             fresh=settings["fresh"],
+            retry_errors=settings["retry_errors"],
             total=total,
         )
         log = Console(stderr=True)

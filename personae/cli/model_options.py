@@ -59,6 +59,12 @@ SERVER_OPTIONS = (
         "repeated.",
     ),
     click.Option(
+        ["--first-answer"],
+        type=click.FloatRange(0, min_open=True),
+        metavar="SECONDS",
+        help="How long its first answer is waited for; 60 by default.",
+    ),
+    click.Option(
         ["--extra-body"],
         metavar="JSON",
         help="Add fields to the body of every request, as an object in JSON.",
@@ -77,6 +83,7 @@ def with_model_options(command: Command) -> Command:
             str(option.name),
             metavar=option.metavar,
             multiple=option.multiple,
+            type=option.type,
             help=option.help,
         )(command)
     return command

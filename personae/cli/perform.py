@@ -1,8 +1,8 @@
 """Runs a study from the command line: open models, plan, confirm costs, run, report."""
 
 import sys
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from personae.core import (
 )
 from personae.core.files.headers import Header
 from personae.models.opening import is_server, open_model
-from personae.models.server.budget import Budget, Price
+from personae.models.server.budget import Budget, Price, Spending
 from personae.run.execute import Job, execute
 from personae.run.parameters import parameters
 from personae.run.plan import CostEstimate, estimate_study
@@ -42,7 +42,10 @@ COMMON = (
     click.Option(["--model"], default="smollm2", show_default=True, help=MODEL_HELP),
     *MODEL_OPTIONS,
     click.Option(["--out"], type=click.Path(path_type=Path), help="Folder for the results."),
-    click.Option(["--fresh"], is_flag=True, help="Start over in a folder that holds a run."),
+    click.Option(
+        ["--fresh"], is_flag=True, help="Start over; a run in the folder is moved aside in it."
+    ),
+    click.Option(["--retry-errors"], is_flag=True, help="Ask again what ended in an error before."),
     FULL,
     click.Option(
         ["--ray"],
@@ -73,9 +76,9 @@ def perform(study: Header, function: Callable[..., Report], settings: Mapping[st
     arguments, options = take(function, settings)
     body = partial(function, **arguments)
     with on_cluster(settings):
-        models = open_models(model_strings, settings)
-        _check_open(study, function, models)
-        _run(study, settings, body, options, models)
+        with open_models(model_strings, settings) as models:
+            _check_open(study, function, models)
+            _run(study, settings, body, options, models)
 
 
 def _check_open(
@@ -102,6 +105,7 @@ def _run(
         options=options,
         out=settings["out"] or Path("out") / study.name,
         fresh=bool(settings["fresh"]),
+        retry_errors=bool(settings["retry_errors"]),
         plan=plan,
     )
     report = execute(job, body, models, log)
@@ -124,27 +128,38 @@ def on_cluster(settings: Mapping[str, Any]) -> AbstractContextManager[None]:
     return cluster(settings["ray"])
 
 
-def open_models(texts: Mapping[str, str], settings: Mapping[str, Any]) -> dict[str, Model]:
+@contextmanager
+def open_models(
+    texts: Mapping[str, str], settings: Mapping[str, Any]
+) -> Iterator[dict[str, Model]]:
     """Open the models of all roles, each with the options given for its kind.
+
+    Those behind servers share one account, whose sum is printed at the end of the block.
 
     Raises:
         InputError: an option was given that none of the models takes.
     """
     options = model_options(texts.values(), settings)
-    return {role: _open(text, options[text], settings) for role, text in texts.items()}
+    limits = {name: settings[f"max_{name}"] for name in LIMITS}
+    spending = Spending(Budget(**limits), _price(settings.get("price")))
+    try:
+        yield {role: _open(text, options[text], settings, spending) for role, text in texts.items()}
+    finally:
+        if spending.spent.requests:
+            click.echo(f"Sent to servers: {spending}", err=True)
 
 
-def _open(text: str, options: Mapping[str, Any], settings: Mapping[str, Any]) -> Model:
-    """Open a model: on the cluster, or here, a server under its limits."""
+def _open(
+    text: str, options: Mapping[str, Any], settings: Mapping[str, Any], spending: Spending
+) -> Model:
+    """Open a model: on the cluster, or here, a server under the limits of the account."""
     if settings["ray"]:
         from personae.run.cluster import cluster_model
 
         return cluster_model(text, options)
     if not is_server(text):
         return open_model(text, **options)
-    limits = {name: settings[f"max_{name}"] for name in LIMITS}
-    price = _price(settings.get("price"))
-    return open_model(text, budget=Budget(**limits), price=price, **options)
+    return open_model(text, spending=spending, **options)
 
 
 def _price(text: str | None) -> Price | None:

@@ -25,6 +25,7 @@ from personae.core.errors import (
     MissingExtra,
     ModelError,
     ModelUnavailable,
+    NoUsableAnswers,
     PersonaeError,
     UnknownName,
 )
@@ -40,7 +41,9 @@ from personae.core.figures import (
     ProfileFigure,
     Series,
 )
-from personae.core.files.atomic_path import atomic_path
+from personae.core.files.atomic_path import atomic_path, write_atomically
+from personae.core.files.foreign_table import foreign_table, silent_stderr
+from personae.core.files.record import read_record
 from personae.core.files.resources import data_json, data_names
 from personae.core.files.strict_json import (
     Json,
@@ -142,6 +145,7 @@ __all__ = [
     "ModelError",
     "ModelUnavailable",
     "Needs",
+    "NoUsableAnswers",
     "Norm",
     "Note",
     "Observer",
@@ -177,6 +181,7 @@ __all__ = [
     "domain_code",
     "edits_key",
     "file_sha256",
+    "foreign_table",
     "html_form",
     "inventories",
     "is_control",
@@ -190,11 +195,14 @@ __all__ = [
     "parse_json",
     "plain",
     "read_json",
+    "read_record",
     "read_text",
     "refuse_edits",
     "requests_of",
     "require_options",
     "require_white_box",
     "say",
+    "silent_stderr",
     "typed",
+    "write_atomically",
 ]

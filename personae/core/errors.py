@@ -9,6 +9,7 @@ PersonaeError
 │   └── KeyingAlarm       answers contradict the scoring key; a score would mislead
 ├── ModelError            a model can't be opened or can't do what was asked; exits with 3
 │   ├── ModelUnavailable  weights, file or server can't be reached
+│   ├── NoUsableAnswers   it was asked, and gave nothing that a study can use
 │   └── FidelityError     it answers, but it is not the model it claims to be
 └── BudgetSpent           a limit on calls, tokens, money or minutes was reached; exits with 4
 """
@@ -26,6 +27,7 @@ __all__ = [
     "MissingExtra",
     "ModelError",
     "ModelUnavailable",
+    "NoUsableAnswers",
     "PersonaeError",
     "UnknownName",
 ]
@@ -92,6 +94,10 @@ class ModelError(PersonaeError):
 
 class ModelUnavailable(ModelError):
     """Weights, file or server can't be reached."""
+
+
+class NoUsableAnswers(ModelError):
+    """A model was asked, and gave nothing, or next to nothing, that a study can use."""
 
 
 class FidelityError(ModelError):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from personae.core import BadFile, UnknownName
+from personae.core import BadFile, UnknownName, silent_stderr
 from personae.core.files.bounded import read_bytes
 
 __all__ = ["TABLE_SUFFIXES", "read_table"]
@@ -33,7 +33,8 @@ def read_table(path: Path, *, as_text: bool = False, limit: int = _MAX_TABLE) ->
         raise UnknownName("kind of table", suffix or path.name, TABLE_SUFFIXES)
     try:
         if suffix == ".parquet":
-            return _read_parquet(path, limit)
+            with silent_stderr():
+                return _read_parquet(path, limit)
         data = read_bytes(path, limit)
         if suffix in (".jsonl", ".ndjson"):
             return pl.read_ndjson(BytesIO(data), infer_schema_length=None)

@@ -38,7 +38,7 @@ _MODEL_STRINGS = {
 }
 """The forms a model string can have, and what each opens."""
 
-_MANNER = ("headers", "extra_body", "thinking")
+_MANNER = ("headers", "extra_body", "thinking", "first_answer")
 _PLACING = tuple(f.name for f in fields(Placement))
 LOCAL = ("torch", "transformers", "tokenizers", "safetensors", "llguidance")
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from personae.core import InputError, Note, Part, Persona, Report
+from personae.core import BadValue, InputError, Note, Part, Persona, Report
 from personae.personas import ABSENT, FIELDS, differences, persona_row
 from personae.personas.persona_layers import UNREAD_FIELDS, UNREAD_TRAITS
 from personae.personas.risks import RiskRule, find_risks
@@ -41,6 +41,9 @@ def check_report(
 
     All errors are counted, and the first 20 are shown with their position; likewise the first 5
     matches of each rule.
+
+    Raises:
+        BadValue: there are no rows.
     """
     messages: list[str] = []
     count = errors = warnings = 0
@@ -64,6 +67,8 @@ def check_report(
                 )
         errors += "error" in levels
         warnings += levels == {"warning"}
+    if not count:
+        raise BadValue("no persona in it: nothing to check")
     summary = f"{count:,} personas: {errors:,} with errors, {warnings:,} with warnings only."
     parts: list[Part] = [verdict(summary), *(warning(text) for text in messages)]
     if errors > len(messages) and len(messages) == _ERRORS:

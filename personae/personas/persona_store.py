@@ -17,6 +17,7 @@ from polars.io.plugins import register_io_source
 
 from personae.core.errors import BadFile, BadValue, InputError
 from personae.core.files.atomic_path import atomic_path
+from personae.core.files.foreign_table import foreign_table
 from personae.core.files.strict_json import json_lines, parse_json, read_json
 from personae.core.persona import Persona
 from personae.personas.persona_rows import PERSONA_SCHEMA, persona_of, persona_row
@@ -110,15 +111,18 @@ def parquet_rows(source: Path) -> Iterator[tuple[str, dict[str, object]]]:
         BadFile: it can't be read.
     """
     number = 0
-    try:
+    with foreign_table(source):
         pl.read_parquet_schema(source)  # a broken file is an error at once, not amid the batches
-        for frame in pl.scan_parquet(source, glob=False).collect_batches(chunk_size=BATCH):
-            for cells in frame.iter_rows(named=True):
-                number += 1
-                row = {name: value for name, value in cells.items() if value is not None}
-                yield f"{source}, row {number}", row
-    except (OSError, PolarsError, pl.exceptions.PanicException) as error:
-        raise BadFile(f"can't read personas from {source}: {error}") from error
+        batches = iter(pl.scan_parquet(source, glob=False).collect_batches(chunk_size=BATCH))
+    while True:
+        with foreign_table(source):
+            frame = next(batches, None)
+        if frame is None:
+            return
+        for cells in frame.iter_rows(named=True):
+            number += 1
+            row = {name: value for name, value in cells.items() if value is not None}
+            yield f"{source}, row {number}", row
 
 
 def _row_of(cells: Mapping[str, object], where: str) -> object:

@@ -30,8 +30,8 @@ FAULTS: Mapping[str, Reply] = {
     "refused": Reply(text="I'm sorry, but I can't help with that.", status="refused"),
     "malformed": Reply(text='{"answer": ', status="unparsed", why="the reply is not valid JSON"),
     "cut": Reply(text="Well, I would say that", status="cut", why="max_tokens was reached"),
-    "busy": Reply(text="", status="error", why="429: too many requests"),
-    "timeout": Reply(text="", status="error", why="no answer within 60 s"),
+    "busy": Reply(text="", status="error", why="429: too many requests", temporary=True),
+    "timeout": Reply(text="", status="error", why="no answer within 60 s", temporary=True),
 }
 Script = Callable[[Chat], str | Reply | Sequence[str]]
 
@@ -99,7 +99,9 @@ class ScriptedModel:
             self._record(request)
             fault = self._fault(_draw(choice_keys(self.fingerprint, [request])[0]))
             if fault is not None:
-                return Choice(status=fault.status, why=fault.why or fault.text)
+                return Choice(
+                    status=fault.status, why=fault.why or fault.text, temporary=fault.temporary
+                )
             return _scripted_choice(self._choose(request), request)
 
         return choose_each(self.name, requests, choose, done)

@@ -35,8 +35,8 @@ from personae.generate.recipe_registry import recipes
 from personae.models.opening import open_model
 from personae.models.vllm.engine_arguments import gpus_per_engine
 from personae.respondents.recognition import outside_modules
-from personae.run.population_run import Span, Workers, make_span
-from personae.run.shards import Shard
+from personae.run.population.population_run import Span, Workers, make_span
+from personae.run.population.shards import Shard
 
 __all__ = ["LOCAL", "cluster", "cluster_model", "span_workers"]
 

@@ -5,7 +5,6 @@ A run that was killed and is started again asks nothing twice and ends in the sa
 
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -25,15 +24,19 @@ from personae.core import (
 from personae.models.journal.journal import Journal
 from personae.models.journal.recorded import recorded
 from personae.report.render.report_files import write_report
+from personae.run.conclusion import concluding
 from personae.run.eta import Eta
-from personae.run.manifest import NAME as MANIFEST
-from personae.run.manifest import Manifest, open_manifest
+from personae.run.folder.earlier_run import set_aside
+from personae.run.folder.folder_lock import folder_lock
+from personae.run.folder.manifest import NAME as MANIFEST
+from personae.run.folder.manifest import Manifest, open_manifest
 from personae.run.plan import CostEstimate
 from personae.run.progress import Meter
 
 __all__ = ["Job", "execute"]
 
 JOURNAL = "journal.sqlite"
+FILES = (f"{JOURNAL}*", MANIFEST, "report.html", "report.json", "answers.parquet")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +44,8 @@ class Job:
     """A run to execute: the study's name and version, its options as plain values, its folder.
 
     `options`, with seed and quick, are part of the run's identity; `plan`, its estimated work, is
-    for the progress bar only.
+    for the progress bar only. `fresh` moves an earlier run in the folder aside; `retry_errors` asks
+    again what ended in an error.
     """
 
     study: str
@@ -49,6 +53,7 @@ class Job:
     options: Mapping[str, object]
     out: Path
     fresh: bool = False
+    retry_errors: bool = False
     plan: CostEstimate | None = None
     title: str = field(default="")
 
@@ -77,20 +82,27 @@ def execute(
 
     Raises:
         BadValue: the folder holds another run.
+        BadFile: another process is working in the folder, or it can't be written.
+        NoUsableAnswers: a model gave nothing usable; no report is written.
         BudgetSpent: a limit was reached; the answers so far are kept, and another run resumes.
     """
+    with folder_lock(job.out):
+        if job.fresh and (aside := set_aside(job.out, FILES, job.out / "earlier")):
+            console.print(f"The earlier run is kept in {aside}", highlight=False)
+        return _execute(job, study, models, console)
+
+
+def _execute(
+    job: Job, study: Callable[..., Report], models: Mapping[str, Model], console: Console
+) -> Report:
     path = job.out / JOURNAL
-    is_new_folder, is_new_run = (
-        not job.out.exists(),
-        not any(p.exists() for p in (job.out / MANIFEST, path)),
-    )
-    manifest = open_manifest(job.out, job.identity(models), fresh=job.fresh)
-    if job.fresh:
-        for old in job.out.glob(f"{JOURNAL}*"):
-            old.unlink()
+    is_new_run = not any(p.exists() for p in (job.out / MANIFEST, path))
+    manifest, was_done = open_manifest(job.out, job.identity(models))
     began = time.monotonic()
     ended, has_answers = manifest.ended("stopped"), True
     try:
+        if path.exists():
+            _forget_errors(path, every=job.retry_errors, was_done=was_done)
         report, usage = _ask(job, study, models, console)
         report = replace(report, provenance=_provenance(job, models, manifest, report, usage))
         paths = write_report(report, job.out)
@@ -105,22 +117,21 @@ def execute(
         if has_answers:
             replace(ended, seconds=round(time.monotonic() - began, 3)).write(job.out)
         else:
-            _clear(job.out, with_folder=is_new_folder)
+            for file in (job.out / MANIFEST, *job.out.glob(f"{JOURNAL}*")):
+                file.unlink(missing_ok=True)
     return report
+
+
+def _forget_errors(path: Path, *, every: bool, was_done: bool) -> None:
+    """Ask again what may succeed now: a run that had ended is only repeated as it was."""
+    if every or not was_done:
+        with Journal(path) as journal:
+            journal.forget_errors(temporary=not every)
 
 
 def _answers(path: Path) -> int:
     with Journal(path) as journal:
         return len(journal)
-
-
-def _clear(folder: Path, *, with_folder: bool) -> None:
-    """Remove the files of a run that ended before its first answer."""
-    for file in (folder / MANIFEST, *folder.glob(f"{JOURNAL}*")):
-        file.unlink(missing_ok=True)
-    if with_folder:
-        with suppress(OSError):
-            folder.rmdir()
 
 
 def _ask(
@@ -131,7 +142,8 @@ def _ask(
     meter = Meter(console, total, job.title or job.study, eta=eta)
     with Journal(job.out / JOURNAL) as journal, meter:
         wrapped = {k: recorded(m, journal, seen=meter.seen) for k, m in models.items()}
-        report = study(**wrapped)
+        with concluding(meter, wrapped.values()):
+            report = study(**wrapped)
         return report, _total([w.usage for w in wrapped.values()])
 
 

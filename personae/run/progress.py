@@ -79,6 +79,12 @@ class Meter:
         self._recalled += count if recalled else 0
         self._show(count)
 
+    @property
+    def progress(self) -> str:
+        """How much is there, and of how much."""
+        total = f" of about {self._total:,}" if self._total else ""
+        return f"{self._count:,}{total} {self._noun}"
+
     def _note(self) -> str:
         parts = [f"{self._recalled} recalled"] if self._recalled else []
         parts += [f"{self._failed} failed"] if self._failed else []
@@ -99,12 +105,9 @@ class Meter:
 
     def _line(self) -> str:
         elapsed = time.monotonic() - self._began
-        total = f" of about {self._total:,}" if self._total else ""
         note = f" ({self._note()})" if self._note() else ""
         remaining = f", {self._left()}" if self._left() else ""
-        return (
-            f"{self._title}: {self._count:,}{total} {self._noun}{note}, {elapsed:.0f} s{remaining}"
-        )
+        return f"{self._title}: {self.progress}{note}, {elapsed:.0f} s{remaining}"
 
 
 def _spell(seconds: float) -> str:

@@ -41,8 +41,8 @@ from personae.personas import load_personas
 from personae.personas.exchange import load_persona
 from personae.run.export.finished_run import open_run
 from personae.run.parameters import bind
-from personae.run.population_run import Commission
-from personae.run.population_run import generate as generate_file
+from personae.run.population.population_files import Commission
+from personae.run.population.population_run import generate as generate_file
 
 __all__ = ["card", "compare", "generate", "score", "steer"]
 

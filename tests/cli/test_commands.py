@@ -93,7 +93,7 @@ def test_a_study_writes_its_folder_and_resumes(tmp_path: Path, capsys: Capture) 
     report = (out / "report.json").read_bytes()
     assert "holds another run" in refusal(capsys, *order[:-1], "4")
     (out / "manifest.json").write_text("{")
-    assert "can't be read" in refusal(capsys, *order)
+    assert "manifest.json: not valid JSON" in refusal(capsys, *order)
     assert personae(*order, "--fresh") == 0
     assert (out / "report.json").read_bytes() == report
 
@@ -201,7 +201,7 @@ def test_a_report_is_rendered_again_and_its_damage_named(tmp_path: Path, capsys:
     assert personae("report", str(folder)) == 0
     assert (folder / "report.html").read_bytes() == page
     (folder / "report.json").write_text("{")
-    assert "must be JSON" in refusal(capsys, "report", str(folder))
+    assert "not valid JSON" in refusal(capsys, "report", str(folder))
 
 
 def answers_of(level: float) -> Answers:
@@ -266,6 +266,6 @@ def test_generated_files_are_replaced_only_when_asked(tmp_path: Path, capsys: Ca
     assert {persona.facts["town"] for persona in load_personas(out)} == {"Ulm", "Bonn"}
     assert "is not this population" in refusal(capsys, *order)
     (tmp_path / "people.jsonl.manifest.json").write_text("{")
-    assert "people.jsonl.manifest.json can't be read" in refusal(capsys, *sampled)
+    assert "people.jsonl.manifest.json: not valid JSON" in refusal(capsys, *sampled)
     assert personae(*order, "--fresh", "--seed", "2") == 0
     assert len(load_personas(out)) == 4

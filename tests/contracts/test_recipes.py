@@ -16,7 +16,8 @@ from personae.personas import PERSONA_COLUMNS, frame_personas
 from personae.respondents.null import open_null
 from personae.respondents.scripted import ScriptedModel
 from personae.run.parameters import parameters
-from personae.run.population_run import Commission, generate
+from personae.run.population.population_files import Commission
+from personae.run.population.population_run import generate
 
 NAMES = [recipe.name for recipe in recipes.headers()]
 EXAMPLES = Path(__file__).parents[2] / "examples"

@@ -31,7 +31,7 @@ from personae.personas.persona_store import load_personas, save_personas
 from personae.personas.risks import load_risk_rules
 from personae.report.render.report_files import read_report
 from personae.run.export.finished_run import open_run
-from personae.run.shards import read_shard
+from personae.run.population.shards import read_shard
 from personae.studies.assistant_axis.roles import load_roles, load_transcripts
 from personae.studies.citizens.survey import load_survey
 from personae.studies.pas.papi import load_papi

@@ -21,9 +21,10 @@ from personae.generate.recipes.population import population
 from personae.generate.slots import Slots
 from personae.personas import load_personas
 from personae.respondents.scripted import ScriptedModel
-from personae.run import population_run as generating
-from personae.run import regeneration
-from personae.run.population_run import Commission, generate
+from personae.run.population import population_run as generating
+from personae.run.population import regeneration
+from personae.run.population.population_files import Commission
+from personae.run.population.population_run import generate
 
 QUIET = Console(quiet=True)
 

@@ -280,3 +280,15 @@ def test_bad_input_leaves_with_two(
     assert message in " ".join(printed.err.split())
     assert "Traceback" not in printed.err + printed.out
     assert sorted(p.name for p in tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "[]"])
+def test_a_file_without_a_persona_is_refused(
+    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / ("none.json" if "[" in text else "none.jsonl")
+    path.write_text(text)
+    with pytest.raises(SystemExit) as ended:
+        main(["personas", "check", str(path)])
+    assert ended.value.code == 2
+    assert "no persona in it" in capsys.readouterr().err

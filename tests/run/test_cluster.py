@@ -38,7 +38,7 @@ def remote() -> Model:
 
 
 def test_a_population_has_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("personae.run.population_run.STRUCTURE", 25)
+    monkeypatch.setattr("personae.run.population.population_run.STRUCTURE", 25)
     assert personae(*MADE, "--out", str(tmp_path / "one.parquet")) == 0
     assert personae(*MADE, "--out", str(tmp_path / "two.parquet"), "--ray") == 0
     for ending in ("parquet", "parquet.report.html"):

@@ -137,7 +137,7 @@ def _rule(body: Mapping[str, Any], sets: Mapping[str, Any]) -> Rule:
     if not all(isinstance(body.get(k), str) for k in ("code", "says")):
         raise BadValue(f"a rule has the texts 'code' and 'says' and a condition 'holds': {body!r}")
     known = {"code", "says", "holds", "severity", "owner", "fields", "hint"}
-    for name in set(body) - known:
+    for name in sorted(set(body) - known):
         raise UnknownName(f"field of rule {body['code']}", name, known)
     if body.get("severity", "hard") not in ("hard", "soft"):
         raise BadValue(f"rule {body['code']}: severity is hard or soft, not {body['severity']!r}")

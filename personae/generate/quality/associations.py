@@ -190,7 +190,7 @@ def _verdict(pairs: Sequence[_Association]) -> Note:
     )
     if not significant:
         return Note(text + ".")
-    top = max(significant, key=lambda pair: pair.v.value)
+    top = min(significant, key=lambda pair: (-pair.v.value, pair.first, pair.second))
     return Note(f"{text}; most: {top.first} and {top.second} (V {top.v.value:.2f}).", "warning")
 
 
@@ -218,7 +218,7 @@ def _heatmap(names: Sequence[str], associations: Sequence[_Association]) -> Heat
 
 
 def _strongest(associations: Sequence[_Association]) -> Table:
-    strongest = sorted(associations, key=lambda a: -a.v.value)[:15]
+    strongest = sorted(associations, key=lambda a: (-a.v.value, a.first, a.second))[:15]
     rows: list[tuple[Cell, ...]] = [
         (a.first, a.second, "yes" if a.protected else "no", a.v, a.adjusted_p) for a in strongest
     ]
@@ -252,7 +252,7 @@ def _marked_words(
             marked = [word for word in z if z[word] > MARKED_Z and word not in fact_words]
             shares = [
                 f"{word} ({word_counts[word] / len(group):.0%})"
-                for word in sorted(marked, key=lambda marker: -z[marker])[:8]
+                for word in sorted(marked, key=lambda marker: (-z[marker], marker))[:8]
             ]
             if shares:
                 marks.append((name, value, ", ".join(shares)))

@@ -1,17 +1,18 @@
 """Takes batches through a journal: recalls answers, asks for the rest once, writes and counts them.
 
 Totals cover each distinct request once, recalled or asked, so that they are the same however
-often a run was interrupted. Answers of status `error` are neither kept nor counted.
+often a run was interrupted. Errors are kept and counted too: what was billed for them was billed.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from operator import attrgetter
-from typing import Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast, get_args, get_type_hints
 
-from personae.core import BadFile, Choice, Done, ModelError, Reply
-from personae.models.journal.journal import Journal
+from personae.core import BadFile, Choice, Done, ModelError, Reply, Status
+from personae.models.journal.journal import Failure, Journal
+from personae.models.journal.usable_answers import UsableAnswers
 
 __all__ = ["CHOICE", "REPLY", "AnswerCodec", "Ledger", "Seen"]
 
@@ -21,6 +22,22 @@ could have had, and whether it was recalled."""
 
 A = TypeVar("A", Reply, Choice)
 _encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
+_FITS: Mapping[object, Callable[[Any], bool]] = {
+    str: lambda value: isinstance(value, str),
+    bool: lambda value: isinstance(value, bool),
+    int: lambda value: type(value) is int and value >= 0,
+    float: lambda value: type(value) in (int, float),
+    Status: lambda value: value in get_args(Status),
+    tuple[int, ...]: lambda value: _is_tuple_of(int, value),
+    tuple[float, ...]: lambda value: _is_tuple_of(float, value),
+}
+"""Whether a value from a journal has the type of a field."""
+
+
+def _is_tuple_of(kind: type, value: object) -> bool:
+    return isinstance(value, tuple) and all(_FITS[kind](member) for member in value)
 
 
 class AnswerCodec(Generic[A]):
@@ -35,6 +52,8 @@ class AnswerCodec(Generic[A]):
         self._form: Callable[..., A] = form
         self._names = tuple(f.name for f in fields(form))
         self._values = attrgetter(*self._names)
+        hints = get_type_hints(form)
+        self._fits = tuple(_FITS[hints[name]] for name in self._names)
 
     def encode(self, answer: A) -> str:
         """Write an answer's fields as JSON text; -inf becomes -Infinity."""
@@ -47,13 +66,25 @@ class AnswerCodec(Generic[A]):
             BadFile: the text is no such answer.
         """
         try:
-            values = [tuple(v) if type(v) is list else v for v in json.loads(payload)]
-            return self._form(**dict(zip(self._names, values, strict=False)))
-        except (ValueError, TypeError) as error:
-            raise BadFile(
-                f"the journal holds an answer that isn't a {self.kind} ({error}); move the "
-                "journal away to start anew"
-            ) from error
+            values = json.loads(payload)
+        except (ValueError, RecursionError) as error:
+            raise self._bad(type(error).__name__) from error
+        if type(values) is not list or len(values) > len(self._names):
+            raise self._bad("not a list of its fields")
+        values = [tuple(v) if type(v) is list else v for v in values]
+        named = list(zip(self._names, values, self._fits, strict=False))
+        if wrong := [name for name, value, fits in named if not fits(value)]:
+            raise self._bad(f"wrong {', '.join(wrong)}")
+        try:
+            return self._form(**{name: value for name, value, _ in named})
+        except TypeError as error:
+            raise self._bad("fields are missing") from error
+
+    def _bad(self, reason: str) -> BadFile:
+        return BadFile(
+            f"the journal holds an answer that isn't a {self.kind} ({reason}); move the journal "
+            "away to start anew"
+        )
 
 
 REPLY = AnswerCodec("reply", Reply)
@@ -63,9 +94,10 @@ CHOICE = AnswerCodec("choice", Choice)
 class Ledger:
     """Runs batches through a journal and keeps the totals."""
 
-    def __init__(self, journal: Journal, seen: Seen | None) -> None:
+    def __init__(self, journal: Journal, seen: Seen | None, name: str) -> None:
         self._journal = journal
         self._seen = seen
+        self._usable = UsableAnswers(name)
         self._counted: set[str] = set()
         self.tokens_in = 0
         self.tokens_out = 0
@@ -74,6 +106,14 @@ class Ledger:
     def requests(self) -> int:
         """Number of distinct requests answered."""
         return len(self._counted)
+
+    def conclude(self) -> None:
+        """Check at the end of a run that the model, if it was asked, has answered.
+
+        Raises:
+            NoUsableAnswers: it was asked, and no answer is usable.
+        """
+        self._usable.conclude()
 
     def through(
         self,
@@ -89,6 +129,7 @@ class Ledger:
         soon as its answer is known. Answers come in the order of the keys.
 
         Raises:
+            NoUsableAnswers: too few of the run's answers so far are usable to go on.
             ModelError: `ask` gave fewer answers than it was asked for.
             BadFile: the journal holds an answer that can't be read.
         """
@@ -104,8 +145,10 @@ class Ledger:
                 for index in indices[key]:
                     done(index, answer)
 
-        for key, payload in self._journal.find(list(indices)).items():
-            arrived(key, codec.decode(payload), True)
+        payloads = self._journal.find(list(indices))
+        for key in indices:
+            if key in payloads:
+                arrived(key, codec.decode(payloads[key]), True)
         missing = [key for key in indices if key not in answers]
         if missing:
             first_indices = [indices[key][0] for key in missing]
@@ -126,8 +169,7 @@ class Ledger:
                 return
             delivered.add(index)
             typed = cast(A, answer)
-            if typed.status != "error":
-                self._journal.write(keys[index], codec.kind, codec.encode(typed))
+            self._journal.write(keys[index], codec.kind, codec.encode(typed), _failure(typed))
             arrived(keys[index], typed, False)
 
         try:
@@ -141,9 +183,15 @@ class Ledger:
     def _count(self, key: str, answer: Reply | Choice, bound: int, recalled: bool) -> None:
         if key in self._counted:
             return
-        if answer.status != "error":
-            self._counted.add(key)
-            self.tokens_in += answer.tokens_in
-            self.tokens_out += answer.tokens_out
+        self._counted.add(key)
+        self.tokens_in += answer.tokens_in
+        self.tokens_out += answer.tokens_out
         if self._seen is not None:
             self._seen(answer, bound, recalled)
+        self._usable.count(answer)
+
+
+def _failure(answer: Reply | Choice) -> Failure:
+    if answer.status != "error":
+        return ""
+    return "temporary" if answer.temporary else "permanent"

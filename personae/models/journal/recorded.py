@@ -1,8 +1,7 @@
 """A model whose answers are recalled from a journal or, if new, written to it.
 
-Each distinct request is asked only once; answers are written as they arrive, so that a killed run
-resumes where it stopped. An answer of status `error` (a server that was down) isn't kept and is
-asked again when the run is restarted. Refusals and cut or unparsed replies are answers, and kept.
+Each distinct request is asked only once; answers are written as they arrive, errors too, so that a
+killed run resumes where it stopped and a finished one makes no call when it is started again.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -66,6 +65,14 @@ class RecordedModel(ModelWrapper[M_co]):
             money=price.cost(ledger.tokens_in, ledger.tokens_out) if price else 0.0,
             currency=price.currency if price else Usage().currency,
         )
+
+    def conclude(self) -> None:
+        """Check at the end of a run that the model, if it was asked, has answered.
+
+        Raises:
+            NoUsableAnswers: it was asked, and no answer is usable.
+        """
+        self._ledger.conclude()
 
     def reply(
         self, requests: Sequence[Request], sampling: Sampling, *, done: Done | None = None
@@ -168,7 +175,7 @@ def recorded(model: Model, journal: Journal, *, seen: Seen | None = None) -> Rec
     >>> len(again), len(inner.asked)
     (3, 1)
     """
-    ledger = Ledger(journal, seen)
+    ledger = Ledger(journal, seen, model.name)
     if isinstance(model, OpenModel):
         return _RecordedOpenModel(model, ledger)
     if isinstance(model, Chooser):

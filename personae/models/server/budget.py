@@ -42,7 +42,7 @@ class Price:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """Hard limits of one process's use of one server; None means no limit.
+    """Hard limits of one process's use of servers; None means no limit.
 
     `calls` counts every request sent, retries too. `money` is in the price's currency. Answers
     recalled from a journal cost nothing.
@@ -71,6 +71,9 @@ def tokens_of(chat: Chat) -> int:
 class Spending:
     """Account of a budget: amounts spent, and amounts reserved for requests under way.
 
+    One account serves all models of a run that are behind servers. Reservations rest on estimates;
+    where the server counts more tokens than were estimated, later ones grow in proportion.
+
     Raises:
         BadValue: a limit on money without a price.
     """
@@ -78,27 +81,36 @@ class Spending:
     def __init__(self, budget: Budget, price: Price | None) -> None:
         if budget.money is not None and price is None:
             raise BadValue("a limit on money needs a price: give one, such as --price 0.15,0.60")
+        self.price = price
         self._budget = budget
-        self._price = price
         self._began: float | None = None
         self._calls = 0
         self._spent = (0, 0)
         self._reserved = (0, 0)
+        self._estimated = (0, 0)
+        self._counted = (0, 0)
 
     @property
     def spent(self) -> Usage:
-        """Use by this process so far: every call sent, retries included."""
+        """Use by this process so far: every call sent, failed ones and retries included."""
         read, written = self._spent
         return Usage(
             requests=self._calls,
             tokens_in=read,
             tokens_out=written,
             money=self._cost(self._spent),
-            currency=self._price.currency if self._price else Usage().currency,
+            currency=self.price.currency if self.price else Usage().currency,
         )
 
-    def reserve(self, read: int, written: int) -> bool:
-        """Reserve tokens for a call; False if it has to wait until a call under way has ended.
+    def __str__(self) -> str:
+        """Say what was spent, such as "12 calls, 340 tokens, 0.0012 USD"."""
+        money = f", {self._cost(self._spent):.4f} {self.price.currency}" if self.price else ""
+        return f"{self._calls:,} calls, {sum(self._spent):,} tokens{money}"
+
+    def reserve(self, read: int, written: int) -> tuple[int, int] | None:
+        """Reserve tokens for a call and return how many, read and written.
+
+        None if the call has to wait until one under way has ended.
 
         Raises:
             BudgetSpent: the call doesn't fit, however few tokens those under way take.
@@ -107,24 +119,45 @@ class Spending:
         self._began = now if self._began is None else self._began
         limit = self._budget
         if limit.minutes is not None and now - self._began >= limit.minutes * 60:
-            raise BudgetSpent(_limit_message(f"{limit.minutes:g} minutes"))
+            raise self._ended(f"{limit.minutes:g} minutes")
         if limit.calls is not None and self._calls >= limit.calls:
-            raise BudgetSpent(_limit_message(f"{limit.calls:,} calls"))
-        request_tokens = (read, written)
-        self._refuse_beyond(_sum(self._spent, request_tokens))
-        if not self._fits(_sum(self._spent, self._reserved, request_tokens)):
-            return False
+            raise self._ended(f"{limit.calls:,} calls")
+        amount = self._corrected((read, written))
+        self._refuse_beyond(_sum(self._spent, amount))
+        if not self._fits(_sum(self._spent, self._reserved, amount)):
+            return None
         self._calls += 1
-        self._reserved = _sum(self._reserved, request_tokens)
-        return True
+        self._reserved = _sum(self._reserved, amount)
+        return amount
 
-    def settle(self, reserved: tuple[int, int], used: tuple[int, int]) -> None:
-        """Replace the reservation of a call by its actual use."""
+    def settle(
+        self,
+        reserved: tuple[int, int],
+        used: tuple[int, int],
+        estimate: tuple[int, int] | None = None,
+    ) -> None:
+        """Replace the reservation of a call by its actual use.
+
+        `estimate`: the tokens that the caller expected, of a call that the server counted.
+        """
         self._reserved = (self._reserved[0] - reserved[0], self._reserved[1] - reserved[1])
         self._spent = _sum(self._spent, used)
+        if estimate is not None:
+            self._estimated = _sum(self._estimated, estimate)
+            self._counted = _sum(self._counted, used)
+
+    def _corrected(self, tokens: tuple[int, int]) -> tuple[int, int]:
+        """Scale an estimate by how far the server's counts have exceeded earlier ones."""
+        read, written = (
+            ceil(amount * max(1.0, counted / estimated if estimated else 1.0))
+            for amount, counted, estimated in zip(
+                tokens, self._counted, self._estimated, strict=True
+            )
+        )
+        return read, written
 
     def _cost(self, tokens: tuple[int, int]) -> float:
-        return self._price.cost(*tokens) if self._price else 0.0
+        return self.price.cost(*tokens) if self.price else 0.0
 
     def _fits(self, tokens: tuple[int, int]) -> bool:
         limit = self._budget
@@ -137,22 +170,16 @@ class Spending:
             return
         limit = self._budget
         if limit.tokens is not None and sum(tokens) > limit.tokens:
-            raise BudgetSpent(
-                _limit_message(f"{limit.tokens:,} tokens", f"{sum(self._spent):,} used")
-            )
-        unit = self._price.currency if self._price else ""
-        raise BudgetSpent(
-            _limit_message(f"{limit.money:g} {unit}", f"{self._cost(self._spent):.4f} used")
+            raise self._ended(f"{limit.tokens:,} tokens")
+        unit = self.price.currency if self.price else ""
+        raise self._ended(f"{limit.money:g} {unit}")
+
+    def _ended(self, limit: str) -> BudgetSpent:
+        return BudgetSpent(
+            f"the limit of {limit} is reached, as the next call might exceed it; spent: {self}; "
+            "what was answered is kept: run again with a higher limit to go on"
         )
 
 
 def _sum(*parts: tuple[int, int]) -> tuple[int, int]:
     return sum(p[0] for p in parts), sum(p[1] for p in parts)
-
-
-def _limit_message(limit: str, used: str = "") -> str:
-    detail = f" ({used}; the next call might exceed it)" if used else ""
-    return (
-        f"the limit of {limit} is reached{detail}; what was answered is kept: "
-        "run again with a higher limit to go on"
-    )

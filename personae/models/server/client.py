@@ -20,7 +20,7 @@ from personae.core import (
     refuse_edits,
     require_options,
 )
-from personae.models.server.budget import Budget, Price
+from personae.models.server.budget import Budget, Price, Spending
 from personae.models.server.endpoint import Endpoint
 from personae.models.server.requests.chat_forms import asked_outright, without_lead
 from personae.models.server.service import ServerSettings, Service
@@ -48,12 +48,12 @@ class ServerModel:
         self,
         endpoint: Endpoint,
         *,
-        budget: Budget | None = None,
-        price: Price | None = None,
+        spending: Spending | None = None,
         settings: ServerSettings | None = None,
     ) -> None:
-        self.price = price
-        self._service = Service(endpoint, budget, price, settings or ServerSettings())
+        account = spending or Spending(Budget(), None)
+        self.price = account.price
+        self._service = Service(endpoint, account, settings or ServerSettings())
         self._weighers = Weighers(self._service)
 
     def __repr__(self) -> str:
@@ -160,13 +160,15 @@ def open_server(
     *,
     budget: Budget | None = None,
     price: Price | None = None,
+    spending: Spending | None = None,
     key_name: str | None = None,
     settings: ServerSettings | None = None,
 ) -> ServerModel:
     """Open a model string: `http://HOST/v1#NAME`, `https://...` or a short form such as `ollama:`.
 
-    Nothing is sent yet. The key is read from the environment variable `key_name`; by default
-    PERSONAE_API_KEY, for hosts of openai.com also OPENAI_API_KEY.
+    Nothing is sent yet. `spending`: the account of a run, where several servers share its limits,
+    instead of a budget and a price. The key is read from the environment variable `key_name`; by
+    default PERSONAE_API_KEY, for hosts of openai.com also OPENAI_API_KEY.
 
     Raises:
         BadValue: the text is no address with a model's name, or a limit on money has no price.
@@ -178,4 +180,5 @@ def open_server(
     endpoint = Endpoint(
         text, key_name=key_name, deadline=settings.deadline, headers=settings.headers
     )
-    return ServerModel(endpoint, budget=budget, price=price, settings=settings)
+    account = spending or Spending(budget or Budget(), price)
+    return ServerModel(endpoint, spending=account, settings=settings)

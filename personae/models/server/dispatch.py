@@ -9,25 +9,23 @@ import asyncio
 import heapq
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Generator, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from queue import SimpleQueue
-from threading import Thread
 from typing import Generic, Protocol, TypeVar
 
 from personae.core import BudgetSpent, ModelError, ModelUnavailable, PersonaeError
 from personae.models.server.budget import Spending
 from personae.models.server.rate_limit import RateLimit
 
-__all__ = ["Call", "CallResult", "Dispatcher", "Retry", "ServerState", "in_background"]
+__all__ = ["Call", "CallResult", "Dispatcher", "Retry", "ServerState"]
 
 TRIES = 6
 """Most failures of one request that may be the request's own fault."""
 VAGUE = 20
 """Most times that one request is told "too busy" without a time to wait."""
 SILENT = 8
-"""Requests given up in a row, without any answer, after which the server counts as gone."""
+"""Requests given up in a row without any answer, or tries within `silence` seconds, after which the
+server counts as gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +41,8 @@ class Retry(Exception):
     """A try that failed for a reason that may be temporary.
 
     `wait`: the seconds that the server asks for; `busy`: it says that it is overloaded; `answered`:
-    it answered at all; `reached`: a connection stood, so that the prompt may have been charged.
+    it answered at all; `reached`: a connection stood, so that the prompt may have been charged;
+    `tokens`: what the server counted, read and written, for an answer that can't be used.
     """
 
     def __init__(
@@ -54,6 +53,7 @@ class Retry(Exception):
         busy: bool = False,
         answered: bool = True,
         reached: bool = True,
+        tokens: tuple[int, int] = (0, 0),
     ) -> None:
         super().__init__(why)
         self.why = why
@@ -61,6 +61,7 @@ class Retry(Exception):
         self.busy = busy
         self.answered = answered
         self.reached = reached
+        self.tokens = tokens
 
 
 class CallResult(Protocol):
@@ -84,16 +85,22 @@ T = TypeVar("T", bound=CallResult)
 class ServerState:
     """State of a server, kept between batches.
 
-    `patience` is the most seconds that a request is tried for, waits included. `reached`: a
-    connection has stood; until then one request goes alone, so that a wrong address or name costs
-    one.
+    `patience` is the most seconds that a request is tried for, waits included; `first_answer`, that
+    the server's first answer is waited for, retries included; until it is there, one request goes
+    alone, so that a wrong address or name costs one. `silence` is the most seconds that a server
+    may accept several requests without answering any. `reached`: a connection has stood.
     """
 
     rate_limit: RateLimit
     spending: Spending
     patience: float = 600.0
+    first_answer: float = 60.0
+    silence: float = 240.0
     reached: bool = False
     silent: int = 0
+    unanswered: int = 0
+    first_sent: float | None = None
+    answered_at: float | None = None
 
 
 @dataclass(slots=True)
@@ -103,6 +110,7 @@ class _Job:
     sent: float = 0.0
     failures: int = 0
     vague: int = 0
+    reserved: tuple[int, int] = (0, 0)
 
 
 @dataclass(slots=True)
@@ -119,6 +127,8 @@ class Dispatcher(Generic[T]):
     _later: list[tuple[float, int, _Job]] = field(default_factory=list)
     _running: dict[asyncio.Task[T], _Job] = field(default_factory=dict)
     _stop: PersonaeError | None = None
+    _began: float = 0.0
+    _is_gone: bool = False
 
     async def run(self, calls: Sequence[Call], deliver: Callable[[int, T], None]) -> None:
         """See every call to its end; `deliver(index, answer)` is called as each ends.
@@ -127,9 +137,10 @@ class Dispatcher(Generic[T]):
             BudgetSpent: a limit is reached; calls under way have ended and were delivered.
             ModelError: the server refuses all calls, can't be reached, or went away.
         """
+        self._began = time.monotonic()
         self._fresh.extend(_Job(call) for call in calls)
         try:
-            while self._fresh or self._later or self._running:
+            while self._fresh or self._later or (self._running and not self._is_gone):
                 pause = self._fill()
                 if not self._running:
                     await asyncio.sleep(pause or 0)
@@ -142,7 +153,7 @@ class Dispatcher(Generic[T]):
         finally:
             for task, job in self._running.items():
                 task.cancel()
-                self.state.spending.settle((job.call.read, job.call.written), (job.call.read, 0))
+                self.state.spending.settle(job.reserved, (job.call.read, 0))
             await asyncio.gather(*self._running, return_exceptions=True)
         if self._stop is not None:
             raise self._stop
@@ -151,7 +162,8 @@ class Dispatcher(Generic[T]):
         """Start allowed calls; return seconds until the next, None if a call has to end first."""
         rate_limit = self.state.rate_limit
         while self._fresh or self._later:
-            if len(self._running) >= (rate_limit.limit if self.state.reached else 1):
+            has_answered = self.state.answered_at is not None
+            if len(self._running) >= (rate_limit.limit if has_answered else 1):
                 return None
             now = time.monotonic()
             if now < rate_limit.resume_at:
@@ -161,11 +173,13 @@ class Dispatcher(Generic[T]):
                 return self._later[0][0] - now
             job = self._later[0][2] if is_due else self._fresh[0]
             try:
-                if not self.state.spending.reserve(job.call.read, job.call.written):
-                    return None
+                reserved = self.state.spending.reserve(job.call.read, job.call.written)
             except BudgetSpent as spent:
                 self._end(spent)
                 return None
+            if reserved is None:
+                return None
+            job.reserved = reserved
             if is_due:
                 heapq.heappop(self._later)
             else:
@@ -176,25 +190,44 @@ class Dispatcher(Generic[T]):
     def _start(self, job: _Job, now: float) -> None:
         job.first = now if job.first is None else job.first
         job.sent = now
-        task = asyncio.ensure_future(self.attempt(job.call))
-        self._running[task] = job
+        if self.state.first_sent is None:
+            self.state.first_sent = now
+        is_first = self.state.answered_at is None
+        attempt = self._first_attempt(job.call) if is_first else self.attempt(job.call)
+        self._running[asyncio.ensure_future(attempt)] = job
+
+    async def _first_attempt(self, call: Call) -> T:
+        """Attempt a call of a server that hasn't answered yet, for what is left of its time."""
+        state = self.state
+        left = (state.first_sent or 0.0) + state.first_answer - time.monotonic()
+        try:
+            async with asyncio.timeout(left):
+                return await self.attempt(call)
+        except TimeoutError as error:
+            raise ModelUnavailable(
+                f"the server gave no answer within {state.first_answer:g} s; if it is still "
+                "loading the model, wait for that, or allow more with --first-answer SECONDS"
+            ) from error
 
     def _finish(self, task: asyncio.Task[T], deliver: Callable[[int, T], None]) -> None:
         job = self._running.pop(task)
-        reserved = (job.call.read, job.call.written)
         try:
             answer = task.result()
         except Retry as failed:
-            charged = (job.call.read, 0) if failed.reached and not failed.answered else (0, 0)
-            self.state.spending.settle(reserved, charged)
+            is_lost = failed.reached and not failed.answered
+            charged = (job.call.read, 0) if is_lost else failed.tokens
+            self.state.spending.settle(job.reserved, charged)
             self._retry(job, failed, deliver)
             return
         except ModelError as refusal:
-            self.state.spending.settle(reserved, (0, 0))
+            self.state.spending.settle(job.reserved, (0, 0))
             self._end(refusal)
             return
-        self.state.spending.settle(reserved, (answer.tokens_in, answer.tokens_out))
-        self.state.reached, self.state.silent = True, 0
+        used = (answer.tokens_in, answer.tokens_out)
+        estimate = (job.call.read, job.call.written) if any(used) else None
+        self.state.spending.settle(job.reserved, used, estimate)
+        self.state.reached = True
+        self._heard(time.monotonic())
         self.state.rate_limit.answered()
         deliver(job.call.index, answer)
 
@@ -202,13 +235,20 @@ class Dispatcher(Generic[T]):
         state, now = self.state, time.monotonic()
         state.reached = state.reached or failed.reached
         if failed.answered:
-            state.silent = 0
+            self._heard(now)
+        else:
+            state.unanswered += failed.reached
         if failed.busy:
             state.rate_limit.refused(began=job.sent, now=now, wait=failed.wait)
         if self._stop is not None:
             return
         if failed.wait is not None and failed.wait > state.patience:
             self._end(ModelUnavailable(f"{failed.why}; it asks to wait {failed.wait:.0f} s"))
+            return
+        quiet_since = max(state.answered_at or now, self._began)
+        if state.unanswered >= SILENT and now - quiet_since >= state.silence:
+            self._is_gone = True
+            self._end(ModelUnavailable(f"the server stopped answering: {failed.why}"))
             return
         ready = now + self._pause(job, failed)
         waited = ready - (job.first or now)
@@ -222,6 +262,10 @@ class Dispatcher(Generic[T]):
                 self._end(ModelUnavailable(f"the server stopped answering: {failed.why}"))
             tries = job.failures + job.vague
             deliver(job.call.index, self.give_up(f"{failed.why} (given up after {tries} tries)"))
+
+    def _heard(self, now: float) -> None:
+        self.state.silent = self.state.unanswered = 0
+        self.state.answered_at = now
 
     def _pause(self, job: _Job, failed: Retry) -> float:
         """Count the failed try, unless a wait was requested; return seconds until the next."""
@@ -237,45 +281,3 @@ class Dispatcher(Generic[T]):
         self._stop = self._stop or reason
         self._fresh.clear()
         self._later.clear()
-
-
-def in_background(
-    work: Callable[[Callable[[int, T], None]], Awaitable[None]],
-) -> Generator[tuple[int, T], None, None]:
-    """Run `work(deliver)` on an event loop in a thread of its own; yield what it delivers.
-
-    What `work` raises is raised here at the end. Closing the generator early, or an interrupt,
-    cancels the work and waits for its connections to close.
-    """
-    results: SimpleQueue[tuple[int, T] | None] = SimpleQueue()
-    errors: list[BaseException] = []
-    loop = asyncio.new_event_loop()
-
-    async def main() -> None:
-        await work(lambda index, answer: results.put((index, answer)))
-
-    task = loop.create_task(main())
-
-    def body() -> None:
-        try:
-            loop.run_until_complete(task)
-        except BaseException as error:  # raised again in the caller's thread
-            errors.append(error)
-        finally:
-            loop.run_until_complete(loop.shutdown_asyncgens())
-            loop.close()
-            results.put(None)
-
-    thread = Thread(target=body, name="personae-server", daemon=True)
-    thread.start()
-    try:
-        while (result := results.get()) is not None:
-            yield result
-    except BaseException:
-        with suppress(RuntimeError):  # the loop has closed already
-            loop.call_soon_threadsafe(task.cancel)
-        raise
-    finally:
-        thread.join()
-    if errors:
-        raise errors[0]

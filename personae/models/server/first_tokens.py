@@ -181,8 +181,9 @@ def choice_from_replies(question: Request, replies: Sequence[Reply]) -> Choice:
     usage = sum(r.tokens_in for r in replies), sum(r.tokens_out for r in replies)
     method = f"counted:{len(answered)}"
     if 2 * len(answered) <= len(replies):
-        reason = next(r.why for r in replies if r.status == "error")
-        return _without_option("error", reason, method, usage)
+        failed = next(r for r in replies if r.status == "error")
+        failure = _without_option("error", failed.why, method, usage)
+        return replace(failure, temporary=any(r.temporary for r in replies))
     counts = Counter(_option_said(question, reply.text) for reply in answered)
     refused = sum(r.status == "refused" for r in answered)
     if not counts.keys() - {None}:

@@ -12,21 +12,21 @@ from typing import Any, TypeVar
 import httpx
 
 from personae.core import BadValue, Chat, FidelityError, ModelUnavailable, Reply, Sampling, Status
-from personae.models.server.budget import Budget, Price, Spending, tokens_of
+from personae.models.server.budget import Spending, tokens_of
 from personae.models.server.dispatch import (
     Call,
     CallResult,
     Dispatcher,
     Retry,
     ServerState,
-    in_background,
 )
 from personae.models.server.endpoint import Endpoint, Rejected
+from personae.models.server.event_thread import in_background
 from personae.models.server.rate_limit import RateLimit
 from personae.models.server.requests.chat_forms import system_in_user
 from personae.models.server.requests.refusals import RequestAdapter
 from personae.models.server.requests.request_fields import RequestFields
-from personae.models.server.wire import Malformed, chat_body, read_reply
+from personae.models.server.wire import Malformed, chat_body, read_reply, tokens_used
 
 __all__ = ["ServerSettings", "Service", "status_of"]
 
@@ -38,18 +38,20 @@ _DATED = re.compile(r"([-@]\d{3,8}(-\d{2}-\d{2})?|:latest|-latest)$")
 class ServerSettings:
     """How a server is called, and how long it is waited for.
 
-    `at_once`: most requests under way. `deadline`: most seconds of one try; `patience`: of a
-    request with all its tries. `top`: how many first tokens to ask for in `choose`; `samples`:
-    how many replies to count where the server shows none. `accept`: other names under which the
-    model asked for may answer; the name itself, without its folder and with a date, always may.
-    `headers` (NAME:VALUE) and `extra_body`, an object in JSON, go with every request; `thinking` is
-    "off" or a number of tokens, "" for the server's default.
+    `at_once`: most requests under way. `first_answer`: most seconds until the server's first
+    answer; `deadline`: of one try; `patience`: of a request with all its tries. `top`: how many
+    first tokens to ask for in `choose`; `samples`: how many replies to count where the server shows
+    none. `accept`: other names under which the model asked for may answer; the name itself, without
+    its folder and with a date, always may. `headers` (NAME:VALUE) and `extra_body`, an object in
+    JSON, go with every request; `thinking` is "off" or a number of tokens, "" for the server's
+    default.
 
     Raises:
         BadValue: a number that isn't positive; a header, body or thinking that can't be sent.
     """
 
     at_once: int = 64
+    first_answer: float = 60.0
     deadline: float = 120.0
     patience: float = 600.0
     top: int = 20
@@ -60,7 +62,7 @@ class ServerSettings:
     thinking: str = ""
 
     def __post_init__(self) -> None:
-        for name in ("at_once", "deadline", "patience", "samples"):
+        for name in ("at_once", "first_answer", "deadline", "patience", "samples"):
             if not getattr(self, name) > 0:
                 raise BadValue(f"{name} is a positive number, not {getattr(self, name)}")
         if self.top < 0:
@@ -74,28 +76,30 @@ class ServerSettings:
 
 
 class Service:
-    """One model at one endpoint, and its state between batches.
-
-    Raises:
-        BadValue: a limit on money without a price.
-    """
+    """One model at one endpoint, and its state between batches."""
 
     def __init__(
         self,
         endpoint: Endpoint,
-        budget: Budget | None,
-        price: Price | None,
+        spending: Spending,
         settings: ServerSettings,
     ) -> None:
         self.endpoint = endpoint
         self.settings = settings
-        self.spending = Spending(budget or Budget(), price)
+        self.spending = spending
         most = settings.at_once
         rate_limit = RateLimit(start=min(8, most), most=most)
-        self._state = ServerState(rate_limit, self.spending, settings.patience)
+        self._state = ServerState(
+            rate_limit,
+            spending,
+            patience=settings.patience,
+            first_answer=settings.first_answer,
+            silence=2 * settings.deadline,
+        )
         self._known = False  # has answered under the right name
         self.fields = settings.fields
         self.adapter = RequestAdapter(self.fields.requested)
+        self._billed: dict[httpx.AsyncClient, tuple[int, int]] = {}  # by a client's last answer
 
     def replies(
         self, questions: Sequence[tuple[Chat, Sampling]], deliver: Callable[[int, Reply], None]
@@ -118,7 +122,7 @@ class Service:
             Call(index, tokens_of(chat), sampling.max_tokens + extra)
             for index, (chat, sampling) in enumerate(questions)
         ]
-        self.batch(calls, attempt, _no_reply, deliver)
+        self.batch(calls, attempt, _given_up, deliver)
 
     def shaped(self, chat: Chat) -> Chat:
         """Return the chat as the server takes it."""
@@ -159,8 +163,9 @@ class Service:
                     try:
                         return await attempt(client, call)
                     except Malformed as error:
-                        raise Retry(str(error)) from error
+                        raise Retry(str(error), tokens=self._billed.get(client, (0, 0))) from error
                     finally:
+                        self._billed.pop(client, None)
                         free.append(client)
 
                 await Dispatcher(self._state, once, give_up).run(calls, deliver)
@@ -190,6 +195,7 @@ class Service:
                     f"({rejection.why}){suggestion}"
                 ) from rejection
             raise
+        self._billed[client] = tokens_used(data, (), "")[:2]
         self._check(data)
         self.adapter.accept(sent)
         return data
@@ -224,9 +230,9 @@ def _bare(name: str) -> str:
     return _DATED.sub("", name.rsplit("/", 1)[-1].lower())
 
 
-def _no_reply(why: str) -> Reply:
-    """Make the record of a request without a reply, with the reason."""
-    return Reply(text="", status="error", why=why)
+def _given_up(why: str) -> Reply:
+    """Make the record of a request given up after several tries, with the last reason."""
+    return Reply(text="", status="error", why=why, temporary=True)
 
 
 def status_of(rejection: Rejected) -> Status:

@@ -11,9 +11,8 @@ from io import BytesIO
 from pathlib import Path
 
 import polars as pl
-from polars.exceptions import PolarsError
 
-from personae.core import Answers, BadFile, BadValue, Report
+from personae.core import Answers, BadFile, BadValue, Report, foreign_table
 from personae.report.render.html import report_html
 from personae.report.render.report_json import report_from_json, report_json
 
@@ -66,8 +65,10 @@ def read_report(folder: str | Path) -> Report:
     if not (root / ANSWERS).exists():
         return report
     try:
-        return replace(report, answers=Answers(pl.read_parquet(root / ANSWERS)))
-    except (OSError, PolarsError, BadValue) as error:
+        with foreign_table(root / ANSWERS):
+            rows = pl.read_parquet(root / ANSWERS)
+        return replace(report, answers=Answers(rows))
+    except BadValue as error:
         raise BadFile(f"{str(root / ANSWERS)!r} does not hold answers: {error}") from error
 
 

@@ -25,6 +25,8 @@ from personae.core import (
     Report,
     Table,
     Usage,
+    parse_json,
+    typed,
 )
 from personae.report.render.figure_json import figure_data, figure_from_data
 
@@ -71,12 +73,9 @@ def report_from_json(text: str) -> Report:
     >>> report_from_json(report_json(Report(title="Empty", parts=()))).title
     'Empty'
     """
-    try:
-        data = json.loads(text)
-    except ValueError as error:
-        raise BadFile(f"a report must be JSON: {error}") from error
+    data = parse_json(text, "the report")
     schema = data.get("schema") if isinstance(data, dict) else None
-    if schema != SCHEMA_VERSION:
+    if not isinstance(data, dict) or schema != SCHEMA_VERSION:
         raise BadFile(
             f'a report must say "schema": {SCHEMA_VERSION!r}, not {str(schema)[:40]!r}; '
             "make it again with this version of Personae"
@@ -192,11 +191,8 @@ def _revive(value: Any) -> Any:  # noqa: ANN401  (any JSON)
     return value
 
 
-def _read_provenance(data: dict[str, Any] | None) -> Provenance | None:
-    if data is None:
-        return None
-    lists = {k: tuple(_text(v) for v in data[k]) for k in ("instruments", "notes")}
-    return Provenance(**{**data, **lists, "usage": Usage(**data["usage"])})
+def _read_provenance(data: object) -> Provenance | None:
+    return None if data is None else typed(data, Provenance, "the report's provenance")
 
 
 def _text(value: object) -> str:

@@ -30,6 +30,7 @@ from personae.core import (
     Note,
     Part,
     Report,
+    foreign_table,
     load_behaviour_task,
     load_inventory,
 )
@@ -199,10 +200,8 @@ def _earlier_run(text: str, asked: Answers) -> Answers:
     name, equals, path = text.partition("=")
     if not equals or not name or not Path(path).is_file():
         raise BadFile(f"others are NAME=PATH of an answers.parquet that exists, not {text!r}")
-    try:
+    with foreign_table(Path(path)):
         rows = pl.read_parquet(path)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise BadFile(f"{path}: not answers of a run ({error})") from error
     lacking = {"context", "trait", "sign", "strategy", "group"} - set(rows.columns)
     if lacking:
         raise BadFile(f"{path}: not answers of this study; it lacks {', '.join(sorted(lacking))}")

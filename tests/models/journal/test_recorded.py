@@ -1,7 +1,8 @@
 """The recorded model: same answers, each asked once; keys see every field; totals don't drift."""
 
+import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from personae.core import (
+    NOT_ASKED,
     Activations,
     Anatomy,
     BadFile,
@@ -21,6 +23,7 @@ from personae.core import (
     Edit,
     Message,
     Model,
+    NoUsableAnswers,
     OpenModel,
     Pool,
     Reply,
@@ -35,6 +38,7 @@ from personae.core import (
 from personae.core.keys import choice_keys, reply_keys
 from personae.models.journal.journal import Journal
 from personae.models.journal.recorded import recorded
+from personae.models.journal.usable_answers import UsableAnswers
 from personae.models.server.budget import Price
 from personae.respondents.scripted import ScriptedModel
 
@@ -176,7 +180,7 @@ def test_five_repeats_are_five_draws_and_stay_so(tmp_path: Path) -> None:
     assert len(inner.asked) == 5
 
 
-def test_errors_are_asked_again_and_everything_else_is_kept(tmp_path: Path) -> None:
+def test_errors_are_kept_until_they_are_forgotten(tmp_path: Path) -> None:
     faults = {"refused": 0.2, "malformed": 0.2, "cut": 0.2, "busy": 0.1, "timeout": 0.1}
     inner = ScriptedModel(lambda chat: "fine", faults=faults)
     chats = [say(str(i)) for i in range(300)]
@@ -184,12 +188,108 @@ def test_errors_are_asked_again_and_everything_else_is_kept(tmp_path: Path) -> N
         first = recorded(inner, journal).reply(requests_of(chats), Sampling())
         errors = sum(r.status == "error" for r in first)
         assert {r.status for r in first} == {"ok", "refused", "unparsed", "cut", "error"}
-        assert len(journal) == 300 - errors
+        busy = sum(r.temporary for r in first)
+        assert 0 < busy == errors
+        assert len(journal) == 300
         inner.asked.clear()
         model = recorded(inner, journal)
         assert model.reply(requests_of(chats), Sampling()) == first
-        assert len(inner.asked) == errors
-        assert model.usage.requests == 300 - errors
+        assert not inner.asked
+        assert model.usage.requests == 300
+        assert journal.forget_errors(temporary=True) == busy
+        assert recorded(inner, journal).reply(requests_of(chats), Sampling()) == first
+        assert len(inner.asked) == busy
+
+
+def test_a_permanent_error_outlasts_a_restart_and_its_tokens_are_counted(tmp_path: Path) -> None:
+    class Unweighable(ScriptedModel):
+        def choose(self, requests: Sequence[Request], *, done: Done | None = None) -> list[Choice]:
+            self.asked += requests
+            return [Choice(status="error", why="no token", tokens_in=9, tokens_out=1)] * len(
+                requests
+            )
+
+    inner = Unweighable()
+    for _ in range(2):
+        with Journal(tmp_path / "j") as journal:
+            model = recorded(inner, journal)
+            model.choose([QUESTION, QUESTION])
+            model.choose([QUESTION])
+            assert (model.usage.requests, model.usage.tokens_in, model.usage.tokens_out) == (
+                (1, 9, 1)
+            )
+            assert len(inner.asked) == 1
+            assert journal.forget_errors(temporary=True) == 0
+    with Journal(tmp_path / "j") as journal:
+        assert journal.forget_errors(temporary=False) == 1
+        recorded(inner, journal).choose([QUESTION])
+    assert len(inner.asked) == 2
+
+
+class Failing(ScriptedModel):
+    """Answers the first requests, and fails at all others."""
+
+    def __init__(self, good: int, reply: Reply | None = None) -> None:
+        super().__init__()
+        self.good = good
+        self.failed = reply or Reply(text="", status="error", why="400: temperature is refused")
+
+    def reply(
+        self, requests: Sequence[Request], sampling: Sampling, *, done: Done | None = None
+    ) -> list[Reply]:
+        assert done is not None
+        for index, request in enumerate(requests):
+            fine = len(self.asked) < self.good
+            self.asked.append(request)
+            done(index, Reply(text="fine") if fine else self.failed)
+        return []
+
+
+@pytest.mark.parametrize(
+    ("good", "asked", "reply"),
+    [
+        (0, 20, None),
+        (0, 20, Reply(text=" ", status="cut", why="400: temperature is refused")),
+        (0, 20, Reply(text="", status="unparsed", why="400: temperature is refused")),
+        (1, 200, None),
+        (39, 200, None),
+        (40, 201, None),
+        (60, 301, None),
+    ],
+)
+def test_a_model_that_gives_nothing_usable_is_given_up(
+    good: int, asked: int, reply: Reply | None, tmp_path: Path
+) -> None:
+    many = requests_of(say(f"question {i}") for i in range(600))
+    inner = Failing(good, reply)
+    with Journal(tmp_path / "j") as journal:
+        for _ in range(2):  # a restart asks nothing again
+            with pytest.raises(NoUsableAnswers, match="temperature is refused") as stopped:
+                recorded(inner, journal).reply(many, Sampling())
+            assert len(inner.asked) == len(journal) == asked
+            assert f"to {asked} requests" in str(stopped.value)
+        assert stopped.value.exit_code == 3
+
+
+def test_refusals_in_words_and_questions_never_put_are_no_failures(tmp_path: Path) -> None:
+    many = requests_of(say(f"question {i}") for i in range(300))
+    with Journal(tmp_path / "j") as journal:
+        inner = Failing(0, Reply(text="I won't.", status="refused"))
+        assert len(recorded(inner, journal).reply(many, Sampling())) == 300
+    unasked = Choice(status="error", why="needs a chat", method=NOT_ASKED)
+    tally = UsableAnswers("m")
+    for _ in range(300):
+        tally.count(unasked)
+    tally.conclude()
+
+
+def test_a_short_run_without_any_answer_ends_in_an_error(tmp_path: Path) -> None:
+    with Journal(tmp_path / "j") as journal:
+        silent = recorded(Failing(0), journal)
+        silent.reply(REQUESTS[:3], Sampling())
+        with pytest.raises(NoUsableAnswers, match="no usable answer to 3 requests"):
+            silent.conclude()
+        recorded(Failing(9), journal).conclude()  # never asked
 
 
 def test_totals_are_those_of_an_uninterrupted_run(tmp_path: Path) -> None:
@@ -233,12 +333,53 @@ def test_what_was_answered_before_the_budget_ended_is_kept(tmp_path: Path) -> No
         assert remainder.asked == REQUESTS[8:]
 
 
-def test_a_payload_that_is_no_answer_is_a_bad_file(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "payload",
+    [
+        "7",
+        "{",
+        "[" * 100_000,
+        "null",
+        "{}",
+        "[]",
+        "[null]",
+        '["a", "fine"]',
+        '["a", ["ok"]]',
+        '["a", "ok", 3]',
+        '["a", "ok", "", -1]',
+        '["a", "ok", "", true]',
+        '["a", "ok", "", 1, 1.5]',
+        '["a", "ok", "", 1, 1, 0]',
+        '["a", "ok", "", 1, 1, false, 1]',
+    ],
+)
+def test_a_payload_that_is_no_answer_is_a_bad_file(payload: str, tmp_path: Path) -> None:
     inner = ScriptedModel(lambda chat: "fine")
     with Journal(tmp_path / "j") as journal:
-        journal.write(reply_keys(inner.fingerprint, REQUESTS[:1], Sampling())[0], "reply", "7")
+        journal.write(reply_keys(inner.fingerprint, REQUESTS[:1], Sampling())[0], "reply", payload)
         with pytest.raises(BadFile, match="isn't a reply"):
             recorded(inner, journal).reply(REQUESTS[:1], Sampling())
+
+
+@pytest.mark.parametrize("column", ["key", "kind", "payload", "failure", "checksum"])
+@pytest.mark.parametrize("value", ["x", 7, b"\xff", '["No.","ok","",1,1,false]'])
+def test_a_row_changed_since_it_was_written_is_asked_again(
+    column: str, value: object, tmp_path: Path
+) -> None:
+    inner = ScriptedModel(lambda chat: "Yes.")
+    with Journal(tmp_path / "j") as journal:
+        recorded(inner, journal).reply(REQUESTS[:3], Sampling())
+    with closing(sqlite3.connect(tmp_path / "j")) as base:
+        base.execute(f"UPDATE answers SET {column} = ? WHERE rowid = 2", (value,))
+        base.commit()
+    with pytest.warns(UserWarning, match="1 answers .* dropped and asked again"):
+        journal = Journal(tmp_path / "j")
+    with journal:
+        assert {r.text for r in recorded(inner, journal).reply(REQUESTS[:3], Sampling())} == {
+            "Yes."
+        }
+    assert len(inner.asked) == 4
+    Journal(tmp_path / "j").close()  # and is sound again
 
 
 class Replier:

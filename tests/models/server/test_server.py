@@ -206,7 +206,7 @@ def test_every_ending_has_its_status(
 
 
 def test_a_mixed_storm_ends_in_one_answer_or_record_each(tmp_path: Path) -> None:
-    """Faults of all kinds by turns: 300 requests, 300 ends; only answers are kept."""
+    """Faults of all kinds by turns: 300 requests, 300 ends; each is kept."""
     slow = {"too slow", "a slow drip"}
     faults = [act for name, act in PASSING.items() if name not in slow]
     faults += [act for act, *_ in ENDINGS]
@@ -223,7 +223,7 @@ def test_a_mixed_storm_ends_in_one_answer_or_record_each(tmp_path: Path) -> None
         assert set(counts) == {"ok", "refused", "unparsed", "cut", "error"}
         assert counts["ok"] > 100
         assert all(r.why for r in replies if r.status != "ok")
-        assert len(journal) == 300 - counts["error"]
+        assert len(journal) == 300
 
 
 def test_a_server_that_goes_away_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ from personae.core import (
     BudgetSpent,
     Chat,
     ModelError,
+    ModelUnavailable,
     PersonaeError,
     Sampling,
     Usage,
@@ -29,6 +30,7 @@ from personae.models.server import rate_limit as pacing
 from personae.models.server.budget import Budget, Price, Spending
 from personae.models.server.client import ServerModel, open_server
 from personae.models.server.rate_limit import RateLimit, retry_after
+from personae.models.server.service import ServerSettings
 from tests.support.faulty_server import (
     MODEL,
     Act,
@@ -177,19 +179,82 @@ def test_what_is_held_and_spent_never_exceeds_the_limit(calls: list[tuple[int, i
     under_way: list[tuple[int, int]] = []
     for read, written in calls:
         try:
-            taken = spending.reserve(read, written)
+            amount = spending.reserve(read, written)
         except BudgetSpent:
             spent = spending.spent
             assert spent.tokens_in + spent.tokens_out + read + written > 200
             continue
-        if not taken:
+        if amount is None:
             assert under_way
             held = under_way.pop()
-            spending.settle(held, (held[0], held[1] // 2))
+            spending.settle(held, (held[0], held[1] // 2), held)
             continue
-        under_way.append((read, written))
+        assert amount == (read, written)  # the server never counts more than was estimated
+        under_way.append(amount)
         held_now = sum(sum(h) for h in under_way)
         assert spending.spent.tokens_in + spending.spent.tokens_out + held_now <= 200
+
+
+def long_winded(body: dict[str, Any], before: int) -> Act:
+    """Counts six times what the characters suggest, and three times what it may write."""
+    usage = {"prompt_tokens": 50, "completion_tokens": 30}
+    return Act(body=completion("fine", usage=usage), seconds=0.002)
+
+
+def test_a_server_that_counts_more_than_estimated_exceeds_by_calls_under_way_only() -> None:
+    """After the first answers, reservations grow to what the server counts."""
+    spent = spend(Budget(tokens=4000), n=300, script=long_winded)
+    assert 3900 <= spent.tokens_in + spent.tokens_out <= 4000 + 8 * 80
+
+
+def test_an_answer_that_cannot_be_used_is_paid_for() -> None:
+    broken = Act(body={"choices": [], "usage": {"prompt_tokens": 30, "completion_tokens": 20}})
+    spent = spend(Budget(tokens=400), n=5, script=always(broken))
+    assert spent.tokens_in + spent.tokens_out == 50 * spent.requests > 300
+
+
+def test_two_models_share_one_account() -> None:
+    account = Spending(Budget(tokens=500), PRICE)
+    with FaultyServer(fine) as server, FaultyServer(fine) as other:
+        judge = open_server(f"{other.url}#{MODEL}", spending=account)
+        model = open_server(f"{server.url}#{MODEL}", spending=account)
+        judge.reply(requests_of(chats(20)), Sampling(max_tokens=10))
+        with pytest.raises(BudgetSpent, match="the limit of 500 tokens is reached") as spent:
+            model.reply(requests_of(chats(100)), Sampling(max_tokens=10))
+        calls = len(server.bodies) + len(other.bodies)
+        assert f"spent: {calls} calls, {10 * calls} tokens, 0." in str(spent.value)
+        assert 450 <= 10 * calls <= 500
+        assert judge.spent == model.spent
+
+
+# A server that doesn't answer
+
+
+def hangs(body: dict[str, Any], before: int) -> Act:
+    return Act(seconds=60)
+
+
+def test_a_server_that_accepts_and_never_answers_is_given_up() -> None:
+    settings = ServerSettings(first_answer=0.3, deadline=0.1)
+    with FaultyServer(hangs) as server:
+        model = open_server(f"{server.url}#{MODEL}", settings=settings)
+        with pytest.raises(ModelUnavailable, match=r"no answer within 0\.3 s.*--first-answer"):
+            model.reply(requests_of(chats(100)), Sampling())
+        assert 1 <= len(server.bodies) <= 3
+
+
+def test_a_server_that_falls_silent_is_given_up_with_what_it_answered() -> None:
+    answered: list[int] = []
+
+    def falls_silent(body: dict[str, Any], before: int) -> Act:
+        return fine(body, before) if len(server.bodies) <= 20 else hangs(body, before)
+
+    settings = ServerSettings(deadline=0.2, patience=9.0)
+    with FaultyServer(falls_silent) as server:
+        model = open_server(f"{server.url}#{MODEL}", settings=settings)
+        with pytest.raises(ModelUnavailable, match="stopped answering"):
+            model.reply(requests_of(chats(100)), Sampling(), done=lambda i, _: answered.append(i))
+    assert 10 <= len(answered) <= 20  # those under way at the turn may be either
 
 
 def test_wrong_limits_and_prices_are_refused() -> None:

@@ -80,7 +80,7 @@ def redact(text: str) -> str:
 @cache
 def _occupation_pattern() -> re.Pattern[str]:
     shipped = {name.split()[-1] for name in data_json("personas/people.json")["occupations"]}
-    jobs = "|".join(sorted({*shipped, *_MORE_OCCUPATIONS}, key=len, reverse=True))
+    jobs = "|".join(sorted({*shipped, *_MORE_OCCUPATIONS}, key=lambda job: (-len(job), job)))
     return re.compile(
         rf"\bI(?:'m| am) an? (?P<v>(?:[a-z-]+ ){{0,3}}?(?:{jobs}))\b"
         r"|\bI work as (?:an? )?(?P<w>[a-z][a-z -]{2,30}?)(?=[.,;!?\n]|$| in | at | and | on )",

@@ -1,21 +1,38 @@
 """Parts of a population on disk: rows, signatures and counts, each file complete or absent."""
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
+from typing import TypedDict
 
 import numpy as np
 import polars as pl
 
+from personae.core import (
+    BadFile,
+    atomic_path,
+    foreign_table,
+    read_record,
+    write_atomically,
+)
 from personae.generate.quality.near_duplicates import DuplicateCriterion, Signatures
 from personae.generate.recipe import PersonaBatch
 from personae.generate.slots import IndexArray, Slots
-from personae.run.manifest import write_atomically
 
 __all__ = ["Shard", "read_shard", "shard_of", "write_shard"]
+
+REMEDY = "remove the files of this part, and it is made again, without asking the model twice"
+
+
+class ShardRecord(TypedDict):
+    """STEM.json: the slots asked for, those that failed and why, counts of events."""
+
+    asked: list[int]
+    failed: dict[str, str]
+    signed: bool
+    counts: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,9 +59,8 @@ def shard_of(slots: Slots, batch: PersonaBatch, criterion: DuplicateCriterion | 
 
 def write_shard(shard: Shard, stem: Path) -> None:
     """Write a shard as STEM.parquet, STEM.npy and, last, STEM.json."""
-    part = stem.with_suffix(".part")
-    shard.rows.write_parquet(part, compression="zstd", compression_level=1, statistics=False)
-    os.replace(part, stem.with_suffix(".parquet"))
+    with atomic_path(stem.with_suffix(".parquet")) as part:
+        shard.rows.write_parquet(part, compression="zstd", compression_level=1, statistics=False)
     if shard.signs is not None:
         stream = BytesIO()
         np.save(stream, shard.signs, allow_pickle=False)
@@ -52,22 +68,42 @@ def write_shard(shard: Shard, stem: Path) -> None:
     body = {
         "asked": shard.asked.tolist(),
         "failed": {str(k): v for k, v in shard.failed.items()},
+        "signed": shard.signs is not None,
         "counts": dict(shard.counts),
     }
     write_atomically(stem.with_suffix(".json"), json.dumps(body).encode())
 
 
 def read_shard(stem: Path, *, rows: bool = True) -> Shard | None:
-    """Read a shard, or without `rows` everything else; None if it was never finished."""
-    note = stem.with_suffix(".json")
-    if not note.exists():
+    """Read a shard, or without `rows` everything else; None if it was never finished.
+
+    Raises:
+        BadFile: a file of it is broken.
+    """
+    body = read_record(stem.with_suffix(".json"), ShardRecord, REMEDY)
+    if body is None:
         return None
-    body = json.loads(note.read_text(encoding="utf-8"))
-    table, signs = stem.with_suffix(".parquet"), stem.with_suffix(".npy")
-    return Shard(
-        asked=np.array(body["asked"], dtype=np.int64),
-        rows=pl.read_parquet(table) if rows else pl.DataFrame(),
-        signs=np.load(signs, allow_pickle=False) if signs.exists() else None,
-        failed={int(k): v for k, v in body["failed"].items()},
-        counts=body["counts"],
-    )
+    table = stem.with_suffix(".parquet")
+    with foreign_table(table, REMEDY):
+        frame = pl.read_parquet(table) if rows else pl.DataFrame()
+    try:
+        shard = Shard(
+            asked=np.array(body["asked"], dtype=np.int64),
+            rows=frame,
+            signs=_read_signatures(stem.with_suffix(".npy")) if body["signed"] else None,
+            failed={int(k): v for k, v in body["failed"].items()},
+            counts=body["counts"],
+        )
+    except (OSError, ValueError, EOFError, OverflowError) as error:
+        raise BadFile(f"the part {stem} is broken ({error}); {REMEDY}") from error
+    lengths = {len(part) for part in (frame if rows else None, shard.signs) if part is not None}
+    if lengths - {len(shard.slots)}:
+        raise BadFile(f"the files of the part {stem} don't belong together; {REMEDY}")
+    return shard
+
+
+def _read_signatures(path: Path) -> Signatures:
+    signs: Signatures = np.load(path, allow_pickle=False)
+    if signs.ndim != 2 or signs.dtype != np.uint32:
+        raise ValueError(f"signatures of the shape {signs.shape} and type {signs.dtype}")
+    return signs

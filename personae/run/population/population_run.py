@@ -1,14 +1,13 @@
 """Generates a population into a file: shards, regeneration of near-duplicates, merge, report.
 
 Each shard and each round of regeneration is written atomically, so that a killed run resumes where
-it stopped and ends in the same bytes. Only the plan and all signatures are held in memory.
+it stopped, asks nothing twice, and ends in the same bytes. Only the plan and all signatures are
+held in memory.
 """
 
-import json
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,69 +15,36 @@ import polars as pl
 from rich.console import Console
 
 from personae import __version__
-from personae.core import (
-    BadFile,
-    BadValue,
-    Model,
-    Provenance,
-    Report,
-    Usage,
-    canonical_json,
-    file_sha256,
-    model_notes,
-    plain,
-)
+from personae.core import BadValue, Model, PersonaeError, Provenance, Report, Usage, model_notes
 from personae.generate.quality.outcome import SAMPLE, Outcome, Tally, population_report
 from personae.generate.recipe import Population
 from personae.models.journal.journal import Journal
 from personae.models.journal.recorded import recorded
 from personae.personas import save_frames
-from personae.report.render.html import report_html
-from personae.run.manifest import open_manifest, read_object, today, write_atomically
+from personae.run.conclusion import concluding
+from personae.run.folder.folder_lock import folder_lock
+from personae.run.folder.manifest import Manifest, today
+from personae.run.population.population_files import (
+    JOURNAL,
+    WRITING,
+    Commission,
+    answers_kept,
+    begin,
+    finished_report,
+    refuse_place,
+    write_record,
+)
+from personae.run.population.regeneration import alike_left, regenerate
+from personae.run.population.shards import Shard, read_shard, shard_of, write_shard
 from personae.run.progress import Meter
-from personae.run.regeneration import alike_left, regenerate
-from personae.run.shards import Shard, read_shard, shard_of, write_shard
 
-__all__ = ["Build", "Commission", "Span", "Workers", "generate", "make_span"]
+__all__ = ["Build", "Span", "Workers", "generate", "make_span"]
 
 STRUCTURE, WITH_MODEL = 50_000, 256
 """Personas in a shard, without a model and with one."""
 Span = tuple[int, int]
 Build = Callable[[Model | None], Population]
 Workers = Callable[[Sequence[Span]], Iterator[tuple[Span, Shard]]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Commission:
-    """A population to generate: a recipe, its version, its options as plain values, a file.
-
-    `total` is the plan's count of requests to a model, for the progress bar alone.
-    """
-
-    recipe: str
-    version: str
-    options: Mapping[str, object]
-    out: Path
-    fresh: bool = False
-    total: int | None = None
-
-    def identity(self, population: Population) -> Mapping[str, object]:
-        """Everything that the file depends on."""
-        order, model = population.order, population.order.model
-        return {
-            "personae": __version__,
-            "recipe": self.recipe,
-            "recipe_version": self.version,
-            "n": order.n,
-            "seed": order.seed,
-            "model": model and {"name": model.name, "fingerprint": model.fingerprint},
-            "options": plain(self.options),
-            "data": population.fingerprint,
-        }
-
-    def sibling(self, ending: str) -> Path:
-        """Return the path of a file beside the result."""
-        return self.out.with_name(f"{self.out.name}.{ending}")
 
 
 def make_span(population: Population, span: Span) -> Shard:
@@ -96,80 +62,84 @@ def generate(
 ) -> Report:
     """Write a population to the job's file, with FILE.report.html and FILE.manifest.json.
 
-    `build` makes the population for a model. `workers` make spans elsewhere, in any order.
+    `build` makes the population for a model. `workers` make spans elsewhere, in any order. A file
+    that is this population already is left as it is.
 
     Raises:
-        BadValue: the file holds another population and `fresh` isn't set; the suffix is unknown; no
+        BadValue: the file holds something else and `fresh` isn't set; the suffix is unknown; no
             persona could be made.
-        BadFile: the path can't be written, or the record of the file that is there can't be read.
+        BadFile: another process is writing the file; the path can't be written; the record of the
+            file that is there can't be read.
+        NoUsableAnswers: the model gave nothing usable.
+        BudgetSpent: a limit was reached; the answers so far are kept.
     """
-    _refuse_place(job.out)
-    population = build(model)
-    identity = job.identity(population)
-    _refuse_other(job, identity)
+    refuse_place(job.out)
+    identity = job.identity(build(model))
     folder = job.sibling("work")
-    if job.fresh and folder.exists():
+    with folder_lock(folder):
+        report = finished_report(job, identity)
+        if report is None:
+            try:
+                report = _make(job, build, model, console, workers, begin(folder, identity))
+            except PersonaeError:
+                if not answers_kept(folder):
+                    shutil.rmtree(folder)
+                raise
         shutil.rmtree(folder)
-    manifest = open_manifest(folder, identity, fresh=job.fresh)
+    return report
+
+
+def _make(
+    job: Commission,
+    build: Build,
+    model: Model | None,
+    console: Console,
+    workers: Workers | None,
+    manifest: Manifest,
+) -> Report:
+    folder = job.sibling("work")
+    population = build(model)
     total, noun = (job.total, "answers") if model else (population.order.n, "personas")
     with (
-        Journal(str(folder / "journal.sqlite")) as journal,
+        Journal(folder / JOURNAL) as journal,
         Meter(console, total, "generate", noun) as meter,
     ):
+        journal.forget_errors(temporary=not job.retry_errors)
         recorder = None if model is None else recorded(model, journal, seen=meter.seen)
         population = build(recorder)
-        stems = _shards(population, folder, workers, meter)
-        rounds = regenerate(population, stems, folder)
+        with concluding(meter, [recorder] if recorder else []):
+            stems = _shards(population, folder, workers, meter)
+            rounds = regenerate(population, stems, folder)
+    manifest.ended(WRITING).write(folder)
     outcome = _merge(job, population, stems, rounds)
     report = population_report(population, outcome)
     report = _stamped(
         report, job, population, manifest.date, recorder.usage if recorder else Usage()
     )
-    write_atomically(job.sibling("report.html"), report_html(report).encode())
-    note = {"identity": plain(identity), "sha256": file_sha256(str(job.out)), "date": manifest.date}
-    write_atomically(job.sibling("manifest.json"), (json.dumps(note, indent=1) + "\n").encode())
-    shutil.rmtree(folder)
+    write_record(job, manifest, report)
     return report
-
-
-def _refuse_place(out: Path) -> None:
-    """Refuse, before any work, a path where no file of personas can be written."""
-    if out.suffix not in (".parquet", ".jsonl", ".json"):
-        raise BadValue(f"{out}: a file of personas ends in .json, .jsonl or .parquet")
-    if out.is_dir():
-        raise BadValue(f"{out} is a folder; name a file")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BadFile(f"can't write to {out}: {error.strerror or error}") from error
-
-
-def _refuse_other(job: Commission, identity: Mapping[str, object]) -> None:
-    """Refuse to replace a file that isn't this population, unless `fresh`."""
-    note = job.sibling("manifest.json")
-    if job.fresh or not job.out.exists():
-        return
-    earlier = read_object(note) or {}
-    if canonical_json(earlier.get("identity")) != canonical_json(identity):
-        raise BadValue(
-            f"{job.out} exists and is not this population; choose another --out, or replace it "
-            "with --fresh"
-        )
 
 
 def _shards(
     population: Population, folder: Path, workers: Workers | None, meter: Meter
 ) -> list[Path]:
-    """Make all missing shards; return their paths without suffix, in order."""
+    """Make all missing shards; return their paths without suffix, in order.
+
+    A model's are all made again, from the answers in the journal, so that totals cover them all.
+    """
     n = population.order.n
-    size = STRUCTURE if population.order.model is None else WITH_MODEL
+    is_structure_alone = population.order.model is None
+    size = STRUCTURE if is_structure_alone else WITH_MODEL
     spans = [(start, min(start + size, n)) for start in range(0, n, size)]
     stems = {span: folder / f"shard-{span[0]:09d}" for span in spans}
-    missing = [s for s in spans if read_shard(stems[s], rows=False) is None]
+    missing = [
+        span
+        for span in spans
+        if not is_structure_alone or read_shard(stems[span], rows=False) is None
+    ]
     finished_shards = (
         workers(missing) if workers else ((s, make_span(population, s)) for s in missing)
     )
-    is_structure_alone = population.order.model is None
     if is_structure_alone:  # a model's answers are counted as they arrive
         meter.passed(sum(stop - start for start, stop in set(spans) - set(missing)), recalled=True)
     for span, shard in finished_shards:

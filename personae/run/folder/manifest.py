@@ -12,20 +12,36 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TypedDict
 
-from personae.core import BadFile, BadValue, canonical_json, content_key, plain
+from personae.core import (
+    BadFile,
+    BadValue,
+    canonical_json,
+    content_key,
+    plain,
+    read_record,
+    write_atomically,
+)
 
-__all__ = [
-    "Manifest",
-    "open_manifest",
-    "read_manifest",
-    "read_object",
-    "today",
-    "write_atomically",
-]
+__all__ = ["REMEDY", "Manifest", "ManifestRecord", "open_manifest", "read_manifest", "today"]
 
 NAME = "manifest.json"
+REMEDY = "remove it, or start over with --fresh"
 PACKAGES = ("numpy", "polars", "scipy", "torch", "transformers", "tokenizers", "llguidance")
+
+
+class ManifestRecord(TypedDict):
+    """A manifest as it is written."""
+
+    id: str
+    identity: dict[str, object]
+    date: str
+    status: str
+    started: str
+    seconds: float
+    machine: dict[str, object]
+    results: dict[str, object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,80 +81,47 @@ def today() -> str:
     return moment.date().isoformat()
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file so that it is the old one or the new one as a whole, even after a crash."""
-    partial = path.with_name(f".{path.name}.partial")
-    with partial.open("wb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.replace(partial, path)
-
-
-def open_manifest(folder: Path, identity: Mapping[str, object], *, fresh: bool) -> Manifest:
-    """Begin a run in a folder, or resume the same one.
-
-    A folder that holds another run is refused unless `fresh`, which starts over there.
+def open_manifest(folder: Path, identity: Mapping[str, object]) -> tuple[Manifest, bool]:
+    """Begin a run in a folder, or resume the same one; also tell whether it had ended as done.
 
     Raises:
         BadValue: the folder holds another run; says how they differ.
-        BadFile: the folder can't be made, or its manifest can't be read.
+        BadFile: its manifest can't be read or written.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BadFile(f"can't use {folder} for results: {error}") from error
-    old = None if fresh else read_object(folder / NAME)
+    old = read_record(folder / NAME, ManifestRecord, REMEDY)
     if old is not None:
-        then, now = old.get("identity"), plain(identity)
+        then, now = old["identity"], plain(identity)
+        assert isinstance(now, dict)
         if canonical_json(then) != canonical_json(now):
             raise BadValue(
                 f"{folder} holds another run ({_difference(then, now)}); "
                 "choose another --out, or start over there with --fresh"
             )
-    earlier = old or {}
+    status = old["status"] if old else ""
     manifest = Manifest(
         identity=identity,
-        date=str(earlier.get("date") or today()),
-        started=str(earlier.get("started") or datetime.now(UTC).isoformat(timespec="seconds")),
+        status="writing" if status == "writing" else "running",
+        date=(old and old["date"]) or today(),
+        started=(old and old["started"]) or datetime.now(UTC).isoformat(timespec="seconds"),
         machine=_machine(),
     )
     manifest.write(folder)
-    return manifest
+    return manifest, status == "done"
 
 
-def read_manifest(folder: Path) -> Mapping[str, object]:
+def read_manifest(folder: Path) -> ManifestRecord:
     """Read a run's manifest.
 
     Raises:
         BadFile: the folder has none, or it can't be read.
     """
-    body = read_object(folder / NAME)
+    body = read_record(folder / NAME, ManifestRecord, REMEDY)
     if body is None:
         raise BadFile(f"{str(folder)!r} has no {NAME}; give the folder of a finished run")
     return body
 
 
-def read_object(path: Path) -> Mapping[str, object] | None:
-    """Read the JSON object of a record that runs write; None if there is no such file.
-
-    Raises:
-        BadFile: it can't be read, or is no object.
-    """
-    if not path.exists():
-        return None
-    try:
-        body = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise BadFile(f"{path} can't be read ({error}); remove it or use --fresh") from error
-    if not isinstance(body, dict):
-        raise BadFile(f"{path} is not a JSON object; remove it or use --fresh")
-    return body
-
-
-def _difference(then: object, now: object) -> str:
-    if not isinstance(then, dict) or not isinstance(now, dict):
-        return "its manifest has no identity"
+def _difference(then: Mapping[str, object], now: Mapping[str, object]) -> str:
     names = sorted(k for k in {*then, *now} if then.get(k) != now.get(k))
     return "; ".join(f"{k}: {_short(then.get(k))} there, {_short(now.get(k))} here" for k in names)
 

@@ -12,7 +12,7 @@ import numpy as np
 from personae.generate.quality.near_duplicates import DuplicateCriterion, Signatures, duplicate_rows
 from personae.generate.recipe import Population
 from personae.generate.slots import REGENERATED, IndexArray, Slots
-from personae.run.shards import Shard, read_shard, shard_of, write_shard
+from personae.run.population.shards import Shard, read_shard, shard_of, write_shard
 
 __all__ = ["alike_left", "regenerate"]
 
@@ -35,7 +35,7 @@ def regenerate(population: Population, stems: Sequence[Path], folder: Path) -> l
             break
         tries[repeated_slots] += 1
         stem = folder / f"round-{len(rounds):02d}"
-        shard = read_shard(stem)
+        shard = read_shard(stem) if population.order.model is None else None
         if shard is None:
             retries = Slots(
                 population.order.seed, repeated_slots, tries[repeated_slots] * REGENERATED

@@ -1,0 +1,73 @@
+"""Stops a run whose model gives no usable answers, before it has cost much."""
+
+from collections import Counter
+
+from personae.core import NOT_ASKED, Choice, NoUsableAnswers, Reply
+
+__all__ = ["UsableAnswers"]
+
+FIRST = 20
+"""Requests after which a model without any usable answer is given up."""
+MANY = 200
+"""Requests after which a model with a smaller share of usable answers than `SHARE` is given up."""
+SHARE = 0.2
+
+
+class UsableAnswers:
+    """Counts one model's answers by whether a study can use them.
+
+    An error is not usable, nor is a choice without weights, nor a reply that was cut or can't be
+    read and has no text. A refusal in words is an answer. Questions that were never put to the
+    model don't count.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._usable = 0
+        self._reasons: Counter[str] = Counter()
+
+    def count(self, answer: Reply | Choice) -> None:
+        """Count one answer.
+
+        Raises:
+            NoUsableAnswers: the first 20 answers, or more than four in five of at least 200, are
+                unusable.
+        """
+        if _is_usable(answer):
+            self._usable += 1
+            return
+        if isinstance(answer, Choice) and answer.method == NOT_ASKED:
+            return
+        self._reasons[answer.why or f"status {answer.status!r}"] += 1
+        asked = self._usable + self._reasons.total()
+        if (asked >= FIRST and not self._usable) or (
+            asked >= MANY and self._usable < SHARE * asked
+        ):
+            self._give_up(asked)
+
+    def conclude(self) -> None:
+        """Check at the end of a run that a model that was asked has answered.
+
+        Raises:
+            NoUsableAnswers: it was asked, and no answer is usable.
+        """
+        if self._reasons and not self._usable:
+            self._give_up(self._reasons.total())
+
+    def _give_up(self, asked: int) -> None:
+        (reason, count), *others = self._reasons.most_common()
+        more = f"; {len(others)} other reasons" if others else ""
+        usable = "no usable answer" if not self._usable else f"{self._usable} usable answers"
+        raise NoUsableAnswers(
+            f"{self._name} gave {usable} to {asked} requests: {reason} ({count} times{more}). "
+            "Nothing is concluded, and the journal is kept; mend the cause, then run the same "
+            "command with --retry-errors"
+        )
+
+
+def _is_usable(answer: Reply | Choice) -> bool:
+    if isinstance(answer, Choice):
+        return answer.status == "ok"
+    if answer.status in ("cut", "unparsed"):
+        return bool(answer.text.strip())
+    return answer.status != "error"

@@ -1,0 +1,1 @@
+"""Generates populations into files: shards, rounds of regeneration, the result."""
