@@ -8,10 +8,10 @@ from personae.core import BadValue, typed
 from personae.report.render.report_files import read_report
 from personae.run.folder.manifest import read_manifest
 
-__all__ = ["RunIdentity", "open_run"]
+__all__ = ["open_run"]
 
 
-class RunIdentity(TypedDict):
+class _RunIdentity(TypedDict):
     """What a run's results depend on; `models` are by role, each with its name and fingerprint."""
 
     personae: str
@@ -31,7 +31,7 @@ def open_run(folder: Path) -> Run:
     record = read_manifest(folder)
     if record["status"] != "done":
         raise BadValue(f"the run in {folder} is {record['status']}, not done: finish it first")
-    typed(record["identity"], RunIdentity, f"the manifest in {folder}")
+    typed(record["identity"], _RunIdentity, f"the manifest in {folder}")
     report = read_report(folder)
     if report.answers is None or not len(report.answers):
         raise BadValue(f"the run in {folder} holds no answers")

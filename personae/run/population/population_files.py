@@ -45,7 +45,7 @@ WRITING = "writing"
 """Status of a work folder once FILE may be replaced by what was made there."""
 
 
-class PopulationRecord(TypedDict):
+class _PopulationRecord(TypedDict):
     """FILE.manifest.json; `report` is the report's JSON text."""
 
     identity: dict[str, object]
@@ -116,7 +116,7 @@ def finished_report(job: Commission, identity: Mapping[str, object]) -> Report |
     if job.fresh or not job.out.exists():
         return None
     remedy = "choose another --out, or replace it with --fresh"
-    record = read_record(job.sibling("manifest.json"), PopulationRecord, remedy)
+    record = read_record(job.sibling("manifest.json"), _PopulationRecord, remedy)
     if record and canonical_json(record["identity"]) == canonical_json(identity):
         if file_sha256(str(job.out)) != record["sha256"]:
             raise BadValue(f"{job.out} was changed since it was generated; {remedy}")
@@ -160,7 +160,7 @@ def write_record(job: Commission, manifest: Manifest, report: Report) -> None:
     write_atomically(job.sibling("report.html"), report_html(report).encode())
     identity = plain(manifest.identity)
     assert isinstance(identity, dict)
-    record: PopulationRecord = {
+    record: _PopulationRecord = {
         "identity": identity,
         "sha256": file_sha256(str(job.out)),
         "date": manifest.date,

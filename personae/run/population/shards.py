@@ -26,7 +26,7 @@ __all__ = ["Shard", "read_shard", "shard_of", "write_shard"]
 REMEDY = "remove the files of this part, and it is made again, without asking the model twice"
 
 
-class ShardRecord(TypedDict):
+class _ShardRecord(TypedDict):
     """STEM.json: the slots asked for, those that failed and why, counts of events."""
 
     asked: list[int]
@@ -80,7 +80,7 @@ def read_shard(stem: Path, *, rows: bool = True) -> Shard | None:
     Raises:
         BadFile: a file of it is broken.
     """
-    body = read_record(stem.with_suffix(".json"), ShardRecord, REMEDY)
+    body = read_record(stem.with_suffix(".json"), _ShardRecord, REMEDY)
     if body is None:
         return None
     table = stem.with_suffix(".parquet")
