@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 import click
 
 from personae import __version__
-from personae.cli.command_group import ALIKE, WHOLE, Commands
-from personae.cli.ending import exit_code
-from personae.cli.lazy_commands import LazyCommand, RecipeGroup, StudyGroup, study_command
+from personae.cli.framework.command_group import ALIKE, WHOLE, Commands
+from personae.cli.framework.ending import exit_code
+from personae.cli.framework.lazy_commands import LazyCommand, RecipeGroup, StudyGroup, study_command
 from personae.cli.model_options import model_opener, with_model_options
 from personae.cli.personas_command import personas
 from personae.cli.report_output import report_page, show_report, takes_full

@@ -7,7 +7,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from personae.cli.command_group import WHOLE
+from personae.cli.framework.command_group import WHOLE
 from personae.cli.perform import COMMON, MODEL_HELP, confirm, on_cluster, open_models
 from personae.cli.report_output import show_report
 from personae.cli.signature import options_of, take

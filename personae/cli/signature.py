@@ -18,7 +18,7 @@ from typing import Any, Literal, get_args, get_origin
 
 import click
 
-from personae.cli.command_group import WHOLE
+from personae.cli.framework.command_group import WHOLE
 from personae.cli.readable_personas import readable_personas
 from personae.core import BadValue, InputError, Persona, content_key, domain_code
 from personae.personas.exchange import load_persona

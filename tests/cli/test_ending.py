@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from personae.cli.ending import exit_code
+from personae.cli.framework.ending import exit_code
 
 SLOW = """
 import sys, time

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from personae.cli.command_group import ALIKE, WholeSentences
+from personae.cli.framework.command_group import ALIKE, WholeSentences
 
 __all__ = ["LazyCommand", "RecipeGroup", "StudyGroup", "study_command"]
 

@@ -1,0 +1,1 @@
+"""What all commands share: their groups, loading on demand, and how a command ends."""
