@@ -44,7 +44,7 @@ def _check(
 
     Exits with code 2 if there are errors (with --strict: or warnings).
     """
-    from personae.core import BadFile
+    from personae.core import BadFile, counted
     from personae.personas.inspecting import check_report
     from personae.personas.risks import load_risk_rules
 
@@ -54,7 +54,8 @@ def _check(
     _show(checked.report, out, full)
     faulty = checked.errors + (checked.warnings if strict else 0)
     if faulty:
-        raise BadFile(f"{file}: {faulty:,} personas need work")
+        needs = "needs" if faulty == 1 else "need"
+        raise BadFile(f"{file}: {counted(faulty, 'persona')} {needs} work")
 
 
 def _rows(file: Path, form: str) -> "Iterator[tuple[str, Persona | InputError]]":
@@ -129,7 +130,7 @@ def _convert(
     lists the others. A format of one persona a file takes a new folder for several.
     """
     from personae.cli.readable_personas import readable_personas
-    from personae.core import BadValue
+    from personae.core import BadValue, counted
     from personae.personas.exchange import export_personas
 
     if source.resolve() == target.resolve():
@@ -144,8 +145,8 @@ def _convert(
     count = export_personas(people, target, target_form, public=public, dropped=dropped)
     for line in dropped:
         click.echo(f"left out: {line}", err=True)
-    left_out = f"; {len(skipped):,} rows or files were left out" if skipped else ""
-    click.echo(f"{count:,} personas written to {target}{left_out}")
+    left_out = f"; left out: {counted(len(skipped), 'entry')}" if skipped else ""
+    click.echo(f"{counted(count, 'persona')} written to {target}{left_out}")
 
 
 def _note(text: str) -> tuple[str, str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from personae.core import BadFile, InputError, Persona
+from personae.core import BadFile, InputError, Persona, counted
 from personae.personas.exchange import import_personas
 from personae.personas.persona_layers import UNREAD_FIELDS, UNREAD_TRAITS
 
@@ -37,19 +37,13 @@ def readable_personas(
         click.echo(f"left out: {error}", err=True)
     if errors:
         rest = f" ({_SHOWN} are named above)" if len(errors) > _SHOWN else ""
-        text = (
-            f"{path}: {_counted(len(errors), 'row or file', 'rows or files')} can't be read{rest}"
-        )
+        text = f"{path}: {counted(len(errors), 'entry')} can't be read{rest}"
         if strict:
             raise BadFile(f"{text}; without --strict the others are used")
         click.echo(f"{text}; the others are used", err=True)
     if unread:
         click.echo(
-            f"{_counted(unread, 'persona has', 'personas have')} fields or traits that can't be "
-            f"read; `personae personas check` shows them",
+            f"{counted(unread, 'persona')} with fields or traits that can't be "
+            f"read; `personae personas check` names them",
             err=True,
         )
-
-
-def _counted(count: int, singular: str, plural: str) -> str:
-    return f"{count:,} {singular if count == 1 else plural}"

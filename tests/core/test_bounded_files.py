@@ -5,10 +5,13 @@ import gzip
 import tracemalloc
 from pathlib import Path
 
+import polars as pl
 import pytest
 
-from personae.core import BadFile, json_lines, read_json, read_text
+from personae.core import BadFile, Persona, json_lines, read_json, read_text
+from personae.core.files import bounded
 from personae.core.files.bounded import open_bounded, read_bytes
+from personae.personas import load_personas, parquet_rows, save_personas
 
 
 def test_plain_and_packed_files_give_the_same_bytes(tmp_path: Path) -> None:
@@ -35,6 +38,23 @@ def test_a_bomb_is_not_unpacked(tmp_path: Path) -> None:
         list(json_lines(bomb))
     assert tracemalloc.get_traced_memory()[1] < 40 << 20
     tracemalloc.stop()
+
+
+def test_a_packed_file_holds_at_most_a_multiple_of_its_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounded, "_LEAST", 1 << 20)
+    path = tmp_path / "x.jsonl"
+    path.write_bytes(gzip.compress(b'{"id": "a"}\n' * 200_000, 9))
+    with pytest.raises(BadFile, match="larger than"):
+        list(json_lines(path))
+    table = tmp_path / "x.parquet"
+    pl.select(pl.repeat("x" * 1000, 9000).alias("text")).write_parquet(table)
+    with pytest.raises(BadFile, match="far more than its size"):
+        list(parquet_rows(table))
+    people = [Persona(id=f"p{i}", text="You are.") for i in range(500)]
+    save_personas(people, tmp_path / "people.parquet")
+    assert len(load_personas(tmp_path / "people.parquet")) == 500
 
 
 @pytest.mark.parametrize(

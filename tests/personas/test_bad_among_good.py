@@ -71,12 +71,12 @@ def test_describe_diff_and_convert_go_on(agents: Path, tmp_path: Path, command: 
     out = tmp_path / "out.jsonl"
     result = command("convert", agents, out)
     assert result.exit_code == 0, result.output
-    assert (
-        "3 personas written" in result.output and "2 rows or files were left out" in result.output
-    )
+    assert "3 personas written" in result.output and "left out: 2 entries" in result.output
     assert "bad.json" in result.output and len(load_personas(out)) == 3
     described = command("describe", agents, "--out", tmp_path / "report")
-    assert described.exit_code == 0 and "2 more rows or files can't be read" in described.output
+    assert (
+        described.exit_code == 0 and "Left out, as it can't be read: 2 entries" in described.output
+    )
     assert command("diff", agents, out).exit_code == 0
 
 
@@ -89,7 +89,7 @@ def test_strict_refuses_and_writes_nothing(
         save_personas([Persona(id="a")], target[0])
         before = target[0].read_bytes()
     result = command(name, agents, *target, "--strict")
-    assert result.exit_code == 2 and "2 rows or files can't be read" in result.output
+    assert result.exit_code == 2 and "2 entries can't be read" in result.output
     assert name == "describe" or not target[0].exists() or target[0].read_bytes() == before
 
 

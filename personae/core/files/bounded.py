@@ -10,8 +10,9 @@ from typing import IO
 
 from personae.core.errors import BadFile
 
-__all__ = ["open_bounded", "read_bytes"]
+__all__ = ["most_unpacked", "open_bounded", "read_bytes"]
 
+_LEAST, _RATIO = 1 << 30, 200
 _GZIP = b"\x1f\x8b"
 _PACKED = {
     _GZIP: "gzip",
@@ -24,6 +25,11 @@ _PACKED = {
     b"x\xda": "zlib",
 }
 """First bytes of what other readers would unpack on their own, past any limit."""
+
+
+def most_unpacked(path: Path) -> int:
+    """Return the most bytes that a packed file may hold: 1 GB, or 200 times its size."""
+    return max(_LEAST, _RATIO * path.stat().st_size)
 
 
 class _Bounded(io.RawIOBase):
@@ -54,11 +60,13 @@ def _size(limit: int) -> str:
 
 @contextmanager
 def open_bounded(path: Path, limit: int) -> Iterator[IO[bytes]]:
-    """Open a file for reading bytes; one packed by gzip is unpacked, and both count to the limit.
+    """Open a file for reading bytes; one packed by gzip is unpacked, and what it holds counts.
+
+    A packed file may also hold no more than 1 GB or 200 times its size.
 
     Raises:
-        BadFile: it can't be read, holds more than `limit` bytes (raised while reading), is a
-            damaged gzip file, or is packed in another way or twice.
+        BadFile: it can't be read, holds more (raised while reading), is a damaged gzip file, or
+            is packed in another way or twice.
     """
     try:
         with path.open("rb") as file:
@@ -66,7 +74,8 @@ def open_bounded(path: Path, limit: int) -> Iterator[IO[bytes]]:
                 yield io.BufferedReader(_Bounded(file, limit, path))
                 return
             with gzip.GzipFile(fileobj=file) as inner:
-                stream = io.BufferedReader(_Bounded(inner, limit, path))
+                most = min(limit, most_unpacked(path))
+                stream = io.BufferedReader(_Bounded(inner, most, path))
                 if how := _packing(stream.peek(8)):
                     raise BadFile(f"{path}: packed twice ({how} in gzip); unpack it")
                 yield stream

@@ -5,7 +5,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice, pairwise
 from math import sqrt
 
-from personae.core import BIG_FIVE, Cell, Figure, InputError, Note, Part, Persona, Report, Table
+from personae.core import (
+    BIG_FIVE,
+    Cell,
+    Figure,
+    InputError,
+    Note,
+    Part,
+    Persona,
+    Report,
+    Table,
+    counted,
+)
 from personae.generate.quality.outcome import Tally
 from personae.personas import FIELDS, evident_kinds, persona_frame
 from personae.report.build import warning
@@ -43,8 +54,7 @@ def describe_report(personas: Iterable[Persona], skipped: Sequence[InputError] =
 
 def _left_out(skipped: Sequence[InputError]) -> Iterator[Part]:
     if skipped:
-        count = f"{len(skipped):,} more {'row or file' if len(skipped) == 1 else 'rows or files'}"
-        yield warning(f"{count} can't be read and {'is' if len(skipped) == 1 else 'are'} left out.")
+        yield warning(f"Left out, as it can't be read: {counted(len(skipped), 'entry')}.")
         yield from (warning(str(error)) for error in skipped[:_SHOWN])
 
 
