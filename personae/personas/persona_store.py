@@ -17,11 +17,7 @@ from polars.io.plugins import register_io_source
 
 from personae.core.errors import BadFile, BadValue, InputError
 from personae.core.files.atomic_path import atomic_path
-<<<<<<< HEAD
 from personae.core.files.foreign_table import foreign_table
-=======
-from personae.core.files.bounded import most_unpacked
->>>>>>> 8c65adb (Packed personas hold at most a multiple of their size; the guide shows all formats)
 from personae.core.files.strict_json import json_lines, parse_json, read_json
 from personae.core.persona import Persona
 from personae.personas.persona_rows import PERSONA_SCHEMA, persona_of, persona_row
@@ -114,8 +110,7 @@ def parquet_rows(source: Path) -> Iterator[tuple[str, dict[str, object]]]:
     Raises:
         BadFile: it can't be read, or holds more than 1 GB and 200 times its size.
     """
-<<<<<<< HEAD
-    number = 0
+    number = size = 0
     with foreign_table(source):
         pl.read_parquet_schema(source)  # a broken file is an error at once, not amid the batches
         batches = iter(pl.scan_parquet(source, glob=False).collect_batches(chunk_size=BATCH))
@@ -124,27 +119,13 @@ def parquet_rows(source: Path) -> Iterator[tuple[str, dict[str, object]]]:
             frame = next(batches, None)
         if frame is None:
             return
+        size += int(frame.estimated_size())
+        if size > most_unpacked(source):
+            raise BadFile(f"{source}: holds far more than its size, {size >> 20:,} MB; split it")
         for cells in frame.iter_rows(named=True):
             number += 1
             row = {name: value for name, value in cells.items() if value is not None}
             yield f"{source}, row {number}", row
-=======
-    number = size = 0
-    try:
-        pl.read_parquet_schema(source)  # a broken file is an error at once, not amid the batches
-        for frame in pl.scan_parquet(source, glob=False).collect_batches(chunk_size=BATCH):
-            size += int(frame.estimated_size())
-            if size > most_unpacked(source):
-                raise BadFile(
-                    f"{source}: holds {size >> 20:,} MB, far more than its size; split it"
-                )
-            for cells in frame.iter_rows(named=True):
-                number += 1
-                row = {name: value for name, value in cells.items() if value is not None}
-                yield f"{source}, row {number}", row
-    except (OSError, PolarsError, pl.exceptions.PanicException) as error:
-        raise BadFile(f"can't read personas from {source}: {error}") from error
->>>>>>> 8c65adb (Packed personas hold at most a multiple of their size; the guide shows all formats)
 
 
 def _row_of(cells: Mapping[str, object], where: str) -> object:
