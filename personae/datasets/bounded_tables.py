@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from personae.core import BadFile, UnknownName, silent_stderr
+from personae.core import BadFile, UnknownName, foreign_table
 from personae.core.files.bounded import read_bytes
 
 __all__ = ["TABLE_SUFFIXES", "read_table"]
@@ -31,48 +31,41 @@ def read_table(path: Path, *, as_text: bool = False, limit: int = _MAX_TABLE) ->
     suffix = path.suffix.lower()
     if suffix not in TABLE_SUFFIXES:
         raise UnknownName("kind of table", suffix or path.name, TABLE_SUFFIXES)
-    try:
-        if suffix == ".parquet":
-            with silent_stderr():
-                return _read_parquet(path, limit)
-        data = read_bytes(path, limit)
+    if suffix == ".parquet":
+        return _read_parquet(path, limit)
+    data = read_bytes(path, limit)
+    separator = _csv_separator(data, path) if suffix in (".csv", ".tsv") else ","
+    with foreign_table(path):
         if suffix in (".jsonl", ".ndjson"):
             return pl.read_ndjson(BytesIO(data), infer_schema_length=None)
         if suffix == ".json":
             return pl.read_json(BytesIO(data))
         return pl.read_csv(
-            BytesIO(data),
-            separator=_csv_separator(data, path),
-            infer_schema=not as_text,
-            infer_schema_length=None,
+            BytesIO(data), separator=separator, infer_schema=not as_text, infer_schema_length=None
         )
-    except (OSError, ValueError, csv.Error, pl.exceptions.PolarsError) as error:
-        raise BadFile(f"{path}: not a table that can be read ({_reason(error)})") from error
-    except pl.exceptions.PanicException as error:
-        raise BadFile(f"{path}: a damaged table ({_reason(error)})") from error
-
-
-def _reason(error: BaseException) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
 def _read_parquet(path: Path, limit: int) -> pl.DataFrame:
-    frames, size = [pl.scan_parquet(path, glob=False).head(0).collect()], 0
-    for frame in pl.scan_parquet(path, glob=False).collect_batches(chunk_size=4096):
-        size += int(frame.estimated_size())
-        if size > limit:
-            raise BadFile(f"{path}: takes more than {limit >> 20} MB in memory; split it")
-        frames.append(frame)
-    return pl.concat(frames)
+    with foreign_table(path):
+        lazy = pl.scan_parquet(path, glob=False)
+        frames, size = [lazy.head(0).collect()], 0
+        for frame in lazy.collect_batches(chunk_size=4096):
+            size += int(frame.estimated_size())
+            frames.append(frame)
+            if size > limit:
+                raise BadFile(f"{path}: takes more than {limit >> 20} MB in memory; split it")
+        return pl.concat(frames)
 
 
 def _csv_separator(data: bytes, path: Path) -> str:
     """Infer the separator of CSV from its header: comma, semicolon or tab, by the most columns."""
     try:
         header = data[: 1 << 20].partition(b"\n")[0].decode("utf-8-sig").rstrip("\r")
+        by_separator = {c: next(csv.reader([header], delimiter=c), []) for c in ",;\t"}
     except UnicodeDecodeError as error:
         raise BadFile(f"{path}: not UTF-8 text ({error.reason})") from error
-    by_separator = {c: next(csv.reader([header], delimiter=c), []) for c in ",;\t"}
+    except csv.Error as error:
+        raise BadFile(f"{path}: its header can't be read ({error})") from error
     separator = max(by_separator, key=lambda c: len(by_separator[c]))
     names = [name.strip() for name in by_separator[separator]]
     if repeated := sorted({name for name in names if name and names.count(name) > 1}):

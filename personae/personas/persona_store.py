@@ -17,6 +17,7 @@ from polars.io.plugins import register_io_source
 
 from personae.core.errors import BadFile, BadValue, InputError
 from personae.core.files.atomic_path import atomic_path
+from personae.core.files.bounded import most_unpacked
 from personae.core.files.foreign_table import foreign_table
 from personae.core.files.strict_json import json_lines, parse_json, read_json
 from personae.core.persona import Persona

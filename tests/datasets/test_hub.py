@@ -102,7 +102,7 @@ def test_a_gated_set_says_what_to_do_and_is_read_with_a_token(
 def test_errors_of_the_hub_are_explained(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(BadFile, match="has no data set"):
         read_dataset("owner/absent")
-    with pytest.raises(BadFile, match="not a table that can be read"):
+    with pytest.raises(BadFile, match="can't read"):
         read_dataset("owner/broken")
     with pytest.raises(BadFile, match="no table matches"):
         read_dataset("owner/maths", "*.tsv")
