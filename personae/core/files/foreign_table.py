@@ -10,7 +10,7 @@ from polars.exceptions import PanicException, PolarsError
 
 from personae.core.errors import BadFile
 
-__all__ = ["foreign_table", "silent_stderr"]
+__all__ = ["foreign_table"]
 
 
 @contextmanager
@@ -23,7 +23,7 @@ def foreign_table(path: Path, remedy: str = "") -> Iterator[None]:
         BadFile: the file can't be read.
     """
     try:
-        with silent_stderr():
+        with _silent_stderr():
             yield
     except (OSError, PolarsError, PanicException, ValueError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
@@ -32,7 +32,7 @@ def foreign_table(path: Path, remedy: str = "") -> Iterator[None]:
 
 
 @contextmanager
-def silent_stderr() -> Iterator[None]:
+def _silent_stderr() -> Iterator[None]:
     """Send what is written to the process's standard error nowhere, also from other languages.
 
     Polars prints several lines of its own before it raises a panic.
