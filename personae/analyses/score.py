@@ -59,9 +59,16 @@ LISTED = 100
 
 
 def score_report(
-    answers: Answers, inventory: Inventory, *, norms_group: str | None = None, seed: int = 0
+    answers: Answers,
+    inventory: Inventory,
+    *,
+    norms_group: str | None = None,
+    seed: int = 0,
+    reading: str = "",
 ) -> Report:
     """Report scale and facet scores, reliability, response style and coverage of answers.
+
+    `reading` says how the answers' file was read.
 
     Raises:
         UnknownName: a norm group that the inventory doesn't have.
@@ -73,6 +80,8 @@ def score_report(
         raise UnknownName(f"norm group of {inventory.name}", norms_group, norm_groups(inventory))
     groups = list(answers.rows.group_by(["arm", "form"], maintain_order=True))
     parts: list[Part] = [_verdict(answers)]
+    if reading:
+        parts.append(Note(f"The file: {reading}."))
     for number, ((arm, form), rows) in enumerate(groups, start=1):
         section = list(_section(Answers(rows), inventory, norms_group, seed))
         if len(groups) > 1:

@@ -138,19 +138,35 @@ def _show(study: str) -> None:
 @click.option("--inventory", required=True, help="Name of an inventory, or a JSON file.")
 @click.option("--items", type=click.Path(path_type=Path), help="Your own item texts (CSV).")
 @click.option("--norms", help="Norm group to compare with, such as 'sex-neutral 21-40'.")
+@click.option(
+    "--missing", multiple=True, metavar="TEXT", help="Stands for no answer, such as 0; repeatable."
+)
+@click.option("--shift", type=int, default=0, help="Added to each number: 1 for options from 0.")
+@click.option("--by-scale", is_flag=True, help="Heads E1, E2, ... count within the scale E.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the results.")
 @click.option("--seed", type=WHOLE, default=0, show_default=True, help="Seed of the resampling.")
 @takes_full
 def _score(**settings: Any) -> None:  # noqa: ANN401
-    """Score answers collected anywhere: a CSV, one row per respondent or one per answer."""
+    """Score answers collected anywhere: one row per respondent, or one per answer.
+
+    ANSWERS is CSV, TSV, JSON, JSONL, Parquet, the export of a survey tool, or the folder of a run.
+    """
     from personae.analyses.score import score_report
     from personae.core import load_inventory
-    from personae.datasets.answer_tables import read_answers
+    from personae.datasets.answer_cells import CellRules
+    from personae.datasets.answer_tables import read_answer_file
     from personae.report.render.report_files import write_report
 
     inventory = load_inventory(settings["inventory"], settings["items"])
-    answers = read_answers(settings["answers"], inventory)
-    report = score_report(answers, inventory, norms_group=settings["norms"], seed=settings["seed"])
+    rules = CellRules(settings["shift"], settings["missing"], settings["by_scale"])
+    file = read_answer_file(settings["answers"], inventory, rules)
+    report = score_report(
+        file.answers,
+        inventory,
+        norms_group=settings["norms"],
+        seed=settings["seed"],
+        reading=file.reading,
+    )
     if settings["out"]:
         write_report(report, settings["out"])
     show_report(report, full=settings["full"], page=report_page(settings["out"]))

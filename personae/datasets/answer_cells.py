@@ -1,14 +1,17 @@
 """Reads the cells of a table of answers: a value for each, or the reason why it has none."""
 
+import re
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
-from math import isfinite
 from pathlib import Path
 
 import polars as pl
 
 from personae.core import SCHEMA, Answers, BadFile, Inventory
+from personae.datasets.answer_labels import folded, label_values, numbered_label
 
-__all__ = ["OWN_COLUMNS", "read_cells"]
+__all__ = ["OWN_COLUMNS", "CellRules", "read_cells"]
 
 OUTSIDE_ALLOWED = 0.05
 """Most of the numbers that may lie outside the options, as a share."""
@@ -16,72 +19,141 @@ NO_ANSWER = ("", "na", "n/a", "null", "none", "-")
 OWN_COLUMNS = ("_answer", "_in_file", "_outside")
 """Columns in use between the steps: the cell's text, whether the file has it, and whether it is a
 number outside the options."""
+_NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)(e[+-]?\d{1,2})?")
+_LISTED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class CellRules:
+    """What a user says of the cells of a table.
+
+    `shift` is added to each number, as 1 where the file's options begin at 0; `missing` lists texts
+    that stand for no answer; `by_scale` reads heads such as E1 to E10 as the first to tenth item of
+    a scale.
+    """
+
+    shift: int = 0
+    missing: tuple[str, ...] = ()
+    by_scale: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """A cell as read: a value, or why it has none; `outside` marks a number outside the options."""
+    """A cell as read: a value, or why it has none; `outside` is a number outside the options."""
 
     value: float | None
     why: str = ""
-    outside: bool = False
+    outside: float | None = None
 
 
-def read_cells(table: pl.DataFrame, inventory: Inventory, source: Path) -> pl.DataFrame:
-    """Read every cell of a table with one row per answer, and add the columns of answers.
+def read_cells(
+    table: pl.DataFrame, inventory: Inventory, source: Path, rules: CellRules
+) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    """Read every cell of a table with one row per answer; add the columns of answers.
+
+    Returns the table and what is to be said of the reading: labels, texts left unread.
 
     Raises:
-        BadFile: no cell can be read, more than 5 % of the numbers lie outside the options, or a
-            repeat is no whole number.
+        BadFile: no cell can be read, more than 5 % of the numbers lie outside the options, the
+            numbers look like those of options that begin one lower or higher, or a repeat is no
+            whole number.
     """
-    readings = {cell: _read_cell(cell, inventory) for cell in table["_answer"].unique()}
+    counted = table["_answer"].value_counts()
+    counts = Counter({cell: n for cell, n in counted.iter_rows() if cell is not None})
+    texts = {folded(cell) for cell in counts}
+    labels, label_note = label_values(texts | {numbered_label(t)[1] for t in texts}, inventory)
+    readings = {cell: _read_cell(cell, inventory, labels, rules) for cell in counts}
+    _check_range(readings, counts, inventory, source)
     cell = pl.col("_answer")
-    outside = cell.replace_strict(
-        {c: r.outside for c, r in readings.items()}, return_dtype=pl.Boolean
-    )
-    value = cell.replace_strict({c: r.value for c, r in readings.items()}, return_dtype=pl.Float64)
-    why = cell.replace_strict({c: r.why for c, r in readings.items()}, return_dtype=pl.String)
-    table = table.with_columns(value.alias("value"), why.alias("why"), outside.alias("_outside"))
-    outside_count, valid_count = int(table["_outside"].sum()), int(table["value"].count())
-    if outside_count > OUTSIDE_ALLOWED * (outside_count + valid_count):
-        raise BadFile(
-            f"{source}: {outside_count} of {outside_count + valid_count} answers lie outside "
-            f"{inventory.low}..{inventory.high}; {inventory.name} has the options "
-            f"{_options(inventory)}. Recode the answers first."
-        )
-    if not valid_count:
-        raise BadFile(f"{source}: no answer can be read; the options are {_options(inventory)}")
-    is_missing = pl.col("_in_file").is_null()
+    value = {cell: r.value for cell, r in readings.items()}
+    why = {cell: r.why for cell, r in readings.items()}
+    absent = pl.when(pl.col("_in_file").is_null()).then(pl.lit("not in the file"))
     table = table.with_columns(
-        pl.when(is_missing).then(pl.lit("not in the file")).otherwise("why").alias("why"),
-        pl.when(pl.col("value").is_null())
-        .then(pl.lit("unparsed"))
-        .otherwise(pl.lit("ok"))
-        .alias("status"),
+        cell.replace_strict(value, default=None, return_dtype=pl.Float64).alias("value"),
+        absent.otherwise(cell.replace_strict(why, default="empty", return_dtype=pl.String)).alias(
+            "why"
+        ),
+    )
+    is_ok = pl.col("value").is_not_null()
+    table = table.with_columns(
+        pl.when(is_ok).then(pl.lit("ok")).otherwise(pl.lit("unparsed")).alias("status"),
         pl.col("_answer").fill_null("").alias("raw"),
         pl.lit(inventory.tag).alias("inventory"),
-        pl.lit(inventory.low).alias("low"),
-        pl.lit(inventory.high).alias("high"),
-    ).drop(*OWN_COLUMNS)
-    return _filled(table, source)
+        pl.lit(float(inventory.low)).alias("low"),
+        pl.lit(float(inventory.high)).alias("high"),
+    )
+    table = table.drop(name for name in OWN_COLUMNS if name in table.columns)
+    shift = f"{rules.shift:+d} added to each number" if rules.shift else ""
+    notes = (label_note, shift, _unread(readings, counts))
+    return _filled(table, source), tuple(note for note in notes if note)
 
 
-def _read_cell(cell: str | None, inventory: Inventory) -> _Reading:
-    text = " ".join((cell or "").split()).rstrip(".").casefold()
-    values = {option.text.casefold(): float(option.value) for option in inventory.options}
-    if text in NO_ANSWER or text in values:
-        return _Reading(values.get(text), "" if text in values else "empty")
-    try:
-        number = float(text)
-    except ValueError:
-        return _Reading(None, "matches no option")
-    if number in values.values():
+def _unread(readings: Mapping[str, _Reading], counts: Counter[str]) -> str:
+    """Say which texts were given as answers but could not be read, and how often."""
+    unread = Counter(
+        {c: counts[c] for c, r in readings.items() if r.value is None and r.why != "empty"}
+    )
+    if not unread:
+        return ""
+    listed = ", ".join(f"{cell[:40]!r} {count:,} times" for cell, count in unread.most_common(5))
+    more = f" and {len(unread) - _LISTED} more" if len(unread) > _LISTED else ""
+    return f"{sum(unread.values()):,} answers could not be read: {listed}{more}"
+
+
+def _check_range(
+    readings: Mapping[str, _Reading], counts: Counter[str], inventory: Inventory, source: Path
+) -> None:
+    """Refuse numbers of another response scale."""
+    numbers = {r.outside for r in readings.values() if r.outside is not None}
+    outside = sum(counts[cell] for cell, r in readings.items() if r.outside is not None)
+    valid = Counter[float]()
+    for cell, r in readings.items():
+        if r.value is not None:
+            valid[r.value] += counts[cell]
+    low, high = inventory.low, inventory.high
+    for end, beyond, shift in ((high, low - 1, 1), (low, high + 1, -1)):
+        if numbers == {beyond} and not valid[float(end)]:
+            raise BadFile(
+                f"{source}: the answers hold {beyond} and no {end}, and {inventory.name} has the "
+                f"options {low}..{high}: they look as if they began at {low - shift}. If so, give "
+                f"--shift {shift}; if {beyond} stands for no answer, give --missing {beyond}"
+            )
+    if outside > OUTSIDE_ALLOWED * (outside + valid.total()):
+        hint = f" If {low - 1} stands for no answer, give --missing {low - 1}."
+        raise BadFile(
+            f"{source}: {outside} of {outside + valid.total()} answers lie outside "
+            f"{low}..{high}; {inventory.name} has the options {_options(inventory)}. Recode the "
+            f"answers first.{hint if numbers == {low - 1} else ''}"
+        )
+    if not valid:
+        raise BadFile(f"{source}: no answer can be read; the options are {_options(inventory)}")
+
+
+def _read_cell(
+    cell: str, inventory: Inventory, labels: Mapping[str, float], rules: CellRules
+) -> _Reading:
+    text = folded(cell)
+    if text in NO_ANSWER or text in map(folded, rules.missing):
+        return _Reading(None, "empty")
+    if text in labels:
+        return _Reading(labels[text])
+    if _NUMBER.fullmatch(text):
+        return _read_number(float(text.replace(",", ".")) + rules.shift, inventory)
+    number, label = numbered_label(text)
+    value = labels.get(label)
+    if value is not None and value != float(number) + rules.shift:
+        return _Reading(None, "its number and its label are of different options")
+    if value is None and text.lstrip("+-") in ("nan", "inf", "infinity"):
+        return _Reading(None, "not a finite number")
+    return _Reading(value, "" if value is not None else "matches no option")
+
+
+def _read_number(number: float, inventory: Inventory) -> _Reading:
+    if number in {float(option.value) for option in inventory.options}:
         return _Reading(number)
     if inventory.low <= number <= inventory.high:
         return _Reading(None, "between two options")
-    if not isfinite(number):
-        return _Reading(None, "not a finite number")
-    return _Reading(None, f"outside {inventory.low}..{inventory.high}", outside=True)
+    return _Reading(None, f"outside {inventory.low}..{inventory.high}", outside=number)
 
 
 def _options(inventory: Inventory) -> str:

@@ -32,7 +32,7 @@ from personae.core import (
     nobody,
     require_white_box,
 )
-from personae.datasets.answer_tables import read_answers
+from personae.datasets.answer_tables import read_answer_file
 from personae.generate.recipe import Order, Population
 from personae.generate.recipe_registry import recipes
 from personae.induce.registry import find_induction
@@ -152,7 +152,7 @@ def score(
     """Score answers collected anywhere, from people or models.
 
     Args:
-        answers: answers, or a CSV with one row a respondent or one row an answer.
+        answers: answers, or a file with one row a respondent or one row an answer.
         inventory: an inventory, or the name or JSON file of one.
         norms: the norm group to compare with, such as "sex-neutral 21-40".
         seed: seed of the resampling.
@@ -163,8 +163,10 @@ def score(
         BadValue: no answers.
     """
     tool = inventory if isinstance(inventory, Inventory) else load_inventory(inventory)
-    loaded_answers = answers if isinstance(answers, Answers) else read_answers(Path(answers), tool)
-    return score_report(loaded_answers, tool, norms_group=norms, seed=seed)
+    if isinstance(answers, Answers):
+        return score_report(answers, tool, norms_group=norms, seed=seed)
+    file = read_answer_file(answers, tool)
+    return score_report(file.answers, tool, norms_group=norms, seed=seed, reading=file.reading)
 
 
 def compare(

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from personae.core import Answers, BadFile, InputError, KeyingAlarm, UnknownName, load_inventory
-from personae.datasets import answer_tables as tables
+from personae.datasets import answer_files
 from personae.datasets.answer_tables import read_answers
 from personae.stats.scores.scales import scale_scores
 
@@ -217,7 +217,7 @@ def test_files_that_are_absent_or_broken_or_huge(
     ):
         with pytest.raises(BadFile):
             read_answers(path, NEO)
-    monkeypatch.setattr(tables, "_MAX_TABLE_BYTES", 10)
+    monkeypatch.setattr(answer_files, "_MAX_TABLE_BYTES", 10)
     with pytest.raises(BadFile, match="larger than"):
         read_answers(write("respondent,item,answer\na,1,3\n"), NEO)
 
