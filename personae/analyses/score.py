@@ -50,7 +50,7 @@ from personae.stats.scores.response_style import (
     straight_lining,
 )
 from personae.stats.scores.scales import item_matrix, scale_scores
-from personae.traits.norms import norm_groups, norm_standing
+from personae.traits.norms import has_norm, norm_groups, norm_standing
 
 __all__ = ["score_report"]
 
@@ -81,7 +81,7 @@ def score_report(
     groups = list(answers.rows.group_by(["arm", "form"], maintain_order=True))
     parts: list[Part] = [_verdict(answers)]
     if reading:
-        parts.append(Note(f"The file: {reading}."))
+        parts.append(verdict(f"Read as {reading}."))
     for number, ((arm, form), rows) in enumerate(groups, start=1):
         section = list(_section(Answers(rows), inventory, norms_group, seed))
         if len(groups) > 1:
@@ -89,6 +89,8 @@ def score_report(
             section = [_renamed(part, f"{number}") for part in section]
         parts.extend(section)
     if norms_group is not None:
+        if bare := _without_norms(inventory, norms_group):
+            parts.append(warning(f"{norms_group} has no norms of: {bare}. They get no T."))
         parts.append(
             Note(
                 f"T and percentile compare with people ({norms_group}; source: "
@@ -100,6 +102,20 @@ def score_report(
         listed = ", ".join(norm_groups(inventory))
         parts.append(Note(f"No norm group was named. {inventory.name} has norms for: {listed}."))
     return Report(title=f"Scores: {inventory.title}", parts=tuple(parts), answers=answers)
+
+
+def _without_norms(inventory: Inventory, group: str) -> str:
+    """List the scales and facets that a group has no norm of."""
+    parts = {(item.scale, facet) for item in inventory.items for facet in ("", item.facet)}
+    bare = [
+        f"{inventory.scales[scale]}{f', {facet}' if facet else ''}"
+        for scale, facet in sorted(
+            parts, key=lambda part: (list(inventory.scales).index(part[0]), part[1])
+        )
+        if not has_norm(inventory, scale, group=group, facet=facet)
+    ]
+    more = f" and {len(bare) - 8} more" if len(bare) > 8 else ""
+    return "; ".join(bare[:8]) + more
 
 
 def _renamed(part: Part, number: str) -> Part:
@@ -127,13 +143,17 @@ def _section(
         yield warning(f"Keying alarm: {doubt.text}. Was the item reversed twice, or never?")
     scores = scale_scores(answers)
     yield _profile(scores, inventory, unit, seed)
-    yield _scales(answers, scores, inventory, seed)
+    over_respondents = [_scales(answers, scores, inventory, seed), _statuses(answers)]
+    is_single = answers.rows["respondent"].n_unique() == 1
+    if not is_single:
+        yield from over_respondents
     yield _scores(scores, inventory, group, "scale")
     if any(item.facet for item in inventory.items):
         facets = scale_scores(answers, level="facet")
         yield _scores(facets, inventory, group, "facet")
+    if is_single:
+        yield from reversed(over_respondents)
     yield _style(answers, inventory, seed)
-    yield _statuses(answers)
 
 
 def _mean_score(scores: pl.DataFrame, scale: str, unit: str, seed: int) -> Estimate:
@@ -243,8 +263,9 @@ def _score_row(
     row["answered"] = f"{score['n_answered']} of {score['n_items']}"
     if group is not None:
         row["T"] = row["percentile"] = None
-        if score["mean"] is not None:
-            facet = str(score.get("facet", ""))
+        facet = str(score.get("facet", ""))
+        is_normed = has_norm(inventory, score["scale"], group=group, facet=facet)
+        if score["mean"] is not None and is_normed:
             standing = norm_standing(
                 score["mean"], inventory, score["scale"], group=group, facet=facet
             )

@@ -10,7 +10,7 @@ from math import erf, isfinite, sqrt
 
 from personae.core import BadValue, Inventory, UnknownName, inventories, load_inventory
 
-__all__ = ["Standing", "norm_groups", "norm_standing"]
+__all__ = ["Standing", "has_norm", "norm_groups", "norm_standing"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +32,16 @@ class Standing:
 def norm_groups(inventory: Inventory) -> tuple[str, ...]:
     """Name the groups an inventory has norms for, in their order."""
     return tuple(dict.fromkeys(norm.group for norm in inventory.norms))
+
+
+def has_norm(inventory: Inventory, scale: str, *, group: str, facet: str = "") -> bool:
+    """Tell whether a named group has a norm of a scale or facet.
+
+    >>> has_norm(load_inventory("ipip-neo-120"), "N", group="M 21-40")
+    True
+    """
+    wanted = (group, scale, facet)
+    return any((norm.group, norm.scale, norm.facet) == wanted for norm in inventory.norms)
 
 
 def norm_standing(

@@ -1,11 +1,12 @@
 """Questionnaires as data: items, keys, options, norms."""
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from importlib.resources import files
 from itertools import zip_longest
+from math import inf, isfinite
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -36,6 +37,11 @@ class Item:
     other: str = ""
 
     def __post_init__(self) -> None:
+        texts = (self.id, self.text, self.scale, self.facet, self.other)
+        if not all(isinstance(text, str) for text in texts) or not self.id.strip():
+            raise BadValue(
+                f"item {self.id!r}: id, text, scale, facet and other are texts, id not empty"
+            )
         if type(self.key) is not int or self.key not in (1, -1):
             raise BadValue(f"item {self.id!r}: key is the number 1 or -1, not {self.key!r}")
 
@@ -47,6 +53,12 @@ class Option:
     text: str
     value: int
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.text, str) or type(self.value) is not int:
+            raise BadValue(
+                f"an option is a text and a whole number, not {self.text!r}, {self.value!r}"
+            )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Norm:
@@ -57,6 +69,17 @@ class Norm:
     mean: float
     sd: float
     facet: str = ""
+
+    def __post_init__(self) -> None:
+        if not all(isinstance(text, str) for text in (self.group, self.scale, self.facet)):
+            raise BadValue(f"a norm's group, scale and facet are texts, not {self.group!r}")
+        numbers = (self.mean, self.sd)
+        is_sound = all(isinstance(n, int | float) and not isinstance(n, bool) for n in numbers)
+        if not is_sound or not isfinite(self.mean) or not 0 < self.sd < inf:
+            raise BadValue(
+                f"the norm of {self.scale!r} for {self.group!r}: the mean is a number and the SD a "
+                f"number above 0, not {self.mean!r} and {self.sd!r}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,13 +101,15 @@ class Inventory:
         where = f"inventory {self.name!r}"
         if self.kind not in get_args(ItemKind):
             raise BadValue(f"{where}: kind is one of {get_args(ItemKind)}, not {self.kind!r}")
-        ids = [item.id for item in self.items]
-        if len(set(ids)) != len(ids):
-            repeated = sorted({i for i in ids if ids.count(i) > 1})
-            raise BadValue(f"{where}: item ids are unique; repeated: {repeated[:5]}")
+        _check_texts(self, where)
         values = [option.value for option in self.options]
-        if values != list(range(values[0], values[0] + len(values))):
-            raise BadValue(f"{where}: option values rise by one from low to high, not {values}")
+        if len(values) < 2 or values != list(range(values[0], values[0] + len(values))):
+            raise BadValue(
+                f"{where}: two options or more, whose values rise by one from low to high, "
+                f"not {values}"
+            )
+        _check_unique(where, "item ids", [item.id for item in self.items])
+        _check_unique(where, "norms", [(n.group, n.scale, n.facet) for n in self.norms])
         if strays := {i.scale for i in self.items} - set(self.scales):
             raise BadValue(f"{where}: items name scales it doesn't have: {sorted(strays)}")
 
@@ -143,6 +168,32 @@ class Inventory:
         return replace(self, items=tuple(items))
 
 
+def _check_texts(inventory: Inventory, where: str) -> None:
+    heads = ("name", "title", "version", "source", "licence")
+    if wrong := [name for name in heads if not isinstance(getattr(inventory, name), str)]:
+        raise BadValue(f"{where}: {', '.join(wrong)} must be text")
+    scales = inventory.scales
+    if not isinstance(scales, Mapping) or not scales:
+        raise BadValue(f"{where}: scales are an object of codes and titles")
+    if not all(isinstance(text, str) and text.strip() for pair in scales.items() for text in pair):
+        raise BadValue(f"{where}: the codes and titles of scales are texts, not empty")
+    if not inventory.name.strip() or "@" in inventory.name:
+        raise BadValue(f"{where}: the name is a text without '@', not empty")
+
+
+def _check_unique(where: str, kind: str, keys: Sequence[Hashable]) -> None:
+    if len(set(keys)) < len(keys):
+        repeated = list(dict.fromkeys(key for key in keys if keys.count(key) > 1))
+        raise BadValue(f"{where}: {kind} are unique; repeated: {repeated[:5]}")
+
+
+def _check_norms(inventory: Inventory) -> None:
+    """Refuse norms that no score can meet, in a file; a part of an inventory keeps all norms."""
+    parts = {(item.scale, facet) for item in inventory.items for facet in ("", item.facet)}
+    if strays := [(n.scale, n.facet) for n in inventory.norms if (n.scale, n.facet) not in parts]:
+        raise BadValue(f"norms of a scale and facet that no item has: {strays[:5]}")
+
+
 def _folder() -> Path:
     return Path(str(files("personae") / "data" / "inventories"))
 
@@ -185,7 +236,9 @@ def _from_path(name: str) -> Inventory:
 def _read(path: Path) -> Inventory:
     try:
         raw: Any = read_json(path)
-        return Inventory(
+        if not isinstance(raw, dict) or not raw.get("items"):
+            raise BadValue("an inventory is an object, and has items")
+        inventory = Inventory(
             name=raw["name"],
             title=raw["title"],
             version=raw["version"],
@@ -197,6 +250,10 @@ def _read(path: Path) -> Inventory:
             items=tuple(Item(**row) for row in raw["items"]),
             norms=tuple(Norm(**row) for row in raw.get("norms", [])),
         )
+        _check_norms(inventory)
+        return inventory
+    except BadValue as error:
+        raise BadFile(f"{path}: not an inventory: {error}") from error
     except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise BadFile(f"{path}: not an inventory ({type(error).__name__}: {error})") from error
 
