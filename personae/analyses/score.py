@@ -78,13 +78,14 @@ def score_report(
         raise BadValue("no answers to score")
     if norms_group is not None and norms_group not in norm_groups(inventory):
         raise UnknownName(f"norm group of {inventory.name}", norms_group, norm_groups(inventory))
-    groups = list(answers.rows.group_by(["arm", "form"], maintain_order=True))
+    kinds = answers.rows.select("arm", "form").unique(maintain_order=True).rows()
     parts: list[Part] = [_verdict(answers)]
     if reading:
         parts.append(verdict(f"Read as {reading}."))
-    for number, ((arm, form), rows) in enumerate(groups, start=1):
-        section = list(_section(Answers(rows), inventory, norms_group, seed))
-        if len(groups) > 1:
+    for number, (arm, form) in enumerate(kinds, start=1):
+        part_answers = answers.where(arm=arm, form=form) if len(kinds) > 1 else answers
+        section = list(_section(part_answers, inventory, norms_group, seed))
+        if len(kinds) > 1:
             parts.append(Heading(f"{arm}, {form}"))
             section = [_renamed(part, f"{number}") for part in section]
         parts.extend(section)

@@ -74,9 +74,13 @@ def read_cells(
             "why"
         ),
     )
-    is_ok = pl.col("value").is_not_null()
+    status: pl.Expr = pl.lit("ok")
+    if table["value"].null_count():
+        status = pl.when(pl.col("value").is_not_null()).then(status).otherwise(pl.lit("unparsed"))
+    else:
+        table = table.with_columns(pl.lit("").alias("why"))  # constants take no memory by the row
     table = table.with_columns(
-        pl.when(is_ok).then(pl.lit("ok")).otherwise(pl.lit("unparsed")).alias("status"),
+        status.alias("status"),
         pl.col("_answer").fill_null("").alias("raw"),
         pl.lit(inventory.tag).alias("inventory"),
         pl.lit(float(inventory.low)).alias("low"),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from importlib.resources import files
 from itertools import zip_longest
-from math import inf, isfinite
+from math import isfinite
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -18,6 +18,14 @@ from personae.core.hashing import content_key
 __all__ = ["Inventory", "Item", "Norm", "Option", "inventories", "load_inventory"]
 
 ItemKind = Literal["statement", "adjective", "pair", "sentence"]
+
+
+def _are_texts(*values: object) -> bool:
+    return all(isinstance(value, str) for value in values)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +45,7 @@ class Item:
     other: str = ""
 
     def __post_init__(self) -> None:
-        texts = (self.id, self.text, self.scale, self.facet, self.other)
-        if not all(isinstance(text, str) for text in texts) or not self.id.strip():
+        if not _are_texts(self.id, self.text, self.scale, self.facet, self.other) or not self.id:
             raise BadValue(
                 f"item {self.id!r}: id, text, scale, facet and other are texts, id not empty"
             )
@@ -54,7 +61,7 @@ class Option:
     value: int
 
     def __post_init__(self) -> None:
-        if not isinstance(self.text, str) or type(self.value) is not int:
+        if not _are_texts(self.text) or type(self.value) is not int:
             raise BadValue(
                 f"an option is a text and a whole number, not {self.text!r}, {self.value!r}"
             )
@@ -71,11 +78,10 @@ class Norm:
     facet: str = ""
 
     def __post_init__(self) -> None:
-        if not all(isinstance(text, str) for text in (self.group, self.scale, self.facet)):
+        if not _are_texts(self.group, self.scale, self.facet):
             raise BadValue(f"a norm's group, scale and facet are texts, not {self.group!r}")
-        numbers = (self.mean, self.sd)
-        is_sound = all(isinstance(n, int | float) and not isinstance(n, bool) for n in numbers)
-        if not is_sound or not isfinite(self.mean) or not 0 < self.sd < inf:
+        is_sound = _is_number(self.mean) and _is_number(self.sd)
+        if not is_sound or not self.sd > 0:
             raise BadValue(
                 f"the norm of {self.scale!r} for {self.group!r}: the mean is a number and the SD a "
                 f"number above 0, not {self.mean!r} and {self.sd!r}"
@@ -170,13 +176,11 @@ class Inventory:
 
 def _check_texts(inventory: Inventory, where: str) -> None:
     heads = ("name", "title", "version", "source", "licence")
-    if wrong := [name for name in heads if not isinstance(getattr(inventory, name), str)]:
+    if wrong := [name for name in heads if not _are_texts(getattr(inventory, name))]:
         raise BadValue(f"{where}: {', '.join(wrong)} must be text")
-    scales = inventory.scales
-    if not isinstance(scales, Mapping) or not scales:
-        raise BadValue(f"{where}: scales are an object of codes and titles")
-    if not all(isinstance(text, str) and text.strip() for pair in scales.items() for text in pair):
-        raise BadValue(f"{where}: the codes and titles of scales are texts, not empty")
+    texts = [text for pair in dict(inventory.scales).items() for text in pair]
+    if not texts or not _are_texts(*texts) or "" in texts:
+        raise BadValue(f"{where}: scales are an object of codes and titles, texts and not empty")
     if not inventory.name.strip() or "@" in inventory.name:
         raise BadValue(f"{where}: the name is a text without '@', not empty")
 

@@ -7,6 +7,7 @@ unless a docstring says otherwise. The usual acquiescence index is a mean over a
 items; here unbalanced inventories are balanced by weighting, scale by scale.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from math import nan
 
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from personae.core import Answers, Array, BadValue, Estimate, Form, missing
 from personae.stats.effects.proportions import rate
 from personae.stats.resample import bootstrap, labelled, mean
-from personae.stats.scores.scales import ADMINISTRATION, Use, require_range
+from personae.stats.scores.scales import ADMINISTRATION, Use, require_range, respondent_blocks
 
 __all__ = ["acquiescence", "coverage", "extremity", "position_pull", "straight_lining"]
 
@@ -43,7 +44,7 @@ def acquiescence(answers: Answers, *, use: Use = "value", seed: int = 0) -> Esti
     Raises:
         BadValue: answers in several units.
     """
-    answered = _answered(answers, use)
+    answered = _answered(answers, use, ("scale", "key", "item"))
     unit = _unit(answered)
     items = answered.group_by(["scale", "key", "item"], maintain_order=True).agg(pl.col(use).mean())
     balanced_items = items.filter(pl.col("key").n_unique().over("scale") == 2).sort("scale", "key")
@@ -74,7 +75,8 @@ def extremity(answers: Answers, *, seed: int = 0) -> Estimate:
     Raises:
         BadValue: answers in points without `low` and `high`.
     """
-    answered = _answered(answers, "value").filter(pl.col("unit") == "points")
+    answered = _answered(answers, "value", ("item", "low", "high"))
+    answered = answered.filter(pl.col("unit") == "points")
     require_range(answered)
     ends = (pl.col("value") == pl.col("low")) | (pl.col("value") == pl.col("high"))
     return _share("extremity", answered.with_columns(ends.alias("hit")), seed)
@@ -87,7 +89,7 @@ def coverage(answers: Answers, *, seed: int = 0) -> Estimate:
     questions. Source: textbook.
     """
     return _share(
-        "coverage", answers.rows.with_columns((pl.col("status") == "ok").alias("hit")), seed
+        "coverage", answers.rows.select("item", (pl.col("status") == "ok").alias("hit")), seed
     )
 
 
@@ -98,22 +100,32 @@ def straight_lining(answers: Answers, *, seed: int = 0) -> Estimate:
     administration (respondent, arm, form, order, repeat): a single one has no interval.
     Undefined without answers. Source: Johnson (2005, J. Research in Personality 39).
     """
-    runs = answers.rows.with_columns(
-        pl.col("value").rle_id().over(ADMINISTRATION).alias("run")
-    ).filter(pl.col("value").is_not_null())
+    longest = np.concatenate(
+        [
+            _longest_runs(block)
+            for block in respondent_blocks(answers.rows.select(*ADMINISTRATION, "value"))
+        ]
+    )
+    return mean(
+        longest,
+        name="straight-lining",
+        of="administration",
+        unit="items",
+        seed=seed,
+    )
+
+
+def _longest_runs(rows: pl.DataFrame) -> Array:
+    runs = rows.with_columns(pl.col("value").rle_id().over(ADMINISTRATION).alias("run")).filter(
+        pl.col("value").is_not_null()
+    )
     longest = (
         runs.group_by([*ADMINISTRATION, "run"], maintain_order=True)
         .len()
         .group_by(ADMINISTRATION, maintain_order=True)
         .agg(pl.col("len").max())
     )
-    return mean(
-        longest["len"].to_numpy().astype(np.float64),
-        name="straight-lining",
-        of="administration",
-        unit="items",
-        seed=seed,
-    )
+    return longest["len"].to_numpy().astype(np.float64)
 
 
 def position_pull(answers: Answers, *, seed: int = 0) -> Estimate:
@@ -159,8 +171,11 @@ def position_pull(answers: Answers, *, seed: int = 0) -> Estimate:
     return labelled(bootstrap(pull, len(texts), seed=seed), name, of)
 
 
-def _answered(answers: Answers, use: Use) -> pl.DataFrame:
-    return answers.rows.filter((pl.col("status") == "ok") & pl.col(use).is_finite())
+def _answered(answers: Answers, use: Use, columns: Sequence[str] = ()) -> pl.DataFrame:
+    """Return the rows with an answer: all columns, or those named beside unit and answer."""
+    wanted = list(dict.fromkeys((*columns, "status", "unit", use)))
+    rows = answers.rows.select(wanted) if columns else answers.rows
+    return rows.filter((pl.col("status") == "ok") & pl.col(use).is_finite())
 
 
 def _unit(rows: pl.DataFrame) -> str:

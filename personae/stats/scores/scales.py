@@ -13,8 +13,10 @@ import polars as pl
 
 from personae.core import Answers, Array, BadValue
 
-__all__ = ["item_matrix", "keyed", "require_range", "scale_scores"]
+__all__ = ["item_matrix", "keyed", "require_range", "respondent_blocks", "scale_scores"]
 
+BLOCK = 500_000
+"""Answers that are worked on at a time, where whole respondents follow each other."""
 ADMINISTRATION = ("respondent", "arm", "form", "order", "repeat")
 Use = Literal["value", "expected"]
 
@@ -31,6 +33,26 @@ def require_range(rows: pl.DataFrame) -> None:
             f"{unknown.height} answers, the first to item {unknown['item'][0]!r}, lack low or "
             f"high, the lowest and the highest value of the item's options: fill both columns"
         )
+
+
+def respondent_blocks(rows: pl.DataFrame) -> list[pl.DataFrame]:
+    """Cut rows into blocks of whole respondents, about BLOCK each, in their order.
+
+    One block where the rows of a respondent lie apart. Source: our own; it bounds the memory.
+    """
+    if rows.height <= BLOCK:
+        return [rows]
+    who = rows["respondent"]
+    starts = rows.select(
+        pl.arg_where(pl.col("respondent").ne_missing(pl.col("respondent").shift()))
+    )
+    begins = starts.to_series().to_numpy()
+    if begins.size < 2 or begins.size > who.n_unique():
+        return [rows]
+    wanted = np.arange(0, rows.height, BLOCK)
+    cuts = np.unique(begins[np.searchsorted(begins, wanted, side="right") - 1]).tolist()
+    ends = [*cuts[1:], rows.height]
+    return [rows.slice(cut, end - cut) for cut, end in zip(cuts, ends, strict=True)]
 
 
 def keyed(answers: Answers, use: Use = "value") -> pl.DataFrame:
@@ -89,6 +111,12 @@ def scale_scores(
     """
     if not 0 < min_share <= 1:
         raise BadValue(f"min_share is in (0, 1], not {min_share}")
+    if "respondent" in by and len(blocks := respondent_blocks(answers.rows)) > 1:
+        parts = (
+            scale_scores(Answers(block), by=by, level=level, use=use, min_share=min_share)
+            for block in blocks
+        )
+        return pl.concat(list(parts))
     groups = [*by, "scale"] + (["facet"] if level == "facet" else [])
     rows = keyed(answers, use)
     if level == "facet":
@@ -139,19 +167,28 @@ def item_matrix(
     are in order of first appearance. Several answers in a cell are averaged. Source: the keying
     rule of `keyed` (Johnson 2014, J. Research in Personality 51).
     """
+    blocks = respondent_blocks(answers.rows) if "respondent" in rows else [answers.rows]
+    items: list[str] = answers.rows["item"].unique(maintain_order=True).to_list()
+    matrices, labels = [], []
+    for block in blocks:
+        cells = _cells(Answers(block), rows, use, raw=raw)
+        names = cells.select(rows).unique(maintain_order=True).with_row_index("_row")
+        placed = cells.join(names, on=list(rows), maintain_order="left", nulls_equal=True)
+        places = placed["item"].replace_strict({item: i for i, item in enumerate(items)})
+        matrix = np.full((names.height, len(items)), np.nan)
+        matrix[placed["_row"].to_numpy(), places.to_numpy()] = (
+            placed["score"].fill_null(np.nan).to_numpy()
+        )
+        matrices.append(matrix)
+        labels += names.drop("_row").rows()
+    return np.concatenate(matrices), labels, items
+
+
+def _cells(answers: Answers, rows: Sequence[str], use: Use, *, raw: bool) -> pl.DataFrame:
+    """Return the mean score of each row and item, in order of first appearance."""
     long = keyed(answers, use)
     if raw:
         long = long.with_columns(
             pl.when(pl.col("score").is_not_null()).then(pl.col(use)).alias("score")
         )
-    cells = long.group_by([*rows, "item"], maintain_order=True).agg(pl.col("score").mean())
-    labels = cells.select(rows).unique(maintain_order=True).with_row_index("_row")
-    items = cells.select("item").unique(maintain_order=True).with_row_index("_item")
-    placed = cells.join(labels, on=list(rows), maintain_order="left").join(
-        items, on="item", maintain_order="left"
-    )
-    matrix = np.full((labels.height, items.height), np.nan)
-    matrix[placed["_row"].to_numpy(), placed["_item"].to_numpy()] = (
-        placed["score"].fill_null(np.nan).to_numpy()
-    )
-    return matrix, labels.drop("_row").rows(), items["item"].to_list()
+    return long.group_by([*rows, "item"], maintain_order=True).agg(pl.col("score").mean())
