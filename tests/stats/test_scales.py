@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from personae.core import Answers, BadValue, Inventory, Item, Option, UnknownName, load_inventory
-from personae.stats.scores.scales import item_matrix, keyed, scale_scores
+from personae.stats.scores import scales
+from personae.stats.scores.response_style import straight_lining
+from personae.stats.scores.scales import item_matrix, keyed, respondent_blocks, scale_scores
 from personae.traits.norms import norm_standing
 
 MPI = load_inventory("mpi-120")
@@ -210,3 +212,24 @@ def test_norms_want_a_known_group_and_stand_for_the_whole_instrument() -> None:
     assert (whole.sum, whole.band) == (75.0, "average")
     assert norm_standing(1.0, MPI, "N", group="M 21-40").band == "low"
     assert norm_standing(5.0, MPI, "N", group="F >60").band == "high"
+
+
+def test_blocks_of_respondents_change_no_score(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [
+        {"respondent": f"r{r}", "item": str(k), "scale": "EN"[k % 2], "low": 1.0, "high": 5.0}
+        | {"value": float(1 + (3 * r + k * k) % 5), "key": 1 - 2 * (k % 3 == 0)}
+        for r in range(7)
+        for k in range(6)
+    ]
+    whole = Answers.of(rows)
+    apart = Answers(whole.rows.sort("item", maintain_order=True))
+    wanted = [(scale_scores(a), item_matrix(a.where(scale="E"))) for a in (whole, apart)]
+    runs = straight_lining(whole).value
+    monkeypatch.setattr(scales, "BLOCK", 10)
+    assert len(respondent_blocks(whole.rows)) > 3 and len(respondent_blocks(apart.rows)) == 1
+    assert pl.concat(respondent_blocks(whole.rows)).equals(whole.rows)
+    for answers, (scores, (matrix, labels, items)) in zip((whole, apart), wanted, strict=True):
+        assert scale_scores(answers).equals(scores)
+        found = item_matrix(answers.where(scale="E"))
+        assert np.array_equal(found[0], matrix) and found[1:] == (labels, items)
+    assert straight_lining(whole).value == runs
