@@ -52,6 +52,11 @@ def ratings(random: np.random.Generator, n: int = 60, k: int = 3) -> Array:
     )
 
 
+def uneven_raters(random: np.random.Generator, k: int) -> Array:
+    rows, raters = random.normal(size=(60, 1)), random.normal(size=(1, k))
+    return np.asarray(rows + raters + random.normal(size=(60, k)))
+
+
 def two_orders(random: np.random.Generator, n: int = 60) -> Array:
     return likert(random.normal(size=(n, 1)) + 0.7 * random.normal(size=(n, 2)) + [0.0, 0.3])
 
@@ -150,6 +155,13 @@ def of_agreement(big: Array) -> Iterator[Interval]:
     c = np.cov(big.T)
     kappa = 2 * c[0, 1] / (c[0, 0] + c[1, 1] + float(np.diff(big.mean(axis=0))[0]) ** 2)
     yield "ICC(A,1), 60 x 3", ratings, lambda x, s: icc_agreement(x), 1 / 2.16
+    for k in (2, 3):
+        yield (
+            f"{k} raters that differ as 60 rows: ICC(A,1)",
+            partial(uneven_raters, k=k),
+            without_draws(icc_agreement),
+            1 / 3,
+        )
     yield "Pearson r, 40 pairs", correlated, lambda x, s: pearson(x[:, 0], x[:, 1]), 0.5
     yield (
         "quadratic kappa, 60 Likert pairs",

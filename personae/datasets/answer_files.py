@@ -14,7 +14,7 @@ from personae.core.files.strict_json import json_lines, parse_json
 from personae.datasets.answer_json import answer_rows
 from personae.datasets.bounded_tables import read_table
 
-__all__ = ["AnswerTable", "read_answer_table"]
+__all__ = ["AnswerTable", "read_answer_table", "untextual"]
 
 _MAX_TABLE_BYTES = 512 << 20
 _SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab"}
@@ -134,10 +134,10 @@ def _from_rows(source: Path, value: object, reading: str) -> AnswerTable:
 def _typed(source: Path, frame: pl.DataFrame) -> AnswerTable:
     if not frame.height:
         raise BadFile(f"{source}: no answers in it, only a header")
-    return AnswerTable(source, tuple(frame.columns), as_texts(frame, source), ("Parquet",), frame)
+    return AnswerTable(source, tuple(frame.columns), _as_texts(frame), ("Parquet",), frame)
 
 
-def as_texts(frame: pl.DataFrame, source: Path) -> pl.DataFrame:
+def _as_texts(frame: pl.DataFrame) -> pl.DataFrame:
     """Return typed columns as text, or nothing of those that have none, named by position."""
     texts = {}
     for j, column in enumerate(frame.get_columns(), start=1):

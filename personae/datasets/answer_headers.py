@@ -157,7 +157,7 @@ def _by_scale(names: Sequence[str], inventory: Inventory) -> dict[int, str]:
         ]
         if len(fitting) != 1:
             return {}
-        matched |= {fitting[0][place]: item.id for place, item in enumerate(items, start=1)}
+        matched |= {fitting[0][number]: item.id for number, item in enumerate(items, start=1)}
     return matched
 
 

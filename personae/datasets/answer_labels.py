@@ -65,9 +65,9 @@ def label_values(labels: Iterable[str], inventory: Inventory) -> tuple[Mapping[s
         return own, ""
     used = foreign | {label for label in labels if label in common}
     for scale in _SCALES:
-        places = {label: place for place, names in enumerate(scale) for label in names}
-        if len(scale) == len(inventory.options) and used <= set(places):
-            values = {name: float(inventory.low + places[name]) for name in used}
+        positions = {label: index for index, names in enumerate(scale) for label in names}
+        if len(scale) == len(inventory.options) and used <= set(positions):
+            values = {name: float(inventory.low + positions[name]) for name in used}
             clash = any(own.get(label, value) != value for label, value in values.items())
             if not clash:
                 low, high = scale[0][0], scale[-1][0]

@@ -212,7 +212,7 @@ def _lengthened(rows: pl.DataFrame, inventory: Inventory, design: Sequence[str])
     ]
     tags = [n for n in rows.columns if not n.startswith("_item ") and n not in (*design, *_DERIVED)]
     long = rows.select(*design, *tags, pl.concat_list(cells).alias("_answer")).explode("_answer")
-    place = np.tile(np.arange(len(items), dtype=np.uint32), rows.height)
+    index = np.tile(np.arange(len(items), dtype=np.uint32), rows.height)
     present = pl.Series([True if f"_item {i.id}" in held else None for i in items])
     columns = {
         "item": pl.Series([i.id for i in items]),
@@ -221,7 +221,7 @@ def _lengthened(rows: pl.DataFrame, inventory: Inventory, design: Sequence[str])
         "key": pl.Series([i.key for i in items]),
         "_in_file": present.cast(pl.Boolean),
     }
-    return long.with_columns(**{name: series.gather(place) for name, series in columns.items()})
+    return long.with_columns(**{name: series.gather(index) for name, series in columns.items()})
 
 
 def _check_respondents(rows: pl.DataFrame, source: Path) -> None:

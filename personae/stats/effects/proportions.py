@@ -32,12 +32,17 @@ def rate(hits: ArrayLike, *, name: str = "rate", of: str = "item") -> Estimate:
 
     Undefined without hits. Source: Wilson (1927, JASA 22).
 
+    Raises:
+        BadValue: not a row of numbers in 0..1.
+
     >>> print(rate([1, 1, 0, 0.5]))
     rate: 0.625 rate [0.219, 0.908], n = 4 items
     """
     x, note = sample(hits, "hits")
     if not x.size:
         return missing(name, "no values", n=0, of=of, unit="rate")
+    if x.min() < 0 or x.max() > 1:
+        raise BadValue(f"hits are 0, 1 or between, not {x.min():g} to {x.max():g}")
     share, z2 = float(x.mean()), float(special.ndtri(0.975)) ** 2
     middle = (share + z2 / (2 * x.size)) / (1 + z2 / x.size)
     half = sqrt(z2 * (share * (1 - share) + z2 / (4 * x.size)) / x.size) / (1 + z2 / x.size)

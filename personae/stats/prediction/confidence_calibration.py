@@ -24,7 +24,9 @@ def calibration_error(
 
     Bins are open below and closed above, the first closed at both ends, so that every confidence
     falls into one. The error of a finite sample is biased upwards: with few questions compare it
-    with that of a calibrated respondent. Percentile interval.
+    with that of a calibrated respondent. The percentile interval is biased with it: of an error of
+    0.2 it covers 94 %, of 0.05 it covers 97, 80 and 14 % with 1,000, 200 and 50 questions, and it
+    never reaches down to the 0 of perfect calibration.
 
     Args:
         confidence: stated, 0..1, shape (n,).

@@ -118,23 +118,7 @@ def scale_scores(
         )
         return pl.concat(list(parts))
     groups = [*by, "scale"] + (["facet"] if level == "facet" else [])
-    rows = keyed(answers, use)
-    if level == "facet":
-        rows = rows.filter(pl.col("facet") != "")
-    mixed = rows.group_by(groups).agg(pl.col("unit").n_unique()).filter(pl.col("unit") > 1)
-    if mixed.height:
-        raise BadValue(f"{mixed.height} groups mix points and nats/token: put 'form' into by")
-    items = rows.group_by([*groups, "item"], maintain_order=True).agg(
-        pl.col("unit").first(), pl.col("score").mean()
-    )
-    scored = items.group_by(groups, maintain_order=True).agg(
-        pl.col("unit").first(),
-        pl.len().cast(pl.Int64).alias("n_items"),
-        pl.col("score").count().cast(pl.Int64).alias("n_answered"),
-        pl.col("score").mean().alias("mean"),
-        (pl.col("score").mean() * pl.len()).alias("sum"),
-        pl.col("score").std(ddof=0).alias("sd"),
-    )
+    scored = _scored(answers, groups, use)
     enough = pl.col("n_answered") >= min_share * pl.col("n_items") - 1e-9
     shortfall = pl.format(
         "{} of {} items answered, {} % needed",
@@ -145,6 +129,27 @@ def scale_scores(
     return scored.with_columns(
         *(pl.when(enough).then(pl.col(name)).alias(name) for name in ("mean", "sum", "sd")),
         pl.when(enough).then(pl.lit("")).otherwise(shortfall).alias("why"),
+    )
+
+
+def _scored(answers: Answers, groups: list[str], use: Use) -> pl.DataFrame:
+    """Return each group's numbers of items and answers, mean, prorated sum and SD."""
+    rows = keyed(answers, use)
+    if "facet" in groups:
+        rows = rows.filter(pl.col("facet") != "")
+    mixed = rows.group_by(groups).agg(pl.col("unit").n_unique()).filter(pl.col("unit") > 1)
+    if mixed.height:
+        raise BadValue(f"{mixed.height} groups mix points and nats/token: put 'form' into by")
+    items = rows.group_by([*groups, "item"], maintain_order=True).agg(
+        pl.col("unit").first(), pl.col("score").mean()
+    )
+    return items.group_by(groups, maintain_order=True).agg(
+        pl.col("unit").first(),
+        pl.len().cast(pl.Int64).alias("n_items"),
+        pl.col("score").count().cast(pl.Int64).alias("n_answered"),
+        pl.col("score").mean().alias("mean"),
+        (pl.col("score").mean() * pl.len()).alias("sum"),
+        pl.col("score").std(ddof=0).alias("sd"),
     )
 
 
@@ -174,9 +179,9 @@ def item_matrix(
         cells = _cells(Answers(block), rows, use, raw=raw)
         names = cells.select(rows).unique(maintain_order=True).with_row_index("_row")
         placed = cells.join(names, on=list(rows), maintain_order="left", nulls_equal=True)
-        places = placed["item"].replace_strict({item: i for i, item in enumerate(items)})
+        columns = placed["item"].replace_strict({item: i for i, item in enumerate(items)})
         matrix = np.full((names.height, len(items)), np.nan)
-        matrix[placed["_row"].to_numpy(), places.to_numpy()] = (
+        matrix[placed["_row"].to_numpy(), columns.to_numpy()] = (
             placed["score"].fill_null(np.nan).to_numpy()
         )
         matrices.append(matrix)
