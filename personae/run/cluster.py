@@ -28,6 +28,7 @@ from personae.core import (
     Sampling,
     errors,
     is_control,
+    model_notes,
     refuse_edits,
 )
 from personae.generate.recipe import Order, Population
@@ -184,8 +185,9 @@ class _Answerer:
         return open_model(self._text, **self._options)
 
     @_errors_as_values
-    def about(self) -> tuple[str, str, bool]:
-        return self.model.name, self.model.fingerprint, isinstance(self.model, Chooser)
+    def about(self) -> tuple[str, str, tuple[str, ...], bool]:
+        model = self.model
+        return model.name, model.fingerprint, model_notes([model]), isinstance(model, Chooser)
 
     @_errors_as_values
     def understand(self, modules: Sequence[str]) -> None:
@@ -212,10 +214,9 @@ class _Answerer:
 class _ClusterModel:
     """A `Model` whose requests are answered by many workers."""
 
-    def __init__(self, actors: Sequence[Any], name: str, fingerprint: str) -> None:
+    def __init__(self, actors: Sequence[Any], *about: Any) -> None:  # noqa: ANN401  (of a worker)
         self._actors = actors
-        self.name = name
-        self._fingerprint = fingerprint
+        self.name, self._fingerprint, self.notes = about
         self._understood: tuple[str, ...] = ()
 
     @property
@@ -310,8 +311,8 @@ def cluster_model(text: str, options: Mapping[str, Any] | None = None) -> Model:
     engines = int(ray.cluster_resources().get("GPU", 0) // gpus) if gpus else _workers()
     if not engines:
         raise InputError(f"{text} takes {gpus} GPUs, and this cluster has fewer")
-    worker = ray.remote(num_gpus=gpus)(_Answerer)
+    # without resources of its own an actor occupies no CPU while it waits
+    worker = ray.remote(num_gpus=gpus)(_Answerer) if gpus else ray.remote(_Answerer)
     actors = [worker.remote(text, options or {}) for _ in range(engines)]
-    name, fingerprint, chooses = _result(ray.get(actors[0].about.remote()))
-    kind = _ClusterChooser if chooses else _ClusterModel
-    return kind(actors, name, fingerprint)
+    *about, chooses = _result(ray.get(actors[0].about.remote()))
+    return (_ClusterChooser if chooses else _ClusterModel)(actors, *about)

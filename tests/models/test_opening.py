@@ -87,6 +87,7 @@ def test_every_form_is_told() -> None:
     assert {form.partition(":")[0] for form in _MODEL_STRINGS} == {
         "smollm2",
         "hf",
+        "vllm",
         "gguf",
         "http",
         "openai",

@@ -6,11 +6,22 @@ from pathlib import Path
 import pytest
 
 from personae.cli import main
-from personae.core import BadValue, Chooser, InputError, Model, Request, Sampling, UnknownName, say
+from personae.core import (
+    BadValue,
+    Chooser,
+    InputError,
+    Model,
+    Request,
+    Sampling,
+    UnknownName,
+    model_notes,
+    say,
+)
 from personae.models.opening import open_model
 from personae.run import cluster as clusters
 from tests.support.extras import needs
 from tests.support.sailing_instrument import PROMPT
+from tests.support.tiny_folders import byte_tokenizer, save_model
 
 pytestmark = needs("ray")
 RUN = ["run", "self_assessment", "--quick", "--model", "simulated:E=1,noise=0.3"]
@@ -67,6 +78,24 @@ def test_errors_of_workers_arrive_as_they_are(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(clusters, "_workers", lambda: 1)
     with pytest.raises(UnknownName, match="smollm2"):
         clusters.cluster_model("smollm3")
+
+
+def test_an_engine_for_gpus_needs_a_cluster_that_has_them() -> None:
+    with pytest.raises(InputError, match="takes 4 GPUs, and this cluster has fewer"):
+        clusters.cluster_model("vllm:me/model?tensor_parallel_size=2&pipeline_parallel_size=2")
+    with pytest.raises(BadValue, match="whole numbers from 1 on"):
+        clusters.cluster_model("vllm:me/model?tensor_parallel_size=0")
+
+
+def test_what_a_model_says_of_itself_comes_from_its_worker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clusters, "_workers", lambda: 1)
+    template = "{% for m in messages if m.role != 'system' %}{{ m.content }}{% endfor %}"
+    save_model(tmp_path, byte_tokenizer("<s>", "</s>"), template=template)
+    assert (
+        "no place for a system turn" in model_notes([clusters.cluster_model(f"hf:{tmp_path}")])[0]
+    )
 
 
 def test_workers_understand_an_instrument_that_is_registered_here(remote: Model) -> None:

@@ -58,9 +58,7 @@ def open_engine(text: str, dtype: str = "auto") -> Engine:
     options |= {"trust_remote_code": False, "generation_config": "vllm"}
     try:
         codec = codec_from_folder(folder)
-        llm = _vllm_class()(model=str(folder), **options) if layer is None else None
-        if layer is not None:
-            llm = layer.open(str(folder), options)
+        llm = _plain(str(folder), options) if layer is None else layer.open(str(folder), options)
     except ModelError:
         raise
     except Exception as error:  # vLLM lets through whatever its parts raise
@@ -70,10 +68,10 @@ def open_engine(text: str, dtype: str = "auto") -> Engine:
     return Engine(text, llm, codec, _fingerprint(folder, arguments, codec), layer)
 
 
-def _vllm_class() -> Any:  # noqa: ANN401  (vllm.LLM)
+def _plain(folder: str, options: Mapping[str, Any]) -> Any:  # noqa: ANN401  (vllm.LLM)
     import vllm
 
-    return vllm.LLM
+    return vllm.LLM(model=folder, **options)
 
 
 def _fingerprint(folder: Path, arguments: Mapping[str, Any], codec: TextCodec) -> str:
