@@ -93,16 +93,15 @@ def persona_rows(path: str | Path) -> Iterator[tuple[str, object]]:
         BadFile: the file as a whole can't be read.
     """
     source = Path(path)
-    match source.suffix:
-        case ".parquet":
-            for where, cells in parquet_rows(source):
-                yield where, _row_of(cells, where)
-        case ".jsonl":
-            yield from json_lines(source)
-        case _:  # any other suffix counts as .json
-            value = read_json(source)
-            for i, row in enumerate(value if isinstance(value, list) else [value]):
-                yield f"{source}, persona {i + 1}", row
+    if source.suffix == ".parquet":
+        for where, cells in parquet_rows(source):
+            yield where, _row_of(cells, where)
+    elif ".jsonl" in source.suffixes[-2:]:  # also .jsonl.gz
+        yield from json_lines(source)
+    else:  # any other suffix counts as .json
+        value = read_json(source)
+        for i, row in enumerate(value if isinstance(value, list) else [value]):
+            yield f"{source}, persona {i + 1}", row
 
 
 def parquet_rows(source: Path) -> Iterator[tuple[str, dict[str, object]]]:

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from personae.core import Persona
-from personae.personas.exchange import detect, export_personas, import_personas
+from personae.personas.exchange import FORMATS, NATIVE, detect, export_personas, import_personas
 
 ANN = Persona(
     id="p1",
@@ -84,6 +84,17 @@ def test_agents_of_edsl_may_be_packed(tmp_path: Path) -> None:
     first = (tmp_path / "back.json.gz").read_bytes()
     export_personas(people, tmp_path / "back.json.gz", "edsl")
     assert (tmp_path / "back.json.gz").read_bytes() == first
+
+
+@pytest.mark.parametrize("name", [*FORMATS, NATIVE])
+def test_every_file_may_be_packed(name: str, tmp_path: Path) -> None:
+    suffixes = FORMATS[name].suffixes if name in FORMATS else (".json", ".jsonl")
+    for suffix in {".json", ".jsonl"} & {*suffixes}:
+        export_personas([ANN], tmp_path / f"ann{suffix}", name)
+        packed = tmp_path / f"packed{suffix}.gz"
+        packed.write_bytes(gzip.compress((tmp_path / f"ann{suffix}").read_bytes()))
+        assert detect(packed) == name
+        assert list(import_personas(packed)) == [ANN]
 
 
 def test_personahub_is_read_from_parquet(tmp_path: Path) -> None:

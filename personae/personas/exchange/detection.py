@@ -67,7 +67,7 @@ def _sample(source: Path) -> Mapping[str, object]:
         return read_cards(source)[0]
     if source.suffix == ".parquet":
         rows = load_parquet(source)
-    elif ".jsonl" in source.suffixes:
+    elif ".jsonl" in source.suffixes[-2:]:
         rows = load_lines(source)
     else:
         value = load_json(source)

@@ -91,7 +91,7 @@ def load(path: Path) -> Iterator[ForeignObject]:
         BadFile: no JSON object, or a list of another form.
     """
     siblings: Json = {}
-    if ".jsonl" in path.suffixes:
+    if ".jsonl" in path.suffixes[-2:]:
         agents = list(load_lines(path))
         first = agents[0].value if agents else None
         if isinstance(first, dict) and _HEADER in first:

@@ -64,7 +64,7 @@ def load(path: Path) -> Iterator[ForeignObject]:
     Raises:
         BadFile: no JSON.
     """
-    if path.suffix == ".jsonl":
+    if ".jsonl" in path.suffixes[-2:]:
         yield from load_lines(path)
         return
     value = load_json(path)
