@@ -137,6 +137,24 @@ def test_scores_of_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert len(summary.splitlines()) <= 40 and "All: --full, or --out FOLDER" in summary
 
 
+def test_what_a_file_of_answers_cannot_say_is_an_option(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "answers.csv"
+    rows = [",".join(str((r + i) % 5) for i in range(120)) for r in range(2)]
+    path.write_text("\r".join([",".join(f"Q{item.id}" for item in NEO.items), *rows]))
+    order = ["score", str(path), "--inventory", "ipip-neo-120"]
+    assert leave(order) == 2
+    assert "give --shift 1" in capsys.readouterr().err
+    assert leave([*order, "--shift", "1"]) == 0
+    summary = " ".join(capsys.readouterr().out.split())
+    assert "line ends CR" in summary and "+1 added to each number" in summary
+    assert leave([*order, "--missing", "0"]) == 0
+    assert "192 of 240 answers" in capsys.readouterr().out
+    assert leave([*order, "--by-scale"]) == 2
+    assert "no column is an item" in capsys.readouterr().err
+
+
 def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
     for order in (["--help"], ["card", "--help"], ["run", "--help"], ["list"], ["show", "card"]):
         assert leave(order) == 0

@@ -127,6 +127,7 @@ def _foreign() -> list[Surface]:
 OEJTS = load_inventory("sd3")
 WIDE = "respondent," + ",".join(i.id for i in OEJTS.items) + "\n"
 WIDE += "".join(f"p{p}," + ",".join(str(1 + (p + i) % 5) for i in range(27)) + "\n" for p in (1, 2))
+ANSWER_ROWS = [{"respondent": "a", "item": i.id, "answer": 3} for i in OEJTS.items]
 LONG = "respondent,item,answer\n" + "".join(
     f"p1,{item.id},{1 + n % 5}\n" for n, item in enumerate(OEJTS.items)
 )
@@ -239,6 +240,7 @@ SURFACES: Sequence[Surface] = (
     *_foreign(),
     Surface("answers, wide", _text("a.csv", WIDE), lambda p: read_answers(p, OEJTS).rows),
     Surface("answers, long", _text("a.csv", LONG), lambda p: read_answers(p, OEJTS).rows),
+    Surface("answers, JSON", _json("a.json", ANSWER_ROWS), lambda p: read_answers(p, OEJTS).rows),
     Surface("inventory", _json("own.json", _inventory()), lambda p: load_inventory(str(p))),
     Surface(
         "item texts",
