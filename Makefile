@@ -36,16 +36,16 @@ bench: setup  ## the benchmarks; figures go to benchmarks/RESULTS.md
 	$(BIN)/python -m pip install -q -c requirements/constraints.txt accelerate
 	$(BIN)/python -m benchmarks
 
-inspect: setup  ## inspect_ai, whose logs the tests read back, in an environment of its own
+inspect:  ## inspect_ai, whose logs the tests read back, in an environment of its own
 	$(PYTHON) -m venv out/inspect
-	grep -v '^fsspec' requirements/constraints.txt > out/inspect/constraints.txt
+	grep -vE '^(fsspec|python-dateutil)==' requirements/constraints.txt > out/inspect/constraints.txt
 	out/inspect/bin/pip install -q -c out/inspect/constraints.txt -e '.[inspect]' inspect_ai==0.3.285
 
-lm-eval: setup  ## the harness that the benchmark compares with, in an environment of its own
+lm-eval:  ## the harness that the benchmark compares with, in an environment of its own
 	$(PYTHON) -m venv out/lm-eval
 	out/lm-eval/bin/pip install -q -c requirements/constraints.txt lm_eval==0.4.13 torch transformers accelerate
 
-mimesis: setup  ## the sampler that the benchmark compares with, in an environment of its own
+mimesis:  ## the sampler that the benchmark compares with, in an environment of its own
 	$(PYTHON) -m venv out/mimesis
 	out/mimesis/bin/pip install -q mimesis==22.2.0
 

@@ -239,17 +239,24 @@ def _compare(**settings: Any) -> None:  # noqa: ANN401
 @click.argument("run", type=click.Path(path_type=Path), required=False)
 @click.option(
     "--to",
-    type=click.Choice(["inspect", "lm-eval"]),
+    type=click.Choice(["inspect", "dpo", "lm-eval"]),
     required=True,
-    help="inspect: a run as a log; lm-eval: problems as tasks.",
+    help="inspect: a run as a log; dpo: a run as preference pairs; lm-eval: problems as tasks.",
 )
 @click.option("--problems", help="A shipped set of problems, or a JSONL file of your own.")
 @click.option("--bank", help="A bank of situations, such as personae-trait.")
 @click.option(
+    "--pairs",
+    type=click.Choice(["judged", "arms", "rated"]),
+    help="What pairs come from: replies compared by a judge, two arms, or ratings; by default the "
+    "first of these that the run has.",
+)
+@click.option("--arms", metavar="A,B", help="Choose the replies of arm A, reject those of B.")
+@click.option(
     "--out",
     type=click.Path(path_type=Path),
     required=True,
-    help="A file .eval or .json (inspect), or a folder (lm-eval).",
+    help="A file .eval or .json (inspect), a file .jsonl (dpo), or a folder (lm-eval).",
 )
 def _export(**settings: Any) -> None:  # noqa: ANN401
     """Write a finished run, or a set of problems, in another tool's format."""

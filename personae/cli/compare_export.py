@@ -14,6 +14,7 @@ from personae.report.render.report_files import write_report
 from personae.run.export.finished_run import open_run
 from personae.run.export.harness_tasks import export_bank, export_problems
 from personae.run.export.inspect_export import export_inspect
+from personae.run.export.preference_pairs import export_pairs
 
 __all__ = ["compare", "export"]
 
@@ -42,8 +43,8 @@ def compare(
     show_report(report, full=bool(settings["full"]), page=report_page(out))
 
 
-def export(run: Path | None, to: str, problems: str | None, bank: str | None, out: Path) -> str:
-    """Export a run as an inspect_ai log, or a set of problems or situations as tasks.
+def export(run: Path | None, to: str, out: Path, **settings: str | None) -> str:
+    """Export a run as an inspect_ai log or preference pairs, or problems or situations as tasks.
 
     Returns:
         What was written, and the other tool's command that reads it.
@@ -51,11 +52,24 @@ def export(run: Path | None, to: str, problems: str | None, bank: str | None, ou
     Raises:
         BadValue: the source doesn't fit the format.
     """
-    if to == "inspect":
-        if run is None or problems or bank:
-            raise BadValue("inspect takes a finished run: personae export RUN --to inspect")
-        export_inspect(open_run(run), out)
-        return f"Written: {out}; see it with: inspect view --log-dir {out.parent}"
+    known = {"lm-eval": ("problems", "bank"), "dpo": ("pairs", "arms")}.get(to, ())
+    for name, value in settings.items():
+        if value is not None and name not in known:
+            raise BadValue(f"--{name} is no option of --to {to}")
+    if to == "lm-eval":
+        return _export_tasks(run, settings["problems"], settings["bank"], out)
+    if run is None:
+        raise BadValue(f"{to} takes a finished run: personae export RUN --to {to} --out {out}")
+    opened = open_run(run)
+    if to == "dpo":
+        arms = settings["arms"]
+        pair = None if arms is None else _arms(arms, opened, opened)
+        return export_pairs(opened, out, settings["pairs"], pair)
+    export_inspect(opened, out)
+    return f"Written: {out}; see it with: inspect view --log-dir {out.parent}"
+
+
+def _export_tasks(run: Path | None, problems: str | None, bank: str | None, out: Path) -> str:
     if run is not None or bool(problems) == bool(bank):
         raise BadValue("lm-eval takes a set of problems or a bank: --problems or --bank NAME")
     if problems:

@@ -1,7 +1,7 @@
 """Requests to a model and its answers: values, equal by content."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isfinite
 from typing import Literal, get_args
 
@@ -129,6 +129,7 @@ class Reply:
     """A model's text for one chat; `why` gives the reason of a status other than ok.
 
     `temporary`: of an error, whether the same request may succeed later (a server that was down).
+    `request` is the id under which a run keeps what was asked; "" outside of runs.
     """
 
     text: str
@@ -137,6 +138,7 @@ class Reply:
     tokens_in: int = 0
     tokens_out: int = 0
     temporary: bool = False
+    request: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +151,8 @@ class Choice:
     the model says any of them. `tokens`: length of each option in tokens (its first form). `floor`:
     for a back end that lists only its likeliest tokens, the bound below which the options at -inf
     lie; else -inf. `method`: how the numbers were obtained, or `NOT_ASKED` for an error without a
-    call. `temporary`: as in `Reply`. With a status other than ok the tuples are empty.
+    call. `temporary` and `request`: as in `Reply`. With a status other than ok the tuples are
+    empty.
     """
 
     loglik: tuple[float, ...] = ()
@@ -163,3 +166,4 @@ class Choice:
     tokens_in: int = 0
     tokens_out: int = 0
     temporary: bool = False
+    request: str = field(default="", compare=False)

@@ -178,7 +178,10 @@ def _corrected(problem: Problem, choice: Choice, blank: Choice) -> dict[str, obj
 
 
 def _weighed(problem: Problem, choice: Choice, logp: Sequence[float]) -> dict[str, object]:
-    row = _row(problem) | {"tokens_in": choice.tokens_in, "tokens_out": choice.tokens_out}
+    row = _row(problem, choice) | {
+        "tokens_in": choice.tokens_in,
+        "tokens_out": choice.tokens_out,
+    }
     if choice.status != "ok":
         outcome = "abstained" if choice.status == "refused" else choice.status
         return row | {"status": choice.status, "why": choice.why, "outcome": outcome}
@@ -199,7 +202,7 @@ def _written(problem: Problem, reply: Reply, repeat: int) -> dict[str, object]:
     coded: Coded = code_reply(reply, problem)
     parsed = coded.status == "ok"
     slot = problem.options.index(coded.answer) if coded.answer in problem.options else None
-    return _row(problem) | {
+    return _row(problem, reply) | {
         "raw": reply.text,
         "value": float(coded.outcome == "correct") if parsed else None,
         "status": coded.status,
@@ -213,5 +216,6 @@ def _written(problem: Problem, reply: Reply, repeat: int) -> dict[str, object]:
     }
 
 
-def _row(problem: Problem) -> dict[str, object]:
-    return {"item": problem.id, "scale": problem.field, "protested": False}
+def _row(problem: Problem, answer: Choice | Reply) -> dict[str, object]:
+    request = {"request": answer.request} if answer.request else {}
+    return {"item": problem.id, "scale": problem.field, "protested": False, **request}

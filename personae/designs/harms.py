@@ -119,6 +119,7 @@ def _written(model: Chooser, scorer: Scorer, count: int, tokens: int) -> Answers
             "high": 1.0,
             "tokens_in": reply.tokens_in,
             "tokens_out": reply.tokens_out,
+            **({"request": reply.request} if reply.request else {}),
         }
         if reply.status in ("refused", "error"):
             row |= {"status": reply.status, "why": reply.why}

@@ -44,13 +44,17 @@ class Stem:
 
 @dataclass(frozen=True, slots=True)
 class InterviewAnswer:
-    """One answer: its stem, the number of the draw, the continuation alone, and its status."""
+    """One answer: its stem, the number of the draw, the continuation alone, and its status.
+
+    `request` is the reply's.
+    """
 
     stem: Stem
     draw: int
     text: str
     status: Status
     why: str
+    request: str = ""
 
 
 def stems(domains: Sequence[str] = (), *, most: int | None = None) -> tuple[Stem, ...]:
@@ -119,6 +123,7 @@ def read_interview(observer: Observer, answers: Sequence[InterviewAnswer]) -> An
                 "facet": answer.stem.domain or "plain",
                 "status": answer.status if is_missing else row["status"],
                 "why": answer.why if is_missing else row["why"],
+                **({"request": answer.request} if answer.request else {}),
             }
         )
     return Answers.of(rows)
@@ -129,9 +134,9 @@ def _interview_answer(stem: Stem, draw: int, reply: Reply) -> InterviewAnswer:
     if text.lower().startswith(stem.text.lower()):
         text = text[len(stem.text) :].strip()
     if reply.status not in ("ok", "cut"):
-        return InterviewAnswer(stem, draw, text, reply.status, reply.why)
+        return InterviewAnswer(stem, draw, text, reply.status, reply.why, reply.request)
     status, reason = _usability(text)
-    return InterviewAnswer(stem, draw, text, status, reason)
+    return InterviewAnswer(stem, draw, text, status, reason, reply.request)
 
 
 def _usability(text: str) -> tuple[Status, str]:

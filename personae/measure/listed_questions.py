@@ -128,8 +128,8 @@ def administer_shuffled(
 
 
 def _joined(parts: Sequence[Columns]) -> Columns:
-    columns: Columns = {}
-    for part in parts:
-        for name, column in part.items():
-            columns.setdefault(name, []).extend(column)
-    return columns
+    names = dict.fromkeys(name for part in parts for name in part)
+    return {
+        name: [cell for part in parts for cell in part.get(name, [None] * len(part["status"]))]
+        for name in names
+    }

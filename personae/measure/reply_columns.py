@@ -13,7 +13,14 @@ from personae.measure.blank_question import gain_over_blank
 from personae.measure.inventories.forms import DisplayedOption
 from personae.measure.parse import parse_reply
 
-__all__ = ["Columns", "empty_columns", "read_labels", "read_options", "read_replies"]
+__all__ = [
+    "Columns",
+    "empty_columns",
+    "name_requests",
+    "read_labels",
+    "read_options",
+    "read_replies",
+]
 
 Columns = dict[str, list[object]]
 """Column name -> one entry per item."""
@@ -43,6 +50,12 @@ def empty_columns(count: int, options: Sequence[DisplayedOption] = ()) -> Column
     return columns
 
 
+def name_requests(columns: Columns, answers: Sequence[Choice | Reply]) -> None:
+    """Add the column `request`, one id an answer, where a run keeps what was asked."""
+    if any(answer.request for answer in answers):
+        columns["request"] = [answer.request or None for answer in answers]
+
+
 def read_labels(choices: Sequence[Choice], options: Sequence[DisplayedOption]) -> Columns:
     """Read label choices: `logp` are the options' normalised log-probabilities, in nats."""
     return _weigh(choices, options, [c.logp for c in choices])
@@ -58,7 +71,9 @@ def read_options(
     """
     if blank.status != "ok":
         reason = f"the question without an item was not answered: {blank.why or blank.status}"
-        choices = [Choice(status=blank.status, why=reason) for _ in choices]
+        choices = [
+            Choice(status=blank.status, why=reason, request=choice.request) for choice in choices
+        ]
         return _weigh(choices, options, [() for _ in choices])
     scores = [tuple(gain_over_blank(c, blank)) if c.status == "ok" else () for c in choices]
     return _weigh(choices, options, scores)
@@ -67,6 +82,7 @@ def read_options(
 def read_replies(replies: Sequence[Reply], options: Sequence[DisplayedOption]) -> Columns:
     """Parse replies; a cut or refused reply keeps its status unless it names an option."""
     columns = empty_columns(len(replies), options)
+    name_requests(columns, replies)
     for row, reply in enumerate(replies):
         columns["raw"][row] = reply.text
         columns["tokens_in"][row], columns["tokens_out"][row] = reply.tokens_in, reply.tokens_out
@@ -92,6 +108,7 @@ def _weigh(
     for name in ("status", "why", "mass", "tokens_in", "tokens_out"):
         columns[name] = [getattr(choice, name) for choice in choices]
     columns["raw"] = [""] * len(choices)
+    name_requests(columns, choices)
     answered = [row for row, choice in enumerate(choices) if choice.status == "ok"]
     if not answered:
         return columns

@@ -22,6 +22,7 @@ from personae.core import (
     plain,
 )
 from personae.models.journal.journal import Journal
+from personae.models.journal.prompts import PROMPTS, Prompts
 from personae.models.journal.recorded import recorded
 from personae.report.render.report_files import write_report
 from personae.run.conclusion import concluding
@@ -78,7 +79,7 @@ def execute(
 ) -> Report:
     """Run `study(**models)` in the job's folder and write its report there.
 
-    Results: report.json, report.html, answers.parquet, manifest.json, journal.sqlite.
+    Results: report.json, report.html, answers.parquet, prompts.json, manifest.json, journal.sqlite.
 
     Raises:
         BadValue: the folder holds another run.
@@ -103,9 +104,10 @@ def _execute(
     try:
         if path.exists():
             _forget_errors(path, every=job.retry_errors, was_done=was_done)
-        report, usage = _ask(job, study, models, console)
+        prompts = Prompts()
+        report, usage = _ask(job, study, models, console, prompts)
         report = replace(report, provenance=_provenance(job, models, manifest, report, usage))
-        paths = write_report(report, job.out)
+        paths = [*write_report(report, job.out), *_write_prompts(prompts, report, job.out)]
         ended = manifest.ended(
             "done",
             results={"usage": plain(usage), **{p.name: file_sha256(str(p)) for p in paths}},
@@ -135,16 +137,32 @@ def _answers(path: Path) -> int:
 
 
 def _ask(
-    job: Job, study: Callable[..., Report], models: Mapping[str, Model], console: Console
+    job: Job,
+    study: Callable[..., Report],
+    models: Mapping[str, Model],
+    console: Console,
+    prompts: Prompts,
 ) -> tuple[Report, Usage]:
     total = job.plan.requests if job.plan else None
     eta = Eta(job.plan) if job.plan else None
     meter = Meter(console, total, job.title or job.study, eta=eta)
     with Journal(job.out / JOURNAL) as journal, meter:
-        wrapped = {k: recorded(m, journal, seen=meter.seen) for k, m in models.items()}
+        wrapped = {
+            k: recorded(m, journal, seen=meter.seen, prompts=prompts) for k, m in models.items()
+        }
         with concluding(meter, wrapped.values()):
             report = study(**wrapped)
         return report, _total([w.usage for w in wrapped.values()])
+
+
+def _write_prompts(prompts: Prompts, report: Report, folder: Path) -> list[Path]:
+    """Write what the report's answers were asked, if they name it; return the file written."""
+    path = folder / PROMPTS
+    if report.answers is None or "request" not in report.answers.rows.columns:
+        path.unlink(missing_ok=True)
+        return []
+    prompts.write(path, report.answers.rows["request"].drop_nulls().unique().to_list())
+    return [path]
 
 
 def _total(parts: list[Usage]) -> Usage:

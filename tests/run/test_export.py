@@ -4,20 +4,40 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
+import polars as pl
 import pytest
+from rich.console import Console
 
 from personae.cli import main
-from personae.core import BadValue
+from personae.core import (
+    Answers,
+    BadFile,
+    BadValue,
+    Form,
+    Message,
+    Model,
+    Persona,
+    Report,
+    load_inventory,
+)
 from personae.designs.ability import ability
+from personae.induce.prompt.prompt_inductions import persona_text
+from personae.measure.inventories.administer import administer
 from personae.measure.situations.situation_bank import SituationBank, load_bank
 from personae.measure.tasks.problems import load_problems
+from personae.models.journal.prompts import read_prompts
+from personae.models.opening import open_model
 from personae.respondents.null import open_null
 from personae.respondents.simulated import open_simulated
+from personae.run.execute import Job, execute
+from personae.run.export.finished_run import open_run
 from personae.run.export.harness_tasks import export_bank, export_problems
+from personae.stats.scores.scales import keyed
 from tests.support.finished_runs import finished
 
 ROOT = Path(__file__).parents[2]
@@ -53,9 +73,10 @@ import json, sys
 from inspect_ai.log import read_eval_log
 log = read_eval_log(sys.argv[1])
 one = next(s for s in log.samples if s.metadata["item"] == sys.argv[2])
+text = one.input if isinstance(one.input, str) else "".join(m.text for m in one.input)
 print(json.dumps({
     "status": log.status, "task": log.eval.task, "model": log.eval.model, "n": len(log.samples),
-    "ids": len({(s.id, s.epoch) for s in log.samples}), "input": one.input, "target": one.target,
+    "ids": len({(s.id, s.epoch) for s in log.samples}), "input": text, "target": one.target,
     "choices": one.choices, "said": one.output.completion, "item": one.metadata["item"],
     "values": [s.scores["correct"].value for s in log.samples],
     "metrics": {n: m.value for n, m in log.results.scores[0].metrics.items()},
@@ -92,6 +113,125 @@ def test_inspect_reads_a_run(suffix: str, tmp_path: Path) -> None:
     if suffix == ".json":  # an .eval is a zip, in which the library writes the time of day
         assert out.read_bytes() == content
     assert not list(tmp_path.glob(".*"))
+
+
+TRAITS = """
+import json, sys
+from inspect_ai.log import read_eval_log
+log = read_eval_log(sys.argv[1])
+print(json.dumps({
+    "samples": [{"arm": s.metadata["arm"], "item": s.metadata["item"],
+                 "sent": [[m.role, m.text] for m in s.input],
+                 "messages": [m.role for m in s.messages],
+                 "scores": {n: [v.value, v.metadata] for n, v in s.scores.items()}}
+                for s in log.samples],
+    "results": {s.name: {n: m.value for n, m in s.metrics.items()} for s in log.results.scores},
+}))
+"""
+
+
+def asked_in_person(folder: Path) -> Path:
+    """A run over six items of extraversion, three of them reversed, bare and as a persona."""
+    inventory = load_inventory("ipip-neo-120").where(scale="E").few(6)
+
+    def work(model: Model) -> Report:
+        sheets = [administer(model, inventory, FORM).tag(respondent="bare")]
+        with persona_text(model, ADA) as induced:
+            sheets.append(administer(induced, inventory, FORM).tag(arm="ada", respondent="ada"))
+        return Report(title="Asked", parts=(), answers=Answers.concat(sheets))
+
+    job = Job(study="asked", version="1", options={"seed": 0}, out=folder)
+    execute(job, work, {"model": open_model("simulated:noise=0.2")}, Console(quiet=True))
+    return folder
+
+
+FORM = Form(channel="label")
+ADA = Persona(id="ada", text="You are Ada. You are extremely talkative.")
+
+
+def test_a_run_keeps_what_was_asked_as_it_was_sent(tmp_path: Path) -> None:
+    folder = asked_in_person(tmp_path / "run")
+    prompts = read_prompts(folder)
+    rows = open_run(folder).answers.rows
+    assert rows["request"].null_count() == 0 and len(prompts) == len(rows) == 12
+    for row in rows.iter_rows(named=True):
+        chat = prompts[row["request"]]
+        text = load_inventory("ipip-neo-120").items[int(row["item"]) - 1].text
+        assert text.lower().split()[-1] in chat[-1].text.lower()
+        assert (chat[0] == Message("system", ADA.text)) == (row["arm"] == "ada")
+    before = (folder / "prompts.json").read_bytes()
+    asked_in_person(folder)  # a second start recalls every answer
+    assert (folder / "prompts.json").read_bytes() == before
+    assert read_prompts(tmp_path) == {}
+    (folder / "prompts.json").write_text(
+        '{"schema": "personae-prompts/1", "texts": [], "chats": 3}'
+    )
+    with pytest.raises(BadFile, match=r"prompts\.json"):
+        read_prompts(folder)
+
+
+def test_inspect_samples_hold_the_persona_and_keyed_trait_scores(tmp_path: Path) -> None:
+    python = tool("inspect_ai", "inspect")
+    folder, out = asked_in_person(tmp_path / "run"), tmp_path / "log.json"
+    run(python, "-m", "personae", "export", str(folder), "--to", "inspect", "--out", str(out))
+    log = json.loads(run(python, "-c", TRAITS, str(out)))
+    rows = keyed(open_run(folder).answers)
+    assert len(log["samples"]) == len(rows) == 12
+    samples = {(sample["arm"], sample["item"]): sample for sample in log["samples"]}
+    for row in rows.iter_rows(named=True):
+        sample = samples[row["arm"], row["item"]]
+        assert (sample["sent"][0] == ["system", ADA.text]) == (row["arm"] == "ada")
+        assert sample["messages"][-2:] == ["user", "assistant"]
+        details = {"scale": "E", "key": row["key"], "value": row["value"]}
+        assert sample["scores"] == {"E": [row["score"], details]}
+    assert any(row["score"] != row["value"] for row in rows.iter_rows(named=True))
+    for arm in ("unchanged", "ada"):
+        mean = rows.filter(pl.col("arm") == arm)["score"].mean()
+        assert log["results"]["E"][f"mean ({arm})"] == pytest.approx(mean)
+
+
+EVALUATE = """
+import json, sys
+from inspect_ai import Task, eval
+from inspect_ai.dataset import Sample
+from inspect_ai.scorer import includes
+from inspect_ai.solver import generate
+from personae.run.inspect_extension import persona
+samples = [Sample(input=f"Question {i}?", target="e") for i in range(4)]
+def evaluate(*solvers, **options):
+    task = Task(dataset=samples, solver=[*solvers, generate()], scorer=includes())
+    (log,) = eval(task, model="personae/simulated:noise=0.3", log_dir=sys.argv[2],
+                  display="none", **options)
+    return log
+good = evaluate(persona(sys.argv[1]), logprobs=True, num_choices=2)
+bad = evaluate(persona(sys.argv[1], induction="p2"))
+print(json.dumps({
+    "status": [good.status, bad.status], "error": str(bad.error),
+    "messages": [[m.role, m.text] for m in good.samples[3].messages],
+    "choices": [[c.message.text, c.stop_reason, [t.token for t in c.logprobs.content],
+                 c.logprobs.content[0].logprob] for c in good.samples[3].output.choices],
+    "tokens": good.samples[3].output.usage.total_tokens,
+}))
+"""
+
+
+def test_inspect_asks_our_models_and_puts_personas_in(tmp_path: Path) -> None:
+    python = tool("inspect_ai", "inspect")
+    output = run(python, "-c", EVALUATE, str(ROOT / "examples" / "ada.json"), str(tmp_path))
+    log = json.loads(output.splitlines()[-1])
+    assert log["status"] == ["success", "error"] and "the solver" in log["error"]
+    (system, user, assistant) = log["messages"]
+    assert system[0] == "system" and system[1].startswith("You are Ada")
+    assert user == ["user", "Question 3?"] and assistant[0] == "assistant" and assistant[1]
+    assert len(log["choices"]) == 2 and log["tokens"] > 0
+    for text, stop, tokens, logprob in log["choices"]:
+        assert (stop, tokens) == ("stop", [text]) and logprob <= 0
+
+
+def test_the_entry_point_of_inspect_names_a_module() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    (module,) = project["entry-points"]["inspect_ai"].values()
+    assert find_spec(module) is not None
 
 
 @pytest.mark.skipif(find_spec("inspect_ai") is not None, reason="inspect_ai is installed")

@@ -38,6 +38,7 @@ ANYWHERE = {
     "personae.models.vllm",
     "personae.encoders",
     "personae.induce.steer",
+    "personae.run.inspect_extension",
     "personae.studies",
 }
 """Packages whose modules may import a heavy library at their top: they are imported lazily.
@@ -45,6 +46,7 @@ ANYWHERE = {
 A study is imported only when it is run; listing studies reads their heads, which is tested."""
 IN_FUNCTIONS = {
     "personae.run.export.inspect_log": {"inspect_ai"},
+    "personae.run.export.inspect_scores": {"inspect_ai"},
     "personae.datasets.hub": {"huggingface_hub"},
     "personae.run.cluster": {"ray"},
     "personae.readers.text.trained_readers": {"sklearn"},

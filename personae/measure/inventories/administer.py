@@ -192,7 +192,10 @@ def _answers(
     }
     data = {name: varying.get(name) or [constant.get(name)] * len(items) for name in SCHEMA}
     tags = pl.Series("wording", [wording_tag(form.wording)] * len(items), dtype=pl.String())
-    return Answers(pl.DataFrame([*(_series(n, c) for n, c in data.items()), tags]))
+    frame = pl.DataFrame([*(_series(n, c) for n, c in data.items()), tags])
+    if requests := columns.get("request"):
+        frame = frame.with_columns(pl.Series("request", requests, dtype=pl.String()))
+    return Answers(frame)
 
 
 def _series(name: str, column: list[object]) -> pl.Series:

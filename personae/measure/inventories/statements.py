@@ -15,7 +15,7 @@ import numpy as np
 from personae.core import Array, Chat, Choice, Chooser, InputError, Inventory, Item, Request, say
 from personae.measure.blank_question import per_token
 from personae.measure.inventories.forms import wording
-from personae.measure.reply_columns import Columns, empty_columns
+from personae.measure.reply_columns import Columns, empty_columns, name_requests
 from personae.traits.item_grammar import in_person, item_text
 
 __all__ = ["StatementPair", "pair_texts", "read_pairs", "statement_pairs"]
@@ -86,6 +86,7 @@ def read_pairs(
     """
     choices = _ask(model, texts, wording_name, swapped=swapped)
     columns = empty_columns(len(texts))
+    name_requests(columns, choices[::2])
     for row, pair in enumerate(texts):
         weighed = choices[2 * row : 2 * row + 2]
         columns["tokens_in"][row] = sum(choice.tokens_in for choice in weighed)

@@ -21,6 +21,7 @@ from personae.core import (
     Model,
     Reply,
     Sampling,
+    canonical_json,
     requests_of,
 )
 from personae.measure.inventories.forms import label_forms
@@ -186,7 +187,16 @@ def _conclusion(reply: Reply) -> Reply:
 
 
 def _rows(cases: Sequence[Case], columns: Columns, constant: Mapping[str, object]) -> Answers:
+    """Make a row a case; where a run keeps what was asked, it also keeps the texts compared."""
+    judged: list[dict[str, str]] = [{} for _ in cases]
+    if "request" in columns and cases and {"first", "second"} <= cases[0].fields.keys():
+        judged = [{"compared": canonical_json(dict(case.fields))} for case in cases]
     return Answers.of(
-        {"item": case.id, **constant, **{name: column[row] for name, column in columns.items()}}
-        for row, case in enumerate(cases)
+        {
+            "item": case.id,
+            **constant,
+            **fields,
+            **{name: column[row] for name, column in columns.items()},
+        }
+        for row, (case, fields) in enumerate(zip(cases, judged, strict=True))
     )

@@ -245,6 +245,8 @@ def ask_bank(
         _question(item, order, known[template], paraphrased=paraphrased) for item, order in trials
     ]
     columns = list_question(model, questions, channel, Sampling(max_tokens=24))
+    if bank.gated:  # texts of gated items are kept nowhere
+        columns.pop("request", None)
     rows = []
     for index, (item, order) in enumerate(trials):
         row = {name: column[index] for name, column in columns.items()}

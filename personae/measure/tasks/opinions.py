@@ -30,7 +30,7 @@ from personae.datasets.published_problems import stereoset
 from personae.measure.inventories.forms import DisplayedOption
 from personae.measure.listed_questions import ListedQuestion, list_question
 from personae.measure.parse import is_refusal
-from personae.measure.reply_columns import Columns, empty_columns
+from personae.measure.reply_columns import Columns, empty_columns, name_requests
 
 __all__ = [
     "STANCES",
@@ -221,6 +221,7 @@ def ask_opinions(
 def _read_stances(replies: Sequence[Reply]) -> Columns:
     """Read written stances: columns as in `list_question`, one entry per reply."""
     columns = empty_columns(len(replies))
+    name_requests(columns, replies)
     for row, reply in enumerate(replies):
         word = stance(reply.text)
         status = _stance_status(reply, word)

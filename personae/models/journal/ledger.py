@@ -50,7 +50,7 @@ class AnswerCodec(Generic[A]):
     def __init__(self, kind: str, form: type[A]) -> None:
         self.kind = kind
         self._form: Callable[..., A] = form
-        self._names = tuple(f.name for f in fields(form))
+        self._names = tuple(f.name for f in fields(form) if f.compare)
         self._values = attrgetter(*self._names)
         hints = get_type_hints(form)
         self._fits = tuple(_FITS[hints[name]] for name in self._names)

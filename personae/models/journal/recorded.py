@@ -31,6 +31,7 @@ from personae.core import (
 from personae.core.keys import choice_keys, reply_keys
 from personae.models.journal.journal import Journal
 from personae.models.journal.ledger import CHOICE, REPLY, Ledger, Seen
+from personae.models.journal.prompts import Prompts
 from personae.models.server.budget import Price
 from personae.models.wrapper import ModelWrapper
 
@@ -45,9 +46,10 @@ C_co = TypeVar("C_co", bound=Chooser, covariant=True)
 class RecordedModel(ModelWrapper[M_co]):
     """A `Model` with a journal. Name and fingerprint are those of the model inside."""
 
-    def __init__(self, inner: M_co, ledger: Ledger) -> None:
+    def __init__(self, inner: M_co, ledger: Ledger, prompts: Prompts) -> None:
         super().__init__(inner)
         self._ledger = ledger
+        self._prompts = prompts
 
     @property
     def usage(self) -> Usage:
@@ -87,7 +89,8 @@ class RecordedModel(ModelWrapper[M_co]):
             return self._inner.reply([requests[i] for i in indices], sampling, done=record)
 
         keys = self._keys(requests, partial(reply_keys, sampling=sampling))
-        return self._ledger.through(REPLY, keys, ask, done, sampling.max_tokens)
+        replies = self._ledger.through(REPLY, keys, ask, done, sampling.max_tokens)
+        return self._prompts.named(keys, requests, replies)
 
     def _keys(self, requests: Sequence[Request], keys_of: KeysOf) -> list[str]:
         refuse_edits(requests, self.name)
@@ -107,7 +110,9 @@ class _RecordedChooser(RecordedModel[C_co]):
         def ask(indices: list[int], record: Done) -> list[Choice]:
             return self._inner.choose([requests[i] for i in indices], done=record)
 
-        return self._ledger.through(CHOICE, self._keys(requests, choice_keys), ask, done)
+        keys = self._keys(requests, choice_keys)
+        choices = self._ledger.through(CHOICE, keys, ask, done)
+        return self._prompts.named(keys, requests, choices)
 
 
 class _RecordedOpenModel(_RecordedChooser[OpenModel]):
@@ -145,25 +150,28 @@ class _RecordedOpenModel(_RecordedChooser[OpenModel]):
         answers from the journal.
         """
         with self._inner.edited(edits, trace=trace) as changed:
-            yield _RecordedOpenModel(changed, self._ledger)
+            yield _RecordedOpenModel(changed, self._ledger, self._prompts)
 
 
 @overload
 def recorded(
-    model: OpenModel, journal: Journal, *, seen: Seen | None = None
+    model: OpenModel, journal: Journal, *, seen: Seen | None = None, prompts: Prompts | None = None
 ) -> _RecordedOpenModel: ...
 @overload
 def recorded(
-    model: Chooser, journal: Journal, *, seen: Seen | None = None
+    model: Chooser, journal: Journal, *, seen: Seen | None = None, prompts: Prompts | None = None
 ) -> _RecordedChooser[Chooser]: ...
 @overload
 def recorded(
-    model: Model, journal: Journal, *, seen: Seen | None = None
+    model: Model, journal: Journal, *, seen: Seen | None = None, prompts: Prompts | None = None
 ) -> RecordedModel[Model]: ...
-def recorded(model: Model, journal: Journal, *, seen: Seen | None = None) -> RecordedModel[Model]:
+def recorded(
+    model: Model, journal: Journal, *, seen: Seen | None = None, prompts: Prompts | None = None
+) -> RecordedModel[Model]:
     """Wrap a model so that it answers from the journal first; same capability, same answers.
 
-    `seen(answer, bound, recalled)` is called once for each distinct request of the run.
+    `seen(answer, bound, recalled)` is called once for each distinct request of the run; `prompts`
+    collects what was asked.
 
     >>> import tempfile
     >>> from personae.core import requests_of, say
@@ -175,9 +183,9 @@ def recorded(model: Model, journal: Journal, *, seen: Seen | None = None) -> Rec
     >>> len(again), len(inner.asked)
     (3, 1)
     """
-    ledger = Ledger(journal, seen, model.name)
+    kept = Ledger(journal, seen, model.name), prompts or Prompts()
     if isinstance(model, OpenModel):
-        return _RecordedOpenModel(model, ledger)
+        return _RecordedOpenModel(model, *kept)
     if isinstance(model, Chooser):
-        return _RecordedChooser(model, ledger)
-    return RecordedModel(model, ledger)
+        return _RecordedChooser(model, *kept)
+    return RecordedModel(model, *kept)

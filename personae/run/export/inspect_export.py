@@ -1,22 +1,21 @@
 """Exports a finished run to inspect_ai's format, with the texts of its items."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 from personae.analyses.compare import Run
-from personae.core import Answers, Inventory, inventories, load_inventory
-from personae.measure.tasks.problems import load_problems, problem_sets
-from personae.run.export.inspect_log import LoggedItem, RunOrigin, write_inspect_log
+from personae.models.journal.prompts import read_prompts
+from personae.run.export.asked_items import asked_items
+from personae.run.export.inspect_log import Asked, RunOrigin, write_inspect_log
 
 __all__ = ["export_inspect"]
 
 
 def export_inspect(run: Run, path: Path) -> None:
-    """Write a run as an inspect_ai log, .eval or .json.
+    """Write a run as an inspect_ai log, .eval or .json, with the messages as they were sent.
 
     Raises:
         MissingExtra: inspect_ai is not installed.
-        BadValue: the file has another ending.
+        BadValue: the file has another ending, or reversed items lack the range of their options.
     """
     provenance = run.report.provenance
     origin = RunOrigin(
@@ -28,28 +27,5 @@ def export_inspect(run: Run, path: Path) -> None:
         options=provenance.options if provenance else {},
         **({"usage": provenance.usage} if provenance else {}),
     )
-    write_inspect_log(run.answers, origin, dict(_asked(run.answers)), path)
-
-
-def _asked(answers: Answers) -> Iterator[tuple[tuple[str, str], LoggedItem]]:
-    """Give the texts of items of shipped instruments, at the version that was asked."""
-    for tag in answers.rows["inventory"].unique(maintain_order=True):
-        name, _, version_text = tag.partition("@")
-        version = version_text.partition("+")[0]
-        if name in problem_sets():
-            problems = load_problems(name)
-            if problems.version == version:
-                for p in problems.problems:
-                    yield (tag, p.id), LoggedItem(text=p.text, options=p.options, target=p.answer)
-        elif name in inventories():
-            tool = load_inventory(name)
-            if tool.version == version and tool.has_text:
-                yield from _items(tag, tool)
-
-
-def _items(tag: str, tool: Inventory) -> Iterator[tuple[tuple[str, str], LoggedItem]]:
-    for item in tool.items:
-        yield (
-            (tag, item.id),
-            LoggedItem(text=item.text, options=tuple(o.text for o in tool.options)),
-        )
+    asked = Asked(items=asked_items(run.answers), prompts=read_prompts(run.folder))
+    write_inspect_log(run.answers, origin, asked, path)

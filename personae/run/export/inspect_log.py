@@ -1,22 +1,25 @@
 """Writes a run's answers as an inspect_ai log, which `inspect view` opens: one sample an answer.
 
 It is written with inspect_ai's own models, so that its readers, viewer and data frames accept it.
-Answers don't hold the exact prompt; a sample's input is the item's text if the instrument is known.
+A sample's input is the messages as they were sent, persona included, where the run kept them; else
+the item's text if the instrument is known.
 """
 
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
-from math import isfinite, sqrt
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from personae.core import Answers, BadValue, MissingExtra, Usage
+from personae.core import Answers, BadValue, Chat, MissingExtra, Usage, say
+from personae.run.export.asked_items import AskedItem
+from personae.run.export.inspect_scores import log_scores, sample_scores, scored_rows
 
-__all__ = ["LoggedItem", "RunOrigin", "write_inspect_log"]
+__all__ = ["Asked", "RunOrigin", "write_inspect_log"]
 
 SUFFIXES = (".eval", ".json")
 
@@ -41,16 +44,15 @@ CARRIED = (
     "mass",
 )
 
-REASONS = {"refused": "refusal", "unparsed": "invalid_response_format"}
+DERIVED = ("raw", "score", "score_name")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LoggedItem:
-    """An item's text, its options in their own order, and the right one if there is one."""
+class Asked:
+    """What was asked: items by (inventory tag, id), and the messages sent by request id."""
 
-    text: str
-    options: tuple[str, ...] = ()
-    target: str = ""
+    items: Mapping[tuple[str, str], AskedItem] = field(default_factory=dict)
+    prompts: Mapping[str, Chat] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,18 +68,16 @@ class RunOrigin:
     usage: Usage = field(default_factory=Usage)
 
 
-def write_inspect_log(
-    answers: Answers, origin: RunOrigin, items: Mapping[tuple[str, str], LoggedItem], path: Path
-) -> None:
+def write_inspect_log(answers: Answers, origin: RunOrigin, asked: Asked, path: Path) -> None:
     """Write a log to a file that ends in .eval or .json, whole or not at all.
 
-    `items` gives items by (inventory tag, id). A right answer scores "C", a wrong one "I" and a
-    missing one "N"; other answers score their value as chosen, not reversed for items keyed -1 (the
-    metadata has the key), and have no score if it is missing. The score is named after the unit.
+    A right answer scores "C", a wrong one "I" and a missing one "N". Other answers score their
+    scale, with the keyed value (reversed for items keyed -1; the score's metadata has the value as
+    chosen), and have no score if it is missing.
 
     Raises:
         MissingExtra: inspect_ai is not installed.
-        BadValue: the file has another ending.
+        BadValue: the file has another ending, or reversed items lack the range of their options.
     """
     if path.suffix not in SUFFIXES:
         raise BadValue(f"an inspect_ai log ends in {' or '.join(SUFFIXES)}, not {path.name!r}")
@@ -88,20 +88,20 @@ def write_inspect_log(
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.stem}.partial{path.suffix}")
     try:
-        write_eval_log(_log(answers, origin, items), str(partial))
+        write_eval_log(_log(answers, origin, asked), str(partial))
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
 
 
-def _log(answers: Answers, origin: RunOrigin, items: Mapping[tuple[str, str], LoggedItem]) -> Any:  # noqa: ANN401
+def _log(answers: Answers, origin: RunOrigin, asked: Asked) -> Any:  # noqa: ANN401
     from inspect_ai import log  # noqa: PLC0415
     from inspect_ai.model import ModelUsage  # noqa: PLC0415
 
-    rows = answers.rows
+    rows = scored_rows(answers)
     names = _names(rows)
     samples = [
-        _sample(name, row, items.get((row["inventory"], row["item"])), origin.model)
+        _sample(name, row, asked, origin.model)
         for name, row in zip(names, rows.to_dicts(), strict=True)
     ]
     tags = [tag or "unnamed" for tag in rows["inventory"].unique(maintain_order=True)]
@@ -131,7 +131,7 @@ def _log(answers: Answers, origin: RunOrigin, items: Mapping[tuple[str, str], Lo
         eval=spec,
         samples=samples,
         results=log.EvalResults(
-            total_samples=len(samples), completed_samples=len(samples), scores=_scores(rows)
+            total_samples=len(samples), completed_samples=len(samples), scores=log_scores(rows)
         ),
         stats=log.EvalStats(
             started_at=origin.created,
@@ -153,17 +153,20 @@ def _names(rows: pl.DataFrame) -> list[str]:
     return [name if not draw else f"{name} | {draw + 1}" for name, draw in numbered.rows()]
 
 
-def _sample(name: str, row: Mapping[str, Any], item: LoggedItem | None, model: str) -> Any:  # noqa: ANN401
+def _sample(name: str, row: Mapping[str, Any], asked: Asked, model: str) -> Any:  # noqa: ANN401
     from inspect_ai.log import EvalSample  # noqa: PLC0415
     from inspect_ai.model import (  # noqa: PLC0415
         ChatCompletionChoice,
         ChatMessageAssistant,
-        ChatMessageUser,
         ModelOutput,
         ModelUsage,
     )
 
-    text = item.text if item else row["item"]
+    item = asked.items.get((row["inventory"], row["item"]))
+    chat = asked.prompts.get(row.get("request") or "")
+    if chat is None:
+        chat = say(item.text if item else row["item"])
+    sent = _messages(chat, name)
     usage = ModelUsage(
         input_tokens=row["tokens_in"],
         output_tokens=row["tokens_out"],
@@ -172,39 +175,36 @@ def _sample(name: str, row: Mapping[str, Any], item: LoggedItem | None, model: s
     message = ChatMessageAssistant(content=row["raw"], id=f"{name} | said", model=model)
     output = ModelOutput(model=model, choices=[ChatCompletionChoice(message=message)], usage=usage)
     metadata = {key: row[key] for key in CARRIED} | {
-        key: value for key, value in row.items() if key not in CARRIED and key != "raw"
+        key: value for key, value in row.items() if key not in (*CARRIED, *DERIVED)
     }
     return EvalSample(
         id=name,
         epoch=row["repeat"] + 1,
-        input=text,
+        input=sent,
         target=item.target if item else "",
         choices=list(item.options) if item and item.options else None,
-        messages=[ChatMessageUser(content=text, id=f"{name} | asked"), message],
+        messages=[*sent, message],
         output=output,
-        scores=_score(row),
+        scores=sample_scores(row),
         metadata={k: _plain(v) for k, v in metadata.items()},
         model_usage={model: usage},
     )
 
 
-def _score(row: Mapping[str, Any]) -> dict[str, Any]:
-    from inspect_ai.scorer import Score  # noqa: PLC0415
+def _messages(chat: Chat, name: str) -> list[Any]:
+    """Give messages in inspect_ai's form, with ids of their own so that a log is reproducible."""
+    from inspect_ai.model import (  # noqa: PLC0415
+        ChatMessageAssistant,
+        ChatMessageSystem,
+        ChatMessageUser,
+    )
 
-    known, unit = row["status"] == "ok", row["unit"] or "value"
-    why = row["why"] or None
-    if unit == "correct":
-        letter = ("C" if row["value"] else "I") if known else "N"
-        score = Score(
-            value=letter,
-            answer=row["raw"] if known else None,
-            explanation=why,
-            reason=REASONS.get(row["status"]),
-        )
-        return {unit: score}
-    if not known:
-        return {}
-    return {unit: Score(value=row["value"], answer=row["raw"], explanation=why)}
+    forms = {
+        "system": ChatMessageSystem,
+        "user": ChatMessageUser,
+        "assistant": ChatMessageAssistant,
+    }
+    return [forms[m.role](content=m.text, id=f"{name} | asked {i}") for i, m in enumerate(chat, 1)]
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401
@@ -212,35 +212,3 @@ def _plain(value: Any) -> Any:  # noqa: ANN401
     if isinstance(value, float) and not isfinite(value):
         return str(value)
     return [_plain(v) for v in value] if isinstance(value, list) else value
-
-
-def _scores(rows: pl.DataFrame) -> list[Any]:
-    """Compute accuracy and its standard error over questions; a missing answer counts as wrong.
-
-    Other units get no mean: the run's own report scores them by scale, with reversed items.
-    """
-    from inspect_ai.log import EvalMetric, EvalScore  # noqa: PLC0415
-
-    scores = []
-    for (unit,), part in rows.group_by("unit", maintain_order=True):
-        values: dict[str, float] = {}
-        if unit == "correct":
-            answers = part.with_columns(pl.col("value").fill_null(0.0))
-            means = answers.group_by("item", maintain_order=True).agg(pl.col("value").mean())
-            x = means["value"].to_numpy()
-            values["accuracy"] = float(x.mean())
-            if x.size > 1:
-                values["stderr"] = float(x.std(ddof=1)) / sqrt(x.size)
-        metrics = {name: EvalMetric(name=name, value=value) for name, value in values.items()}
-        lost = 0 if unit == "correct" else int((part["status"] != "ok").sum())
-        name = str(unit) or "value"
-        scores.append(
-            EvalScore(
-                name=name,
-                scorer=name,
-                metrics=metrics,
-                scored_samples=part.height - lost,
-                unscored_samples=lost,
-            )
-        )
-    return scores
