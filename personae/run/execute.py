@@ -37,7 +37,7 @@ from personae.run.progress import Meter
 __all__ = ["Job", "execute"]
 
 JOURNAL = "journal.sqlite"
-FILES = (f"{JOURNAL}*", MANIFEST, "report.html", "report.json", "answers.parquet")
+FILES = (f"{JOURNAL}*", MANIFEST, PROMPTS, "report.html", "report.json", "answers.parquet")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
