@@ -150,8 +150,7 @@ def persona(who: str | Persona, induction: str = "persona_text") -> Solver:
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         chat = tuple(map(_message, state.messages))
-        sent: list[Chat] = []
-        inner = ScriptedModel(lambda asked: sent.append(asked) or "")
+        inner = ScriptedModel(lambda _: "")
         try:
             with put_in(inner, person) as model:
                 model.reply([Request(chat)], Sampling())
@@ -159,7 +158,9 @@ def persona(who: str | Persona, induction: str = "persona_text") -> Solver:
             raise InputError(
                 f"the induction {induction!r} asks the model, the solver can't"
             ) from error
-        state.messages = [FORMS[message.role](content=message.text) for message in sent[0]]
+        state.messages = [
+            FORMS[message.role](content=message.text) for message in inner.asked[-1].chat
+        ]
         return state
 
     return solve

@@ -8,8 +8,9 @@ replies.
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import isnan
 from pathlib import Path
 from statistics import fmean
@@ -79,7 +80,11 @@ def preference_pairs(
         for arm in arms:
             if arm not in known:
                 raise UnknownName("arm", arm, known)
-    makers = {"judged": _judged, "rated": _rated, "arms": lambda r, left: _arms(r, left, arms)}
+    makers: Mapping[str, Callable[[Run, Counter[str]], Iterator[dict[str, Any]]]] = {
+        "judged": _judged,
+        "rated": _rated,
+        "arms": partial(_arms, arms=arms),
+    }
     reasons = []
     for name in (source,) if source else ("arms",) if arms else SOURCES:
         left: Counter[str] = Counter()
