@@ -14,7 +14,7 @@ from personae.report.render.report_files import write_report
 from personae.run.export.finished_run import open_run
 from personae.run.export.harness_tasks import export_bank, export_problems
 from personae.run.export.inspect_export import export_inspect
-from personae.run.export.preference_pairs import export_pairs
+from personae.run.export.preference_pairs import preference_pairs, write_pairs
 
 __all__ = ["compare", "export"]
 
@@ -64,7 +64,7 @@ def export(run: Path | None, to: str, out: Path, **settings: str | None) -> str:
     if to == "dpo":
         arms = settings["arms"]
         pair = None if arms is None else _arms(arms, opened, opened)
-        return export_pairs(opened, out, settings["pairs"], pair)
+        return write_pairs(*preference_pairs(opened, settings["pairs"], pair), out)
     export_inspect(opened, out)
     return f"Written: {out}; see it with: inspect view --log-dir {out.parent}"
 

@@ -43,7 +43,7 @@ from personae.models.opening import open_model
 from personae.personas.exchange import load_persona
 from personae.respondents.scripted import ScriptedModel
 
-__all__ = ["persona", "personae_models"]
+__all__ = ["persona"]
 
 FORMS = {"system": ChatMessageSystem, "user": ChatMessageUser, "assistant": ChatMessageAssistant}
 STOPS = {"ok": "stop", "cut": "max_tokens", "refused": "content_filter"}
@@ -132,7 +132,7 @@ class _PersonaeModels(ModelAPI):  # type: ignore[misc]  # inspect_ai isn't here 
 
 
 @modelapi(name="personae")  # type: ignore[untyped-decorator]
-def personae_models() -> type[ModelAPI]:
+def _personae_models() -> type[ModelAPI]:
     """Register the models: `personae/smollm2`, `personae/hf:NAME` and all other model strings."""
     return _PersonaeModels
 

@@ -29,7 +29,7 @@ from personae.measure.judge.rubric import Case, load_rubric
 from personae.respondents.scripted import ScriptedModel
 from personae.run.execute import Job, execute
 from personae.run.export.finished_run import open_run
-from personae.run.export.preference_pairs import export_pairs, preference_pairs
+from personae.run.export.preference_pairs import preference_pairs
 
 ADA = Persona(id="ada", text="You are Ada, who is warm.")
 QUESTIONS = ("Tea?", "Rain?", "Work?", "Rest?")
@@ -180,4 +180,4 @@ def test_the_file_is_written_whole_and_counts_what_is_left_out(
     assert leave(str(tmp_path / "c.jsonl"), "--problems", "plain-knowledge") == 2
     assert "--problems is no option of --to dpo" in capsys.readouterr().err
     with pytest.raises(UnknownName):
-        export_pairs(run, out, "guessed", None)
+        preference_pairs(run, "guessed")

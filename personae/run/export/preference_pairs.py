@@ -35,7 +35,7 @@ from personae.models.journal.prompts import read_prompts
 from personae.run.export.asked_items import asked_items
 from personae.stats.scores.scales import keyed
 
-__all__ = ["SOURCES", "export_pairs", "preference_pairs"]
+__all__ = ["preference_pairs", "write_pairs"]
 
 SOURCES = ("judged", "arms", "rated")
 """In the order in which they are tried."""
@@ -73,13 +73,15 @@ def preference_pairs(
 
     Raises:
         BadValue: the run has no pair; says what it has.
-        UnknownName: an arm that the run doesn't have.
+        UnknownName: a source that there isn't, or an arm that the run doesn't have.
     """
     if arms:
         known = run.answers.rows["arm"].unique().to_list()
         for arm in arms:
             if arm not in known:
                 raise UnknownName("arm", arm, known)
+    if source is not None and source not in SOURCES:
+        raise UnknownName("source of pairs", source, SOURCES)
     makers: Mapping[str, Callable[[Run, Counter[str]], Iterator[dict[str, Any]]]] = {
         "judged": _judged,
         "rated": _rated,
@@ -247,19 +249,15 @@ def _prompt(chosen: _Side, rejected: _Side) -> Chat:
     return tuple(prompt) if prompt and prompt[-1].role == "user" else ()
 
 
-def export_pairs(run: Run, path: Path, source: str | None, arms: tuple[str, str] | None) -> str:
-    """Write a run's pairs as JSON Lines, whole or not at all; say what was written and left out.
+def write_pairs(rows: Sequence[Mapping[str, Any]], left: Counter[str], path: Path) -> str:
+    """Write pairs as JSON Lines, whole or not at all; say what was written and left out.
 
     Raises:
-        BadValue: the file has another ending, or the run has no pair.
-        UnknownName: a source or an arm that there isn't.
+        BadValue: the file has another ending.
         BadFile: the file can't be written.
     """
     if path.suffix != ".jsonl":
         raise BadValue(f"pairs are JSON Lines: give a file .jsonl, not {path.name!r}")
-    if source is not None and source not in SOURCES:
-        raise UnknownName("source of pairs", source, SOURCES)
-    rows, left = preference_pairs(run, source, arms)
     text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     partial = path.with_name(f".{path.name}.partial")
     try:
