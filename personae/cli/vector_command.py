@@ -41,7 +41,7 @@ def make_file(
     Raises:
         InputError: the model isn't an open one.
         UnknownName: no such trait or method, or the file has another ending.
-        BadValue: blocks that aren't FIRST-LAST, or outside the model.
+        BadValue: blocks that aren't FIRST-LAST, outside the model, or not for this kind of file.
     """
     code = domain_code(trait)
     check_vector_path(out)
@@ -53,6 +53,7 @@ def make_file(
             f"{opened.name} is not an open model, from whose activations a vector is made"
         )
     sites = [Site(b) for b in _range(blocks, opened.anatomy.blocks)]
+    check_vector_path(out, sites)
     vector = trait_vectors(opened, [code], sites, method=cast(Method, method), seed=seed)[code]
     save_vector(vector, out)
     return _quality_report(vector)

@@ -180,6 +180,9 @@ def test_a_vector_of_chosen_blocks_and_method(
     assert "no Big Five domain" in refusal(capsys, "vector", "courage", "--out", str(out))
     wrong = ("vector", "E", "--model", "hf:none", "--out", str(tmp_path / "e.bin"))
     assert "no kind of vector file is called '.bin'" in refusal(capsys, *wrong)
+    for name, blocks, message in (("e.pt", "1-2", "one block"), ("e.gguf", "0-1", "from 1 on")):
+        order_of = ("vector", "E", "--out", str(tmp_path / name), "--blocks", blocks)
+        assert message in refusal(capsys, *order_of)
     assert not list(tmp_path.iterdir())
     assert personae(*order, "--blocks", "2", "--method", "ridge", "--seed", "5") == 0
     printed = capsys.readouterr()

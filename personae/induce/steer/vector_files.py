@@ -8,7 +8,7 @@ N; N begins at 1, so that block 0 can't be written; EasySteer reads it too. Tens
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
@@ -40,21 +40,33 @@ def save_vector(vector: SteeringVector, path: str | Path) -> None:
         BadFile: the file can't be written.
     """
     target = Path(path)
-    check_vector_path(target)
+    check_vector_path(target, vector.sites)
     writers = {".safetensors": _safetensors, ".gguf": _control_vector, ".pt": _direction_file}
     data = writers[target.suffix](vector)
     with atomic_path(target) as part:
         part.write_bytes(data)
 
 
-def check_vector_path(path: str | Path) -> None:
-    """Refuse the name of a file that no vector can be written to, before it is made.
+def check_vector_path(path: str | Path, sites: Sequence[Site] = ()) -> None:
+    """Refuse a file to which a vector of these sites can't be written, before it is made.
 
     Raises:
         UnknownName: its suffix is that of no kind of vector file.
+        BadValue: its kind can't hold a direction at these sites.
     """
-    if Path(path).suffix not in KINDS:
-        raise UnknownName("kind of vector file", Path(path).suffix, KINDS)
+    kind = Path(path).suffix
+    if kind not in KINDS:
+        raise UnknownName("kind of vector file", kind, KINDS)
+    unsupported = [s for s in sites if s.part != "block" or s.block < 1]
+    if kind == ".gguf" and unsupported:
+        raise BadValue(
+            f"llama.cpp adds vectors to the outputs of blocks from 1 on, not {unsupported[0]}"
+        )
+    if kind == ".pt" and sites and (len(sites) > 1 or sites[0].part != "block"):
+        raise BadValue(
+            f"a .pt file for vLLM-Hook holds the direction of one block, not of {len(sites)} "
+            "sites; choose it by --blocks"
+        )
 
 
 def load_vector(path: str | Path, *, depth: int | None = None) -> SteeringVector:
@@ -148,11 +160,6 @@ def _checked(
 
 
 def _control_vector(vector: SteeringVector) -> bytes:
-    unsupported = [s for s in vector.sites if s.part != "block" or s.block < 1]
-    if unsupported:
-        raise BadValue(
-            f"llama.cpp adds vectors to the outputs of blocks from 1 on, not {unsupported[0]}"
-        )
     metadata: dict[str, str | int] = {
         "general.architecture": ARCHITECTURE,
         f"{ARCHITECTURE}.model_hint": vector.origin.model,
@@ -168,11 +175,6 @@ def _control_vector(vector: SteeringVector) -> bytes:
 def _direction_file(vector: SteeringVector) -> bytes:
     from personae.induce.steer.tensor_files import direction_bytes  # noqa: PLC0415  (torch)
 
-    if len(vector.sites) != 1 or vector.sites[0].part != "block":
-        raise BadValue(
-            f"a .pt file for vLLM-Hook holds the direction of one block, not of "
-            f"{len(vector.sites)} sites; choose it by --blocks"
-        )
     site = vector.sites[0]
     return direction_bytes(vector.by_site[site], site.block)
 
