@@ -124,6 +124,11 @@ def test_what_is_too_long_is_a_record(folder: Path, vllm: Any) -> None:
     assert "the model reads at most 40" in replies[0].why and replies[0].status == "error"
     assert replies[1].tokens_in + replies[1].tokens_out <= 40
     assert model.choose([]) == [] == model.reply([], Sampling())
+    codec = model.engine.codec
+    length = len(codec.encode(codec.render(short))) + 1  # vLLM wants room for one token more
+    for limit, status in ((length, "error"), (length + 1, "ok")):
+        model = open_model(f"vllm:{folder}?max_model_len={limit}")
+        assert [c.status for c in model.choose(requests_of([short], OPTIONS[1:2]))] == [status]
 
 
 def test_numbers_that_are_missing_or_nan_are_errors(
