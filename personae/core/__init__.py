@@ -43,6 +43,8 @@ from personae.core.figures import (
 )
 from personae.core.files.atomic_path import atomic_path, write_atomically
 from personae.core.files.foreign_table import foreign_table
+from personae.core.files.atomic_path import atomic_path, write_atomically, write_together
+from personae.core.files.foreign_table import foreign_table, silent_stderr
 from personae.core.files.record import read_record
 from personae.core.files.resources import data_json, data_names
 from personae.core.files.strict_json import (
@@ -204,4 +206,5 @@ __all__ = [
     "say",
     "typed",
     "write_atomically",
+    "write_together",
 ]

@@ -11,12 +11,14 @@ __all__ = ["concluding"]
 
 
 @contextmanager
-def concluding(meter: Meter, models: Collection[RecordedModel[Model]]) -> Iterator[None]:
-    """Check at the end of a block that the models have answered; say how far a spent budget led.
+def concluding(
+    models: Collection[RecordedModel[Model]], meter: Meter | None = None
+) -> Iterator[None]:
+    """Check at the end of a block that the models have answered.
 
     Raises:
         NoUsableAnswers: a model was asked and gave nothing usable.
-        BudgetSpent: as the block raises it, with the progress.
+        BudgetSpent: as the block raises it, with the progress on the meter.
     """
     try:
         yield
@@ -25,6 +27,8 @@ def concluding(meter: Meter, models: Collection[RecordedModel[Model]]) -> Iterat
             model.conclude()
         raise
     except BudgetSpent as spent:
+        if meter is None:
+            raise
         raise BudgetSpent(f"{spent} (so far: {meter.progress})") from spent
     for model in models:
         model.conclude()

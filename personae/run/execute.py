@@ -150,7 +150,7 @@ def _ask(
         wrapped = {
             k: recorded(m, journal, seen=meter.seen, prompts=prompts) for k, m in models.items()
         }
-        with concluding(meter, wrapped.values()):
+        with concluding(wrapped.values(), meter):
             report = study(**wrapped)
         return report, _total([w.usage for w in wrapped.values()])
 

@@ -28,17 +28,22 @@ from personae.core import (
     OpenModel,
     Persona,
     Report,
+    atomic_path,
     load_inventory,
     nobody,
     require_white_box,
+    write_atomically,
 )
 from personae.datasets.answer_tables import read_answer_file
 from personae.generate.recipe import Order, Population
 from personae.generate.recipe_registry import recipes
 from personae.induce.registry import find_induction
+from personae.models.journal.journal import Journal
+from personae.models.journal.recorded import recorded
 from personae.models.opening import open_model
 from personae.personas import load_personas
 from personae.personas.exchange import load_persona
+from personae.run.conclusion import concluding
 from personae.run.export.finished_run import open_run
 from personae.run.parameters import bind
 from personae.run.population.population_files import Commission
@@ -67,6 +72,7 @@ def card(
     Raises:
         InputError: the model gives no likelihoods; the persona has neither a text nor traits.
         UnknownName: an unknown option, inventory, induction or section.
+        NoUsableAnswers: the model was asked, and gave next to nothing usable.
 
     >>> ada = Persona(id="ada", traits={"E": 1.5})
     >>> card(ada, "null:midpoint", quick=True, sections=()).title
@@ -76,7 +82,10 @@ def card(
     if not isinstance(chooser, Chooser):
         raise InputError(f"a card needs likelihoods, which {chooser.name} doesn't give")
     person = persona if isinstance(persona, Persona) else load_persona(persona)
-    return persona_card(chooser, person, seed=seed, quick=quick, **bind(persona_card, design))
+    with Journal(":memory:") as journal:
+        asked = recorded(chooser, journal)
+        with concluding([asked]):
+            return persona_card(asked, person, seed=seed, quick=quick, **bind(persona_card, design))
 
 
 def generate(
@@ -197,16 +206,18 @@ def _as_file(name: str, value: object, folder: Path) -> object:
     if isinstance(value, Path):
         return str(value)
     if isinstance(value, pl.DataFrame):
-        value.write_parquet(folder / f"{name}.parquet")
+        with atomic_path(folder / f"{name}.parquet") as part:
+            value.write_parquet(part)
         return str(folder / f"{name}.parquet")
     listed = isinstance(value, list | tuple) and any(isinstance(v, Mapping) for v in value)
     if not (isinstance(value, Mapping) or listed):
         return value
     path = folder / f"{name}.json"
     try:
-        path.write_text(json.dumps(value, ensure_ascii=False), encoding="utf-8")
+        data = json.dumps(value, ensure_ascii=False).encode()
     except (TypeError, ValueError) as error:
         raise BadValue(f"{name}: JSON has no such values ({error})") from error
+    write_atomically(path, data)
     return str(path)
 
 

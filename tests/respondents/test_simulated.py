@@ -205,11 +205,19 @@ SCHEMA: dict[str, Any] = {
 }
 
 
+VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_json_fits_its_schema(seed: int) -> None:
     sampling = Sampling(schema=json.dumps(SCHEMA), seed=seed)
     reply = open_simulated(SPEC).reply([Request(say("Invent someone."))], sampling)[0]
-    jsonschema.validate(json.loads(reply.text), SCHEMA)
+    assert reply.status == "ok"
+    assert list(VALIDATOR.iter_errors(json.loads(reply.text))) == []
+
+
+def test_the_validator_of_this_file_can_fail() -> None:
+    assert len(list(VALIDATOR.iter_errors({"name": "Jo", "age": 17, "tags": ["a", 1]}))) == 3
 
 
 def test_free_text_shows_the_traits() -> None:

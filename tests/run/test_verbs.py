@@ -11,13 +11,23 @@ import pytest
 
 import personae as p
 from personae.card.card import card as card_study
-from personae.core import BadFile, BadValue, Form, InputError, Persona, Report, UnknownName
+from personae.core import (
+    BadFile,
+    BadValue,
+    Form,
+    InputError,
+    NoUsableAnswers,
+    Persona,
+    Report,
+    UnknownName,
+)
 from personae.generate.recipe import Order
 from personae.generate.recipe_registry import recipes
 from personae.generate.recipes.population import population
 from personae.measure.inventories.administer import administer
 from personae.personas import frame_personas
 from personae.report.render.report_json import report_json
+from personae.respondents.scripted import ScriptedModel
 from tests.support.tiny_networks import tiny_model
 
 ADA = Persona(id="ada", text="You are very talkative.", traits={"E": 1.5, "N": -1.0})
@@ -144,3 +154,10 @@ def test_reports_are_compared_without_folders() -> None:
     assert "Both are the same run" in str(p.compare(reports[0], reports[0]).parts)
     with pytest.raises(BadValue, match="holds no answers"):
         p.compare(Report(title="empty", parts=()), reports[1])
+
+
+def test_a_card_of_a_model_that_answers_nothing_is_no_card() -> None:
+    broken = ScriptedModel(faults={"busy": 1.0})
+    with pytest.raises(NoUsableAnswers, match="429: too many requests"):
+        p.card(ADA, broken, quick=True, sections=())
+    assert len(broken.asked) <= 600

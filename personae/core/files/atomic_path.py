@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from polars.exceptions import PolarsError
 
 from personae.core.errors import BadFile
 
-__all__ = ["atomic_path", "write_atomically"]
+__all__ = ["atomic_path", "write_atomically", "write_together"]
 
 
 @contextmanager
@@ -49,6 +49,36 @@ def write_atomically(path: Path, data: bytes) -> None:
     """
     with atomic_path(path) as part:
         part.write_bytes(data)
+
+
+def write_together(folder: Path, contents: Mapping[str, bytes]) -> None:
+    """Write files into a folder, made if necessary: all are written before the first is moved.
+
+    They are moved in their order, and other files in the folder are left alone.
+
+    Raises:
+        BadFile: they can't be written; a folder that was made for them is removed.
+    """
+    parts = {folder / name: folder / f".{name}.part" for name in contents}
+    is_new = not folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for (target, part), data in zip(parts.items(), contents.values(), strict=True):
+            part.write_bytes(data)
+            _to_disk(part)
+            if target.is_dir():
+                raise BadFile(f"{target} is a folder, and a file is to be written there")
+        for target, part in parts.items():
+            os.replace(part, target)
+    except OSError as error:
+        raise BadFile(f"can't write to {folder}: {error.strerror or error}") from error
+    finally:
+        for part in parts.values():
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
+        if is_new and folder.is_dir():
+            with suppress(OSError):
+                folder.rmdir()  # only if nothing was written
 
 
 def _to_disk(part: Path) -> None:

@@ -10,7 +10,7 @@ from dataclasses import fields
 from operator import attrgetter
 from typing import Any, Generic, TypeVar, cast, get_args, get_type_hints
 
-from personae.core import BadFile, Choice, Done, ModelError, Reply, Status
+from personae.core import NOT_ASKED, BadFile, Choice, Done, ModelError, Reply, Status
 from personae.models.journal.journal import Failure, Journal
 from personae.models.journal.usable_answers import UsableAnswers
 
@@ -99,13 +99,14 @@ class Ledger:
         self._seen = seen
         self._usable = UsableAnswers(name)
         self._counted: set[str] = set()
+        self._unasked = 0
         self.tokens_in = 0
         self.tokens_out = 0
 
     @property
     def requests(self) -> int:
         """Number of distinct requests answered."""
-        return len(self._counted)
+        return len(self._counted) - self._unasked
 
     def conclude(self) -> None:
         """Check at the end of a run that the model, if it was asked, has answered.
@@ -184,6 +185,7 @@ class Ledger:
         if key in self._counted:
             return
         self._counted.add(key)
+        self._unasked += isinstance(answer, Choice) and answer.method == NOT_ASKED
         self.tokens_in += answer.tokens_in
         self.tokens_out += answer.tokens_out
         if self._seen is not None:

@@ -60,8 +60,7 @@ class UsableAnswers:
         usable = "no usable answer" if not self._usable else f"{self._usable} usable answers"
         raise NoUsableAnswers(
             f"{self._name} gave {usable} to {asked} requests: {reason} ({count} times{more}). "
-            "Nothing is concluded, and the journal is kept; mend the cause, then run the same "
-            "command with --retry-errors"
+            "Nothing is concluded from them; mend the cause, then run again with --retry-errors"
         )
 
 

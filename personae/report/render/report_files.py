@@ -4,15 +4,13 @@ All files are written under temporary names and then moved, `report.json` last, 
 with a new `report.json` has all of the new report. Equal reports give equal bytes.
 """
 
-import os
-from contextlib import suppress
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
 import polars as pl
 
-from personae.core import Answers, BadFile, BadValue, Report, foreign_table
+from personae.core import Answers, BadFile, BadValue, Report, foreign_table, write_together
 from personae.report.render.html import report_html
 from personae.report.render.report_json import report_from_json, report_json
 
@@ -36,13 +34,9 @@ def write_report(report: Report, folder: str | Path) -> list[Path]:
     contents = {PAGE: report_html(report).encode(), DATA: report_json(report).encode()}
     if report.answers is not None:
         contents = {ANSWERS: _parquet(report.answers), **contents}
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        _write_all(root, contents)
-        if report.answers is None:
-            (root / ANSWERS).unlink(missing_ok=True)
-    except OSError as error:
-        raise BadFile(f"can't write the report to {str(root)!r}: {error.strerror}") from error
+    write_together(root, contents)
+    if report.answers is None:
+        (root / ANSWERS).unlink(missing_ok=True)
     return [root / name for name in contents]
 
 
@@ -78,19 +72,3 @@ def _parquet(answers: Answers) -> bytes:
         stream, compression="zstd", compression_level=3, statistics=True, row_group_size=ROW_GROUP
     )
     return stream.getvalue()
-
-
-def _write_all(root: Path, contents: dict[str, bytes]) -> None:
-    parts = {name: root / f".{name}.part" for name in contents}
-    try:
-        for name, data in contents.items():
-            with open(parts[name], "wb") as stream:
-                stream.write(data)
-                stream.flush()
-                os.fsync(stream.fileno())
-        for name, part in parts.items():
-            os.replace(part, root / name)
-    finally:
-        for part in parts.values():
-            with suppress(OSError):
-                part.unlink(missing_ok=True)

@@ -10,7 +10,7 @@ import random
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from personae.core import BadFile, BadValue, content_key
+from personae.core import BadValue, content_key, write_together
 from personae.designs.grid import Asking
 from personae.measure.situations.situation_bank import Situation, SituationBank
 from personae.measure.tasks.problems import LETTERS, Problem, ProblemSet
@@ -178,12 +178,7 @@ def _write(
         )
     if len(tasks) > 1:
         texts[f"{name}.yaml"] = GROUP.format(group=name, tasks=", ".join(tasks), version=version)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for file, text in texts.items():
-            (folder / file).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise BadFile(f"can't write tasks to {str(folder)!r}: {error.strerror}") from error
+    write_together(folder, {file: text.encode() for file, text in texts.items()})
     return list(tasks)
 
 

@@ -5,7 +5,6 @@ A sample's input is the messages as they were sent, persona included, where the 
 the item's text if the instrument is known.
 """
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -15,7 +14,7 @@ from typing import Any
 
 import polars as pl
 
-from personae.core import Answers, BadValue, Chat, MissingExtra, Usage, say
+from personae.core import Answers, BadValue, Chat, MissingExtra, Usage, atomic_path, say
 from personae.run.export.asked_items import AskedItem
 from personae.run.export.inspect_scores import log_scores, sample_scores, scored_rows
 
@@ -86,12 +85,8 @@ def write_inspect_log(answers: Answers, origin: RunOrigin, asked: Asked, path: P
     from inspect_ai.log import write_eval_log  # noqa: PLC0415
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.stem}.partial{path.suffix}")
-    try:
-        write_eval_log(_log(answers, origin, asked), str(partial))
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with atomic_path(path) as part:
+        write_eval_log(_log(answers, origin, asked), str(part))
 
 
 def _log(answers: Answers, origin: RunOrigin, asked: Asked) -> Any:  # noqa: ANN401

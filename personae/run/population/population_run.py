@@ -107,7 +107,7 @@ def _make(
         journal.forget_errors(temporary=not job.retry_errors)
         recorder = None if model is None else recorded(model, journal, seen=meter.seen)
         population = build(recorder)
-        with concluding(meter, [recorder] if recorder else []):
+        with concluding([recorder] if recorder else [], meter):
             stems = _shards(population, folder, workers, meter)
             rounds = regenerate(population, stems, folder)
     manifest.ended(WRITING).write(folder)

@@ -276,11 +276,21 @@ def test_refusals_in_words_and_questions_never_put_are_no_failures(tmp_path: Pat
     with Journal(tmp_path / "j") as journal:
         inner = Failing(0, Reply(text="I won't.", status="refused"))
         assert len(recorded(inner, journal).reply(many, Sampling())) == 300
+
+    class NoChats(ScriptedModel):
+        def choose(self, requests: Sequence[Request], *, done: Done | None = None) -> list[Choice]:
+            return [unasked for _ in requests]
+
     unasked = Choice(status="error", why="needs a chat", method=NOT_ASKED)
     tally = UsableAnswers("m")
     for _ in range(300):
         tally.count(unasked)
     tally.conclude()
+    with Journal(tmp_path / "k") as journal:
+        model = recorded(NoChats(), journal)
+        assert model.choose([QUESTION]) == [unasked]
+        model.conclude()
+        assert model.usage.requests == 0
 
 
 def test_a_short_run_without_any_answer_ends_in_an_error(tmp_path: Path) -> None:
