@@ -41,8 +41,6 @@ from personae.core.figures import (
     ProfileFigure,
     Series,
 )
-from personae.core.files.atomic_path import atomic_path, write_atomically
-from personae.core.files.foreign_table import foreign_table
 from personae.core.files.atomic_path import atomic_path, write_atomically, write_together
 from personae.core.files.foreign_table import foreign_table, silent_stderr
 from personae.core.files.record import read_record
