@@ -42,7 +42,7 @@ from personae.core.figures import (
     Series,
 )
 from personae.core.files.atomic_path import atomic_path, write_atomically, write_together
-from personae.core.files.foreign_table import foreign_table, silent_stderr
+from personae.core.files.foreign_table import foreign_table
 from personae.core.files.record import read_record
 from personae.core.files.resources import data_json, data_names
 from personae.core.files.strict_json import (
