@@ -10,7 +10,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from personae.core import BadFile, Chat, Choice, Message, Reply, Request, read_json
+from personae.core import (
+    BadFile,
+    Chat,
+    Choice,
+    Message,
+    Reply,
+    Request,
+    read_json,
+    write_atomically,
+)
 
 __all__ = ["PROMPTS", "Prompts", "read_prompts"]
 
@@ -51,7 +60,7 @@ class Prompts:
             for id_ in sorted(set(ids) & self._chats.keys())
         }
         body = {"schema": SCHEMA, "texts": list(texts), "chats": chats}
-        path.write_text(json.dumps(body, ensure_ascii=False) + "\n", encoding="utf-8")
+        write_atomically(path, (json.dumps(body) + "\n").encode())  # ASCII: chats may hold anything
 
 
 def read_prompts(folder: Path) -> Mapping[str, Chat]:

@@ -29,6 +29,7 @@ from personae.core import (
     UnknownName,
     counted,
     say,
+    write_atomically,
 )
 from personae.measure.judge.judge import settle
 from personae.models.journal.prompts import read_prompts
@@ -259,13 +260,10 @@ def write_pairs(rows: Sequence[Mapping[str, Any]], left: Counter[str], path: Pat
     if path.suffix != ".jsonl":
         raise BadValue(f"pairs are JSON Lines: give a file .jsonl, not {path.name!r}")
     text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    partial = path.with_name(f".{path.name}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise BadFile(f"can't write pairs to {str(path)!r}: {error.strerror}") from error
+        raise BadFile(f"can't write to {path}: {error.strerror}") from error
+    write_atomically(path, text.encode())
     remainder = f"left out: {_listed(left)}" if left else "nothing left out"
     return f"Written: {path}, {counted(len(rows), 'pair')} ({rows[0]['source']}); {remainder}"
