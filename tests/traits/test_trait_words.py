@@ -46,3 +46,10 @@ def test_grades_and_denials_are_read() -> None:
         assert read_standings(f"You are {words}.")["A", ""] == z
     assert read_standings("neither unkind nor kind") == {("A", ""): 0.0, ("A", "Altruism"): 0.0}
     assert not read_standings("The kindergarten unkindly opened")
+
+
+def test_words_that_are_no_adjectives_are_no_trait_words() -> None:
+    assert dict(read_standings("Make a copy of the plan, persist and never give up.")) == {}
+    for domain, sign, word in (("O", -1, "uncreative"), ("C", 1, "hardworking"), ("C", -1, "lazy")):
+        assert word in trait_side(domain, sign).words
+        assert vocabulary()[word][::2] == (domain, sign)

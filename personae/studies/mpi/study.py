@@ -8,7 +8,7 @@ Differs  one parser for all models, and every missing answer is counted; the pro
          those of null respondents (the published BART row is a constant "(A)"); the SD over items
          is not called consistency; an induction is judged by the difference between opposite
          prompts, also by the likelihood of statements; essays are judged blind, in both orders
-Version  2
+Version  3
 """
 
 from collections.abc import Mapping, Sequence

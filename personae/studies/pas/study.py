@@ -8,7 +8,7 @@ Differs  the stored answers to minus-keyed items are reversed back before they a
          or compared; strength is chosen on known items that chose no head; every arm stands beside
          five floors, and shifted heads beside those of another person; answers are read by
          likelihood and lost ones counted; options are shown before the item; no DPO or PPO
-Version  1
+Version  2
 """
 
 from collections.abc import Mapping
