@@ -13,7 +13,7 @@ from personae.models.codec.posed_questions import (
 )
 from personae.models.local.editing import Editing
 from personae.models.local.forward.passes import ForwardPasses
-from personae.models.local.forward.prefix_tree import WantedLogprob
+from personae.models.local.forward.plain_passes import WantedLogprob
 from personae.models.local.forward.shared_blocks import wanted_logprobs
 from personae.models.weighing import Tokens, weigh
 

@@ -40,6 +40,8 @@ def draw(logits: Tensor, sampling: Sampling, uniforms: Sequence[float]) -> list[
     """
     if sampling.temperature == 0:
         return [int(i) for i in logits.argmax(-1)]
+    if logits.device.type == "mps":
+        logits = logits.cpu()  # has no float64
     weights = torch.softmax(logits.double() / sampling.temperature, -1)
     if sampling.top_p < 1:
         weights = _nucleus(weights, sampling.top_p)

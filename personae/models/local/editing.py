@@ -8,7 +8,7 @@ rows under different edits. Positions are absolute, so the cache can't shift the
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 import numpy as np
@@ -132,7 +132,8 @@ class Editing:
         trace = self.trace
 
         def change(hidden: Tensor) -> Tensor:
-            moved = step.delta(hidden, None if rows is None else rows.to(hidden.device))
+            here = None if rows is None else rows.to(hidden.device)
+            moved = step.on(hidden.device).delta(hidden, here)
             if trace is not None:
                 norms = moved.float().norm(dim=-1).expand(len(positions)).tolist()
                 pairs = zip(positions, norms, strict=True)
@@ -145,14 +146,11 @@ class Editing:
         if distinct not in self._compiled:
             if len(self._compiled) >= COMPILED:
                 self._compiled.clear()
-            device = next(self.sites.blocks.parameters()).device
-            self._compiled[distinct] = _compile(
-                [self.combinations.edits[m] for m in distinct], device
-            )
+            self._compiled[distinct] = _compile([self.combinations.edits[m] for m in distinct])
         return self._compiled[distinct]
 
 
-def _compile(rows: Sequence[tuple[Edit, ...]], device: torch.device) -> dict[Site, list["_Step"]]:
+def _compile(rows: Sequence[tuple[Edit, ...]]) -> dict[Site, list["_Step"]]:
     """Group the edits of all rows by site; the k-th edits of the rows are applied together."""
     steps: dict[Site, list[_Step]] = {}
     for site in dict.fromkeys(e.site for edits in rows for e in edits):
@@ -166,22 +164,22 @@ def _compile(rows: Sequence[tuple[Edit, ...]], device: torch.device) -> dict[Sit
                         kind = "add"  # vectors are summed up in a table, whatever they are
                     groups.setdefault(kind, [None] * len(rows))[row] = edits[k]
             steps.setdefault(site, []).extend(
-                [_step(kind, group, device) for kind, group in groups.items()]
+                [_step(kind, group) for kind, group in groups.items()]
             )
     return steps
 
 
-def _step(kind: str, group: Sequence[Edit | None], device: torch.device) -> "_Step":
+def _step(kind: str, group: Sequence[Edit | None]) -> "_Step":
     first = next(e for e in group if e is not None)
     strengths = np.array([0.0 if e is None else e.strength for e in group], dtype=np.float32)
     table = None
     if kind == "add":
         nothing = np.zeros_like(first.vector)
         vectors = np.stack([nothing if e is None else e.vector for e in group])
-        table = torch.from_numpy(vectors * strengths[:, None]).to(device)
-    vector = torch.tensor(first.vector, device=device)
+        table = torch.from_numpy(vectors * strengths[:, None])
+    vector = torch.tensor(first.vector)
     axes = _basis(vector) if first.op == "project" else (vector / vector.norm())[..., None]
-    return _Step(first, torch.from_numpy(strengths).to(device), table, vector, axes)
+    return _Step(first, torch.from_numpy(strengths), table, vector, axes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,6 +194,21 @@ class _Step:
     table: Tensor | None
     vector: Tensor
     axes: Tensor
+    copies: dict[torch.device, "_Step"] = field(default_factory=dict)
+
+    def on(self, device: torch.device) -> "_Step":
+        """Return this step with its tensors on a device, copied there once."""
+        if device == self.vector.device:
+            return self
+        if device not in self.copies:
+            self.copies[device] = _Step(
+                self.edit,
+                self.strengths.to(device),
+                None if self.table is None else self.table.to(device),
+                self.vector.to(device),
+                self.axes.to(device),
+            )
+        return self.copies[device]
 
     def delta(self, hidden: Tensor, rows: Tensor | None) -> Tensor:
         """Return the change of each token, (tokens, width); zero where the edit doesn't apply."""

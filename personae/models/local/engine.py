@@ -41,7 +41,10 @@ __all__ = ["LocalModel", "context_length"]
 def context_length(loaded: Loaded) -> int:
     """Return the context length of a network in tokens, from its configuration."""
     config = cast(Any, loaded.network).config.get_text_config()
-    return int(getattr(config, "max_position_embeddings", None) or 1 << 30)
+    length = int(getattr(config, "max_position_embeddings", None) or 1 << 30)
+    if "chunked_attention" in (getattr(config, "layer_types", None) or ()):
+        length = min(length, int(config.attention_chunk_size))  # beyond it, chunks are not computed
+    return length
 
 
 def _refuse_unsound(loaded: Loaded) -> None:
@@ -91,7 +94,10 @@ class LocalModel:
         self._edits: Edits = ()
         self._trace: list[Touch] | None = None
         self._reader = ForwardPasses(
-            loaded.network, Editing(self.sites, self._combinations), token_budget=token_budget
+            loaded.network,
+            Editing(self.sites, self._combinations),
+            token_budget=token_budget,
+            attention=loaded.runtime.attention,
         )
         self._tokens: LLTokenizer | None = None
 
@@ -108,7 +114,13 @@ class LocalModel:
     @property
     def notes(self) -> tuple[str, ...]:
         """What reports say: how it runs if not in float32 on the CPU, its template's limits."""
-        return (*self.loaded.runtime.notes, *self.loaded.codec.notes)
+        obstacle = self._reader.sharing_obstacle
+        alone = f"each text is read alone, which is slower: {obstacle}"
+        return (
+            *self.loaded.runtime.notes,
+            *self.loaded.codec.notes,
+            *([alone] if obstacle else []),
+        )
 
     @property
     def anatomy(self) -> Anatomy:

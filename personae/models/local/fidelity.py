@@ -113,15 +113,17 @@ def network_fidelity(loaded: "Loaded", *, limit: float = LIMIT) -> Estimate:
     """
     import torch  # noqa: PLC0415  (servers are compared without it)
 
+    from personae.models.local.weights.runtime import device_of  # noqa: PLC0415
+
     passage: dict[str, Any] = data_json("fidelity.json")["passage"]
     expected, top = np.array(passage["logp"]), np.array(passage["ids"])
     text = loaded.codec.render(say(passage["user"], lead=passage["lead"]))
-    ids = torch.tensor([loaded.codec.encode(text)])
+    ids = torch.tensor([loaded.codec.encode(text)], device=device_of(loaded.network))
     with torch.inference_mode():
         logits = loaded.network(input_ids=ids).logits[0, -len(top) :]
     if logits.shape[0] != len(top) or logits.shape[1] <= top.max():
         raise FidelityError(f"{loaded.name} has another vocabulary than {_reference()}")
-    logp = logits.double().log_softmax(-1).cpu().numpy()
+    logp = logits.cpu().double().log_softmax(-1).numpy()
     divergences = _divergence(expected, np.take_along_axis(logp, top, axis=1))
     return _estimate(loaded.name, divergences, "token", limit)
 

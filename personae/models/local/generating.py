@@ -6,7 +6,6 @@ from math import isfinite
 from typing import Protocol
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from personae.core import BadValue, Chat, Done, Reply, Sampling, Status
@@ -14,9 +13,8 @@ from personae.models.codec.posed_questions import ChatCodec
 from personae.models.local.constrained import Grammar, Guide
 from personae.models.local.drawing import draw, stream
 from personae.models.local.forward.passes import ForwardPasses
-from personae.models.local.forward.prefix_tree import read_context
-from personae.models.local.forward.reply_cache import ReplyCache
-from personae.models.local.forward.shared_prefixes import PASS_COST, shared_length
+from personae.models.local.forward.reply_passes import begin_replies
+from personae.models.local.forward.shared_prefixes import shared_length
 from personae.models.weighing import NO_PROBABILITIES
 
 __all__ = ["ReplyWriter", "WritingCodec"]
@@ -113,9 +111,10 @@ class ReplyWriter:
         return ""
 
     def _write(self, drafts: list[_Draft], sampling: Sampling) -> Iterator[tuple[list[int], Reply]]:
-        logits, cache = self._begin(drafts)
+        rooms = [draft.room for draft in drafts]
+        passes, logits = begin_replies(self.reader, [draft.prompt for draft in drafts], rooms)
         while drafts:
-            # drafts stay in the order of the cache's rows; the last row replaces a finished one
+            # drafts stay in the order of the passes' rows; the last row replaces a finished one
             broken = _without_probabilities(logits)
             tokens = self._next(logits, drafts, sampling)
             finished: list[int] = []
@@ -125,53 +124,16 @@ class ReplyWriter:
                     finished.append(row)
                     yield draft.requests, reply
             for row in reversed(finished):
-                cache.drop(row)
+                passes.drop(row)
                 drafts[row] = drafts[-1]
                 drafts.pop()
             if drafts:
-                layout, positions = cache.append(0, [1] * len(drafts))
-                last = [self._last(draft) for draft in drafts]
-                logits = self.reader.forward(last, positions, layout, range(len(drafts)))
+                logits = passes.step([self._last(draft) for draft in drafts])
 
     def _last(self, draft: _Draft) -> int:
         """Return the last token taken, marked."""
         length, position = len(draft.prompt), len(draft.prompt) + len(draft.taken) - 1
         return self.reader.editing.marked(draft.taken[-1:], length, draft.variant, position)[0]
-
-    def _begin(self, drafts: list[_Draft]) -> tuple[Tensor, ReplyCache]:
-        """Read the prompts: the shared prefix as a context, the remainder in one row each."""
-        prompts = [draft.prompt for draft in drafts]
-        shared = min(shared_length(prompts[0], prompts[-1]), min(map(len, prompts)) - 1)
-        if shared * (len(prompts) - 1) < PASS_COST:
-            shared = 0
-        context = read_context(self.reader, prompts[0][:shared]) if shared else None
-        remainders = [p[shared:] for p in prompts]
-        capacity = max(len(r) + d.room for r, d in zip(remainders, drafts, strict=True))
-        cache = ReplyCache(context, len(drafts), capacity, self.reader.device)
-        budget = self.reader.token_budget
-        logits: list[Tensor] = []
-        low = 0
-        while low < len(remainders):
-            high = low + 1
-            while high < len(remainders) and sum(map(len, remainders[low : high + 1])) <= budget:
-                high += 1
-            logits.append(self._prefill(cache, low, remainders[low:high]))
-            low = high
-        return torch.cat(logits), cache
-
-    def _prefill(
-        self, cache: ReplyCache, low: int, remainders: Sequence[tuple[int, ...]]
-    ) -> Tensor:
-        budget = self.reader.token_budget
-        while len(remainders) == 1 and len(remainders[0]) > budget:  # a long prompt, piece by piece
-            layout, positions = cache.append(low, [budget])
-            self.reader.forward(remainders[0][:budget], positions, layout, [])
-            remainders = [remainders[0][budget:]]
-        layout, positions = cache.append(low, [len(r) for r in remainders])
-        ends = np.cumsum([len(r) for r in remainders]) - 1
-        return self.reader.forward(
-            [t for r in remainders for t in r], positions, layout, ends.tolist()
-        )
 
     def _next(self, logits: Tensor, drafts: list[_Draft], sampling: Sampling) -> list[int]:
         for row, draft in enumerate(drafts):

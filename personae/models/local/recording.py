@@ -61,7 +61,7 @@ def record(
     widths = {site: reader.editing.sites.width(site) for site in sites}
     texts, rows = _texts(codec, chats, pool, limit)
     activations = {site: np.empty((rows, width)) for site, width in widths.items()}
-    for batch in _batches(texts, reader.token_budget):
+    for batch in _batches(texts, 0 if reader.sharing_obstacle else reader.token_budget):
         _pass(reader, batch, activations)
     return activations
 
@@ -117,7 +117,10 @@ def _pass(reader: ForwardPasses, batch: Sequence[_Text], activations: dict[Site,
         return observe
 
     changes = [(site, hooks(site)) for site in activations]
-    reader.forward(blocks.tokens, blocks.positions, blocks.layout, [], changes)
+    if reader.sharing_obstacle:
+        reader.alone(blocks.tokens, [], changes)
+    else:
+        reader.forward(blocks.tokens, blocks.positions, blocks.layout, [], changes)
 
 
 class _Mean:

@@ -6,7 +6,7 @@ while the weights stay as they are. Tokens are marked (`editing`): the mark says
 
 from collections.abc import Sequence
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import torch
@@ -14,9 +14,11 @@ from torch import Tensor
 
 from personae.core import ModelError
 from personae.models.local.editing import EditCombinations, Editing, SiteHooks, token_of
-from personae.models.local.forward.attention import AttentionLayout, Context, attending
+from personae.models.local.forward.attention import attending
+from personae.models.local.forward.layout import AttentionLayout, Context
 from personae.models.local.forward.shared_prefixes import build_tree, lay_out, shared_length
 from personae.models.local.sites import Sites
+from personae.models.local.weights.memory import memory_advice
 from personae.models.local.weights.runtime import device_of
 
 __all__ = ["EMPTY", "ForwardPasses"]
@@ -30,7 +32,7 @@ WORTH_KEEPING = 16
 class _NetworkState:
     """State of a network, shared by a reader and its twins."""
 
-    verified: bool = False
+    obstacle: str | None = None
     contexts: list[Context] = field(default_factory=list)
     weights: tuple[tuple[int, int], ...] = ()
 
@@ -45,12 +47,14 @@ class ForwardPasses:
         *,
         token_budget: int = 1024,
         cache_bytes: int = 1 << 28,
+        attention: str = "auto",
     ) -> None:
         self.network = network
         self.editing = editing or Editing(Sites(network), EditCombinations())
         self.token_budget = token_budget
         self.cache_bytes = cache_bytes
-        self.device = device_of(network)
+        self.attention = attention
+        self.device, self.dtype = device_of(network), cast(Any, network).dtype
         self._state = _NetworkState()
 
     def under(self, editing: Editing) -> "ForwardPasses":
@@ -76,9 +80,8 @@ class ForwardPasses:
         `hooks` is shown the pass's hidden states at its sites, as edited.
 
         Raises:
-            ModelError: the network's architecture can't be read in this way (see `verify`).
+            ModelError: the device's memory doesn't suffice.
         """
-        self.verify()
         with self.editing.in_force(tokens, positions, hooks):
             return self._forward([token_of(t) for t in tokens], positions, layout, rows)
 
@@ -89,7 +92,7 @@ class ForwardPasses:
         layout: AttentionLayout,
         rows: Sequence[int],
     ) -> Tensor:
-        with torch.no_grad(), attending(self.network, layout):
+        with torch.no_grad(), memory_advice(), attending(self.network, layout, self.attention):
             out = self.network(
                 input_ids=torch.tensor([tokens], device=self.device),
                 position_ids=torch.tensor([positions], device=self.device),
@@ -98,40 +101,55 @@ class ForwardPasses:
             )
         return cast(Tensor, out.logits[0].float())
 
-    def verify(self) -> None:
-        """Read two short texts side by side and each alone, once for each network.
-
-        An architecture that mixes tokens by other means than attention, or whose attention uses
-        more than masks, windows and soft caps, would give wrong numbers without any other sign.
+    def alone(self, tokens: Sequence[int], rows: Sequence[int], hooks: SiteHooks = ()) -> Tensor:
+        """Read one text by the network's own attention; as `forward` otherwise.
 
         Raises:
-            ModelError: the numbers differ, or it can't be read side by side at all.
+            ModelError: the device's memory doesn't suffice.
         """
-        if self._state.verified:
-            return
-        network = cast(Any, self.network)
-        size = network.config.get_text_config().vocab_size
+        with self.editing.in_force(tokens, range(len(tokens)), hooks):
+            return self._alone([token_of(t) for t in tokens], rows)
+
+    def _alone(self, tokens: Sequence[int], rows: Sequence[int]) -> Tensor:
+        ids = torch.tensor([tokens], device=self.device)
+        with torch.no_grad(), memory_advice():
+            logits = self.network(input_ids=ids, use_cache=False).logits[0]
+        return cast(Tensor, logits[list(rows)].float())
+
+    @property
+    def sharing_obstacle(self) -> str:
+        """Why texts can't share passes in this network, so that each is read alone; else empty.
+
+        Found once for each network, by reading two short texts side by side and each alone. An
+        architecture that mixes tokens by other means than attention, or whose attention uses more
+        than masks, windows and soft caps, would give wrong numbers without any other sign.
+        """
+        if self._state.obstacle is None:
+            self._state.obstacle = self._obstacle()
+        return self._state.obstacle
+
+    def _obstacle(self) -> str:
+        size = cast(Any, self.network).config.get_text_config().vocab_size
         texts = [tuple(7919 * (i + 1) % size for i in (0, 1, 2, *last)) for last in ((3, 4), (5,))]
         tree, ends = build_tree(texts)
         blocks = lay_out([tree], None, self.device)
         rows = [blocks.offsets[node] + len(node.tokens) - 1 for node in ends]
-        kind = type(network).__name__
+        layout = replace(blocks.layout, new_keys={})
         try:
-            packed = self._forward(blocks.tokens, blocks.positions, blocks.layout, rows)
-        except (TypeError, KeyError, AttributeError) as error:
-            raise ModelError(f"the local engine can't read {kind}: {error}") from error
-        with torch.no_grad():
-            alone = [network(torch.tensor([t], device=self.device)).logits[0, -1] for t in texts]
-        plain = torch.stack(alone)
+            packed = self._forward(blocks.tokens, blocks.positions, layout, rows)
+        except (TypeError, KeyError, AttributeError, RuntimeError) as error:
+            return f"they can't be read side by side: {str(error).splitlines()[0]}"
+        depth = cast(Any, self.network).config.get_text_config().num_hidden_layers
+        if set(layout.new_keys or ()) != set(range(depth)):
+            return "not all of its blocks mix tokens by the library's attention"
+        plain = torch.cat([self._alone(text, [-1]) for text in texts])
         if not bool(plain.isfinite().all()):
+            kind = type(self.network).__name__
             raise ModelError(f"{kind} computes NaN or infinite numbers: its weights are unsound")
-        noise = 30 * torch.finfo(plain.dtype).eps ** 0.75  # 2e-4 in float32, 0.7 in bfloat16
-        if (packed - plain.float()).abs().max() > noise * plain.float().std():
-            raise ModelError(
-                f"the local engine can't read {kind}: its texts, read side by side, differ from "
-                "the same texts alone. Serve it by an OpenAI-compatible server instead"
-            )
-        self._state.verified = True
+        noise = 30 * torch.finfo(self.dtype).eps ** 0.75  # 2e-4 in float32, 0.7 in bfloat16
+        if (packed - plain).abs().max() > noise * plain.std():
+            return "read side by side, texts differ from the same texts alone"
+        return ""
 
     def resume(self, path: tuple[int, ...], limit: int) -> Context:
         """Find the kept context that shares most with a path, cut to at most `limit` tokens."""

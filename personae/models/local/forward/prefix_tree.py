@@ -5,24 +5,24 @@ Shared prefixes are read once (`shared_prefixes`), the rest side by side. The ma
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import ceil
 from typing import Any, cast
 
-import numpy as np
-import torch
 from torch import Tensor
 
-from personae.core import Array
-from personae.models.local.forward.attention import AttentionLayout, Context
+from personae.models.local.forward.layout import AttentionLayout, Context
 from personae.models.local.forward.passes import EMPTY, ForwardPasses
+from personae.models.local.forward.plain_passes import (
+    LogprobBatches,
+    WantedLogprob,
+    logprobs_at,
+)
 from personae.models.local.forward.shared_prefixes import Blocks, Node, blocks_and_contexts, lay_out
 
 __all__ = [
     "KeysByLayer",
-    "LogprobBatches",
     "TreeTraversal",
-    "WantedLogprob",
     "read_context",
     "reads_by_node",
     "traversal_steps",
@@ -30,19 +30,8 @@ __all__ = [
 
 HEAD_CELLS = 1 << 25
 """At most so many logits are held at a time, about 128 MB."""
-LogprobBatches = Iterator[tuple[list[int], Array]]
-"""For each pass, indices of reads and their log-probabilities, (reads,) in nats."""
 KeysByLayer = dict[int, tuple[Tensor, Tensor]]
 """A pass's new keys and values by layer, each (key heads, tokens, head width)."""
-
-
-@dataclass(frozen=True, slots=True)
-class WantedLogprob:
-    """One number wanted: the log-probability of `target` after `sequence[: position + 1]`."""
-
-    sequence: int
-    position: int
-    target: int
 
 
 def read_context(reader: ForwardPasses, tokens: tuple[int, ...]) -> Context:
@@ -143,10 +132,12 @@ class TreeTraversal:
         logits = self.forward(blocks, layout, list(rows))
         if targets:
             indices = [index for index, _ in targets]
-            row = torch.tensor([r for _, r in targets], device=logits.device)
-            target = torch.tensor([self.reads[i].target for i in indices], device=logits.device)
-            logp = logits[row, target] - torch.logsumexp(logits, -1)[row]
-            yield indices, logp.double().cpu().numpy().astype(np.float64)
+            yield (
+                indices,
+                logprobs_at(
+                    logits, [r for _, r in targets], [self.reads[i].target for i in indices]
+                ),
+            )
 
     def forward(self, blocks: Blocks, layout: AttentionLayout, rows: Sequence[int]) -> Tensor:
         """Run one pass and return the logits (rows, vocabulary) after the tokens at `rows`."""

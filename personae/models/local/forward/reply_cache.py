@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from personae.models.local.forward.attention import AttentionLayout, Context
+from personae.models.local.forward.layout import AttentionLayout, Context
 
 __all__ = ["ReplyCache"]
 
@@ -48,9 +48,10 @@ class ReplyCache:
         slots = torch.from_numpy(before[row] + column).to(self.device)
 
         def local(layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-            stores = self._stores(layer, keys)
+            stores = self._stores(layer, keys, values)
+            where = rows.to(keys.device), slots.to(keys.device)
             for store, new in zip(stores, (keys, values), strict=True):
-                store[rows, :, slots] = new
+                store[where[0], :, where[1]] = new
             return stores[0][low:high, :, :length], stores[1][low:high, :, :length]
 
         layout = AttentionLayout(
@@ -62,6 +63,7 @@ class ReplyCache:
             query_positions=torch.from_numpy(position + self.start).to(self.device),
             key_positions=torch.arange(length, device=self.device)[None] + self.start,
             local=local,
+            last_position=self.start + length - 1,
             context=self.context,
         )
         return layout, (self.start + before[row] + column).tolist()
@@ -77,9 +79,11 @@ class ReplyCache:
             self.lengths[row] = used
         self.lengths.pop()
 
-    def _stores(self, layer: int, like: Tensor) -> tuple[Tensor, Tensor]:
+    def _stores(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         if layer not in self._layers:
-            shape = (len(self.lengths), like.shape[1], self.capacity, like.shape[2])
-            # zeros, as empty slots of short rows are multiplied by weights of zero
-            self._layers[layer] = (like.new_zeros(shape), like.new_zeros(shape))
+            self._layers[layer] = self._store(keys), self._store(values)
         return self._layers[layer]
+
+    def _store(self, like: Tensor) -> Tensor:
+        # zeros, as empty slots of short rows are multiplied by weights of zero
+        return like.new_zeros(len(self.lengths), like.shape[1], self.capacity, like.shape[2])

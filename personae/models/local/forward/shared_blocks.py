@@ -16,13 +16,12 @@ from torch import Tensor, nn
 
 from personae.core import Edit
 from personae.models.local.editing import Editing, token_of
-from personae.models.local.forward.attention import AttentionLayout, Context
+from personae.models.local.forward.layout import AttentionLayout, Context
 from personae.models.local.forward.passes import ForwardPasses
+from personae.models.local.forward.plain_passes import LogprobBatches, WantedLogprob, plain_logprobs
 from personae.models.local.forward.prefix_tree import (
     KeysByLayer,
-    LogprobBatches,
     TreeTraversal,
-    WantedLogprob,
     reads_by_node,
     traversal_steps,
 )
@@ -43,6 +42,9 @@ def wanted_logprobs(
         sequences: marked tokens, none of them empty; equal and nested ones are read once.
         reads: what is wanted of them.
     """
+    if reader.sharing_obstacle:
+        yield from plain_logprobs(reader, sequences, reads)
+        return
     reader.refresh()
     tree, ends = build_tree(sequences)
     size = tree.size
@@ -66,7 +68,7 @@ def _shared_lower_blocks(
     plain = [tuple(map(token_of, sequence)) for sequence in sequences]
     tree, ends = build_tree(plain)
     width = reader.editing.sites.anatomy.width
-    memory = tree.size * width * next(reader.network.parameters()).element_size()
+    memory = tree.size * width * reader.dtype.itemsize
     if size - tree.size < PASS_COST or memory > reader.cache_bytes:
         return None
     lower = _LowerBlocks(reader, block, tree.size, width)
@@ -101,14 +103,12 @@ class _LowerBlocks(TreeTraversal):
         )
         self.block = block
         self.in_tuple = False
-        kind = next(reader.network.parameters()).dtype
-        self.states = torch.empty(size, width, dtype=kind, device=reader.device)
+        self.states = torch.empty(size, width, dtype=reader.dtype, device=reader.device)
         self.rows: list[Indices] = []
         self._base: dict[Node, int] = {}
 
     def read(self, tree: Node, ends: Sequence[Node]) -> None:
         """Read the whole tree, and note at which rows each sequence's states are."""
-        self.reader.verify()
         root = Node(0, (), children=[tree], size=tree.size)
         steps = traversal_steps(root)
         count = 0
@@ -142,6 +142,8 @@ class _LowerBlocks(TreeTraversal):
             hidden = cast(Tensor, hidden_states).flatten(0, -2)
         finally:
             handle.remove()
+        if hidden.device != self.states.device:
+            self.states = self.states.to(hidden.device)
         for node, offset in blocks.offsets.items():
             origin = self.part_of.get(node, node)
             begin = self._base[origin] + node.start - origin.start

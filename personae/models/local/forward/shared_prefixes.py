@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from personae.models.local.forward.attention import AttentionLayout, Context
+from personae.models.local.forward.layout import AttentionLayout, Context
 
 Mask = NDArray[np.bool_]
 
@@ -210,8 +210,8 @@ def _layout(
 
     def local(_layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         return (
-            keys[index].view(blocks, width, *keys.shape[1:]).transpose(1, 2),
-            values[index].view(blocks, width, *values.shape[1:]).transpose(1, 2),
+            keys[index.to(keys.device)].view(blocks, width, *keys.shape[1:]).transpose(1, 2),
+            values[index.to(values.device)].view(blocks, width, *values.shape[1:]).transpose(1, 2),
         )
 
     return AttentionLayout(
@@ -223,5 +223,6 @@ def _layout(
         query_positions=query_positions,
         key_positions=query_positions,
         local=local,
+        last_position=max(positions),
         context=context,
     )
