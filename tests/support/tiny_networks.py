@@ -23,6 +23,23 @@ LINES = (
 )
 VOCABULARY = 320
 KINDS = ("llama", "gpt2", "qwen2", "mistral", "gemma2")
+SHARED = (
+    *KINDS,
+    "qwen3",
+    "qwen3_moe",
+    "gemma3",
+    "phi3",
+    "gpt_neox",
+    "olmo2",
+    "cohere2",
+    "granite",
+    "smollm3",
+    "opt",
+    "deepseek_v3",
+)
+"""Families whose texts share passes."""
+ALONE = ("falcon", "bloom", "gpt_oss", "lfm2", "recurrent_gemma", "mamba", "falcon_h1")
+"""Families of which each text is read alone."""
 
 
 class TinyCodec:
@@ -100,6 +117,8 @@ def network(kind: str) -> Any:
         "initializer_range": 0.25,
         **ends,
     }
+    own_heads = {name: value for name, value in shared.items() if name != "num_key_value_heads"}
+    experts: dict[str, Any] = {"num_experts": 4, "moe_intermediate_size": 16}
     configs: dict[str, Any] = {
         "llama": lambda: transformers.LlamaConfig(**shared),
         "long": lambda: transformers.LlamaConfig(**{**shared, "max_position_embeddings": 8192}),
@@ -116,6 +135,72 @@ def network(kind: str) -> Any:
             n_positions=512,
             initializer_range=0.25,
             **ends,
+        ),
+        "qwen3": lambda: transformers.Qwen3Config(**shared, head_dim=8),
+        "qwen3_moe": lambda: transformers.Qwen3MoeConfig(
+            **shared, **experts, num_experts_per_tok=2
+        ),
+        "gemma3": lambda: transformers.Gemma3TextConfig(
+            **shared,
+            head_dim=8,
+            sliding_window=24,
+            layer_types=["sliding_attention", "full_attention", "sliding_attention"],
+        ),
+        "phi3": lambda: transformers.Phi3Config(**shared, sliding_window=24),
+        "gpt_neox": lambda: transformers.GPTNeoXConfig(**own_heads),
+        "olmo2": lambda: transformers.Olmo2Config(**shared),
+        "cohere2": lambda: transformers.Cohere2Config(**shared, sliding_window=24),
+        "granite": lambda: transformers.GraniteConfig(**shared),
+        "smollm3": lambda: transformers.SmolLM3Config(**shared),
+        "opt": lambda: transformers.OPTConfig(
+            vocab_size=VOCABULARY,
+            hidden_size=32,
+            ffn_dim=48,
+            num_hidden_layers=3,
+            num_attention_heads=4,
+            max_position_embeddings=512,
+            word_embed_proj_dim=32,
+            init_std=0.25,
+            **ends,
+        ),
+        "deepseek_v3": lambda: transformers.DeepseekV3Config(
+            **{**shared, "num_key_value_heads": 4},
+            q_lora_rank=16,
+            kv_lora_rank=16,
+            qk_rope_head_dim=4,
+            qk_nope_head_dim=8,
+            v_head_dim=8,
+            n_routed_experts=4,
+            num_experts_per_tok=2,
+            n_group=1,
+            topk_group=1,
+            moe_intermediate_size=16,
+        ),
+        "falcon": lambda: transformers.FalconConfig(
+            **{**own_heads, "num_kv_heads": 2}, new_decoder_architecture=True
+        ),
+        "bloom": lambda: transformers.BloomConfig(
+            vocab_size=VOCABULARY,
+            hidden_size=32,
+            n_layer=3,
+            n_head=4,
+            initializer_range=0.25,
+            **ends,
+        ),
+        "gpt_oss": lambda: transformers.GptOssConfig(
+            **shared, head_dim=8, sliding_window=24, num_local_experts=4, num_experts_per_tok=2
+        ),
+        "lfm2": lambda: transformers.Lfm2Config(
+            **shared, layer_types=["conv", "full_attention", "conv"]
+        ),
+        "recurrent_gemma": lambda: transformers.RecurrentGemmaConfig(
+            **shared, lru_width=32, attention_window_size=24
+        ),
+        "mamba": lambda: transformers.MambaConfig(
+            vocab_size=VOCABULARY, hidden_size=32, num_hidden_layers=3, state_size=8, **ends
+        ),
+        "falcon_h1": lambda: transformers.FalconH1Config(
+            **shared, mamba_d_ssm=32, mamba_n_heads=4, mamba_d_state=8
         ),
     }
     return transformers.AutoModelForCausalLM.from_config(configs[kind]()).eval()

@@ -69,8 +69,9 @@ class Sites:
     @cached_property
     def anatomy(self) -> Anatomy:
         """The network's blocks, heads and widths."""
-        heads, width = int(self._config.num_attention_heads), int(self._config.hidden_size)
-        head_width = int(getattr(self._config, "head_dim", None) or width // heads)
+        width = int(self._config.hidden_size)
+        heads = int(getattr(self._config, "num_attention_heads", 0))  # 0: mixes tokens otherwise
+        head_width = int(getattr(self._config, "head_dim", None) or width // max(1, heads))
         return Anatomy(len(self.blocks), width, heads, head_width)
 
     def width(self, site: Site) -> int:

@@ -5,11 +5,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-import transformers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from personae.core import Choice, ModelError, Request, say
+from personae.core import Choice, Request, say
 from personae.models.codec.posed_questions import PosedQuestion
 from personae.models.local.choosing import choices
 from personae.models.local.forward.passes import ForwardPasses
@@ -169,25 +168,6 @@ def test_what_cannot_be_read_is_a_record_and_the_rest_goes_on() -> None:
     assert "512" in got[1].why
     assert got[1].loglik == () and got[0] == got[2]
     assert seen == dict(enumerate(got))
-
-
-@pytest.mark.parametrize(
-    "config",
-    [
-        transformers.BloomConfig(
-            vocab_size=320, hidden_size=32, n_layer=2, n_head=4, initializer_range=0.25
-        ),
-        transformers.MambaConfig(
-            vocab_size=320, hidden_size=32, num_hidden_layers=2, initializer_range=0.25
-        ),
-    ],
-)
-def test_architectures_it_cannot_read_are_refused(config: Any) -> None:
-    """One whose attention has biases of its own, one that mixes tokens without attention."""
-    net = transformers.AutoModelForCausalLM.from_config(config).eval()
-    asked = [PosedQuestion(say("I worry."), (("A",), ("B",)))]
-    with pytest.raises(ModelError, match="can't read"):
-        choices(ForwardPasses(net), codec(), asked, LIMIT, None)
 
 
 def test_no_questions() -> None:

@@ -19,6 +19,7 @@ from personae.models.local.forward.layout import AttentionLayout, Context
 from personae.models.local.forward.shared_prefixes import build_tree, lay_out, shared_length
 from personae.models.local.sites import Sites
 from personae.models.local.weights.memory import memory_advice
+from personae.models.local.weights.rounding import probe_noise
 from personae.models.local.weights.runtime import device_of
 
 __all__ = ["EMPTY", "ForwardPasses"]
@@ -140,14 +141,14 @@ class ForwardPasses:
         except (TypeError, KeyError, AttributeError, RuntimeError) as error:
             return f"they can't be read side by side: {str(error).splitlines()[0]}"
         depth = cast(Any, self.network).config.get_text_config().num_hidden_layers
-        if set(layout.new_keys or ()) != set(range(depth)):
-            return "not all of its blocks mix tokens by the library's attention"
+        keeps_state = getattr(self.network, "_is_stateful", False)
+        if keeps_state or set(layout.new_keys or ()) != set(range(depth)):
+            return "its blocks mix tokens by other means than the library's attention"
         plain = torch.cat([self._alone(text, [-1]) for text in texts])
         if not bool(plain.isfinite().all()):
             kind = type(self.network).__name__
             raise ModelError(f"{kind} computes NaN or infinite numbers: its weights are unsound")
-        noise = 30 * torch.finfo(self.dtype).eps ** 0.75  # 2e-4 in float32, 0.7 in bfloat16
-        if (packed - plain).abs().max() > noise * plain.std():
+        if (packed - plain).abs().max() > probe_noise(self.dtype) * plain.std():
             return "read side by side, texts differ from the same texts alone"
         return ""
 
