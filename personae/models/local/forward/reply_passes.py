@@ -19,7 +19,7 @@ __all__ = ["begin_replies"]
 Tokens = tuple[int, ...]
 
 
-class ReplyPasses(Protocol):
+class _ReplyPasses(Protocol):
     """Continues the texts of a batch; texts are rows of the logits."""
 
     def step(self, last: Sequence[int]) -> Tensor:
@@ -33,7 +33,7 @@ class ReplyPasses(Protocol):
 
 def begin_replies(
     reader: ForwardPasses, prompts: Sequence[Tokens], rooms: Sequence[int]
-) -> tuple[ReplyPasses, Tensor]:
+) -> tuple[_ReplyPasses, Tensor]:
     """Read marked prompts, in sorted order; `rooms` are the most tokens each text may get.
 
     Returns the passes that continue them, and the logits (texts, vocabulary) after the prompts.
