@@ -53,6 +53,6 @@ setup: $(STAMP)
 
 $(STAMP): pyproject.toml requirements/constraints.txt requirements/embedded.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -q -c requirements/constraints.txt -e '.[local,hub,read,ray,dev]'
+	$(BIN)/python -m pip install -q -c requirements/constraints.txt -e '.[local,hub,read,ray,adapters,dev]'
 	$(BIN)/python -m pip install -q --no-deps --require-hashes -r requirements/embedded.txt
 	touch $(STAMP)

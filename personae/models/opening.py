@@ -24,7 +24,8 @@ SERVERS = {
 }
 _MODEL_STRINGS = {
     "smollm2": "the embedded model, SmolLM2-135M-Instruct",
-    "hf:NAME-OR-FOLDER": "a Hugging Face model: its folder, or its name on the hub",
+    "hf:NAME-OR-FOLDER": "a Hugging Face model or adapter: its folder, or its name on the hub",
+    "hf:MODEL+ADAPTER": "a Hugging Face model with a PEFT adapter on it",
     "vllm:NAME-OR-FOLDER": "a Hugging Face model in vLLM's offline engine, on GPUs of this machine",
     "gguf:FILE": "a GGUF file (llama or qwen2)",
     "http://HOST/v1#NAME": "a model behind any OpenAI-compatible server; https too",

@@ -110,11 +110,12 @@ def _fault(render: Callable[[Chat], str], chat: Chat) -> str:
     return ""
 
 
-def codec_from_folder(folder: Path) -> TextCodec:
+def codec_from_folder(folder: Path, base: Path | None = None) -> TextCodec:
     """Build the codec of a model's folder: tokenizer, chat template, ends of turn.
 
     A reply ends at the tokens that generation_config.json names, as in `transformers`; without
-    that file, at those of config.json.
+    that file, at those of config.json. Where the folder is an adapter's, `base` is its
+    model's, which has these files.
 
     Raises:
         ModelError: a slow tokenizer, one without an end token, or no usable chat template.
@@ -126,7 +127,7 @@ def codec_from_folder(folder: Path) -> TextCodec:
     template = tokenizer.chat_template
     if template is None:  # of a model that also reads pictures, beside the tokenizer's files
         template = _json(folder / "chat_template.json").get("chat_template")
-    return _codec_from_tokenizer(tokenizer, template=template, ends=_ends(folder))
+    return _codec_from_tokenizer(tokenizer, template=template, ends=_ends(base or folder))
 
 
 def _ends(folder: Path) -> list[int]:

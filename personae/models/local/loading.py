@@ -6,7 +6,7 @@ is executed: safetensors only, no remote code.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from personae.models.codec.gguf_codec import codec_from_gguf
 from personae.models.codec.model_folder import model_folder
 from personae.models.codec.text_codec import TextCodec
 from personae.models.gguf.gguf_file import read_gguf
+from personae.models.local.weights.adapters import adapter_base, is_adapter, with_adapter
 from personae.models.local.weights.gguf_network import gguf_network
 from personae.models.local.weights.pretrained import LOADING_ERRORS, pretrained_network
 from personae.models.local.weights.quantising import quantize_in_place
@@ -134,7 +135,8 @@ def _from_gguf(name: str, path: Path, placement: Placement, sha256: str | None =
 def load_hf(name: str, placement: Placement = CPU_FLOAT32) -> Loaded:
     """Open a causal language model from a folder, or by its name on the Hugging Face hub.
 
-    Weights are read from safetensors only, and no code of the model's is run.
+    `name` is MODEL, MODEL+ADAPTER, or ADAPTER alone, whose configuration names its model. Weights
+    are read from safetensors only, and no code of the model's is run.
 
     Raises:
         ModelUnavailable: neither a folder nor a name on the hub (or in its cache).
@@ -143,18 +145,34 @@ def load_hf(name: str, placement: Placement = CPU_FLOAT32) -> Loaded:
         BadValue: this machine lacks the device.
         MissingExtra: a package that the placement needs is not installed.
     """
-    folder = model_folder(name, "hf")
-    weights = {p.name: file_sha256(str(p)) for p in sorted(folder.glob("*.safetensors"))}
+    folder, adapter = _folders(name)
+    weights = _hashes(folder, "*.safetensors")
     if not weights:
         raise ModelError(f"hf:{name}: holds no .safetensors weights; other kinds can run code")
+    has_tokenizer = adapter is not None and (adapter / "tokenizer.json").is_file()
     try:
-        codec = codec_from_folder(folder)
+        codec = codec_from_folder(adapter if adapter and has_tokenizer else folder, base=folder)
     except LOADING_ERRORS as error:
         raise ModelError(f"hf:{name}: can't be opened: {error}") from error
     network, runtime = pretrained_network(f"hf:{name}", folder, placement)
-    fingerprint = _identity(weights | _hashes(folder, "config.json"), codec, runtime)
-    return Loaded(f"hf:{name}", network, codec, fingerprint, runtime)
+    weights |= _hashes(folder, "config.json")
+    if adapter is not None:
+        network, words = with_adapter(f"hf:{name}", network, adapter)
+        runtime = replace(runtime, adapter=words)
+        weights |= {f"adapter/{n}": d for n, d in _hashes(adapter, "adapter_*").items()}
+    return Loaded(f"hf:{name}", network, codec, _identity(weights, codec, runtime), runtime)
 
 
-def _hashes(folder: Path, *names: str) -> dict[str, str]:
-    return {n: file_sha256(str(folder / n)) for n in names if (folder / n).is_file()}
+def _folders(name: str) -> tuple[Path, Path | None]:
+    """Return the folders of a model and of an adapter on it, for BASE, BASE+ADAPTER or ADAPTER."""
+    base, plus, adapter = name.rpartition("+")
+    if plus and not Path(name).is_dir():
+        return model_folder(base, "hf"), model_folder(adapter, "hf")
+    folder = model_folder(name, "hf")
+    if not is_adapter(folder):
+        return folder, None
+    return model_folder(adapter_base(f"hf:{name}", folder), "hf"), folder
+
+
+def _hashes(folder: Path, pattern: str) -> dict[str, str]:
+    return {p.name: file_sha256(str(p)) for p in sorted(folder.glob(pattern)) if p.is_file()}

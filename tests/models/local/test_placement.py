@@ -1,12 +1,16 @@
 """Devices, precisions and quantisation: what is refused, and what a model says about itself."""
 
+import json
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 import torch
 
+from personae.cli import main
 from personae.cli.model_options import LOCAL_OPTIONS, model_options
 from personae.core import BadValue, InputError, UnknownName
+from personae.models.local.weights.quantising import PACKAGES
 from personae.models.local.weights.runtime import Runtime
 from personae.models.opening import open_model
 from personae.models.placement import (
@@ -18,6 +22,7 @@ from personae.models.placement import (
     Placement,
 )
 from tests.support.gguf_files import gguf_bytes, tiny_metadata, tiny_tensors
+from tests.support.tiny_folders import byte_tokenizer, save_model
 
 
 @pytest.fixture
@@ -101,3 +106,29 @@ def test_a_device_counts_by_its_kind() -> None:
 def test_unknown_values_are_refused_before_anything_is_opened() -> None:
     with pytest.raises(UnknownName, match="no dtype"):
         open_model("hf:no-such-folder", dtype="fp16")
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("bits", ["8bit", "4bit"])
+def test_a_quantised_model_runs_the_card(bits: str, tmp_path: Path) -> None:
+    """On the CPU, by whichever package is installed."""
+    if not any(find_spec(package) for package in PACKAGES[bits]):
+        pytest.skip("needs torchao or bitsandbytes: the extra `quantize`")
+    folder = save_model(tmp_path / "tiny", byte_tokenizer("<s>", "</s>"))
+    assert card(folder, tmp_path, "--quantize", bits) == f"{bits} by"
+
+
+def test_a_bfloat16_model_runs_the_card(tmp_path: Path) -> None:
+    folder = save_model(tmp_path / "tiny", byte_tokenizer("<s>", "</s>"))
+    assert card(folder, tmp_path, "--dtype", "bfloat16") == "bfloat16 on cpu"
+
+
+def card(folder: Path, out: Path, *options: str) -> str:
+    """Run the quick card of a tiny model; return what its provenance says of how it ran."""
+    trait = ("card", "--trait", "E=1", "--quick", "--model", f"hf:{folder}", "--device", "cpu")
+    with pytest.raises(SystemExit) as ended:
+        main([*trait, *options, "--out", str(out / "card")])
+    assert ended.value.code in (0, None)
+    report = json.loads((out / "card" / "report.json").read_text())
+    (note,) = (n for n in report["provenance"]["notes"] if "cpu" in n)
+    return "bfloat16 on cpu" if "bfloat16" in note else note.partition("; ")[2][:7]

@@ -17,7 +17,7 @@ class Runtime:
     """How a network was opened, `auto` resolved.
 
     `quantized` names bits and package; `reader` what read the weights, where it isn't the usual
-    reader of their kind.
+    reader of their kind; `adapter` its kind and base, of which the fingerprint has the weights.
     """
 
     device: str = "cpu"
@@ -25,6 +25,7 @@ class Runtime:
     quantized: str = ""
     attention: str = "auto"
     reader: str = ""
+    adapter: str = ""
 
     @property
     def identity(self) -> dict[str, str]:
@@ -43,7 +44,7 @@ class Runtime:
         """What a reader of a report should know; nothing for float32 on the CPU."""
         if self == Runtime():
             return ()
-        parts = [f"{self.dtype} on {self.device}", self.quantized, self.reader]
+        parts = [f"{self.dtype} on {self.device}", self.quantized, self.reader, self.adapter]
         if self.attention != "auto":
             parts.append(f"attention {self.attention}")
         notes = ["; ".join(p for p in parts if p)]
