@@ -7,6 +7,7 @@ from copy import copy
 from typing import Any, Self, cast
 
 from llguidance import LLTokenizer
+from torch.nn import Parameter
 
 from personae.core import (
     Activations,
@@ -54,7 +55,7 @@ def _refuse_unsound(loaded: Loaded) -> None:
         ModelError: a weight is NaN or infinite.
     """
     for name, weights in loaded.network.named_parameters():
-        if weights.is_meta or not weights.is_floating_point() or weights.itemsize < 2:
+        if weights.is_meta or type(weights) is not Parameter or not weights.is_floating_point():
             continue  # elsewhere, or quantised
         # a sum is quick, but can overflow in half precision
         if not bool(weights.sum().isfinite()) and not bool(weights.isfinite().all()):

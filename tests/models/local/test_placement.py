@@ -1,15 +1,24 @@
 """Devices, precisions and quantisation: what is refused, and what a model says about itself."""
 
-import json
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
-from personae.cli import main
 from personae.cli.model_options import LOCAL_OPTIONS, model_options
-from personae.core import BadValue, InputError, UnknownName
+from personae.core import (
+    BadValue,
+    Edit,
+    InputError,
+    OpenModel,
+    Request,
+    Sampling,
+    Site,
+    UnknownName,
+    say,
+)
 from personae.models.local.weights.quantising import PACKAGES
 from personae.models.local.weights.runtime import Runtime
 from personae.models.opening import open_model
@@ -110,25 +119,22 @@ def test_unknown_values_are_refused_before_anything_is_opened() -> None:
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("bits", ["8bit", "4bit"])
-def test_a_quantised_model_runs_the_card(bits: str, tmp_path: Path) -> None:
+def test_a_quantised_model_is_asked_edited_and_recorded(bits: str, tmp_path: Path) -> None:
     """On the CPU, by whichever package is installed."""
     if not any(find_spec(package) for package in PACKAGES[bits]):
         pytest.skip("needs torchao or bitsandbytes: the extra `quantize`")
-    folder = save_model(tmp_path / "tiny", byte_tokenizer("<s>", "</s>"))
-    assert card(folder, tmp_path, "--quantize", bits) == f"{bits} by"
-
-
-def test_a_bfloat16_model_runs_the_card(tmp_path: Path) -> None:
-    folder = save_model(tmp_path / "tiny", byte_tokenizer("<s>", "</s>"))
-    assert card(folder, tmp_path, "--dtype", "bfloat16") == "bfloat16 on cpu"
-
-
-def card(folder: Path, out: Path, *options: str) -> str:
-    """Run the quick card of a tiny model; return what its provenance says of how it ran."""
-    trait = ("card", "--trait", "E=1", "--quick", "--model", f"hf:{folder}", "--device", "cpu")
-    with pytest.raises(SystemExit) as ended:
-        main([*trait, *options, "--out", str(out / "card")])
-    assert ended.value.code in (0, None)
-    report = json.loads((out / "card" / "report.json").read_text())
-    (note,) = (n for n in report["provenance"]["notes"] if "cpu" in n)
-    return "bfloat16 on cpu" if "bfloat16" in note else note.partition("; ")[2][:7]
+    name = f"hf:{save_model(tmp_path / 'tiny', byte_tokenizer('<s>', '</s>'))}"
+    questions = [Request(say("I like tea. " * n), (("A",), ("B",))) for n in (1, 4)]
+    rounded = open_model(name, device="cpu", quantize=bits)
+    exact = open_model(name, device="cpu")
+    assert isinstance(rounded, OpenModel) and isinstance(exact, OpenModel)
+    assert rounded.fingerprint != exact.fingerprint
+    assert any(f"{bits} by" in note for note in rounded.notes)  # type: ignore[attr-defined]
+    first, second = (np.array([c.loglik for c in m.choose(questions)]) for m in (rounded, exact))
+    assert 0 < np.abs(first - second).max() < (0.5 if bits == "8bit" else 4)
+    site, vector = Site(0), np.ones(32, dtype=np.float32)
+    with rounded.edited([Edit(site, vector, 2.0)]) as steered:
+        shift = steered.record([questions[0].chat], [site], "all")[site]
+    shift = shift - rounded.record([questions[0].chat], [site], "all")[site]
+    np.testing.assert_allclose(shift, 2.0, atol=1e-4)
+    assert rounded.reply(questions, Sampling(max_tokens=3))[0].tokens_out > 0
