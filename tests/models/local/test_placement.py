@@ -123,7 +123,9 @@ def test_a_quantised_model_is_asked_edited_and_recorded(bits: str, tmp_path: Pat
     """On the CPU, by whichever package is installed."""
     if not any(find_spec(package) for package in PACKAGES[bits]):
         pytest.skip("needs torchao or bitsandbytes: the extra `quantize`")
-    name = f"hf:{save_model(tmp_path / 'tiny', byte_tokenizer('<s>', '</s>'))}"
+    sizes = {"hidden_size": 128, "intermediate_size": 256}  # bitsandbytes has blocks of 64
+    folder = save_model(tmp_path / "tiny", byte_tokenizer("<s>", "</s>"), config=sizes)
+    name = f"hf:{folder}"
     questions = [Request(say("I like tea. " * n), (("A",), ("B",))) for n in (1, 4)]
     rounded = open_model(name, device="cpu", quantize=bits)
     exact = open_model(name, device="cpu")
@@ -132,7 +134,7 @@ def test_a_quantised_model_is_asked_edited_and_recorded(bits: str, tmp_path: Pat
     assert any(f"{bits} by" in note for note in rounded.notes)  # type: ignore[attr-defined]
     first, second = (np.array([c.loglik for c in m.choose(questions)]) for m in (rounded, exact))
     assert 0 < np.abs(first - second).max() < (0.5 if bits == "8bit" else 4)
-    site, vector = Site(0), np.ones(32, dtype=np.float32)
+    site, vector = Site(0), np.ones(128, dtype=np.float32)
     with rounded.edited([Edit(site, vector, 2.0)]) as steered:
         shift = steered.record([questions[0].chat], [site], "all")[site]
     shift = shift - rounded.record([questions[0].chat], [site], "all")[site]
