@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
@@ -29,6 +29,9 @@ from personae.models.server.budget import Budget, Price, Spending
 from personae.run.execute import Job, execute
 from personae.run.parameters import parameters
 from personae.run.plan import CostEstimate, estimate_study
+
+if TYPE_CHECKING:
+    from personae.models.server.client import ServerModel
 
 __all__ = ["COMMON", "MODEL_HELP", "confirm", "on_cluster", "open_models", "perform"]
 
@@ -185,17 +188,29 @@ def _announce(
     def on_one(model: Chooser) -> Report:
         return body(**dict.fromkeys(models, model))
 
+    server = _server_of(models)
     try:
-        plan = estimate_study(on_one)
+        plan = estimate_study(on_one, work_of=server.work_of if server else None)
     except InputError:
         if not all(isinstance(m, OpenModel) for m in models.values()):
             raise
         log.print("No plan: the study works inside the model, so its cost is unknown.")
         return None
     log.print(f"{', '.join(m.name for m in models.values())}: {plan}", highlight=False)
+    if server is not None:
+        log.print(f"Options are weighed {server.way}.", highlight=False)
     if any(is_server(m.name) for m in models.values()):
         confirm(plan, settings, log)
     return plan
+
+
+def _server_of(models: Mapping[str, Model]) -> "ServerModel | None":
+    """Return the model that is asked first and is a server, whose calls are planned."""
+    if not any(is_server(model.name) for model in models.values()):
+        return None
+    from personae.models.server.client import ServerModel
+
+    return next((model for model in models.values() if isinstance(model, ServerModel)), None)
 
 
 def confirm(plan: CostEstimate, settings: Mapping[str, Any], log: Console) -> None:

@@ -14,7 +14,7 @@ from personae.core import Chat, Choice, Chooser, Done, Reply, Report, Request, S
 from personae.models.wrapper import ModelWrapper
 from personae.respondents.simulated import open_simulated
 
-__all__ = ["CostEstimate", "estimate_study", "estimate_work"]
+__all__ = ["CostEstimate", "WorkOf", "estimate_study", "estimate_work"]
 
 CHARS_PER_TOKEN = 4.0
 """Characters per token of English prose under a byte-pair tokenizer, approximately."""
@@ -24,13 +24,17 @@ CHARS_PER_TOKEN = 4.0
 class CostEstimate:
     """The approximate requests and tokens of a study, and how many requests write a reply.
 
-    `tokens_out` is an upper bound, and counts one token a choice.
+    `tokens_out` is an upper bound, and counts one token a choice. `calls` are those to a server,
+    where a request may take more than one, else 0; `most_calls` is reached if the server shows less
+    than it is hoped to.
     """
 
     requests: int
     tokens_in: int
     tokens_out: int
     replies: int = 0
+    calls: int = 0
+    most_calls: int = 0
 
     def times(self, factor: float) -> "CostEstimate":
         """Return the cost of `factor` times as much work."""
@@ -39,21 +43,33 @@ class CostEstimate:
             tokens_in=ceil(self.tokens_in * factor),
             tokens_out=ceil(self.tokens_out * factor),
             replies=ceil(self.replies * factor),
+            calls=ceil(self.calls * factor),
+            most_calls=ceil(self.most_calls * factor),
         )
 
     def __str__(self) -> str:
+        calls = f" in {self.calls:,} calls" if self.calls != self.requests and self.calls else ""
+        if self.most_calls > self.calls:
+            calls += f" (in {self.most_calls:,} if the server shows no log-probabilities)"
         return (
-            f"about {self.requests:,} requests, {self.tokens_in:,} tokens read, "
+            f"about {self.requests:,} requests{calls}, {self.tokens_in:,} tokens read, "
             f"at most {self.tokens_out:,} written"
         )
+
+
+WorkOf = Callable[[Request], tuple[int, int, int, int]]
+"""From a choice to its calls, their tokens read and written, and the most calls it may take."""
 
 
 class _Counting(ModelWrapper[Chooser]):
     """A chooser that counts what passes through it, each distinct request once."""
 
-    def __init__(self, inner: Chooser) -> None:
+    def __init__(self, inner: Chooser, work_of: WorkOf | None) -> None:
         super().__init__(inner)
+        self._work_of = work_of
         self._seen: set[int] = set()
+        self.calls = 0
+        self.most_calls = 0
         self.tokens_in = 0
         self.tokens_out = 0
         self.replies = 0
@@ -62,40 +78,60 @@ class _Counting(ModelWrapper[Chooser]):
     def requests(self) -> int:
         return len(self._seen)
 
-    def _count(self, request: object, chat: Chat, tokens_out: int, *, writes: bool) -> None:
+    def _is_new(self, request: object) -> bool:
         key = hash(request)
-        if key not in self._seen:
-            self._seen.add(key)
-            self.tokens_in += round(sum(len(m.text) for m in chat) / CHARS_PER_TOKEN) + 4
-            self.tokens_out += tokens_out
-            self.replies += writes
+        is_new = key not in self._seen
+        self._seen.add(key)
+        return is_new
+
+    def _count(self, calls: int, read: int, written: int, most_calls: int = 1) -> None:
+        self.calls += calls
+        self.most_calls += most_calls
+        self.tokens_in += read
+        self.tokens_out += written
 
     def reply(
         self, requests: Sequence[Request], sampling: Sampling, *, done: Done | None = None
     ) -> list[Reply]:
         for request in requests:
-            chat = request.chat
-            self._count((chat, sampling), chat, sampling.max_tokens, writes=True)
+            if self._is_new((request.chat, sampling)):
+                self._count(1, _tokens(request.chat), sampling.max_tokens)
+                self.replies += 1
         return self._inner.reply(requests, sampling, done=done)
 
     def choose(self, requests: Sequence[Request], *, done: Done | None = None) -> list[Choice]:
         for question in requests:
-            self._count(question, question.chat, 1, writes=False)
+            if self._is_new(question):
+                simple = (1, _tokens(question.chat), 1, 1)
+                self._count(*(self._work_of(question) if self._work_of else simple))
         return self._inner.choose(requests, done=done)
 
 
-def estimate_study(study: Callable[[Chooser], Report], seed: int = 0) -> CostEstimate:
-    """Estimate the cost of a study, given as a function of the model alone."""
-    return estimate_work(study, seed)
+def _tokens(chat: Chat) -> int:
+    return round(sum(len(m.text) for m in chat) / CHARS_PER_TOKEN) + 4
 
 
-def estimate_work(work: Callable[[Chooser], object], seed: int = 0) -> CostEstimate:
-    """Estimate the cost of any work with a model."""
-    counter = _Counting(open_simulated(f"simulated:noise=0.3,seed={seed}"))
+def estimate_study(
+    study: Callable[[Chooser], Report], seed: int = 0, *, work_of: WorkOf | None = None
+) -> CostEstimate:
+    """Estimate the cost of a study, given as a function of the model alone.
+
+    `work_of`: a choice's calls and tokens, for a server where it takes more than one call.
+    """
+    return estimate_work(study, seed, work_of=work_of)
+
+
+def estimate_work(
+    work: Callable[[Chooser], object], seed: int = 0, *, work_of: WorkOf | None = None
+) -> CostEstimate:
+    """Estimate the cost of any work with a model; `work_of` as in `estimate_study`."""
+    counter = _Counting(open_simulated(f"simulated:noise=0.3,seed={seed}"), work_of)
     work(counter)
     return CostEstimate(
         requests=counter.requests,
         tokens_in=counter.tokens_in,
         tokens_out=counter.tokens_out,
         replies=counter.replies,
+        calls=counter.calls if work_of else 0,
+        most_calls=counter.most_calls if work_of else 0,
     )

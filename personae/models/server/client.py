@@ -87,8 +87,13 @@ class ServerModel:
             *([f"sent with every request: {names}"] if names else []),
         )
 
-    def work_of(self, request: Request) -> tuple[int, int, int]:
-        """Return the calls of one choice, and their tokens read and written, in about.
+    @property
+    def way(self) -> str:
+        """How options are weighed, as far as the server has been asked."""
+        return self._weighers.way
+
+    def work_of(self, request: Request) -> tuple[int, int, int, int]:
+        """Return, in about, the calls of one choice, their tokens read and written, and most calls.
 
         Asks the server first which ways it has, by calls that cost next to nothing.
 

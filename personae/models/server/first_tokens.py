@@ -188,8 +188,10 @@ def choice_from_replies(question: Request, replies: Sequence[Reply]) -> Choice:
     refused = sum(r.status == "refused" for r in answered)
     if not counts.keys() - {None}:
         status: Status = "refused" if 2 * refused > len(answered) else "unparsed"
+        reasons = Counter(r.why for r in answered if r.status != "ok" and r.why)
+        most = "".join(f": {why}" for why, _ in reasons.most_common(1))
         return _without_option(
-            status, f"none of {len(answered)} replies names an option", method, usage
+            status, f"none of {len(answered)} replies names an option{most}", method, usage
         )
     weights = [counts[i] / len(answered) for i in range(len(question.options))]
     remark = next((r.why for r in answered if r.status == "ok" and r.why), "")

@@ -88,14 +88,22 @@ class Weighers:
         self._service.replies([draw], lambda _, reply: replies.append(reply))
         return continues_canary(replies[0].text)
 
-    def work_of(self, request: Request) -> tuple[int, int, int]:
-        """Return the calls of one choice, and their tokens read and written, in about."""
+    @property
+    def way(self) -> str:
+        """How options are weighed, as far as the server has been asked."""
+        if self._discovery is not None and self._discovery.scorer is not None:
+            return f"as whole texts, by {self._discovery.scorer.name}"
+        return self._labels.way
+
+    def work_of(self, request: Request) -> tuple[int, int, int, int]:
+        """Return, in about, the calls of one choice, their tokens read and written, most calls."""
         scorer, read = self._scorer(), tokens_of(request.chat)
         forms = sum(map(len, request.options))
         if scorer is not None and (scorer.continues or not _is_begun(request.chat)):
-            return scorer.work_of(read, forms)
+            calls, read, written = scorer.work_of(read, forms)
+            return calls, read, written, calls
         if self._no_way(request):
-            return 0, 0, 0
+            return 0, 0, 0, 0
         return self._labels.work_of(request)
 
     def _no_way(self, request: Request) -> str:
@@ -160,7 +168,7 @@ class Weighers:
 
         calls = []
         for index in indices:
-            _, read, written = self.work_of(requests[index])
+            _, read, written, _ = self.work_of(requests[index])
             calls.append(Call(index, read, written))
         service.batch(calls, attempt, given_up, deliver)
 

@@ -55,13 +55,21 @@ class LabelWeigher:
             pending = [index for index in pending if index not in answered]
         self._by_count(requests, pending, deliver)
 
-    def work_of(self, request: Request) -> tuple[int, int, int]:
-        """Return the calls of one choice, and their tokens read and written, in about."""
+    @property
+    def way(self) -> str:
+        """How options are weighed, as far as the server has been asked."""
+        counted = f"{self._service.settings.samples} sampled replies a question"
+        if not self.lists_tokens:
+            return f"by {counted}"
+        return f"by their first token, if the server shows it; else by {counted}"
+
+    def work_of(self, request: Request) -> tuple[int, int, int, int]:
+        """Return, in about, the calls of one choice, their tokens read and written, most calls."""
         read = tokens_of(request.chat)
-        if self.lists_tokens:
-            return 1, read, 1
         count, written = self._service.settings.samples, self._written(request)
-        return count, count * read, count * written
+        if self.lists_tokens:
+            return 1, read, 1, 1 if self._shows else count
+        return count, count * read, count * written, count
 
     def _written(self, request: Request) -> int:
         longest = min(longest_form(request), LONGEST_COUNTED)
