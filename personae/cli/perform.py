@@ -37,7 +37,7 @@ __all__ = ["COMMON", "MODEL_HELP", "confirm", "on_cluster", "open_models", "perf
 
 MODEL_HELP = (
     "smollm2 (embedded), hf:NAME-OR-FOLDER, vllm:NAME-OR-FOLDER, gguf:FILE, http://HOST/v1#NAME, "
-    "simulated:..., null:..."
+    "ollama:NAME, simulated:..., null:..."
 )
 LIMITS = ("calls", "tokens", "money", "minutes")
 POSITIVE = click.FloatRange(0, min_open=True)

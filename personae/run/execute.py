@@ -105,8 +105,9 @@ def _execute(
         if path.exists():
             _forget_errors(path, every=job.retry_errors, was_done=was_done)
         prompts = Prompts()
-        report, usage = _ask(job, study, models, console, prompts)
-        report = replace(report, provenance=_provenance(job, models, manifest, report, usage))
+        report, usage, notes = _ask(job, study, models, console, prompts)
+        provenance = _provenance(job, models, manifest, report, usage)
+        report = replace(report, provenance=replace(provenance, notes=provenance.notes + notes))
         paths = [*write_report(report, job.out), *_write_prompts(prompts, report, job.out)]
         ended = manifest.ended(
             "done",
@@ -142,7 +143,7 @@ def _ask(
     models: Mapping[str, Model],
     console: Console,
     prompts: Prompts,
-) -> tuple[Report, Usage]:
+) -> tuple[Report, Usage, tuple[str, ...]]:
     total = job.plan.requests if job.plan else None
     eta = Eta(job.plan) if job.plan else None
     meter = Meter(console, total, job.title or job.study, eta=eta)
@@ -152,7 +153,8 @@ def _ask(
         }
         with concluding(wrapped.values(), meter):
             report = study(**wrapped)
-        return report, _total([w.usage for w in wrapped.values()])
+        usage = _total([w.usage for w in wrapped.values()])
+        return report, usage, model_notes(wrapped.values())
 
 
 def _write_prompts(prompts: Prompts, report: Report, folder: Path) -> list[Path]:
@@ -196,5 +198,5 @@ def _provenance(
         date=manifest.date,
         options=job.options,
         usage=usage,
-        notes=(*others, *model_notes(models.values())),
+        notes=others,
     )

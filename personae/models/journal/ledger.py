@@ -5,7 +5,8 @@ often a run was interrupted. Errors are kept and counted too: what was billed fo
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from operator import attrgetter
 from typing import Any, Generic, TypeVar, cast, get_args, get_type_hints
@@ -34,6 +35,8 @@ _FITS: Mapping[object, Callable[[Any], bool]] = {
     tuple[float, ...]: lambda value: _is_tuple_of(float, value),
 }
 """Whether a value from a journal has the type of a field."""
+
+_DEFAULT_METHOD = Choice().method
 
 
 def _is_tuple_of(kind: type, value: object) -> bool:
@@ -100,6 +103,7 @@ class Ledger:
         self._usable = UsableAnswers(name)
         self._counted: set[str] = set()
         self._unasked = 0
+        self._ways: set[str] = set()
         self.tokens_in = 0
         self.tokens_out = 0
 
@@ -107,6 +111,11 @@ class Ledger:
     def requests(self) -> int:
         """Number of distinct requests answered."""
         return len(self._counted) - self._unasked
+
+    @property
+    def ways(self) -> tuple[str, ...]:
+        """How the model was asked, as far as its answers say, in alphabetical order."""
+        return tuple(sorted(self._ways))
 
     def conclude(self) -> None:
         """Check at the end of a run that the model, if it was asked, has answered.
@@ -188,9 +197,19 @@ class Ledger:
         self._unasked += isinstance(answer, Choice) and answer.method == NOT_ASKED
         self.tokens_in += answer.tokens_in
         self.tokens_out += answer.tokens_out
+        self._ways.update(_ways_of(answer))
         if self._seen is not None:
             self._seen(answer, bound, recalled)
         self._usable.count(answer)
+
+
+def _ways_of(answer: Reply | Choice) -> Iterator[str]:
+    if answer.status != "ok":
+        return
+    if isinstance(answer, Choice) and answer.method != _DEFAULT_METHOD:
+        yield f"options weighed by {re.sub(r':[0-9]+', '', answer.method)}"
+    if answer.why:
+        yield answer.why
 
 
 def _failure(answer: Reply | Choice) -> Failure:

@@ -26,6 +26,7 @@ from personae.core import (
     Site,
     Touch,
     Usage,
+    model_notes,
     refuse_edits,
 )
 from personae.core.keys import choice_keys, reply_keys
@@ -67,6 +68,11 @@ class RecordedModel(ModelWrapper[M_co]):
             money=price.cost(ledger.tokens_in, ledger.tokens_out) if price else 0.0,
             currency=price.currency if price else Usage().currency,
         )
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """How the model inside runs, and how it was asked, recalled answers included."""
+        return (*model_notes([self._inner]), *self._ledger.ways)
 
     def conclude(self) -> None:
         """Check at the end of a run that the model, if it was asked, has answered.

@@ -78,7 +78,7 @@ class ServerModel:
         return self._service.spending.spent
 
     @property
-    def remarks(self) -> tuple[str, ...]:
+    def notes(self) -> tuple[str, ...]:
         """How requests are changed at the user's wish, for the provenance."""
         settings = self._service.settings
         names = ", ".join(self._service.fields.body)

@@ -96,7 +96,7 @@ def test_thinking_off_is_sent_and_what_is_refused_of_it_is_left_out() -> None:
     assert server.bodies[0]["chat_template_kwargs"] == {"enable_thinking": False, "thinking": False}
     assert server.bodies[-1]["reasoning_effort"] == "low"
     assert answer.why == "sent without chat_template_kwargs"
-    assert model.remarks[0] == "thinking off"
+    assert model.notes[0] == "thinking off"
     assert model.fingerprint != open_server(f"{server.url}#{MODEL}").fingerprint
 
 
