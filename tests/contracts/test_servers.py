@@ -74,7 +74,7 @@ def has_data(report: Report) -> bool:
 
 @pytest.mark.parametrize("kind", SERVERS)
 @pytest.mark.parametrize("channel", CHANNELS)
-def test_a_channel_has_data_or_costs_nothing(kind: str, channel: str, tmp_path: Path) -> None:
+def test_a_channel_has_data_or_costs_nothing(kind: str, channel: Any, tmp_path: Path) -> None:
     inventory = load_inventory("mpi-120").where(scale="E").few(2)
     form = replace(Form(wording="mpi"), channel=channel)
     with SERVERS[kind]() as server:
