@@ -53,22 +53,24 @@ def verdicts(gate: GateResult, scores: ChannelScores, names: Sequence[str]) -> l
         if shifted:
             listed = ", ".join(f"{_title(scores, s)} {_signed(s.standard)}" for s in shifted)
             notes.append(verdict(f"{words}: {listed} SD."))
-    if requested:
+    if requested and any(not isnan(scores.aligned(name).value) for name in names):
         notes += [verdict(_best(scores, names)), verdict(_stable(scores, names[0], requested))]
     return notes
 
 
 def _outcome(requested: Sequence[ScaleShift], arm: str, scores: ChannelScores) -> str:
     aligned = scores.aligned(arm)
+    if isnan(aligned.value):
+        return f"Whether {arm} shifted the requested traits is not known: {aligned.why_missing}."
     shifted = sum(s.verdict == "as requested" for s in requested)
     if not shifted and not isnan(aligned.low) and aligned.low <= 0 <= aligned.high:
         head = f"No effect of the persona was shown (induced by {arm})"
     else:
-        count = f"{shifted} of {len(requested)}"
-        head = f"{count} requested traits shifted as requested (induced by {arm})"
+        asked = f"{len(requested)} requested traits"
+        head = f"{shifted} of {asked} shifted as requested (induced by {arm})"
     return (
-        f"{head}: mean shift towards the request {_signed(aligned)} SD "
-        f"[{aligned.low:.2f}, {aligned.high:.2f}], SD of {scores.sd_of}."
+        f"{head}: mean shift towards the request {_signed(aligned)} SD{_interval(aligned)}, "
+        f"SD of {scores.sd_of}."
     )
 
 
@@ -82,7 +84,7 @@ def _best(scores: ChannelScores, names: Sequence[str]) -> str:
     words = "better than" if clear else "not distinguishable from"
     return (
         f"Of {len(ranked)} inductions, {ranked[0]} shifted most, {words} the next, {ranked[1]} "
-        f"(difference {_signed(lead)} SD [{lead.low:.2f}, {lead.high:.2f}]). A persona without "
+        f"(difference {_signed(lead)} SD{_interval(lead)}). A persona without "
         f"content shifted {_signed(floor)} SD."
     )
 
@@ -307,6 +309,11 @@ def _title(scores: ChannelScores, shift: ScaleShift) -> str:
 
 def _signed(estimate: Estimate) -> str:
     return estimate_words(estimate.value)
+
+
+def _interval(estimate: Estimate) -> str:
+    is_known = not isnan(estimate.low)
+    return f" [{estimate.low:.2f}, {estimate.high:.2f}]" if is_known else " (no interval)"
 
 
 def _value(estimate: Estimate) -> float:

@@ -1,6 +1,6 @@
 """The card recovers what a simulated respondent is told, and stays silent on one who isn't."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -11,19 +11,22 @@ from personae.card import Design, card
 from personae.card.card import _usable
 from personae.core import (
     CONTROL,
+    Choice,
+    Done,
     InputError,
     Model,
     Needs,
     Note,
     Persona,
     Report,
+    Request,
     UnknownName,
 )
 from personae.induce.prompt.prompted import in_system, prompted
 from personae.induce.registry import _MAKERS, register
 from personae.report.render.html import report_html
 from personae.respondents.null import open_null
-from personae.respondents.simulated import open_simulated
+from personae.respondents.simulated import SimulatedRespondent, open_simulated
 from personae.stats.effects.verdicts import SHIFTED
 from tests.support.report_parts import table
 
@@ -120,3 +123,21 @@ def test_inductions_are_chosen_by_what_they_need(persona: Persona, used: list[st
 def test_an_unknown_section_is_named_at_once() -> None:
     with pytest.raises(UnknownName, match="section"):
         Design(sections=("horoscope",))
+
+
+def test_what_was_not_answered_has_no_verdict() -> None:
+    """Under the persona every question fails: no count of shifts, no interval without numbers."""
+
+    class Refusing(SimulatedRespondent):
+        def choose(self, requests: Sequence[Request], *, done: Done | None = None) -> list[Choice]:
+            failed = Choice(status="error", why="400: too extraverted")
+            return [
+                failed if "extravers" in "".join(m.text for m in request.chat) else answer
+                for request, answer in zip(requests, super().choose(requests), strict=True)
+            ]
+
+    model = Refusing(open_simulated("simulated:noise=0.3").respondent)
+    texts = lines(card(model, Persona(id="e", traits={"E": 1.5}), Design(sections=()), quick=True))
+    assert any("shifted the requested traits is not known: " in text for text in texts)
+    assert not any("nan" in text for text in texts)
+    assert not any("shifted as requested" in text for text in texts)

@@ -30,6 +30,7 @@ from personae.core import (
     say,
 )
 from personae.core.files.atomic_path import atomic_path
+from personae.report.render.report_files import read_report, write_report
 from personae.run.execute import Job, execute
 from personae.run.export.finished_run import open_run
 from personae.run.folder.folder_lock import folder_lock
@@ -235,3 +236,24 @@ def test_a_full_disk_is_one_line_and_leaves_no_half_file(
             (part / "inside.txt" if is_folder else part).write_text("half")
             full()
     assert {p.name for p in tmp_path.iterdir() if "journal" not in p.name} == set(before)
+
+
+def test_odd_provenance_is_one_line(tmp_path: Path) -> None:
+    """Each member of a report's provenance is replaced in turn: refused, or rendered."""
+    run(tmp_path, Server())
+    body = json.loads((tmp_path / "report.json").read_text())
+    provenance = body["provenance"]
+    odd = [{**provenance, name: value} for name in provenance for value in odd_values()]
+    usage = provenance["usage"]
+    odd += [
+        {**provenance, "usage": {**usage, name: value}} for name in usage for value in odd_values()
+    ]
+    refused = 0
+    for changed in [*odd_values()[1:], *odd]:
+        (tmp_path / "report.json").write_text(json.dumps({**body, "provenance": changed}))
+        try:
+            write_report(read_report(tmp_path), tmp_path / "again")
+        except PersonaeError as error:
+            refused += 1
+            assert "\n" not in str(error)
+    assert refused > len(odd) / 2
