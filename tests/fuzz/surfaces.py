@@ -40,7 +40,7 @@ from personae.studies.soul_engine.characters import load_characters
 from tests.support.finished_runs import finished
 from tests.support.gguf_files import gguf_bytes, tiny_metadata, tiny_tensors
 
-__all__ = ["SURFACES", "Surface"]
+__all__ = ["SURFACES", "WIDE", "Surface", "finished_run", "saved_personas"]
 
 ADA = Persona(
     id="ada",
@@ -87,12 +87,14 @@ def _text(name: str, content: str) -> Callable[[Path], Path]:
     return make
 
 
-def _saved(name: str) -> Callable[[Path], Path]:
-    def make(folder: Path) -> Path:
-        save_personas([ADA, BEN], folder / name)
-        return folder / name
+def saved_personas(path: Path) -> Path:
+    """Write two personas to a file."""
+    save_personas([ADA, BEN], path)
+    return path
 
-    return make
+
+def _saved(name: str) -> Callable[[Path], Path]:
+    return lambda folder: saved_personas(folder / name)
 
 
 def _contents_of(path: Path) -> object:
@@ -124,12 +126,12 @@ def _foreign() -> list[Surface]:
     ]
 
 
-OEJTS = load_inventory("sd3")
-WIDE = "respondent," + ",".join(i.id for i in OEJTS.items) + "\n"
+DARK_TRIAD = load_inventory("sd3")
+WIDE = "respondent," + ",".join(i.id for i in DARK_TRIAD.items) + "\n"
 WIDE += "".join(f"p{p}," + ",".join(str(1 + (p + i) % 5) for i in range(27)) + "\n" for p in (1, 2))
-ANSWER_ROWS = [{"respondent": "a", "item": i.id, "answer": 3} for i in OEJTS.items]
+ANSWER_ROWS = [{"respondent": "a", "item": i.id, "answer": 3} for i in DARK_TRIAD.items]
 LONG = "respondent,item,answer\n" + "".join(
-    f"p1,{item.id},{1 + n % 5}\n" for n, item in enumerate(OEJTS.items)
+    f"p1,{item.id},{1 + n % 5}\n" for n, item in enumerate(DARK_TRIAD.items)
 )
 PROBLEMS = [
     {"id": "a", "text": "2 + 2?", "options": ["3", "4"], "answer": "4", "field": "sums"},
@@ -168,13 +170,15 @@ def _inventory() -> Any:
     return {**raw, "items": items[::4], "norms": raw.get("norms", [])[:3]}
 
 
-def _run_file(name: str) -> Callable[[Path], Path]:
-    def make(folder: Path) -> Path:
-        (folder / "wide.csv").write_text(WIDE)
-        finished(folder / "run", read_answers(folder / "wide.csv", OEJTS))
-        return folder / "run" / name
+def finished_run(folder: Path) -> Path:
+    """Make the folder of a finished run, two respondents on one inventory."""
+    answers = folder.with_suffix(".csv")
+    answers.write_text(WIDE)
+    return finished(folder, read_answers(answers, DARK_TRIAD))
 
-    return make
+
+def _run_file(name: str) -> Callable[[Path], Path]:
+    return lambda folder: finished_run(folder / "run") / name
 
 
 def _shard(name: str) -> Callable[[Path], Path]:
@@ -238,13 +242,15 @@ SURFACES: Sequence[Surface] = (
     Surface("personae.jsonl", _saved("p.jsonl"), load_personas),
     Surface("personae.parquet", _saved("p.parquet"), load_personas, text=False),
     *_foreign(),
-    Surface("answers, wide", _text("a.csv", WIDE), lambda p: read_answers(p, OEJTS).rows),
-    Surface("answers, long", _text("a.csv", LONG), lambda p: read_answers(p, OEJTS).rows),
-    Surface("answers, JSON", _json("a.json", ANSWER_ROWS), lambda p: read_answers(p, OEJTS).rows),
+    Surface("answers, wide", _text("a.csv", WIDE), lambda p: read_answers(p, DARK_TRIAD).rows),
+    Surface("answers, long", _text("a.csv", LONG), lambda p: read_answers(p, DARK_TRIAD).rows),
+    Surface("answers, JSON", _json("a.json", ANSWER_ROWS), lambda p: read_answers(p, DARK_TRIAD).rows),
     Surface("inventory", _json("own.json", _inventory()), lambda p: load_inventory(str(p))),
     Surface(
         "item texts",
-        _text("items.csv", "item,text\n" + "".join(f"{i.id},Text {i.id}\n" for i in OEJTS.items)),
+        _text(
+            "items.csv", "item,text\n" + "".join(f"{i.id},Text {i.id}\n" for i in DARK_TRIAD.items)
+        ),
         lambda p: load_inventory("sd3", p),
     ),
     Surface(
@@ -316,7 +322,7 @@ SURFACES: Sequence[Surface] = (
     Surface(
         "answers of a run",
         _run_file("answers.parquet"),
-        lambda p: read_answers(p, OEJTS).rows,
+        lambda p: read_answers(p, DARK_TRIAD).rows,
         text=False,
     ),
     Surface("shard", _shard("1.json"), lambda p: read_shard(p.with_suffix(""))),
