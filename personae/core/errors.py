@@ -33,10 +33,23 @@ __all__ = [
 ]
 
 
+def _printable(character: str) -> str:
+    return character if character.isprintable() else ascii(character)[1:-1]
+
+
 class PersonaeError(Exception):
     """The root: every error that Personae raises on purpose."""
 
     exit_code = 1
+
+    def __str__(self) -> str:
+        r"""Return the message as one printable line, as it may quote what a file holds.
+
+        >>> print(PersonaeError("a name\n with \x1b in it"))
+        a name with \x1b in it
+        """
+        line = " ".join(part.strip() for part in super().__str__().splitlines())
+        return line if line.isprintable() else "".join(map(_printable, line))
 
 
 class InputError(PersonaeError):

@@ -4,6 +4,7 @@ A packed file counts with what it holds, so that a small file can't fill the mem
 """
 
 import csv
+from codecs import BOM_UTF8
 from io import BytesIO
 from pathlib import Path
 
@@ -33,7 +34,7 @@ def read_table(path: Path, *, as_text: bool = False, limit: int = _MAX_TABLE) ->
         raise UnknownName("kind of table", suffix or path.name, TABLE_SUFFIXES)
     if suffix == ".parquet":
         return _read_parquet(path, limit)
-    data = read_bytes(path, limit)
+    data = read_bytes(path, limit).removeprefix(BOM_UTF8)
     separator = _csv_separator(data, path) if suffix in (".csv", ".tsv") else ","
     with foreign_table(path):
         if suffix in (".jsonl", ".ndjson"):

@@ -17,13 +17,13 @@ from random import Random
 import click
 
 from personae.cli.commands import _personae, main
-from personae.cli.lazy_commands import LazyCommand
+from personae.cli.framework.lazy_commands import LazyCommand
 from tests.fuzz.surfaces import WIDE, finished_run, saved_personas
 
 __all__ = ["argument_faults"]
 
 ODD = (
-    *("", " ", "nan", "inf", "-1", "0", "1.5", "1e999", "9" * 400, "x" * 300, "a\x00b", "\udcff"),
+    *("", " ", "nan", "inf", "-1", "0", "1.5", "1e999", "9" * 400, "x" * 300, "\udcff"),
     *(
         "é",
         "{}",

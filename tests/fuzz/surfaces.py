@@ -244,7 +244,9 @@ SURFACES: Sequence[Surface] = (
     *_foreign(),
     Surface("answers, wide", _text("a.csv", WIDE), lambda p: read_answers(p, DARK_TRIAD).rows),
     Surface("answers, long", _text("a.csv", LONG), lambda p: read_answers(p, DARK_TRIAD).rows),
-    Surface("answers, JSON", _json("a.json", ANSWER_ROWS), lambda p: read_answers(p, DARK_TRIAD).rows),
+    Surface(
+        "answers, JSON", _json("a.json", ANSWER_ROWS), lambda p: read_answers(p, DARK_TRIAD).rows
+    ),
     Surface("inventory", _json("own.json", _inventory()), lambda p: load_inventory(str(p))),
     Surface(
         "item texts",

@@ -13,6 +13,7 @@ import click
 
 __all__ = ["exit_code"]
 
+WRONG_INPUT = 2
 CLOSED_PIPE = 1
 """As click and rich end where nobody reads the output any more."""
 
@@ -36,6 +37,10 @@ def exit_code(work: Callable[[], object]) -> int:
     except BrokenPipeError:
         _drop_output()
         return CLOSED_PIPE
+    except OSError as error:  # a path too long, a full disk: the machine's own reason is the best
+        about = f": {error.filename}"[:200] if error.filename else ""
+        click.echo(f"personae: {error.strerror or error}{about}", err=True)
+        return WRONG_INPUT
     except Exception as error:
         from personae.core import PersonaeError  # only now: `--help` needs no numpy
 

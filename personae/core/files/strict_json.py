@@ -77,7 +77,7 @@ def parse_json(text: str | bytes, where: str) -> object:
     """
     try:
         value = json.loads(
-            text,
+            text.removeprefix("\ufeff") if isinstance(text, str) else text,
             object_pairs_hook=_unique_names,
             parse_constant=_refuse_constant,
             parse_float=_finite,
