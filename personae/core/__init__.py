@@ -54,6 +54,7 @@ from personae.core.files.strict_json import (
     read_text,
 )
 from personae.core.files.typed_json import typed
+from personae.core.files.usable_path import usable_path
 from personae.core.hashing import canonical_json, content_key, file_sha256, plain
 from personae.core.instruments.behaviour_task import (
     BehaviourTask,
@@ -203,6 +204,7 @@ __all__ = [
     "require_white_box",
     "say",
     "typed",
+    "usable_path",
     "write_atomically",
     "write_together",
 ]

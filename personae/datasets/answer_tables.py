@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from personae.core import SCHEMA, Answers, BadFile, Inventory, UnknownName
+from personae.core import SCHEMA, Answers, BadFile, Inventory, UnknownName, usable_path
 from personae.datasets.answer_cells import OWN_COLUMNS, CellRules, read_cells
 from personae.datasets.answer_files import AnswerTable, read_answer_table, untextual
 from personae.datasets.answer_headers import (
@@ -67,7 +67,7 @@ def read_answer_file(
         UnknownName: an item that the inventory doesn't have; carries near matches.
         KeyingAlarm: a column `key` that contradicts the inventory.
     """
-    source = Path(path)
+    source = usable_path(path)
     if source.is_dir() or source.name == "report.json":
         source = (source if source.is_dir() else source.parent) / "answers.parquet"
         if not source.is_file():

@@ -17,7 +17,7 @@ from typing import Any
 
 import polars as pl
 
-from personae.core import BadFile, MissingExtra, PersonaeError
+from personae.core import BadFile, MissingExtra, PersonaeError, usable_path
 from personae.datasets.bounded_tables import TABLE_SUFFIXES, read_table
 
 __all__ = ["Dataset", "read_dataset"]
@@ -51,7 +51,7 @@ def read_dataset(source: str | Path, pattern: str = "*") -> Dataset:
             data set, or no connection to the hub.
         MissingExtra: a hub id, and huggingface_hub isn't installed.
     """
-    path = Path(source)
+    path = usable_path(source)
     if path.is_file():
         return Dataset(rows=_rows({path.name: path}, str(source)), name=str(source))
     if path.is_dir():

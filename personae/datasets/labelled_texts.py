@@ -8,10 +8,17 @@ the essays and posts of Yang et al. 2023 (arXiv 2310.20256) circulate, are read 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NotRequired, TypedDict, cast
 
-from personae.core import BadFile, content_key, data_json, file_sha256, json_lines, typed
+from personae.core import (
+    BadFile,
+    content_key,
+    data_json,
+    file_sha256,
+    json_lines,
+    typed,
+    usable_path,
+)
 
 __all__ = ["Corpus", "Labelled", "lengths", "load_labelled"]
 
@@ -86,7 +93,7 @@ def load_labelled(name: str = OWN) -> Corpus:
         texts = tuple(_row(row, OWN) for row in data["texts"])
         tag = f"{OWN}@{data['version']}+{content_key(data['texts'])[:8]}"
         return Corpus(name=OWN, source=data["source"], tag=tag, texts=texts)
-    path = Path(name)
+    path = usable_path(name)
     if not path.is_file():
         raise BadFile(f"{name}: no such file of labelled texts; the set that ships is {OWN!r}")
     texts = tuple(_row(row, where) for where, row in json_lines(path))

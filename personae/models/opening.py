@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from importlib.util import find_spec
 from inspect import signature
-from pathlib import Path
 from typing import Any
 
 from personae.core.errors import BadFile, MissingExtra, UnknownName
+from personae.core.files.usable_path import usable_path
 from personae.core.model import Model
 from personae.models.placement import Placement
 
@@ -66,7 +66,7 @@ def open_model(text: str, **options: Any) -> Model:  # noqa: ANN401  (each back 
     if scheme == "smollm2" and not colon:
         return _local("load_embedded", (), options)
     if scheme == "gguf" and colon:
-        if not Path(target).is_file():
+        if not usable_path(target).is_file():
             raise BadFile(f"{target}: no such file (a GGUF file is expected)")
         return _local("load_gguf", (target,), options)
     if scheme == "hf" and colon:

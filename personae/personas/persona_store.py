@@ -92,7 +92,7 @@ def persona_rows(path: str | Path) -> Iterator[tuple[str, object]]:
     Raises:
         BadFile: the file as a whole can't be read.
     """
-    source = Path(path)
+    source = usable_path(path)
     if source.suffix == ".parquet":
         for where, cells in parquet_rows(source):
             yield where, _row_of(cells, where)

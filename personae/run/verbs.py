@@ -32,6 +32,7 @@ from personae.core import (
     load_inventory,
     nobody,
     require_white_box,
+    usable_path,
     write_atomically,
 )
 from personae.datasets.answer_tables import read_answer_file
@@ -230,7 +231,7 @@ def _run(source: Run | Report | str | Path, label: str) -> Run:
     if isinstance(source, Run):
         return source
     if not isinstance(source, Report):
-        return open_run(Path(source))
+        return open_run(usable_path(source))
     if source.answers is None or not len(source.answers):
         raise BadValue(f"the {label} report, {source.title!r}, holds no answers to compare")
     origin = source.provenance

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import torch
 
@@ -31,7 +32,7 @@ from personae.personas.persona_store import load_personas, save_personas
 from personae.personas.risks import load_risk_rules
 from personae.report.render.report_files import read_report
 from personae.run.export.finished_run import open_run
-from personae.run.population.shards import read_shard
+from personae.run.population.shards import Shard, read_shard, write_shard
 from personae.studies.assistant_axis.roles import load_roles, load_transcripts
 from personae.studies.citizens.survey import load_survey
 from personae.studies.pas.papi import load_papi
@@ -184,9 +185,8 @@ def _run_file(name: str) -> Callable[[Path], Path]:
 def _shard(name: str) -> Callable[[Path], Path]:
     def make(folder: Path) -> Path:
         rows = pl.DataFrame({"id": ["a"], "text": ["b"]})
-        rows.write_parquet(folder / "1.parquet")
-        body = {"asked": [0, 1], "failed": {"1": "no reply"}, "counts": {"written": 1}}
-        (folder / "1.json").write_text(json.dumps(body))
+        shard = Shard(np.arange(2), rows, failed={1: "no reply"}, counts={"written": 1})
+        write_shard(shard, folder / "1")
         return folder / name
 
     return make

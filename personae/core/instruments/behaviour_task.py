@@ -15,6 +15,7 @@ from typing import Any, Literal, get_args
 from personae.core.errors import BadFile, BadValue, UnknownName
 from personae.core.files.resources import data_names
 from personae.core.files.strict_json import read_json
+from personae.core.files.usable_path import usable_path
 from personae.core.hashing import content_key
 from personae.core.instruments.inventory import Option
 
@@ -140,7 +141,7 @@ def load_behaviour_task(name: str) -> BehaviourTask:
         return _shipped(name)
     if not name.endswith(".json"):
         raise UnknownName("behavioural task", name, behaviour_tasks())
-    if not Path(name).is_file():
+    if not usable_path(name).is_file():
         raise BadFile(f"{name}: no such task file. Shipped: {', '.join(behaviour_tasks())}")
     return _read(Path(name))
 

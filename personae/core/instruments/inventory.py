@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 from personae.core.errors import BadFile, BadValue, UnknownName
 from personae.core.files.resources import data_names
 from personae.core.files.strict_json import read_json
+from personae.core.files.usable_path import usable_path
 from personae.core.hashing import content_key
 
 __all__ = ["Inventory", "Item", "Norm", "Option", "inventories", "load_inventory"]
@@ -232,7 +233,7 @@ def _shipped(name: str) -> Inventory:
 def _from_path(name: str) -> Inventory:
     if not name.endswith(".json"):
         raise UnknownName("inventory", name, inventories())
-    if not Path(name).is_file():
+    if not usable_path(name).is_file():
         raise BadFile(f"{name}: no such inventory file. Shipped: {', '.join(inventories())}")
     return _read(Path(name))
 

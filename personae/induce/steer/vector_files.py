@@ -16,7 +16,15 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from personae.core import BadFile, BadValue, InputError, Site, UnknownName, canonical_json
+from personae.core import (
+    BadFile,
+    BadValue,
+    InputError,
+    Site,
+    UnknownName,
+    canonical_json,
+    usable_path,
+)
 from personae.core.files.atomic_path import atomic_path
 from personae.induce.steer.steering_vector import SteeringVector, VectorOrigin
 from personae.induce.steer.vector_quality import Quality
@@ -82,7 +90,7 @@ def load_vector(path: str | Path, *, depth: int | None = None) -> SteeringVector
         InputError: a `.pt` file without `depth`.
         UnknownName: another suffix.
     """
-    source = Path(path)
+    source = usable_path(path)
     readers = {".safetensors": _read_safetensors, ".gguf": _read_control_vector}
     check_vector_path(source)
     if not source.is_file():

@@ -5,6 +5,7 @@ from pathlib import Path
 from huggingface_hub import errors, snapshot_download
 
 from personae.core.errors import ModelUnavailable
+from personae.core.files.usable_path import usable_path
 
 __all__ = ["model_folder"]
 
@@ -18,7 +19,7 @@ def model_folder(name: str, scheme: str) -> Path:
     Raises:
         ModelUnavailable: neither a folder nor a name on the hub (or in its cache).
     """
-    if Path(name).is_dir():
+    if usable_path(name).is_dir():
         return Path(name)
     try:
         return Path(snapshot_download(name, allow_patterns=KINDS))

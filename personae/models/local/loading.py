@@ -14,6 +14,7 @@ import torch
 import transformers
 
 from personae.core.errors import BadFile, BadValue, ModelError, ModelUnavailable
+from personae.core.files.usable_path import usable_path
 from personae.core.hashing import content_key, file_sha256
 from personae.models.codec.building import codec_from_folder
 from personae.models.codec.gguf_codec import codec_from_gguf
@@ -107,7 +108,7 @@ def load_gguf(path: str | Path, placement: Placement = CPU_FLOAT32) -> Loaded:
         BadFile: absent, broken, or its tensors don't make the network its metadata describes.
         ModelError: an architecture, tokenizer or scaling of positions that is not supported here.
     """
-    file = Path(path)
+    file = usable_path(path)
     if not file.is_file():
         raise BadFile(f"{file}: no such file")
     return _from_gguf(f"gguf:{path}", file, placement)

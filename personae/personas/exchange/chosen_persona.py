@@ -4,7 +4,7 @@ import re
 from itertools import islice
 from pathlib import Path
 
-from personae.core import BadValue, InputError, Persona, UnknownName
+from personae.core import BadValue, InputError, Persona, UnknownName, usable_path
 from personae.personas.exchange.import_export import import_personas
 
 __all__ = ["load_persona"]
@@ -18,7 +18,7 @@ def load_persona(path: str | Path) -> Persona:
         UnknownName: no persona in the file has the id; carries near matches.
         BadFile: the file can't be read.
     """
-    text = str(path)
+    text = str(usable_path(path))
     for mark in re.finditer("#", text) if not Path(text).exists() else ():
         file, name = text[: mark.start()], text[mark.end() :]
         if Path(file).is_file():

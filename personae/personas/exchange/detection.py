@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from personae.core import BadFile, InputError
+from personae.core import BadFile, InputError, usable_path
 from personae.personas import FIELDS
 from personae.personas.exchange.cards.card_files import CARD_PICTURES, read_cards
 from personae.personas.exchange.cards.character_cards import is_lorebook
@@ -28,7 +28,7 @@ def detect(path: str | Path) -> str:
     Raises:
         BadFile: it can't be read, or matches no format.
     """
-    source = Path(path)
+    source = usable_path(path)
     if source.is_dir():
         return "genagents" if genagents.is_folder(source) else _detect_in_folder(source)
     sample = _sample(source)

@@ -6,7 +6,7 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from personae.core import BadFile, BadValue, InputError, Json, Persona
+from personae.core import BadFile, BadValue, InputError, Json, Persona, usable_path
 from personae.personas import has_consent, persona_of, persona_rows, public_part, save_personas
 from personae.personas.exchange.detection import detect
 from personae.personas.exchange.foreign_files import persona_files
@@ -56,7 +56,7 @@ def import_rows(path: str | Path, form: str = "") -> Iterator[tuple[str, Persona
         UnknownName: no such format.
         BadFile: the file or folder as a whole can't be read.
     """
-    source = Path(path)
+    source = usable_path(path)
     if form and form != NATIVE:
         find_format(form)
     if not source.is_dir() or form == "genagents" or (not form and genagents.is_folder(source)):

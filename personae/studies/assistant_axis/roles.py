@@ -20,6 +20,7 @@ from personae.core import (
     json_lines,
     parse_json,
     read_text,
+    usable_path,
 )
 
 __all__ = [
@@ -135,7 +136,7 @@ def load_transcripts(path: str | Path) -> list[Conversation]:
     Raises:
         BadFile: no file, or a file without a transcript or a turn of the assistant.
     """
-    home = Path(path)
+    home = usable_path(path)
     files = sorted(home.glob("*.json")) if home.is_dir() else [home]
     if not files:
         raise BadFile(f"{home}: the folder holds no transcript (NAME.json)")

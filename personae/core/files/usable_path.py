@@ -1,0 +1,38 @@
+"""Paths from outside, refused where no file can have them."""
+
+import os
+from pathlib import Path
+
+from personae.core.errors import BadFile
+
+__all__ = ["usable_path"]
+
+_LONGEST_NAME = 255
+"""Bytes of a file's name, on all common file systems."""
+
+
+def usable_path(path: str | Path) -> Path:
+    r"""Return the path of a file, unless no file can have it.
+
+    Raises:
+        BadFile: it holds a NUL or half a character, or a name of more than 255 bytes.
+
+    >>> usable_path("people.jsonl").name
+    'people.jsonl'
+    >>> usable_path("a\0b")
+    Traceback (most recent call last):
+    personae.core.errors.BadFile: no file can be called 'a\x00b': it holds a NUL
+    """
+    text = str(path)
+    shown = ascii(text if len(text) <= 80 else text[:77] + "...")
+    if "\0" in text:
+        raise BadFile(f"no file can be called {shown}: it holds a NUL")
+    try:
+        longest = max(map(len, os.fsencode(text).split(os.fsencode(os.sep))))
+    except UnicodeEncodeError as error:
+        raise BadFile(f"no file can be called {shown}: it holds half a character") from error
+    if longest > _LONGEST_NAME:
+        raise BadFile(
+            f"no file can be called {shown}: its name has {longest} bytes, at most {_LONGEST_NAME} fit"
+        )
+    return Path(text)
