@@ -32,7 +32,5 @@ def usable_path(path: str | Path) -> Path:
     except UnicodeEncodeError as error:
         raise BadFile(f"no file can be called {shown}: it holds half a character") from error
     if longest > _LONGEST_NAME:
-        raise BadFile(
-            f"no file can be called {shown}: its name has {longest} bytes, at most {_LONGEST_NAME} fit"
-        )
+        raise BadFile(f"no file can be called {shown}: a name has at most {_LONGEST_NAME} bytes")
     return Path(text)
