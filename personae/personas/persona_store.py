@@ -20,6 +20,7 @@ from personae.core.files.atomic_path import atomic_path
 from personae.core.files.bounded import most_unpacked
 from personae.core.files.foreign_table import foreign_table
 from personae.core.files.strict_json import json_lines, parse_json, read_json
+from personae.core.files.usable_path import usable_path
 from personae.core.persona import Persona
 from personae.personas.persona_rows import PERSONA_SCHEMA, persona_of, persona_row
 
