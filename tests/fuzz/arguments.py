@@ -142,7 +142,7 @@ def _commands(
 def _working(words: tuple[str, ...]) -> tuple[str, ...]:
     """Complete a command's words to a command line that works, with controls for models."""
     asked = ("--model", "null:uniform", "--quick", "--out", "out")
-    known = {
+    known: dict[tuple[str, ...], tuple[str, ...]] = {
         ("card",): (*asked, "--sections", "", "--trait", "E=1"),
         ("score",): ("answers.csv", "--inventory", "sd3"),
         ("report",): ("run",),
