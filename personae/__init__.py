@@ -11,11 +11,12 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from personae.core import Answers, Estimate, Form, Inventory, Persona, Report, load_inventory
+    from personae.core import Answers, Estimate, Form, Inventory, Persona, load_inventory
     from personae.models.opening import open_model
     from personae.personas import load_personas, save_personas
     from personae.personas.exchange import load_persona
-    from personae.run.verbs import card, compare, generate, score, steer
+    from personae.report import Report
+    from personae.run.verbs import card, compare, generate, run, score, steer
 
 __version__ = "0.1.0"
 
@@ -25,7 +26,7 @@ _HOMES = {
     "Form": "personae.core",
     "Inventory": "personae.core",
     "Persona": "personae.core",
-    "Report": "personae.core",
+    "Report": "personae.report",
     "card": "personae.run.verbs",
     "compare": "personae.run.verbs",
     "generate": "personae.run.verbs",
@@ -33,6 +34,7 @@ _HOMES = {
     "load_persona": "personae.personas.exchange",
     "load_personas": "personae.personas",
     "open_model": "personae.models.opening",
+    "run": "personae.run.verbs",
     "save_personas": "personae.personas",
     "score": "personae.run.verbs",
     "steer": "personae.run.verbs",
@@ -53,6 +55,7 @@ __all__ = [
     "load_persona",
     "load_personas",
     "open_model",
+    "run",
     "save_personas",
     "score",
     "steer",
@@ -70,7 +73,7 @@ def __dir__() -> list[str]:
 
 
 class _Package(ModuleType):
-    """Keeps `personae.card` and `personae.generate` the functions, though rooms have these names.
+    """Keeps `card`, `generate` and `run` functions, though rooms have these names.
 
     Importing a room sets it as an attribute of its package; the room itself stays importable.
     """

@@ -25,6 +25,7 @@ from personae.core import (
     Report,
     Table,
     UnknownName,
+    brief,
     canonical_json,
     counted,
     plain,
@@ -48,6 +49,11 @@ class Run:
     identity: dict[str, object]
     report: Report
     answers: Answers
+
+    def __repr__(self) -> str:
+        return brief(
+            self, str(self.folder), self.report.title, counted(len(self.answers), "answer")
+        )
 
     @property
     def model(self) -> str:

@@ -13,7 +13,7 @@ from personae.core.chat import (
     requests_of,
     say,
 )
-from personae.core.display import html_form
+from personae.core.display import brief, chart_form, html_form, save_form, text_form
 from personae.core.edit import Anatomy, Edit, EditGate, Site, Touch, When, edits_key
 from personae.core.errors import (
     BadFile,
@@ -174,7 +174,9 @@ __all__ = [
     "When",
     "atomic_path",
     "behaviour_tasks",
+    "brief",
     "canonical_json",
+    "chart_form",
     "content_key",
     "counted",
     "data_json",
@@ -202,7 +204,9 @@ __all__ = [
     "requests_of",
     "require_options",
     "require_white_box",
+    "save_form",
     "say",
+    "text_form",
     "typed",
     "usable_path",
     "write_atomically",

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from personae.core.display import FrameResult
+from personae.core.display import FrameResult, brief
 from personae.core.errors import BadValue
+from personae.core.estimate import counted
 from personae.core.persona import CONTROL
 
 __all__ = ["SCHEMA", "Answers"]
@@ -95,6 +96,11 @@ class Answers(FrameResult):
 
     def _repr_html_(self) -> str:
         return self.rows._repr_html_()
+
+    def __repr__(self) -> str:
+        people, usable = self.rows["respondent"].n_unique(), (self.rows["status"] == "ok").sum()
+        size = f"{counted(len(self), 'answer')} of {counted(people, 'respondent')}"
+        return brief(self, "", size, f"{usable:,} usable")
 
     def __len__(self) -> int:
         return self.rows.height

@@ -5,7 +5,7 @@ from math import isnan, nan
 
 import polars as pl
 
-from personae.core.display import FrameResult
+from personae.core.display import FrameResult, brief
 from personae.core.errors import BadValue
 
 __all__ = ["Estimate", "counted", "missing"]
@@ -48,6 +48,9 @@ class Estimate(FrameResult):
         [1]
         """
         return pl.DataFrame([asdict(self)])
+
+    def __repr__(self) -> str:
+        return brief(self, "", str(self))
 
     def __str__(self) -> str:
         if isnan(self.value):

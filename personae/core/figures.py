@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
 from numbers import Real
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-from personae.core.display import html_form
+from personae.core.display import brief, chart_form, html_form
 from personae.core.errors import BadValue
 from personae.core.estimate import Estimate
 
@@ -55,7 +55,7 @@ class ForestRow:
     group: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Figure:
     """A picture as data; `name` is its key in JSON, `alt` describes it in words."""
 
@@ -63,6 +63,17 @@ class Figure:
     name: str
     title: str
     alt: str
+
+    def __repr__(self) -> str:
+        return brief(self, self.name, self.title)
+
+    def to_altair(self) -> Any:  # noqa: ANN401  (altair is no dependency)
+        """Return the figure as an altair chart, to look at in a notebook or to change.
+
+        Raises:
+            MissingExtra: altair isn't installed.
+        """
+        return chart_form(self)
 
     def _repr_html_(self) -> str:
         return html_form(self)
@@ -89,7 +100,7 @@ class Figure:
         raise BadValue(f"figure {self.name!r} ({self.kind}): {fault}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class ProfileFigure(Figure):
     """Scales from top to bottom on an axis from `low` to `high`; a point per series and scale."""
 
@@ -110,7 +121,7 @@ class ProfileFigure(Figure):
             self._refuse("`low` and `high` are two different numbers, the lower first")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class ForestFigure(Figure):
     """Estimates with their intervals, one per row; a line at `reference`, a shaded `band`."""
 
@@ -124,7 +135,7 @@ class ForestFigure(Figure):
         self._check_points([row.estimate for row in self.rows])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class LinesFigure(Figure):
     """Series over x: numbers, or names evenly spaced."""
 
@@ -139,7 +150,7 @@ class LinesFigure(Figure):
         self._check_series(self.series, len(self.x))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class HeatmapFigure(Figure):
     """A matrix (rows, columns) as colours; `top` is the magnitude of the strongest colour."""
 
@@ -158,7 +169,7 @@ class HeatmapFigure(Figure):
             self._check_points(row)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class BarsFigure(Figure):
     """Bars from zero, one per series and category; `low` and `high` extend the axis."""
 

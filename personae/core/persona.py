@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import Literal, get_args
 
+from personae.core.display import brief
 from personae.core.errors import BadValue, UnknownName
+from personae.core.estimate import counted
 from personae.core.files.strict_json import json_problem, unfit_character
 
 __all__ = ["BIG_FIVE", "CONTROL", "Kind", "Persona", "domain_code", "nobody"]
@@ -94,6 +96,24 @@ class Persona:
                 )
         if self.extra and (problem := json_problem(dict(self.extra))):
             raise BadValue(f"persona {self.id!r}: its extra {problem}")
+
+    def __repr__(self) -> str:
+        traits = " ".join(f"{trait}={z:+g}" for trait, z in self.traits.items())
+        layers = [
+            f"{len(self.text):,} characters of text" if self.text else "",
+            *(
+                counted(len(layer), noun)
+                for noun, layer in (
+                    ("fact", self.facts),
+                    ("statement", self.statements),
+                    ("relation", self.relations),
+                    ("memory", self.memories),
+                )
+                if layer
+            ),
+            traits if len(traits) <= 60 else f"{len(self.traits)} traits",
+        ]
+        return brief(self, self.id, self.kind, *layers)
 
     def _texts(self) -> Iterable[str]:
         yield from (self.id, self.text, self.narrative, self.voice)

@@ -1,15 +1,17 @@
 """The result of a study: parts in reading order, all plain data, and their provenance."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 import polars as pl
 
 from personae.core.answers import Answers
-from personae.core.display import FrameResult, html_form
+from personae.core.display import FrameResult, brief, html_form, save_form, text_form
 from personae.core.errors import BadValue
-from personae.core.estimate import Estimate
+from personae.core.estimate import Estimate, counted
 from personae.core.figures import Figure
 
 __all__ = [
@@ -54,6 +56,10 @@ class Table(FrameResult):
     def __post_init__(self) -> None:
         if any(len(row) != len(self.columns) for row in self.rows):
             raise BadValue(f"table {self.name!r}: every row has {len(self.columns)} cells")
+
+    def __repr__(self) -> str:
+        size = f"{counted(len(self.rows), 'row')} of {counted(len(self.columns), 'column')}"
+        return brief(self, self.name, size)
 
     def frame(self) -> pl.DataFrame:
         """Return the table as a frame; an estimate fills five columns: value, low, high, n and p.
@@ -126,6 +132,29 @@ class Report:
     def tables(self) -> dict[str, Table]:
         """The tables by name: `report.tables["domains"].frame()`."""
         return {part.name: part for part in self.parts if isinstance(part, Table)}
+
+    @property
+    def figures(self) -> dict[str, Figure]:
+        """The figures by name: `report.figures["profile"].to_altair()`."""
+        return {part.name: part for part in self.parts if isinstance(part, Figure)}
+
+    def show(self, *, full: bool = False) -> None:
+        """Print the report: warnings, verdicts and the first rows in 40 lines, or all of it."""
+        sys.stdout.write(text_form(self, full=full))
+
+    def save(self, folder: str | Path) -> list[Path]:
+        """Write report.html, report.json and answers.parquet, as the commands do.
+
+        Raises:
+            BadFile: the folder can't be written.
+        """
+        return save_form(self, Path(folder))
+
+    def __repr__(self) -> str:
+        counts = (("table", len(self.tables)), ("figure", len(self.figures)))
+        answers = 0 if self.answers is None else len(self.answers)
+        sizes = (counted(n, noun) for noun, n in (*counts, ("answer", answers)) if n)
+        return brief(self, self.title, *sizes)
 
     def _repr_html_(self) -> str:
         return html_form(self)

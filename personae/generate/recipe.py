@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from personae.core import BadValue, Model, Part
+from personae.core import BadValue, Model, Part, brief, counted
 from personae.generate.quality.near_duplicates import DuplicateCriterion
 from personae.generate.slots import Slots
 
@@ -72,6 +72,9 @@ class Population:
     duplicate_criterion: DuplicateCriterion | None = None
     findings: Callable[[pl.DataFrame], tuple[Part, ...]] | None = None
     fingerprint: str = ""
+
+    def __repr__(self) -> str:
+        return brief(self, self.title, f"{counted(self.order.n, 'persona')} to be made")
 
     def slots(self, start: int, stop: int) -> Slots:
         """Return the slots start..stop-1, or up to the population's end, at their first attempt."""

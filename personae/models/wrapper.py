@@ -15,6 +15,9 @@ class ModelWrapper(Generic[M_co]):
     def __init__(self, inner: M_co) -> None:
         self._inner = inner
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._inner!r})"
+
     @property
     def name(self) -> str:
         """The string that opens the model inside."""

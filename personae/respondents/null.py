@@ -69,6 +69,9 @@ class NullRespondent:
     def __init__(self, name: str, kind: str, seed: int) -> None:
         self._name, self._kind, self._seed = name, kind, seed
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name!r})"
+
     @property
     def name(self) -> str:
         """The specification that opened it."""

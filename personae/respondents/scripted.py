@@ -79,6 +79,9 @@ class ScriptedModel:
         if min(self._faults.values(), default=0) < 0 or sum(self._faults.values()) > 1:
             raise BadValue(f"shares of faults are >= 0 and at most 1 together: {self._faults}")
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name!r})"
+
     def reply(
         self, requests: Sequence[Request], sampling: Sampling, *, done: Done | None = None
     ) -> list[Reply]:

@@ -48,6 +48,9 @@ class SimulatedRespondent:
     def __init__(self, respondent: Respondent) -> None:
         self._who = respondent
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name!r})"
+
     @property
     def name(self) -> str:
         """The specification that opened it."""

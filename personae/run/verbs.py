@@ -46,11 +46,12 @@ from personae.personas import load_personas
 from personae.personas.exchange import load_persona
 from personae.run.conclusion import concluding
 from personae.run.export.finished_run import open_run
-from personae.run.parameters import bind
+from personae.run.parameters import Parameter, bind, parameters
 from personae.run.population.population_files import Commission
 from personae.run.population.population_run import generate as generate_file
+from personae.run.study_registry import studies
 
-__all__ = ["card", "compare", "generate", "score", "steer"]
+__all__ = ["card", "compare", "generate", "run", "score", "steer"]
 
 
 def card(
@@ -87,6 +88,54 @@ def card(
         asked = recorded(chooser, journal)
         with concluding([asked]):
             return persona_card(asked, person, seed=seed, quick=quick, **bind(persona_card, design))
+
+
+def run(
+    study: str,
+    model: Model | str = "smollm2",
+    *,
+    seed: int = 0,
+    quick: bool = False,
+    **options: object,
+) -> Report:
+    """Run a published study by name: the same as `personae run STUDY`.
+
+    Args:
+        study: name of a study, as in `personae list`.
+        model: a model, or a model string.
+        seed: seed of the resampling.
+        quick: the study's short form.
+        options: the study's own, as in `personae show STUDY`; a persona may be a file, further
+            models may be model strings.
+
+    Raises:
+        UnknownName: no such study or option; carries near matches.
+        InputError: the study needs likelihoods, or an open model, and this model is not one.
+
+    >>> run("sac", "null:midpoint", quick=True).title
+    'SAC: how far a trait follows the level asked for'
+    """
+    header = studies.find(study)
+    function = studies.load(header)
+    kinds = {parameter.name: parameter for parameter in parameters(function)}
+    arguments = {name: _argument(kinds.get(name), value) for name, value in options.items()}
+    opened = _opened(model)
+    if kinds["model"].kind is OpenModel:
+        require_white_box(opened, f"the study {header.name}")
+    elif kinds["model"].kind is Chooser and not isinstance(opened, Chooser):
+        raise InputError(
+            f"the study {header.name} needs likelihoods, which {opened.name} doesn't give"
+        )
+    return function(opened, seed=seed, quick=quick, **bind(function, arguments))
+
+
+def _argument(parameter: Parameter | None, value: object) -> object:
+    """Open a model or persona that is given as a text."""
+    if parameter is None or not isinstance(value, str | Path):
+        return value
+    if parameter.is_model:
+        return open_model(str(value))
+    return load_persona(value) if parameter.kind is Persona else value
 
 
 def generate(

@@ -1,20 +1,43 @@
 """Results in a notebook and as data frames."""
 
 import sys
+from dataclasses import replace
+from math import isnan
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 import personae.report as report_room
+from personae.analyses.compare import Run
 from personae.core import (
     Answers,
     Estimate,
+    Figure,
     ForestFigure,
     ForestRow,
+    Inventory,
+    Item,
     MissingExtra,
+    Note,
+    Option,
+    Persona,
     Report,
+    Site,
     Table,
     html_form,
+    load_inventory,
 )
+from personae.generate.recipe import Order
+from personae.generate.recipe_registry import recipes
+from personae.induce.steer.steering_vector import SteeringVector, VectorOrigin
+from personae.report.render.figure_data import Grid, read_figure
+from personae.report.render.report_files import read_report
+from personae.respondents.null import open_null
+from personae.respondents.scripted import ScriptedModel
+from personae.respondents.simulated import open_simulated
+from tests.support.report_example import bars, heatmap, lines, profile, reliability
 
 SHIFT = Estimate(name="shift <b>", value=0.5, low=0.2, high=0.8, n=9, of="item", unit="SD", p=0.01)
 TABLE = Table(
@@ -72,3 +95,104 @@ def test_pandas_is_asked_for_by_name_where_it_is_absent(monkeypatch: pytest.Monk
 
 def test_estimates_count_their_unit_in_the_plural() -> None:
     assert str(SHIFT) == "shift <b>: 0.500 SD [0.200, 0.800], n = 9 items, p = 0.01"
+
+
+def crowded() -> list[object]:
+    """Each noun, with much inside."""
+    long = "word " * 9_000
+    items = tuple(Item(id=str(i), text=long, scale="E") for i in range(300))
+    options = tuple(Option(long, i) for i in range(1, 6))
+    inventory = Inventory(
+        name="long" * 40,
+        title=long,
+        kind="statement",
+        scales={"E": "Extraversion"},
+        options=options,
+        items=items,
+        version="1",
+        source=long,
+        licence=long,
+    )
+    answers = Answers.of({"respondent": str(i), "raw": long, "value": 1.0} for i in range(99))
+    figure = ForestFigure(name="f", title=long, alt="", rows=(ForestRow("E", SHIFT),) * 500)
+    table = replace(TABLE, rows=TABLE.rows * 500)
+    report = Report(title=long, parts=(table, figure), answers=answers)
+    facts = {str(i): "x" for i in range(300)}
+    persona = Persona(id="p" * 200, text=long, facts=facts, traits=dict.fromkeys("OCEAN", -1.2345))
+    population = recipes.load(recipes.find("population"))(Order(n=5))
+    run = Run(folder=Path("out"), id="", started="", identity={}, report=report, answers=answers)
+    wide = SteeringVector({Site(b): np.ones(999) for b in range(99)}, VectorOrigin(name=long))
+    models = [open_null("null:uniform"), open_simulated("simulated:E=1"), ScriptedModel([])]
+    return [
+        inventory,
+        answers,
+        figure,
+        table,
+        report,
+        persona,
+        population,
+        run,
+        wide,
+        *models,
+        replace(SHIFT, name=long),
+    ]
+
+
+def test_every_noun_says_in_a_line_what_it_is_and_how_big() -> None:
+    for value in crowded():
+        text = repr(value)
+        assert len(text) <= 200 and "\n" not in text, text
+        assert type(value).__name__ in text and " object at " not in text
+
+
+def test_a_repr_names_and_counts() -> None:
+    assert repr(TABLE) == "<Table 'arms': 2 rows of 3 columns>"
+    assert repr(SHIFT) == f"<Estimate: {SHIFT}>"
+    report = Report(title="A", parts=(TABLE,), answers=Answers.of([{"value": 1.0}]))
+    assert repr(report) == "<Report 'A': 1 table, 1 answer>"
+    assert repr(report.answers) == "<Answers: 1 answer of 1 respondent, 1 usable>"
+    persona = Persona(id="ada", text="Calm.", traits={"E": 1.5}, facts={"age": "34"})
+    assert repr(persona) == "<Persona 'ada': character, 5 characters of text, 1 fact, E=+1.5>"
+    mini = load_inventory("saucier-mini-markers")
+    assert repr(mini) == "<Inventory 'saucier-mini-markers': 40 items, 5 scales, 9 options>"
+
+
+def test_a_report_is_shown_and_saved(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    report = Report(title="A", parts=(Note("So.", "verdict"), replace(TABLE, rows=TABLE.rows * 40)))
+    report.show()
+    summary = capsys.readouterr().out
+    assert summary.startswith("A\n• So.") and "report.show(full=True)" in summary
+    report.show(full=True)
+    assert len(capsys.readouterr().out.splitlines()) > 80
+    assert [path.name for path in report.save(tmp_path)] == ["report.html", "report.json"]
+    assert read_report(tmp_path).title == "A"
+
+
+class StandIn:
+    """What we use of altair, which the tests' environment lacks."""
+
+    class Chart:
+        @staticmethod
+        def from_dict(spec: dict[str, Any]) -> dict[str, Any]:
+            return spec
+
+
+@pytest.mark.parametrize("figure", [profile("d", ("A", "B", "C")), reliability(), bars(), lines()])
+def test_a_chart_has_every_known_value(figure: Figure, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "altair", StandIn)
+    spec = figure.to_altair()
+    assert spec["title"] == figure.title and spec["$schema"].endswith("v5.json")
+    charted = [row["value"] for row in spec["data"]["values"] if row["value"] is not None]
+    plot = read_figure(figure)
+    assert not isinstance(plot, Grid)
+    values = [point.value for series in plot.series for point in series.points]
+    assert sorted(charted) == sorted(value for value in values if not isnan(value))
+
+
+def test_a_heatmap_is_a_chart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "altair", StandIn)
+    spec = heatmap().to_altair()
+    assert spec["mark"]["type"] == "rect" and len(spec["data"]["values"]) == 25
+    monkeypatch.setitem(sys.modules, "altair", None)
+    with pytest.raises(MissingExtra, match=r"personae\[altair\]"):
+        heatmap().to_altair()

@@ -19,6 +19,7 @@ from personae.core import (
 )
 from personae.models.opening import open_model
 from personae.run import cluster as clusters
+from personae.run.population import population_run
 from tests.support.extras import needs
 from tests.support.sailing_instrument import PROMPT
 from tests.support.tiny_folders import byte_tokenizer, save_model
@@ -49,7 +50,7 @@ def remote() -> Model:
 
 
 def test_a_population_has_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("personae.run.population.population_run.STRUCTURE", 25)
+    monkeypatch.setattr(population_run, "STRUCTURE", 25)
     assert personae(*MADE, "--out", str(tmp_path / "one.parquet")) == 0
     assert personae(*MADE, "--out", str(tmp_path / "two.parquet"), "--ray") == 0
     for ending in ("parquet", "parquet.report.html"):

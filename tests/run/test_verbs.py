@@ -44,14 +44,14 @@ def test_every_name_is_found_at_the_top() -> None:
 
 def test_verbs_stay_functions_beside_rooms_of_their_names() -> None:
     code = (
-        "import personae as p, personae.card.card, personae.generate.recipe\n"
+        "import personae as p, personae.card.card, personae.generate.recipe, personae.run.verbs\n"
         "from personae.card.card import Design\n"
-        "print(p.card.__module__, p.generate.__module__, Design.__module__)"
+        "print(p.card.__module__, p.generate.__module__, p.run.__module__, Design.__module__)"
     )
     output = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
-    assert output.stdout.split() == ["personae.run.verbs"] * 2 + ["personae.card.card"]
+    assert output.stdout.split() == ["personae.run.verbs"] * 3 + ["personae.card.card"]
 
 
 def test_a_card_is_the_studys_own() -> None:
@@ -65,6 +65,19 @@ def test_a_card_is_the_studys_own() -> None:
     assert card_study.__name__ == "card"
     with pytest.raises(UnknownName, match="did you mean 'sections'"):
         p.card(ADA, model, section=())
+
+
+def test_every_study_runs_by_name() -> None:
+    report = p.run("mpi", "null:midpoint", quick=True, seed=3)
+    assert report.answers is not None and report.title.startswith("Machine Personality Inventory")
+    card = p.run("card", "null:midpoint", quick=True, persona=str(EXAMPLE), sections=())
+    assert card.title == "Persona card: ada on null:midpoint"
+    with pytest.raises(UnknownName, match="did you mean 'sac'"):
+        p.run("sax", "null:midpoint")
+    with pytest.raises(UnknownName, match="option of mpi is called 'quik'"):
+        p.run("mpi", "null:midpoint", quik=True)
+    with pytest.raises(InputError, match="null:midpoint is not one"):
+        p.run("assistant_axis", "null:midpoint", quick=True)
 
 
 def test_generated_personas_are_the_recipes_own() -> None:

@@ -10,7 +10,9 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from personae.core.display import brief
 from personae.core.errors import BadFile, BadValue, UnknownName
+from personae.core.estimate import counted
 from personae.core.files.resources import data_names
 from personae.core.files.strict_json import read_json
 from personae.core.files.usable_path import usable_path
@@ -119,6 +121,11 @@ class Inventory:
         _check_unique(where, "norms", [(n.group, n.scale, n.facet) for n in self.norms])
         if strays := {i.scale for i in self.items} - set(self.scales):
             raise BadValue(f"{where}: items name scales it doesn't have: {sorted(strays)}")
+
+    def __repr__(self) -> str:
+        sizes = (("item", self.items), ("scale", self.scales), ("option", self.options))
+        counts = (counted(len(members), noun) for noun, members in sizes)
+        return brief(self, self.name, *counts, "" if self.has_text else "keys only")
 
     @property
     def low(self) -> int:

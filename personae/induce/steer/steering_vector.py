@@ -23,6 +23,8 @@ from personae.core import (
     OpenModel,
     Pool,
     Site,
+    brief,
+    counted,
 )
 from personae.core.edit import Op
 from personae.induce.steer.directions import Method, cosines, direction, orthogonal_to
@@ -84,6 +86,9 @@ class SteeringVector:
         for site, vector in self.by_site.items():
             if vector.ndim != 1 or not np.isfinite(vector).all():
                 raise BadValue(f"a direction is (width,) of finite numbers; not so at {site}")
+
+    def __repr__(self) -> str:
+        return brief(self, self.origin.name, self.origin.model, counted(len(self.by_site), "site"))
 
     @property
     def sites(self) -> tuple[Site, ...]:

@@ -102,6 +102,9 @@ class LocalModel:
         )
         self._tokens: LLTokenizer | None = None
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name!r})"
+
     @property
     def name(self) -> str:
         """The string that opens it."""
