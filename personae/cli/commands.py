@@ -8,12 +8,19 @@ from typing import Any, ClassVar
 import click
 
 from personae import __version__
-from personae.cli.framework.command_group import ALIKE, WHOLE, Commands
+from personae.cli.framework.command_group import (
+    ALIKE,
+    WHOLE,
+    Commands,
+    report_page,
+    show_report,
+    takes_full,
+)
+from personae.cli.framework.completion import SHELLS, completion_script, with_completion
 from personae.cli.framework.ending import exit_code
 from personae.cli.framework.lazy_commands import LazyCommand, RecipeGroup, StudyGroup, study_command
 from personae.cli.model_options import model_opener, with_model_options
 from personae.cli.personas_command import personas
-from personae.cli.report_output import report_page, show_report, takes_full
 
 __all__ = ["main"]
 
@@ -25,7 +32,7 @@ class _Personae(Commands):
         "Ask and measure": ("card", "run", "score", "vector"),
         "Personas": ("generate", "personas", "taxonomy"),
         "Results": ("report", "compare", "export"),
-        "Look up and extend": ("list", "show", "doctor", "new"),
+        "Look up and extend": ("list", "show", "doctor", "completion", "new"),
     }
 
 
@@ -89,48 +96,38 @@ def _taxonomy(**settings: Any) -> None:  # noqa: ANN401
 
 @_personae.command("list")
 def _list() -> None:
-    """List studies, recipes, inventories, inductions and controls."""
-    from personae.core import inventories, load_inventory
-    from personae.generate.recipe_registry import recipes
-    from personae.induce.registry import inductions
-    from personae.induce.steer.steer_inductions import EXAMPLES
-    from personae.respondents.null import NULLS
-    from personae.run.study_registry import studies
+    """List studies, recipes, inventories, inductions, models and controls."""
+    from personae.cli.show_command import listing
 
-    click.echo("Studies (personae run NAME)")
-    for study in studies.headers():
-        click.echo(f"  {study.name:<20} {study.summary}")
-    click.echo("Recipes (personae generate NAME)")
-    for recipe in recipes.headers():
-        click.echo(f"  {recipe.name:<20} {recipe.summary}")
-    click.echo("Inventories (--inventory NAME)")
-    for name in inventories():
-        inventory = load_inventory(name)
-        count = len(inventory.items)
-        counted = "" if f"{count} " in inventory.title else f", {count} items"
-        own = "" if inventory.has_text else "; takes your own items"
-        click.echo(f"  {name:<20} {inventory.title}{counted}{own}")
-    click.echo("Inductions")
-    click.echo("  " + ", ".join(inductions()))
-    click.echo("  in open models: " + "; ".join(EXAMPLES))
-    click.echo(
-        "Controls (--model NAME): simulated:TRAITS, " + ", ".join(f"null:{n}" for n in NULLS)
-    )
+    for line in listing():
+        click.echo(line)
+
+
+def _names(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
+    from personae.cli.show_command import known_names
+
+    return [name for name in known_names() if name.startswith(incomplete)]
 
 
 @_personae.command("show")
-@click.argument("study")
-def _show(study: str) -> None:
-    """Show what a study asks, its source, and its options."""
-    from personae.run.study_registry import studies
+@click.argument("name", shell_complete=_names)
+@takes_full
+def _show(name: str, full: bool) -> None:
+    """Show a study, recipe, inventory, induction, model or control: what it is, its options."""
+    from personae.cli.show_command import describe
 
-    header = studies.find(study)
-    for title, value in header.fields.items():
-        click.echo(f"{title:<8} {value}")
-    command = study_command(header.name)
-    command.params = [p for p in command.params if p.name != "fresh"]
-    name = header.name if header.name == "card" else f"run {header.name}"
-    click.echo("\n" + command.get_help(click.Context(command, info_name=f"personae {name}")))
+    for part in describe(name):
+        if isinstance(part, str):
+            click.echo(part)
+        else:
+            show_report(part, full=full)
+
+
+@_personae.command("completion")
+@click.argument("shell", type=click.Choice(SHELLS))
+def _completion(shell: str) -> None:
+    """Print a script that makes a shell complete names: eval "$(personae completion bash)"."""
+    click.echo(completion_script(_personae, shell))
 
 
 @_personae.command("score")
@@ -290,6 +287,9 @@ def _doctor() -> None:
 
     for line in checkup():
         click.echo(line)
+
+
+with_completion(_personae)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

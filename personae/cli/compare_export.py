@@ -6,7 +6,7 @@ from typing import Literal
 
 from personae.analyses.compare import Run, compare_runs
 from personae.analyses.run_differences import MARGINS, ComparisonRules
-from personae.cli.report_output import report_page, show_report
+from personae.cli.framework.command_group import report_page, show_report
 from personae.core import BadValue
 from personae.measure.situations.situation_bank import load_bank
 from personae.measure.tasks.problems import load_problems

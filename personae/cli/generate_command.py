@@ -7,9 +7,8 @@ from typing import Any
 import click
 from rich.console import Console
 
-from personae.cli.framework.command_group import WHOLE
+from personae.cli.framework.command_group import WHOLE, show_report
 from personae.cli.perform import COMMON, MODEL_HELP, confirm, on_cluster, open_models
-from personae.cli.report_output import show_report
 from personae.cli.signature import options_of, take
 from personae.core import Chooser, Model, Report, is_control
 from personae.core.files.headers import Header
@@ -21,7 +20,7 @@ from personae.run.plan import CostEstimate, estimate_work
 from personae.run.population.population_files import Commission
 from personae.run.population.population_run import generate
 
-__all__ = ["recipe_command"]
+__all__ = ["make_command"]
 
 PLANNED = 8
 """Personas from which a model's work is estimated before it begins."""
@@ -39,7 +38,7 @@ OWN = (
 )
 
 
-def recipe_command(name: str, settings: Mapping[str, Any]) -> click.Command:
+def make_command(name: str, settings: Mapping[str, Any]) -> click.Command:
     """Build a recipe's command from its signature."""
     recipe = recipes.find(name)
     function = recipes.load(recipe)

@@ -13,7 +13,7 @@ import click
 if TYPE_CHECKING:
     from personae.core import Model
 
-__all__ = ["MODEL_OPTIONS", "model_opener", "model_options", "with_model_options"]
+__all__ = ["MODEL_OPTIONS", "model_opener", "model_options", "option_names", "with_model_options"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -73,6 +73,11 @@ SERVER_OPTIONS = (
 MODEL_OPTIONS = (*LOCAL_OPTIONS, *SERVER_OPTIONS)
 KINDS = {"a local model": LOCAL_OPTIONS, "a server": SERVER_OPTIONS}
 LOCAL_SCHEMES = ("smollm2", "hf", "vllm", "gguf")
+
+
+def option_names(scheme: str) -> list[str]:
+    """Name the options that models of a scheme take, such as hf or https."""
+    return [option.opts[0] for option in KINDS.get(_kind(f"{scheme}://HOST"), ())]
 
 
 def with_model_options(command: Command) -> Command:

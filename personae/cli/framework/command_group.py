@@ -1,17 +1,35 @@
-"""The common base of all groups of commands."""
+"""What all groups of commands have in common: their help, and how they print a report."""
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
 
 import click
 
-__all__ = ["ALIKE", "WHOLE", "Commands", "WholeSentences"]
+if TYPE_CHECKING:
+    from personae.core import Report
+
+__all__ = [
+    "ALIKE",
+    "FULL",
+    "WHOLE",
+    "Commands",
+    "WholeSentences",
+    "report_page",
+    "show_report",
+    "takes_full",
+]
 
 ALIKE = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 WHOLE = click.IntRange(0, 2**32 - 1)
 """Counts and seeds: no generator takes a larger seed."""
 MOST = 200
 """Characters of a sentence in a list of commands."""
+
+_HELP = "Print the whole report instead of 40 lines."
+FULL = click.Option(["--full"], is_flag=True, help=_HELP)
+takes_full = click.option("--full", is_flag=True, help=_HELP)
+"""Gives a command's function the option --full."""
 
 
 class WholeSentences(click.Group):
@@ -44,3 +62,20 @@ class Commands(WholeSentences):
 
             raise UnknownName("command", cmd_name, self.commands)
         return super().get_command(ctx, cmd_name)
+
+
+def report_page(folder: Path | None) -> Path | str:
+    """The page that `write_report` writes to a folder, or how to get one."""
+    return "--out FOLDER" if folder is None else folder / "report.html"
+
+
+def show_report(report: "Report", *, full: bool, page: Path | str = "") -> None:
+    """Print a report; a summary names `page` as the place of the whole one."""
+    from rich.console import Console
+
+    from personae.report.render.terminal import print_report, print_summary
+
+    if full:
+        print_report(report, Console())
+    else:
+        print_summary(report, Console(), f"--full, or {page}" if page else "--full")

@@ -7,7 +7,7 @@ import click
 
 from personae.cli.framework.command_group import ALIKE, WholeSentences
 
-__all__ = ["LazyCommand", "RecipeGroup", "StudyGroup", "study_command"]
+__all__ = ["LazyCommand", "RecipeGroup", "StudyGroup", "recipe_command", "study_command"]
 
 
 class LazyCommand(click.Command):
@@ -30,6 +30,7 @@ class LazyCommand(click.Command):
 
 def study_command(name: str) -> click.Command:
     """Make a study's command from its signature."""
+    from personae.cli.framework.completion import with_completion
     from personae.cli.perform import COMMON, perform
     from personae.cli.signature import all_options
     from personae.run.parameters import parameters
@@ -44,9 +45,10 @@ def study_command(name: str) -> click.Command:
     own_options = all_options([p for p in parameters(function) if p.name != "model"])
     asks, paper = study.fields["Asks"], study.fields["Paper"]
     text = f"{study.summary}\n\nAsks: {asks}\n\nSource: {paper}"
-    return click.Command(
+    command = click.Command(
         name, params=[*own_options, *COMMON], callback=run_study, help=text, context_settings=ALIKE
     )
+    return with_completion(command)
 
 
 class StudyGroup(WholeSentences):
@@ -80,10 +82,12 @@ class RecipeGroup(WholeSentences):
         from personae.generate.recipe_registry import recipes
 
         recipe = recipes.find(cmd_name)
-        return LazyCommand(recipe.name, recipe.summary, _recipe_command)
+        return LazyCommand(recipe.name, recipe.summary, recipe_command)
 
 
-def _recipe_command(name: str) -> click.Command:
-    from personae.cli.generate_command import recipe_command
+def recipe_command(name: str) -> click.Command:
+    """Make a recipe's command from its signature."""
+    from personae.cli.framework.completion import with_completion
+    from personae.cli.generate_command import make_command
 
-    return recipe_command(name, ALIKE)
+    return with_completion(make_command(name, ALIKE))

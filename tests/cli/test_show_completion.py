@@ -1,0 +1,123 @@
+"""The commands `show`, `list` and `completion`."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.shell_completion import BashComplete, CompletionItem
+
+from personae.cli import commands, main
+from personae.cli.show_command import known_names
+
+Capture = pytest.CaptureFixture[str]
+VARIABLE = "_PERSONAE_COMPLETE"
+
+
+def printed(capsys: Capture, *arguments: str) -> str:
+    with pytest.raises(SystemExit) as left:
+        main(arguments)
+    assert left.value.code == 0
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", known_names())
+def test_everything_that_is_listed_is_shown_in_forty_lines(name: str, capsys: Capture) -> None:
+    shown = printed(capsys, "show", name)
+    assert 2 <= len(shown.splitlines()) <= 40 * (1 + known_names()[name].count(","))
+
+
+def test_the_list_names_everything_in_forty_lines(capsys: Capture) -> None:
+    listed = printed(capsys, "list")
+    assert len(listed.splitlines()) <= 40
+    assert [name for name in known_names() if name not in listed] == []
+
+
+def test_each_kind_shows_what_it_is(capsys: Capture) -> None:
+    mpi = printed(capsys, "show", "mpi-120")
+    assert "Licence: public domain" in mpi and "arXiv 2206.07550" in mpi
+    assert "Conscientiousness" in mpi and "… 115 more rows" in mpi
+    assert "without thinking" in printed(capsys, "show", "ipip-neo-120", "--full")
+    assert "with --items" in printed(capsys, "show", "sd3")
+    steer = printed(capsys, "show", "steer")
+    assert "an open model" in steer and "steer:E=+4@15" in steer
+    assert "a persona with domains" in printed(capsys, "show", "naive")
+    assert "White box: yes" in printed(capsys, "show", "hf:some/model")
+    assert "--dtype" in printed(capsys, "show", "gguf")
+    assert "White box: no" in printed(capsys, "show", "https")
+    assert "A control" in printed(capsys, "show", "null:yes")
+    group = printed(capsys, "show", "universal_persona")
+    assert "personae run universal_persona" in group
+    assert "personae generate universal_persona" in group
+
+
+@pytest.mark.parametrize(
+    ("given", "near"),
+    [("mpi-12", "mpi-120"), ("populaton", "population"), ("persona_txt", "persona_text")],
+)
+def test_an_unknown_name_is_answered_from_all_kinds(given: str, near: str, capsys: Capture) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["show", given])
+    assert left.value.code == 2
+    assert f"'{near}'" in capsys.readouterr().err
+
+
+def completed(*words: str) -> list[str]:
+    """What bash would offer for the last word."""
+    group = commands._personae
+    shell = BashComplete(group, {}, "personae", VARIABLE)
+    items: list[CompletionItem] = shell.get_completions(list(words[:-1]), words[-1])
+    return [item.value for item in items]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("sh",), {"show"}),
+        (("run", "mp"), {"mpi"}),
+        (("generate", "pop"), {"population"}),
+        (("generate", "population", "--prev"), {"--preview"}),
+        (("card", "--model", "s"), {"smollm2", "simulated:"}),
+        (("run", "mpi", "--model", "null:m"), {"null:midpoint"}),
+        (("vector", "--model", "sm"), {"smollm2"}),
+        (("score", "--inventory", "mpi"), {"mpi-120", "mpi-1k"}),
+        (("run", "mpi", "--inventory", "mpi-1k"), {"mpi-1k"}),
+        (("card", "--inductions", "words,na"), {"words,naive"}),
+        (("show", "persona_"), {"persona_paradox", "persona_text"}),
+        (("compare", "--unit", "r"), {"respondent"}),
+        (("completion", "z"), {"zsh"}),
+    ],
+)
+def test_names_are_completed(words: tuple[str, ...], expected: set[str]) -> None:
+    assert set(completed(*words)) == expected
+
+
+def test_files_of_models_are_completed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "small.gguf").touch()
+    (tmp_path / "notes.txt").touch()
+    (tmp_path / "smol").mkdir()
+    assert completed("card", "--model", "gguf:sm") == ["gguf:smol/", "gguf:small.gguf"]
+    assert completed("card", "--model", "hf:") == ["hf:smol/"]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_gets_its_script(shell: str, capsys: Capture) -> None:
+    script = printed(capsys, "completion", shell)
+    assert VARIABLE in script and f"{shell}_complete" in script
+
+
+def test_completion_loads_no_engine() -> None:
+    code = (
+        "import sys\n"
+        "from personae.cli.commands import _personae\n"
+        "from click.shell_completion import BashComplete\n"
+        f"shell = BashComplete(_personae, {{}}, 'personae', '{VARIABLE}')\n"
+        "assert shell.get_completions(['card', '--model'], 'smol')\n"
+        "assert shell.get_completions(['card', '--inductions'], 'wo')\n"
+        "print(*sorted({module.split('.')[0] for module in sys.modules}))"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert not set(loaded) & {"torch", "transformers", "ray", "sklearn"}
