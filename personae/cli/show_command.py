@@ -39,11 +39,16 @@ SERVER = (
     "Likelihoods: where the server gives token log-probabilities, which the first requests show. "
     "White box: no, so that nothing steers it and studies of activations refuse it."
 )
-OPEN = ("smollm2", "hf", "gguf")
 VLLM = (
     "Likelihoods: yes. White box: only steering and capping, through an installed steering layer."
 )
 WHITE = "Likelihoods: yes. White box: yes, so that it can be steered and looked into."
+ABILITIES = {
+    **dict.fromkeys(("smollm2", "hf", "gguf"), WHITE),
+    "vllm": VLLM,
+    **dict.fromkeys(CONTROLS, CONTROL),
+}
+"""What models of a scheme can do; those of the others are servers."""
 
 
 def known_names() -> dict[str, str]:
