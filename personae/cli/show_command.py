@@ -184,15 +184,7 @@ def _needs(needs: Needs) -> str:
 def _model(scheme: str) -> Iterator[str]:
     text = next(text for text in MODEL_STRINGS if text.partition(":")[0] == scheme)
     yield f"{text}: {MODEL_STRINGS[text]}"
-    yield (
-        WHITE
-        if scheme in OPEN
-        else CONTROL
-        if scheme in CONTROLS
-        else VLLM
-        if scheme == "vllm"
-        else SERVER
-    )
+    yield ABILITIES.get(scheme, SERVER)
     if options := option_names(scheme):
         yield "Options: " + ", ".join(options)
     yield f"Use: personae card examples/ada.json --model {text}"

@@ -77,7 +77,7 @@ def completed(*words: str) -> list[str]:
         (("run", "mp"), {"mpi"}),
         (("generate", "pop"), {"population"}),
         (("generate", "population", "--prev"), {"--preview"}),
-        (("card", "--model", "s"), {"smollm2", "simulated:"}),
+        (("card", "--model", "sm"), {"smollm2"}),
         (("run", "mpi", "--model", "null:m"), {"null:midpoint"}),
         (("vector", "--model", "sm"), {"smollm2"}),
         (("score", "--inventory", "mpi"), {"mpi-120", "mpi-1k"}),
