@@ -281,11 +281,12 @@ def _new(kind: str, name: str) -> None:
 
 
 @_personae.command("doctor")
-def _doctor() -> None:
-    """Check what is installed, which models open, and whether they match their reference values."""
+@click.option("--check", is_flag=True, help="Also open models, compare and time the embedded one.")
+def _doctor(check: bool) -> None:
+    """Tell what is installed and which models open; with --check, whether they are right."""
     from personae.run.doctor import checkup
 
-    for line in checkup():
+    for line in checkup(thorough=check):
         click.echo(line)
 
 

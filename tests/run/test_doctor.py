@@ -1,5 +1,9 @@
 """The doctor: what is installed, what is not, and what to do about it."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from personae.core import ModelUnavailable
@@ -21,7 +25,7 @@ def test_what_is_missing_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(doctor, "requires", lambda name: DECLARED)
     monkeypatch.setattr(doctor, "open_model", closed)
-    lines = list(doctor.checkup())
+    lines = list(doctor.checkup(thorough=True))
     text = "\n".join(lines)
     assert "✗ always: numpy" in text
     assert "missing: nosuch-core; reinstall Personae" in text
@@ -34,6 +38,40 @@ def test_what_is_missing_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.embedded
 def test_the_embedded_model_is_itself_and_has_a_speed() -> None:
     embedded()
-    last = list(doctor.checkup())[-1]
+    last = list(doctor.checkup(thorough=True))[-1]
     assert last.startswith("✓ smollm2 opens, fingerprint ")
     assert float(last.split("reads about ")[1].split()[0]) > 1
+
+
+def test_without_a_check_no_engine_is_loaded() -> None:
+    code = (
+        "import sys\n"
+        "from personae.run.doctor import checkup\n"
+        "lines = list(checkup())\n"
+        "assert 'torch' not in sys.modules and 'transformers' not in sys.modules\n"
+        "print(*lines, sep='\\n')"
+    )
+    printed = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
+    assert "hf:NAME-OR-FOLDER" in printed and "--check" in printed
+
+
+@pytest.mark.parametrize(
+    ("engine", "words"),
+    [
+        ("2.13.0+cpu", "✗ NVIDIA L4: torch 2.13.0+cpu is built for the CPU"),
+        ("2.13.0+cu128", "✓ NVIDIA L4: used with --device auto"),
+        ("", "✗ NVIDIA L4: torch isn't installed"),
+    ],
+)
+def test_a_card_that_torch_cannot_use_is_named(
+    engine: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "0").mkdir()
+    (tmp_path / "0" / "information").write_text("Model: \t NVIDIA L4\nIRQ: 3\n")
+    monkeypatch.setattr(doctor, "NVIDIA", tmp_path)
+    monkeypatch.setattr("platform.system", lambda: "Linux")
+    installed = {"torch": engine}
+    monkeypatch.setattr(doctor, "_version", lambda name: installed.get(name, "1"))
+    assert any(line.startswith(words) for line in doctor.checkup())
