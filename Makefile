@@ -3,12 +3,14 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
+RUNS := $(VENV)/.runs
+CONSTRAINED := -c requirements/constraints.txt
 
 .PHONY: run test coverage check docs golden bench inspect lm-eval mimesis setup
 
-run: setup  ## a persona drawn at random, and its card on the embedded model, in out/card/
+run: $(RUNS)  ## a persona drawn at random, and its quick card on the embedded model, in out/card/
 	$(BIN)/personae generate deeppersona -n 1 --seed 7 --anchors "E=1.5, N=-1" --out out/persona.json
-	$(BIN)/personae card out/persona.json --model smollm2 --out out/card
+	$(BIN)/personae card out/persona.json --model smollm2 --quick --out out/card
 
 test: setup  ## all tests, doctests and documentation examples; the slow ones in a step of their own
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
@@ -51,8 +53,16 @@ mimesis:  ## the sampler that the benchmark compares with, in an environment of 
 
 setup: $(STAMP)
 
-$(STAMP): pyproject.toml requirements/constraints.txt requirements/embedded.txt
+$(RUNS): pyproject.toml requirements/constraints.txt requirements/embedded.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+<<<<<<< HEAD
 	$(BIN)/python -m pip install -q -c requirements/constraints.txt -e '.[local,hub,read,ray,adapters,dev]'
+=======
+	$(BIN)/python -m pip install -q $(CONSTRAINED) -e '.[local]'
+>>>>>>> 05be33f (An install page and questions; make run installs what it needs; the site has a dark mode)
 	$(BIN)/python -m pip install -q --no-deps --require-hashes -r requirements/embedded.txt
+	touch $(RUNS)
+
+$(STAMP): $(RUNS)
+	$(BIN)/python -m pip install -q $(CONSTRAINED) -e '.[local,hub,read,ray,dev]'
 	touch $(STAMP)
