@@ -175,7 +175,7 @@ def test_arms_set_against_each_other(tmp_path: Path) -> None:
     run = open_run(finished(tmp_path / "a", both))
     compared = table(compare_runs(run, run, ("unchanged", "P2")), "comparison")
     assert len(compared.rows) == 1 and compared.rows[0][4:6] == (2.0, 3.0)
-    with pytest.raises(UnknownName, match="Known: P2, unchanged"):
+    with pytest.raises(UnknownName, match="known: P2, unchanged"):
         compare_runs(run, run, ("unchanged", "P3"))
 
 
