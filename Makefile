@@ -55,14 +55,10 @@ setup: $(STAMP)
 
 $(RUNS): pyproject.toml requirements/constraints.txt requirements/embedded.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-<<<<<<< HEAD
-	$(BIN)/python -m pip install -q -c requirements/constraints.txt -e '.[local,hub,read,ray,adapters,dev]'
-=======
 	$(BIN)/python -m pip install -q $(CONSTRAINED) -e '.[local]'
->>>>>>> 05be33f (An install page and questions; make run installs what it needs; the site has a dark mode)
 	$(BIN)/python -m pip install -q --no-deps --require-hashes -r requirements/embedded.txt
 	touch $(RUNS)
 
 $(STAMP): $(RUNS)
-	$(BIN)/python -m pip install -q $(CONSTRAINED) -e '.[local,hub,read,ray,dev]'
+	$(BIN)/python -m pip install -q $(CONSTRAINED) -e '.[local,hub,read,ray,adapters,dev]'
 	touch $(STAMP)
