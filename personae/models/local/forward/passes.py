@@ -138,6 +138,9 @@ class ForwardPasses:
         layout = replace(blocks.layout, new_keys={})
         try:
             packed = self._forward(blocks.tokens, blocks.positions, layout, rows)
+        except AssertionError as error:  # of bitsandbytes, where a layer's size is none of its
+            kind, line = type(self.network).__name__, (str(error) or "failed").splitlines()[0]
+            raise ModelError(f"{kind} can't be computed as it was opened: {line}") from error
         except (TypeError, KeyError, AttributeError, RuntimeError) as error:
             return f"they can't be read side by side: {str(error).splitlines()[0]}"
         depth = cast(Any, self.network).config.get_text_config().num_hidden_layers

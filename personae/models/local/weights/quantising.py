@@ -5,6 +5,7 @@ activations, by which an answer would depend on what else is in its batch. 4 bit
 first (NF4, half a byte a weight): torchao's portable form holds each weight in a byte.
 """
 
+import logging
 from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Any, cast
@@ -19,6 +20,10 @@ __all__ = ["quantization_config", "quantize_in_place"]
 PACKAGES = {"8bit": ("torchao", "bitsandbytes"), "4bit": ("bitsandbytes", "torchao")}
 GROUP = 32
 """Weights that share a scale under torchao's 4 bits."""
+
+# they tell at every import of kernels and enums that nothing here needs
+for _talker in ("torchao", "torch.utils._pytree", "bitsandbytes.backends.cpu.ops"):
+    logging.getLogger(_talker).setLevel(logging.ERROR)
 
 
 def _package(bits: str, among: Sequence[str]) -> str:
