@@ -67,5 +67,7 @@ def test_layers_that_a_quantiser_cannot_compute_are_refused_in_a_line(tmp_path: 
     sizes = {**SIZES, "intermediate_size": 48}  # its kernels for the CPU have blocks of 32
     folder = save_model(tmp_path, byte_tokenizer("<s>", "</s>"), config=sizes)
     model = LocalModel(load_hf(str(folder), Placement(device="cpu", quantize="4bit")))
-    with pytest.raises(ModelError, match="LlamaForCausalLM can't be computed as it was opened: N must"):
+    with pytest.raises(
+        ModelError, match="LlamaForCausalLM can't be computed as it was opened: N must"
+    ):
         model.choose([Request(say("I like tea."), (("A",), ("B",)))])
