@@ -15,6 +15,8 @@ __all__ = ["Moments", "correlations", "scale_moments"]
 
 MOMENT_CELLS = 1 << 25
 """Most numbers that products of groups, or covariances of draws, may take: 256 MB each."""
+PRODUCT_CELLS = 1 << 22
+"""Products of two columns that are formed at a time."""
 FEWEST_GROUPS = 50
 
 
@@ -35,11 +37,17 @@ class Moments:
             groups = max(min(groups, MOMENT_CELLS // k**2), FEWEST_GROUPS)
         sizes = group_sums(np.ones((cases, 1)), seed, groups)
         self._sizes, self._sums = sizes[:, 0], group_sums(matrix, seed, groups)
-        self._products = [
-            group_sums(matrix[:, i:] * matrix[:, i : i + 1], seed, groups)
-            for i in range(k if groups < cases else 0)
-        ]
+        self._upper = np.triu_indices(k)
+        self._grouped = self._grouped_products(seed, groups) if groups < cases else None
         self._drawn: dict[tuple[int, int], list[Array]] = {}
+
+    def _grouped_products(self, seed: int, groups: int) -> Array:
+        """Return each group's sums of products of two columns, shape (groups, k (k + 1) / 2)."""
+        summed = np.empty((groups, self._upper[0].size))
+        for i in range(self.matrix.shape[1]):
+            products = self.matrix[:, i:] * self.matrix[:, i : i + 1]
+            summed[:, self._upper[0] == i] = group_sums(products, seed, groups)
+        return summed
 
     def estimate(self, statistic: Callable[[Array], Array], *, draws: int, seed: int) -> Estimate:
         """Bootstrap a statistic of covariance matrices, shape (draws, k, k), which it leaves as is.
@@ -75,14 +83,15 @@ class Moments:
         mean = (weights @ self._sums)[:, :, None] / total
         k = self._sums.shape[1]
         second = np.empty((len(weights), k, k))
-        for i in range(k):
-            second[:, i, i:] = second[:, i:, i] = weights @ self._column(i)
+        rows, columns = self._upper
+        width = max(1, PRODUCT_CELLS // self._sizes.size)
+        for start in range(0, rows.size, width):
+            part = slice(start, start + width)
+            i, j = rows[part], columns[part]
+            grouped = self._grouped
+            products = self._sums[:, i] * self._sums[:, j] if grouped is None else grouped[:, part]
+            second[:, i, j] = second[:, j, i] = weights @ products
         return np.asarray((second / total - mean * mean.transpose(0, 2, 1)) * total / (total - 1))
-
-    def _column(self, i: int) -> Array:
-        if self._products:
-            return self._products[i]
-        return np.asarray(self._sums[:, i:] * self._sums[:, i : i + 1])
 
 
 def correlations(covariances: Array, variances: Array) -> Array:

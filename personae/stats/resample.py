@@ -8,10 +8,11 @@ without which intervals from 20 cases cover 92 % instead of 95 %.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from math import isnan, nan, sqrt
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from personae.core import Array, BadValue, Estimate, missing
@@ -33,6 +34,8 @@ DRAWS = 2000
 LEVEL = 0.95
 CHUNK_CELLS = 1_000_000
 CHUNK_DRAWS = 256
+KEPT_CELLS = 4_000_000
+"""Most counts of a bootstrap that are kept for the next one: 16 MB."""
 UNDEFINED_ALLOWED = 0.2
 
 Statistic = Callable[[Array], Array]
@@ -158,8 +161,19 @@ def _values(statistic: Statistic, weights: Array) -> Array:
     return np.where(np.isfinite(values), values, nan)
 
 
-def _weights(sizes: Sequence[int], draws: int, seed: int) -> Iterator[Array]:
+def _weights(sizes: tuple[int, ...], draws: int, seed: int) -> Iterator[Array]:
     """Yield counts of resampled cases, shape (chunk, sum of sizes)."""
+    kept = sum(sizes) * draws <= KEPT_CELLS
+    for chunk in _kept_counts(sizes, draws, seed) if kept else _counts(sizes, draws, seed):
+        yield chunk.astype(np.float64)
+
+
+@lru_cache(maxsize=2)
+def _kept_counts(sizes: tuple[int, ...], draws: int, seed: int) -> tuple[NDArray[np.int32], ...]:
+    return tuple(chunk.astype(np.int32) for chunk in _counts(sizes, draws, seed))
+
+
+def _counts(sizes: tuple[int, ...], draws: int, seed: int) -> Iterator[Array]:
     random = np.random.default_rng(seed)
     chunk = max(1, min(CHUNK_DRAWS, CHUNK_CELLS // sum(sizes)))
     for start in range(0, draws, chunk):

@@ -18,6 +18,10 @@ ITERATIONS, TOLERANCE = 200, 1e-3
 """Steps below the tolerance are the last: the error that is left is about their square."""
 LONGEST_STEP = 3.0
 """Most that the logarithm of a unique variance changes in one step."""
+CHORD_STEPS, LAST_STEP, SHRINKAGE = 16, 1e-7, 0.5
+"""A step of `_refit` below the first is its last; none is more than this share of the one before.
+
+In SDs of the items and logarithms of their unique variances."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +130,85 @@ def _merged(better: NDArray[np.bool], trial: _Fit, fit: _Fit) -> _Fit:
     return _Fit(*merged)
 
 
+def _slope(covariance: Array, point: Array) -> Array:
+    """Return the derivatives of −2 log L / n by the loadings and by the log unique variances.
+
+    Σ = λλᵀ + Ψ has its inverse in closed form, which leaves one product of matrix and vector.
+
+    Args:
+        covariance: shape (draws, k, k), or (1, k, k) for all points.
+        point: loadings and logarithms of unique variances, shape (draws, 2k).
+
+    Source: Jöreskog (1967, Psychometrika 32); Sherman & Morrison (1950, Ann. Math. Stat. 21).
+    """
+    k = covariance.shape[1]
+    loadings, precision = point[:, :k], np.exp(-point[:, k:])
+    scaled = loadings * precision
+    share = 1 / (1 + (loadings * scaled).sum(axis=1, keepdims=True))
+    product = (covariance @ scaled[:, :, None])[:, :, 0]
+    excess = 1 + share * (scaled * product).sum(axis=1, keepdims=True)
+    variance = np.diagonal(covariance, axis1=1, axis2=2)
+    by_loading = 2 * share * (scaled * excess - product * precision)
+    by_unique = 1 - variance * precision + share * scaled * (2 * product - loadings * excess)
+    return np.concatenate([by_loading, by_unique], axis=1)
+
+
+def _refit(
+    covariance: Array, known: Array, fit: tuple[Array, Array], share: Array
+) -> tuple[Array, Array]:
+    """Fit one factor to covariance matrices that lie near one whose fit is known.
+
+    Newton's method with the second derivatives at the known fit for all. Where steps shrink by a
+    steady share, the second derivatives are positive too, and the end is a minimum. Where they
+    don't, or a unique variance is 0, `_one_factor` fits.
+
+    Args:
+        covariance: shape (draws, k, k).
+        known: the matrix of the known fit, shape (1, k, k).
+        fit: its loadings and unique variances, each of shape (1, k).
+        share: shares of unique variance that `_one_factor` starts from, shape (k,).
+
+    Returns:
+        Loadings and unique variances, each of shape (draws, k).
+
+    Source: the chord method (Ortega & Rheinboldt 1970, Iterative Solution, ch. 7.1).
+    """
+    loadings, unique = (np.repeat(part, len(covariance), axis=0) for part in fit)
+    distant = np.arange(len(covariance))
+    if (share > 2 * LEAST).all():
+        point, is_near = _chord_steps(covariance, known, np.hstack([fit[0], np.log(fit[1])]))
+        loadings, unique = point[:, : share.size], np.exp(point[:, share.size :])
+        least = LEAST * np.diagonal(covariance, axis1=1, axis2=2)
+        distant = np.flatnonzero(~is_near | (unique <= least).any(axis=1))
+    if distant.size:
+        loadings[distant], unique[distant] = _one_factor(covariance[distant], share)
+    return loadings, unique
+
+
+def _chord_steps(covariance: Array, known: Array, start: Array) -> tuple[Array, NDArray[np.bool]]:
+    """Return the points, (draws, 2k), that steps from a start, (1, 2k), lead to, and which end."""
+    k = known.shape[1]
+    unit = np.append(np.sqrt(np.diagonal(known[0])), np.ones(k))
+    apart = 1e-4 * np.diag(unit)
+    curvature = (_slope(known, start + apart) - _slope(known, start - apart)) / 2e-4 * unit
+    inverse = unit[:, None] * np.linalg.pinv(curvature + curvature.T) * 2
+    point, ended = np.repeat(start, len(covariance), axis=0), np.zeros(len(covariance), np.bool)
+    active, longest = np.arange(len(covariance)), np.full(len(covariance), np.inf)
+    for _ in range(CHORD_STEPS):
+        if not active.size:
+            break
+        matrices = covariance if active.size == len(covariance) else covariance[active]
+        with np.errstate(over="ignore", invalid="ignore"):  # of draws that diverge
+            step = -_slope(matrices, point[active]) @ inverse
+        size = np.abs(step).max(axis=1)
+        shrinks = size <= SHRINKAGE * longest
+        point[active] += np.where(shrinks[:, None], step * unit, 0.0)
+        ended[active] = shrinks & (size < LAST_STEP)
+        moving = shrinks & (size >= LAST_STEP)
+        active, longest = active[moving], size[moving]
+    return point, ended
+
+
 def omega_total(
     matrix: ArrayLike | Moments,
     *,
@@ -151,17 +234,18 @@ def omega_total(
         return moments
     note, variances = moments.note, moments.matrix.var(axis=0)
     scale = float(variances.max())
-    fit = _one_factor(moments.covariances())
-    start = fit[1][0] / variances
+    known = moments.covariances()
+    fit = _one_factor(known)
+    share = fit[1][0] / variances
 
     def omega(covariances: Array) -> Array:
         flat = (np.diagonal(covariances, axis1=1, axis2=2) <= 1e-12 * scale).any(axis=1)
         matrices = np.where(np.reshape(flat, (-1, 1, 1)), np.eye(variances.size), covariances)
-        loadings, unique = fit if len(matrices) == 1 else _one_factor(matrices, start)
+        loadings, unique = _refit(matrices, known, fit, share)
         general = loadings.sum(axis=1) ** 2
         return np.where(flat, np.nan, quotient(general, general + unique.sum(axis=1), scale))
 
-    if (fit[1] <= 2 * LEAST * variances).any():
+    if (share <= 2 * LEAST).any():
         note += "; a unique variance is 0 (Heywood case)"
     estimate = moments.estimate(omega, draws=draws, seed=seed)
     return labelled(estimate, name, of, test="one factor by maximum likelihood", note=note)
