@@ -49,7 +49,7 @@ from personae.stats.scores.response_style import (
     position_pull,
     straight_lining,
 )
-from personae.stats.scores.scales import item_matrix, scale_scores
+from personae.stats.scores.scales import BLOCK, item_matrix, scale_scores
 from personae.traits.norms import has_norm, norm_groups, norm_standing
 
 __all__ = ["score_report"]
@@ -78,7 +78,7 @@ def score_report(
         raise BadValue("no answers to score")
     if norms_group is not None and norms_group not in norm_groups(inventory):
         raise UnknownName(f"norm group of {inventory.name}", norms_group, norm_groups(inventory))
-    kinds = answers.rows.select("arm", "form").unique(maintain_order=True).rows()
+    kinds = _counted(answers, "arm", "form").drop("len").rows()
     parts: list[Part] = [_verdict(answers)]
     if reading:
         parts.append(verdict(f"Read as {reading}."))
@@ -128,7 +128,7 @@ def _renamed(part: Part, number: str) -> Part:
 
 def _verdict(answers: Answers) -> Note:
     rows = answers.rows
-    ok = int((rows["status"] == "ok").sum())
+    ok = sum(count for status, count in _counted(answers, "status").rows() if status == "ok")
     people = rows["respondent"].n_unique()
     who = "1 respondent" if people == 1 else f"{people:,} respondents"
     lost = "" if ok == rows.height else f"; {rows.height - ok:,} are missing and not imputed"
@@ -138,7 +138,7 @@ def _verdict(answers: Answers) -> Note:
 def _section(
     answers: Answers, inventory: Inventory, group: str | None, seed: int
 ) -> Iterator[Part]:
-    unit = str(answers.rows["unit"][0])
+    unit = str(answers.rows.head(1)["unit"][0])
     group = group if unit == "points" else None
     for doubt in keying_alarm(answers):
         yield warning(f"Keying alarm: {doubt.text}. Was the item reversed twice, or never?")
@@ -148,10 +148,12 @@ def _section(
     is_single = answers.rows["respondent"].n_unique() == 1
     if not is_single:
         yield from over_respondents
-    yield _scores(scores, inventory, group, "scale")
+    listed = _administrations(scores)
+    yield _scores(scores, listed, inventory, group)
     if any(item.facet for item in inventory.items):
-        facets = scale_scores(answers, level="facet")
-        yield _scores(facets, inventory, group, "facet")
+        shown = listed.head(LISTED).drop("index")
+        rows = answers.rows.join(shown, on=shown.columns, how="semi", maintain_order="left")
+        yield _scores(scale_scores(Answers(rows), level="facet"), listed, inventory, group)
     if is_single:
         yield from reversed(over_respondents)
     yield _style(answers, inventory, seed)
@@ -235,10 +237,15 @@ def _scales(answers: Answers, scores: pl.DataFrame, inventory: Inventory, seed: 
     return table("scales", "Scales over respondents", rows, note)
 
 
-def _scores(scores: pl.DataFrame, inventory: Inventory, group: str | None, level: str) -> Table:
+def _administrations(scores: pl.DataFrame) -> pl.DataFrame:
     varying = [name for name in ("order", "repeat") if scores[name].n_unique() > 1]
-    who = ["respondent", *varying]
-    listed = scores.select(who).unique(maintain_order=True).with_row_index("index")
+    return scores.select("respondent", *varying).unique(maintain_order=True).with_row_index("index")
+
+
+def _scores(
+    scores: pl.DataFrame, listed: pl.DataFrame, inventory: Inventory, group: str | None
+) -> Table:
+    level, who = "facet" if "facet" in scores.columns else "scale", listed.columns[1:]
     shown = scores.join(listed.head(LISTED), on=who, maintain_order="left")
     order = {scale: index for index, scale in enumerate(inventory.scales)}
     rows = sorted(shown.iter_rows(named=True), key=lambda row: (row["index"], order[row["scale"]]))
@@ -276,14 +283,14 @@ def _score_row(
 
 def _style(answers: Answers, inventory: Inventory, seed: int) -> Table:
     middle = (inventory.low + inventory.high) / 2
-    neutral = f"{middle:g}" if answers.rows["unit"][0] == "points" else "0"
+    neutral = f"{middle:g}" if answers.rows.head(1)["unit"][0] == "points" else "0"
     indices = [
         (coverage(answers, seed=seed), "share of questions with a usable answer"),
         (acquiescence(answers, seed=seed), f"agreement whatever the item says; neutral: {neutral}"),
         (extremity(answers, seed=seed), "share of answers at an end"),
         (straight_lining(answers, seed=seed), "longest run of one answer"),
     ]
-    if answers.rows["order"].n_unique() > 1:
+    if _counted(answers, "order").height > 1:
         pull = position_pull(answers, seed=seed)
         indices.append((pull, "0: the option's text decides; 1: its position"))
     rows: list[Row] = [
@@ -294,9 +301,17 @@ def _style(answers: Answers, inventory: Inventory, seed: int) -> Table:
 
 
 def _statuses(answers: Answers) -> Table:
-    counted = (
-        answers.rows.group_by(["status", "why"])
-        .len()
-        .sort("len", "status", "why", descending=[True, False, False])
+    counted = _counted(answers, "status", "why").sort(
+        "len", "status", "why", descending=[True, False, False]
     )
     return frame_table("coverage", "Answers by status", counted, heads={"len": "answers"})
+
+
+def _counted(answers: Answers, *columns: str) -> pl.DataFrame:
+    """Count answers by their values in columns, in order of first appearance.
+
+    Block by block: polars keeps a constant column once, but writes it out where it is grouped by.
+    """
+    blocks = answers.rows.select(columns).iter_slices(BLOCK)
+    counts = pl.concat([block.group_by(columns, maintain_order=True).len() for block in blocks])
+    return counts.group_by(columns, maintain_order=True).agg(pl.col("len").sum())

@@ -66,22 +66,23 @@ def read_cells(
     _check_range(readings, counts, inventory, source)
     cell = pl.col("_answer")
     value = {cell: r.value for cell, r in readings.items()}
-    why = {cell: r.why for cell, r in readings.items()}
-    absent = pl.when(pl.col("_in_file").is_null()).then(pl.lit("not in the file"))
     table = table.with_columns(
-        cell.replace_strict(value, default=None, return_dtype=pl.Float64).alias("value"),
-        absent.otherwise(cell.replace_strict(why, default="empty", return_dtype=pl.String)).alias(
-            "why"
-        ),
+        cell.replace_strict(value, default=None, return_dtype=pl.Float64).alias("value")
     )
+    # constants take no memory by the row, nor do the cells' own texts once more
     status: pl.Expr = pl.lit("ok")
+    why: pl.Expr = pl.lit("")
     if table["value"].null_count():
         status = pl.when(pl.col("value").is_not_null()).then(status).otherwise(pl.lit("unparsed"))
-    else:
-        table = table.with_columns(pl.lit("").alias("why"))  # constants take no memory by the row
+        reasons = {cell: r.why for cell, r in readings.items()}
+        absent = pl.when(pl.col("_in_file").is_null()).then(pl.lit("not in the file"))
+        why = absent.otherwise(
+            cell.replace_strict(reasons, default="empty", return_dtype=pl.String)
+        )
     table = table.with_columns(
         status.alias("status"),
-        pl.col("_answer").fill_null("").alias("raw"),
+        why.alias("why"),
+        (cell.fill_null("") if table["_answer"].null_count() else cell).alias("raw"),
         pl.lit(inventory.tag).alias("inventory"),
         pl.lit(float(inventory.low)).alias("low"),
         pl.lit(float(inventory.high)).alias("high"),

@@ -76,8 +76,8 @@ def read_answer_file(
     if is_own(table.names):
         if table.typed is None:
             raise BadFile(f"{source}: the answers of a run are read from its answers.parquet")
-        reading = "the answers of a run, as they were recorded"
-        return AnswerFile(own_answers(table.typed, inventory, source), reading)
+        answers = own_answers(table.typed, inventory, source)
+        return AnswerFile(answers, "the answers of a run, as they were recorded")
     rules = rules or CellRules()
     table = _without_survey_rows(table)
     heads = {name.casefold(): j for j, name in reversed(list(enumerate(table.names)))}
@@ -86,10 +86,12 @@ def read_answer_file(
         layout, long = "one row per answer", _long(table, heads, answer, inventory)
     else:
         layout, long = _wide(table, inventory, rules)
+    reading = (*table.reading, layout)
+    del table  # as large as the answers
     rows, notes = read_cells(long, inventory, source, rules)
-    read = int((rows["status"] == "ok").sum())
+    read = rows.height - rows["value"].null_count()
     counted = f"{read:,} of {rows.height:,} answers read"
-    return AnswerFile(Answers(rows), "; ".join((*table.reading, layout, counted, *notes)))
+    return AnswerFile(Answers(rows), "; ".join((*reading, counted, *notes)))
 
 
 def _without_survey_rows(table: AnswerTable) -> AnswerTable:
