@@ -76,7 +76,7 @@ def _fault(surface: Surface, path: Path, sound: bytes, meaning: object, damage: 
 def _destroyed(damage: Damage) -> bool:
     """Tell whether no field can mean this: an object, half a character, a number without end."""
     value = damage.value
-    if damage.path is None:
+    if damage.path is None or "extra" in damage.path:  # what is kept beside a persona is any JSON
         return False
     if isinstance(value, dict | list):
         return "poison" in repr(value)

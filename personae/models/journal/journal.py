@@ -178,7 +178,7 @@ class Journal:
                     "to end, or choose another folder"
                 ) from error
             raise BadFile(f"can't use the journal {self.path}: {error}") from error
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             raise BadFile(
                 f"the journal {self.path} is damaged or no journal ({error}); move it away to "
                 "start anew"
