@@ -187,6 +187,20 @@ def test_report_survives_json_and_is_the_same_twice(crowd: Answers, tmp_path: Pa
     assert report_json(report_from_json(first)) == first
 
 
+def test_blocks_of_any_size_and_the_length_of_lists_leave_figures_as_they_are(
+    crowd: Answers, report: Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scoring, "BLOCK", 7)
+    monkeypatch.setattr(scoring, "LISTED", 3)
+    short = score_report(crowd, NEO, norms_group="sex-neutral 21-40")
+    for name, parts in (("scale_scores", 5), ("facet_scores", 30)):
+        whole, cut = table(report, name), table(short, name)
+        assert repr(cut.rows) == repr(whole.rows[: 3 * parts])
+        assert "147 more administrations are scored but not listed." in cut.note
+    assert table(short, "coverage").rows == table(report, "coverage").rows
+    assert notes(short, "verdict") == notes(report, "verdict")
+
+
 def test_bad_requests(crowd: Answers) -> None:
     with pytest.raises(UnknownName, match="norm group"):
         score_report(crowd, NEO, norms_group="men")
