@@ -27,7 +27,7 @@ MODEL_STRINGS = {
     "hf:NAME-OR-FOLDER": "a Hugging Face model or adapter: its folder, or its name on the hub",
     "hf:MODEL+ADAPTER": "a Hugging Face model with a PEFT adapter on it",
     "vllm:NAME-OR-FOLDER": "a Hugging Face model in vLLM's offline engine, on GPUs of this machine",
-    "gguf:FILE": "a GGUF file (llama or qwen2)",
+    "gguf:FILE": "a GGUF file (llama, qwen2; more with the extra gguf)",
     "http://HOST/v1#NAME": "a model behind any OpenAI-compatible server; https too",
     "openai:NAME": "a model of OpenAI's, by the key in OPENAI_API_KEY",
     **{

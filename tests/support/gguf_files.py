@@ -18,7 +18,7 @@ def _text(value: str) -> bytes:
 
 
 def _value(value: Any) -> bytes:
-    """A type number and the value: u32, f32, bool, string, or an array of strings or int32."""
+    """A type number and the value: u32, f32, bool, string, or an array of strings, f32 or int32."""
     if isinstance(value, bool):
         return struct.pack("<I?", 7, value)
     if isinstance(value, int):
@@ -27,9 +27,13 @@ def _value(value: Any) -> bytes:
         return struct.pack("<If", 6, value)
     if isinstance(value, str):
         return struct.pack("<I", 8) + _text(value)
-    strings = bool(value) and isinstance(value[0], str)
-    body = b"".join(_text(v) if strings else struct.pack("<i", v) for v in value)
-    return struct.pack("<IIQ", 9, 8 if strings else 5, len(value)) + body
+    first = value[0] if value else 0
+    if isinstance(first, str):
+        kind, body = 8, b"".join(map(_text, value))
+    else:
+        kind, form = (6, "<f") if isinstance(first, float) else (5, "<i")
+        body = b"".join(struct.pack(form, v) for v in value)
+    return struct.pack("<IIQ", 9, kind, len(value)) + body
 
 
 def gguf_bytes(metadata: Mapping[str, Any], tensors: Mapping[str, Blob], align: int = 32) -> bytes:

@@ -1,4 +1,4 @@
-"""Builds the codec of a GGUF file from its metadata: byte-level BPE and the file's chat template.
+"""Builds the codec of a GGUF file from its metadata: its tokenizer and the file's chat template.
 
 The digit split of the "smollm" pre-tokenizer is kept, which `transformers` drops for GGUF files.
 """
@@ -10,6 +10,7 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalize
 
 from personae.core.errors import BadFile, ModelError
 from personae.models.codec.building import build_codec
+from personae.models.codec.gguf_tokenizers import is_library_tokenizer, library_tokenizer
 from personae.models.codec.templates import PLAIN_TEMPLATE, default_template
 from personae.models.codec.text_codec import TextCodec
 
@@ -75,14 +76,16 @@ def codec_from_gguf(path: str, metadata: Mapping[str, Any]) -> TextCodec:
         BadFile: the metadata is incomplete or contradicts itself.
         ModelError: a kind of tokenizer that is not supported here.
     """
-    family, pre = metadata.get("tokenizer.ggml.model"), metadata.get("tokenizer.ggml.pre")
-    if family != "gpt2" or not isinstance(pre, str) or pre not in PRE_TOKENIZERS:
-        raise ModelError(
-            f"{path}: tokenizer {family!r} with pre-tokenizer {pre!r} is not built here, only "
-            f"'gpt2' with {', '.join(PRE_TOKENIZERS)}. Use the model's own folder with hf:"
-        )
+    kind, pre = metadata.get("tokenizer.ggml.model"), metadata.get("tokenizer.ggml.pre")
+    is_ours = kind == "gpt2" and isinstance(pre, str) and pre in PRE_TOKENIZERS
     words = _required(path, metadata, "tokenizer.ggml.tokens", list)
-    _required(path, metadata, "tokenizer.ggml.merges", list)
+    if is_ours:
+        _required(path, metadata, "tokenizer.ggml.merges", list)
+    elif not is_library_tokenizer(metadata):
+        raise ModelError(
+            f"{path}: tokenizer {kind!r} with pre-tokenizer {pre!r} is not built here. Use the "
+            "model's own folder with hf:"
+        )
     template = _template(metadata)
     ids = {
         name: metadata.get(f"tokenizer.ggml.{name}_token_id")
@@ -94,12 +97,16 @@ def codec_from_gguf(path: str, metadata: Mapping[str, Any]) -> TextCodec:
     if len(set(words)) != len(words) or not isinstance(template, str):
         raise BadFile(f"{path}: its vocabulary repeats a token, or its template is not text")
     try:
-        tokenizer = _bpe(metadata, pre)
+        tokenizer = _bpe(metadata, pre) if is_ours else library_tokenizer(path)
     except Exception as error:  # the library raises nothing narrower
         raise BadFile(f"{path}: its vocabulary and merges don't fit: {error}") from error
+    if tokenizer.get_vocab_size(with_added_tokens=True) != len(words):
+        raise BadFile(f"{path}: its vocabulary and its tokens don't fit")
     bos, ends = ids["bos"], [i for i in (ids["eot"], ids["eom"]) if i is not None]
     # llama.cpp's default where the file doesn't say
-    has_start = bool(metadata.get("tokenizer.ggml.add_bos_token", pre == "llama-bpe"))
+    has_start = bool(
+        metadata.get("tokenizer.ggml.add_bos_token", pre == "llama-bpe" or kind == "llama")
+    )
     start = words[bos] if has_start and bos is not None else ""
     return build_codec(tokenizer, template, ids, ends=ends, start=start)
 

@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from personae.core.errors import BadFile
-from personae.models.gguf.quants import FORMATS, Bytes, Floats, TensorFormat, decode
+from personae.models.gguf.quants import FORMATS, Bytes, Floats, TensorFormat, decode, tensor_format
 
 __all__ = ["Gguf", "Tensor", "read_gguf"]
 
@@ -175,13 +175,13 @@ def _tensor(cursor: _Cursor, base: str) -> tuple[str, tuple[int, ...], TensorFor
     shape = tuple(cursor.number("<Q", f"a dimension of {name!r}") for _ in range(axes))[::-1]
     kind = cursor.number("<I", f"the type of {name!r}")
     offset = cursor.number("<Q", f"the offset of {name!r}")
-    if kind not in FORMATS:
+    form = tensor_format(kind)
+    if form is None:
         known = ", ".join(f.name for f in FORMATS.values())
         raise BadFile(
             f"{cursor.path}: tensor {name!r} is of ggml type {kind}, which is not read here; "
             f"known: {known}. Convert the file, or use the model's safetensors folder with hf:"
         )
-    form = FORMATS[kind]
     if min(shape) < 1 or shape[-1] % form.block:
         cursor.fail(f"tensor {name!r} of shape {shape} doesn't fill whole {form.name} blocks")
     return name, shape, form, offset
@@ -231,6 +231,7 @@ def read_gguf(path: str | Path) -> Gguf:
 
     Raises:
         BadFile: absent, not a GGUF file, truncated, or of a version or tensor type not read here.
+        MissingExtra: a tensor type that only the `gguf` package reads, which isn't installed.
     """
     name = str(path)
     try:

@@ -7,11 +7,15 @@ first, then the high halves.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FORMATS", "Bytes", "Floats", "TensorFormat", "decode"]
+from personae.core.errors import MissingExtra
+
+__all__ = ["FORMATS", "Bytes", "Floats", "TensorFormat", "decode", "tensor_format"]
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -149,6 +153,35 @@ FORMATS: dict[int, TensorFormat] = {
     30: TensorFormat("BF16", 1, 2, _bf16),
 }
 """The formats read here, by ggml's type number."""
+
+
+def tensor_format(number: int) -> TensorFormat | None:
+    """Return the format of a ggml type: ours, else the `gguf` package's; None if neither has it.
+
+    Raises:
+        MissingExtra: it isn't ours, and the package isn't installed.
+
+    >>> tensor_format(12).name, tensor_format(999)
+    ('Q4_K', None)
+    """
+    if number in FORMATS:
+        return FORMATS[number]
+    if find_spec("gguf") is None:
+        raise MissingExtra("gguf", "gguf", f"a GGUF file with tensors of ggml type {number}")
+    import gguf  # noqa: PLC0415  (optional)
+
+    try:
+        kind = gguf.GGMLQuantizationType(number)
+        block, size = gguf.GGML_QUANT_SIZES[kind]
+        gguf.dequantize(np.zeros((1, size), np.uint8), kind)
+    except (ValueError, KeyError, NotImplementedError):
+        return None
+
+    def fill(raw: Bytes, out: Floats) -> None:
+        decoded: Any = gguf.dequantize(np.ascontiguousarray(raw), kind)
+        out[:] = decoded
+
+    return TensorFormat(kind.name, block, size, fill)
 
 
 def decode(kind: TensorFormat, raw: Bytes, out: Floats | None = None) -> Floats:

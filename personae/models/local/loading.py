@@ -20,9 +20,15 @@ from personae.models.codec.building import codec_from_folder
 from personae.models.codec.gguf_codec import codec_from_gguf
 from personae.models.codec.model_folder import model_folder
 from personae.models.codec.text_codec import TextCodec
-from personae.models.gguf.gguf_file import read_gguf
+from personae.models.gguf.gguf_file import Gguf, read_gguf
 from personae.models.local.weights.adapters import adapter_base, is_adapter, with_adapter
-from personae.models.local.weights.gguf_network import gguf_network
+from personae.models.local.weights.gguf_by_library import (
+    LIBRARY_FAMILIES,
+    READER,
+    library_network,
+)
+from personae.models.local.weights.gguf_network import FAMILIES, gguf_network
+from personae.models.local.weights.memory import OPENING, memory_advice
 from personae.models.local.weights.pretrained import LOADING_ERRORS, pretrained_network
 from personae.models.local.weights.quantising import quantize_in_place
 from personae.models.local.weights.runtime import (
@@ -102,7 +108,7 @@ def load_embedded(placement: Placement = CPU_FLOAT32) -> Loaded:
 
 
 def load_gguf(path: str | Path, placement: Placement = CPU_FLOAT32) -> Loaded:
-    """Open a GGUF file of the architecture llama or qwen2.
+    """Open a GGUF file: llama and qwen2 by our reader, some others by that of `transformers`.
 
     Raises:
         BadFile: absent, broken, or its tensors don't make the network its metadata describes.
@@ -121,16 +127,33 @@ def _from_gguf(name: str, path: Path, placement: Placement, sha256: str | None =
     dtype = resolved_dtype(placement, device) or torch.float32
     file = read_gguf(path)
     codec = codec_from_gguf(file.path, file.metadata)
-    network = gguf_network(file, device, dtype)
-    quantized = quantize_in_place(network, placement.quantize) if placement.quantize else ""
+    with memory_advice(OPENING):
+        network, reader = _gguf_network(file, device, dtype)
+        quantized = quantize_in_place(network, placement.quantize) if placement.quantize else ""
     runtime = Runtime(
         device=device,
         dtype=dtype_name(dtype),
         quantized=quantized,
         attention=placement.attention,
+        reader=reader,
     )
     digest = sha256 or file_sha256(str(path))
     return Loaded(name, network, codec, _identity({"gguf": digest}, codec, runtime), runtime)
+
+
+def _gguf_network(
+    file: Gguf, device: str, dtype: torch.dtype
+) -> tuple["transformers.PreTrainedModel", str]:
+    """Build the network by our reader, or by the library's, which is then named."""
+    family = file.metadata.get("general.architecture")
+    if family in FAMILIES:
+        return gguf_network(file, family, device, dtype), ""
+    if family in LIBRARY_FAMILIES:
+        return library_network(file, family, device, dtype), READER
+    raise ModelError(
+        f"{file.path}: architecture {family!r} is not built from GGUF here, only "
+        f"{', '.join([*FAMILIES, *LIBRARY_FAMILIES])}. Use the model's own folder with hf:"
+    )
 
 
 def load_hf(name: str, placement: Placement = CPU_FLOAT32) -> Loaded:

@@ -13,6 +13,7 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from personae.core import BadFile, MissingExtra, ModelError
+from personae.models.local.weights.memory import OPENING, memory_advice
 
 __all__ = ["adapter_base", "is_adapter", "with_adapter"]
 
@@ -72,7 +73,7 @@ def with_adapter(name: str, network: Any, folder: Path) -> tuple[Any, str]:  # n
                 f"{name}: an adapter of the kind {config['peft_type']} puts virtual tokens before "
                 "prompts, which is not supported here; LoRA and its kin are"
             )
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), memory_advice(OPENING):
             warnings.simplefilter("ignore")  # what they tell is checked below
             adapted = peft.PeftModel.from_pretrained(network, str(folder), config=kind)
         with safe_open(folder / WEIGHTS, framework="pt") as file:

@@ -11,7 +11,7 @@ import transformers
 from personae.core.errors import BadFile, ModelError
 from personae.models.gguf.gguf_file import Gguf
 
-__all__ = ["FAMILIES", "gguf_network"]
+__all__ = ["FAMILIES", "KNOWN", "GgufSettings", "base_config", "gguf_network"]
 
 FAMILIES = {"llama": "Llama", "qwen2": "Qwen2"}
 BLOCK = {
@@ -25,30 +25,63 @@ BLOCK = {
     "ffn_up": "mlp.up_proj",
     "ffn_down": "mlp.down_proj",
 }
+KNOWN = (
+    "attention.head_count",
+    "attention.head_count_kv",
+    "attention.key_length",
+    "attention.layer_norm_rms_epsilon",
+    "attention.value_length",
+    "block_count",
+    "context_length",
+    "embedding_length",
+    "feed_forward_length",
+    "rope.dimension_count",
+    "rope.freq_base",
+    "rope.scaling.original_context_length",  # says nothing where nothing is scaled
+    "rope.scaling.type",
+    "vocab_size",
+)
+"""Settings that `base_config` reads or that change nothing."""
 OUTER = {"token_embd": "model.embed_tokens", "output_norm": "model.norm", "output": "lm_head"}
 
 
-class _Settings:
+class GgufSettings:
     """The metadata of one architecture, typed and bounded."""
 
     def __init__(self, file: Gguf, family: str) -> None:
         self.file, self.family = file, family
 
     def count(self, key: str, default: int | None = None) -> int:
+        """Return a whole number of 1 to 2^24.
+
+        Raises:
+            BadFile: it is absent and has no default, or is anything else.
+        """
         value = self.file.metadata.get(f"{self.family}.{key}", default)
         if not isinstance(value, int) or not 1 <= value <= 1 << 24:
             raise BadFile(f"{self.file.path}: {self.family}.{key} is {value!r}, not a count")
         return value
 
     def real(self, key: str, default: float | None = None) -> float:
+        """Return a number above 0.
+
+        Raises:
+            BadFile: it is absent and has no default, or is anything else.
+        """
         value = self.file.metadata.get(f"{self.family}.{key}", default)
         if not isinstance(value, int | float) or not 0 < value < 1e12:
             raise BadFile(f"{self.file.path}: {self.family}.{key} is {value!r}, not above 0")
         return float(value)
 
 
-def _config(file: Gguf, family: str) -> dict[str, Any]:
-    get = _Settings(file, family)
+def base_config(file: Gguf, family: str) -> dict[str, Any]:
+    """Return what all architectures state, under the names that configurations give it.
+
+    Raises:
+        BadFile: a setting is absent, out of bounds or contradicts another one.
+        ModelError: rotary positions that are scaled, or on a part of a head.
+    """
+    get = GgufSettings(file, family)
     scaling = file.metadata.get(f"{family}.rope.scaling.type", "none")
     if scaling != "none" or "rope_freqs.weight" in file.tensors:
         raise ModelError(
@@ -60,6 +93,10 @@ def _config(file: Gguf, family: str) -> dict[str, Any]:
     if width % heads or heads % grouped:
         raise BadFile(f"{file.path}: width {width}, {heads} heads and {grouped} groups don't fit")
     head = get.count("attention.key_length", width // heads)
+    if get.count("attention.value_length", head) != head:
+        raise ModelError(
+            f"{file.path}: heads whose keys and values differ in width are not built here"
+        )
     if get.count("rope.dimension_count", head) != head or head % 2:
         raise ModelError(f"{file.path}: rotary positions on a part of a head are not built here")
     blocks, embedding = get.count("block_count"), file.tensors.get("token_embd.weight")
@@ -97,20 +134,16 @@ def _target(name: str) -> str:
     return name
 
 
-def gguf_network(file: Gguf, device: str, dtype: torch.dtype) -> "transformers.PreTrainedModel":
+def gguf_network(
+    file: Gguf, family: str, device: str, dtype: torch.dtype
+) -> "transformers.PreTrainedModel":
     """Build the network of a GGUF file on a device, each tensor cast as it is read.
 
     Raises:
         BadFile: its tensors don't make the network its metadata describes.
-        ModelError: an architecture or scaling of positions that is not built here.
+        ModelError: a scaling of positions that is not built here.
     """
-    family = file.metadata.get("general.architecture")
-    if not isinstance(family, str) or family not in FAMILIES:
-        raise ModelError(
-            f"{file.path}: architecture {family!r} is not built from GGUF here, only "
-            f"{', '.join(FAMILIES)}. Use the model's own folder with hf:"
-        )
-    config = getattr(transformers, f"{FAMILIES[family]}Config")(**_config(file, family))
+    config = getattr(transformers, f"{FAMILIES[family]}Config")(**base_config(file, family))
     with torch.device("meta"):
         network = getattr(transformers, f"{FAMILIES[family]}ForCausalLM")(config)
     heads = {}

@@ -7,16 +7,17 @@ import torch
 
 from personae.core import ModelError
 
-__all__ = ["memory_advice"]
+__all__ = ["OPENING", "memory_advice"]
 
-ADVICE = (
-    "a smaller token_budget or rows (Python), --dtype bfloat16, --quantize 8bit or 4bit, "
-    "--device-map auto over several GPUs, or a smaller model"
+OPENING = (
+    "--dtype bfloat16, --quantize 8bit or 4bit, --device-map auto over several GPUs, or a smaller "
+    "model"
 )
+READING = f"a smaller token_budget or rows (Python), {OPENING}"
 
 
 @contextmanager
-def memory_advice() -> Iterator[None]:
+def memory_advice(advice: str = READING) -> Iterator[None]:
     """Turn the errors of exhausted memory, of any device, into one with advice.
 
     Raises:
@@ -29,7 +30,7 @@ def memory_advice() -> Iterator[None]:
             raise
         line = (str(error).splitlines() or ["no more memory"])[0][:200]
         raise ModelError(
-            f"the model's device has too little memory ({line}). Try {ADVICE}"
+            f"the model's device has too little memory ({line}). Try {advice}"
         ) from error
 
 

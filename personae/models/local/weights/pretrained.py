@@ -9,6 +9,7 @@ import transformers
 from safetensors import SafetensorError
 
 from personae.core import InputError, ModelError
+from personae.models.local.weights.memory import OPENING, memory_advice
 from personae.models.local.weights.quantising import quantization_config
 from personae.models.local.weights.runtime import (
     Runtime,
@@ -40,11 +41,12 @@ def pretrained_network(
     dtype = resolved_dtype(placement, device)
     options, quantized = _options(placement, device, dtype)
     try:
-        network, report = transformers.AutoModelForCausalLM.from_pretrained(
-            folder, use_safetensors=True, output_loading_info=True, **options, **_SAFE
-        )
-        if "device_map" not in options:
-            network.to(device)
+        with memory_advice(OPENING):
+            network, report = transformers.AutoModelForCausalLM.from_pretrained(
+                folder, use_safetensors=True, output_loading_info=True, **options, **_SAFE
+            )
+            if "device_map" not in options:
+                network.to(device)
     except LOADING_ERRORS as error:
         raise ModelError(f"{name}: can't be opened: {error}") from error
     # the library fills what is missing with random numbers and goes on

@@ -1,0 +1,234 @@
+"""GGUF files of architectures, tokenizers and tensor types that ours doesn't read."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gguf
+import numpy as np
+import pytest
+import torch
+import transformers
+
+from personae.core import BadFile, MissingExtra, ModelError, PersonaeError, Request, say
+from personae.models.codec.gguf_codec import codec_from_gguf
+from personae.models.gguf import quants
+from personae.models.local.loading import load_gguf
+from personae.models.local.weights import gguf_by_library
+from personae.models.opening import open_model
+from tests.support.extras import needs
+from tests.support.gguf_files import Blob, gguf_bytes, tiny_metadata, tiny_tensors
+from tests.support.tiny_folders import piece_tokenizer
+
+SIZES: dict[str, Any] = {
+    "vocab_size": 320,
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "head_dim": 8,
+    "max_position_embeddings": 512,
+    "initializer_range": 0.25,
+    "pad_token_id": 1,
+}
+GEMMA = {"query_pre_attn_scalar": 8, "sliding_window": 24}
+NETWORKS: dict[str, Callable[[], Any]] = {
+    "qwen3": lambda: transformers.Qwen3Config(**SIZES),
+    "qwen3moe": lambda: transformers.Qwen3MoeConfig(
+        **SIZES, num_experts=4, num_experts_per_tok=2, moe_intermediate_size=16, norm_topk_prob=True
+    ),
+    "phi3": lambda: transformers.Phi3Config(**SIZES, sliding_window=24),
+    "gemma2": lambda: transformers.Gemma2Config(
+        **SIZES, **GEMMA, attn_logit_softcapping=5.0, final_logit_softcapping=3.0
+    ),
+    "gemma3": lambda: transformers.Gemma3TextConfig(
+        **{**SIZES, "num_hidden_layers": 6},
+        **GEMMA,
+        rope_parameters={
+            "full_attention": {"rope_type": "default", "rope_theta": 1e6},
+            "sliding_attention": {"rope_type": "default", "rope_theta": 1e4},
+        },
+    ),
+}
+SETTINGS: dict[str, dict[str, Any]] = {
+    "qwen3": {},
+    "qwen3moe": {
+        "expert_count": 4,
+        "expert_used_count": 2,
+        "expert_feed_forward_length": 16,
+    },
+    "phi3": {"attention.sliding_window": 24, "rope.dimension_count": 8},
+    "gemma2": {
+        "attention.sliding_window": 24,
+        "attn_logit_softcapping": 5.0,
+        "final_logit_softcapping": 3.0,
+    },
+    "gemma3": {"attention.sliding_window": 24, "rope.freq_base": 1e6, "block_count": 6},
+}
+
+
+def random_network(family: str) -> Any:
+    torch.manual_seed(3)
+    return transformers.AutoModelForCausalLM.from_config(NETWORKS[family]()).eval()
+
+
+def settings(family: str) -> dict[str, Any]:
+    """The metadata of a file; the tokenizer is that of the tiny networks."""
+    shared = {
+        "general.architecture"
+        if k == "general.architecture"
+        else k.replace("qwen2.", f"{family}."): v
+        for k, v in tiny_metadata("qwen2").items()
+    }
+    own = {"attention.key_length": 8, "attention.value_length": 8, **SETTINGS[family]}
+    return {
+        **shared,
+        "general.architecture": family,
+        f"{family}.attention.layer_norm_rms_epsilon": 1e-5 if family == "phi3" else 1e-6,
+        **{f"{family}.{key}": value for key, value in own.items()},
+        "tokenizer.ggml.padding_token_id": 1,
+    }
+
+
+def tensors(family: str, network: Any) -> dict[str, Blob]:
+    """Weights under the names of the `gguf` package, as llama.cpp's converter stores them."""
+    (kind,) = [k for k, name in gguf.MODEL_ARCH_NAMES.items() if name == family]
+    names = gguf.get_tensor_name_map(kind, network.config.num_hidden_layers)
+    stored: dict[str, Any] = {}
+    for name, weights in network.named_parameters():
+        values = weights.detach().numpy()
+        if name.endswith("experts.gate_up_proj"):
+            stem = f"blk.{name.split('.')[2]}"
+            half = values.shape[1] // 2
+            stored[f"{stem}.ffn_gate_exps.weight"] = values[:, :half]
+            stored[f"{stem}.ffn_up_exps.weight"] = values[:, half:]
+        elif name.endswith("experts.down_proj"):
+            stored[f"blk.{name.split('.')[2]}.ffn_down_exps.weight"] = values
+        else:
+            plus = 1 if family.startswith("gemma") and "norm" in name else 0
+            stored[f"{names.get_name(name.removesuffix('.weight'))}.weight"] = values + plus
+    return {n: (v.shape, 0, np.ascontiguousarray(v, "<f4").tobytes()) for n, v in stored.items()}
+
+
+def logits(network: Any) -> torch.Tensor:
+    with torch.inference_mode():
+        out: torch.Tensor = network(input_ids=torch.arange(2, 90).reshape(2, -1)).logits
+    return out
+
+
+@needs("accelerate")
+@pytest.mark.parametrize("family", NETWORKS)
+def test_a_file_gives_the_logits_of_its_network(family: str, tmp_path: Path) -> None:
+    network, path = random_network(family), tmp_path / "tiny.gguf"
+    path.write_bytes(gguf_bytes(settings(family), tensors(family, network)))
+    model = open_model(f"gguf:{path}", device="cpu")
+    torch.testing.assert_close(logits(model.loaded.network), logits(network), atol=1e-4, rtol=0)  # type: ignore[attr-defined]
+    assert any("read by transformers" in note for note in model.notes)  # type: ignore[attr-defined]
+    (choice,) = model.choose([Request(say("Calm?"), (("A",), ("B",)))])  # type: ignore[attr-defined]
+    assert choice.status == "ok"
+
+
+@needs("accelerate")
+@pytest.mark.parametrize(
+    ("changes", "error", "says"),
+    [
+        ({"qwen3.rope.scaling.type": "yarn"}, ModelError, "scaled rotary"),
+        (
+            {"qwen3.attention.temperature": 2},
+            ModelError,
+            "'qwen3.attention.temperature' is not read",
+        ),
+        ({"qwen3.attention.value_length": 4}, ModelError, "keys and values differ"),
+        ({"qwen3.block_count": 1_000_000}, BadFile, "promises 1000000 blocks"),
+        ({"qwen3.feed_forward_length": 40}, BadFile, "doesn't make a qwen3 network|missing"),
+        ({"blk.0.attn_q_norm.weight": None}, BadFile, "missing: .*q_norm"),
+        (
+            {"blk.0.surplus.weight": True},
+            BadFile,
+            "holds 43,800 weights, and a qwen3 network .* has 43,792",
+        ),
+        ({"tokenizer.ggml.pre": "own"}, ModelError, "pre-tokenizer 'own' is not built"),
+        ({"general.architecture": "mamba"}, ModelError, "only llama, qwen2, gemma2, .*qwen3moe"),
+    ],
+)
+def test_what_the_library_would_pass_over_is_refused(
+    changes: dict[str, Any], error: type[PersonaeError], says: str, tmp_path: Path
+) -> None:
+    metadata, stored = settings("qwen3"), tensors("qwen3", random_network("qwen3"))
+    for key, value in changes.items():
+        if not key.startswith("blk."):
+            metadata[key] = value
+        elif value is None:
+            del stored[key]
+        else:
+            stored[key] = stored["blk.0.attn_q_norm.weight"]
+    path = tmp_path / "tiny.gguf"
+    path.write_bytes(gguf_bytes(metadata, stored))
+    with pytest.raises(error, match=says):
+        load_gguf(path)
+
+
+def test_packages_that_are_lacking_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "tiny.gguf"
+    path.write_bytes(gguf_bytes(settings("qwen3"), tensors("qwen3", random_network("qwen3"))))
+    monkeypatch.setattr(gguf_by_library, "find_spec", lambda _: None)
+    with pytest.raises(MissingExtra, match=r"qwen3 needs 'gguf', .*personae\[gguf\]"):
+        load_gguf(path)
+    monkeypatch.setattr(quants, "find_spec", lambda _: None)
+    with pytest.raises(MissingExtra, match="ggml type 20 needs 'gguf'"):
+        quants.tensor_format(20)
+
+
+@needs("accelerate")
+def test_both_readers_give_the_same_logits_of_types_that_ours_lacks(tmp_path: Path) -> None:
+    rng, kind = np.random.default_rng(0), gguf.GGMLQuantizationType.IQ4_NL
+    stored = dict(tiny_tensors("llama"))
+    for name, (shape, _, _) in stored.items():
+        if len(shape) == 2 and shape[1] == 32:  # whole blocks
+            blocks = rng.integers(0, 256, (shape[0], 18), dtype=np.uint8)
+            blocks[:, :2] = np.frombuffer(np.float16(0.002).tobytes(), np.uint8)
+            stored[name] = (shape, int(kind), blocks.tobytes())
+    path = tmp_path / "tiny.gguf"
+    path.write_bytes(gguf_bytes(tiny_metadata("llama"), stored))
+    theirs = transformers.AutoModelForCausalLM.from_pretrained(
+        tmp_path, gguf_file=path.name, dtype=torch.float32
+    )
+    ours = load_gguf(path).network
+    assert sum(form.name == "IQ4_NL" for form in map(quants.tensor_format, [20])) == 1
+    torch.testing.assert_close(logits(ours), logits(theirs), atol=1e-5, rtol=0)
+
+
+def piece_metadata(**changes: Any) -> tuple[Any, dict[str, Any]]:
+    tokenizer = piece_tokenizer("<unk>", "<s>", "</s>", legacy=True)
+    words = [str(tokenizer.id_to_token(i)) for i in range(tokenizer.get_vocab_size())]
+    scores = [-float(i) for i in range(len(words))]
+    return tokenizer, {
+        **settings("phi3"),
+        "tokenizer.ggml.model": "llama",
+        "tokenizer.ggml.pre": "default",
+        "tokenizer.ggml.tokens": words,
+        "tokenizer.ggml.scores": scores,
+        "tokenizer.ggml.token_type": [2, 3, 3] + [1] * (len(words) - 3),
+        "tokenizer.ggml.bos_token_id": 1,
+        "tokenizer.ggml.eos_token_id": 2,
+        "tokenizer.ggml.unknown_token_id": 0,
+        **changes,
+    }
+
+
+@needs("accelerate")
+def test_tokenizers_of_sentencepieces_kind(tmp_path: Path) -> None:
+    tokenizer, metadata = piece_metadata()
+    del metadata["tokenizer.ggml.merges"]
+    path = tmp_path / "tiny.gguf"
+    path.write_bytes(gguf_bytes(metadata, {}))
+    codec = codec_from_gguf(str(path), metadata)
+    for text in ("I am calm", "A B", "I worry.</s>Pick one"):
+        assert codec.encode(text) == tokenizer.encode(text, add_special_tokens=False).ids
+    assert codec.start == "<s>" and codec.eos_ids == (2,)
+    _, other = piece_metadata(**{"tokenizer.ggml.add_space_prefix": False})
+    with pytest.raises(ModelError, match="'llama' with pre-tokenizer 'default' is not built"):
+        codec_from_gguf(str(path), other)
