@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 from personae.core.errors import BadValue, UnknownName
 
-__all__ = ["Placement"]
+__all__ = ["QUANTIZERS", "Placement"]
 
 DEVICES = ("auto", "cpu", "cuda", "cuda:N", "mps")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
-QUANTIZATIONS = ("8bit", "4bit")
+QUANTIZERS = {"8bit": ("torchao", "bitsandbytes"), "4bit": ("bitsandbytes", "torchao")}
+"""Packages that quantise a model when it is opened, the first that is installed being taken."""
+QUANTIZATIONS = tuple(QUANTIZERS)
 DEVICE_MAPS = ("auto", "balanced", "balanced_low_0", "sequential")
 ATTENTIONS = ("auto", "sdpa", "eager", "flash_attention_2")
 

@@ -12,6 +12,7 @@ from personae import __version__
 from personae.core import Chooser, PersonaeError, Request, is_control, say
 from personae.models.local.fidelity import fidelity
 from personae.models.opening import MODEL_STRINGS, open_model
+from personae.models.placement import QUANTIZERS, Placement
 
 __all__ = ["checkup"]
 
@@ -44,7 +45,9 @@ def checkup(*, thorough: bool = False) -> Iterator[str]:
         if lacking:
             yield f"  missing: {', '.join(lacking)}; {_remedy(group)}"
     yield _processor()
+    yield _quantizers()
     if thorough:
+        yield _automatic()
         yield from map(_opens, ("simulated:E=1", "null:uniform", "smollm2"))
     else:
         yield from _openable()
@@ -55,13 +58,39 @@ def _processor() -> str:
     engine = _version("torch")
     cards = [_card(path) for path in sorted(NVIDIA.glob("*/information"))]
     if platform.system() == "Darwin" and platform.machine() == "arm64":
-        return "✓ local models run on Apple's GPU with --device auto, on the CPU in float32 without"
+        return "✓ local models run on Apple's GPU, in the checkpoint's dtype; --device cpu: in float32"
     if not cards:
-        return "✓ local models run on the CPU, in float32 unless --dtype says otherwise"
+        return "✓ local models run on the CPU; --dtype auto is float32 there"
     if "+cpu" in engine or not engine:
         build = f"torch {engine} is built for the CPU" if engine else "torch isn't installed"
         return f"✗ {', '.join(cards)}: {build}; the install page says how to get another"
-    return f"✓ {', '.join(cards)}: used with --device auto, in the checkpoint's precision"
+    return f"✓ local models run on {', '.join(cards)}; --dtype auto is the checkpoint's own there"
+
+
+def _quantizers() -> str:
+    """Tell which package would quantise a model to which bits."""
+    chosen = {
+        bits: next(filter(_version, packages), "") for bits, packages in QUANTIZERS.items()
+    }
+    if not all(chosen.values()):
+        return "– --quantize: torchao and bitsandbytes aren't installed; " + _remedy("quantize")
+    return "✓ --quantize: " + ", ".join(f"{bits} by {name}" for bits, name in chosen.items())
+
+
+def _automatic() -> str:
+    """Tell what `auto` takes here, by asking the engine."""
+    if not _version("torch"):
+        return "– --device auto: torch isn't installed"
+    from personae.models.local.weights.runtime import (  # noqa: PLC0415  (loads the engine)
+        dtype_name,
+        resolved_device,
+        resolved_dtype,
+    )
+
+    device = resolved_device(Placement())
+    dtype = resolved_dtype(Placement(), device)
+    words = "the checkpoint's own" if dtype is None else dtype_name(dtype)
+    return f"✓ --device auto takes {device}, --dtype auto {words}"
 
 
 def _card(information: Path) -> str:

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from personae.core import ModelUnavailable
+from personae.models.local.weights.runtime import resolved_device
+from personae.models.placement import Placement
 from personae.run import doctor
 from tests.support.embedded import embedded
 
@@ -38,7 +40,11 @@ def test_what_is_missing_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.embedded
 def test_the_embedded_model_is_itself_and_has_a_speed() -> None:
     embedded()
-    last = list(doctor.checkup(thorough=True))[-1]
+    lines = list(doctor.checkup(thorough=True))
+    device = resolved_device(Placement())
+    dtype = "float32" if device == "cpu" else "the checkpoint's own"
+    assert f"✓ --device auto takes {device}, --dtype auto {dtype}" in lines
+    last = lines[-1]
     assert last.startswith("✓ smollm2 opens, fingerprint ")
     assert float(last.split("reads about ")[1].split()[0]) > 1
 
@@ -61,7 +67,7 @@ def test_without_a_check_no_engine_is_loaded() -> None:
     ("engine", "words"),
     [
         ("2.13.0+cpu", "✗ NVIDIA L4: torch 2.13.0+cpu is built for the CPU"),
-        ("2.13.0+cu128", "✓ NVIDIA L4: used with --device auto"),
+        ("2.13.0+cu128", "✓ local models run on NVIDIA L4; --dtype auto is the checkpoint's own"),
         ("", "✗ NVIDIA L4: torch isn't installed"),
     ],
 )
@@ -75,3 +81,19 @@ def test_a_card_that_torch_cannot_use_is_named(
     installed = {"torch": engine}
     monkeypatch.setattr(doctor, "_version", lambda name: installed.get(name, "1"))
     assert any(line.startswith(words) for line in doctor.checkup())
+
+
+@pytest.mark.parametrize(
+    ("installed", "line"),
+    [
+        (("torchao", "bitsandbytes"), "✓ --quantize: 8bit by torchao, 4bit by bitsandbytes"),
+        (("torchao",), "✓ --quantize: 8bit by torchao, 4bit by torchao"),
+        (("bitsandbytes",), "✓ --quantize: 8bit by bitsandbytes, 4bit by bitsandbytes"),
+        ((), "– --quantize: torchao and bitsandbytes aren't installed; pip install"),
+    ],
+)
+def test_the_package_that_would_quantise_is_named(
+    installed: tuple[str, ...], line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "_version", lambda name: "1" if name in installed else "")
+    assert any(printed.startswith(line) for printed in doctor.checkup())

@@ -77,9 +77,9 @@ def codec_from_gguf(path: str, metadata: Mapping[str, Any]) -> TextCodec:
         ModelError: a kind of tokenizer that is not supported here.
     """
     kind, pre = metadata.get("tokenizer.ggml.model"), metadata.get("tokenizer.ggml.pre")
-    is_ours = kind == "gpt2" and isinstance(pre, str) and pre in PRE_TOKENIZERS
+    ours = pre if kind == "gpt2" and isinstance(pre, str) and pre in PRE_TOKENIZERS else ""
     words = _required(path, metadata, "tokenizer.ggml.tokens", list)
-    if is_ours:
+    if ours:
         _required(path, metadata, "tokenizer.ggml.merges", list)
     elif not is_library_tokenizer(metadata):
         raise ModelError(
@@ -97,7 +97,7 @@ def codec_from_gguf(path: str, metadata: Mapping[str, Any]) -> TextCodec:
     if len(set(words)) != len(words) or not isinstance(template, str):
         raise BadFile(f"{path}: its vocabulary repeats a token, or its template is not text")
     try:
-        tokenizer = _bpe(metadata, pre) if is_ours else library_tokenizer(path)
+        tokenizer = _bpe(metadata, ours) if ours else library_tokenizer(path)
     except Exception as error:  # the library raises nothing narrower
         raise BadFile(f"{path}: its vocabulary and merges don't fit: {error}") from error
     if tokenizer.get_vocab_size(with_added_tokens=True) != len(words):

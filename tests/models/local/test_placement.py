@@ -19,7 +19,6 @@ from personae.core import (
     UnknownName,
     say,
 )
-from personae.models.local.weights.quantising import PACKAGES
 from personae.models.local.weights.runtime import Runtime
 from personae.models.opening import open_model
 from personae.models.placement import (
@@ -28,6 +27,7 @@ from personae.models.placement import (
     DEVICES,
     DTYPES,
     QUANTIZATIONS,
+    QUANTIZERS,
     Placement,
 )
 from tests.support.gguf_files import gguf_bytes, tiny_metadata, tiny_tensors
@@ -121,7 +121,7 @@ def test_unknown_values_are_refused_before_anything_is_opened() -> None:
 @pytest.mark.parametrize("bits", ["8bit", "4bit"])
 def test_a_quantised_model_is_asked_edited_and_recorded(bits: str, tmp_path: Path) -> None:
     """On the CPU, by whichever package is installed."""
-    if not any(find_spec(package) for package in PACKAGES[bits]):
+    if not any(find_spec(package) for package in QUANTIZERS[bits]):
         pytest.skip("needs torchao or bitsandbytes: the extra `quantize`")
     sizes = {"hidden_size": 128, "intermediate_size": 256}  # bitsandbytes has blocks of 64
     folder = save_model(tmp_path / "tiny", byte_tokenizer("<s>", "</s>"), config=sizes)

@@ -11,8 +11,7 @@ from personae.cli import main
 from personae.core import ModelError, Request, say
 from personae.models.local.engine import LocalModel
 from personae.models.local.loading import load_hf
-from personae.models.local.weights.quantising import PACKAGES
-from personae.models.placement import Placement
+from personae.models.placement import QUANTIZERS, Placement
 from tests.support.extras import needs
 from tests.support.tiny_folders import byte_tokenizer, save_model
 
@@ -47,7 +46,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ],
 )
 def test_the_card_is_made(option: list[str], note: str, folder: Path, tmp_path: Path) -> None:
-    if option[0] == "--quantize" and not any(find_spec(name) for name in PACKAGES[option[1]]):
+    if option[0] == "--quantize" and not any(find_spec(name) for name in QUANTIZERS[option[1]]):
         pytest.skip("needs torchao or bitsandbytes: the extra `quantize`")
     persona = tmp_path / "ada.json"
     persona.write_text(json.dumps({"id": "ada", "traits": {"E": 1.5, "N": -1}}))

@@ -14,10 +14,10 @@ import torch
 import transformers
 
 from personae.core import BadValue, MissingExtra
+from personae.models.placement import QUANTIZERS
 
 __all__ = ["quantization_config", "quantize_in_place"]
 
-PACKAGES = {"8bit": ("torchao", "bitsandbytes"), "4bit": ("bitsandbytes", "torchao")}
 GROUP = 32
 """Weights that share a scale under torchao's 4 bits."""
 
@@ -52,7 +52,7 @@ def quantization_config(bits: str, device: str, dtype: torch.dtype | None) -> tu
         MissingExtra: neither package is installed, or bitsandbytes without accelerate.
         BadValue: only bitsandbytes is installed, and the device is MPS.
     """
-    package = _package(bits, PACKAGES[bits])
+    package = _package(bits, QUANTIZERS[bits])
     if package == "torchao":
         return transformers.TorchAoConfig(_torchao_config(bits)), f"{bits} by torchao"
     if device == "mps":
