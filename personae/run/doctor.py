@@ -58,7 +58,9 @@ def _processor() -> str:
     engine = _version("torch")
     cards = [_card(path) for path in sorted(NVIDIA.glob("*/information"))]
     if platform.system() == "Darwin" and platform.machine() == "arm64":
-        return "✓ local models run on Apple's GPU, in the checkpoint's dtype; --device cpu: in float32"
+        return (
+            "✓ local models run on Apple's GPU, in the checkpoint's dtype; --device cpu: in float32"
+        )
     if not cards:
         return "✓ local models run on the CPU; --dtype auto is float32 there"
     if "+cpu" in engine or not engine:
@@ -69,9 +71,7 @@ def _processor() -> str:
 
 def _quantizers() -> str:
     """Tell which package would quantise a model to which bits."""
-    chosen = {
-        bits: next(filter(_version, packages), "") for bits, packages in QUANTIZERS.items()
-    }
+    chosen = {bits: next(filter(_version, packages), "") for bits, packages in QUANTIZERS.items()}
     if not all(chosen.values()):
         return "– --quantize: torchao and bitsandbytes aren't installed; " + _remedy("quantize")
     return "✓ --quantize: " + ", ".join(f"{bits} by {name}" for bits, name in chosen.items())
