@@ -12,6 +12,7 @@ from personae.core import (
     BadValue,
     Edit,
     InputError,
+    ModelError,
     OpenModel,
     Request,
     Sampling,
@@ -19,6 +20,7 @@ from personae.core import (
     UnknownName,
     say,
 )
+from personae.models.local.weights import runtime
 from personae.models.local.weights.runtime import Runtime
 from personae.models.opening import open_model
 from personae.models.placement import (
@@ -30,6 +32,7 @@ from personae.models.placement import (
     QUANTIZERS,
     Placement,
 )
+from tests.support.extras import needs
 from tests.support.gguf_files import gguf_bytes, tiny_metadata, tiny_tensors
 from tests.support.tiny_folders import byte_tokenizer, save_model
 
@@ -140,3 +143,76 @@ def test_a_quantised_model_is_asked_edited_and_recorded(bits: str, tmp_path: Pat
     shift = shift - rounded.record([questions[0].chat], [site], "all")[site]
     np.testing.assert_allclose(shift, 2.0, atol=1e-4)
     assert rounded.reply(questions, Sampling(max_tokens=3))[0].tokens_out > 0
+
+
+WHOLE = {
+    name: "cpu" for name in ("model.embed_tokens", "model.norm", "model.rotary_emb", "lm_head")
+}
+
+
+@needs("accelerate")
+@pytest.mark.parametrize(
+    "device_map",
+    ["auto", "balanced", {"": "cpu"}, {**WHOLE, "model.layers.0": "cpu", "model.layers.1": "disk"}],
+)
+def test_a_device_map_changes_no_answer(
+    device_map: str | dict[str, str | int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On the CPU, part of it read from disk at every pass."""
+    monkeypatch.setattr(runtime, "_present", lambda: ["cpu"])
+    monkeypatch.chdir(tmp_path)
+    name = f"hf:{save_model(tmp_path / 'tiny', byte_tokenizer('<s>', '</s>'))}"
+    questions = [Request(say("I like tea. " * n), (("A",), ("B",))) for n in (1, 4)]
+    plain, mapped = open_model(name, device="cpu"), open_model(name, device_map=device_map)
+    assert isinstance(plain, OpenModel) and isinstance(mapped, OpenModel)
+    assert mapped.fingerprint == plain.fingerprint
+    edit = Edit(Site(1), np.ones(32, dtype=np.float32), 2.0)
+    with plain.edited([edit]) as first, mapped.edited([edit]) as second:
+        for one, other in ((plain, mapped), (first, second)):
+            logliks = [[c.loglik for c in model.choose(questions)] for model in (one, other)]
+            np.testing.assert_allclose(*logliks, atol=1e-4)
+
+
+@needs("accelerate")
+@pytest.mark.parametrize(
+    ("device_map", "says"),
+    [
+        ({"": "cuda:77"}, "the device 'cuda:77' isn't here"),
+        ({"": 77}, "the device 'cuda:77' isn't here"),
+        ({"": "disk"}, "leaves the embeddings of tokens on disk"),
+    ],
+)
+def test_a_device_map_to_nowhere_is_refused(
+    device_map: dict[str, str | int], says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = save_model(tmp_path / "tiny", byte_tokenizer("<s>", "</s>"))
+    with pytest.raises(BadValue, match=says):
+        open_model(f"hf:{folder}", device_map=device_map)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: not enough memory"),
+        MemoryError(),
+    ],
+)
+@pytest.mark.parametrize("place", ["hf", "gguf", "pass"])
+def test_exhausted_memory_says_what_to_change(
+    error: Exception, place: str, tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    name = f"hf:{save_model(tmp_path / 'tiny', byte_tokenizer('<s>', '</s>'))}"
+    if place == "pass":
+        model = open_model(tiny, device="cpu")
+        monkeypatch.setattr(torch.nn.functional, "embedding", fail)
+        with pytest.raises(ModelError, match=r"too little memory .*Try a smaller token_budget"):
+            model.choose([Request(say("Hm"), (("A",), ("B",)))])  # type: ignore[attr-defined]
+        return
+    monkeypatch.setattr(torch.nn.Module if place == "hf" else torch.Tensor, "to", fail)
+    with pytest.raises(ModelError, match=r"too little memory .*Try --dtype bfloat16, --quantize"):
+        open_model(name if place == "hf" else tiny, device="cpu")

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import transformers
@@ -10,7 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from personae.core import BadValue, Choice, ModelError, Request, Sampling, requests_of, say
+from personae.core import (
+    BadValue,
+    Choice,
+    Edit,
+    ModelError,
+    Request,
+    Sampling,
+    Site,
+    requests_of,
+    say,
+)
 from personae.models.codec.building import build_codec
 from personae.models.codec.text_codec import TextCodec
 from personae.models.local.engine import LocalModel
@@ -90,8 +101,9 @@ def test_control_words_in_options_are_text() -> None:
 LONG = "I am calm. " * 60
 
 
-def test_questions_beyond_the_context_are_records_also_when_all_are() -> None:
-    model = tiny_model("llama")  # reads 512 tokens
+@pytest.mark.parametrize("kind", ["llama", "falcon"])
+def test_questions_beyond_the_context_are_records_also_when_all_are(kind: str) -> None:
+    model = tiny_model(kind)  # reads 512 tokens; falcon reads each text alone
     options = (("A",), ("B",))
     both = model.choose(requests_of([say("Hm"), say(LONG * 9)], options))
     alone = model.choose(requests_of([say(LONG * 9), say(LONG * 8)], options))
@@ -103,6 +115,10 @@ def test_questions_beyond_the_context_are_records_also_when_all_are() -> None:
     assert [r.status == "error" for r in replies] == [True, False, True]
     assert [r.status for r in model.reply(requests_of([say(LONG * 9)]), sampling)] == ["error"]
     assert model.choose([]) == [] == model.reply([], sampling)
+    assert model.record([], [Site(0)], "last")[Site(0)].shape == (0, 32)
+    edits = (Edit(Site(0), np.ones(32), 2.0),)
+    edited = [Request(say(LONG * 9), options, edits=edits), Request(say(LONG * 8), options)]
+    assert [c.status for c in model.choose(edited)] == ["error", "error"]
     with pytest.raises(BadValue, match="chat 0 has"):
         model.record([say(LONG * 9)], [], "last")
 

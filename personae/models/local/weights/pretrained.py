@@ -8,11 +8,12 @@ import torch
 import transformers
 from safetensors import SafetensorError
 
-from personae.core import InputError, ModelError
+from personae.core import BadValue, InputError, ModelError
 from personae.models.local.weights.memory import OPENING, memory_advice
 from personae.models.local.weights.quantising import quantization_config
 from personae.models.local.weights.runtime import (
     Runtime,
+    device_of,
     dtype_name,
     resolved_device,
     resolved_dtype,
@@ -34,7 +35,7 @@ def pretrained_network(
     Raises:
         ModelError: weights are missing, of another shape, too large for the device, or the network
             needs code of its own.
-        BadValue: this machine lacks the device.
+        BadValue: this machine lacks the device, or a device map leaves embeddings on disk.
         MissingExtra: a package that the placement needs is not installed.
     """
     device = resolved_device(placement)
@@ -52,6 +53,8 @@ def pretrained_network(
     # the library fills what is missing with random numbers and goes on
     if unfilled := sorted(map(str, [*report["missing_keys"], *report["mismatched_keys"]])):
         raise ModelError(f"{name}: weights are missing or of another shape: {unfilled[:5]}")
+    if device_of(network).type == "meta":
+        raise BadValue(f"{name}: the device map leaves the embeddings of tokens on disk")
     runtime = Runtime(
         device=device,
         dtype=dtype_name(network.dtype),

@@ -1,5 +1,6 @@
 """Resolves where a network runs and in which precision, and says so."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any, cast
@@ -10,6 +11,8 @@ from personae.core import BadValue, MissingExtra
 from personae.models.placement import Placement
 
 __all__ = ["Runtime", "device_of", "dtype_name", "resolved_device", "resolved_dtype"]
+
+SEVERAL = "several devices"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,11 +67,13 @@ def resolved_device(placement: Placement) -> str:
         MissingExtra: a device map is asked for, and accelerate isn't installed.
     """
     if placement.device_map is not None:
-        if find_spec("accelerate") is None:
-            raise MissingExtra("accelerate", "quantize", "a device map")
-        return "several devices"
+        return _mapped_device(placement.device_map)
     present = _present()
     device = present[0] if placement.device == "auto" else placement.device
+    return _available(device, present)
+
+
+def _available(device: str, present: list[str]) -> str:
     if device == "cuda" and "cuda:0" in present:
         return "cuda:0"
     if device not in present:
@@ -77,6 +82,18 @@ def resolved_device(placement: Placement) -> str:
             f"{', '.join(present)}"
         )
     return device
+
+
+def _mapped_device(device_map: str | Mapping[str, str | int]) -> str:
+    """Return the one device of a device map, if it has only one here."""
+    if find_spec("accelerate") is None:
+        raise MissingExtra("accelerate", "quantize", "a device map")
+    present = _present()
+    if isinstance(device_map, str):
+        return "cpu" if present == ["cpu"] else SEVERAL
+    names = {f"cuda:{d}" if isinstance(d, int) else str(d) for d in device_map.values()}
+    devices = {_available(name, present) for name in names - {"disk"}}
+    return devices.pop() if len(devices) == 1 else SEVERAL
 
 
 def _present() -> list[str]:
