@@ -169,8 +169,8 @@ def test_a_device_map_changes_no_answer(
     edit = Edit(Site(1), np.ones(32, dtype=np.float32), 2.0)
     with plain.edited([edit]) as first, mapped.edited([edit]) as second:
         for one, other in ((plain, mapped), (first, second)):
-            logliks = [[c.loglik for c in model.choose(questions)] for model in (one, other)]
-            np.testing.assert_allclose(*logliks, atol=1e-4)
+            expected, got = ([c.loglik for c in m.choose(questions)] for m in (one, other))
+            np.testing.assert_allclose(got, expected, atol=1e-4)
 
 
 @needs("accelerate")
