@@ -20,6 +20,7 @@ from personae.core import (
     Model,
     OpenModel,
     Report,
+    UnknownName,
     is_control,
     require_white_box,
 )
@@ -191,6 +192,8 @@ def _announce(
     server = _server_of(models)
     try:
         plan = estimate_study(on_one, work_of=server.work_of if server else None)
+    except UnknownName:
+        raise
     except InputError:
         if not all(isinstance(m, OpenModel) for m in models.values()):
             raise

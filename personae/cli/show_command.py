@@ -58,7 +58,7 @@ def known_names() -> dict[str, str]:
         "recipe": [header.name for header in recipes.headers()],
         "inventory": inventories(),
         "induction": induction_summaries(),
-        "model": [text.partition(":")[0] for text in MODEL_STRINGS],
+        "model": dict.fromkeys(text.partition(":")[0] for text in MODEL_STRINGS),
     }
     names: dict[str, str] = {}
     for kind, members in kinds.items():

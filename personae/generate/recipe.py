@@ -31,6 +31,8 @@ class Order:
     model: Model | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.n, int):
+            raise BadValue(f"the number of personas is a whole number, not {self.n!r}")
         if not 1 <= self.n <= LARGEST_POPULATION:
             raise BadValue(f"a population has 1 to {LARGEST_POPULATION:,} personas, not {self.n:,}")
         if self.seed < 0:

@@ -66,8 +66,9 @@ def open_model(text: str, **options: Any) -> Model:  # noqa: ANN401  (each back 
     if scheme == "smollm2" and not colon:
         return _local("load_embedded", (), options)
     if scheme == "gguf" and colon:
-        if not usable_path(target).is_file():
-            raise BadFile(f"{target}: no such file (a GGUF file is expected)")
+        if not (path := usable_path(target)).is_file():
+            reason = "a folder, not a file" if path.is_dir() else "no such file"
+            raise BadFile(f"{target}: {reason} (a GGUF file is expected)")
         return _local("load_gguf", (target,), options)
     if scheme == "hf" and colon:
         return _local("load_hf", (target,), options)

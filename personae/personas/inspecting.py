@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from personae.core import BadValue, InputError, Note, Part, Persona, Report
+from personae.core import BadValue, InputError, Note, Part, Persona, Report, counted
 from personae.personas import ABSENT, FIELDS, differences, persona_row
 from personae.personas.persona_layers import UNREAD_FIELDS, UNREAD_TRAITS
 from personae.personas.risks import RiskRule, find_risks
@@ -69,7 +69,9 @@ def check_report(
         warnings += levels == {"warning"}
     if not count:
         raise BadValue("no persona in it: nothing to check")
-    summary = f"{count:,} personas: {errors:,} with errors, {warnings:,} with warnings only."
+    summary = (
+        f"{counted(count, 'persona')}: {errors:,} with errors, {warnings:,} with warnings only."
+    )
     parts: list[Part] = [verdict(summary), *(warning(text) for text in messages)]
     if errors > len(messages) and len(messages) == _ERRORS:
         parts.append(Note(f"Errors are shown for the first {_ERRORS} rows that have them."))

@@ -171,7 +171,7 @@ def test_a_vector_of_chosen_blocks_and_method(
     for arguments, message in (
         (("--blocks", "2-1"), "blocks are FIRST-LAST"),
         (("--blocks", "all"), "blocks are FIRST-LAST"),
-        (("--blocks", "9"), "this model has the blocks 0 to 2"),
+        (("--blocks", "9"), "this model has the blocks 0 to 2, not 9"),
         (("--method", "median"), "no method is called 'median'"),
     ):
         assert message in refusal(capsys, *order, *arguments)
@@ -270,3 +270,12 @@ def test_generated_files_are_replaced_only_when_asked(tmp_path: Path, capsys: Ca
     assert "people.jsonl.manifest.json: not valid JSON" in refusal(capsys, *sampled)
     assert personae(*order, "--fresh", "--seed", "2") == 0
     assert len(load_personas(out)) == 4
+
+
+def test_a_mistyped_induction_is_no_missing_plan(
+    monkeypatch: pytest.MonkeyPatch, capsys: Capture, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("personae.cli.perform.open_model", lambda *_, **__: tiny_model())
+    order = ("card", "--trait", "E=1", "--model", "hf:tiny", "--out", str(tmp_path / "card"))
+    message = refusal(capsys, *order, "--inductions", "persona_txt")
+    assert "did you mean 'persona_text'" in message and "No plan" not in message

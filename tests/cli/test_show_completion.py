@@ -27,6 +27,10 @@ def test_everything_that_is_listed_is_shown_in_forty_lines(name: str, capsys: Ca
     assert 2 <= len(shown.splitlines()) <= 40 * (1 + known_names()[name].count(","))
 
 
+def test_a_name_is_shown_once(capsys: Capture) -> None:
+    assert printed(capsys, "show", "hf:").count("Likelihoods:") == 1
+
+
 def test_the_list_names_everything_in_forty_lines(capsys: Capture) -> None:
     listed = printed(capsys, "list")
     assert len(listed.splitlines()) <= 40
@@ -86,6 +90,10 @@ def completed(*words: str) -> list[str]:
         (("show", "persona_"), {"persona_paradox", "persona_text"}),
         (("compare", "--unit", "r"), {"respondent"}),
         (("completion", "z"), {"zsh"}),
+        (("card", "--dtype", "b"), {"bfloat16"}),
+        (("run", "mpi", "--device", "c"), {"cpu", "cuda"}),
+        (("card", "--quantize", ""), {"8bit", "4bit"}),
+        (("personas", "convert", "a", "b", "--to", "card"), {"card-v1", "card-v2", "card-v3"}),
     ],
 )
 def test_names_are_completed(words: tuple[str, ...], expected: set[str]) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from personae.core import Persona
+import personae as p
+from personae.core import BadValue, Persona
 from personae.generate.recipe import Order, PersonaBatch
 from personae.generate.recipes.type_bank.recipe import type_bank
 from personae.generate.recipes.type_bank.types import FIELDS, TypeBank, bank_types
@@ -117,3 +118,8 @@ def test_published_bank_has_our_keys_and_strays(test_data: Callable[[str], Path]
 def test_any_count_is_spread_evenly(n: int) -> None:
     sizes = Counter(character.extra["type"] for character in people(made(n)))
     assert max(sizes.values()) - min(sizes.values()) <= 1
+
+
+def test_a_number_that_is_none_is_refused() -> None:
+    with pytest.raises(BadValue, match="the number of personas is a whole number, not 'x'"):
+        p.generate("type_bank", "x")  # type: ignore[arg-type]

@@ -25,6 +25,11 @@ def test_controls_open_without_torch() -> None:
     assert done.stdout.split()[0] == "null:uniform"
 
 
+def test_a_folder_is_no_gguf_file(tmp_path: Path) -> None:
+    with pytest.raises(BadFile, match="a folder, not a file"):
+        open_model(f"gguf:{tmp_path}")
+
+
 def test_gguf_files_open(tmp_path: Path) -> None:
     path = tmp_path / "tiny.gguf"
     path.write_bytes(gguf_bytes(tiny_metadata("qwen2"), tiny_tensors("qwen2")))

@@ -1,5 +1,6 @@
 """A report in forty lines: headline and warnings always, the rest cut and counted."""
 
+from dataclasses import replace
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
@@ -99,6 +100,16 @@ def test_warnings_come_first_and_are_whole_if_they_fit() -> None:
     text = printed(crowd(Note("The answer.", "verdict"), *notes))
     assert all(f"end{i}." in text for i in range(5))
     assert text.index("Warned of 4") < text.index("The answer.") < text.index("Table t0")
+
+
+def test_what_a_control_is_ends_in_an_ellipsis_where_it_is_cut() -> None:
+    source = example_report().provenance
+    assert source is not None
+    source = replace(source, model="simulated:follow=1,noise=0.3", options={"quick": True})
+    report = replace(crowd(), provenance=source)
+    first, *_ = printed(report, 60).split("Table t0")
+    remarks = [line.rstrip() for line in first.splitlines()[1:] if line.strip()]
+    assert len(remarks) >= 2 and all(line.endswith((" …", ".")) for line in remarks)
 
 
 def test_many_warnings_take_a_line_each_and_then_a_count() -> None:

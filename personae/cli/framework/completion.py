@@ -10,6 +10,8 @@ from pathlib import Path
 import click
 from click.shell_completion import CompletionItem, get_completion_class
 
+from personae.models.placement import ATTENTIONS, DEVICE_MAPS, DEVICES, DTYPES, QUANTIZATIONS
+
 __all__ = ["SHELLS", "completion_script", "with_completion"]
 
 SHELLS = ("bash", "zsh", "fish")
@@ -90,10 +92,23 @@ def _inductions(incomplete: str) -> Iterable[str]:
     return (lead + name for name in induction_summaries())
 
 
+def _formats(_: str) -> Iterable[str]:
+    from personae.personas.exchange import FORMATS, NATIVE
+
+    return (NATIVE, *FORMATS)
+
+
 COMPLETED: dict[str, Names] = {
     "model": _models,
     "judge": _models,
     "inventory": _inventories,
     "inductions": _inductions,
+    "target_form": _formats,
+    "form": _formats,
+    "device": lambda _: [name for name in DEVICES if name != "cuda:N"],
+    "dtype": lambda _: DTYPES,
+    "quantize": lambda _: QUANTIZATIONS,
+    "device_map": lambda _: DEVICE_MAPS,
+    "attention": lambda _: ATTENTIONS,
 }
 """What completes the value of a parameter, by its name."""

@@ -41,6 +41,9 @@ class Form:
             "person": ("first", "second", "third"),
             "context": ("separate", "shared"),
         }
+        for name in ("wording", "order"):
+            if not isinstance(getattr(self, name), str):
+                raise BadValue(f"a form's {name} is a text, not {getattr(self, name)!r}")
         for name, values in allowed.items():
             if getattr(self, name) not in values:
                 raise BadValue(f"a form's {name} is one of {values}, not {getattr(self, name)!r}")

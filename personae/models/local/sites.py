@@ -84,7 +84,9 @@ class Sites:
         if site.part not in PARTS:
             raise BadValue(f"a site's part is one of {', '.join(PARTS)}, not {site.part!r}")
         if not 0 <= site.block < len(self.blocks):
-            raise BadValue(f"this model has the blocks 0 to {len(self.blocks) - 1}, not {site}")
+            raise BadValue(
+                f"this model has the blocks 0 to {len(self.blocks) - 1}, not {site.block}"
+            )
         if site.part == "embedding" and site.block != 0:
             raise BadValue(f"the embedding is the input of block 0, not of {site.block}")
         self._module(site)

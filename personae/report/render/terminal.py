@@ -20,8 +20,8 @@ __all__ = ["print_report", "print_summary"]
 
 LINES = 40
 """The most lines of a summary."""
-WARNINGS, VERDICTS = 10, 20
-"""The most lines of warnings and of verdicts in a summary; what is over is counted."""
+WARNINGS, BANNERS, VERDICTS = 10, 4, 24
+"""The most lines of warnings, banners and verdicts in a summary; what is over is counted."""
 FEW, SEVERAL = 3, 5
 """The fewest and the most rows of a part in a summary."""
 LEAST = 2
@@ -129,7 +129,7 @@ def _summary(page: Outline, console: Console, source: str) -> Lines:
     warnings = [p for p in parts if isinstance(p, Note) and p.level == "warning"]
     head = _lines(console, plain_text(page.title, "bold"))[:2]
     head += _several(console, [whole_part(w, console) for w in warnings], WARNINGS, "warning")
-    head += _lines(console, *_banners(page))[:4]
+    head += _several(console, list(_banners(page)), BANNERS, "remark")
     head += _several(console, list(_verdicts(page, console)), VERDICTS, "finding")
     foot = _lines(console, *_counts(page))[:3]
     shown = _fitting(page, console, LINES - len(head) - len(foot) - 2)
