@@ -22,9 +22,6 @@ from personae.models.codec.text_codec import TextCodec
 __all__ = ["build_codec", "codec_from_folder"]
 
 END_WORDS = ("<|endoftext|>", "<|im_end|>", "<|eot_id|>", "<|end|>", "<end_of_turn>", "</s>")
-NO_TEMPLATE = (
-    "The model has no chat template, as base models have none: chats are written out as plain text."
-)
 SYSTEM_MOVED = (
     "The chat template has no place for a system turn: system texts, such as personas, stand at "
     "the beginning of the user's turn, before a blank line."
@@ -85,9 +82,9 @@ def _proven(codec: TextCodec) -> TextCodec:
         ModelError: the template is broken, or what the user says doesn't arrive.
     """
     codec.render(say("4820?"))
-    notes: tuple[str, ...] = (NO_TEMPLATE,) if codec.template == PLAIN_TEMPLATE else ()
+    notes: tuple[str, ...] = ()
     if not _system_arrives(codec.render):
-        codec, notes = replace(codec, is_system_moved=True), (*notes, SYSTEM_MOVED)
+        codec, notes = replace(codec, is_system_moved=True), (SYSTEM_MOVED,)
     if fault := _fault(codec.render, CHAT):
         notes += (f"The chat template can't carry a chat of several turns: {fault}.",)
     begun = say("4820?", lead="Begun 4821")
