@@ -10,7 +10,11 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalize
 
 from personae.core.errors import BadFile, ModelError
 from personae.models.codec.building import build_codec
-from personae.models.codec.gguf_tokenizers import is_library_tokenizer, library_tokenizer
+from personae.models.codec.gguf_tokenizers import (
+    is_library_tokenizer,
+    library_splits,
+    library_tokenizer,
+)
 from personae.models.codec.templates import PLAIN_TEMPLATE, default_template
 from personae.models.codec.text_codec import TextCodec
 
@@ -82,9 +86,10 @@ def codec_from_gguf(path: str, metadata: Mapping[str, Any]) -> TextCodec:
     if ours:
         _required(path, metadata, "tokenizer.ggml.merges", list)
     elif not is_library_tokenizer(metadata):
+        splits = ", ".join([*PRE_TOKENIZERS, *library_splits()])
         raise ModelError(
-            f"{path}: tokenizer {kind!r} with pre-tokenizer {pre!r} is not built here. Use the "
-            "model's own folder with hf:"
+            f"{path}: tokenizer {kind!r} with pre-tokenizer {pre!r} is not built here, only "
+            f"'llama' and 'gpt2' with {splits}. Use the model's own folder with hf:"
         )
     template = _template(metadata)
     ids = {

@@ -9,7 +9,12 @@ import transformers
 from tokenizers import Tokenizer
 from transformers.integrations.gguf import gguf_tokenizer_mapping
 
-__all__ = ["is_library_tokenizer", "library_tokenizer"]
+__all__ = ["is_library_tokenizer", "library_splits", "library_tokenizer"]
+
+
+def library_splits() -> tuple[str, ...]:
+    """Name the ways of splitting words, by `tokenizer.ggml.pre`, that the library knows."""
+    return tuple(getattr(gguf_tokenizer_mapping, "GGUF_PRE_TOKENIZER_SPLITS", ()))
 
 
 def is_library_tokenizer(metadata: Mapping[str, Any]) -> bool:
@@ -20,8 +25,7 @@ def is_library_tokenizer(metadata: Mapping[str, Any]) -> bool:
     """
     kind = metadata.get("tokenizer.ggml.model")
     if kind == "gpt2":
-        known = getattr(gguf_tokenizer_mapping, "GGUF_PRE_TOKENIZER_SPLITS", {})
-        return metadata.get("tokenizer.ggml.pre") in known
+        return metadata.get("tokenizer.ggml.pre") in library_splits()
     has_blank = bool(metadata.get("tokenizer.ggml.add_space_prefix", True))
     is_gemma = str(metadata.get("general.architecture")).startswith("gemma")
     return kind == "llama" and has_blank != is_gemma

@@ -232,3 +232,20 @@ def test_tokenizers_of_sentencepieces_kind(tmp_path: Path) -> None:
     _, other = piece_metadata(**{"tokenizer.ggml.add_space_prefix": False})
     with pytest.raises(ModelError, match="'llama' with pre-tokenizer 'default' is not built"):
         codec_from_gguf(str(path), other)
+
+
+@needs("accelerate")
+def test_words_are_split_as_the_file_names_it(tmp_path: Path) -> None:
+    metadata = {
+        **settings("qwen3"),
+        "tokenizer.ggml.pre": "tekken",
+    }
+    metadata["tokenizer.ggml.tokens"] = [*metadata["tokenizer.ggml.tokens"], "<|endoftext|>"]
+    metadata["tokenizer.ggml.token_type"] = [*metadata["tokenizer.ggml.token_type"], 3]
+    path = tmp_path / "tiny.gguf"
+    path.write_bytes(gguf_bytes(metadata, {}))
+    codec = codec_from_gguf(str(path), metadata)
+    assert codec.encode("36") == codec.encode("3") + codec.encode("6")
+    assert codec.encode("</s>") == [1]
+    text = "I agree strongly, aged 36."
+    assert codec.decode(codec.encode(text)) == text
