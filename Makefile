@@ -55,7 +55,7 @@ setup: $(STAMP)
 
 $(RUNS): pyproject.toml requirements/constraints.txt requirements/embedded.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -q $(CONSTRAINED) -e '.[local]'
+	$(BIN)/python -m pip install -q $(CONSTRAINED) -e '.[local,read]'
 	$(BIN)/python -m pip install -q --no-deps --require-hashes -r requirements/embedded.txt
 	touch $(RUNS)
 

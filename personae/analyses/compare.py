@@ -30,7 +30,7 @@ from personae.core import (
     counted,
     plain,
 )
-from personae.report.build import Row, ValueAxis, forest, table, warning
+from personae.report.build import Row, ValueAxis, estimate_words, forest, table, warning
 
 __all__ = ["Run", "compare_runs"]
 
@@ -218,7 +218,10 @@ def _figures(comparisons: Sequence[Comparison], judging: ComparisonRules) -> lis
             largest = {id(c) for c in largest_first(drawn)[:DRAWN]}
             drawn = [c for c in drawn if id(c) in largest]
         margin = judging.margins.get(unit)
-        listed = "; ".join(f"{c.shift.name} {c.shift.value:+.3g}: {c.verdict}" for c in drawn[:12])
+        listed = "; ".join(
+            f"{c.shift.name} {estimate_words(c.shift.value, '+.3g')}: {c.verdict}"
+            for c in drawn[:12]
+        )
         figures.append(
             forest(
                 f"shift_{unit.replace('/', '_')}",

@@ -59,11 +59,7 @@ def _difference(differ: Sequence[Comparison], tested: int) -> str:
     count = f"{len(differ)} of {counted(tested, 'comparison')} {verb} after Holm's adjustment"
     if not differ:
         return f"{count}."
-    shifts = [
-        f"{_cell_name(c)} {c.shift.value:+.3g} {c.shift.unit} [{c.shift.low:+.3g}, "
-        f"{c.shift.high:+.3g}]"
-        for c in differ[:NAMED]
-    ]
+    shifts = [f"{_cell_name(c)} {c.shift.words('+.3g', unit=c.shift.unit)}" for c in differ[:NAMED]]
     lead = "most" if differ[NAMED:] else "in order of size" if differ[1:] else "namely"
     return f"{count}; {lead}: {'; '.join(shifts)}."
 

@@ -33,6 +33,7 @@ from personae.core import (
 from personae.report.build import (
     Row,
     ValueAxis,
+    estimate_words,
     frame_table,
     profile,
     table,
@@ -203,7 +204,8 @@ def _profile(scores: pl.DataFrame, inventory: Inventory, unit: str, seed: int) -
     who = str(scores["respondent"][0]) if people == 1 else f"mean of {people:,} respondents"
     low, high = (inventory.low, inventory.high) if unit == "points" else (-1.0, 1.0)
     titles = [inventory.scales[scale] for scale in scales]
-    listed = ", ".join(f"{t} {v.value:.2f}" for t, v in zip(titles, values, strict=True))
+    pairs = zip(titles, values, strict=True)
+    listed = ", ".join(f"{title} {estimate_words(mean.value, '.2f')}" for title, mean in pairs)
     return profile(
         "profile",
         "Profile",

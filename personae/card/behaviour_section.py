@@ -31,7 +31,7 @@ from personae.designs.report_behaviour import (
 from personae.induce.prompt.prompt_inductions import unchanged
 from personae.measure.behaviour.administer_tasks import administer_tasks
 from personae.measure.behaviour.behaviour_scores import scores
-from personae.report.build import Row, forest, missing_answers, table, verdict
+from personae.report.build import Row, estimate_words, forest, missing_answers, table, verdict
 from personae.stats.effects.effect_sizes import paired_permutation
 from personae.stats.resample import bootstrap
 
@@ -136,14 +136,17 @@ def _outcome(toward: Estimate, report: Estimate, hits: tuple[int, int]) -> str:
         movement = "it shifts against what is known of people with these traits"
     else:
         movement = "it is not shown to shift as in people with these traits"
-    self_report = "not known" if isnan(report.value) else f"{report.value:+.2f}"
-    if not isnan(report.low):
-        self_report += f" SD [{report.low:.2f}, {report.high:.2f}]"
+    self_report = f"shifted {_shift_words(report)} towards the request"
+    if isnan(report.value):
+        self_report = f"has no known shift, {report.why_missing}"
     return (
         f"Behaviour: {movement} ({hits[0]} of {hits[1]} measures in the expected direction, mean "
-        f"{toward.value:+.2f} SD [{toward.low:.2f}, {toward.high:.2f}], p = {toward.p:.2g}); "
-        f"the self-report shifted {self_report} towards the request."
+        f"{_shift_words(toward)}, p = {toward.p:.2g}); the self-report {self_report}."
     )
+
+
+def _shift_words(estimate: Estimate) -> str:
+    return estimate.words("+.2f", unit="SD", bounds=".2f")
 
 
 def _figure(
@@ -152,7 +155,7 @@ def _figure(
     measures: Sequence[BehaviourMeasure],
     cells: Mapping[tuple[str, str], Estimate],
 ) -> ForestFigure:
-    listed = "; ".join(f"{e.name}: {e.value:+.2f}" for e in (report, toward))
+    listed = "; ".join(f"{e.name}: {estimate_words(e.value)}" for e in (report, toward))
     names = [entry.measure.name for entry in measures]
     return forest(
         "behaviour",

@@ -68,10 +68,7 @@ def _outcome(requested: Sequence[ScaleShift], arm: str, scores: ChannelScores) -
     else:
         asked = f"{len(requested)} requested traits"
         head = f"{shifted} of {asked} shifted as requested (induced by {arm})"
-    return (
-        f"{head}: mean shift towards the request {_signed(aligned)} SD{_interval(aligned)}, "
-        f"SD of {scores.sd_of}."
-    )
+    return f"{head}: mean shift towards the request {_shift_words(aligned)}, SD of {scores.sd_of}."
 
 
 def _best(scores: ChannelScores, names: Sequence[str]) -> str:
@@ -84,8 +81,8 @@ def _best(scores: ChannelScores, names: Sequence[str]) -> str:
     words = "better than" if clear else "not distinguishable from"
     return (
         f"Of {len(ranked)} inductions, {ranked[0]} shifted most, {words} the next, {ranked[1]} "
-        f"(difference {_signed(lead)} SD{_interval(lead)}). A persona without "
-        f"content shifted {_signed(floor)} SD."
+        f"(difference {_shift_words(lead)}). A persona without content shifted "
+        f"{_signed(floor)} SD."
     )
 
 
@@ -311,9 +308,8 @@ def _signed(estimate: Estimate) -> str:
     return estimate_words(estimate.value)
 
 
-def _interval(estimate: Estimate) -> str:
-    is_known = not isnan(estimate.low)
-    return f" [{estimate.low:.2f}, {estimate.high:.2f}]" if is_known else " (no interval)"
+def _shift_words(estimate: Estimate) -> str:
+    return estimate.words("+.2f", unit="SD", bounds=".2f")
 
 
 def _value(estimate: Estimate) -> float:

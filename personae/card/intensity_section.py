@@ -22,7 +22,7 @@ from personae.core import (
 )
 from personae.induce.prompt.prompt_inductions import adjectives
 from personae.measure.inventories.administer import administer
-from personae.report.build import Row, lines, table, verdict
+from personae.report.build import Row, estimate_words, lines, table, verdict
 from personae.stats.effects.dose_response import Dose, dose_response, level_cells
 from personae.traits.trait_words import graded, trait_side
 
@@ -94,7 +94,8 @@ def _parts(dose: Dose, title: str, trait: str, unit: str) -> list[Part]:
             ("requested, z units", LEVELS),
             [Series(title, tuple(dose.means), "measured")],
             f"measured, {unit}",
-            alt=f"Mean score of {title} at five levels; slope {slope.value:+.3f}.",
+            alt=f"Mean score of {title} at five levels; slope "
+            f"{estimate_words(slope.value, '+.3f')}.",
         ),
         table(
             "intensity",
@@ -113,6 +114,7 @@ def _outcome(slope: Estimate, dose: Dose, title: str) -> str:
     verb = "follows" if slope.low > 0 and slope.p < 0.05 else "is not shown to follow"
     verb = "runs against" if slope.high < 0 and slope.p < 0.05 else verb
     return (
-        f"Intensity: {title} {verb} the requested level, {slope.value:+.3f} {slope.unit} "
-        f"[{slope.low:.3f}, {slope.high:.3f}]; {up} of {dose.rising.n} steps rise."
+        f"Intensity: {title} {verb} the requested level, "
+        f"{slope.words('+.3f', unit=slope.unit, bounds='.3f')}; "
+        f"{up} of {dose.rising.n} steps rise."
     )

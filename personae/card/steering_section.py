@@ -260,7 +260,9 @@ def _scan_table(calibration: Calibration) -> Table:
 
 def _specificity(slopes: Mapping[str, Mapping[str, Estimate]]) -> HeatmapFigure:
     listed = "; ".join(
-        f"{s} moves {t} by {e.value:+.2f}" for s, row in slopes.items() for t, e in row.items()
+        f"{s} moves {t} by {estimate_words(e.value)}"
+        for s, row in slopes.items()
+        for t, e in row.items()
     )
     return heatmap(
         "specificity",

@@ -71,13 +71,16 @@ SERVER_OPTIONS = (
     ),
 )
 MODEL_OPTIONS = (*LOCAL_OPTIONS, *SERVER_OPTIONS)
-KINDS = {"a local model": LOCAL_OPTIONS, "a server": SERVER_OPTIONS}
-LOCAL_SCHEMES = ("smollm2", "hf", "vllm", "gguf")
+OF_SCHEMES = {
+    **dict.fromkeys(("smollm2", "hf", "gguf"), LOCAL_OPTIONS),
+    "vllm": tuple(option for option in LOCAL_OPTIONS if option.name == "dtype"),
+}
+"""The options of models on this machine; those of vLLM's engine are in the model string."""
 
 
 def option_names(scheme: str) -> list[str]:
     """Name the options that models of a scheme take, such as hf or https."""
-    return [option.opts[0] for option in KINDS.get(_kind(f"{scheme}://HOST"), ())]
+    return [option.opts[0] for option in _options_of(f"{scheme}://HOST")]
 
 
 def with_model_options(command: Command) -> Command:
@@ -105,23 +108,23 @@ def model_options(
     from personae.core import InputError
 
     given = {str(o.name) for o in MODEL_OPTIONS if settings.get(str(o.name)) not in (None, ())}
-    kinds = {text: _kind(text) for text in texts}
-    for kind, options in KINDS.items():
-        unused = [o.opts[0] for o in options if o.name in given and kind not in kinds.values()]
-        if unused:
-            raise InputError(f"{unused[0]} is for {kind}, and {' and '.join(kinds)} is none")
-    return {
-        text: {str(o.name): settings[str(o.name)] for o in KINDS.get(kind, ()) if o.name in given}
-        for text, kind in kinds.items()
-    }
+    names = {text: {str(o.name) for o in _options_of(text)} & given for text in texts}
+    for option in MODEL_OPTIONS:
+        if option.name in given - set().union(*names.values()):
+            schemes = [scheme for scheme, options in OF_SCHEMES.items() if option in options]
+            raise InputError(
+                f"{option.opts[0]} is no option of {' or '.join(names)}; it is for models "
+                f"{'by ' + ', '.join(schemes) if schemes else 'on servers'}"
+            )
+    return {text: {name: settings[name] for name in taken} for text, taken in names.items()}
 
 
-def _kind(text: str) -> str:
+def _options_of(text: str) -> tuple[click.Option, ...]:
     from personae.models.opening import is_server
 
     if is_server(text):
-        return "a server"
-    return "a local model" if text.strip().partition(":")[0] in LOCAL_SCHEMES else ""
+        return SERVER_OPTIONS
+    return OF_SCHEMES.get(text.strip().partition(":")[0], ())
 
 
 def model_opener(settings: dict[str, Any]) -> "Callable[[], Model]":

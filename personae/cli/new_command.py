@@ -165,6 +165,5 @@ def _format(paths: Sequence[Path]) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_path(path) as partial:
         partial.write_text(text, encoding="utf-8")

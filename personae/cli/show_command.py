@@ -1,6 +1,6 @@
 """The commands `show` and `list`: studies, recipes, inventories, inductions, models, controls."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from textwrap import wrap
 
 import click
@@ -24,6 +24,7 @@ from personae.generate.recipe_registry import recipes
 from personae.induce.registry import find_induction, induction_summaries, inductions
 from personae.induce.steer.steer_inductions import EXAMPLES, WHITE_BOX
 from personae.models.opening import CONTROLS, MODEL_STRINGS
+from personae.respondents.latent import SETTINGS
 from personae.respondents.null import NULLS
 from personae.run.study_registry import studies
 
@@ -39,9 +40,7 @@ SERVER = (
     "Likelihoods: where the server gives token log-probabilities, which the first requests show. "
     "White box: no, so that nothing steers it and studies of activations refuse it."
 )
-VLLM = (
-    "Likelihoods: yes. White box: only steering and capping, through an installed steering layer."
-)
+VLLM = "Likelihoods: yes. White box: only steering, through an installed steering layer."
 WHITE = "Likelihoods: yes. White box: yes, so that it can be steered and looked into."
 ABILITIES = {
     **dict.fromkeys(("smollm2", "hf", "gguf"), WHITE),
@@ -49,6 +48,14 @@ ABILITIES = {
     **dict.fromkeys(CONTROLS, CONTROL),
 }
 """What models of a scheme can do; those of the others are servers."""
+PARTS: dict[str, tuple[str, Mapping[str, str]]] = {
+    "null": ("KIND", NULLS),
+    "simulated": (
+        "SETTINGS",
+        {name: f"{s.meaning}; {s.low:g} to {s.high:g}" for name, s in SETTINGS.items()},
+    ),
+}
+"""What can stand in the model string of a control, and what it means."""
 
 
 def known_names() -> dict[str, str]:
@@ -62,7 +69,7 @@ def known_names() -> dict[str, str]:
     }
     names: dict[str, str] = {}
     for kind, members in kinds.items():
-        for name in members:
+        for name in dict.fromkeys(members):
             names[name] = f"{names[name]}, {kind}" if name in names else kind
     return names
 
@@ -182,12 +189,22 @@ def _needs(needs: Needs) -> str:
 
 
 def _model(scheme: str) -> Iterator[str]:
-    text = next(text for text in MODEL_STRINGS if text.partition(":")[0] == scheme)
-    yield f"{text}: {MODEL_STRINGS[text]}"
+    texts = [text for text in MODEL_STRINGS if text.partition(":")[0] == scheme]
+    for text in texts:
+        yield f"{text}: {MODEL_STRINGS[text]}"
     yield ABILITIES.get(scheme, SERVER)
     if options := option_names(scheme):
         yield "Options: " + ", ".join(options)
-    yield f"Use: personae card examples/ada.json --model {text}"
+    title, meanings = PARTS.get(scheme, ("", {}))
+    for name, meaning in meanings.items():
+        yield from wrap(
+            meaning,
+            100,
+            initial_indent=f"{title:<10}{name:<14}",
+            subsequent_indent=" " * 24,
+        )
+        title = ""
+    yield f"Use: personae card examples/ada.json --model {texts[0]}"
 
 
 DESCRIPTIONS: dict[str, Callable[[str], Iterator[str | Report]]] = {

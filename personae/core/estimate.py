@@ -54,11 +54,29 @@ class Estimate(FrameResult):
 
     def __str__(self) -> str:
         if isnan(self.value):
-            return f"{self.name}: not known ({self.why_missing})"
-        unit = f" {self.unit}" if self.unit else ""
-        span = "" if isnan(self.low) else f" [{self.low:.3f}, {self.high:.3f}]"
+            return f"{self.name}: {self.words()}"
         chance = "" if isnan(self.p) else f", p = {self.p:.3g}"
-        return f"{self.name}: {self.value:.3f}{unit}{span}, n = {counted(self.n, self.of)}{chance}"
+        size = counted(self.n, self.of)
+        return f"{self.name}: {self.words(unit=self.unit)}, n = {size}{chance}"
+
+    def words(self, form: str = ".3f", *, unit: str = "", bounds: str | None = None) -> str:
+        """Write value, unit and interval for a sentence, the ends in the form `bounds` if given.
+
+        Without an interval, the value alone; without a value, the reason.
+
+        >>> e = Estimate(name="d", value=0.5, low=-0.1, high=1.1, n=9, of="item")
+        >>> e.words("+.1f", unit="SD", bounds=".1f")
+        '+0.5 SD [-0.1, 1.1]'
+        >>> missing("d", "one item", n=1, of="item").words()
+        'not known (one item)'
+        """
+        if isnan(self.value):
+            return f"not known ({self.why_missing})"
+        value = f"{self.value:{form}} {unit}" if unit else f"{self.value:{form}}"
+        if isnan(self.low) or isnan(self.high):
+            return value
+        inner = form if bounds is None else bounds
+        return f"{value} [{self.low:{inner}}, {self.high:{inner}}]"
 
 
 def counted(n: int, of: str) -> str:

@@ -34,8 +34,8 @@ MODEL_STRINGS = {
         f"{scheme}:NAME[@HOST:PORT]": f"a model of {server}, by default on this machine"
         for scheme, server in SERVERS.items()
     },
-    "simulated:SETTINGS": "a simulated respondent with known traits, as E=1.5,N=-1,noise=0.3",
-    "null:KIND": "a respondent that doesn't read: uniform, midpoint, yes, first, ...",
+    "simulated:SETTINGS": "a simulated respondent with known traits, such as E=1.5,N=-1,noise=0.3",
+    "null:KIND": "a respondent that doesn't read what it is asked",
 }
 """The forms a model string can have, and what each opens."""
 

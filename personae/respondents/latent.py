@@ -18,12 +18,14 @@ from functools import cache
 from itertools import pairwise
 from math import exp, isfinite, pi, sqrt
 from statistics import NormalDist
+from typing import NamedTuple
 
 from personae.core import BIG_FIVE, BadValue, UnknownName, load_inventory
 from personae.respondents.stimuli import KeyedStatement, KnownProblem, TaskTrial
 
 __all__ = [
     "FLOOR",
+    "SETTINGS",
     "Respondent",
     "Standings",
     "keyed_uniform",
@@ -41,19 +43,43 @@ STANCES = 2.0
 WAVER = 0.8
 """Points by which an average respondent departs from an earlier answer."""
 _GROUP = "sex-neutral 21-40"
-_RANGES: Mapping[str, tuple[float, float]] = {
-    **dict.fromkeys(BIG_FIVE, (-5.0, 5.0)),
-    "noise": (0.0, 3.0),
-    "follow": (0.0, 1.0),
-    "position": (-1.0, 1.0),
-    "acquiescence": (-4.0, 4.0),
-    "drift": (0.0, 1.0),
-    "spread": (0.0, 2.0),
-    "ability": (0.0, 1.0),
-    "damage": (0.0, 1.0),
-    "gap": (0.0, 1.0),
-    "seed": (0.0, 2**53),
+
+
+class Setting(NamedTuple):
+    """What a setting of a respondent means, and its least and greatest value."""
+
+    meaning: str
+    low: float
+    high: float
+
+
+SETTINGS: Mapping[str, Setting] = {
+    **{
+        domain: Setting(f"{title}, z; of a facet as {domain}:FACET", -5.0, 5.0)
+        for domain, title in BIG_FIVE.items()
+    },
+    "noise": Setting(
+        "SD of an answer in points of a five-point scale, half of its variance fixed for a chat, "
+        "half in the draw",
+        0.0,
+        3.0,
+    ),
+    "follow": Setting("how far a persona in the chat replaces the own standing", 0.0, 1.0),
+    "position": Setting("pull of the option shown last (-) or first (+)", -1.0, 1.0),
+    "acquiescence": Setting("points of a five-point scale added to agreement", -4.0, 4.0),
+    "drift": Setting("share of every standing lost with each earlier turn or repeat", 0.0, 1.0),
+    "spread": Setting("SD, in points, of the facets around their domain", 0.0, 2.0),
+    "ability": Setting("share of the shipped problems solved", 0.0, 1.0),
+    "damage": Setting("share of the ability that any persona takes away", 0.0, 1.0),
+    "gap": Setting(
+        "share of behaviour in tasks that comes from a standing of its own, not from the traits "
+        "reported",
+        0.0,
+        1.0,
+    ),
+    "seed": Setting("another respondent with the same settings", 0.0, 2**53),
 }
+"""The settings in `simulated:E=1.5,noise=0.3`."""
 Standings = Mapping[tuple[str, str], float]
 """Standings in z units by (domain letter, facet); the facet is "" for the domain itself."""
 
@@ -62,14 +88,8 @@ Standings = Mapping[tuple[str, str], float]
 class Respondent:
     """Traits and habits of answering.
 
-    `traits`: z by domain letter, or by facet as `E:Assertiveness`; 0 if not given. `noise`: SD of
-    an answer in points of a five-point scale, half of its variance fixed for a chat, half in the
-    draw. `follow`: 0..1, how far a persona in the chat replaces the own standing. `position`:
-    -1..1, pull of the option shown last (-) or first (+). `acquiescence`: points of a five-point
-    scale added to agreement. `drift`: share of every standing lost with each earlier turn or
-    repeat. `spread`: SD, in points, of the facets around their domain. `ability`: share of the
-    shipped problems solved; `damage`: share of it that any persona takes away. `gap`: 0..1, share
-    of behaviour in tasks that comes from a standing of its own and not from the traits reported.
+    `traits`: z by domain letter, or by facet as `E:Assertiveness`; 0 if not given. The others are
+    in `SETTINGS`.
     """
 
     name: str
@@ -260,10 +280,10 @@ def parse_spec(spec: str) -> Respondent:
     habits: dict[str, float] = {}
     for key, text in parse_settings(spec).items():
         domain = key.partition(":")[0]
-        known = _facet_settings(domain) if domain != key and domain in BIG_FIVE else (*_RANGES,)
+        known = _facet_settings(domain) if domain != key and domain in BIG_FIVE else (*SETTINGS,)
         if key not in known:
             raise UnknownName("setting of a simulated respondent", key, known)
-        value = _number(spec, key, text, _RANGES[domain])
+        value = _number(spec, key, text, SETTINGS[domain])
         if domain in BIG_FIVE:
             traits[key] = value
         else:
@@ -276,15 +296,15 @@ def _facet_settings(domain: str) -> tuple[str, ...]:
     return tuple(f"{domain}:{facet}" for facet in _facets(domain))
 
 
-def _number(spec: str, key: str, text: str, allowed: tuple[float, float]) -> float:
+def _number(spec: str, key: str, text: str, allowed: Setting) -> float:
     try:
         value = float(text)
     except ValueError:
         value = float("nan")
     is_valid = isfinite(value) and (key != "seed" or value == int(value))
-    if not (is_valid and allowed[0] <= value <= allowed[1]):
+    if not (is_valid and allowed.low <= value <= allowed.high):
         kind = "a whole number" if key == "seed" else "a number"
         raise BadValue(
-            f"{spec!r}: {key} is {kind} from {allowed[0]:g} to {allowed[1]:g}, not {text!r}"
+            f"{spec!r}: {key} is {kind} from {allowed.low:g} to {allowed.high:g}, not {text!r}"
         )
     return value

@@ -43,8 +43,7 @@ _SYLLABLES = ("ka", "lo", "mi", "ru", "te", "vo", "zu", "pe")
 def open_null(spec: str) -> "NullRespondent":
     """Open `null:KIND`, with `,seed=N` if wanted.
 
-    `uniform` any option; `midpoint` the one nearest the middle in meaning; `yes` the most
-    agreeing; `first` and `last` by position; `refusing` none; `garbage` syllables.
+    The kinds are those of `NULLS`.
 
     Raises:
         UnknownName: no null respondent of that kind.
@@ -180,5 +179,13 @@ _PREFERENCES: Mapping[str, Callable[[_OptionPosition], float]] = {
     "midpoint": lambda option: abs(option.level - 0.5),
 }
 """The quantity that a kind minimises; of ties it takes the first option."""
-NULLS = ("first", "garbage", "last", "midpoint", "refusing", "uniform", "yes")
-"""The kinds of null respondents."""
+NULLS = {
+    "first": "the option shown first",
+    "garbage": "options at random by the chat, and syllables as replies",
+    "last": "the option shown last",
+    "midpoint": "the option nearest the middle in meaning",
+    "refusing": "a refusal of every question",
+    "uniform": "every option alike",
+    "yes": "the option that agrees most",
+}
+"""The kinds of null respondents, and what each answers."""

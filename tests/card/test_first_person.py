@@ -1,5 +1,7 @@
 """The card's third-person reading: a persona that shows in its own text, and one that doesn't."""
 
+import sys
+
 import pytest
 
 from personae.card.analysis import ChannelScores
@@ -11,6 +13,7 @@ from personae.encoders.sentence_encoder import open_encoder
 from personae.induce.registry import find_induction
 from personae.measure.inventories.administer_arms import administer_arms
 from personae.measure.inventories.forms import published_form
+from personae.readers.text.self_descriptions import self_description_reader
 from personae.respondents.null import open_null
 from personae.respondents.simulated import open_simulated
 from tests.support.extras import needs
@@ -79,6 +82,15 @@ def test_another_world_of_traits_is_not_read() -> None:
     reading = section("simulated:noise=0.2", "ipip-16pf")
     assert "Not read: the reader rates the Big Five" in str(reading.parts[1])
     assert reading.answers is None
+
+
+def test_without_scikit_learn_the_section_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    self_description_reader.cache_clear()
+    (note,) = [part for part in section("simulated:follow=1").parts if isinstance(part, Note)]
+    assert note.level == "warning" and "personae[read]" in note.text
 
 
 def test_the_card_carries_it() -> None:

@@ -9,6 +9,8 @@ from click.shell_completion import BashComplete, CompletionItem
 
 from personae.cli import commands, main
 from personae.cli.show_command import known_names
+from personae.respondents.latent import SETTINGS
+from personae.respondents.null import NULLS
 
 Capture = pytest.CaptureFixture[str]
 VARIABLE = "_PERSONAE_COMPLETE"
@@ -50,6 +52,10 @@ def test_each_kind_shows_what_it_is(capsys: Capture) -> None:
     assert "--dtype" in printed(capsys, "show", "gguf")
     assert "White box: no" in printed(capsys, "show", "https")
     assert "A control" in printed(capsys, "show", "null:yes")
+    assert all(f" {kind} " in printed(capsys, "show", "null") for kind in NULLS)
+    assert all(f" {name} " in printed(capsys, "show", "simulated") for name in SETTINGS)
+    assert "hf:MODEL+ADAPTER: " in printed(capsys, "show", "hf")
+    assert "Options: --dtype\n" in printed(capsys, "show", "vllm")
     group = printed(capsys, "show", "universal_persona")
     assert "personae run universal_persona" in group
     assert "personae generate universal_persona" in group

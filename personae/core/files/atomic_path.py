@@ -17,13 +17,17 @@ __all__ = ["atomic_path", "write_atomically", "write_together"]
 def atomic_path(target: Path) -> Iterator[Path]:
     """Yield a path beside the target; what is written there replaces the target at the end.
 
-    A name's last ending stays, by which some libraries choose a format.
+    The target's folder is made if necessary. A name's last ending stays, by which some libraries
+    choose a format.
 
     Raises:
         BadFile: it can't be written, or the target is a folder that isn't empty.
     """
     part = target.with_name(f".{target.stem}.part{target.suffix}")
+    is_new = not target.parent.exists()
     try:
+        if is_new:
+            target.parent.mkdir(parents=True)
         _clear(part)
         yield part
         _to_disk(part)
@@ -39,6 +43,9 @@ def atomic_path(target: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             _clear(part)
+        if is_new:
+            with suppress(OSError):
+                target.parent.rmdir()  # only if nothing was written
 
 
 def write_atomically(path: Path, data: bytes) -> None:

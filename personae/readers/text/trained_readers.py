@@ -8,6 +8,7 @@ sides of a split. Needs the extra `read`.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -138,6 +139,8 @@ def train_reader(
         MissingExtra: scikit-learn is not installed.
         InputError: too few groups, or a scale whose poles are not in three groups each.
     """
+    if find_spec("sklearn") is None:
+        raise MissingExtra("scikit-learn", "read", "a trained reader")
     groups = [text.group or text.id for text in corpus.texts]
     count = len(set(groups))
     if count < LEAST_GROUPS:
@@ -187,14 +190,12 @@ def _permuted(truth: Array, groups: Sequence[str], seed: int) -> Array:
 
 def _pipeline(training: ReaderTraining) -> Any:  # noqa: ANN401
     """Build the classifier: standardised features or TF-IDF, then a logistic regression."""
-    try:
-        from sklearn.feature_extraction.text import TfidfVectorizer  # noqa: PLC0415
-        from sklearn.impute import SimpleImputer  # noqa: PLC0415
-        from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
-        from sklearn.pipeline import Pipeline  # noqa: PLC0415
-        from sklearn.preprocessing import FunctionTransformer, StandardScaler  # noqa: PLC0415
-    except ImportError as error:
-        raise MissingExtra("scikit-learn", "read", "a trained reader") from error
+    from sklearn.feature_extraction.text import TfidfVectorizer  # noqa: PLC0415
+    from sklearn.impute import SimpleImputer  # noqa: PLC0415
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
+    from sklearn.pipeline import Pipeline  # noqa: PLC0415
+    from sklearn.preprocessing import FunctionTransformer, StandardScaler  # noqa: PLC0415
+
     weigh = ("weigh", LogisticRegression(max_iter=1000))
     if not RECIPES[training.recipe]:
         return Pipeline([("words", TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2))), weigh])

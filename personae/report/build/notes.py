@@ -41,10 +41,7 @@ def estimate_words(estimate: Point, form: str = "+.2f") -> str:
         return "not known"
     if not isinstance(estimate, Estimate):
         return f"{estimate:{form}}"
-    if isnan(estimate.value):
-        return f"not known ({estimate.why_missing})"
-    interval = "" if isnan(estimate.low) else f" [{estimate.low:{form}}, {estimate.high:{form}}]"
-    return f"{estimate.value:{form}}{interval}"
+    return estimate.words(form)
 
 
 def list_words(

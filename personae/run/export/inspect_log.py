@@ -84,7 +84,6 @@ def write_inspect_log(answers: Answers, origin: RunOrigin, asked: Asked, path: P
         raise MissingExtra("inspect_ai", "inspect", "writing inspect_ai logs")
     from inspect_ai.log import write_eval_log  # noqa: PLC0415
 
-    path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_path(path) as part:
         write_eval_log(_log(answers, origin, asked), str(part))
 

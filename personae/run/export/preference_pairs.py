@@ -22,7 +22,6 @@ from personae.analyses.compare import Run
 from personae.core import (
     CONTROL,
     Answers,
-    BadFile,
     BadValue,
     Chat,
     Message,
@@ -260,10 +259,6 @@ def write_pairs(rows: Sequence[Mapping[str, Any]], left: Counter[str], path: Pat
     if path.suffix != ".jsonl":
         raise BadValue(f"pairs are JSON Lines: give a file .jsonl, not {path.name!r}")
     text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BadFile(f"can't write to {path}: {error.strerror}") from error
     write_atomically(path, text.encode())
     remainder = f"left out: {_listed(left)}" if left else "nothing left out"
     return f"Written: {path}, {counted(len(rows), 'pair')} ({rows[0]['source']}); {remainder}"

@@ -114,10 +114,7 @@ def _verdicts(
 
 
 def _closeness(citizens: Estimate, other: Estimate, name: str) -> str:
-    values = (
-        f"KS {citizens.value:.3f} [{citizens.low:.3f}, {citizens.high:.3f}] against "
-        f"{other.value:.3f}"
-    )
+    values = f"KS {citizens.words()} against {other.value:.3f}"
     if isnan(citizens.low):
         return f"Citizens and {name}: {values}; no interval, {citizens.why_missing}."
     if citizens.high < other.value - ROUNDING:

@@ -33,11 +33,11 @@ def order_note(comparison: SurveyComparison) -> Note:
     )
     if isnan(shift.value):
         return Note(f"Option order: {shift}.")
-    text = f"Reversing the options shifts the shares by {shift.value:.2f} on average (0 to 1)"
+    lead, average = "Reversing the options shifts the shares by", "on average (0 to 1)"
     if shift.value < BY_POSITION:
-        return Note(f"{text}.")
+        return Note(f"{lead} {shift.value:.2f} {average}.")
     return warning(
-        f"{text} [{shift.low:.2f}, {shift.high:.2f}]: answers largely follow the options' "
+        f"{lead} {shift.words('.2f', unit=average)}: answers largely follow the options' "
         "positions, and their mean over both orders says little about the question."
     )
 

@@ -136,7 +136,7 @@ def _lean_words(estimate: Estimate) -> str:
     side = "closer to high" if estimate.low > 0 else "closer to low"
     if estimate.low <= 0 <= estimate.high:
         side = "not shown to be closer to either"
-    return f"{side} ({estimate.value:+.2f} nats [{estimate.low:.2f}, {estimate.high:.2f}])"
+    return f"{side} ({estimate.words('+.2f', unit='nats', bounds='.2f')})"
 
 
 def _leans_figure(leans: Mapping[str, Leans]) -> ForestFigure:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from personae.core import CONTROL, Answers, Array, Estimate, Figure, Part, Table
-from personae.report.build import Row, bars, matrix_table, table, verdict
+from personae.report.build import Row, bars, estimate_words, matrix_table, table, verdict
 from personae.stats.resample import mean
 from personae.stats.two_level import two_level_mean
 from personae.studies.pas.papi import FLOORS, Panel, trait_errors
@@ -98,7 +98,7 @@ class Distances:
             verdict(
                 f"Closest arm: {best}, composite {self.composite(best).value:.2f}. Without a "
                 f"model, always 3 is {self.composite('always 3').value:.2f} away, the person's "
-                f"rounded facet means {guess.value:.2f}."
+                f"rounded facet means {estimate_words(guess.value, '.2f')}."
             ),
         ]
 
@@ -106,7 +106,7 @@ class Distances:
         """Draw composites of arms and floors."""
         names = [("arm", arm) for arm in ARMS] + [("no model", floor) for floor in FLOORS]
         values = [self.composite(name) for _, name in names]
-        listed = ", ".join(f"{v.name} {v.value:.2f}" for v in values)
+        listed = ", ".join(f"{v.name} {estimate_words(v.value, '.2f')}" for v in values)
         return bars(
             "composite",
             f"Distance from {len(self.panel.ids)} people ({tag})",

@@ -164,7 +164,7 @@ def _verdicts(
     followed = overall.low > 0 and overall.p < 0.05
     outcome = (
         f"The level asked for {'is' if followed else 'is not shown to be'} followed: "
-        f"{overall.value:+.3f} points a level [{overall.low:.3f}, {overall.high:.3f}], "
+        f"{_slope_words(overall)}, "
         f"{len(up)} of {len(doses)} factors rise (Holm)."
     )
     notes: list[Part] = [verdict(outcome)]
@@ -175,9 +175,12 @@ def _verdicts(
         notes.append(
             verdict(
                 f"Factors that covary in people {movement} here: "
-                f"{related.value:+.3f} points a level [{related.low:.3f}, {related.high:.3f}] "
-                "in the expected direction."
+                f"{_slope_words(related)} in the expected direction."
             )
         )
     notes.append(Note("Scores of public analogues of sixteen factors, by self-report only."))
     return notes
+
+
+def _slope_words(slope: Estimate) -> str:
+    return slope.words("+.3f", unit="points a level", bounds=".3f")

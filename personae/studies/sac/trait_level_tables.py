@@ -8,7 +8,7 @@ import polars as pl
 
 from personae.core import CONTROL, Answers, LinesFigure, Table
 from personae.measure.inventories.administer import administer
-from personae.report.build import Row, lines, table, with_p
+from personae.report.build import Row, estimate_words, lines, table, with_p
 from personae.respondents.null import open_null
 from personae.stats.effects.contrast import arm_shift
 from personae.stats.effects.dose_response import Dose
@@ -28,7 +28,7 @@ __all__ = [
 
 def level_curves(doses: Mapping[str, Dose], design: LevelDesign) -> LinesFigure:
     """Draw the mean keyed score (points) of every factor asked for over its levels."""
-    slopes = "; ".join(f"{t} {d.slope.value:+.2f} a level" for t, d in doses.items())
+    slopes = "; ".join(f"{t} {estimate_words(d.slope.value)} a level" for t, d in doses.items())
     return lines(
         "levels",
         "Requested and reported level",

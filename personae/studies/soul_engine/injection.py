@@ -9,7 +9,7 @@ from personae.core import Array, Edit, Estimate, Figure, OpenModel, Part, Site
 from personae.designs.steering_bench import shipped_bench
 from personae.designs.steering_calibration import HELD_OUT, Calibration
 from personae.induce.steer.contrasts import trait_vectors
-from personae.report.build import Row, ValueAxis, heatmap, lines, table
+from personae.report.build import Row, ValueAxis, estimate_words, heatmap, lines, table
 from personae.stats.resample import mean
 from personae.studies.soul_engine.sliders import slide
 
@@ -90,7 +90,9 @@ def dose_parts(dose: InjectionDose) -> list[Part]:
         ("strength, share of the states' length", SHARES),
         {"shift towards the character": dose.shifts, "loss on plain text": dose.losses.tolist()},
         ValueAxis("nats per token", reference=0.0),
-        alt="; ".join(f"{shift.name}: {shift.value:.3f}" for shift in dose.shifts),
+        alt="; ".join(
+            f"{shift.name}: {estimate_words(shift.value, '.3f')}" for shift in dose.shifts
+        ),
     )
     rows: list[Row] = [
         {"strength": share, "shift": shift, "perplexity ratio": float(np.exp(loss))}

@@ -7,7 +7,7 @@ import numpy as np
 
 from personae.core import BIG_FIVE, Answers, Array, Edit, Estimate, OpenModel, Part, Site, Table
 from personae.designs.steering_bench import shipped_bench
-from personae.report.build import Row, bars, heatmap, matrix_table, table
+from personae.report.build import Row, bars, estimate_words, heatmap, matrix_table, table
 from personae.stats.resample import mean
 from personae.studies.soul_engine.level_readout import (
     CharacterSpeech,
@@ -92,7 +92,7 @@ def error_parts(tests: Sequence[ReadingTest], seed: int) -> list[Part]:
         {name: map(by_reader.get, readers) for name, by_reader in errors.items()},
         "MSE",
         alt="; ".join(
-            f"{name}, {reader}: {error.value:.4f}"
+            f"{name}, {reader}: {estimate_words(error.value, '.4f')}"
             for name, by_reader in errors.items()
             for reader, error in by_reader.items()
         ),

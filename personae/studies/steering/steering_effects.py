@@ -84,7 +84,7 @@ def _curve(
         ("strength", strengths),
         [series],
         ValueAxis(UNIT, reference=0.0),
-        alt=f"{what}: " + ", ".join(f"{e.value:+.2f} at {s:g}" for s, e in points),
+        alt=f"{what}: " + ", ".join(f"{estimate_words(e.value)} at {s:g}" for s, e in points),
     )
 
 
@@ -120,7 +120,8 @@ def specificity_parts(model: OpenModel, calibration: Calibration, seed: int) -> 
         for steered, row in shifts.items()
     }
     words = "; ".join(
-        f"{steered} moves " + ", ".join(f"{t} {shift.value:+.2f}" for t, shift in row.items())
+        f"{steered} moves "
+        + ", ".join(f"{t} {estimate_words(shift.value)}" for t, shift in row.items())
         for steered, row in shifts.items()
     )
     title = "Shift of every trait under each trait's vector"

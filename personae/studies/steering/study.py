@@ -117,10 +117,9 @@ def _verdict(calibration: Calibration, scan: Scan) -> Note:
     return verdict(
         f"Steering at block {point.block}, strength {point.strength:g}, "
         f"{'moves' if shown else 'is not shown to move'} held-out statements towards the trait: "
-        f"{effect.value:+.3f} {UNIT} [{effect.low:+.3f}, {effect.high:+.3f}], p = {effect.p:.3f} "
-        f"by rank among {nulls} shuffled vectors of the same length (the least possible is "
-        f"{1 / (1 + nulls):.3f}). Perplexity of neutral text times "
-        f"{calibration.perplexity.value:.2f}."
+        f"{effect.words('+.3f', unit=UNIT)}, p = {effect.p:.3f} by rank among {nulls} shuffled "
+        f"vectors of the same length (the least possible is {1 / (1 + nulls):.3f}). "
+        f"Perplexity of neutral text times {calibration.perplexity.value:.2f}."
     )
 
 

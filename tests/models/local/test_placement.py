@@ -88,8 +88,11 @@ def test_options_go_to_the_models_of_their_kind() -> None:
     settings = {"dtype": "bfloat16", "device": None}
     given = model_options(["smollm2", "http://localhost/v1#judge"], settings)
     assert given == {"smollm2": {"dtype": "bfloat16"}, "http://localhost/v1#judge": {}}
-    with pytest.raises(InputError, match="--dtype is for a local model, and null:yes is none"):
+    assert model_options(["vllm:tiny"], settings) == {"vllm:tiny": {"dtype": "bfloat16"}}
+    with pytest.raises(InputError, match="--dtype is no option of null:yes; it is for models by"):
         model_options(["null:yes"], settings)
+    with pytest.raises(InputError, match="--device is no option of vllm:tiny"):
+        model_options(["vllm:tiny"], {"device": "cuda"})
 
 
 def test_the_usual_way_leaves_fingerprint_and_provenance_as_they_were() -> None:

@@ -80,5 +80,5 @@ def test_options_of_servers_are_theirs_alone() -> None:
     assert (
         open_model("ollama:qwen3", **settings).fingerprint != open_model("ollama:qwen3").fingerprint
     )
-    with pytest.raises(InputError, match="--thinking is for a server"):
+    with pytest.raises(InputError, match="--thinking is no option of smollm2; it is for"):
         model_options(["smollm2"], {"thinking": "off", "headers": ()})
