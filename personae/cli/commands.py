@@ -136,10 +136,15 @@ def _completion(shell: str) -> None:
 @click.option("--items", type=click.Path(path_type=Path), help="Your own item texts (CSV).")
 @click.option("--norms", help="Norm group to compare with, such as 'sex-neutral 21-40'.")
 @click.option(
-    "--missing", multiple=True, metavar="TEXT", help="Stands for no answer, such as 0; repeatable."
+    "--missing",
+    multiple=True,
+    metavar="TEXT",
+    help="A value that means no answer, such as 0; may be repeated.",
 )
-@click.option("--shift", type=int, default=0, help="Added to each number: 1 for options from 0.")
-@click.option("--by-scale", is_flag=True, help="Heads E1, E2, ... count within the scale E.")
+@click.option(
+    "--shift", type=int, default=0, help="Added to each number; 1 where options begin at 0."
+)
+@click.option("--by-scale", is_flag=True, help="Columns E1, E2, ... are numbered within scale E.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the results.")
 @click.option("--seed", type=WHOLE, default=0, show_default=True, help="Seed of the resampling.")
 @takes_full
@@ -253,7 +258,7 @@ def _compare(**settings: Any) -> None:  # noqa: ANN401
     "--out",
     type=click.Path(path_type=Path),
     required=True,
-    help="A file .eval or .json (inspect), a file .jsonl (dpo), or a folder (lm-eval).",
+    help="A .eval or .json file (inspect), a .jsonl file (dpo), or a folder (lm-eval).",
 )
 def _export(**settings: Any) -> None:  # noqa: ANN401
     """Write a finished run, or a set of problems, in another tool's format."""

@@ -26,23 +26,24 @@ LOCAL_OPTIONS = (
     click.Option(
         ["--dtype"],
         metavar="DTYPE",
-        help="Its precision: auto (float32 on the CPU, elsewhere the checkpoint's), float32, "
-        "bfloat16 or float16.",
+        help="Precision of a local model: auto (float32 on the CPU, elsewhere the checkpoint's), "
+        "float32, bfloat16 or float16.",
     ),
     click.Option(
         ["--quantize"],
         metavar="BITS",
-        help="Quantise its weights to 8bit or 4bit, by bitsandbytes or torchao.",
+        help="Quantise a local model to 8bit or 4bit, by bitsandbytes or torchao.",
     ),
     click.Option(
         ["--device-map"],
         metavar="MAP",
-        help="Spread it over several devices: auto, balanced, balanced_low_0 or sequential.",
+        help="Spread a local model over several devices: auto, balanced, balanced_low_0 or "
+        "sequential.",
     ),
     click.Option(
         ["--attention"],
         metavar="KERNEL",
-        help="How it attends: auto, sdpa, eager or flash_attention_2.",
+        help="How a local model computes attention: auto, sdpa, eager or flash_attention_2.",
     ),
 )
 SERVER_OPTIONS = (
@@ -62,7 +63,7 @@ SERVER_OPTIONS = (
         ["--first-answer"],
         type=click.FloatRange(0, min_open=True),
         metavar="SECONDS",
-        help="How long its first answer is waited for; 60 by default.",
+        help="How long to wait for a server's first answer; 60 by default.",
     ),
     click.Option(
         ["--extra-body"],

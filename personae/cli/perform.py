@@ -47,7 +47,9 @@ COMMON = (
     *MODEL_OPTIONS,
     click.Option(["--out"], type=click.Path(path_type=Path), help="Folder for the results."),
     click.Option(
-        ["--fresh"], is_flag=True, help="Start over; a run in the folder is moved aside in it."
+        ["--fresh"],
+        is_flag=True,
+        help="Start over; an earlier run is moved aside within the folder.",
     ),
     click.Option(["--retry-errors"], is_flag=True, help="Ask again what ended in an error before."),
     FULL,

@@ -25,7 +25,7 @@ _FROM = click.option(
     "--from", "form", default="", help="Format of the file; by default detected from its content."
 )
 _STRICT = click.option(
-    "--strict", is_flag=True, help="Refuse a file or folder of which a persona can't be read."
+    "--strict", is_flag=True, help="Refuse a file or folder if any persona can't be read."
 )
 _OUT = click.option("--out", type=_FILE, help="Folder for the report.")
 

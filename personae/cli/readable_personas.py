@@ -39,7 +39,7 @@ def readable_personas(
         rest = f" ({_SHOWN} are named above)" if len(errors) > _SHOWN else ""
         text = f"{path}: {counted(len(errors), 'entry')} can't be read{rest}"
         if strict:
-            raise BadFile(f"{text}; without --strict the others are used")
+            raise BadFile(f"{text}; leave out --strict to use the others")
         click.echo(f"{text}; the others are used", err=True)
     if unread:
         click.echo(

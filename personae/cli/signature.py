@@ -80,7 +80,7 @@ def all_options(given: Sequence[Parameter]) -> Iterator[click.Parameter]:
         yield from options_of(parameter)
     if any(_is_personas(parameter.kind) for parameter in given):
         yield click.Option(
-            ["--strict"], is_flag=True, help="Refuse a file of which a persona can't be read."
+            ["--strict"], is_flag=True, help="Refuse a file if any of its personas can't be read."
         )
 
 

@@ -38,7 +38,7 @@ def _rows(value: object, source: Path) -> Iterator[Row]:
     if isinstance(value, list):
         for number, element in enumerate(value, start=1):
             if not isinstance(element, dict):
-                raise _no_layout(source, f"element {number} of its list is no object")
+                raise _no_layout(source, f"element {number} of its list is not an object")
             yield from _of_object(element, source, f"row {number}", listed=True)
     elif isinstance(value, dict):
         if value and all(isinstance(part, dict) for part in value.values()):
@@ -98,7 +98,7 @@ def _reason(element: object) -> str:
 
 def _no_layout(source: Path, reason: str) -> BadFile:
     return BadFile(
-        f"{source}: no layout of answers that is known: {reason}. Known: a list of "
+        f"{source}: not a known layout of answers: {reason}. Known: a list of "
         '{"respondent": ..., "item": ..., "answer": ...}, or an object of answers by item for each '
         "respondent"
     )

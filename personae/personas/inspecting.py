@@ -16,8 +16,8 @@ __all__ = ["CheckResult", "check_report", "diff_report"]
 _ERRORS, _EXAMPLES = 20, 5
 _MAX_ROWS = 500
 _FORMAT_RULES = {
-    "unread-traits": "its file says something about traits that isn't a level or a number on a "
-    "known scale; set the traits by hand",
+    "unread-traits": "its file says something about traits that is neither a level nor a number on "
+    "a known scale; set the traits by hand",
     "unread-fields": "a field of its file has a value of another type than usual; it is kept "
     "in extra and reaches no prompt",
     "unknown-field": "a field that the schema doesn't know resembles one it does",

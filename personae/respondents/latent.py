@@ -27,6 +27,7 @@ __all__ = [
     "FLOOR",
     "SETTINGS",
     "Respondent",
+    "Setting",
     "Standings",
     "keyed_uniform",
     "option_probabilities",
@@ -58,12 +59,7 @@ SETTINGS: Mapping[str, Setting] = {
         domain: Setting(f"{title}, z; of a facet as {domain}:FACET", -5.0, 5.0)
         for domain, title in BIG_FIVE.items()
     },
-    "noise": Setting(
-        "SD of an answer in points of a five-point scale, half of its variance fixed for a chat, "
-        "half in the draw",
-        0.0,
-        3.0,
-    ),
+    "noise": Setting("SD of an answer in points of a five-point scale", 0.0, 3.0),
     "follow": Setting("how far a persona in the chat replaces the own standing", 0.0, 1.0),
     "position": Setting("pull of the option shown last (-) or first (+)", -1.0, 1.0),
     "acquiescence": Setting("points of a five-point scale added to agreement", -4.0, 4.0),
@@ -71,12 +67,7 @@ SETTINGS: Mapping[str, Setting] = {
     "spread": Setting("SD, in points, of the facets around their domain", 0.0, 2.0),
     "ability": Setting("share of the shipped problems solved", 0.0, 1.0),
     "damage": Setting("share of the ability that any persona takes away", 0.0, 1.0),
-    "gap": Setting(
-        "share of behaviour in tasks that comes from a standing of its own, not from the traits "
-        "reported",
-        0.0,
-        1.0,
-    ),
+    "gap": Setting("share of behaviour in tasks that isn't due to the traits", 0.0, 1.0),
     "seed": Setting("another respondent with the same settings", 0.0, 2**53),
 }
 """The settings in `simulated:E=1.5,noise=0.3`."""
@@ -89,7 +80,7 @@ class Respondent:
     """Traits and habits of answering.
 
     `traits`: z by domain letter, or by facet as `E:Assertiveness`; 0 if not given. The others are
-    in `SETTINGS`.
+    in `SETTINGS`: half of the variance of `noise` is fixed for a chat, half in the draw.
     """
 
     name: str

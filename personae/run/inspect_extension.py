@@ -168,9 +168,9 @@ def persona(who: str | Persona, induction: str = "persona_text") -> Solver:
 
 def _message(message: ChatMessage) -> Message:
     if message.role not in FORMS or getattr(message, "tool_calls", None):
-        raise InputError("a chat has texts of system, user and assistant, no tools")
+        raise InputError("chats hold system, user and assistant messages only: no tools")
     if not isinstance(message.content, str) and any(c.type != "text" for c in message.content):
-        raise InputError("a chat has texts alone, no images, sounds or files")
+        raise InputError("chats hold text only: no images, audio or files")
     return Message(message.role, message.text)
 
 

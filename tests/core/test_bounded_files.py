@@ -62,10 +62,10 @@ def test_a_packed_file_holds_at_most_a_multiple_of_its_size(
     [
         (gzip.compress(b"x" * 9000)[:-9], "damaged or cut"),
         (b"\x1f\x8bnothing", "damaged or cut|can't read"),
-        (gzip.compress(gzip.compress(b"x")), "packed twice"),
-        (bz2.compress(b"x"), "packed by bzip2"),
-        (b"\x28\xb5\x2f\xfd0", "packed by zstd"),
-        (b"PK\x03\x04", "packed by zip"),
+        (gzip.compress(gzip.compress(b"x")), "compressed twice"),
+        (bz2.compress(b"x"), "compressed by bzip2"),
+        (b"\x28\xb5\x2f\xfd0", "compressed by zstd"),
+        (b"PK\x03\x04", "compressed by zip"),
     ],
 )
 def test_what_cannot_be_unpacked_is_said(content: bytes, message: str, tmp_path: Path) -> None:

@@ -245,7 +245,7 @@ def test_several_respondents_in_json_keep_their_names(tmp_path: Path) -> None:
         ([{"domain": "N", "facet": 1, "score": 4}], "no column is an item"),
         ({"answers": [{"domain": "N", "facet": 1, "score": 4}]}, "already keyed"),
         ({"answers": [3, 4, 5]}, "don't name their items"),
-        ([[1, 2]], "element 1 of its list is no object"),
+        ([[1, 2]], "element 1 of its list is not an object"),
         ("text", "neither a list nor an object"),
         ([{"1": {"a": 1}}], "holds a list or an object"),
         ({"title": "A", "parts": [], "provenance": {}}, "a report, which holds no answers"),

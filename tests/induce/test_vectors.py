@@ -310,7 +310,7 @@ WRONG: dict[str, tuple[Any, str]] = {
     "text": ({"axis": "x"}, "not str"),
     "list": ([1.0], "not list"),
     "empty": ({}, "holds no direction"),
-    "unknown": ({"weights": torch.ones(3, 4)}, "'weights' is no block's number"),
+    "unknown": ({"weights": torch.ones(3, 4)}, "'weights' is neither a block's number"),
     "several": ({"axis": torch.ones(3, 4), "vector": torch.ones(3, 4)}, "several vectors"),
     "twice": ({1: torch.ones(4), "1": torch.ones(4)}, "the same block"),
     "beyond": ({1: torch.ones(4), 7: torch.ones(4)}, "block 7; the last block is 2"),

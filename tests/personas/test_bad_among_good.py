@@ -54,7 +54,9 @@ Command = Callable[..., Result]
 def test_a_folder_of_mixed_formats_is_read_file_by_file(agents: Path) -> None:
     skipped: list[InputError] = []
     assert [p.id for p in import_personas(agents, skipped=skipped)] == ["Ida", "Card", "own"]
-    assert "bad.json: persona.style, sign 15: holds the control character U+0019" in str(skipped[0])
+    assert "bad.json: persona.style, character 15: holds the control character U+0019" in str(
+        skipped[0]
+    )
     assert "cut.json: not valid JSON" in str(skipped[1]) and len(skipped) == 2
     with pytest.raises(InputError, match=r"bad\.json"):
         list(import_personas(agents))
@@ -64,7 +66,7 @@ def test_check_lists_the_bad_and_counts_the_good(agents: Path, command: Command)
     result = command("check", agents)
     assert result.exit_code == 2
     assert "5 personas: 2 with errors" in result.output
-    assert "persona.style, sign 15" in result.output
+    assert "persona.style, character 15" in result.output
 
 
 def test_describe_diff_and_convert_go_on(agents: Path, tmp_path: Path, command: Command) -> None:
@@ -108,7 +110,7 @@ def test_a_study_takes_the_others(agents: Path, tmp_path: Path) -> None:
     personas, record = convert(parameter, {"personas": str(agents)})
     assert isinstance(personas, tuple) and isinstance(record, dict)
     assert len(personas) == 3 and record["left out"] == 2
-    with pytest.raises(InputError, match="without --strict"):
+    with pytest.raises(InputError, match="leave out --strict"):
         convert(parameter, {"personas": str(agents), "strict": True})
 
 

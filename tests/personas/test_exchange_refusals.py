@@ -60,11 +60,11 @@ REFUSED: dict[str, list[tuple[str, Any, str]]] = {
         ("x.json", {"spec": "chara_card_v3"}, "'data' is an object"),
         ("x.json", {"spec": "chara_card_v3", "data": {}}, "an empty card"),
         ("x.json", {"spec": "chara_card_v3", "data": None}, "an empty card|'data'"),
-        ("x.json", {"spec": "lorebook_v3", "data": {"entries": [1]}}, "a lorebook, no persona"),
+        ("x.json", {"spec": "lorebook_v3", "data": {"entries": [1]}}, "a lorebook, not a persona"),
         (
             "x.json",
             {"spec": "chara_card_v3", "data": {"character_book": {"entries": [{"keys": ["x"]}]}}},
-            "a lorebook, no persona",
+            "a lorebook, not a persona",
         ),
         ("x.png", picture_of_another_version, "'chara_card_v3', not 'chara_card_v2'"),
     ],

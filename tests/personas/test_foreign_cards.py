@@ -124,8 +124,8 @@ def test_fields_at_the_top_are_read_where_data_lacks_them(
     [
         ({"spec": "chara_card_v2", "data": {}}, "an empty card"),
         ({"spec": "chara_card_v3", "name": "", "data": {"description": ""}}, "an empty card"),
-        ({"spec": "lorebook_v3", "data": {"entries": []}}, "a lorebook, no persona"),
-        ({"entries": {"0": {"key": ["sea"]}}}, "a lorebook, no persona"),
+        ({"spec": "lorebook_v3", "data": {"entries": []}}, "a lorebook, not a persona"),
+        ({"entries": {"0": {"key": ["sea"]}}}, "a lorebook, not a persona"),
         ({"spec": "chara_card_v2", "data": {"character_book": {"entries": [{}]}}}, "a lorebook"),
     ],
 )
@@ -207,7 +207,7 @@ def test_a_charx_is_read(before: bytes, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ({"assets/a": "x"}, "no charx"),
+        ({"assets/a": "x"}, "not a charx"),
         ({"card.json": "{"}, "not valid JSON"),
         ({"card.json": " " * (5 << 20)}, "longer than 4 MB"),
     ],

@@ -100,5 +100,5 @@ def test_a_persona_without_scored_prompts_is_undefined_with_a_reason() -> None:
 
 @pytest.mark.parametrize("hits", [[2, 3], [0.5, 1.5], [-1, 0]])
 def test_a_rate_of_what_is_no_share_is_refused(hits: list[float]) -> None:
-    with pytest.raises(BadValue, match="hits are 0, 1 or between"):
+    with pytest.raises(BadValue, match="hits range from 0 to 1"):
         rate(hits)

@@ -26,7 +26,7 @@ def completion_script(group: click.Command, shell: str) -> str:
     """Return what a shell evaluates so that it completes `personae`."""
     kind = get_completion_class(shell)
     if kind is None:
-        raise AssertionError(f"click completes no {shell}")
+        raise AssertionError(f"there is no completion for {shell}")
     script = kind(group, {}, "personae", VARIABLE).source()
     return WHOLE_WORDS + script if shell == "bash" else script
 

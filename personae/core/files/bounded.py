@@ -77,7 +77,7 @@ def open_bounded(path: Path, limit: int) -> Iterator[IO[bytes]]:
                 most = min(limit, most_unpacked(path))
                 stream = io.BufferedReader(_Bounded(inner, most, path))
                 if how := _packing(stream.peek(8)):
-                    raise BadFile(f"{path}: packed twice ({how} in gzip); unpack it")
+                    raise BadFile(f"{path}: compressed twice ({how} in gzip); decompress it")
                 yield stream
     except OSError as error:
         raise BadFile(f"can't read {path}: {error.strerror or error}") from error
@@ -86,7 +86,7 @@ def open_bounded(path: Path, limit: int) -> Iterator[IO[bytes]]:
 def _is_packed(file: io.BufferedReader, path: Path) -> bool:
     how = _packing(file.peek(8))
     if how not in ("", "gzip"):
-        raise BadFile(f"{path}: packed by {how}; unpack it first (gzip is read as it is)")
+        raise BadFile(f"{path}: compressed by {how}; decompress it first (gzip is read as it is)")
     return how == "gzip"
 
 

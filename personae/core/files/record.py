@@ -29,7 +29,7 @@ def read_record(path: Path, kind: type[T], remedy: str) -> T | None:
         json.dumps(value, ensure_ascii=False).encode()
         return typed(value, kind, str(path))
     except UnicodeEncodeError as error:
-        raise BadFile(f"{path}: holds half a character (a lone surrogate); {remedy}") from error
+        raise BadFile(f"{path}: holds a lone surrogate; {remedy}") from error
     except BadFile as error:
         if isinstance(error.__cause__, FileNotFoundError):
             return None

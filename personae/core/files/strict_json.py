@@ -69,8 +69,8 @@ def parse_json(text: str | bytes, where: str) -> object:
 
     Raises:
         BadFile: it is not JSON; a name occurs twice in one object (one value would be lost); a
-            number is not finite; a text holds half a character (a lone surrogate); it is nested
-            much deeper than `MAX_DEPTH`.
+            number is not finite; a text holds a lone surrogate; it is nested much
+            deeper than `MAX_DEPTH`.
 
     >>> parse_json('{"a": [1, null]}', "here")
     {'a': [1, None]}
@@ -82,7 +82,7 @@ def parse_json(text: str | bytes, where: str) -> object:
             parse_constant=_refuse_constant,
             parse_float=_finite,
         )
-        _refuse_half_characters(text, value)
+        _refuse_surrogates(text, value)
     except (ValueError, RecursionError, BadValue) as error:
         raise BadFile(f"{where}: not valid JSON ({error})") from error
     if _is_deeper(value, MAX_DEPTH + _WRAPPED):
@@ -90,7 +90,7 @@ def parse_json(text: str | bytes, where: str) -> object:
     return value
 
 
-def _refuse_half_characters(text: str | bytes, value: object) -> None:
+def _refuse_surrogates(text: str | bytes, value: object) -> None:
     """Refuse lone surrogates, which only escapes can write, and which no file can hold as text."""
     source = text if isinstance(text, str) else text.decode("utf-8", "replace")
     if "\\ud" in source or "\\uD" in source:
@@ -98,7 +98,7 @@ def _refuse_half_characters(text: str | bytes, value: object) -> None:
             json.dumps(value, ensure_ascii=False).encode("utf-8")
         except UnicodeEncodeError as error:
             half = f"U+{ord(error.object[error.start]):04X}"
-            raise BadValue(f"a text holds half a character, {half}") from error
+            raise BadValue(f"a text holds a lone surrogate, {half}") from error
 
 
 def _finite(digits: str) -> float:

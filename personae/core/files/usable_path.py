@@ -30,7 +30,7 @@ def usable_path(path: str | Path) -> Path:
     try:
         longest = max(map(len, os.fsencode(text).split(os.fsencode(os.sep))))
     except UnicodeEncodeError as error:
-        raise BadFile(f"no file can be called {shown}: it holds half a character") from error
+        raise BadFile(f"no file can be called {shown}: it holds a lone surrogate") from error
     if longest > _LONGEST_NAME:
         raise BadFile(f"no file can be called {shown}: a name has at most {_LONGEST_NAME} bytes")
     return Path(text)

@@ -265,12 +265,12 @@ class _Reader:
         try:
             pl.Series([""]).str.contains(str(text))
         except pl.exceptions.ComputeError as error:
-            raise BadValue(f"rule {self.code}: {text!r} is no regular expression") from error
+            raise BadValue(f"rule {self.code}: {text!r} is not a regular expression") from error
         return str(text)
 
     def invalid(self, body: object) -> BadValue:
         return BadValue(
-            f"rule {self.code}: {str(body)[:200]!r} is no condition; the forms are listed in "
+            f"rule {self.code}: {str(body)[:200]!r} is not a condition; the forms are listed in "
             f"personae/generate/population/fact_rules.py"
         )
 

@@ -63,7 +63,7 @@ def fill_template(template: str, facts: pl.DataFrame) -> pl.Series:
     try:
         pieces = [(text, name) for text, name, _, _ in Formatter().parse(template)]
     except ValueError as error:
-        raise BadValue(f"the text {template[:80]!r} is no template: {error}") from error
+        raise BadValue(f"the text {template[:80]!r} is not a template: {error}") from error
     unknown = sorted({n for _, n in pieces if n is not None} - set(facts.columns))
     if unknown:
         raise BadValue(f"the text names {unknown}, which aren't among {facts.columns}")

@@ -99,7 +99,9 @@ def _block(path: Path, key: object) -> int:
     match = re.fullmatch(r"(?:layer|block)?[_. ]?(\d{1,4})", str(key))
     if match is None or isinstance(key, bool):
         excerpt = str(key)[:40]
-        raise BadFile(f"{path}: {excerpt!r} is no block's number, nor one of {', '.join(NAMES)}")
+        raise BadFile(
+            f"{path}: {excerpt!r} is neither a block's number nor one of {', '.join(NAMES)}"
+        )
     return int(match[1])
 
 

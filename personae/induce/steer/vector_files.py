@@ -196,7 +196,7 @@ def _read_control_vector(path: Path) -> SteeringVector:
     for name in file.tensors:
         match = re.fullmatch(r"direction\.(\d{1,4})", name)
         if match is None or match[1] == "0":
-            raise BadFile(f"{path}: tensor {name!r} is no direction of a block from 1 on")
+            raise BadFile(f"{path}: tensor {name!r} is not the direction of a block from 1 on")
         by_site[Site(int(match[1]))] = file.load(name)
     hint = str(file.metadata.get(f"{ARCHITECTURE}.model_hint", ""))
     origin = VectorOrigin(name=path.stem, model=hint, version="")

@@ -136,7 +136,9 @@ class Endpoint:
         ) as response:
             coding = response.headers.get("content-encoding", "identity").strip().lower()
             if coding not in ("", "identity"):
-                raise Retry(f"the answer comes packed as {coding[:40]!r}, though asked for plain")
+                raise Retry(
+                    f"the answer is compressed ({coding[:40]!r}), though a plain one was requested"
+                )
             raw = bytearray()
             async for piece in response.aiter_raw():
                 raw += piece

@@ -70,7 +70,7 @@ def _entries(
         alternatives = content[0].get("top_logprobs")
         entries = alternatives if isinstance(alternatives, list) else []
         if not all(isinstance(entry, Mapping) for entry in entries):
-            raise BadLogprobs("an entry of top_logprobs is no object")
+            raise BadLogprobs("an entry of top_logprobs is not an object")
         return [(e.get("token"), e.get("logprob")) for e in entries], [
             (content[0].get("token"), content[0].get("logprob"))
         ]
@@ -82,7 +82,7 @@ def _entries(
 def _plain(token: object) -> str:
     """Return a token's text; some servers show the tokenizer's own sign for a blank."""
     if not isinstance(token, str):
-        raise BadLogprobs(f"a listed token is no text: {str(token)[:40]!r}")
+        raise BadLogprobs(f"a listed token is not text: {str(token)[:40]!r}")
     return token.replace("\u0120", " ").replace("\u2581", " ").replace("\u010a", "\n")
 
 
@@ -98,9 +98,9 @@ def logprob_of(value: object) -> float:
         BadLogprobs: it is no finite number <= 0.
     """
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise BadLogprobs(f"a log-probability is no number: {str(value)[:40]!r}")
+        raise BadLogprobs(f"a log-probability is not a number: {str(value)[:40]!r}")
     if not isfinite(value) or value > ROUNDING:
-        raise BadLogprobs(f"{value} is no log-probability")
+        raise BadLogprobs(f"{value} can't be a log-probability")
     return min(float(value), 0.0)
 
 

@@ -159,7 +159,7 @@ def first_choice(data: object) -> Mapping[str, Any]:
     """
     choices = data.get("choices") if isinstance(data, Mapping) else None
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], Mapping):
-        raise Malformed("the answer is no chat completion: it has no choices")
+        raise Malformed("the answer is not a chat completion: it has no choices")
     return choices[0]
 
 

@@ -45,9 +45,9 @@ def detect(path: str | Path) -> str:
     if not sample:
         raise BadFile(f"{source}: no persona in it, or none that begins with an object of fields")
     if is_lorebook(sample):
-        raise BadFile(f"{source}: a lorebook, no persona: it describes a world, not someone")
+        raise BadFile(f"{source}: a lorebook, not a persona: it describes a world, not someone")
     raise BadFile(
-        f"{source}: looks like no format of personas (its first object has "
+        f"{source}: not a known format of personas (its first object has "
         f"{', '.join(sorted(sample)[:8])}); name it: {', '.join([NATIVE, *FORMATS])}"
     )
 

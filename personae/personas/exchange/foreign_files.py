@@ -69,12 +69,12 @@ def require_object(value: object, where: str) -> Json:
 
 
 def _place(value: object) -> str:
-    """Say where in an object the first control character stands, as 'persona.style, sign 17: '."""
+    """Say where an object's first control character is, as 'persona.style, character 17: '."""
     pending: list[tuple[str, object]] = [("", value)]
     while pending:
         path, node = pending.pop()
         if isinstance(node, str) and (bad := unfit_character(node)):
-            return f"{path}, sign {node.index(chr(int(bad[2:], 16))) + 1}: "
+            return f"{path}, character {node.index(chr(int(bad[2:], 16))) + 1}: "
         if isinstance(node, dict):
             names = [name for name in node if unfit_character(name)]
             if names:

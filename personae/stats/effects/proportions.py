@@ -42,7 +42,7 @@ def rate(hits: ArrayLike, *, name: str = "rate", of: str = "item") -> Estimate:
     if not x.size:
         return missing(name, "no values", n=0, of=of, unit="rate")
     if x.min() < 0 or x.max() > 1:
-        raise BadValue(f"hits are 0, 1 or between, not {x.min():g} to {x.max():g}")
+        raise BadValue(f"hits range from 0 to 1, not {x.min():g} to {x.max():g}")
     share, z2 = float(x.mean()), float(special.ndtri(0.975)) ** 2
     middle = (share + z2 / (2 * x.size)) / (1 + z2 / x.size)
     half = sqrt(z2 * (share * (1 - share) + z2 / (4 * x.size)) / x.size) / (1 + z2 / x.size)

@@ -34,7 +34,7 @@ def _config(name: str, folder: Path) -> dict[str, Any]:
     except (ValueError, RecursionError, OSError) as error:
         raise BadFile(f"{path}: not JSON: {error}") from error
     if not isinstance(config, dict) or not isinstance(config.get("peft_type"), str):
-        raise BadFile(f"{path}: names no peft_type, so it is no configuration of an adapter")
+        raise BadFile(f"{path}: not an adapter's configuration: it names no peft_type")
     if not (folder / WEIGHTS).is_file():
         raise ModelError(f"{name}: the adapter has no {WEIGHTS}; other kinds of files can run code")
     return config

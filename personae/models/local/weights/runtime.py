@@ -78,7 +78,7 @@ def _available(device: str, present: list[str]) -> str:
         return "cuda:0"
     if device not in present:
         raise BadValue(
-            f"the device {device!r} isn't here; PyTorch {torch.__version__} sees "
+            f"there is no device {device!r} here; PyTorch {torch.__version__} sees "
             f"{', '.join(present)}"
         )
     return device

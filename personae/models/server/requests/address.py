@@ -90,13 +90,13 @@ def address_of(text: str) -> Address:
         parts = urlsplit(text)
         host, port = parts.hostname, parts.port
     except ValueError as error:
-        raise BadValue(f"no address of a server: {redacted!r}; write {_USAGE}") from error
+        raise BadValue(f"not a server's address: {redacted!r}; write {_USAGE}") from error
     del port  # reading it has checked it
     if parts.scheme not in ("http", "https") or not host:
-        raise BadValue(f"no address of a server: {redacted!r}; write {_USAGE}")
+        raise BadValue(f"not a server's address: {redacted!r}; write {_USAGE}")
     _refuse_secrets(parts)
     if not parts.fragment or any(c.isspace() or not c.isprintable() for c in text):
-        raise BadValue(f"which model of the server? {redacted!r} names none; write {_USAGE}")
+        raise BadValue(f"{redacted!r} names no model of the server; write {_USAGE}")
     base = f"{parts.scheme}://{parts.netloc}{parts.path}".rstrip("/")
     return Address(base.removesuffix("/chat/completions"), parts.fragment, parts.query)
 
@@ -126,7 +126,7 @@ def _from_short_form(scheme: str, target: str) -> Address:
     is_blank = not name or any(c.isspace() or not c.isprintable() for c in name)
     if is_blank or (at and not _HOST.fullmatch(host)):
         suffix = "" if scheme == "openai" else "[@HOST:PORT]"
-        raise BadValue(f"no model string: {target[:80]!r}; write {scheme}:NAME{suffix}")
+        raise BadValue(f"not a model string: {target[:80]!r}; write {scheme}:NAME{suffix}")
     return address_of(f"{base}#{name}")
 
 

@@ -94,7 +94,7 @@ def _from_archive(path: Path) -> Json:
             with archive.open("card.json") as stream:
                 text = stream.read(_MAX_CARD + 1)
     except KeyError as error:
-        raise BadFile(f"{path}: an archive without a card.json: no charx") from error
+        raise BadFile(f"{path}: not a charx archive: it has no card.json") from error
     except (OSError, ValueError, RuntimeError, EOFError, zipfile.BadZipFile) as error:
         raise BadFile(f"{path}: an archive that can't be read ({error})") from error
     except Exception as error:  # zlib, bz2 and lzma have an error of their own each

@@ -78,7 +78,7 @@ def check_card(card: Mapping[str, object], version: str, where: str) -> None:
         BadFile: another version, `data` of another form, nothing but a lorebook, or nothing.
     """
     if is_lorebook(card):
-        raise BadFile(f"{where}: a lorebook, no persona: it describes a world, not someone")
+        raise BadFile(f"{where}: a lorebook, not a persona: it describes a world, not someone")
     if card_version(card) != version:
         spec = str(card.get("spec"))[:40]
         form = "no 'spec'" if version == V1 else f"the 'spec' {version!r}"
