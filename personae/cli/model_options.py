@@ -114,8 +114,8 @@ def model_options(
         if option.name in given - set().union(*names.values()):
             schemes = [scheme for scheme, options in OF_SCHEMES.items() if option in options]
             raise InputError(
-                f"{option.opts[0]} is no option of {' or '.join(names)}; it is for models "
-                f"{'by ' + ', '.join(schemes) if schemes else 'on servers'}"
+                f"{option.opts[0]} is no option of {' or '.join(names)}; it is for "
+                f"{', '.join(schemes) or 'servers'}"
             )
     return {text: {name: settings[name] for name in taken} for text, taken in names.items()}
 

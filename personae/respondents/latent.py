@@ -27,7 +27,6 @@ __all__ = [
     "FLOOR",
     "SETTINGS",
     "Respondent",
-    "Setting",
     "Standings",
     "keyed_uniform",
     "option_probabilities",
@@ -46,7 +45,7 @@ WAVER = 0.8
 _GROUP = "sex-neutral 21-40"
 
 
-class Setting(NamedTuple):
+class _Setting(NamedTuple):
     """What a setting of a respondent means, and its least and greatest value."""
 
     meaning: str
@@ -54,21 +53,21 @@ class Setting(NamedTuple):
     high: float
 
 
-SETTINGS: Mapping[str, Setting] = {
+SETTINGS: Mapping[str, _Setting] = {
     **{
-        domain: Setting(f"{title}, z; of a facet as {domain}:FACET", -5.0, 5.0)
+        domain: _Setting(f"{title}, z; of a facet as {domain}:FACET", -5.0, 5.0)
         for domain, title in BIG_FIVE.items()
     },
-    "noise": Setting("SD of an answer in points of a five-point scale", 0.0, 3.0),
-    "follow": Setting("how far a persona in the chat replaces the own standing", 0.0, 1.0),
-    "position": Setting("pull of the option shown last (-) or first (+)", -1.0, 1.0),
-    "acquiescence": Setting("points of a five-point scale added to agreement", -4.0, 4.0),
-    "drift": Setting("share of every standing lost with each earlier turn or repeat", 0.0, 1.0),
-    "spread": Setting("SD, in points, of the facets around their domain", 0.0, 2.0),
-    "ability": Setting("share of the shipped problems solved", 0.0, 1.0),
-    "damage": Setting("share of the ability that any persona takes away", 0.0, 1.0),
-    "gap": Setting("share of behaviour in tasks that isn't due to the traits", 0.0, 1.0),
-    "seed": Setting("another respondent with the same settings", 0.0, 2**53),
+    "noise": _Setting("SD of an answer in points of a five-point scale", 0.0, 3.0),
+    "follow": _Setting("how far a persona in the chat replaces the own standing", 0.0, 1.0),
+    "position": _Setting("pull of the option shown last (-) or first (+)", -1.0, 1.0),
+    "acquiescence": _Setting("points of a five-point scale added to agreement", -4.0, 4.0),
+    "drift": _Setting("share of every standing lost with each earlier turn or repeat", 0.0, 1.0),
+    "spread": _Setting("SD, in points, of the facets around their domain", 0.0, 2.0),
+    "ability": _Setting("share of the shipped problems solved", 0.0, 1.0),
+    "damage": _Setting("share of the ability that any persona takes away", 0.0, 1.0),
+    "gap": _Setting("share of behaviour in tasks that isn't due to the traits", 0.0, 1.0),
+    "seed": _Setting("another respondent with the same settings", 0.0, 2**53),
 }
 """The settings in `simulated:E=1.5,noise=0.3`."""
 Standings = Mapping[tuple[str, str], float]
@@ -287,7 +286,7 @@ def _facet_settings(domain: str) -> tuple[str, ...]:
     return tuple(f"{domain}:{facet}" for facet in _facets(domain))
 
 
-def _number(spec: str, key: str, text: str, allowed: Setting) -> float:
+def _number(spec: str, key: str, text: str, allowed: _Setting) -> float:
     try:
         value = float(text)
     except ValueError:

@@ -102,13 +102,16 @@ def _card(information: Path) -> str:
 
 def _openable() -> Iterator[str]:
     """List the model strings that open here, by what is installed."""
-    local = [name for name in (*_needs().get("local", ()),) if not _version(name)]
+    needs = _needs()
+    local = [name for name in needs.get("local", ()) if not _version(name)]
     for text in MODEL_STRINGS:
         scheme = text.partition(":")[0]
         if scheme == "vllm":
             mark, why = ("✓", "") if _version("vllm") else ("–", ": vLLM isn't installed")
         elif scheme in ("smollm2", "hf", "gguf"):
             others = [name for name in local if scheme == "smollm2" or name not in APART["local"]]
+            if text.endswith("+ADAPTER"):
+                others += [name for name in needs.get("adapters", ()) if not _version(name)]
             mark, why = ("✗", f": {', '.join(others)} missing") if others else ("✓", "")
         else:
             continue

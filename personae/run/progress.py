@@ -17,6 +17,9 @@ from personae.run.eta import Eta
 
 __all__ = ["Meter"]
 
+LEAST = 10
+"""Answers after which the remaining time is estimated; the first ones include starting up."""
+
 
 class Meter:
     """Counts answers as they arrive and shows them; `seen` is what a recorded model calls."""
@@ -93,7 +96,7 @@ class Meter:
     def _left(self) -> str:
         """Estimate the remaining time, by tokens if there is a plan, else by count."""
         fresh = self._count - self._recalled
-        if not self._total or not fresh:
+        if not self._total or fresh < LEAST:
             return ""
         seconds = (time.monotonic() - self._began) / fresh * max(self._total - self._count, 0)
         if self._eta is not None:

@@ -59,6 +59,15 @@ def test_reports_and_figures_are_framed_and_everything_is_escaped() -> None:
         assert "&lt;svg" in page
 
 
+def test_a_figure_has_a_frame_of_its_size_up_to_that_of_a_report() -> None:
+    def height(rows: int) -> int:
+        row = ForestRow("E", SHIFT)
+        page = ForestFigure(name="f", title="", alt="", rows=(row,) * rows)._repr_html_()
+        return int(page.partition("height: ")[2].partition("px")[0])
+
+    assert height(1) < height(6) < height(60) == height(90) == 640
+
+
 def test_tables_and_estimates_are_shown_with_their_intervals() -> None:
     table = TABLE._repr_html_()
     assert "<td>none &amp; all</td>" in table and "0.50 [0.20, 0.80]" in table

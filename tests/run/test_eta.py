@@ -110,3 +110,11 @@ def test_the_line_says_about(clock: list[float]) -> None:
         .splitlines()[-1]
         .endswith("10 of about 100 personas, 400 s, about 60 min left")
     )
+
+
+def test_the_first_answers_say_nothing_about_the_remaining_time(clock: list[float]) -> None:
+    out = io.StringIO()
+    meter = Meter(Console(file=out, width=120), PLAN.requests, "card", eta=Eta(PLAN))
+    clock[0] += 60  # starting up
+    meter.seen(choice(), 1, False)
+    assert out.getvalue() == "card: 1 of about 110 answers, 60 s\n"

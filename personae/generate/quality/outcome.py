@@ -78,7 +78,8 @@ def population_report(population: Population, outcome: Outcome) -> Report:
             Note(f"{len(outcome.failed):,} slots failed; the quotas lack them.", "warning")
         )
     parts += _quotas(population, outcome)
-    parts.append(_events(population, outcome))
+    if (events := _events(population, outcome)).rows:
+        parts.append(events)
     if population.findings is not None:
         parts += population.findings(outcome.sample)
     if outcome.sample.height > 1:

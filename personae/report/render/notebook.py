@@ -4,6 +4,7 @@ Reports and figures are pages in frames of their own, so that no style affects a
 """
 
 from html import escape
+from re import findall
 
 from personae.core import Estimate, Figure, Report, Table, html_form
 from personae.report.render.html import report_html
@@ -11,17 +12,22 @@ from personae.report.render.values import caption, displayed, displayed_rows, vi
 
 __all__: list[str] = []
 
-HEIGHTS = {Report: 640, Figure: 420}
+HEIGHT = 640
+"""The most pixels of a frame; a longer page is scrolled in it."""
+SURROUNDINGS = 230
+"""The pixels above and below a figure on its page."""
 
 
 @html_form.register(Report)
 def _report_form(report: Report) -> str:
-    return _framed(report_html(report), HEIGHTS[Report])
+    return _framed(report_html(report), HEIGHT)
 
 
 @html_form.register(Figure)
 def _figure_form(figure: Figure) -> str:
-    return _framed(report_html(Report(title="", parts=(figure,))), HEIGHTS[Figure])
+    page = report_html(Report(title="", parts=(figure,)))
+    drawn = [int(height) for height in findall(r'<svg [^>]*width="720" height="(\d+)"', page)]
+    return _framed(page, min(HEIGHT, max(drawn, default=HEIGHT) + SURROUNDINGS))
 
 
 def _framed(page: str, height: int) -> str:

@@ -89,7 +89,7 @@ def test_options_go_to_the_models_of_their_kind() -> None:
     given = model_options(["smollm2", "http://localhost/v1#judge"], settings)
     assert given == {"smollm2": {"dtype": "bfloat16"}, "http://localhost/v1#judge": {}}
     assert model_options(["vllm:tiny"], settings) == {"vllm:tiny": {"dtype": "bfloat16"}}
-    with pytest.raises(InputError, match="--dtype is no option of null:yes; it is for models by"):
+    with pytest.raises(InputError, match="--dtype is no option of null:yes; it is for smollm2, hf"):
         model_options(["null:yes"], settings)
     with pytest.raises(InputError, match="--device is no option of vllm:tiny"):
         model_options(["vllm:tiny"], {"device": "cuda"})
