@@ -126,14 +126,25 @@ class TextCodec:
     def _new_seam(self, tail: str, option: str) -> tuple[int, tuple[int, ...]]:
         if self._controls.search(option):
             return 0, tuple(self.encode(option, special=False))
-        alone, joint = (
-            self.tokenizer.encode(part, add_special_tokens=False).ids
-            for part in (tail, tail + option)
-        )
+        alone, joint = self._tail_ids(tail), self._plain_ids(tail + option)
         common = 0
         while common < min(len(alone), len(joint)) and alone[common] == joint[common]:
             common += 1
         return len(alone) - common, tuple(joint[common:])
+
+    @cached_property
+    def _last_tail(self) -> dict[str, list[int]]:
+        return {}
+
+    def _tail_ids(self, tail: str) -> list[int]:
+        """Encode a prompt's tail; once for all its options, which follow each other."""
+        if tail not in self._last_tail:
+            self._last_tail.clear()
+            self._last_tail[tail] = self._plain_ids(tail)
+        return self._last_tail[tail]
+
+    def _plain_ids(self, text: str) -> list[int]:
+        return list(self.tokenizer.encode(text, add_special_tokens=False).ids)
 
     def _parted(self, text: str) -> tuple[str, str]:
         """Part what the tokenizer itself would write before a plain text from that text.
