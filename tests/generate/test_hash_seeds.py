@@ -5,9 +5,10 @@ import subprocess
 import sys
 
 SCRIPT = """
-from personae.core import Persona
+from personae.core import Persona, Report
 from personae.generate.quality.associations import stereotypes
 from personae.personas.persona_store import persona_frame
+from personae.report.render.report_json import report_json
 
 words = {"female": "plum birch heron slate cedar wren", "male": "oak finch basalt pear lark elm"}
 people = [
@@ -15,8 +16,7 @@ people = [
     for i, sex in enumerate(["female", "male"] * 60)
 ]
 parts = stereotypes(persona_frame(people))
-table = next(part for part in parts if getattr(part, "name", "") == "marked words")
-print(repr(parts))
+print(report_json(Report(title="Associations", parts=tuple(parts))))
 """
 
 

@@ -155,7 +155,7 @@ def test_files_of_others_are_checked(tmp_path: Path) -> None:
         with pytest.raises(BadFile, match=why):
             personality_illusion(model, others=(given,), quick=True)
     junk.write_text("no parquet")
-    with pytest.raises(BadFile, match="not answers of a run"):
+    with pytest.raises(BadFile, match="can't read"):
         personality_illusion(model, others=(f"b={junk}",), quick=True)
     pl.DataFrame({"x": [1]}).write_parquet(junk)
     with pytest.raises(BadFile, match="lacks context"):

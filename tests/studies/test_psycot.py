@@ -275,7 +275,7 @@ def test_bad_input_says_what_to_do(tmp_path: Path) -> None:
     for line, message in (
         ('{"id": 1, "text": "x", "labels": {"E": 2}}', "0 (low pole) or 1"),
         ('{"id": 1, "labels": {"E": 1}}', "needs a text, or posts"),
-        ("[1", "a JSONL file"),
+        ("[1", "not valid JSON"),
         ("", "texts need ids"),
         ('{"id": 1, "text": "x", "labels": {"Q": 1}}\n' * 2, "repeated: ['1']"),
     ):
