@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +20,7 @@ from personae.core import (
 from personae.core.files.atomic_path import atomic_path
 from personae.core.files.strict_json import unfit_character
 from personae.personas import parquet_rows
+from personae.personas.exchange.file_layout import LAYOUT, file_layout, laid_out, take_layout
 
 __all__ = [
     "ForeignObject",
@@ -33,12 +35,17 @@ __all__ = [
     "load_json",
     "load_lines",
     "load_parquet",
+    "own_file_name",
     "persona_files",
     "require_object",
+    "with_layout",
 ]
 
 MAX_FILE, MAX_FILES = 64 << 20, 100_000
 _SAFE = re.compile(r"[^A-Za-z0-9_-]+")
+_RESERVED = "con|prn|aux|nul|com[0-9]|lpt[0-9]"  # names of devices in Windows
+_OWN_NAME = re.compile(rf"(?!(?i:{_RESERVED})\.)\w[\w -]{{0,99}}(\.\w[\w -]{{0,29}}){{0,3}}\.json")
+_NUMBERED = re.compile(r"[0-9]{6}[-.]")
 
 
 NamedObjects = Iterable[tuple[str, Json]]
@@ -160,14 +167,40 @@ def json_text(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
 
 
-def dump_json(value: object, path: Path) -> None:
-    """Write a JSON file, whole or not at all."""
+def with_layout(
+    objects: Iterable[ForeignObject], path: Path, **more: object
+) -> Iterator[ForeignObject]:
+    """Keep the layout of a file, and `more` of its form, with the first of its objects."""
+    for number, row in enumerate(objects):
+        if isinstance(row.value, InputError):
+            yield row
+        elif LAYOUT in row.value:
+            error = BadFile(f"{row.where}: the name {LAYOUT!r} is reserved for Personae")
+            yield ForeignObject(row.where, error)
+        elif number == 0 and (layout := file_layout(path) | _form(path, more)):
+            yield ForeignObject(row.where, {**row.value, LAYOUT: layout})
+        else:
+            yield row
+
+
+def _form(path: Path, more: Json) -> Json:
+    form = {name: value for name, value in more.items() if value}
+    return {"lines": ".jsonl" in path.suffixes[-2:], **form} if form else {}
+
+
+def dump_json(value: object, path: Path, layout: Json | None = None) -> None:
+    """Write a JSON file, whole or not at all, in the layout given or kept with the value."""
+    layout = take_layout([value], path) if layout is None else layout
     with atomic_path(path) as part:
-        part.write_text(json_text(value), encoding="utf-8")
+        part.write_bytes(laid_out([value], path, layout))
 
 
-def dump_lines(objects: Iterable[Json], path: Path) -> None:
-    """Write a JSONL file, whole or not at all."""
+def dump_lines(objects: Iterable[Json], path: Path, layout: Json | None = None) -> None:
+    """Write a JSONL file, whole or not at all, in our layout unless another is given."""
+    if layout:
+        with atomic_path(path) as part:
+            part.write_bytes(laid_out(objects, path, layout))
+        return
     with atomic_path(path) as part, part.open("w", encoding="utf-8", newline="\n") as stream:
         for value in objects:
             stream.write(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
@@ -200,8 +233,24 @@ def dump_each(
         return
     with atomic_path(path) as part:
         part.mkdir()
+        kept_names = [_kept_name(value) for _, value in named_objects]
+        uses = Counter(map(str.lower, kept_names))
         for number, (name, value) in enumerate(named_objects, start=1):
-            write(value, part / f"{file_name(number, name)}{folder_suffix or suffix}")
+            kept = kept_names[number - 1]
+            numbered = f"{file_name(number, name)}{folder_suffix or suffix}"
+            write(value, part / (kept if kept and uses[kept.lower()] == 1 else numbered))
+
+
+def _kept_name(value: Json) -> str:
+    """Return the name of the file that an object came from, "" where it isn't safe or kept."""
+    layout = value.get(LAYOUT)
+    name = layout.get("file") if isinstance(layout, dict) else None
+    return name if isinstance(name, str) and own_file_name(name) else ""
+
+
+def own_file_name(name: str) -> bool:
+    """Return whether a JSON file's name is safe in any folder, and not one that we number."""
+    return bool(_OWN_NAME.fullmatch(name)) and not _NUMBERED.match(name)
 
 
 def file_name(number: int, name: str) -> str:

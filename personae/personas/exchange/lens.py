@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from personae.core import BadFile, Json, Persona, content_key
 from personae.personas import persona_of, persona_row
+from personae.personas.exchange.file_layout import LAYOUT
 from personae.personas.exchange.patch import Patch, apply_patch, is_patch, make_patch
 
 __all__ = ["Lens", "export_row", "import_row", "rewritten"]
@@ -108,7 +109,8 @@ def _id(foreign_id: object, foreign_without_slot: Json, name: str) -> str:
     text = foreign_id if isinstance(foreign_id, str) else ""
     if 0 < len(text) <= 200:
         return text
-    return f"{name}-{content_key(foreign_without_slot)[:16]}"
+    content = {key: value for key, value in foreign_without_slot.items() if key != LAYOUT}
+    return f"{name}-{content_key(content)[:16]}"
 
 
 def _without_slot(lens: Lens, foreign: Json) -> tuple[Json, Patch]:

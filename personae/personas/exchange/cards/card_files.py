@@ -21,6 +21,7 @@ from personae.personas.exchange.cards.png_text import (
     read_picture,
     remove_texts,
 )
+from personae.personas.exchange.file_layout import take_layout
 from personae.personas.exchange.foreign_files import (
     ForeignObject,
     NamedObjects,
@@ -29,6 +30,7 @@ from personae.personas.exchange.foreign_files import (
     json_text,
     load_json,
     require_object,
+    with_layout,
 )
 
 __all__ = ["CARD_PICTURES", "dump_cards", "load_card", "read_cards"]
@@ -117,7 +119,7 @@ def load_card(path: Path, version: str) -> Iterator[ForeignObject]:
         picture = read_picture(path)
         if _drawn(card, blank_picture()) != picture:
             _holder(card)[_PICTURE] = _DATA + base64.b64encode(picture).decode()
-    yield ForeignObject(str(path), card)
+    yield from with_layout([ForeignObject(str(path), card)], path)
 
 
 def _holder(card: Json) -> Json:
@@ -139,6 +141,7 @@ def dump_cards(objects: NamedObjects, path: Path) -> None:
 
 
 def _dump_picture(card: Json, path: Path) -> None:
+    take_layout([card], path)  # that of a JSON file
     picture = _pop_picture(card)
     with atomic_path(path) as part:
         drawn = _drawn(card, blank_picture()) if picture is None else _redrawn(card, picture)

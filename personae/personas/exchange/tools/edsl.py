@@ -18,6 +18,7 @@ from personae.personas.exchange.fields import (
     whole_number,
     write_fields,
 )
+from personae.personas.exchange.file_layout import take_layout
 from personae.personas.exchange.foreign_files import (
     ForeignObject,
     NamedObjects,
@@ -28,6 +29,7 @@ from personae.personas.exchange.foreign_files import (
     load_json,
     load_lines,
     require_object,
+    with_layout,
 )
 from personae.personas.exchange.lens import Lens
 
@@ -91,12 +93,13 @@ def load(path: Path) -> Iterator[ForeignObject]:
         BadFile: no JSON object, or a list of another form.
     """
     siblings: Json = {}
+    names: list[str] = []
     if ".jsonl" in path.suffixes[-2:]:
         agents = list(load_lines(path))
         first = agents[0].value if agents else None
         if isinstance(first, dict) and _HEADER in first:
             siblings = first if first.keys() > {*_PLAIN_HEADER, "n_agents"} else {}
-            agents = agents[1:]
+            agents, names = agents[1:], list(first)
     else:
         document = require_object(load_json(path), str(path))
         listed = document.get(_LIST, [document])
@@ -105,8 +108,11 @@ def load(path: Path) -> Iterator[ForeignObject]:
         agents = [foreign_object(a, f"{path}, agent {i}") for i, a in enumerate(listed, start=1)]
         if _LIST in document:
             siblings = {name: value for name, value in document.items() if name != _LIST}
-    for number, agent in enumerate(agents):
-        yield _with_siblings(agent, siblings) if number == 0 and siblings else agent
+            names = list(document)
+    if agents and siblings:
+        agents[0] = _with_siblings(agents[0], siblings)
+    is_usual = names[:1] == [_LIST] or names[:3] == [*_PLAIN_HEADER, "n_agents"]
+    yield from with_layout(agents, path, alone=not names, names=[] if is_usual else names)
 
 
 def _with_siblings(agent: ForeignObject, siblings: Json) -> ForeignObject:
@@ -121,23 +127,34 @@ def _with_siblings(agent: ForeignObject, siblings: Json) -> ForeignObject:
 def dump(objects: NamedObjects, path: Path) -> None:
     """Write one file with all agents: JSON, JSON lines, or JSON packed by gzip."""
     agents = [value for _, value in objects]
+    layout = take_layout(agents, path)
     kept = agents[0].pop(_LIST_SIBLINGS, {}) if agents else {}
-    siblings = (
-        {name: v for name, v in kept.items() if name != "n_agents"}
-        if isinstance(kept, dict)
-        else {}
-    )
+    siblings = kept if isinstance(kept, dict) else {}
+    is_alone = bool(layout.get("alone")) and not siblings
     if path.suffix == ".jsonl":
-        header = {_HEADER: True, "edsl_class_name": "AgentList", "n_agents": len(agents)}
-        dump_lines([{**header, **siblings}, *agents], path)
+        head = {**_PLAIN_HEADER, "n_agents": len(agents)}
+        header = _in_order({**head, **siblings, "n_agents": len(agents)}, layout)
+        dump_lines(agents if is_alone else [header, *agents], path, layout)
         return
-    siblings.pop(_HEADER, None)
-    document = {_LIST: agents, **siblings}
+    if _HEADER in siblings:  # of JSON lines
+        siblings = {n: v for n, v in siblings.items() if n not in (_HEADER, "n_agents")}
+    document = _in_order({_LIST: agents, **siblings}, layout)
+    if is_alone and len(agents) == 1:
+        document = agents[0]
     if path.suffix == ".gz":
         with atomic_path(path) as part:
             part.write_bytes(gzip.compress(json_text(document).encode(), mtime=0))
     else:
-        dump_json(document, path)
+        dump_json(document, path, layout)
+
+
+def _in_order(document: Json, layout: Json) -> Json:
+    """Put a document's or header's names in the order of the file it came from, if kept."""
+    names = layout.get("names")
+    if not isinstance(names, list):
+        return document
+    ordered = {n: document[n] for n in names if isinstance(n, str) and n in document}
+    return ordered | {n: v for n, v in document.items() if n not in ordered and n != "n_agents"}
 
 
 LENS = Lens("edsl", _read, _write)

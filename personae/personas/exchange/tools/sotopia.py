@@ -5,6 +5,7 @@ from pathlib import Path
 
 from personae.core import Json, Persona
 from personae.personas.exchange.fields import FieldMapping, add_big_five, read_fields, write_fields
+from personae.personas.exchange.file_layout import take_layout
 from personae.personas.exchange.foreign_files import (
     ForeignObject,
     NamedObjects,
@@ -13,6 +14,7 @@ from personae.personas.exchange.foreign_files import (
     foreign_object,
     load_json,
     load_lines,
+    with_layout,
 )
 from personae.personas.exchange.lens import Lens
 
@@ -65,20 +67,23 @@ def load(path: Path) -> Iterator[ForeignObject]:
         BadFile: no JSON.
     """
     if ".jsonl" in path.suffixes[-2:]:
-        yield from load_lines(path)
+        yield from with_layout(load_lines(path), path)
         return
     value = load_json(path)
-    for number, profile in enumerate(value if isinstance(value, list) else [value], start=1):
-        yield foreign_object(profile, f"{path}, profile {number}")
+    listed = value if isinstance(value, list) else [value]
+    profiles = (foreign_object(p, f"{path}, profile {i}") for i, p in enumerate(listed, start=1))
+    yield from with_layout(profiles, path, alone=listed is not value)
 
 
 def dump(objects: NamedObjects, path: Path) -> None:
-    """Write a list of profiles, or one a line."""
-    profiles = (value for _, value in objects)
+    """Write a list of profiles, or one a line; one that came without a list goes back without."""
+    profiles = [value for _, value in objects]
+    layout = take_layout(profiles, path)
     if path.suffix == ".jsonl":
-        dump_lines(profiles, path)
+        dump_lines(profiles, path, layout)
     else:
-        dump_json(list(profiles), path)
+        is_alone = layout.get("alone") and len(profiles) == 1
+        dump_json(profiles[0] if is_alone else profiles, path, layout)
 
 
 LENS = Lens("sotopia", _read, _write)

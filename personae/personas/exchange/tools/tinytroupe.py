@@ -13,6 +13,7 @@ from personae.personas.exchange.fields import (
     read_open_fields,
     write_fields,
 )
+from personae.personas.exchange.file_layout import LAYOUT, take_layout
 from personae.personas.exchange.foreign_files import (
     ForeignObject,
     NamedObjects,
@@ -20,7 +21,9 @@ from personae.personas.exchange.foreign_files import (
     dump_json,
     foreign_object,
     load_json,
+    own_file_name,
     require_object,
+    with_layout,
 )
 from personae.personas.exchange.lens import Lens, rewritten
 
@@ -108,16 +111,26 @@ def matches(sample: Mapping[str, object]) -> bool:
 def load(path: Path) -> Iterator[ForeignObject]:
     """Read the agents of a JSON file: one, or a list."""
     value = load_json(path)
-    for agent in value if isinstance(value, list) else [value]:
-        yield foreign_object(agent, str(path))
+    agents = value if isinstance(value, list) else [value]
+    is_own = path.name.endswith((".agent.json", ".fragment.json")) and own_file_name(path.name)
+    name = path.name if is_own and len(agents) == 1 else ""
+    rows = (foreign_object(agent, str(path)) for agent in agents)
+    yield from with_layout(rows, path, file=name, listed=agents is value)
 
 
 def dump(objects: NamedObjects, path: Path) -> None:
     """Write one JSON file, or a folder of files that end in `.agent.json`, as TinyTroupe's own.
 
-    Agents of one name get numbers, as TinyTroupe refuses a second one of a name.
+    Agents of one name get numbers, as TinyTroupe refuses a second one of a name. In a folder an
+    agent gets its file's name back where that is unique. A list of agents goes back as a list.
     """
-    dump_each(_with_unique_names(objects), path, dump_json, ".json", folder_suffix=".agent.json")
+    agents = [*_with_unique_names(objects)]
+    first = agents[0][1].get(LAYOUT)
+    if path.suffix == ".json" and isinstance(first, dict) and first.get("listed"):
+        values = [value for _, value in agents]
+        dump_json(values, path, take_layout(values, path))
+        return
+    dump_each(agents, path, dump_json, ".json", folder_suffix=".agent.json")
 
 
 def _with_unique_names(objects: NamedObjects) -> Iterator[tuple[str, Json]]:
