@@ -155,7 +155,7 @@ def test_odd_objects(name: str, value: Any, tmp_path_factory: pytest.TempPathFac
         ('{"type": "TinyPerson", "persona": {}, "personae": [{"at": [], "now": 3}]}', ""),
         ('{"type": "TinyPerson", "persona": {}, "personae": [{"at": ["id"], "was": 1}]}', ""),
         (json.dumps({**PLAIN, "personae": [{"at": ["kind"], "was": KIND, "now": 3}]}), "a text"),
-        ('{"what": 1}', "no format of personas"),
+        ('{"what": 1}', "not a known format of personas"),
         ('["x"]', "no persona in it"),
         ("[]", "no persona in it"),
         ("", "not valid JSON"),
@@ -266,7 +266,7 @@ def test_nothing_is_half_written(name: str, tmp_path: Path) -> None:
     with pytest.raises(InputError):
         export_personas([], path, name)
     with pytest.raises(InputError):
-        export_personas([ADA], tmp_path / "nowhere" / path.name, name)
+        export_personas(failing(), tmp_path / "nowhere" / path.name, name)
     if name != "personae":
         full = tmp_path / "full"
         full.mkdir()

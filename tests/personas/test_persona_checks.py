@@ -260,10 +260,10 @@ def test_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) 
         (["convert", "people.jsonl", "x.png", "--to", "card-v4"], "did you mean 'card-v"),
         (["convert", "people.jsonl", "x.png", "--to", "card-v3"], "one persona a file"),
         (["convert", "people.jsonl", "x.txt"], "ends in .json, .jsonl or .parquet"),
-        (["convert", "people.jsonl", "no/where.json", "--to", "edsl"], "can't write"),
+        (["convert", "people.jsonl", "people.jsonl/where.json", "--to", "edsl"], "can't write"),
         (["convert", "bad.jsonl", "x.parquet", "--from", "personae"], "line 1"),
         (["convert", "loose.jsonl", "x.parquet", "--from", "nemotrn"], "did you mean 'nemotron'"),
-        (["convert", "odd.json", "x.parquet"], "no format of personas"),
+        (["convert", "odd.json", "x.parquet"], "not a known format of personas"),
     ],
 )
 def test_bad_input_leaves_with_two(

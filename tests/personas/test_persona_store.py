@@ -188,9 +188,11 @@ def test_nothing_is_half_written(suffix: str, tmp_path: Path) -> None:
     with pytest.raises(BadValue, match="no persona"):
         save_personas([], path)
     assert path.read_bytes() == before
+    with pytest.raises(BadValue, match="the generator failed"):
+        save_personas(failing(), tmp_path / "nowhere" / path.name)
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
     with pytest.raises(BadFile):
-        save_personas([FULL], tmp_path / "nowhere" / path.name)
+        save_personas([FULL], path / path.name)
 
 
 def test_batches_of_a_stream_make_the_bytes_of_one_process(tmp_path: Path) -> None:

@@ -129,7 +129,7 @@ def test_two_personas_share_what_both_were_asked(tmp_path: Path) -> None:
     )
     with pytest.raises(BadValue, match="has no pair of replies"):
         preference_pairs(cold, "arms")  # no control
-    with pytest.raises(UnknownName, match="Known: cold, warm"):
+    with pytest.raises(UnknownName, match="known: cold, warm"):
         preference_pairs(cold, arms=("warm", "hot"))
 
 

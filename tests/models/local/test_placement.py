@@ -180,8 +180,8 @@ def test_a_device_map_changes_no_answer(
 @pytest.mark.parametrize(
     ("device_map", "says"),
     [
-        ({"": "cuda:77"}, "the device 'cuda:77' isn't here"),
-        ({"": 77}, "the device 'cuda:77' isn't here"),
+        ({"": "cuda:77"}, "there is no device 'cuda:77' here"),
+        ({"": 77}, "there is no device 'cuda:77' here"),
         ({"": "disk"}, "leaves the embeddings of tokens on disk"),
     ],
 )
