@@ -107,7 +107,7 @@ def card(
     names = design.inductions[:2] if quick else design.inductions
     arms, skipped = _usable(names, persona)
     gate = content_gate(model, tool, pairs_per_scale=4 if quick else 6, seed=seed)
-    channel = gate.main or CHANNEL_ORDER[-1]
+    channel = gate.channel
     forms = _forms(channel, quick=quick)
     answers = _ask(model, arms, persona, tool, forms)
     scores = ChannelScores(tool=tool, persona=persona, answers=answers, seed=seed)

@@ -66,7 +66,9 @@ COMMON = (
         metavar="IN,OUT",
         help="Price of a million tokens of a server, read and written.",
     ),
-    click.Option(["--max-calls"], type=click.IntRange(1), help="Most calls to a server."),
+    click.Option(
+        ["--max-calls"], type=click.IntRange(1), help="Most calls that a server may bill."
+    ),
     click.Option(["--max-tokens"], type=click.IntRange(1), help="Most tokens read and written."),
     click.Option(["--max-money"], type=POSITIVE, help="Most money, by --price."),
     click.Option(["--max-minutes"], type=POSITIVE, help="Stop after so many minutes."),

@@ -2,9 +2,10 @@
 
 from collections import defaultdict
 from dataclasses import dataclass
+from math import isnan
 from typing import Literal
 
-from personae.core import CONTROL, Answers, Chooser, Estimate, Sampling, Table
+from personae.core import CONTROL, Answers, Chooser, Estimate, Sampling, Table, missing
 from personae.designs.arms import CONTROL_ARM
 from personae.designs.grid import Asking, ask_grid
 from personae.designs.question_effects import question_scores
@@ -30,8 +31,8 @@ class ChannelAccuracy:
 class Ability:
     """Accuracy without persona by channel; `channel` is the first one above chance.
 
-    Where none is above chance, `channel` is the last one and `above` false: then no loss of
-    accuracy under a persona can be shown.
+    Where none is above chance, `channel` is the last one answered and `above` false: then no loss
+    of accuracy under a persona can be shown.
     """
 
     channel: ProblemChannel
@@ -105,11 +106,15 @@ def ability(model: Chooser, problems: ProblemSet, *, orders: int = 2, tokens: in
         )
         answers = ask_grid(model, [CONTROL_ARM], problems, asking)
         scores, _ = question_scores(answers, "arm", [CONTROL])
-        channels.append(ChannelAccuracy(name, rate(scores[0], name=name, of="question"), chance))
+        accuracy = rate(scores[0], name=name, of="question")
+        if set(answers.rows["status"]) == {"error"}:
+            accuracy = missing(name, "no question was answered", n=0, of="question")
+        channels.append(ChannelAccuracy(name, accuracy, chance))
         parts.append(answers)
     above = [c.channel for c in channels if c.accuracy.low > chance]
+    answered = [c.channel for c in channels if not isnan(c.accuracy.value)] or list(names)
     return Ability(
-        channel=above[0] if above else names[-1],
+        channel=(above or answered[-1:])[0],
         above=bool(above),
         channels=tuple(channels),
         answers=Answers.concat(parts),

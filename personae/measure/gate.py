@@ -60,12 +60,14 @@ Check = tuple[Estimate, str, bool]
 class ChannelCheck:
     """One channel's checks: for each its estimate, its limit in words, and whether it holds.
 
-    All of `checks` must hold, and at least one of `either`, if there are any.
+    All of `checks` must hold, and at least one of `either`, if there are any. `answered`: whether
+    any question was, as a server can't be asked in every channel.
     """
 
     channel: Channel
     checks: tuple[Check, ...]
     either: tuple[Check, ...] = ()
+    answered: bool = True
 
     @property
     def passed(self) -> bool:
@@ -87,13 +89,23 @@ class GateResult:
         return next((c.channel for c in self.checks if c.passed), None)
 
     @property
+    def channel(self) -> Channel:
+        """The channel to ask in: the main one, else the last one that was answered at all."""
+        answered = [c.channel for c in self.checks if c.answered] or list(CHANNEL_ORDER)
+        return self.main or answered[-1]
+
+    @property
     def sentence(self) -> str:
         """The result in one sentence, for the first line of a report."""
         failed = [c.channel for c in self.checks if not c.passed]
         if self.main is None:
+            asked = [c.channel for c in self.checks if c.answered]
+            unanswered = [c.channel for c in self.checks if not c.answered]
+            rest = f"; nothing was answered by {' or '.join(unanswered)}" if unanswered else ""
             return (
                 "This model does not show that it reads the items in any channel "
-                f"({', '.join(failed)}): no score below describes a personality."
+                f"({', '.join(asked or failed)}{rest if asked else ''}): no score below describes "
+                "a personality."
             )
         earlier = failed[: CHANNEL_ORDER.index(self.main)]
         result = (
@@ -155,7 +167,10 @@ def content_gate(
         else:
             channel_answers, either = _both_orders(model, subset, channel), []
             required = _option_checks(channel_answers, subset, opposites, seed)
-        checks.append(ChannelCheck(channel=channel, checks=required, either=tuple(either)))
+        answered = "ok" in set(channel_answers.rows["status"])
+        checks.append(
+            ChannelCheck(channel=channel, checks=required, either=tuple(either), answered=answered)
+        )
         answers.append(channel_answers)
     return GateResult(checks=tuple(checks), answers=Answers.concat(answers))
 

@@ -1,13 +1,15 @@
-"""The end of a run's questions, whatever the end is."""
+"""The end of a run's questions, whatever the end is, and a word on those that weren't put."""
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
-from personae.core import BudgetSpent, InputError, Model
+from personae.core import BudgetSpent, InputError, Model, Report
 from personae.models.journal.recorded import RecordedModel
+from personae.report.build import warning
 from personae.run.progress import Meter
 
-__all__ = ["concluding"]
+__all__ = ["concluding", "with_unasked"]
 
 
 @contextmanager
@@ -32,3 +34,13 @@ def concluding(
         raise BudgetSpent(f"{spent} (so far: {meter.progress})") from spent
     for model in models:
         model.conclude()
+
+
+def with_unasked(report: Report, models: Collection[RecordedModel[Model]]) -> Report:
+    """Add a warning for each model to which questions could not be put, and why."""
+    notes = [
+        warning(f"{model.unasked}. What rests on them is not known.")
+        for model in models
+        if model.unasked
+    ]
+    return replace(report, parts=(*notes, *report.parts)) if notes else report

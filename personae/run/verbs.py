@@ -44,7 +44,7 @@ from personae.models.journal.recorded import recorded
 from personae.models.opening import open_model
 from personae.personas import load_personas
 from personae.personas.exchange import load_persona
-from personae.run.conclusion import concluding
+from personae.run.conclusion import concluding, with_unasked
 from personae.run.export.finished_run import open_run
 from personae.run.parameters import Parameter, bind, parameters
 from personae.run.population.population_files import Commission
@@ -87,7 +87,9 @@ def card(
     with Journal(":memory:") as journal:
         asked = recorded(chooser, journal)
         with concluding([asked]):
-            return persona_card(asked, person, seed=seed, quick=quick, **bind(persona_card, design))
+            options = bind(persona_card, design)
+            report = persona_card(asked, person, seed=seed, quick=quick, **options)
+        return with_unasked(report, [asked])
 
 
 def run(
@@ -110,6 +112,7 @@ def run(
 
     Raises:
         UnknownName: no such study or option; carries near matches.
+        NoUsableAnswers: a model was asked, and gave next to nothing usable.
         InputError: the study needs likelihoods, or an open model, and this model is not one.
 
     >>> run("sac", "null:midpoint", quick=True).title
@@ -126,7 +129,17 @@ def run(
         raise InputError(
             f"the study {header.name} needs likelihoods, which {opened.name} doesn't give"
         )
-    return function(opened, seed=seed, quick=quick, **bind(function, arguments))
+    with Journal(":memory:") as journal:
+        asked = recorded(opened, journal)
+        others = {
+            name: recorded(value, journal)
+            for name, value in arguments.items()
+            if name in kinds and kinds[name].is_model and isinstance(value, Model)
+        }
+        models = [asked, *others.values()]
+        with concluding(models):
+            report = function(asked, seed=seed, quick=quick, **bind(function, arguments | others))
+        return with_unasked(report, models)
 
 
 def _argument(parameter: Parameter | None, value: object) -> object:

@@ -98,7 +98,7 @@ def test_the_plan_says_in_how_many_calls_a_server_is_asked() -> None:
             for server in (hosted, vllm)
         ]
         assert hosted.paid == 0
-    assert [(plan.calls, plan.most_calls) for plan in plans] == [(5, 100), (10, 10)]
+    assert [(plan.calls, plan.most_calls) for plan in plans] == [(5, 100), (5, 5)]
     assert "(in 100 if the server shows no log-probabilities)" in str(plans[0])
 
 

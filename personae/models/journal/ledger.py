@@ -117,11 +117,16 @@ class Ledger:
         """How the model was asked, as far as its answers say, in alphabetical order."""
         return tuple(sorted(self._ways))
 
+    @property
+    def unasked(self) -> str:
+        """How many questions can't be put to the model, and why; "" if there are none."""
+        return self._usable.unasked
+
     def conclude(self) -> None:
-        """Check at the end of a run that the model, if it was asked, has answered.
+        """Check at the end of a run that the model has answered, if there were any questions.
 
         Raises:
-            NoUsableAnswers: it was asked, and no answer is usable.
+            NoUsableAnswers: no answer is usable.
         """
         self._usable.conclude()
 

@@ -74,11 +74,16 @@ class RecordedModel(ModelWrapper[M_co]):
         """How the model inside runs, and how it was asked, recalled answers included."""
         return (*model_notes([self._inner]), *self._ledger.ways)
 
+    @property
+    def unasked(self) -> str:
+        """How many questions can't be put to the model inside, and why; "" if there are none."""
+        return self._ledger.unasked
+
     def conclude(self) -> None:
-        """Check at the end of a run that the model, if it was asked, has answered.
+        """Check at the end of a run that the model has answered, if there were any questions.
 
         Raises:
-            NoUsableAnswers: it was asked, and no answer is usable.
+            NoUsableAnswers: no answer is usable.
         """
         self._ledger.conclude()
 

@@ -17,14 +17,15 @@ class UsableAnswers:
     """Counts one model's answers by whether a study can use them.
 
     An error is not usable, nor is a choice without weights, nor a reply that was cut or can't be
-    read and has no text. A refusal in words is an answer. Questions that were never put to the
-    model don't count.
+    read and has no text. A refusal in words is an answer. Questions that can't be put to the model
+    cost nothing, and stop a run only where there are no others.
     """
 
     def __init__(self, name: str) -> None:
         self._name = name
         self._usable = 0
         self._reasons: Counter[str] = Counter()
+        self._unasked: Counter[str] = Counter()
 
     def count(self, answer: Reply | Choice) -> None:
         """Count one answer.
@@ -37,6 +38,7 @@ class UsableAnswers:
             self._usable += 1
             return
         if isinstance(answer, Choice) and answer.method == NOT_ASKED:
+            self._unasked[answer.why] += 1
             return
         self._reasons[answer.why or f"status {answer.status!r}"] += 1
         asked = self._usable + self._reasons.total()
@@ -45,14 +47,28 @@ class UsableAnswers:
         ):
             self._give_up(asked)
 
+    @property
+    def unasked(self) -> str:
+        """How many questions can't be put to the model, and why; "" if there are none."""
+        if not self._unasked:
+            return ""
+        reason, _ = self._unasked.most_common(1)[0]
+        count = self._unasked.total()
+        noun = "question" if count == 1 else "questions"
+        return f"{count:,} {noun} can't be put to {self._name}: {reason}"
+
     def conclude(self) -> None:
-        """Check at the end of a run that a model that was asked has answered.
+        """Check at the end of a run that the model has answered, if there were any questions.
 
         Raises:
-            NoUsableAnswers: it was asked, and no answer is usable.
+            NoUsableAnswers: no answer is usable.
         """
-        if self._reasons and not self._usable:
+        if self._usable:
+            return
+        if self._reasons:
             self._give_up(self._reasons.total())
+        if self._unasked:
+            raise NoUsableAnswers(f"nothing was asked: {self.unasked}")
 
     def _give_up(self, asked: int) -> None:
         (reason, count), *others = self._reasons.most_common()

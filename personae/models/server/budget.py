@@ -44,7 +44,9 @@ class Price:
 class Budget:
     """Hard limits of one process's use of servers; None means no limit.
 
-    `calls` counts every request sent, retries too. `money` is in the price's currency. Answers
+    `calls` counts the calls that a server may bill: every one that runs a model, retries too, but
+    not those that only turn text into tokens. A question whose options take several calls is
+    answered before the limit is looked at again. `money` is in the price's currency. Answers
     recalled from a journal cost nothing.
 
     Raises:
@@ -92,7 +94,7 @@ class Spending:
 
     @property
     def spent(self) -> Usage:
-        """Use by this process so far: every call sent, failed ones and retries included."""
+        """Use by this process so far: all calls that may be billed, failed ones and retries too."""
         read, written = self._spent
         return Usage(
             requests=self._calls,
@@ -129,6 +131,10 @@ class Spending:
         self._calls += 1
         self._reserved = _sum(self._reserved, amount)
         return amount
+
+    def count_calls(self, more: int) -> None:
+        """Correct the calls counted: a try counts as one, and may have taken more or none."""
+        self._calls += more
 
     def settle(
         self,

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from personae.core import (
+    NOT_ASKED,
     Choice,
     Done,
     Reply,
@@ -74,7 +75,7 @@ class ServerModel:
 
     @property
     def spent(self) -> Usage:
-        """Actual use by this process: every call sent, including failures and retries."""
+        """Actual use by this process: every call that may be billed, failures and retries too."""
         return self._service.spending.spent
 
     @property
@@ -113,7 +114,7 @@ class ServerModel:
             BudgetSpent: a limit is reached; what was under way has been answered and handed over.
         """
         answers: dict[int, Reply] = {}
-        deliver = _collector(answers, done)
+        deliver = self._collector(answers, done)
         refuse_edits(requests, self.name)
         for index, request in enumerate(requests):
             if not request.chat:
@@ -142,22 +143,23 @@ class ServerModel:
             BudgetSpent: a limit is reached; what was under way has been answered and handed over.
         """
         answers: dict[int, Choice] = {}
-        deliver = _collector(answers, done)
+        deliver = self._collector(answers, done)
         refuse_edits(requests, self.name)
         require_options(requests)
         self._weighers.choose(requests, deliver)
         return [answers[index] for index in range(len(requests))]
 
+    def _collector(self, answers: dict[int, A], done: Done | None) -> Callable[[int, A], None]:
+        """Make a function that stores an answer under its index and passes it on."""
 
-def _collector(answers: dict[int, A], done: Done | None) -> Callable[[int, A], None]:
-    """Make a function that stores an answer under its index and passes it on."""
+        def deliver(index: int, answer: A) -> None:
+            if getattr(answer, "method", "") != NOT_ASKED:
+                answer = self._service.claim(answer)
+            answers[index] = answer
+            if done is not None:
+                done(index, answer)
 
-    def deliver(index: int, answer: A) -> None:
-        answers[index] = answer
-        if done is not None:
-            done(index, answer)
-
-    return deliver
+        return deliver
 
 
 def open_server(

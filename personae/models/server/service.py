@@ -4,6 +4,7 @@ Whatever concerns a single request becomes a record; what concerns all requests 
 """
 
 import re
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass, replace
@@ -11,7 +12,16 @@ from typing import Any, TypeVar
 
 import httpx
 
-from personae.core import BadValue, Chat, FidelityError, ModelUnavailable, Reply, Sampling, Status
+from personae.core import (
+    BadValue,
+    Chat,
+    Choice,
+    FidelityError,
+    ModelUnavailable,
+    Reply,
+    Sampling,
+    Status,
+)
 from personae.models.server.budget import Spending, tokens_of
 from personae.models.server.dispatch import (
     Call,
@@ -31,6 +41,9 @@ from personae.models.server.wire import Malformed, chat_body, read_reply, tokens
 __all__ = ["ServerSettings", "Service", "status_of"]
 
 T = TypeVar("T", bound=CallResult)
+A = TypeVar("A", Reply, Choice)
+BILLED = ("/v1/completions", "/completion", "/generate")
+"""Paths other than that of chats where a model is run, so that a call may be billed."""
 _DATED = re.compile(r"([-@]\d{3,8}(-\d{2}-\d{2})?|:latest|-latest)$")
 
 
@@ -100,6 +113,8 @@ class Service:
         self.fields = settings.fields
         self.adapter = RequestAdapter(self.fields.requested)
         self._billed: dict[httpx.AsyncClient, tuple[int, int]] = {}  # by a client's last answer
+        self._sent: dict[httpx.AsyncClient, int] = {}  # calls of a client's attempt
+        self._unclaimed: deque[tuple[int, int]] = deque()
 
     def replies(
         self, questions: Sequence[tuple[Chat, Sampling]], deliver: Callable[[int, Reply], None]
@@ -112,7 +127,14 @@ class Service:
             try:
                 data = await self.post(client, body)
             except Rejected as rejection:
-                return Reply(text="", status=status_of(rejection), why=rejection.why)
+                read, written = self.billed(client)
+                return Reply(
+                    text="",
+                    status=status_of(rejection),
+                    why=rejection.why,
+                    tokens_in=read,
+                    tokens_out=written,
+                )
             reply = read_reply(data, chat, sampling)
             remark = "; ".join(filter(None, (reply.why, self.remark(body, chat))))
             return replace(reply, why=remark) if reply.status == "ok" else reply
@@ -123,6 +145,22 @@ class Service:
             for index, (chat, sampling) in enumerate(questions)
         ]
         self.batch(calls, attempt, _given_up, deliver)
+
+    def billed(self, client: httpx.AsyncClient) -> tuple[int, int]:
+        """Return the tokens read and written of a client's last answer, 0 without one."""
+        return self._billed.get(client, (0, 0))
+
+    def bill(self, tokens_in: int, tokens_out: int) -> None:
+        """Note tokens that were paid for without an answer that could carry them."""
+        self._unclaimed.append((tokens_in, tokens_out))
+
+    def claim(self, answer: A) -> A:
+        """Add to an answer the tokens that were paid for on the way to it."""
+        read, written = answer.tokens_in, answer.tokens_out
+        while self._unclaimed:
+            more = self._unclaimed.popleft()
+            read, written = read + more[0], written + more[1]
+        return replace(answer, tokens_in=read, tokens_out=written)
 
     def shaped(self, chat: Chat) -> Chat:
         """Return the chat as the server takes it."""
@@ -163,9 +201,12 @@ class Service:
                     try:
                         return await attempt(client, call)
                     except Malformed as error:
-                        raise Retry(str(error), tokens=self._billed.get(client, (0, 0))) from error
+                        billed = self.billed(client)
+                        self.bill(*billed)
+                        raise Retry(str(error), tokens=billed) from error
                     finally:
                         self._billed.pop(client, None)
+                        self.spending.count_calls(self._sent.pop(client, 0) - 1)
                         free.append(client)
 
                 await Dispatcher(self._state, once, give_up).run(calls, deliver)
@@ -183,6 +224,7 @@ class Service:
             ModelUnavailable: it refuses all requests.
         """
         sent = self.adapter.adapt(self.fields.added_to(body))
+        self._count(client)
         try:
             data = await self.endpoint.post(client, sent)
         except Rejected as rejection:
@@ -203,10 +245,15 @@ class Service:
     async def post_to(
         self, client: httpx.AsyncClient, path: str, body: Mapping[str, Any]
     ) -> object:
-        """Send a request that is no chat, such as a text to be tokenised."""
+        """Send a request that is no chat, such as a text to be tokenised, which costs nothing."""
+        if path in BILLED:
+            self._count(client)
         data = await self.endpoint.post(client, body, path)
         self._check(data)
         return data
+
+    def _count(self, client: httpx.AsyncClient) -> None:
+        self._sent[client] = self._sent.get(client, 0) + 1
 
     def _check(self, data: object) -> None:
         served = data.get("model") if isinstance(data, dict) else None

@@ -25,9 +25,9 @@ from personae.models.server.service import Service
 __all__ = ["Weighers"]
 
 NO_WAY = (
-    "this server shows the first token alone, and the question {}: ask by label, or use a server "
-    "that shows the log-probabilities of a prompt (vLLM, SGLang, llama.cpp), or the model on this "
-    "machine"
+    "this server shows no log-probabilities of whole texts, and the question {}: ask by label or "
+    "by reply, or use a server that shows those of a prompt (vLLM, SGLang, llama.cpp), or the "
+    "model on this machine"
 )
 
 
@@ -43,8 +43,7 @@ class Weighers:
     def choose(self, requests: Sequence[Request], deliver: Deliver) -> None:
         """Weigh each request's options in the first way that can."""
         scorer = self._scorer()
-        asked, texts, labels = [], [], []
-        outright = self.needs_outright([request.chat for request in requests])
+        texts, labels = [], []
         for index, request in enumerate(requests):
             if scorer is not None and (scorer.continues or not _is_begun(request.chat)):
                 texts.append(index)
@@ -52,14 +51,15 @@ class Weighers:
                 deliver(index, Choice(status="error", why=reason, method=NOT_ASKED))
             else:
                 labels.append(index)
-            chat = request.chat
-            asked.append(
-                replace(request, chat=asked_outright(chat, request.options))
-                if outright
-                else request
-            )
         if scorer is not None:
             self._by_text(scorer, requests, texts, deliver)
+        outright = self.needs_outright([requests[index].chat for index in labels])
+        asked = [
+            replace(request, chat=asked_outright(request.chat, request.options))
+            if outright
+            else request
+            for request in requests
+        ]
 
         def deliver_label(index: int, choice: Choice) -> None:
             not_begun = asked[index].chat != requests[index].chat
@@ -86,6 +86,7 @@ class Weighers:
         replies: list[Reply] = []
         draw = (CANARY, Sampling(max_tokens=16))
         self._service.replies([draw], lambda _, reply: replies.append(reply))
+        self._service.bill(replies[0].tokens_in, replies[0].tokens_out)
         return continues_canary(replies[0].text)
 
     @property
@@ -98,7 +99,7 @@ class Weighers:
     def work_of(self, request: Request) -> tuple[int, int, int, int]:
         """Return, in about, the calls of one choice, their tokens read and written, most calls."""
         scorer, read = self._scorer(), tokens_of(request.chat)
-        forms = sum(map(len, request.options))
+        forms = [form for forms in request.options for form in forms]
         if scorer is not None and (scorer.continues or not _is_begun(request.chat)):
             calls, read, written = scorer.work_of(read, forms)
             return calls, read, written, calls
@@ -107,11 +108,15 @@ class Weighers:
         return self._labels.work_of(request)
 
     def _no_way(self, request: Request) -> str:
-        """Say why neither first tokens nor counts can weigh a request; "" if they can."""
+        """Say why neither first tokens nor counts can weigh a request; "" if they can.
+
+        Texts of several tokens aren't counted either: next to no reply repeats one unprompted, and
+        whether a question is asked must not depend on what was asked before it.
+        """
         if not request.chat:
             return NO_WAY.format("has no chat")
         several = [forms[0] for forms in request.options if not any(map(is_one_token, forms))]
-        if several and self._labels.lists_tokens:
+        if several:
             excerpt = several[0] if len(several[0]) <= 40 else several[0][:37] + "..."
             return NO_WAY.format(f"has the option {excerpt!r}, of several tokens")
         return ""
@@ -126,6 +131,7 @@ class Weighers:
             return None  # an answer after thoughts has no likelihood without them
         if self._discovery is None:
             self._discovery = self._discover()
+            self._service.bill(self._discovery.tokens_in, self._discovery.tokens_out)
             if self._discovery.system_lost:
                 self._service.adapter.system_in_user = True
         return self._discovery.scorer

@@ -79,16 +79,23 @@ def shift_verdicts(shifts: Shifts) -> list[Note]:
     notes = []
     for channel, by_induction in shifts.items():
         overall = {name: by_domain["all"] for name, by_domain in by_induction.items()}
-        clauses = [
-            f"{name} {'shifts it' if e.low > 0 else 'is not shown to shift it'} "
-            f"({estimate_words(e, '+.3f')})"
-            for name, e in overall.items()
-        ]
+        if all(isnan(e.value) for e in overall.values()):
+            why = next(iter(overall.values())).why_missing
+            notes.append(verdict(f"Self-report by {channel}: not known, {why}."))
+            continue
+        clauses = [_shift_clause(name, e) for name, e in overall.items()]
         unit = next(iter(overall.values())).unit
         notes.append(
             verdict(f"Self-report by {channel}, {unit}, (+) minus (−): {'; '.join(clauses)}.")
         )
     return notes
+
+
+def _shift_clause(induction: str, shift: Estimate) -> str:
+    if isnan(shift.value):
+        return f"whether {induction} shifts it is {estimate_words(shift)}"
+    shown = "shifts it" if shift.low > 0 else "is not shown to shift it"
+    return f"{induction} {shown} ({estimate_words(shift, '+.3f')})"
 
 
 def vignette_verdict(rate: Estimate) -> Note:

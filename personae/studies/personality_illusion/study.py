@@ -102,7 +102,7 @@ def personality_illusion(
     pairs = 4 if quick else 6
     items = load_inventory(INVENTORY).few(2 * pairs)
     gate = content_gate(model, items, pairs_per_scale=pairs, seed=seed)
-    channel = gate.main or "statement"
+    channel = gate.channel
     own = _ask(model, inventories, measures, channel, (context, traits, quick))
     answers = own
     for text in others:

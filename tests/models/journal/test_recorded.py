@@ -285,12 +285,15 @@ def test_refusals_in_words_and_questions_never_put_are_no_failures(tmp_path: Pat
     tally = UsableAnswers("m")
     for _ in range(300):
         tally.count(unasked)
-    tally.conclude()
+    with pytest.raises(NoUsableAnswers, match="300 questions can't be put to m: needs a chat"):
+        tally.conclude()
+    tally.count(Reply(text="Yes."))
+    tally.conclude()  # the rest is reported by name
     with Journal(tmp_path / "k") as journal:
         model = recorded(NoChats(), journal)
         assert model.choose([QUESTION]) == [unasked]
-        model.conclude()
         assert model.usage.requests == 0
+        assert model.unasked.startswith("1 question can't be put to")
 
 
 def test_a_short_run_without_any_answer_ends_in_an_error(tmp_path: Path) -> None:

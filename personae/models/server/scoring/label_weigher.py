@@ -104,7 +104,14 @@ class LabelWeigher:
             try:
                 data = await service.post(client, body)
             except Rejected as rejection:
-                return _Attempt(Choice(status=status_of(rejection), why=rejection.why))
+                read, written = service.billed(client)
+                choice = Choice(
+                    status=status_of(rejection),
+                    why=rejection.why,
+                    tokens_in=read,
+                    tokens_out=written,
+                )
+                return _Attempt(choice, read, written)
             weighed = self._weighed(data, request)
             choice = weighed.choice
             if choice is None:
@@ -142,6 +149,7 @@ class LabelWeigher:
             if self._shows:
                 return failed("the answer shows no log-probabilities")
             self._without += 1
+            self._service.bill(read, written)
             return _Attempt(None, read, written)
         self._shows = True
         choice = choice_from_tokens(request, listed, method)

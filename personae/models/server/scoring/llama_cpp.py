@@ -4,9 +4,11 @@ Its server shows the log-probabilities of the unchanged logits, also of a token 
 """
 
 from collections.abc import Mapping, Sequence
+from math import ceil
 from typing import Any
 
 from personae.core import Chat, say
+from personae.models.server.budget import CHARS_PER_TOKEN
 from personae.models.server.first_tokens import BadLogprobs, logprob_of
 from personae.models.server.scoring.text_scorer import Post, Scored
 from personae.models.server.scoring.token_answers import checked_text, checked_tokens, mapping
@@ -56,9 +58,11 @@ class LlamaCompletion:
 
     name = "next-token log-probabilities"
 
-    def passes(self, forms: int) -> tuple[int, int]:
-        """Return, in about, the calls of one choice and how often they read its chat."""
-        return 2 + forms, forms
+    def passes(self, forms: Sequence[str]) -> tuple[int, int]:
+        """Return, in about, the billed calls of a choice, and how often they read its chat."""
+        # one for the first tokens of all forms, one for each further token
+        calls = 1 + sum(max(ceil(len(form) / CHARS_PER_TOKEN) - 1, 0) for form in forms)
+        return calls, calls
 
     async def score(
         self, post: Post, prompt: Tokens, forms: Sequence[Tokens]

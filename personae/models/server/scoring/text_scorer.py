@@ -47,8 +47,8 @@ class TokenScorer(Protocol):
 
     name: str
 
-    def passes(self, forms: int) -> tuple[int, int]:
-        """Return, in about, the calls of one choice and how often they read its chat."""
+    def passes(self, forms: Sequence[str]) -> tuple[int, int]:
+        """Return, in about, the billed calls of a choice, and how often they read its chat."""
         ...
 
     async def score(
@@ -76,10 +76,10 @@ class TextScorer:
         """What `Choice.method` says."""
         return self._scorer.name
 
-    def work_of(self, read: int, forms: int) -> tuple[int, int, int]:
+    def work_of(self, read: int, forms: Sequence[str]) -> tuple[int, int, int]:
         """Return the calls of one choice, and their tokens read and written, in about.
 
-        `read`: tokens of the chat; `forms`: number of the options' forms.
+        `read`: tokens of the chat; `forms`: all forms of its options.
         """
         calls, reads = self._scorer.passes(forms)
         return calls, reads * read, reads

@@ -58,9 +58,9 @@ class _Completions:
     def __init__(self, model: str) -> None:
         self._model = model
 
-    def passes(self, forms: int) -> tuple[int, int]:
-        """Return, in about, the calls of one choice and how often they read its chat."""
-        return 2, forms
+    def passes(self, forms: Sequence[str]) -> tuple[int, int]:
+        """Return, in about, the billed calls of a choice, and how often they read its chat."""
+        return 1, len(forms)
 
     async def score(
         self, post: Post, prompt: Tokens, forms: Sequence[Tokens]
@@ -119,9 +119,9 @@ class Generate:
 
     name = "input_token_logprobs"
 
-    def passes(self, forms: int) -> tuple[int, int]:
-        """Return, in about, the calls of one choice and how often they read its chat."""
-        return 2, forms
+    def passes(self, forms: Sequence[str]) -> tuple[int, int]:
+        """Return, in about, the billed calls of a choice, and how often they read its chat."""
+        return 1, len(forms)
 
     async def score(
         self, post: Post, prompt: Tokens, forms: Sequence[Tokens]
