@@ -138,6 +138,7 @@ class FaultyServer:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 128
 
     def __init__(self, outer: FaultyServer, script: Script, models: tuple[str, ...]) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)

@@ -9,6 +9,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import takewhile
 from types import TracebackType
 from typing import Any, Self
 
@@ -286,9 +287,22 @@ class _OpenServer(StrictServer):
             logits = network(self.kind)(torch.tensor([list(tokens)])).logits[0]
         return torch.log_softmax(logits.float(), -1)
 
-    def of_prompt(self, tokens: Sequence[int]) -> list[float]:
-        logp = self.logprobs(tokens)
-        return [float(logp[place, token]) for place, token in enumerate(tokens[1:])]
+    def of_prompts(self, prompts: Sequence[Sequence[int]]) -> list[list[float]]:
+        """Log-probabilities of each prompt's tokens but the first; a shared start is read once."""
+        places = zip(*(tokens[:-1] for tokens in prompts), strict=False)
+        shared = sum(1 for _ in takewhile(lambda tokens: len(set(tokens)) == 1, places))
+        longest = max(map(len, prompts)) - shared
+        ends = [[*tokens[shared:], *[0] * (longest + shared - len(tokens))] for tokens in prompts]
+        with self.lock, torch.no_grad():
+            start = network(self.kind)(torch.tensor([list(prompts[0][:shared])]), use_cache=True)
+            start.past_key_values.batch_repeat_interleave(len(prompts))
+            rest = network(self.kind)(torch.tensor(ends), past_key_values=start.past_key_values)
+        logits = torch.cat([start.logits.expand(len(prompts), -1, -1), rest.logits], dim=1)
+        logp = torch.log_softmax(logits.float(), -1)
+        return [
+            [float(logp[row, place, token]) for place, token in enumerate(tokens[1:])]
+            for row, tokens in enumerate(prompts)
+        ]
 
     def decode(self, tokens: Sequence[int]) -> str:
         return str(codec().tokenizer.decode(list(tokens), skip_special_tokens=False))
@@ -338,8 +352,10 @@ class VllmServer(_OpenServer):
 
     def complete(self, body: Mapping[str, Any]) -> object:
         choices = []
-        for index, tokens in enumerate(body["prompt"]):
-            values = self.of_prompt(tokens)
+        prompts = body["prompt"]
+        for index, (tokens, values) in enumerate(
+            zip(prompts, self.of_prompts(prompts), strict=True)
+        ):
             choice: dict[str, Any] = {"index": index, "text": ""}
             if "prompt_logprobs" in body:
                 places = zip(tokens[1:], values, strict=True)
@@ -351,8 +367,9 @@ class VllmServer(_OpenServer):
 
     def generate(self, body: Mapping[str, Any]) -> object:
         answers = []
-        for tokens in body["input_ids"]:
-            values: list[float | None] = [None, *self.of_prompt(tokens)]
+        prompts = body["input_ids"]
+        for tokens, known in zip(prompts, self.of_prompts(prompts), strict=True):
+            values: list[float | None] = [None, *known]
             entries = [[value, token, None] for token, value in zip(tokens, values, strict=True)]
             answers.append({"text": "", "meta_info": {"input_token_logprobs": entries}})
         return answers

@@ -23,6 +23,8 @@ TRIES = 6
 """Most failures of one request that may be the request's own fault."""
 VAGUE = 20
 """Most times that one request is told "too busy" without a time to wait."""
+FAILED = 20
+"""Tries answered with an error, before any is with success, after which a server is given up."""
 SILENT = 8
 """Requests given up in a row without any answer, or tries within `silence` seconds, after which the
 server counts as gone."""
@@ -88,7 +90,8 @@ class ServerState:
     `patience` is the most seconds that a request is tried for, waits included; `first_answer`, that
     the server's first answer is waited for, retries included; until it is there, one request goes
     alone, so that a wrong address or name costs one. `silence` is the most seconds that a server
-    may accept several requests without answering any. `reached`: a connection has stood.
+    may accept several requests without answering any. `reached`: a connection has stood; `failed`:
+    tries that the server answered with an error before the first that `succeeded`.
     """
 
     rate_limit: RateLimit
@@ -98,6 +101,8 @@ class ServerState:
     silence: float = 240.0
     reached: bool = False
     silent: int = 0
+    failed: int = 0
+    succeeded: bool = False
     unanswered: int = 0
     first_sent: float | None = None
     answered_at: float | None = None
@@ -227,6 +232,7 @@ class Dispatcher(Generic[T]):
         estimate = (job.call.read, job.call.written) if any(used) else None
         self.state.spending.settle(job.reserved, used, estimate)
         self.state.reached = True
+        self.state.succeeded = self.state.succeeded or any(used)
         self._heard(time.monotonic())
         self.state.rate_limit.answered()
         deliver(job.call.index, answer)
@@ -241,6 +247,10 @@ class Dispatcher(Generic[T]):
         if failed.busy:
             state.rate_limit.refused(began=job.sent, now=now, wait=failed.wait)
         if self._stop is not None:
+            return
+        state.failed += failed.answered and failed.wait is None and not failed.busy
+        if state.failed >= FAILED and not state.succeeded:
+            self._end(ModelUnavailable(f"the server answered {FAILED} times, always: {failed.why}"))
             return
         if failed.wait is not None and failed.wait > state.patience:
             self._end(ModelUnavailable(f"{failed.why}; it asks to wait {failed.wait:.0f} s"))

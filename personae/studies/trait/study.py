@@ -103,7 +103,7 @@ def trait(
     asked = bank.first(2) if quick else bank
     layouts = action_orders("pair" if quick else orders)
     mass = _label_mass(model, asked)
-    read_by = _channel(channel, mass)
+    read_by = _channel(model, asked, mass) if channel == "auto" else channel
     plain = Answers.concat(
         [ask_bank(model, asked, t, layouts, channel=read_by) for t in advice_templates()]
     )
@@ -146,12 +146,12 @@ def _label_mass(model: Chooser, bank: SituationBank) -> float:
     return float(np.median(known)) if known else nan
 
 
-def _channel(asked: str, mass: float) -> Channel:
-    """Return the requested channel; by default labels, if the model would name one."""
-    if asked == "auto":
-        return "option" if mass < LEAST_MASS else "label"
-    channels: Mapping[str, Channel] = {"label": "label", "option": "option", "reply": "reply"}
-    return channels[asked]
+def _channel(model: Chooser, bank: SituationBank, mass: float) -> Channel:
+    """Return labels if the model would name one; else options, if it can be asked for them."""
+    if not mass < LEAST_MASS:
+        return "label"
+    pilot = ask_bank(model, bank.first(1), "suggest", PUBLISHED_PAIR[:1], channel="option")
+    return "option" if "ok" in set(pilot.rows["status"]) else "label"
 
 
 def _prompted_scales(bank: SituationBank) -> list[str]:

@@ -22,8 +22,9 @@ Scored = dict[Tokens, float]
 TAIL = 4
 """Tokens before an option that decide how a tokenizer splits it."""
 KEPT = 512
-"""Prompts, and forms after their prompts, whose tokens are remembered."""
-K = TypeVar("K", Chat, tuple[Tokens, str])
+"""Prompts, their ends, and forms after them, whose tokens are remembered."""
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 class ServerTokens(Protocol):
@@ -70,6 +71,7 @@ class TextScorer:
         self.continues = continues
         self._prompts: OrderedDict[Chat, Tokens] = OrderedDict()
         self._forms: OrderedDict[tuple[Tokens, str], Tokens] = OrderedDict()
+        self._ends: OrderedDict[Tokens, tuple[str, Tokens]] = OrderedDict()
 
     @property
     def name(self) -> str:
@@ -113,9 +115,12 @@ class TextScorer:
         """
         tail = prompt[-TAIL:]
 
-        async def tokenise() -> Tokens:
+        async def end_of_prompt() -> tuple[str, Tokens]:
             before = await self._tokens.decode(post, tail)
-            alone = await self._tokens.encode(post, before)
+            return before, await self._tokens.encode(post, before)
+
+        async def tokenise() -> Tokens:
+            before, alone = await _remembered(self._ends, tail, end_of_prompt)
             together = await self._tokens.encode(post, before + form)
             if together[: len(alone)] == alone:
                 return together[len(alone) :]
@@ -124,9 +129,7 @@ class TextScorer:
         return await _remembered(self._forms, (tail, form), tokenise)
 
 
-async def _remembered(
-    memory: OrderedDict[K, Tokens], key: K, ask: Callable[[], Awaitable[Tokens]]
-) -> Tokens:
+async def _remembered(memory: OrderedDict[K, V], key: K, ask: Callable[[], Awaitable[V]]) -> V:
     if key not in memory:
         memory[key] = await ask()
         while len(memory) > KEPT:
