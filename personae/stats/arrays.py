@@ -122,17 +122,21 @@ def merge_ties(values: Array) -> Array:
     count as one value.
 
     Args:
-        values: finite numbers, shape (..., n).
+        values: numbers, shape (..., n), infinite ones too.
 
     Source: our own; the tolerance is about 5,000 times the precision of a float.
 
     >>> (merge_ties(np.array([0.3, 1.0, 0.1 + 0.2])) == 0.3).tolist()
     [True, False, True]
+    >>> merge_ties(np.array([-np.inf, 2.0, np.inf, np.inf])).tolist()
+    [-inf, 2.0, inf, inf]
     """
     order = np.argsort(values, axis=-1, kind="stable")
     ascending = np.take_along_axis(values, order, axis=-1)
     size = np.maximum(np.abs(ascending[..., 1:]), np.abs(ascending[..., :-1]))
-    begins = np.diff(ascending, axis=-1) > 1e-12 * size
+    with np.errstate(invalid="ignore"):  # of equal infinities
+        steps = np.diff(ascending, axis=-1)
+        begins = (steps > 1e-12 * size) | (np.isinf(size) & (steps > 0))
     starts = np.zeros(values.shape, dtype=np.intp)
     starts[..., 1:] = np.where(begins, np.arange(1, values.shape[-1]), 0)
     level = np.take_along_axis(ascending, np.maximum.accumulate(starts, axis=-1), axis=-1)

@@ -383,6 +383,7 @@ class LlamaServer(_OpenServer):
     def __init__(self, listed: int = 40, kind: str = "long") -> None:
         super().__init__(kind)
         self.listed = listed
+        self._next: dict[tuple[int, ...], torch.Tensor] = {}  # of each prompt, the next token's
 
     def paths(self) -> Mapping[str, tuple[frozenset[str], Handler]]:
         own = {"prompt", "n_predict", "n_probs", "temperature", "cache_prompt", "logit_bias"}
@@ -409,7 +410,10 @@ class LlamaServer(_OpenServer):
         return {"content": self.decode(body["tokens"])}
 
     def complete(self, body: Mapping[str, Any]) -> object:
-        logp = self.logprobs(body["prompt"])[-1]
+        prompt = tuple(body["prompt"])
+        if prompt not in self._next:
+            self._next[prompt] = self.logprobs(prompt)[-1]
+        logp = self._next[prompt]
         biased = logp.clone()
         for token, bias in body.get("logit_bias", ()):
             biased[token] += bias

@@ -8,6 +8,7 @@ between scales, so that it is read once for all of them.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isnan
 
 from personae.core import (
     Answers,
@@ -232,12 +233,15 @@ class Chain:
 
 
 def _mean_margin(margins: Sequence[float | None]) -> float | None:
-    """Average the margins over orders; None where one is missing, exactly 0 for a tie."""
+    """Average the margins over orders; None where one is missing, exactly 0 for a tie.
+
+    Counted replies can be all of one pole, an infinite margin; opposite ones in both orders tie.
+    """
     known = [margin for margin in margins if margin is not None]
     if len(known) < len(margins):
         return None
     mean = sum(known) / len(known)
-    return 0.0 if abs(mean) < TIE else mean
+    return 0.0 if isnan(mean) or abs(mean) < TIE else mean
 
 
 def _pole(margin: float, words: tuple[str, str]) -> str:
