@@ -105,13 +105,13 @@ class LabelWeigher:
                 data = await service.post(client, body)
             except Rejected as rejection:
                 read, written = service.billed(client)
-                choice = Choice(
+                refused = Choice(
                     status=status_of(rejection),
                     why=rejection.why,
                     tokens_in=read,
                     tokens_out=written,
                 )
-                return _Attempt(choice, read, written)
+                return _Attempt(refused, read, written)
             weighed = self._weighed(data, request)
             choice = weighed.choice
             if choice is None:
