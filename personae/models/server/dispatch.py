@@ -231,8 +231,7 @@ class Dispatcher(Generic[T]):
         used = (answer.tokens_in, answer.tokens_out)
         estimate = (job.call.read, job.call.written) if any(used) else None
         self.state.spending.settle(job.reserved, used, estimate)
-        self.state.reached = True
-        self.state.succeeded = self.state.succeeded or any(used)
+        self.state.reached = self.state.succeeded = True
         self._heard(time.monotonic())
         self.state.rate_limit.answered()
         deliver(job.call.index, answer)

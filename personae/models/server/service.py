@@ -146,6 +146,10 @@ class Service:
         ]
         self.batch(calls, attempt, _given_up, deliver)
 
+    def model_has_not_answered(self) -> None:
+        """Note that the server was only asked which paths it has."""
+        self._state.succeeded = False
+
     def billed(self, client: httpx.AsyncClient) -> tuple[int, int]:
         """Return the tokens read and written of a client's last answer, 0 without one."""
         return self._billed.get(client, (0, 0))

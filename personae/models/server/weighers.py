@@ -148,6 +148,8 @@ class Weighers:
         service.batch(
             [Call(0, 20, 1)], attempt, lambda why: Discovery(), lambda _, d: results.append(d)
         )
+        if results[0].scorer is None:
+            service.model_has_not_answered()
         return results[0]
 
     def _poster(self, client: httpx.AsyncClient) -> Post:
