@@ -42,7 +42,9 @@ from personae.induce.prompt.prompt_inductions import persona_text, unchanged
 from personae.induce.registry import find_induction
 from personae.measure.gate import CHANNEL_ORDER, GateResult, content_gate
 from personae.measure.inventories.administer_arms import administer_arms
+from personae.measure.inventories.forms import fitting_wordings
 from personae.personas import LAYERS
+from personae.report.build import warning
 
 __all__ = ["Design", "card"]
 
@@ -108,7 +110,7 @@ def card(
     arms, skipped = _usable(names, persona)
     gate = content_gate(model, tool, pairs_per_scale=4 if quick else 6, seed=seed)
     channel = gate.channel
-    forms = _forms(channel, quick=quick)
+    forms = _forms(channel, tool, quick=quick)
     answers = _ask(model, arms, persona, tool, forms)
     scores = ChannelScores(tool=tool, persona=persona, answers=answers, seed=seed)
     sides = _other_channels(model, arms[0], scores, channel, gate)
@@ -143,6 +145,7 @@ def _findings(
     return [
         *parts.verdicts(gate, scores, names),
         *parts.warnings(scores, skipped),
+        *_left_out(scores.tool),
         Heading("Requested and measured"),
         *parts.domains(scores, main),
         *parts.facets(scores, main),
@@ -151,6 +154,17 @@ def _findings(
         Heading("Is the shift stable?"),
         *parts.steadiness(scores, main),
     ]
+
+
+def _left_out(tool: Inventory) -> list[Note]:
+    """Say which wordings bring options that aren't as many as the inventory's."""
+    kept = fitting_wordings(tool, WORDINGS)
+    others = [name for name in WORDINGS if name not in kept]
+    if not others:
+        return []
+    left, shown = " and ".join(others), " and ".join(kept)
+    why = f"{left} bring options of their own, which don't fit the scale of {tool.name}"
+    return [warning(f"Options are shown in the wording {shown} alone: {why}.")]
 
 
 def _background(
@@ -193,11 +207,11 @@ def _for_traits(induction: Induction) -> bool:
     return not groups or any({"traits", "domains"}.issuperset(group) for group in groups)
 
 
-def _forms(channel: Channel, *, quick: bool) -> list[Form]:
+def _forms(channel: Channel, tool: Inventory, *, quick: bool) -> list[Form]:
     """Cross wordings with forward and reverse options; statements have no option order."""
-    wordings = WORDINGS[:2] if quick else WORDINGS
     if channel == "statement":
         return [Form(wording=w, channel="statement") for w in WORDINGS]
+    wordings = fitting_wordings(tool, WORDINGS[:2] if quick else WORDINGS)
     return [
         Form(wording=w, order=order, channel=channel, layout="options-first")
         for w in wordings
@@ -230,7 +244,7 @@ def _other_channels(
     others = {}
     for channel in CHANNEL_ORDER:
         if channel != main:
-            forms = _forms(channel, quick=True)[:2]
+            forms = _forms(channel, scores.tool, quick=True)[:2]
             sheet = administer_arms(model, [unchanged, arm], scores.persona, few, forms)
             others[str(channel)] = replace(scores, answers=sheet)
     return others

@@ -40,6 +40,7 @@ from personae.designs.steering_calibration import (
 from personae.induce.combined import combine
 from personae.induce.steer.steer_inductions import SteerInduction
 from personae.measure.inventories.administer_arms import administer_arms
+from personae.measure.inventories.forms import fitting_wordings
 from personae.report.build import (
     Row,
     ValueAxis,
@@ -113,9 +114,10 @@ def _compared(
 def _forms(context: CardContext) -> list[Form]:
     if context.channel == "statement":
         return [Form(wording=w, channel="statement") for w in WORDINGS]
+    fitting = fitting_wordings(context.tool, WORDINGS)
     return [
         Form(wording=w, order=order, channel=context.channel, layout="options-first")
-        for w, order in zip(WORDINGS, ("forward", "reverse"), strict=True)
+        for w, order in zip((fitting[0], fitting[-1]), ("forward", "reverse"), strict=True)
     ]
 
 

@@ -50,8 +50,8 @@ def chart_form(value: object) -> Any:  # noqa: ANN401  (altair is no dependency)
 def brief(value: object, name: str, *facts: str) -> str:
     """Write a value in at most 200 characters: its type, its name, and how big it is.
 
-    >>> brief(Path(), "a" * 99, "3 rows", "")[-40:]
-    "aaaaaaaaaaaaaaaaaaaaaaaaaaaa…': 3 rows>"
+    >>> brief(Path(), "a" * 99, "3 rows", "")[-15:]
+    "aaaa…': 3 rows>"
     """
     title = name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
     lead = f"{type(value).__name__} {title!r}" if title else type(value).__name__

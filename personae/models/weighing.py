@@ -9,7 +9,7 @@ import numpy as np
 
 from personae.core import Choice
 
-__all__ = ["NO_PROBABILITIES", "Tokens", "weigh"]
+__all__ = ["NO_PROBABILITIES", "Tokens", "longest_forms", "weigh", "why_unweighable"]
 
 Tokens = tuple[int, ...]
 NO_PROBABILITIES = "the model gives numbers that are no probabilities (NaN or infinite)"
@@ -54,6 +54,31 @@ def weigh(
         tokens=tuple(len(option[0]) for option in options),
         tokens_in=tokens_in,
     )
+
+
+def why_unweighable(prompt: Tokens, options: Sequence[Sequence[Tokens]]) -> str:
+    """Say why options can't be weighed after a prompt; "" where they can.
+
+    >>> why_unweighable((7,), [[(1,)], [(1,)]])
+    "two options encode to the same tokens, so the model can't tell them apart"
+    """
+    forms = [form for option in options for form in option]
+    if not prompt:
+        return "the chat renders to no token at all, so nothing can be continued"
+    if () in forms:
+        return "an option encodes to no token, so it has no likelihood"
+    if len(set(forms)) < len(forms):
+        return "two options encode to the same tokens, so the model can't tell them apart"
+    return ""
+
+
+def longest_forms(forms: Sequence[Tokens]) -> list[Tokens]:
+    """Return the forms that no other form continues: what they read covers all others.
+
+    >>> longest_forms([(1,), (1, 2), (3,)])
+    [(1, 2), (3,)]
+    """
+    return [f for f in forms if not any(g != f and g[: len(f)] == f for g in forms)]
 
 
 def _disjoint(form_logp: dict[Tokens, float]) -> Iterator[tuple[Tokens, float]]:

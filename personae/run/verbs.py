@@ -116,7 +116,7 @@ def run(
         InputError: the study needs likelihoods, or an open model, and this model is not one.
 
     >>> run("sac", "null:midpoint", quick=True).title
-    'SAC: how far a trait follows the level asked for'
+    'Traits at levels: null:midpoint'
     """
     header = studies.find(study)
     function = studies.load(header)

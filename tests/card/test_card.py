@@ -13,6 +13,7 @@ from personae.core import (
     CONTROL,
     Choice,
     Done,
+    Estimate,
     InputError,
     Model,
     Needs,
@@ -67,6 +68,18 @@ def test_a_respondent_that_does_not_follow_shows_no_effect() -> None:
     report = card(model, ADA, Design(inductions=("naive", "words"), sections=()), quick=True)
     assert not set(SHIFTED) & set(verdicts(report).values())
     assert any("No effect of the persona was shown" in line for line in lines(report))
+
+
+def test_an_inventory_of_nine_options_is_asked_in_the_wording_that_fits() -> None:
+    model = open_simulated("simulated:follow=1,noise=0.2")
+    design = Design(inventory="saucier-mini-markers", inductions=("adjectives",), sections=())
+    report = card(model, ADA, design, quick=True)
+    extraversion = next(row for row in table(report, "domains").rows if row[0] == "Extraversion")
+    assert isinstance(extraversion[2], Estimate) and extraversion[2].low > 0, extraversion
+    assert any("in the wording plain alone: mpi and whois bring" in line for line in lines(report))
+    assert report.answers is not None
+    shown = report.answers.rows.filter(report.answers.rows["form"].str.contains("option|label"))
+    assert shown["form"].str.starts_with("plain").all() and len(shown)
 
 
 @pytest.mark.parametrize("name", ["null:first", "null:midpoint", "null:uniform"])

@@ -26,6 +26,7 @@ from personae.traits.item_grammar import item_text
 __all__ = [
     "DisplayedOption",
     "Frame",
+    "fitting_wordings",
     "label_forms",
     "published_form",
     "wording",
@@ -69,6 +70,21 @@ def wording(name: str) -> Mapping[str, Any]:
         raise UnknownName("wording", name, known)
     data: Mapping[str, Any] = known[name]
     return data
+
+
+def fitting_wordings(inventory: Inventory, names: Sequence[str]) -> tuple[str, ...]:
+    """Select the wordings whose options, if they bring any, are as many as the inventory's.
+
+    >>> from personae.core import load_inventory
+    >>> fitting_wordings(load_inventory("saucier-mini-markers"), ("plain", "mpi", "whois"))
+    ('plain',)
+    """
+    return tuple(name for name in names if _has_values(inventory, wording(name)["options"]))
+
+
+def _has_values(inventory: Inventory, options: Mapping[str, str] | None) -> bool:
+    """Whether options of a wording's own, by value, are those that the inventory counts."""
+    return options is None or set(map(int, options)) == {o.value for o in inventory.options}
 
 
 @cache
@@ -204,7 +220,7 @@ def _forward(inventory: Inventory, form: Form, data: Mapping[str, Any]) -> list[
     rename: Mapping[str, str] | None = data["options"]
     if rename is None:
         options = [(option.text, option.value) for option in inventory.options]
-    elif {int(value) for value in rename} != {option.value for option in inventory.options}:
+    elif not _has_values(inventory, rename):
         raise InputError(
             f"the wording {form.wording!r} has its own {len(rename)} options; {inventory.name!r} "
             f"is answered from {inventory.low} to {inventory.high}. Use the wording 'plain'"

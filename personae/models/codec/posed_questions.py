@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from personae.core import Chat
-from personae.models.weighing import Tokens
+from personae.models.weighing import Tokens, why_unweighable
 
 __all__ = ["ChatCodec", "PosedQuestion", "QuestionEncoder", "TokenQuestion"]
 
@@ -74,16 +74,10 @@ class QuestionEncoder:
         return (None if reason else TokenQuestion(prompt[:kept], options)), reason
 
     def _refusal_reason(self, prompt: Tokens, options: Sequence[Sequence[Tokens]]) -> str:
-        forms = [form for option in options for form in option]
-        longest = len(prompt) + max(map(len, forms))
-        if not prompt:
-            return "the chat renders to no token at all, so nothing can be continued"
-        if () in forms:
-            return "an option encodes to no token, so it has no likelihood"
-        if len(set(forms)) < len(forms):
-            return "two options encode to the same tokens, so the model can't tell them apart"
-        if longest > self.limit:
+        longest = len(prompt) + max(len(form) for option in options for form in option)
+        reason = why_unweighable(prompt, options)
+        if not reason and longest > self.limit:
             return (
                 f"chat and option have {longest:,} tokens; the model reads at most {self.limit:,}"
             )
-        return ""
+        return reason

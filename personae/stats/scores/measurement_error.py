@@ -33,7 +33,7 @@ def sem(
 
     >>> rows = [(1, 2, 1), (2, 2, 3), (3, 4, 3), (4, 4, 5), (5, 5, 5), (2, 3, 2)]
     >>> print(sem(rows))
-    standard error of measurement: 0.274 points [0.164, 0.456], n = 6 respondents
+    standard error of measurement: 0.292 points [0.207, 0.411], n = 6 respondents
     """
     x, note, undefined = scale_table((name, of), matrix)
     if undefined is not None:

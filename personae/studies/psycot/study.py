@@ -9,7 +9,7 @@ Differs  the note about the items' meaning is derived from their keys (the publi
          shown in both orders, so that a habit of saying "A" ties and predicts nothing; a label of 1
          is the high pole of every scale, also of neuroticism; a missing answer is a miss and is
          counted; intervals and floors beside each score; texts are cut by words, not by tokens
-Version  1
+Version  2
 """
 
 from collections.abc import Mapping, Sequence

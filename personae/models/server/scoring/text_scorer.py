@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any, Protocol, TypeVar
 
 from personae.core import Chat, Choice, Request
-from personae.models.weighing import Tokens, weigh
+from personae.models.weighing import Tokens, weigh, why_unweighable
 
 __all__ = ["Post", "Scored", "ServerTokens", "TextScorer", "TokenScorer"]
 
@@ -97,7 +97,7 @@ class TextScorer:
             tuple(dict.fromkeys([await self._form(post, prompt, form) for form in forms]))
             for forms in request.options
         ]
-        reason = _refusal_reason(prompt, options)
+        reason = why_unweighable(prompt, options)
         if reason:
             return Choice(status="error", why=reason, method=self.name)
         forms = list(dict.fromkeys(form for option in options for form in option))
@@ -136,14 +136,3 @@ async def _remembered(memory: OrderedDict[K, V], key: K, ask: Callable[[], Await
             memory.popitem(last=False)
     memory.move_to_end(key)
     return memory[key]
-
-
-def _refusal_reason(prompt: Tokens, options: Sequence[Sequence[Tokens]]) -> str:
-    forms = [form for option in options for form in option]
-    if not prompt:
-        return "the chat renders to no token at all, so nothing can be continued"
-    if () in forms:
-        return "an option encodes to no token, so it has no likelihood"
-    if len(set(forms)) < len(forms):
-        return "two options encode to the same tokens, so the model can't tell them apart"
-    return ""

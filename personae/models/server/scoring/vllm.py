@@ -11,7 +11,7 @@ from personae.models.server.first_tokens import BadLogprobs, logprob_of
 from personae.models.server.scoring.text_scorer import Post, Scored
 from personae.models.server.scoring.token_answers import checked_text, checked_tokens, mapping
 from personae.models.server.wire import Malformed, continuing, messages_of
-from personae.models.weighing import Tokens
+from personae.models.weighing import Tokens, longest_forms
 
 __all__ = ["Echo", "Generate", "PromptLogprobs", "VllmTokens"]
 
@@ -66,7 +66,7 @@ class _Completions:
         self, post: Post, prompt: Tokens, forms: Sequence[Tokens]
     ) -> tuple[Scored, int, int]:
         """Return the log-probabilities, and the tokens read and written for them."""
-        longest = [f for f in forms if not any(g != f and g[: len(f)] == f for g in forms)]
+        longest = longest_forms(forms)
         sequences = [list(prompt + form) for form in longest]
         body = {"model": self._model, "prompt": sequences, "max_tokens": 1, "temperature": 0}
         data = mapping(await post(COMPLETIONS, {**body, **self.extra}))
@@ -127,7 +127,7 @@ class Generate:
         self, post: Post, prompt: Tokens, forms: Sequence[Tokens]
     ) -> tuple[Scored, int, int]:
         """Return the log-probabilities, and the tokens read and written for them."""
-        longest = [f for f in forms if not any(g != f and g[: len(f)] == f for g in forms)]
+        longest = longest_forms(forms)
         body = {
             "input_ids": [list(prompt + form) for form in longest],
             "sampling_params": {"max_new_tokens": 1, "temperature": 0},
