@@ -12,6 +12,7 @@ import polars as pl
 
 from personae.core import BadFile, UnknownName, foreign_table
 from personae.core.files.bounded import read_bytes
+from personae.core.files.parquet_file import read_parquet
 
 __all__ = ["TABLE_SUFFIXES", "read_table"]
 
@@ -33,7 +34,7 @@ def read_table(path: Path, *, as_text: bool = False, limit: int = _MAX_TABLE) ->
     if suffix not in TABLE_SUFFIXES:
         raise UnknownName("kind of table", suffix or path.name, TABLE_SUFFIXES)
     if suffix == ".parquet":
-        return _read_parquet(path, limit)
+        return read_parquet(path, limit)
     data = read_bytes(path, limit).removeprefix(BOM_UTF8)
     separator = _csv_separator(data, path) if suffix in (".csv", ".tsv") else ","
     with foreign_table(path):
@@ -44,18 +45,6 @@ def read_table(path: Path, *, as_text: bool = False, limit: int = _MAX_TABLE) ->
         return pl.read_csv(
             BytesIO(data), separator=separator, infer_schema=not as_text, infer_schema_length=None
         )
-
-
-def _read_parquet(path: Path, limit: int) -> pl.DataFrame:
-    with foreign_table(path):
-        lazy = pl.scan_parquet(path, glob=False)
-        frames, size = [lazy.head(0).collect()], 0
-        for frame in lazy.collect_batches(chunk_size=4096):
-            size += int(frame.estimated_size())
-            frames.append(frame)
-            if size > limit:
-                raise BadFile(f"{path}: takes more than {limit >> 20} MB in memory; split it")
-        return pl.concat(frames)
 
 
 def _csv_separator(data: bytes, path: Path) -> str:

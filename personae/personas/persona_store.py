@@ -17,8 +17,7 @@ from polars.io.plugins import register_io_source
 
 from personae.core.errors import BadFile, BadValue, InputError
 from personae.core.files.atomic_path import atomic_path
-from personae.core.files.bounded import most_unpacked
-from personae.core.files.foreign_table import foreign_table
+from personae.core.files.parquet_file import parquet_batches, trust_parquet
 from personae.core.files.strict_json import json_lines, parse_json, read_json
 from personae.core.files.usable_path import usable_path
 from personae.core.persona import Persona
@@ -111,18 +110,8 @@ def parquet_rows(source: Path) -> Iterator[tuple[str, dict[str, object]]]:
     Raises:
         BadFile: it can't be read, or holds more than 1 GB and 200 times its size.
     """
-    number = size = 0
-    with foreign_table(source):
-        pl.read_parquet_schema(source)  # a broken file is an error at once, not amid the batches
-        batches = iter(pl.scan_parquet(source, glob=False).collect_batches(chunk_size=BATCH))
-    while True:
-        with foreign_table(source):
-            frame = next(batches, None)
-        if frame is None:
-            return
-        size += int(frame.estimated_size())
-        if size > most_unpacked(source):
-            raise BadFile(f"{source}: holds far more than its size, {size >> 20:,} MB; split it")
+    number = 0
+    for frame in parquet_batches(source):
         for cells in frame.iter_rows(named=True):
             number += 1
             row = {name: value for name, value in cells.items() if value is not None}
@@ -253,6 +242,7 @@ def _save(frames: Iterable[pl.DataFrame], target: Path, group: int) -> int:
         if ids_written.n_unique() < len(ids_written):
             repeated = ids_written.filter(ids_written.is_duplicated())[0]
             raise BadValue(f"{target}: two personas have the id {repeated!r}; ids are unique")
+    trust_parquet(target)
     return len(ids_written)
 
 

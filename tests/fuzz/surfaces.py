@@ -185,7 +185,8 @@ def _run_file(name: str) -> Callable[[Path], Path]:
 def _shard(name: str) -> Callable[[Path], Path]:
     def make(folder: Path) -> Path:
         rows = pl.DataFrame({"id": ["a"], "text": ["b"]})
-        shard = Shard(np.arange(2), rows, failed={1: "no reply"}, counts={"written": 1})
+        signs = np.ones((1, 4), dtype=np.uint32)
+        shard = Shard(np.arange(2), rows, signs, {1: "no reply"}, {"written": 1})
         write_shard(shard, folder / "1")
         return folder / name
 
@@ -330,6 +331,9 @@ SURFACES: Sequence[Surface] = (
     Surface("shard", _shard("1.json"), lambda p: read_shard(p.with_suffix(""))),
     Surface(
         "shard's rows", _shard("1.parquet"), lambda p: read_shard(p.with_suffix("")), text=False
+    ),
+    Surface(
+        "shard's signatures", _shard("1.npy"), lambda p: read_shard(p.with_suffix("")), text=False
     ),
     Surface("journal", _journal, _find_all, text=False),
 )

@@ -8,9 +8,8 @@ from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
-import polars as pl
-
-from personae.core import Answers, BadFile, BadValue, Report, foreign_table, write_together
+from personae.core import Answers, BadFile, BadValue, Report, write_together
+from personae.core.files.parquet_file import read_parquet, trust_parquet
 from personae.report.render.html import report_html
 from personae.report.render.report_json import report_from_json, report_json
 
@@ -37,6 +36,8 @@ def write_report(report: Report, folder: str | Path) -> list[Path]:
     write_together(root, contents)
     if report.answers is None:
         (root / ANSWERS).unlink(missing_ok=True)
+    else:
+        trust_parquet(root / ANSWERS)
     return [root / name for name in contents]
 
 
@@ -59,9 +60,7 @@ def read_report(folder: str | Path) -> Report:
     if not (root / ANSWERS).exists():
         return report
     try:
-        with foreign_table(root / ANSWERS):
-            rows = pl.read_parquet(root / ANSWERS)
-        return replace(report, answers=Answers(rows))
+        return replace(report, answers=Answers(read_parquet(root / ANSWERS)))
     except BadValue as error:
         raise BadFile(f"{str(root / ANSWERS)!r} does not hold answers: {error}") from error
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
+from tokenize import TokenError
 from typing import TypedDict
 
 import numpy as np
@@ -13,10 +14,10 @@ import polars as pl
 from personae.core import (
     BadFile,
     atomic_path,
-    foreign_table,
     read_record,
     write_atomically,
 )
+from personae.core.files.parquet_file import read_parquet, trust_parquet
 from personae.generate.quality.near_duplicates import DuplicateCriterion, Signatures
 from personae.generate.recipe import PersonaBatch
 from personae.generate.slots import IndexArray, Slots
@@ -61,6 +62,7 @@ def write_shard(shard: Shard, stem: Path) -> None:
     """Write a shard as STEM.parquet, STEM.npy and, last, STEM.json."""
     with atomic_path(stem.with_suffix(".parquet")) as part:
         shard.rows.write_parquet(part, compression="zstd", compression_level=1, statistics=False)
+    trust_parquet(stem.with_suffix(".parquet"))
     if shard.signs is not None:
         stream = BytesIO()
         np.save(stream, shard.signs, allow_pickle=False)
@@ -84,8 +86,7 @@ def read_shard(stem: Path, *, rows: bool = True) -> Shard | None:
     if body is None:
         return None
     table = stem.with_suffix(".parquet")
-    with foreign_table(table, REMEDY):
-        frame = pl.read_parquet(table) if rows else pl.DataFrame()
+    frame = read_parquet(table, remedy=REMEDY) if rows else pl.DataFrame()
     try:
         shard = Shard(
             asked=np.array(body["asked"], dtype=np.int64),
@@ -103,7 +104,10 @@ def read_shard(stem: Path, *, rows: bool = True) -> Shard | None:
 
 
 def _read_signatures(path: Path) -> Signatures:
-    signs: Signatures = np.load(path, allow_pickle=False)
+    try:
+        signs: Signatures = np.load(path, allow_pickle=False)
+    except (TokenError, MemoryError) as error:
+        raise ValueError(f"{path.name} has no sound header") from error
     if signs.ndim != 2 or signs.dtype != np.uint32:
         raise ValueError(f"signatures of the shape {signs.shape} and type {signs.dtype}")
     return signs

@@ -30,10 +30,10 @@ from personae.core import (
     Note,
     Part,
     Report,
-    foreign_table,
     load_behaviour_task,
     load_inventory,
 )
+from personae.core.files.parquet_file import read_parquet
 from personae.designs.report_behaviour import BehaviourMeasure, Profile, persona_shifts, profiles
 from personae.measure.gate import content_gate
 from personae.report.build import coverage, missing_answers, verdict
@@ -200,8 +200,7 @@ def _earlier_run(text: str, asked: Answers) -> Answers:
     name, equals, path = text.partition("=")
     if not equals or not name or not Path(path).is_file():
         raise BadFile(f"others are NAME=PATH of an answers.parquet that exists, not {text!r}")
-    with foreign_table(Path(path)):
-        rows = pl.read_parquet(path)
+    rows = read_parquet(Path(path))
     lacking = {"context", "trait", "sign", "strategy", "group"} - set(rows.columns)
     if lacking:
         raise BadFile(f"{path}: not answers of this study; it lacks {', '.join(sorted(lacking))}")
