@@ -3,8 +3,8 @@
 int, float, str, bool    the like-named option
 Literal["a", "b"]        a choice
 tuple[str, ...]          names separated by commas
-Persona                  an argument PERSONA (a file of any format of personas, or FILE#ID for one
-                         of many) and --trait NAME=Z, repeatable
+Persona                  an argument PERSONA (a file or folder of any format of personas, or FILE#ID
+                         for one of many), --trait NAME=Z, repeatable, and --strict
 Sequence[Persona]        a file or folder of any format of personas, and --strict
 Model, Chooser, ...      a model string; the parameter `model` itself is a common option
 a dataclass              each of its fields, as if it were a parameter of its own
@@ -19,9 +19,8 @@ from typing import Any, Literal, get_args, get_origin
 import click
 
 from personae.cli.framework.command_group import WHOLE
-from personae.cli.readable_personas import readable_personas
+from personae.cli.readable_personas import readable_persona, readable_personas
 from personae.core import BadValue, InputError, Persona, content_key, domain_code
-from personae.personas.exchange import load_persona
 from personae.run.parameters import Parameter, bind, parameters
 
 __all__ = ["all_options", "convert", "options_of", "take"]
@@ -67,7 +66,7 @@ def options_of(parameter: Parameter) -> Iterator[click.Parameter]:
         yield click.Option(
             [flag], default=default_text, show_default=True, metavar="A,B,...", help=note
         )
-    elif parameter.is_model or _is_personas(kind):
+    elif parameter.is_model or parameter.is_personas:
         metavar = "MODEL" if parameter.is_model else "FILE"
         yield click.Option([flag], required=required, metavar=metavar, help=note)
     else:
@@ -75,39 +74,48 @@ def options_of(parameter: Parameter) -> Iterator[click.Parameter]:
 
 
 def all_options(given: Sequence[Parameter]) -> Iterator[click.Parameter]:
-    """Make the options of all parameters, and --strict once if one is a file of personas."""
+    """Make the options of all parameters, and --strict once if one is of personas."""
     for parameter in given:
         yield from options_of(parameter)
-    if any(_is_personas(parameter.kind) for parameter in given):
+    if any(parameter.kind is Persona or parameter.is_personas for parameter in given):
         yield click.Option(
-            ["--strict"], is_flag=True, help="Refuse a file if any of its personas can't be read."
+            ["--strict"],
+            is_flag=True,
+            help="Refuse a file or folder if any of its personas can't be read.",
         )
 
 
 def convert(parameter: Parameter, settings: Mapping[str, Any]) -> tuple[object, object]:
     """Convert a typed value to the study's argument, and to its plain form for the record."""
     typed_value = settings.get(parameter.name)
+    skipped: list[InputError] = []
+    strict = bool(settings.get("strict"))
     if parameter.kind is Persona:
-        persona = _persona(typed_value, settings.get("trait") or ())
-        return persona, {"id": persona.id, "sha256": content_key(persona)}
-    if _is_personas(parameter.kind):
+        persona = _persona(typed_value, settings.get("trait") or (), strict, skipped)
+        record: dict[str, object] = {"id": persona.id, "sha256": content_key(persona)}
+        return persona, record | _left_out(skipped)
+    if parameter.is_personas:
         if typed_value is None:
             return parameter.default, None
-        skipped: list[InputError] = []
-        strict = bool(settings.get("strict"))
         personas = tuple(readable_personas(typed_value, strict=strict, skipped=skipped))
         record = {"count": len(personas), "sha256": content_key(personas)}
-        return personas, {**record, **({"left out": len(skipped)} if skipped else {})}
+        return personas, record | _left_out(skipped)
     if _is_names(parameter.kind):
         names = tuple(part.strip() for part in str(typed_value or "").split(",") if part.strip())
         return names, list(names)
     return typed_value, typed_value
 
 
-def _persona(path: str | None, traits: Sequence[str]) -> Persona:
+def _left_out(skipped: Sequence[InputError]) -> dict[str, object]:
+    return {"left out": len(skipped)} if skipped else {}
+
+
+def _persona(
+    path: str | None, traits: Sequence[str], strict: bool, skipped: list[InputError]
+) -> Persona:
     requested = _requested(traits)
     if path is not None:
-        persona = load_persona(path)
+        persona = readable_persona(path, strict=strict, skipped=skipped)
         return replace(persona, traits={**persona.traits, **requested})
     if not requested:
         raise BadValue("give a persona file, or traits such as --trait extraversion=1.5")
@@ -140,7 +148,3 @@ def _trait(text: str) -> tuple[str, float]:
 
 def _is_names(kind: Any) -> bool:  # noqa: ANN401
     return get_origin(kind) is tuple and get_args(kind) == (str, ...)
-
-
-def _is_personas(kind: Any) -> bool:  # noqa: ANN401
-    return get_origin(kind) in (Sequence, tuple, list) and Persona in get_args(kind)

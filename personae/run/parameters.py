@@ -6,7 +6,7 @@ on the command line as by keyword.
 
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from pathlib import Path
 from types import NoneType
@@ -36,6 +36,11 @@ class Parameter:
     def is_model(self) -> bool:
         """Whether it takes a model."""
         return self.kind in MODELS
+
+    @property
+    def is_personas(self) -> bool:
+        """Whether it takes several personas."""
+        return get_origin(self.kind) in (Sequence, tuple, list) and Persona in get_args(self.kind)
 
 
 def parameters(function: Callable[..., object]) -> tuple[Parameter, ...]:

@@ -43,7 +43,7 @@ from personae.models.journal.journal import Journal
 from personae.models.journal.recorded import recorded
 from personae.models.opening import open_model
 from personae.personas import load_personas
-from personae.personas.exchange import load_persona
+from personae.personas.exchange import import_personas, load_persona
 from personae.run.conclusion import concluding, with_unasked
 from personae.run.export.finished_run import open_run
 from personae.run.parameters import Parameter, bind, parameters
@@ -107,8 +107,8 @@ def run(
         model: a model, or a model string.
         seed: seed of the resampling.
         quick: the study's short form.
-        options: the study's own, as in `personae show STUDY`; a persona may be a file, further
-            models may be model strings.
+        options: the study's own, as in `personae show STUDY`; personas may be files or folders, and
+            further models model strings.
 
     Raises:
         UnknownName: no such study or option; carries near matches.
@@ -143,11 +143,13 @@ def run(
 
 
 def _argument(parameter: Parameter | None, value: object) -> object:
-    """Open a model or persona that is given as a text."""
+    """Open a model, persona or file of personas that is given as a text."""
     if parameter is None or not isinstance(value, str | Path):
         return value
     if parameter.is_model:
         return open_model(str(value))
+    if parameter.is_personas:
+        return tuple(import_personas(value))
     return load_persona(value) if parameter.kind is Persona else value
 
 

@@ -117,7 +117,6 @@ def test_no_persona_at_all_is_an_error_that_helps() -> None:
         ("{", BadFile),
         ("[]", BadFile),
         ('{"text": "no id"}', BadValue),
-        ('[{"id": "a"}, {"id": "a"}]', BadFile),
         ('{"id": "a", "traits": {"E": "high"}}', BadValue),
         ('{"id": "a", "traits": {"E": NaN}}', BadFile),
         ('{"id": "a", "text": "bell \\u0007"}', BadValue),
@@ -130,6 +129,18 @@ def test_bad_persona_files(tmp_path: Path, content: str, error: type[Exception])
     path.write_text(content)
     with pytest.raises(error):
         convert(PARAMETERS["persona"], parse([str(path)]))
+
+
+def test_an_id_that_occurs_twice_is_said_or_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "persona.json"
+    path.write_text('[{"id": "a"}, {"id": "a"}]')
+    _, record = convert(PARAMETERS["persona"], parse([str(path)]))
+    assert isinstance(record, dict) and record["left out"] == 1
+    assert "the id 'a' occurs twice" in capsys.readouterr().err
+    with pytest.raises(BadFile, match="leave out --strict"):
+        convert(PARAMETERS["persona"], {**parse([str(path)]), "strict": True})
 
 
 def test_one_of_many_and_of_any_format(tmp_path: Path) -> None:

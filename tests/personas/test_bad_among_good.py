@@ -122,7 +122,7 @@ def test_rows_of_a_file_and_a_persona_by_its_id(tmp_path: Path) -> None:
     assert [p.id for p in import_personas(path, skipped=skipped)] == ["a", "b"]
     assert len(skipped) == 2
     assert load_persona(f"{path}#b").text == "You."
-    with pytest.raises(InputError, match="2 rows can't be read"):
+    with pytest.raises(InputError, match="2 entries can't be read"):
         load_persona(f"{path}#c")
 
 
@@ -146,3 +146,35 @@ def test_check_names_macros_and_traits_that_were_not_read(tmp_path: Path, comman
     result = command("check", tmp_path, "--full")
     assert "unread-traits" in result.output and "unfilled-macro" in result.output
     assert "{{random:a,b}}" in result.output
+
+
+def test_one_persona_of_a_folder_is_taken_past_the_bad_ones(
+    agents: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from personae.cli.signature import convert  # noqa: PLC0415
+    from personae.run.parameters import parameters  # noqa: PLC0415
+
+    def study(persona: Persona) -> None:
+        """Take a persona.
+
+        Args:
+            persona: who takes part.
+        """
+
+    (parameter,) = parameters(study)
+    persona, record = convert(parameter, {"persona": f"{agents}#own"})
+    assert isinstance(persona, Persona) and persona.id == "own"
+    assert isinstance(record, dict) and record["left out"] == 2
+    said = capsys.readouterr().err
+    assert "left out" in said and "bad.json" in said and "cut.json" in said
+    with pytest.raises(InputError, match=r"holds several personas; name one: .*agents#Ida"):
+        convert(parameter, {"persona": str(agents)})
+    with pytest.raises(InputError, match="leave out --strict"):
+        convert(parameter, {"persona": f"{agents}#own", "strict": True})
+    for name in ("other.png", "own.jsonl"):
+        (agents / name).unlink()
+    persona, _ = convert(parameter, {"persona": str(agents)})
+    assert isinstance(persona, Persona) and persona.id == "Ida"
+    assert load_persona(f"{agents}#Ida").id == "Ida"
+    with pytest.raises(InputError, match=r"bad\.json"):
+        load_persona(agents)

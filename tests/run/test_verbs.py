@@ -80,6 +80,18 @@ def test_every_study_runs_by_name() -> None:
         p.run("assistant_axis", "null:midpoint", quick=True)
 
 
+def test_a_study_takes_a_file_of_personas(tmp_path: Path) -> None:
+    people = [ADA, Persona(id="ben", text="You are calm.", facts={"work": "nurse"})]
+    p.save_personas(people, tmp_path / "people.jsonl")
+    from_file, given = (
+        p.run("universal_persona", "null:uniform", quick=True, personas=personas)
+        for personas in (str(tmp_path / "people.jsonl"), people)
+    )
+    assert report_json(from_file) == report_json(given)
+    with pytest.raises(BadFile, match="can't read"):
+        p.run("universal_persona", "null:uniform", quick=True, personas=tmp_path / "none.jsonl")
+
+
 def test_generated_personas_are_the_recipes_own() -> None:
     personas = p.generate("universal_persona", 5, seed=3, kind="generic")
     population = recipes.load(recipes.find("universal_persona"))(Order(n=5, seed=3), kind="generic")

@@ -1,17 +1,20 @@
-"""The choice of one persona from a file."""
+"""The choice of one persona from a file or folder."""
 
 import re
 from itertools import islice
 from pathlib import Path
 
-from personae.core import BadValue, InputError, Persona, UnknownName, usable_path
+from personae.core import BadFile, BadValue, InputError, Persona, UnknownName, counted, usable_path
 from personae.personas.exchange.import_export import import_personas
 
 __all__ = ["load_persona"]
 
 
-def load_persona(path: str | Path) -> Persona:
-    """Read the only persona of a file of any format, or with FILE#ID the one of that id.
+def load_persona(path: str | Path, *, skipped: list[InputError] | None = None) -> Persona:
+    """Read the only persona of a file or folder of any format, or with FILE#ID the one of that id.
+
+    With a list in `skipped`, what can't be read is put there and the others count; without, it is
+    raised unless an id is given.
 
     Raises:
         BadValue: the file holds several personas and no id is given.
@@ -21,20 +24,29 @@ def load_persona(path: str | Path) -> Persona:
     text = str(usable_path(path))
     for mark in re.finditer("#", text) if not Path(text).exists() else ():
         file, name = text[: mark.start()], text[mark.end() :]
-        if Path(file).is_file():
-            return _by_id(name, file)
-    first = list(islice(import_personas(text), 2))
+        if Path(file).exists():
+            return _by_id(name, file, [] if skipped is None else skipped)
+    first = _first_two(text, skipped)
     if len(first) > 1:
         raise BadValue(f"{text} holds several personas; name one: {text}#{first[0].id}")
     return first[0]
 
 
-def _by_id(name: str, file: str) -> Persona:
+def _first_two(file: str, skipped: list[InputError] | None) -> list[Persona]:
+    earlier = len(skipped or ())
+    try:
+        return list(islice(import_personas(file, skipped=skipped), 2))
+    except BadFile as error:
+        if len(skipped or ()) == earlier + 1:
+            raise (skipped or [error])[-1] from error
+        raise
+
+
+def _by_id(name: str, file: str, skipped: list[InputError]) -> Persona:
     ids: list[str] = []
-    skipped: list[InputError] = []
     for persona in import_personas(file, skipped=skipped):
         if persona.id == name:
             return persona
         ids.append(persona.id)
-    unread = f" ({len(skipped):,} rows can't be read: {skipped[0]})" if skipped else ""
+    unread = f" ({counted(len(skipped), 'entry')} can't be read: {skipped[0]})" if skipped else ""
     raise UnknownName(f"persona in {file}{unread}", name, ids)
