@@ -21,6 +21,7 @@ SERVERS = {
     "vllm-server": "a vLLM server",
     "llama-server": "llama.cpp's server",
     "sglang-server": "an SGLang server",
+    "tgi-server": "text-generation-inference",
 }
 MODEL_STRINGS = {
     "smollm2": "the embedded model, SmolLM2-135M-Instruct",

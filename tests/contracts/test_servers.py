@@ -39,14 +39,13 @@ from tests.contracts.test_recipes import NAMES as RECIPES
 from tests.contracts.test_recipes import made, population
 from tests.contracts.test_studies import ADA, INSIDE, STUDIES
 from tests.support.eight_items import eight_items
+from tests.support.open_servers import LlamaServer, TgiServer, VllmServer
 from tests.support.strict_servers import (
     AzureServer,
     HostedServer,
-    LlamaServer,
     OllamaServer,
     ReasoningServer,
     StrictServer,
-    VllmServer,
 )
 
 SERVERS: dict[str, Callable[[], StrictServer]] = {
@@ -59,9 +58,11 @@ SERVERS: dict[str, Callable[[], StrictServer]] = {
     "vllm": VllmServer,
     "sglang": lambda: VllmServer("echo"),
     "llama.cpp": LlamaServer,
+    "tgi": TgiServer,
+    "tgi without prefill": lambda: TgiServer(prefill=False),
 }
 CHANNELS = ("label", "option", "statement", "reply")
-WHOLE_TEXTS = ("vllm", "sglang", "llama.cpp")
+WHOLE_TEXTS = ("vllm", "sglang", "llama.cpp", "tgi")
 EACH_WAY = ("vllm", "20 first tokens", "no first tokens")
 """Whole texts, first tokens, counted replies: one server for each way of weighing options."""
 COSTLY = (

@@ -100,6 +100,7 @@ def test_every_form_is_told() -> None:
         "vllm-server",
         "llama-server",
         "sglang-server",
+        "tgi-server",
         "simulated",
         "null",
     }

@@ -1,23 +1,18 @@
 """Strict stand-ins for the servers that people run, on loopback: every field has to be known.
 
-Open servers (vLLM, SGLang, llama.cpp) serve a tiny random network, whose log-probabilities they
-compute; hosted ones serve a simulated respondent, which reads what it is asked.
+Hosted ones serve a simulated respondent, which reads what it is asked.
 """
 
 import json
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from itertools import takewhile
 from types import TracebackType
 from typing import Any, Self
 
-import torch
-
 from personae.core import Chat, Chooser, Message, Request, Sampling
 from personae.respondents.simulated import open_simulated
-from tests.support.tiny_networks import codec, network, tiny_model
 
 MODEL = "small"
 LABELS = ("A", "B", "C", "D", "E", "F", "G", "1", "2", "3", "4", "5", "6", "7", "yes", "no")
@@ -30,9 +25,6 @@ CHAT_FIELDS = BASE_FIELDS | {
     "logprobs",
     "top_logprobs",
 }
-TEMPLATE_FIELDS = frozenset(
-    {"add_generation_prompt", "continue_final_message", "chat_template_kwargs"}
-)
 Handler = Callable[[Mapping[str, Any]], object]
 
 
@@ -50,7 +42,8 @@ class StrictServer:
     prefix = "/v1"
     paid_paths: tuple[str, ...] = ("/chat/completions",)
 
-    def __init__(self) -> None:
+    def __init__(self, respondent: Chooser | None = None) -> None:
+        self.respondent = respondent or open_simulated("simulated:follow=1,noise=0.2")
         self.calls: Counter[str] = Counter()
         self.bodies: list[tuple[str, dict[str, Any]]] = []
         self.lock = threading.Lock()
@@ -93,6 +86,19 @@ class StrictServer:
             self.calls[path.partition("?")[0]] += 1
             self.bodies.append((path, body))
         return answer
+
+    def reply_to(self, chat: Chat, body: Mapping[str, Any]) -> str:
+        """What the respondent writes."""
+        form = body.get("response_format")
+        schema = json.dumps(form["json_schema"]["schema"]) if form else None
+        sampling = Sampling(
+            max_tokens=max(16, body.get("max_tokens", 256)),
+            temperature=body.get("temperature", 1.0),
+            schema=schema,
+            seed=body.get("seed", 0),
+        )
+        with self.lock:
+            return self.respondent.reply([Request(chat)], sampling)[0].text
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -162,9 +168,8 @@ class HostedServer(StrictServer):
     fields = CHAT_FIELDS
 
     def __init__(self, top: int = 20, respondent: Chooser | None = None) -> None:
-        super().__init__()
+        super().__init__(respondent)
         self.top = top
-        self.respondent = respondent or open_simulated("simulated:follow=1,noise=0.2")
 
     def paths(self) -> Mapping[str, tuple[frozenset[str], Handler]]:
         return {f"{self.prefix}/chat/completions": (self.fields, self.chat)}
@@ -178,19 +183,7 @@ class HostedServer(StrictServer):
         if chat[-1].role == "assistant":
             chat = (*chat, Message("user", "Go on."))
         logprobs = self._first_tokens(chat, body["top_logprobs"]) if body.get("logprobs") else None
-        return chat_completion(self._text(chat, body), logprobs)
-
-    def _text(self, chat: Chat, body: Mapping[str, Any]) -> str:
-        form = body.get("response_format")
-        schema = json.dumps(form["json_schema"]["schema"]) if form else None
-        sampling = Sampling(
-            max_tokens=max(16, body.get("max_tokens", 256)),
-            temperature=body.get("temperature", 1.0),
-            schema=schema,
-            seed=body.get("seed", 0),
-        )
-        with self.lock:
-            return self.respondent.reply([Request(chat)], sampling)[0].text
+        return chat_completion(self.reply_to(chat, body), logprobs)
 
     def _first_tokens(self, chat: Chat, top: int) -> object:
         with self.lock:
@@ -255,170 +248,4 @@ class ReasoningServer(HostedServer):
         usage = {"completion_tokens_details": {"reasoning_tokens": thoughts}}
         if body.get("max_completion_tokens", 1 << 20) <= thoughts:
             return chat_completion(None, finish_reason="length", usage=usage)
-        return chat_completion(self._text(chat_of(body), body), usage=usage)
-
-
-class _OpenServer(StrictServer):
-    """What vLLM, SGLang and llama.cpp share: a tiny network, its tokenizer, its chat template."""
-
-    def __init__(self, kind: str = "long") -> None:
-        super().__init__()
-        self.kind = kind
-        self.model = tiny_model(kind)
-
-    def chat(self, body: Mapping[str, Any]) -> object:
-        with self.lock:
-            sampling = Sampling(
-                max_tokens=body.get("max_tokens", 16),
-                temperature=body.get("temperature", 1.0),
-                seed=body.get("seed", 0),
-            )
-            reply = self.model.reply([Request(chat_of(body))], sampling)[0]
-        return chat_completion(
-            reply.text, finish_reason="length" if reply.status == "cut" else "stop"
-        )
-
-    def prompt(self, chat: Chat) -> list[int]:
-        return codec().encode(codec().render(chat))
-
-    def logprobs(self, tokens: Sequence[int]) -> torch.Tensor:
-        """Log-probabilities of every next token after each of these, (tokens, vocabulary)."""
-        with self.lock, torch.no_grad():
-            logits = network(self.kind)(torch.tensor([list(tokens)])).logits[0]
-        return torch.log_softmax(logits.float(), -1)
-
-    def of_prompts(self, prompts: Sequence[Sequence[int]]) -> list[list[float]]:
-        """Log-probabilities of each prompt's tokens but the first; a shared start is read once."""
-        places = zip(*(tokens[:-1] for tokens in prompts), strict=False)
-        shared = sum(1 for _ in takewhile(lambda tokens: len(set(tokens)) == 1, places))
-        longest = max(map(len, prompts)) - shared
-        ends = [[*tokens[shared:], *[0] * (longest + shared - len(tokens))] for tokens in prompts]
-        with self.lock, torch.no_grad():
-            start = network(self.kind)(torch.tensor([list(prompts[0][:shared])]), use_cache=True)
-            start.past_key_values.batch_repeat_interleave(len(prompts))
-            rest = network(self.kind)(torch.tensor(ends), past_key_values=start.past_key_values)
-        logits = torch.cat([start.logits.expand(len(prompts), -1, -1), rest.logits], dim=1)
-        logp = torch.log_softmax(logits.float(), -1)
-        return [
-            [float(logp[row, place, token]) for place, token in enumerate(tokens[1:])]
-            for row, tokens in enumerate(prompts)
-        ]
-
-    def decode(self, tokens: Sequence[int]) -> str:
-        return str(codec().tokenizer.decode(list(tokens), skip_special_tokens=False))
-
-
-class VllmServer(_OpenServer):
-    """vLLM, or SGLang with `shows` another form of the prompt's log-probabilities."""
-
-    paid_paths = ("/chat/completions", "/v1/completions", "/generate")
-
-    def __init__(self, shows: str = "prompt_logprobs", kind: str = "long") -> None:
-        super().__init__(kind)
-        self.shows = shows
-
-    def paths(self) -> Mapping[str, tuple[frozenset[str], Handler]]:
-        completion = {"model", "prompt", "max_tokens", "temperature"}
-        shown = {"prompt_logprobs": {"prompt_logprobs"}, "echo": {"echo", "logprobs"}}
-        fields = frozenset(completion | shown.get(self.shows, set()))
-        paths: dict[str, tuple[frozenset[str], Handler]] = {
-            "/v1/chat/completions": (CHAT_FIELDS | TEMPLATE_FIELDS, self.chat),
-            "/tokenize": (
-                TEMPLATE_FIELDS | {"model", "messages", "prompt", "add_special_tokens"},
-                self.tokenize,
-            ),
-            "/detokenize": (frozenset({"model", "tokens"}), self.detokenize),
-            "/v1/completions": (fields, self.complete),
-        }
-        if self.shows == "generate":
-            own = frozenset({"input_ids", "sampling_params", "return_logprob", "logprob_start_len"})
-            paths["/generate"] = (own, self.generate)
-        return paths
-
-    def tokenize(self, body: Mapping[str, Any]) -> object:
-        if "messages" in body:
-            is_begun = body["messages"][-1]["role"] == "assistant"
-            if is_begun != body.get("continue_final_message", False):
-                raise Refusal(400, "continue_final_message doesn't fit the last message")
-            tokens = self.prompt(chat_of(body))
-        else:
-            tokens = codec().encode(body["prompt"])
-        return {"tokens": tokens, "count": len(tokens), "max_model_len": 8192}
-
-    def detokenize(self, body: Mapping[str, Any]) -> object:
-        return {
-            "text" if self.shows != "prompt_logprobs" else "prompt": self.decode(body["tokens"])
-        }
-
-    def complete(self, body: Mapping[str, Any]) -> object:
-        choices = []
-        prompts = body["prompt"]
-        for index, (tokens, values) in enumerate(
-            zip(prompts, self.of_prompts(prompts), strict=True)
-        ):
-            choice: dict[str, Any] = {"index": index, "text": ""}
-            if "prompt_logprobs" in body:
-                places = zip(tokens[1:], values, strict=True)
-                choice["prompt_logprobs"] = [None, *({str(t): {"logprob": v}} for t, v in places)]
-            elif body.get("echo"):
-                choice["logprobs"] = {"token_logprobs": [None, *values, -1.0]}
-            choices.append(choice)
-        return {"model": MODEL, "choices": choices[::-1]}
-
-    def generate(self, body: Mapping[str, Any]) -> object:
-        answers = []
-        prompts = body["input_ids"]
-        for tokens, known in zip(prompts, self.of_prompts(prompts), strict=True):
-            values: list[float | None] = [None, *known]
-            entries = [[value, token, None] for token, value in zip(tokens, values, strict=True)]
-            answers.append({"text": "", "meta_info": {"input_token_logprobs": entries}})
-        return answers
-
-
-class LlamaServer(_OpenServer):
-    """llama.cpp's server: a next token at a time, forced by a bias where it isn't listed."""
-
-    paid_paths = ("/chat/completions", "/completion")
-
-    def __init__(self, listed: int = 40, kind: str = "long") -> None:
-        super().__init__(kind)
-        self.listed = listed
-        self._next: dict[tuple[int, ...], torch.Tensor] = {}  # of each prompt, the next token's
-
-    def paths(self) -> Mapping[str, tuple[frozenset[str], Handler]]:
-        own = {"prompt", "n_predict", "n_probs", "temperature", "cache_prompt", "logit_bias"}
-        return {
-            "/v1/chat/completions": (CHAT_FIELDS | TEMPLATE_FIELDS, self.chat),
-            "/apply-template": (TEMPLATE_FIELDS | {"messages"}, self.apply_template),
-            "/tokenize": (
-                frozenset({"content", "add_special", "parse_special", "model", "messages"})
-                | TEMPLATE_FIELDS
-                | {"add_special_tokens", "prompt"},
-                self.tokenize,
-            ),
-            "/detokenize": (frozenset({"tokens"}), self.detokenize),
-            "/completion": (frozenset(own), self.complete),
-        }
-
-    def apply_template(self, body: Mapping[str, Any]) -> object:
-        return {"prompt": codec().render(chat_of(body))}
-
-    def tokenize(self, body: Mapping[str, Any]) -> object:
-        return {"tokens": codec().encode(body.get("content", ""))}
-
-    def detokenize(self, body: Mapping[str, Any]) -> object:
-        return {"content": self.decode(body["tokens"])}
-
-    def complete(self, body: Mapping[str, Any]) -> object:
-        prompt = tuple(body["prompt"])
-        if prompt not in self._next:
-            self._next[prompt] = self.logprobs(prompt)[-1]
-        logp = self._next[prompt]
-        biased = logp.clone()
-        for token, bias in body.get("logit_bias", ()):
-            biased[token] += bias
-        best = torch.topk(logp, min(body["n_probs"], self.listed)).indices.tolist()
-        chosen = int(torch.argmax(biased))
-        entries = [{"id": token, "logprob": float(logp[token])} for token in best]
-        first = {"id": chosen, "logprob": float(logp[chosen]), "top_logprobs": entries}
-        return {"model": f"/models/{MODEL}", "content": "", "completion_probabilities": [first]}
+        return chat_completion(self.reply_to(chat_of(body), body), usage=usage)

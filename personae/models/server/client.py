@@ -37,9 +37,9 @@ class ServerModel:
     """A `Chooser` at a server. Draws repeat only as far as the server honours seeds.
 
     `choose` takes the first way that the server has: the log-probabilities of whole texts (vLLM,
-    SGLang, llama.cpp); the first token's `top_logprobs`, for options of one token; counts of
-    sampled replies. `Choice.method` says which. A question that no way can answer ends in a record
-    of status `error`, without a call.
+    SGLang, llama.cpp, text-generation-inference); the first token's `top_logprobs`, for options of
+    one token; counts of sampled replies. `Choice.method` says which. A question that no way can
+    answer ends in a record of status `error`, without a call.
 
     A reply begun by the caller (a last turn of the assistant) is continued where the server can do
     that; elsewhere its words are asked for in the user's turn.

@@ -36,14 +36,18 @@ from personae.models.server.rate_limit import RateLimit
 from personae.models.server.requests.chat_forms import system_in_user
 from personae.models.server.requests.refusals import RequestAdapter
 from personae.models.server.requests.request_fields import RequestFields
-from personae.models.server.wire import Malformed, chat_body, read_reply, tokens_used
+from personae.models.server.wire import (
+    Malformed,
+    chat_body,
+    read_reply,
+    reported_usage,
+    tokens_used,
+)
 
 __all__ = ["ServerSettings", "Service", "status_of"]
 
 T = TypeVar("T", bound=CallResult)
 A = TypeVar("A", Reply, Choice)
-BILLED = ("/v1/completions", "/completion", "/generate")
-"""Paths other than that of chats where a model is run, so that a call may be billed."""
 _DATED = re.compile(r"([-@]\d{3,8}(-\d{2}-\d{2})?|:latest|-latest)$")
 
 
@@ -112,7 +116,7 @@ class Service:
         self._known = False  # has answered under the right name
         self.fields = settings.fields
         self.adapter = RequestAdapter(self.fields.requested)
-        self._billed: dict[httpx.AsyncClient, tuple[int, int]] = {}  # by a client's last answer
+        self._billed: dict[httpx.AsyncClient, tuple[int, int]] = {}  # tokens of a client's attempt
         self._sent: dict[httpx.AsyncClient, int] = {}  # calls of a client's attempt
         self._unclaimed: deque[tuple[int, int]] = deque()
 
@@ -151,7 +155,7 @@ class Service:
         self._state.succeeded = False
 
     def billed(self, client: httpx.AsyncClient) -> tuple[int, int]:
-        """Return the tokens read and written of a client's last answer, 0 without one."""
+        """Return the tokens read and written so far in a client's attempt."""
         return self._billed.get(client, (0, 0))
 
     def bill(self, tokens_in: int, tokens_out: int) -> None:
@@ -165,6 +169,12 @@ class Service:
             more = self._unclaimed.popleft()
             read, written = read + more[0], written + more[1]
         return replace(answer, tokens_in=read, tokens_out=written)
+
+    def _unusable(self, client: httpx.AsyncClient) -> tuple[int, int]:
+        """Bill the tokens of an attempt without an answer, and return them."""
+        tokens = self.billed(client)
+        self.bill(*tokens)
+        return tokens
 
     def shaped(self, chat: Chat) -> Chat:
         """Return the chat as the server takes it."""
@@ -205,9 +215,10 @@ class Service:
                     try:
                         return await attempt(client, call)
                     except Malformed as error:
-                        billed = self.billed(client)
-                        self.bill(*billed)
-                        raise Retry(str(error), tokens=billed) from error
+                        raise Retry(str(error), tokens=self._unusable(client)) from error
+                    except Retry as failed:
+                        failed.tokens = self._unusable(client)
+                        raise
                     finally:
                         self._billed.pop(client, None)
                         self.spending.count_calls(self._sent.pop(client, 0) - 1)
@@ -241,20 +252,35 @@ class Service:
                     f"({rejection.why}){suggestion}"
                 ) from rejection
             raise
-        self._billed[client] = tokens_used(data, (), "")[:2]
+        self._charge(client, tokens_used(data, (), "")[:2])
         self._check(data)
         self.adapter.accept(sent)
         return data
 
     async def post_to(
-        self, client: httpx.AsyncClient, path: str, body: Mapping[str, Any]
+        self,
+        client: httpx.AsyncClient,
+        path: str,
+        body: Mapping[str, Any],
+        tokens: tuple[int, int] = (0, 0),
     ) -> object:
-        """Send a request that is no chat, such as a text to be tokenised, which costs nothing."""
-        if path in BILLED:
+        """Send a request that is no chat.
+
+        `tokens`, read and written, are what it is billed for if the server doesn't count them;
+        without any, it runs no model and costs nothing, such as a text to be tokenised.
+        """
+        if not any(tokens):
+            data = await self.endpoint.post(client, body, path)
+        else:
             self._count(client)
-        data = await self.endpoint.post(client, body, path)
+            data = await self.endpoint.post(client, body, path)
+            self._charge(client, reported_usage(data) or tokens)
         self._check(data)
         return data
+
+    def _charge(self, client: httpx.AsyncClient, tokens: tuple[int, int]) -> None:
+        read, written = self.billed(client)
+        self._billed[client] = read + tokens[0], written + tokens[1]
 
     def _count(self, client: httpx.AsyncClient) -> None:
         self._sent[client] = self._sent.get(client, 0) + 1

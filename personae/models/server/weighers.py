@@ -5,6 +5,7 @@ first token's alternatives, for options of one token; else the shares of sampled
 ways there are is found out by asking the server, several times before one is given up.
 """
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -26,8 +27,8 @@ __all__ = ["Weighers"]
 
 NO_WAY = (
     "this server shows no log-probabilities of whole texts, and the question {}: ask by label or "
-    "by reply, or use a server that shows those of a prompt (vLLM, SGLang, llama.cpp), or the "
-    "model on this machine"
+    "by reply, or use a server that shows those of a prompt (vLLM, SGLang, llama.cpp, "
+    "text-generation-inference), or the model on this machine"
 )
 
 
@@ -94,7 +95,8 @@ class Weighers:
         """How options are weighed, as far as the server has been asked."""
         if self._discovery is not None and self._discovery.scorer is not None:
             return f"as whole texts, by {self._discovery.scorer.name}"
-        return self._labels.way
+        hint = self._discovery.hint if self._discovery is not None else ""
+        return "; ".join(filter(None, (self._labels.way, hint)))
 
     def work_of(self, request: Request) -> tuple[int, int, int, int]:
         """Return, in about, the calls of one choice, their tokens read and written, most calls."""
@@ -113,12 +115,14 @@ class Weighers:
         Texts of several tokens aren't counted either: next to no reply repeats one unprompted, and
         whether a question is asked must not depend on what was asked before it.
         """
+        hint = self._discovery.hint if self._discovery is not None else ""
+        no_way = "; ".join(filter(None, (NO_WAY, hint)))
         if not request.chat:
-            return NO_WAY.format("has no chat")
+            return no_way.format("has no chat")
         several = [forms[0] for forms in request.options if not any(map(is_one_token, forms))]
         if several:
             excerpt = several[0] if len(several[0]) <= 40 else several[0][:37] + "..."
-            return NO_WAY.format(f"has the option {excerpt!r}, of several tokens")
+            return no_way.format(f"has the option {excerpt!r}, of several tokens")
         return ""
 
     def _scorer(self) -> TextScorer | None:
@@ -134,6 +138,8 @@ class Weighers:
             self._service.bill(self._discovery.tokens_in, self._discovery.tokens_out)
             if self._discovery.system_lost:
                 self._service.adapter.system_in_user = True
+            if self._discovery.hint:
+                sys.stderr.write(f"{self._service.endpoint.address}: {self._discovery.hint}\n")
         return self._discovery.scorer
 
     def _discover(self) -> Discovery:
@@ -141,9 +147,10 @@ class Weighers:
         results: list[Discovery] = []
 
         async def attempt(client: httpx.AsyncClient, call: Call) -> Discovery:
-            return await discover(
-                self._poster(client), service.endpoint.model, service.fields.template
-            )
+            model, template = service.endpoint.model, service.fields.template
+            discovery = await discover(self._poster(client), model, template)
+            read, written = service.billed(client)
+            return replace(discovery, tokens_in=read, tokens_out=written)
 
         service.batch(
             [Call(0, 20, 1)], attempt, lambda why: Discovery(), lambda _, d: results.append(d)
@@ -153,8 +160,10 @@ class Weighers:
         return results[0]
 
     def _poster(self, client: httpx.AsyncClient) -> Post:
-        async def post(path: str, body: Mapping[str, Any]) -> object:
-            return await self._service.post_to(client, path, body)
+        async def post(
+            path: str, body: Mapping[str, Any], *, read: int = 0, written: int = 0
+        ) -> object:
+            return await self._service.post_to(client, path, body, (read, written))
 
         return post
 
@@ -170,9 +179,11 @@ class Weighers:
             try:
                 choice = await scorer.choose(self._poster(client), request)
             except (Rejected, BadLogprobs) as error:
-                return Choice(status="error", why=str(error), method=scorer.name)
+                choice = Choice(status="error", why=str(error), method=scorer.name)
             remark = service.remark({}, requests[call.index].chat)
-            return replace(choice, why=choice.why or remark)
+            read, written = service.billed(client)
+            why = choice.why or remark
+            return replace(choice, why=why, tokens_in=read, tokens_out=written)
 
         calls = []
         for index in indices:

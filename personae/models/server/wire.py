@@ -19,6 +19,7 @@ __all__ = [
     "first_choice",
     "messages_of",
     "read_reply",
+    "reported_usage",
     "tokens_used",
 ]
 
@@ -165,12 +166,19 @@ def first_choice(data: object) -> Mapping[str, Any]:
 
 def tokens_used(data: object, chat: Chat, text: str) -> tuple[int, int, str]:
     """Read the usage field: tokens read, written, and a remark where they had to be estimated."""
+    if (usage := reported_usage(data)) is not None:
+        return *usage, ""
+    return tokens_of(chat), -(-len(text) // int(CHARS_PER_TOKEN)), ESTIMATED
+
+
+def reported_usage(data: object) -> tuple[int, int] | None:
+    """Read the usage field: tokens read and written, or None without one."""
     usage = data.get("usage") if isinstance(data, Mapping) else None
     if isinstance(usage, Mapping):
         read, written = usage.get("prompt_tokens"), usage.get("completion_tokens")
         if _is_count(read) and _is_count(written):
-            return read, written, ""
-    return tokens_of(chat), -(-len(text) // int(CHARS_PER_TOKEN)), ESTIMATED
+            return read, written
+    return None
 
 
 def _is_count(value: object) -> TypeGuard[int]:

@@ -20,6 +20,7 @@ FULL = {
     "vllm-server:meta/llama@[::1]:9000": "http://[::1]:9000/v1#meta/llama",
     "llama-server:small.gguf": "http://localhost:8080/v1#small.gguf",
     "sglang-server:small": "http://localhost:30000/v1#small",
+    "tgi-server:small": "http://localhost:3000/v1#small",
     "https://x.openai.azure.com/openai/deployments/d?api-version=2024-10-21#m": (
         "https://x.openai.azure.com/openai/deployments/d?api-version=2024-10-21#m"
     ),

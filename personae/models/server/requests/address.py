@@ -19,6 +19,7 @@ SHORT_FORMS = {
     "vllm-server": "http://localhost:8000/v1",
     "llama-server": "http://localhost:8080/v1",
     "sglang-server": "http://localhost:30000/v1",
+    "tgi-server": "http://localhost:3000/v1",
 }
 """Schemes that stand for an address; NAME@HOST:PORT replaces its host."""
 

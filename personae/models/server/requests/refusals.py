@@ -30,6 +30,7 @@ _CAP = re.compile(
 )
 _OTHER_WORDS = {
     "logprobs": r"log[- _]?prob(abilitie)?s?",
+    "top_logprobs": r"top_n_tokens",
     "response_format": r"json[ _]schema|json[ _]mode|structured output",
     "system": r"system[ _](role|message|prompt|instruction)|(role|developer)\b.{0,30}\bsystem"
     r"|['\"`]system['\"`]|developer (instruction|message)|roles must alternate",

@@ -10,7 +10,7 @@ from typing import Any
 from personae.core import Chat, say
 from personae.models.server.budget import CHARS_PER_TOKEN
 from personae.models.server.first_tokens import BadLogprobs, logprob_of
-from personae.models.server.scoring.text_scorer import Post, Scored
+from personae.models.server.scoring.text_scorer import Post, Prompt, Scored
 from personae.models.server.scoring.token_answers import checked_text, checked_tokens, mapping
 from personae.models.server.wire import continuing, messages_of
 from personae.models.weighing import Tokens
@@ -30,22 +30,23 @@ class LlamaTokens:
     def __init__(self, fields: Mapping[str, Any]) -> None:
         self._fields = fields
 
-    async def prompt(self, post: Post, chat: Chat) -> Tokens:
-        """Return the tokens of a chat; of no chat, the token that starts every chat."""
+    async def prompt(self, post: Post, chat: Chat) -> Prompt:
+        """Return a chat's tokens; of no chat, the token that starts every chat."""
         if not chat:
             start = await self._tokenize(post, "", special=True)
-            return start[:1] or (await self.prompt(post, GREETING))[:1]
+            return Prompt(start[:1] or (await self.prompt(post, GREETING)).tokens[:1])
         body = {"messages": messages_of(chat), **continuing(chat), **self._fields}
         data = await post("/apply-template", body)
-        return await self._tokenize(post, checked_text(mapping(data).get("prompt")), special=True)
+        text = checked_text(mapping(data).get("prompt"))
+        return Prompt(await self._tokenize(post, text, special=True))
 
     async def encode(self, post: Post, text: str) -> Tokens:
         """Tokenise a text without adding anything."""
         return await self._tokenize(post, text, special=False)
 
-    async def decode(self, post: Post, tokens: Tokens) -> str:
-        """Return the text of tokens."""
-        data = await post("/detokenize", {"tokens": list(tokens)})
+    async def decode(self, post: Post, prompt: Prompt, last: int) -> str:
+        """Return the text of a prompt's last tokens."""
+        data = await post("/detokenize", {"tokens": list(prompt.tokens[-last:])})
         return checked_text(mapping(data).get("content"))
 
     async def _tokenize(self, post: Post, text: str, *, special: bool) -> Tokens:
@@ -64,31 +65,26 @@ class LlamaCompletion:
         calls = 1 + sum(max(ceil(len(form) / CHARS_PER_TOKEN) - 1, 0) for form in forms)
         return calls, calls
 
-    async def score(
-        self, post: Post, prompt: Tokens, forms: Sequence[Tokens]
-    ) -> tuple[Scored, int, int]:
-        """Return the log-probabilities, and the tokens read and written for them."""
+    async def score(self, post: Post, prompt: Prompt, forms: Mapping[Tokens, str]) -> Scored:
+        """Return the log-probabilities."""
         wanted: dict[Tokens, set[int]] = {}
         for form in forms:
             for depth, token in enumerate(form):
                 wanted.setdefault(form[:depth], set()).add(token)
         scored: Scored = {}
-        read = written = 0
         for before, tokens in wanted.items():
-            listed = await self._listed(post, prompt + before, {})
-            read, written = read + len(prompt) + len(before), written + 1
+            # further calls with the same prompt find it in the cache
+            begun, read = prompt.tokens + before, len(prompt.tokens) + len(before)
+            listed = await self._listed(post, begun, {}, read)
             for token in sorted(tokens - listed.keys()):
-                listed |= await self._listed(
-                    post, prompt + before, {"logit_bias": [[token, FORCED]]}
-                )
-                written += 1
+                listed |= await self._listed(post, begun, {"logit_bias": [[token, FORCED]]}, 0)
                 if token not in listed:
                     raise BadLogprobs("the log-probability of a forced token is not shown")
             scored |= {(*before, token): listed[token] for token in tokens}
-        return scored, read, written
+        return scored
 
     async def _listed(
-        self, post: Post, tokens: Tokens, forced: Mapping[str, Any]
+        self, post: Post, tokens: Tokens, forced: Mapping[str, Any], read: int
     ) -> dict[int, float]:
         body = {
             "prompt": list(tokens),
@@ -98,7 +94,8 @@ class LlamaCompletion:
             "cache_prompt": True,
             **forced,
         }
-        places = mapping(await post("/completion", body)).get("completion_probabilities")
+        data = await post("/completion", body, read=read, written=1)
+        places = mapping(data).get("completion_probabilities")
         if not isinstance(places, list) or not places:
             raise BadLogprobs("the answer shows no log-probabilities")
         first = mapping(places[0])

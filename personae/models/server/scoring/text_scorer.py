@@ -7,16 +7,14 @@ a tokenizer is guessed, so that numbers are those of the same model on this mach
 
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
 
 from personae.core import Chat, Choice, Request
 from personae.models.weighing import Tokens, weigh, why_unweighable
 
-__all__ = ["Post", "Scored", "ServerTokens", "TextScorer", "TokenScorer"]
+__all__ = ["Post", "Prompt", "Scored", "ServerTokens", "TextScorer", "TokenScorer"]
 
-Post = Callable[[str, Mapping[str, Any]], Awaitable[object]]
-"""Sends a body to a path of the server and returns its JSON."""
 Scored = dict[Tokens, float]
 """For each beginning of each form, the log-probability (nats) of its last token."""
 TAIL = 4
@@ -27,19 +25,46 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
+class Post(Protocol):
+    """Sends a body to a path of the server and returns its JSON.
+
+    `read` and `written` are the tokens that the call is billed for once it is answered, unless the
+    server counts them itself; 0 for a call that runs no model.
+    """
+
+    async def __call__(
+        self, path: str, body: Mapping[str, Any], *, read: int = 0, written: int = 0
+    ) -> object:
+        """Send it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A chat as the server's template writes it.
+
+    `text`: what a server that takes no tokens is sent for it; `starts`: where each token begins in
+    `text`. Both are empty where tokens are sent.
+    """
+
+    tokens: Tokens
+    text: str = ""
+    starts: tuple[int, ...] = ()
+
+
 class ServerTokens(Protocol):
     """How one kind of server renders chats and tokenises texts."""
 
-    async def prompt(self, post: Post, chat: Chat) -> Tokens:
-        """Return the tokens of a chat, up to where the model continues; of no chat, its start."""
+    async def prompt(self, post: Post, chat: Chat) -> Prompt:
+        """Return a chat's prompt, up to where the model continues; of no chat, its start."""
         ...
 
     async def encode(self, post: Post, text: str) -> Tokens:
         """Tokenise a text without adding anything."""
         ...
 
-    async def decode(self, post: Post, tokens: Tokens) -> str:
-        """Return the text of tokens."""
+    async def decode(self, post: Post, prompt: Prompt, last: int) -> str:
+        """Return the text of so many of a prompt's tokens, from its end on."""
         ...
 
 
@@ -52,10 +77,12 @@ class TokenScorer(Protocol):
         """Return, in about, the billed calls of a choice, and how often they read its chat."""
         ...
 
-    async def score(
-        self, post: Post, prompt: Tokens, forms: Sequence[Tokens]
-    ) -> tuple[Scored, int, int]:
-        """Return the log-probabilities, and the tokens read and written for them."""
+    async def score(self, post: Post, prompt: Prompt, forms: Mapping[Tokens, str]) -> Scored:
+        """Return the log-probabilities of forms, given as tokens with their text.
+
+        Raises:
+            BadLogprobs: the server gives numbers that no log-probabilities can be.
+        """
         ...
 
 
@@ -69,7 +96,7 @@ class TextScorer:
         self._tokens = tokens
         self._scorer = scorer
         self.continues = continues
-        self._prompts: OrderedDict[Chat, Tokens] = OrderedDict()
+        self._prompts: OrderedDict[Chat, Prompt] = OrderedDict()
         self._forms: OrderedDict[tuple[Tokens, str], Tokens] = OrderedDict()
         self._ends: OrderedDict[Tokens, tuple[str, Tokens]] = OrderedDict()
 
@@ -87,36 +114,37 @@ class TextScorer:
         return calls, reads * read, reads
 
     async def choose(self, post: Post, request: Request) -> Choice:
-        """Weigh the options of one request.
+        """Weigh the options of one request; the tokens used are counted by `post`.
 
         Raises:
             BadLogprobs: the server gives numbers that no log-probabilities can be.
         """
         prompt = await self._prompt(post, request.chat)
-        options = [
-            tuple(dict.fromkeys([await self._form(post, prompt, form) for form in forms]))
-            for forms in request.options
-        ]
-        reason = why_unweighable(prompt, options)
+        options: list[tuple[Tokens, ...]] = []
+        texts: dict[Tokens, str] = {}
+        for forms in request.options:
+            tokens = {await self._form(post, prompt, form): form for form in forms}
+            options.append(tuple(tokens))
+            texts |= tokens
+        reason = why_unweighable(prompt.tokens, options)
         if reason:
             return Choice(status="error", why=reason, method=self.name)
-        forms = list(dict.fromkeys(form for option in options for form in option))
-        scored, read, written = await self._scorer.score(post, prompt, forms)
-        return replace(weigh(options, scored, read), method=self.name, tokens_out=written)
+        scored = await self._scorer.score(post, prompt, texts)
+        return replace(weigh(options, scored, 0), method=self.name)
 
-    async def _prompt(self, post: Post, chat: Chat) -> Tokens:
+    async def _prompt(self, post: Post, chat: Chat) -> Prompt:
         return await _remembered(self._prompts, chat, lambda: self._tokens.prompt(post, chat))
 
-    async def _form(self, post: Post, prompt: Tokens, form: str) -> Tokens:
+    async def _form(self, post: Post, prompt: Prompt, form: str) -> Tokens:
         """Return an option's tokens as they follow the prompt.
 
         They are tokenised together with the prompt's end, since tokenizers treat the start of a
         text in their own way; apart, where the end's own tokens would change.
         """
-        tail = prompt[-TAIL:]
+        tail = prompt.tokens[-TAIL:]
 
         async def end_of_prompt() -> tuple[str, Tokens]:
-            before = await self._tokens.decode(post, tail)
+            before = await self._tokens.decode(post, prompt, len(tail))
             return before, await self._tokens.encode(post, before)
 
         async def tokenise() -> Tokens:

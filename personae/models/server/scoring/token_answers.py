@@ -3,10 +3,15 @@
 from collections.abc import Mapping
 from typing import Any
 
+from personae.models.server.first_tokens import BadLogprobs
 from personae.models.server.wire import Malformed
 from personae.models.weighing import Tokens
 
-__all__ = ["checked_text", "checked_tokens", "mapping"]
+__all__ = ["NotShown", "checked_text", "checked_tokens", "mapping"]
+
+
+class NotShown(BadLogprobs):
+    """The server leaves out log-probabilities that it could show; the message says how."""
 
 
 def mapping(value: object) -> Mapping[str, Any]:

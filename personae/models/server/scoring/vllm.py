@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from personae.core import Chat, say
 from personae.models.server.first_tokens import BadLogprobs, logprob_of
-from personae.models.server.scoring.text_scorer import Post, Scored
+from personae.models.server.scoring.text_scorer import Post, Prompt, Scored
 from personae.models.server.scoring.token_answers import checked_text, checked_tokens, mapping
 from personae.models.server.wire import Malformed, continuing, messages_of
 from personae.models.weighing import Tokens, longest_forms
@@ -26,22 +26,23 @@ class VllmTokens:
         self._model = model
         self._fields = fields
 
-    async def prompt(self, post: Post, chat: Chat) -> Tokens:
-        """Return the tokens of a chat; of no chat, the token that starts every chat."""
+    async def prompt(self, post: Post, chat: Chat) -> Prompt:
+        """Return a chat's tokens; of no chat, the token that starts every chat."""
         if not chat:
             start = await self._tokenize(post, {"prompt": "", "add_special_tokens": True})
-            return start[:1] or (await self.prompt(post, GREETING))[:1]
+            return Prompt(start[:1] or (await self.prompt(post, GREETING)).tokens[:1])
         marks = continuing(chat) or {"add_generation_prompt": True}
         body = {"messages": messages_of(chat), **marks, "add_special_tokens": False}
-        return await self._tokenize(post, {**body, **self._fields})
+        return Prompt(await self._tokenize(post, {**body, **self._fields}))
 
     async def encode(self, post: Post, text: str) -> Tokens:
         """Tokenise a text without adding anything."""
         return await self._tokenize(post, {"prompt": text, "add_special_tokens": False})
 
-    async def decode(self, post: Post, tokens: Tokens) -> str:
-        """Return the text of tokens."""
-        data = await post("/detokenize", {"model": self._model, "tokens": list(tokens)})
+    async def decode(self, post: Post, prompt: Prompt, last: int) -> str:
+        """Return the text of a prompt's last tokens."""
+        tokens = list(prompt.tokens[-last:])
+        data = await post("/detokenize", {"model": self._model, "tokens": tokens})
         text = mapping(data).get("prompt", mapping(data).get("text"))
         return checked_text(text)
 
@@ -62,23 +63,23 @@ class _Completions:
         """Return, in about, the billed calls of a choice, and how often they read its chat."""
         return 1, len(forms)
 
-    async def score(
-        self, post: Post, prompt: Tokens, forms: Sequence[Tokens]
-    ) -> tuple[Scored, int, int]:
-        """Return the log-probabilities, and the tokens read and written for them."""
-        longest = longest_forms(forms)
-        sequences = [list(prompt + form) for form in longest]
+    async def score(self, post: Post, prompt: Prompt, forms: Mapping[Tokens, str]) -> Scored:
+        """Return the log-probabilities."""
+        longest = longest_forms(list(forms))
+        sequences = [list(prompt.tokens + form) for form in longest]
         body = {"model": self._model, "prompt": sequences, "max_tokens": 1, "temperature": 0}
-        data = mapping(await post(COMPLETIONS, {**body, **self.extra}))
-        choices = data.get("choices")
+        read, written = sum(map(len, sequences)), len(sequences)
+        data = await post(COMPLETIONS, {**body, **self.extra}, read=read, written=written)
+        choices = mapping(data).get("choices")
         if not isinstance(choices, list) or len(choices) != len(sequences):
             raise Malformed(f"{len(sequences)} prompts were not answered one by one")
         by_index = {mapping(choice).get("index"): mapping(choice) for choice in choices}
         scored: Scored = {}
         for index, form in enumerate(longest):
-            values = self._values(by_index.get(index, {}), sequences[index])[len(prompt) :]
-            scored |= {form[: depth + 1]: value for depth, value in enumerate(values)}
-        return scored, sum(map(len, sequences)), len(sequences)
+            values = self._values(by_index.get(index, {}), sequences[index])
+            of_form = values[len(prompt.tokens) :]
+            scored |= {form[: depth + 1]: value for depth, value in enumerate(of_form)}
+        return scored
 
     def _values(self, choice: Mapping[str, Any], sequence: Sequence[int]) -> list[float]:
         """Return each token's log-probability after those before it; the first one's is 0."""
@@ -123,29 +124,28 @@ class Generate:
         """Return, in about, the billed calls of a choice, and how often they read its chat."""
         return 1, len(forms)
 
-    async def score(
-        self, post: Post, prompt: Tokens, forms: Sequence[Tokens]
-    ) -> tuple[Scored, int, int]:
-        """Return the log-probabilities, and the tokens read and written for them."""
-        longest = longest_forms(forms)
+    async def score(self, post: Post, prompt: Prompt, forms: Mapping[Tokens, str]) -> Scored:
+        """Return the log-probabilities."""
+        longest = longest_forms(list(forms))
+        sequences = [list(prompt.tokens + form) for form in longest]
         body = {
-            "input_ids": [list(prompt + form) for form in longest],
+            "input_ids": sequences,
             "sampling_params": {"max_new_tokens": 1, "temperature": 0},
             "return_logprob": True,
             "logprob_start_len": 0,
         }
-        answers = await post("/generate", body)
+        read, written = sum(map(len, sequences)), len(sequences)
+        answers = await post("/generate", body, read=read, written=written)
         if not isinstance(answers, list) or len(answers) != len(longest):
             raise Malformed(f"{len(longest)} prompts were not answered one by one")
         scored: Scored = {}
-        for answer, form in zip(answers, longest, strict=True):
+        for answer, form, tokens in zip(answers, longest, sequences, strict=True):
             entries = mapping(mapping(answer).get("meta_info")).get("input_token_logprobs")
-            tokens = prompt + form
-            if not isinstance(entries, list) or [_second(e) for e in entries] != list(tokens):
+            if not isinstance(entries, list) or [_second(e) for e in entries] != tokens:
                 raise BadLogprobs("the input's log-probabilities don't fit its tokens")
-            for depth in range(len(form)):
-                scored[form[: depth + 1]] = logprob_of(entries[len(prompt) + depth][0])
-        return scored, sum(len(prompt) + len(form) for form in longest), len(longest)
+            for depth, entry in enumerate(entries[len(prompt.tokens) :]):
+                scored[form[: depth + 1]] = logprob_of(entry[0])
+        return scored
 
 
 def _second(entry: object) -> object:
