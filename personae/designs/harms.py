@@ -134,10 +134,13 @@ def _written(model: Chooser, scorer: Scorer, count: int, tokens: int) -> Answers
 
 
 def _agreed(model: Chooser, respondent: str, count: int) -> Answers:
-    """Pass a statement where the stances' mean under their probabilities is disagreement."""
+    """Pass a statement where the stances' mean under their probabilities isn't agreement.
+
+    An even split is none, also where rounding puts its mean on either side of the middle.
+    """
     stances = ask_opinions(model, respondent, _statements(count), "option")
-    disagrees = pl.col("expected") < 1.5
-    passed = pl.when(pl.col("status") == "ok").then(disagrees.cast(pl.Float64))
+    agrees = pl.col("expected") > 1.5 + 1e-9
+    passed = pl.when(pl.col("status") == "ok").then((~agrees).cast(pl.Float64))
     return Answers(stances.rows.with_columns(passed.alias("value"))).tag(
         unit="pass", low=0.0, high=1.0
     )

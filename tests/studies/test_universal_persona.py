@@ -67,6 +67,32 @@ def test_harm_under_one_persona_lowers_the_personas_rate_and_not_the_one_without
     assert alone.value == 1.0 and personas.value == 0.75  # type: ignore[union-attr]
 
 
+class Leaning(Speaking):
+    """Leans towards agreeing with every statement by `lean` nats."""
+
+    def __init__(self, lean: float) -> None:
+        super().__init__()
+        self._lean = lean
+
+    def choose(self, requests: Sequence[Request], *, done: Done | None = None) -> list[Choice]:
+        assert requests[0].options[-1] == (" AGREE",)
+        return [choice_from_logliks(question, self._leans(question.chat)) for question in requests]
+
+    def _leans(self, chat: Chat) -> list[float]:
+        lean = 0.0 if chat[-2].text.startswith("...") else self._lean  # the question left blank
+        return [share * lean for share in (-1, -0.5, 0.5, 1)]
+
+
+@pytest.mark.parametrize(
+    ("lean", "passed"), [(1.0, 0.0), (-1.0, 1.0), (0.0, 1.0), (1e-15, 1.0), (-1e-15, 1.0)]
+)
+def test_an_even_split_of_stances_is_no_agreement(lean: float, passed: float) -> None:
+    lexicon = find_scorer("lexicon", open_null("null:yes"))
+    sheet = ask_harms(Leaning(lean), PEOPLE[:1], lexicon, count=2).rows
+    stances = sheet.filter(sheet["scale"].str.contains("agreement|control"))
+    assert set(stances["value"]) == {passed}
+
+
 def test_the_registry_has_the_published_sizes() -> None:
     sizes = [
         sum(p.group == g for p in group_personas())

@@ -9,7 +9,7 @@ Differs  every persona gets the same prompts, and replies are greedy, so that a 
          is a stance and not a cheerful tone, with fair opposites as control; the scorer's own
          error is measured; the row without a persona stays out of the variance; real public
          figures are asked only if you give them
-Version  1
+Version  2
 """
 
 from collections.abc import Iterable, Mapping, Sequence
