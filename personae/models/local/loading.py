@@ -28,6 +28,7 @@ from personae.models.local.weights.gguf_by_library import (
     library_network,
 )
 from personae.models.local.weights.gguf_network import FAMILIES, gguf_network
+from personae.models.local.weights.gguf_positions import read_positions
 from personae.models.local.weights.memory import OPENING, memory_advice
 from personae.models.local.weights.pretrained import LOADING_ERRORS, pretrained_network
 from personae.models.local.weights.quantising import quantize_in_place
@@ -128,7 +129,7 @@ def _from_gguf(name: str, path: Path, placement: Placement, sha256: str | None =
     file = read_gguf(path)
     codec = codec_from_gguf(file.path, file.metadata)
     with memory_advice(OPENING):
-        network, reader = _gguf_network(file, device, dtype)
+        network, reader, context = _gguf_network(file, device, dtype)
         quantized = quantize_in_place(network, placement.quantize) if placement.quantize else ""
     runtime = Runtime(
         device=device,
@@ -136,6 +137,7 @@ def _from_gguf(name: str, path: Path, placement: Placement, sha256: str | None =
         quantized=quantized,
         attention=placement.attention,
         reader=reader,
+        context=context,
     )
     digest = sha256 or file_sha256(str(path))
     return Loaded(name, network, codec, _identity({"gguf": digest}, codec, runtime), runtime)
@@ -143,17 +145,22 @@ def _from_gguf(name: str, path: Path, placement: Placement, sha256: str | None =
 
 def _gguf_network(
     file: Gguf, device: str, dtype: torch.dtype
-) -> tuple["transformers.PreTrainedModel", str]:
-    """Build the network by our reader, or by the library's, which is then named."""
+) -> tuple["transformers.PreTrainedModel", str, str]:
+    """Build the network by our reader, or by the library's, which is then named.
+
+    The last text says which contexts it reads, if not all that the file promises.
+    """
     family = file.metadata.get("general.architecture")
+    if family not in (*FAMILIES, *LIBRARY_FAMILIES):
+        raise ModelError(
+            f"{file.path}: architecture {family!r} is not built from GGUF here, only "
+            f"{', '.join([*FAMILIES, *LIBRARY_FAMILIES])}. Use the model's own folder with hf:"
+        )
+    positions = read_positions(file, family)
     if family in FAMILIES:
-        return gguf_network(file, family, device, dtype), ""
-    if family in LIBRARY_FAMILIES:
-        return library_network(file, family, device, dtype), READER
-    raise ModelError(
-        f"{file.path}: architecture {family!r} is not built from GGUF here, only "
-        f"{', '.join([*FAMILIES, *LIBRARY_FAMILIES])}. Use the model's own folder with hf:"
-    )
+        return gguf_network(file, family, positions, device, dtype), "", positions.note
+    network = library_network(file, family, positions, device, dtype)
+    return network, READER, positions.note
 
 
 def load_hf(name: str, placement: Placement = CPU_FLOAT32) -> Loaded:

@@ -17,21 +17,17 @@ from personae.models.local.loading import load_gguf
 from personae.models.local.weights import gguf_by_library
 from personae.models.opening import open_model
 from tests.support.extras import needs
-from tests.support.gguf_files import Blob, gguf_bytes, tiny_metadata, tiny_tensors
+from tests.support.gguf_files import gguf_bytes, tiny_metadata, tiny_tensors
+from tests.support.gguf_networks import (
+    SIZES,
+    file_of,
+    network_logits,
+    random_network,
+    settings,
+    tensors,
+)
 from tests.support.tiny_folders import piece_tokenizer
 
-SIZES: dict[str, Any] = {
-    "vocab_size": 320,
-    "hidden_size": 32,
-    "intermediate_size": 48,
-    "num_hidden_layers": 3,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "head_dim": 8,
-    "max_position_embeddings": 512,
-    "initializer_range": 0.25,
-    "pad_token_id": 1,
-}
 GEMMA = {"query_pre_attn_scalar": 8, "sliding_window": 24}
 NETWORKS: dict[str, Callable[[], Any]] = {
     "qwen3": lambda: transformers.Qwen3Config(**SIZES),
@@ -68,62 +64,23 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 
 
-def random_network(family: str) -> Any:
-    torch.manual_seed(3)
-    return transformers.AutoModelForCausalLM.from_config(NETWORKS[family]()).eval()
+def family_network(family: str) -> Any:
+    return random_network(NETWORKS[family]())
 
 
-def settings(family: str) -> dict[str, Any]:
-    """The metadata of a file; the tokenizer is that of the tiny networks."""
-    shared = {
-        "general.architecture"
-        if k == "general.architecture"
-        else k.replace("qwen2.", f"{family}."): v
-        for k, v in tiny_metadata("qwen2").items()
-    }
-    own = {"attention.key_length": 8, "attention.value_length": 8, **SETTINGS[family]}
-    return {
-        **shared,
-        "general.architecture": family,
-        f"{family}.attention.layer_norm_rms_epsilon": 1e-5 if family == "phi3" else 1e-6,
-        **{f"{family}.{key}": value for key, value in own.items()},
-        "tokenizer.ggml.padding_token_id": 1,
-    }
-
-
-def tensors(family: str, network: Any) -> dict[str, Blob]:
-    """Weights under the names of the `gguf` package, as llama.cpp's converter stores them."""
-    (kind,) = [k for k, name in gguf.MODEL_ARCH_NAMES.items() if name == family]
-    names = gguf.get_tensor_name_map(kind, network.config.num_hidden_layers)
-    stored: dict[str, Any] = {}
-    for name, weights in network.named_parameters():
-        values = weights.detach().numpy()
-        if name.endswith("experts.gate_up_proj"):
-            stem = f"blk.{name.split('.')[2]}"
-            half = values.shape[1] // 2
-            stored[f"{stem}.ffn_gate_exps.weight"] = values[:, :half]
-            stored[f"{stem}.ffn_up_exps.weight"] = values[:, half:]
-        elif name.endswith("experts.down_proj"):
-            stored[f"blk.{name.split('.')[2]}.ffn_down_exps.weight"] = values
-        else:
-            plus = 1 if family.startswith("gemma") and "norm" in name else 0
-            stored[f"{names.get_name(name.removesuffix('.weight'))}.weight"] = values + plus
-    return {n: (v.shape, 0, np.ascontiguousarray(v, "<f4").tobytes()) for n, v in stored.items()}
-
-
-def logits(network: Any) -> torch.Tensor:
-    with torch.inference_mode():
-        out: torch.Tensor = network(input_ids=torch.arange(2, 90).reshape(2, -1)).logits
-    return out
+def family_settings(family: str) -> dict[str, Any]:
+    return settings(family, **SETTINGS[family])
 
 
 @needs("accelerate")
 @pytest.mark.parametrize("family", NETWORKS)
 def test_a_file_gives_the_logits_of_its_network(family: str, tmp_path: Path) -> None:
-    network, path = random_network(family), tmp_path / "tiny.gguf"
-    path.write_bytes(gguf_bytes(settings(family), tensors(family, network)))
+    network = family_network(family)
+    path = file_of(tmp_path, family, network, SETTINGS[family])
     model = open_model(f"gguf:{path}", device="cpu")
-    torch.testing.assert_close(logits(model.loaded.network), logits(network), atol=1e-4, rtol=0)  # type: ignore[attr-defined]
+    torch.testing.assert_close(
+        network_logits(model.loaded.network), network_logits(network), atol=1e-4, rtol=0
+    )  # type: ignore[attr-defined]
     assert any("read by transformers" in note for note in model.notes)  # type: ignore[attr-defined]
     (choice,) = model.choose([Request(say("Calm?"), (("A",), ("B",)))])  # type: ignore[attr-defined]
     assert choice.status == "ok"
@@ -133,7 +90,7 @@ def test_a_file_gives_the_logits_of_its_network(family: str, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("changes", "error", "says"),
     [
-        ({"qwen3.rope.scaling.type": "yarn"}, ModelError, "scaled rotary"),
+        ({"qwen3.rope.scaling.type": "su"}, ModelError, "scaled rotary"),
         (
             {"qwen3.attention.temperature": 2},
             ModelError,
@@ -155,7 +112,7 @@ def test_a_file_gives_the_logits_of_its_network(family: str, tmp_path: Path) -> 
 def test_what_the_library_would_pass_over_is_refused(
     changes: dict[str, Any], error: type[PersonaeError], says: str, tmp_path: Path
 ) -> None:
-    metadata, stored = settings("qwen3"), tensors("qwen3", random_network("qwen3"))
+    metadata, stored = family_settings("qwen3"), tensors("qwen3", family_network("qwen3"))
     for key, value in changes.items():
         if not key.startswith("blk."):
             metadata[key] = value
@@ -173,7 +130,9 @@ def test_packages_that_are_lacking_are_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "tiny.gguf"
-    path.write_bytes(gguf_bytes(settings("qwen3"), tensors("qwen3", random_network("qwen3"))))
+    path.write_bytes(
+        gguf_bytes(family_settings("qwen3"), tensors("qwen3", family_network("qwen3")))
+    )
     monkeypatch.setattr(gguf_by_library, "find_spec", lambda _: None)
     with pytest.raises(MissingExtra, match=r"qwen3 needs 'gguf', .*personae\[gguf\]"):
         load_gguf(path)
@@ -198,7 +157,7 @@ def test_both_readers_give_the_same_logits_of_types_that_ours_lacks(tmp_path: Pa
     )
     ours = load_gguf(path).network
     assert 20 not in quants.FORMATS
-    torch.testing.assert_close(logits(ours), logits(theirs), atol=1e-5, rtol=0)
+    torch.testing.assert_close(network_logits(ours), network_logits(theirs), atol=1e-5, rtol=0)
 
 
 def piece_metadata(**changes: Any) -> tuple[Any, dict[str, Any]]:
@@ -206,7 +165,7 @@ def piece_metadata(**changes: Any) -> tuple[Any, dict[str, Any]]:
     words = [str(tokenizer.id_to_token(i)) for i in range(tokenizer.get_vocab_size())]
     scores = [-float(i) for i in range(len(words))]
     return tokenizer, {
-        **settings("phi3"),
+        **family_settings("phi3"),
         "tokenizer.ggml.model": "llama",
         "tokenizer.ggml.pre": "default",
         "tokenizer.ggml.tokens": words,
@@ -237,7 +196,7 @@ def test_tokenizers_of_sentencepieces_kind(tmp_path: Path) -> None:
 @needs("accelerate")
 def test_words_are_split_as_the_file_names_it(tmp_path: Path) -> None:
     metadata = {
-        **settings("qwen3"),
+        **family_settings("qwen3"),
         "tokenizer.ggml.pre": "tekken",
     }
     metadata["tokenizer.ggml.tokens"] = [*metadata["tokenizer.ggml.tokens"], "<|endoftext|>"]

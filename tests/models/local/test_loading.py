@@ -106,7 +106,7 @@ def test_gguf_that_does_not_fit_is_refused(tmp_path: Path) -> None:
             load_gguf(tiny_file(tmp_path, changed, remaining))
 
     fails(ModelError, "'mamba' is not built", general__architecture="mamba")
-    fails(ModelError, "scaled rotary", llama__rope__scaling__type="yarn")
+    fails(ModelError, "scaled rotary", llama__rope__scaling__type="longrope")
     fails(ModelError, "part of a head", llama__rope__dimension_count=2)
     fails(BadFile, "not a count", llama__embedding_length="wide")
     fails(BadFile, "not a count", llama__block_count=0)

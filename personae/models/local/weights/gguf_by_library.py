@@ -17,7 +17,13 @@ import transformers
 
 from personae.core.errors import BadFile, MissingExtra, ModelError
 from personae.models.gguf.gguf_file import Gguf
-from personae.models.local.weights.gguf_network import KNOWN, GgufSettings, base_config
+from personae.models.local.weights.gguf_network import KNOWN, base_config
+from personae.models.local.weights.gguf_positions import (
+    WINDOWED_BASE,
+    Positions,
+    position_tensors,
+)
+from personae.models.local.weights.gguf_settings import GgufSettings
 from personae.models.local.weights.memory import OPENING, memory_advice
 
 __all__ = ["LIBRARY_FAMILIES", "READER", "library_network"]
@@ -39,27 +45,24 @@ COUNTS = {
 }
 REALS = ("attn_logit_softcapping", "final_logit_softcapping")
 LOCAL_THETA = 10000.0
-"""Base of the rotary positions in Gemma 3's windowed blocks, which files don't state."""
+"""Base of the rotary positions in Gemma 3's windowed blocks, where files don't state it."""
 SCALED_BY_WIDTH = {("gemma2", 46), ("gemma3", 62)}
 """Gemmas of 27 billion parameters, by their blocks: files don't state that these scale queries by
 width / heads, the others by the width of a head (llama.cpp, models/gemma2.cpp and gemma3.cpp)."""
 FAULTS = (OSError, LookupError, TypeError, ValueError, AttributeError, AssertionError, RuntimeError)
 
 
-def _config(file: Gguf, family: str) -> Any:  # noqa: ANN401  (transformers' class)
-    values = base_config(file, family)
+def _config(file: Gguf, family: str, positions: Positions) -> Any:  # noqa: ANN401  (transformers' class)
+    values = base_config(file, family, positions)
     get = GgufSettings(file, family)
-    stated = {key for key in file.metadata if key.startswith(f"{family}.")}
-    for key, name in COUNTS.items():
-        if f"{family}.{key}" in stated:
-            values[name] = get.count(key)
-    values |= {key: get.real(key) for key in REALS if f"{family}.{key}" in stated}
-    known = {f"{family}.{key}" for key in (*KNOWN, *COUNTS, *REALS)}
-    if unknown := sorted(stated - known):
+    stated = {key for key in get.stated if not key.startswith("rope.")}
+    if unknown := sorted(stated - {*KNOWN, *COUNTS, *REALS}):
         raise ModelError(
-            f"{file.path}: the setting {unknown[0]!r} is not read here. Use the model's own folder "
-            "with hf:"
+            f"{file.path}: the setting '{family}.{unknown[0]}' is not read here. Use the model's "
+            "own folder with hf:"
         )
+    values |= {name: get.count(key) for key, name in COUNTS.items() if key in stated}
+    values |= {key: get.real(key) for key in REALS if key in stated}
     for name in ("bos", "eos", "pad"):
         key = "padding" if name == "pad" else name
         values[f"{name}_token_id"] = file.metadata.get(f"tokenizer.ggml.{key}_token_id")
@@ -70,7 +73,8 @@ def _config(file: Gguf, family: str) -> Any:  # noqa: ANN401  (transformers' cla
         values["query_pre_attn_scalar"] = by_width if is_widest else head
     if family == "gemma3":
         rope = values["rope_parameters"]
-        local = {**rope, "rope_theta": LOCAL_THETA}
+        theta = get.real(WINDOWED_BASE, LOCAL_THETA)
+        local = {"rope_type": "default", "rope_theta": theta}
         values["rope_parameters"] = {"full_attention": rope, "sliding_attention": local}
     if family == "qwen3moe":
         values["norm_topk_prob"] = True  # in all of them, and files don't state it
@@ -78,20 +82,20 @@ def _config(file: Gguf, family: str) -> Any:  # noqa: ANN401  (transformers' cla
 
 
 def library_network(
-    file: Gguf, family: str, device: str, dtype: torch.dtype
+    file: Gguf, family: str, positions: Positions, device: str, dtype: torch.dtype
 ) -> "transformers.PreTrainedModel":
     """Build the network of a GGUF file on a device; all of it passes through float32.
 
     Raises:
         MissingExtra: `gguf` or accelerate isn't installed.
         BadFile: its tensors don't make the network its metadata describes.
-        ModelError: a setting or scaling of positions that is not read here.
+        ModelError: a setting that is not read here.
     """
     for package in ("gguf", "accelerate"):
         if find_spec(package) is None:
             raise MissingExtra(package, "gguf", f"a GGUF file of the architecture {family}")
     try:
-        config = _config(file, family)
+        config = _config(file, family, positions)
         with (
             memory_advice(OPENING),
             TemporaryDirectory() as empty,
@@ -110,11 +114,13 @@ def library_network(
         raise BadFile(f"{file.path}: doesn't make a {family} network: {line}") from error
     # the library fills what is missing with random numbers, drops the rest, and goes on
     unfilled = sorted(map(str, [*report["missing_keys"], *report["mismatched_keys"]]))
-    stored = sum(prod(tensor.shape) for tensor in file.tensors.values())
+    others = position_tensors(file, family)
+    stored = sum(prod(t.shape) for name, t in file.tensors.items() if name not in others)
     placed = sum(weights.numel() for weights in network.parameters())
     if unfilled or stored != placed:
         raise BadFile(
             f"{file.path}: holds {stored:,} weights, and a {family} network of this size has "
             f"{placed:,}" + (f"; missing: {', '.join(unfilled[:3])}" if unfilled else "")
         )
+    positions.put_in(network)
     return network.to(device).eval().requires_grad_(False)

@@ -10,8 +10,10 @@ import transformers
 
 from personae.core.errors import BadFile, ModelError
 from personae.models.gguf.gguf_file import Gguf
+from personae.models.local.weights.gguf_positions import Positions, position_tensors
+from personae.models.local.weights.gguf_settings import GgufSettings
 
-__all__ = ["FAMILIES", "KNOWN", "GgufSettings", "base_config", "gguf_network"]
+__all__ = ["FAMILIES", "KNOWN", "base_config", "gguf_network"]
 
 FAMILIES = {"llama": "Llama", "qwen2": "Qwen2"}
 BLOCK = {
@@ -35,70 +37,29 @@ KNOWN = (
     "context_length",
     "embedding_length",
     "feed_forward_length",
-    "rope.dimension_count",
-    "rope.freq_base",
-    "rope.scaling.original_context_length",  # says nothing where nothing is scaled
-    "rope.scaling.type",
     "vocab_size",
 )
-"""Settings that `base_config` reads or that change nothing."""
+"""Settings that `base_config` reads or that change nothing, beside those of positions."""
 OUTER = {"token_embd": "model.embed_tokens", "output_norm": "model.norm", "output": "lm_head"}
 
 
-class GgufSettings:
-    """The metadata of one architecture, typed and bounded."""
-
-    def __init__(self, file: Gguf, family: str) -> None:
-        self.file, self.family = file, family
-
-    def count(self, key: str, default: int | None = None) -> int:
-        """Return a whole number of 1 to 2^24.
-
-        Raises:
-            BadFile: it is absent and has no default, or is anything else.
-        """
-        value = self.file.metadata.get(f"{self.family}.{key}", default)
-        if not isinstance(value, int) or not 1 <= value <= 1 << 24:
-            raise BadFile(f"{self.file.path}: {self.family}.{key} is {value!r}, not a count")
-        return value
-
-    def real(self, key: str, default: float | None = None) -> float:
-        """Return a number above 0.
-
-        Raises:
-            BadFile: it is absent and has no default, or is anything else.
-        """
-        value = self.file.metadata.get(f"{self.family}.{key}", default)
-        if not isinstance(value, int | float) or not 0 < value < 1e12:
-            raise BadFile(f"{self.file.path}: {self.family}.{key} is {value!r}, not above 0")
-        return float(value)
-
-
-def base_config(file: Gguf, family: str) -> dict[str, Any]:
+def base_config(file: Gguf, family: str, positions: Positions) -> dict[str, Any]:
     """Return what all architectures state, under the names that configurations give it.
 
     Raises:
         BadFile: a setting is absent, out of bounds or contradicts another one.
-        ModelError: rotary positions that are scaled, or on a part of a head.
+        ModelError: heads whose keys and values differ in width.
     """
     get = GgufSettings(file, family)
-    scaling = file.metadata.get(f"{family}.rope.scaling.type", "none")
-    if scaling != "none" or "rope_freqs.weight" in file.tensors:
-        raise ModelError(
-            f"{file.path}: scaled rotary positions ({scaling!r}) are not built here; "
-            "use the model's own folder with hf:"
-        )
     width, heads = get.count("embedding_length"), get.count("attention.head_count")
     grouped = get.count("attention.head_count_kv", heads)
     if width % heads or heads % grouped:
         raise BadFile(f"{file.path}: width {width}, {heads} heads and {grouped} groups don't fit")
-    head = get.count("attention.key_length", width // heads)
+    head = get.head_width
     if get.count("attention.value_length", head) != head:
         raise ModelError(
             f"{file.path}: heads whose keys and values differ in width are not built here"
         )
-    if get.count("rope.dimension_count", head) != head or head % 2:
-        raise ModelError(f"{file.path}: rotary positions on a part of a head are not built here")
     blocks, embedding = get.count("block_count"), file.tensors.get("token_embd.weight")
     present = {n.split(".")[1] for n in file.tensors if n.startswith("blk.")}
     if embedding is None or len(present) != blocks:
@@ -113,12 +74,9 @@ def base_config(file: Gguf, family: str) -> dict[str, Any]:
         "num_attention_heads": heads,
         "num_key_value_heads": grouped,
         "head_dim": head,
-        "max_position_embeddings": get.count("context_length"),
+        "max_position_embeddings": positions.context,
         "rms_norm_eps": get.real("attention.layer_norm_rms_epsilon"),
-        "rope_parameters": {
-            "rope_type": "default",
-            "rope_theta": get.real("rope.freq_base", 10000.0),
-        },
+        "rope_parameters": positions.parameters,
         "tie_word_embeddings": "output.weight" not in file.tensors,
     }
 
@@ -135,21 +93,23 @@ def _target(name: str) -> str:
 
 
 def gguf_network(
-    file: Gguf, family: str, device: str, dtype: torch.dtype
+    file: Gguf, family: str, positions: Positions, device: str, dtype: torch.dtype
 ) -> "transformers.PreTrainedModel":
     """Build the network of a GGUF file on a device, each tensor cast as it is read.
 
     Raises:
         BadFile: its tensors don't make the network its metadata describes.
-        ModelError: a scaling of positions that is not built here.
+        ModelError: heads whose keys and values differ in width.
     """
-    config = getattr(transformers, f"{FAMILIES[family]}Config")(**base_config(file, family))
+    settings = base_config(file, family, positions)
+    config = getattr(transformers, f"{FAMILIES[family]}Config")(**settings)
     with torch.device("meta"):
         network = getattr(transformers, f"{FAMILIES[family]}ForCausalLM")(config)
     heads = {}
     if family == "llama":
         heads = {"q_proj": config.num_attention_heads, "k_proj": config.num_key_value_heads}
-    sources = {_target(name): name for name in file.tensors}
+    stored = file.tensors.keys() - position_tensors(file, family)
+    sources = {_target(name): name for name in stored}
     expected = {n: tuple(p.shape) for n, p in network.named_parameters()}
     shapes = {target: file.tensors[name].shape for target, name in sources.items()}
     if expected != shapes:
@@ -169,6 +129,7 @@ def gguf_network(
         setattr(network.get_submodule(layer), kind, placed)
     rotary = network.model.rotary_emb
     network.model.rotary_emb = type(rotary)(config=config).to(device)  # its buffers are in no file
+    positions.put_in(network)
     network.tie_weights()
     network.eval().requires_grad_(False)
     return network

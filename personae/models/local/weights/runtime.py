@@ -20,7 +20,8 @@ class Runtime:
     """How a network was opened, `auto` resolved.
 
     `quantized` names bits and package; `reader` what read the weights, where it isn't the usual
-    reader of their kind; `adapter` its kind and base, of which the fingerprint has the weights.
+    reader of their kind; `adapter` its kind and base, of which the fingerprint has the weights;
+    `context` which contexts it reads, where a file promises longer ones.
     """
 
     device: str = "cpu"
@@ -29,6 +30,7 @@ class Runtime:
     attention: str = "auto"
     reader: str = ""
     adapter: str = ""
+    context: str = ""
 
     @property
     def identity(self) -> dict[str, str]:
@@ -48,6 +50,7 @@ class Runtime:
         if self == Runtime():
             return ()
         parts = [f"{self.dtype} on {self.device}", self.quantized, self.reader, self.adapter]
+        parts.append(self.context)
         if self.attention != "auto":
             parts.append(f"attention {self.attention}")
         notes = ["; ".join(p for p in parts if p)]
