@@ -79,9 +79,8 @@ def tensors(family: str, network: Any) -> dict[str, Blob]:
         else:
             plus = 1 if family.startswith("gemma") and "norm" in name else 0
             base, _, end = name.rpartition(".")
-            stored[f"{names.get_name(base)}.{end}"] = (
-                _paired(family, network.config, name, values) + plus
-            )
+            paired = _paired(family, network.config, name, values) + plus
+            stored[f"{names.get_name(base)}.{end}"] = paired.squeeze()
     return {name: _blob(values) for name, values in stored.items()}
 
 

@@ -5,6 +5,7 @@ as llama.cpp's converter states it. llama.cpp itself opens the same files where 
 installed.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import log, sqrt
 from pathlib import Path
@@ -109,7 +110,7 @@ def gemma3(**own: float) -> Case:
     return Case("gemma3", config, {**sizes, **LINEAR, **own})
 
 
-CASES = {
+CASES: dict[str, Callable[[], Case]] = {
     "llama3": llama3,
     "linear": lambda: Case(
         "llama", transformers.LlamaConfig(**scaled(rope_type="linear", factor=4.0)), LINEAR

@@ -32,6 +32,7 @@ LIBRARY_FAMILIES = {
     "gemma2": "Gemma2Config",
     "gemma3": "Gemma3TextConfig",
     "phi3": "Phi3Config",
+    "qwen2moe": "Qwen2MoeConfig",
     "qwen3": "Qwen3Config",
     "qwen3moe": "Qwen3MoeConfig",
 }
@@ -42,6 +43,7 @@ COUNTS = {
     "expert_count": "num_experts",
     "expert_used_count": "num_experts_per_tok",
     "expert_feed_forward_length": "moe_intermediate_size",
+    "expert_shared_feed_forward_length": "shared_expert_intermediate_size",
 }
 REALS = ("attn_logit_softcapping", "final_logit_softcapping")
 LOCAL_THETA = 10000.0
