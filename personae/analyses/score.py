@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 from scipy import special
 
+from personae.analyses.conditions import conditions_of, counted
 from personae.analyses.reliability_columns import reliability_columns
 from personae.core import (
     Answers,
@@ -50,7 +51,7 @@ from personae.stats.scores.response_style import (
     position_pull,
     straight_lining,
 )
-from personae.stats.scores.scales import BLOCK, item_matrix, scale_scores
+from personae.stats.scores.scales import item_matrix, scale_scores
 from personae.traits.norms import has_norm, norm_groups, norm_standing
 
 __all__ = ["score_report"]
@@ -79,16 +80,16 @@ def score_report(
         raise BadValue("no answers to score")
     if norms_group is not None and norms_group not in norm_groups(inventory):
         raise UnknownName(f"norm group of {inventory.name}", norms_group, norm_groups(inventory))
-    kinds = _counted(answers, "arm", "form").drop("len").rows()
     parts: list[Part] = [_verdict(answers)]
     if reading:
         parts.append(verdict(f"Read as {reading}."))
-    for number, (arm, form) in enumerate(kinds, start=1):
-        part_answers = answers.where(arm=arm, form=form) if len(kinds) > 1 else answers
+    conditions = conditions_of(answers)
+    for number, (heading, condition) in enumerate(conditions.items(), start=1):
+        part_answers = answers.where(**condition) if len(conditions) > 1 else answers
         section = list(_section(part_answers, inventory, norms_group, seed))
-        if len(kinds) > 1:
-            parts.append(Heading(f"{arm}, {form}"))
-            section = [_renamed(part, f"{number}") for part in section]
+        if len(conditions) > 1:
+            parts.append(Heading(heading))
+            section = [_renamed(part, f"{number}", heading) for part in section]
         parts.extend(section)
     if norms_group is not None:
         if bare := _without_norms(inventory, norms_group):
@@ -120,16 +121,16 @@ def _without_norms(inventory: Inventory, group: str) -> str:
     return "; ".join(bare[:8]) + more
 
 
-def _renamed(part: Part, number: str) -> Part:
-    """Give a table or figure of one of several sections its own key."""
-    if isinstance(part, Table | Figure):
-        return replace(part, name=f"{part.name}_{number}")
-    return part
+def _renamed(part: Part, number: str, heading: str) -> Part:
+    """Give a table or figure of one of several sections its own key, and a figure its condition."""
+    if isinstance(part, Figure):
+        return replace(part, name=f"{part.name}_{number}", title=f"{part.title}: {heading}")
+    return replace(part, name=f"{part.name}_{number}") if isinstance(part, Table) else part
 
 
 def _verdict(answers: Answers) -> Note:
     rows = answers.rows
-    ok = sum(count for status, count in _counted(answers, "status").rows() if status == "ok")
+    ok = sum(count for status, count in counted(answers, "status").rows() if status == "ok")
     people = rows["respondent"].n_unique()
     who = "1 respondent" if people == 1 else f"{people:,} respondents"
     lost = "" if ok == rows.height else f"; {rows.height - ok:,} are missing and not imputed"
@@ -292,7 +293,7 @@ def _style(answers: Answers, inventory: Inventory, seed: int) -> Table:
         (extremity(answers, seed=seed), "share of answers at an end"),
         (straight_lining(answers, seed=seed), "longest run of one answer"),
     ]
-    if _counted(answers, "order").height > 1:
+    if counted(answers, "order").height > 1:
         pull = position_pull(answers, seed=seed)
         indices.append((pull, "0: the option's text decides; 1: its position"))
     rows: list[Row] = [
@@ -303,17 +304,7 @@ def _style(answers: Answers, inventory: Inventory, seed: int) -> Table:
 
 
 def _statuses(answers: Answers) -> Table:
-    counted = _counted(answers, "status", "why").sort(
+    rows = counted(answers, "status", "why").sort(
         "len", "status", "why", descending=[True, False, False]
     )
-    return frame_table("coverage", "Answers by status", counted, heads={"len": "answers"})
-
-
-def _counted(answers: Answers, *columns: str) -> pl.DataFrame:
-    """Count answers by their values in columns, in order of first appearance.
-
-    Block by block: polars keeps a constant column once, but writes it out where it is grouped by.
-    """
-    blocks = answers.rows.select(columns).iter_slices(BLOCK)
-    counts = pl.concat([block.group_by(columns, maintain_order=True).len() for block in blocks])
-    return counts.group_by(columns, maintain_order=True).agg(pl.col("len").sum())
+    return frame_table("coverage", "Answers by status", rows, heads={"len": "answers"})

@@ -77,7 +77,9 @@ def read_answer_file(
         if table.typed is None:
             raise BadFile(f"{source}: the answers of a run are read from its answers.parquet")
         answers = own_answers(table.typed, inventory, source)
-        return AnswerFile(answers, "the answers of a run, as they were recorded")
+        others = table.typed.height - len(answers)
+        left_out = f"; {others:,} to other instruments are left out" if others else ""
+        return AnswerFile(answers, f"the answers of a run, as they were recorded{left_out}")
     rules = rules or CellRules()
     table = _without_survey_rows(table)
     heads = {name.casefold(): j for j, name in reversed(list(enumerate(table.names)))}

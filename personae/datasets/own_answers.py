@@ -1,7 +1,8 @@
 """The answers of an earlier run, checked against the inventory before they are scored."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import polars as pl
 
@@ -20,7 +21,7 @@ def is_own(names: Iterable[str]) -> bool:
 
 
 def own_answers(frame: pl.DataFrame, inventory: Inventory, source: Path) -> Answers:
-    """Return the answers of a run to one inventory.
+    """Return the answers of a run to one inventory, those to pairs of its statements among them.
 
     Raises:
         BadFile: no such answers, or what no run writes: another type, an unknown scale or status,
@@ -37,8 +38,11 @@ def own_answers(frame: pl.DataFrame, inventory: Inventory, source: Path) -> Answ
     if not rows.height:
         known = answers.rows.select(names).to_series().drop_nulls().unique().sort().to_list()
         raise BadFile(f"{source}: no answers to {inventory.name}; it has those to {known[:20]}")
-    check_keys(rows.select("item", "key"), inventory, source)
-    _check_scales(rows, inventory, source)
+    positions = _positions(rows["item"].unique().to_list(), inventory)
+    _check_keys(
+        rows.select("item", "key"), {n: p.key for n, p in positions.items()}, inventory, source
+    )
+    _check_scales(rows, positions, inventory, source)
     _check_values(rows, inventory, source)
     return Answers(rows)
 
@@ -50,7 +54,35 @@ def check_keys(keys: pl.DataFrame, inventory: Inventory, source: Path) -> None:
         UnknownName: an item that the inventory doesn't have.
         KeyingAlarm: a key that contradicts it.
     """
-    right = {item.id: item.key for item in inventory.items}
+    _check_keys(keys, {item.id: item.key for item in inventory.items}, inventory, source)
+
+
+class _Position(NamedTuple):
+    """The key, scale and facet of what was asked: an item, or a pair of opposite statements."""
+
+    key: int
+    scale: str
+    facet: str
+
+
+def _positions(names: Iterable[object], inventory: Inventory) -> Mapping[str, _Position]:
+    """Map each item, and each pair of a plus and a minus item of one scale, to its position.
+
+    Pairs are what the channel statement asks; their names are PLUS|MINUS.
+    """
+    positions = {item.id: _Position(item.key, item.scale, item.facet) for item in inventory.items}
+    for name in names:
+        if not isinstance(name, str) or name in positions:
+            continue
+        plus, minus = (positions.get(part) for part in name.partition("|")[::2])
+        if plus and minus and (plus.key, minus.key) == (1, -1) and plus.scale == minus.scale:
+            positions[name] = plus if plus.facet == minus.facet else plus._replace(facet="")
+    return positions
+
+
+def _check_keys(
+    keys: pl.DataFrame, right: Mapping[str, int], inventory: Inventory, source: Path
+) -> None:
     for item, key in keys.unique(maintain_order=True).rows():
         if item not in right:
             raise UnknownName(f"item of {inventory.name}", str(item), right)
@@ -73,13 +105,14 @@ def _with_range(frame: pl.DataFrame, inventory: Inventory) -> pl.DataFrame:
     return filled.select(*SCHEMA, *(name for name in frame.columns if name not in SCHEMA))
 
 
-def _check_scales(rows: pl.DataFrame, inventory: Inventory, source: Path) -> None:
-    right = {item.id: (item.scale, item.facet) for item in inventory.items}
+def _check_scales(
+    rows: pl.DataFrame, positions: Mapping[str, _Position], inventory: Inventory, source: Path
+) -> None:
     for item, scale, facet in rows.select("item", "scale", "facet").unique().rows():
-        if (scale, facet or "") != right[item]:
+        if (scale, facet or "") != positions[item][1:]:
             raise BadFile(
                 f"{source}: item {item} belongs to the scale {scale!r}, facet {facet!r}; in "
-                f"{inventory.name} to {right[item][0]!r}, {right[item][1]!r}"
+                f"{inventory.name} to {positions[item].scale!r}, {positions[item].facet!r}"
             )
 
 

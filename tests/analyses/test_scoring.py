@@ -6,13 +6,16 @@ import numpy as np
 import polars as pl
 import pytest
 
+from personae.analyses import conditions
 from personae.analyses import score as scoring
 from personae.analyses.score import score_report
 from personae.core import (
     Answers,
+    BadFile,
     BadValue,
     Estimate,
     Figure,
+    Form,
     Heading,
     Note,
     ProfileFigure,
@@ -21,7 +24,9 @@ from personae.core import (
     UnknownName,
     load_inventory,
 )
-from personae.datasets.answer_tables import read_answers
+from personae.datasets.answer_tables import read_answer_file, read_answers
+from personae.measure.inventories.administer import administer
+from personae.models.opening import open_model
 from personae.report.render.report_json import report_from_json, report_json
 from tests.support.report_parts import table
 
@@ -190,7 +195,7 @@ def test_report_survives_json_and_is_the_same_twice(crowd: Answers, tmp_path: Pa
 def test_blocks_of_any_size_and_the_length_of_lists_leave_figures_as_they_are(
     crowd: Answers, report: Report, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scoring, "BLOCK", 7)
+    monkeypatch.setattr(conditions, "BLOCK", 7)
     monkeypatch.setattr(scoring, "LISTED", 3)
     short = score_report(crowd, NEO, norms_group="sex-neutral 21-40")
     for name, parts in (("scale_scores", 5), ("facet_scores", 30)):
@@ -199,6 +204,33 @@ def test_blocks_of_any_size_and_the_length_of_lists_leave_figures_as_they_are(
         assert "147 more administrations are scored but not listed." in cut.note
     assert table(short, "coverage").rows == table(report, "coverage").rows
     assert notes(short, "verdict") == notes(report, "verdict")
+
+
+def test_a_card_is_scored_by_version_with_its_pairs_of_statements(tmp_path: Path) -> None:
+    """A card asks pairs, some items alone, other instruments, and has tags such as group."""
+    model = open_model("simulated:E=2,noise=0.2")
+    forward, backward = (Form(channel="label", order=order) for order in ("forward", "reverse"))
+    extraversion, other = NEO.where(scale="E"), load_inventory("mpi-120").few(2)
+    asked = [(extraversion, forward), (extraversion, backward), (extraversion.few(4), forward)]
+    asked += [(extraversion, Form(channel="statement")), (other, forward)]
+    answers = Answers.concat([administer(model, *question) for question in asked])
+    path = tmp_path / "answers.parquet"
+    answers.rows.with_columns(group=pl.lit(None, pl.String)).write_parquet(path)
+    file = read_answer_file(path, NEO)
+    assert file.reading.endswith("; 10 to other instruments are left out")
+    pairs = file.answers.rows.filter(pl.col("unit") == "nats/token")["item"].to_list()
+    assert len(pairs) > 5 and all("|" in name for name in pairs)
+    report = score_report(file.answers, NEO)
+    profiles = [part.title for part in report.parts if isinstance(part, ProfileFigure)]
+    assert len(profiles) == 3 and len({*profiles}) == 3
+    for number, middle in zip("123", (3, 3, 0), strict=True):
+        scores = table(report, f"scale_scores_{number}")
+        for score in (row[scores.columns.index("score")] for row in scores.rows):
+            assert isinstance(score, Estimate) and score.value > middle
+    wrong = pl.when(pl.col("item") == pairs[0]).then(pl.lit("N")).otherwise("scale")
+    answers.rows.with_columns(scale=wrong).write_parquet(path)
+    with pytest.raises(BadFile, match="belongs to the scale 'N'"):
+        read_answer_file(path, NEO)
 
 
 def test_bad_requests(crowd: Answers) -> None:

@@ -233,7 +233,8 @@ def _repeats(rows: pl.DataFrame, chances: Array, slots: Slots) -> tuple[Array, A
     """
     keys = ["respondent", "arm", "form", "repeat", "item"]
     numbered = rows.select(keys).unique(maintain_order=True).with_row_index("group")
-    groups = rows.join(numbered, on=keys, maintain_order="left")["group"].to_numpy().astype(int)
+    asked = rows.select(keys)  # without tags, of which one may be called group
+    groups = asked.join(numbered, on=keys, maintain_order="left")["group"].to_numpy()
     count = chances.shape[1]
     by_slot = np.zeros_like(chances)
     np.put_along_axis(by_slot, slots, chances, axis=1)
