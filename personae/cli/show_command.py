@@ -40,7 +40,7 @@ SERVER = (
     "Likelihoods: where the server gives token log-probabilities, which the first requests show. "
     "White box: no, so that nothing steers it and studies of activations refuse it."
 )
-VLLM = "Likelihoods: yes. White box: only steering, through an installed steering layer."
+VLLM = "Likelihoods: yes. White box: only steering and caps, through an installed steering layer."
 WHITE = "Likelihoods: yes. White box: yes, so that it can be steered and looked into."
 ABILITIES = {
     **dict.fromkeys(("smollm2", "hf", "gguf"), WHITE),

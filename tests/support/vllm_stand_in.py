@@ -8,30 +8,53 @@ Logprob), of EasySteer's and of vLLM-Hook's; unknown arguments are refused, as t
 import importlib
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
+from importlib.metadata import entry_points
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 import transformers
 
 from personae.models.codec.building import codec_from_folder
 from personae.models.local.constrained import Grammar
+from tests.support.easysteer_stand_in import (
+    ALGORITHM_CAPABILITIES,
+    ALGORITHM_REGISTRY,
+    Change,
+    SteeringSpec,
+)
 
-__version__ = "0.0-stand-in"
+__version__ = "0.29.0+stand.in"
+PLUGINS = "vllm.general_plugins"
 HERE = "tests.support.vllm_stand_in"
 PACKAGES = {
     "vllm/__init__.py": f"from {HERE} import LLM, SamplingParams, __version__\n",
     "vllm/sampling_params.py": f"from {HERE} import SamplingParams, StructuredOutputsParams\n",
 }
+STEERING = "vllm/model_hooks/steering"
+SPECS = "tests.support.easysteer_stand_in"
 EASY_STEER = {
-    "vllm/steer_vectors.py": f"from {HERE} import "
-    "ApplySpec, DirectionVector, SteeringSpec, VectorSpec\n"
+    "vllm/steer_vectors.py": f"from {SPECS} import "
+    "ApplySpec, DirectionVector, ReftIntervention, SteeringSpec, VectorSpec\n",
+    "vllm/model_hooks/__init__.py": "",
+    f"{STEERING}/__init__.py": "",
+    f"{STEERING}/capabilities.py": f"from {SPECS} import "
+    "ALGORITHM_CAPABILITIES, AlgorithmCapabilities\n",
+    f"{STEERING}/algorithms/__init__.py": "",
+    f"{STEERING}/algorithms/base.py": f"from {SPECS} import BaseSteerVectorAlgorithm\n",
+    f"{STEERING}/algorithms/registry.py": f"from {SPECS} import "
+    "ALGORITHM_REGISTRY, register_algorithm\n",
+}
+OLD_VLLM = {
+    "vllm/__init__.py": f"from {HERE} import LLM, OldSamplingParams, __version__\n"
+    "SamplingParams = OldSamplingParams\n"
 }
 OLD_EASY_STEER = {"vllm/steer_vectors.py": "class SteerVectorRequest: ...\n"}
 VLLM_HOOK = {
@@ -41,8 +64,20 @@ VLLM_HOOK = {
 }
 
 
-def install(folder: Path, patch: pytest.MonkeyPatch, *layers: Mapping[str, str]) -> None:
-    """Make `import vllm` find the stand-in for the length of a test."""
+def install(
+    folder: Path, patch: pytest.MonkeyPatch, *layers: Mapping[str, str], plugins: str | None = None
+) -> None:
+    """Make `import vllm` find the stand-in for the length of a test.
+
+    `plugins` are the entry points with which Personae is installed, usually those that it declares.
+    """
+    for name in set(ALGORITHM_REGISTRY) - {"direct"}:
+        del ALGORITHM_REGISTRY[name], ALGORITHM_CAPABILITIES[name]
+    information = folder / "personae-0.dist-info"
+    information.mkdir(parents=True)
+    (information / "METADATA").write_text("Name: personae\nVersion: 0\n", encoding="utf-8")
+    lines = declared_plugins() if plugins is None else plugins
+    (information / "entry_points.txt").write_text(lines, encoding="utf-8")
     for files in (PACKAGES, *layers):
         for name, content in files.items():
             path = folder / name
@@ -52,9 +87,17 @@ def install(folder: Path, patch: pytest.MonkeyPatch, *layers: Mapping[str, str])
     importlib.invalidate_caches()
     paths = [Path(name).with_suffix("") for files in (PACKAGES, *layers) for name in files]
     for name in sorted(".".join(path.parts).removesuffix(".__init__") for path in paths):
+        patch.delitem(sys.modules, name, raising=False)
         module = importlib.import_module(name)
         del sys.modules[name]
         patch.setitem(sys.modules, name, module)  # so that it goes with the test
+
+
+def declared_plugins() -> str:
+    """Return the plugins of vLLM that the package declares, as an installer writes them."""
+    project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
+    plugins = project["entry-points"][PLUGINS]
+    return "\n".join([f"[{PLUGINS}]", *(f"{name} = {where}" for name, where in plugins.items())])
 
 
 @dataclass
@@ -63,7 +106,7 @@ class StructuredOutputsParams:
 
 
 @dataclass
-class SamplingParams:
+class OldSamplingParams:
     temperature: float = 1.0
     top_p: float = 1.0
     seed: int | None = None
@@ -74,6 +117,16 @@ class SamplingParams:
     skip_special_tokens: bool = True
     structured_outputs: StructuredOutputsParams | None = None
     extra_args: dict[str, Any] | None = None
+    logprobs: int | None = None
+
+
+@dataclass
+class SamplingParams(OldSamplingParams):
+    logprob_token_ids: list[int] | None = None
+
+    def __post_init__(self) -> None:
+        if self.logprob_token_ids is not None:
+            assert self.logprobs in (None, len(self.logprob_token_ids))
 
 
 @dataclass(frozen=True)
@@ -90,6 +143,7 @@ class CompletionOutput:
     token_ids: list[int]
     finish_reason: str | None
     stop_reason: int | str | None = None
+    logprobs: list[dict[int, Logprob]] | None = None
 
 
 @dataclass
@@ -98,39 +152,6 @@ class RequestOutput:
     prompt_logprobs: list[dict[int, Logprob] | None] | None
     outputs: list[CompletionOutput]
     finished: bool = True
-
-
-@dataclass
-class ApplySpec:
-    prompt: str
-    generation: str
-
-
-@dataclass
-class DirectionVector:
-    layers: dict[int, Any]
-
-
-@dataclass
-class VectorSpec:
-    data: DirectionVector
-    apply: ApplySpec
-    layers: list[int] | None = None
-    scale: float = 1.0
-
-
-@dataclass
-class SteeringSpec:
-    vectors: list[VectorSpec]
-    conflict: str = "priority"
-
-    def directions(self) -> dict[int, torch.Tensor]:
-        (vector,) = self.vectors
-        assert (vector.apply.prompt, vector.apply.generation) == ("all", "all")
-        return {
-            layer: vector.scale * torch.from_numpy(np.asarray(vector.data.layers[layer]))
-            for layer in vector.layers or vector.data.layers
-        }
 
 
 @dataclass
@@ -146,9 +167,14 @@ class LLM:
     generation_config: str = "auto"
     enable_steer_vector: bool = False
     steer_algorithms: list[str] = field(default_factory=list)
+    steer_multi_vector: bool = False
+    steer_vector_dtype: str = "auto"
     prompts_read: int = 0
 
     def __post_init__(self) -> None:
+        for plugin in entry_points(group=PLUGINS):
+            plugin.load()()
+        assert set(self.steer_algorithms) <= set(ALGORITHM_REGISTRY)
         self.network: Any = transformers.AutoModelForCausalLM.from_pretrained(
             self.model, dtype=torch.float32
         ).eval()
@@ -171,17 +197,20 @@ class LLM:
         specs = steering or [None] * len(prompts)
         outputs = []
         for prompt, parameters, spec in zip(prompts, sampling_params, specs, strict=True):
-            with self.adding(spec.directions() if spec else {}):
+            if spec is not None:
+                assert {v.algorithm for v in spec.vectors} <= set(self.steer_algorithms)
+                assert len(spec.vectors) == 1 or self.steer_multi_vector
+            with self.changing(spec.changes() if spec else []):
                 outputs.append(self.answer(prompt["prompt_token_ids"], parameters))
         return outputs
 
     @contextmanager
-    def adding(self, directions: Mapping[int, torch.Tensor]) -> Iterator[None]:
-        def hook(direction: torch.Tensor) -> Any:
-            return lambda module, inputs, output: output + direction
+    def changing(self, changes: Sequence[Change]) -> Iterator[None]:
+        def hook(change: Callable[[torch.Tensor], torch.Tensor]) -> Any:
+            return lambda module, inputs, output: change(output)
 
         layers = self.network.model.layers
-        handles = [layers[i].register_forward_hook(hook(d)) for i, d in directions.items()]
+        handles = [layers[i].register_forward_hook(hook(change)) for i, change in changes]
         try:
             yield
         finally:
@@ -201,7 +230,13 @@ class LLM:
         if parameters.prompt_logprobs is not None:
             logp = self.logp(prompt)
             listed = [None, *(self._entry(logp[i], prompt[i + 1]) for i in range(len(prompt) - 1))]
-        return RequestOutput(prompt, listed, [self._completion(prompt, parameters)])
+        completion = self._completion(prompt, parameters)
+        if ids := getattr(parameters, "logprob_token_ids", None):
+            assert parameters.max_tokens == 1
+            row = self.logp(prompt)[-1]
+            listed_ids = dict.fromkeys((*completion.token_ids, *ids))
+            completion.logprobs = [{i: Logprob(float(row[i])) for i in listed_ids}]
+        return RequestOutput(prompt, listed, [completion])
 
     def _entry(self, row: torch.Tensor, token: int) -> dict[int, Logprob]:
         best = int(row.argmax())
@@ -250,11 +285,12 @@ class MiaLLM:
         outputs = []
         for prompt, parameters in zip(prompts, sampling_params, strict=True):
             steer = (parameters.extra_args or {}).get("steer")
-            directions = {}
+            changes: list[Change] = []
             if steer:
                 assert steer["method"] == "add_vector"
                 vector = torch.load(steer["vector_path"], weights_only=True)["dir"]
-                directions = {i: steer["coefficient"] * vector for i in steer["optimal_layer"]}
-            with self.llm.adding(directions):
+                shift = partial(torch.add, steer["coefficient"] * vector)
+                changes = [(block, shift) for block in steer["optimal_layer"]]
+            with self.llm.changing(changes):
                 outputs += self.llm.generate([prompt], [parameters], **options)
         return outputs

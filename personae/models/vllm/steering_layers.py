@@ -1,13 +1,13 @@
 """Steering layers inside vLLM: how edits of activations reach its workers, where one is installed.
 
 EasySteer   vllm.steer_vectors: `llm.generate(prompts, params, steering=[spec, None, ...])`; a spec
-            adds to the output of each block a direction of its own.
+            lists vectors, each with its blocks and an algorithm, which work in the order given.
 vLLM-Hook   mia: `SamplingParams(extra_args={"steer": {...}})`; one direction a request, read from a
             file of torch's, and added to the output of one or several blocks.
 
-Both add a vector to every token at the output of decoder blocks, numbered from 0, as our edits of
-op `add` at sites `block` do; nothing else is translated. Neither bounds a projection, so that caps
-are refused.
+Both work on every token at the output of decoder blocks, numbered from 0, as our edits at sites
+`block` do. Both add vectors; EasySteer takes algorithms of others, so that it also makes our caps
+(`capping`). vLLM-Hook's methods are fixed: one adds, one sets a projection, none bounds it.
 Sources: github.com/ZJU-REAL/EasySteer (docs, "Describing steering"), github.com/IBM/vLLM-Hook
 (docs/configs.md, mia/workers/steer_worker.py).
 """
@@ -17,6 +17,7 @@ import shutil
 import weakref
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
+from itertools import groupby
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any, Protocol
@@ -26,15 +27,16 @@ from numpy.typing import NDArray
 
 from personae.core import BadValue, Edit, When
 from personae.core.errors import ModelError
+from personae.models.vllm.capping import CAP, cap_vector, caps_obstacle, register
 
-__all__ = ["Directions", "SteeringLayer", "directions_of", "installed_layer"]
+__all__ = ["Edits", "SteeringLayer", "installed_layer"]
 
-Directions = Mapping[int, NDArray[np.float32]]
-"""For each block the direction (width,) that is added to its output."""
+Edits = tuple[Edit, ...]
+INSTEAD = "take hf:NAME-OR-FOLDER for it"
 
 
 class SteeringLayer(Protocol):
-    """Opens an engine that can be steered, and writes replies under directions."""
+    """Opens an engine that can be steered, and attaches edits to what it is asked."""
 
     @property
     def name(self) -> str:
@@ -45,18 +47,16 @@ class SteeringLayer(Protocol):
         """Open the engine of a model's folder."""
         ...
 
-    def generate(
-        self,
-        llm: Any,  # noqa: ANN401  (vllm.LLM)
-        prompts: Sequence[Mapping[str, Any]],
-        parameters: Sequence[Any],
-        directions: Sequence[Directions],
-    ) -> list[Any]:
-        """Answer each prompt under its directions; vLLM's RequestOutput of each.
+    def check(self, edits: Edits) -> None:
+        """Refuse edits of one request that the layer can't make.
 
         Raises:
-            BadValue: directions that the layer can't add.
+            BadValue: such an edit.
         """
+        ...
+
+    def attach(self, parameters: Sequence[Any], edits: Sequence[Edits]) -> Mapping[str, Any]:
+        """Attach each request's edits to its parameters, or return an argument of `generate`."""
         ...
 
 
@@ -69,21 +69,22 @@ def installed_layer() -> SteeringLayer | None:
     return None
 
 
-def directions_of(edits: Sequence[Edit]) -> Directions:
-    """Sum edits to one direction a block.
+def _check_kind(layer: str, edits: Edits, ops: Sequence[str]) -> None:
+    for edit in edits:
+        edit_text = f"op {edit.op!r} at {edit.site.part} {edit.site.block}"
+        if edit.site.part != "block" or edit.gate is not None or edit.when != When():
+            raise BadValue(
+                f"{layer} edits the output of blocks, for every token, not {edit_text} under other "
+                f"conditions: {INSTEAD}"
+            )
+        if edit.op not in ops:
+            raise BadValue(f"{layer} can't make {edit_text}, only {' and '.join(ops)}: {INSTEAD}")
 
-    Raises:
-        BadValue: an edit that vLLM's steering layers can't make.
-    """
+
+def _directions(edits: Sequence[Edit]) -> dict[int, NDArray[np.float32]]:
+    """Sum edits that add, to one direction (width,) a block."""
     total: dict[int, NDArray[np.float32]] = {}
     for edit in edits:
-        is_plain = edit.op == "add" and edit.site.part == "block" and edit.gate is None
-        if not is_plain or edit.when != When():
-            raise BadValue(
-                "steering layers of vLLM add a vector to the output of blocks, for every token; "
-                f"op {edit.op!r} at {edit.site.part} {edit.site.block} under other conditions, "
-                "such as a cap, takes hf:NAME-OR-FOLDER"
-            )
         block = edit.site.block
         vector = np.float32(edit.strength) * np.asarray(edit.vector, np.float32)
         total[block] = total[block] + vector if block in total else vector
@@ -95,6 +96,10 @@ class _EasySteer:
 
     name = "EasySteer"
 
+    def __init__(self) -> None:
+        register()
+        self._obstacle = caps_obstacle()
+
     def open(self, folder: str, options: Mapping[str, Any]) -> Any:  # noqa: ANN401
         import vllm
         import vllm.steer_vectors as layer
@@ -105,32 +110,35 @@ class _EasySteer:
                 f"this EasySteer has no {', '.join(absent)}: its interface is an older one than "
                 "that of its documentation; update it"
             )
-        return vllm.LLM(
-            model=folder, **options, enable_steer_vector=True, steer_algorithms=["direct"]
-        )
+        steering: dict[str, Any] = {"enable_steer_vector": True, "steer_algorithms": ["direct"]}
+        if not self._obstacle:
+            # half precision would move the bounds of caps
+            steering |= {"steer_algorithms": ["direct", CAP], "steer_vector_dtype": "float32"}
+            steering |= {"steer_multi_vector": True}
+        return vllm.LLM(model=folder, **options, **steering)
 
-    def generate(
-        self,
-        llm: Any,  # noqa: ANN401
-        prompts: Sequence[Mapping[str, Any]],
-        parameters: Sequence[Any],
-        directions: Sequence[Directions],
-    ) -> list[Any]:
-        specs = [self._spec(d) if d else None for d in directions]
-        return list(llm.generate(list(prompts), list(parameters), steering=specs, use_tqdm=False))
+    def check(self, edits: Edits) -> None:
+        if self._obstacle and any(edit.op == "cap" for edit in edits):
+            raise BadValue(f"EasySteer can't make caps here: {self._obstacle}, or {INSTEAD}")
+        _check_kind(self.name, edits, ("add", "cap"))
 
-    def _spec(self, directions: Directions) -> Any:  # noqa: ANN401  (SteeringSpec)
+    def attach(self, parameters: Sequence[Any], edits: Sequence[Edits]) -> Mapping[str, Any]:
+        specs = {group: self._spec(group) if group else None for group in set(edits)}
+        return {"steering": [specs[group] for group in edits]}
+
+    def _spec(self, edits: Edits) -> Any:  # noqa: ANN401  (SteeringSpec)
         import vllm.steer_vectors as layer
 
-        return layer.SteeringSpec(
-            vectors=[
-                layer.VectorSpec(
-                    data=layer.DirectionVector(dict(directions)),
-                    layers=sorted(directions),
-                    apply=layer.ApplySpec(prompt="all", generation="all"),
-                )
-            ]
-        )
+        everywhere = layer.ApplySpec(prompt="all", generation="all")
+        vectors: list[Any] = []
+        for op, group in groupby(edits, key=lambda edit: edit.op):
+            if op == "cap":
+                vectors += [cap_vector(edit, everywhere) for edit in group]
+                continue
+            directions = _directions(list(group))
+            data = layer.DirectionVector(directions)
+            vectors.append(layer.VectorSpec(data=data, layers=sorted(directions), apply=everywhere))
+        return layer.SteeringSpec(vectors=vectors, conflict="sequential")
 
 
 class _VllmHook:
@@ -150,27 +158,29 @@ class _VllmHook:
             model=folder, worker_name="steer", **{**options, "enable_prefix_caching": False}
         )
 
-    def generate(
-        self,
-        llm: Any,  # noqa: ANN401
-        prompts: Sequence[Mapping[str, Any]],
-        parameters: Sequence[Any],
-        directions: Sequence[Directions],
-    ) -> list[Any]:
-        for sampling, steering in zip(parameters, directions, strict=True):
-            if steering:
-                sampling.extra_args = {"steer": self._config(steering)}
-        return list(llm.generate(list(prompts), list(parameters), use_tqdm=False))
-
-    def _config(self, directions: Directions) -> dict[str, Any]:
-        vectors = {vector.tobytes(): vector for vector in directions.values()}
-        if len(vectors) > 1:
+    def check(self, edits: Edits) -> None:
+        if any(edit.op == "cap" for edit in edits):
+            raise BadValue(
+                "vLLM-Hook adds vectors and sets projections, but bounds none, so it can't cap: "
+                f"install EasySteer, or {INSTEAD}"
+            )
+        _check_kind(self.name, edits, ("add",))
+        if len({vector.tobytes() for vector in _directions(edits).values()}) > 1:
             raise BadValue(
                 "vLLM-Hook adds one direction a request, and this steering has another one at each "
-                f"of {len(vectors)} blocks: choose one block, as in steer:FILE*2@15"
+                "of several blocks: choose one block, as in steer:FILE*2@15"
             )
-        ((content, vector),) = vectors.items()
-        path = self._folder / f"{hashlib.sha256(content).hexdigest()}.pt"
+
+    def attach(self, parameters: Sequence[Any], edits: Sequence[Edits]) -> Mapping[str, Any]:
+        for sampling, group in zip(parameters, edits, strict=True):
+            if group:
+                sampling.extra_args = {"steer": self._config(group)}
+        return {}
+
+    def _config(self, edits: Edits) -> dict[str, Any]:
+        directions = _directions(edits)
+        vector = next(iter(directions.values()))
+        path = self._folder / f"{hashlib.sha256(vector.tobytes()).hexdigest()}.pt"
         if not path.exists():
             import torch
 

@@ -4,12 +4,13 @@ vLLM is called by the part of its interface that its documentation describes: LL
 RequestOutput.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from personae.core.errors import ModelError
+from personae.core.errors import ModelError, ModelUnavailable
 from personae.core.hashing import content_key, file_sha256
 from personae.models.codec.building import codec_from_folder
 from personae.models.codec.model_folder import model_folder
@@ -18,6 +19,9 @@ from personae.models.vllm.engine_arguments import engine_arguments
 from personae.models.vllm.steering_layers import SteeringLayer, installed_layer
 
 __all__ = ["Engine", "open_engine"]
+
+OLDEST = (0, 11)
+"""The oldest vLLM, as in the extra `vllm`: from it on, replies follow schemas as asked here."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,25 +51,38 @@ def open_engine(text: str, dtype: str = "auto") -> Engine:
 
     Raises:
         UnknownName, BadValue: an argument that a model string can't set, or not to this.
-        ModelUnavailable: neither a folder nor a name on the hub.
+        ModelUnavailable: neither a folder nor a name on the hub, or vLLM is too old.
         ModelError: vLLM or the codec can't be opened.
     """
     name, chosen = engine_arguments(text)
     arguments = {"dtype": dtype, **chosen}
     folder = model_folder(name, "vllm")
-    layer = installed_layer()
     options = {"enable_prefix_caching": True, **arguments}
     options |= {"trust_remote_code": False, "generation_config": "vllm"}
     try:
+        _refuse_old()
+        layer = installed_layer()
         codec = codec_from_folder(folder)
         llm = _plain(str(folder), options) if layer is None else layer.open(str(folder), options)
-    except ModelError:
+    except (ModelError, ModelUnavailable):
         raise
     except Exception as error:  # vLLM lets through whatever its parts raise
         reason = (str(error).strip().splitlines() or [""])[0]
         kind = type(error).__name__
         raise ModelError(f"{text}: vLLM can't open it: {kind}: {reason}") from error
     return Engine(text, llm, codec, _fingerprint(folder, arguments, codec), layer)
+
+
+def _refuse_old() -> None:
+    import vllm
+
+    release = re.match(r"(\d+)\.(\d+)", vllm.__version__)  # a build from source may have no number
+    if release is not None and (int(release[1]), int(release[2])) < OLDEST:
+        oldest = ".".join(map(str, OLDEST))
+        raise ModelUnavailable(
+            f"vLLM {vllm.__version__} is installed, and Personae needs {oldest} or newer: "
+            f"pip install -U 'vllm>={oldest}'"
+        )
 
 
 def _plain(folder: str, options: Mapping[str, Any]) -> Any:  # noqa: ANN401  (vllm.LLM)

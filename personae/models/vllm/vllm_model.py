@@ -1,14 +1,12 @@
 """A model in vLLM's offline engine as a `Chooser`, and as a steerable one where a layer allows it.
 
 Chats become tokens by our own codec, so that a question is the same as on `hf:`. Options are
-weighed by the log-probabilities of prompt tokens, for which vLLM reads every prompt anew, as its
-prefix cache holds none; replies use the cache.
+weighed by the log-probabilities of their tokens (`option_tokens`).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
-from math import nan
 from typing import Any, Self
 
 from personae.core import (
@@ -33,7 +31,8 @@ from personae.core import (
 )
 from personae.models.codec.posed_questions import PosedQuestion, QuestionEncoder, TokenQuestion
 from personae.models.local.drawing import stream
-from personae.models.vllm.steering_layers import directions_of
+from personae.models.vllm.option_tokens import option_logps
+from personae.models.vllm.steering_layers import Edits
 from personae.models.vllm.vllm_engine import Engine, open_engine
 from personae.models.weighing import Tokens, weigh
 
@@ -41,7 +40,6 @@ __all__ = ["VllmModel", "open_vllm"]
 
 CHUNK = 512
 """Requests handed to vLLM at a time: enough to fill its batches, few enough to lose in a crash."""
-Edits = tuple[Edit, ...]
 
 
 def open_vllm(text: str, *, dtype: str = "auto") -> "VllmModel":
@@ -101,23 +99,17 @@ class VllmModel:
     def _choices(
         self, requests: Sequence[Request], questions: Sequence[tuple[TokenQuestion | None, str]]
     ) -> Iterator[Choice]:
-        texts: dict[tuple[Tokens, Edits], None] = {}
-        for request, (question, _) in zip(requests, questions, strict=True):
-            for form in _forms(question):
-                texts[form, request.edits] = None
-        parameters = [self._parameters(max_tokens=1, prompt_logprobs=1) for _ in texts]
-        outputs = self._generate([t for t, _ in texts], parameters, [e for _, e in texts])
-        logps = {key: _prompt_logps(key[0], out) for key, out in zip(texts, outputs, strict=True)}
-        for request, (question, reason) in zip(requests, questions, strict=True):
+        askable = [
+            (question, _active(request.edits))
+            for request, (question, _) in zip(requests, questions, strict=True)
+            if question is not None
+        ]
+        logps = iter(option_logps(askable, self._generate))
+        for question, reason in questions:
             if question is None:
                 yield Choice(status="error", why=reason)
-                continue
-            known: dict[Tokens, float] = {}
-            start = len(question.prompt)
-            for text in _forms(question):
-                values = logps[text, request.edits]
-                known |= {text[start : i + 1]: values[i] for i in range(start, len(text))}
-            yield weigh(question.options, known, start)
+            else:
+                yield weigh(question.options, next(logps), len(question.prompt))
 
     def reply(
         self, requests: Sequence[Request], sampling: Sampling, *, done: Done | None = None
@@ -206,15 +198,17 @@ class VllmModel:
         if not prompts:
             return []
         given = [{"prompt_token_ids": list(prompt)} for prompt in prompts]
-        layer, llm = self.engine.layer, self.engine.llm
-        if layer is None:
-            return list(llm.generate(given, list(parameters), use_tqdm=False))
-        directions = [directions_of((*self._edits, *_active(e))) for e in edits]
-        return layer.generate(llm, given, parameters, directions)
+        more: Mapping[str, Any] = {}
+        if self.engine.layer is not None:
+            more = self.engine.layer.attach(
+                parameters, [(*self._edits, *_active(group)) for group in edits]
+            )
+        generate = self.engine.llm.generate
+        return list(generate(given, list(parameters), use_tqdm=False, **more))
 
 
 class _SteerableVllmModel(VllmModel):
-    """A model in vLLM's engine: a steering layer shifts its activations, but nothing reads them."""
+    """A model in vLLM's engine: a steering layer edits its activations, but nothing reads them."""
 
     @property
     def anatomy(self) -> Anatomy:
@@ -251,13 +245,16 @@ class _SteerableVllmModel(VllmModel):
         yield twin
 
     def _check(self, requests: Sequence[Request]) -> None:
-        for edits in {request.edits for request in requests} | {()}:
-            width = self.anatomy.width
-            for block, vector in directions_of((*self._edits, *_active(edits))).items():
-                if len(vector) != width or block >= self.anatomy.blocks:
+        anatomy, layer = self.anatomy, self.engine.layer
+        assert layer is not None
+        for edits in {_active(request.edits) for request in requests} | {()}:
+            layer.check((*self._edits, *edits))
+            for edit in (*self._edits, *edits):
+                size, block = edit.vector.shape[-1], edit.site.block
+                if size != anatomy.width or block >= anatomy.blocks:
                     raise BadValue(
-                        f"a direction of {len(vector)} numbers at block {block} doesn't fit "
-                        f"{self.name}: {self.anatomy.blocks} blocks of width {width}"
+                        f"a direction of {size} numbers at block {block} doesn't fit "
+                        f"{self.name}: {anatomy.blocks} blocks of width {anatomy.width}"
                     )
 
 
@@ -271,27 +268,8 @@ def _reply(
     return Reply(text=text, status=status, why=why, tokens_in=tokens_in, tokens_out=len(ids))
 
 
-def _forms(question: TokenQuestion | None) -> list[Tokens]:
-    """Return the prompt with each form of each option."""
-    if question is None:
-        return []
-    return [question.prompt + form for option in question.options for form in option]
-
-
-def _prompt_logps(tokens: Tokens, output: Any) -> Mapping[int, float]:  # noqa: ANN401
-    """Return the log-probability (nats) of each token but the first; NaN where there is none."""
-    listed = output.prompt_logprobs or []
-    values = {}
-    for index, token in enumerate(tokens):
-        entry = (listed[index] if index < len(listed) else None) or {}
-        values[index] = float(entry[token].logprob) if token in entry else nan
-    return values
-
-
 def _structured(schema: str) -> dict[str, Any]:
     """Return the argument by which vLLM constrains a reply to a JSON schema."""
-    from vllm import sampling_params as module
+    from vllm.sampling_params import StructuredOutputsParams
 
-    if hasattr(module, "StructuredOutputsParams"):
-        return {"structured_outputs": module.StructuredOutputsParams(json=schema)}
-    return {"guided_decoding": module.GuidedDecodingParams(json=schema)}  # before vLLM 0.12
+    return {"structured_outputs": StructuredOutputsParams(json=schema)}

@@ -1,6 +1,7 @@
 """vLLM's offline engine, by a stand-in of its interface, against the local engine."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,34 +11,21 @@ import pytest
 from personae.core import (
     BadValue,
     Chooser,
-    Edit,
-    InputError,
     MissingExtra,
     ModelError,
     ModelUnavailable,
     OpenModel,
-    Persona,
     Reply,
     Request,
     Sampling,
-    Site,
     UnknownName,
-    When,
     canonical_json,
     requests_of,
     say,
 )
-from personae.induce.registry import find_induction
-from personae.induce.steer.steering_vector import SteeringVector, VectorOrigin
-from personae.induce.steer.vector_files import save_vector
 from personae.models.opening import open_model
 from tests.support import vllm_stand_in as stand_in
-from tests.support.tiny_folders import byte_tokenizer, save_model
 
-TEMPLATE = (
-    "{{ bos_token }}{% for m in messages %}<{{ m.role }}>{{ m.content }}</s>{% endfor %}"
-    "{% if add_generation_prompt %}<assistant>{% endif %}"
-)
 CHATS = (
     say("I am calm."),
     say("I worry.", system="You are Ada."),
@@ -45,23 +33,6 @@ CHATS = (
 )
 OPTIONS = (("A", " A"), ("B",), ("Very accurate", "Very"))
 REQUESTS = requests_of(CHATS, OPTIONS)
-
-
-@pytest.fixture(name="folder", scope="module")
-def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    tokenizer = byte_tokenizer("<s>", "</s>")
-    return save_model(tmp_path_factory.mktemp("model"), tokenizer, template=TEMPLATE)
-
-
-@pytest.fixture(name="vllm")
-def opened(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    stand_in.install(tmp_path, monkeypatch)
-    return open_model(f"vllm:{folder}")
-
-
-@pytest.fixture(name="local", scope="module")
-def local_engine(folder: Path) -> Any:
-    return open_model(f"hf:{folder}")
 
 
 def test_choices_are_those_of_the_local_engine(vllm: Any, local: Any) -> None:
@@ -77,6 +48,49 @@ def test_choices_are_those_of_the_local_engine(vllm: Any, local: Any) -> None:
     np.testing.assert_allclose(
         vllm.choose(empty)[0].loglik, local.choose(empty)[0].loglik, atol=1e-4
     )
+
+
+def test_labels_are_read_from_one_prompt_where_vllm_can(
+    folder: Path, local: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labels = requests_of(CHATS, (("A",), ("B", "b"), ("C",)))
+    reads = {}
+    for name, files in {"new": {}, "old": stand_in.OLD_VLLM}.items():
+        stand_in.install(tmp_path / name, monkeypatch, files)
+        model: Any = open_model(f"vllm:{folder}")
+        for ours, theirs in zip(
+            model.choose([*labels, *REQUESTS]), local.choose([*labels, *REQUESTS]), strict=True
+        ):
+            np.testing.assert_allclose(ours.loglik, theirs.loglik, atol=1e-4)
+            assert (ours.status, ours.tokens) == ("ok", theirs.tokens)
+        reads[name] = model.engine.llm.prompts_read
+    assert (reads["new"], reads["old"]) == (3 + 15, 6 + 15)  # texts that recur are read once
+    many = requests_of(CHATS[:1], tuple((chr(33 + i),) for i in range(21)))
+    stand_in.install(tmp_path / "many", monkeypatch)
+    model = open_model(f"vllm:{folder}")
+    assert model.choose(many)[0].status == "ok" and model.engine.llm.prompts_read == 21
+
+
+def test_labels_that_vllm_leaves_out_are_read_as_prompts(
+    vllm: Any, local: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labels = requests_of(CHATS, (("A",), ("B",)))
+    answer = stand_in.LLM.answer
+
+    def without(self: Any, *arguments: Any) -> Any:
+        output = answer(self, *arguments)
+        (output.outputs[0].logprobs or [{}])[0].pop(ord("A"), None)
+        return output
+
+    for change in (without, lambda *args: _without_logprobs(answer(*args))):
+        monkeypatch.setattr(stand_in.LLM, "answer", change)
+        for ours, theirs in zip(vllm.choose(labels), local.choose(labels), strict=True):
+            np.testing.assert_allclose(ours.loglik, theirs.loglik, atol=1e-4)
+
+
+def _without_logprobs(output: Any) -> Any:
+    output.outputs[0].logprobs = None
+    return output
 
 
 def test_replies_are_those_of_the_local_engine_where_nothing_is_drawn(
@@ -190,85 +204,25 @@ def test_the_engine_is_opened_as_asked(folder: Path, vllm: Any) -> None:
         open_model(f"vllm:{folder / 'empty'}")
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("__version__ = '0.10.2'", "vLLM 0.10.2 is installed, and Personae needs 0.11 or newer"),
+        ("raise ImportError('libcudart.so.12')", "vLLM can't open it: ImportError: libcudart"),
+    ],
+)
+def test_a_vllm_that_is_old_or_broken_is_one_clear_line(
+    content: str, message: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "vllm").mkdir()
+    (tmp_path / "vllm" / "__init__.py").write_text(content, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "vllm", raising=False)
+    with pytest.raises(ModelError, match=message):
+        open_model(f"vllm:{folder}")
+    sys.modules.pop("vllm", None)
+
+
 def test_without_vllm_the_package_is_named(folder: Path) -> None:
     with pytest.raises(MissingExtra, match=r"vllm.*pip install 'personae\[vllm\]'"):
-        open_model(f"vllm:{folder}")
-
-
-def test_without_a_steering_layer_steering_is_refused(vllm: Any) -> None:
-    with pytest.raises(InputError, match="vllm: with a steering layer"):
-        with find_induction("steer:E=+4@1")(vllm, Persona(id="a", text="A.")):
-            pass
-    edit = Edit(Site(1), np.ones(32))
-    with pytest.raises(InputError, match="not an open model"):
-        vllm.choose([Request(CHATS[0], OPTIONS, (edit,))])
-
-
-LAYERS = {"EasySteer": stand_in.EASY_STEER, "vLLM-Hook": stand_in.VLLM_HOOK}
-
-
-@pytest.mark.parametrize("layer", LAYERS)
-def test_steering_by_a_file_is_that_of_the_local_engine(
-    layer: str, folder: Path, local: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    stand_in.install(tmp_path, monkeypatch, LAYERS[layer])
-    model: Any = open_model(f"vllm:{folder}")
-    assert (model.engine.layer.name, isinstance(model, OpenModel)) == (layer, True)
-    assert model.anatomy == local.anatomy
-    random = np.random.default_rng(0)
-    vector = SteeringVector({Site(1): random.normal(size=32).astype("f4")}, VectorOrigin(name="x"))
-    save_vector(vector, tmp_path / "x.safetensors")
-    induction, ada = find_induction(f"steer:{tmp_path / 'x.safetensors'}*2@1"), Persona(id="a")
-    with induction(model, ada) as ours, induction(local, ada) as theirs:
-        assert ours.fingerprint not in (model.fingerprint, theirs.fingerprint)
-        for one, two, plain in zip(
-            ours.choose(REQUESTS), theirs.choose(REQUESTS), model.choose(REQUESTS), strict=True
-        ):
-            np.testing.assert_allclose(one.loglik, two.loglik, atol=1e-4)
-            assert abs(one.loglik[0] - plain.loglik[0]) > 0.01
-        sampling = Sampling(max_tokens=6)
-        texts = [[r.text for r in m.reply(REQUESTS, sampling)] for m in (ours, theirs)]
-        assert texts[0] == texts[1]
-    np.testing.assert_allclose(  # nothing is left behind
-        model.choose(REQUESTS)[0].loglik, local.choose(REQUESTS)[0].loglik, atol=1e-4
-    )
-    sweep = [Request(CHATS[0], OPTIONS, (vector.edits(s))) for s in (-2.0, 0.0, 2.0)]
-    for one, two in zip(model.choose(sweep), local.choose(sweep), strict=True):
-        np.testing.assert_allclose(one.loglik, two.loglik, atol=1e-4)
-
-
-@pytest.mark.parametrize("layer", LAYERS)
-def test_what_a_steering_layer_cannot_do_is_refused(
-    layer: str, folder: Path, local: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    stand_in.install(tmp_path, monkeypatch, LAYERS[layer])
-    model: Any = open_model(f"vllm:{folder}")
-    ones = np.ones(32, np.float32)
-    for edit in (
-        Edit(Site(1), ones, op="cap", bounds=(0.0, 1.0)),
-        Edit(Site(1, "mlp"), ones),
-        Edit(Site(1), ones, when=When("prompt")),
-        Edit(Site(7), ones),
-        Edit(Site(1), np.ones(5)),
-    ):
-        with pytest.raises(BadValue, match=r"steering layers of vLLM|doesn't fit"):
-            with model.edited([edit]):
-                pass
-    with pytest.raises(InputError, match="gives no activations"):
-        with find_induction("steer:E=+4@1")(model, Persona(id="a")):
-            pass
-    two = [Request(CHATS[0], OPTIONS, (Edit(Site(0), ones), Edit(Site(1), 2 * ones)))]
-    if layer == "vLLM-Hook":
-        with pytest.raises(BadValue, match="one direction a request"):
-            model.choose(two)
-        two = [Request(CHATS[0], OPTIONS, (Edit(Site(0), ones), Edit(Site(1), ones)))]
-    ours, theirs = (m.choose(two)[0].loglik for m in (model, local))
-    np.testing.assert_allclose(ours, theirs, atol=1e-4)
-
-
-def test_an_older_interface_of_a_layer_is_refused(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    stand_in.install(tmp_path, monkeypatch, stand_in.OLD_EASY_STEER)
-    with pytest.raises(ModelError, match="this EasySteer has no ApplySpec, SteeringSpec"):
         open_model(f"vllm:{folder}")
