@@ -11,7 +11,23 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from personae.core import Answers, Estimate, Form, Inventory, Persona, load_inventory
+    from personae.core import (
+        Answers,
+        BadFile,
+        BadValue,
+        BudgetSpent,
+        Estimate,
+        Form,
+        InputError,
+        Inventory,
+        MissingExtra,
+        ModelError,
+        NoUsableAnswers,
+        Persona,
+        PersonaeError,
+        UnknownName,
+        load_inventory,
+    )
     from personae.models.opening import open_model
     from personae.personas import load_personas, save_personas
     from personae.personas.exchange import load_persona
@@ -22,11 +38,20 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Answers": "personae.core",
+    "BadFile": "personae.core",
+    "BadValue": "personae.core",
+    "BudgetSpent": "personae.core",
     "Estimate": "personae.core",
     "Form": "personae.core",
+    "InputError": "personae.core",
     "Inventory": "personae.core",
+    "MissingExtra": "personae.core",
+    "ModelError": "personae.core",
+    "NoUsableAnswers": "personae.core",
     "Persona": "personae.core",
+    "PersonaeError": "personae.core",
     "Report": "personae.report",
+    "UnknownName": "personae.core",
     "card": "personae.run.verbs",
     "compare": "personae.run.verbs",
     "generate": "personae.run.verbs",
@@ -42,11 +67,20 @@ _HOMES = {
 
 __all__ = [
     "Answers",
+    "BadFile",
+    "BadValue",
+    "BudgetSpent",
     "Estimate",
     "Form",
+    "InputError",
     "Inventory",
+    "MissingExtra",
+    "ModelError",
+    "NoUsableAnswers",
     "Persona",
+    "PersonaeError",
     "Report",
+    "UnknownName",
     "__version__",
     "card",
     "compare",

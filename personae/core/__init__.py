@@ -1,6 +1,7 @@
 """The nouns of Personae: frozen values, Protocols, errors, tables. Core imports no other room."""
 
 from personae.core.answers import SCHEMA, Answers
+from personae.core.argument_types import checks_types, require_type
 from personae.core.chat import (
     NOT_ASKED,
     Chat,
@@ -54,7 +55,7 @@ from personae.core.files.strict_json import (
     read_text,
 )
 from personae.core.files.typed_json import typed
-from personae.core.files.usable_path import usable_path
+from personae.core.files.usable_path import usable_folder, usable_path
 from personae.core.hashing import canonical_json, content_key, file_sha256, plain
 from personae.core.instruments.behaviour_task import (
     BehaviourTask,
@@ -64,14 +65,8 @@ from personae.core.instruments.behaviour_task import (
     load_behaviour_task,
 )
 from personae.core.instruments.form import Channel, Form
-from personae.core.instruments.inventory import (
-    Inventory,
-    Item,
-    Norm,
-    Option,
-    inventories,
-    load_inventory,
-)
+from personae.core.instruments.inventory import Inventory, Item, Norm, Option
+from personae.core.instruments.inventory_files import inventories, load_inventory
 from personae.core.model import (
     Activations,
     Array,
@@ -177,6 +172,7 @@ __all__ = [
     "brief",
     "canonical_json",
     "chart_form",
+    "checks_types",
     "content_key",
     "counted",
     "data_json",
@@ -203,11 +199,13 @@ __all__ = [
     "refuse_edits",
     "requests_of",
     "require_options",
+    "require_type",
     "require_white_box",
     "save_form",
     "say",
     "text_form",
     "typed",
+    "usable_folder",
     "usable_path",
     "write_atomically",
     "write_together",

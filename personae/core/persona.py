@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import Literal, get_args
 
+from personae.core.argument_types import require_type
 from personae.core.display import brief
 from personae.core.errors import BadValue, UnknownName
 from personae.core.estimate import counted
@@ -21,6 +22,11 @@ BIG_FIVE: Mapping[str, str] = {
     "E": "Extraversion",
     "A": "Agreeableness",
     "N": "Neuroticism",
+}
+LAYERS = {
+    **dict.fromkeys(("id", "text", "narrative", "voice"), str),
+    **dict.fromkeys(("statements", "memories"), tuple),
+    **dict.fromkeys(("facts", "traits", "relations", "provenance", "extra"), Mapping),
 }
 _MAX_CHARS = 200_000
 """A persona longer than this fits no model's context; it is an error, not a prompt."""
@@ -72,6 +78,7 @@ class Persona:
     extra: Mapping[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        _require_types(self)
         if not self.id or len(self.id) > 200:
             raise BadValue(f"a persona's id has 1 to 200 characters, not {len(self.id)}")
         if self.kind not in get_args(Kind):
@@ -123,6 +130,14 @@ class Persona:
             yield from pairs
             yield from pairs.values()
         yield from self.traits
+
+
+def _require_types(persona: Persona) -> None:
+    for name, kind in LAYERS.items():
+        if not isinstance(value := getattr(persona, name), kind):
+            require_type(f"persona {persona.id!r}: {name}", value, kind)
+    for trait, z in persona.traits.items():
+        require_type(f"persona {persona.id!r}: trait {trait!r}", z, float)
 
 
 def _refuse_controls(name: str, texts: Iterable[str]) -> None:

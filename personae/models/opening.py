@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from inspect import signature
 from typing import Any
 
+from personae.core.argument_types import checks_types
 from personae.core.errors import BadFile, MissingExtra, UnknownName
 from personae.core.files.usable_path import usable_path
 from personae.core.model import Model
@@ -45,7 +46,8 @@ _PLACING = tuple(f.name for f in fields(Placement))
 LOCAL = ("torch", "transformers", "tokenizers", "safetensors", "llguidance")
 
 
-def open_model(text: str, **options: Any) -> Model:  # noqa: ANN401  (each back end's own)
+@checks_types
+def open_model(string: str, **options: Any) -> Model:  # noqa: ANN401  (each back end's own)
     """Open the model that a string names; options go to its back end.
 
     Raises:
@@ -57,13 +59,13 @@ def open_model(text: str, **options: Any) -> Model:  # noqa: ANN401  (each back 
     >>> open_model("null:midpoint").name
     'null:midpoint'
     """
-    scheme, colon, target = text.strip().partition(":")
+    scheme, colon, target = string.strip().partition(":")
     if colon and not target:
-        raise UnknownName("model", text, MODEL_STRINGS)
-    if is_server(text):
-        return _server(text.strip(), options)
+        raise UnknownName("model", string, MODEL_STRINGS)
+    if is_server(string):
+        return _server(string.strip(), options)
     if scheme in CONTROLS and colon:
-        return CONTROLS[scheme](text.strip(), options)
+        return CONTROLS[scheme](string.strip(), options)
     if scheme == "smollm2" and not colon:
         return _local("load_embedded", (), options)
     if scheme == "gguf" and colon:
@@ -74,8 +76,8 @@ def open_model(text: str, **options: Any) -> Model:  # noqa: ANN401  (each back 
     if scheme == "hf" and colon:
         return _local("load_hf", (target,), options)
     if scheme == "vllm" and colon:
-        return _vllm(text.strip(), options)
-    raise UnknownName("model", text, [*MODEL_STRINGS, *_near_strings(text)])
+        return _vllm(string.strip(), options)
+    raise UnknownName("model", string, [*MODEL_STRINGS, *_near_strings(string)])
 
 
 def is_server(text: str) -> bool:

@@ -15,6 +15,7 @@ import polars as pl
 from polars.exceptions import PolarsError
 from polars.io.plugins import register_io_source
 
+from personae.core.argument_types import checks_types
 from personae.core.errors import BadFile, BadValue, InputError
 from personae.core.files.atomic_path import atomic_path
 from personae.core.files.parquet_file import parquet_batches, trust_parquet
@@ -60,6 +61,7 @@ BATCH = 4096
 _HEAVY = 64 << 20
 
 
+@checks_types
 def load_personas(path: str | Path) -> tuple[Persona, ...]:
     """Read all personas of a JSON (one object or a list), JSONL or Parquet file.
 
@@ -176,6 +178,7 @@ def _cells(persona: Persona) -> tuple[object, ...]:
     return (*cells, _json(dict(persona.extra)) if persona.extra else "")
 
 
+@checks_types
 def save_personas(personas: Iterable[Persona], path: str | Path) -> int:
     """Write personas to a JSON, JSONL or Parquet file, whole or not at all; return their number.
 

@@ -20,6 +20,7 @@ from personae.core import (
     file_sha256,
     model_notes,
     plain,
+    usable_folder,
 )
 from personae.models.journal.journal import Journal
 from personae.models.journal.prompts import PROMPTS, Prompts
@@ -87,7 +88,7 @@ def execute(
         NoUsableAnswers: a model gave nothing usable; no report is written.
         BudgetSpent: a limit was reached; the answers so far are kept, and another run resumes.
     """
-    with folder_lock(job.out):
+    with folder_lock(usable_folder(job.out)):
         if job.fresh and (aside := set_aside(job.out, FILES, job.out / "earlier")):
             console.print(f"The earlier run is kept in {aside}", highlight=False)
         return _execute(job, study, models, console)

@@ -12,11 +12,13 @@ from pathlib import Path
 from types import NoneType
 from typing import Any, get_args, get_origin, get_type_hints
 
-from personae.core import Chooser, Model, OpenModel, Persona, UnknownName
+from personae.core import BadValue, Chooser, Model, OpenModel, Persona, UnknownName, require_type
 
 __all__ = ["Parameter", "bind", "parameters"]
 
 MODELS = (Model, Chooser, OpenModel)
+LARGEST = 2**32 - 1
+"""The largest whole number of an option: no generator takes a larger seed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +61,12 @@ def parameters(function: Callable[..., object]) -> tuple[Parameter, ...]:
 def bind(function: Callable[..., object], values: Mapping[str, object]) -> dict[str, Any]:
     """Turn values by name into the function's arguments: fields are gathered into their dataclass.
 
+    A path becomes a text where a text is expected.
+
     Raises:
-        UnknownName: the function has no parameter of that name; carries near matches.
+        UnknownName: the function has no parameter of that name, or the parameter no value of that
+            name; carries near matches.
+        BadValue: a value of another type, or a whole number that is negative or above 2^32 - 1.
     """
     known = {parameter.name: parameter for parameter in parameters(function)}
     hints = get_type_hints(function)
@@ -70,10 +76,20 @@ def bind(function: Callable[..., object], values: Mapping[str, object]) -> dict[
         if name not in known:
             raise UnknownName(f"option of {function.__name__}", name, known)
         target = nouns.setdefault(known[name].of, {}) if known[name].of else arguments
-        target[name] = value
+        target[name] = _checked(known[name], value)
     return arguments | {
         of: _without_none(hints[of])(**field_values) for of, field_values in nouns.items()
     }
+
+
+def _checked(parameter: Parameter, value: object) -> object:
+    if value is None and parameter.default is None:
+        return None
+    value = str(value) if parameter.kind is str and isinstance(value, Path) else value
+    require_type(parameter.name, value, Model if parameter.is_model else parameter.kind)
+    if parameter.kind is int and not 0 <= int(str(value)) <= LARGEST:
+        raise BadValue(f"{parameter.name} is a whole number from 0 to {LARGEST:,}, not {value}")
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _is_noun(kind: Any) -> bool:  # noqa: ANN401

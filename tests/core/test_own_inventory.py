@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from personae.analyses.score import score_report
-from personae.core import Answers, BadFile, Note, load_inventory
+from personae.core import Answers, BadFile, BadValue, Note, UnknownName, load_inventory
 from personae.datasets.answer_tables import read_answers
 from tests.support.report_parts import table
 
@@ -133,3 +133,20 @@ def test_the_report_says_how_a_file_was_read(tmp_path: Path) -> None:
     report = score_report(*answers(tmp_path), reading="a CSV")
     verdicts = [p.text for p in report.parts if isinstance(p, Note) and p.level == "verdict"]
     assert verdicts[1] == "Read as a CSV."
+
+
+def test_a_part_of_an_inventory_is_one_that_exists() -> None:
+    mpi = load_inventory("mpi-120")
+    by_title, by_code = mpi.where(scale="Extraversion"), mpi.where(scale="E")
+    assert by_title == by_code and len(by_code.items) == 24
+    assert not by_code.where(scale="N").items  # a scale that it has, without items left
+    with pytest.raises(UnknownName, match=r"no scale of mpi-120 is called 'Extravers'; did you"):
+        mpi.where(scale="Extravers")
+    with pytest.raises(UnknownName, match=r"no facet of mpi-120 is called 'Anxieties'; did you"):
+        mpi.where(facet="Anxieties")
+    with pytest.raises(UnknownName, match="no facet of mpi-120 is called 'Anxiety'"):
+        mpi.where(scale="E", facet="Anxiety")
+    with pytest.raises(BadValue, match="one item per scale or more, not 0"):
+        mpi.few(0)
+    with pytest.raises(BadValue, match="scale is a text, not 3"):
+        mpi.where(scale=3)  # type: ignore[arg-type]

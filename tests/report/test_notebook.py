@@ -13,6 +13,8 @@ import personae.report as report_room
 from personae.analyses.compare import Run
 from personae.core import (
     Answers,
+    BadFile,
+    BadValue,
     Estimate,
     Figure,
     ForestFigure,
@@ -28,6 +30,7 @@ from personae.core import (
     Table,
     html_form,
     load_inventory,
+    missing,
 )
 from personae.generate.recipe import Order
 from personae.generate.recipe_registry import recipes
@@ -205,3 +208,76 @@ def test_a_heatmap_is_a_chart(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "altair", None)
     with pytest.raises(MissingExtra, match=r"personae\[altair\]"):
         heatmap().to_altair()
+
+
+def test_a_report_is_one_long_frame_a_row_a_cell() -> None:
+    reason = missing("alpha", "one item", n=1, of="item")
+    mixed = Table(
+        name="mixed",
+        title="",
+        columns=("arm", "measure", "shown", "d", "remark"),
+        rows=(("a", "b", True, None, "x"), ("c", "d", False, reason, "y")),
+    )
+    texts = Table(name="texts", title="", columns=("q", "a"), rows=(("one", "two"),))
+    parts = (Note("n"), TABLE, SHIFT, mixed, texts, bars())
+    report = Report(title="", parts=parts)
+    frame = report.frame()
+    assert frame["part"].unique(maintain_order=True).to_list() == [
+        *("arms", SHIFT.name, "mixed", "texts")
+    ]
+    shift = frame.filter(part="arms", column="shift").row(0, named=True)
+    assert shift["value"] == 0.5 and (shift["low"], shift["high"], shift["n"]) == (0.2, 0.8, 9)
+    assert (shift["unit"], shift["of"], shift["level"], shift["p"]) == ("SD", "item", 0.95, 0.01)
+    alone = frame.filter(part=SHIFT.name)
+    assert alone.select("row", "label", "column", "value").rows() == [(1, "", SHIFT.name, 0.5)]
+    cells = frame.filter(part="mixed")
+    assert cells.select("row", "label", "column", "value", "text").rows() == [
+        (1, "a, b", "arm", None, "a"),
+        (1, "a, b", "measure", None, "b"),
+        (1, "a, b", "shown", 1.0, None),
+        (1, "a, b", "remark", None, "x"),
+        (2, "c, d", "arm", None, "c"),
+        (2, "c, d", "measure", None, "d"),
+        (2, "c, d", "shown", 0.0, None),
+        (2, "c, d", "d", None, "one item"),
+        (2, "c, d", "remark", None, "y"),
+    ]
+    assert frame.filter(part="texts")["label"].to_list() == ["one", "one"]
+    empty = Report(title="", parts=()).frame()
+    assert empty.columns == frame.columns and empty.dtypes == frame.dtypes and not empty.height
+    with_rowless = replace(texts, rows=())
+    assert not Report(title="", parts=(with_rowless,)).frame().height
+
+
+@pytest.mark.parametrize(
+    ("title", "parts", "message"),
+    [
+        (3, (), "title is a text, not 3"),
+        ("r", "abc", "parts is a tuple or a list, not 'abc'"),
+        ("r", (TABLE, 3), "a part of a report is a Heading, .* or a Figure, not 3"),
+    ],
+)
+def test_a_report_holds_what_can_be_shown(title: Any, parts: Any, message: str) -> None:
+    with pytest.raises(BadValue, match=message):
+        Report(title=title, parts=parts)
+
+
+def test_a_report_is_saved_as_the_form_that_its_name_ends_in(tmp_path: Path) -> None:
+    report = Report(title="Shifts", parts=(TABLE,))
+    page, data = tmp_path / "pages" / "card.html", tmp_path / "card.JSON"
+    assert report.save(page) == [page] and report.save(str(data)) == [data]
+    folder = tmp_path / "gpt-4.1"
+    assert report.save(folder) == [folder / "report.html", folder / "report.json"]
+    assert page.read_bytes() == (folder / "report.html").read_bytes()
+    assert data.read_bytes() == (folder / "report.json").read_bytes()
+    for name in ("card.md", "card.PDF", "card.parquet"):
+        with pytest.raises(BadFile, match=r"names a file, and results are a folder: say '.*card'"):
+            report.save(tmp_path / name)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["card.JSON", "gpt-4.1", "pages"]
+    with pytest.raises(BadValue, match="it is empty"):
+        report.save("")
+    with pytest.raises(BadValue, match="path is a text or a path, not 3"):
+        report.save(3)  # type: ignore[arg-type]
+    (tmp_path / "blocked").write_text("")
+    with pytest.raises(BadFile, match="blocked"):
+        report.save(tmp_path / "blocked" / "card.html")

@@ -4,7 +4,10 @@ import json
 import subprocess
 import sys
 import warnings
+from collections.abc import Callable
+from inspect import signature
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -30,6 +33,8 @@ from personae.report.render.report_json import report_json
 from personae.respondents.scripted import ScriptedModel
 from tests.support.tiny_networks import tiny_model
 
+ANY: Any = p
+"""What no type checker knows."""
 ADA = Persona(id="ada", text="You are very talkative.", traits={"E": 1.5, "N": -1.0})
 EXAMPLE = Path(__file__).parents[2] / "examples" / "ada.json"
 
@@ -51,7 +56,10 @@ def test_verbs_stay_functions_beside_rooms_of_their_names() -> None:
     output = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
-    assert output.stdout.split() == ["personae.run.verbs"] * 3 + ["personae.card.card"]
+    assert output.stdout.split() == [
+        *("personae.run.verbs.model_verbs", "personae.run.verbs.population_verb"),
+        *("personae.run.verbs.model_verbs", "personae.card.card"),
+    ]
 
 
 def test_a_card_is_the_studys_own() -> None:
@@ -61,7 +69,8 @@ def test_a_card_is_the_studys_own() -> None:
     assert isinstance(report, Report)
     assert report.title == f"Persona card: ada on {model.name}"
     assert from_file.title == "Persona card: ada on null:midpoint"
-    assert p.card.__kwdefaults__ == {"seed": 0, "quick": False}
+    defaults = {n: s.default for n, s in signature(p.card).parameters.items()}
+    assert defaults["seed"] == 0 and defaults["quick"] is False
     assert card_study.__name__ == "card"
     with pytest.raises(UnknownName, match="did you mean 'sections'"):
         p.card(ADA, model, section=())
@@ -186,3 +195,69 @@ def test_a_card_of_a_model_that_answers_nothing_is_no_card() -> None:
     with pytest.raises(NoUsableAnswers, match="429: too many requests"):
         p.card(ADA, broken, quick=True, sections=())
     assert len(broken.asked) <= 600
+
+
+@pytest.mark.parametrize(
+    ("ask", "message"),
+    [
+        (lambda: ANY.run("sac", "null:yes", quick="x"), "quick is True or False, not 'x'"),
+        (lambda: ANY.run("sac", "null:yes", seed=-1), "seed is a whole number from 0 to 4,294,967"),
+        (lambda: ANY.run("sac", "null:yes", channel="lable"), "no channel is called 'lable'; did"),
+        (lambda: ANY.run("sac", "null:yes", threshold=3), "threshold is one of reversed, as-is"),
+        (lambda: ANY.run("sac", 3), "model is a Model or a text, not 3"),
+        (lambda: ANY.run(None, "null:yes"), "study is a text, not None"),
+        (lambda: ANY.run("mpi", "null:yes", judge=3), "judge is a Model, not 3"),
+        (
+            lambda: ANY.run("agreeable_sycophancy", "null:yes", personas=ADA),
+            "personas is a list of",
+        ),
+        (
+            lambda: ANY.card(ADA, "null:yes", inductions="naive"),
+            "inductions is a list of texts, not",
+        ),
+        (lambda: ANY.card(3, "null:yes"), "persona is a Persona, a text or a path, not 3"),
+        (lambda: ANY.generate("type_bank", "3"), "n is a whole number, not '3'"),
+        (
+            lambda: ANY.generate("type_bank", 3, bank="mbit"),
+            "no bank is called 'mbit'; did you mean",
+        ),
+        (lambda: ANY.score("a.csv", 3), "inventory is an Inventory or a text, not 3"),
+        (lambda: ANY.score("a.csv", "mpi-120", norms=3), "norms is a text or None, not 3"),
+        (lambda: ANY.compare("a", 1), "second is a Run, a Report, a text or a path, not 1"),
+        (lambda: ANY.compare("a", "b", arms="x"), "arms is a pair of texts or None, not 'x'"),
+        (lambda: ANY.load_inventory(3), "name is a text, not 3"),
+        (lambda: ANY.load_persona(None), "path is a text or a path, not None"),
+        (lambda: ANY.load_personas(3), "path is a text or a path, not 3"),
+        (
+            lambda: ANY.save_personas(ADA, "a.json"),
+            "personas is a list of Personas, not <Persona 'a",
+        ),
+        (lambda: ANY.open_model(None), "string is a text, not None"),
+        (lambda: ANY.Persona(id=3), "persona 3: id is a text, not 3"),
+        (lambda: ANY.Persona(id="a", traits="E"), "persona 'a': traits is a dict, not 'E'"),
+        (lambda: ANY.Persona(id="a", traits={"E": "1"}), "persona 'a': trait 'E' is a number, not"),
+    ],
+)
+def test_a_wrong_type_is_refused_before_anything_is_asked(
+    ask: Callable[[], object], message: str
+) -> None:
+    with pytest.raises(InputError) as refusal:
+        ask()
+    assert str(refusal.value).startswith(message)
+
+
+def test_personas_of_a_study_may_be_a_file_or_a_list() -> None:
+    options: dict[str, Any] = {"quick": True, "seed": 0}
+    reports = [
+        p.run("agreeable_sycophancy", "null:midpoint", personas=personas, **options)
+        for personas in (EXAMPLE, [p.load_persona(EXAMPLE)])
+    ]
+    assert report_json(reports[0]) == report_json(reports[1])
+
+
+def test_errors_are_caught_by_names_at_the_top() -> None:
+    with pytest.raises(p.UnknownName):
+        p.load_inventory("mpi-12")
+    errors = [getattr(p, name) for name in dir(p) if isinstance(getattr(p, name), type)]
+    errors = [error for error in errors if issubclass(error, Exception)]
+    assert len(errors) == 9 and all(issubclass(error, p.PersonaeError) for error in errors)

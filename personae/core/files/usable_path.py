@@ -5,7 +5,13 @@ from pathlib import Path
 
 from personae.core.errors import BadFile
 
-__all__ = ["usable_path"]
+__all__ = ["usable_folder", "usable_path"]
+
+FILE_ENDINGS = (
+    *(".csv", ".docx", ".htm", ".html", ".ipynb", ".json", ".jsonl", ".md", ".parquet", ".pdf"),
+    *(".png", ".svg", ".tex", ".txt", ".xlsx"),
+)
+"""Endings that nobody gives to a folder, though other names of folders have dots too."""
 
 _LONGEST_NAME = 255
 """Bytes of a file's name, on all common file systems."""
@@ -34,3 +40,22 @@ def usable_path(path: str | Path) -> Path:
     if longest > _LONGEST_NAME:
         raise BadFile(f"no file can be called {shown}: a name has at most {_LONGEST_NAME} bytes")
     return Path(text)
+
+
+def usable_folder(path: str | Path) -> Path:
+    """Return the path of a folder for results, unless it ends as a file's does.
+
+    Raises:
+        BadFile: no folder can have it, or it ends in .html, .json and the like.
+
+    >>> usable_folder("out/gpt-4.1").name
+    'gpt-4.1'
+    >>> usable_folder("card.html")
+    Traceback (most recent call last):
+    personae.core.errors.BadFile: 'card.html' names a file, and results are a folder: say 'card'
+    """
+    folder = usable_path(path)
+    if folder.suffix.lower() in FILE_ENDINGS and not folder.is_dir():
+        plain = str(folder.with_suffix(""))
+        raise BadFile(f"{str(folder)!r} names a file, and results are a folder: say {plain!r}")
+    return folder

@@ -1,24 +1,19 @@
 """Questionnaires as data: items, keys, options, norms."""
 
-import csv
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
-from importlib.resources import files
+from functools import cached_property
 from itertools import zip_longest
 from math import isfinite
-from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
+from personae.core.argument_types import checks_types
 from personae.core.display import brief
-from personae.core.errors import BadFile, BadValue, UnknownName
+from personae.core.errors import BadValue, UnknownName
 from personae.core.estimate import counted
-from personae.core.files.resources import data_names
-from personae.core.files.strict_json import read_json
-from personae.core.files.usable_path import usable_path
 from personae.core.hashing import content_key
 
-__all__ = ["Inventory", "Item", "Norm", "Option", "inventories", "load_inventory"]
+__all__ = ["Inventory", "Item", "Norm", "Option"]
 
 ItemKind = Literal["statement", "adjective", "pair", "sentence"]
 
@@ -147,21 +142,44 @@ class Inventory:
         """Name, version and the first digits of the content hash: `mpi-120@1+ab12cd34`."""
         return f"{self.name}@{self.version}+{content_key(self)[:8]}"
 
+    @checks_types
     def where(self, *, scale: str = "", facet: str = "") -> "Inventory":
-        """Return the same inventory with only the items of a scale or facet."""
-        items = tuple(
-            i
-            for i in self.items
-            if (not scale or i.scale == scale) and (not facet or i.facet == facet)
-        )
+        """Return the same inventory with only the items of a scale, by code or title, or facet.
+
+        Raises:
+            UnknownName: it has no such scale, or no item in such a facet; carries near matches.
+
+        >>> from personae import load_inventory
+        >>> load_inventory("mpi-120").where(scale="Extraversion", facet="Friendliness")
+        <Inventory 'mpi-120': 4 items, 5 scales, 5 options>
+        """
+        items = self.items
+        if scale:
+            code = next((c for c, title in self.scales.items() if scale in (c, title)), None)
+            if code is None:
+                known = [name for pair in self.scales.items() for name in pair]
+                raise UnknownName(f"scale of {self.name}", scale, known)
+            items = tuple(item for item in items if item.scale == code)
+        if facet:
+            facets = {item.facet for item in items if item.facet}
+            if facet not in facets:
+                raise UnknownName(f"facet of {self.name}", facet, facets)
+            items = tuple(item for item in items if item.facet == facet)
         return replace(self, items=items)
 
+    @checks_types
     def few(self, count: int) -> "Inventory":
         """Return the same inventory with the first `count` items per scale, their keys alternating.
 
+        Raises:
+            BadValue: fewer than 1.
+
+        >>> from personae import load_inventory
         >>> [item.key for item in load_inventory("mpi-120").few(4).where(scale="E").items]
         [1, 1, -1, -1]
         """
+        if count < 1:
+            raise BadValue(f"one item per scale or more, not {count}")
         ids: set[str] = set()
         for scale in self.scales:
             ids.update(item.id for item in self.where(scale=scale).keys_in_turn().items[:count])
@@ -170,6 +188,7 @@ class Inventory:
     def keys_in_turn(self) -> "Inventory":
         """Return the same inventory, scale by scale, with positive and negative items alternating.
 
+        >>> from personae import load_inventory
         >>> mpi = load_inventory("mpi-120").few(4).keys_in_turn()
         >>> [item.key for item in mpi.where(scale="E").items]
         [1, -1, 1, -1]
@@ -197,102 +216,3 @@ def _check_unique(where: str, kind: str, keys: Sequence[Hashable]) -> None:
     if len(set(keys)) < len(keys):
         repeated = list(dict.fromkeys(key for key in keys if keys.count(key) > 1))
         raise BadValue(f"{where}: {kind} are unique; repeated: {repeated[:5]}")
-
-
-def _check_norms(inventory: Inventory) -> None:
-    """Refuse norms that no score can meet, in a file; a part of an inventory keeps all norms."""
-    parts = {(item.scale, facet) for item in inventory.items for facet in ("", item.facet)}
-    if strays := [(n.scale, n.facet) for n in inventory.norms if (n.scale, n.facet) not in parts]:
-        raise BadValue(f"norms of a scale and facet that no item has: {strays[:5]}")
-
-
-def _folder() -> Path:
-    return Path(str(files("personae") / "data" / "inventories"))
-
-
-def inventories() -> tuple[str, ...]:
-    """Name the inventories that ship with Personae, in alphabetical order."""
-    return data_names("inventories")
-
-
-def load_inventory(name: str, items: str | Path | None = None) -> Inventory:
-    """Open an inventory by name, or from a JSON file of the same form.
-
-    `items` is the user's own CSV with the columns `item` (the item's id) and `text`, and `other`
-    for pairs, for inventories whose text may not be shipped.
-
-    Raises:
-        UnknownName: no inventory and no file is called so.
-        BadFile: a file that is not an inventory, or an item file that doesn't fit.
-
-    >>> load_inventory("ipip-neo-120").items[0].text
-    'Worry about things'
-    """
-    inventory = _shipped(name) if name in inventories() else _from_path(name)
-    return inventory if items is None else _with_text(inventory, Path(items))
-
-
-@cache
-def _shipped(name: str) -> Inventory:
-    return _read(_folder() / f"{name}.json")
-
-
-def _from_path(name: str) -> Inventory:
-    if not name.endswith(".json"):
-        raise UnknownName("inventory", name, inventories())
-    if not usable_path(name).is_file():
-        raise BadFile(f"{name}: no such inventory file. Shipped: {', '.join(inventories())}")
-    return _read(Path(name))
-
-
-def _read(path: Path) -> Inventory:
-    try:
-        raw: Any = read_json(path)
-        if not isinstance(raw, dict) or not raw.get("items"):
-            raise BadValue("an inventory is an object, and has items")
-        inventory = Inventory(
-            name=raw["name"],
-            title=raw["title"],
-            version=raw["version"],
-            source=raw["source"],
-            licence=raw["licence"],
-            kind=raw["kind"],
-            scales=raw["scales"],
-            options=tuple(Option(text, value) for text, value in raw["options"]),
-            items=tuple(Item(**row) for row in raw["items"]),
-            norms=tuple(Norm(**row) for row in raw.get("norms", [])),
-        )
-        _check_norms(inventory)
-        return inventory
-    except BadValue as error:
-        raise BadFile(f"{path}: not an inventory: {error}") from error
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
-        raise BadFile(f"{path}: not an inventory ({type(error).__name__}: {error})") from error
-
-
-def _with_text(inventory: Inventory, path: Path) -> Inventory:
-    columns = ("item", "text", "other")[: 3 if inventory.kind == "pair" else 2]
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream)
-            if not set(columns) <= set(reader.fieldnames or ()):
-                raise KeyError("columns")
-            rows: Sequence[Mapping[str, str]] = list(reader)
-        texts = {row["item"].strip(): tuple(row[c].strip() for c in columns[1:]) for row in rows}
-    except (OSError, UnicodeDecodeError, csv.Error, KeyError, AttributeError) as error:
-        raise BadFile(
-            f"{path}: an item file is a CSV with the columns {','.join(columns)}"
-        ) from error
-    ids = {item.id for item in inventory.items}
-    lacking, unknown = sorted(ids - set(texts)), sorted(set(texts) - ids)
-    empty = sorted(i for i in ids & set(texts) if not all(texts[i]))
-    if lacking or unknown or empty or len(texts) != len(rows):
-        raise BadFile(
-            f"{path}: the items of {inventory.name} are needed once each, with text; "
-            f"missing {lacking[:5]}, unknown {unknown[:5]}, empty {empty[:5]}, rows {len(rows)}"
-        )
-    return replace(inventory, items=tuple(_worded(i, *texts[i.id]) for i in inventory.items))
-
-
-def _worded(item: Item, text: str, other: str = "") -> Item:
-    return replace(item, text=text, other=other or item.other)

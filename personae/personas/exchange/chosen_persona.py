@@ -4,12 +4,22 @@ import re
 from itertools import islice
 from pathlib import Path
 
-from personae.core import BadFile, BadValue, InputError, Persona, UnknownName, counted, usable_path
+from personae.core import (
+    BadFile,
+    BadValue,
+    InputError,
+    Persona,
+    UnknownName,
+    checks_types,
+    counted,
+    usable_path,
+)
 from personae.personas.exchange.import_export import import_personas
 
 __all__ = ["load_persona"]
 
 
+@checks_types
 def load_persona(path: str | Path, *, skipped: list[InputError] | None = None) -> Persona:
     """Read the only persona of a file or folder of any format, or with FILE#ID the one of that id.
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
-from personae.core import Answers, BadFile, BadValue, Report, write_together
+from personae.core import Answers, BadFile, BadValue, Report, usable_folder, write_together
 from personae.core.files.parquet_file import read_parquet, trust_parquet
 from personae.report.render.html import report_html
 from personae.report.render.report_json import report_from_json, report_json
@@ -27,9 +27,9 @@ def write_report(report: Report, folder: str | Path) -> list[Path]:
 
     Raises:
         BadValue: the report holds what can't be written; nothing was touched.
-        BadFile: the folder can't be written.
+        BadFile: the folder can't be written, or its name ends as a file's does.
     """
-    root = Path(folder)
+    root = usable_folder(folder)
     contents = {PAGE: report_html(report).encode(), DATA: report_json(report).encode()}
     if report.answers is not None:
         contents = {ANSWERS: _parquet(report.answers), **contents}
