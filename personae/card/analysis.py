@@ -9,6 +9,7 @@ from personae.core import CONTROL, Answers, Array, Estimate, Inventory, Persona,
 from personae.stats.effects.contrast import arm_shift, paired_cells
 from personae.stats.effects.effect_sizes import paired_permutation
 from personae.stats.effects.verdicts import (
+    SHIFTED,
     ShiftVerdict,
     Stability,
     direction_verdict,
@@ -17,8 +18,10 @@ from personae.stats.effects.verdicts import (
 from personae.stats.multiplicity import planned_holm
 from personae.stats.two_level import two_level_mean
 
-__all__ = ["GROUP", "MARGIN", "ChannelScores", "ScaleShift"]
+__all__ = ["GROUP", "MARGIN", "PLACEBO", "ChannelScores", "ScaleShift"]
 
+PLACEBO = "placebo"
+"""The arm of a persona without content."""
 GROUP = "sex-neutral 21-40"
 MARGIN = 0.25
 
@@ -149,6 +152,19 @@ class ChannelScores:
         """Return an arm's shifts of a scale in SD units, shape (items, administrations)."""
         cells, _, _ = paired_cells(self.part(scale), (CONTROL, arm))
         return cells / self.sd(scale)
+
+    def title(self, scale: str) -> str:
+        """Return a scale's title."""
+        return str(self.tool.scales.get(scale, scale))
+
+    def shift_stability(self, arm: str, shift: ScaleShift) -> tuple[str, Estimate | None, str]:
+        """Return the verdict on a shift's stability, the widest difference, and between what.
+
+        A shift that was not shown is neither stable nor unstable.
+        """
+        test = self.steadiness(arm, shift.scale)
+        between = " against ".join(test.between) if test.widest else ""
+        return test.verdict if shift.verdict in SHIFTED else "not shown", test.widest, between
 
     def steadiness(self, arm: str, scale: str) -> Stability:
         """Test whether an arm's shift of a scale is stable over wordings and orders."""

@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
-from personae.card.analysis import ChannelScores
-from personae.card.card_parts import PLACEBO
+from personae.card.analysis import PLACEBO, ChannelScores
 from personae.core import CONTROL, Answers, Form, Note, Part, Persona, Table
 from personae.measure.gate import GateResult
 from personae.measure.inventories.administer import administer

@@ -126,7 +126,8 @@ def _expected_shift(
 def _outcome(toward: Estimate, report: Estimate, hits: tuple[int, int]) -> str:
     if not hits[1]:
         return (
-            "Behaviour: the persona requests no trait with a known direction of people's behaviour."
+            "Behaviour: the persona requests no trait that is known to change people's behaviour, "
+            "so that no direction is expected; the table has the shifts."
         )
     if isnan(toward.value) or isnan(toward.low):
         return f"Behaviour: not known, {toward.why_missing}."
@@ -155,18 +156,26 @@ def _figure(
     measures: Sequence[BehaviourMeasure],
     cells: Mapping[tuple[str, str], Estimate],
 ) -> ForestFigure:
-    listed = "; ".join(f"{e.name}: {estimate_words(e.value)}" for e in (report, toward))
+    summaries = [
+        (name, source, estimate)
+        for name, source, estimate in (
+            ("towards the request", "report", report),
+            ("all, expected direction", "behaviour", toward),
+        )
+        if any(entry.measure.signs for entry in measures) or not isnan(estimate.value)
+    ]
+    listed = "; ".join(f"{e.name}: {estimate_words(e.value)}" for _, _, e in summaries)
     names = [entry.measure.name for entry in measures]
     return forest(
         "behaviour",
         "Shift of self-report and behaviour",
         [
-            ("towards the request", "report", report),
-            ("all, expected direction", "behaviour", toward),
+            *summaries,
             *((name, "behaviour (more or less)", cells[ASKED, name]) for name in names),
         ],
         "SD",
-        alt=f"Shift from the model without persona, with 95 % intervals. {listed}.",
+        alt="Shift from the model without persona, with 95 % intervals."
+        + (f" {listed}." if listed else ""),
     )
 
 

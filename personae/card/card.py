@@ -16,6 +16,7 @@ from personae.card import background
 from personae.card import card_parts as parts
 from personae.card.analysis import ChannelScores
 from personae.card.behaviour_section import behaviour
+from personae.card.card_verdicts import verdicts, warnings
 from personae.card.first_person_section import first_person
 from personae.card.intensity_section import intensity
 from personae.card.section import CardContext, Section
@@ -142,14 +143,15 @@ def _findings(
     gate: GateResult, scores: ChannelScores, names: Sequence[str], skipped: Sequence[str]
 ) -> list[Part]:
     main = names[0]
+    asked = any(shift.requested for shift in scores.shifts(main))
     return [
-        *parts.verdicts(gate, scores, names),
-        *parts.warnings(scores, skipped),
+        *verdicts(gate, scores, names),
+        *warnings(scores, skipped),
         *_left_out(scores.tool),
-        Heading("Requested and measured"),
+        Heading("Requested and measured" if asked else "Measured"),
         *parts.domains(scores, main),
         *parts.facets(scores, main),
-        Heading("Which induction worked best"),
+        Heading("Which induction worked best" if asked else "What each induction shifted"),
         *parts.arms(scores, names),
         Heading("Is the shift stable?"),
         *parts.steadiness(scores, main),

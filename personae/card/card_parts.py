@@ -1,26 +1,21 @@
-"""The card's tables, figures and sentences; every number comes from `analysis`."""
+"""The card's tables and figures; every number comes from `analysis`."""
 
 from collections.abc import Sequence
 from dataclasses import replace
-from math import inf, isnan
+from math import isnan
 
 import numpy as np
 import polars as pl
 
-from personae.card.analysis import GROUP, MARGIN, ChannelScores, ScaleShift
-from personae.core import CONTROL, Estimate, Note, Part, ProfileFigure, Series, Table
-from personae.measure.gate import GateResult
+from personae.card.analysis import GROUP, MARGIN, PLACEBO, ChannelScores, ScaleShift
+from personae.core import CONTROL, Estimate, Part, ProfileFigure, Series, Table
 from personae.report.build import (
     Row,
     ValueAxis,
-    estimate_words,
     forest,
     list_words,
-    missing_answers,
     profile,
     table,
-    verdict,
-    warning,
 )
 from personae.stats.effects.contrast import paired_cells
 from personae.stats.effects.verdicts import SHIFTED
@@ -28,96 +23,20 @@ from personae.stats.resample import mean
 from personae.stats.scores.variance_shares import variance_shares
 from personae.traits.norms import norm_standing
 
-__all__ = ["PLACEBO", "arms", "domains", "facets", "steadiness", "verdicts", "warnings"]
+__all__ = ["arms", "domains", "facets", "steadiness"]
 
-PLACEBO = "placebo"
 WIDEST = 4.0
 """Most SD units that a figure shows; the intervals of facets of two items are wider."""
+AGAINST = (
+    "Each induction against the arm without persona; `placebo` is a system message without traits."
+)
 BAND = ValueAxis("SD", 0.0, (-MARGIN, MARGIN))
-
-
-def verdicts(gate: GateResult, scores: ChannelScores, names: Sequence[str]) -> list[Note]:
-    """State the results in plain sentences, doubts first."""
-    shifts = scores.shifts(names[0])
-    requested = [s for s in shifts if s.requested]
-    notes = [verdict(gate.sentence)]
-    if requested:
-        notes.append(verdict(_outcome(requested, names[0], scores)))
-    else:
-        notes.append(verdict("No trait was requested: the card shows what was measured."))
-    for outcome, words in (
-        ("against the request", "Shifted against the request"),
-        ("shifted unrequested", "Shifted without a request"),
-    ):
-        shifted = [s for s in shifts if s.verdict == outcome]
-        if shifted:
-            listed = ", ".join(f"{_title(scores, s)} {_signed(s.standard)}" for s in shifted)
-            notes.append(verdict(f"{words}: {listed} SD."))
-    if requested and any(not isnan(scores.aligned(name).value) for name in names):
-        notes += [verdict(_best(scores, names)), verdict(_stable(scores, names[0], requested))]
-    return notes
-
-
-def _outcome(requested: Sequence[ScaleShift], arm: str, scores: ChannelScores) -> str:
-    aligned = scores.aligned(arm)
-    if isnan(aligned.value):
-        return f"Whether {arm} shifted the requested traits is not known: {aligned.why_missing}."
-    shifted = sum(s.verdict == "as requested" for s in requested)
-    if not shifted and not isnan(aligned.low) and aligned.low <= 0 <= aligned.high:
-        head = f"No effect of the persona was shown (induced by {arm})"
-    else:
-        asked = f"{len(requested)} requested traits"
-        head = f"{shifted} of {asked} shifted as requested (induced by {arm})"
-    return f"{head}: mean shift towards the request {_shift_words(aligned)}, SD of {scores.sd_of}."
-
-
-def _best(scores: ChannelScores, names: Sequence[str]) -> str:
-    ranked = sorted(names, key=lambda n: -_value(scores.aligned(n)))
-    if len(ranked) < 2:
-        return f"Only one induction was tried: {ranked[0]}."
-    lead = scores.aligned(ranked[0], control=ranked[1])
-    floor = scores.aligned(PLACEBO)
-    clear = not isnan(lead.low) and lead.low > 0 and lead.p < 0.05
-    words = "better than" if clear else "not distinguishable from"
-    return (
-        f"Of {len(ranked)} inductions, {ranked[0]} shifted most, {words} the next, {ranked[1]} "
-        f"(difference {_shift_words(lead)}). A persona without content shifted "
-        f"{_signed(floor)} SD."
-    )
-
-
-def _stable(scores: ChannelScores, arm: str, requested: Sequence[ScaleShift]) -> str:
-    groups: dict[str, list[str]] = {}
-    for shift in requested:
-        outcome = _stability(scores, arm, shift)[0]
-        groups.setdefault(outcome, []).append(_title(scores, shift))
-    listed = "; ".join(f"{outcome}: {', '.join(titles)}" for outcome, titles in groups.items())
-    return f"Over wordings and option orders: {listed}."
-
-
-def _stability(
-    scores: ChannelScores, arm: str, shift: ScaleShift
-) -> tuple[str, Estimate | None, str]:
-    """Return the stability verdict; a shift that was not shown is neither stable nor unstable."""
-    stability = scores.steadiness(arm, shift.scale)
-    between = " against ".join(stability.between) if stability.widest else ""
-    outcome = stability.verdict if shift.verdict in SHIFTED else "not shown"
-    return outcome, stability.widest, between
-
-
-def warnings(scores: ChannelScores, skipped: Sequence[str]) -> list[Note]:
-    """Name what limits the card: inductions left out, answers missing."""
-    notes = []
-    if skipped:
-        names = ", ".join(skipped)
-        notes.append(warning(f"Left out, as the persona lacks what they use: {names}."))
-    return [*notes, *missing_answers(scores.answers)]
 
 
 def domains(scores: ChannelScores, arm: str) -> list[Part]:
     """Draw and tabulate the domains (SD): requested and measured, with norms if there are any."""
     shifts = scores.shifts(arm)
-    titles = [_title(scores, s) for s in shifts]
+    titles = [scores.title(s.scale) for s in shifts]
     unit = scores.answers.rows["unit"][0]
     with_norms = scores.in_points and bool(scores.tool.norms)
     named = list(zip(titles, shifts, strict=True))
@@ -134,8 +53,10 @@ def domains(scores: ChannelScores, arm: str) -> list[Part]:
         f"{scores.sd_of}. Intervals resample items and administrations; p: sign-flip permutation "
         f"over items, Holm-adjusted over the domains.{norms}"
     )
+    any_requested = any(shift.requested is not None for shift in shifts)
+    title = "Requested and measured traits" if any_requested else "Measured traits"
     return [
-        _profile("profile", "Requested and measured traits", named, arm, scores),
+        _profile("profile", title, named, arm, scores),
         table("domains", "Domains", rows, note),
     ]
 
@@ -173,6 +94,9 @@ def _profile(
     scores: ChannelScores,
 ) -> ProfileFigure:
     shifts = [s for _, s in named]
+    requested = tuple(s.requested for s in shifts)
+    any_requested = any(z is not None for z in requested)
+    beside = ", beside the request" if any_requested else ""
     ends = [v for s in shifts for v in (s.standard.low, s.standard.high, s.requested or 0.0)]
     largest = max([0.5, *(abs(v) for v in ends if not isnan(v))])
     reach = min(float(np.ceil(2 * largest) / 2), WIDEST)
@@ -182,12 +106,12 @@ def _profile(
         title,
         [scale for scale, _ in named],
         [
-            Series("requested (z)", tuple(s.requested for s in shifts), "requested"),
+            *((Series("requested (z)", requested, "requested"),) if any_requested else ()),
             Series(f"measured ({arm})", tuple(s.standard for s in shifts), "measured"),
             Series("without persona", (0.0,) * len(shifts), "baseline"),
         ],
         ValueAxis(f"SD of {scores.sd_of}", low=-reach, high=reach),
-        alt=f"Shift from the model without persona, in SD units, beside the request. {listed}.",
+        alt=f"Shift from the model without persona, in SD units{beside}. {listed}.",
     )
 
 
@@ -210,6 +134,8 @@ def _t_score(scores: ChannelScores, arm: str, scale: str) -> Estimate:
 
 def arms(scores: ChannelScores, names: Sequence[str]) -> list[Part]:
     """Compare the inductions: shift (SD) towards the request, and on traits not requested."""
+    if not any(shift.requested for shift in scores.shifts(names[0])):
+        return _arms_by_trait(scores, names)
     aligned = {name: scores.aligned(name) for name in (*names, PLACEBO)}
     rows: list[Row] = []
     for name, shift in aligned.items():
@@ -221,13 +147,10 @@ def arms(scores: ChannelScores, names: Sequence[str]) -> list[Part]:
                 "p": shift.p,
                 "as requested": sum(s.verdict == "as requested" for s in shifts),
                 "not as requested": sum(s.verdict in SHIFTED[1:] for s in shifts),
-                **{_title(scores, s): s.standard for s in shifts},
+                **{scores.title(s.scale): s.standard for s in shifts},
             }
         )
-    note = (
-        "Each induction against the arm without persona; `placebo` is a system message without "
-        "traits. The best is chosen and judged on the same items: its lead is optimistic."
-    )
+    note = f"{AGAINST} The best is chosen and judged on the same items: its lead is optimistic."
     return [
         forest(
             "inductions",
@@ -239,12 +162,32 @@ def arms(scores: ChannelScores, names: Sequence[str]) -> list[Part]:
     ]
 
 
+def _arms_by_trait(scores: ChannelScores, names: Sequence[str]) -> list[Part]:
+    """Compare the inductions trait by trait, where no request gives them a common direction."""
+    shifts = {name: scores.shifts(name) for name in (*names, PLACEBO)}
+    rows: list[Row] = [
+        {
+            "induction": name,
+            "shifted": sum(s.verdict in SHIFTED for s in by_trait),
+            **{scores.title(s.scale): s.standard for s in by_trait},
+        }
+        for name, by_trait in shifts.items()
+    ]
+    drawn = [
+        (name, scores.title(s.scale), s.standard) for name, traits in shifts.items() for s in traits
+    ]
+    return [
+        forest("inductions", "Shift of each trait, by induction", drawn, BAND),
+        table("inductions", "Inductions", rows, AGAINST),
+    ]
+
+
 def steadiness(scores: ChannelScores, arm: str) -> list[Part]:
     """Show each administration's shift (SD), and test whether they agree."""
     drawn: list[tuple[str, str, Estimate]] = []
     rows: list[Row] = []
     for shift in scores.shifts(arm):
-        title = _title(scores, shift)
+        title = scores.title(shift.scale)
         cells, _, labels = paired_cells(scores.part(shift.scale), (CONTROL, arm))
         standard = cells / scores.sd(shift.scale)
         for column, (form, order, _) in enumerate(labels):
@@ -253,7 +196,7 @@ def steadiness(scores: ChannelScores, arm: str) -> list[Part]:
             drawn.append(
                 (name, title, mean(values, name=name, of="item", unit="SD", seed=scores.seed))
             )
-        outcome, widest, between = _stability(scores, arm, shift)
+        outcome, widest, between = scores.shift_stability(arm, shift)
         rows.append(
             {
                 "trait": title,
@@ -298,19 +241,3 @@ def _shares(scores: ChannelScores, arm: str) -> Table:
         "differ under another wording or order."
     )
     return table("variance", "What the shift depends on", rows, note)
-
-
-def _title(scores: ChannelScores, shift: ScaleShift) -> str:
-    return str(scores.tool.scales.get(shift.scale, shift.scale))
-
-
-def _signed(estimate: Estimate) -> str:
-    return estimate_words(estimate.value)
-
-
-def _shift_words(estimate: Estimate) -> str:
-    return estimate.words("+.2f", unit="SD", bounds=".2f")
-
-
-def _value(estimate: Estimate) -> float:
-    return -inf if isnan(estimate.value) else estimate.value

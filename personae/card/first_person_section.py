@@ -144,15 +144,7 @@ def _verdict(rows: Sequence[_Row]) -> Note:
     requested = [r for r in rows if r.requested]
     shown = [BIG_FIVE[r.scale] for r in requested if r.verdict == "as requested"]
     unrequested = [BIG_FIVE[r.scale] for r in rows if r.verdict in SHIFTED[1:]]
-    if not requested:
-        head = "No trait was requested"
-    elif shown:
-        head = f"Read from its own free text, it shows as requested in {', '.join(shown)}"
-        head += f" ({len(shown)} of {len(requested)} requested traits)"
-    else:
-        head = f"Read from its own free text, none of {len(requested)} requested traits was shown"
-    if unrequested:
-        head += f"; it shifted otherwise in {', '.join(unrequested)}"
+    head = f"Read from its own free text, {_finding(len(requested), shown, unrequested)}"
     directions = [(_direction(r.reported), _direction(r.read)) for r in rows]
     pairs = [(a, b) for a, b in directions if a and b]
     same = sum(a == b for a, b in pairs)
@@ -163,7 +155,18 @@ def _verdict(rows: Sequence[_Row]) -> Note:
         else "No trait was shown to shift in both self-report and free text, so that their "
         "directions can't be compared."
     )
-    return verdict(f"{head}. {tail}")
+    return verdict(f"{head}. {tail}" if pairs or requested else f"{head}.")
+
+
+def _finding(requested: int, shown: Sequence[str], unrequested: Sequence[str]) -> str:
+    others = ", ".join(unrequested)
+    if not requested:
+        return f"it shifted in {others}" if others else "it was not shown to shift in any trait"
+    head = f"none of {requested} requested traits was shown"
+    if shown:
+        head = f"it shows as requested in {', '.join(shown)}"
+        head += f" ({len(shown)} of {requested} requested traits)"
+    return f"{head}; it shifted otherwise in {others}" if others else head
 
 
 def _figure(rows: Sequence[_Row], arm: str) -> ForestFigure:

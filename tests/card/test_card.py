@@ -1,7 +1,8 @@
 """The card recovers what a simulated respondent is told, and stays silent on one who isn't."""
 
+import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,7 +25,7 @@ from personae.core import (
     UnknownName,
 )
 from personae.induce.prompt.prompted import in_system, prompted
-from personae.induce.registry import _MAKERS, register
+from personae.induce.registry import _MAKERS, find_induction, register
 from personae.report.render.html import report_html
 from personae.respondents.null import open_null
 from personae.respondents.simulated import SimulatedRespondent, open_simulated
@@ -154,3 +155,35 @@ def test_what_was_not_answered_has_no_verdict() -> None:
     assert any("shifted the requested traits is not known: " in text for text in texts)
     assert not any("nan" in text for text in texts)
     assert not any("shifted as requested" in text for text in texts)
+
+
+class AsAda:
+    """Induces Ada, whoever the persona is."""
+
+    name = "as_ada"
+    needs = Needs.any_of("text")
+
+    def __call__(self, model: M, persona: Persona) -> AbstractContextManager[M]:
+        return find_induction("naive")(model, ADA)
+
+
+def test_without_a_request_a_card_shows_what_was_measured(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("personae.induce.registry._MAKERS", dict(_MAKERS))
+    register("as_ada", AsAda)
+    ben = Persona(id="ben", text="You are Ben, who counts birds.")
+    model = open_simulated("simulated:follow=1,noise=0.2")
+    unmoved = Design(inductions=("persona_text",), sections=("behaviour", "first_person"))
+    moved = Design(inductions=("as_ada",), sections=())
+    reports = [card(model, ben, design, quick=True) for design in (unmoved, moved)]
+    texts = [" ".join(lines(report)) for report in reports]
+    assert "No trait was requested, and no shift by persona_text was shown; the larg" in texts[0]
+    assert re.search(r"requested; as_ada shifted 2 of 5 traits: \w+ [-+]\d.*; \w+ [-+]\d", texts[1])
+    assert "directions can't be compared" not in texts[0] and "not known" not in texts[0]
+    for report in reports:
+        assert report.figures["profile"].title == "Measured traits"
+        assert table(report, "inductions").columns[:2] == ("induction", "shifted")
+        for figure in report.figures.values():
+            page = report_html(Report(title="", parts=(figure,)))
+            assert "not known" not in page and "requested" not in page, figure.name
