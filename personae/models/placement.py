@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from personae.core.argument_types import require_type
 from personae.core.errors import BadValue, UnknownName
 
 __all__ = ["QUANTIZERS", "Placement"]
@@ -29,7 +30,7 @@ class Placement:
 
     Raises:
         UnknownName: a value that isn't one of these; near matches are named.
-        BadValue: a device beside a device map.
+        BadValue: a device beside a device map; a value of another type.
 
     >>> Placement(dtype="bflaot16")
     Traceback (most recent call last):
@@ -43,6 +44,10 @@ class Placement:
     attention: str = "auto"
 
     def __post_init__(self) -> None:
+        require_type("device", self.device, str)
+        require_type("device_map", self.device_map, str | Mapping | None)
+        if isinstance(self.device_map, Mapping):
+            _require_devices(self.device_map)
         if not re.fullmatch(r"cuda:\d{1,3}", self.device):
             _require("device", self.device, DEVICES)
         _require("dtype", self.dtype, DTYPES)
@@ -53,6 +58,14 @@ class Placement:
             _require("device map", self.device_map, DEVICE_MAPS)
         if self.device_map is not None and self.device != "auto":
             raise BadValue("give a device or a device map, not both")
+
+
+def _require_devices(device_map: Mapping[str, str | int]) -> None:
+    if not device_map:
+        raise BadValue("a device map has at least one module, such as {'': 'cpu'}; this is empty")
+    for module, device in device_map.items():
+        require_type("a module in a device map", module, str)
+        require_type(f"the device of {module!r}", device, str | int)
 
 
 def _require(kind: str, value: object, known: tuple[str, ...]) -> None:

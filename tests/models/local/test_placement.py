@@ -2,6 +2,7 @@
 
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -56,10 +57,12 @@ def tiny(tmp_path: Path) -> str:
         ({"attention": "flash_attention"}, "did you mean 'flash_attention_2'"),
         ({"device_map": "balance"}, "did you mean 'balanced'"),
         ({"device_map": "auto", "device": "cpu"}, "a device or a device map, not both"),
+        ({"device": 3}, "device is a text, not 3"),
+        ({"quantize": 8}, "no quantization is called '8'"),
         ({"dtypes": "float32"}, "did you mean 'dtype'"),
     ],
 )
-def test_wrong_options_name_near_matches(tiny: str, options: dict[str, str], says: str) -> None:
+def test_wrong_options_name_near_matches(tiny: str, options: dict[str, Any], says: str) -> None:
     with pytest.raises(InputError, match=says):
         open_model(tiny, **options)
 
@@ -183,14 +186,22 @@ def test_a_device_map_changes_no_answer(
         ({"": "cuda:77"}, "there is no device 'cuda:77' here"),
         ({"": 77}, "there is no device 'cuda:77' here"),
         ({"": "disk"}, "leaves the embeddings of tokens on disk"),
+        ({"": "cpu", "model.layer.0": "cpu"}, "no module of .* did you mean 'model.layers.0'"),
+        ({"": "cpu", "model.layers.9": "cpu"}, "no module of .* is called 'model.layers.9'"),
+        ({"model": "cpu"}, "the device map has no device for lm_head$"),
+        ({"lm_head.weight": "cpu"}, "no device for model.embed_tokens, .* and 15 more"),
+        ({}, "a device map has at least one module"),
+        ({3: "cpu"}, "a module in a device map is a text, not 3"),
+        ({"": None}, "the device of '' is a text or a whole number, not None"),
+        (["cpu"], "device_map is a text, a dict or None, not"),
     ],
 )
 def test_a_device_map_to_nowhere_is_refused(
-    device_map: dict[str, str | int], says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    device_map: Any, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     folder = save_model(tmp_path / "tiny", byte_tokenizer("<s>", "</s>"))
-    with pytest.raises(BadValue, match=says):
+    with pytest.raises((BadValue, UnknownName), match=says):
         open_model(f"hf:{folder}", device_map=device_map)
 
 

@@ -1,5 +1,6 @@
 """Opens networks from model folders, by `transformers`, where and as a placement asks."""
 
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import transformers
 from safetensors import SafetensorError
 
 from personae.core import BadValue, InputError, ModelError
+from personae.models.local.weights.device_maps import check_device_map
 from personae.models.local.weights.memory import OPENING, memory_advice
 from personae.models.local.weights.quantising import quantization_config
 from personae.models.local.weights.runtime import (
@@ -24,6 +26,7 @@ __all__ = ["LOADING_ERRORS", "pretrained_network"]
 
 _SAFE: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
 """Nothing of the model's is run, and nothing but its folder is read."""
+UNFIT = "{}: its layers aren't multiples of the blocks that are rounded together; try 8bit"
 LOADING_ERRORS = (OSError, LookupError, ValueError, ImportError, RuntimeError, SafetensorError)
 
 
@@ -35,13 +38,17 @@ def pretrained_network(
     Raises:
         ModelError: weights are missing, of another shape, too large for the device, or the network
             needs code of its own.
-        BadValue: this machine lacks the device, or a device map leaves embeddings on disk.
+        UnknownName: a device map names a module that the network doesn't have.
+        BadValue: this machine lacks the device, or a device map leaves embeddings on disk, or
+            weights without a device.
         MissingExtra: a package that the placement needs is not installed.
     """
     device = resolved_device(placement)
     dtype = resolved_dtype(placement, device)
     options, quantized = _options(placement, device, dtype)
     try:
+        if isinstance(placement.device_map, Mapping):
+            check_device_map(name, folder, placement.device_map, **_SAFE)
         with memory_advice(OPENING):
             network, report = transformers.AutoModelForCausalLM.from_pretrained(
                 folder, use_safetensors=True, output_loading_info=True, **options, **_SAFE
@@ -49,7 +56,10 @@ def pretrained_network(
             if "device_map" not in options:
                 network.to(device)
     except LOADING_ERRORS as error:
-        raise ModelError(f"{name}: can't be opened: {error}") from error
+        unfit = quantized and "automatic conversion" in str(error)
+        raise ModelError(
+            f"{name}: can't be opened: {UNFIT.format(quantized) if unfit else error}"
+        ) from error
     # the library fills what is missing with random numbers and goes on
     if unfilled := sorted(map(str, [*report["missing_keys"], *report["mismatched_keys"]])):
         raise ModelError(f"{name}: weights are missing or of another shape: {unfilled[:5]}")
