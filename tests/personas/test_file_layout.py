@@ -1,6 +1,9 @@
 """An unchanged foreign file comes back with the same bytes, whatever its layout."""
 
 import json
+import re
+import zlib
+from base64 import b64encode
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +14,7 @@ from hypothesis import strategies as st
 
 from personae.personas import ABSENT, differences, load_personas, save_personas
 from personae.personas.exchange import export_personas, import_personas
+from personae.personas.exchange.file_layout import laid_out as encoded
 from tests.personas.test_interop import FOREIGN
 
 NAMED: dict[str, dict[str, Any]] = {
@@ -106,17 +110,69 @@ def test_a_change_changes_only_what_it_says(
     assert len(changed) == 1
 
 
-def test_a_layout_that_nothing_reproduces_keeps_the_content(tmp_path: Path) -> None:
+ODD: tuple[tuple[str, str], ...] = (
+    (".json", '[{"first_name": "Al",\n"last_name": "B", "age": 1e1, "secret": "\\/"}]'),
+    (".json", '[\n{"first_name": "Al", "last_name": "B", "age": 1.50, "secret": "x"}\n]'),
+    (
+        ".json",
+        '\ufeff[{"first_name":"Al", "last_name": "B","age" : 1\t, "k":[] , "s": "\\u00e5"}]',
+    ),
+    (".json", '[ {"first_name": "Al", "last_name": "B", "age": 1}\r\n, {"first_name": "C"} ]\n'),
+    (".jsonl", '{"first_name":"Al", "last_name": "B",  "age": 1}\n{ "first_name": "C" }\r\n'),
+)
+
+
+@pytest.mark.parametrize(("suffix", "text"), ODD)
+def test_what_a_person_laid_out_comes_back_byte_for_byte(
+    suffix: str, text: str, tmp_path: Path
+) -> None:
+    source, back = tmp_path / f"in{suffix}", tmp_path / f"out{suffix}"
+    source.write_bytes(text.encode())
+    people = list(import_personas(source, "sotopia"))
+    export_personas(people, back, "sotopia")
+    assert back.read_bytes() == text.encode()
+    facts = {**people[0].facts, "demographics/age": "7"}
+    export_personas([replace(people[0], facts=facts), *people[1:]], back, "sotopia")
+    if "e1" not in text and "1.5" not in text:  # those ages aren't whole numbers, and no facts
+        assert re.sub(r"\b1\b", "7", text).encode() == back.read_bytes(), "the layout stays"
+    facts["more"] = "x"
+    export_personas([replace(people[0], facts=facts), *people[1:]], back, "sotopia")
+    assert next(iter(import_personas(back, "sotopia"))).facts == facts
+
+
+def test_texts_escaped_without_need_keep_the_content_alone(tmp_path: Path) -> None:
     source, back = tmp_path / "in.json", tmp_path / "out.json"
-    for text in (
-        '[{"first_name": "Al",\n"last_name": "B", "age": 1e1, "secret": "\\/"}]',
-        '[\n{"first_name": "Al", "last_name": "B", "age": 1.50, "secret": "x"}\n]',
-    ):
-        source.write_text(text)
-        (persona,) = import_personas(source, "sotopia")
-        assert "personae/layout" not in json.dumps(persona.extra)
-        export_personas([persona], back, "sotopia")
-        assert json.loads(back.read_text()) == json.loads(text)
+    source.write_text('[{"first_name": "\\u0041l", "last_name": "B", "age": 3}]')
+    people = list(import_personas(source, "sotopia"))
+    assert "personae/layout" not in json.dumps(people[0].extra)
+    export_personas(people, back, "sotopia")
+    assert json.loads(back.read_text()) == json.loads(source.read_text())
+
+
+def packed(gaps: bytes) -> str:
+    return b64encode(zlib.compress(gaps)).decode()
+
+
+@pytest.mark.parametrize(
+    "tokens",
+    [
+        {"gaps": packed(b'||||"x"|')},
+        {"gaps": packed(b"|||")},
+        {"gaps": packed(b"||||| |||")[:-8]},
+        {"gaps": packed(b"\n|" * 5)},
+        {"gaps": packed(b"|" * 5), "numbers": {"3": "1e400", "9" * 400: "1"}},
+        {"gaps": packed(b"|" * 5), "numbers": {"3": "2"}},
+        {"gaps": packed(b"|" * 5), "numbers": {"3": "1 "}, "escapes": 1},
+        {"gaps": 3, "numbers": 4},
+        {},
+    ],
+)
+def test_a_damaged_layout_of_tokens_changes_no_content(
+    tokens: dict[str, Any], tmp_path: Path
+) -> None:
+    for name in ("a.json", "a.jsonl"):
+        written = encoded([{"a": 1}], tmp_path / name, {"tokens": tokens})
+        assert json.loads(written) == {"a": 1} and b'"x"' not in written
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,9 @@
 """The layout of JSON files: indentation, separators, escapes, line ends and byte order mark.
 
 An import finds the layout with which `json.dumps` gives a file's bytes again and keeps it with the
-file's first object, where it differs from our own. A file whose bytes none gives (numbers such as
-1e3, an object a line in a list, escapes without need) is written in our layout, nothing else lost.
+file's first object, where it differs from our own; for a file whose bytes none gives (numbers such
+as 1e3, an object a line in a list) that of its tokens. A file whose texts are escaped in places
+without need is written in our layout, nothing else lost.
 """
 
 import json
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from personae.core import Json
+from personae.personas.exchange.token_layout import MAX_FILE, token_layout, with_tokens
 
 __all__ = ["LAYOUT", "file_layout", "laid_out", "take_layout"]
 
@@ -56,14 +58,18 @@ def file_layout(path: Path) -> Json:
     """Find in what a file's layout differs from ours; {} if in nothing, or if none is found."""
     lines = _is_lines(path)
     try:
-        if path.stat().st_size > 64 << 20:
+        if path.stat().st_size > MAX_FILE:
             return {}
         content = path.read_bytes()
         text = content.decode("utf-8-sig")
         texts = text.rstrip(" \t\r\n").split("\n") if lines else [text]
         values = [json.loads(text) for text in texts]
         candidates = _candidates(text, content.startswith(BOM_UTF8), lines)
-        layout = next((it for it in candidates if it.encode(values) == content), _OURS[lines])
+        layout = next((it for it in candidates if it.encode(values) == content), None)
+        if layout is None:
+            tokens = token_layout(text, values)
+            mark = {"mark": True} if content.startswith(BOM_UTF8) else {}
+            return {"lines": lines, "tokens": tokens, **mark} if tokens else {}
     except (OSError, ValueError, RecursionError):
         return {}
     changes = {n: v for n, v in asdict(layout).items() if v != getattr(_OURS[lines], n)}
@@ -117,5 +123,9 @@ def take_layout(objects: Iterable[object], path: Path) -> Json:
 
 
 def laid_out(values: Iterable[object], path: Path, layout: Json) -> bytes:
-    """Encode values in a kept layout, in ours where it says nothing."""
-    return _valid(layout, _is_lines(path)).encode(values)
+    """Encode values in a kept layout, in ours where it says nothing or doesn't fit them."""
+    rows, lines, tokens = list(values), _is_lines(path), layout.get("tokens")
+    text = with_tokens(rows, tokens, lines=lines) if isinstance(tokens, dict) else ""
+    if text:
+        return BOM_UTF8 * (layout.get("mark") is True) + text.encode()
+    return _valid(layout, lines).encode(rows)

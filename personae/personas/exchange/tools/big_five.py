@@ -3,8 +3,8 @@
 Words: high is +1, moderate 0 and low -1; with "somewhat" 0.5, "very" 1.5 and "extremely" 2 from
 0, the steps of our graded adjectives. A number is read by its place between the ends of its scale,
 from -1 to +1, if the scale is stated ("4/5", "70 %", "5 (1-7)") or follows from all numbers (0.8;
-85); a percentile by the normal distribution. Negations, two levels for one trait and numbers of
-unknown scale are not read but reported.
+85); SDs, T scores and percentiles are read as such. Letters with a sign (E+, N-) are high and low.
+Negations, two levels for one trait and numbers of unknown scale are not read but reported.
 """
 
 import re
@@ -40,6 +40,9 @@ _DOMAIN = re.compile(
     re.I,
 )
 _LETTER = re.compile(r"^\W*(?P<code>[OCEANocean])\s*(?:[:=–—]|-(?=\s)|\s(?=[+-]?\d))")
+_SIGNED = re.compile(r"^\W*(?P<code>[OCEAN])\s?(?P<sign>[+−-])[^\w+−-]*$")
+_BETWEEN_SIGNED = re.compile(r"(?<=[+−-])[ /]+(?=[OCEAN][+−-])")
+_LAST_LETTER = re.compile(r"\s(?P<code>[OCEAN])\W*$")
 _ADVERBS = {
     "extremely": 2.0,
     "exceptionally": 2.0,
@@ -72,11 +75,21 @@ _NEGATION = re.compile(r"\b(?:not?|non|never|neither|nor|without|lacks?|lacking)
 _NUMBER = r"[+-]?\d+(?:\.\d+)?"
 _PERCENTILE = re.compile(rf"({_NUMBER})\s*(?:st|nd|rd|th)?\s*percentile", re.I)
 _PERCENT = re.compile(rf"({_NUMBER})\s*(?:%|percent\b)", re.I)
-_UNITS = re.compile(rf"(?:\bz\s*=\s*({_NUMBER})|({_NUMBER})\s*(?:sds?\b|z\b))", re.I)
+_UNITS = re.compile(
+    rf"(?:\bz\s*=\s*({_NUMBER})|({_NUMBER})\s*(?:sds?\b|z\b)(?:\s*(above|below)\b)?)", re.I
+)
+_T_SCORE = re.compile(
+    rf"\b[Tt][ -]?[Ss]cores?\b\W*(?:of\s+)?({_NUMBER})|\bT\s*[=:]?\s*({_NUMBER})|({_NUMBER})\s*T\b"
+)
+_DECIMAL_COMMA = re.compile(r"(?<![\d.,])(\d+),(\d+)(?![\d,])")
 _OF = re.compile(rf"({_NUMBER})\s*(?:/|\b(?:out\s+)?of\b)\s*(\d+)\b", re.I)
 _RANGE = re.compile(rf"({_NUMBER})\W+(?:[a-z]+\W+)*(\d+)\s*(?:-|–|to|\.\.)\s*(\d+)\b", re.I)
-_BARE = re.compile(rf"[^\d]*?({_NUMBER})[^\d]*")
+_PLAIN = r"(?:\b(?:scores?|levels?|ratings?|values?|points?|is|at|of|on|in|a|an|the)\b|[\W_])"
+_BARE = re.compile(rf"{_PLAIN}*?({_NUMBER}){_PLAIN}*", re.I)
+_NAMED = ("trait", "name", "domain", "dimension", "factor")
+_LEVELLED = ("level", "score", "value", "rating", "percentile")
 _SPLIT = re.compile(r"[;\n|,]|[.!?](?!\d)|\b(?:and|but|while|whereas|yet)\b", re.I)
+_DIGIT_OR_SIGNS = re.compile(r"\d|^\W*[OCEAN]\s?[+−-]{2,}\W*$")
 _SENTENCE = re.compile(r"[;\n!?]|\.(?!\d)")
 
 
@@ -103,21 +116,32 @@ def read_big_five(value: object) -> BigFive:
 def _passages(value: object) -> Iterator[str]:
     """Yield what speaks of one trait each, as "trait: level" where the value is an object."""
     if isinstance(value, str):
-        yield from (part.strip() for part in _SPLIT.split(value))
+        for part in _SPLIT.split(_DECIMAL_COMMA.sub(r"\1.\2", value)):
+            yield from (passage.strip() for passage in _BETWEEN_SIGNED.split(part))
     elif isinstance(value, list):
         for element in value:
             yield from _passages(element)
     elif isinstance(value, Mapping):
-        for name, level in value.items():
+        for name, level in _named_levels(value):
             if _domain(f"{name}:") is not None and level not in (None, ""):
+                text = _DECIMAL_COMMA.sub(r"\1.\2", str(level).strip().replace("_", " "))
                 # What follows the first sentence explains it, as in "High. Very creative".
-                yield f"{name}: {_SENTENCE.split(str(level).strip())[0]}"
+                yield f"{name}: {_SENTENCE.split(text)[0]}"
+
+
+def _named_levels(value: Mapping[object, object]) -> Iterable[tuple[object, object]]:
+    """Return an object's pairs, or the pair that it is: {"trait": "Openness", "score": 80}."""
+    name = next((value[key] for key in _NAMED if key in value), None)
+    if not isinstance(name, str) or _domain(f"{name}:") is None:
+        return value.items()
+    levels = [(key, value[key]) for key in _LEVELLED if key in value]
+    if len(levels) == 1 and levels[0][0] == "percentile":
+        return [(name, f"{levels[0][1]} percentile")]
+    return [(name, levels[0][1] if len(levels) == 1 else value)]
 
 
 def _says_something(passage: str) -> bool:
-    return any(p.search(passage) for p in (_DOMAIN, _LETTER, _LEVEL)) or bool(
-        re.search(r"\d", passage)
-    )
+    return any(p.search(passage) for p in (_DOMAIN, _LETTER, _SIGNED, _LEVEL, _DIGIT_OR_SIGNS))
 
 
 def _domain(passage: str) -> tuple[str, int, str] | None:
@@ -125,6 +149,10 @@ def _domain(passage: str) -> tuple[str, int, str] | None:
     matches = list(_DOMAIN.finditer(passage))
     if not matches and (letter := _LETTER.match(passage)):
         return letter["code"].upper(), 1, passage[letter.end() :]
+    if not matches and (signed := _SIGNED.match(passage)):
+        return signed["code"], 1, "\0 high" if signed["sign"] == "+" else "\0 low"
+    if not matches and (last := _LAST_LETTER.search(passage)) and _LEVEL.match(passage.strip()):
+        return last["code"], 1, f"{passage[: last.start()]} \0"
     if len(matches) != 1:
         return None
     group = str(matches[0].lastgroup)
@@ -138,11 +166,14 @@ def _reading(passage: str, scale: tuple[float, float] | None) -> tuple[str, floa
         return None
     code, direction, remainder = domain
     level = _worded(remainder)
-    number = _numbered(remainder, scale)
+    standing = _standing(remainder)
+    number = standing if standing is not None else _numbered(remainder, scale)
     if level is None and not _LEVEL.search(remainder):
         level = number
     elif level is not None and number is not None and number * level < 0:
         return None
+    elif level is not None and standing is not None:
+        level = standing  # "1.5 SD above average" says more than "above average"
     return None if level is None else (code, round(direction * level, 4) + 0.0)
 
 
@@ -158,13 +189,24 @@ def _graded(match: re.Match[str]) -> float:
     return sign * (_ADVERBS[match["adverb"].lower()] if match["adverb"] else 1.0)
 
 
-def _numbered(remainder: str, scale: tuple[float, float] | None) -> float | None:
+def _standing(remainder: str) -> float | None:
+    """Read a number that says where among people: a percentile, SDs, a T score (50, SD 10)."""
+    z = None
     if match := _PERCENTILE.search(remainder):
         share = float(match[1]) / 100
-        return NormalDist().inv_cdf(share) if 0.001 <= share <= 0.999 else None
-    if match := _UNITS.search(remainder):
-        z = float(match[1] or match[2])
-        return z if abs(z) <= 5 else None
+        z = NormalDist().inv_cdf(share) if 0.001 <= share <= 0.999 else None
+    elif match := _UNITS.search(remainder):
+        below = (match[3] or "").lower() == "below"
+        z = float(match[1] or match[2]) * (-1 if below else 1)
+    elif match := _T_SCORE.search(remainder):
+        z = (float(match[1] or match[2] or match[3]) - 50) / 10
+    return z if z is not None and abs(z) <= 5 else None
+
+
+def _numbered(remainder: str, scale: tuple[float, float] | None) -> float | None:
+    """Read a number on a scale that is stated with it, or the given one."""
+    if any(pattern.search(remainder) for pattern in (_PERCENTILE, _UNITS, _T_SCORE)):
+        return None
     value, ends = _scaled(remainder, scale)
     return None if ends is None else _place(value, *ends)
 
