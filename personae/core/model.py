@@ -31,6 +31,7 @@ __all__ = [
     "Pool",
     "is_control",
     "model_notes",
+    "model_packages",
     "refuse_edits",
     "require_options",
     "require_white_box",
@@ -79,6 +80,16 @@ class _Annotated(Protocol):
     @property
     def notes(self) -> tuple[str, ...]:
         """How it runs or is asked, where that isn't the usual way; goes into the provenance."""
+        ...
+
+
+@runtime_checkable
+class _Packaged(Protocol):
+    """A model whose numbers depend on installed packages."""
+
+    @property
+    def packages(self) -> Mapping[str, str]:
+        """Their versions, where it runs; goes into the manifest."""
         ...
 
 
@@ -239,6 +250,14 @@ def model_notes(models: Iterable[Model]) -> tuple[str, ...]:
     """Return what models say about how they run or are asked, equal notes once."""
     notes = [note for model in models if isinstance(model, _Annotated) for note in model.notes]
     return tuple(dict.fromkeys(notes))
+
+
+def model_packages(models: Iterable[Model]) -> dict[str, str]:
+    """Return the versions of the packages that decide the models' numbers."""
+    packages: dict[str, str] = {}
+    for model in models:
+        packages |= model.packages if isinstance(model, _Packaged) else {}
+    return packages
 
 
 def refuse_edits(requests: Sequence[Request], name: str) -> None:

@@ -29,15 +29,16 @@ from personae.core import (
     errors,
     is_control,
     model_notes,
+    model_packages,
     refuse_edits,
 )
 from personae.generate.recipe import Order, Population
 from personae.generate.recipe_registry import recipes
 from personae.models.opening import open_model
-from personae.models.vllm.engine_arguments import gpus_per_engine
 from personae.respondents.recognition import outside_modules
 from personae.run.population.population_run import Span, Workers, make_span
 from personae.run.population.shards import Shard
+from personae.run.worker_gpus import worker_gpus
 
 __all__ = ["LOCAL", "cluster", "cluster_model", "span_workers"]
 
@@ -85,6 +86,12 @@ def _workers() -> int:
     import ray
 
     return max(1, int(ray.cluster_resources().get("CPU", 1)))
+
+
+def _gpus_of_machines() -> list[int]:
+    import ray
+
+    return [int(node["Resources"].get("GPU", 0)) for node in ray.nodes() if node["Alive"]]
 
 
 def _spread(call: Callable[[Any, int], Any], tasks: Sequence[Any]) -> Iterator[tuple[int, Any]]:
@@ -185,9 +192,10 @@ class _Answerer:
         return open_model(self._text, **self._options)
 
     @_errors_as_values
-    def about(self) -> tuple[str, str, tuple[str, ...], bool]:
+    def about(self) -> tuple[str, str, tuple[str, ...], dict[str, str], bool]:
         model = self.model
-        return model.name, model.fingerprint, model_notes([model]), isinstance(model, Chooser)
+        notes, packages = model_notes([model]), model_packages([model])
+        return model.name, model.fingerprint, notes, packages, isinstance(model, Chooser)
 
     @_errors_as_values
     def understand(self, modules: Sequence[str]) -> None:
@@ -216,7 +224,7 @@ class _ClusterModel:
 
     def __init__(self, actors: Sequence[Any], *about: Any) -> None:  # noqa: ANN401  (of a worker)
         self._actors = actors
-        self.name, self._fingerprint, self.notes = about
+        self.name, self._fingerprint, self.notes, self.packages = about
         self._understood: tuple[str, ...] = ()
 
     @property
@@ -302,17 +310,15 @@ def cluster_model(text: str, options: Mapping[str, Any] | None = None) -> Model:
     """Open a model on every worker of the cluster, with the options of its back end.
 
     Raises:
-        InputError: the cluster has too few GPUs for it.
+        InputError: no machine of the cluster has GPUs enough for it.
+        BadValue: a GPU is given by its number.
         PersonaeError: as opening it raises on a worker.
     """
     import ray
 
-    gpus = gpus_per_engine(text)
-    engines = int(ray.cluster_resources().get("GPU", 0) // gpus) if gpus else _workers()
-    if not engines:
-        raise InputError(f"{text} takes {gpus} GPUs, and this cluster has fewer")
+    gpus, workers = worker_gpus(text, options or {}, _gpus_of_machines())
     # without resources of its own an actor occupies no CPU while it waits
     worker = ray.remote(num_gpus=gpus)(_Answerer) if gpus else ray.remote(_Answerer)
-    actors = [worker.remote(text, options or {}) for _ in range(engines)]
+    actors = [worker.remote(text, options or {}) for _ in range(workers if gpus else _workers())]
     *about, chooses = _result(ray.get(actors[0].about.remote()))
     return (_ClusterChooser if chooses else _ClusterModel)(actors, *about)

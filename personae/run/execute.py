@@ -19,6 +19,7 @@ from personae.core import (
     Usage,
     file_sha256,
     model_notes,
+    model_packages,
     plain,
     usable_folder,
 )
@@ -99,7 +100,9 @@ def _execute(
 ) -> Report:
     path = job.out / JOURNAL
     is_new_run = not any(p.exists() for p in (job.out / MANIFEST, path))
-    manifest, was_done = open_manifest(job.out, job.identity(models))
+    manifest, was_done = open_manifest(
+        job.out, job.identity(models), model_packages(models.values())
+    )
     began = time.monotonic()
     ended, has_answers = manifest.ended("stopped"), True
     try:

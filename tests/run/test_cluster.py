@@ -81,8 +81,8 @@ def test_errors_of_workers_arrive_as_they_are(monkeypatch: pytest.MonkeyPatch) -
         clusters.cluster_model("smollm3")
 
 
-def test_an_engine_for_gpus_needs_a_cluster_that_has_them() -> None:
-    with pytest.raises(InputError, match="takes 4 GPUs, and this cluster has fewer"):
+def test_a_model_for_gpus_needs_a_cluster_that_has_them() -> None:
+    with pytest.raises(InputError, match="takes 4 GPUs on one machine, and no machine"):
         clusters.cluster_model("vllm:me/model?tensor_parallel_size=2&pipeline_parallel_size=2")
     with pytest.raises(BadValue, match="whole numbers from 1 on"):
         clusters.cluster_model("vllm:me/model?tensor_parallel_size=0")

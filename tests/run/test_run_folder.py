@@ -75,6 +75,18 @@ def run(out: Path, model: Model, console: Console = QUIET, **options: Any) -> Re
     return execute(job, study, {"model": model}, console)
 
 
+def test_the_manifest_names_the_packages_that_decide_the_numbers(tmp_path: Path) -> None:
+    server: Any = Server()
+    server.packages = {"peft": "1.2", "torch": "of the worker"}
+    run(tmp_path, server)
+    packages = json.loads((tmp_path / "manifest.json").read_text())["machine"]["packages"]
+    assert packages["peft"] == "1.2" and packages["torch"] == "of the worker"
+    assert {"numpy", "polars", "scipy"} <= set(packages)
+    run(tmp_path / "other", Server())
+    packages = json.loads((tmp_path / "other" / "manifest.json").read_text())["machine"]["packages"]
+    assert "peft" not in packages
+
+
 def status(out: Path) -> str:
     return str(json.loads((out / "manifest.json").read_text())["status"])
 

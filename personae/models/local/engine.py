@@ -1,5 +1,6 @@
 """The local engine: an open model on this machine, read in batches with shared prefixes."""
 
+import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -35,6 +36,7 @@ from personae.models.local.generating import ReplyWriter
 from personae.models.local.loading import Loaded
 from personae.models.local.recording import record
 from personae.models.local.sites import Sites
+from personae.models.package_versions import installed_versions
 
 __all__ = ["LocalModel", "context_length"]
 
@@ -124,6 +126,14 @@ class LocalModel:
             *self.loaded.runtime.notes,
             *self.loaded.codec.notes,
             *([alone] if obstacle else []),
+        )
+
+    @property
+    def packages(self) -> dict[str, str]:
+        """Versions of the packages by which it computes and was read."""
+        is_read_by_gguf = self.name.startswith("gguf:") and "gguf" in sys.modules
+        return installed_versions(
+            [*self.loaded.runtime.packages, *(["gguf"] if is_read_by_gguf else [])]
         )
 
     @property

@@ -43,6 +43,11 @@ class SteeringLayer(Protocol):
         """What it is called."""
         ...
 
+    @property
+    def package(self) -> str:
+        """The package whose version is the layer's."""
+        ...
+
     def open(self, folder: str, options: Mapping[str, Any]) -> Any:  # noqa: ANN401  (vllm.LLM)
         """Open the engine of a model's folder."""
         ...
@@ -94,7 +99,7 @@ def _directions(edits: Sequence[Edit]) -> dict[int, NDArray[np.float32]]:
 class _EasySteer:
     """EasySteer, vLLM with `vllm.steer_vectors`."""
 
-    name = "EasySteer"
+    name, package = "EasySteer", "easysteer"
 
     def __init__(self) -> None:
         register()
@@ -144,7 +149,7 @@ class _EasySteer:
 class _VllmHook:
     """IBM's vLLM-Hook, whose package is `mia`; its worker reads directions from files."""
 
-    name = "vLLM-Hook"
+    name, package = "vLLM-Hook", "mia"
 
     def __init__(self) -> None:
         self._folder = Path(mkdtemp(prefix="personae-steering-"))

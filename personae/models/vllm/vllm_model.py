@@ -31,6 +31,7 @@ from personae.core import (
 )
 from personae.models.codec.posed_questions import PosedQuestion, QuestionEncoder, TokenQuestion
 from personae.models.local.drawing import stream
+from personae.models.package_versions import installed_versions
 from personae.models.vllm.option_tokens import option_logps
 from personae.models.vllm.steering_layers import Edits
 from personae.models.vllm.vllm_engine import Engine, open_engine
@@ -75,6 +76,19 @@ class VllmModel:
     def notes(self) -> tuple[str, ...]:
         """What reports say about it: what its chat template can't do."""
         return self.engine.codec.notes
+
+    @property
+    def packages(self) -> dict[str, str]:
+        """Versions of vLLM, of what it computes by, and of the steering layer."""
+        import vllm
+
+        layer = self.engine.layer
+        versions = installed_versions(["torch", "transformers", "tokenizers"])
+        versions["vllm"] = vllm.__version__
+        if layer is not None:  # EasySteer may come as vLLM's source alone
+            release = installed_versions([layer.package]).get(layer.package, vllm.__version__)
+            versions[layer.name] = release
+        return versions
 
     def choose(self, requests: Sequence[Request], *, done: Done | None = None) -> list[Choice]:
         """Weigh each request's options; a chat beyond the context length gets the status `error`.

@@ -10,7 +10,6 @@ import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TypedDict
 
@@ -23,6 +22,7 @@ from personae.core import (
     read_record,
     write_atomically,
 )
+from personae.models.package_versions import installed_versions
 
 __all__ = ["REMEDY", "Manifest", "ManifestRecord", "open_manifest", "read_manifest", "today"]
 
@@ -81,8 +81,12 @@ def today() -> str:
     return moment.date().isoformat()
 
 
-def open_manifest(folder: Path, identity: Mapping[str, object]) -> tuple[Manifest, bool]:
+def open_manifest(
+    folder: Path, identity: Mapping[str, object], packages: Mapping[str, str] | None = None
+) -> tuple[Manifest, bool]:
     """Begin a run in a folder, or resume the same one; also tell whether it had ended as done.
+
+    `packages` are versions by which the models compute; those that every run may use are added.
 
     Raises:
         BadValue: the folder holds another run; says how they differ.
@@ -103,7 +107,7 @@ def open_manifest(folder: Path, identity: Mapping[str, object]) -> tuple[Manifes
         status="writing" if status == "writing" else "running",
         date=(old and old["date"]) or today(),
         started=(old and old["started"]) or datetime.now(UTC).isoformat(timespec="seconds"),
-        machine=_machine(),
+        machine=_machine(packages or {}),
     )
     manifest.write(folder)
     return manifest, status == "done"
@@ -131,16 +135,10 @@ def _short(value: object) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _machine() -> Mapping[str, object]:
-    packages = {}
-    for name in PACKAGES:
-        try:
-            packages[name] = version(name)
-        except PackageNotFoundError:
-            continue
+def _machine(packages: Mapping[str, str]) -> Mapping[str, object]:
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cpus": os.cpu_count(),
-        "packages": packages,
+        "packages": installed_versions(PACKAGES) | dict(packages),
     }

@@ -66,6 +66,7 @@ def test_the_folder_alone_finds_its_base(folders: tuple[Path, Path]) -> None:
     alone, joined = load_hf(str(adapter)), load_hf(f"{base}+{adapter}")
     assert alone.fingerprint == joined.fingerprint != load_hf(str(base)).fingerprint
     assert any(f"LORA adapter made for {base}" in note for note in alone.runtime.notes)
+    assert LocalModel(alone).packages["peft"] == peft.__version__
 
 
 def test_the_fingerprint_follows_the_adapter(folders: tuple[Path, Path], tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """GGUF files of architectures, tokenizers and tensor types that ours doesn't read."""
 
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,7 @@ def test_a_file_gives_the_logits_of_its_network(family: str, tmp_path: Path) -> 
     network = family_network(family)
     path = file_of(tmp_path, family, network, SETTINGS[family])
     model: Any = open_model(f"gguf:{path}", device="cpu")
+    assert model.packages["gguf"] == version("gguf")
     torch.testing.assert_close(
         network_logits(model.loaded.network), network_logits(network), atol=1e-4, rtol=0
     )

@@ -19,6 +19,7 @@ from personae.core import (
     Sampling,
     Site,
     UnknownName,
+    model_packages,
     say,
 )
 from personae.models.local.weights import runtime
@@ -141,6 +142,9 @@ def test_a_quantised_model_is_asked_edited_and_recorded(bits: str, tmp_path: Pat
     assert isinstance(rounded, OpenModel) and isinstance(exact, OpenModel)
     assert rounded.fingerprint != exact.fingerprint
     assert any(f"{bits} by" in note for note in rounded.notes)  # type: ignore[attr-defined]
+    usual = {"torch", "transformers", "tokenizers", "llguidance"}
+    used = [set(model_packages([model])) for model in (rounded, exact)]
+    assert used[0] - usual and used[0] - usual <= set(QUANTIZERS[bits]) and used[1] == usual
     first, second = (np.array([c.loglik for c in m.choose(questions)]) for m in (rounded, exact))
     assert 0 < np.abs(first - second).max() < (0.5 if bits == "8bit" else 4)
     site, vector = Site(0), np.ones(128, dtype=np.float32)

@@ -19,6 +19,7 @@ from personae.core import (
     Sampling,
     Site,
     When,
+    model_packages,
     requests_of,
     say,
 )
@@ -86,6 +87,7 @@ def test_steering_by_a_file_is_that_of_the_local_engine(
     model: Any = open_model(f"vllm:{folder}")
     assert (model.engine.layer.name, isinstance(model, OpenModel)) == (layer, True)
     assert model.anatomy == local.anatomy
+    assert {"torch", "vllm", layer} <= set(model_packages([model]))
     random = np.random.default_rng(0)
     vector = SteeringVector({Site(1): random.normal(size=32).astype("f4")}, VectorOrigin(name="x"))
     save_vector(vector, tmp_path / "x.safetensors")

@@ -61,6 +61,15 @@ class Runtime:
             )
         return tuple(notes)
 
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """The packages by which it computes, as the package index names them."""
+        names = ["torch", "transformers", "tokenizers", "llguidance"]
+        names += [self.quantized.rpartition(" by ")[2]] if self.quantized else []
+        names += ["peft"] if self.adapter else []
+        names += ["flash-attn"] if self.attention == "flash_attention_2" else []
+        return tuple(names)
+
 
 def resolved_device(placement: Placement) -> str:
     """Return the device asked for, `auto` resolved: CUDA before MPS before the CPU.
