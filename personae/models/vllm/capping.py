@@ -13,11 +13,12 @@ github.com/ZJU-REAL/EasySteer-vllm-v1 (vllm/model_hooks/steering), vLLM's docume
 
 import os
 from importlib.metadata import entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from personae.core import Edit
+if TYPE_CHECKING:  # vLLM's processes import this module, and need no more than numpy for it
+    from personae.core import Edit
 
 __all__ = ["CAP", "cap_vector", "caps_obstacle", "register"]
 
@@ -82,7 +83,7 @@ def caps_obstacle() -> str:
     return ""
 
 
-def cap_vector(edit: Edit, apply: Any) -> Any:  # noqa: ANN401  (EasySteer's ApplySpec, VectorSpec)
+def cap_vector(edit: "Edit", apply: Any) -> Any:  # noqa: ANN401  (EasySteer's ApplySpec, VectorSpec)
     """Return EasySteer's description of a cap, at the tokens that `apply` selects."""
     import vllm.steer_vectors as layer
 

@@ -76,7 +76,8 @@ def open_engine(text: str, dtype: str = "auto") -> Engine:
 def _refuse_old() -> None:
     import vllm
 
-    release = re.match(r"(\d+)\.(\d+)", vllm.__version__)  # a build from source may have no number
+    # builds from source may say 0.1.dev, whatever they are
+    release = re.match(r"(\d+)\.(\d+)(?!.*dev)", vllm.__version__)
     if release is not None and (int(release[1]), int(release[2])) < OLDEST:
         oldest = ".".join(map(str, OLDEST))
         raise ModelUnavailable(

@@ -223,6 +223,13 @@ def test_a_vllm_that_is_old_or_broken_is_one_clear_line(
     sys.modules.pop("vllm", None)
 
 
+def test_a_vllm_built_from_source_opens_whatever_its_number(
+    folder: Path, vllm: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vllm.__version__", "0.1.dev1+g0ca5c0a")
+    assert open_model(f"vllm:{folder}").fingerprint != vllm.fingerprint
+
+
 def test_without_vllm_the_package_is_named(folder: Path) -> None:
     with pytest.raises(MissingExtra, match=r"vllm.*pip install 'personae\[vllm\]'"):
         open_model(f"vllm:{folder}")

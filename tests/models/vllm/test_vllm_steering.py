@@ -1,5 +1,7 @@
 """Edits inside vLLM by stand-ins of its steering layers, against the local engine."""
 
+import subprocess
+import sys
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -159,6 +161,13 @@ def test_caps_that_workers_would_not_know_are_refused(
         with model.edited([Edit(Site(1), ONES, op="cap", bounds=(0.0, 1.0))]):
             pass
     assert model.choose([Request(CHATS[0], OPTIONS, (Edit(Site(1), ONES),))])[0].status == "ok"
+
+
+def test_the_plugin_brings_little_into_the_processes_of_vllm() -> None:
+    code = "import sys; from personae.models.vllm.capping import register; register(); "
+    code += "print(sorted({'polars', 'scipy', 'torch', 'transformers'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 @pytest.mark.parametrize("layer", [stand_in.EASY_STEER, {}])
