@@ -52,7 +52,7 @@ PARTS: dict[str, tuple[str, Mapping[str, str]]] = {
     "null": ("KIND", NULLS),
     "simulated": (
         "SETTINGS",
-        {name: f"{s.meaning}; {s.low:g} to {s.high:g}" for name, s in SETTINGS.items()},
+        {name: f"{s.meaning}; {s.low:g} to {s.high:,.16g}" for name, s in SETTINGS.items()},
     ),
 }
 """What can stand in the model string of a control, and what it means."""
@@ -124,8 +124,10 @@ def _recipe(name: str) -> Iterator[str]:
 
 
 def _fields(header: Header) -> Iterator[str]:
+    yield header.summary
     for title, value in header.fields.items():
-        yield f"{title:<8} {value}"
+        lines = wrap(f"{title:<8} {value}", 100, subsequent_indent=" " * 9, break_on_hyphens=False)
+        yield from lines
 
 
 def _own_options(command: click.Command, name: str) -> Iterator[str]:

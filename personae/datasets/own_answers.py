@@ -37,7 +37,8 @@ def own_answers(frame: pl.DataFrame, inventory: Inventory, source: Path) -> Answ
     rows = answers.rows.filter(names == inventory.name)
     if not rows.height:
         known = answers.rows.select(names).to_series().drop_nulls().unique().sort().to_list()
-        raise BadFile(f"{source}: no answers to {inventory.name}; it has those to {known[:20]}")
+        others = ", ".join(map(str, known[:20])) or "no inventory"
+        raise BadFile(f"{source}: no answers to {inventory.name}; it has answers to {others}")
     positions = _positions(rows["item"].unique().to_list(), inventory)
     _check_keys(
         rows.select("item", "key"), {n: p.key for n, p in positions.items()}, inventory, source

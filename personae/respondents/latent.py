@@ -59,7 +59,7 @@ SETTINGS: Mapping[str, _Setting] = {
         for domain, title in BIG_FIVE.items()
     },
     "noise": _Setting("SD of an answer in points of a five-point scale", 0.0, 3.0),
-    "follow": _Setting("how far a persona in the chat replaces the own standing", 0.0, 1.0),
+    "follow": _Setting("how far a persona in the chat replaces its own standing", 0.0, 1.0),
     "position": _Setting("pull of the option shown last (-) or first (+)", -1.0, 1.0),
     "acquiescence": _Setting("points of a five-point scale added to agreement", -4.0, 4.0),
     "drift": _Setting("share of every standing lost with each earlier turn or repeat", 0.0, 1.0),
@@ -295,6 +295,6 @@ def _number(spec: str, key: str, text: str, allowed: _Setting) -> float:
     if not (is_valid and allowed.low <= value <= allowed.high):
         kind = "a whole number" if key == "seed" else "a number"
         raise BadValue(
-            f"{spec!r}: {key} is {kind} from {allowed.low:g} to {allowed.high:g}, not {text!r}"
+            f"{spec!r}: {key} is {kind} from {allowed.low:g} to {allowed.high:,.16g}, not {text!r}"
         )
     return value

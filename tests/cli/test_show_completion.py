@@ -42,6 +42,10 @@ def test_the_list_names_everything_in_forty_lines(capsys: Capture) -> None:
 def test_each_kind_shows_what_it_is(capsys: Capture) -> None:
     mpi = printed(capsys, "show", "mpi-120")
     assert "Licence: public domain" in mpi and "arXiv 2206.07550" in mpi
+    sac = printed(capsys, "show", "sac").splitlines()
+    assert sac[0].startswith("SAC: does a trait follow") and max(map(len, sac)) <= 100
+    assert printed(capsys, "show", "population").startswith("A population by quotas")
+    assert "0 to 9,007,199,254,740,992\n" in printed(capsys, "show", "simulated")
     assert "Conscientiousness" in mpi and "… 115 more rows" in mpi
     assert "without thinking" in printed(capsys, "show", "ipip-neo-120", "--full")
     assert "with --items" in printed(capsys, "show", "sd3")

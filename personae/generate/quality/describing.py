@@ -41,8 +41,9 @@ def describe_report(personas: Iterable[Persona], skipped: Sequence[InputError] =
         tally.add(persona_frame(batch))
         for persona in batch:
             filled.update(name for name in (*FIELDS[2:], "extra") if getattr(persona, name))
-            kinds_text = "+".join(evident_kinds(persona)) or "nothing"
-            kinds[f"{persona.kind}, shows {kinds_text}"] += 1
+            evident = " and ".join(evident_kinds(persona)) or "nothing"
+            by_content = "" if evident == persona.kind else f" (by their content {evident})"
+            kinds[f"{persona.kind}{by_content}"] += 1
             for trait, z in persona.traits.items():
                 n, total, squares = moments.get(trait, [0, 0.0, 0.0])
                 moments[trait] = [n + 1, total + z, squares + z * z]
@@ -63,7 +64,7 @@ def _parts(
 ) -> Iterator[Part]:
     n = tally.rows
     summary = ", ".join(f"{count:,} {kind}" for kind, count in kinds.most_common(4))
-    yield Note(f"{n:,} personas: {summary}.", "verdict")
+    yield Note(f"{counted(n, 'persona')}: {summary}.", "verdict")
     names = [name for name in (*FIELDS[2:], "extra") if filled[name]]
     shares = [filled[name] / n for name in names]
     yield _bars("filled", "Fields filled", names, shares)
