@@ -198,8 +198,8 @@ def test_description() -> None:
     ((trait, share, mean, sd),) = table(report, "traits").rows
     assert (trait, share, mean) == ("E", 1.0, 0.0) and sd == pytest.approx((2 / 3) ** 0.5, abs=1e-3)
     assert "3,000 personas: 3,000 demographic." in str(report.parts[0])
-    alone = describe_report([Persona(id="a", kind="individual", facts={"age": "20"})])
-    assert "1 persona: 1 individual (by their content demographic)." in str(alone.parts[0])
+    alone = describe_report([Persona(id="a", facts={"age": "20"})])
+    assert "1 persona: 1 character (by their content demographic)." in str(alone.parts[0])
 
 
 def test_difference() -> None:
