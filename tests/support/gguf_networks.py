@@ -90,11 +90,14 @@ def file_of(
     network: Any,
     own: Mapping[str, Any],
     divisors: Mapping[str, NDArray[Any]] | None = None,
+    *,
+    metadata: Mapping[str, Any] | None = None,
 ) -> Path:
-    """Write a network to a file in a folder, with settings and tensors of its positions."""
+    """Write a network to a file in a folder; `own` settings, and tensors of its positions."""
     path = folder / f"{family}.gguf"
     added = {name: _blob(values) for name, values in (divisors or {}).items()}
-    path.write_bytes(gguf_bytes(settings(family, **own), tensors(family, network) | added))
+    stated = settings(family, **own) | dict(metadata or {})
+    path.write_bytes(gguf_bytes(stated, tensors(family, network) | added))
     return path
 
 

@@ -17,7 +17,7 @@ FORCED = 1000.0
 
 
 @contextmanager
-def llama_cpp_server(path: Path, *, context: int = 512, exact: bool = False) -> Iterator[str]:
+def llama_cpp_server(path: Path, *, context: int = 4096, exact: bool = False) -> Iterator[str]:
     """Yield the address of a server; `exact` keeps its cache in float32.
 
     The test is skipped where `xllamacpp` (of the extra `dev`) isn't installed.

@@ -17,10 +17,12 @@ def model_folder(name: str, scheme: str) -> Path:
     """Return the folder of a model; `scheme` is that of its model string, for messages.
 
     Raises:
-        ModelUnavailable: neither a folder nor a name on the hub (or in its cache).
+        ModelUnavailable: neither a folder nor a name on the hub (or in its cache), or a GGUF file.
     """
     if usable_path(name).is_dir():
         return Path(name)
+    if name.endswith(".gguf"):
+        raise ModelUnavailable(f"{scheme}:{name}: a GGUF file, not a folder: open gguf:{name}")
     try:
         return Path(snapshot_download(name, allow_patterns=KINDS))
     except errors.HFValidationError as error:

@@ -89,7 +89,9 @@ def family_settings(family: str) -> dict[str, Any]:
 
 @needs("accelerate")
 @pytest.mark.parametrize("family", NETWORKS)
-def test_a_file_gives_the_logits_of_its_network(family: str, tmp_path: Path) -> None:
+def test_a_file_gives_the_logits_of_its_network(
+    family: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     network = family_network(family)
     path = file_of(tmp_path, family, network, SETTINGS[family])
     model: Any = open_model(f"gguf:{path}", device="cpu")
@@ -97,6 +99,7 @@ def test_a_file_gives_the_logits_of_its_network(family: str, tmp_path: Path) -> 
     torch.testing.assert_close(
         network_logits(model.loaded.network), network_logits(network), atol=1e-4, rtol=0
     )
+    assert capsys.readouterr().err == ""  # no progress bars
     assert any("read by transformers" in note for note in model.notes)
     (choice,) = model.choose([Request(say("Calm?"), (("A",), ("B",)))])
     assert choice.status == "ok"

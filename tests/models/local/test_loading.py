@@ -181,6 +181,18 @@ def test_hf_folder(folder: Path) -> None:
     assert load_hf(str(folder)).fingerprint != loaded.fingerprint
 
 
+def test_a_gguf_file_is_not_a_folder() -> None:
+    with pytest.raises(
+        ModelUnavailable, match=r"a GGUF file, not a folder: open gguf:some/a\.gguf"
+    ):
+        load_hf("some/a.gguf")
+
+
+def test_progress_bars_stay_out_of_logs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    load_hf(str(folder))
+    assert capsys.readouterr() == ("", "")
+
+
 def test_hub_name_from_the_cache(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,6 +14,8 @@ from typing import Any
 
 import torch
 import transformers
+from transformers import modeling_gguf_pytorch_utils
+from transformers.utils import logging
 
 from personae.core.errors import BadFile, MissingExtra, ModelError
 from personae.models.gguf.gguf_file import Gguf
@@ -25,6 +27,7 @@ from personae.models.local.weights.gguf_positions import (
 )
 from personae.models.local.weights.gguf_settings import GgufSettings
 from personae.models.local.weights.memory import OPENING, memory_advice
+from personae.models.local.weights.progress_bars import bars_in_terminals
 
 __all__ = ["LIBRARY_FAMILIES", "READER", "library_network"]
 
@@ -51,6 +54,7 @@ LOCAL_THETA = 10000.0
 SCALED_BY_WIDTH = {("gemma2", 46), ("gemma3", 62)}
 """Gemmas of 27 billion parameters, by their blocks: files don't state that these scale queries by
 width / heads, the others by the width of a head (llama.cpp, models/gemma2.cpp and gemma3.cpp)."""
+modeling_gguf_pytorch_utils.tqdm = logging.tqdm  # its own bar heeds no switch
 FAULTS = (OSError, LookupError, TypeError, ValueError, AttributeError, AssertionError, RuntimeError)
 
 
@@ -100,6 +104,7 @@ def library_network(
         config = _config(file, family, positions)
         with (
             memory_advice(OPENING),
+            bars_in_terminals(),
             TemporaryDirectory() as empty,
         ):  # nothing beside the file is to be opened with it
             network, report = transformers.AutoModelForCausalLM.from_pretrained(

@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 from personae.core import BadValue, InputError, ModelError
 from personae.models.local.weights.device_maps import check_device_map
 from personae.models.local.weights.memory import OPENING, memory_advice
+from personae.models.local.weights.progress_bars import bars_in_terminals
 from personae.models.local.weights.quantising import quantization_config
 from personae.models.local.weights.runtime import (
     Runtime,
@@ -49,7 +50,7 @@ def pretrained_network(
     try:
         if isinstance(placement.device_map, Mapping):
             check_device_map(name, folder, placement.device_map, **_SAFE)
-        with memory_advice(OPENING):
+        with memory_advice(OPENING), bars_in_terminals():
             network, report = transformers.AutoModelForCausalLM.from_pretrained(
                 folder, use_safetensors=True, output_loading_info=True, **options, **_SAFE
             )

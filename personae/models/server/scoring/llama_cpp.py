@@ -96,6 +96,8 @@ class LlamaCompletion:
         }
         data = await post("/completion", body, read=read, written=1)
         places = mapping(data).get("completion_probabilities")
+        if not forced and not places:
+            return {}  # none is listed where the likeliest token is a part of a character
         if not isinstance(places, list) or not places:
             raise BadLogprobs("the answer shows no log-probabilities")
         first = mapping(places[0])
