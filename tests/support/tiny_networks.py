@@ -41,6 +41,85 @@ SHARED = (
 ALONE = ("falcon", "bloom", "gpt_oss", "lfm2", "recurrent_gemma", "mamba", "falcon_h1")
 """Families of which each text is read alone."""
 
+ENDS: dict[str, Any] = {"bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 1}
+SMALL = {"vocab_size": VOCABULARY, "hidden_size": 32, **ENDS}
+HEADS = {
+    **SMALL,
+    "intermediate_size": 48,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "max_position_embeddings": 512,
+    "initializer_range": 0.25,
+}
+GROUPS = {**HEADS, "num_key_value_heads": 2}
+SLIDING = {**GROUPS, "sliding_window": 24}
+NETWORKS: dict[str, tuple[str, dict[str, Any]]] = {
+    "llama": ("Llama", GROUPS),
+    "long": ("Llama", {**GROUPS, "max_position_embeddings": 8192}),
+    "qwen2": ("Qwen2", GROUPS),
+    "mistral": ("Mistral", SLIDING),
+    "gemma2": ("Gemma2", {**SLIDING, "head_dim": 8, "attn_logit_softcapping": 5.0}),
+    "gpt2": (
+        "GPT2",
+        {
+            **{"vocab_size": VOCABULARY, "n_embd": 32, "n_layer": 3, "n_head": 4, **ENDS},
+            **{"n_positions": 512, "initializer_range": 0.25},
+        },
+    ),
+    "qwen3": ("Qwen3", {**GROUPS, "head_dim": 8}),
+    "qwen3_moe": (
+        "Qwen3Moe",
+        {**GROUPS, "num_experts": 4, "moe_intermediate_size": 16, "num_experts_per_tok": 2},
+    ),
+    "gemma3": (
+        "Gemma3Text",
+        {
+            **SLIDING,
+            "head_dim": 8,
+            "layer_types": ["sliding_attention", "full_attention", "sliding_attention"],
+        },
+    ),
+    "phi3": ("Phi3", SLIDING),
+    "gpt_neox": ("GPTNeoX", HEADS),
+    "olmo2": ("Olmo2", GROUPS),
+    "cohere2": ("Cohere2", SLIDING),
+    "granite": ("Granite", GROUPS),
+    "smollm3": ("SmolLM3", GROUPS),
+    "opt": (
+        "OPT",
+        {
+            **{**SMALL, "ffn_dim": 48, "num_hidden_layers": 3, "num_attention_heads": 4},
+            **{"max_position_embeddings": 512, "word_embed_proj_dim": 32, "init_std": 0.25},
+        },
+    ),
+    "deepseek_v3": (
+        "DeepseekV3",
+        {
+            **{**HEADS, "num_key_value_heads": 4, "q_lora_rank": 16, "kv_lora_rank": 16},
+            **{"qk_rope_head_dim": 4, "qk_nope_head_dim": 8, "v_head_dim": 8},
+            **{"n_routed_experts": 4, "num_experts_per_tok": 2, "n_group": 1, "topk_group": 1},
+            "moe_intermediate_size": 16,
+        },
+    ),
+    "falcon": ("Falcon", {**HEADS, "num_kv_heads": 2, "new_decoder_architecture": True}),
+    "bloom": ("Bloom", {**SMALL, "n_layer": 3, "n_head": 4, "initializer_range": 0.25}),
+    "gpt_oss": (
+        "GptOss",
+        {**SLIDING, "head_dim": 8, "num_local_experts": 4, "num_experts_per_tok": 2},
+    ),
+    "lfm2": ("Lfm2", {**GROUPS, "layer_types": ["conv", "full_attention", "conv"]}),
+    "recurrent_gemma": (
+        "RecurrentGemma",
+        {**GROUPS, "lru_width": 32, "attention_window_size": 24},
+    ),
+    "mamba": ("Mamba", {**SMALL, "num_hidden_layers": 3, "state_size": 8}),
+    "falcon_h1": (
+        "FalconH1",
+        {**GROUPS, "mamba_d_ssm": 32, "mamba_n_heads": 4, "mamba_d_state": 8},
+    ),
+}
+"""Kind -> the library's config, and its settings: large weights, so that answers differ clearly."""
+
 
 class TinyCodec:
     """A byte-level tokenizer trained on three lines, and a bare chat template."""
@@ -105,105 +184,9 @@ def codec() -> TinyCodec:
 def network(kind: str) -> Any:
     """A random network with weights large enough that its answers differ clearly."""
     torch.manual_seed(7)
-    ends: dict[str, Any] = {"bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 1}
-    shared: dict[str, Any] = {
-        "vocab_size": VOCABULARY,
-        "hidden_size": 32,
-        "intermediate_size": 48,
-        "num_hidden_layers": 3,
-        "num_attention_heads": 4,
-        "num_key_value_heads": 2,
-        "max_position_embeddings": 512,
-        "initializer_range": 0.25,
-        **ends,
-    }
-    own_heads = {name: value for name, value in shared.items() if name != "num_key_value_heads"}
-    experts: dict[str, Any] = {"num_experts": 4, "moe_intermediate_size": 16}
-    configs: dict[str, Any] = {
-        "llama": lambda: transformers.LlamaConfig(**shared),
-        "long": lambda: transformers.LlamaConfig(**{**shared, "max_position_embeddings": 8192}),
-        "qwen2": lambda: transformers.Qwen2Config(**shared),
-        "mistral": lambda: transformers.MistralConfig(**shared, sliding_window=24),
-        "gemma2": lambda: transformers.Gemma2Config(
-            **shared, head_dim=8, sliding_window=24, attn_logit_softcapping=5.0
-        ),
-        "gpt2": lambda: transformers.GPT2Config(
-            vocab_size=VOCABULARY,
-            n_embd=32,
-            n_layer=3,
-            n_head=4,
-            n_positions=512,
-            initializer_range=0.25,
-            **ends,
-        ),
-        "qwen3": lambda: transformers.Qwen3Config(**shared, head_dim=8),
-        "qwen3_moe": lambda: transformers.Qwen3MoeConfig(
-            **shared, **experts, num_experts_per_tok=2
-        ),
-        "gemma3": lambda: transformers.Gemma3TextConfig(
-            **shared,
-            head_dim=8,
-            sliding_window=24,
-            layer_types=["sliding_attention", "full_attention", "sliding_attention"],
-        ),
-        "phi3": lambda: transformers.Phi3Config(**shared, sliding_window=24),
-        "gpt_neox": lambda: transformers.GPTNeoXConfig(**own_heads),
-        "olmo2": lambda: transformers.Olmo2Config(**shared),
-        "cohere2": lambda: transformers.Cohere2Config(**shared, sliding_window=24),
-        "granite": lambda: transformers.GraniteConfig(**shared),
-        "smollm3": lambda: transformers.SmolLM3Config(**shared),
-        "opt": lambda: transformers.OPTConfig(
-            vocab_size=VOCABULARY,
-            hidden_size=32,
-            ffn_dim=48,
-            num_hidden_layers=3,
-            num_attention_heads=4,
-            max_position_embeddings=512,
-            word_embed_proj_dim=32,
-            init_std=0.25,
-            **ends,
-        ),
-        "deepseek_v3": lambda: transformers.DeepseekV3Config(
-            **{**shared, "num_key_value_heads": 4},
-            q_lora_rank=16,
-            kv_lora_rank=16,
-            qk_rope_head_dim=4,
-            qk_nope_head_dim=8,
-            v_head_dim=8,
-            n_routed_experts=4,
-            num_experts_per_tok=2,
-            n_group=1,
-            topk_group=1,
-            moe_intermediate_size=16,
-        ),
-        "falcon": lambda: transformers.FalconConfig(
-            **{**own_heads, "num_kv_heads": 2}, new_decoder_architecture=True
-        ),
-        "bloom": lambda: transformers.BloomConfig(
-            vocab_size=VOCABULARY,
-            hidden_size=32,
-            n_layer=3,
-            n_head=4,
-            initializer_range=0.25,
-            **ends,
-        ),
-        "gpt_oss": lambda: transformers.GptOssConfig(
-            **shared, head_dim=8, sliding_window=24, num_local_experts=4, num_experts_per_tok=2
-        ),
-        "lfm2": lambda: transformers.Lfm2Config(
-            **shared, layer_types=["conv", "full_attention", "conv"]
-        ),
-        "recurrent_gemma": lambda: transformers.RecurrentGemmaConfig(
-            **shared, lru_width=32, attention_window_size=24
-        ),
-        "mamba": lambda: transformers.MambaConfig(
-            vocab_size=VOCABULARY, hidden_size=32, num_hidden_layers=3, state_size=8, **ends
-        ),
-        "falcon_h1": lambda: transformers.FalconH1Config(
-            **shared, mamba_d_ssm=32, mamba_n_heads=4, mamba_d_state=8
-        ),
-    }
-    return transformers.AutoModelForCausalLM.from_config(configs[kind]()).eval()
+    config, settings = NETWORKS[kind]
+    made = getattr(transformers, f"{config}Config")(**settings)
+    return transformers.AutoModelForCausalLM.from_config(made).eval()
 
 
 def tiny_model(kind: str = "long", **options: Any) -> LocalModel:
