@@ -162,7 +162,7 @@ def _open(
 ) -> Model:
     """Open a model: on the cluster, or here, a server under the limits of the account."""
     if settings["ray"]:
-        from personae.run.cluster import cluster_model
+        from personae.run.cluster_model import cluster_model
 
         return cluster_model(text, options)
     if not is_server(text):

@@ -19,6 +19,7 @@ from personae.core import (
 )
 from personae.models.opening import open_model
 from personae.run import cluster as clusters
+from personae.run import cluster_model as cluster_models
 from personae.run.population import population_run
 from tests.support.extras import needs
 from tests.support.sailing_instrument import PROMPT
@@ -46,7 +47,7 @@ def two_workers() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def remote() -> Model:
     """A respondent on both workers; opened once, since a worker starts in seconds."""
-    return clusters.cluster_model(SPEC)
+    return cluster_models.cluster_model(SPEC)
 
 
 def test_a_population_has_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,7 +61,7 @@ def test_a_population_has_the_same_bytes(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_a_study_has_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clusters, "CHUNK", 8)
+    monkeypatch.setattr(cluster_models, "CHUNK", 8)
     assert personae(*RUN, "--out", str(tmp_path / "one")) == 0
     assert personae(*RUN, "--out", str(tmp_path / "two"), "--ray") == 0
     for name in ("answers.parquet", "report.json", "report.html"):
@@ -76,26 +77,29 @@ def test_a_model_is_what_it_is_in_one_process(remote: Model) -> None:
 
 
 def test_errors_of_workers_arrive_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clusters, "_workers", lambda: 1)
+    monkeypatch.setattr(cluster_models, "worker_count", lambda: 1)
     with pytest.raises(UnknownName, match="smollm2"):
-        clusters.cluster_model("smollm3")
+        cluster_models.cluster_model("smollm3")
 
 
 def test_a_model_for_gpus_needs_a_cluster_that_has_them() -> None:
     with pytest.raises(InputError, match="takes 4 GPUs on one machine, and no machine"):
-        clusters.cluster_model("vllm:me/model?tensor_parallel_size=2&pipeline_parallel_size=2")
+        cluster_models.cluster_model(
+            "vllm:me/model?tensor_parallel_size=2&pipeline_parallel_size=2"
+        )
     with pytest.raises(BadValue, match="whole numbers from 1 on"):
-        clusters.cluster_model("vllm:me/model?tensor_parallel_size=0")
+        cluster_models.cluster_model("vllm:me/model?tensor_parallel_size=0")
 
 
 def test_what_a_model_says_of_itself_comes_from_its_worker(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(clusters, "_workers", lambda: 1)
+    monkeypatch.setattr(cluster_models, "worker_count", lambda: 1)
     template = "{% for m in messages if m.role != 'system' %}{{ m.content }}{% endfor %}"
     save_model(tmp_path, byte_tokenizer("<s>", "</s>"), template=template)
     assert (
-        "no place for a system turn" in model_notes([clusters.cluster_model(f"hf:{tmp_path}")])[0]
+        "no place for a system turn"
+        in model_notes([cluster_models.cluster_model(f"hf:{tmp_path}")])[0]
     )
 
 
@@ -108,17 +112,17 @@ def test_an_instrument_that_workers_cannot_import_is_refused(
     remote: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module, message in (("nowhere_at_all", "can't import"), ("__main__", "script itself")):
-        monkeypatch.setattr(clusters, "outside_modules", lambda module=module: (module,))
+        monkeypatch.setattr(cluster_models, "outside_modules", lambda module=module: (module,))
         with pytest.raises(InputError, match=message):
             remote.reply([Request(say("Hello"))], Sampling())
 
 
 def test_chunks_depend_on_the_requests_alone() -> None:
     heads = [say("x", system=str(i // 20))[:1] for i in range(90)]
-    cuts = clusters._cuts(heads)
+    cuts = cluster_models._cuts(heads)
     assert cuts == [(0, 40), (40, 80), (80, 90)]
-    assert clusters._cuts([]) == []
-    alike = clusters._cuts([say("x")[:1]] * 200)
+    assert cluster_models._cuts([]) == []
+    alike = cluster_models._cuts([say("x")[:1]] * 200)
     assert alike == [(0, 64), (64, 128), (128, 192), (192, 200)]
 
 

@@ -49,6 +49,7 @@ IN_FUNCTIONS = {
     "personae.run.export.inspect_scores": {"inspect_ai"},
     "personae.datasets.hub": {"huggingface_hub"},
     "personae.run.cluster": {"ray"},
+    "personae.run.cluster_model": {"ray"},
     "personae.readers.text.trained_readers": {"sklearn"},
 }
 """Modules that may import a heavy library inside a function."""
