@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from personae.core import BadValue, InputError, model_packages
-from personae.run import cluster as clusters
+from personae.run import cluster_model as cluster_models
 from personae.run.worker_gpus import worker_gpus
 from tests.support.extras import needs
 
@@ -72,7 +72,7 @@ def test_ray_is_asked_for_the_gpus_of_each_worker(
     monkeypatch.setattr(ray, "nodes", lambda: nodes)
     monkeypatch.setattr(ray, "cluster_resources", lambda: {"CPU": 8.0, "GPU": 2.0})
     monkeypatch.setattr(ray, "get", lambda value: value)
-    model: Any = clusters.cluster_model("hf:me/model", {"device": device})
+    model: Any = cluster_models.cluster_model("hf:me/model", {"device": device})
     assert asked == [request_of_ray]
     assert len(model._actors) == (2 if request_of_ray else 8)
     assert model_packages([model]) == {"torch": "2"}
