@@ -147,3 +147,11 @@ def test_a_folder_of_too_many_files_is_refused_and_not_read_in_part(
     monkeypatch.setattr(foreign_files, "MAX_FILES", 2)
     with pytest.raises(BadFile, match="more than 2 files and folders"):
         list(import_personas(tmp_path / "many", name))
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".xlsx"])
+def test_tables_of_other_kinds_are_named_and_a_way_out_is_said(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"people{suffix}"
+    path.write_text("id,text\na,You are A.\n")
+    with pytest.raises(BadFile, match=f"a {suffix} table; save it as JSON lines"):
+        list(import_personas(path))

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from personae.core import BadFile
+from personae.core import BadFile, Persona
 from personae.induce.prompt.requested_words import persona_prose
 from personae.personas import load_personas, save_personas
 from personae.personas.exchange import detect, export_personas, import_personas
@@ -169,6 +169,31 @@ def test_a_card_of_ours_is_found_by_readers_of_both_versions(tmp_path: Path) -> 
     export_personas(people, tmp_path / "x.png", "card-v3")
     for form in ("card-v2", "card-v3"):
         assert [p.text for p in import_personas(tmp_path / "x.png", form)] == [people[0].text]
+
+
+REQUIRED = {
+    "card-v1": {"name", "description", "personality", "scenario", "first_mes", "mes_example"},
+}
+REQUIRED["card-v2"] = REQUIRED["card-v1"] | {
+    *("creator_notes", "system_prompt", "post_history_instructions", "alternate_greetings"),
+    *("tags", "creator", "character_version", "extensions"),
+}
+REQUIRED["card-v3"] = REQUIRED["card-v2"] | {"group_only_greetings"}
+
+
+@pytest.mark.parametrize("form", REQUIRED)
+def test_a_card_of_ours_has_the_fields_that_its_version_requires(form: str, tmp_path: Path) -> None:
+    """What SillyTavern's validator asks for, and the types it asks for."""
+    export_personas(
+        [Persona(id="p", text="You are P.", traits={"E": 1})], tmp_path / "p.json", form
+    )
+    card = json.loads((tmp_path / "p.json").read_text())
+    data = card if form == "card-v1" else card["data"]
+    assert REQUIRED[form] <= data.keys()
+    if form != "card-v1":
+        assert card["spec"] == f"chara_card_{form[5:]}" and card["spec_version"] == f"{form[6:]}.0"
+        assert isinstance(data["tags"], list) and isinstance(data["extensions"], dict)
+        assert isinstance(data["alternate_greetings"], list)
 
 
 def test_many_packed_texts_are_not_all_unpacked(

@@ -62,7 +62,15 @@ def _detect_in_folder(folder: Path) -> str:
     raise first_error or BadFile(f"{folder}: a folder without a file of personas")
 
 
+_OTHER_TABLES = (".csv", ".tsv", ".xls", ".xlsx", ".ods")
+
+
 def _sample(source: Path) -> Mapping[str, object]:
+    if source.suffix.lower() in _OTHER_TABLES and source.is_file():
+        raise BadFile(
+            f"{source}: personas aren't read from a {source.suffix} table; save it as JSON lines "
+            f"(.jsonl) or Parquet"
+        )
     if source.suffix.lower() in CARD_PICTURES:
         return read_cards(source)[0]
     if source.suffix == ".parquet":
