@@ -140,6 +140,7 @@ class TinyCodec:
         self.eos_ids = (1,)
         self.pad_id = 1
         self.notes: tuple[str, ...] = ()
+        self.remarks: tuple[str, ...] = ()
 
     def encode(self, text: str, *, special: bool = True) -> list[int]:
         if special:

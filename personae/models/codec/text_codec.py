@@ -23,6 +23,9 @@ __all__ = ["TextCodec"]
 
 OPEN_END = "\ue000\uf8ff\ue000"  # stands for the open turn while the template runs
 JOINER = "\u2060"
+NO_TEMPLATE = (
+    "The model has no chat template, as base models have none: chats are written out as plain text."
+)
 
 
 class _Turn(NamedTuple):
@@ -59,6 +62,16 @@ class TextCodec:
     notes: tuple[str, ...] = ()
 
     @property
+    def is_plain(self) -> bool:
+        """Whether chats are written out as plain text, for want of a chat template."""
+        return self.template == PLAIN_TEMPLATE
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What reports say: the notes, and that there is no chat template."""
+        return (*self.notes, *((NO_TEMPLATE,) if self.is_plain else ()))
+
+    @property
     def size(self) -> int:
         """Number of tokens, special ones included."""
         return int(self.tokenizer.get_vocab_size(with_added_tokens=True))
@@ -67,7 +80,7 @@ class TextCodec:
     def identity(self) -> dict[str, object]:
         """What tells codecs apart, as plain values: part of a model's fingerprint."""
         changes: dict[str, object] = {}
-        if self.start and self.template == PLAIN_TEMPLATE:
+        if self.start and self.is_plain:
             changes["start"] = self.start
         if self.is_system_moved:
             changes["system"] = "in the user's turn"
@@ -151,7 +164,7 @@ class TextCodec:
 
         Some tokenizers treat the first word of a text in another way than one after a token.
         """
-        is_plain = self.template == PLAIN_TEMPLATE or text == self.start
+        is_plain = self.is_plain or text == self.start
         if is_plain and self.start and text.startswith(self.start):
             return self.start, text[len(self.start) :]
         return "", text
@@ -256,7 +269,7 @@ class TextCodec:
         return self._controls.sub(lambda word: word[0][:1] + JOINER + word[0][1:], text)
 
     def _fill(self, turns: Sequence[tuple[str, str]], *, prompt: bool) -> str:
-        start = self.start if self.template == PLAIN_TEMPLATE else ""
+        start = self.start if self.is_plain else ""
         return start + self._chat_template.fill(turns, prompt=prompt)
 
 

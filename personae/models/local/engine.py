@@ -124,7 +124,7 @@ class LocalModel:
         alone = f"each text is read alone, which is slower: {obstacle}"
         return (
             *self.loaded.runtime.notes,
-            *self.loaded.codec.notes,
+            *self.loaded.codec.remarks,
             *([alone] if obstacle else []),
         )
 

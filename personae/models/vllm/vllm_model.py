@@ -74,8 +74,8 @@ class VllmModel:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What reports say about it: what its chat template can't do."""
-        return self.engine.codec.notes
+        """What reports say about it: what its chat template can't do, or that there is none."""
+        return self.engine.codec.remarks
 
     @property
     def packages(self) -> dict[str, str]:

@@ -169,6 +169,14 @@ def test_notes_are_warned_of_once_and_kept_for_reports(tmp_path: Path) -> None:
     assert len(warned) == 1 and model.notes == (SYSTEM_MOVED,)
 
 
+def test_a_model_without_a_chat_template_is_named_in_reports_without_a_warning(
+    tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    folder = save_model(tmp_path, byte_tokenizer("<s>", "</s>"), template=None)
+    model = LocalModel(load_hf(str(folder)))
+    assert "The model has no chat template" in model.notes[0] and not recwarn.list
+
+
 def test_base_models_begin_as_their_tokenizer_begins(tmp_path: Path) -> None:
     for name, make in {"bytes": byte_tokenizer, "pieces": piece_tokenizer}.items():
         tokenizer = make("<unk>", "<s>", "</s>")

@@ -110,7 +110,7 @@ def test_what_was_resolved_is_in_fingerprint_and_notes(tiny: str) -> None:
     half = open_model(tiny, device="cpu", dtype="float16")
     assert len({m.fingerprint for m in (plain, narrow, half)}) == 3
     assert open_model(tiny, device="cpu", dtype="float32").fingerprint == plain.fingerprint
-    assert narrow.notes == ("bfloat16 on cpu",)  # type: ignore[attr-defined]
+    assert narrow.notes[0] == "bfloat16 on cpu"  # type: ignore[attr-defined]
     assert "overflows above 65,504" in half.notes[1]  # type: ignore[attr-defined]
     network = narrow.loaded.network  # type: ignore[attr-defined]
     assert {p.dtype for p in network.parameters()} == {torch.bfloat16}
