@@ -1,19 +1,22 @@
 """Strict stand-ins for the servers that show whole texts: vLLM, SGLang, llama.cpp, TGI.
 
-They serve a tiny random network, whose log-probabilities they compute; or a table of pairs of
-tokens, which costs nothing, where the numbers don't matter. Then a simulated respondent replies.
+They serve a tiny random network, whose log-probabilities they compute; or a hash of each
+pair of words, which costs nothing, where the numbers don't matter; a simulated respondent replies.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
-from itertools import takewhile
+from itertools import pairwise, takewhile
 from typing import Any
+from zlib import crc32
 
 import torch
 
 from personae.core import Chat, Request, Sampling
 from tests.support.strict_servers import (
     CHAT_FIELDS,
+    LABELS,
     MODEL,
     Handler,
     Refusal,
@@ -21,20 +24,59 @@ from tests.support.strict_servers import (
     chat_completion,
     chat_of,
 )
-from tests.support.tiny_networks import VOCABULARY, codec, network, tiny_model
+from tests.support.tiny_networks import codec, network, tiny_model
 
 TEMPLATE_FIELDS = frozenset(
     {"add_generation_prompt", "continue_final_message", "chat_template_kwargs"}
 )
 PAIRS = "pairs"
+LEAST, MOST = -7.0, -3.0
+"""Log-probabilities (nats) of a pair of words."""
+
+
+class WordCodec:
+    """Lines as tokens, and the words of the last one, numbered by their hash."""
+
+    _PIECES = re.compile(r"</?s>|[^\n]*\n|\s?\w+|\s|[^\w\s]")
+
+    def __init__(self) -> None:
+        self._texts: dict[int, str] = {}
+
+    def pieces(self, text: str) -> list[tuple[int, int, int]]:
+        """Number, start and end of each word."""
+        places = [(crc32(m[0].encode()), *m.span()) for m in self._PIECES.finditer(text)]
+        self._texts |= {token: text[start:end] for token, start, end in places}
+        return places
+
+    def encode(self, text: str) -> list[int]:
+        return [token for token, _, _ in self.pieces(text)]
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        return "".join(self._texts[token] for token in tokens)
+
+
+class NetworkCodec:
+    """The tokenizer of the tiny networks."""
+
+    def pieces(self, text: str) -> list[tuple[int, int, int]]:
+        encoding = codec().tokenizer.encode(text, add_special_tokens=False)
+        places = zip(encoding.ids, encoding.offsets, strict=True)
+        return [(token, start, end) for token, (start, end) in places]
+
+    def encode(self, text: str) -> list[int]:
+        return codec().encode(text)
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        return str(codec().tokenizer.decode(list(tokens), skip_special_tokens=False))
+
+
+WORDS = WordCodec()
 
 
 @cache
-def pairs() -> torch.Tensor:
-    """Log-probability of each token after each, (vocabulary, vocabulary)."""
-    generator = torch.Generator().manual_seed(5)
-    logits = torch.randn(VOCABULARY, VOCABULARY, generator=generator)
-    return torch.log_softmax(logits, -1)
+def of_pair(before: int, token: int) -> float:
+    share = crc32(f"{before} {token}".encode()) / (1 << 32)
+    return round(LEAST + (MOST - LEAST) * share, 4)
 
 
 class _OpenServer(StrictServer):
@@ -43,6 +85,10 @@ class _OpenServer(StrictServer):
     def __init__(self, kind: str = PAIRS) -> None:
         super().__init__()
         self.kind = kind
+
+    @property
+    def codec(self) -> WordCodec | NetworkCodec:
+        return WORDS if self.kind == PAIRS else NetworkCodec()
 
     def chat(self, body: Mapping[str, Any]) -> object:
         if self.kind == PAIRS:
@@ -59,20 +105,23 @@ class _OpenServer(StrictServer):
         )
 
     def prompt(self, chat: Chat) -> list[int]:
-        return codec().encode(codec().render(chat))
+        return self.codec.encode(codec().render(chat))
 
-    def logprobs(self, tokens: Sequence[int]) -> torch.Tensor:
-        """Log-probabilities of every next token after each of these, (tokens, vocabulary)."""
+    def next_tokens(self, tokens: Sequence[int]) -> dict[int, float]:
+        """Log-probabilities of tokens after these, likeliest first; of words, the labels' alone."""
         if self.kind == PAIRS:
-            return pairs()[list(tokens)]
-        with self.lock, torch.no_grad():
-            logits = network(self.kind)(torch.tensor([list(tokens)])).logits[0]
-        return torch.log_softmax(logits.float(), -1)
+            labels = [WORDS.encode(blank + label)[0] for label in LABELS for blank in ("", " ")]
+            listed = {label: of_pair(tokens[-1], label) for label in labels}
+        else:
+            with self.lock, torch.no_grad():
+                logits = network(self.kind)(torch.tensor([list(tokens)])).logits[0, -1]
+            listed = dict(enumerate(torch.log_softmax(logits.float(), -1).tolist()))
+        return dict(sorted(listed.items(), key=lambda pair: -pair[1]))
 
     def of_prompts(self, prompts: Sequence[Sequence[int]]) -> list[list[float]]:
         """Log-probabilities of each prompt's tokens but the first; a shared start is read once."""
         if self.kind == PAIRS:
-            return [pairs()[list(t[:-1]), list(t[1:])].tolist() for t in prompts]
+            return [[of_pair(*pair) for pair in pairwise(tokens)] for tokens in prompts]
         places = zip(*(tokens[:-1] for tokens in prompts), strict=False)
         shared = sum(1 for _ in takewhile(lambda tokens: len(set(tokens)) == 1, places))
         longest = max(map(len, prompts)) - shared
@@ -87,9 +136,6 @@ class _OpenServer(StrictServer):
             [float(logp[row, place, token]) for place, token in enumerate(tokens[1:])]
             for row, tokens in enumerate(prompts)
         ]
-
-    def decode(self, tokens: Sequence[int]) -> str:
-        return str(codec().tokenizer.decode(list(tokens), skip_special_tokens=False))
 
 
 class VllmServer(_OpenServer):
@@ -126,13 +172,12 @@ class VllmServer(_OpenServer):
                 raise Refusal(400, "continue_final_message doesn't fit the last message")
             tokens = self.prompt(chat_of(body))
         else:
-            tokens = codec().encode(body["prompt"])
+            tokens = self.codec.encode(body["prompt"])
         return {"tokens": tokens, "count": len(tokens), "max_model_len": 8192}
 
     def detokenize(self, body: Mapping[str, Any]) -> object:
-        return {
-            "text" if self.shows != "prompt_logprobs" else "prompt": self.decode(body["tokens"])
-        }
+        name = "text" if self.shows != "prompt_logprobs" else "prompt"
+        return {name: self.codec.decode(body["tokens"])}
 
     def complete(self, body: Mapping[str, Any]) -> object:
         choices = []
@@ -168,7 +213,7 @@ class LlamaServer(_OpenServer):
     def __init__(self, listed: int = 40, kind: str = PAIRS) -> None:
         super().__init__(kind)
         self.listed = listed
-        self._next: dict[tuple[int, ...], torch.Tensor] = {}  # of each prompt, the next token's
+        self._next: dict[tuple[int, ...], dict[int, float]] = {}  # of each prompt, the next token's
 
     def paths(self) -> Mapping[str, tuple[frozenset[str], Handler]]:
         own = {"prompt", "n_predict", "n_probs", "temperature", "cache_prompt", "logit_bias"}
@@ -189,23 +234,22 @@ class LlamaServer(_OpenServer):
         return {"prompt": codec().render(chat_of(body))}
 
     def tokenize(self, body: Mapping[str, Any]) -> object:
-        return {"tokens": codec().encode(body.get("content", ""))}
+        return {"tokens": self.codec.encode(body.get("content", ""))}
 
     def detokenize(self, body: Mapping[str, Any]) -> object:
-        return {"content": self.decode(body["tokens"])}
+        return {"content": self.codec.decode(body["tokens"])}
 
     def complete(self, body: Mapping[str, Any]) -> object:
         prompt = tuple(body["prompt"])
         if prompt not in self._next:
-            self._next[prompt] = self.logprobs(prompt)[-1]
-        logp = self._next[prompt]
-        biased = logp.clone()
-        for token, bias in body.get("logit_bias", ()):
-            biased[token] += bias
-        best = torch.topk(logp, min(body["n_probs"], self.listed)).indices.tolist()
-        chosen = int(torch.argmax(biased))
-        entries = [{"id": token, "logprob": float(logp[token])} for token in best]
-        first = {"id": chosen, "logprob": float(logp[chosen]), "top_logprobs": entries}
+            self._next[prompt] = self.next_tokens(prompt)
+        known = self._next[prompt]
+        entries = [{"id": token, "logprob": value} for token, value in known.items()]
+        forced = [token for token, bias in body.get("logit_bias", ()) if bias > 100]
+        chosen = forced[0] if forced else next(iter(known))
+        value = known[chosen] if self.kind != PAIRS else of_pair(prompt[-1], chosen)
+        listed = entries[: min(body["n_probs"], self.listed)]
+        first = {"id": chosen, "logprob": value, "top_logprobs": listed}
         return {"model": f"/models/{MODEL}", "content": "", "completion_probabilities": [first]}
 
 
@@ -218,6 +262,7 @@ class TgiServer(_OpenServer):
     def __init__(self, prefill: bool = True, kind: str = PAIRS) -> None:
         super().__init__(kind)
         self.prefill = prefill
+        self.probes = 0 if prefill else 1
 
     def paths(self) -> Mapping[str, tuple[frozenset[str], Handler]]:
         chat = CHAT_FIELDS | TEMPLATE_FIELDS | {"reasoning_effort"}  # it reads over what it ignores
@@ -234,9 +279,11 @@ class TgiServer(_OpenServer):
             raise Refusal(422, f"Input validation error: {why}")
         answer: Any = super().chat(body)
         if body.get("logprobs"):
-            best = torch.topk(self.logprobs(self.prompt(chat_of(body)))[-1], body["top_logprobs"])
-            listed = zip(best.indices.tolist(), best.values.tolist(), strict=True)
-            entries = [{"token": self.decode([token]), "logprob": v} for token, v in listed]
+            known = list(self.next_tokens(self.prompt(chat_of(body))).items())
+            entries = [
+                {"token": self.codec.decode([token]), "logprob": value}
+                for token, value in known[: body["top_logprobs"]]
+            ]
             answer["choices"][0]["logprobs"] = {
                 "content": [{**entries[0], "top_logprobs": entries}]
             }
@@ -247,11 +294,11 @@ class TgiServer(_OpenServer):
         return {"templated_text": text, "tokenize_response": self._listed(text)}
 
     def tokenize(self, body: Mapping[str, Any]) -> object:
-        return [{"id": 0, "text": "", "start": 0, "stop": 0}, *self._listed(body["inputs"])]
+        start = {"id": self.codec.encode("<s>")[0], "text": "", "start": 0, "stop": 0}
+        return [start, *self._listed(body["inputs"])]
 
     def _listed(self, text: str) -> list[dict[str, Any]]:
         """Tokens with their places in bytes, as the tokenizer in Rust counts them."""
-        encoding = codec().tokenizer.encode(text, add_special_tokens=False)
         return [
             {
                 "id": token,
@@ -259,7 +306,7 @@ class TgiServer(_OpenServer):
                 "start": len(text[:start].encode()),
                 "stop": len(text[:stop].encode()),
             }
-            for token, (start, stop) in zip(encoding.ids, encoding.offsets, strict=True)
+            for token, start, stop in self.codec.pieces(text)
         ]
 
     def generate(self, body: Mapping[str, Any]) -> object:
@@ -267,10 +314,10 @@ class TgiServer(_OpenServer):
             raise Refusal(422, "Input validation error: `inputs` cannot be empty")
         known = {"max_new_tokens", "do_sample", "decoder_input_details"}
         assert set(body["parameters"]) == known, body
-        tokens = [0, *codec().encode(body["inputs"])]
+        tokens = self.codec.encode("<s>" + body["inputs"])
         values = [None, *self.of_prompts([tokens])[0]]
         entries = [
-            {"id": token, "text": self.decode([token]), "logprob": value}
+            {"id": token, "text": self.codec.decode([token]), "logprob": value}
             for token, value in zip(tokens, values, strict=True)
         ]
         details = {"generated_tokens": 1, "prefill": entries if self.prefill else []}

@@ -6,10 +6,12 @@ Hosted ones serve a simulated respondent, which reads what it is asked.
 import json
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
+
+import httpx
 
 from personae.core import Chat, Chooser, Message, Request, Sampling
 from personae.respondents.simulated import open_simulated
@@ -36,11 +38,23 @@ class Refusal(Exception):
         self.status, self.parameter = status, parameter
 
 
+class _Body(httpx.AsyncByteStream):
+    def __init__(self, data: object) -> None:
+        self.raw = json.dumps(data).encode()
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield self.raw
+
+
 class StrictServer:
-    """Runs in a `with` block; knows paths and their fields. `paid` counts what is billed."""
+    """Runs in a `with` block; knows paths and their fields. `paid` counts what is billed.
+
+    `transport` answers without a socket, for a client that is given it.
+    """
 
     prefix = "/v1"
     paid_paths: tuple[str, ...] = ("/chat/completions",)
+    probes = 0  # paid calls that find out what it can do, though it can't
 
     def __init__(self, respondent: Chooser | None = None) -> None:
         self.respondent = respondent or open_simulated("simulated:follow=1,noise=0.2")
@@ -100,6 +114,27 @@ class StrictServer:
         with self.lock:
             return self.respondent.reply([Request(chat)], sampling)[0].text
 
+    @property
+    def transport(self) -> httpx.MockTransport:
+        def handle(request: httpx.Request) -> httpx.Response:
+            path = request.url.raw_path.decode()
+            if request.method == "GET":
+                return httpx.Response(200, stream=_Body({"data": [{"id": MODEL}]}))
+            status, data = self.respond(path, request.headers, json.loads(request.content))
+            return httpx.Response(status, stream=_Body(data))
+
+        return httpx.MockTransport(handle)
+
+    def respond(
+        self, path: str, headers: Mapping[str, str], body: dict[str, Any]
+    ) -> tuple[int, object]:
+        """Return the status and the JSON of an answer."""
+        try:
+            return 200, self.answer(path, headers, body)
+        except Refusal as refusal:
+            error = {"message": str(refusal), "param": refusal.parameter or None}
+            return refusal.status, {"error": error}
+
     def __enter__(self) -> Self:
         self._thread.start()
         return self
@@ -130,11 +165,7 @@ def _handler_of(outer: StrictServer) -> type[BaseHTTPRequestHandler]:
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["content-length"])))
             headers = {name.lower(): value for name, value in self.headers.items()}
-            try:
-                self._send(200, outer.answer(self.path, headers, body))
-            except Refusal as refusal:
-                error = {"message": str(refusal), "param": refusal.parameter or None}
-                self._send(refusal.status, {"error": error})
+            self._send(*outer.respond(self.path, headers, body))
 
         def _send(self, status: int, data: object) -> None:
             raw = json.dumps(data).encode()

@@ -21,6 +21,7 @@ __all__ = [
     "listed_tokens",
     "logprob_of",
     "longest_form",
+    "may_be_named",
 ]
 
 HIDDEN = 0.01
@@ -155,6 +156,26 @@ def choice_from_tokens(question: Request, listed: Mapping[str, float], method: s
         default=smallest,
     )
     return _choice(weights, floor, method)
+
+
+def may_be_named(question: Request, listed: Mapping[str, float], replies: int) -> bool:
+    """Whether so many replies may name an option, although the list of first tokens holds none.
+
+    An option can have as much as the least of the listed, and all of them what the list leaves:
+    where that is less than one reply, counting would see nothing either.
+
+    >>> from personae.core import say
+    >>> question = Request(say("?"), (("A",), ("B",)))
+    >>> may_be_named(question, {"Sure": log(0.6), "I": log(0.2)}, 20)
+    True
+    >>> may_be_named(question, {"Sure": log(0.98), "I": log(0.01)}, 20)
+    False
+    """
+    forms = _option_of(question)
+    if any(token.strip() and form.startswith(token.strip()) for token in listed for form in forms):
+        return False
+    weights = [exp(value) for value in listed.values()]
+    return replies * min(len(question.options) * min(weights), 1 - sum(weights)) >= 1
 
 
 def _several_tokens_reason(option: str) -> str:

@@ -255,3 +255,25 @@ def test_options_of_several_words_are_not_paid_for_where_they_cannot_be_weighed(
     assert [choice.method for choice in choices] == ["not asked", "not asked"]
     assert "'Very Accurate', of several tokens" in choices[0].why
     assert server.bodies == []
+
+
+@pytest.mark.parametrize(("listed", "method"), [(0.1, "counted:20"), (0.001, "top_logprobs:20")])
+def test_options_that_a_short_list_leaves_out_are_counted(listed: float, method: str) -> None:
+    """Where the list ends high, an option may have as much; where it ends low, none can."""
+
+    def lists_others(body: dict[str, Any], before: int) -> Act:
+        tokens = {"I": log(0.5), "Well": log(listed)}
+        return says("B" if "logprobs" not in body else "I", logprobs=top(**tokens))
+
+    with FaultyServer(lists_others) as server:
+        model = open_at(server)
+        choices = model.choose(questions(3))
+        assert {choice.method for choice in choices} == {method}
+        if listed < 0.05:
+            assert {choice.status for choice in choices} == {"error"}
+            assert len(server.bodies) == 3
+        else:
+            assert [exp(x) for x in choices[0].logp] == [0, 1, 0]
+            assert len(server.bodies) == 3 * 21
+        assert model.spent.requests == len(server.bodies)
+        assert sum(choice.tokens_in for choice in choices) == 7 * len(server.bodies)

@@ -58,7 +58,7 @@ class OlderTgiServer(TgiServer):
     """It ends a begun reply, and puts the tokenizer's start before a chat that has one."""
 
     def prompt(self, chat: Chat) -> list[int]:
-        return codec().encode(self.render(chat))
+        return self.codec.encode(self.render(chat))
 
     def render(self, chat: Chat) -> str:
         return codec().render(chat) + ("\nassistant:" if chat[-1].role == "assistant" else "")
@@ -72,9 +72,9 @@ class PythonTgiServer(TgiServer):
     """Its tokenizer counts characters, not bytes."""
 
     def _listed(self, text: str) -> list[dict[str, Any]]:
-        encoding = codec().tokenizer.encode(text, add_special_tokens=False)
-        places = zip(encoding.ids, encoding.offsets, strict=True)
-        return [{"id": token, "start": start, "stop": stop} for token, (start, stop) in places]
+        return [
+            {"id": t, "start": start, "stop": stop} for t, start, stop in self.codec.pieces(text)
+        ]
 
 
 def test_places_may_be_counted_in_characters() -> None:

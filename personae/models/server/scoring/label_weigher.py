@@ -16,6 +16,7 @@ from personae.models.server.first_tokens import (
     choice_from_tokens,
     listed_tokens,
     longest_form,
+    may_be_named,
 )
 from personae.models.server.service import Service, status_of
 from personae.models.server.thoughts import HINT, thoughts_of
@@ -26,16 +27,22 @@ __all__ = ["Deliver", "LabelWeigher", "given_up"]
 PROBES = 3
 """Questions without any log-probabilities after which a server is said to show none."""
 LONGEST_COUNTED = 64
+LISTED = 20
+"""First tokens in a list that is long enough for the usual options."""
 Deliver = Callable[[int, Choice], None]
 
 
 @dataclass(frozen=True, slots=True)
 class _Attempt:
-    """A choice, or None where this way gives none, and the tokens it took."""
+    """A choice, or None where this way gives none, and the tokens it took.
+
+    `unlisted`: the server's list is too short for the options, so that replies are counted.
+    """
 
     choice: Choice | None
     tokens_in: int = 0
     tokens_out: int = 0
+    unlisted: bool = False
 
 
 class LabelWeigher:
@@ -50,10 +57,11 @@ class LabelWeigher:
         """Weigh the options of the requests with these indices."""
         pending = list(indices)
         answered: set[int] = set()
+        unlisted: list[int] = []
         while self.lists_tokens and pending:
-            self._by_tokens(requests, pending, answered, deliver)
+            unlisted += self._by_tokens(requests, pending, answered, deliver)
             pending = [index for index in pending if index not in answered]
-        self._by_count(requests, pending, deliver)
+        self._by_count(requests, pending + sorted(unlisted), deliver)
 
     @property
     def way(self) -> str:
@@ -68,7 +76,8 @@ class LabelWeigher:
         read = tokens_of(request.chat)
         count, written = self._service.settings.samples, self._written(request)
         if self.lists_tokens:
-            return 1, read, 1, 1 if self._shows else count
+            short = self._service.adapter.top(self._service.settings.top) < LISTED
+            return 1, read, 1, 1 + count * short if self._shows else count
         return count, count * read, count * written, count
 
     def _written(self, request: Request) -> int:
@@ -87,9 +96,13 @@ class LabelWeigher:
 
     def _by_tokens(
         self, requests: Sequence[Request], indices: list[int], answered: set[int], deliver: Deliver
-    ) -> None:
-        """Weigh by first tokens. Until the server has shown some, questions go alone."""
+    ) -> list[int]:
+        """Weigh by first tokens; return whose options a short list may have left out.
+
+        Until the server has shown some, questions go alone.
+        """
         service = self._service
+        unlisted: list[int] = []
         if not self._shows:
             indices = [indices[self._without % len(indices)]]
 
@@ -120,13 +133,17 @@ class LabelWeigher:
             return replace(weighed, choice=replace(choice, why=remark))
 
         def deliver_weighed(index: int, weighed: _Attempt) -> None:
-            if weighed.choice is not None:
+            if weighed.unlisted:
+                answered.add(index)
+                unlisted.append(index)
+            elif weighed.choice is not None:
                 answered.add(index)
                 deliver(index, weighed.choice)
 
         calls = [Call(index, tokens_of(requests[index].chat), 1) for index in indices]
         service.batch(calls, attempt, lambda why: _Attempt(given_up(why)), deliver_weighed)
         self._warn_of_counting()
+        return unlisted
 
     def _weighed(self, data: object, request: Request) -> _Attempt:
         read, written, why = tokens_used(data, request.chat, " ")
@@ -152,6 +169,9 @@ class LabelWeigher:
             self._service.bill(read, written)
             return _Attempt(None, read, written)
         self._shows = True
+        if may_be_named(request, listed, self._service.settings.samples):
+            self._service.bill(read, written)
+            return _Attempt(None, read, written, unlisted=True)
         choice = choice_from_tokens(request, listed, method)
         choice = replace(choice, tokens_in=read, tokens_out=written, why=choice.why or why)
         return _Attempt(choice, read, written)

@@ -76,13 +76,13 @@ class _Completions:
         by_index = {mapping(choice).get("index"): mapping(choice) for choice in choices}
         scored: Scored = {}
         for index, form in enumerate(longest):
-            values = self._values(by_index.get(index, {}), sequences[index])
-            of_form = values[len(prompt.tokens) :]
-            scored |= {form[: depth + 1]: value for depth, value in enumerate(of_form)}
+            choice = by_index.get(index, {})
+            values = self._values(choice, sequences[index], len(form))
+            scored |= {form[: depth + 1]: value for depth, value in enumerate(values)}
         return scored
 
-    def _values(self, choice: Mapping[str, Any], sequence: Sequence[int]) -> list[float]:
-        """Return each token's log-probability after those before it; the first one's is 0."""
+    def _values(self, choice: Mapping[str, Any], tokens: Sequence[int], last: int) -> list[float]:
+        """Return the log-probability of each of the last tokens after those before it."""
         raise NotImplementedError
 
 
@@ -92,14 +92,15 @@ class PromptLogprobs(_Completions):
     name = "prompt_logprobs"
     extra: ClassVar[Mapping[str, Any]] = {"prompt_logprobs": 0}
 
-    def _values(self, choice: Mapping[str, Any], sequence: Sequence[int]) -> list[float]:
+    def _values(self, choice: Mapping[str, Any], tokens: Sequence[int], last: int) -> list[float]:
         positions = choice.get("prompt_logprobs")
-        if not isinstance(positions, list) or len(positions) != len(sequence):
+        if not isinstance(positions, list) or len(positions) != len(tokens):
             raise BadLogprobs("the prompt's log-probabilities don't fit its tokens")
-        values = [0.0]
-        for position, token in zip(positions[1:], sequence[1:], strict=True):
-            values.append(logprob_of(mapping(mapping(position).get(str(token))).get("logprob")))
-        return values
+        places = zip(positions[-last:], tokens[-last:], strict=True)
+        return [
+            logprob_of(mapping(mapping(position).get(str(token))).get("logprob"))
+            for position, token in places
+        ]
 
 
 class Echo(_Completions):
@@ -108,11 +109,11 @@ class Echo(_Completions):
     name = "echo"
     extra: ClassVar[Mapping[str, Any]] = {"echo": True, "logprobs": 1}
 
-    def _values(self, choice: Mapping[str, Any], sequence: Sequence[int]) -> list[float]:
+    def _values(self, choice: Mapping[str, Any], tokens: Sequence[int], last: int) -> list[float]:
         values = mapping(choice.get("logprobs")).get("token_logprobs")
-        if not isinstance(values, list) or len(values) - len(sequence) not in (0, 1):
+        if not isinstance(values, list) or len(values) - len(tokens) not in (0, 1):
             raise BadLogprobs("the echoed log-probabilities don't fit the prompt's tokens")
-        return [0.0, *map(logprob_of, values[1 : len(sequence)])]
+        return [logprob_of(value) for value in values[len(tokens) - last : len(tokens)]]
 
 
 class Generate:
