@@ -107,8 +107,11 @@ class SimulatedRespondent:
 
     def _chosen_option(self, reading: Comprehension, chat: Chat, sampling: Sampling) -> OptionLine:
         """Choose one of the options listed, or a number between two labelled ends."""
-        options = full_scale(reading.options)
-        names = tuple((option.label or option.text,) for option in options)
+        by_name: dict[str, OptionLine] = {}
+        for option in full_scale(reading.options):
+            by_name.setdefault(option.label or option.text, option)  # a text may list a line twice
+        options = list(by_name.values())
+        names = tuple((name,) for name in by_name)
         question = Request(chat, names)
         logliks = option_logliks(self._who, question, sampling.repeat)
         if sampling.temperature == 0:

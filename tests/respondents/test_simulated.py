@@ -278,3 +278,8 @@ def test_names_and_fingerprints() -> None:
     assert model.fingerprint == open_simulated(SPEC).fingerprint
     assert model.fingerprint != open_simulated(f"{SPEC},seed=1").fingerprint
     assert model.respondent == parse_spec(SPEC)
+
+
+def test_a_text_that_lists_a_line_twice_is_answered() -> None:
+    chat = say("Which one?\n- Write it again.\n- Write it again.\n- Leave it.")
+    assert open_simulated("simulated:").reply(requests_of([chat]), Sampling())[0].text

@@ -89,9 +89,18 @@ def continuing(script: Script) -> Script:
 
 
 class FaultyServer:
-    """Runs in a `with` block; keeps each request's body and headers, and the most at once."""
+    """Runs in a `with` block; keeps each request's body and headers, and the most at once.
 
-    def __init__(self, script: Script, models: tuple[str, ...] = (MODEL,)) -> None:
+    `path`: the end of the paths that it answers.
+    """
+
+    def __init__(
+        self,
+        script: Script,
+        models: tuple[str, ...] = (MODEL,),
+        path: str = "/chat/completions",
+    ) -> None:
+        self.path = path
         self.bodies: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self.most_at_once = 0
@@ -164,7 +173,7 @@ class _Handler(BaseHTTPRequestHandler):
         outer.come(+1)
         try:
             body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            if not self.path.partition("?")[0].endswith("/chat/completions"):
+            if not self.path.partition("?")[0].endswith(outer.path):
                 self._act(Act(status=404, body={"error": "no such path"}))
                 return
             self._act(self.server.script(body, outer.note(body, dict(self.headers))))

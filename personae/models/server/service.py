@@ -266,15 +266,18 @@ class Service:
     ) -> object:
         """Send a request that is no chat.
 
-        `tokens`, read and written, are what it is billed for if the server doesn't count them;
-        without any, it runs no model and costs nothing, such as a text to be tokenised.
+        `tokens`, read and written, are what it is billed for if the server doesn't count them.
+        Without any, it runs no model and costs nothing, such as a text to be tokenised, unless the
+        server counts some: a gateway may answer every path as a chat.
         """
-        if not any(tokens):
-            data = await self.endpoint.post(client, body, path)
-        else:
+        is_billed = any(tokens)
+        if is_billed:
             self._count(client)
-            data = await self.endpoint.post(client, body, path)
-            self._charge(client, reported_usage(data) or tokens)
+        data = await self.endpoint.post(client, body, path)
+        usage = reported_usage(data)
+        if usage is not None and not is_billed:
+            self._count(client)
+        self._charge(client, usage or tokens)
         self._check(data)
         return data
 

@@ -257,6 +257,19 @@ def test_options_of_several_words_are_not_paid_for_where_they_cannot_be_weighed(
     assert server.bodies == []
 
 
+def test_a_gateway_that_answers_every_path_as_a_chat_is_billed_for_every_call() -> None:
+    with FaultyServer(lambda body, before: says("A", logprobs=top(A=-0.1)), path="") as server:
+        model = open_at(server)
+        choices = model.choose(questions(3))
+    assert {choice.method for choice in choices} == {METHOD}
+    assert len(server.bodies) > 3  # it was also asked which ways it has
+    assert (model.spent.requests, model.spent.tokens_in) == (
+        len(server.bodies),
+        7 * len(server.bodies),
+    )
+    assert sum(choice.tokens_in for choice in choices) == model.spent.tokens_in
+
+
 @pytest.mark.parametrize(("listed", "method"), [(0.1, "counted:20"), (0.001, "top_logprobs:20")])
 def test_options_that_a_short_list_leaves_out_are_counted(listed: float, method: str) -> None:
     """Where the list ends high, an option may have as much; where it ends low, none can."""
