@@ -134,7 +134,7 @@ def _vllm(text: str, options: Mapping[str, Any]) -> Model:
 
 def _server(text: str, options: Mapping[str, Any]) -> Model:
     from personae.models.server.client import open_server
-    from personae.models.server.service import ServerSettings
+    from personae.models.server.server_settings import ServerSettings
 
     manner = {name: options[name] for name in _MANNER if name in options}
     remainder = {name: value for name, value in options.items() if name not in manner}

@@ -31,7 +31,7 @@ from personae.models.journal.journal import Journal
 from personae.models.journal.recorded import recorded
 from personae.models.opening import open_model
 from personae.models.server.client import open_server
-from personae.models.server.service import ServerSettings
+from personae.models.server.server_settings import ServerSettings
 from personae.run.conclusion import concluding, with_unasked
 from personae.run.plan import estimate_work
 from personae.run.study_registry import studies

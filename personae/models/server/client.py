@@ -24,7 +24,8 @@ from personae.core import (
 from personae.models.server.budget import Budget, Price, Spending
 from personae.models.server.endpoint import Endpoint
 from personae.models.server.requests.chat_forms import asked_outright, without_lead
-from personae.models.server.service import ServerSettings, Service
+from personae.models.server.server_settings import ServerSettings
+from personae.models.server.service import Service
 from personae.models.server.weighers import Weighers
 
 __all__ = ["ServerModel", "open_server"]

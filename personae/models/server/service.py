@@ -7,13 +7,12 @@ import re
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import httpx
 
 from personae.core import (
-    BadValue,
     Chat,
     Choice,
     FidelityError,
@@ -35,7 +34,7 @@ from personae.models.server.event_thread import in_background
 from personae.models.server.rate_limit import RateLimit
 from personae.models.server.requests.chat_forms import system_in_user
 from personae.models.server.requests.refusals import RequestAdapter
-from personae.models.server.requests.request_fields import RequestFields
+from personae.models.server.server_settings import ServerSettings
 from personae.models.server.wire import (
     Malformed,
     chat_body,
@@ -44,52 +43,11 @@ from personae.models.server.wire import (
     tokens_used,
 )
 
-__all__ = ["ServerSettings", "Service", "status_of"]
+__all__ = ["Service", "status_of"]
 
 T = TypeVar("T", bound=CallResult)
 A = TypeVar("A", Reply, Choice)
 _DATED = re.compile(r"([-@]\d{3,8}(-\d{2}-\d{2})?|:latest|-latest)$")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServerSettings:
-    """How a server is called, and how long it is waited for.
-
-    `at_once`: most requests under way. `first_answer`: most seconds until the server's first
-    answer; `deadline`: of one try; `patience`: of a request with all its tries. `top`: how many
-    first tokens to ask for in `choose`; `samples`: how many replies to count where the server shows
-    none. `accept`: other names under which the model asked for may answer; the name itself, without
-    its folder and with a date, always may. `headers` (NAME:VALUE) and `extra_body`, an object in
-    JSON, go with every request; `thinking` is "off" or a number of tokens, "" for the server's
-    default.
-
-    Raises:
-        BadValue: a number that isn't positive; a header, body or thinking that can't be sent.
-    """
-
-    at_once: int = 64
-    first_answer: float = 60.0
-    deadline: float = 120.0
-    patience: float = 600.0
-    top: int = 20
-    samples: int = 20
-    accept: tuple[str, ...] = ()
-    headers: tuple[str, ...] = ()
-    extra_body: str = ""
-    thinking: str = ""
-
-    def __post_init__(self) -> None:
-        for name in ("at_once", "first_answer", "deadline", "patience", "samples"):
-            if not getattr(self, name) > 0:
-                raise BadValue(f"{name} is a positive number, not {getattr(self, name)}")
-        if self.top < 0:
-            raise BadValue(f"top is a number of tokens >= 0, not {self.top}")
-        self.fields  # noqa: B018  (reading them checks them)
-
-    @property
-    def fields(self) -> RequestFields:
-        """What is added to the body of every request."""
-        return RequestFields.of(self.extra_body, self.thinking)
 
 
 class Service:

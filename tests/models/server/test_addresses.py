@@ -8,7 +8,7 @@ from personae.models.opening import open_model
 from personae.models.server.client import open_server
 from personae.models.server.requests.address import address_of
 from personae.models.server.requests.extra_headers import header_of
-from personae.models.server.service import ServerSettings
+from personae.models.server.server_settings import ServerSettings
 from tests.support.faulty_server import MODEL, FaultyServer, always, refuses, says
 from tests.support.strict_servers import AzureServer
 

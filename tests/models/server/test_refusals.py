@@ -10,7 +10,7 @@ from personae.models.server import rate_limit
 from personae.models.server.client import ServerModel, open_server
 from personae.models.server.endpoint import Rejected
 from personae.models.server.requests.refusals import _refused_part
-from personae.models.server.service import ServerSettings
+from personae.models.server.server_settings import ServerSettings
 from tests.support.faulty_server import MODEL, Act, FaultyServer, refuses, says, top
 
 BODY: Mapping[str, Any] = {

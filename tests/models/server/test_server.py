@@ -25,7 +25,7 @@ from personae.models.journal.journal import Journal
 from personae.models.journal.recorded import recorded
 from personae.models.server import dispatch, rate_limit
 from personae.models.server.client import ServerModel, open_server
-from personae.models.server.service import ServerSettings
+from personae.models.server.server_settings import ServerSettings
 from tests.support.faulty_server import (
     MODEL,
     Act,

@@ -9,7 +9,7 @@ from personae.core import Choice, Reply, Request, say
 from personae.models.server import rate_limit
 from personae.models.server.client import ServerModel, open_server
 from personae.models.server.first_tokens import choice_from_replies, choice_from_tokens
-from personae.models.server.service import ServerSettings
+from personae.models.server.server_settings import ServerSettings
 from tests.support.faulty_server import MODEL, Act, FaultyServer, Script, refuses, says, top
 
 METHOD = "top_logprobs:20"

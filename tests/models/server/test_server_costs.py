@@ -30,7 +30,7 @@ from personae.models.server import rate_limit as pacing
 from personae.models.server.budget import Budget, Price, Spending
 from personae.models.server.client import ServerModel, open_server
 from personae.models.server.rate_limit import RateLimit, retry_after
-from personae.models.server.service import ServerSettings
+from personae.models.server.server_settings import ServerSettings
 from tests.support.faulty_server import (
     MODEL,
     Act,

@@ -8,7 +8,7 @@ import pytest
 from personae.core import Chat, Request, say
 from personae.models.server import rate_limit
 from personae.models.server.client import open_server
-from personae.models.server.service import ServerSettings
+from personae.models.server.server_settings import ServerSettings
 from tests.support.open_servers import LlamaServer, TgiServer, VllmServer
 from tests.support.strict_servers import chat_of
 from tests.support.tiny_networks import codec, tiny_model

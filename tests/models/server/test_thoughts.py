@@ -7,7 +7,7 @@ import pytest
 from personae.core import BadValue, Request, Sampling, say
 from personae.models.server.client import open_server
 from personae.models.server.requests.request_fields import RequestFields
-from personae.models.server.service import ServerSettings
+from personae.models.server.server_settings import ServerSettings
 from personae.models.server.wire import read_reply
 from tests.support.faulty_server import MODEL, Act, FaultyServer, completion, refuses, says, top
 

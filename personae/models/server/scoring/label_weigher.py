@@ -107,30 +107,7 @@ class LabelWeigher:
             indices = [indices[self._without % len(indices)]]
 
         async def attempt(client: httpx.AsyncClient, call: Call) -> _Attempt:
-            request = requests[call.index]
-            body = chat_body(
-                service.endpoint.model, service.shaped(request.chat), Sampling(max_tokens=1)
-            )
-            body |= {"logprobs": True, "top_logprobs": service.settings.top}
-            if not self.lists_tokens:
-                return _Attempt(None)
-            try:
-                data = await service.post(client, body)
-            except Rejected as rejection:
-                read, written = service.billed(client)
-                refused = Choice(
-                    status=status_of(rejection),
-                    why=rejection.why,
-                    tokens_in=read,
-                    tokens_out=written,
-                )
-                return _Attempt(refused, read, written)
-            weighed = self._weighed(data, request)
-            choice = weighed.choice
-            if choice is None:
-                return weighed
-            remark = "; ".join(filter(None, (choice.why, service.remark(body, request.chat))))
-            return replace(weighed, choice=replace(choice, why=remark))
+            return await self._attempt(client, requests[call.index])
 
         def deliver_weighed(index: int, weighed: _Attempt) -> None:
             if weighed.unlisted:
@@ -144,6 +121,31 @@ class LabelWeigher:
         service.batch(calls, attempt, lambda why: _Attempt(given_up(why)), deliver_weighed)
         self._warn_of_counting()
         return unlisted
+
+    async def _attempt(self, client: httpx.AsyncClient, request: Request) -> _Attempt:
+        service = self._service
+        chat = service.shaped(request.chat)
+        body = chat_body(service.endpoint.model, chat, Sampling(max_tokens=1))
+        body |= {"logprobs": True, "top_logprobs": service.settings.top}
+        if not self.lists_tokens:
+            return _Attempt(None)
+        try:
+            data = await service.post(client, body)
+        except Rejected as rejection:
+            read, written = service.billed(client)
+            refused = Choice(
+                status=status_of(rejection),
+                why=rejection.why,
+                tokens_in=read,
+                tokens_out=written,
+            )
+            return _Attempt(refused, read, written)
+        weighed = self._weighed(data, request)
+        choice = weighed.choice
+        if choice is None:
+            return weighed
+        remark = "; ".join(filter(None, (choice.why, service.remark(body, request.chat))))
+        return replace(weighed, choice=replace(choice, why=remark))
 
     def _weighed(self, data: object, request: Request) -> _Attempt:
         read, written, why = tokens_used(data, request.chat, " ")
