@@ -96,10 +96,10 @@ class PromptLogprobs(_Completions):
         positions = choice.get("prompt_logprobs")
         if not isinstance(positions, list) or len(positions) != len(tokens):
             raise BadLogprobs("the prompt's log-probabilities don't fit its tokens")
-        places = zip(positions[-last:], tokens[-last:], strict=True)
+        pairs = zip(positions[-last:], tokens[-last:], strict=True)
         return [
             logprob_of(mapping(mapping(position).get(str(token))).get("logprob"))
-            for position, token in places
+            for position, token in pairs
         ]
 
 
