@@ -10,7 +10,7 @@ from typing import Any
 from personae.core import Chat, say
 from personae.models.server.budget import CHARS_PER_TOKEN
 from personae.models.server.first_tokens import BadLogprobs, logprob_of
-from personae.models.server.scoring.text_scorer import Post, RenderedChat, Scored
+from personae.models.server.scoring.text_scorer import Post, PromptTokens, Scored
 from personae.models.server.scoring.token_answers import checked_text, checked_tokens, mapping
 from personae.models.server.wire import continuing, messages_of
 from personae.models.weighing import Tokens
@@ -30,21 +30,21 @@ class LlamaTokens:
     def __init__(self, fields: Mapping[str, Any]) -> None:
         self._fields = fields
 
-    async def prompt(self, post: Post, chat: Chat) -> RenderedChat:
+    async def prompt(self, post: Post, chat: Chat) -> PromptTokens:
         """Return a chat's tokens; of no chat, the token that starts every chat."""
         if not chat:
             start = await self._tokenize(post, "", special=True)
-            return RenderedChat(start[:1] or (await self.prompt(post, GREETING)).tokens[:1])
+            return PromptTokens(start[:1] or (await self.prompt(post, GREETING)).tokens[:1])
         body = {"messages": messages_of(chat), **continuing(chat), **self._fields}
         data = await post("/apply-template", body)
         text = checked_text(mapping(data).get("prompt"))
-        return RenderedChat(await self._tokenize(post, text, special=True))
+        return PromptTokens(await self._tokenize(post, text, special=True))
 
     async def encode(self, post: Post, text: str) -> Tokens:
         """Tokenise a text without adding anything."""
         return await self._tokenize(post, text, special=False)
 
-    async def decode(self, post: Post, prompt: RenderedChat, last: int) -> str:
+    async def decode(self, post: Post, prompt: PromptTokens, last: int) -> str:
         """Return the text of a prompt's last tokens."""
         data = await post("/detokenize", {"tokens": list(prompt.tokens[-last:])})
         return checked_text(mapping(data).get("content"))
@@ -65,7 +65,7 @@ class LlamaCompletion:
         calls = 1 + sum(max(ceil(len(form) / CHARS_PER_TOKEN) - 1, 0) for form in forms)
         return calls, calls
 
-    async def score(self, post: Post, prompt: RenderedChat, forms: Mapping[Tokens, str]) -> Scored:
+    async def score(self, post: Post, prompt: PromptTokens, forms: Mapping[Tokens, str]) -> Scored:
         """Return the log-probabilities."""
         wanted: dict[Tokens, set[int]] = {}
         for form in forms:

@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 from personae.core import Chat, Choice, Request
 from personae.models.weighing import Tokens, weigh, why_unweighable
 
-__all__ = ["Post", "RenderedChat", "Scored", "ServerTokens", "TextScorer", "TokenScorer"]
+__all__ = ["Post", "PromptTokens", "Scored", "ServerTokens", "TextScorer", "TokenScorer"]
 
 Scored = dict[Tokens, float]
 """For each beginning of each form, the log-probability (nats) of its last token."""
@@ -40,7 +40,7 @@ class Post(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class RenderedChat:
+class PromptTokens:
     """A chat as the server's template writes it.
 
     `text`: what a server that takes no tokens is sent for it; `starts`: where each token begins in
@@ -55,7 +55,7 @@ class RenderedChat:
 class ServerTokens(Protocol):
     """How one kind of server renders chats and tokenises texts."""
 
-    async def prompt(self, post: Post, chat: Chat) -> RenderedChat:
+    async def prompt(self, post: Post, chat: Chat) -> PromptTokens:
         """Return a chat's prompt, up to where the model continues; of no chat, its start."""
         ...
 
@@ -63,7 +63,7 @@ class ServerTokens(Protocol):
         """Tokenise a text without adding anything."""
         ...
 
-    async def decode(self, post: Post, prompt: RenderedChat, last: int) -> str:
+    async def decode(self, post: Post, prompt: PromptTokens, last: int) -> str:
         """Return the text of so many of a prompt's tokens, from its end on."""
         ...
 
@@ -77,7 +77,7 @@ class TokenScorer(Protocol):
         """Return, in about, the billed calls of a choice, and how often they read its chat."""
         ...
 
-    async def score(self, post: Post, prompt: RenderedChat, forms: Mapping[Tokens, str]) -> Scored:
+    async def score(self, post: Post, prompt: PromptTokens, forms: Mapping[Tokens, str]) -> Scored:
         """Return the log-probabilities of forms, given as tokens with their text.
 
         Raises:
@@ -96,7 +96,7 @@ class TextScorer:
         self._tokens = tokens
         self._scorer = scorer
         self.continues = continues
-        self._prompts: OrderedDict[Chat, RenderedChat] = OrderedDict()
+        self._prompts: OrderedDict[Chat, PromptTokens] = OrderedDict()
         self._forms: OrderedDict[tuple[Tokens, str], Tokens] = OrderedDict()
         self._ends: OrderedDict[Tokens, tuple[str, Tokens]] = OrderedDict()
 
@@ -132,10 +132,10 @@ class TextScorer:
         scored = await self._scorer.score(post, prompt, texts)
         return replace(weigh(options, scored, 0), method=self.name)
 
-    async def _prompt(self, post: Post, chat: Chat) -> RenderedChat:
+    async def _prompt(self, post: Post, chat: Chat) -> PromptTokens:
         return await _remembered(self._prompts, chat, lambda: self._tokens.prompt(post, chat))
 
-    async def _form(self, post: Post, prompt: RenderedChat, form: str) -> Tokens:
+    async def _form(self, post: Post, prompt: PromptTokens, form: str) -> Tokens:
         """Return an option's tokens as they follow the prompt.
 
         They are tokenised together with the prompt's end, since tokenizers treat the start of a

@@ -9,7 +9,7 @@ from typing import Any
 
 from personae.core import Chat, say
 from personae.models.server.first_tokens import BadLogprobs, logprob_of
-from personae.models.server.scoring.text_scorer import Post, RenderedChat, Scored
+from personae.models.server.scoring.text_scorer import Post, PromptTokens, Scored
 from personae.models.server.scoring.token_answers import NotShown, checked_text, mapping
 from personae.models.server.wire import Malformed, messages_of
 from personae.models.weighing import Tokens, longest_forms
@@ -30,16 +30,16 @@ class TgiTokens:
         self._model = model
         self._start: Tokens | None = None
 
-    async def prompt(self, post: Post, chat: Chat) -> RenderedChat:
+    async def prompt(self, post: Post, chat: Chat) -> PromptTokens:
         """Return a chat's tokens and text; of no chat, of the token that starts every chat."""
         start = await self._start_of_texts(post)
         if not chat:
             greeting = await self.prompt(post, GREETING)
             end = greeting.starts[1] if len(greeting.starts) > 1 else len(greeting.text)
             return (
-                RenderedChat(start)
+                PromptTokens(start)
                 if start
-                else RenderedChat(greeting.tokens[:1], greeting.text[:end])
+                else PromptTokens(greeting.tokens[:1], greeting.text[:end])
             )
         # the template takes no fields of the request, and continues a last turn of the assistant
         # only in newer releases
@@ -50,7 +50,7 @@ class TgiTokens:
         if tokens[: len(start)] != start:
             raise BadLogprobs("the chat template leaves out the token that starts every text")
         skipped = starts[len(start)] if len(starts) > len(start) else len(text)
-        return RenderedChat(tokens, text[skipped:], tuple(max(0, at - skipped) for at in starts))
+        return PromptTokens(tokens, text[skipped:], tuple(max(0, at - skipped) for at in starts))
 
     async def encode(self, post: Post, text: str) -> Tokens:
         """Tokenise a text without adding anything."""
@@ -60,7 +60,7 @@ class TgiTokens:
             raise Malformed("a text is tokenised without the start of other texts")
         return tokens[len(start) :]
 
-    async def decode(self, post: Post, prompt: RenderedChat, last: int) -> str:
+    async def decode(self, post: Post, prompt: PromptTokens, last: int) -> str:
         """Return the text of a prompt's last tokens, as far as it is sent."""
         starts = prompt.starts[-last:]
         return prompt.text[starts[0] :] if starts else prompt.text
@@ -83,7 +83,7 @@ class Prefill:
         """Return, in about, the billed calls of a choice, and how often they read its chat."""
         return len(forms), len(forms)
 
-    async def score(self, post: Post, prompt: RenderedChat, forms: Mapping[Tokens, str]) -> Scored:
+    async def score(self, post: Post, prompt: PromptTokens, forms: Mapping[Tokens, str]) -> Scored:
         """Return the log-probabilities."""
         scored: Scored = {}
         for form in longest_forms(list(forms)):

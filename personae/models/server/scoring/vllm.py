@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from personae.core import Chat, say
 from personae.models.server.first_tokens import BadLogprobs, logprob_of
-from personae.models.server.scoring.text_scorer import Post, RenderedChat, Scored
+from personae.models.server.scoring.text_scorer import Post, PromptTokens, Scored
 from personae.models.server.scoring.token_answers import checked_text, checked_tokens, mapping
 from personae.models.server.wire import Malformed, continuing, messages_of
 from personae.models.weighing import Tokens, longest_forms
@@ -26,20 +26,20 @@ class VllmTokens:
         self._model = model
         self._fields = fields
 
-    async def prompt(self, post: Post, chat: Chat) -> RenderedChat:
+    async def prompt(self, post: Post, chat: Chat) -> PromptTokens:
         """Return a chat's tokens; of no chat, the token that starts every chat."""
         if not chat:
             start = await self._tokenize(post, {"prompt": "", "add_special_tokens": True})
-            return RenderedChat(start[:1] or (await self.prompt(post, GREETING)).tokens[:1])
+            return PromptTokens(start[:1] or (await self.prompt(post, GREETING)).tokens[:1])
         marks = continuing(chat) or {"add_generation_prompt": True}
         body = {"messages": messages_of(chat), **marks, "add_special_tokens": False}
-        return RenderedChat(await self._tokenize(post, {**body, **self._fields}))
+        return PromptTokens(await self._tokenize(post, {**body, **self._fields}))
 
     async def encode(self, post: Post, text: str) -> Tokens:
         """Tokenise a text without adding anything."""
         return await self._tokenize(post, {"prompt": text, "add_special_tokens": False})
 
-    async def decode(self, post: Post, prompt: RenderedChat, last: int) -> str:
+    async def decode(self, post: Post, prompt: PromptTokens, last: int) -> str:
         """Return the text of a prompt's last tokens."""
         tokens = list(prompt.tokens[-last:])
         data = await post("/detokenize", {"model": self._model, "tokens": tokens})
@@ -63,7 +63,7 @@ class _Completions:
         """Return, in about, the billed calls of a choice, and how often they read its chat."""
         return 1, len(forms)
 
-    async def score(self, post: Post, prompt: RenderedChat, forms: Mapping[Tokens, str]) -> Scored:
+    async def score(self, post: Post, prompt: PromptTokens, forms: Mapping[Tokens, str]) -> Scored:
         """Return the log-probabilities."""
         longest = longest_forms(list(forms))
         sequences = [list(prompt.tokens + form) for form in longest]
@@ -125,7 +125,7 @@ class Generate:
         """Return, in about, the billed calls of a choice, and how often they read its chat."""
         return 1, len(forms)
 
-    async def score(self, post: Post, prompt: RenderedChat, forms: Mapping[Tokens, str]) -> Scored:
+    async def score(self, post: Post, prompt: PromptTokens, forms: Mapping[Tokens, str]) -> Scored:
         """Return the log-probabilities."""
         longest = longest_forms(list(forms))
         sequences = [list(prompt.tokens + form) for form in longest]
