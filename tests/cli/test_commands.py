@@ -9,7 +9,9 @@ from personae import __version__
 from personae.cli import main
 from personae.core import Answers, Form, inventories, load_inventory
 from personae.generate.recipe_registry import recipes
+from personae.induce.steer import steering_vector
 from personae.induce.steer.vector_files import load_vector
+from personae.induce.steer.vector_quality import Quality
 from personae.measure.inventories.administer import administer
 from personae.models import opening
 from personae.models.opening import open_model
@@ -188,6 +190,27 @@ def test_a_vector_of_chosen_blocks_and_method(
     vector = load_vector(out)
     assert [site.block for site in vector.sites] == [2]
     assert vector.origin.method == "ridge"
+
+
+@pytest.mark.parametrize(
+    ("margin", "says"), [(-0.1, "at none of 2 blocks"), (0.1, "at 1 of 2 blocks, most clearly at")]
+)
+def test_a_vector_no_better_than_random_directions_is_said_to_be_none(
+    margin: float, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    margins = iter([-0.1, margin])
+
+    def quality(*_: object) -> Quality:
+        auc = 0.7 + next(margins)
+        return Quality(
+            norm=1, residual=1, split_half=0.9, auc=auc, random_auc=0.7, quantiles=(0.0,) * 7
+        )
+
+    monkeypatch.setattr(opening, "open_model", lambda name: tiny_model())
+    monkeypatch.setattr(steering_vector, "vector_quality", quality)
+    out = ("--out", str(tmp_path / "e.safetensors"))
+    assert personae("vector", "E", *out, "--blocks", "1-2", "--method", "ridge") == 0
+    assert says in " ".join(capsys.readouterr().out.split())
 
 
 def test_a_vector_needs_an_open_model(tmp_path: Path, capsys: Capture) -> None:

@@ -79,6 +79,17 @@ def test_output_that_nobody_reads_ends_quietly(command: list[str]) -> None:
     assert process.returncode == 1
 
 
+@pytest.mark.parametrize(("closed", "code"), [(">&-", 0), (">&- 2>&-", 2)])
+def test_closed_streams_lead_nowhere(closed: str, code: int) -> None:
+    words = "show nothing" if code else "list"
+    process = subprocess.run(
+        ["sh", "-c", f'exec "$0" -m personae {words} {closed}', sys.executable],
+        capture_output=True,
+        check=False,
+    )
+    assert (process.returncode, process.stderr) == (code, b"")
+
+
 def test_a_warning_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("default")

@@ -7,6 +7,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import FrameType
 
 import click
@@ -24,6 +25,7 @@ def exit_code(work: Callable[[], object]) -> int:
     An interrupt gives 130, a request to terminate 143, output that nobody reads any more 1.
     """
     received: list[int] = []
+    _open_closed_streams()
     try:
         with _terminable(received), _one_line_warnings():
             work()
@@ -49,6 +51,16 @@ def exit_code(work: Callable[[], object]) -> int:
         click.echo(f"personae: {error}", err=True)
         return error.exit_code
     return 0
+
+
+def _open_closed_streams() -> None:
+    """Let streams that the caller closed lead nowhere, so that no file of ours takes their place.
+
+    Python has None for them, and the next file that is opened would get their number.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode))
 
 
 @contextmanager

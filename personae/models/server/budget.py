@@ -91,6 +91,7 @@ class Spending:
         self._reserved = (0, 0)
         self._estimated = (0, 0)
         self._counted = (0, 0)
+        self._limit = ""
 
     @property
     def spent(self) -> Usage:
@@ -135,6 +136,13 @@ class Spending:
     def count_calls(self, more: int) -> None:
         """Correct the calls counted: a try counts as one, and may have taken more or none."""
         self._calls += more
+
+    def ended(self) -> BudgetSpent:
+        """Say which limit was reached last and what is spent now: calls under way end later."""
+        return BudgetSpent(
+            f"the limit of {self._limit} is reached, as the next call might exceed it; spent: "
+            f"{self}; what was answered is kept: run again with a higher limit to go on"
+        )
 
     def settle(
         self,
@@ -181,10 +189,8 @@ class Spending:
         raise self._ended(f"{limit.money:g} {unit}")
 
     def _ended(self, limit: str) -> BudgetSpent:
-        return BudgetSpent(
-            f"the limit of {limit} is reached, as the next call might exceed it; spent: {self}; "
-            "what was answered is kept: run again with a higher limit to go on"
-        )
+        self._limit = limit
+        return self.ended()
 
 
 def _sum(*parts: tuple[int, int]) -> tuple[int, int]:

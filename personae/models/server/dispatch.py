@@ -160,6 +160,8 @@ class Dispatcher(Generic[T]):
                 task.cancel()
                 self.state.spending.settle(job.reserved, (job.call.read, 0))
             await asyncio.gather(*self._running, return_exceptions=True)
+        if isinstance(self._stop, BudgetSpent):
+            raise self.state.spending.ended()
         if self._stop is not None:
             raise self._stop
 

@@ -23,7 +23,7 @@ from personae.core import (
 )
 from personae.models.journal.journal import Journal
 from personae.models.journal.recorded import recorded
-from personae.models.server import dispatch, rate_limit
+from personae.models.server import dispatch, endpoint, rate_limit
 from personae.models.server.client import ServerModel, open_server
 from personae.models.server.server_settings import ServerSettings
 from tests.support.faulty_server import (
@@ -158,6 +158,17 @@ def test_what_does_not_pass_becomes_a_record(fault: str, monkeypatch: pytest.Mon
     reply = one_reply(always(PASSING[fault]), deadline=0.3)
     assert reply.status == "error"
     assert "given up after 2 tries" in reply.why
+
+
+def test_an_answer_is_neither_unpacked_nor_read_without_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """17 MB of blanks are 16 KB packed: what was asked for plainly has to come plainly."""
+    monkeypatch.setattr(dispatch, "TRIES", 1)
+    packed = Act(body=completion("small"), headers={"content-encoding": "gzip"})
+    assert "is compressed ('gzip')" in one_reply(always(packed)).why
+    monkeypatch.setattr(endpoint, "LARGEST", 1 << 20)
+    assert "larger than 1 MB" in one_reply(always(says(" " * (1 << 20)))).why
 
 
 def test_patience_ends_a_server_that_always_says_later() -> None:

@@ -122,9 +122,11 @@ def spend(budget: Budget, n: int = 100, price: Price | None = None, script: Scri
     """Ask n chats under a budget that doesn't suffice; what was spent."""
     with FaultyServer(script) as server:
         model = open_server(f"{server.url}#{MODEL}", budget=budget, price=price)
-        with pytest.raises(BudgetSpent, match="what was answered is kept"):
+        with pytest.raises(BudgetSpent, match="what was answered is kept") as spent:
             model.reply(requests_of(chats(n)), Sampling(max_tokens=10))
         assert len(server.bodies) == model.spent.requests
+        tokens = model.spent.tokens_in + model.spent.tokens_out
+        assert f"{model.spent.requests:,} calls, {tokens:,} tokens" in str(spent.value)
     return model.spent
 
 

@@ -17,6 +17,7 @@ from tests.support.faulty_server import (
     Script,
     always,
     completion,
+    continuing,
     refuses,
     says,
     top,
@@ -90,6 +91,19 @@ def test_a_limit_counts_answers_that_cannot_be_used(tmp_path: Path) -> None:
     with FaultyServer(shows_late) as server:
         assert card_of(server, tmp_path, "--price", "100,100", "--max-money", "0.05") == 4
         assert 40 <= len(server.bodies) <= 50  # of 0.001 each
+
+
+def test_a_judge_and_its_model_have_one_purse(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script = continuing(always(says("good", usage=USAGE)))
+    with FaultyServer(script) as server, FaultyServer(script) as other:
+        models = ("--model", f"{server.url}#{MODEL}", "--judge", f"{other.url}#{MODEL}", "--yes")
+        run = ("run", "universal_persona", "--quick", "--out", str(tmp_path / "out"))
+        assert personae(*run, *models, "--max-calls", "80") == 4
+        asked, judged = len(server.bodies), len(other.bodies)
+    assert asked + judged == 80 and asked > 0 < judged
+    assert "80 calls" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("status", [400, 500])
