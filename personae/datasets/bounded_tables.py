@@ -17,6 +17,8 @@ from personae.core.files.parquet_file import read_parquet
 __all__ = ["TABLE_SUFFIXES", "read_table"]
 
 _MAX_TABLE = 512 << 20
+_BYTES_PER_CELL = 16
+"""Of a text in memory, even of an empty one: two bytes of CSV may hold a cell."""
 TABLE_SUFFIXES = (".csv", ".json", ".jsonl", ".ndjson", ".parquet", ".tsv")
 
 
@@ -24,7 +26,7 @@ def read_table(path: Path, *, as_text: bool = False, limit: int = _MAX_TABLE) ->
     """Read a table by its suffix; `as_text` leaves the cells of CSV as they are, as in "01234".
 
     The separator of CSV is inferred from its header: comma, semicolon or tab. `limit` counts bytes,
-    in the file unpacked and in the memory that a Parquet table takes.
+    in the file unpacked and in the memory that the table takes.
 
     Raises:
         UnknownName: no suffix of a table.
@@ -36,7 +38,8 @@ def read_table(path: Path, *, as_text: bool = False, limit: int = _MAX_TABLE) ->
     if suffix == ".parquet":
         return read_parquet(path, limit)
     data = read_bytes(path, limit).removeprefix(BOM_UTF8)
-    separator = _csv_separator(data, path) if suffix in (".csv", ".tsv") else ","
+    separator = _csv_separator(data, path) if suffix in (".csv", ".tsv") else ""
+    _refuse_many_cells(data, separator, limit, path)
     with foreign_table(path):
         if suffix in (".jsonl", ".ndjson"):
             return pl.read_ndjson(BytesIO(data), infer_schema_length=None)
@@ -45,6 +48,13 @@ def read_table(path: Path, *, as_text: bool = False, limit: int = _MAX_TABLE) ->
         return pl.read_csv(
             BytesIO(data), separator=separator, infer_schema=not as_text, infer_schema_length=None
         )
+
+
+def _refuse_many_cells(data: bytes, separator: str, limit: int, path: Path) -> None:
+    marks = (separator.encode(), b"\n") if separator else (b'":',)
+    cells, most = sum(map(data.count, marks)), limit // _BYTES_PER_CELL
+    if cells > most:
+        raise BadFile(f"{path}: {cells:,} cells, more than {most:,}; leave out rows or columns")
 
 
 def _csv_separator(data: bytes, path: Path) -> str:

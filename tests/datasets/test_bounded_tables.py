@@ -61,6 +61,13 @@ def test_a_packed_table_does_not_fill_the_memory(tmp_path: Path) -> None:
         read_table(path, limit=4 << 20)
     assert tracemalloc.get_traced_memory()[1] < 24 << 20
     tracemalloc.stop()
+    path.write_bytes(gzip.compress(b"a,b\n" + b"1,2\n" * (1 << 18), 9))
+    with pytest.raises(BadFile, match=r"524,290 cells, more than 131,072; leave out"):
+        read_table(path, limit=2 << 20)
+    lines = tmp_path / "rows.jsonl"
+    lines.write_bytes(b'{"a":1}\n' * 150_000)
+    with pytest.raises(BadFile, match="150,000 cells"):
+        read_table(lines, limit=2 << 20)
     wide = tmp_path / "rows.parquet"
     pl.select(pl.repeat("x" * 100, 400_000).alias("a")).write_parquet(wide)
     with pytest.raises(BadFile, match="more than 1 MB in memory"):
