@@ -52,7 +52,9 @@ def verdicts(report: Report) -> list[str]:
 
 def test_calibration_by_hand_and_of_known_predictors() -> None:
     sure = [0.95, 0.9, 0.8, 0.6, 0.55, 0.3]
-    assert calibration_error(sure, [1, 1, 0, 1, 0, 0]).value == pytest.approx(0.2333, abs=5e-5)
+    estimate = calibration_error(sure, [1, 1, 0, 1, 0, 0], of="case")
+    assert estimate.value == pytest.approx(0.2333, abs=5e-5)
+    assert "biased upwards with few cases" in estimate.method
     random = np.random.default_rng(0)
     confidence = random.random(50_000)
     right = (random.random(50_000) < confidence).astype(float)

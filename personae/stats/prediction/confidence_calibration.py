@@ -56,7 +56,7 @@ def calibration_error(
         return mean_gap
 
     estimate = bootstrap(error, stated.size, draws=draws, seed=seed, kind="percentile")
-    return labelled(estimate, name, of, test="ten bins")
+    return labelled(estimate, name, of, test=f"ten bins, biased upwards with few {of}s")
 
 
 def brier_score(
