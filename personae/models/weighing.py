@@ -9,7 +9,14 @@ import numpy as np
 
 from personae.core import Choice
 
-__all__ = ["NO_PROBABILITIES", "Tokens", "longest_forms", "weigh", "why_unweighable"]
+__all__ = [
+    "NO_PROBABILITIES",
+    "Tokens",
+    "common_beginning",
+    "longest_forms",
+    "weigh",
+    "why_unweighable",
+]
 
 Tokens = tuple[int, ...]
 NO_PROBABILITIES = "the model gives numbers that are no probabilities (NaN or infinite)"
@@ -70,6 +77,18 @@ def why_unweighable(prompt: Tokens, options: Sequence[Sequence[Tokens]]) -> str:
     if len(set(forms)) < len(forms):
         return "two options encode to the same tokens, so the model can't tell them apart"
     return ""
+
+
+def common_beginning(first: Sequence[int], second: Sequence[int]) -> int:
+    """Count the tokens with which both begin.
+
+    >>> common_beginning((1, 2, 3), (1, 2, 4, 5))
+    2
+    """
+    for count, (one, other) in enumerate(zip(first, second, strict=False)):
+        if one != other:
+            return count
+    return min(len(first), len(second))
 
 
 def longest_forms(forms: Sequence[Tokens]) -> list[Tokens]:

@@ -18,6 +18,7 @@ from tokenizers import Tokenizer
 from personae.core.chat import Chat, Role
 from personae.core.errors import ModelError
 from personae.models.codec.templates import PLAIN_TEMPLATE, ChatTemplate
+from personae.models.weighing import common_beginning
 
 __all__ = ["TextCodec"]
 
@@ -140,9 +141,7 @@ class TextCodec:
         if self._controls.search(option):
             return 0, tuple(self.encode(option, special=False))
         alone, joint = self._tail_ids(tail), self._plain_ids(tail + option)
-        common = 0
-        while common < min(len(alone), len(joint)) and alone[common] == joint[common]:
-            common += 1
+        common = common_beginning(alone, joint)
         return len(alone) - common, tuple(joint[common:])
 
     @cached_property

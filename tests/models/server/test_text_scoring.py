@@ -25,6 +25,7 @@ REQUESTS = [
     Request(say("I worry about things."), LABELS),
     Request(say("Very accurate?", system="You are Ada."), (("Very accurate.",), ("Very",))),
     Request(say("Tea or ale?", lead="I say"), ((" tea",), (" ale", " beer"))),
+    Request(say("Tea or ale?", lead="I say "), (("tea",), ("ale",), ("\ttea", "tea!"))),
     Request((), (("I worry a lot.",), ("I am calm.",))),
     Request(say("¿Té – o café?"), ((" té",), ("☕",), (" café, 🙂",))),
 ]
@@ -89,7 +90,7 @@ def test_a_template_that_ends_a_begun_reply_is_not_asked_to_go_on_with_it() -> N
     with OlderTgiServer() as server:
         choices = open_server(server.address).choose(REQUESTS)
     methods = ["prefill log-probabilities"] * len(REQUESTS)
-    methods[2] = "counted:20, not begun"  # none of its five first tokens is an option
+    methods[2] = methods[3] = "counted:20, not begun"  # none of its five first tokens is an option
     assert [choice.method for choice in choices] == methods
     sent = [body["inputs"] for path, body in server.bodies if path == "/generate"]
     assert any(text.startswith("<s>user: I worry") for text in sent)

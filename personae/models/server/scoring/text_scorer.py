@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
 
 from personae.core import Chat, Choice, Request
-from personae.models.weighing import Tokens, weigh, why_unweighable
+from personae.models.weighing import Tokens, common_beginning, weigh, why_unweighable
 
 __all__ = ["Post", "PromptTokens", "Scored", "ServerTokens", "TextScorer", "TokenScorer"]
 
@@ -50,6 +50,14 @@ class PromptTokens:
     tokens: Tokens
     text: str = ""
     starts: tuple[int, ...] = ()
+
+    def parted(self, last: int) -> "tuple[PromptTokens, str]":
+        """Return the prompt without its last tokens, and the text that these are sent as."""
+        if not last:
+            return self, ""
+        at = self.starts[-last] if self.starts else 0
+        begun = PromptTokens(self.tokens[:-last], self.text[:at], self.starts[:-last])
+        return begun, self.text[at:]
 
 
 class ServerTokens(Protocol):
@@ -97,7 +105,7 @@ class TextScorer:
         self._scorer = scorer
         self.continues = continues
         self._prompts: OrderedDict[Chat, PromptTokens] = OrderedDict()
-        self._forms: OrderedDict[tuple[Tokens, str], Tokens] = OrderedDict()
+        self._seams: OrderedDict[tuple[Tokens, str], tuple[int, Tokens]] = OrderedDict()
         self._ends: OrderedDict[Tokens, tuple[str, Tokens]] = OrderedDict()
 
     @property
@@ -119,27 +127,30 @@ class TextScorer:
         Raises:
             BadLogprobs: the server gives numbers that no log-probabilities can be.
         """
-        prompt = await self._prompt(post, request.chat)
-        options: list[tuple[Tokens, ...]] = []
-        texts: dict[Tokens, str] = {}
-        for forms in request.options:
-            tokens = {await self._form(post, prompt, form): form for form in forms}
-            options.append(tuple(tokens))
-            texts |= tokens
+        whole = await self._prompt(post, request.chat)
+        seams = {
+            form: await self._seam(post, whole, form) for forms in request.options for form in forms
+        }
+        changed = max(back for back, _ in seams.values())
+        prompt, rest = whole.parted(changed)
+        ending = whole.tokens[len(prompt.tokens) :]
+        tokens = {form: ending[: changed - back] + ids for form, (back, ids) in seams.items()}
+        options = [tuple(dict.fromkeys(tokens[form] for form in f)) for f in request.options]
         reason = why_unweighable(prompt.tokens, options)
         if reason:
             return Choice(status="error", why=reason, method=self.name)
+        texts = {tokens[form]: rest + form for form in tokens}
         scored = await self._scorer.score(post, prompt, texts)
         return replace(weigh(options, scored, 0), method=self.name)
 
     async def _prompt(self, post: Post, chat: Chat) -> PromptTokens:
         return await _remembered(self._prompts, chat, lambda: self._tokens.prompt(post, chat))
 
-    async def _form(self, post: Post, prompt: PromptTokens, form: str) -> Tokens:
-        """Return an option's tokens as they follow the prompt.
+    async def _seam(self, post: Post, prompt: PromptTokens, form: str) -> tuple[int, Tokens]:
+        """Say how many of a prompt's last tokens an option changes, and what follows the others.
 
-        They are tokenised together with the prompt's end, since tokenizers treat the start of a
-        text in their own way; apart, where the end's own tokens would change.
+        The option is tokenised together with the prompt's end, since tokenizers treat the start of
+        a text in their own way; apart, where more than that end would change.
         """
         tail = prompt.tokens[-TAIL:]
 
@@ -147,14 +158,16 @@ class TextScorer:
             before = await self._tokens.decode(post, prompt, len(tail))
             return before, await self._tokens.encode(post, before)
 
-        async def tokenise() -> Tokens:
+        async def tokenise() -> tuple[int, Tokens]:
             before, alone = await _remembered(self._ends, tail, end_of_prompt)
-            together = await self._tokens.encode(post, before + form)
-            if together[: len(alone)] == alone:
-                return together[len(alone) :]
-            return await self._tokens.encode(post, form)
+            joint = await self._tokens.encode(post, before + form)
+            common = common_beginning(alone, joint)
+            changed = alone[common:]
+            if not changed or (common and changed == tail[-len(changed) :]):
+                return len(changed), joint[common:]
+            return 0, await self._tokens.encode(post, form)
 
-        return await _remembered(self._forms, (tail, form), tokenise)
+        return await _remembered(self._seams, (tail, form), tokenise)
 
 
 async def _remembered(memory: OrderedDict[K, V], key: K, ask: Callable[[], Awaitable[V]]) -> V:
