@@ -85,8 +85,8 @@ def common_beginning(first: Sequence[int], second: Sequence[int]) -> int:
     >>> common_beginning((1, 2, 3), (1, 2, 4, 5))
     2
     """
-    for count, (one, other) in enumerate(zip(first, second, strict=False)):
-        if one != other:
+    for count, tokens in enumerate(zip(first, second, strict=False)):
+        if len(set(tokens)) > 1:
             return count
     return min(len(first), len(second))
 
