@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import polars as pl
 import pytest
@@ -75,6 +77,33 @@ def test_a_decoding_without_end_is_ended(
         read_parquet(path)
 
 
+def test_an_interrupted_decoding_says_nothing_of_the_next_file(
+    path: Path, probe: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    probe.write_text(
+        "import sys\n"
+        "for line in sys.stdin:\n"
+        "    print('{\"size\": 1}' if 'rows' in line else '{\"error\": \"other\"}', flush=True)\n"
+    )
+    assert read_parquet(path).equals(ROWS)
+
+    def interrupted() -> str:
+        raise KeyboardInterrupt
+
+    process: Any = parquet_file._PROBING._process
+    path.write_bytes(path.read_bytes() + b"PAR1")
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            process, "stdout", SimpleNamespace(readline=interrupted, close=process.stdout.close)
+        )
+        with pytest.raises(KeyboardInterrupt):
+            read_parquet(path)
+    other = path.with_name("next.parquet")
+    other.write_bytes(path.read_bytes() + b"PAR1")
+    with pytest.raises(BadFile, match="other"):
+        read_parquet(other)
+
+
 def test_what_is_known_to_be_sound_is_not_decoded_twice(path: Path, probe: Path) -> None:
     trust_parquet(path)
     assert read_parquet(path).equals(ROWS)
@@ -85,7 +114,7 @@ def test_what_is_known_to_be_sound_is_not_decoded_twice(path: Path, probe: Path)
 
 
 def test_memory_is_bounded(path: Path) -> None:
-    with pytest.raises(BadFile, match=r"takes more than 1 bytes in memory; split it"):
+    with pytest.raises(BadFile, match=r"takes more than 1 byte in memory; split it"):
         read_parquet(path, 1)
     assert read_parquet(path, 1 << 20).equals(ROWS)
     with pytest.raises(BadFile, match="No such file or directory; make it again"):

@@ -20,6 +20,7 @@ from threading import Lock, Timer
 import polars as pl
 
 from personae.core.errors import BadFile
+from personae.core.estimate import counted
 from personae.core.files.bounded import most_unpacked
 from personae.core.files.foreign_table import foreign_table
 
@@ -77,16 +78,16 @@ def _require_sound(path: Path, limit: int | None, remedy: str) -> None:
     try:
         key = _hash(path)
         most = most_unpacked(path) if limit is None else limit
-        if key not in _SIZES:
-            _SIZES[key] = _PROBING.size(path, most)
+        known = _SIZES.get(key)
+        size = _PROBING.size(path, most) if known is None else known
     except OSError as error:
         raise BadFile(f"can't read {path}: {error.strerror or error}{ending}") from error
     except ValueError as error:
         raise BadFile(f"can't read {path}: {error}{ending}") from error
-    if _SIZES[key] > most:
-        size = f"{most >> 20:,} MB" if most >= 1 << 20 else f"{most:,} bytes"
-        del _SIZES[key]
-        raise BadFile(f"{path}: takes more than {size} in memory; split it")
+    if size > most:  # of a file that passes its limit the whole size isn't known
+        shown = f"{most >> 20:,} MB" if most >= 1 << 20 else counted(most, "byte")
+        raise BadFile(f"{path}: takes more than {shown} in memory; split it")
+    _SIZES[key] = size
 
 
 def _hash(path: Path) -> bytes:
@@ -137,6 +138,9 @@ class _Probing:
             reply = process.stdout.readline()
         except BrokenPipeError:
             reply = ""
+        except BaseException:  # interrupted: its reply would be taken for that to the next request
+            self.close()
+            raise
         finally:
             deadline.cancel()
         if not reply:
