@@ -41,6 +41,12 @@ def _gpus_of_machines() -> list[int]:
     return [int(node["Resources"].get("GPU", 0)) for node in ray.nodes() if node["Alive"]]
 
 
+def _free_gpus() -> int:
+    import ray
+
+    return int(ray.available_resources().get("GPU", 0))
+
+
 class _Answerer:
     """A model on a worker."""
 
@@ -170,13 +176,13 @@ def cluster_model(text: str, options: Mapping[str, Any] | None = None) -> Model:
     """Open a model on every worker of the cluster, with the options of its back end.
 
     Raises:
-        InputError: no machine of the cluster has GPUs enough for it.
+        InputError: no machine of the cluster has GPUs enough for it, or they are reserved.
         BadValue: a GPU is given by its number.
         PersonaeError: as opening it raises on a worker.
     """
     import ray
 
-    gpus, workers = worker_gpus(text, options or {}, _gpus_of_machines())
+    gpus, workers = worker_gpus(text, options or {}, _gpus_of_machines(), _free_gpus())
     # without resources of its own an actor occupies no CPU while it waits
     worker = ray.remote(num_gpus=gpus)(_Answerer) if gpus else ray.remote(_Answerer)
     actors = [

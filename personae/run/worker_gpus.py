@@ -15,7 +15,9 @@ LOCAL = ("hf", "gguf", "smollm2")
 """Schemes of models that run in the worker's own process, by our engine."""
 
 
-def worker_gpus(text: str, options: Mapping[str, Any], machines: Sequence[int]) -> tuple[int, int]:
+def worker_gpus(
+    text: str, options: Mapping[str, Any], machines: Sequence[int], free: int
+) -> tuple[int, int]:
     """Return the GPUs of each worker, and how many such workers fit on the cluster's machines.
 
     A model that runs on no GPU gives 0 GPUs, and 0 workers: their number is another's to say.
@@ -25,27 +27,35 @@ def worker_gpus(text: str, options: Mapping[str, Any], machines: Sequence[int]) 
         text: the model string.
         options: those of its back end, such as `device`.
         machines: GPUs of each machine of the cluster.
+        free: GPUs of all machines that nobody has reserved.
 
     Raises:
-        InputError: no machine has GPUs enough.
+        InputError: no machine has GPUs enough, or all are reserved.
         BadValue: a GPU is given by its number, which Ray gives out.
         UnknownName: as from the arguments of a `vllm:` string.
 
-    >>> worker_gpus("hf:me/model", {"device": "cuda"}, [8, 8])
+    >>> worker_gpus("hf:me/model", {"device": "cuda"}, [8, 8], free=16)
     (1, 16)
-    >>> worker_gpus("vllm:me/model?tensor_parallel_size=2", {}, [3, 3])
+    >>> worker_gpus("vllm:me/model?tensor_parallel_size=2", {}, [3, 3], free=6)
     (2, 2)
-    >>> worker_gpus("hf:me/model", {"device": "cpu"}, [8])
+    >>> worker_gpus("hf:me/model", {"device": "cpu"}, [8], free=8)
     (0, 0)
     """
     gpus = _wanted(text.strip(), options, machines)
-    workers = sum(count // gpus for count in machines) if gpus else 0
-    if gpus and not workers:
-        raise InputError(
-            f"{text} takes {_counted(gpus)} on one machine, and no machine of this cluster has "
-            f"more than {max(machines, default=0)}"
+    if not gpus:
+        return 0, 0
+    most = max(machines, default=0)
+    if gpus > most:
+        here = (
+            f"no machine of this cluster has more than {most}" if most else "the cluster has none"
         )
-    return gpus, workers
+        raise InputError(f"{text} takes {_counted(gpus)} on one machine, and {here}")
+    if gpus > free:  # a worker too many would wait for ever
+        raise InputError(
+            f"{text} takes {_counted(gpus)}, and {free} of the cluster's {sum(machines)} are free: "
+            "others, or another model of this command, have reserved the rest"
+        )
+    return gpus, min(sum(count // gpus for count in machines), free // gpus)
 
 
 def _wanted(text: str, options: Mapping[str, Any], machines: Sequence[int]) -> int:

@@ -34,25 +34,40 @@ SERVER = "http://localhost:1/v1#m"
 def test_gpus_follow_from_the_model_and_its_options(
     text: str, options: Any, machines: list[int], reserved: tuple[int, int]
 ) -> None:
-    assert worker_gpus(text, options, machines) == reserved
+    assert worker_gpus(text, options, machines, sum(machines)) == reserved
 
 
 def test_what_no_machine_has_is_refused() -> None:
-    with pytest.raises(InputError, match=r"takes a GPU on one machine.*more than 0"):
-        worker_gpus("hf:me/model", {"device": "cuda"}, [0])
+    with pytest.raises(InputError, match="takes a GPU on one machine, and the cluster has none"):
+        worker_gpus("hf:me/model", {"device": "cuda"}, [0], 0)
     with pytest.raises(InputError, match=r"takes 4 GPUs on one machine.*more than 2"):
-        worker_gpus("vllm:me/model?tensor_parallel_size=4", {}, [2, 2, 2])
+        worker_gpus("vllm:me/model?tensor_parallel_size=4", {}, [2, 2, 2], 6)
     with pytest.raises(BadValue, match="with --ray, cuda, not cuda:1"):
-        worker_gpus("hf:me/model", {"device": "cuda:1"}, [2])
+        worker_gpus("hf:me/model", {"device": "cuda:1"}, [2], 2)
+
+
+def test_only_free_gpus_are_reserved() -> None:
+    assert worker_gpus("hf:me/model", {}, [4, 4], 3) == (1, 3)
+    assert worker_gpus("vllm:me/model?tensor_parallel_size=2", {}, [4, 4], 5) == (2, 2)
+    with pytest.raises(InputError, match=r"takes a GPU, and 0 of the cluster's 8 are free: others"):
+        worker_gpus("hf:me/model", {}, [4, 4], 0)
 
 
 @needs("ray")
 @pytest.mark.parametrize(
-    ("device", "request_of_ray"),
-    [("cuda", {"num_gpus": 1}), ("auto", {"num_gpus": 1}), ("cpu", {})],
+    ("device", "free", "request_of_ray", "workers"),
+    [
+        ("cuda", 2.0, {"num_gpus": 1}, 2),
+        ("auto", 1.0, {"num_gpus": 1}, 1),
+        ("cpu", 0.0, {}, 8),
+    ],
 )
 def test_ray_is_asked_for_the_gpus_of_each_worker(
-    device: str, request_of_ray: dict[str, int], monkeypatch: pytest.MonkeyPatch
+    device: str,
+    free: float,
+    request_of_ray: dict[str, int],
+    workers: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     ray = import_module("ray")
     asked: list[dict[str, int]] = []
@@ -71,8 +86,9 @@ def test_ray_is_asked_for_the_gpus_of_each_worker(
     monkeypatch.setattr(ray, "remote", remote)
     monkeypatch.setattr(ray, "nodes", lambda: nodes)
     monkeypatch.setattr(ray, "cluster_resources", lambda: {"CPU": 8.0, "GPU": 2.0})
+    monkeypatch.setattr(ray, "available_resources", lambda: {"GPU": free} if free else {})
     monkeypatch.setattr(ray, "get", lambda value: value)
     model: Any = cluster_models.cluster_model("hf:me/model", {"device": device})
     assert asked == [request_of_ray]
-    assert len(model._actors) == (2 if request_of_ray else 8)
+    assert len(model._actors) == workers
     assert model_packages([model]) == {"torch": "2"}
