@@ -87,7 +87,7 @@ def _fits(value: object, kind: Any) -> bool:  # noqa: ANN401
     if origin in (Union, UnionType):
         return any(_fits(value, part) for part in inner)
     if origin is Literal:
-        return value in inner
+        return isinstance(value, tuple(map(type, inner))) and value in inner
     if origin is Iterable:
         return hasattr(value, "__iter__") and not isinstance(value, str | bytes)
     if origin in (tuple, list, Sequence):

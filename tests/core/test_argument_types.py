@@ -20,7 +20,7 @@ Size = Literal["small", "large"]
         (float, [3, 2.5, np.float32(1)], [False, "1"]),
         (str, [""], [b"", 3, Path()]),
         (str | Path | None, ["a", Path(), None], [3, []]),
-        (Size, ["small"], [3, None]),
+        (Size, ["small"], [3, None, ["small"], np.array(["small", "large"])]),
         (tuple[str, ...], [(), ("a",), ["a", "b"]], ["ab", (1,), {"a"}, None]),
         (tuple[str, str], [("a", "b")], ["ab", ("a",), ("a", "b", "c")]),
         (Sequence[int], [[1], (2,)], ["12", b"12", [1.5]]),

@@ -49,6 +49,7 @@ READ: list[tuple[Any, dict[str, float]]] = [
     ({"openness": "T 40", "N": "45T", "E": "a T-score of 60"}, {"O": -1, "N": -0.5, "E": 1}),
     ("extraversion 1.5 SD above average", {"E": 1.5}),
     ({"E": "0.5 SDs below average", "introversion": ""}, {"E": -0.5}),
+    ({"E": "-1.5 SD below the mean", "N": "-1.5 SD"}, {"E": -1.5, "N": -1.5}),
     ("high openness (84th percentile)", {"O": 0.9945}),
     ([{"trait": "Extraversion", "score": 80}, {"trait": "N", "score": 20}], {"E": 0.6, "N": -0.6}),
     ([{"name": "Openness", "value": "low", "about": "x"}], {"O": -1}),

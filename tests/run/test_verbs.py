@@ -246,15 +246,6 @@ def test_a_wrong_type_is_refused_before_anything_is_asked(
     assert str(refusal.value).startswith(message)
 
 
-def test_personas_of_a_study_may_be_a_file_or_a_list() -> None:
-    options: dict[str, Any] = {"quick": True, "seed": 0}
-    reports = [
-        p.run("agreeable_sycophancy", "null:midpoint", personas=personas, **options)
-        for personas in (EXAMPLE, [p.load_persona(EXAMPLE)])
-    ]
-    assert report_json(reports[0]) == report_json(reports[1])
-
-
 def test_errors_are_caught_by_names_at_the_top() -> None:
     with pytest.raises(p.UnknownName):
         p.load_inventory("mpi-12")

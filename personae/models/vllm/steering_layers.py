@@ -76,14 +76,20 @@ def installed_layer() -> SteeringLayer | None:
 
 def _check_kind(layer: str, edits: Edits, ops: Sequence[str]) -> None:
     for edit in edits:
-        edit_text = f"op {edit.op!r} at {edit.site.part} {edit.site.block}"
-        if edit.site.part != "block" or edit.gate is not None or edit.when != When():
+        if edit.site.part != "block":
             raise BadValue(
-                f"{layer} edits the output of blocks, for every token, not {edit_text} under other "
+                f"{layer} edits the outputs of whole blocks, not {edit.site.part!r} of block "
+                f"{edit.site.block}: {INSTEAD}"
+            )
+        if edit.gate is not None or edit.when != When():
+            raise BadValue(
+                f"{layer} edits every token alike, and this edit of block {edit.site.block} has "
                 f"conditions: {INSTEAD}"
             )
         if edit.op not in ops:
-            raise BadValue(f"{layer} can't make {edit_text}, only {' and '.join(ops)}: {INSTEAD}")
+            raise BadValue(
+                f"{layer} can't make an edit {edit.op!r}, only {' and '.join(ops)}: {INSTEAD}"
+            )
 
 
 def _directions(edits: Sequence[Edit]) -> dict[int, NDArray[np.float32]]:

@@ -41,15 +41,17 @@ def with_tokens(values: Sequence[object], layout: Json, *, lines: bool) -> str:
     """Write values in a kept layout, "" where it doesn't fit them; it is not trusted."""
     style = {name: layout.get(name) is True for name in ("escapes", "slashes")}
     tokens = _tokens(values, **style)
-    gaps = _unpacked(layout.get("gaps")).split("|")
-    if not tokens or len(gaps) != len(tokens) + 1:
+    packed = _unpacked(layout.get("gaps"))
+    if not tokens or packed.count("|") != len(tokens):
         return ""
     numbers = layout.get("numbers")
     for key, number in numbers.items() if isinstance(numbers, dict) else ():
         index = int(key) if str(key).isdecimal() and len(str(key)) < 9 else len(tokens)
         if index < len(tokens) and _same_number(number, tokens[index]):
             tokens[index] = number
-    text = "".join(gap + token for gap, token in zip_longest(gaps, tokens, fillvalue=""))
+    text = "".join(
+        gap + token for gap, token in zip_longest(packed.split("|"), tokens, fillvalue="")
+    )
     return text if _holds(text, values, lines) else ""
 
 

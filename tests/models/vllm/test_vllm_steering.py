@@ -78,9 +78,6 @@ def test_without_a_steering_layer_steering_is_refused(vllm: Any) -> None:
         vllm.choose([Request(CHATS[0], OPTIONS, (edit,))])
 
 
-LAYERS = {"EasySteer": stand_in.EASY_STEER, "vLLM-Hook": stand_in.VLLM_HOOK}
-
-
 @pytest.mark.parametrize("layer", LAYERS)
 def test_steering_by_a_file_is_that_of_the_local_engine(
     layer: str, folder: Path, local: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -187,10 +184,12 @@ def test_what_a_steering_layer_cannot_do_is_refused(
     stand_in.install(tmp_path, monkeypatch, LAYERS[layer])
     model: Any = open_model(f"vllm:{folder}")
     refused = {
-        Edit(Site(1, "mlp"), ONES): f"{layer} edits the output of blocks",
-        Edit(Site(1), ONES, when=When("prompt")): "for every token",
-        Edit(Site(1), ONES, gate=EditGate(ONES)): "under other conditions",
-        Edit(Site(1), ONES, op="ablate"): f"{layer} can't make op 'ablate' at block 1",
+        Edit(
+            Site(1, "mlp"), ONES
+        ): f"{layer} edits the outputs of whole blocks, not 'mlp' of block 1",
+        Edit(Site(1), ONES, when=When("prompt")): "every token alike, and this edit of block 1 has",
+        Edit(Site(1), ONES, gate=EditGate(ONES)): "has conditions: take hf:",
+        Edit(Site(1), ONES, op="ablate"): f"{layer} can't make an edit 'ablate', only add",
         Edit(Site(7), ONES): "doesn't fit",
         Edit(Site(1), np.ones(5)): "a direction of 5 numbers at block 1 doesn't fit",
     }

@@ -196,8 +196,8 @@ def _standing(remainder: str) -> float | None:
         share = float(match[1]) / 100
         z = NormalDist().inv_cdf(share) if 0.001 <= share <= 0.999 else None
     elif match := _UNITS.search(remainder):
-        below = (match[3] or "").lower() == "below"
-        z = float(match[1] or match[2]) * (-1 if below else 1)
+        z = float(match[1] or match[2])
+        z = -abs(z) if (match[3] or "").lower() == "below" else z  # "-1 SD below" is one below
     elif match := _T_SCORE.search(remainder):
         z = (float(match[1] or match[2] or match[3]) - 50) / 10
     return z if z is not None and abs(z) <= 5 else None
