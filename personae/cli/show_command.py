@@ -36,18 +36,29 @@ CAPABILITIES = {
     "OpenModel": "an open model",
 }
 CONTROL = "Likelihoods: yes. White box: no. A control: its answers describe no language model."
-SERVER = (
-    "Likelihoods: where the server gives token log-probabilities, which the first requests show. "
-    "White box: no, so that nothing steers it and studies of activations refuse it."
-)
-VLLM = "Likelihoods: yes. White box: only steering and caps, through an installed steering layer."
+CLOSED = "White box: no, so that nothing steers it and studies of activations refuse it."
+WHOLE = "of whole texts, as on this machine"
+FIRST = "of first tokens where it shows any, else by the shares of sampled replies"
+SERVERS = {
+    **dict.fromkeys(("vllm-server", "sglang-server", "llama-server"), WHOLE),
+    "tgi-server": f"{WHOLE}, from its version 3 on only if it was started with "
+    "--enable-prefill-logprobs; else of first tokens",
+    **dict.fromkeys(("openai", "ollama"), FIRST),
+    "http": "of whole texts from vLLM, SGLang, llama.cpp and text-generation-inference; from "
+    f"others {FIRST}",
+}
+"""Scheme of a server -> which likelihoods it gives."""
+BASE = "Models without a chat template, as base models are, read chats as plain text."
 WHITE = "Likelihoods: yes. White box: yes, so that it can be steered and looked into."
 ABILITIES = {
-    **dict.fromkeys(("smollm2", "hf", "gguf"), WHITE),
-    "vllm": VLLM,
+    "smollm2": WHITE,
+    **dict.fromkeys(("hf", "gguf"), f"{WHITE} {BASE}"),
+    "vllm": "Likelihoods: yes. White box: no; but EasySteer, where it is installed, makes steering "
+    f"and caps by vector files, and vLLM-Hook steering. {BASE}",
+    **{scheme: f"Likelihoods: {which}. {CLOSED}" for scheme, which in SERVERS.items()},
     **dict.fromkeys(CONTROLS, CONTROL),
 }
-"""What models of a scheme can do; those of the others are servers."""
+"""What models of a scheme can do."""
 PARTS: dict[str, tuple[str, Mapping[str, str]]] = {
     "null": ("KIND", NULLS),
     "simulated": (
@@ -194,7 +205,7 @@ def _model(scheme: str) -> Iterator[str]:
     texts = [text for text in MODEL_STRINGS if text.partition(":")[0] == scheme]
     for text in texts:
         yield f"{text}: {MODEL_STRINGS[text]}"
-    yield ABILITIES.get(scheme, SERVER)
+    yield from wrap(ABILITIES[scheme], 100, break_on_hyphens=False)
     if options := option_names(scheme):
         yield "Options: " + ", ".join(options)
     title, meanings = PARTS.get(scheme, ("", {}))

@@ -55,6 +55,10 @@ def test_each_kind_shows_what_it_is(capsys: Capture) -> None:
     assert "White box: yes" in printed(capsys, "show", "hf:some/model")
     assert "--dtype" in printed(capsys, "show", "gguf")
     assert "White box: no" in printed(capsys, "show", "https")
+    tgi = printed(capsys, "show", "tgi-server")
+    assert "--enable-prefill-logprobs" in tgi and max(map(len, tgi.splitlines())) <= 100
+    assert "of first tokens where" in printed(capsys, "show", "ollama")
+    assert "as base models are" in printed(capsys, "show", "gguf")
     assert "A control" in printed(capsys, "show", "null:yes")
     assert all(f" {kind} " in printed(capsys, "show", "null") for kind in NULLS)
     assert all(f" {name} " in printed(capsys, "show", "simulated") for name in SETTINGS)
