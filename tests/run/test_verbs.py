@@ -215,6 +215,8 @@ def test_a_card_of_a_model_that_answers_nothing_is_no_card() -> None:
             lambda: ANY.card(ADA, "null:yes", inductions="naive"),
             "inductions is a list of texts, not",
         ),
+        (lambda: ANY.steer(3, "E=+4@15"), "model is a Model or a text, not 3"),
+        (lambda: ANY.steer("null:yes", "E", "ada"), "persona is a Persona or None, not 'ada'"),
         (lambda: ANY.card(3, "null:yes"), "persona is a Persona, a text or a path, not 3"),
         (lambda: ANY.generate("type_bank", "3"), "n is a whole number, not '3'"),
         (

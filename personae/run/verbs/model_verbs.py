@@ -132,10 +132,9 @@ def _argument(parameter: Parameter | None, value: object) -> object:
     return tuple(import_personas(value)) if parameter.is_personas else value
 
 
+@checks_types
 @contextmanager
-def steer(
-    model: OpenModel | str, vectors: str, persona: Persona | None = None
-) -> Iterator[OpenModel]:
+def steer(model: Model | str, vectors: str, persona: Persona | None = None) -> Iterator[OpenModel]:
     """Steer an open model within a block; outside it the model is unchanged.
 
     Args:
@@ -146,7 +145,7 @@ def steer(
 
     Raises:
         InputError: the model is not an open one; no trait is named.
-        BadValue: `vectors` can't be read.
+        BadValue: `vectors` can't be read; an argument of another type.
     """
     opened = require_white_box(as_model(model), "steering")
     with find_induction(f"steer:{vectors}")(opened, persona or nobody()) as steered:
