@@ -39,7 +39,7 @@ CONTROL = "Likelihoods: yes. White box: no. A control: its answers describe no l
 CLOSED = "White box: no, so that nothing steers it and studies of activations refuse it."
 WHOLE = "of whole texts, as on this machine"
 FIRST = "of first tokens where it shows any, else by the shares of sampled replies"
-SERVERS = {
+LIKELIHOODS = {
     **dict.fromkeys(("vllm-server", "sglang-server", "llama-server"), WHOLE),
     "tgi-server": f"{WHOLE}, from its version 3 on only if it was started with "
     "--enable-prefill-logprobs; else of first tokens",
@@ -55,7 +55,7 @@ ABILITIES = {
     **dict.fromkeys(("hf", "gguf"), f"{WHITE} {BASE}"),
     "vllm": "Likelihoods: yes. White box: no; but EasySteer, where it is installed, makes steering "
     f"and caps by vector files, and vLLM-Hook steering. {BASE}",
-    **{scheme: f"Likelihoods: {which}. {CLOSED}" for scheme, which in SERVERS.items()},
+    **{scheme: f"Likelihoods: {which}. {CLOSED}" for scheme, which in LIKELIHOODS.items()},
     **dict.fromkeys(CONTROLS, CONTROL),
 }
 """What models of a scheme can do."""

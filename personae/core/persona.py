@@ -23,7 +23,7 @@ BIG_FIVE: Mapping[str, str] = {
     "A": "Agreeableness",
     "N": "Neuroticism",
 }
-LAYERS = {
+_LAYER_TYPES = {
     **dict.fromkeys(("id", "text", "narrative", "voice"), str),
     **dict.fromkeys(("statements", "memories"), tuple),
     **dict.fromkeys(("facts", "traits", "relations", "provenance", "extra"), Mapping),
@@ -133,7 +133,7 @@ class Persona:
 
 
 def _require_types(persona: Persona) -> None:
-    for name, kind in LAYERS.items():
+    for name, kind in _LAYER_TYPES.items():
         if not isinstance(value := getattr(persona, name), kind):
             require_type(f"persona {persona.id!r}: {name}", value, kind)
     for trait, z in persona.traits.items():

@@ -11,7 +11,7 @@ from personae.models.vllm.engine_arguments import gpus_per_engine
 
 __all__ = ["worker_gpus"]
 
-LOCAL = ("hf", "gguf", "smollm2")
+IN_PROCESS = ("hf", "gguf", "smollm2")
 """Schemes of models that run in the worker's own process, by our engine."""
 
 
@@ -59,7 +59,7 @@ def worker_gpus(
 
 
 def _wanted(text: str, options: Mapping[str, Any], machines: Sequence[int]) -> int:
-    if text.partition(":")[0] not in LOCAL:
+    if text.partition(":")[0] not in IN_PROCESS:
         return gpus_per_engine(text)
     most = max(machines, default=0)
     if options.get("device_map") is not None:

@@ -43,12 +43,13 @@ def load_persona(path: str | Path, *, skipped: list[InputError] | None = None) -
 
 
 def _first_two(file: str, skipped: list[InputError] | None) -> list[Persona]:
+    """Read two personas at most; the reason why the only one can't be read is raised as it is."""
     earlier = len(skipped or ())
     try:
         return list(islice(import_personas(file, skipped=skipped), 2))
     except BadFile as error:
-        if len(skipped or ()) == earlier + 1:
-            raise (skipped or [error])[-1] from error
+        if skipped is not None and len(skipped) == earlier + 1:
+            raise skipped[-1] from error
         raise
 
 

@@ -4,9 +4,8 @@ A model is a model string or an opened model; a persona, answers and an inventor
 the files and names that the commands take.
 """
 
-from personae.run.verbs.model_verbs import card as card
-from personae.run.verbs.model_verbs import run as run
-from personae.run.verbs.model_verbs import steer as steer
-from personae.run.verbs.population_verb import generate as generate
-from personae.run.verbs.result_verbs import compare as compare
-from personae.run.verbs.result_verbs import score as score
+from personae.run.verbs.model_verbs import card, run, steer
+from personae.run.verbs.population_verb import generate
+from personae.run.verbs.result_verbs import compare, score
+
+__all__ = ["card", "compare", "generate", "run", "score", "steer"]
