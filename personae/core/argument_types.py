@@ -131,4 +131,5 @@ def _words(kind: Any) -> str:  # noqa: ANN401
 
 
 def _plural(kind: Any) -> str:  # noqa: ANN401
-    return _words(kind).removeprefix("a ").removeprefix("an ") + "s"
+    noun, of, others = _words(kind).removeprefix("a ").removeprefix("an ").partition(" of ")
+    return "truth values" if kind is bool else f"{noun}s{of}{others}"

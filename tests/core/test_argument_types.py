@@ -43,6 +43,8 @@ def test_values_fit_or_are_refused(kind: Any, fitting: list[Any], others: list[A
     [
         (3, str | None, "x is a text or None, not 3"),
         ("E", tuple[str, ...], "x is a list of texts, not 'E'"),
+        (0, tuple[bool, ...], "x is a list of truth values, not 0"),
+        (0, tuple[tuple[str, str], ...], "x is a list of pairs of texts, not 0"),
         ("ab", tuple[str, str], "x is a pair of texts, not 'ab'"),
         (0, Size, "x is one of small, large, not 0"),
         (0, Mapping[str, str], "x is a dict, not 0"),
