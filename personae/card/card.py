@@ -31,14 +31,16 @@ from personae.core import (
     Induction,
     InputError,
     Inventory,
+    Model,
     Note,
     Part,
     Persona,
     Report,
     UnknownName,
     load_inventory,
+    require_white_box,
 )
-from personae.induce.combined import induction_text
+from personae.induce.combined import InductionBase, induction_text
 from personae.induce.prompt.prompt_inductions import persona_text, unchanged
 from personae.induce.registry import find_induction
 from personae.measure.gate import CHANNEL_ORDER, GateResult, content_gate
@@ -109,6 +111,7 @@ def card(
     tool = load_inventory(design.inventory)
     names = design.inductions[:2] if quick else design.inductions
     arms, skipped = _usable(names, persona)
+    arms = [_prepared(arm, model, persona) for arm in arms]
     gate = content_gate(model, tool, pairs_per_scale=4 if quick else 6, seed=seed)
     channel = gate.channel
     forms = _forms(channel, tool, quick=quick)
@@ -198,6 +201,14 @@ def _usable(names: Sequence[str], persona: Persona) -> tuple[list[Induction], li
             "persona, or name other inductions"
         )
     return usable, [i.name for i in named if i not in usable]
+
+
+def _prepared(arm: Induction, model: Model, persona: Persona) -> Induction:
+    """Prepare an induction inside the model, so that it fails before any question is paid for."""
+    if arm.needs.capability != "OpenModel":
+        return arm
+    white_box = require_white_box(model, repr(arm.name))
+    return arm.bound(white_box, persona) if isinstance(arm, InductionBase) else arm
 
 
 def _either(layers: Sequence[str]) -> str:

@@ -300,4 +300,19 @@ with_completion(_personae)
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its code: 0 done, 2 input, 3 model, 4 budget."""
-    sys.exit(exit_code(lambda: _personae.main(args=arguments, standalone_mode=False)))
+    words = sys.argv[1:] if arguments is None else arguments
+
+    def run() -> None:
+        for word in words:
+            _require_utf8(word)
+        _personae.main(args=list(words), standalone_mode=False)
+
+    sys.exit(exit_code(run))
+
+
+def _require_utf8(word: str) -> None:
+    """Refuse a name of a file in another encoding, which no report or identity could hold."""
+    try:
+        word.encode()
+    except UnicodeEncodeError as error:
+        raise click.UsageError(f"{ascii(word)} is not in UTF-8; rename the file") from error

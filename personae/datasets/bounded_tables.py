@@ -10,7 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
-from personae.core import BadFile, UnknownName, foreign_table
+from personae.core import BadFile, UnknownName, foreign_table, usable_path
 from personae.core.files.bounded import read_bytes
 from personae.core.files.parquet_file import read_parquet
 
@@ -32,7 +32,7 @@ def read_table(path: Path, *, as_text: bool = False, limit: int = _MAX_TABLE) ->
         UnknownName: no suffix of a table.
         BadFile: it can't be read, is larger than the limit, or is no such table.
     """
-    suffix = path.suffix.lower()
+    suffix = usable_path(path).suffix.lower()
     if suffix not in TABLE_SUFFIXES:
         raise UnknownName("kind of table", suffix or path.name, TABLE_SUFFIXES)
     if suffix == ".parquet":

@@ -31,6 +31,7 @@ from personae.respondents.null import open_null
 from personae.respondents.simulated import SimulatedRespondent, open_simulated
 from personae.stats.effects.verdicts import SHIFTED
 from tests.support.report_parts import table
+from tests.support.tiny_networks import tiny_model
 
 NAMED = ("persona_text", "naive", "p2", "system", "adjectives")
 M = TypeVar("M", bound=Model)
@@ -54,6 +55,24 @@ class Quoting:
 
 def verdicts(report: Report) -> dict[str, str]:
     return {str(row[0]): str(row[5]) for row in table(report, "domains").rows}
+
+
+@pytest.mark.parametrize("name", ["steer:E=1", "persona_text & steer", "steer:FILE", "cap:FILE>=1"])
+def test_an_induction_that_cannot_work_is_refused_before_any_question(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is paid for first, and the folder of the run stays free for the corrected command."""
+    file = tmp_path / "broken.safetensors"
+    file.write_bytes(b"broken")
+    model = tiny_model() if "FILE" in name else open_null("null:uniform")
+
+    def unasked(*_: object, **__: object) -> None:
+        raise AssertionError("a question was asked")
+
+    monkeypatch.setattr(type(model), "choose", unasked)
+    design = Design(inductions=("persona_text", name.replace("FILE", str(file))), sections=())
+    with pytest.raises(InputError, match=r"needs an open model|broken\.safetensors"):
+        card(model, ADA, design, quick=True)
 
 
 def test_a_respondent_that_follows_moves_as_asked() -> None:

@@ -46,6 +46,11 @@ def test_the_version_is_the_packages(capsys: Capture) -> None:
     assert capsys.readouterr().out == f"personae, version {__version__}\n"
 
 
+def test_a_name_in_another_encoding_is_refused(tmp_path: Path, capsys: Capture) -> None:
+    items = ("--items", str(tmp_path / "caf\udce9.json"), "--model", "null:yes")
+    assert r"caf\udce9.json' is not in UTF-8" in refusal(capsys, "run", "trait", *items)
+
+
 def test_list_names_all_there_is(capsys: Capture) -> None:
     assert personae("list") == 0
     listed = capsys.readouterr().out

@@ -9,6 +9,7 @@ from pathlib import Path
 from polars.exceptions import PolarsError
 
 from personae.core.errors import BadFile
+from personae.core.files.usable_path import usable_path
 
 __all__ = ["atomic_path", "write_atomically", "write_together"]
 
@@ -21,8 +22,9 @@ def atomic_path(target: Path) -> Iterator[Path]:
     choose a format.
 
     Raises:
-        BadFile: it can't be written, or the target is a folder that isn't empty.
+        BadFile: no file can be called so, it can't be written, or it is a folder with files in it.
     """
+    target = usable_path(target)
     part = target.with_name(f".{target.stem}.part{target.suffix}")
     is_new = not target.parent.exists()
     try:

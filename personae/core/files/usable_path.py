@@ -21,7 +21,7 @@ def usable_path(path: str | Path) -> Path:
     r"""Return the path of a file, unless no file can have it.
 
     Raises:
-        BadFile: it holds a NUL or half a character, or a name of more than 255 bytes.
+        BadFile: it holds a NUL, is not in UTF-8, or has a name of more than 255 bytes.
 
     >>> usable_path("people.jsonl").name
     'people.jsonl'
@@ -34,9 +34,9 @@ def usable_path(path: str | Path) -> Path:
     if "\0" in text:
         raise BadFile(f"no file can be called {shown}: it holds a NUL")
     try:
-        longest = max(map(len, os.fsencode(text).split(os.fsencode(os.sep))))
-    except UnicodeEncodeError as error:
-        raise BadFile(f"no file can be called {shown}: it holds a lone surrogate") from error
+        longest = max(map(len, text.encode().split(os.sep.encode())))
+    except UnicodeEncodeError as error:  # other libraries and all reports need it
+        raise BadFile(f"can't use a file called {shown}: its name is not in UTF-8") from error
     if longest > _LONGEST_NAME:
         raise BadFile(f"no file can be called {shown}: a name has at most {_LONGEST_NAME} bytes")
     return Path(text)

@@ -20,6 +20,7 @@ from personae.core import (
     file_sha256,
     plain,
     read_record,
+    usable_path,
     write_atomically,
 )
 from personae.generate.recipe import Population
@@ -96,7 +97,7 @@ def refuse_place(out: Path) -> None:
         BadValue: another ending, or a folder.
         BadFile: its folder can't be made.
     """
-    if out.suffix not in (".parquet", ".jsonl", ".json"):
+    if usable_path(out).suffix not in (".parquet", ".jsonl", ".json"):
         raise BadValue(f"{out}: a file of personas ends in .json, .jsonl or .parquet")
     if out.is_dir():
         raise BadValue(f"{out} is a folder; name a file")

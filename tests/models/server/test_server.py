@@ -379,6 +379,11 @@ def test_a_caller_with_a_loop_of_its_own_can_ask() -> None:
         "http://localhost/v1?key=secret#small",
         "http://localhost/v1#a b",
         "http://[::1/v1#small",
+        "http://xn--/v1#small",
+        "http://xn--zz--/v1#small",
+        "http://xn--a\u00e9.com/v1#small",
+        "http://\u2488com/v1#small",
+        "ollama:small@xn--:80",
     ],
 )
 def test_wrong_addresses_are_refused_without_repeating_secrets(text: str) -> None:

@@ -9,6 +9,8 @@ import re
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
+import httpx
+
 from personae.core import BadValue
 
 __all__ = ["Address", "address_of"]
@@ -89,8 +91,8 @@ def address_of(text: str) -> Address:
     redacted = re.sub(r"//[^/@]*@", "//...@", text).partition("?")[0][:200]
     try:
         parts = urlsplit(text)
-        host, port = parts.hostname, parts.port
-    except ValueError as error:
+        host, port = httpx.URL(f"//{parts.netloc}").host, parts.port
+    except (ValueError, httpx.InvalidURL) as error:  # a host may be no name in Punycode either
         raise BadValue(f"not a server's address: {redacted!r}; write {_USAGE}") from error
     del port  # reading it has checked it
     if parts.scheme not in ("http", "https") or not host:
