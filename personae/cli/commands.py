@@ -315,4 +315,4 @@ def _require_utf8(word: str) -> None:
     try:
         word.encode()
     except UnicodeEncodeError as error:
-        raise click.UsageError(f"{ascii(word)} is not in UTF-8; rename the file") from error
+        raise click.UsageError(f"{word!a} is not in UTF-8; rename the file") from error
