@@ -23,6 +23,7 @@ from personae.stats.effects.effect_sizes import (
     total_variation,
 )
 from personae.stats.effects.equivalence import tost_paired, verdict
+from personae.stats.effects.proportions import rate
 from personae.stats.effects.ranks import friedman, kruskal, mann_whitney, sign_test, wilcoxon
 from personae.stats.multiplicity import holm
 from personae.stats.prediction.classification import macro_f1
@@ -96,6 +97,7 @@ def test_what_cannot_be_known_has_no_value_and_a_reason(estimate: Estimate) -> N
         lambda: item_total(SCALE, ["a"]),
         lambda: tost_paired([1, 2], [1, 2], -1.0),
         lambda: holm([0.1, 1.2]),
+        lambda: rate([2, 3]),
         lambda: kruskal([[1, 2]]),
         lambda: cluster_mean([1, 2], ["a"]),
         lambda: variance_shares([1, 2, 3], {}),
