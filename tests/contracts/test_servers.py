@@ -1,13 +1,14 @@
 """Whatever server people run: real data, or one clear error before the first paid call.
 
 Every stand-in refuses the fields that it doesn't know. The channels of an inventory run against
-each of them in the main step, and a study. In the slow one every study, every recipe and a card run
-against each, without sockets; studies of a thousand requests only where a way differs.
+each of them in the main step, a study too, and each study's first questions against all that show
+whole texts. In the slow one every study, every recipe and a card run against each, without sockets;
+studies of a thousand requests only where a way differs.
 """
 
 import inspect
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
@@ -19,11 +20,17 @@ import pytest
 
 from personae.card.card import Design, card
 from personae.core import (
+    Choice,
+    Chooser,
+    Done,
     Form,
     Note,
     Persona,
     PersonaeError,
+    Reply,
     Report,
+    Request,
+    Sampling,
     load_inventory,
 )
 from personae.measure.inventories.administer import administer
@@ -32,6 +39,8 @@ from personae.models.journal.recorded import recorded
 from personae.models.opening import open_model
 from personae.models.server.client import open_server
 from personae.models.server.server_settings import ServerSettings
+from personae.models.wrapper import ModelWrapper
+from personae.respondents.simulated import open_simulated
 from personae.run.conclusion import concluding, with_unasked
 from personae.run.plan import estimate_work
 from personae.run.study_registry import studies
@@ -63,7 +72,13 @@ SERVERS: dict[str, Callable[[], StrictServer]] = {
     "tgi without prefill": lambda: TgiServer(prefill=False),
 }
 CHANNELS = ("label", "option", "statement", "reply")
-WHOLE_TEXTS = ("vllm", "sglang", "llama.cpp", "tgi")
+WHOLE_TEXTS = {
+    "vllm": "prompt_logprobs",
+    "sglang": "echo",
+    "llama.cpp": "next-token log-probabilities",
+    "tgi": "prefill log-probabilities",
+}
+"""Servers that show whole texts, and the way in which."""
 EACH_WAY = ("vllm", "20 first tokens", "5 first tokens", "no first tokens")
 """Whole texts, first tokens, short lists, counted replies: a server for each way of weighing."""
 LONG = (
@@ -90,6 +105,8 @@ DIAGONAL = {
     "tgi without prefill": "psycot",
 }
 """A study for each server in the main step."""
+REPLIES_ALONE = ("eliciting_traits",)
+"""Studies that weigh no options."""
 BLACK_BOX = [name for name in STUDIES if name not in (*INSIDE, "card")]
 SETTINGS = ServerSettings(samples=3, thinking="off")
 
@@ -212,6 +229,54 @@ def test_a_study_has_data_at_every_server(
         assert server.paid > 0
     assert report is not None
     check_report(report)
+
+
+class Enough(Exception):
+    """The questions wanted of a study are known."""
+
+
+class FirstQuestions(ModelWrapper[Chooser]):
+    """Ends a study at a dozen weighed questions; keeps the first of each form."""
+
+    def __init__(self) -> None:
+        super().__init__(open_simulated("simulated:follow=1,noise=0.2"))
+        self.count = 0
+        self.kept: dict[tuple[object, ...], Request] = {}
+
+    def reply(
+        self, requests: Sequence[Request], sampling: Sampling, *, done: Done | None = None
+    ) -> list[Reply]:
+        return self._inner.reply(requests, sampling, done=done)
+
+    def choose(self, requests: Sequence[Request], *, done: Done | None = None) -> list[Choice]:
+        for request in requests:
+            roles = tuple(turn.role for turn in request.chat)
+            self.kept.setdefault((roles, len(request.options)), request)
+        self.count += len(requests)
+        if self.count >= 12:
+            raise Enough
+        return self._inner.choose(requests, done=done)
+
+
+@pytest.mark.parametrize("name", [name for name in BLACK_BOX if name not in REPLIES_ALONE])
+def test_a_study_s_first_questions_weigh_the_same_at_every_server_of_whole_texts(
+    name: str, without_sockets: Callable[[StrictServer], StrictServer]
+) -> None:
+    """The stand-ins give a token the same log-probability, each in its own form of an answer."""
+    function: Callable[..., Report] = studies.load(STUDIES[name])
+    persona = {"persona": ADA} if "persona" in inspect.signature(function).parameters else {}
+    first = FirstQuestions()
+    with pytest.raises(Enough):
+        function(first, **persona, quick=True)
+    weighed = {}
+    for kind, method in WHOLE_TEXTS.items():
+        with without_sockets(SERVERS[kind]()) as server:
+            weighed[kind] = open_server(server.address).choose(list(first.kept.values()))
+        assert {(c.status, c.method, c.why) for c in weighed[kind]} == {("ok", method, "")}
+    for choices in zip(*weighed.values(), strict=True):
+        assert {choice.tokens for choice in choices} == {choices[0].tokens}
+        for choice in choices:
+            assert choice.loglik == pytest.approx(choices[0].loglik, abs=1e-6)
 
 
 @pytest.mark.slow
