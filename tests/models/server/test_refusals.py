@@ -90,7 +90,9 @@ def in_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def open_at(server: FaultyServer, **settings: Any) -> ServerModel:
-    return open_server(f"{server.url}#{MODEL}", settings=ServerSettings(**settings))
+    # what is sent again and again, though it is refused, ends soon
+    wanted = ServerSettings(**{"patience": 5.0, **settings})
+    return open_server(f"{server.url}#{MODEL}", settings=wanted)
 
 
 @pytest.mark.parametrize(("status", "text", "part"), REFUSALS)
@@ -189,7 +191,7 @@ def test_a_reply_that_cannot_be_begun_is_asked_for_in_the_user_s_turn() -> None:
         last = body["messages"][-1]
         if "logprobs" in body:
             return says("yes", logprobs=top(yes=-0.1, no=-3.0))
-        return says("I feel fine." if last["role"] == "user" else "Hello again!")
+        return says("I feel fine." if last["role"] == "user" else "Alpha bravo charlie delta")
 
     replies, choices, server = begun(anew)
     assert replies[0].text == " fine."
