@@ -13,11 +13,16 @@ _CLOSE = re.compile(rf"</(?:{_NAMES})>|\[/THINK\]|◁/think▷", re.IGNORECASE)
 _CHANNEL = re.compile(r"<\|channel\|>\s*(\w+)[^<]*<\|message\|>")
 _CHANNEL_END = re.compile(r"<\|(?:end|return|start|call)\|>")
 _FIELDS = ("reasoning_content", "reasoning", "thinking")
+_PARTS = ("thinking", "reasoning")
 
 
 def thoughts_of(message: Mapping[str, Any]) -> bool:
-    """Whether a message holds thoughts in a field of their own."""
-    return any(bool(message.get(field)) for field in _FIELDS)
+    """Whether a message holds thoughts in a field, or a part of its content, of their own."""
+    content = message.get("content")
+    parts = content if isinstance(content, list) else []
+    return any(bool(message.get(field)) for field in _FIELDS) or any(
+        isinstance(part, Mapping) and part.get("type") in _PARTS for part in parts
+    )
 
 
 def reply_after_thoughts(text: str) -> tuple[str, bool]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from personae.core import Reply, Request, Sampling, requests_of, say
+from personae.core import Choice, Reply, Request, Sampling, requests_of, say
 from personae.models.server import rate_limit
 from personae.models.server.client import open_server
 from personae.models.server.first_tokens import choice_from_replies
@@ -32,7 +32,7 @@ def test_an_answer_by_another_model_is_paid_for() -> None:
         model = open_server(f"{server.url}#{MODEL}")
         replies = model.reply(requests_of(chats), Sampling())
         choices = model.choose([Request(chat, LABELS) for chat in chats])
-    answers = (*replies, *choices)
+    answers: list[Reply | Choice] = [*replies, *choices]
     assert [answer.status for answer in answers] == ["ok", "error"] * 2
     assert [(answer.tokens_in, answer.tokens_out) for answer in answers] == [(7, 3)] * 4
     assert (model.spent.tokens_in, model.spent.tokens_out) == (28, 12)

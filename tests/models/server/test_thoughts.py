@@ -48,11 +48,22 @@ def test_thoughts_alone_are_a_cut_reply_that_says_what_to_do(text: str, finish: 
 
 @pytest.mark.parametrize(
     "message",
-    [{"reasoning_content": "Hm."}, {"reasoning": "Hm."}, {"content": [{"type": "thinking"}]}],
+    [
+        {"reasoning_content": "Hm."},
+        {"reasoning": "Hm."},
+        {"content": [{"type": "thinking", "thinking": "Hm."}]},
+        {"content": [{"type": "reasoning", "text": "Hm."}]},
+    ],
 )
-def test_thoughts_in_a_field_of_their_own_are_no_text(message: dict[str, Any]) -> None:
-    answer = reply(None, finish_reason="length", message={"content": None, **message})
+@pytest.mark.parametrize("finish", ["length", "stop"])
+def test_thoughts_in_a_field_of_their_own_are_no_text(message: dict[str, Any], finish: str) -> None:
+    answer = reply(None, finish_reason=finish, message={"content": None, **message})
     assert (answer.text, answer.status) == ("", "cut")
+    assert "--thinking off" in answer.why
+    if isinstance(parts := message.get("content"), list):
+        both = [*parts, {"type": "text", "text": "Tea."}]
+        answered = reply(None, message={"content": both})
+        assert (answered.text, answered.status) == ("Tea.", "ok")
     assert reply("Tea.", message={"reasoning": "Hm."}).text == "Tea."
 
 
