@@ -49,12 +49,12 @@ def behaviour(context: CardContext) -> Section:
     answers = _administered(context)
     people = [_profile(answers, measures, arm) for arm in (context.arm.name, CONTROL)]
     shifts, cells = behaviour_shifts(people, measures, [ASKED], seed=context.seed)
-    toward = _expected_shift(people, measures, context.seed)
+    toward, alone = _expected_shift(people, measures, context.seed)
     report = context.scores.aligned(context.arm.name)
     hits = [shift.hit for shift in shifts if not isnan(shift.hit)]
     parts: tuple[Part, ...] = (
         Heading("Report and behaviour"),
-        verdict(_outcome(toward, report, (int(sum(hits)), len(shifts)))),
+        verdict(_outcome(toward, alone, report, (int(sum(hits)), len(shifts)))),
         _figure(report, toward, measures, cells),
         _table(measures, cells, answers, context.arm.name),
         *missing_answers(answers, "answers to tasks"),
@@ -96,22 +96,37 @@ def _profile(answers: Answers, measures: Sequence[BehaviourMeasure], arm: str) -
 
 def _expected_shift(
     people: Sequence[Profile], measures: Sequence[BehaviourMeasure], seed: int
-) -> Estimate:
+) -> tuple[Estimate, str]:
     """Estimate the mean shift (SD) in the expected direction over these tasks, units resampled.
 
     Two measures of one task are averaged unit by unit first. p: signs of units flipped. The tasks
-    are fixed, not a sample of tasks. Undefined where no behaviour has a known direction.
+    are fixed, not a sample of tasks. Undefined where no behaviour has a known direction. Also name
+    the behaviour that carries the shift alone, if one does: without it, none is shown that way.
     """
     directed: dict[str, list[Array]] = {}
+    names: dict[str, list[str]] = {}
     for entry in measures:
         shifts = unit_shifts(people, ASKED, entry.measure.name)
         if entry.measure.signs and not isinstance(shifts, str):
             directed.setdefault(entry.task.name, []).append(entry.measure.signs[ASKED] * shifts)
-    units = [np.ma.masked_invalid(shifts).mean(axis=0).compressed() for shifts in directed.values()]
-    parts: list[Array] = [part for part in units if part.size]
+            names.setdefault(entry.task.name, []).append(entry.measure.name)
+    parts: dict[str, Array] = {}
+    for task, shifts_of_task in directed.items():
+        units = np.ma.masked_invalid(shifts_of_task).mean(axis=0).compressed()
+        if units.size:
+            parts[" and ".join(names[task])] = units
     if not parts:
-        return missing("behaviour", "no behaviour has a known direction", n=0, of="unit")
-    values, ends = np.concatenate(parts), np.cumsum([part.size for part in parts])[:-1]
+        return missing("behaviour", "no behaviour has a known direction", n=0, of="unit"), ""
+    shift = _mean_over_tasks(list(parts.values()), seed)
+    way = 1 if shift.value > 0 else -1
+    largest = max(parts, key=lambda name: way * float(parts[name].mean()))
+    others = [units for name, units in parts.items() if name != largest]
+    is_shown_without = not others or _is_shown(_mean_over_tasks(others, seed), way)
+    return shift, "" if is_shown_without else largest
+
+
+def _mean_over_tasks(parts: Sequence[Array], seed: int) -> Estimate:
+    ends = np.cumsum([part.size for part in parts])[:-1]
 
     def statistic(weights: Array) -> Array:
         split = zip(np.split(weights, ends, axis=1), parts, strict=True)
@@ -119,11 +134,16 @@ def _expected_shift(
         return np.asarray(np.mean(means, axis=0))
 
     estimate = bootstrap(statistic, [part.size for part in parts], seed=seed)
-    test = paired_permutation(values, draws=50, seed=seed)
+    test = paired_permutation(np.concatenate(parts), draws=50, seed=seed)
     return replace(estimate, name="behaviour", of="unit", unit="SD", p=test.p)
 
 
-def _outcome(toward: Estimate, report: Estimate, hits: tuple[int, int]) -> str:
+def _is_shown(shift: Estimate, way: int) -> bool:
+    """Whether interval and test agree that a shift goes in a direction, 1 or -1."""
+    return (shift.low > 0 if way > 0 else shift.high < 0) and shift.p < 0.05
+
+
+def _outcome(toward: Estimate, alone: str, report: Estimate, hits: tuple[int, int]) -> str:
     if not hits[1]:
         return (
             "Behaviour: the persona requests no trait that is known to change people's behaviour, "
@@ -131,12 +151,14 @@ def _outcome(toward: Estimate, report: Estimate, hits: tuple[int, int]) -> str:
         )
     if isnan(toward.value) or isnan(toward.low):
         return f"Behaviour: not known, {toward.why_missing}."
-    if toward.low > 0 and toward.p < 0.05:
+    way = 1 if toward.value > 0 else -1
+    movement = "it is not shown to shift as in people with these traits"
+    if _is_shown(toward, way) and alone:
+        movement += f", since {alone} alone carries the mean"
+    elif _is_shown(toward, way):
         movement = "it shifts as in people with these traits"
-    elif toward.high < 0 and toward.p < 0.05:
-        movement = "it shifts against what is known of people with these traits"
-    else:
-        movement = "it is not shown to shift as in people with these traits"
+        if way < 0:
+            movement = "it shifts against what is known of people with these traits"
     self_report = f"shifted {_shift_words(report)} towards the request"
     if isnan(report.value):
         self_report = f"has no known shift, {report.why_missing}"

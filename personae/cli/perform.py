@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,7 @@ from personae.core.files.headers import Header
 from personae.models.opening import is_server, open_model
 from personae.models.server.budget import Budget, Price, Spending
 from personae.run.execute import Job, execute
+from personae.run.folder.manifest import same_run
 from personae.run.parameters import parameters
 from personae.run.plan import CostEstimate, estimate_study
 
@@ -106,7 +108,6 @@ def _run(
     models: Mapping[str, Model],
 ) -> None:
     log = Console(stderr=True)
-    plan = _announce(body, models, settings, log)
     job = Job(
         study=study.name,
         version=study.version,
@@ -114,8 +115,10 @@ def _run(
         out=settings["out"] or Path("out") / study.name,
         fresh=bool(settings["fresh"]),
         retry_errors=bool(settings["retry_errors"]),
-        plan=plan,
     )
+    if not job.fresh:
+        same_run(job.out, job.identity(models))
+    job = replace(job, plan=_announce(body, models, settings, log))
     report = execute(job, body, models, log)
     show_report(report, full=bool(settings["full"]), page=report_page(job.out))
     log.print(f"Written to {job.out}/: report.html, report.json, answers.parquet, manifest.json")

@@ -1,12 +1,23 @@
 """The card's section on behaviour that follows the self-report, that doesn't, and none."""
 
+from dataclasses import replace
 from functools import cache
 
 from personae.card.analysis import ChannelScores
-from personae.card.behaviour_section import behaviour
+from personae.card.behaviour_section import _expected_shift, _outcome, behaviour
 from personae.card.card import SECTIONS, Design, card
 from personae.card.section import CardContext, Section
-from personae.core import Figure, Form, Note, Persona, Table, load_inventory
+from personae.core import (
+    Estimate,
+    Figure,
+    Form,
+    Note,
+    Persona,
+    Table,
+    load_behaviour_task,
+    load_inventory,
+)
+from personae.designs.report_behaviour import BehaviourMeasure, Profile
 from personae.induce.registry import find_induction
 from personae.measure.inventories.administer_arms import administer_arms
 from personae.respondents.null import open_null
@@ -82,3 +93,39 @@ def test_a_persona_without_traits_says_so() -> None:
     text = Persona(id="bob", text="You are a baker.")
     untraited = section("simulated:noise=0.3", text, "persona_text")
     assert "requests no trait" in verdict_of(untraited)
+
+
+def shift(name: str, low: float) -> tuple[BehaviourMeasure, dict[str, float], dict[str, float]]:
+    """One task of eight units that differ by 0.1 in SD; its scores without and with a persona."""
+    task = replace(load_behaviour_task("cards"), name=name)
+    measure = replace(task.measures[0], name=name, signs={"persona": 1})
+    plain = {f"u{i}": 0.1 * (-1) ** i for i in range(8)}
+    return BehaviourMeasure(task, measure), plain, {k: v + low for k, v in plain.items()}
+
+
+def expected_shift(**shifts: float) -> tuple[Estimate, str]:
+    measures, before, after = zip(*(shift(n, by) for n, by in shifts.items()), strict=True)
+    names = list(shifts)
+    people = [
+        Profile("", "separate", "words", "persona", 1, "", dict(zip(names, after, strict=True))),
+        Profile("", "separate", "", "persona", -1, "", dict(zip(names, before, strict=True))),
+    ]
+    return _expected_shift(people, measures, 0)
+
+
+def test_one_behaviour_that_moves_alone_is_named_and_claims_nothing() -> None:
+    toward, alone = expected_shift(gambling=3.0, flattery=0.0, bias=-0.05)
+    assert toward.low > 0 and toward.p < 0.05
+    assert alone == "gambling"
+    text = _outcome(toward, alone, toward, (1, 3))
+    assert "not shown to shift as in people with these traits, since gambling alone" in text
+    toward, alone = expected_shift(gambling=-3.0, flattery=0.0, bias=0.05)
+    assert toward.high < 0
+    assert alone == "gambling"
+
+
+def test_behaviours_that_move_together_are_not_named_alone() -> None:
+    toward, alone = expected_shift(gambling=3.0, flattery=0.1, bias=0.2)
+    assert alone == ""
+    assert "it shifts as in people" in _outcome(toward, alone, toward, (3, 3))
+    assert expected_shift(gambling=3.0)[1] == ""

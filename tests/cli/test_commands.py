@@ -86,6 +86,21 @@ def test_new_refuses_a_name_or_kind_that_does_not_fit(capsys: Capture) -> None:
     assert "'poem' is not one of" in refusal(capsys, "new", "poem", "ode")
 
 
+def test_a_folder_of_another_run_is_refused_before_the_plan(
+    tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = (*STUDY, "--out", str(tmp_path / "out"))
+    assert personae(*order, "--model", "simulated:E=1") == 0
+
+    def no_plan(*_: object, **__: object) -> None:
+        raise AssertionError("planned before the folder was looked at")
+
+    monkeypatch.setattr("personae.cli.perform.estimate_study", no_plan)
+    words = refusal(capsys, *order, "--model", "simulated:E=2")
+    assert "models.model.name: simulated:E=1 there, simulated:E=2 here" in words
+    assert "{" not in words
+
+
 def test_a_study_writes_its_folder_and_resumes(tmp_path: Path, capsys: Capture) -> None:
     out = tmp_path / "out"
     order = (*STUDY, "--model", "null:first", "--out", str(out), "--seed", "3")
@@ -96,7 +111,8 @@ def test_a_study_writes_its_folder_and_resumes(tmp_path: Path, capsys: Capture) 
     record = json.loads((out / "manifest.json").read_text())
     assert (record["status"], record["identity"]["options"]["seed"]) == ("done", 3)
     report = (out / "report.json").read_bytes()
-    assert "holds another run" in refusal(capsys, *order[:-1], "4")
+    other = refusal(capsys, *order[:-1], "4")
+    assert "holds another run (options.seed: 3 there, 4 here); choose" in other
     (out / "manifest.json").write_text("{")
     assert "manifest.json: not valid JSON" in refusal(capsys, *order)
     assert personae(*order, "--fresh") == 0

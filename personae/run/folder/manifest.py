@@ -7,7 +7,7 @@ identity, and out of the report.
 import json
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,10 +24,20 @@ from personae.core import (
 )
 from personae.models.package_versions import installed_versions
 
-__all__ = ["REMEDY", "Manifest", "ManifestRecord", "open_manifest", "read_manifest", "today"]
+__all__ = [
+    "REMEDY",
+    "Manifest",
+    "ManifestRecord",
+    "open_manifest",
+    "read_manifest",
+    "same_run",
+    "today",
+]
 
 NAME = "manifest.json"
 REMEDY = "remove it, or start over with --fresh"
+MOST_DIFFERENCES = 4
+"""Differences from another run that a refusal names."""
 PACKAGES = ("numpy", "polars", "scipy", "torch", "transformers", "tokenizers", "llguidance")
 
 
@@ -92,15 +102,7 @@ def open_manifest(
         BadValue: the folder holds another run; says how they differ.
         BadFile: its manifest can't be read or written.
     """
-    old = read_record(folder / NAME, ManifestRecord, REMEDY)
-    if old is not None:
-        then, now = old["identity"], plain(identity)
-        assert isinstance(now, dict)
-        if canonical_json(then) != canonical_json(now):
-            raise BadValue(
-                f"{folder} holds another run ({_difference(then, now)}); "
-                "choose another --out, or start over there with --fresh"
-            )
+    old = same_run(folder, identity)
     status = old["status"] if old else ""
     manifest = Manifest(
         identity=identity,
@@ -111,6 +113,25 @@ def open_manifest(
     )
     manifest.write(folder)
     return manifest, status == "done"
+
+
+def same_run(folder: Path, identity: Mapping[str, object]) -> ManifestRecord | None:
+    """Return the record of the run of this identity in a folder; None where there is no run.
+
+    Raises:
+        BadValue: the folder holds another run; says how they differ.
+        BadFile: its manifest can't be read.
+    """
+    old = read_record(folder / NAME, ManifestRecord, REMEDY)
+    if old is not None:
+        then, now = old["identity"], plain(identity)
+        assert isinstance(now, dict)
+        if canonical_json(then) != canonical_json(now):
+            raise BadValue(
+                f"{folder} holds another run ({_difference(then, now)}); "
+                "choose another --out, or start over there with --fresh"
+            )
+    return old
 
 
 def read_manifest(folder: Path) -> ManifestRecord:
@@ -126,12 +147,26 @@ def read_manifest(folder: Path) -> ManifestRecord:
 
 
 def _difference(then: Mapping[str, object], now: Mapping[str, object]) -> str:
-    names = sorted(k for k in {*then, *now} if then.get(k) != now.get(k))
-    return "; ".join(f"{k}: {_short(then.get(k))} there, {_short(now.get(k))} here" for k in names)
+    """Say which values differ, each by its path, whatever else stands beside it."""
+    there, here = dict(_leaves(then)), dict(_leaves(now))
+    differing = [k for k in sorted({*there, *here}) if there.get(k) != here.get(k)]
+    words = [f"{k}: {_short(there.get(k))} there, {_short(here.get(k))} here" for k in differing]
+    more = len(words) - MOST_DIFFERENCES
+    return "; ".join(words[:MOST_DIFFERENCES]) + (f"; and {more} more" if more > 0 else "")
+
+
+def _leaves(value: Mapping[str, object], path: str = "") -> Iterator[tuple[str, object]]:
+    for key, part in value.items():
+        if isinstance(part, Mapping) and part:
+            yield from _leaves(part, f"{path}{key}.")
+        else:
+            yield f"{path}{key}", part
 
 
 def _short(value: object) -> str:
-    text = value if isinstance(value, str) else json.dumps(value)
+    if value is None:
+        return "none"
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 60 else text[:57] + "..."
 
 
