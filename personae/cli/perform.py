@@ -228,7 +228,12 @@ def confirm(plan: CostEstimate, settings: Mapping[str, Any], log: Console) -> No
     price = _price(settings.get("price"))
     if price is not None:
         total = price.cost(plan.tokens_in, plan.tokens_out)
-        log.print(f"At {settings['price']} per million: at most about {total:.2f} {price.currency}")
+        words = f"at most about {total:.2f} {price.currency}"
+        if plan.most_calls > plan.calls > 0:
+            most = plan.times(plan.most_calls / plan.calls)
+            counted = price.cost(most.tokens_in, most.tokens_out)
+            words += f"; about {counted:.2f} if the server shows no log-probabilities"
+        log.print(f"At {settings['price']} per million: {words}", highlight=False)
     is_limited = any(settings[f"max_{name}"] for name in LIMITS)
     if settings["yes"] or is_limited:
         return

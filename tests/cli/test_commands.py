@@ -1,12 +1,15 @@
 """Every command as it is typed: what it prints and writes, and how it refuses."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from personae import __version__
 from personae.cli import main
+from personae.cli.perform import confirm
 from personae.core import Answers, Form, inventories, load_inventory
 from personae.generate.recipe_registry import recipes
 from personae.induce.steer import steering_vector
@@ -17,6 +20,7 @@ from personae.models import opening
 from personae.models.opening import open_model
 from personae.personas import load_personas
 from personae.run import doctor
+from personae.run.plan import CostEstimate
 from personae.run.study_registry import studies
 from tests.support.faulty_server import MODEL, FaultyServer, always, says
 from tests.support.finished_runs import finished
@@ -323,3 +327,16 @@ def test_a_mistyped_induction_is_no_missing_plan(
     order = ("card", "--trait", "E=1", "--model", "hf:tiny", "--out", str(tmp_path / "card"))
     message = refusal(capsys, *order, "--inductions", "persona_txt")
     assert "did you mean 'persona_text'" in message and "No plan" not in message
+
+
+def test_the_price_says_what_a_server_without_log_probabilities_costs(capsys: Capture) -> None:
+    console = Console(stderr=True, width=200)
+    given = {"price": "1,2", "yes": True, "max_calls": None} | dict.fromkeys(
+        ("max_tokens", "max_money", "max_minutes")
+    )
+    plan = CostEstimate(requests=10, tokens_in=10**6, tokens_out=10**6, calls=10, most_calls=200)
+    confirm(plan, given, console)
+    words = "at most about 3.00 USD; about 60.00 if the server shows no log-probabilities"
+    assert words in capsys.readouterr().err
+    confirm(replace(plan, most_calls=10), given, console)
+    assert capsys.readouterr().err.endswith("at most about 3.00 USD\n")
