@@ -48,10 +48,11 @@ def test_finding_out_whether_replies_can_be_begun_is_paid_for() -> None:
 
 @pytest.mark.parametrize("failures", [1, 3])
 def test_replies_that_failed_are_in_the_cost_of_a_count(failures: int) -> None:
-    failed = Reply(text="", status="error", why="500", tokens_in=7, tokens_out=3)
+    failed = Reply(text="", status="error", why="500", temporary=True, tokens_in=7, tokens_out=3)
     replies = [Reply(text="A", tokens_in=7, tokens_out=1)] * 2 + [failed] * failures
     choice = choice_from_replies(Request(say("?"), LABELS), replies)
-    assert choice.status == ("ok" if failures == 1 else "error")
+    is_ok = failures == 1
+    assert (choice.status, choice.temporary) == ("ok" if is_ok else "error", not is_ok)
     assert (choice.tokens_in, choice.tokens_out) == (7 * len(replies), 2 + 3 * failures)
 
 

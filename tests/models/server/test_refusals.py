@@ -154,6 +154,21 @@ def test_a_refused_system_role_moves_its_text_into_the_user_s_turn() -> None:
     assert all("the system text is in the user's turn" in reply.why for reply in replies)
 
 
+def test_a_refused_system_role_moves_its_text_where_options_are_weighed_too() -> None:
+    def strict(body: dict[str, Any], before: int) -> Act:
+        is_system = body["messages"][0]["role"] == "system"
+        shown = says("A", logprobs=top(A=-0.1))
+        return refuses(400, "System role not supported") if is_system else shown
+
+    with FaultyServer(strict) as server:
+        question = Request(say("Hi", system="You are Ada."), (("A",), ("B",)))
+        (choice,) = open_at(server, patience=0.5).choose([question])
+    assert choice.status == "ok"
+    assert "the system text is in the user's turn" in choice.why
+    sent = [body["messages"] for body in server.bodies]
+    assert sent[1:] == [[{"role": "user", "content": "You are Ada.\n\nHi"}]]
+
+
 def test_what_the_user_asked_for_is_never_left_out() -> None:
     def strict(body: dict[str, Any], before: int) -> Act:
         return refuses(400, "unknown field top_k") if "top_k" in body else says("A")
@@ -191,7 +206,8 @@ def test_a_reply_that_cannot_be_begun_is_asked_for_in_the_user_s_turn() -> None:
         last = body["messages"][-1]
         if "logprobs" in body:
             return says("yes", logprobs=top(yes=-0.1, no=-3.0))
-        return says("I feel fine." if last["role"] == "user" else "Alpha bravo charlie delta")
+        is_asked = last["role"] == "user" and "I feel" in last["content"]
+        return says("I feel fine." if is_asked else "Alpha bravo charlie delta")
 
     replies, choices, server = begun(anew)
     assert replies[0].text == " fine."

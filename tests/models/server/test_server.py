@@ -156,7 +156,7 @@ def test_what_does_not_pass_becomes_a_record(fault: str, monkeypatch: pytest.Mon
     monkeypatch.setattr(dispatch, "TRIES", 2)
     monkeypatch.setattr(dispatch, "VAGUE", 2)
     reply = one_reply(always(PASSING[fault]), deadline=0.3)
-    assert reply.status == "error"
+    assert (reply.status, reply.temporary) == ("error", True)
     assert "given up after 2 tries" in reply.why
 
 
@@ -212,7 +212,7 @@ def test_every_ending_has_its_status(
     with FaultyServer(lambda b, _: act if last(b) == "question 1" else says("{}")) as server:
         reply = open_at(server).reply(requests_of(chats(2)), sampling)[1]
         assert len(server.bodies) == 2  # none of these is tried again
-    assert (reply.status, reply.text) == (status, text)
+    assert (reply.status, reply.text, reply.temporary) == (status, text, False)
     assert why in reply.why
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from personae.core import Choice, Reply, Request, say
-from personae.models.server import rate_limit
+from personae.models.server import dispatch, rate_limit
 from personae.models.server.client import ServerModel, open_server
 from personae.models.server.first_tokens import choice_from_replies, choice_from_tokens
 from personae.models.server.server_settings import ServerSettings
@@ -160,6 +160,21 @@ def test_refused_and_failing_questions_are_records() -> None:
 
     choices, _ = weigh(script)
     assert [c.status for c in choices] == ["ok", "refused", "error", "ok", "ok"]
+
+
+def test_a_failure_may_pass_and_a_refusal_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dispatch, "TRIES", 2)
+
+    def script(body: dict[str, Any], before: int) -> Act:
+        status = {"item 1": 400, "item 2": 500}.get(body["messages"][0]["content"])
+        return refuses(status) if status else says("A", logprobs=top(A=-0.1))
+
+    choices, _ = weigh(script, 3)
+    assert [(c.status, c.temporary) for c in choices] == [
+        ("ok", False),
+        ("error", False),
+        ("error", True),
+    ]
 
 
 def test_counting_distinguishes_silence_refusal_and_failure() -> None:

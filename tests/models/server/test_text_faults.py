@@ -134,15 +134,16 @@ def test_a_system_text_that_the_template_drops_moves_and_that_is_said() -> None:
     with Deaf() as deaf, VllmServer() as hearing:
         model = open_server(deaf.address)
         (choice,) = model.choose([Request(ADA, OPTIONS)])
+        weighed = [body["messages"] for _, body in deaf.bodies if "messages" in body][-1]
         (reply,) = model.reply([Request(ADA)], Sampling())
         moved, heard = open_server(hearing.address).choose(
             [Request(chat, OPTIONS) for chat in (system_in_user(ADA), ADA)]
         )
-        sent = deaf.bodies[-1][1]["messages"]
+        replied = deaf.bodies[-1][1]["messages"]
     assert choice.loglik == moved.loglik
     assert "the system text is in the user's turn" in choice.why
     assert "the system text is in the user's turn" in reply.why
-    assert sent == [{"role": "user", "content": "You are Ada.\n\nTea or ale?"}]
+    assert weighed == replied == [{"role": "user", "content": "You are Ada.\n\nTea or ale?"}]
     assert (heard.status, heard.why) == ("ok", "")
 
 

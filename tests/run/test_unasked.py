@@ -1,0 +1,54 @@
+"""Wherever a report is made, it says which questions could not be put to a server, and why."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+import personae as p
+from personae.core import Chooser, Note, Persona, Report, Request, say
+from personae.models.server.client import open_server
+from personae.run.execute import Job, execute
+from personae.run.verbs import model_verbs
+from tests.support.strict_servers import HostedServer
+
+ADA = Persona(id="ada", text="You are Ada.")
+
+
+def half(model: Chooser, seed: int = 0, quick: bool = False) -> Report:
+    """Ask a question that a hosted server can answer, and one that it can't."""
+    options = (("A",), ("B",)), (("Very Accurate",), ("Neither",))
+    model.choose([Request(say("Tea?"), forms) for forms in options])
+    return Report(title="Half", parts=(Note("They like tea."),))
+
+
+def half_card(model: Chooser, persona: Persona, seed: int = 0, quick: bool = False) -> Report:
+    return half(model)
+
+
+def through_a_folder(model: Chooser, folder: Path) -> Report:
+    job = Job(study="half", version="1", options={}, out=folder)
+    return execute(job, half, {"model": model}, Console(quiet=True))
+
+
+WAYS: dict[str, Callable[[Chooser, Path], Report]] = {
+    "a folder": through_a_folder,
+    "run": lambda model, _: p.run("sac", model),
+    "card": lambda model, _: p.card(ADA, model),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_report_says_what_could_not_be_asked(
+    way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model_verbs, "persona_card", half_card)
+    monkeypatch.setattr(type(model_verbs.studies), "load", lambda *header: half)
+    with HostedServer() as server:
+        report = WAYS[way](open_server(server.address), tmp_path / "out")
+        assert server.paid == 1
+    first, *rest = report.parts
+    assert isinstance(first, Note) and first.level == "warning"
+    assert "1 question can't be put to" in first.text and "'Very Accurate'" in first.text
+    assert rest == [Note("They like tea.")]
