@@ -402,6 +402,7 @@ def test_wrong_manners_are_refused() -> None:
 def test_fingerprints_tell_servers_and_models_apart() -> None:
     texts = ["http://h/v1#a", "http://h/v1#b", "http://h/v2#a", "https://h/v1#a"]
     prints = {open_server(t).fingerprint for t in texts}
-    prints |= {open_server(texts[0], settings=ServerSettings(top=5)).fingerprint}
-    assert len(prints) == 5
+    for settings in (ServerSettings(top=5), ServerSettings(samples=5)):
+        prints |= {open_server(texts[0], settings=settings).fingerprint}
+    assert len(prints) == 6
     assert open_server("http://h/v1/#a").fingerprint == open_server(texts[0]).fingerprint
