@@ -10,6 +10,7 @@ import personae as p
 from personae.core import Chooser, Note, Persona, Report, Request, say
 from personae.models.server.client import open_server
 from personae.run.execute import Job, execute
+from personae.run.study_registry import studies
 from personae.run.verbs import model_verbs
 from tests.support.strict_servers import HostedServer
 
@@ -44,7 +45,7 @@ def test_a_report_says_what_could_not_be_asked(
     way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(model_verbs, "persona_card", half_card)
-    monkeypatch.setattr(type(model_verbs.studies), "load", lambda *header: half)
+    monkeypatch.setattr(type(studies), "load", lambda *header: half)
     with HostedServer() as server:
         report = WAYS[way](open_server(server.address), tmp_path / "out")
         assert server.paid == 1
