@@ -227,3 +227,22 @@ def test_a_server_that_goes_on_with_a_begun_reply_is_left_to_it() -> None:
     assert replies[0].text == " yes"
     assert choices[0].method == "top_logprobs:20"
     assert server.bodies[-1]["messages"][-1] == {"role": "assistant", "content": "I say"}
+
+
+@pytest.mark.parametrize("takes_canary", [False, True])
+def test_a_refused_begun_reply_is_not_sent_again(takes_canary: bool) -> None:
+    def strict(body: dict[str, Any], before: int) -> Act:
+        last = body["messages"][-1]
+        if takes_canary and last["content"].endswith("bravo char"):
+            return says("lie delta")
+        is_begun = last["role"] == "assistant"
+        return refuses(400, "must end with a user message") if is_begun else says("I feel fine.")
+
+    with FaultyServer(strict) as server:
+        model = open_at(server)
+        replies = [
+            model.reply([Request(say(text, lead="I feel"))], Sampling())[0] for text in ("Hi", "Ho")
+        ]
+    assert [reply.status for reply in replies] == ["error" if takes_canary else "ok", "ok"]
+    assert replies[1].text == " fine."
+    assert len(server.bodies) == 3

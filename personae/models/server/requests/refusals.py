@@ -135,7 +135,7 @@ class RequestAdapter:
             self._effort = _LEAST_EFFORTS[sent[part]]
             return True
         self._refused["logprobs" if part == "top_logprobs" else part] = rejection.why
-        return True
+        return part != "begun"  # the same turns would be refused again; later ones aren't begun
 
     def _lowers_top(self, sent: Mapping[str, Any], why: str) -> bool:
         if sent["top_logprobs"] <= FEWER_LISTED or not _CAP.search(why):
