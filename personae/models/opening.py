@@ -3,6 +3,7 @@
 Back ends are imported when one of theirs is opened, so that a server needs no torch.
 """
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from importlib.util import find_spec
@@ -10,7 +11,7 @@ from inspect import signature
 from typing import Any
 
 from personae.core.argument_types import checks_types
-from personae.core.errors import BadFile, MissingExtra, UnknownName
+from personae.core.errors import BadFile, BadValue, MissingExtra, UnknownName
 from personae.core.files.usable_path import usable_path
 from personae.core.model import Model
 from personae.models.placement import Placement
@@ -54,6 +55,7 @@ def open_model(string: str, **options: Any) -> Model:  # noqa: ANN401  (each bac
         UnknownName: the text has the form of no model string, or the back end lacks an option.
         MissingExtra: the back end's packages aren't installed.
         BadFile: the GGUF file is absent or broken.
+        BadValue: the text is a model's folder without `hf:`.
         ModelError: the model can't be reached or opened.
 
     >>> open_model("null:midpoint").name
@@ -77,6 +79,8 @@ def open_model(string: str, **options: Any) -> Model:  # noqa: ANN401  (each bac
         return _local("load_hf", (target,), options)
     if scheme == "vllm" and colon:
         return _vllm(string.strip(), options)
+    if scheme and not colon and os.path.isfile(os.path.join(string, "config.json")):
+        raise BadValue(f"{string} is the folder of a model: write hf:{string}")
     raise UnknownName("model", string, [*MODEL_STRINGS, *_near_strings(string)])
 
 

@@ -1,6 +1,7 @@
 """Model strings: what opens, and what is said where nothing does."""
 
 import importlib.util
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -104,3 +105,9 @@ def test_every_form_is_told() -> None:
         "simulated",
         "null",
     }
+
+
+def test_a_folder_of_a_model_without_its_scheme_says_what_to_write(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(BadValue, match=re.escape(f"folder of a model: write hf:{tmp_path}")):
+        open_model(str(tmp_path))
