@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 import personae as p
-from personae.core import Chooser, Note, Persona, Report, Request, say
+from personae.core import Chooser, Note, NoUsableAnswers, Persona, Report, Request, say
 from personae.models.server.client import open_server
 from personae.run.execute import Job, execute
 from personae.run.study_registry import studies
@@ -53,3 +53,17 @@ def test_a_report_says_what_could_not_be_asked(
     assert isinstance(first, Note) and first.level == "warning"
     assert "1 question can't be put to" in first.text and "'Very Accurate'" in first.text
     assert rest == [Note("They like tea.")]
+
+
+def hopeless(model: Chooser, seed: int = 0, quick: bool = False) -> Report:
+    """Ask a hosted server what it can't answer, and conclude something all the same."""
+    model.choose([Request(say("Tea?"), (("Very Accurate",), ("Neither",)))])
+    return Report(title="Hopeless", parts=(Note("They like tea."),))
+
+
+def test_there_is_no_report_where_nothing_could_be_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(studies), "load", lambda *header: hopeless)
+    with HostedServer() as server:
+        with pytest.raises(NoUsableAnswers, match="nothing was asked: 1 question can't be put to"):
+            p.run("sac", open_server(server.address))
+        assert server.paid == 0

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from personae.core import Chat, FidelityError, Message, Request, Sampling, say
+from personae.models.server.budget import tokens_of
 from personae.models.server.client import open_server
 from personae.models.server.requests.chat_forms import system_in_user
 from personae.models.server.server_settings import ServerSettings
@@ -174,3 +175,12 @@ def test_a_reply_that_the_template_ends_is_not_weighed_as_begun() -> None:
         begun, plain = model.choose([question, HARMLESS])
     assert plain.method == "prompt_logprobs"
     assert begun.method != plain.method
+
+
+def test_a_plan_knows_that_llama_cpp_takes_a_call_a_token() -> None:
+    """One for the first tokens of all options, one for each further token, of four characters."""
+    question = Request(say("Tea?"), ((" a cup of tea",), (" no",)))
+    with LlamaServer() as server:
+        calls, read, written, most = open_server(server.address).work_of(question)
+    assert (calls, written, most) == (4, 4, 4)
+    assert read == 4 * tokens_of(question.chat)
