@@ -154,7 +154,7 @@ def _outcome(toward: Estimate, alone: str, report: Estimate, hits: tuple[int, in
     way = 1 if toward.value > 0 else -1
     movement = "it is not shown to shift as in people with these traits"
     if _is_shown(toward, way) and alone:
-        movement += f", since {alone} alone carries the mean"
+        movement += f": over the tasks other than {alone}, the mean shows none"
     elif _is_shown(toward, way):
         movement = "it shifts as in people with these traits"
         if way < 0:

@@ -67,6 +67,7 @@ SECTIONS: Mapping[str, Callable[[CardContext], Section]] = {
     "steering": steering,
 }
 """What the card reports beyond the inventory, in this order."""
+QUICK_SECTIONS = ("behaviour", "first_person", "intensity")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,17 +77,24 @@ class Design:
     Args:
         inventory: name of the inventory that is given.
         inductions: names of inductions, the first being the card's main one; see `personae list`.
-        sections: what is reported beyond the inventory.
+        sections: what is reported beyond the inventory; by default all of behaviour, first_person,
+            intensity, side_effects and steering, in a quick card the first three.
     """
 
     inventory: str = "ipip-neo-120"
     inductions: tuple[str, ...] = ("persona_text", "naive", "words", "p2", "adjectives")
-    sections: tuple[str, ...] = tuple(SECTIONS)
+    sections: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
-        for name in self.sections:
+        for name in self.sections or ():
             if name not in SECTIONS:
                 raise UnknownName("section of the card", name, SECTIONS)
+
+    def sections_of(self, *, quick: bool) -> tuple[str, ...]:
+        """Return the sections of a card, quick or not."""
+        if self.sections is None:
+            return QUICK_SECTIONS if quick else tuple(SECTIONS)
+        return self.sections
 
 
 def card(
@@ -103,7 +111,8 @@ def card(
         persona: who the model is asked to be; its traits (z units) are what is measured against.
         design: inventory, inductions and sections.
         seed: seed of the resampling.
-        quick: two wordings and two inductions; about two minutes on the embedded model.
+        quick: two wordings, two inductions and the main channel alone, without side effects and
+            steering; about two minutes on the embedded model.
 
     Raises:
         InputError: the persona has neither a text nor traits, or an unknown name is given.
@@ -117,13 +126,14 @@ def card(
     forms = _forms(channel, tool, quick=quick)
     answers = _ask(model, arms, persona, tool, forms)
     scores = ChannelScores(tool=tool, persona=persona, answers=answers, seed=seed)
-    sides = _other_channels(model, arms[0], scores, channel, gate)
+    sides = {} if quick else _other_channels(model, arms[0], scores, channel, gate)
     texts = {arm.name: induction_text(arm, model, persona) for arm in arms}
     context = CardContext(model=model, arm=arms[0], channel=channel, scores=scores, quick=quick)
-    sections = [SECTIONS[name](context) for name in design.sections]
+    sections = [SECTIONS[name](context) for name in design.sections_of(quick=quick)]
     body = [
         *_findings(gate, scores, [arm.name for arm in arms], skipped),
         *(part for section in sections for part in section.parts),
+        *_not_asked(design, quick=quick),
         *_background(gate, {**sides, channel: scores}, arms[0].name, channel),
         *background.floors(scores, forms),
         Heading("What was said to the model"),
@@ -170,6 +180,20 @@ def _left_out(tool: Inventory) -> list[Note]:
     left, shown = " and ".join(others), " and ".join(kept)
     why = f"{left} bring options of their own, which don't fit the scale of {tool.name}"
     return [warning(f"Options are shown in the wording {shown} alone: {why}.")]
+
+
+def _not_asked(design: Design, *, quick: bool) -> list[Note]:
+    """Say which sections a quick card leaves out unless they are named."""
+    absent = [name for name in SECTIONS if name not in design.sections_of(quick=quick)]
+    if design.sections is not None or not absent:
+        return []
+    names = " and ".join(name.replace("_", " ") for name in absent)
+    return [
+        Note(
+            f"A quick card doesn't ask about {names}, nor in other channels: leave out --quick, or "
+            f"name sections: --sections {','.join(absent)}."
+        )
+    ]
 
 
 def _background(

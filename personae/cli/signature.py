@@ -62,10 +62,8 @@ def options_of(parameter: Parameter) -> Iterator[click.Parameter]:
         fixed = {} if required else {"default": default, "show_default": default is not None}
         yield click.Option([flag], type=kind, required=required, help=note, **fixed)
     elif _is_names(kind):
-        default_text = None if required else ",".join(default)
-        yield click.Option(
-            [flag], default=default_text, show_default=True, metavar="A,B,...", help=note
-        )
+        named = None if required or default is None else ",".join(default)
+        yield click.Option([flag], default=named, show_default=True, metavar="A,B,...", help=note)
     elif parameter.is_model or parameter.is_personas:
         metavar = "MODEL" if parameter.is_model else "FILE"
         yield click.Option([flag], required=required, metavar=metavar, help=note)
@@ -100,7 +98,7 @@ def convert(parameter: Parameter, settings: Mapping[str, Any]) -> tuple[object, 
         personas = tuple(readable_personas(typed_value, strict=strict, skipped=skipped))
         record = {"count": len(personas), "sha256": content_key(personas)}
         return personas, record | _left_out(skipped)
-    if _is_names(parameter.kind):
+    if _is_names(parameter.kind) and (typed_value is not None or parameter.default is not None):
         names = tuple(part.strip() for part in str(typed_value or "").split(",") if part.strip())
         return names, list(names)
     return typed_value, typed_value

@@ -118,7 +118,7 @@ def test_one_behaviour_that_moves_alone_is_named_and_claims_nothing() -> None:
     assert toward.low > 0 and toward.p < 0.05
     assert alone == "gambling"
     text = _outcome(toward, alone, toward, (1, 3))
-    assert "not shown to shift as in people with these traits, since gambling alone" in text
+    assert "not shown to shift as in people with these traits: over the tasks other than g" in text
     toward, alone = expected_shift(gambling=-3.0, flattery=0.0, bias=0.05)
     assert toward.high < 0
     assert alone == "gambling"
