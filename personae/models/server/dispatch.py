@@ -7,10 +7,12 @@ the limit on requests under way follows the server (`rate_limit`), that of all t
 
 import asyncio
 import heapq
+import sys
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import Generic, Protocol, TypeVar
 
 from personae.core import BudgetSpent, ModelError, ModelUnavailable, PersonaeError
@@ -23,6 +25,8 @@ TRIES = 6
 """Most failures of one request that may be the request's own fault."""
 VAGUE = 20
 """Most times that one request is told "too busy" without a time to wait."""
+TOLD_AFTER = 15.0
+"""Seconds of "too busy" alone after which the user is told."""
 FAILED = 20
 """Tries answered with an error, before any is with success, after which a server is given up."""
 SILENT = 8
@@ -106,6 +110,7 @@ class ServerState:
     unanswered: int = 0
     first_sent: float | None = None
     answered_at: float | None = None
+    busy_since: float | None = None
 
 
 @dataclass(slots=True)
@@ -234,6 +239,7 @@ class Dispatcher(Generic[T]):
         estimate = (job.call.read, job.call.written) if any(used) else None
         self.state.spending.settle(job.reserved, used, estimate)
         self.state.reached = self.state.succeeded = True
+        self.state.busy_since = None
         self._heard(time.monotonic())
         self.state.rate_limit.answered()
         deliver(job.call.index, answer)
@@ -247,6 +253,7 @@ class Dispatcher(Generic[T]):
             state.unanswered += failed.reached
         if failed.busy:
             state.rate_limit.refused(began=job.sent, now=now, wait=failed.wait)
+            self._tell_if_busy(failed.why, now)
         if self._stop is not None:
             return
         state.failed += failed.answered and failed.wait is None and not failed.busy
@@ -273,6 +280,15 @@ class Dispatcher(Generic[T]):
                 self._end(ModelUnavailable(f"the server stopped answering: {failed.why}"))
             tries = job.failures + job.vague
             deliver(job.call.index, self.give_up(f"{failed.why} (given up after {tries} tries)"))
+
+    def _tell_if_busy(self, why: str, now: float) -> None:
+        """Say once that a server only tells that it is busy: it is waited for long."""
+        if self.state.busy_since is None:
+            self.state.busy_since = now
+        if now - self.state.busy_since >= TOLD_AFTER:
+            self.state.busy_since = inf
+            patience = f"{self.state.patience:.0f} s"
+            sys.stderr.write(f"the server is busy; each request is tried for {patience}: {why}\n")
 
     def _heard(self, now: float) -> None:
         self.state.silent = self.state.unanswered = 0

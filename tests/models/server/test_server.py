@@ -177,6 +177,17 @@ def test_patience_ends_a_server_that_always_says_later() -> None:
     assert "429" in reply.why
 
 
+def test_a_server_that_is_busy_for_long_is_no_silence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(dispatch, "TOLD_AFTER", 0.1)
+    one_reply(always(refuses(429, "one at a time", retry_after="0.05")), patience=0.4)
+    told = capsys.readouterr().err.splitlines()
+    assert told == ["the server is busy; each request is tried for 0 s: 429: one at a time"]
+    one_reply(lambda body, before: refuses(429, retry_after="0") if before < 3 else says("Hi"))
+    assert capsys.readouterr().err == ""
+
+
 def test_a_wait_longer_than_patience_stops_the_run_and_keeps_the_rest(tmp_path: Path) -> None:
     def until_five(body: dict[str, Any], before: int) -> Act:
         return echo(body, before) if len(server.bodies) <= 5 else refuses(429, retry_after="3600")
