@@ -229,9 +229,13 @@ def save_frames(frames: Iterable[pl.DataFrame], path: str | Path) -> int:
 
 def _save(frames: Iterable[pl.DataFrame], target: Path, group: int) -> int:
     ids: list[pl.Series] = []
+    rest = iter(frames)
+    first = next(rest, None)
+    if first is not None and first.height:
+        _require_schema(first)  # before polars opens the file, in a thread of its own
 
     def source(*_: object) -> Iterator[pl.DataFrame]:
-        for frame in frames:
+        for frame in chain(() if first is None else (first,), rest):
             if frame.height:
                 _require_schema(frame)
                 ids.append(frame["id"])

@@ -121,5 +121,5 @@ def test_any_count_is_spread_evenly(n: int) -> None:
 
 
 def test_a_number_that_is_none_is_refused() -> None:
-    with pytest.raises(BadValue, match="the number of personas is a whole number, not 'x'"):
+    with pytest.raises(BadValue, match="n is a whole number, not 'x'"):
         p.generate("type_bank", "x")  # type: ignore[arg-type]

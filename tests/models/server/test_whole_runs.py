@@ -122,7 +122,8 @@ def test_a_server_that_answers_with_errors_alone_ends_a_command_early(
             people = ("--out", str(out / "people.jsonl"), "-n", "60")
             code = personae("generate", "population", *people, *model)
         assert code == 3
-        assert 20 <= len(server.bodies) <= 20 + UNDER_WAY
+        fewest = 16 if command == "card" else 20  # a quick card's gate has no more questions
+        assert fewest <= len(server.bodies) <= 20 + UNDER_WAY
     assert "the model is on holiday" in capsys.readouterr().err
     assert not list(out.glob("report.*")) and not list(out.glob("people.jsonl"))
 
