@@ -48,7 +48,8 @@ def listed_by_llama_cpp(path: Path, tokens: Sequence[int], vocabulary: int = 320
         "temperature": 0,
         "logit_bias": [[35, FORCED]],  # half a character is never listed
     }
-    with llama_cpp_server(path, exact=True) as address:
+    # longrope takes its other divisors where the context is longer than the original one
+    with llama_cpp_server(path, context=512, exact=True) as address:
         request = urllib.request.Request(
             f"{address}/completion",
             data=json.dumps(body).encode(),
