@@ -109,7 +109,19 @@ def test_what_a_control_is_ends_in_an_ellipsis_where_it_is_cut() -> None:
     report = replace(crowd(), provenance=source)
     first, *_ = printed(report, 60).split("Table t0")
     remarks = [line.rstrip() for line in first.splitlines()[1:] if line.strip()]
-    assert len(remarks) >= 2 and all(line.endswith((" …", ".")) for line in remarks)
+    assert remarks[0].startswith("A control, not a") and remarks[0].endswith(" …")
+    assert remarks[1].startswith("A quick run.") and remarks[-1].endswith("a conclusion on it.")
+
+
+def test_the_first_findings_are_whole_and_the_last_are_cut() -> None:
+    notes = [Note(f"Found {i}: {'why ' * 30}end{i}.", "verdict") for i in range(12)]
+    for warnings in (0, 10):
+        told = [Note(f"Warned of {i}.", "warning") for i in range(warnings)]
+        lines = printed(crowd(*told, *notes), 60).splitlines()
+        text = flat(" ".join(lines))
+        whole = [f"end{i}." in text for i in range(12)]
+        assert whole[0] and not whole[-1] and whole == sorted(whole, reverse=True)
+        assert all(f"Found {i}:" in text for i in range(12)) and len(lines) <= 40
 
 
 def test_many_warnings_take_a_line_each_and_then_a_count() -> None:

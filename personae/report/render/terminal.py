@@ -20,8 +20,8 @@ __all__ = ["print_report", "print_summary"]
 
 LINES = 40
 """The most lines of a summary."""
-WARNINGS, BANNERS, VERDICTS = 10, 4, 24
-"""The most lines of warnings, banners and verdicts in a summary; what is over is counted."""
+WARNINGS, BANNERS, VERDICTS, FOOT = 10, 4, 27, 5
+"""The most lines of warnings, banners, verdicts and counts in a summary; others are counted."""
 FEW, SEVERAL = 3, 5
 """The fewest and the most rows of a part in a summary."""
 LEAST = 2
@@ -130,7 +130,8 @@ def _summary(page: Outline, console: Console, source: str) -> Lines:
     head = _lines(console, plain_text(page.title, "bold"))[:2]
     head += _several(console, [whole_part(w, console) for w in warnings], WARNINGS, "warning")
     head += _several(console, list(_banners(page)), BANNERS, "remark")
-    head += _several(console, list(_verdicts(page, console)), VERDICTS, "finding")
+    most = min(VERDICTS, LINES - len(head) - FOOT)
+    head += _several(console, list(_verdicts(page, console)), most, "finding")
     foot = _lines(console, *_counts(page))[:3]
     shown = _fitting(page, console, LINES - len(head) - len(foot) - 2)
     body = [line for part in parts for line in shown.get(id(part), ())]
@@ -140,14 +141,20 @@ def _summary(page: Outline, console: Console, source: str) -> Lines:
 
 
 def _several(console: Console, texts: Sequence[RenderableType], most: int, noun: str) -> Lines:
-    """Lay out texts whole if they fit; else the first line of each, and the number of the rest."""
-    blocks = [_lines(console, text) for text in texts]
-    if sum(map(len, blocks)) > most:
-        room = most if len(blocks) <= most else most - 1
-        rest = len(blocks) - room
-        more = [_lines(console, plain_text(f"… {counted(rest, f'more {noun}')}"))] * (rest > 0)
-        blocks = [_first_line(console, text) for text in texts[:room]] + more
-    return [line for block in blocks for line in block]
+    """Lay out texts, the first ones whole as far as they fit with a line for each of the others.
+
+    Texts that find no line are counted.
+    """
+    wanting = len(texts) if len(texts) <= most else most - 1
+    lines: Lines = []
+    for text in texts[:wanting]:
+        block, wanting = _lines(console, text), wanting - 1
+        room = most - len(lines) - wanting - (len(texts) > most)
+        lines += block if len(block) <= room else _first_line(console, text)
+    rest = len(texts) - most + 1
+    if len(texts) > most:
+        lines += _lines(console, plain_text(f"… {counted(rest, f'more {noun}')}"))
+    return lines
 
 
 def _first_line(console: Console, text: RenderableType) -> Lines:
