@@ -3,24 +3,19 @@
 import random
 import signal
 import sqlite3
-import subprocess
-import sys
 import time
 from contextlib import closing
 from pathlib import Path
 
-SCRIPT = Path(__file__).parents[1] / "support" / "killed_run.py"
+from tests.support import killed_run
+from tests.support.forks import Forked, Forks
+
 KILLS = 10
 MOST_ASKED = 30
 """Questions until a kill, at most: ten times as many are half of what the run has."""
 MOST_LOST = 15
 """Answers of 2 ms lost by a kill, at most: those of the last 20 ms, and one under way."""
 FILES = ("report.json", "report.html", "answers.parquet")
-
-
-def start(out: Path, log: Path) -> subprocess.Popen[bytes]:
-    command = [sys.executable, str(SCRIPT), str(out), str(log)]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
 
 def journaled(out: Path) -> int:
@@ -37,31 +32,28 @@ def asked(log: Path) -> list[str]:
     return log.read_text().split() if log.exists() else []
 
 
-def kill_after(process: subprocess.Popen[bytes], log: Path, asks: int, pause: float) -> None:
+def kill_after(process: Forked, log: Path, asks: int, pause: float) -> int:
     """End the process a moment after it has noted so many questions, wherever it then is."""
     ends = time.monotonic() + 60
-    while len(asked(log)) < asks and process.poll() is None and time.monotonic() < ends:
+    while len(asked(log)) < asks and time.monotonic() < ends:
         time.sleep(0.001)
     time.sleep(pause)
-    process.send_signal(signal.SIGKILL)
+    return process.kill()
 
 
 def test_killed_ten_times_and_resumed(tmp_path: Path) -> None:
-    uninterrupted, log = tmp_path / "whole", tmp_path / "whole.log"
-    first = start(uninterrupted, log)
-    first.communicate(timeout=120)
-    assert first.returncode == 0
-    out, log = tmp_path / "out", tmp_path / "log"
+    uninterrupted, out, log = tmp_path / "whole", tmp_path / "out", tmp_path / "log"
     chance, lost = random.Random(0), 0
-    for kill in range(KILLS + 1):
-        before, noted = journaled(out), len(asked(log))
-        process = start(out, log)
-        if kill < KILLS:  # the first kills hit the start, before any question
+    with Forks(killed_run.__name__) as forks:
+        assert forks.start(uninterrupted, tmp_path / "whole.log").wait() == 0
+        for kill in range(KILLS):
+            before, noted = journaled(out), len(asked(log))
+            process = forks.start(out, log)  # the first kills hit the start, before any question
             more = 0 if kill < 3 else chance.randint(1, MOST_ASKED)
-            kill_after(process, log, noted + more, chance.uniform(0, 0.15 if kill < 3 else 0.004))
-        _, error = process.communicate(timeout=120)
-        assert process.returncode == (-signal.SIGKILL if kill < KILLS else 0), error.decode()
-        lost += len(asked(log)) - noted - (journaled(out) - before)
+            pause = chance.uniform(0, 0.02 if kill < 3 else 0.004)
+            assert kill_after(process, log, noted + more, pause) == -signal.SIGKILL
+            lost += len(asked(log)) - noted - (journaled(out) - before)
+        assert forks.start(out, log).wait() == 0
     assert journaled(out) == 600
     assert len(asked(log)) == 600 + lost  # only answers in flight at a kill are asked again
     assert lost <= KILLS * MOST_LOST

@@ -2,11 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from math import isnan
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 import pytest
 
 from personae.core import (
@@ -21,7 +19,6 @@ from personae.core import (
 )
 from personae.encoders.sentence_encoder import open_encoder
 from personae.measure.interview import Stem, interview, read_interview, stems
-from personae.models.local.engine import LocalModel
 from personae.readers.text.self_descriptions import self_descriptions
 from personae.readers.text.trained_readers import ReaderTraining, train_reader
 from personae.respondents.null import open_null
@@ -29,9 +26,9 @@ from personae.respondents.scripted import ScriptedModel
 from personae.respondents.simulated import open_simulated
 from personae.studies.eliciting_traits.reader_estimates import activation, from_persona_middle, lean
 from personae.studies.eliciting_traits.study import eliciting_traits
-from tests.support.embedded import embedded
 from tests.support.extras import needs
 from tests.support.report_parts import table, verdict_text
+from tests.support.tiny_networks import tiny_model
 
 pytestmark = needs("sklearn")
 WARM = Sampling(max_tokens=60, temperature=1.0, top_p=0.95)
@@ -56,8 +53,9 @@ class Counting:
 
 
 def test_equal_texts_are_read_alike_wherever_they_stand() -> None:
-    corpus = self_descriptions(seed=0)
-    observer = train_reader(corpus, ["E"], ReaderTraining(folds=2, inner=2, penalties=(0.01,)))
+    corpus = self_descriptions(18)
+    training = ReaderTraining(recipe="features", folds=2, inner=2, penalties=(0.01,))
+    observer = train_reader(corpus, ["E"], training)
     text = "I would take a moment and look around. Most days I talk to everybody I meet."
     others = [text.excerpt for text in corpus.texts[:9]]
     values = {
@@ -213,11 +211,10 @@ def test_no_signal_is_flagged(tmp_path: Path) -> None:
     assert abs(getattr(row[4], "value", np.nan)) < 0.05
 
 
-@pytest.mark.embedded
-def test_the_embedded_model_speaks_and_is_read() -> None:
-    model, draw = LocalModel(embedded()), replace(WARM, max_tokens=12)
+def test_what_a_network_says_at_random_is_drawn_anew_and_not_read() -> None:
+    model, draw = tiny_model(), replace(WARM, max_tokens=12)
     answers = interview(model, [Stem("a", "", "What I do best at work is")], 2, draw)
     assert len({answer.text for answer in answers}) == 2
     rows = read_interview(Counting(), answers).rows
-    assert rows.filter(pl.col("status") == "ok").height >= 1
-    assert not isnan(rows["value"].drop_nulls().to_list()[0])
+    assert rows["status"].to_list() == ["unparsed", "unparsed"]
+    assert rows["value"].null_count() == 2

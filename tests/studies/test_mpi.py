@@ -22,7 +22,6 @@ from personae.induce.prompt.prompt_inductions import p2, with_truth_layout, word
 from personae.induce.prompt.prompted import with_truth
 from personae.measure.inventories.administer import administer
 from personae.measure.inventories.forms import published_form
-from personae.models.local.engine import LocalModel
 from personae.respondents.null import open_null
 from personae.respondents.scripted import ScriptedModel
 from personae.respondents.simulated import open_simulated
@@ -30,9 +29,9 @@ from personae.stats.effects.contrast import paired_cells
 from personae.stats.two_level import two_level_mean
 from personae.studies.mpi.study import mpi
 from personae.studies.mpi.vignettes import compare, hit_rates, judge_essays, write_essays
-from tests.support.embedded import embedded
 from tests.support.rendered_items import render_item
 from tests.support.report_parts import row_estimates, table, verdict_text
+from tests.support.tiny_networks import tiny_model
 
 TALKATIVE = "I love parties. I am talkative, bold and friendly."
 SHY = "I am quiet, shy and silent. I keep to myself."
@@ -68,10 +67,9 @@ def test_the_whole_study_weighs_all_three_inductions_on_all_five_traits() -> Non
     assert len(table(report, "prompts").rows) == 3 * 5 * 2
 
 
-@pytest.mark.embedded
-def test_the_shift_by_portraits_on_the_embedded_model_has_an_interval() -> None:
-    """On the 135M model: short portraits of two traits; the sign is not guaranteed."""
-    model = LocalModel(embedded())
+def test_the_shift_by_portraits_on_a_network_has_an_interval() -> None:
+    """Short portraits of two traits that a random network writes: the sign is any."""
+    model = tiny_model()
     induction, tool = p2(tokens=20), load_inventory("mpi-120")
     people = {(d, s): Persona(id=f"{d}{s}", traits={d: s}) for d in "EA" for s in (1, -1)}
     induction.prepare(model, list(people.values()))

@@ -29,7 +29,6 @@ from personae.core import (
 )
 from personae.datasets.labelled_texts import Labelled, load_labelled
 from personae.measure.parse import parse_reply
-from personae.models.local.engine import LocalModel
 from personae.respondents.null import open_null
 from personae.respondents.scripted import ScriptedModel
 from personae.respondents.simulated import open_simulated
@@ -37,7 +36,7 @@ from personae.stats.scores.scales import scale_scores
 from personae.studies.psycot.chain_words import keying_note, poles, shown_poles
 from personae.studies.psycot.questionnaire_chain import CONCLUSION, Chain
 from personae.studies.psycot.study import psycot
-from tests.support.embedded import embedded
+from tests.support.tiny_networks import tiny_model
 
 TEXT = Labelled(id="a", labels={"E": 1}, text="I went out and talked to everyone.")
 BFI_E = (1, 1, -1, 1, -1, 1, -1, 1)
@@ -299,9 +298,8 @@ def test_the_own_texts_are_balanced() -> None:
     assert Counter(len(text.text.split()) > 70 for text in corpus.texts) == {False: 16}
 
 
-@pytest.mark.embedded
-def test_the_embedded_model_rates_within_range_and_alike() -> None:
-    model = LocalModel(embedded())
+def test_a_network_rates_within_range_and_alike() -> None:
+    model = tiny_model()
     tool = load_inventory("mpi-120").few(1).keys_in_turn()
     texts = [
         Labelled(id="out", labels={"E": 1}, text="I love parties and talk to everyone I meet."),

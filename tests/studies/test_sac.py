@@ -22,7 +22,6 @@ from personae.core import (
 )
 from personae.measure.inventories.administer import administer
 from personae.measure.inventories.forms import published_form
-from personae.models.local.engine import LocalModel
 from personae.respondents.null import open_null
 from personae.respondents.simulated import open_simulated
 from personae.stats.effects.contrast import arm_shift
@@ -33,8 +32,8 @@ from personae.studies.sac.intensity_ladders import expected_sign, intensity, int
 from personae.studies.sac.level_arms import LADDERS
 from personae.studies.sac.study import sac
 from personae.traits.trait_words import read_standings
-from tests.support.embedded import embedded
 from tests.support.report_parts import table, verdict_text
+from tests.support.tiny_networks import tiny_model
 
 TOOL = load_inventory("ipip-16pf")
 FACTORS = tuple(TOOL.scales)
@@ -261,10 +260,9 @@ def test_replies_in_words_are_read_too() -> None:
     assert report.answers is not None and set(report.answers.rows["channel"]) == {"reply"}
 
 
-@pytest.mark.embedded
-def test_a_small_model_s_rise_comes_with_an_interval() -> None:
+def test_a_network_s_rise_comes_with_an_interval() -> None:
     """Level 5 less level 1, likelihoods of the five letters; one factor for the sake of time."""
-    model = LocalModel(embedded())
+    model = tiny_model()
     form = replace(published_form("mpi"), person="second")
     own, sheets = TOOL.where(scale="E").few(6), []
     for level in (1, 5):

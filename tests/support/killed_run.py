@@ -64,11 +64,10 @@ def study(model: Chooser) -> Report:
     return Report(title="Killed", parts=(Note("Done."),), answers=Answers.of(rows))
 
 
-def main() -> None:
-    out, log = Path(sys.argv[1]), Path(sys.argv[2])
-    job = Job(study="killed", version="1", options={"seed": 0}, out=out)
-    execute(job, study, {"model": Slow(log)}, Console(stderr=True))
+def main(out: str, log: str) -> None:
+    job = Job(study="killed", version="1", options={"seed": 0}, out=Path(out))
+    execute(job, study, {"model": Slow(Path(log))}, Console(stderr=True))
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

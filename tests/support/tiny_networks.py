@@ -149,8 +149,9 @@ class TinyCodec:
         return [i for i in self.encode(text.replace("<", "\x00")) if i > 1]
 
     def seam(self, text: str, option: str) -> tuple[int, tuple[int, ...]]:
-        """By encoding all of both texts."""
-        alone, joint = self.encode(text), self.encode(text + option)
+        """By encoding both texts from the last turn on, which is as exact as in `turns`."""
+        tail = text[text.rfind("\nassistant:") + 1 :]
+        alone, joint = self.encode(tail), self.encode(tail + option)
         common = 0
         while alone[common : common + 1] == joint[common : common + 1] != []:
             common += 1

@@ -1,18 +1,20 @@
 """The journal file: what is written stays, whoever kills the process; foreign files are refused."""
 
 import random
+import signal
 import sqlite3
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from personae.core import BadFile, BadValue, Sampling, requests_of, say
+from personae.core import BadFile, BadValue, Sampling
 from personae.core.keys import reply_keys
 from personae.models.journal.journal import BATCH, Journal
 from personae.respondents.scripted import ScriptedModel
+from tests.support import killed_journal
+from tests.support.forks import Forks
+from tests.support.killed_journal import COUNT, REQUESTS
 
 
 def test_answers_come_back_after_closing(tmp_path: Path) -> None:
@@ -101,60 +103,35 @@ def test_a_damaged_journal_is_refused_not_read(tmp_path: Path) -> None:
         journal.find([f"k{i}" for i in range(2000)])
 
 
-WORKER = """
-import sys
-from personae.core import Sampling, requests_of, say
-from personae.models.journal.journal import Journal
-from personae.models.journal.recorded import recorded
-from personae.respondents.scripted import ScriptedModel
-
-path, log = sys.argv[1:]
-stream = open(log, "a", buffering=1)
-
-def script(chat):
-    stream.write(chat[-1].text + "\\n")
-    return "answer to " + chat[-1].text
-
-print("ready", flush=True)
-with Journal(path) as journal:
-    model = recorded(ScriptedModel(script, delay=0.0005), journal)
-    replies = model.reply(requests_of(say(str(i)) for i in range(3000)), Sampling())
-    print("done", "|".join(r.text for r in replies), model.usage, flush=True)
-"""
-
-
 def test_killed_at_any_time_it_goes_on_where_it_stood(tmp_path: Path) -> None:
     """Ten kills; what was in the file is never asked again, and the end is the same."""
     path, log = tmp_path / "j.sqlite", tmp_path / "log"
+    ends = [tmp_path / f"end{i}" for i in range(3)]
     rng = random.Random(7)
-    texts = [str(i) for i in range(3000)]
-    requests = requests_of(say(t) for t in texts)
-    fingerprint = ScriptedModel().fingerprint
-    keys = dict(zip(reply_keys(fingerprint, requests, Sampling()), texts, strict=True))
-    stored: set[str] = set()
-    for _ in range(10):
-        log.unlink(missing_ok=True)
-        worker = subprocess.Popen(
-            [sys.executable, "-c", WORKER, str(path), str(log)], stdout=subprocess.PIPE
+    keys = dict(
+        zip(
+            reply_keys(ScriptedModel().fingerprint, REQUESTS, Sampling()),
+            map(str, range(COUNT)),
+            strict=True,
         )
-        assert worker.stdout is not None
-        assert worker.stdout.readline() == b"ready\n"
-        time.sleep(rng.uniform(0, 0.15))
-        worker.kill()
-        worker.stdout.close()
-        worker.wait()
-        asked = log.read_text().splitlines() if log.exists() else []
-        assert not stored & set(asked)
-        assert len(asked) == len(set(asked))
-        with Journal(path) as journal:
-            now = {keys[k] for k in journal.find(list(keys))}
-        assert stored <= now <= stored | set(asked)
-        stored = now
-    ends = [
-        subprocess.run(
-            [sys.executable, "-c", WORKER, str(p), str(log)], capture_output=True, check=True
-        ).stdout
-        for p in (path, path, tmp_path / "fresh.sqlite")
-    ]
-    assert ends[0] == ends[1] == ends[2]
-    assert b"requests=3000" in ends[0]
+    )
+    stored: set[str] = set()
+    with Forks(killed_journal.__name__) as forks:
+        for _ in range(10):
+            log.unlink(missing_ok=True)
+            worker = forks.start(path, log, ends[0])
+            time.sleep(rng.uniform(0, 0.08))
+            assert worker.kill() == -signal.SIGKILL
+            asked = log.read_text().splitlines() if log.exists() else []
+            assert not stored & set(asked)
+            assert len(asked) == len(set(asked))
+            with Journal(path) as journal:
+                now = {keys[k] for k in journal.find(list(keys))}
+            assert stored <= now <= stored | set(asked)
+            stored = now
+        assert 0 < len(stored) < COUNT
+        for file, end in zip((path, path, tmp_path / "fresh.sqlite"), ends, strict=True):
+            assert forks.start(file, log, end).wait() == 0
+    texts = [end.read_text() for end in ends]
+    assert texts[0] == texts[1] == texts[2]
+    assert f"requests={COUNT}" in texts[0]
