@@ -103,6 +103,14 @@ def test_a_damaged_journal_is_refused_not_read(tmp_path: Path) -> None:
         journal.find([f"k{i}" for i in range(2000)])
 
 
+def wait_for_lines(log: Path, count: int) -> None:
+    ends = time.monotonic() + 60
+    while count and time.monotonic() < ends:
+        if log.exists() and log.read_text().count("\n") >= count:
+            return
+        time.sleep(0.001)
+
+
 def test_killed_at_any_time_it_goes_on_where_it_stood(tmp_path: Path) -> None:
     """Ten kills; what was in the file is never asked again, and the end is the same."""
     path, log = tmp_path / "j.sqlite", tmp_path / "log"
@@ -120,7 +128,8 @@ def test_killed_at_any_time_it_goes_on_where_it_stood(tmp_path: Path) -> None:
         for _ in range(10):
             log.unlink(missing_ok=True)
             worker = forks.start(path, log, ends[0])
-            time.sleep(rng.uniform(0, 0.08))
+            wait_for_lines(log, rng.randrange(COUNT // 15))
+            time.sleep(rng.uniform(0, 0.02))
             assert worker.kill() == -signal.SIGKILL
             asked = log.read_text().splitlines() if log.exists() else []
             assert not stored & set(asked)
