@@ -9,6 +9,7 @@ import pytest
 from personae.cli import main
 from personae.cli.commands import _personae
 from personae.core import load_inventory
+from tests.support.eight_items import eight_items
 
 NEO = load_inventory("ipip-neo-120")
 
@@ -107,6 +108,10 @@ def test_a_card_from_the_command_line_and_again(
         "--model",
         "simulated:noise=0.2",
         "--quick",
+        "--sections",
+        "",
+        "--inventory",
+        eight_items(tmp_path),
         "--out",
         str(out),
     ]

@@ -46,7 +46,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the repository in which a stranger has begun one of each kind."""
     root = tmp_path_factory.mktemp("checkout")
     for name in ("docs", "examples", "personae", "tests"):
-        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / name, root / name)  # with byte code: compiling takes longer
     for name in ("mkdocs.yml", "pyproject.toml", "README.md"):
         shutil.copy(ROOT / name, root)
     done = run(root, "-c", ALL_KINDS, *(f"{kind} {name}" for kind, name in NAMES.items()))
@@ -62,7 +62,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(
     root: Path, *arguments: str, folder: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = os.environ | {"PYTHONPATH": str(root)}
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=folder or root,

@@ -264,6 +264,7 @@ def _embedded() -> Any:
     return embedded()
 
 
+@pytest.mark.slow
 @pytest.mark.embedded
 def test_the_persona_reaches_the_embedded_model() -> None:
     loaded = _embedded()

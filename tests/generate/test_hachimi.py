@@ -374,6 +374,7 @@ SMALL = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.embedded
 def test_the_embedded_model_writes_by_a_schema_of_ones_own(tmp_path: Path) -> None:
     """A whole slice: own schema, constrained decoding, rules, vectors for near-duplicates."""

@@ -486,6 +486,7 @@ def test_shipped_pairs_are_of_our_own() -> None:
         description_pairs("X")
 
 
+@pytest.mark.slow
 @pytest.mark.embedded
 def test_neuroticism_on_the_embedded_model() -> None:
     """Its vector tells held-out descriptions apart; that of extraversion hardly does (.6 to .7)."""

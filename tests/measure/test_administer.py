@@ -28,14 +28,13 @@ from personae.measure.inventories.administer import administer
 from personae.measure.inventories.forms import Frame, published_form
 from personae.measure.inventories.statements import pair_texts, read_pairs, statement_pairs
 from personae.measure.listed_questions import administer_shuffled
-from personae.models.local.engine import LocalModel
 from personae.models.opening import open_model
 from personae.respondents.null import open_null
 from personae.respondents.scripted import ScriptedModel
 from personae.stats.agreement import exact_agreement, weighted_kappa
 from personae.stats.effects.ranks import wilcoxon
 from personae.stats.scores.scales import item_matrix, scale_scores
-from tests.support.embedded import embedded
+from tests.support.tiny_networks import tiny_model
 
 MPI = load_inventory("mpi-120")
 SMALL = MPI.where(facet="Friendliness")
@@ -342,9 +341,8 @@ def test_a_simulated_trait_is_recovered_in_every_channel() -> None:
         assert scores["E"] == max(scores.values()) and scores["N"] == min(scores.values())
 
 
-@pytest.mark.embedded
-def test_the_embedded_models_options_add_up_to_one() -> None:
-    model = LocalModel(embedded())
+def test_a_network_s_options_add_up_to_one() -> None:
+    model = tiny_model()
     small = MPI.where(facet="Anger")
     for channel in ("label", "option"):
         rows = administer(model, small, Form(wording="mpi", channel=channel)).rows

@@ -193,6 +193,7 @@ def test_adjectives_and_poles_go_through_the_gate(name: str) -> None:
     assert content_gate(chooser("null:first"), tool).main is None
 
 
+@pytest.mark.slow
 @pytest.mark.embedded
 def test_the_embedded_models_letters_are_no_answers() -> None:
     """SmolLM2 gives 3.00 ± 0.03 by letters whatever the item says; the gate must not open."""

@@ -344,6 +344,7 @@ def test_traits_without_shipped_behaviours_are_scored_all_the_same(tmp_path: Pat
     assert [row[0] for row in table(report, "moved").rows] == ["all traits"]
 
 
+@pytest.mark.slow
 @pytest.mark.embedded
 def test_the_embedded_model_says_labels() -> None:
     """Else the study weighs whole options; the mass is in every report."""

@@ -77,6 +77,7 @@ def test_the_reference_is_of_the_pinned_weights() -> None:
     assert data_json("fidelity.json")["weights_sha256"] == WEIGHTS_SHA256
 
 
+@pytest.mark.slow
 def test_the_embedded_model_passes() -> None:
     whole = network_fidelity(embedded())
     assert whole.value < 1e-7
@@ -87,6 +88,7 @@ def test_the_embedded_model_passes() -> None:
     assert (answers.n, answers.of) == (16, "question")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("rule", "least", "most"),
     [(symmetric_4_bit, 0.25, 0.45), (noise_in_one_block, 5 * LIMIT, inf)],
@@ -103,6 +105,7 @@ def test_other_weights_are_caught(
         fidelity(LocalModel(loaded))
 
 
+@pytest.mark.slow
 def test_weights_rounded_to_bfloat16_pass(changed: Callable[[Change], Loaded]) -> None:
     loaded = changed(lambda _, weight: weight.bfloat16().float())
     assert 1e-6 < network_fidelity(loaded).value < 1e-3

@@ -249,6 +249,7 @@ def open_embedded() -> LocalModel:
     return LocalModel(embedded())
 
 
+@pytest.mark.slow
 @pytest.mark.embedded
 def test_the_embedded_model_by_the_plain_path(smollm: LocalModel) -> None:
     options = (("A", " A"), ("Very accurate",), ("Very",))
@@ -265,6 +266,7 @@ def test_the_embedded_model_by_the_plain_path(smollm: LocalModel) -> None:
         assert 0 < choice.mass <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.embedded
 def test_the_embedded_model_speaks(smollm: LocalModel) -> None:
     chats = [say("What is the capital of France?"), say("What is the capital of Italy?")]

@@ -1,6 +1,7 @@
 """Whole commands at a server: what was billed is reported, and what can't work ends early."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ import pytest
 
 from personae.cli import main
 from personae.models.server import rate_limit as pacing
+from personae.models.server import server_settings
+from personae.models.server.server_settings import ServerSettings
 from tests.support.eight_items import eight_items
 from tests.support.faulty_server import (
     MODEL,
@@ -28,9 +31,17 @@ UNDER_WAY = 28
 USAGE = {"prompt_tokens": 9, "completion_tokens": 1}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FewSamples(ServerSettings):
+    """Counts four replies, where 20 prove nothing more."""
+
+    samples: int = 4
+
+
 @pytest.fixture(autouse=True)
 def in_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pacing, "BASE", 0.01)
+    monkeypatch.setattr(server_settings, "ServerSettings", FewSamples)
 
 
 def personae(*arguments: str) -> int:
