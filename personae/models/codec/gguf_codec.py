@@ -38,10 +38,13 @@ def _bytes() -> Any:  # noqa: ANN401  (tokenizers carries no types)
 
 PRE_TOKENIZERS = {
     "gpt-2": lambda: [_bytes()],
+    "olmo": lambda: [_bytes()],
     "smollm": lambda: [pre_tokenizers.Digits(individual_digits=True), _bytes()],
     "qwen2": lambda: _split(QWEN2),
     "llama-bpe": lambda: _split(LLAMA3),
 }
+COMPOSED = ("qwen2", "olmo")
+"""Tokenizers that read composed characters (NFC)."""
 
 
 def _bpe(metadata: Mapping[str, Any], pre: str) -> Tokenizer:
@@ -54,7 +57,7 @@ def _bpe(metadata: Mapping[str, Any], pre: str) -> Tokenizer:
             ignore_merges=pre == "llama-bpe",
         )
     )
-    if pre == "qwen2":
+    if pre in COMPOSED:
         tokenizer.normalizer = normalizers.NFC()
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(PRE_TOKENIZERS[pre]())
     tokenizer.decoder = decoders.ByteLevel()

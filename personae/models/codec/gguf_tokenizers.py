@@ -34,7 +34,8 @@ def is_library_tokenizer(metadata: Mapping[str, Any]) -> bool:
 def library_tokenizer(path: str) -> Tokenizer:
     """Build the tokenizer of a GGUF file by the library."""
     with TemporaryDirectory() as empty:  # nothing beside the file is to be opened with it
-        tokenizer = transformers.AutoTokenizer.from_pretrained(
+        # `AutoTokenizer` builds the same, but only beside the networks that the library reads
+        tokenizer = transformers.PreTrainedTokenizerFast.from_pretrained(
             empty,
             gguf_file=str(Path(path).absolute()),
             trust_remote_code=False,

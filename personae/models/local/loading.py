@@ -109,7 +109,7 @@ def load_embedded(placement: Placement = CPU_FLOAT32) -> Loaded:
 
 
 def load_gguf(path: str | Path, placement: Placement = CPU_FLOAT32) -> Loaded:
-    """Open a GGUF file: llama and qwen2 by our reader, some others by that of `transformers`.
+    """Open a GGUF file: by our reader, some architectures by that of `transformers`.
 
     Raises:
         BadFile: absent, broken, or its tensors don't make the network its metadata describes.

@@ -181,7 +181,7 @@ def test_divisors_for_longer_texts_bound_the_context(tmp_path: Path) -> None:
         ({}, {"rope_freqs.weight": [1, 2, 3]}, BadFile, "doesn't hold 4 numbers above 0"),
         ({}, {"rope_freqs.weight": [1, 2, 3, 0]}, BadFile, "doesn't hold 4 numbers above 0"),
         ({}, {"rope_freqs.weight": [1, 2, 3, np.nan]}, BadFile, "doesn't hold 4 numbers"),
-        ({}, {"rope_factors_short.weight": [1, 2, 3, 4]}, BadFile, "don't fit a llama network"),
+        ({}, {"rope_factors_short.weight": [1, 2, 3, 4]}, BadFile, "doesn't hold a llama network"),
     ],
 )
 def test_scaling_that_is_not_built_is_refused(

@@ -112,7 +112,7 @@ def test_gguf_that_does_not_fit_is_refused(tmp_path: Path) -> None:
     fails(BadFile, "not a count", llama__block_count=0)
     fails(BadFile, "promises 1000000 blocks", llama__block_count=1_000_000)
     fails(BadFile, "not above 0", llama__rope__freq_base=float("nan"))
-    fails(BadFile, "don't fit a llama network.*mlp", llama__feed_forward_length=1 << 23)
+    fails(BadFile, "doesn't hold a llama network.*mlp", llama__feed_forward_length=1 << 23)
     fails(BadFile, "3 heads", llama__attention__head_count=3)
     fails(BadFile, "7 groups", llama__attention__head_count_kv=7)
     fails(BadFile, "layers.1.self_attn.q_proj.*found None", "blk.1.attn_q.weight")

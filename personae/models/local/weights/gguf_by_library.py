@@ -19,7 +19,7 @@ from transformers.utils import logging
 
 from personae.core.errors import BadFile, MissingExtra, ModelError
 from personae.models.gguf.gguf_file import Gguf
-from personae.models.local.weights.gguf_network import KNOWN, base_config
+from personae.models.local.weights.gguf_network import KNOWN, UNREAD, base_config
 from personae.models.local.weights.gguf_positions import (
     WINDOWED_BASE,
     Positions,
@@ -63,10 +63,7 @@ def _config(file: Gguf, family: str, positions: Positions) -> Any:  # noqa: ANN4
     get = GgufSettings(file, family)
     stated = {key for key in get.stated if not key.startswith("rope.")}
     if unknown := sorted(stated - {*KNOWN, *COUNTS, *REALS}):
-        raise ModelError(
-            f"{file.path}: the setting '{family}.{unknown[0]}' is not read here. Use the model's "
-            "own folder with hf:"
-        )
+        raise ModelError(UNREAD.format(file.path, f"{family}.{unknown[0]}"))
     values |= {name: get.count(key) for key, name in COUNTS.items() if key in stated}
     values |= {key: get.real(key) for key in REALS if key in stated}
     for name in ("bos", "eos", "pad"):

@@ -3,19 +3,25 @@
 At about 1/27 of the library's CPU time, and with the same bits.
 """
 
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 import transformers
 
 from personae.core.errors import BadFile, ModelError
+from personae.core.estimate import counted
 from personae.models.gguf.gguf_file import Gguf
 from personae.models.local.weights.gguf_positions import Positions, position_tensors
 from personae.models.local.weights.gguf_settings import GgufSettings
 
-__all__ = ["FAMILIES", "KNOWN", "base_config", "gguf_network"]
+__all__ = ["FAMILIES", "KNOWN", "UNREAD", "base_config", "gguf_network"]
 
-FAMILIES = {"llama": "Llama", "qwen2": "Qwen2"}
+FAMILIES = {"llama": "Llama", "qwen2": "Qwen2", "gemma": "Gemma", "olmoe": "Olmoe"}
+"""Architectures, and the networks they are; llama with experts is Mixtral."""
+LENIENT = ("Llama", "Qwen2")
+"""Networks that no setting changes but those read here."""
 BLOCK = {
     "attn_norm": "input_layernorm",
     "ffn_norm": "post_attention_layernorm",
@@ -23,10 +29,22 @@ BLOCK = {
     "attn_k": "self_attn.k_proj",
     "attn_v": "self_attn.v_proj",
     "attn_output": "self_attn.o_proj",
+    "attn_q_norm": "self_attn.q_norm",
+    "attn_k_norm": "self_attn.k_norm",
     "ffn_gate": "mlp.gate_proj",
     "ffn_up": "mlp.up_proj",
     "ffn_down": "mlp.down_proj",
+    "ffn_gate_inp": "mlp.gate",
 }
+EXPERTS = {
+    "ffn_gate_exps": "mlp.experts.gate_up_proj",
+    "ffn_up_exps": "mlp.experts.gate_up_proj",
+    "ffn_down_exps": "mlp.experts.down_proj",
+}
+"""Stacked experts, whose gates and ups are one tensor of the network, the gates first."""
+ALONE = re.compile(r"blk\.\d+\.ffn_\w+\.\d+\.weight")
+UNREAD = "{}: the setting {!r} is not read here. Use the model's own folder with hf:"
+EXPERT_COUNTS = ("expert_count", "expert_used_count")
 KNOWN = (
     "attention.head_count",
     "attention.head_count_kv",
@@ -81,15 +99,96 @@ def base_config(file: Gguf, family: str, positions: Positions) -> dict[str, Any]
     }
 
 
+def _network_config(
+    file: Gguf, family: str, positions: Positions
+) -> tuple[str, "transformers.PreTrainedConfig"]:
+    """Return the name that `transformers` gives the network, and its configuration."""
+    settings, get = base_config(file, family, positions), GgufSettings(file, family)
+    name, has_experts = FAMILIES[family], "expert_count" in get.stated
+    if has_experts:
+        name = "Mixtral" if family == "llama" else name
+        experts, used = map(get.count, EXPERT_COUNTS)
+        if used > experts:
+            raise BadFile(f"{file.path}: uses {used} experts at a time, and has {experts}")
+        settings |= {"num_experts": experts, "num_experts_per_tok": used}
+    unread = get.stated - {*KNOWN, *EXPERT_COUNTS}
+    if name not in LENIENT and (others := sorted(k for k in unread if not k.startswith("rope."))):
+        raise ModelError(UNREAD.format(file.path, f"{family}.{others[0]}"))
+    if any(ALONE.fullmatch(n) for n in file.tensors):
+        raise ModelError(
+            f"{file.path}: holds each expert by itself, as files of before April 2024 do. Convert "
+            "the model again, or use its own folder with hf:"
+        )
+    return name, getattr(transformers, f"{name}Config")(**settings)
+
+
 def _target(name: str) -> str:
     """Translate a GGUF tensor name into the network's; unknown names stay as they are."""
     stem, _, kind = name.rpartition(".")
     if stem in OUTER:
         return f"{OUTER[stem]}.{kind}"
-    if name.startswith("blk."):
-        _, block, part = stem.split(".", 2)
-        return f"model.layers.{block}.{BLOCK.get(part, part)}.{kind}"
-    return name
+    if not name.startswith("blk."):
+        return name
+    _, block, part = stem.split(".", 2)
+    if part in EXPERTS and kind == "weight":
+        return f"model.layers.{block}.{EXPERTS[part]}"
+    return f"model.layers.{block}.{BLOCK.get(part, part)}.{kind}"
+
+
+def _sources(
+    file: Gguf, family: str, expected: Mapping[str, tuple[int, ...]]
+) -> dict[str, list[str]]:
+    """Return the tensors that make each of the network's, in the order in which they are joined.
+
+    Raises:
+        BadFile: they don't make a network of this size.
+    """
+    sources: dict[str, list[str]] = {}
+    for name in sorted(file.tensors.keys() - position_tensors(file, family)):  # gates before ups
+        sources.setdefault(_target(name), []).append(name)
+    shapes = {target: _joined(file, names) for target, names in sources.items()}
+    if expected != shapes:
+        wrong = sorted(
+            n for n in expected.keys() | shapes.keys() if expected.get(n) != shapes.get(n)
+        )
+        raise BadFile(
+            f"{file.path}: doesn't hold a {family} network of this size: "
+            f"{counted(len(wrong), 'tensor')} out of place, first {wrong[0]!r}: found "
+            f"{shapes.get(wrong[0])}, expected {expected.get(wrong[0])}"
+        )
+    return sources
+
+
+def _joined(file: Gguf, names: Sequence[str]) -> tuple[int, ...]:
+    """Return the shape of tensors put together: the experts' gates, and their ups."""
+    first, *others = (file.tensors[name].shape for name in names)
+    return (first[0], 2 * first[1], *first[2:]) if others == [first] else first
+
+
+def _weights(
+    file: Gguf, family: str, config: "transformers.PreTrainedConfig", name: str
+) -> torch.Tensor:
+    """Load a tensor as the network holds it, in float32."""
+    heads = 0
+    if family == "llama":
+        counts = {"attn_q": config.num_attention_heads, "attn_k": config.num_key_value_heads}
+        heads = counts.get(name.split(".")[-2], 0)
+    # torch's own memory: numpy's asks for huge pages, six times slower to get on some machines
+    values = torch.empty(file.tensors[name].shape)
+    file.load(name, heads=heads, out=values.view(-1).numpy())
+    if family == "gemma" and name.endswith("norm.weight"):
+        values -= 1  # files hold what the network adds one to
+    return values
+
+
+def _fill_buffers(
+    network: "transformers.PreTrainedModel", config: "transformers.PreTrainedConfig", device: str
+) -> None:
+    """Compute what is in no file."""
+    rotary, embedding = network.model.rotary_emb, network.get_input_embeddings()
+    network.model.rotary_emb = type(rotary)(config=config).to(device)
+    if hasattr(embedding, "scalar_embed_scale"):
+        embedding.embed_scale = torch.tensor(embedding.scalar_embed_scale, device=device)
 
 
 def gguf_network(
@@ -99,36 +198,19 @@ def gguf_network(
 
     Raises:
         BadFile: its tensors don't make the network its metadata describes.
-        ModelError: heads whose keys and values differ in width.
+        ModelError: heads whose keys and values differ in width, experts by themselves, or a setting
+            that is not read here.
     """
-    settings = base_config(file, family, positions)
-    config = getattr(transformers, f"{FAMILIES[family]}Config")(**settings)
+    kind, config = _network_config(file, family, positions)
     with torch.device("meta"):
-        network = getattr(transformers, f"{FAMILIES[family]}ForCausalLM")(config)
-    heads = {}
-    if family == "llama":
-        heads = {"q_proj": config.num_attention_heads, "k_proj": config.num_key_value_heads}
-    stored = file.tensors.keys() - position_tensors(file, family)
-    sources = {_target(name): name for name in stored}
+        network = getattr(transformers, f"{kind}ForCausalLM")(config)
     expected = {n: tuple(p.shape) for n, p in network.named_parameters()}
-    shapes = {target: file.tensors[name].shape for target, name in sources.items()}
-    if expected != shapes:
-        wrong = sorted(
-            n for n in expected.keys() | shapes.keys() if expected.get(n) != shapes.get(n)
-        )
-        raise BadFile(
-            f"{file.path}: {len(wrong)} tensors don't fit a {family} network of this size, first "
-            f"{wrong[0]!r}: found {shapes.get(wrong[0])}, expected {expected.get(wrong[0])}"
-        )
-    for target, name in sources.items():
-        layer, _, kind = target.rpartition(".")
-        # torch's own memory: numpy's asks for huge pages, six times slower to get on some machines
-        values = torch.empty(shapes[target])
-        file.load(name, heads=heads.get(layer.rpartition(".")[2], 0), out=values.view(-1).numpy())
-        placed = torch.nn.Parameter(values.to(device, dtype), requires_grad=False)
-        setattr(network.get_submodule(layer), kind, placed)
-    rotary = network.model.rotary_emb
-    network.model.rotary_emb = type(rotary)(config=config).to(device)  # its buffers are in no file
+    for target, names in _sources(file, family, expected).items():
+        layer, _, end = target.rpartition(".")
+        parts = [_weights(file, family, config, name).to(device, dtype) for name in names]
+        weights = torch.cat(parts, dim=1) if len(parts) > 1 else parts[0]
+        setattr(network.get_submodule(layer), end, torch.nn.Parameter(weights, requires_grad=False))
+    _fill_buffers(network, config, device)
     positions.put_in(network)
     network.tie_weights()
     network.eval().requires_grad_(False)
