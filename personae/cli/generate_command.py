@@ -16,7 +16,7 @@ from personae.generate.recipe import Order, Population
 from personae.generate.recipe_registry import recipes
 from personae.models.opening import is_server
 from personae.run.parameters import parameters
-from personae.run.plan import CostEstimate, estimate_work
+from personae.run.plan import CostEstimate, estimate_work, token_counter
 from personae.run.population.population_files import Commission
 from personae.run.population.population_run import generate
 
@@ -107,14 +107,14 @@ def _announce(
         show_report(report, full=settings["full"])
     if model is None or is_control(model.name):
         return None
-    plan = _plan(build, settings["n"])
+    plan = _plan(build, settings["n"], model)
     log.print(f"{model.name}: {plan}", highlight=False)
     if not settings["preview"] and is_server(model.name):
         confirm(plan, settings, log)
     return plan.requests
 
 
-def _plan(build: Callable[..., Population], n: int) -> CostEstimate:
+def _plan(build: Callable[..., Population], n: int, model: Model) -> CostEstimate:
     """Count a model's work on a few personas and scale it to all."""
     size = min(n, PLANNED)
 
@@ -122,4 +122,4 @@ def _plan(build: Callable[..., Population], n: int) -> CostEstimate:
         population = build(model, size)
         return population.make(population.slots(0, size))
 
-    return estimate_work(work).times(n / size)
+    return estimate_work(work, tokens_of=token_counter([model])).times(n / size)

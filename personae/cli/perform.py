@@ -31,7 +31,7 @@ from personae.models.server.budget import Budget, Price, Spending
 from personae.run.execute import Job, execute
 from personae.run.folder.manifest import same_run
 from personae.run.parameters import parameters
-from personae.run.plan import CostEstimate, estimate_study
+from personae.run.plan import CostEstimate, estimate_study, token_counter
 
 if TYPE_CHECKING:
     from personae.models.server.client import ServerModel
@@ -198,7 +198,11 @@ def _announce(
 
     server = _server_of(models)
     try:
-        plan = estimate_study(on_one, work_of=server.work_of if server else None)
+        plan = estimate_study(
+            on_one,
+            work_of=server.work_of if server else None,
+            tokens_of=token_counter(models.values()),
+        )
     except UnknownName:
         raise
     except InputError:

@@ -6,18 +6,29 @@ answers, the actual numbers may differ; the plan says "about". A study that work
 no plan, since a simulated respondent has none.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import ceil
+from typing import Protocol, runtime_checkable
 
-from personae.core import Chat, Choice, Chooser, Done, Reply, Report, Request, Sampling
+from personae.core import Chat, Choice, Chooser, Done, Model, Reply, Report, Request, Sampling
 from personae.models.wrapper import ModelWrapper
 from personae.respondents.simulated import open_simulated
 
-__all__ = ["CostEstimate", "WorkOf", "estimate_study", "estimate_work"]
+__all__ = [
+    "CostEstimate",
+    "TokensOf",
+    "WorkOf",
+    "estimate_study",
+    "estimate_work",
+    "token_counter",
+]
 
 CHARS_PER_TOKEN = 4.0
-"""Characters per token of English prose under a byte-pair tokenizer, approximately."""
+"""Characters per token of English prose under a byte-pair tokenizer, approximately.
+
+For models whose tokenizer is elsewhere.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,14 +70,27 @@ class CostEstimate:
 
 WorkOf = Callable[[Request], tuple[int, int, int, int]]
 """From a choice to its calls, their tokens read and written, and the most calls it may take."""
+TokensOf = Callable[[Chat], int]
+"""From a chat to the tokens that a model reads of it."""
+
+
+@runtime_checkable
+class _WithTokenizer(Protocol):
+    def token_counter(self) -> TokensOf: ...
+
+
+def token_counter(models: Iterable[Model]) -> TokensOf | None:
+    """Return the count of tokens by the first model that has its tokenizer here, if any has."""
+    return next((m.token_counter() for m in models if isinstance(m, _WithTokenizer)), None)
 
 
 class _Counting(ModelWrapper[Chooser]):
     """A chooser that counts what passes through it, each distinct request once."""
 
-    def __init__(self, inner: Chooser, work_of: WorkOf | None) -> None:
+    def __init__(self, inner: Chooser, work_of: WorkOf | None, tokens_of: TokensOf | None) -> None:
         super().__init__(inner)
         self._work_of = work_of
+        self._tokens_of = tokens_of or _tokens
         self._seen: set[int] = set()
         self.calls = 0
         self.most_calls = 0
@@ -95,15 +119,17 @@ class _Counting(ModelWrapper[Chooser]):
     ) -> list[Reply]:
         for request in requests:
             if self._is_new((request.chat, sampling)):
-                self._count(1, _tokens(request.chat), sampling.max_tokens)
+                self._count(1, self._tokens_of(request.chat), sampling.max_tokens)
                 self.replies += 1
         return self._inner.reply(requests, sampling, done=done)
 
     def choose(self, requests: Sequence[Request], *, done: Done | None = None) -> list[Choice]:
         for question in requests:
             if self._is_new(question):
-                simple = (1, _tokens(question.chat), 1, 1)
-                self._count(*(self._work_of(question) if self._work_of else simple))
+                if self._work_of:
+                    self._count(*self._work_of(question))
+                else:
+                    self._count(1, self._tokens_of(question.chat), 1)
         return self._inner.choose(requests, done=done)
 
 
@@ -112,20 +138,29 @@ def _tokens(chat: Chat) -> int:
 
 
 def estimate_study(
-    study: Callable[[Chooser], Report], seed: int = 0, *, work_of: WorkOf | None = None
+    study: Callable[[Chooser], Report],
+    seed: int = 0,
+    *,
+    work_of: WorkOf | None = None,
+    tokens_of: TokensOf | None = None,
 ) -> CostEstimate:
     """Estimate the cost of a study, given as a function of the model alone.
 
     `work_of`: a choice's calls and tokens, for a server where it takes more than one call.
+    `tokens_of`: a chat's tokens; without, they are estimated from its characters.
     """
-    return estimate_work(study, seed, work_of=work_of)
+    return estimate_work(study, seed, work_of=work_of, tokens_of=tokens_of)
 
 
 def estimate_work(
-    work: Callable[[Chooser], object], seed: int = 0, *, work_of: WorkOf | None = None
+    work: Callable[[Chooser], object],
+    seed: int = 0,
+    *,
+    work_of: WorkOf | None = None,
+    tokens_of: TokensOf | None = None,
 ) -> CostEstimate:
-    """Estimate the cost of any work with a model; `work_of` as in `estimate_study`."""
-    counter = _Counting(open_simulated(f"simulated:noise=0.3,seed={seed}"), work_of)
+    """Estimate the cost of any work with a model; `work_of`, `tokens_of` as in `estimate_study`."""
+    counter = _Counting(open_simulated(f"simulated:noise=0.3,seed={seed}"), work_of, tokens_of)
     work(counter)
     return CostEstimate(
         requests=counter.requests,

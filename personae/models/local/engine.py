@@ -28,6 +28,7 @@ from personae.core import (
     require_options,
 )
 from personae.models.codec.posed_questions import PosedQuestion
+from personae.models.codec.token_counter import TokenCounter
 from personae.models.local.choosing import choices
 from personae.models.local.constrained import Grammar
 from personae.models.local.editing import EditCombinations, Editing
@@ -135,6 +136,10 @@ class LocalModel:
         return installed_versions(
             [*self.loaded.runtime.packages, *(["gguf"] if is_read_by_gguf else [])]
         )
+
+    def token_counter(self) -> TokenCounter:
+        """Return a count of the tokens that a chat will have."""
+        return TokenCounter(self.loaded.codec)
 
     @property
     def anatomy(self) -> Anatomy:

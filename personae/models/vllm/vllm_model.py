@@ -30,6 +30,7 @@ from personae.core import (
     require_options,
 )
 from personae.models.codec.posed_questions import PosedQuestion, QuestionEncoder, TokenQuestion
+from personae.models.codec.token_counter import TokenCounter
 from personae.models.local.drawing import stream
 from personae.models.package_versions import installed_versions
 from personae.models.vllm.option_tokens import option_logps
@@ -89,6 +90,10 @@ class VllmModel:
             release = installed_versions([layer.package]).get(layer.package, vllm.__version__)
             versions[layer.name] = release
         return versions
+
+    def token_counter(self) -> TokenCounter:
+        """Return a count of the tokens that a chat will have."""
+        return TokenCounter(self.engine.codec)
 
     def choose(self, requests: Sequence[Request], *, done: Done | None = None) -> list[Choice]:
         """Weigh each request's options; a chat beyond the context length gets the status `error`.
