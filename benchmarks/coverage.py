@@ -52,8 +52,8 @@ def ratings(random: np.random.Generator, n: int = 60, k: int = 3) -> Array:
     )
 
 
-def uneven_raters(random: np.random.Generator, k: int) -> Array:
-    rows, raters = random.normal(size=(60, 1)), random.normal(size=(1, k))
+def uneven_raters(random: np.random.Generator, k: int, spread: float) -> Array:
+    rows, raters = random.normal(size=(60, 1)), spread * random.normal(size=(1, k))
     return np.asarray(rows + raters + random.normal(size=(60, k)))
 
 
@@ -155,12 +155,12 @@ def of_agreement(big: Array) -> Iterator[Interval]:
     c = np.cov(big.T)
     kappa = 2 * c[0, 1] / (c[0, 0] + c[1, 1] + float(np.diff(big.mean(axis=0))[0]) ** 2)
     yield "ICC(A,1), 60 x 3", ratings, lambda x, s: icc_agreement(x), 1 / 2.16
-    for k in (2, 3):
+    for k, spread in ((2, 1.0), (3, 1.0), (2, 3.0)):
         yield (
-            f"{k} raters that differ as 60 rows: ICC(A,1)",
-            partial(uneven_raters, k=k),
+            f"ICC(A,1), 60 x {k}, raters differ {spread:g} times as much as rows",
+            partial(uneven_raters, k=k, spread=spread),
             without_draws(icc_agreement),
-            1 / 3,
+            1 / (2 + spread**2),
         )
     yield "Pearson r, 40 pairs", correlated, lambda x, s: pearson(x[:, 0], x[:, 1]), 0.5
     yield (

@@ -5,6 +5,7 @@ Psychol. Bull. 70). Incomplete pairs are left out, and the method says how many 
 """
 
 from dataclasses import replace
+from functools import lru_cache
 from math import atanh, inf, nan, sqrt, tanh
 
 import numpy as np
@@ -24,6 +25,9 @@ __all__ = [
     "pearson",
     "weighted_kappa",
 ]
+
+SQUARES = 20_000
+"""Draws of mean squares for an interval, whose bounds are then exact to about .003."""
 
 
 def pearson(x: ArrayLike, y: ArrayLike, *, name: str = "Pearson r", of: str = "item") -> Estimate:
@@ -165,8 +169,9 @@ def mean_absolute_difference(
 def icc_agreement(matrix: ArrayLike, *, name: str = "ICC(A,1)", of: str = "respondent") -> Estimate:
     """Estimate the absolute-agreement intraclass correlation of single ratings, two-way random.
 
-    (MS_R − MS_E) / (MS_R + (k−1)·MS_E + k·(MS_C − MS_E)/n), with the F interval of McGraw & Wong
-    (1996, table 7) and the F test of no differences between rows. Case (2,1) of Shrout & Fleiss.
+    (MS_R − MS_E) / (MS_R + (k−1)·MS_E + k·(MS_C − MS_E)/n), case (2,1) of Shrout & Fleiss. The
+    interval is the generalised one of Tian & Cappelleri (2004), which rests on the distributions of
+    the three mean squares; p is that of the F test of no differences between rows.
 
     Args:
         matrix: rows by ratings, shape (n, k), NaN for missing; complete rows count.
@@ -174,9 +179,10 @@ def icc_agreement(matrix: ArrayLike, *, name: str = "ICC(A,1)", of: str = "respo
         of: what a row is.
 
     Undefined with fewer than 2 ratings or rows, or where all cells are equal. The interval assumes
-    normal effects, and few ratings make it wide; of 60 rows it covers 95 %, but 88 % (two ratings)
-    or 91 % (three) where the raters' means differ as much as the rows. Source: McGraw & Wong (1996,
-    Psychol. Methods 1), tables 4 and 7.
+    normal effects, and few ratings make it wide. Of 10 to 60 rows with 2 to 5 ratings it covers 93
+    to 97 %, whatever share of the variance is the raters'; that of McGraw & Wong covers 72 % where
+    two raters differ more than the rows do. Source: McGraw & Wong (1996, Psychol. Methods 1), table
+    4; Tian & Cappelleri (2004, Stat. Med. 23).
 
     Raises:
         BadValue: not a matrix of finite or missing numbers.
@@ -188,7 +194,7 @@ def icc_agreement(matrix: ArrayLike, *, name: str = "ICC(A,1)", of: str = "respo
     value, (rows, columns, error) = _icc(x)
     if np.isnan(value):
         return missing(name, "all ratings are the same", n=n, of=of)
-    method = f"F interval (McGraw & Wong){note}"
+    method = f"generalised interval (Tian & Cappelleri){note}"
     if error <= 1e-15 * (rows + columns):
         if columns <= 1e-15 * rows:
             return Estimate(
@@ -196,20 +202,28 @@ def icc_agreement(matrix: ArrayLike, *, name: str = "ICC(A,1)", of: str = "respo
             )
         reason = "the ratings differ by a constant: no error to build an interval on"
         return replace(missing(name, reason, n=n, of=of), value=value)
-    a = k * value / (n * (1 - value))
-    b = 1 + k * value * (n - 1) / (n * (1 - value))
-    df = (a * columns + b * error) ** 2 / (
-        (a * columns) ** 2 / (k - 1) + (b * error) ** 2 / ((n - 1) * (k - 1))
-    )
-    upper = float(scipy.stats.f.ppf(0.975, n - 1, df))
-    lower = float(scipy.stats.f.ppf(0.975, df, n - 1))
-    column_terms = k * columns + (k * n - k - n) * error
-    low = n * (rows - upper * error) / (upper * column_terms + n * rows)
-    high = n * (lower * rows - error) / (column_terms + n * lower * rows)
+    low, high = _icc_interval((rows, columns, error), n, k)
     p = float(scipy.stats.f.sf(rows / error, n - 1, (n - 1) * (k - 1)))
-    return Estimate(
-        name=name, value=value, low=float(low), high=float(high), n=n, of=of, p=p, method=method
-    )
+    return Estimate(name=name, value=value, low=low, high=high, n=n, of=of, p=p, method=method)
+
+
+def _icc_interval(squares: tuple[float, float, float], n: int, k: int) -> tuple[float, float]:
+    """Draw the mean squares that would have been expected, and return 95 % of their ICCs."""
+    rows, columns, error = (s * ratio for s, ratio in zip(squares, _ratios(n, k), strict=True))
+    values = (rows - error) / (rows + (k - 1) * error + k * (columns - error) / n)
+    low, high = np.quantile(values, [0.025, 0.975])
+    return float(low), float(high)
+
+
+@lru_cache(maxsize=4)
+def _ratios(n: int, k: int) -> tuple[Array, ...]:
+    """Draw expected over observed mean squares of rows, columns and error, each of shape (draws,).
+
+    The draws are the same for all, so that equal ratings have equal intervals.
+    """
+    random = np.random.default_rng(0)
+    freedoms = (n - 1, k - 1, (n - 1) * (k - 1))
+    return tuple(df / random.chisquare(df, SQUARES) for df in freedoms)
 
 
 def _icc(x: Array) -> tuple[float, tuple[float, float, float]]:

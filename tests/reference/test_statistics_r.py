@@ -105,9 +105,9 @@ def test_adjusted_p_values() -> None:
 def test_icc_of_shrout_and_fleiss() -> None:
     """Shrout & Fleiss (1979, Psychol. Bull. 86), table 4, ICC(2,1) = .29."""
     found = icc_agreement(SHROUT_FLEISS)
-    assert (found.value, found.low, found.high) == pytest.approx(
-        (0.28976378, 0.018786513, 0.76108437), rel=1e-7
-    )
+    assert found.value == pytest.approx(0.28976378, rel=1e-7)
+    # of 4 million draws of the variance components, computed apart from ours
+    assert (found.low, found.high) == pytest.approx((0.02676, 0.74537), abs=0.008)
     assert found.p == pytest.approx(0.00013456652, rel=1e-7)
 
 
