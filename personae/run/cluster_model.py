@@ -3,6 +3,7 @@
 Each worker opens its model by its string; an open model's activations can't be reached from here.
 """
 
+import time
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from importlib import import_module
@@ -31,6 +32,8 @@ from personae.run.worker_gpus import worker_gpus
 
 __all__ = ["cluster_model"]
 
+PLACING = 10.0
+"""Seconds in which Ray finds room for what is free; it takes far less than one."""
 CHUNK = 32
 """Requests sent to a worker together; up to twice as many keep those of one respondent together."""
 
@@ -45,6 +48,31 @@ def _free_gpus() -> int:
     import ray
 
     return int(ray.available_resources().get("GPU", 0))
+
+
+def _with_room(text: str, gpus: int, workers: int) -> int:
+    """Return how many workers of several GPUs each find them free on one machine.
+
+    Ray says how many GPUs are free, but not where; a placement group of one bundle is placed on one
+    machine or not at all. The groups are removed again, since in one vLLM would take the group's
+    bundles for workers of its own.
+
+    Raises:
+        InputError: none does, though GPUs enough are free.
+    """
+    from ray.util import placement_group, remove_placement_group
+
+    groups = [placement_group([{"GPU": gpus}], strategy="STRICT_PACK") for _ in range(workers)]
+    end = time.monotonic() + PLACING
+    placed = [group for group in groups if group.wait(max(end - time.monotonic(), 0.0))]
+    for group in groups:
+        remove_placement_group(group)
+    if not placed:
+        raise InputError(
+            f"{text} takes {gpus} GPUs on one machine, and no machine has {gpus} free: those that "
+            "are free lie on several. Free some, or use fewer for each engine"
+        )
+    return len(placed)
 
 
 class _Answerer:
@@ -176,13 +204,16 @@ def cluster_model(text: str, options: Mapping[str, Any] | None = None) -> Model:
     """Open a model on every worker of the cluster, with the options of its back end.
 
     Raises:
-        InputError: no machine of the cluster has GPUs enough for it, or they are reserved.
+        InputError: no machine of the cluster has GPUs enough for it, or they are reserved, or those
+            that are free lie on several machines.
         BadValue: a GPU is given by its number.
         PersonaeError: as opening it raises on a worker.
     """
     import ray
 
     gpus, workers = worker_gpus(text, options or {}, _gpus_of_machines(), _free_gpus())
+    if gpus > 1:
+        workers = _with_room(text, gpus, workers)
     # without resources of its own an actor occupies no CPU while it waits
     worker = ray.remote(num_gpus=gpus)(_Answerer) if gpus else ray.remote(_Answerer)
     actors = [

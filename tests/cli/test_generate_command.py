@@ -10,6 +10,7 @@ from personae.cli.generate_command import _plan
 from personae.core import Model
 from personae.generate.recipe import Order, Population
 from personae.generate.recipes.hachimi.recipe import hachimi
+from personae.models.opening import open_model
 from personae.personas import load_personas
 
 
@@ -42,7 +43,7 @@ def test_a_models_work_is_estimated_from_a_few_and_scaled() -> None:
     def build(model: Model | None, n: int) -> Population:
         return hachimi(Order(n=n, model=model))
 
-    plan = _plan(build, 800)
+    plan = _plan(build, 800, open_model("simulated:E=1"))
     assert plan.requests >= 4 * 800 and plan.tokens_in > 100 * plan.requests
 
 

@@ -92,3 +92,37 @@ def test_ray_is_asked_for_the_gpus_of_each_worker(
     assert asked == [request_of_ray]
     assert len(model._actors) == workers
     assert model_packages([model]) == {"torch": "2"}
+
+
+@needs("ray")
+@pytest.mark.parametrize("placed", [2, 1, 0])
+def test_engines_of_several_gpus_are_as_many_as_find_them_on_one_machine(
+    placed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ray = import_module("ray")
+    waits = iter([True] * placed + [False] * 2)
+    bundles: list[Any] = []
+    removed: list[Any] = []
+    about = SimpleNamespace(remote=lambda: ("vllm:me/model", "f", (), {}, True))
+    actor = SimpleNamespace(remote=lambda *_: SimpleNamespace(about=about))
+
+    def placement_group(wanted: list[dict[str, int]], strategy: str) -> Any:
+        bundles.append((wanted, strategy))
+        return SimpleNamespace(wait=lambda seconds: next(waits))
+
+    nodes = [{"Alive": True, "Resources": {"GPU": 4.0}}] * 2
+    monkeypatch.setattr(ray, "remote", lambda **_: lambda _: actor)
+    monkeypatch.setattr(ray, "nodes", lambda: nodes)
+    monkeypatch.setattr(ray, "available_resources", lambda: {"GPU": 4.0})
+    monkeypatch.setattr(ray, "get", lambda value: value)
+    monkeypatch.setattr(ray.util, "placement_group", placement_group)
+    monkeypatch.setattr(ray.util, "remove_placement_group", removed.append)
+    text = "vllm:me/model?tensor_parallel_size=2"
+    if placed:
+        model: Any = cluster_models.cluster_model(text)
+        assert len(model._actors) == placed
+    else:
+        with pytest.raises(InputError, match="lie on several"):
+            cluster_models.cluster_model(text)
+    assert bundles == [([{"GPU": 2}], "STRICT_PACK")] * 2
+    assert len(removed) == 2  # or they would keep the engines from their GPUs
