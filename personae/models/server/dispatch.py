@@ -23,6 +23,8 @@ __all__ = ["Call", "CallResult", "Dispatcher", "Retry", "ServerState"]
 
 TRIES = 6
 """Most failures of one request that may be the request's own fault."""
+AT_ONCE = 20
+"""Most times that one request goes again at once: more than it has parts that may be refused."""
 VAGUE = 20
 """Most times that one request is told "too busy" without a time to wait."""
 TOLD_AFTER = 15.0
@@ -120,6 +122,7 @@ class _Job:
     sent: float = 0.0
     failures: int = 0
     vague: int = 0
+    at_once: int = 0
     reserved: tuple[int, int] = (0, 0)
 
 
@@ -296,11 +299,15 @@ class Dispatcher(Generic[T]):
 
     def _pause(self, job: _Job, failed: Retry) -> float:
         """Count the failed try, unless a wait was requested; return seconds until the next."""
-        if failed.wait is not None:
+        if failed.wait:
             return failed.wait
         if failed.busy:
             job.vague += 1
             return self.state.rate_limit.backoff(job.vague)
+        if failed.wait is not None:
+            job.at_once += 1
+            job.failures += job.at_once if job.at_once >= AT_ONCE else 0
+            return 0.0
         job.failures += 1
         return self.state.rate_limit.backoff(job.failures)
 
