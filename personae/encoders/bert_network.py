@@ -1,16 +1,21 @@
-"""BERT's network on PyTorch's own transformer layers, for encoders of texts one at a time.
+"""BERT's network, for encoders of many short texts on a CPU.
 
-A layer is one call where a library's model makes twenty, which is most of the time that a sentence
-takes on a CPU, and nothing but PyTorch is imported.
+Texts are read several in a pass, since a sentence alone costs as much as a page: the weights have
+to be fetched. Yet a text's states depend on nothing but itself, to the last bit: every pass has
+the same number of rows, so that its sums run in one order, and each text attends to itself alone.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate, chain, pairwise
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 __all__ = ["BertNetwork"]
+
+ROWS = 64
+"""Tokens of a pass; a longer text has a pass of its own."""
 
 _PARTS = {
     "attention.output.dense": "self_attn.out_proj",
@@ -29,7 +34,7 @@ _EMBEDDINGS = {
 
 
 class BertNetwork(nn.Module):
-    """Token ids of one text, shape (1, tokens), to its last states, (1, tokens, width).
+    """Token ids of texts to the last states of each, (tokens, width).
 
     Source: Devlin et al. (2019, NAACL), section 3. Without dropout: it only reads.
     """
@@ -61,14 +66,50 @@ class BertNetwork(nn.Module):
         self.load_state_dict(dict(_renamed(weights, config["num_hidden_layers"])))
         self.eval().requires_grad_(False)
 
-    def forward(self, ids: Tensor) -> Tensor:
-        """Read one text."""
-        order = torch.arange(ids.shape[1])
-        embedded = self.words(ids) + self.positions(order) + self.segments.weight[0]
-        states: Tensor = self.norm(embedded)
-        for layer in self.layers:
-            states = layer(states)
+    def forward(self, texts: Sequence[Sequence[int]]) -> list[Tensor]:
+        """Read texts, as many in a pass as fit."""
+        states: list[Tensor] = []
+        for together in _passes(texts):
+            states += self._pass(together)
         return states
+
+    def _pass(self, texts: Sequence[Sequence[int]]) -> list[Tensor]:
+        sizes = [len(text) for text in texts]
+        spare = [0] * max(0, ROWS - sum(sizes))
+        order = torch.tensor([*chain.from_iterable(map(range, sizes)), *spare])
+        ids = torch.tensor([*chain.from_iterable(texts), *spare])
+        states = self.norm(self.words(ids) + self.positions(order) + self.segments.weight[0])
+        ranges = [slice(*ends) for ends in pairwise(accumulate(sizes, initial=0))]
+        for layer in self.layers:
+            states = layer.norm1(states + _attention(layer.self_attn, states, ranges))
+            inner = layer.activation(layer.linear1(states))
+            states = layer.norm2(states + layer.linear2(inner))
+        return [states[own] for own in ranges]
+
+
+def _attention(part: Any, states: Tensor, ranges: Sequence[slice]) -> Tensor:  # noqa: ANN401
+    """Attend within each range of rows; rows of no range stay 0."""
+    three = nn.functional.linear(states, part.in_proj_weight, part.in_proj_bias)
+    mixed = torch.zeros_like(states)
+    for own in ranges:
+        split = three[own].unflatten(1, (3, part.num_heads, -1)).permute(1, 2, 0, 3)
+        query, key, value = split[:, None]
+        attended = nn.functional.scaled_dot_product_attention(query, key, value)
+        mixed[own] = attended[0].transpose(0, 1).flatten(1)
+    projected: Tensor = part.out_proj(mixed)
+    return projected
+
+
+def _passes(texts: Sequence[Sequence[int]]) -> Iterator[list[Sequence[int]]]:
+    """Part texts in order into passes of at most `ROWS` tokens, or of one longer text."""
+    together: list[Sequence[int]] = []
+    for text in texts:
+        if together and sum(map(len, together)) + len(text) > ROWS:
+            yield together
+            together = []
+        together.append(text)
+    if together:
+        yield together
 
 
 def _renamed(weights: Mapping[str, Tensor], layers: int) -> Iterator[tuple[str, Tensor]]:

@@ -49,23 +49,23 @@ class SentenceEncoder:
 
     def encode(self, texts: Sequence[str]) -> Array:
         """Encode texts as unit vectors, shape (texts, 384); tokens beyond the 256th are ignored."""
-        for text in texts:
-            if text not in self._kept:
-                self._kept[text] = self._vector(text)
+        new = [text for text in dict.fromkeys(texts) if text not in self._kept]
+        self._kept.update(zip(new, self._vectors(new), strict=True))
         rows = [self._kept[text] for text in texts]
         return np.array(rows) if rows else np.empty((0, self._width))
 
-    def _vector(self, text: str) -> Array:
-        """Encode one text alone, so that its vector depends on nothing else; cheap on a CPU."""
+    def _vectors(self, texts: Sequence[str]) -> list[Array]:
+        """Encode texts, each as if it were alone."""
         torch = self._torch
-        ids = torch.tensor([self._tokenizer.encode(text).ids])
+        ids = [self._tokenizer.encode(text).ids for text in texts]
         threads = torch.get_num_threads()
         torch.set_num_threads(1)  # sums in one order, however many cores there are
         try:
-            mean = self._network(ids).mean(dim=1)
+            means = [states.mean(dim=0) for states in self._network(ids)]
         finally:
             torch.set_num_threads(threads)
-        return np.asarray(torch.nn.functional.normalize(mean, dim=1)[0].double().numpy())
+        units = [torch.nn.functional.normalize(mean, dim=0) for mean in means]
+        return [np.asarray(unit.double().numpy()) for unit in units]
 
 
 @cache

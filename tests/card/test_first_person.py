@@ -4,6 +4,7 @@ import sys
 
 import pytest
 
+from personae.card import first_person_section
 from personae.card.analysis import ChannelScores
 from personae.card.card import SECTIONS, Design, card
 from personae.card.first_person_section import first_person
@@ -88,7 +89,8 @@ def test_without_scikit_learn_the_section_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "sklearn", None)
-    self_description_reader.cache_clear()
+    untrained = self_description_reader.__wrapped__
+    monkeypatch.setattr(first_person_section, "self_description_reader", untrained)
     (note,) = [part for part in section("simulated:follow=1").parts if isinstance(part, Note)]
     assert note.level == "warning" and "personae[read]" in note.text
 

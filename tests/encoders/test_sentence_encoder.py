@@ -3,7 +3,7 @@
 import torch
 from transformers import BertConfig, BertModel
 
-from personae.encoders.bert_network import BertNetwork
+from personae.encoders.bert_network import ROWS, BertNetwork
 
 
 def test_states_are_the_librarys() -> None:
@@ -13,7 +13,7 @@ def test_states_are_the_librarys() -> None:
         num_hidden_layers=2,
         num_attention_heads=3,
         intermediate_size=40,
-        max_position_embeddings=32,
+        max_position_embeddings=ROWS + 6,
         layer_norm_eps=1e-12,
     )
     torch.manual_seed(3)
@@ -22,9 +22,12 @@ def test_states_are_the_librarys() -> None:
         for parameter in library.parameters():  # also those that begin as 0 or 1
             parameter.normal_(0, 0.4)
     network = BertNetwork(config.to_dict(), library.state_dict())
-    for length in (1, 7, 32):
-        ids = torch.randint(50, (1, length))
+    texts = [torch.randint(50, (n,)).tolist() for n in (1, 7, 40, 30, ROWS + 6, ROWS, 3)]
+    together = network(texts)
+    for ids, states in zip(texts, together, strict=True):
         with torch.no_grad():
-            expected = library(input_ids=ids).last_hidden_state
-        torch.testing.assert_close(network(ids), expected, atol=1e-5, rtol=1e-5)
-        assert not network(ids).requires_grad
+            expected = library(input_ids=torch.tensor([ids])).last_hidden_state[0]
+        torch.testing.assert_close(states, expected, atol=1e-5, rtol=1e-5)
+        assert not states.requires_grad
+        assert torch.equal(states, network([ids])[0])
+    assert network([]) == []
