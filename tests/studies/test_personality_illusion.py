@@ -31,6 +31,7 @@ from personae.measure.inventories.forms import published_form
 from personae.models.opening import open_model
 from personae.respondents.scripted import ScriptedModel
 from personae.stats.scores.scales import scale_scores
+from personae.studies.personality_illusion import study
 from personae.studies.personality_illusion.coupling import coupling, regress
 from personae.studies.personality_illusion.opposite_personas import TRAITS, opposite_arms
 from personae.studies.personality_illusion.sign_verdicts import sign_verdict
@@ -114,7 +115,10 @@ def test_all_six_reports_at_once_on_a_full_set_of_conditions() -> None:
 
 @cache
 def _full(spec: str) -> Report:
-    return personality_illusion(opened(spec))
+    """The whole study, on each fourth trial of every task."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(study, "load_behaviour_task", lambda name: load_behaviour_task(name).every(4))
+        return personality_illusion(opened(spec))
 
 
 def test_behaviour_correlates_with_what_reports_predict() -> None:
