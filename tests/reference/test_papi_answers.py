@@ -60,13 +60,13 @@ def test_true_answers_are_0_away_only_as_they_were_given(half: Panel) -> None:
 
 
 def test_floors(half: Panel) -> None:
-    """Each floor by hand; the 300 give 3.792, 3.127, 3.097, 2.894 and 2.724."""
+    """Each floor, by hand for ten people; the 300 give 3.792, 3.127, 3.097, 2.894 and 2.724."""
     asked = np.flatnonzero(~half.known)
     known = np.flatnonzero(half.known)
     figures = dict(zip(FLOORS, (3.698, 3.087, 3.037, 2.814, 2.660), strict=True))
     for name in FLOORS:
         by_hand = []
-        for person, row in enumerate(half.keyed):
+        for person, row in enumerate(half.keyed[:10]):
             total = 0.0
             for scale in "ACENO":
                 errors = []
@@ -93,8 +93,9 @@ def test_floors(half: Panel) -> None:
             by_hand.append(total)
         scales = [SCALES[j] for j in asked]
         found = trait_errors(half.floor(name)[:, asked], half.keyed[:, asked], scales)
-        assert np.sum(list(found.values()), axis=0) == pytest.approx(by_hand)
-        assert np.mean(by_hand) == pytest.approx(figures[name], abs=6e-4)
+        totals = np.sum(list(found.values()), axis=0)
+        assert totals[:10] == pytest.approx(by_hand)
+        assert np.mean(totals) == pytest.approx(figures[name], abs=6e-4)
 
 
 def test_items_of_a_facet_agree_whatever_their_key(half: Panel) -> None:
