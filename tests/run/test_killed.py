@@ -11,8 +11,8 @@ from tests.support import killed_run
 from tests.support.forks import Forked, Forks
 
 KILLS = 10
-MOST_ASKED = 30
-"""Questions until a kill, at most: ten times as many are half of what the run has."""
+MOST_ASKED = 60
+"""Questions until a kill, at most: all kills together leave the run unfinished."""
 MOST_LOST = 15
 """Answers of 2 ms lost by a kill, at most: those of the last 20 ms, and one under way."""
 FILES = ("report.json", "report.html", "answers.parquet")
