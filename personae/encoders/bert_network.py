@@ -80,7 +80,8 @@ class BertNetwork(nn.Module):
         ids = torch.tensor([*chain.from_iterable(texts), *spare])
         states = self.norm(self.words(ids) + self.positions(order) + self.segments.weight[0])
         ranges = [slice(*ends) for ends in pairwise(accumulate(sizes, initial=0))]
-        for layer in self.layers:
+        layers: list[Any] = list(self.layers)
+        for layer in layers:
             states = layer.norm1(states + _attention(layer.self_attn, states, ranges))
             inner = layer.activation(layer.linear1(states))
             states = layer.norm2(states + layer.linear2(inner))
@@ -92,7 +93,7 @@ def _attention(part: Any, states: Tensor, ranges: Sequence[slice]) -> Tensor:  #
     three = nn.functional.linear(states, part.in_proj_weight, part.in_proj_bias)
     mixed = torch.zeros_like(states)
     for own in ranges:
-        split = three[own].unflatten(1, (3, part.num_heads, -1)).permute(1, 2, 0, 3)
+        split = three[own].reshape(own.stop - own.start, 3, part.num_heads, -1).permute(1, 2, 0, 3)
         query, key, value = split[:, None]
         attended = nn.functional.scaled_dot_product_attention(query, key, value)
         mixed[own] = attended[0].transpose(0, 1).flatten(1)

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import click
 import pytest
@@ -59,14 +59,28 @@ def needs_embedded(code: str) -> bool:
     return "smollm2" in code or "load_embedded" in code
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def pages_of_python() -> list[Any]:
+    """All pages; those that ask the embedded model are slow."""
+    marked = []
+    for page in PAGES:
+        is_slow = any(needs_embedded(block.text) for block in python_of(page))
+        marks = (pytest.mark.slow, pytest.mark.embedded) if is_slow else ()
+        marked.append(pytest.param(page, id=page.name, marks=marks))
+    return marked
+
+
+def python_of(page: Path) -> list[Block]:
+    return [block for block in blocks(page) if block.language == "python"]
+
+
+@pytest.mark.parametrize("page", pages_of_python())
 def test_python_runs_and_prints_what_is_shown(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(registry, "_MAKERS", dict(registry._MAKERS))  # a page may add its own
     (tmp_path / "examples").symlink_to(ROOT / "examples")
-    code = [block for block in blocks(page) if block.language == "python"]
+    code = python_of(page)
     if any(needs_embedded(block.text) for block in code):
         try:
             load_embedded()

@@ -37,6 +37,7 @@ def test_what_is_missing_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatc
     assert "✗ smollm2: smollm2 is not here" in text
 
 
+@pytest.mark.slow
 @pytest.mark.embedded
 def test_the_embedded_model_is_itself_and_has_a_speed() -> None:
     embedded()
