@@ -180,8 +180,8 @@ def _set_against_each(first: Answers, second: Answers) -> list[Answers]:
 
 
 def _label(run: Run, other: Run) -> str:
-    """Name a run by its model, or by its folder where both have the same model."""
-    return run.model if run.model != other.model else run.folder.name
+    """Name a run by its model, or by its folder where both have the same model or it has none."""
+    return run.model if run.model not in ("", other.model) else run.folder.name
 
 
 def _warnings(first: Run, second: Run, pairing: Pairing, *, across: bool) -> list[Part]:

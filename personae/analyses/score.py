@@ -15,6 +15,7 @@ import polars as pl
 from scipy import special
 
 from personae.analyses.conditions import conditions_of, counted
+from personae.analyses.keying_remark import keying_remark, keying_table
 from personae.analyses.reliability_columns import reliability_columns
 from personae.core import (
     Answers,
@@ -43,7 +44,7 @@ from personae.report.build import (
 )
 from personae.stats.grouping import GROUPED
 from personae.stats.resample import mean
-from personae.stats.scores.keying import keying_alarm
+from personae.stats.scores.keying import KeyingDoubt, keying_alarm
 from personae.stats.scores.response_style import (
     acquiescence,
     coverage,
@@ -80,13 +81,15 @@ def score_report(
         raise BadValue("no answers to score")
     if norms_group is not None and norms_group not in norm_groups(inventory):
         raise UnknownName(f"norm group of {inventory.name}", norms_group, norm_groups(inventory))
-    parts: list[Part] = [_verdict(answers)]
-    if reading:
-        parts.append(verdict(f"Read as {reading}."))
+    parts: list[Part] = []
+    doubts: list[KeyingDoubt] = []
     conditions = conditions_of(answers)
     for number, (heading, condition) in enumerate(conditions.items(), start=1):
         part_answers = answers.where(**condition) if len(conditions) > 1 else answers
+        doubted = keying_alarm(part_answers)
+        doubts += doubted
         section = list(_section(part_answers, inventory, norms_group, seed))
+        section += keying_table(doubted, inventory)
         if len(conditions) > 1:
             parts.append(Heading(heading))
             section = [_renamed(part, f"{number}", heading) for part in section]
@@ -104,7 +107,11 @@ def score_report(
     elif inventory.norms:
         listed = ", ".join(norm_groups(inventory))
         parts.append(Note(f"No norm group was named. {inventory.name} has norms for: {listed}."))
-    return Report(title=f"Scores: {inventory.title}", parts=tuple(parts), answers=answers)
+    people = answers.rows["respondent"].n_unique()
+    verdicts = [_verdict(answers), *keying_remark(doubts, inventory, people)]
+    verdicts += [verdict(f"Read as {reading}.")] if reading else []
+    title = f"Scores: {inventory.title}"
+    return Report(title=title, parts=(*verdicts, *parts), answers=answers)
 
 
 def _without_norms(inventory: Inventory, group: str) -> str:
@@ -142,8 +149,6 @@ def _section(
 ) -> Iterator[Part]:
     unit = str(answers.rows.head(1)["unit"][0])
     group = group if unit == "points" else None
-    for doubt in keying_alarm(answers):
-        yield warning(f"Keying alarm: {doubt.text}. Was the item reversed twice, or never?")
     scores = scale_scores(answers)
     yield _profile(scores, inventory, unit, seed)
     over_respondents = [_scales(answers, scores, inventory, seed), _statuses(answers)]

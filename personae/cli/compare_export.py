@@ -11,10 +11,11 @@ from personae.core import BadValue
 from personae.measure.situations.situation_bank import load_bank
 from personae.measure.tasks.problems import load_problems
 from personae.report.render.report_files import write_report
-from personae.run.export.finished_run import open_run
+from personae.run.export.finished_run import open_results, open_run
 from personae.run.export.harness_tasks import export_bank, export_problems
 from personae.run.export.inspect_export import export_inspect
 from personae.run.export.preference_pairs import preference_pairs, write_pairs
+from personae.run.folder.manifest import NAME
 
 __all__ = ["compare", "export"]
 
@@ -28,15 +29,15 @@ def compare(
     **settings: object,
 ) -> None:
     """Compare two runs and print the report; with `out`, write it too."""
-    if out is not None and (out / "manifest.json").exists():
-        raise BadValue(f"{out} holds a run; choose another --out for the comparison")
+    if out is not None and ((out / NAME).exists() or out in (first, second)):
+        raise BadValue(f"{out} holds what is compared, or a run; choose another --out")
     judging = ComparisonRules(
         unit=_unit(settings["unit"]),
         each=bool(settings["each"]),
         margins=_margins(margin),
         seed=int(str(settings["seed"])),
     )
-    runs = open_run(first), open_run(second)
+    runs = open_results(first), open_results(second)
     report = compare_runs(*runs, None if arms is None else _arms(arms, *runs), judging)
     if out is not None:
         write_report(report, out)

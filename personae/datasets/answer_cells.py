@@ -89,8 +89,25 @@ def read_cells(
     )
     table = table.drop(name for name in OWN_COLUMNS if name in table.columns)
     shift = f"{rules.shift:+d} added to each number" if rules.shift else ""
-    notes = (label_note, shift, _unread(readings, counts))
+    notes = (_in_words(readings, counts, label_note, inventory), shift, _unread(readings, counts))
     return _filled(table, source), tuple(note for note in notes if note)
+
+
+def _in_words(
+    readings: Mapping[str, _Reading], counts: Counter[str], label_note: str, inventory: Inventory
+) -> str:
+    """Say how many answers were labels and not numbers, and which values those stand for."""
+    cells = [c for c, r in readings.items() if r.value is not None and not _is_number(c)]
+    if not cells:
+        return ""
+    options = sorted(inventory.options, key=lambda option: option.value)
+    first, last = options[0], options[-1]
+    own = f"labels from “{first.text}” to “{last.text}” read as {first.value} to {last.value}"
+    return f"{sum(counts[c] for c in cells):,} of them in words: {label_note or own}"
+
+
+def _is_number(cell: str) -> bool:
+    return _NUMBER.fullmatch(folded(cell)) is not None
 
 
 def _unread(readings: Mapping[str, _Reading], counts: Counter[str]) -> str:
@@ -142,7 +159,7 @@ def _read_cell(
         return _Reading(None, "empty")
     if text in labels:
         return _Reading(labels[text])
-    if _NUMBER.fullmatch(text):
+    if _is_number(text):
         return _read_number(float(text.replace(",", ".")) + rules.shift, inventory)
     number, label = numbered_label(text)
     value = labels.get(label)

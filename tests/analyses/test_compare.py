@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+import personae as p
 from personae.analyses.compare import compare_runs
 from personae.analyses.pairing import pair_answers
 from personae.analyses.run_differences import ComparisonRules, compare_pairs
 from personae.cli import main
-from personae.core import Answers, BadFile, BadValue, Note, UnknownName
+from personae.core import Answers, BadFile, BadValue, Note, Report, UnknownName
+from personae.report.render.report_files import write_report
 from personae.run.export.finished_run import open_run
 from tests.support.finished_runs import finished
 from tests.support.report_parts import table
@@ -273,6 +275,29 @@ def test_unfinished_runs_and_other_folders_are_refused(tmp_path: Path) -> None:
         open_run(folder)
 
 
+def test_scored_answers_are_compared_as_runs_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`score --out` leaves a report and its answers, but no manifest."""
+    folders = [tmp_path / name for name in ("before", "after")]
+    for folder, values in zip(folders, ([2.0, 2.0], [3.0, 3.5]), strict=True):
+        write_report(Report(title="Scores", parts=(), answers=sheet(values * 6)), folder)
+    with pytest.raises(SystemExit) as left:
+        main(["compare", *map(str, folders)])
+    assert left.value.code == 0
+    assert "1 of 1 comparison differs" in (shown := capsys.readouterr().out)
+    assert shown.startswith("Two runs compared: before and after")
+    run = finished(tmp_path / "run", sheet([2.0, 3.0] * 6))
+    assert "null:yes and after" in p.compare(run, folders[1]).title
+    with pytest.raises(BadFile, match="holds a report, as score and compare write it, but no run"):
+        open_run(folders[0])
+    write_report(Report(title="No answers", parts=()), tmp_path / "bare")
+    with pytest.raises(BadValue, match=r"'No answers' .* holds no answers to compare"):
+        p.compare(run, tmp_path / "bare")
+    with pytest.raises(BadFile, match=r"takes two folders, each of a finished run .* score FILE"):
+        p.compare(run, tmp_path / "none")
+
+
 def test_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def leave(*order: str) -> object:
         with pytest.raises(SystemExit) as left:
@@ -288,6 +313,9 @@ def test_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert leave(first, second, "--out", str(out), "--margin", "points=2") == 0
     assert (out / "report.json").read_bytes() == report_before and b"within margin" in report_before
     assert leave(first, second, "--out", first) == 2  # a run is never written over
+    write_report(open_run(Path(first)).report, tmp_path / "scored")
+    scored = str(tmp_path / "scored")
+    assert leave(first, scored, "--out", scored) == 2
     assert leave(first, second, "--margin", "points=x") == 2
     assert leave(first, second, "--margin", "points=-1") == 2
     assert leave(first, second, "--arms", "P2") == 2

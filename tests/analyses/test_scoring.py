@@ -165,8 +165,27 @@ def test_a_scale_scored_backwards_is_announced(crowd: Answers) -> None:
     rows = crowd.rows.with_columns(
         value=pl.when(pl.col("key") < 0).then(6 - pl.col("value")).otherwise("value")
     )
-    warnings = notes(score_report(Answers(rows), NEO), "warning")
-    assert any("scale A: alpha is" in text for text in warnings)
+    report = score_report(Answers(rows), NEO)
+    first, remark = notes(report, "verdict")
+    assert first.startswith("18,000 of 18,000 answers") and notes(report, "warning") == []
+    assert remark.startswith("Check the key: ")
+    assert (
+        " items may be keyed the wrong way round: " in remark and " more; alpha is no h" in remark
+    )
+    assert "Agreeableness" in remark and remark.endswith("reversed twice, or never?")
+    evidence = table(report, "keying").rows
+    assert any(row[:2] == ("Agreeableness", "") and "without" in str(row[2]) for row in evidence)
+    assert len([row for row in evidence if row[1]]) == int(remark.split()[3])
+
+
+def test_doubts_among_few_respondents_are_one_sentence(crowd: Answers) -> None:
+    few = crowd.rows.filter(pl.col("respondent").is_in([f"row {k}" for k in range(1, 7)]))
+    wrong = (pl.col("item") == "1") | (pl.col("item") == "6")  # items 1 and 6 are keyed to N
+    rows = few.with_columns(value=pl.when(wrong).then(6 - pl.col("value")).otherwise("value"))
+    report = score_report(Answers(rows), NEO)
+    (remark,) = [text for text in notes(report, "verdict") if "key" in text]
+    assert remark.endswith("With 6 respondents this is often chance.")
+    assert len(remark) < 300
 
 
 def test_arms_are_reported_apart(crowd: Answers) -> None:

@@ -107,6 +107,18 @@ def test_a_qualtrics_export(tmp_path: Path) -> None:
     assert "labels from “strongly disagree” to “strongly agree” read as 1 to 5" in file.reading
 
 
+def test_the_inventorys_own_labels_are_said_to_be_words(tmp_path: Path) -> None:
+    """A file of labels and numbers: which of both was read is seen from the report."""
+    texts = {option.value: option.text for option in NEO.options}
+    rows = [[texts[v] if r else str(v) for v in row] for r, row in enumerate(ANSWERS)]
+    file = read(tmp_path, quoted([f"Q{k}" for k in range(1, 121)], *rows))
+    assert values(file) == ANSWERS
+    low, high = (option.text for option in (NEO.options[0], NEO.options[-1]))
+    words = f"240 of them in words: labels from “{low}” to “{high}” read as 1 to 5"
+    assert f"360 of 360 answers read; {words}" in file.reading
+    assert "in words" not in read(tmp_path, wide()).reading
+
+
 def test_a_google_form_with_sentences_or_a_grid(tmp_path: Path) -> None:
     for form in ("I {}.", "How well does this fit you? [{}]", "{n}. I {}"):
         heads = [

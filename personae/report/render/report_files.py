@@ -13,7 +13,7 @@ from personae.core.files.parquet_file import read_parquet, trust_parquet
 from personae.report.render.html import report_html
 from personae.report.render.report_json import report_from_json, report_json
 
-__all__ = ["read_report", "write_report"]
+__all__ = ["DATA", "read_report", "write_report"]
 
 ANSWERS, PAGE, DATA = "answers.parquet", "report.html", "report.json"
 ROW_GROUP = 1 << 16

@@ -7,7 +7,6 @@ from personae.analyses.run_differences import ComparisonRules
 from personae.analyses.score import score_report
 from personae.core import (
     Answers,
-    BadValue,
     Inventory,
     Report,
     checks_types,
@@ -15,7 +14,7 @@ from personae.core import (
     usable_path,
 )
 from personae.datasets.answer_tables import read_answer_file
-from personae.run.export.finished_run import open_run
+from personae.run.export.finished_run import open_results, report_run
 
 __all__ = ["compare", "score"]
 
@@ -59,42 +58,22 @@ def compare(
     """Compare two runs or reports, answer by answer paired.
 
     Args:
-        first: the folder of a finished run, or a report that holds its answers.
+        first: the folder of a finished run or of scored answers, or a report with its answers.
         second: what is compared with it; shifts are second minus first.
         arms: an arm of the first and the arm of the second to set against it.
         judging: what is sampled, margins of equivalence, seed.
 
     Raises:
         BadValue: a report without answers; versions that aren't comparable; nothing to pair.
-        BadFile: a folder holds no finished run.
+        BadFile: a folder holds no results.
     """
     runs = _run(first, "first"), _run(second, "second")
     return compare_runs(*runs, arms, judging)
 
 
 def _run(source: Run | Report | str | Path, label: str) -> Run:
-    """Read a run from a folder or a report; a report's provenance is its identity."""
     if isinstance(source, Run):
         return source
-    if not isinstance(source, Report):
-        return open_run(usable_path(source))
-    if source.answers is None or not len(source.answers):
-        raise BadValue(f"the {label} report, {source.title!r}, holds no answers to compare")
-    origin = source.provenance
-    rows = source.answers.rows
-    identity: dict[str, object] = {"report": source.title, "answers": rows.hash_rows().sum()}
-    if origin is not None:
-        identity |= {
-            "study": origin.study,
-            "study_version": origin.study_version,
-            "models": {"model": {"name": origin.model, "fingerprint": origin.fingerprint}},
-            "options": dict(origin.options),
-        }
-    return Run(
-        folder=Path(label),
-        id="",
-        started=origin.date if origin else "",
-        identity=identity,
-        report=source,
-        answers=source.answers,
-    )
+    if isinstance(source, Report):
+        return report_run(source, Path(label))
+    return open_results(usable_path(source))

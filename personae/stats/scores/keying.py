@@ -19,11 +19,15 @@ __all__ = ["KeyingDoubt", "keying_alarm"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyingDoubt:
-    """Evidence against the key of a scale, or of one `item` of it."""
+    """Evidence against the key of a scale, or of one `item` of it: `text` says what."""
 
     scale: str
     text: str
     item: str = ""
+
+    def __str__(self) -> str:
+        where = f"scale {self.scale}, item {self.item}" if self.item else f"scale {self.scale}"
+        return f"{where}: {self.text}"
 
 
 def keying_alarm(
@@ -58,14 +62,14 @@ def keying_alarm(
             with_key, without = alpha_value(scores), alpha_value(raw)
             if not isnan(without) and not with_key > without:
                 known = "undefined" if isnan(with_key) else f"{with_key:.2f}"
-                text = f"scale {scale}: alpha is {known} with the key, {without:.2f} without"
+                text = f"alpha is {known} with the key, {without:.2f} without"
                 doubts.append(KeyingDoubt(scale=scale, text=text))
         for item, r in zip(items, item_total(scores, items), strict=True):
             if r.value < 0 and r.high < 0:
-                text = f"scale {scale}, item {item}: runs against its scale, r = {r.value:.2f}"
+                text = f"runs against its scale, r = {r.value:.2f}"
                 doubts.append(KeyingDoubt(scale=scale, item=item, text=text))
     if strict and doubts:
-        listed = "; ".join(doubt.text for doubt in doubts[:3])
+        listed = "; ".join(map(str, doubts[:3]))
         raise KeyingAlarm(
             f"answers contradict the scoring key ({len(doubts)} doubts): {listed}. "
             f"Check whether reversed items were reversed already, or never."

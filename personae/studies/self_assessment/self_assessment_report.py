@@ -93,7 +93,7 @@ def reliability_warnings(sheet: Sheet, left_out: Sequence[str]) -> list[Note]:
         notes.append(
             warning(
                 f"Keying alarm over administrations ({len(doubts)} doubts; scales {scales}), "
-                f"first: {doubts[0].text}. The keys are the inventory's own, so the answers "
+                f"first: {doubts[0]}. The keys are the inventory's own, so the answers "
                 "follow agreement or position more than content."
             )
         )
