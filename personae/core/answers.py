@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from personae.core.argument_types import require_type
 from personae.core.display import FrameResult, brief
-from personae.core.errors import BadValue
+from personae.core.errors import BadValue, UnknownName
 from personae.core.estimate import counted
 from personae.core.persona import CONTROL
 
@@ -52,6 +53,11 @@ class Answers(FrameResult):
     rows: pl.DataFrame
 
     def __post_init__(self) -> None:
+        if not isinstance(self.rows, pl.DataFrame):
+            given = _short(self.rows)
+            raise BadValue(
+                f"answers come from a polars frame, or by Answers.of from dicts, not {given}"
+            )
         columns = set(self.rows.columns)
         lacking = [name for name in SCHEMA if name not in columns]
         if lacking and set(lacking) <= {"low", "high"}:
@@ -64,6 +70,7 @@ class Answers(FrameResult):
             raise BadValue(f"answers lack the columns {lacking}; build them with Answers.of")
         types = self.rows.schema
         unfit = [n for n, t in SCHEMA.items() if types[n] != t]
+        unfit += [n for n, t in types.items() if t == pl.Object]
         if unfit:
             raise BadValue(f"answers have columns of the wrong type: {unfit}")
         values = self.rows["value"]
@@ -74,21 +81,42 @@ class Answers(FrameResult):
 
     @classmethod
     def of(cls, rows: Iterable[Mapping[str, object]]) -> "Answers":
-        """Build answers from dicts; absent columns become empty, an absent status `ok`."""
+        """Build answers from dicts; absent columns become empty, an absent status `ok`.
+
+        Raises:
+            BadValue: no list of dicts, or a value of another type than its column.
+        """
+        require_type("rows", rows, Iterable[dict[str, object]])
         listed = list(rows)
+        strays = [row for row in listed if not isinstance(row, Mapping)]
+        if strays or isinstance(rows, Mapping):
+            raise BadValue(f"an answer is a dict, not {_short(strays[0] if strays else 'a text')}")
         tags = {name: None for row in listed for name in row if name not in SCHEMA}
         data = {n: [row.get(n, _EMPTY.get(n)) for row in listed] for n in (*SCHEMA, *tags)}
         types: dict[str, pl.DataType | None] = {**SCHEMA, **dict.fromkeys(tags)}
-        return cls(pl.DataFrame(data, schema=types))
+        try:
+            return cls(pl.DataFrame(data, schema=types))
+        except _UNFIT as error:
+            raise BadValue(_unfit_column(data, types)) from error
 
     @classmethod
     def concat(cls, parts: Sequence["Answers"]) -> "Answers":
-        """Stack answers; a tag that one part lacks is null there."""
+        """Stack answers; a tag that one part lacks is null there.
+
+        Raises:
+            BadValue: not a list of answers, or a tag has different types in them.
+        """
+        require_type("parts", parts, Sequence[Answers])
         if not parts:
             return cls.of([])
         if len(parts) == 1:
             return parts[0]
-        return cls(pl.concat([p.rows for p in parts], how="diagonal"))
+        try:
+            return cls(pl.concat([p.rows for p in parts], how="diagonal"))
+        except _UNFIT as error:
+            raise BadValue(
+                f"answers whose tags differ in type can't be stacked: {error}"
+            ) from error
 
     def frame(self) -> pl.DataFrame:
         """Return the answers as a polars frame, one row per answer."""
@@ -106,20 +134,41 @@ class Answers(FrameResult):
         return self.rows.height
 
     def tag(self, **tags: str | int | float) -> "Answers":
-        """Return the answers with columns set to constants, such as `respondent="ada"`."""
-        return Answers(
-            self.rows.with_columns(
+        """Return the answers with columns set to constants, such as `respondent="ada"`.
+
+        Raises:
+            BadValue: a value that the column can't have.
+        """
+        try:
+            rows = self.rows.with_columns(
                 pl.lit(v).cast(SCHEMA[k]).alias(k) if k in SCHEMA else pl.lit(v).alias(k)
                 for k, v in tags.items()
             )
-        )
+        except _UNFIT as error:
+            raise BadValue(f"a column can't have this value: {_short(tags)}") from error
+        return Answers(rows)
 
     def where(self, **values: str | int) -> "Answers":
-        """Return the answers whose columns have the given values."""
-        return Answers(self.rows.filter(*(pl.col(k) == v for k, v in values.items())))
+        """Return the answers whose columns have the given values.
+
+        Raises:
+            UnknownName: there is no such column; carries near matches.
+            BadValue: a value of another type than the column's.
+        """
+        self._require_columns(values)
+        try:
+            return Answers(self.rows.filter(*(pl.col(k) == v for k, v in values.items())))
+        except _UNFIT as error:
+            raise BadValue(f"a column has no value of this type: {_short(values)}") from error
 
     def missing(self, by: Sequence[str] = ("arm", "form")) -> pl.DataFrame:
-        """Count answers by status: one row per group, with columns asked, ok, refused and so on."""
+        """Count answers by status: one row per group, with columns asked, ok, refused and so on.
+
+        Raises:
+            UnknownName: there is no such column; carries near matches.
+        """
+        require_type("by", by, Sequence[str])
+        self._require_columns(by)
         statuses = ("ok", "refused", "unparsed", "cut", "error")
         return (
             self.rows.group_by(list(by), maintain_order=True)
@@ -129,6 +178,45 @@ class Answers(FrameResult):
             )
             .sort(list(by))
         )
+
+    def _require_columns(self, names: Iterable[str]) -> None:
+        for name in names:
+            if name not in self.rows.columns:
+                raise UnknownName("column of the answers", name, self.rows.columns)
+
+
+_UNFIT = (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError)
+"""What polars raises of values that don't fit a column."""
+
+
+_KINDS: Mapping[type, str] = {
+    pl.String: "a text",
+    pl.Int64: "a whole number",
+    pl.Float64: "a number",
+    pl.List: "a list of numbers",
+}
+
+
+def _unfit_column(
+    data: Mapping[str, Sequence[object]], types: Mapping[str, pl.DataType | None]
+) -> str:
+    """Say which value of which column doesn't fit it."""
+    for name, values in data.items():
+        if not isinstance(name, str):
+            return f"a column's name is a text, not {_short(name)}"
+        kind = types[name]
+        for value in values:
+            try:
+                pl.Series(name, [values[0], value], dtype=kind)
+            except _UNFIT:
+                wanted = "of the first one's type" if kind is None else _KINDS[type(kind)]
+                return f"the column {name!r} holds {_short(value)}, which is not {wanted}"
+    return "the columns of the answers don't fit together"
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:79] + "…"
 
 
 _EMPTY: Mapping[str, object] = {

@@ -132,4 +132,5 @@ def _words(kind: Any) -> str:  # noqa: ANN401
 
 def _plural(kind: Any) -> str:  # noqa: ANN401
     noun, of, others = _words(kind).removeprefix("a ").removeprefix("an ").partition(" of ")
-    return "truth values" if kind is bool else f"{noun}s{of}{others}"
+    plural = noun if noun.endswith("s") else f"{noun}s"
+    return "truth values" if kind is bool else f"{plural}{of}{others}"

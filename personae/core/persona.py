@@ -107,7 +107,7 @@ class Persona:
     def __repr__(self) -> str:
         traits = " ".join(f"{trait}={z:+g}" for trait, z in self.traits.items())
         layers = [
-            f"{len(self.text):,} characters of text" if self.text else "",
+            counted(len(self.text), "character of text") if self.text else "",
             *(
                 counted(len(layer), noun)
                 for noun, layer in (
@@ -141,7 +141,10 @@ def _require_types(persona: Persona) -> None:
 
 
 def _refuse_controls(name: str, texts: Iterable[str]) -> None:
-    if bad := unfit_character("\n".join(texts)):
+    listed = list(texts)
+    if strays := [text for text in listed if not isinstance(text, str)]:
+        raise BadValue(f"persona {name!r}: its layers hold texts, not {strays[0]!r:.80}")
+    if bad := unfit_character("\n".join(listed)):
         raise BadValue(f"persona {name!r}: control character {bad} in its text; remove it")
 
 

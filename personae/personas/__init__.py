@@ -8,7 +8,13 @@ from personae.personas.persona_layers import (
     layer_provenance,
     public_part,
 )
-from personae.personas.persona_rows import FIELDS, PERSONA_SCHEMA, persona_of, persona_row
+from personae.personas.persona_rows import (
+    FIELDS,
+    PERSONA_SCHEMA,
+    only_personas,
+    persona_of,
+    persona_row,
+)
 from personae.personas.persona_store import (
     PERSONA_COLUMNS,
     frame_personas,
@@ -34,6 +40,7 @@ __all__ = [
     "has_consent",
     "layer_provenance",
     "load_personas",
+    "only_personas",
     "parquet_rows",
     "persona_frame",
     "persona_of",

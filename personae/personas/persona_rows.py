@@ -1,13 +1,14 @@
 """Conversion between a persona and its row, the JSON object in files; the schema is data."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import get_args
 
+from personae.core.argument_types import require_type
 from personae.core.errors import BadFile, BadValue, InputError
 from personae.core.persona import Kind, Persona, domain_code
 from personae.personas.persona_layers import LAYERS
 
-__all__ = ["FIELDS", "PERSONA_SCHEMA", "persona_of", "persona_row"]
+__all__ = ["FIELDS", "PERSONA_SCHEMA", "only_personas", "persona_of", "persona_row"]
 
 PERSONA_SCHEMA = "personae-persona/1"
 """The version that a row declares; `personae/data/persona.schema.json` defines it."""
@@ -17,6 +18,23 @@ FIELDS = ("id", "kind", *LAYERS, "provenance")
 _TEXTS = ("id", "kind", "text", "narrative", "voice")
 _LISTS = ("statements", "memories")
 _PAIRS = ("facts", "relations", "provenance")
+
+
+def only_personas(values: Iterable[object]) -> Iterator[Persona]:
+    """Yield values one by one as long as they are personas.
+
+    Raises:
+        BadValue: one is something else.
+
+    >>> list(only_personas([3]))
+    Traceback (most recent call last):
+    personae.core.errors.BadValue: a persona is a Persona, not 3
+    """
+    for value in values:
+        if not isinstance(value, Persona):
+            require_type("a persona", value, Persona)
+            continue
+        yield value
 
 
 def persona_row(persona: Persona) -> dict[str, object]:

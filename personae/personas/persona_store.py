@@ -22,7 +22,12 @@ from personae.core.files.parquet_file import parquet_batches, trust_parquet
 from personae.core.files.strict_json import json_lines, parse_json, read_json
 from personae.core.files.usable_path import usable_path
 from personae.core.persona import Persona
-from personae.personas.persona_rows import PERSONA_SCHEMA, persona_of, persona_row
+from personae.personas.persona_rows import (
+    PERSONA_SCHEMA,
+    only_personas,
+    persona_of,
+    persona_row,
+)
 
 __all__ = [
     "BATCH",
@@ -164,7 +169,7 @@ def persona_frame(personas: Iterable[Persona]) -> pl.DataFrame:
     >>> persona_frame([Persona(id="a", traits={"E": 1.0})])["traits"].to_list()
     [[{'key': 'E', 'value': 1.0}]]
     """
-    return _frame([_cells(persona) for persona in personas])
+    return _frame([_cells(persona) for persona in only_personas(personas)])
 
 
 def _cells(persona: Persona) -> tuple[object, ...]:
@@ -185,7 +190,8 @@ def save_personas(personas: Iterable[Persona], path: str | Path) -> int:
     They are consumed one by one, so that a generator of a million needs little memory.
 
     Raises:
-        BadValue: no persona, two with one id, or a suffix that isn't known; nothing was written.
+        BadValue: no persona, something else than personas, two with one id, or a suffix that isn't
+            known; nothing was written.
         BadFile: the file can't be written.
     """
     target = Path(path)
@@ -199,7 +205,7 @@ def save_personas(personas: Iterable[Persona], path: str | Path) -> int:
     seen: set[str] = set()
     with atomic_path(target) as part, part.open("w", encoding="utf-8", newline="\n") as stream:
         stream.write("" if lines else "[\n")
-        for persona in personas:
+        for persona in only_personas(personas):
             text = _json(persona_row(persona)) if lines else _indented(persona_row(persona))
             stream.write(("" if lines or not seen else ",\n") + text + ("\n" if lines else ""))
             _require_new_id(persona.id, seen, str(target))
@@ -222,14 +228,14 @@ def save_frames(frames: Iterable[pl.DataFrame], path: str | Path) -> int:
     target = Path(path)
     if target.suffix != ".parquet":
         return save_personas(
-            (persona for frame in frames for persona in frame_personas(frame)), target
+            (persona for frame in _only_frames(frames) for persona in frame_personas(frame)), target
         )
     return _save(frames, target, BATCH)
 
 
 def _save(frames: Iterable[pl.DataFrame], target: Path, group: int) -> int:
     ids: list[pl.Series] = []
-    rest = iter(frames)
+    rest = iter(_only_frames(frames))
     first = next(rest, None)
     if first is not None and first.height:
         _require_schema(first)  # before polars opens the file, in a thread of its own
@@ -263,6 +269,13 @@ def _sink(source: Callable[..., Iterator[pl.DataFrame]], part: Path, group: int)
         raise BadFile(f"can't write personas: {error}") from error
 
 
+def _only_frames(values: Iterable[object]) -> Iterator[pl.DataFrame]:
+    for value in values:
+        if not isinstance(value, pl.DataFrame):
+            raise BadValue(f"personas are written from polars frames, not {value!r:.80}")
+        yield value
+
+
 def _require_schema(frame: pl.DataFrame) -> None:
     if frame.schema != pl.Schema(PERSONA_COLUMNS):
         raise BadValue(f"a frame of personas has the columns {list(PERSONA_COLUMNS)}, typed so")
@@ -274,7 +287,7 @@ def _light_frames(personas: Iterable[Persona]) -> Iterator[pl.DataFrame]:
     """Make frames of a batch, or of fewer personas if these are large, as with pictures."""
     rows: list[tuple[object, ...]] = []
     weight = 0
-    for persona in personas:
+    for persona in only_personas(personas):
         rows.append(_cells(persona))
         weight += len(str(rows[-1][-1])) + len(persona.text) + len(persona.narrative)
         if len(rows) == BATCH or weight > _HEAVY:

@@ -87,9 +87,20 @@ def _checked(parameter: Parameter, value: object) -> object:
         return None
     value = str(value) if parameter.kind is str and isinstance(value, Path) else value
     require_type(parameter.name, value, Model if parameter.is_model else parameter.kind)
+    if isinstance(value, str) and not _is_unicode(value):
+        raise BadValue(f"{parameter.name} is a text in Unicode, not {value:.80}")
     if parameter.kind is int and not 0 <= int(str(value)) <= LARGEST:
         raise BadValue(f"{parameter.name} is a whole number from 0 to {LARGEST:,}, not {value}")
     return tuple(value) if isinstance(value, list) else value
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether files and reports can hold a text: it has no lone surrogate."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _is_noun(kind: Any) -> bool:  # noqa: ANN401

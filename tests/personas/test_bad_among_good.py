@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pytest
 
 from personae.cli import main
-from personae.core import InputError, Persona
+from personae.core import BadValue, InputError, Persona
 from personae.personas import load_personas, save_personas
 from personae.personas.exchange import export_personas, import_personas, load_persona
 from tests.support.json_files import put
@@ -49,6 +49,29 @@ def command(capsys: pytest.CaptureFixture[str]) -> Callable[..., Result]:
 
 
 Command = Callable[..., Result]
+
+
+def test_two_personas_of_one_id_are_refused_with_their_places(tmp_path: Path) -> None:
+    """In two files of a folder, in one file of another tool, and in one of our own."""
+    folder = tmp_path / "people"
+    folder.mkdir()
+    for name in ("first", "second"):
+        save_personas(
+            [Persona(id="ada", text=f"The {name}."), Persona(id=name)], folder / f"{name}.json"
+        )
+    with pytest.raises(
+        BadValue, match=r"2 personas with the id 'ada': .*first.json, .*second.json"
+    ):
+        load_persona(f"{folder}#ada")
+    assert load_persona(f"{folder}#second").id == "second"
+    assert load_persona(f"{folder / 'second.json'}#ada").text == "The second."
+    assert load_persona(f"{folder}#ada-2").text == "The second."  # as import_personas numbers them
+    twice = tmp_path / "twice.jsonl"
+    twice.write_text('{"id": "ada"}\n{"id": "ben"}\n{"id": "ada", "text": "Another."}\n')
+    for skipped in (None, []):
+        with pytest.raises(BadValue, match="2 personas with the id 'ada'"):
+            load_persona(f"{twice}#ada", skipped=skipped)
+    assert load_persona(f"{twice}#ben").id == "ben"
 
 
 def test_a_folder_of_mixed_formats_is_read_file_by_file(agents: Path) -> None:

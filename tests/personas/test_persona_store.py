@@ -5,6 +5,7 @@ import tracemalloc
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -21,6 +22,7 @@ from personae.personas import (
     save_frames,
     save_personas,
 )
+from personae.personas.exchange import export_personas
 from tests.support.persona_strategies import PERSONAS, POPULATIONS
 
 SCHEMA = Draft202012Validator(data_json("persona.schema.json"))
@@ -235,3 +237,20 @@ def test_extra_holds_plain_json_only() -> None:
     for bad in ({"a": (1,)}, {"a": {1: 2}}, {"a": float("nan")}, {"a": {1}}, {"a": deep}):
         with pytest.raises(BadValue, match="extra"):
             Persona(id="x", extra=bad)
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl", "a.parquet"])
+def test_what_is_no_persona_is_refused_and_nothing_written(tmp_path: Path, name: str) -> None:
+    """Also after sound ones, in a dict, and in the formats of other tools."""
+    path, some = tmp_path / name, Persona(id="a")
+    for people, word in (([3], "3"), ([some, "b"], "'b'"), ({"c": some}, "'c'"), ([None], "None")):
+        values: Any = people
+        with pytest.raises(BadValue, match=f"a persona is a Persona, not {word}"):
+            save_personas(values, path)
+        with pytest.raises(BadValue, match=f"a persona is a Persona, not {word}"):
+            export_personas(values, tmp_path / "b.json", "tinytroupe")
+        with pytest.raises(BadValue, match=f"a persona is a Persona, not {word}"):
+            persona_frame(values)
+        with pytest.raises(BadValue, match="personas are written from polars frames"):
+            save_frames(values, path)
+    assert not list(tmp_path.iterdir())

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from personae.core.errors import BadFile
+from personae.core.files.usable_path import usable_path
 
 __all__ = ["most_unpacked", "open_bounded", "read_bytes"]
 
@@ -65,11 +66,11 @@ def open_bounded(path: Path, limit: int) -> Iterator[IO[bytes]]:
     A packed file may also hold no more than 1 GB or 200 times its size.
 
     Raises:
-        BadFile: it can't be read, holds more (raised while reading), is a damaged gzip file, or
-            is packed in another way or twice.
+        BadFile: no file can have this path; it can't be read, holds more (raised while reading), is
+            a damaged gzip file, or is packed in another way or twice.
     """
     try:
-        with path.open("rb") as file:
+        with usable_path(path).open("rb") as file:
             if not _is_packed(file, path):
                 yield io.BufferedReader(_Bounded(file, limit, path))
                 return

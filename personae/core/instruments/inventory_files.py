@@ -50,7 +50,7 @@ def load_inventory(name: str, items: str | Path | None = None) -> Inventory:
     'Worry about things'
     """
     inventory = _shipped(name) if name in inventories() else _from_path(name)
-    return inventory if items is None else _with_text(inventory, Path(items))
+    return inventory if items is None else _with_text(inventory, usable_path(items))
 
 
 @cache

@@ -16,7 +16,7 @@ from typing import Any
 
 import polars as pl
 
-from personae.core import Answers, BadFile, BadValue, content_key, data_json, read_json
+from personae.core import Answers, BadFile, BadValue, content_key, data_json, read_json, usable_path
 from personae.measure.tasks.problems import Problem, ProblemSet
 
 __all__ = [
@@ -127,7 +127,7 @@ def _bigtom(path: str | Path) -> tuple[Scene, ...]:
         BadFile: not readable, or a row that has another number of columns or sentences.
     """
     try:
-        with Path(path).open(encoding="utf-8-sig", newline="") as stream:
+        with usable_path(path).open(encoding="utf-8-sig", newline="") as stream:
             rows = list(csv.reader(stream, delimiter=";"))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise BadFile(f"{path}: BigToM is a CSV file with semicolons ({error})") from error

@@ -14,9 +14,17 @@ from personae.core import (
     counted,
     usable_path,
 )
-from personae.personas.exchange.import_export import import_personas
+from personae.personas.exchange.import_export import (
+    REPEATED,
+    import_personas,
+    import_rows,
+    with_unique_id,
+)
 
 __all__ = ["load_persona"]
+
+SHOWN = 4
+"""Personas of one id whose places an error names."""
 
 
 @checks_types
@@ -27,7 +35,7 @@ def load_persona(path: str | Path, *, skipped: list[InputError] | None = None) -
     raised unless an id is given.
 
     Raises:
-        BadValue: the file holds several personas and no id is given.
+        BadValue: the file holds several personas and no id is given, or several with this id.
         UnknownName: no persona in the file has the id; carries near matches.
         BadFile: the file can't be read.
     """
@@ -53,11 +61,30 @@ def _first_two(file: str, skipped: list[InputError] | None) -> list[Persona]:
         raise
 
 
+def _several(name: str, places: list[str]) -> str:
+    """Say where the personas of one id are, the first few of them."""
+    more = f" and {len(places) - SHOWN} more" if places[SHOWN:] else ""
+    return f"{len(places)} personas with the id {name!r}: {'; '.join(places[:SHOWN])}{more}"
+
+
 def _by_id(name: str, file: str, skipped: list[InputError]) -> Persona:
-    ids: list[str] = []
-    for persona in import_personas(file, skipped=skipped):
-        if persona.id == name:
-            return persona
-        ids.append(persona.id)
+    ids: set[str] = set()
+    fitting: list[tuple[str, Persona]] = []
+    earlier = len(skipped)
+    for where, row in import_rows(file):
+        if isinstance(row, InputError):
+            skipped.append(row)
+            continue
+        persona = with_unique_id(row, ids)
+        if name in (row.id, persona.id):
+            fitting.append((where, persona))
+    places = [where for where, _ in fitting]
+    places += [str(e) for e in skipped[earlier:] if str(e).endswith(REPEATED.format(name))]
+    if len(places) > 1:
+        raise BadValue(f"{file} holds {_several(name, places)}; give each an id of its own")
+    if fitting:
+        return fitting[0][1]
+    if not ids and not skipped:
+        raise BadFile(f"{file}: no persona in it")
     unread = f" ({counted(len(skipped), 'entry')} can't be read: {skipped[0]})" if skipped else ""
     raise UnknownName(f"persona in {file}{unread}", name, ids)

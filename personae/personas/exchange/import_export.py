@@ -7,14 +7,24 @@ from itertools import islice
 from pathlib import Path
 
 from personae.core import BadFile, BadValue, InputError, Json, Persona, usable_path
-from personae.personas import has_consent, persona_of, persona_rows, public_part, save_personas
+from personae.personas import (
+    has_consent,
+    only_personas,
+    persona_of,
+    persona_rows,
+    public_part,
+    save_personas,
+)
 from personae.personas.exchange.detection import detect
 from personae.personas.exchange.foreign_files import persona_files
 from personae.personas.exchange.formats import NATIVE, find_format
 from personae.personas.exchange.lens import export_row, import_row
 from personae.personas.exchange.tools import genagents
 
-__all__ = ["export_personas", "import_personas", "import_rows"]
+__all__ = ["REPEATED", "export_personas", "import_personas", "import_rows", "with_unique_id"]
+
+REPEATED = "the id {!r} occurs twice; ids are unique"
+"""Of an id that a file in our own format gives to two personas."""
 
 
 def import_personas(
@@ -39,7 +49,7 @@ def import_personas(
                 raise persona
             errors.append(persona)
         else:
-            yield _with_unique_id(persona, seen)
+            yield with_unique_id(persona, seen)
     if not seen:
         count = len(errors) - earlier
         first = f"; none of {count:,} rows can be read. {errors[earlier]}" if count else ""
@@ -97,12 +107,13 @@ def _parse_own_row(row: object, where: str, seen: set[str]) -> Persona:
         raise row
     persona = persona_of(row, where)
     if persona.id in seen:
-        raise BadFile(f"{where}: the id {persona.id!r} occurs twice; ids are unique")
+        raise BadFile(f"{where}: {REPEATED.format(persona.id)}")
     seen.add(persona.id)
     return persona
 
 
-def _with_unique_id(persona: Persona, seen: set[str]) -> Persona:
+def with_unique_id(persona: Persona, seen: set[str]) -> Persona:
+    """Return a persona under an id that wasn't seen, such as `ada-2`; add it to what was seen."""
     name, count = persona.id, 1
     while name in seen:
         count += 1
@@ -130,7 +141,7 @@ def export_personas(
         BadFile: the path can't be written.
     """
     dropped_layers = [] if dropped is None else dropped
-    shared = (_public(persona, dropped_layers) if public else persona for persona in personas)
+    shared = (_public(p, dropped_layers) if public else p for p in only_personas(personas))
     if form == NATIVE:
         return save_personas(shared, path)
     foreign_format = find_format(form)

@@ -209,7 +209,7 @@ def test_hub_name_from_the_cache(
     assert loaded.fingerprint == load_hf(str(folder)).fingerprint
     with pytest.raises(ModelUnavailable, match="hub doesn't give it"):
         load_hf("someone/else")
-    with pytest.raises(ModelUnavailable, match="neither a folder on this machine nor a hub name"):
+    with pytest.raises(ModelUnavailable, match="neither the folder of a model"):
         load_hf("no such/../folder")
 
 
