@@ -1,6 +1,7 @@
 """The command `generate`: preview, confirmation of costs, generation, report."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from personae.generate.recipe_registry import recipes
 from personae.models.opening import is_server
 from personae.run.parameters import parameters
 from personae.run.plan import CostEstimate, estimate_work, token_counter
-from personae.run.population.population_files import Commission
+from personae.run.population.population_files import Commission, is_made
 from personae.run.population.population_run import generate
 
 __all__ = ["make_command"]
@@ -70,7 +71,12 @@ def _perform(recipe: Header, function: Callable[..., Population], settings: dict
     with on_cluster(settings), open_models(roles, settings) as models:
         model = models.get("model")
         population = build(model)
-        total = _announce(population, build, settings)
+        job = _job(recipe, settings, options)
+        log = Console(stderr=True)
+        if not settings["preview"] and is_made(job, population):
+            log.print(f"Nothing new is made or asked: {job.out} is this population already")
+        else:
+            job = replace(job, total=_announce(population, build, settings))
         if settings["preview"]:
             return
         workers = None
@@ -78,20 +84,21 @@ def _perform(recipe: Header, function: Callable[..., Population], settings: dict
             from personae.run.cluster import span_workers
 
             workers = span_workers(recipe.name, arguments, population.order)
-        out = settings["out"] or Path("out") / f"{recipe.name}.parquet"
-        job = Commission(
-            recipe=recipe.name,
-            version=recipe.version,
-            options=options,
-            out=out,
-            fresh=settings["fresh"],
-            retry_errors=settings["retry_errors"],
-            total=total,
-        )
-        log = Console(stderr=True)
         report = generate(job, build, model, log, workers)
         show_report(report, full=settings["full"], page=job.sibling("report.html"))
-        log.print(f"Written: {out}, {job.sibling('report.html')}, {job.sibling('manifest.json')}")
+        files = f"{job.out}, {job.sibling('report.html')}, {job.sibling('manifest.json')}"
+        log.print(f"Written: {files}")
+
+
+def _job(recipe: Header, settings: Mapping[str, Any], options: Mapping[str, object]) -> Commission:
+    return Commission(
+        recipe=recipe.name,
+        version=recipe.version,
+        options=options,
+        out=settings["out"] or Path("out") / f"{recipe.name}.parquet",
+        fresh=settings["fresh"],
+        retry_errors=settings["retry_errors"],
+    )
 
 
 def _announce(

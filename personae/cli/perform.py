@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 from rich.console import Console
@@ -16,25 +16,19 @@ from personae.cli.model_options import MODEL_OPTIONS, model_options
 from personae.cli.signature import take
 from personae.core import (
     BadValue,
-    Chooser,
     InputError,
     Model,
     OpenModel,
     Report,
-    UnknownName,
-    is_control,
     require_white_box,
 )
 from personae.core.files.headers import Header
 from personae.models.opening import is_server, open_model
 from personae.models.server.budget import Budget, Price, Spending
-from personae.run.execute import Job, execute
+from personae.run.execute import Job, asked_before, execute, is_finished
 from personae.run.folder.manifest import same_run
 from personae.run.parameters import parameters
-from personae.run.plan import CostEstimate, estimate_study, token_counter
-
-if TYPE_CHECKING:
-    from personae.models.server.client import ServerModel
+from personae.run.plan import CostEstimate, announce
 
 __all__ = ["COMMON", "MODEL_HELP", "confirm", "on_cluster", "open_models", "perform"]
 
@@ -116,11 +110,16 @@ def _run(
         fresh=bool(settings["fresh"]),
         retry_errors=bool(settings["retry_errors"]),
     )
-    if not job.fresh:
-        same_run(job.out, job.identity(models))
-    job = replace(job, plan=_announce(body, models, settings, log))
+    earlier = None if job.fresh else same_run(job.out, job.identity(models))
+    is_done = earlier is not None and is_finished(job, earlier)
+    if not is_done:
+        job = replace(job, plan=_announce(body, models, settings, log))
     report = execute(job, body, models, log)
     show_report(report, full=bool(settings["full"]), page=report_page(job.out))
+    if earlier is not None and is_done and report.provenance is not None:
+        usage = report.provenance.usage
+        if usage.requests == asked_before(earlier):
+            log.print(f"Nothing new was asked; this run's cost so far: {usage}", highlight=False)
     log.print(f"Written to {job.out}/: report.html, report.json, answers.parquet, manifest.json")
 
 
@@ -190,41 +189,10 @@ def _announce(
     log: Console,
 ) -> CostEstimate | None:
     """Print the planned cost of the run; ask for confirmation if a server may charge for it."""
-    if all(is_control(m.name) for m in models.values()):
-        return None
-
-    def on_one(model: Chooser) -> Report:
-        return body(**dict.fromkeys(models, model))
-
-    server = _server_of(models)
-    try:
-        plan = estimate_study(
-            on_one,
-            work_of=server.work_of if server else None,
-            tokens_of=token_counter(models.values()),
-        )
-    except UnknownName:
-        raise
-    except InputError:
-        if not all(isinstance(m, OpenModel) for m in models.values()):
-            raise
-        log.print("No plan: the study works inside the model, so its cost is unknown.")
-        return None
-    log.print(f"{', '.join(m.name for m in models.values())}: {plan}", highlight=False)
-    if server is not None:
-        log.print(f"Options are weighed {server.way}.", highlight=False)
-    if any(is_server(m.name) for m in models.values()):
+    plan = announce(body, models, partial(log.print, highlight=False))
+    if plan is not None and any(is_server(model.name) for model in models.values()):
         confirm(plan, settings, log)
     return plan
-
-
-def _server_of(models: Mapping[str, Model]) -> "ServerModel | None":
-    """Return the model that is asked first and is a server, whose calls are planned."""
-    if not any(is_server(model.name) for model in models.values()):
-        return None
-    from personae.models.server.client import ServerModel
-
-    return next((model for model in models.values() if isinstance(model, ServerModel)), None)
 
 
 def confirm(plan: CostEstimate, settings: Mapping[str, Any], log: Console) -> None:

@@ -30,7 +30,18 @@ __all__ = [
     "NoUsableAnswers",
     "PersonaeError",
     "UnknownName",
+    "printable_line",
 ]
+
+
+def printable_line(text: str) -> str:
+    r"""Return a text, which may quote what a file or a server holds, as one printable line.
+
+    >>> print(printable_line("a name\n with \x1b in it"))
+    a name with \x1b in it
+    """
+    line = " ".join(part.strip() for part in text.splitlines())
+    return line if line.isprintable() else "".join(map(_printable, line))
 
 
 def _printable(character: str) -> str:
@@ -48,8 +59,7 @@ class PersonaeError(Exception):
         >>> print(PersonaeError("a name\n with \x1b in it"))
         a name with \x1b in it
         """
-        line = " ".join(part.strip() for part in super().__str__().splitlines())
-        return line if line.isprintable() else "".join(map(_printable, line))
+        return printable_line(super().__str__())
 
 
 class InputError(PersonaeError):

@@ -120,6 +120,13 @@ class Usage:
     money: float = 0.0
     currency: str = "USD"
 
+    def __str__(self) -> str:
+        money = f", {self.money:.4f} {self.currency}" if self.money else ""
+        read = counted(self.tokens_in, "token")
+        return (
+            f"{counted(self.requests, 'request')}, {read} read, {self.tokens_out:,} written{money}"
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:

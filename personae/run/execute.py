@@ -32,11 +32,11 @@ from personae.run.eta import Eta
 from personae.run.folder.earlier_run import set_aside
 from personae.run.folder.folder_lock import folder_lock
 from personae.run.folder.manifest import NAME as MANIFEST
-from personae.run.folder.manifest import Manifest, open_manifest
+from personae.run.folder.manifest import Manifest, ManifestRecord, open_manifest
 from personae.run.plan import CostEstimate
 from personae.run.progress import Meter
 
-__all__ = ["Job", "execute"]
+__all__ = ["Job", "asked_before", "execute", "is_finished"]
 
 JOURNAL = "journal.sqlite"
 FILES = (f"{JOURNAL}*", MANIFEST, PROMPTS, "report.html", "report.json", "answers.parquet")
@@ -71,6 +71,19 @@ class Job:
             },
             "options": plain(self.options),
         }
+
+
+def is_finished(job: Job, earlier: ManifestRecord) -> bool:
+    """Whether a run that is in the job's folder has ended, so that it asks nothing again."""
+    has_answers = (job.out / JOURNAL).exists()
+    return earlier["status"] == "done" and has_answers and not job.retry_errors
+
+
+def asked_before(earlier: ManifestRecord) -> int:
+    """Count the requests of a run that has ended; -1 where its record doesn't say."""
+    usage = earlier["results"].get("usage")
+    requests = usage.get("requests") if isinstance(usage, dict) else None
+    return requests if isinstance(requests, int) else -1
 
 
 def execute(

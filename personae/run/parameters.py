@@ -6,7 +6,7 @@ on the command line as by keyword.
 
 import inspect
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from pathlib import Path
 from types import NoneType
@@ -14,7 +14,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from personae.core import BadValue, Chooser, Model, OpenModel, Persona, UnknownName, require_type
 
-__all__ = ["Parameter", "bind", "parameters"]
+__all__ = ["Parameter", "bind", "parameters", "require_given"]
 
 MODELS = (Model, Chooser, OpenModel)
 LARGEST = 2**32 - 1
@@ -80,6 +80,20 @@ def bind(function: Callable[..., object], values: Mapping[str, object]) -> dict[
     return arguments | {
         of: _without_none(hints[of])(**field_values) for of, field_values in nouns.items()
     }
+
+
+def require_given(
+    function: Callable[..., object], names: Collection[str], *, apart: str = ""
+) -> None:
+    """Refuse to go on without a value that a function needs, models and fields of `apart` aside.
+
+    Raises:
+        BadValue: a parameter without a default is not among the names.
+    """
+    needed = [p for p in parameters(function) if p.default is inspect.Parameter.empty]
+    needed = [p for p in needed if not p.is_model and (p.of != apart or not apart)]
+    if lacking := [p.name for p in needed if p.name not in names]:
+        raise BadValue(f"{function.__name__} needs {' and '.join(lacking)}, which is not given")
 
 
 def _checked(parameter: Parameter, value: object) -> object:

@@ -6,12 +6,28 @@ answers, the actual numbers may differ; the plan says "about". A study that work
 no plan, since a simulated respondent has none.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import Protocol, runtime_checkable
 
-from personae.core import Chat, Choice, Chooser, Done, Model, Reply, Report, Request, Sampling
+from personae.core import (
+    Chat,
+    Choice,
+    Chooser,
+    Done,
+    InputError,
+    Model,
+    OpenModel,
+    Reply,
+    Report,
+    Request,
+    Sampling,
+    UnknownName,
+    counted,
+    is_control,
+)
+from personae.models.opening import is_server
 from personae.models.wrapper import ModelWrapper
 from personae.respondents.simulated import open_simulated
 
@@ -19,6 +35,7 @@ __all__ = [
     "CostEstimate",
     "TokensOf",
     "WorkOf",
+    "announce",
     "estimate_study",
     "estimate_work",
     "token_counter",
@@ -59,11 +76,15 @@ class CostEstimate:
         )
 
     def __str__(self) -> str:
-        calls = f" in {self.calls:,} calls" if self.calls != self.requests and self.calls else ""
+        calls = (
+            f" in {counted(self.calls, 'call')}"
+            if self.calls != self.requests and self.calls
+            else ""
+        )
         if self.most_calls > self.calls:
             calls += f" (in {self.most_calls:,} if the server shows no log-probabilities)"
         return (
-            f"about {self.requests:,} requests{calls}, {self.tokens_in:,} tokens read, "
+            f"about {counted(self.requests, 'request')}{calls}, {self.tokens_in:,} tokens read, "
             f"at most {self.tokens_out:,} written"
         )
 
@@ -82,6 +103,16 @@ class _WithTokenizer(Protocol):
 def token_counter(models: Iterable[Model]) -> TokensOf | None:
     """Return the count of tokens by the first model that has its tokenizer here, if any has."""
     return next((m.token_counter() for m in models if isinstance(m, _WithTokenizer)), None)
+
+
+@runtime_checkable
+class _Server(Protocol):
+    """A model behind a server: the calls of a choice, and in words how it weighs options."""
+
+    @property
+    def way(self) -> str: ...
+
+    def work_of(self, request: Request) -> tuple[int, int, int, int]: ...
 
 
 class _Counting(ModelWrapper[Chooser]):
@@ -170,3 +201,41 @@ def estimate_work(
         calls=counter.calls if work_of else 0,
         most_calls=counter.most_calls if work_of else 0,
     )
+
+
+def announce(
+    study: Callable[..., Report], models: Mapping[str, Model], tell: Callable[[str], object]
+) -> CostEstimate | None:
+    """Tell in lines what a study will ask of its models, given by role; return the plan.
+
+    Nothing is told where all models are controls; a study that works inside its model has no plan.
+
+    Raises:
+        InputError: as the study does for what it is given.
+    """
+    if all(is_control(model.name) for model in models.values()):
+        return None
+    server = _server_of(models)
+    try:
+        plan = estimate_study(
+            lambda model: study(**dict.fromkeys(models, model)),
+            work_of=server.work_of if server else None,
+            tokens_of=token_counter(models.values()),
+        )
+    except UnknownName:
+        raise
+    except InputError:
+        if not all(isinstance(model, OpenModel) for model in models.values()):
+            raise
+        tell("No plan: the study works inside the model, so its cost is unknown.")
+        return None
+    tell(f"{', '.join(model.name for model in models.values())}: {plan}")
+    if server is not None:
+        tell(f"Options are weighed {server.way}.")
+    return plan
+
+
+def _server_of(models: Mapping[str, Model]) -> _Server | None:
+    """Return the model that is asked first and is a server, whose calls are planned."""
+    servers = (model for model in models.values() if is_server(model.name))
+    return next((server for server in servers if isinstance(server, _Server)), None)

@@ -19,11 +19,12 @@ from personae.measure.inventories.administer import administer
 from personae.models import opening
 from personae.models.opening import open_model
 from personae.personas import load_personas
-from personae.run import doctor
+from personae.run import doctor, plan
 from personae.run.plan import CostEstimate
 from personae.run.study_registry import studies
 from tests.support.faulty_server import MODEL, FaultyServer, always, says
 from tests.support.finished_runs import finished
+from tests.support.strict_servers import HostedServer
 from tests.support.tiny_networks import tiny_model
 
 Capture = pytest.CaptureFixture[str]
@@ -99,7 +100,7 @@ def test_a_folder_of_another_run_is_refused_before_the_plan(
     def no_plan(*_: object, **__: object) -> None:
         raise AssertionError("planned before the folder was looked at")
 
-    monkeypatch.setattr("personae.cli.perform.estimate_study", no_plan)
+    monkeypatch.setattr(plan, "estimate_study", no_plan)
     words = refusal(capsys, *order, "--model", "simulated:E=2")
     assert "models.model.name: simulated:E=1 there, simulated:E=2 here" in words
     assert "{" not in words
@@ -334,9 +335,41 @@ def test_the_price_says_what_a_server_without_log_probabilities_costs(capsys: Ca
     given = {"price": "1,2", "yes": True, "max_calls": None} | dict.fromkeys(
         ("max_tokens", "max_money", "max_minutes")
     )
-    plan = CostEstimate(requests=10, tokens_in=10**6, tokens_out=10**6, calls=10, most_calls=200)
-    confirm(plan, given, console)
+    ten = CostEstimate(requests=10, tokens_in=10**6, tokens_out=10**6, calls=10, most_calls=200)
+    confirm(ten, given, console)
     words = "at most about 3.00 USD; about 60.00 if the server shows no log-probabilities"
     assert words in capsys.readouterr().err
-    confirm(replace(plan, most_calls=10), given, console)
+    confirm(replace(ten, most_calls=10), given, console)
     assert capsys.readouterr().err.endswith("at most about 3.00 USD\n")
+
+
+def test_a_finished_run_on_a_server_says_that_nothing_new_was_asked(
+    tmp_path: Path, capsys: Capture
+) -> None:
+    """Started again it makes no plan and no call, and asks for no consent to a cost."""
+    with HostedServer() as server:
+        order = (*STUDY, "--model", server.address)
+        out = ("--out", str(tmp_path / "out"))
+        assert personae(*order, *out, "--price", "1,2", "--yes") == 0
+        first, paid = " ".join(capsys.readouterr().err.split()), server.paid
+        assert "about" in first and "Sent to servers: " in first and "Nothing new" not in first
+        assert personae(*order, *out, "--price", "1,2") == 0
+        again = " ".join(capsys.readouterr().err.split())
+        assert server.paid == paid
+    assert "Nothing new was asked; this run's cost so far: " in again and " USD" in again
+    assert "Sent to servers" not in again and "per million" not in again
+
+
+def test_a_finished_population_is_not_planned_or_paid_for_again(
+    tmp_path: Path, capsys: Capture
+) -> None:
+    with FaultyServer(always(says("I bake bread. I like it."))) as server:
+        order = ("generate", "population", "-n", "2", "--out", str(tmp_path / "people.jsonl"))
+        order = (*order, "--model", f"{server.url}#{MODEL}")
+        assert personae(*order, "--yes") == 0
+        capsys.readouterr()
+        calls = len(server.bodies)
+        assert personae(*order) == 0
+        again = " ".join(capsys.readouterr().err.split())
+        assert len(server.bodies) == calls and "Sent to servers" not in again
+    assert "Nothing new is made or asked" in again and "requests" not in again

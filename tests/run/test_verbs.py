@@ -1,6 +1,7 @@
 """The verbs of `import personae`: found at the top, light to import, the commands' results."""
 
 import json
+import re
 import subprocess
 import sys
 import warnings
@@ -31,6 +32,7 @@ from personae.measure.inventories.administer import administer
 from personae.personas import frame_personas
 from personae.report.render.report_json import report_json
 from personae.respondents.scripted import ScriptedModel
+from personae.run.verbs import model_verbs
 from tests.support.tiny_networks import tiny_model
 
 ANY: Any = p
@@ -264,3 +266,21 @@ def test_texts_that_no_file_can_hold_are_refused_by_name() -> None:
         p.load_inventory("ipip-neo-120", "a\0b")
     with pytest.raises(BadFile, match="it holds a NUL"):
         p.generate("deeppersona", 1, taxonomy="a\0b")
+
+
+def test_a_run_by_a_models_name_tells_first_what_it_will_ask(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As the command does; a model that the caller opened is not talked about, nor is a control."""
+    monkeypatch.setattr(model_verbs, "open_model", lambda _: tiny_model())
+    p.run("expert_personas", quick=True)
+    told = capsys.readouterr().err
+    assert re.match(r"\S+: about [\d,]+ requests, [\d,]+ tokens read, at most", told)
+    for model in (tiny_model(), "null:first"):
+        monkeypatch.undo()
+        p.run("expert_personas", model, quick=True)
+        assert "about" not in capsys.readouterr().err
+    with pytest.raises(BadValue, match="card needs persona, which is not given"):
+        p.run("card", "null:first")
+    with pytest.raises(BadValue, match="profiles needs conversations, which is not given"):
+        p.generate("profiles", 1)

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from math import ceil, isfinite
 
-from personae.core import BadValue, BudgetSpent, Chat, Usage
+from personae.core import BadValue, BudgetSpent, Chat, Usage, counted
 
 __all__ = ["Budget", "Price", "Spending", "tokens_of"]
 
@@ -108,7 +108,7 @@ class Spending:
     def __str__(self) -> str:
         """Say what was spent, such as "12 calls, 340 tokens, 0.0012 USD"."""
         money = f", {self._cost(self._spent):.4f} {self.price.currency}" if self.price else ""
-        return f"{self._calls:,} calls, {sum(self._spent):,} tokens{money}"
+        return f"{counted(self._calls, 'call')}, {counted(sum(self._spent), 'token')}{money}"
 
     def reserve(self, read: int, written: int) -> tuple[int, int] | None:
         """Reserve tokens for a call and return how many, read and written.
@@ -122,9 +122,9 @@ class Spending:
         self._began = now if self._began is None else self._began
         limit = self._budget
         if limit.minutes is not None and now - self._began >= limit.minutes * 60:
-            raise self._ended(f"{limit.minutes:g} minutes")
+            raise self._ended(f"{limit.minutes:g} minute{'s' * (limit.minutes != 1)}")
         if limit.calls is not None and self._calls >= limit.calls:
-            raise self._ended(f"{limit.calls:,} calls")
+            raise self._ended(counted(limit.calls, "call"))
         amount = self._corrected((read, written))
         self._refuse_beyond(_sum(self._spent, amount))
         if not self._fits(_sum(self._spent, self._reserved, amount)):
@@ -184,7 +184,7 @@ class Spending:
             return
         limit = self._budget
         if limit.tokens is not None and sum(tokens) > limit.tokens:
-            raise self._ended(f"{limit.tokens:,} tokens")
+            raise self._ended(counted(limit.tokens, "token"))
         unit = self.price.currency if self.price else ""
         raise self._ended(f"{limit.money:g} {unit}")
 

@@ -7,7 +7,6 @@ the limit on requests under way follows the server (`rate_limit`), that of all t
 
 import asyncio
 import heapq
-import sys
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
@@ -16,6 +15,7 @@ from math import inf
 from typing import Generic, Protocol, TypeVar
 
 from personae.core import BudgetSpent, ModelError, ModelUnavailable, PersonaeError
+from personae.models.notices import notify
 from personae.models.server.budget import Spending
 from personae.models.server.rate_limit import RateLimit
 
@@ -291,7 +291,7 @@ class Dispatcher(Generic[T]):
         if now - self.state.busy_since >= TOLD_AFTER:
             self.state.busy_since = inf
             patience = f"{self.state.patience:.0f} s"
-            sys.stderr.write(f"the server is busy; each request is tried for {patience}: {why}\n")
+            notify(f"the server is busy; each request is tried for {patience}: {why}")
 
     def _heard(self, now: float) -> None:
         self.state.silent = self.state.unanswered = 0

@@ -5,7 +5,6 @@ first token's alternatives, for options of one token; else the shares of sampled
 ways there are is found out by asking the server, several times before one is given up.
 """
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import httpx
 
 from personae.core import NOT_ASKED, Chat, Choice, Reply, Request, Sampling
+from personae.models.notices import notify
 from personae.models.server.budget import tokens_of
 from personae.models.server.dispatch import Call
 from personae.models.server.endpoint import Rejected
@@ -139,7 +139,7 @@ class Weighers:
             if self._discovery.system_lost:
                 self._service.adapter.system_in_user = True
             if self._discovery.hint:
-                sys.stderr.write(f"{self._service.endpoint.address}: {self._discovery.hint}\n")
+                notify(f"{self._service.endpoint.address}: {self._discovery.hint}")
         return self._discovery.scorer
 
     def _discover(self) -> Discovery:

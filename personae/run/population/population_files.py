@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from personae import __version__
 from personae.core import (
@@ -37,6 +37,7 @@ __all__ = [
     "answers_kept",
     "begin",
     "finished_report",
+    "is_made",
     "refuse_place",
     "write_record",
 ]
@@ -47,12 +48,13 @@ WRITING = "writing"
 
 
 class _PopulationRecord(TypedDict):
-    """FILE.manifest.json; `report` is the report's JSON text."""
+    """FILE.manifest.json; `report` is the report's JSON text, `machine` with package versions."""
 
     identity: dict[str, object]
     sha256: str
     date: str
     report: str
+    machine: NotRequired[dict[str, object]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,14 +131,23 @@ def finished_report(job: Commission, identity: Mapping[str, object]) -> Report |
     raise BadValue(f"{job.out} exists and is not this population; {remedy}")
 
 
-def begin(folder: Path, identity: Mapping[str, object]) -> Manifest:
+def is_made(job: Commission, population: Population) -> bool:
+    """Whether the job's file is this population already; raises as `finished_report` does."""
+    return job.out.is_file() and finished_report(job, job.identity(population)) is not None
+
+
+def begin(
+    folder: Path, identity: Mapping[str, object], packages: Mapping[str, str] | None = None
+) -> Manifest:
     """Open the work folder; the parts of another population are removed, a model's answers stay.
+
+    `packages` are versions by which a model computes, as in `open_manifest`.
 
     Raises:
         BadFile: the folder can't be written.
     """
     try:
-        return open_manifest(folder, identity)[0]
+        return open_manifest(folder, identity, packages)[0]
     except InputError:  # of another population, or broken
         pass
     try:
@@ -145,7 +156,7 @@ def begin(folder: Path, identity: Mapping[str, object]) -> Manifest:
                 path.unlink()
     except OSError as error:
         raise BadFile(f"can't clear {folder}: {error.strerror or error}") from error
-    return open_manifest(folder, identity)[0]
+    return open_manifest(folder, identity, packages)[0]
 
 
 def answers_kept(folder: Path) -> int:
@@ -166,5 +177,6 @@ def write_record(job: Commission, manifest: Manifest, report: Report) -> None:
         "sha256": file_sha256(str(job.out)),
         "date": manifest.date,
         "report": report_json(report),
+        "machine": dict(manifest.machine),
     }
     write_atomically(job.sibling("manifest.json"), (json.dumps(record, indent=1) + "\n").encode())

@@ -15,7 +15,16 @@ import polars as pl
 from rich.console import Console
 
 from personae import __version__
-from personae.core import BadValue, Model, PersonaeError, Provenance, Report, Usage, model_notes
+from personae.core import (
+    BadValue,
+    Model,
+    PersonaeError,
+    Provenance,
+    Report,
+    Usage,
+    model_notes,
+    model_packages,
+)
 from personae.generate.quality.outcome import SAMPLE, Outcome, Tally, population_report
 from personae.generate.recipe import Population
 from personae.models.journal.journal import Journal
@@ -80,7 +89,8 @@ def generate(
         report = finished_report(job, identity)
         if report is None:
             try:
-                report = _make(job, build, model, console, workers, begin(folder, identity))
+                manifest = begin(folder, identity, model_packages([model] if model else []))
+                report = _make(job, build, model, console, workers, manifest)
             except PersonaeError:
                 if not answers_kept(folder):
                     shutil.rmtree(folder)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from personae.card.card import card as persona_card
@@ -19,10 +20,12 @@ from personae.core import (
 from personae.induce.registry import find_induction
 from personae.models.journal.journal import Journal
 from personae.models.journal.recorded import recorded
+from personae.models.notices import notify
 from personae.models.opening import open_model
 from personae.personas.exchange import import_personas, load_persona
 from personae.run.conclusion import concluding, with_unasked
-from personae.run.parameters import Parameter, bind, parameters
+from personae.run.parameters import Parameter, bind, parameters, require_given
+from personae.run.plan import announce
 from personae.run.study_registry import studies
 
 __all__ = ["as_model", "card", "run", "steer"]
@@ -41,7 +44,8 @@ def card(
 
     Args:
         persona: who the model is asked to be: a persona, or a file of any format (or FILE#ID).
-        model: a model that gives likelihoods, or a model string.
+        model: a model that gives likelihoods, or a model string, of which what it will be asked is
+            told first.
         seed: seed of the resampling.
         quick: two wordings and two inductions alone.
         design: `inventory`, `inductions` and `sections`, as in `personae card --help`.
@@ -60,10 +64,12 @@ def card(
     if not isinstance(chooser, Chooser):
         raise InputError(f"a card needs likelihoods, which {chooser.name} doesn't give")
     person = persona if isinstance(persona, Persona) else load_persona(persona)
+    options = bind(persona_card, {"seed": seed, "quick": quick} | design)
+    if isinstance(model, str):
+        announce(partial(persona_card, persona=person, **options), {"model": chooser}, notify)
     with Journal(":memory:") as journal:
         asked = recorded(chooser, journal)
         with concluding([asked]):
-            options = bind(persona_card, {"seed": seed, "quick": quick} | design)
             report = persona_card(asked, person, **options)
         return with_unasked(report, [asked])
 
@@ -81,7 +87,8 @@ def run(
 
     Args:
         study: name of a study, as in `personae list`.
-        model: a model, or a model string.
+        model: a model, or a model string, of which what it will be asked is told first, as by the
+            command.
         seed: seed of the resampling.
         quick: the study's short form.
         options: the study's own, as in `personae show STUDY`; personas may be files or folders, and
@@ -89,7 +96,7 @@ def run(
 
     Raises:
         UnknownName: no such study or option; carries near matches.
-        BadValue: an option of another type than it has.
+        BadValue: an option of another type than it has, or one that is needed is not given.
         NoUsableAnswers: a model was asked, and gave next to nothing usable.
         InputError: the study needs likelihoods, or an open model, and this model is not one.
 
@@ -101,6 +108,7 @@ def run(
     kinds = {parameter.name: parameter for parameter in parameters(function)}
     arguments = {name: _argument(kinds.get(name), value) for name, value in options.items()}
     arguments |= {"seed": seed, "quick": quick}
+    require_given(function, arguments)
     opened = as_model(model)
     if kinds["model"].kind is OpenModel:
         require_white_box(opened, f"the study {header.name}")
@@ -108,13 +116,18 @@ def run(
         raise InputError(
             f"the study {header.name} needs likelihoods, which {opened.name} doesn't give"
         )
+    others = {
+        name: value
+        for name, value in arguments.items()
+        if name in kinds and kinds[name].is_model and isinstance(value, Model)
+    }
+    if isinstance(model, str):
+        plain = {name: value for name, value in arguments.items() if name not in others}
+        body = partial(function, **bind(function, plain))
+        announce(body, {"model": opened, **others}, notify)
     with Journal(":memory:") as journal:
         asked = recorded(opened, journal)
-        others = {
-            name: recorded(value, journal)
-            for name, value in arguments.items()
-            if name in kinds and kinds[name].is_model and isinstance(value, Model)
-        }
+        others = {name: recorded(other, journal) for name, other in others.items()}
         models = [asked, *others.values()]
         with concluding(models):
             report = function(asked, **bind(function, arguments | others))

@@ -20,7 +20,7 @@ from personae.core import (
 from personae.generate.recipe import Order, Population
 from personae.generate.recipe_registry import recipes
 from personae.personas import load_personas
-from personae.run.parameters import bind
+from personae.run.parameters import bind, require_given
 from personae.run.population.population_files import Commission
 from personae.run.population.population_run import generate as generate_file
 from personae.run.verbs.model_verbs import as_model
@@ -47,13 +47,16 @@ def generate(
 
     Raises:
         UnknownName: no such recipe or option; carries near matches.
-        BadValue: a value that the recipe doesn't take, or no persona could be generated.
+        BadValue: a value that the recipe doesn't take, or one that it needs isn't given; no persona
+            could be generated.
 
     >>> [persona.id for persona in generate("type_bank", 2, seed=1)]
     ['type-1-0000000', 'type-1-0000001']
     """
     header = recipes.find(recipe)
     function = recipes.load(header)
+
+    require_given(function, options, apart="order")
 
     def build(writer: Model | None) -> Population:
         return function(Order(n=n, seed=seed, model=writer), **arguments)

@@ -1,12 +1,12 @@
 """Weighs options of one token by the first token's alternatives, else any by sampled replies."""
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import httpx
 
 from personae.core import Choice, Reply, Request, Sampling
+from personae.models.notices import notify
 from personae.models.server.budget import tokens_of
 from personae.models.server.dispatch import Call
 from personae.models.server.endpoint import Rejected
@@ -181,9 +181,9 @@ class LabelWeigher:
     def _warn_of_counting(self) -> None:
         if not self.lists_tokens:
             samples = self._service.settings.samples
-            sys.stderr.write(
+            notify(
                 f"{self._service.endpoint.address} shows no log-probabilities: each question is "
-                f"answered by counting {samples} sampled replies, which takes {samples} calls\n"
+                f"answered by counting {samples} sampled replies, which takes {samples} calls"
             )
 
     def _by_count(self, requests: Sequence[Request], indices: list[int], deliver: Deliver) -> None:
