@@ -277,5 +277,5 @@ def _coverage(pairing: Pairing) -> Table:
     lost = pairing.rows.select(
         ((pl.col("status_1") == "ok") != (pl.col("status_2") == "ok")).sum()
     ).item()
-    note = f"{lost} pairs were answered in one run only."
+    note = f"Answered in one run only: {counted(lost, 'pair')}."
     return table("coverage", "Matched answers by status", rows, note)

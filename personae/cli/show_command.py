@@ -8,6 +8,7 @@ import click
 from personae.cli.framework.lazy_commands import recipe_command, study_command
 from personae.cli.model_options import option_names
 from personae.cli.perform import COMMON
+from personae.cli.shown_files import is_path, shown_file
 from personae.core import (
     Inventory,
     Needs,
@@ -86,18 +87,24 @@ def known_names() -> dict[str, str]:
 
 
 def describe(name: str) -> Iterator[str | Report]:
-    """Describe what has a name, in lines and, for an inventory, a report.
+    """Describe what has a name, or what a file or folder holds, in lines or in a report.
 
     Raises:
         UnknownName: nothing is called so; carries near matches among all kinds.
+        BadFile: a path where there is nothing that can be shown.
     """
     names = known_names()
     plain = name.strip().lower()
     alike = {known.replace("-", "_"): known for known in names}
     known = alike.get(plain.replace("-", "_")) or plain.partition(":")[0]
     known = "http" if known == "https" else known
+    if known not in names and is_path(name):
+        shown = shown_file(name)
+        yield _inventory_report(shown) if isinstance(shown, Inventory) else shown
+        return
     if known not in names:
-        raise UnknownName("study, recipe, inventory, induction or model", name, names)
+        kind = "study, recipe, inventory, induction or model"
+        raise UnknownName(kind, name, names, listed_by="personae list")
     for kind in names[known].split(", "):
         yield from DESCRIPTIONS[kind](known)
 
@@ -137,6 +144,8 @@ def _recipe(name: str) -> Iterator[str]:
 def _fields(header: Header) -> Iterator[str]:
     yield header.summary
     for title, value in header.fields.items():
+        if title == "System":  # a name in our own lists, which the paper's authors don't use
+            continue
         lines = wrap(f"{title:<8} {value}", 100, subsequent_indent=" " * 9, break_on_hyphens=False)
         yield from lines
 
@@ -152,7 +161,10 @@ def _own_options(command: click.Command, name: str) -> Iterator[str]:
 
 
 def _inventory(name: str) -> Iterator[Report]:
-    inventory = load_inventory(name)
+    yield _inventory_report(load_inventory(name))
+
+
+def _inventory_report(inventory: Inventory) -> Report:
     options = ", ".join(f"{option.value} {option.text}" for option in inventory.options)
     notes = [
         f"Source: {inventory.source}",
@@ -173,7 +185,7 @@ def _inventory(name: str) -> Iterator[Report]:
         ),
     )
     verdicts = tuple(Note(note, "verdict") for note in notes)
-    yield Report(title=inventory.title, parts=(*verdicts, _scales(inventory), items))
+    return Report(title=inventory.title, parts=(*verdicts, _scales(inventory), items))
 
 
 def _scales(inventory: Inventory) -> Table:

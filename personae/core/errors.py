@@ -75,13 +75,20 @@ class UnknownName(InputError):
     no inventory is called 'ipip-neo-12'; did you mean 'ipip-neo-120'? Known: ipip-neo-120, sd3
     >>> print(UnknownName("inventory", "iq", ["sd3"]))
     no inventory is called 'iq'; known: sd3
+
+    `listed_by` is the command that lists the names, where they are too many for a message.
     """
 
-    def __init__(self, kind: str, given: str, known: Iterable[str]) -> None:
+    def __init__(self, kind: str, given: str, known: Iterable[str], listed_by: str = "") -> None:
         names = sorted(known)
         near = get_close_matches(given.lower(), names, n=3, cutoff=0.5)
         hint = f"did you mean {' or '.join(repr(n) for n in near)}? Known: " if near else "known: "
         excerpt = given if len(given) <= 80 else given[:77] + "..."
+        if listed_by:
+            hint, names = (
+                hint.replace("known", "all names").replace("Known", "All names"),
+                [listed_by],
+            )
         listed = ", ".join(names[:40]) + (f" and {len(names) - 40} more" if names[40:] else "")
         super().__init__(f"no {kind} is called {excerpt!r}; {hint}{listed}")
 

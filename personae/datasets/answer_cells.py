@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
-from personae.core import SCHEMA, Answers, BadFile, Inventory
+from personae.core import SCHEMA, Answers, BadFile, Inventory, counted
 from personae.datasets.answer_labels import folded, label_values, numbered_label
 
 __all__ = ["OWN_COLUMNS", "CellRules", "read_cells"]
@@ -117,9 +117,11 @@ def _unread(readings: Mapping[str, _Reading], counts: Counter[str]) -> str:
     )
     if not unread:
         return ""
-    listed = ", ".join(f"{cell[:40]!r} {count:,} times" for cell, count in unread.most_common(5))
+    listed = ", ".join(
+        f"{cell[:40]!r} {counted(count, 'time')}" for cell, count in unread.most_common(5)
+    )
     more = f" and {len(unread) - _LISTED} more" if len(unread) > _LISTED else ""
-    return f"{sum(unread.values()):,} answers could not be read: {listed}{more}"
+    return f"{counted(sum(unread.values()), 'answer')} could not be read: {listed}{more}"
 
 
 def _check_range(

@@ -4,6 +4,7 @@ A packed file counts with what it holds, so that a small file can't fill the mem
 """
 
 import csv
+import re
 from codecs import BOM_UTF8
 from io import BytesIO
 from pathlib import Path
@@ -17,6 +18,8 @@ from personae.core.files.parquet_file import read_parquet
 __all__ = ["TABLE_SUFFIXES", "read_table"]
 
 _MAX_TABLE = 512 << 20
+_STRING = re.compile(rb'"([^"\\]*(?:\\.[^"\\]*)*)"(\s*:)?', re.DOTALL)
+"""A text of JSON; with a colon after it, the name of a member."""
 _BYTES_PER_CELL = 16
 """Of a text in memory, even of an empty one: two bytes of CSV may hold a cell."""
 TABLE_SUFFIXES = (".csv", ".json", ".jsonl", ".ndjson", ".parquet", ".tsv")
@@ -51,10 +54,32 @@ def read_table(path: Path, *, as_text: bool = False, limit: int = _MAX_TABLE) ->
 
 
 def _refuse_many_cells(data: bytes, separator: str, limit: int, path: Path) -> None:
-    marks = (separator.encode(), b"\n") if separator else (b'":',)
-    cells, most = sum(map(data.count, marks)), limit // _BYTES_PER_CELL
+    most = limit // _BYTES_PER_CELL
+    if separator:
+        cells = data.count(separator.encode()) + data.count(b"\n")
+    else:
+        cells = _json_cells(data, most)
     if cells > most:
         raise BadFile(f"{path}: {cells:,} cells, more than {most:,}; leave out rows or columns")
+
+
+def _json_cells(data: bytes, most: int) -> int:
+    """Bound the cells of JSON from above, exactly where it might be more than `most`.
+
+    Every value follows a comma or opens a list or an object; marks inside texts only raise the
+    bound. A member that an object lacks is a cell as well, so that objects times names count.
+    """
+    values = sum(map(data.count, (b",", b"[", b"{")))
+    objects, members = data.count(b"{"), data.count(b":")
+    if objects * members <= most:
+        return max(values, objects * members)
+    names: set[bytes] = set()
+    for text in _STRING.finditer(data):
+        if text[2] is not None:
+            names.add(text[1])
+            if objects * len(names) > most:
+                break
+    return max(values, objects * len(names))
 
 
 def _csv_separator(data: bytes, path: Path) -> str:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,11 @@ from click.shell_completion import BashComplete, CompletionItem
 
 from personae.cli import commands, main
 from personae.cli.show_command import known_names
+from personae.core import Answers, Persona
+from personae.personas import save_personas
 from personae.respondents.latent import SETTINGS
 from personae.respondents.null import NULLS
+from tests.support.finished_runs import finished
 
 Capture = pytest.CaptureFixture[str]
 VARIABLE = "_PERSONAE_COMPLETE"
@@ -143,3 +147,47 @@ def test_completion_loads_no_engine() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout.split()
     assert not set(loaded) & {"torch", "transformers", "ray", "sklearn"}
+
+
+def test_a_file_or_folder_is_shown(tmp_path: Path, capsys: Capture) -> None:
+    """A persona, one of several, all of them, an inventory, a run's report; else one line."""
+    people = tmp_path / "people.jsonl"
+    ada = Persona(id="ada", text="You are Ada.", traits={"E": 1.5}, facts={"home/town": "Ulm"})
+    save_personas([ada], people)
+    shown = printed(capsys, "show", str(people))
+    assert shown.startswith("Persona: ada") and "You are Ada." in shown and "+1.5" in shown
+    save_personas([ada, Persona(id="ben", text="You are Ben.")], people)
+    assert "You are Ben." in printed(capsys, "show", f"{people}#ben")
+    assert "2 personas: 1 character, 1 character with the content of a" in " ".join(
+        printed(capsys, "show", str(people)).split()
+    )
+    own = tmp_path / "own.json"
+    own.write_text(Path(str(files("personae") / "data" / "inventories" / "sd3.json")).read_text())
+    assert "27 items" in printed(capsys, "show", str(own))
+    run = finished(tmp_path / "run", Answers.of([{"item": "1", "value": 2.0}]))
+    for path in (run, run / "report.json", run / "manifest.json"):
+        assert printed(capsys, "show", str(path)).startswith("Asked")
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("none.jsonl", "none.jsonl: no such file or folder; show takes a name (personae list)"),
+        ("empty.json", "empty.json"),
+        ("answers.csv", "personae score FILE --inventory NAME"),
+        ("people.jsonl#bob", "no persona in"),
+        ("nothing like it", "is called 'nothing like it'; all names: personae list"),
+    ],
+)
+def test_what_cannot_be_shown_is_one_line_without_forty_names(
+    given: str, message: str, tmp_path: Path, capsys: Capture
+) -> None:
+    save_personas([Persona(id="ada")], tmp_path / "people.jsonl")
+    (tmp_path / "empty.json").write_text("[]")
+    (tmp_path / "answers.csv").write_text("who,item_1\na,3\n")
+    path = given if given.startswith("nothing") else str(tmp_path / given)
+    with pytest.raises(SystemExit) as left:
+        main(["show", path])
+    told = capsys.readouterr().err
+    assert left.value.code == 2 and message in told and told.count("\n") == 1
+    assert "ipip-neo" not in told and "Traceback" not in told

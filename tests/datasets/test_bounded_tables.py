@@ -68,6 +68,18 @@ def test_a_packed_table_does_not_fill_the_memory(tmp_path: Path) -> None:
     lines.write_bytes(b'{"a":1}\n' * 150_000)
     with pytest.raises(BadFile, match="150,000 cells"):
         read_table(lines, limit=2 << 20)
+    for text, cells in (
+        (b'{"a" : 1}\n' * 150_000, "150,000"),
+        (b'{"a":1,":b":2,":c":"\\"","":0}\n' + b"{}\n" * 50_000, "150,003"),
+        (b'{"a":[' + b"1," * 150_000 + b"1]}\n", "150,002"),
+    ):
+        lines.write_bytes(text)
+        with pytest.raises(BadFile, match=f"{cells} cells, more than 131,072"):
+            read_table(lines, limit=2 << 20)
+    lines.write_bytes(
+        b'{"a":"one, two: {three}, [four]"}\n' * 15_000
+    )  # marks in texts are no cells
+    assert read_table(lines, limit=2 << 20).height == 15_000
     wide = tmp_path / "rows.parquet"
     pl.select(pl.repeat("x" * 100, 400_000).alias("a")).write_parquet(wide)
     with pytest.raises(BadFile, match="more than 1 MB in memory"):

@@ -197,9 +197,9 @@ def test_description() -> None:
     assert facts["no"][3] == "(free text)"
     ((trait, share, mean, sd),) = table(report, "traits").rows
     assert (trait, share, mean) == ("E", 1.0, 0.0) and sd == pytest.approx((2 / 3) ** 0.5, abs=1e-3)
-    assert "3,000 personas: 3,000 demographic." in str(report.parts[0])
+    assert "3,000 demographic personas." in str(report.parts[0])
     alone = describe_report([Persona(id="a", facts={"age": "20"})])
-    assert "1 persona: 1 character (by their content demographic)." in str(alone.parts[0])
+    assert "1 character with the content of a demographic persona." in str(alone.parts[0])
 
 
 def test_difference() -> None:

@@ -17,6 +17,7 @@ from personae.core import (
     Table,
     counted,
 )
+from personae.core.persona import Kind
 from personae.generate.quality.outcome import Tally
 from personae.personas import FIELDS, evident_kinds, persona_frame
 from personae.report.build import warning
@@ -27,6 +28,11 @@ __all__ = ["describe_report"]
 _BATCH = 4096
 _FEW, _BINS, _PICTURES = 30, 10, 12
 _SHOWN = 20
+_KINDS: Mapping[Kind, str] = {
+    "character": "a character",
+    "demographic": "a demographic persona",
+    "individual": "an individual",
+}
 
 
 def describe_report(personas: Iterable[Persona], skipped: Sequence[InputError] = ()) -> Report:
@@ -34,16 +40,14 @@ def describe_report(personas: Iterable[Persona], skipped: Sequence[InputError] =
 
     `skipped` are the rows that couldn't be read, once the personas have been.
     """
-    tally, filled, kinds = Tally(), Counter[str](), Counter[str]()
+    tally, filled, kinds = Tally(), Counter[str](), Counter[tuple[Kind, tuple[Kind, ...]]]()
     moments: dict[str, list[float]] = {}
     remaining = iter(personas)
     while batch := list(islice(remaining, _BATCH)):
         tally.add(persona_frame(batch))
         for persona in batch:
             filled.update(name for name in (*FIELDS[2:], "extra") if getattr(persona, name))
-            evident = " and ".join(evident_kinds(persona)) or "nothing"
-            by_content = "" if evident == persona.kind else f" (by their content {evident})"
-            kinds[f"{persona.kind}{by_content}"] += 1
+            kinds[persona.kind, evident_kinds(persona) or (persona.kind,)] += 1
             for trait, z in persona.traits.items():
                 n, total, squares = moments.get(trait, [0, 0.0, 0.0])
                 moments[trait] = [n + 1, total + z, squares + z * z]
@@ -59,12 +63,29 @@ def _left_out(skipped: Sequence[InputError]) -> Iterator[Part]:
         yield from (warning(str(error)) for error in skipped[:_SHOWN])
 
 
+def _kind_words(count: int, kind: Kind, evident: Sequence[Kind]) -> str:
+    """Say how many personas are of a kind, and where their content shows others.
+
+    >>> _kind_words(2, "character", ("character",))
+    '2 characters'
+    >>> _kind_words(2, "character", ("demographic", "individual"))
+    '2 characters with the content of a demographic persona and an individual'
+    """
+    words = counted(count, _KINDS[kind].partition(" ")[2])
+    content = " and ".join(_KINDS[shown] for shown in evident)
+    return words if tuple(evident) == (kind,) else f"{words} with the content of {content}"
+
+
 def _parts(
-    tally: Tally, filled: Counter[str], kinds: Counter[str], moments: Mapping[str, list[float]]
+    tally: Tally,
+    filled: Counter[str],
+    kinds: Counter[tuple[Kind, tuple[Kind, ...]]],
+    moments: Mapping[str, list[float]],
 ) -> Iterator[Part]:
     n = tally.rows
-    summary = ", ".join(f"{count:,} {kind}" for kind, count in kinds.most_common(4))
-    yield Note(f"{counted(n, 'persona')}: {summary}.", "verdict")
+    groups = [_kind_words(count, *kind) for kind, count in kinds.most_common(4)]
+    lead = f"{counted(n, 'persona')}: " if groups[1:] else ""
+    yield Note(f"{lead}{', '.join(groups)}.", "verdict")
     names = [name for name in (*FIELDS[2:], "extra") if filled[name]]
     shares = [filled[name] / n for name in names]
     yield _bars("filled", "Fields filled", names, shares)

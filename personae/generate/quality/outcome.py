@@ -7,7 +7,7 @@ from math import log2
 
 import polars as pl
 
-from personae.core import Cell, Heading, Note, Part, Report, Table
+from personae.core import Cell, Heading, Note, Part, Report, Table, counted
 from personae.core.figures import BarsFigure, Series
 from personae.generate.quality.associations import stereotypes
 from personae.generate.quality.diversity import diversity
@@ -75,7 +75,7 @@ def population_report(population: Population, outcome: Outcome) -> Report:
     parts: list[Part] = [Note(_verdict(population.order.n, outcome), "verdict")]
     if outcome.failed:
         parts.append(
-            Note(f"{len(outcome.failed):,} slots failed; the quotas lack them.", "warning")
+            Note(f"{counted(len(outcome.failed), 'slot')} failed; the quotas lack them.", "warning")
         )
     parts += _quotas(population, outcome)
     if (events := _events(population, outcome)).rows:
@@ -91,7 +91,7 @@ def population_report(population: Population, outcome: Outcome) -> Report:
 
 
 def _verdict(n: int, outcome: Outcome) -> str:
-    text = f"{outcome.made:,} of {n:,} personas made"
+    text = f"{outcome.made:,} of {counted(n, 'persona')} made"
     if outcome.regenerated:
         text += f"; {outcome.regenerated:,} regenerated because they resembled another"
     if outcome.duplicates_left:

@@ -15,7 +15,7 @@ from pathlib import Path
 from threading import RLock, Timer
 from typing import Literal, Self
 
-from personae.core import BadFile, BadValue
+from personae.core import BadFile, BadValue, counted
 
 __all__ = ["Failure", "Journal"]
 
@@ -222,7 +222,7 @@ def _drop_changed(base: sqlite3.Connection, path: Path) -> None:
     if changed:
         base.executemany("DELETE FROM answers WHERE rowid = ?", changed)
         warnings.warn(
-            f"{len(changed)} answers in the journal {path} were changed since they were written; "
-            "they are dropped and asked again",
+            f"changed in the journal {path} since it was written: "
+            f"{counted(len(changed), 'answer')}; dropped, and asked again",
             stacklevel=4,
         )

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from personae.core import NOT_ASKED, Choice, NoUsableAnswers, Reply
+from personae.core import NOT_ASKED, Choice, NoUsableAnswers, Reply, counted
 
 __all__ = ["UsableAnswers"]
 
@@ -72,10 +72,11 @@ class UsableAnswers:
 
     def _give_up(self, asked: int) -> None:
         (reason, count), *others = self._reasons.most_common()
-        more = f"; {len(others)} other reasons" if others else ""
-        usable = "no usable answer" if not self._usable else f"{self._usable} usable answers"
+        more = f"; {counted(len(others), 'other reason')}" if others else ""
+        usable = counted(self._usable, "usable answer") if self._usable else "no usable answer"
         raise NoUsableAnswers(
-            f"{self._name} gave {usable} to {asked} requests: {reason} ({count} times{more}). "
+            f"{self._name} gave {usable} to {counted(asked, 'request')}: {reason} "
+            f"({counted(count, 'time')}{more}). "
             "Nothing is concluded from them; mend the cause, then run again with --retry-errors"
         )
 

@@ -118,7 +118,7 @@ class Weighers:
         hint = self._discovery.hint if self._discovery is not None else ""
         no_way = "; ".join(filter(None, (NO_WAY, hint)))
         if not request.chat:
-            return no_way.format("has no chat")
+            return no_way.format("asks how likely texts are by themselves")
         several = [forms[0] for forms in request.options if not any(map(is_one_token, forms))]
         if several:
             excerpt = several[0] if len(several[0]) <= 40 else several[0][:37] + "..."

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isnan
 
-from personae.core import Answers, KeyingAlarm
+from personae.core import Answers, KeyingAlarm, counted
 from personae.stats.scores.reliability import alpha_value, item_total
 from personae.stats.scores.scales import Use, item_matrix
 
@@ -71,7 +71,7 @@ def keying_alarm(
     if strict and doubts:
         listed = "; ".join(map(str, doubts[:3]))
         raise KeyingAlarm(
-            f"answers contradict the scoring key ({len(doubts)} doubts): {listed}. "
+            f"answers contradict the scoring key ({counted(len(doubts), 'doubt')}): {listed}. "
             f"Check whether reversed items were reversed already, or never."
         )
     return tuple(doubts)

@@ -22,6 +22,7 @@ from personae.core import (
     Sampling,
     Table,
     content_key,
+    counted,
     data_json,
     file_sha256,
 )
@@ -229,7 +230,7 @@ def _preview(plan: _Plan) -> tuple[Part, ...]:
     )
     near, middle, far = plan.filling.ratio
     summary = (
-        f"{plan.order.n:,} personas of {plan.filling.depth} attributes, drawn "
+        f"{counted(plan.order.n, 'persona')} of {counted(plan.filling.depth, 'attribute')}, drawn "
         f"{near}:{middle}:{far} near, middle and far; text and narrative of up to "
         f"{plan.depth.words} words."
     )

@@ -14,7 +14,7 @@ from functools import partial
 import numpy as np
 import polars as pl
 
-from personae.core import Cell, Note, Part, Sampling, Table, content_key, data_json
+from personae.core import Cell, Note, Part, Sampling, Table, content_key, counted, data_json
 from personae.generate.biography.people import PeopleTables, load_people_tables
 from personae.generate.recipe import Order, PersonaBatch, Population
 from personae.generate.recipes.type_bank.types import (
@@ -50,7 +50,7 @@ def type_bank(order: Order, bank: TypeBank = "mbti") -> Population:
         for character_type, count in zip(types, counts, strict=True)
     )
     preview: tuple[Part, ...] = (
-        Note(f"{order.n:,} characters over {len(types)} types, in turn."),
+        Note(f"{counted(order.n, 'character')} over {counted(len(types), 'type')}, in turn."),
         Table(
             name="types",
             title="Types",
