@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
@@ -53,10 +54,10 @@ class Answers(FrameResult):
     rows: pl.DataFrame
 
     def __post_init__(self) -> None:
-        if not isinstance(self.rows, pl.DataFrame):
-            given = _short(self.rows)
+        given: object = self.rows
+        if not isinstance(given, pl.DataFrame):
             raise BadValue(
-                f"answers come from a polars frame, or by Answers.of from dicts, not {given}"
+                f"answers come from a polars frame, or by Answers.of, not from {_short(given)}"
             )
         columns = set(self.rows.columns)
         lacking = [name for name in SCHEMA if name not in columns]
@@ -88,9 +89,7 @@ class Answers(FrameResult):
         """
         require_type("rows", rows, Iterable[dict[str, object]])
         listed = list(rows)
-        strays = [row for row in listed if not isinstance(row, Mapping)]
-        if strays or isinstance(rows, Mapping):
-            raise BadValue(f"an answer is a dict, not {_short(strays[0] if strays else 'a text')}")
+        _require_dicts(listed)
         tags = {name: None for row in listed for name in row if name not in SCHEMA}
         data = {n: [row.get(n, _EMPTY.get(n)) for row in listed] for n in (*SCHEMA, *tags)}
         types: dict[str, pl.DataType | None] = {**SCHEMA, **dict.fromkeys(tags)}
@@ -197,8 +196,14 @@ _KINDS: Mapping[type, str] = {
 }
 
 
+def _require_dicts(rows: Iterable[object]) -> None:
+    for row in rows:
+        if not isinstance(row, Mapping):
+            raise BadValue(f"an answer is a dict, not {_short(row)}")
+
+
 def _unfit_column(
-    data: Mapping[str, Sequence[object]], types: Mapping[str, pl.DataType | None]
+    data: Mapping[Any, Sequence[object]], types: Mapping[str, pl.DataType | None]
 ) -> str:
     """Say which value of which column doesn't fit it."""
     for name, values in data.items():

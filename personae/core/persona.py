@@ -140,11 +140,13 @@ def _require_types(persona: Persona) -> None:
         require_type(f"persona {persona.id!r}: trait {trait!r}", z, float)
 
 
-def _refuse_controls(name: str, texts: Iterable[str]) -> None:
+def _refuse_controls(name: str, texts: Iterable[object]) -> None:
     listed = list(texts)
-    if strays := [text for text in listed if not isinstance(text, str)]:
-        raise BadValue(f"persona {name!r}: its layers hold texts, not {strays[0]!r:.80}")
-    if bad := unfit_character("\n".join(listed)):
+    words = [text for text in listed if isinstance(text, str)]
+    if len(words) < len(listed):
+        stray = next(text for text in listed if not isinstance(text, str))
+        raise BadValue(f"persona {name!r}: its layers hold texts, not {stray!r:.80}")
+    if bad := unfit_character("\n".join(words)):
         raise BadValue(f"persona {name!r}: control character {bad} in its text; remove it")
 
 

@@ -364,8 +364,8 @@ def test_a_finished_population_is_not_planned_or_paid_for_again(
     tmp_path: Path, capsys: Capture
 ) -> None:
     with FaultyServer(always(says("I bake bread. I like it."))) as server:
-        order = ("generate", "population", "-n", "2", "--out", str(tmp_path / "people.jsonl"))
-        order = (*order, "--model", f"{server.url}#{MODEL}")
+        plain = ("generate", "population", "-n", "2", "--out", str(tmp_path / "people.jsonl"))
+        order = (*plain, "--model", f"{server.url}#{MODEL}")
         assert personae(*order, "--yes") == 0
         capsys.readouterr()
         calls = len(server.bodies)

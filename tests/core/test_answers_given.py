@@ -31,7 +31,7 @@ GOOD = Answers.of([{"respondent": "r", "item": "1", "value": 2.0, "tag": 1}])
         (lambda: ANY.of([{"logp": "x"}]), BadValue, "'logp' holds 'x', .* list of numbers"),
         (lambda: ANY.of([{"tag": 1}, {"tag": "x"}]), BadValue, "'tag' holds 'x'"),
         (lambda: ANY.of([{"value": 1.0, "tag": object()}]), BadValue, r"wrong type: \['tag'\]"),
-        (lambda: ANY(3), BadValue, "polars frame, or by Answers.of from dicts, not 3"),
+        (lambda: ANY(3), BadValue, "from a polars frame, or by Answers.of, not from 3"),
         (lambda: ANY.concat(3), BadValue, "parts is a list of Answers, not 3"),
         (lambda: ANY.concat([GOOD, 3]), BadValue, "parts is a list of Answers"),
         (lambda: Answers.concat([GOOD, GOOD.tag(tag="x")]), BadValue, "tags differ in type"),

@@ -68,7 +68,8 @@ def test_two_personas_of_one_id_are_refused_with_their_places(tmp_path: Path) ->
     assert load_persona(f"{folder}#ada-2").text == "The second."  # as import_personas numbers them
     twice = tmp_path / "twice.jsonl"
     twice.write_text('{"id": "ada"}\n{"id": "ben"}\n{"id": "ada", "text": "Another."}\n')
-    for skipped in (None, []):
+    kept: list[InputError] = []
+    for skipped in (None, kept):
         with pytest.raises(BadValue, match="2 personas with the id 'ada'"):
             load_persona(f"{twice}#ada", skipped=skipped)
     assert load_persona(f"{twice}#ben").id == "ben"

@@ -127,10 +127,10 @@ def run(
         announce(body, {"model": opened, **others}, notify)
     with Journal(":memory:") as journal:
         asked = recorded(opened, journal)
-        others = {name: recorded(other, journal) for name, other in others.items()}
-        models = [asked, *others.values()]
+        wrapped = {name: recorded(other, journal) for name, other in others.items()}
+        models = [asked, *wrapped.values()]
         with concluding(models):
-            report = function(asked, **bind(function, arguments | others))
+            report = function(asked, **bind(function, arguments | wrapped))
         return with_unasked(report, models)
 
 
