@@ -231,10 +231,7 @@ def _report(folder: Path, full: bool) -> None:
 @click.option("--seed", type=WHOLE, default=0, show_default=True, help="Seed of the resampling.")
 @takes_full
 def _compare(**settings: Any) -> None:  # noqa: ANN401
-    """Compare two finished runs, paired by answer: what differs, what is equivalent.
-
-    FIRST and SECOND are folders of runs, or of answers scored with `score --out`.
-    """
+    """Compare two finished runs, or folders of `score --out`, paired by answer: what differs."""
     from personae.cli.compare_export import compare
 
     compare(**settings)

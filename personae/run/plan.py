@@ -36,7 +36,6 @@ __all__ = [
     "TokensOf",
     "WorkOf",
     "announce",
-    "estimate_study",
     "estimate_work",
     "token_counter",
 ]
@@ -168,21 +167,6 @@ def _tokens(chat: Chat) -> int:
     return round(sum(len(m.text) for m in chat) / CHARS_PER_TOKEN) + 4
 
 
-def estimate_study(
-    study: Callable[[Chooser], Report],
-    seed: int = 0,
-    *,
-    work_of: WorkOf | None = None,
-    tokens_of: TokensOf | None = None,
-) -> CostEstimate:
-    """Estimate the cost of a study, given as a function of the model alone.
-
-    `work_of`: a choice's calls and tokens, for a server where it takes more than one call.
-    `tokens_of`: a chat's tokens; without, they are estimated from its characters.
-    """
-    return estimate_work(study, seed, work_of=work_of, tokens_of=tokens_of)
-
-
 def estimate_work(
     work: Callable[[Chooser], object],
     seed: int = 0,
@@ -190,7 +174,11 @@ def estimate_work(
     work_of: WorkOf | None = None,
     tokens_of: TokensOf | None = None,
 ) -> CostEstimate:
-    """Estimate the cost of any work with a model; `work_of`, `tokens_of` as in `estimate_study`."""
+    """Estimate the cost of work with a model, by doing it on a simulated respondent.
+
+    `work_of`: a choice's calls and tokens, for a server where it takes more than one call.
+    `tokens_of`: a chat's tokens; without, they are estimated from its characters.
+    """
     counter = _Counting(open_simulated(f"simulated:noise=0.3,seed={seed}"), work_of, tokens_of)
     work(counter)
     return CostEstimate(
@@ -217,7 +205,7 @@ def announce(
         return None
     server = _server_of(models)
     try:
-        plan = estimate_study(
+        plan = estimate_work(
             lambda model: study(**dict.fromkeys(models, model)),
             work_of=server.work_of if server else None,
             tokens_of=token_counter(models.values()),

@@ -100,7 +100,7 @@ def test_a_folder_of_another_run_is_refused_before_the_plan(
     def no_plan(*_: object, **__: object) -> None:
         raise AssertionError("planned before the folder was looked at")
 
-    monkeypatch.setattr(plan, "estimate_study", no_plan)
+    monkeypatch.setattr(plan, "estimate_work", no_plan)
     words = refusal(capsys, *order, "--model", "simulated:E=2")
     assert "models.model.name: simulated:E=1 there, simulated:E=2 here" in words
     assert "{" not in words

@@ -24,7 +24,7 @@ from personae.personas.exchange.import_export import (
 __all__ = ["load_persona"]
 
 SHOWN = 4
-"""Personas of one id whose places an error names."""
+"""Personas of one id whose positions an error names."""
 
 
 @checks_types
@@ -61,10 +61,10 @@ def _first_two(file: str, skipped: list[InputError] | None) -> list[Persona]:
         raise
 
 
-def _several(name: str, places: list[str]) -> str:
+def _several(name: str, positions: list[str]) -> str:
     """Say where the personas of one id are, the first few of them."""
-    more = f" and {len(places) - SHOWN} more" if places[SHOWN:] else ""
-    return f"{len(places)} personas with the id {name!r}: {'; '.join(places[:SHOWN])}{more}"
+    more = f" and {len(positions) - SHOWN} more" if positions[SHOWN:] else ""
+    return f"{len(positions)} personas with the id {name!r}: {'; '.join(positions[:SHOWN])}{more}"
 
 
 def _by_id(name: str, file: str, skipped: list[InputError]) -> Persona:
@@ -78,10 +78,11 @@ def _by_id(name: str, file: str, skipped: list[InputError]) -> Persona:
         persona = with_unique_id(row, ids)
         if name in (row.id, persona.id):
             fitting.append((where, persona))
-    places = [where for where, _ in fitting]
-    places += [str(e) for e in skipped[earlier:] if str(e).endswith(REPEATED.format(name))]
-    if len(places) > 1:
-        raise BadValue(f"{file} holds {_several(name, places)}; give each an id of its own")
+    positions = [where for where, _ in fitting]
+    positions += [str(e) for e in skipped[earlier:] if str(e).endswith(REPEATED.format(name))]
+    if len(positions) > 1:
+        way = f"name the file, FILE#{name}, or give" if Path(file).is_dir() else "give"
+        raise BadValue(f"{file} holds {_several(name, positions)}; {way} each an id of its own")
     if fitting:
         return fitting[0][1]
     if not ids and not skipped:
