@@ -8,7 +8,10 @@ that importing Personae costs little.
 import sys
 from importlib import import_module
 from types import ModuleType
-from typing import TYPE_CHECKING
+
+TYPE_CHECKING = False
+"""Type checkers take it as true. To import it from `typing` takes 10 ms, in which a command that is
+interrupted could not end quietly yet."""
 
 if TYPE_CHECKING:
     from personae.core import (

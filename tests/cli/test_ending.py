@@ -51,6 +51,19 @@ def test_a_run_that_is_told_to_end_says_so_and_is_noted_as_stopped(
     assert not (out / ".lock").exists()
 
 
+def test_next_to_nothing_is_loaded_before_an_interrupt_is_caught() -> None:
+    """What is imported before the command can catch an interrupt takes next to no time."""
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1]); before = set(sys.modules); "
+        "import personae.__main__; print(*sorted(set(sys.modules) - before))"
+    )
+    root = str(Path(__file__).parents[2])
+    order = [sys.executable, "-I", "-S", "-c", code, root]
+    loaded = subprocess.run(order, capture_output=True, text=True, check=True).stdout.split()
+    assert "personae" in loaded
+    assert not {"typing", "re", "enum", "personae.cli"} & set(loaded)
+
+
 def test_an_interrupt_while_modules_load_leaves_no_traceback(tmp_path: Path) -> None:
     """The first module that the command line imports is one that interrupts."""
     (tmp_path / "click.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -240,3 +241,20 @@ def test_a_broken_journal_of_a_job_is_named(tmp_path: Path) -> None:
     Journal(work / JOURNAL).close()
     (work / "manifest.json").write_text("[")
     generate(job(tmp_path / "a.jsonl"), written(), writer(), QUIET)
+
+
+def test_the_record_names_the_packages_by_which_texts_were_made(tmp_path: Path) -> None:
+    """As a run's manifest does, the model's too; a record without them is read as before."""
+    model: Any = writer()
+    model.packages = {"peft": "1.2"}
+    generate(job(tmp_path / "a.jsonl"), written(3), model, QUIET)
+    generate(job(tmp_path / "b.jsonl"), written(3), writer(), QUIET)
+    records = [json.loads((tmp_path / f"{n}.jsonl.manifest.json").read_text()) for n in "ab"]
+    packages = [record["machine"]["packages"] for record in records]
+    assert packages[0].pop("peft") == "1.2" and packages[0] == packages[1]
+    assert {"numpy", "polars"} <= set(packages[0]) and "python" in records[0]["machine"]
+    del records[1]["machine"]
+    (tmp_path / "b.jsonl.manifest.json").write_text(json.dumps(records[1]))
+    asked = writer()
+    generate(job(tmp_path / "b.jsonl"), written(3), asked, QUIET)
+    assert not asked.asked

@@ -352,3 +352,14 @@ def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setenv("HTTP_PROXY", proxy.url.removesuffix("/v1"))
         open_server(f"{server.url}#{MODEL}").reply(requests_of(chats(1)), Sampling())
         assert (len(server.bodies), len(proxy.bodies)) == (1, 0)
+
+
+def test_one_call_is_no_calls() -> None:
+    spending = Spending(Budget(calls=1, tokens=9), Price(input_per_million=1, output_per_million=1))
+    assert str(spending) == "0 calls, 0 tokens, 0.0000 USD"
+    held = spending.reserve(1, 1)
+    assert held is not None
+    spending.settle(held, (1, 0))
+    assert str(spending) == "1 call, 1 token, 0.0000 USD"
+    with pytest.raises(BudgetSpent, match="the limit of 1 call is reached"):
+        spending.reserve(1, 1)
