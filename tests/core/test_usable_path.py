@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import personae
-from personae.core import BadFile
+from personae.core import BadFile, BadValue
 from personae.run.population.population_files import refuse_place
 
 ADA = personae.Persona(id="ada", text="You are Ada.")
@@ -37,5 +37,6 @@ VERBS: dict[str, Callable[[str], object]] = {
 @pytest.mark.parametrize("verb", VERBS)
 @pytest.mark.parametrize("path", PATHS, ids=ascii)
 def test_a_path_that_no_file_can_have_is_refused(verb: str, path: str) -> None:
-    with pytest.raises(BadFile, match=r"no file can be called|can't read|not in UTF-8"):
+    refusals = r"no file can be called|can't read|not in UTF-8|is a text in Unicode"
+    with pytest.raises((BadFile, BadValue), match=refusals):
         VERBS[verb](path)
