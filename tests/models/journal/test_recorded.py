@@ -385,7 +385,7 @@ def test_a_row_changed_since_it_was_written_is_asked_again(
     with closing(sqlite3.connect(tmp_path / "j")) as base:
         base.execute(f"UPDATE answers SET {column} = ? WHERE rowid = 2", (value,))
         base.commit()
-    with pytest.warns(UserWarning, match="1 answers .* dropped and asked again"):
+    with pytest.warns(UserWarning, match="1 answer; dropped, and asked again"):
         journal = Journal(tmp_path / "j")
     with journal:
         assert {r.text for r in recorded(inner, journal).reply(REQUESTS[:3], Sampling())} == {
