@@ -6,18 +6,18 @@ products of such rows, so that thousands of draws cost one product. BCa after Ef
 without which intervals from 20 cases cover 92 % instead of 95 %.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import lru_cache
 from math import isnan, nan, sqrt
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import special
 
 from personae.core import Array, BadValue, Estimate, missing
 from personae.stats.arrays import sample, table
 from personae.stats.grouping import group_sums, of_groups
+from personae.stats.resampled_counts import CHUNK_CELLS, CHUNK_DRAWS, case_weights
 
 __all__ = [
     "DRAWS",
@@ -27,15 +27,10 @@ __all__ = [
     "cluster_mean",
     "labelled",
     "mean",
-    "resampled_counts",
 ]
 
 DRAWS = 2000
 LEVEL = 0.95
-CHUNK_CELLS = 1_000_000
-CHUNK_DRAWS = 256
-KEPT_CELLS = 4_000_000
-"""Most counts of a bootstrap that are kept for the next one: 16 MB."""
 UNDEFINED_ALLOWED = 0.2
 
 Statistic = Callable[[Array], Array]
@@ -86,7 +81,7 @@ def bootstrap(
     )
     if min(groups) < 3:
         return replace(without_interval, why_missing="an interval needs at least three cases")
-    drawn = np.concatenate([_values(statistic, w) for w in _weights(groups, draws, seed)])
+    drawn = np.concatenate([_values(statistic, w) for w in case_weights(groups, draws, seed)])
     defined = drawn[~np.isnan(drawn)]
     undefined = draws - defined.size
     if undefined > UNDEFINED_ALLOWED * draws:
@@ -159,41 +154,6 @@ def _values(statistic: Statistic, weights: Array) -> Array:
     with np.errstate(divide="ignore", invalid="ignore"):
         values = statistic(weights)
     return np.where(np.isfinite(values), values, nan)
-
-
-def _weights(sizes: tuple[int, ...], draws: int, seed: int) -> Iterator[Array]:
-    """Yield counts of resampled cases, shape (chunk, sum of sizes)."""
-    kept = sum(sizes) * draws <= KEPT_CELLS
-    for chunk in _kept_counts(sizes, draws, seed) if kept else _counts(sizes, draws, seed):
-        yield chunk.astype(np.float64)
-
-
-@lru_cache(maxsize=2)
-def _kept_counts(sizes: tuple[int, ...], draws: int, seed: int) -> tuple[NDArray[np.int32], ...]:
-    return tuple(chunk.astype(np.int32) for chunk in _counts(sizes, draws, seed))
-
-
-def _counts(sizes: tuple[int, ...], draws: int, seed: int) -> Iterator[Array]:
-    random = np.random.default_rng(seed)
-    chunk = max(1, min(CHUNK_DRAWS, CHUNK_CELLS // sum(sizes)))
-    for start in range(0, draws, chunk):
-        rows = min(chunk, draws - start)
-        yield np.hstack([resampled_counts(random, rows, size) for size in sizes])
-
-
-def resampled_counts(random: np.random.Generator, rows: int, size: int) -> Array:
-    """Draw cases with replacement: how often each is drawn, shape (rows, size).
-
-    Args:
-        random: the generator.
-        rows: number of draws.
-        size: number of cases, and of cases in each draw.
-
-    Source: Efron (1979, Ann. Stat. 7).
-    """
-    drawn = random.integers(0, size, (rows, size)) + size * np.arange(rows)[:, None]
-    counted = np.bincount(drawn.ravel(), minlength=rows * size)
-    return counted.reshape(rows, size).astype(np.float64)
 
 
 def _tails(n: int) -> Array:

@@ -13,7 +13,8 @@ from scipy import special
 
 from personae.core import Array, Estimate, missing
 from personae.stats.arrays import table
-from personae.stats.resample import CHUNK_DRAWS, DRAWS, LEVEL, resampled_counts
+from personae.stats.resample import DRAWS, LEVEL
+from personae.stats.resampled_counts import CHUNK_DRAWS, resampled_counts
 
 __all__ = ["two_level_mean"]
 

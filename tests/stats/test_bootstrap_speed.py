@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from personae.core import Array
-from personae.stats import moments, resample
+from personae.stats import moments, resample, resampled_counts
 from personae.stats.moments import Moments
 from personae.stats.resample import bootstrap
 from personae.stats.scores.factor_models import (
@@ -66,7 +66,8 @@ def test_a_unique_variance_of_zero_is_fitted_as_before() -> None:
 def test_a_draw_alone_in_its_block_has_its_own_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     scores = one_factor_scores(30, 4)
     together = omega_total(scores, draws=60)
-    monkeypatch.setattr(resample, "CHUNK_DRAWS", 1)
+    for module in (resample, resampled_counts):
+        monkeypatch.setattr(module, "CHUNK_DRAWS", 1)
     alone = omega_total(scores, draws=60)
     assert (alone.low, alone.high) == pytest.approx((together.low, together.high), rel=1e-6)
 
@@ -80,7 +81,7 @@ def test_counts_that_are_kept_are_those_that_are_drawn(monkeypatch: pytest.Monke
         return np.asarray(value)
 
     kept = [bootstrap(mean_and_spoil, (100, 200), draws=600, seed=3) for _ in range(2)]
-    monkeypatch.setattr(resample, "KEPT_CELLS", 0)
+    monkeypatch.setattr(resampled_counts, "KEPT_CELLS", 0)
     assert kept == [bootstrap(mean_and_spoil, (100, 200), draws=600, seed=3)] * 2
     assert kept[0] != bootstrap(mean_and_spoil, (100, 200), draws=600, seed=4)
 

@@ -13,7 +13,6 @@ Version  2
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
@@ -33,47 +32,22 @@ from personae.core import (
     Table,
     load_inventory,
 )
-from personae.datasets.labelled_texts import Corpus, lengths, load_labelled
+from personae.datasets.labelled_texts import Corpus, load_labelled
 from personae.report.build import Row, ValueAxis, coverage, estimate_words, forest, table, verdict
-from personae.stats.prediction.classification import accuracy, auc, floor_predictions, macro_f1
-from personae.stats.scores.scales import keyed
+from personae.stats.prediction.classification import accuracy, auc, macro_f1
 from personae.studies.psycot.chain_words import keying_note
+from personae.studies.psycot.predictions import (
+    BY_CONCLUSION,
+    BY_SCORES,
+    DIRECT,
+    METHODS,
+    STEPWISE,
+    Predictions,
+    arranged,
+)
 from personae.studies.psycot.questionnaire_chain import CONCLUSION, Chain
 
 __all__ = ["psycot"]
-
-BY_CONCLUSION, BY_SCORES = "questionnaire, conclusion", "questionnaire, scores"
-DIRECT, STEPWISE = "asked directly", "step by step"
-METHODS: Mapping[str, str] = {
-    BY_CONCLUSION: "rates every item, then names the likelier pole",
-    BY_SCORES: "the mean of the keyed ratings, above or below the middle",
-    DIRECT: "names the likelier pole without items (the paper's standard prompt)",
-    STEPWISE: "reasons in words, then names the likelier pole (zero-shot chain of thought)",
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Predictions:
-    """Each method's predictions of the same texts.
-
-    Args:
-        scales: the labelled scales that were asked about.
-        truth: labels, (texts, scales), 1 for the high pole and 0 for the low one.
-        scores: by method, (texts, scales); the sign is the prediction, NaN a missing answer.
-        floors: by floor, predictions without reading, (texts, scales), 0 or 1.
-    """
-
-    scales: tuple[str, ...]
-    truth: Array
-    scores: Mapping[str, Array]
-    floors: Mapping[str, Array]
-
-    def of(self, method: str) -> Array:
-        """Predictions of a method or floor: 1 high, 0 low, NaN for a tie or no answer."""
-        if method in self.floors:
-            return self.floors[method]
-        values = self.scores[method]
-        return np.where(np.isnan(values) | (values == 0), np.nan, (values > 0).astype(float))
 
 
 def psycot(
@@ -108,7 +82,7 @@ def psycot(
     answers = Answers.concat(
         [chain.questionnaire(read), chain.standard(read), chain.step_by_step(read, thinking)]
     )
-    predictions = _predictions(answers, items, scales, corpus, seed)
+    predictions = arranged(answers, items, scales, corpus, seed)
     methods = [*METHODS, *predictions.floors]
     f1 = {
         method: macro_f1(predictions.truth, predictions.of(method), name=method, seed=seed)
@@ -143,46 +117,7 @@ def _common_scales(corpus: Corpus, inventory: Inventory) -> tuple[str, ...]:
     return tuple(sorted(common, key=lambda s: (s not in ("E", "N"), common.index(s))))
 
 
-def _predictions(
-    answers: Answers, inventory: Inventory, scales: tuple[str, ...], corpus: Corpus, seed: int
-) -> _Predictions:
-    """Arrange the answers of every method, and the floors, as texts by scales."""
-    rows = answers.rows
-    asked = set(rows["respondent"])
-    texts = [text for text in corpus.texts if text.id in asked]
-    conclusions = rows.filter(pl.col("item") == CONCLUSION)
-    ratings = Answers(rows.filter(pl.col("item") != CONCLUSION))
-    middle = (inventory.low + inventory.high) / 2
-    means = (
-        keyed(ratings)
-        .group_by("respondent", "scale")
-        .agg((pl.col("score").mean() - middle).alias("value"))
-    )
-    frames = {
-        BY_CONCLUSION: conclusions.filter(arm="psycot"),
-        BY_SCORES: means,
-        DIRECT: conclusions.filter(arm="standard"),
-        STEPWISE: conclusions.filter(arm="step by step"),
-    }
-    truth = np.array([[text.labels[s] for s in scales] for text in texts], dtype=np.float64)
-    floors = [floor_predictions(labels, lengths(texts), seed=seed) for labels in truth.T]
-    ids = [text.id for text in texts]
-    return _Predictions(
-        scales=scales,
-        truth=truth,
-        scores={method: _grid(frame, ids, scales) for method, frame in frames.items()},
-        floors={name: np.column_stack([own[name] for own in floors]) for name in floors[0]},
-    )
-
-
-def _grid(frame: pl.DataFrame, ids: Sequence[str], scales: Sequence[str]) -> Array:
-    """Arrange values as (texts, scales), NaN where one is missing."""
-    values = {(r, s): v for r, s, v in frame.select("respondent", "scale", "value").iter_rows()}
-    cells = [[values.get((text, scale)) for scale in scales] for text in ids]
-    return np.array([[np.nan if value is None else value for value in row] for row in cells])
-
-
-def _verdicts(predictions: _Predictions, seed: int) -> list[Part]:
+def _verdicts(predictions: Predictions, seed: int) -> list[Part]:
     """Say how well the questionnaire's conclusions do, and whether better than other methods."""
     truth, concluded = predictions.truth, predictions.of(BY_CONCLUSION)
     f1 = macro_f1(truth, concluded, seed=seed)
@@ -215,12 +150,12 @@ def _comparison(gap: Estimate) -> str:
     return "worse than" if gap.high < 0 else "not distinguishable from"
 
 
-def _best_floor(predictions: _Predictions) -> Array:
+def _best_floor(predictions: Predictions) -> Array:
     truth = predictions.truth
     return max(predictions.floors.values(), key=lambda floor: float(np.mean(floor == truth)))
 
 
-def _f1_figure(f1: Mapping[str, Estimate], predictions: _Predictions) -> ForestFigure:
+def _f1_figure(f1: Mapping[str, Estimate], predictions: Predictions) -> ForestFigure:
     listed = "; ".join(f"{method}: {estimate_words(e, '.2f')}" for method, e in f1.items())
     return forest(
         "f1",
@@ -231,7 +166,7 @@ def _f1_figure(f1: Mapping[str, Estimate], predictions: _Predictions) -> ForestF
     )
 
 
-def _methods_table(f1: Mapping[str, Estimate], predictions: _Predictions, seed: int) -> Table:
+def _methods_table(f1: Mapping[str, Estimate], predictions: Predictions, seed: int) -> Table:
     rows: list[Row] = [
         {
             "method": method,
@@ -247,7 +182,7 @@ def _methods_table(f1: Mapping[str, Estimate], predictions: _Predictions, seed: 
 
 
 def _scales_table(
-    predictions: _Predictions, inventory: Inventory, methods: Sequence[str], seed: int
+    predictions: Predictions, inventory: Inventory, methods: Sequence[str], seed: int
 ) -> Table:
     rows: list[Row] = []
     for column, scale in enumerate(predictions.scales):
@@ -270,7 +205,7 @@ def _scales_table(
     return table("by_scale", "Trait by trait", rows, note)
 
 
-def _agreement_table(predictions: _Predictions, inventory: Inventory) -> Table:
+def _agreement_table(predictions: Predictions, inventory: Inventory) -> Table:
     """Count how often conclusion and scores of the same questionnaire name the same pole."""
     rows: list[Row] = []
     pairs = zip(predictions.of(BY_CONCLUSION).T, predictions.of(BY_SCORES).T, strict=True)
