@@ -12,14 +12,15 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from math import inf
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 from personae.core import BudgetSpent, ModelError, ModelUnavailable, PersonaeError
 from personae.models.notices import notify
 from personae.models.server.budget import Spending
+from personae.models.server.calls import Call, CallResult, Retry
 from personae.models.server.rate_limit import RateLimit
 
-__all__ = ["Call", "CallResult", "Dispatcher", "Retry", "ServerState"]
+__all__ = ["Dispatcher", "ServerState"]
 
 TRIES = 6
 """Most failures of one request that may be the request's own fault."""
@@ -34,57 +35,8 @@ FAILED = 20
 SILENT = 8
 """Requests given up in a row without any answer, or tries within `silence` seconds, after which the
 server counts as gone."""
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One request: its index in the batch, and the most tokens it may read and write."""
-
-    index: int
-    read: int
-    written: int
-
-
-class Retry(Exception):
-    """A try that failed for a reason that may be temporary.
-
-    `wait`: the seconds that the server asks for; `busy`: it says that it is overloaded; `answered`:
-    it answered at all; `reached`: a connection stood, so that the prompt may have been charged;
-    `tokens`: what the server counted, read and written, for an answer that can't be used.
-    """
-
-    def __init__(
-        self,
-        why: str,
-        *,
-        wait: float | None = None,
-        busy: bool = False,
-        answered: bool = True,
-        reached: bool = True,
-        tokens: tuple[int, int] = (0, 0),
-    ) -> None:
-        super().__init__(why)
-        self.why = why
-        self.wait = wait
-        self.busy = busy
-        self.answered = answered
-        self.reached = reached
-        self.tokens = tokens
-
-
-class CallResult(Protocol):
-    """The end of a request: an answer, or a record of why there is none."""
-
-    @property
-    def tokens_in(self) -> int:
-        """Tokens read."""
-        ...
-
-    @property
-    def tokens_out(self) -> int:
-        """Tokens written."""
-        ...
-
+GLANCE = 0.002
+"""Seconds between two looks whether the caller has taken answers."""
 
 T = TypeVar("T", bound=CallResult)
 
@@ -97,7 +49,9 @@ class ServerState:
     the server's first answer is waited for, retries included; until it is there, one request goes
     alone, so that a wrong address or name costs one. `silence` is the most seconds that a server
     may accept several requests without answering any. `reached`: a connection has stood; `failed`:
-    tries that the server answered with an error before the first that `succeeded`.
+    tries that the server answered with an error before the first that `succeeded`. `untaken`:
+    answers that the caller hasn't dealt with yet; until then they count as under way, so that a
+    caller who stops at an answer stops the sending as well.
     """
 
     rate_limit: RateLimit
@@ -113,6 +67,12 @@ class ServerState:
     first_sent: float | None = None
     answered_at: float | None = None
     busy_since: float | None = None
+    untaken: int = 0
+
+    def taken(self) -> None:
+        """Note that the caller has dealt with an answer and goes on."""
+        self.untaken -= 1
+        self.rate_limit.answered()
 
 
 @dataclass(slots=True)
@@ -146,11 +106,14 @@ class Dispatcher(Generic[T]):
     async def run(self, calls: Sequence[Call], deliver: Callable[[int, T], None]) -> None:
         """See every call to its end; `deliver(index, answer)` is called as each ends.
 
+        The caller says with `state.taken()`, on the loop, that it has dealt with one.
+
         Raises:
             BudgetSpent: a limit is reached; calls under way have ended and were delivered.
             ModelError: the server refuses all calls, can't be reached, or went away.
         """
         self._began = time.monotonic()
+        self.state.untaken = 0
         self._fresh.extend(_Job(call) for call in calls)
         try:
             while self._fresh or self._later or (self._running and not self._is_gone):
@@ -177,9 +140,9 @@ class Dispatcher(Generic[T]):
         """Start allowed calls; return seconds until the next, None if a call has to end first."""
         rate_limit = self.state.rate_limit
         while self._fresh or self._later:
-            has_answered = self.state.answered_at is not None
-            if len(self._running) >= (rate_limit.limit if has_answered else 1):
-                return None
+            limit = rate_limit.limit if self.state.answered_at is not None else 1
+            if len(self._running) + self.state.untaken >= limit:
+                return GLANCE if self.state.untaken else None
             now = time.monotonic()
             if now < rate_limit.resume_at:
                 return rate_limit.resume_at - now
@@ -244,8 +207,7 @@ class Dispatcher(Generic[T]):
         self.state.reached = self.state.succeeded = True
         self.state.busy_since = None
         self._heard(time.monotonic())
-        self.state.rate_limit.answered()
-        deliver(job.call.index, answer)
+        self._deliver(job, answer, deliver)
 
     def _retry(self, job: _Job, failed: Retry, deliver: Callable[[int, T], None]) -> None:
         state, now = self.state, time.monotonic()
@@ -282,7 +244,12 @@ class Dispatcher(Generic[T]):
             if state.silent >= SILENT:
                 self._end(ModelUnavailable(f"the server stopped answering: {failed.why}"))
             tries = job.failures + job.vague
-            deliver(job.call.index, self.give_up(f"{failed.why} (given up after {tries} tries)"))
+            lost = self.give_up(f"{failed.why} (given up after {tries} tries)")
+            self._deliver(job, lost, deliver)
+
+    def _deliver(self, job: _Job, answer: T, deliver: Callable[[int, T], None]) -> None:
+        self.state.untaken += 1
+        deliver(job.call.index, answer)
 
     def _tell_if_busy(self, why: str, now: float) -> None:
         """Say once that a server only tells that it is busy: it is waited for long."""

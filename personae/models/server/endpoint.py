@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 import httpx
 
 from personae.core import BadValue, ModelUnavailable
-from personae.models.server.dispatch import Retry
+from personae.models.server.calls import Retry
 from personae.models.server.rate_limit import retry_after
 from personae.models.server.requests.address import address_of
 from personae.models.server.requests.extra_headers import filled, header_of

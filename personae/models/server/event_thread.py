@@ -13,12 +13,13 @@ T = TypeVar("T")
 
 
 def in_background(
-    work: Callable[[Callable[[int, T], None]], Awaitable[None]],
+    work: Callable[[Callable[[int, T], None]], Awaitable[None]], taken: Callable[[], None]
 ) -> Generator[tuple[int, T], None, None]:
     """Run `work(deliver)` on an event loop in a thread of its own; yield what it delivers.
 
-    What `work` raises is raised here at the end. Closing the generator early, or an interrupt,
-    cancels the work and waits for its connections to close.
+    `taken` runs on that loop whenever the caller comes for the next result. What `work` raises is
+    raised here at the end. Closing the generator early, or an interrupt, cancels the work and waits
+    for its connections to close.
     """
     results: SimpleQueue[tuple[int, T] | None] = SimpleQueue()
     errors: list[BaseException] = []
@@ -45,6 +46,8 @@ def in_background(
     try:
         while (result := results.get()) is not None:
             yield result
+            with suppress(RuntimeError):  # the loop has closed already
+                loop.call_soon_threadsafe(taken)
         has_ended = True
     finally:
         if not has_ended:

@@ -22,13 +22,8 @@ from personae.core import (
     Status,
 )
 from personae.models.server.budget import Spending, tokens_of
-from personae.models.server.dispatch import (
-    Call,
-    CallResult,
-    Dispatcher,
-    Retry,
-    ServerState,
-)
+from personae.models.server.calls import Call, CallResult, Retry
+from personae.models.server.dispatch import Dispatcher, ServerState
 from personae.models.server.endpoint import Endpoint, Rejected
 from personae.models.server.event_thread import in_background
 from personae.models.server.rate_limit import RateLimit
@@ -184,7 +179,7 @@ class Service:
 
                 await Dispatcher(self._state, once, give_up).run(calls, deliver)
 
-        with closing(in_background(work)) as outcomes:
+        with closing(in_background(work, self._state.taken)) as outcomes:
             for index, answer in outcomes:
                 deliver(index, answer)
 

@@ -14,7 +14,7 @@ import httpx
 from personae.core import NOT_ASKED, Chat, Choice, Reply, Request, Sampling
 from personae.models.notices import notify
 from personae.models.server.budget import tokens_of
-from personae.models.server.dispatch import Call
+from personae.models.server.calls import Call
 from personae.models.server.endpoint import Rejected
 from personae.models.server.first_tokens import BadLogprobs, is_one_token
 from personae.models.server.requests.chat_forms import CANARY, asked_outright, continues_canary

@@ -8,7 +8,8 @@ import pytest
 from personae.core import Reply
 from personae.models.server import dispatch
 from personae.models.server.budget import Budget, Spending
-from personae.models.server.dispatch import Call, Dispatcher, Retry, ServerState
+from personae.models.server.calls import Call, Retry
+from personae.models.server.dispatch import Dispatcher, ServerState
 from personae.models.server.rate_limit import RateLimit
 from tests.support.virtual_time import VirtualLoop
 
@@ -73,10 +74,15 @@ def test_at_least_80_percent_of_what_a_server_allows(
     spending = Spending(Budget(), None)
     state = ServerState(RateLimit(), spending)
     answers: dict[int, Reply] = {}
+
+    def deliver(index: int, answer: Reply) -> None:
+        answers[index] = answer
+        state.taken()
+
     count = round(server.capacity * max(20, 100 * server.seconds))
     calls = [Call(i, 10, 1) for i in range(count)]
     run = Dispatcher(state, server.answer, lambda why: Reply(text="", status="error", why=why))
-    seconds = loop.run(run.run(calls, answers.__setitem__))
+    seconds = loop.run(run.run(calls, deliver))
     assert len(answers) == count
     assert {a.status for a in answers.values()} == {"ok"}
     share = count / seconds / server.capacity

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -417,3 +418,21 @@ def test_fingerprints_tell_servers_and_models_apart() -> None:
         prints |= {open_server(texts[0], settings=settings).fingerprint}
     assert len(prints) == 6
     assert open_server("http://h/v1/#a").fingerprint == open_server(texts[0]).fingerprint
+
+
+def test_a_caller_who_stops_late_has_not_paid_for_more() -> None:
+    """The server answers hundreds in the time in which the caller looks at one answer."""
+    heard = 0
+
+    def late(index: int, answer: Reply) -> None:
+        nonlocal heard
+        heard += 1
+        if heard == 20:
+            time.sleep(0.5)
+            raise InterruptedError
+
+    with FaultyServer(echo) as server:
+        requests = requests_of([say(f"question {k}") for k in range(400)])
+        with pytest.raises(InterruptedError):
+            open_at(server).reply(requests, Sampling(), done=late)
+        assert 20 <= len(server.bodies) <= 20 + 28  # 8 at the start, one more for each answer

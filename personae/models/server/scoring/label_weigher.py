@@ -8,7 +8,7 @@ import httpx
 from personae.core import Choice, Reply, Request, Sampling
 from personae.models.notices import notify
 from personae.models.server.budget import tokens_of
-from personae.models.server.dispatch import Call
+from personae.models.server.calls import Call
 from personae.models.server.endpoint import Rejected
 from personae.models.server.first_tokens import (
     BadLogprobs,
