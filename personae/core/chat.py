@@ -81,7 +81,8 @@ class Request:
             raise BadValue("no option of a request, and none of its forms, is empty")
         flat = [form for forms in self.options for form in forms]
         if len(set(flat)) != len(flat):
-            raise BadValue(f"two options of a request share a surface form: {sorted(flat)}")
+            shared = next(form for form in flat if flat.count(form) > 1)
+            raise BadValue(f"two options of a request share the surface form {shared!r}")
 
 
 def requests_of(

@@ -2,7 +2,8 @@
 
 IPIP statements begin with a verb and have no subject ("Worry about things"). The third person is
 "They", whose verbs take no -s. Texts that begin with a verb in -s ("Is talkative") get
-the stem "someone who"; texts that begin with a subject ("It's wise to ...") keep it.
+the stem "someone who"; texts without a verb ("Interested in many things") get "am"; texts that
+begin with a subject ("It's wise to ...") keep it.
 """
 
 import re
@@ -67,6 +68,14 @@ _OWN_SUBJECT = re.compile(
     r"|will|needs|seems))(?=\s)",
     re.IGNORECASE,
 )
+_NO_VERB = re.compile(
+    r"(?:(?:never|always|often|rarely|seldom|usually|easily|very|not) )*"
+    r"(?:(?:un)?able|afraid|anxious|aware|bad|bored|capable|careful|certain|comfortable|concerned"
+    r"|confident|curious|eager|easy|fond|full|good|happy|hard|interested|keen|likely|proud|prone"
+    r"|quick|ready|reluctant|sensitive|skilled|slow|sure|tolerant|(?:un)?willing|worried)"
+    r" (?:about|at|by|for|in|of|that|to|with)\b|(?:never|always|often|rarely|seldom) at\b",
+    re.IGNORECASE,
+)
 _SECOND_PERSON = re.compile(r"are\b|.*\byou(?:r|rself|rs)?\b", re.IGNORECASE | re.DOTALL)
 
 
@@ -100,6 +109,8 @@ def in_person(text: str, person: str) -> str:
         sentence = f"I am someone who {_lower(bare)}"
     elif _OWN_SUBJECT.match(text):
         sentence = bare
+    elif _NO_VERB.match(text):
+        sentence = f"I am {_swap(_lower(bare), _FIRST)}"
     elif _SECOND_PERSON.match(text):
         sentence = "I " + _swap(_OBJECT.sub("me", re.sub(r"^[Aa]re\b", "am", _lower(bare))), _FIRST)
     else:

@@ -2,8 +2,7 @@
 
 Every stand-in refuses the fields that it doesn't know. The channels of an inventory run against
 each of them in the main step, a study too, and each study's first questions against all that show
-whole texts. In the slow one every study, every recipe and a card run against each, without sockets;
-studies of a thousand requests only where a way differs.
+whole texts. In the slow one every study, every recipe and a card run against each, without sockets.
 """
 
 import inspect
@@ -79,18 +78,6 @@ WHOLE_TEXTS = {
     "tgi": "prefill log-probabilities",
 }
 """Servers that show whole texts, and the way in which."""
-EACH_WAY = ("vllm", "20 first tokens", "5 first tokens", "no first tokens")
-"""Whole texts, first tokens, short lists, counted replies: a server for each way of weighing."""
-LONG = (
-    "assess_human",
-    "mpi",
-    "personality_illusion",
-    "phantom",
-    "sac",
-    "self_assessment",
-    "trait",
-)
-"""Studies of a second or more at any server: they run against one for each way."""
 DIAGONAL = {
     "20 first tokens": "psycot",
     "5 first tokens": "citizens",
@@ -174,7 +161,7 @@ def test_the_plan_says_in_how_many_calls_a_server_is_asked() -> None:
     assert "(in 100 if the server shows no log-probabilities)" in str(plans[0])
 
 
-PIECES = [(name, k) for name in BLACK_BOX for k in SERVERS if k in EACH_WAY or name not in LONG]
+PIECES = [(name, kind) for name in BLACK_BOX for kind in SERVERS]
 
 
 @pytest.fixture
