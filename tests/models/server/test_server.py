@@ -12,6 +12,7 @@ import pytest
 from personae.core import (
     BadValue,
     Chat,
+    Choice,
     Chooser,
     FidelityError,
     ModelUnavailable,
@@ -424,7 +425,7 @@ def test_a_caller_who_stops_late_has_not_paid_for_more() -> None:
     """The server answers hundreds in the time in which the caller looks at one answer."""
     heard = 0
 
-    def late(index: int, answer: Reply) -> None:
+    def late(index: int, answer: Reply | Choice) -> None:
         nonlocal heard
         heard += 1
         if heard == 20:
