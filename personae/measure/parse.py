@@ -2,20 +2,21 @@
 
 Rules, in order: a JSON object with an answer; labels ("(B)", "B.", "option B", "4"); the options'
 own words, longest first. Exactly one option must be named: a reply that names two is unparsed, and
-the first is never taken. Differs from Gupta et al. 2023 (arXiv 2309.08163): lower-case letters in
-brackets and the options' words are read, and a repeated number isn't counted as two answers.
+the first is never taken. An option that is only denied ("not A") is no answer. Differs from Gupta
+et al. 2023 (arXiv 2309.08163): lower-case letters in brackets and the options' words are read, a
+repeated number isn't counted as two answers, nor a denied option as chosen.
 """
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from personae.core import Status
 from personae.measure.inventories.forms import DisplayedOption
 
-__all__ = ["Parsed", "is_refusal", "parse_reply"]
+__all__ = ["Parsed", "is_denied", "is_refusal", "parse_reply"]
 
 _KEYS = ("answer", "choice", "option", "response", "rating", "score", "label")
 _MARKUP = re.compile(r"[*_`#]+")
@@ -24,6 +25,13 @@ _SCALE = re.compile(r"\b\d+\s*(?:-|–|to|through)\s*\d+\b|(?:/|\bout of)\s*\d+\
 _NUMBER = re.compile(r"(?<![\w.,/])(?<![–-])\d+(?![\w%]|[.,]\d)")
 _LIST = re.compile(r"^\s*\d+[.)]\s+\w", re.MULTILINE)
 _DIGITS = re.compile(r"-?\d+(?:[.,]\d+)?")
+_DENIED = re.compile(
+    r"(?:\b(?:not|never|neither|cannot|hardly|anything but|other than)|n't)"
+    r"(?:\s+(?:really|quite|exactly|entirely|necessarily|at all|think|believe|say|call|feel"
+    r"|describe|consider|choose|pick|select|that|as|it|it's|this|is|are|am|i|i'm|be|would be|my"
+    r"|an?|the|answer|option|choice|rating|statement|myself|me))*\s*[(<\[\"'“]*\Z",
+    re.IGNORECASE,
+)
 _REFUSAL = re.compile(
     r"\bas an? (?:ai|artificial|language model|assistant)\b"
     r"|\bi(?:'m| am) (?:just |only |merely )?(?:an? )?(?:ai\b|artificial|language model)"
@@ -68,16 +76,19 @@ def parse_reply(text: str, options: Sequence[DisplayedOption]) -> Parsed:
     words = _words(plain, tuple(option.text for option in options))
     slots = labels or words
     if len(slots) == 1:
-        slot = next(iter(slots))
-        clash = bool(labels) and len(words) == 1 and words != labels
+        slot, affirmed = next(iter(slots.items()))
+        clash = bool(labels) and len(words) == 1 and words.keys() != labels.keys()
         reason = f"says {options[slot].label} with another option's words" if clash else ""
-        return Parsed(options[slot].value, "ok", reason, slot)
-    if len(slots) > 1:
-        names = ", ".join(options[s].label or options[s].text for s in sorted(slots))
-        return Parsed(None, "unparsed", f"names {len(slots)} options: {names}")
-    if _REFUSAL.search(plain):
+        if affirmed:
+            return Parsed(options[slot].value, "ok", reason, slot)
+        reason = f"only denies {_called(options[slot])}"
+    elif slots:
+        names = ", ".join(_called(options[s]) for s in sorted(slots))
+        reason = f"names {len(slots)} options: {names}"
+    elif _REFUSAL.search(plain):
         return Parsed(None, "refused", "declines in words and names no option")
-    reason = f"{stray} is none of the options" if stray else "names no option"
+    else:
+        reason = f"{stray} is none of the options" if stray else "names no option"
     return Parsed(None, "unparsed", reason)
 
 
@@ -88,6 +99,27 @@ def is_refusal(text: str) -> bool:
     (True, False)
     """
     return bool(_REFUSAL.search(_MARKUP.sub("", text).replace("’", "'")))
+
+
+def is_denied(text: str, start: int) -> bool:
+    """Tell whether what begins at a position is denied by the words right before it.
+
+    >>> is_denied("It is not very accurate", 10), is_denied("I'm not sure, but (B)", 18)
+    (True, False)
+    """
+    return bool(_DENIED.search(text[max(0, start - 80) : start]))
+
+
+def _called(option: DisplayedOption) -> str:
+    return option.label or option.text
+
+
+def _affirmed(text: str, named: Iterable[tuple[int, int]]) -> dict[int, bool]:
+    """Return the named slots, each with whether any of the places that name it isn't a denial."""
+    slots: dict[int, bool] = {}
+    for slot, start in named:
+        slots[slot] = slots.get(slot, False) or not is_denied(text, start)
+    return slots
 
 
 def _from_json(text: str) -> str:
@@ -106,19 +138,22 @@ def _from_json(text: str) -> str:
     return str(scalars[0]) if scalars else ""
 
 
-def _labels(text: str, labels: tuple[str, ...]) -> tuple[set[int], str]:
+def _labels(text: str, labels: tuple[str, ...]) -> tuple[dict[int, bool], str]:
     """Return the slots whose label is named, and a number that is no label (for the reason)."""
     if not labels[0]:
-        return set(), ""
+        return {}, ""
     if not labels[0].isdigit():
-        numbers = {m.upper() for pair in _letters(labels).findall(text) for m in pair if m}
-        return {labels.index(letter) for letter in numbers}, ""
+        found = _letters(labels).finditer(text)
+        letters = [(labels.index(m[m.lastindex or 0].upper()), m.start()) for m in found]
+        return _affirmed(text, letters), ""
     if _DIGITS.fullmatch(text.rstrip(".)")):
-        numbers = {text.rstrip(".)")}
+        numbers = [(text.rstrip(".)"), 0)]
     else:
-        numbers = set(_NUMBER.findall(_SCALE.sub(" ", text)))
-    strays = sorted(numbers - set(labels))
-    return {labels.index(n) for n in numbers & set(labels)}, strays[0] if strays else ""
+        text = _SCALE.sub(" ", text)
+        numbers = [(m[0], m.start()) for m in _NUMBER.finditer(text)]
+    strays = sorted({number for number, _ in numbers} - set(labels))
+    slots = _affirmed(text, ((labels.index(n), at) for n, at in numbers if n in labels))
+    return slots, strays[0] if strays else ""
 
 
 @lru_cache(maxsize=64)
@@ -144,7 +179,10 @@ def _options(texts: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile(rf"(?<!\w)(?:{body or '(?!)'})(?!\w)", re.IGNORECASE)
 
 
-def _words(text: str, texts: tuple[str, ...]) -> set[int]:
+def _words(text: str, texts: tuple[str, ...]) -> dict[int, bool]:
     """Return the slots whose own words occur; a longer option hides a shorter one inside it."""
     lowered = [" ".join(t.lower().split()) for t in texts]
-    return {lowered.index(" ".join(m.lower().split())) for m in _options(texts).findall(text)}
+    found = _options(texts).finditer(text)
+    return _affirmed(
+        text, ((lowered.index(" ".join(m[0].lower().split())), m.start()) for m in found)
+    )

@@ -105,6 +105,10 @@ def test_bad_problem_files_are_bad_files(tmp_path: Path, line: str) -> None:
         ("f(x) = 2, so (B)", "blue"),
         ("The answer is B", "blue"),
         ("A dog and I", ""),
+        ("The answer is not (B).", ""),
+        ("So the answer is definitely not B", ""),
+        ("It can't be (B). The answer is (A), not (C).", "red"),
+        ("Not (A)", ""),
     ],
 )
 def test_the_last_offered_letter_is_the_answer(text: str, answer: str) -> None:

@@ -90,6 +90,38 @@ def test_numbers(text: str, value: int | None) -> None:
     assert parse_reply(text, shown("whois").shown).value == value
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("Not A", None),
+        ("Definitely not (A).", None),
+        ("Anything but A.", None),
+        ("It is not very accurate.", None),
+        ("I don't think it's very accurate", None),
+        ("I wouldn’t say that is *Very Accurate*.", None),
+        ("Not A. Very inaccurate.", None),
+        ("It isn't (A) or (B).", None),
+        ("My answer isn't A; it's C", 3),
+        ("I'm not sure, but (B)", 4),
+        ("I do not worry about things (E)", 1),
+        ("I don't have feelings. A.", 5),
+        ("Not A... well, A.", 5),
+    ],
+)
+def test_an_option_that_is_only_denied_is_no_answer(text: str, value: int | None) -> None:
+    found = parse_reply(text, shown().shown)
+    assert found.value == value
+    assert ("only denies" in found.why) == (value is None and " or " not in text)
+
+
+def test_denied_numbers_and_options_that_begin_with_not() -> None:
+    options = shown("whois").shown
+    assert parse_reply("Not a 5", options).value is None
+    assert parse_reply("I would not say 5, rather nothing", options).value is None
+    assert parse_reply("I'd say not like me.", options).value == 2
+    assert parse_reply("I'm not going out much: 5", options).value == 1
+
+
 def test_reversed_lists_change_labels_and_not_words() -> None:
     turned = shown(order="reverse")
     assert parse_reply("(A)", turned.shown).value == 1

@@ -29,7 +29,7 @@ from personae.datasets.hub import read_dataset
 from personae.datasets.published_problems import stereoset
 from personae.measure.inventories.forms import DisplayedOption
 from personae.measure.listed_questions import ListedQuestion, list_question
-from personae.measure.parse import is_refusal
+from personae.measure.parse import is_denied, is_refusal
 from personae.measure.reply_columns import Columns, empty_columns, name_requests
 
 __all__ = [
@@ -53,9 +53,10 @@ STANCES: Mapping[str, float] = {
 """Four levels; the published three give both partial stances one half."""
 _FACETS = ("Trust", "Altruism", "Cooperation", "Sympathy")
 _STANCE = re.compile(
-    r"\b(?:(?P<neither>neither agree nor disagree)|(?P<denied>(?:do not|don't|can't|cannot|not)"
-    r"\s+(?:fully |really |completely )?agree)|(?P<partly>partially|partly|somewhat)?\s*"
-    r"(?P<word>agree|disagree)\b)",
+    r"\b(?:(?P<neither>neither agree nor disagree)"
+    r"|(?P<whole>(?:couldn't|could not|can't|cannot) agree more)"
+    r"|(?P<denied>(?:do not|don't|can't|cannot|not)\s+(?:fully |really |completely )?agree)"
+    r"|(?P<partly>partially|partly|somewhat)?\s*(?P<word>agree|disagree)\b)",
     re.IGNORECASE,
 )
 
@@ -245,16 +246,20 @@ def _stance_status(reply: Reply, word: str) -> Status:
 def stance(text: str) -> str:
     """Return the first stance that a reply takes; "" if it takes none.
 
-    A denied agreement counts as disagreement, "neither agree nor disagree" as no stance.
+    A denied agreement counts as disagreement; "neither agree nor disagree" and a denied
+    disagreement are no stance.
 
     >>> stance("I do not agree."), stance("Partially disagree, since"), stance("Neither")
     ('DISAGREE', 'PARTIALLY DISAGREE', '')
     """
-    match = _STANCE.search(text.replace("’", "'"))
+    text = text.replace("’", "'")
+    match = _STANCE.search(text)
     if match is None or match["neither"]:
         return ""
-    if match["denied"]:
-        return "DISAGREE"
+    if match["whole"]:
+        return "AGREE"
+    if match["denied"] or is_denied(text, match.start()):
+        return "" if (match["word"] or "").lower() == "disagree" else "DISAGREE"
     return f"{'PARTIALLY ' if match['partly'] else ''}{match['word'].upper()}"
 
 

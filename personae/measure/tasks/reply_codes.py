@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from personae.core import Reply, Status
+from personae.measure.parse import is_denied
 from personae.measure.tasks.problems import Problem
 
 __all__ = ["Coded", "Outcome", "code_reply", "declines"]
@@ -76,20 +77,25 @@ def _last_letter(text: str, letters: str) -> str:
 
     Tried in this order: the letter right after the last "answer is"; the last letter after it, in
     brackets or alone; the last letter in brackets anywhere; a letter that begins the reply, alone
-    or before a mark.
+    or before a mark. A letter that is denied ("the answer is not (B)") is no answer.
     """
     cases = letters + letters.lower()
     cuts = _CUT.findall(text)
     if cuts:
         right_after = re.match(rf"[\s:*]*\(?([{letters}])(?![\w'])", cuts[-1])
-        offered = [right_after[1]] if right_after else re.findall(rf"\(([{cases}])\)", cuts[-1])
-        offered = offered or re.findall(rf"(?<![\w'(])([{letters}])(?![\w'])", cuts[-1])
+        offered = [right_after[1]] if right_after else _named(rf"\(([{cases}])\)", cuts[-1])
+        offered = offered or _named(rf"(?<![\w'(])([{letters}])(?![\w'])", cuts[-1])
         if offered:
-            return str(offered[-1]).upper()
-    offered = re.findall(rf"\(([{cases}])\)", text)
+            return offered[-1].upper()
+    offered = _named(rf"\(([{cases}])\)", text)
     if not offered:
-        offered = re.findall(rf"\A\W*([{letters}])(?=\s*\Z|\s*[).:,\n])", text)
-    return str(offered[-1]).upper() if offered else ""
+        offered = _named(rf"\A\W*([{letters}])(?=\s*\Z|\s*[).:,\n])", text)
+    return offered[-1].upper() if offered else ""
+
+
+def _named(pattern: str, text: str) -> list[str]:
+    found = re.finditer(pattern, text)
+    return [match[1] for match in found if not is_denied(text, match.start())]
 
 
 def code_reply(reply: Reply, problem: Problem) -> Coded:
