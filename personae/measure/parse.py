@@ -143,8 +143,8 @@ def _labels(text: str, labels: tuple[str, ...]) -> tuple[dict[int, bool], str]:
     if not labels[0]:
         return {}, ""
     if not labels[0].isdigit():
-        found = _letters(labels).finditer(text)
-        letters = [(labels.index(m[m.lastindex or 0].upper()), m.start()) for m in found]
+        matches = _letters(labels).finditer(text)
+        letters = [(labels.index(m[m.lastindex or 0].upper()), m.start()) for m in matches]
         return _affirmed(text, letters), ""
     if _DIGITS.fullmatch(text.rstrip(".)")):
         numbers = [(text.rstrip(".)"), 0)]
@@ -182,7 +182,7 @@ def _options(texts: tuple[str, ...]) -> re.Pattern[str]:
 def _words(text: str, texts: tuple[str, ...]) -> dict[int, bool]:
     """Return the slots whose own words occur; a longer option hides a shorter one inside it."""
     lowered = [" ".join(t.lower().split()) for t in texts]
-    found = _options(texts).finditer(text)
+    matches = _options(texts).finditer(text)
     return _affirmed(
-        text, ((lowered.index(" ".join(m[0].lower().split())), m.start()) for m in found)
+        text, ((lowered.index(" ".join(m[0].lower().split())), m.start()) for m in matches)
     )

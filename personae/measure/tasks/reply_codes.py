@@ -94,8 +94,8 @@ def _last_letter(text: str, letters: str) -> str:
 
 
 def _named(pattern: str, text: str) -> list[str]:
-    found = re.finditer(pattern, text)
-    return [match[1] for match in found if not is_denied(text, match.start())]
+    matches = re.finditer(pattern, text)
+    return [match[1] for match in matches if not is_denied(text, match.start())]
 
 
 def code_reply(reply: Reply, problem: Problem) -> Coded:
