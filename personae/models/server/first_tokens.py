@@ -195,7 +195,8 @@ def choice_from_replies(question: Request, replies: Sequence[Reply]) -> Choice:
     """Weigh options by the share of sampled replies that name them.
 
     A reply names an option if, blanks aside, it begins with one of its forms and doesn't go on
-    with a letter or digit; the longest form wins. Nothing is smoothed: an option never named has
+    with a letter or digit, nor, where the form is an English word (A, I), with a sentence; the
+    longest form wins. Nothing is smoothed: an option never named has
     -inf, and `floor` is log(1/n). `tokens` is 1 for every option, as a count is of whole texts.
     """
     answered = [r for r in replies if r.status != "error"]
@@ -227,8 +228,11 @@ def _option_said(question: Request, text: str) -> int | None:
     stripped = text.strip()
     forms = {form.strip(): i for i, fs in enumerate(question.options) for form in fs}
     for form in sorted(forms, key=len, reverse=True):
-        if form and stripped.startswith(form) and not stripped[len(form) : len(form) + 1].isalnum():
-            return forms[form]
+        after = stripped[len(form) :]
+        if not form or not stripped.startswith(form) or after[:1].isalnum():
+            continue
+        begins_a_sentence = form in ("A", "I") and after[:1] == " " and after.lstrip()[:1].islower()
+        return None if begins_a_sentence else forms[form]
     return None
 
 

@@ -194,6 +194,25 @@ def test_counting_distinguishes_silence_refusal_and_failure() -> None:
     assert exp(choice.logp[0]) == 1.0
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("A person like me", None),
+        ("A", 0),
+        ("A.", 0),
+        ("A Often", 0),
+        ("(A) is me", 0),
+        ("B is", 1),
+    ],
+)
+def test_a_counted_reply_that_begins_with_an_article_names_no_option(
+    text: str, said: int | None
+) -> None:
+    choice = choice_from_replies(Request(say("?"), LABELS), [Reply(text=text)] * 20)
+    assert choice.status == ("unparsed" if said is None else "ok")
+    assert said is None or exp(choice.logp[said]) == 1.0
+
+
 def test_tokens_of_one_text_are_added() -> None:
     listed = [("B", 0.30), ("A", 0.26), ("A", 0.24), ("C", 0.10)]
     entries = [{"token": token, "logprob": log(p)} for token, p in listed]
