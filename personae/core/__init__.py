@@ -30,7 +30,7 @@ from personae.core.errors import (
     PersonaeError,
     UnknownName,
 )
-from personae.core.estimate import Estimate, counted, missing
+from personae.core.estimate import Estimate, counted, missing, rounded
 from personae.core.figures import (
     BarsFigure,
     Figure,
@@ -203,6 +203,7 @@ __all__ = [
     "require_options",
     "require_type",
     "require_white_box",
+    "rounded",
     "save_form",
     "say",
     "text_form",

@@ -8,7 +8,7 @@ import polars as pl
 from personae.core.display import FrameResult, brief
 from personae.core.errors import BadValue
 
-__all__ = ["Estimate", "counted", "missing"]
+__all__ = ["Estimate", "counted", "missing", "rounded"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,11 +72,21 @@ class Estimate(FrameResult):
         """
         if isnan(self.value):
             return f"not known ({self.why_missing})"
-        value = f"{self.value:{form}} {unit}" if unit else f"{self.value:{form}}"
+        value = " ".join(filter(None, (rounded(self.value, form), unit)))
         if isnan(self.low) or isnan(self.high):
             return value
         inner = form if bounds is None else bounds
-        return f"{value} [{self.low:{inner}}, {self.high:{inner}}]"
+        return f"{value} [{rounded(self.low, inner)}, {rounded(self.high, inner)}]"
+
+
+def rounded(value: float, form: str) -> str:
+    """Write a number in a form such as "+.2f" or ".0%", without a minus before what rounds to 0.
+
+    >>> rounded(-0.001, "+.2f"), rounded(-0.2, ".0%"), rounded(-0.004, ".0%")
+    ('+0.00', '-20%', '0%')
+    """
+    sign = form[:1] if form[:1] in ("+", "-", " ") else ""
+    return format(float(value), f"{sign}z{form.removeprefix(sign)}")
 
 
 def counted(n: int, of: str) -> str:

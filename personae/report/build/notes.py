@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from math import isnan
 
-from personae.core import Answers, Estimate, Note, Point
+from personae.core import Answers, Estimate, Note, Point, rounded
 
 __all__ = ["estimate_words", "list_words", "missing_answers", "verdict", "warning"]
 
@@ -40,7 +40,7 @@ def estimate_words(estimate: Point, form: str = "+.2f") -> str:
     if estimate is None or (not isinstance(estimate, Estimate) and isnan(estimate)):
         return "not known"
     if not isinstance(estimate, Estimate):
-        return f"{estimate:{form}}"
+        return rounded(estimate, form)
     return estimate.words(form)
 
 
@@ -60,4 +60,4 @@ def list_words(
 
 def _value(point: Point, form: str) -> str:
     value = point.value if isinstance(point, Estimate) else point
-    return "not known" if value is None or isnan(value) else f"{value:{form}}"
+    return "not known" if value is None or isnan(value) else rounded(value, form)
