@@ -109,6 +109,8 @@ def test_bad_problem_files_are_bad_files(tmp_path: Path, line: str) -> None:
         ("So the answer is definitely not B", ""),
         ("It can't be (B). The answer is (A), not (C).", "red"),
         ("Not (A)", ""),
+        ("**B**", "blue"),
+        ("Answer: **C**. Close: (D)", "green"),
     ],
 )
 def test_the_last_offered_letter_is_the_answer(text: str, answer: str) -> None:
@@ -125,6 +127,10 @@ def test_the_last_offered_letter_is_the_answer(text: str, answer: str) -> None:
         ("What a nice day.", CHOICE, "unparsed", False),
         ("6 + 6, so the answer is 12.0", NUMBER, "correct", False),
         ("It is 1,200", NUMBER, "wrong", False),
+        ("The answer is **12** apples in 3 bags.", NUMBER, "correct", False),
+        ("Answer: $12 (step 3)", NUMBER, "correct", False),
+        ("The answer is 3*4=12.", NUMBER, "correct", False),
+        ("The answer is 12 - 3 = 9", NUMBER, "wrong", False),
         ("No idea what to say", NUMBER, "unparsed", False),
     ],
 )

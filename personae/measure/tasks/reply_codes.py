@@ -17,8 +17,11 @@ __all__ = ["Coded", "Outcome", "code_reply", "declines"]
 
 Outcome = Literal["correct", "wrong", "abstained", "unparsed", "cut", "error"]
 
-_CUT = re.compile(r"answer is:?(.*)", re.IGNORECASE)
+_CUT = re.compile(r"answer(?: is:?|:)(.*)", re.IGNORECASE)
 _NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?")
+_STATED = re.compile(r"[\s:*$€£]*(-?\d[\d,]*+(?:\.\d++)?+)(?!\s*[-+*/×÷=^x])")
+"""A number right after "answer is" that doesn't begin a sum."""
+_MARKUP = re.compile(r"\*\*|__|[`#]+")
 _DECLINES = re.compile(
     r"\bi(?:'m| am)?,? (?:just |only |simply |therefore |personally |really )?"
     r"(?:unable|not able|incapable|not capable|unqualified|not qualified|not equipped"
@@ -75,9 +78,9 @@ def declines(text: str) -> bool:
 def _last_letter(text: str, letters: str) -> str:
     """Return the letter that a reply names as its answer; "" if it names none.
 
-    Tried in this order: the letter right after the last "answer is"; the last letter after it, in
-    brackets or alone; the last letter in brackets anywhere; a letter that begins the reply, alone
-    or before a mark. A letter that is denied ("the answer is not (B)") is no answer.
+    Tried in this order: the letter right after the last "answer is" or "answer:"; the last letter
+    after it, in brackets or alone; the last letter in brackets anywhere; a letter that begins the
+    reply, alone or before a mark. A letter that is denied ("the answer is not (B)") is no answer.
     """
     cases = letters + letters.lower()
     cuts = _CUT.findall(text)
@@ -120,6 +123,7 @@ def code_reply(reply: Reply, problem: Problem) -> Coded:
 
 
 def _answer_in(text: str, problem: Problem, *, complete: bool) -> str:
+    text = _MARKUP.sub("", text)
     if problem.options:
         letter = _last_letter(text, problem.letters)
         if letter:
@@ -129,7 +133,8 @@ def _answer_in(text: str, problem: Problem, *, complete: bool) -> str:
         matches = [option for option in problem.options if option.lower() == conclusion]
         return matches[0] if matches else ""
     cuts = _CUT.findall(text)
-    numbers = _NUMBER.findall(cuts[-1]) if cuts else []
+    stated = _STATED.match(cuts[-1]) if cuts else None
+    numbers = [stated[1]] if stated else _NUMBER.findall(cuts[-1] if cuts else "")
     numbers = numbers or (_NUMBER.findall(text) if complete else [])
     if not numbers:
         return ""
