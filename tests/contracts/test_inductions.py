@@ -283,6 +283,7 @@ def test_the_persona_reaches_the_embedded_model() -> None:
     assert told.logp[0] > plain.logp[0] + 1.0
 
 
+@pytest.mark.slow
 @pytest.mark.embedded
 def test_control_tokens_in_a_persona_are_inert() -> None:
     codec = _embedded().codec

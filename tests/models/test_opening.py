@@ -40,6 +40,7 @@ def test_gguf_files_open(tmp_path: Path) -> None:
     assert model.reply([Request(say("Hi"))], Sampling(max_tokens=4))[0].tokens_out > 0
 
 
+@pytest.mark.slow
 @pytest.mark.embedded
 def test_the_embedded_model_opens() -> None:
     embedded()

@@ -42,6 +42,7 @@ def test_decoding_undoes_encoding(text: str) -> None:
         assert codec.decode(codec.encode(text, special=False)) == text
 
 
+@pytest.mark.slow
 @pytest.mark.embedded
 @settings(max_examples=200)
 @given(text=st.one_of(KNOWN, st.text(alphabet="ab 12.\n\t'S", max_size=30)))
@@ -51,6 +52,7 @@ def test_embedded_decoding_undoes_encoding(text: str) -> None:
     assert codec.decode(codec.encode(text, special=False)) == text
 
 
+@pytest.mark.slow
 @pytest.mark.embedded
 def test_tokens_are_the_librarys_but_for_the_digits_it_drops() -> None:
     """Against `transformers`' GGUF conversion, and again with its pre-tokenizer repaired."""
@@ -93,6 +95,7 @@ def test_tokens_are_the_librarys_but_for_the_digits_it_drops() -> None:
         assert codec.encode(text, special=False) == theirs(text)
 
 
+@pytest.mark.slow
 @pytest.mark.embedded
 def test_embedded_special_tokens_and_ends() -> None:
     codec = embedded().codec
@@ -101,6 +104,7 @@ def test_embedded_special_tokens_and_ends() -> None:
     assert (codec.bos_id, codec.eos_ids, codec.pad_id, codec.size) == (1, (2, 0), 2, 49152)
 
 
+@pytest.mark.slow
 @pytest.mark.embedded
 def test_embedded_template() -> None:
     codec = embedded().codec
@@ -112,6 +116,7 @@ def test_embedded_template() -> None:
     assert codec.render(()) == "<|im_start|>"
 
 
+@pytest.mark.slow
 @pytest.mark.embedded
 @given(text=TEXT)
 def test_messages_cannot_forge_turns(text: str) -> None:

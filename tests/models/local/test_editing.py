@@ -245,6 +245,7 @@ def test_moments_have_their_window() -> None:
     assert held == [[0, 1, 2], [3, 4, 5, 6, 7, 8]]
 
 
+@pytest.mark.slow
 @pytest.mark.embedded
 def test_the_embedded_model_is_steered_and_its_turns_are_found() -> None:
     smollm = LocalModel(embedded())

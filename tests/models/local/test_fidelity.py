@@ -16,8 +16,6 @@ from personae.models.local.loading import WEIGHTS_SHA256, Loaded, load_gguf
 from tests.support.embedded import embedded
 from tests.support.gguf_files import gguf_bytes, tiny_metadata, tiny_tensors
 
-pytestmark = pytest.mark.embedded
-
 Change = Callable[[str, torch.Tensor], torch.Tensor]
 
 
@@ -78,6 +76,7 @@ def test_the_reference_is_of_the_pinned_weights() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.embedded
 def test_the_embedded_model_passes() -> None:
     whole = network_fidelity(embedded())
     assert whole.value < 1e-7
@@ -89,6 +88,7 @@ def test_the_embedded_model_passes() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.embedded
 @pytest.mark.parametrize(
     ("rule", "least", "most"),
     [(symmetric_4_bit, 0.25, 0.45), (noise_in_one_block, 5 * LIMIT, inf)],
@@ -106,6 +106,7 @@ def test_other_weights_are_caught(
 
 
 @pytest.mark.slow
+@pytest.mark.embedded
 def test_weights_rounded_to_bfloat16_pass(changed: Callable[[Change], Loaded]) -> None:
     loaded = changed(lambda _, weight: weight.bfloat16().float())
     assert 1e-6 < network_fidelity(loaded).value < 1e-3

@@ -42,6 +42,7 @@ def logits(net: Any) -> torch.Tensor:
     return out
 
 
+@pytest.mark.slow
 @pytest.mark.embedded
 def test_embedded_weights_are_the_librarys_bits() -> None:
     embedded()
@@ -56,6 +57,7 @@ def test_embedded_weights_are_the_librarys_bits() -> None:
         assert np.array_equal(values[::every].view(np.uint32), expected.view(np.uint32))
 
 
+@pytest.mark.slow
 @pytest.mark.embedded
 def test_embedded_network_is_float32_in_eval_mode_and_tied() -> None:
     loaded = embedded()
