@@ -1,10 +1,12 @@
-"""Steer a model towards extraversion, and talk to it."""
+"""Steer a model towards extraversion, and talk to it; an empty line ends."""
 
 import personae as p
-from personae.core import Request, Sampling, say
+from personae.core import Message, Request, Sampling, say
 
-question = Request(say("How do you like to spend a free evening?"))
-with p.steer("smollm2", "E=+4@15") as outgoing:
-    for repeat in range(3):
-        (reply,) = outgoing.reply([question], Sampling(max_tokens=60, seed=7, repeat=repeat))
-        print(reply.text)
+chat = ()
+with p.steer("smollm2", "E=+2@15") as outgoing:
+    while line := input("You: "):
+        chat += say(line)
+        (reply,) = outgoing.reply([Request(chat)], Sampling(max_tokens=60, temperature=0.7))
+        chat += (Message("assistant", reply.text),)
+        print(f"Model: {reply.text}\n")

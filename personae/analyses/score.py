@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from scipy import special
+import scipy
 
 from personae.analyses.conditions import conditions_of, counted
 from personae.analyses.keying_remark import keying_remark, keying_table
@@ -180,7 +180,7 @@ def _item_interval(row: dict[str, Any], inventory: Inventory) -> Estimate:
     n, value, about = row["n_answered"], row["mean"], {"of": "item", "unit": row["unit"]}
     if value is None:
         return missing(row["scale"], row["why"], n=n, **about)
-    half = float(special.stdtrit(n - 1, 0.975)) * row["sd"] / (n - 1) ** 0.5 if n > 2 else nan
+    half = float(scipy.special.stdtrit(n - 1, 0.975)) * row["sd"] / (n - 1) ** 0.5 if n > 2 else nan
     why = "an interval needs at least three items" if n < 3 else ""
     if half == 0:
         half, why = nan, "all items got the same score: nothing to base an interval on"

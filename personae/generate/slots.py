@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from personae.core import Array, BadValue
 
@@ -79,7 +79,7 @@ class Slots:
 
     def normal(self, name: str) -> Array:
         """Draw a standard normal number for each slot, (n,), by the inverse of its distribution."""
-        normal: Array = ndtri(self.uniform(name))
+        normal: Array = scipy.special.ndtri(self.uniform(name))
         return normal
 
     def pick(self, name: str, shares: Sequence[float] | Array) -> IndexArray:

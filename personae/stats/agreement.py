@@ -11,7 +11,6 @@ from math import atanh, inf, nan, sqrt, tanh
 import numpy as np
 import scipy
 from numpy.typing import ArrayLike
-from scipy import special
 
 from personae.core import Array, Estimate, missing
 from personae.stats.arrays import paired, quotient, table
@@ -62,7 +61,7 @@ def pearson(x: ArrayLike, y: ArrayLike, *, name: str = "Pearson r", of: str = "i
     r = float(np.clip((a * b).mean() / sqrt(spread[0] * spread[1]), -1.0, 1.0))
     p = 0.0
     if 1 - abs(r) >= 1e-15:
-        p = 2 * float(special.stdtr(n - 2, -abs(r) * sqrt((n - 2) / (1 - r**2))))
+        p = 2 * float(scipy.special.stdtr(n - 2, -abs(r) * sqrt((n - 2) / (1 - r**2))))
     reason = "Fisher's interval needs 4 pairs"
     without_interval = Estimate(
         name=name, value=r, low=nan, high=nan, n=n, of=of, p=p, why_missing=reason
@@ -70,7 +69,7 @@ def pearson(x: ArrayLike, y: ArrayLike, *, name: str = "Pearson r", of: str = "i
     if n < 4:
         return without_interval
     centre = atanh(r) if abs(r) < 1 else r * inf
-    half = special.ndtri(0.975) / sqrt(n - 3)
+    half = scipy.special.ndtri(0.975) / sqrt(n - 3)
     return replace(
         without_interval,
         low=tanh(centre - half),

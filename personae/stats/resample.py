@@ -11,8 +11,8 @@ from dataclasses import replace
 from math import isnan, nan, sqrt
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy import special
 
 from personae.core import Array, BadValue, Estimate, missing
 from personae.stats.arrays import sample, table
@@ -158,8 +158,8 @@ def _values(statistic: Statistic, weights: Array) -> Array:
 
 def _tails(n: int) -> Array:
     """Return the lower and upper tail probability for 95 %, widened for n cases."""
-    quantile = special.stdtrit(n - 1, 0.5 + LEVEL / 2) * sqrt(n / (n - 1))
-    return np.asarray(special.ndtr(np.array([-quantile, quantile])))
+    quantile = scipy.special.stdtrit(n - 1, 0.5 + LEVEL / 2) * sqrt(n / (n - 1))
+    return np.asarray(scipy.special.ndtr(np.array([-quantile, quantile])))
 
 
 def _jackknife(statistic: Statistic, sizes: Sequence[int]) -> Array:
@@ -185,16 +185,16 @@ def _bca(tails: Array, value: float, drawn: Array, influences: Array) -> Array:
     """Correct tail probabilities for median bias and acceleration; ties count half."""
     scale = 1e-12 * max(1.0, abs(value))
     below = np.mean(drawn < value - scale) + 0.5 * np.mean(np.abs(drawn - value) <= scale)
-    bias = special.ndtri(np.clip(below, 0.5 / drawn.size, 1 - 0.5 / drawn.size))
+    bias = scipy.special.ndtri(np.clip(below, 0.5 / drawn.size, 1 - 0.5 / drawn.size))
     spread = float((influences**2).sum())
     if not np.isfinite(spread) or spread <= scale**2:
         return tails
     acceleration = (influences**3).sum() / (6 * spread**1.5)
-    shifted = bias + special.ndtri(tails)
+    shifted = bias + scipy.special.ndtri(tails)
     stretch = 1 - acceleration * shifted
     if (stretch <= 0).any():
         return tails
-    return np.asarray(special.ndtr(bias + shifted / stretch))
+    return np.asarray(scipy.special.ndtr(bias + shifted / stretch))
 
 
 def mean(

@@ -8,8 +8,8 @@ from dataclasses import replace
 from math import nan, sqrt
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy import special
 
 from personae.core import Array, Estimate, missing
 from personae.stats.arrays import table
@@ -68,7 +68,7 @@ def two_level_mean(
     variance, df = _variance_of_mean(centred, present)
     drawn = _two_level_draws(centred, present, draws, seed)
     spread = float(drawn.std())
-    widen = special.stdtrit(df, 0.5 + LEVEL / 2) / special.ndtri(0.5 + LEVEL / 2)
+    widen = scipy.special.stdtrit(df, 0.5 + LEVEL / 2) / scipy.special.ndtri(0.5 + LEVEL / 2)
     low, high = np.quantile(drawn, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2]) * (
         sqrt(variance) / spread * widen if spread > 0 else 0.0
     )

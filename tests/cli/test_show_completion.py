@@ -105,6 +105,8 @@ def completed(*words: str) -> list[str]:
         (("score", "--inventory", "mpi"), {"mpi-120", "mpi-1k"}),
         (("run", "mpi", "--inventory", "mpi-1k"), {"mpi-1k"}),
         (("card", "--inductions", "words,na"), {"words,naive"}),
+        (("card", "--inductions", "words & na"), {"words & naive"}),
+        (("card", "--sections", "behaviour,st"), {"behaviour,steering"}),
         (("show", "persona_"), {"persona_paradox", "persona_text"}),
         (("compare", "--unit", "r"), {"respondent"}),
         (("completion", "z"), {"zsh"}),
@@ -116,6 +118,11 @@ def completed(*words: str) -> list[str]:
 )
 def test_names_are_completed(words: tuple[str, ...], expected: set[str]) -> None:
     assert set(completed(*words)) == expected
+
+
+def test_no_name_is_offered_twice() -> None:
+    offered = completed("card", "--model", "")
+    assert "hf:" in offered and len(set(offered)) == len(offered)
 
 
 def test_files_of_models_are_completed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,6 +138,30 @@ def test_files_of_models_are_completed(tmp_path: Path, monkeypatch: pytest.Monke
 def test_a_shell_gets_its_script(shell: str, capsys: Capture) -> None:
     script = printed(capsys, "completion", shell)
     assert VARIABLE in script and f"{shell}_complete" in script
+
+
+@pytest.mark.parametrize(
+    ("words", "absent"),
+    [
+        ([""], {"polars", "numpy"}),
+        (["run", "sac", "--model", "smol"], {"scipy.special", "scipy.optimize", "torch"}),
+        (["generate", "population", "--s"], {"scipy.special", "scipy.stats", "torch"}),
+    ],
+    ids=lambda value: "_".join(value) if isinstance(value, list) else "",
+)
+def test_completion_waits_for_no_heavy_library(words: list[str], absent: set[str]) -> None:
+    code = (
+        "import sys\n"
+        "from personae.cli.commands import _personae\n"
+        "from click.shell_completion import BashComplete\n"
+        f"shell = BashComplete(_personae, {{}}, 'personae', '{VARIABLE}')\n"
+        f"assert shell.get_completions({words[:-1]}, {words[-1]!r})\n"
+        f"print(*{absent} & set(sys.modules))"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert loaded.stdout.strip() == ""
 
 
 def test_completion_loads_no_engine() -> None:

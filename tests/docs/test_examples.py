@@ -2,8 +2,8 @@
 
 import contextlib
 import io
-from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,10 +12,10 @@ from tests.support.tiny_networks import tiny_model
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
-def run(name: str, names: Mapping[str, object], source: str) -> str:
+def run(name: str, names: dict[str, Any], source: str) -> str:
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-        exec(compile(source, name, "exec"), dict(names))
+        exec(compile(source, name, "exec"), names)
     return printed.getvalue()
 
 
@@ -34,8 +34,12 @@ def test_two_models_are_compared_with_a_picture() -> None:
 
 def test_a_steered_model_is_talked_to() -> None:
     source = (EXAMPLES / "steer_and_chat.py").read_text(encoding="utf-8")
-    source = source.replace('"smollm2", "E=+4@15"', 'model, "E=+4@1"')
-    assert len(run("steer_and_chat", {"model": tiny_model()}, source).splitlines()) >= 3
+    source = source.replace('"smollm2", "E=+2@15"', 'model, "E=+2@1"')
+    lines = iter(["Hello", "And then?", ""])
+    names = {"model": tiny_model(), "input": lambda prompt: next(lines)}
+    assert run("steer_and_chat", names, source).count("Model: ") == 2
+    assert [message.text for message in names["chat"][::2]] == ["Hello", "And then?"]
+    assert [message.role for message in names["chat"]] == ["user", "assistant"] * 2
 
 
 def test_a_population_goes_to_tinytroupe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

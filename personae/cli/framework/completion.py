@@ -10,8 +10,6 @@ from pathlib import Path
 import click
 from click.shell_completion import CompletionItem, get_completion_class
 
-from personae.models.placement import ATTENTIONS, DEVICE_MAPS, DEVICES, DTYPES, QUANTIZATIONS
-
 __all__ = ["SHELLS", "completion_script", "with_completion"]
 
 SHELLS = ("bash", "zsh", "fish")
@@ -65,7 +63,7 @@ def _models(incomplete: str) -> Iterable[str]:
         return (f"{scheme}:{name}" for name in _files(path, "" if scheme == "hf" else ".gguf"))
     if colon and scheme == "null":
         return (f"null:{kind}" for kind in NULLS)
-    schemes = (text.partition(":")[0] for text in MODEL_STRINGS)
+    schemes = dict.fromkeys(text.partition(":")[0] for text in MODEL_STRINGS)
     return (f"{name}{'' if name == 'smollm2' else ':'}" for name in schemes)
 
 
@@ -87,9 +85,29 @@ def _inductions(incomplete: str) -> Iterable[str]:
     """Complete the last name of a list A,B,... or of A & B."""
     from personae.induce.registry import induction_summaries
 
-    start = max(incomplete.rfind(","), incomplete.rfind("&")) + 1
+    return _after(",&", incomplete, induction_summaries())
+
+
+def _sections(incomplete: str) -> Iterable[str]:
+    from personae.card.card import SECTIONS
+
+    return _after(",", incomplete, SECTIONS)
+
+
+def _after(separators: str, incomplete: str, names: Iterable[str]) -> Iterable[str]:
+    """Complete the last name of a list."""
+    start = max(incomplete.rfind(separator) for separator in separators) + 1
     lead = incomplete[: len(incomplete) - len(incomplete[start:].lstrip())]
-    return (lead + name for name in induction_summaries())
+    return (lead + name for name in names)
+
+
+def _placement(choices: str) -> Names:
+    def names(_: str) -> Iterable[str]:
+        from personae.models import placement
+
+        return [name for name in getattr(placement, choices) if name != "cuda:N"]
+
+    return names
 
 
 def _formats(_: str) -> Iterable[str]:
@@ -105,10 +123,11 @@ COMPLETED: dict[str, Names] = {
     "inductions": _inductions,
     "target_form": _formats,
     "form": _formats,
-    "device": lambda _: [name for name in DEVICES if name != "cuda:N"],
-    "dtype": lambda _: DTYPES,
-    "quantize": lambda _: QUANTIZATIONS,
-    "device_map": lambda _: DEVICE_MAPS,
-    "attention": lambda _: ATTENTIONS,
+    "sections": _sections,
+    "device": _placement("DEVICES"),
+    "dtype": _placement("DTYPES"),
+    "quantize": _placement("QUANTIZATIONS"),
+    "device_map": _placement("DEVICE_MAPS"),
+    "attention": _placement("ATTENTIONS"),
 }
 """What completes the value of a parameter, by its name."""

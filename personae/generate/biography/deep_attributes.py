@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
-from scipy.special import ndtr
+import scipy
 
 from personae.core import Array, data_json, say
 from personae.generate.biography.exclusions import excluded_values
@@ -154,7 +154,7 @@ def draw_value(attribute: Attribute, draft: Draft) -> str:
     if z is not None:
         sign = -1.0 if attribute.leans.endswith("-") else 1.0
         latent = TRAIT_CORRELATION * sign * z + (1 - TRAIT_CORRELATION**2) ** 0.5 * latent
-    return values[min(int(ndtr(latent) * len(values)), len(values) - 1)]
+    return values[min(int(scipy.special.ndtr(latent) * len(values)), len(values) - 1)]
 
 
 def draw_sections(draft: Draft) -> Draft:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from scipy.special import ndtri
+import scipy
 
 from personae.core import BIG_FIVE, Array, BadValue, UnknownName
 from personae.generate.slots import IndexArray, Slots
@@ -46,7 +46,7 @@ class Levels:
         `z` holds the requested standings (slots, 5), in the order O, C, E, A, N.
         """
         names = list(self.loadings)
-        cuts = ndtri(np.cumsum(self.shares[::-1])[:-1])
+        cuts = scipy.special.ndtri(np.cumsum(self.shares[::-1])[:-1])
         codes = np.empty((len(slots), len(names)), dtype=np.int64)
         latent = np.empty((len(slots), len(names)))
         for column, (name, weights) in enumerate(self.loadings.items()):

@@ -12,7 +12,6 @@ from math import nan
 import numpy as np
 import scipy
 from numpy.typing import ArrayLike
-from scipy import optimize
 
 from personae.core import Answers, Array, BadValue, Estimate, missing
 from personae.stats.arrays import merge_ties, table
@@ -127,7 +126,7 @@ def dose_response(
     rho = mean([_spearman(x, row) for row in cells], name="rho", of="item", unit="", seed=seed)
     steps = [float(b > a + 1e-12) for a, b in pairwise(curve)]
     line = np.polynomial.Polynomial.fit(x, curve, 1)(x)
-    rising = np.asarray(optimize.isotonic_regression(curve).x)
+    rising = np.asarray(scipy.optimize.isotonic_regression(curve).x)
     return Dose(
         slope=slope,
         rho=rho,

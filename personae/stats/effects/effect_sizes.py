@@ -9,8 +9,8 @@ from dataclasses import replace
 from math import nan, sqrt
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy import special
 
 from personae.core import Array, BadValue, Estimate, missing
 from personae.stats.arrays import merge_ties, quotient, sample, table
@@ -137,8 +137,12 @@ def mean_difference(
     low, high, p = value, value, float(value == 0)
     if error > 0:
         df = error**4 / float((parts**2 / [a.size - 1, b.size - 1]).sum())
-        half = float(special.stdtrit(df, 0.975)) * error
-        low, high, p = value - half, value + half, 2 * float(special.stdtr(df, -abs(value) / error))
+        half = float(scipy.special.stdtrit(df, 0.975)) * error
+        low, high, p = (
+            value - half,
+            value + half,
+            2 * float(scipy.special.stdtr(df, -abs(value) / error)),
+        )
     return Estimate(
         name=name,
         value=value,

@@ -7,8 +7,8 @@ one, which lies within the margin exactly where p < .05.
 from math import sqrt
 from typing import Literal
 
+import scipy
 from numpy.typing import ArrayLike
-from scipy import special
 
 from personae.core import BadValue, Estimate, missing
 from personae.stats.arrays import paired
@@ -83,8 +83,8 @@ def _two_sided(
     _checked(margin)
     if error <= 1e-12 * max(1.0, abs(value)):
         return value, value, value, 0.0 if abs(value) < margin else 1.0
-    half = float(special.stdtrit(df, 0.95)) * error
-    p = float(special.stdtr(df, (abs(value) - margin) / error))
+    half = float(scipy.special.stdtrit(df, 0.95)) * error
+    p = float(scipy.special.stdtr(df, (abs(value) - margin) / error))
     return value, value - half, value + half, p
 
 

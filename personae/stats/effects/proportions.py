@@ -10,7 +10,6 @@ from math import nan, sqrt
 import numpy as np
 import scipy
 from numpy.typing import ArrayLike
-from scipy import special
 
 from personae.core import BadValue, Estimate, missing
 from personae.stats.arrays import paired, sample
@@ -43,7 +42,7 @@ def rate(hits: ArrayLike, *, name: str = "rate", of: str = "item") -> Estimate:
         return missing(name, "no values", n=0, of=of, unit="rate")
     if x.min() < 0 or x.max() > 1:
         raise BadValue(f"hits range from 0 to 1, not {x.min():g} to {x.max():g}")
-    share, z2 = float(x.mean()), float(special.ndtri(0.975)) ** 2
+    share, z2 = float(x.mean()), float(scipy.special.ndtri(0.975)) ** 2
     middle = (share + z2 / (2 * x.size)) / (1 + z2 / x.size)
     half = sqrt(z2 * (share * (1 - share) + z2 / (4 * x.size)) / x.size) / (1 + z2 / x.size)
     return Estimate(
@@ -97,7 +96,7 @@ def mcnemar(
         test = "exact McNemar test"
     else:
         square = max(abs(gained - lost) - 1, 0) ** 2 / (gained + lost)
-        p, test = special.chdtrc(1, square), f"McNemar chi-square {square:.3f}"
+        p, test = scipy.special.chdtrc(1, square), f"McNemar chi-square {square:.3f}"
     return Estimate(
         name=name,
         value=(gained - lost) / n,
@@ -153,4 +152,4 @@ def detectable(n: int, spread: float, *, tests: int = 1, power: float = 0.8) -> 
     if n < 1 or not np.isfinite(spread) or spread <= 0:
         return nan
     level = 1 - 0.05 / max(tests, 1) / 2
-    return float((special.ndtri(level) + special.ndtri(power)) * spread / sqrt(n))
+    return float((scipy.special.ndtri(level) + scipy.special.ndtri(power)) * spread / sqrt(n))

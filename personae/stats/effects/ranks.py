@@ -13,7 +13,6 @@ from math import nan
 import numpy as np
 import scipy
 from numpy.typing import ArrayLike
-from scipy import special
 
 from personae.core import Array, BadValue, Estimate, missing
 from personae.stats.arrays import differences, merge_ties, paired, sample, table
@@ -200,7 +199,10 @@ def friedman(
 
     estimate = bootstrap(kendall, n, draws=draws, seed=seed)
     statistic = n * (k - 1) * estimate.value
-    test, p = f"Friedman chi2({k - 1}) = {statistic:.4g}", float(special.chdtrc(k - 1, statistic))
+    test, p = (
+        f"Friedman chi2({k - 1}) = {statistic:.4g}",
+        float(scipy.special.chdtrc(k - 1, statistic)),
+    )
     return replace(labelled(estimate, name, of, test=test, note=note), p=p)
 
 
@@ -256,7 +258,10 @@ def kruskal(
 
     estimate = bootstrap(epsilon, sizes, draws=draws, seed=seed)
     df, statistic = len(sizes) - 1, (n - 1) * estimate.value
-    test, p = f"Kruskal-Wallis H({df}) = {statistic:.4g}", float(special.chdtrc(df, statistic))
+    test, p = (
+        f"Kruskal-Wallis H({df}) = {statistic:.4g}",
+        float(scipy.special.chdtrc(df, statistic)),
+    )
     missing_count = sum(np.size(group) for group in groups) - n
     note = f"; {missing_count} values missing" if missing_count else ""
     return replace(labelled(estimate, name, of, test=test, note=note), p=p)

@@ -8,8 +8,8 @@ from dataclasses import replace
 from math import exp, nan, sqrt
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy import special
 
 from personae.core import Estimate
 from personae.stats.arrays import scale_table
@@ -57,7 +57,7 @@ def sem(
         return estimate
     logs = np.log(without) / 2
     spread_of_logs = sqrt((n - 1) / n * float(((logs - logs.mean()) ** 2).sum()))
-    ratio = exp(float(special.stdtrit(n - 1, 0.975)) * spread_of_logs)
+    ratio = exp(float(scipy.special.stdtrit(n - 1, 0.975)) * spread_of_logs)
     return replace(
         estimate,
         low=estimate.value / ratio,

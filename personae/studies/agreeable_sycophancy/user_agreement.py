@@ -11,7 +11,6 @@ from math import isnan
 import numpy as np
 import polars as pl
 import scipy
-from scipy import special
 
 from personae.core import Answers, Array, Estimate, Persona, missing
 from personae.measure.tasks.opinions import STANCES
@@ -158,9 +157,9 @@ def partial_correlation(scores: Scores) -> Estimate:
     r, free = estimate.value, int(known.sum()) - 3
     if isnan(r) or abs(r) >= 1:
         return estimate
-    half = float(special.ndtri(0.975)) / np.sqrt(free - 1)
+    half = float(scipy.special.ndtri(0.975)) / np.sqrt(free - 1)
     low, high = np.tanh(np.arctanh(r) + np.array([-half, half]))
-    p = 2 * float(special.stdtr(free, -abs(r) * np.sqrt(free / (1 - r**2))))
+    p = 2 * float(scipy.special.stdtr(free, -abs(r) * np.sqrt(free / (1 - r**2))))
     return replace(estimate, low=float(low), high=float(high), p=p, method="partial Pearson")
 
 

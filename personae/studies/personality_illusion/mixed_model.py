@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from math import nan
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy import optimize
 
 from personae.core import Array, Estimate, missing
 from personae.studies.personality_illusion.regression import check_rows, t_estimate
@@ -144,7 +144,7 @@ def _variance_ratio(sums: _Sums) -> float:
     losses = [loss(value) for value in _LOG_RATIOS]
     best = int(np.argmin(losses))
     around = _LOG_RATIOS[[max(best - 1, 0), min(best + 1, len(losses) - 1)]]
-    least = optimize.minimize_scalar(
+    least = scipy.optimize.minimize_scalar(
         loss, bounds=tuple(around), method="bounded", options={"xatol": 1e-9}
     )
     return 0.0 if -_fit(sums, 0.0)[0] <= least.fun else float(np.exp(least.x))

@@ -12,7 +12,6 @@ from math import inf, isnan, nan, sqrt
 import numpy as np
 import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
 
 from personae.core import Array, BadValue, Estimate, missing
 
@@ -200,7 +199,7 @@ def logit(
     design = np.column_stack([np.ones(y.size), standardize(x)])
     beta = np.zeros(2)
     for _ in range(100):
-        share = special.expit(design @ beta)
+        share = scipy.special.expit(design @ beta)
         information = (design.T * (share * (1 - share))) @ design
         step = np.linalg.solve(information, design.T @ (y - share))
         beta = beta + step
