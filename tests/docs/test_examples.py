@@ -30,13 +30,14 @@ def test_two_models_are_compared_with_a_picture() -> None:
     text = run("two_models", {}, source)
     assert text.startswith("Two models") and text.count("type-7-000000") == 6
     assert "●" in text and text.count("[") == 6
+    assert "simulated:follow=0.3,noise=0.3" in text, "the models' names are whole"
 
 
 def test_a_steered_model_is_talked_to() -> None:
     source = (EXAMPLES / "steer_and_chat.py").read_text(encoding="utf-8")
     source = source.replace('"smollm2", "E=+2@15"', 'model, "E=+2@1"')
     lines = iter(["Hello", "And then?", ""])
-    names = {"model": tiny_model(), "input": lambda prompt: next(lines)}
+    names: dict[str, Any] = {"model": tiny_model(), "input": lambda prompt: next(lines)}
     assert run("steer_and_chat", names, source).count("Model: ") == 2
     assert [message.text for message in names["chat"][::2]] == ["Hello", "And then?"]
     assert [message.role for message in names["chat"]] == ["user", "assistant"] * 2

@@ -205,25 +205,32 @@ def _legend(plot: RowPlot, glyphs: str) -> list[Text]:
     ]
 
 
-def _rows(plot: RowPlot, room: int, glyphs: str) -> Grid:
+def _rows(plot: RowPlot, room: int, glyphs: str) -> Group:
     """Draw one line per row: its label, its points on the axis, and the most important number."""
     high = plot.high if plot.high > plot.low else plot.low + 1
     axis = Axis(plot.low, high, 0, room - 1)
-    grid = Grid.grid(padding=(0, 1))
-    grid.add_column(width=LABEL, no_wrap=True, overflow="ellipsis")
-    grid.add_column(width=room, no_wrap=True, overflow="crop")
-    grid.add_column(width=BESIDE, no_wrap=True, overflow="ellipsis")
+    grid = _row_grid(room)
+    lines: list[Grid | Text] = [grid]
     focus, group = focus_of(plot), ""
     for i, label in enumerate(plot.labels):
         if plot.groups[i] != group:
-            group = plot.groups[i]
-            grid.add_row(plain_text(group, "bold"), "", "")
+            group, grid = plot.groups[i], _row_grid(room)
+            lines += [_one_line(plain_text(group, "bold")), grid]
         words = displayed(focus.points[i].cell) if focus else DisplayedCell("text", "")
         value_words = f"{words.text} {words.interval}".strip()
         grid.add_row(
             plain_text(label), _strip(plot, axis, i, glyphs), plain_text(value_words, "dim")
         )
     grid.add_row("", _scale(axis, room), "")
+    return Group(*lines)
+
+
+def _row_grid(room: int) -> Grid:
+    """Make the columns of a picture: labels, axis, numbers."""
+    grid = Grid.grid(padding=(0, 1))
+    grid.add_column(width=LABEL, no_wrap=True, overflow="ellipsis")
+    grid.add_column(width=room, no_wrap=True, overflow="crop")
+    grid.add_column(width=BESIDE, no_wrap=True, overflow="ellipsis")
     return grid
 
 
