@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import Literal, get_args
 
+from personae.core.display import brief
 from personae.core.edit import Edit
 from personae.core.errors import BadValue
+from personae.core.estimate import counted
 
 __all__ = [
     "NOT_ASKED",
@@ -33,7 +35,7 @@ class Message:
     """One turn: who speaks, and the text."""
 
     role: Role
-    text: str
+    text: str  # whole in the `repr` too, by which simulated respondents key their draws
 
     def __post_init__(self) -> None:
         if self.role not in get_args(Role):
@@ -83,6 +85,11 @@ class Request:
         if len(set(flat)) != len(flat):
             shared = next(form for form in flat if flat.count(form) > 1)
             raise BadValue(f"two options of a request share the surface form {shared!r}")
+
+    def __repr__(self) -> str:
+        facts = [(self.chat, "message"), (self.options, "option"), (self.edits, "edit")]
+        counts = [counted(len(part), noun) for part, noun in facts if part]
+        return brief(self, self.chat[-1].text if self.chat else "", *counts)
 
 
 def requests_of(
@@ -140,6 +147,10 @@ class Reply:
     tokens_out: int = 0
     temporary: bool = False
     request: str = field(default="", compare=False)
+
+    def __repr__(self) -> str:
+        tokens = counted(self.tokens_out, "token") if self.tokens_out else ""
+        return brief(self, self.text, self.status, self.why, tokens)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

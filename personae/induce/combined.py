@@ -13,7 +13,7 @@ from functools import reduce
 from operator import and_
 from typing import TypeVar
 
-from personae.core import Induction, Model, Needs, Persona, require_white_box
+from personae.core import Induction, Model, Needs, Persona, brief, require_white_box
 
 __all__ = ["CombinedInduction", "InductionBase", "combine", "induction_text"]
 
@@ -54,6 +54,9 @@ class CombinedInduction(InductionBase):
     name: str
     needs: Needs
     parts: tuple[Induction, ...]
+
+    def __repr__(self) -> str:
+        return brief(self, self.name)
 
     def __call__(self, model: M, persona: Persona) -> AbstractContextManager[M]:
         """Yield a model with every part in force.

@@ -48,10 +48,9 @@ def commands() -> list[tuple[str, str]]:
     parsed = []
     for page in [*PAGES, ROOT / "docs" / "index.md"]:
         for block in blocks(page):
-            if block.language in ("", "bash", "console"):
+            if block.language in ("", "bash"):
                 lines = block.text.replace("\\\n", " ").splitlines()
-                typed = [line.removeprefix("$ ") for line in lines]
-                parsed += [(page.name, line) for line in typed if line.startswith("personae ")]
+                parsed += [(page.name, line) for line in lines if line.startswith("personae ")]
     return parsed
 
 
@@ -110,6 +109,12 @@ def test_command_parses(page: str, line: str, monkeypatch: pytest.MonkeyPatch) -
         main(shlex.split(line, comments=True)[1:])
     assert left.value.code == 0, f"{page}: {line}"
     assert reached or "--help" in line or "--version" in line
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_copied_command_has_no_prompt(page: Path) -> None:
+    """The site's button copies a block as it is."""
+    assert [b.text for b in blocks(page) if re.search(r"^[$>%] ", b.text, re.M)] == []
 
 
 def test_an_unknown_command_or_option_would_be_found() -> None:

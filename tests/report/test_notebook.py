@@ -25,15 +25,19 @@ from personae.core import (
     Note,
     Option,
     Persona,
+    Reply,
     Report,
+    Request,
     Site,
     Table,
     html_form,
     load_inventory,
     missing,
+    say,
 )
 from personae.generate.recipe import Order
 from personae.generate.recipe_registry import recipes
+from personae.induce.registry import find_induction
 from personae.induce.steer.steering_vector import SteeringVector, VectorOrigin
 from personae.report.render.figure_data import Grid, read_figure
 from personae.report.render.report_files import read_report
@@ -147,6 +151,9 @@ def crowded() -> list[object]:
         wide,
         *models,
         replace(SHIFT, name=long),
+        Request(say(long, system=long), (("A",), ("B",))),
+        Reply(text=long, status="error", why=long),
+        find_induction("persona_text & steer:2 & words & naive & adjectives"),
     ]
 
 
@@ -166,6 +173,10 @@ def test_a_repr_names_and_counts() -> None:
     persona = Persona(id="ada", text="Calm.", traits={"E": 1.5}, facts={"age": "34"})
     assert repr(persona) == "<Persona 'ada': character, 5 characters of text, 1 fact, E=+1.5>"
     mini = load_inventory("saucier-mini-markers")
+    assert repr(Request(say("Tea?", system="Be kind."))) == "<Request 'Tea?': 2 messages>"
+    assert repr(Reply(text="Gladly.", tokens_out=3)) == "<Reply 'Gladly.': ok, 3 tokens>"
+    both = find_induction("persona_text & naive")
+    assert repr(both) == "<CombinedInduction 'persona_text & naive'>"
     assert repr(mini) == "<Inventory 'saucier-mini-markers': 40 items, 5 scales, 9 options>"
 
 
