@@ -1,4 +1,4 @@
-"""Personae in inspect_ai: its models as `personae/MODEL`, and a solver that puts a persona in.
+"""Personae in inspect_ai: its models as `personae/MODEL`, and a solver that answers as a persona.
 
     inspect eval task.py --model personae/smollm2 --solver personae/persona -S who=ada.json
 
@@ -138,12 +138,13 @@ def _personae_models() -> type[ModelAPI]:
 
 
 @solver  # type: ignore[untyped-decorator]
-def persona(who: str | Persona, induction: str = "persona_text") -> Solver:
-    """Put a persona into a task's messages, as an induction of Personae does.
+def persona(who: str | Persona, induction: str = "persona_text", *, answer: bool = True) -> Solver:
+    """Put a persona into a task's messages, as an induction of Personae does, and answer.
 
     Args:
         who: a persona, or a file with one; FILE#ID names one of several.
         induction: an induction by prompt, as in `personae list`; it must not ask the model.
+        answer: whether the model answers at once; without, another solver has it answer.
     """
     person = load_persona(who) if isinstance(who, str) else who
     put_in = find_induction(induction)
@@ -161,7 +162,7 @@ def persona(who: str | Persona, induction: str = "persona_text") -> Solver:
         state.messages = [
             FORMS[message.role](content=message.text) for message in inner.asked[-1].chat
         ]
-        return state
+        return await generate(state) if answer else state
 
     return solve
 

@@ -199,15 +199,17 @@ from inspect_ai.solver import generate
 from personae.run.inspect_extension import persona
 samples = [Sample(input=f"Question {i}?", target="e") for i in range(4)]
 def evaluate(*solvers, **options):
-    task = Task(dataset=samples, solver=[*solvers, generate()], scorer=includes())
+    task = Task(dataset=samples, solver=list(solvers), scorer=includes())
     (log,) = eval(task, model="personae/simulated:noise=0.3", log_dir=sys.argv[2],
                   display="none", **options)
     return log
 good = evaluate(persona(sys.argv[1]), logprobs=True, num_choices=2)
 bad = evaluate(persona(sys.argv[1], induction="p2"))
+steps = evaluate(persona(sys.argv[1], answer=False), generate())
 print(json.dumps({
     "status": [good.status, bad.status], "error": str(bad.error),
     "messages": [[m.role, m.text] for m in good.samples[3].messages],
+    "steps": [m.role for m in steps.samples[3].messages],
     "choices": [[c.message.text, c.stop_reason, [t.token for t in c.logprobs.content],
                  c.logprobs.content[0].logprob] for c in good.samples[3].output.choices],
     "tokens": good.samples[3].output.usage.total_tokens,
@@ -223,6 +225,7 @@ def test_inspect_asks_our_models_and_puts_personas_in(tmp_path: Path) -> None:
     (system, user, assistant) = log["messages"]
     assert system[0] == "system" and system[1].startswith("You are Ada")
     assert user == ["user", "Question 3?"] and assistant[0] == "assistant" and assistant[1]
+    assert log["steps"] == ["system", "user", "assistant"], "another solver may have it answer"
     assert len(log["choices"]) == 2 and log["tokens"] > 0
     for text, stop, tokens, logprob in log["choices"]:
         assert (stop, tokens) == ("stop", [text]) and logprob <= 0
