@@ -111,3 +111,10 @@ def test_omega_is_that_of_the_best_fit_also_where_a_unique_variance_is_zero() ->
         assert estimate.value == pytest.approx(best_omega(np.cov(x.T)), abs=1e-3)
         heywood += "Heywood" in estimate.method
     assert heywood >= 3
+
+
+def test_omega_is_not_fitted_to_fewer_rows_than_items() -> None:
+    x = scale(np.random.default_rng(3), 30)
+    items = x.shape[1]
+    assert "needs more rows than items" in omega_total(x[:items], draws=FEW).why_missing
+    assert np.isfinite(omega_total(x[: items + 8], draws=FEW).value)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from personae.core import Array, Estimate
+from personae.core import Array, Estimate, missing
 from personae.stats.arrays import quotient
 from personae.stats.moments import Moments, scale_moments
 from personae.stats.resample import DRAWS, labelled
@@ -220,9 +220,10 @@ def omega_total(
     """Estimate McDonald's ω of one factor: (Σλ)² / ((Σλ)² + Σψ), on covariances, by ML.
 
     Args, interval and errors as `alpha` of `reliability`: scores of shape (n, k). Undefined with
-    fewer than 3 items or complete rows, or where an item never varies. Source: McDonald (1999, Test
-    Theory, ch. 6); fitted on the unique variances (Jöreskog 1967, Psychometrika 32) with the second
-    derivatives of Clarke (1970, Br. J. Math. Stat. Psychol. 23).
+    fewer than 3 items, no more complete rows than items (the likelihood then has no greatest
+    value), or where an item never varies. Source: McDonald (1999, Test Theory, ch. 6); fitted on
+    the unique variances (Jöreskog 1967, Psychometrika 32) with the second derivatives of Clarke
+    (1970, Br. J. Math. Stat. Psychol. 23).
 
     >>> rng = np.random.default_rng(0)
     >>> x = rng.normal(size=(300, 1)) + rng.normal(size=(300, 4))
@@ -232,7 +233,11 @@ def omega_total(
     moments = scale_moments((name, of), matrix, items=3, vary=True, seed=seed)
     if isinstance(moments, Estimate):
         return moments
-    note, variances = moments.note, moments.matrix.var(axis=0)
+    (n, items), note = moments.matrix.shape, moments.note
+    if n <= items:
+        why = f"{n} complete rows for {items} items: a factor model needs more rows than items"
+        return missing(name, why, n=n, of=of)
+    variances = moments.matrix.var(axis=0)
     scale = float(variances.max())
     known = moments.covariances()
     fit = _one_factor(known)
