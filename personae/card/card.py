@@ -6,7 +6,7 @@ Asks     Asked to be the persona, does the model report the requested traits, in
          option order, and which induction works best?
 Differs  no score without a content gate before it, an arm without persona beside it and an
          interval around it; a persona without content is the floor; nothing rests on one wording
-Version  1
+Version  2
 """
 
 from collections.abc import Callable, Mapping, Sequence
