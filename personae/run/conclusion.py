@@ -1,15 +1,21 @@
-"""The end of a run's questions, whatever the end is, and a word on those that weren't put."""
+"""The end of a run's questions, whatever the end is, and a word on those that say little."""
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from personae.core import BudgetSpent, InputError, Model, Report
+import numpy as np
+import polars as pl
+
+from personae.core import BudgetSpent, InputError, Model, Note, Report
 from personae.models.journal.recorded import RecordedModel
 from personae.report.build import warning
 from personae.run.progress import Meter
 
-__all__ = ["concluding", "with_unasked"]
+__all__ = ["concluding", "with_doubts"]
+
+LEAST_MASS = 0.1
+"""Median probability of naming any label under which answers by label rest on next to nothing."""
 
 
 @contextmanager
@@ -36,11 +42,29 @@ def concluding(
         model.conclude()
 
 
-def with_unasked(report: Report, models: Collection[RecordedModel[Model]]) -> Report:
-    """Add a warning for each model to which questions could not be put, and why."""
+def with_doubts(report: Report, models: Collection[RecordedModel[Model]]) -> Report:
+    """Add warnings of questions that could not be put, and of labels that were hardly named."""
     notes = [
         warning(f"{model.unasked}. What rests on them is not known.")
         for model in models
         if model.unasked
     ]
+    notes += _hardly_named(report)
     return replace(report, parts=(*notes, *report.parts)) if notes else report
+
+
+def _hardly_named(report: Report) -> list[Note]:
+    """Warn where most answers are by label, and the model would rather have said something else."""
+    if report.answers is None:
+        return []
+    answered = report.answers.rows.filter(pl.col("status") == "ok")
+    masses = answered.filter(pl.col("channel") == "label")["mass"].drop_nulls().to_numpy()
+    if 2 * masses.size <= answered.height or not np.median(masses) < LEAST_MASS:
+        return []
+    return [
+        warning(
+            f"In half of the {masses.size:,} answers by label, all labels together have a "
+            f"probability of {np.median(masses):.2g} or less: the model would rather say something "
+            "else, and what is concluded rests on that remainder. Compare with another channel."
+        )
+    ]

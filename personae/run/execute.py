@@ -27,7 +27,7 @@ from personae.models.journal.journal import Journal
 from personae.models.journal.prompts import PROMPTS, Prompts
 from personae.models.journal.recorded import recorded
 from personae.report.render.report_files import write_report
-from personae.run.conclusion import concluding, with_unasked
+from personae.run.conclusion import concluding, with_doubts
 from personae.run.eta import Eta
 from personae.run.folder.earlier_run import set_aside
 from personae.run.folder.folder_lock import folder_lock
@@ -169,7 +169,7 @@ def _ask(
             k: recorded(m, journal, seen=meter.seen, prompts=prompts) for k, m in models.items()
         }
         with concluding(wrapped.values(), meter):
-            report = with_unasked(study(**wrapped), wrapped.values())
+            report = with_doubts(study(**wrapped), wrapped.values())
         usage = _total([w.usage for w in wrapped.values()])
         return report, usage, model_notes(wrapped.values())
 

@@ -40,7 +40,7 @@ from personae.models.server.client import open_server
 from personae.models.server.server_settings import ServerSettings
 from personae.models.wrapper import ModelWrapper
 from personae.respondents.simulated import open_simulated
-from personae.run.conclusion import concluding, with_unasked
+from personae.run.conclusion import concluding, with_doubts
 from personae.run.plan import estimate_work
 from personae.run.study_registry import studies
 from personae.studies.eliciting_traits import study as eliciting_traits
@@ -110,7 +110,7 @@ def outcome(server: StrictServer, work: Callable[[Any], Any], folder: Path) -> A
         try:
             with concluding([model]):
                 result = work(model)
-            return with_unasked(result, [model]) if isinstance(result, Report) else result
+            return with_doubts(result, [model]) if isinstance(result, Report) else result
         except PersonaeError as error:
             assert server.paid <= server.probes, f"paid for {server.paid} calls, then: {error}"
             assert len(str(error).splitlines()) == 1

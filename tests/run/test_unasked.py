@@ -1,4 +1,4 @@
-"""Wherever a report is made, it says which questions could not be put to a server, and why."""
+"""Wherever a report is made, it says what could not be asked, and what was hardly answered."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,8 +7,9 @@ import pytest
 from rich.console import Console
 
 import personae as p
-from personae.core import Chooser, Note, NoUsableAnswers, Persona, Report, Request, say
+from personae.core import Answers, Chooser, Note, NoUsableAnswers, Persona, Report, Request, say
 from personae.models.server.client import open_server
+from personae.respondents.scripted import ScriptedModel
 from personae.run.execute import Job, execute
 from personae.run.study_registry import studies
 from personae.run.verbs import model_verbs
@@ -67,3 +68,23 @@ def test_there_is_no_report_where_nothing_could_be_asked(monkeypatch: pytest.Mon
         with pytest.raises(NoUsableAnswers, match="nothing was asked: 1 question can't be put to"):
             p.run("sac", open_server(server.address))
         assert server.paid == 0
+
+
+@pytest.mark.parametrize(("mass", "by_label"), [(0.02, 8), (0.3, 8), (0.02, 4)])
+def test_a_report_says_if_labels_were_hardly_named(
+    mass: float, by_label: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where most answers are by label, and their labels have next to no probability."""
+
+    def by_remainder(model: Chooser, seed: int = 0, quick: bool = False) -> Report:
+        model.choose([Request(say("Tea?"), (("A",), ("B",)))])
+        answer = {"respondent": "r", "scale": "E", "key": 1, "value": 2.0, "mass": mass}
+        channels = ["label" if k < by_label else "option" for k in range(8)]
+        rows = [answer | {"item": str(k), "channel": c} for k, c in enumerate(channels)]
+        return Report(title="Tea", parts=(Note("Tea."),), answers=Answers.of(rows))
+
+    monkeypatch.setattr(type(studies), "load", lambda *header: by_remainder)
+    report = p.run("sac", ScriptedModel(lambda chat: "A"))
+    warned = [part.text for part in report.parts if isinstance(part, Note) and "label" in part.text]
+    assert len(warned) == (mass < 0.1 and by_label > 4)
+    assert all("all labels together have a probability of 0.02 or less" in w for w in warned)

@@ -23,7 +23,7 @@ from personae.models.journal.recorded import recorded
 from personae.models.notices import notify
 from personae.models.opening import open_model
 from personae.personas.exchange import import_personas, load_persona
-from personae.run.conclusion import concluding, with_unasked
+from personae.run.conclusion import concluding, with_doubts
 from personae.run.parameters import Parameter, bind, parameters, require_given
 from personae.run.plan import announce
 from personae.run.study_registry import studies
@@ -71,7 +71,7 @@ def card(
         asked = recorded(chooser, journal)
         with concluding([asked]):
             report = persona_card(asked, person, **options)
-        return with_unasked(report, [asked])
+        return with_doubts(report, [asked])
 
 
 @checks_types
@@ -131,7 +131,7 @@ def run(
         models = [asked, *wrapped.values()]
         with concluding(models):
             report = function(asked, **bind(function, arguments | wrapped))
-        return with_unasked(report, models)
+        return with_doubts(report, models)
 
 
 def _argument(parameter: Parameter | None, value: object) -> object:
