@@ -1,6 +1,7 @@
 """Answers to patients under roles and styles, compared in pairs by judges."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import combinations
 from math import isnan
 
@@ -112,9 +113,11 @@ def rankings(verdicts: Answers, seed: int) -> list[Part]:
     parts: list[Part] = []
     for criterion in CRITERIA:
         sheet = verdicts.where(scale=criterion)
+        title = criterion.removeprefix("answer-")
+        preferred = first_place_rate(sheet, seed=seed)
         parts += [
-            _ranking_table(criterion.removeprefix("answer-"), *_wins(sheet)),
-            first_place_rate(sheet, seed=seed),
+            _ranking_table(title, *_wins(sheet)),
+            replace(preferred, name=f"{title}: {preferred.name}"),
         ]
         if sheet.rows["respondent"].n_unique() > 1:
             parts += rater_agreement(sheet, seed=seed)
