@@ -18,6 +18,7 @@ from personae.cli.framework.command_group import (
 )
 from personae.cli.framework.completion import SHELLS, completion_script, with_completion
 from personae.cli.framework.ending import exit_code
+from personae.cli.framework.folded_help import with_examples
 from personae.cli.framework.lazy_commands import LazyCommand, RecipeGroup, StudyGroup, study_command
 from personae.cli.model_options import model_opener, with_model_options
 from personae.cli.personas_command import personas
@@ -44,7 +45,7 @@ Induce a persona in a model, measure the personality that results, and how certa
 personae card examples/ada.json        a persona card, on the embedded model
 personae run sac --quick               a published study in its short form
 personae generate population -n 100    personas by exact quotas
-personae show sac                      what a study asks, its source and options
+personae show sac                      what a study asks, and its options
 """
 
 
@@ -61,14 +62,19 @@ _personae.add_command(
 )
 
 
-@_personae.group("run", cls=StudyGroup, context_settings=ALIKE)
+@_personae.group(
+    "run",
+    cls=StudyGroup,
+    context_settings=ALIKE,
+    help=with_examples("Run a published study.", {"personae run sac --quick": "a first look"}),
+)
 def _run() -> None:
-    """Run a published study."""
+    """Group the commands of studies."""
 
 
 @_personae.group("generate", cls=RecipeGroup, context_settings=ALIKE)
 def _generate() -> None:
-    """Generate personas by a recipe, with quotas and a report on their diversity."""
+    """Generate personas by a recipe; report their diversity."""
 
 
 _personae.add_command(personas)
@@ -96,7 +102,7 @@ def _taxonomy(**settings: Any) -> None:  # noqa: ANN401
 
 @_personae.command("list")
 def _list() -> None:
-    """List studies, recipes, inventories, inductions, models and controls."""
+    """List studies, recipes, inventories, inductions and models."""
     from personae.cli.show_command import listing
 
     for line in listing():
@@ -113,7 +119,7 @@ def _names(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
 @click.argument("name", shell_complete=_names)
 @takes_full
 def _show(name: str, full: bool) -> None:
-    """Show a study, recipe, inventory, induction, model or control: what it is, its options."""
+    """Show what a study, recipe, inventory, induction or model is, and its options."""
     from personae.cli.show_command import describe
 
     for part in describe(name):
@@ -126,7 +132,7 @@ def _show(name: str, full: bool) -> None:
 @_personae.command("completion")
 @click.argument("shell", type=click.Choice(SHELLS))
 def _completion(shell: str) -> None:
-    """Print a script that makes a shell complete names: eval "$(personae completion bash)"."""
+    """Complete names in a shell: eval "$(personae completion bash)"."""
     click.echo(completion_script(_personae, shell))
 
 
@@ -149,29 +155,14 @@ def _completion(shell: str) -> None:
 @click.option("--seed", type=WHOLE, default=0, show_default=True, help="Seed of the resampling.")
 @takes_full
 def _score(**settings: Any) -> None:  # noqa: ANN401
-    """Score answers collected anywhere: one row per respondent, or one per answer.
+    """Score answers collected anywhere, of people or models.
 
-    ANSWERS is CSV, TSV, JSON, JSONL, Parquet, the export of a survey tool, or the folder of a run.
+    ANSWERS, one row per respondent or one per answer, is CSV, TSV, JSON, JSONL, Parquet, the export
+    of a survey tool, or the folder of a run.
     """
-    from personae.analyses.score import score_report
-    from personae.core import load_inventory
-    from personae.datasets.answer_cells import CellRules
-    from personae.datasets.answer_tables import read_answer_file
-    from personae.report.render.report_files import write_report
+    from personae.cli.score_command import score
 
-    inventory = load_inventory(settings["inventory"], settings["items"])
-    rules = CellRules(settings["shift"], settings["missing"], settings["by_scale"])
-    file = read_answer_file(settings["answers"], inventory, rules)
-    report = score_report(
-        file.answers,
-        inventory,
-        norms_group=settings["norms"],
-        seed=settings["seed"],
-        reading=file.reading,
-    )
-    if settings["out"]:
-        write_report(report, settings["out"])
-    show_report(report, full=settings["full"], page=report_page(settings["out"]))
+    score(**settings)
 
 
 @_personae.command("vector")
@@ -189,7 +180,7 @@ def _score(**settings: Any) -> None:  # noqa: ANN401
 @with_model_options
 @takes_full
 def _vector(full: bool, **settings: Any) -> None:  # noqa: ANN401
-    """Make a trait's steering vector, and report its quality at each block."""
+    """Make a trait's steering vector; report its quality at each block."""
     from personae.cli.vector_command import make_file
 
     show_report(make_file(open_reader=model_opener(settings), **settings), full=full)
@@ -231,7 +222,10 @@ def _report(folder: Path, full: bool) -> None:
 @click.option("--seed", type=WHOLE, default=0, show_default=True, help="Seed of the resampling.")
 @takes_full
 def _compare(**settings: Any) -> None:  # noqa: ANN401
-    """Compare two finished runs, or folders of `score --out`, paired by answer: what differs."""
+    """Compare two finished runs, or two folders of `score --out`.
+
+    Answers to the same questions are paired; the report says what differs.
+    """
     from personae.cli.compare_export import compare
 
     compare(**settings)
@@ -261,7 +255,7 @@ def _compare(**settings: Any) -> None:  # noqa: ANN401
     help="A .eval or .json file (inspect), a .jsonl file (dpo), or a folder (lm-eval).",
 )
 def _export(**settings: Any) -> None:  # noqa: ANN401
-    """Write a finished run, or a set of problems, in another tool's format."""
+    """Write a finished run, or problems, in another tool's format."""
     from personae.cli.compare_export import export
 
     click.echo(export(**settings))
@@ -271,10 +265,10 @@ def _export(**settings: Any) -> None:  # noqa: ANN401
 @click.argument("kind", type=click.Choice(["study", "inventory", "induction", "recipe", "rubric"]))
 @click.argument("name")
 def _new(kind: str, name: str) -> None:
-    """Begin a study, inventory, induction, recipe or rubric in a checkout of the repository.
+    """Begin your own study, inventory, induction, recipe or rubric.
 
-    Writes the files of the guide's page under the NAME given, and the golden report of a study.
-    They pass their contracts as they are.
+    In a checkout of the repository, writes the files of the guide's page under the NAME given, and
+    the golden report of a study. They pass their contracts as they are.
     """
     from personae.cli.new_command import guide, scaffold, write_golden_report
 
@@ -288,7 +282,7 @@ def _new(kind: str, name: str) -> None:
 @_personae.command("doctor")
 @click.option("--check", is_flag=True, help="Also open models, compare and time the embedded one.")
 def _doctor(check: bool) -> None:
-    """Tell what is installed and which models open; with --check, whether they are right."""
+    """Tell what is installed, which models open; --check tests them."""
     from personae.run.doctor import checkup
 
     for line in checkup(thorough=check):
@@ -305,7 +299,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     def run() -> None:
         for word in words:
             _require_utf8(word)
-        _personae.main(args=list(words), standalone_mode=False)
+        _personae.main(args=list(words), prog_name="personae", standalone_mode=False)
 
     sys.exit(exit_code(run))
 

@@ -1,6 +1,6 @@
 """The command `generate`: preview, confirmation of costs, generation, report."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,8 @@ import click
 from rich.console import Console
 
 from personae.cli.framework.command_group import WHOLE, show_report
-from personae.cli.perform import COMMON, MODEL_HELP, confirm, on_cluster, open_models
+from personae.cli.framework.folded_help import FoldedCommand, with_examples
+from personae.cli.perform import COMMON, TOPICS, confirm, on_cluster, open_models
 from personae.cli.signature import options_of, take
 from personae.core import Chooser, Model, Report, is_control
 from personae.core.files.headers import Header
@@ -29,7 +30,9 @@ OWN = (
     click.Option(["-n"], type=click.IntRange(1), default=10, show_default=True, help="Personas."),
     click.Option(["--seed"], type=WHOLE, default=0, show_default=True, help="Seed."),
     click.Option(
-        ["--model"], help=f"Writes the texts: {MODEL_HELP}. Without one: structure alone."
+        ["--model"],
+        metavar="MODEL",
+        help="Writes the texts, see `personae list`; else structure alone.",
     ),
     click.Option(["--out"], type=click.Path(path_type=Path), help=".parquet, .jsonl or .json."),
     click.Option(
@@ -49,13 +52,24 @@ def make_command(name: str, settings: Mapping[str, Any]) -> click.Command:
 
     own_options = [o for p in parameters(function) if p.of != "order" for o in options_of(p)]
     common_options = [o for o in COMMON if o.name not in ("model", "out", "fresh")]
-    return click.Command(
+    call = " ".join((f"personae generate {name}", *_required(own_options)))
+    examples = {
+        f"{call} --preview": "a preview",
+        f"{call} -n 100": "100 personas",
+    }
+    return FoldedCommand(
         name,
+        topics=TOPICS,
         params=[*OWN, *own_options, *common_options],
         callback=run_recipe,
-        help=recipe.summary,
+        help=with_examples(recipe.summary, examples),
         context_settings=dict(settings),
     )
+
+
+def _required(options: Iterable[click.Parameter]) -> Iterator[str]:
+    """Return what stands in a command line for the options that must be given."""
+    return (f"{option.opts[0]} FILE" for option in options if option.required)
 
 
 def _perform(recipe: Header, function: Callable[..., Population], settings: dict[str, Any]) -> None:

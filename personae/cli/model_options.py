@@ -13,7 +13,14 @@ import click
 if TYPE_CHECKING:
     from personae.core import Model
 
-__all__ = ["MODEL_OPTIONS", "model_opener", "model_options", "option_names", "with_model_options"]
+__all__ = [
+    "LOCAL_OPTIONS",
+    "SERVER_OPTIONS",
+    "model_opener",
+    "model_options",
+    "option_names",
+    "with_model_options",
+]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import click
 from rich.console import Console
 
 from personae.cli.framework.command_group import FULL, report_page, show_report
-from personae.cli.model_options import MODEL_OPTIONS, model_options
+from personae.cli.model_options import LOCAL_OPTIONS, SERVER_OPTIONS, model_options
 from personae.cli.signature import take
 from personae.core import (
     BadValue,
@@ -30,25 +31,21 @@ from personae.run.folder.manifest import same_run
 from personae.run.parameters import parameters
 from personae.run.plan import CostEstimate, announce
 
-__all__ = ["COMMON", "MODEL_HELP", "confirm", "on_cluster", "open_models", "perform"]
+__all__ = ["COMMON", "TOPICS", "confirm", "on_cluster", "open_models", "perform"]
 
 MODEL_HELP = (
-    "smollm2 (embedded), hf:NAME-OR-FOLDER, vllm:NAME-OR-FOLDER, gguf:FILE, http://HOST/v1#NAME, "
-    "ollama:NAME, simulated:..., null:..."
+    "smollm2 (embedded), hf:NAME, vllm:NAME, gguf:FILE, ollama:NAME, http://HOST/v1#NAME, ...; "
+    "see `personae list`."
 )
 LIMITS = ("calls", "tokens", "money", "minutes")
 POSITIVE = click.FloatRange(0, min_open=True)
-COMMON = (
-    click.Option(["--model"], default="smollm2", show_default=True, help=MODEL_HELP),
-    *MODEL_OPTIONS,
-    click.Option(["--out"], type=click.Path(path_type=Path), help="Folder for the results."),
+RUN_OPTIONS = (
     click.Option(
         ["--fresh"],
         is_flag=True,
         help="Start over; an earlier run is moved aside within the folder.",
     ),
     click.Option(["--retry-errors"], is_flag=True, help="Ask again what ended in an error before."),
-    FULL,
     click.Option(
         ["--ray"],
         is_flag=False,
@@ -56,6 +53,9 @@ COMMON = (
         metavar="[ADDRESS]",
         help="Spread the work over a Ray cluster, on this machine by default.",
     ),
+    click.Option(["--max-minutes"], type=POSITIVE, help="Stop after so many minutes."),
+)
+COST_OPTIONS = (
     click.Option(["--yes"], is_flag=True, help="Don't ask for confirmation of a server's cost."),
     click.Option(
         ["--price"],
@@ -67,7 +67,26 @@ COMMON = (
     ),
     click.Option(["--max-tokens"], type=click.IntRange(1), help="Most tokens read and written."),
     click.Option(["--max-money"], type=POSITIVE, help="Most money, by --price."),
-    click.Option(["--max-minutes"], type=POSITIVE, help="Stop after so many minutes."),
+)
+TOPICS = {
+    "Local models": LOCAL_OPTIONS,
+    "Servers": SERVER_OPTIONS,
+    "Runs": RUN_OPTIONS,
+    "Costs": COST_OPTIONS,
+}
+"""What the options of every run are about that help names without explaining them."""
+COMMON = (
+    click.Option(
+        ["--model"], default="smollm2", show_default=True, metavar="MODEL", help=MODEL_HELP
+    ),
+    click.Option(
+        ["--out"],
+        type=click.Path(path_type=Path),
+        metavar="FOLDER",
+        help="Folder for the results.",
+    ),
+    FULL,
+    *chain.from_iterable(TOPICS.values()),
 )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
 
@@ -21,8 +21,27 @@ __all__ = [
 ]
 
 ALIKE = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
-WHOLE = click.IntRange(0, 2**32 - 1)
-"""Counts and seeds: no generator takes a larger seed."""
+
+
+class _Whole(click.IntRange):
+    """Counts and seeds; help shows no range, since nobody needs a seed that is larger."""
+
+    name = "n"
+
+    def convert(
+        self,
+        value: Any,  # noqa: ANN401
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> int:
+        """Convert to a number that every generator takes as its seed; the error names the range."""
+        return int(click.IntRange(self.min, self.max).convert(value, param, ctx))
+
+    def _describe_range(self) -> str:
+        return ""
+
+
+WHOLE = _Whole(0, 2**32 - 1)
 MOST = 200
 """Characters of a sentence in a list of commands."""
 
@@ -37,6 +56,13 @@ class WholeSentences(click.Group):
 
     sections: ClassVar[Mapping[str, Sequence[str]]] = {}
     """Section -> its commands; commands without a section are listed under Commands."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options, unless --help is the only one, then the commands."""
+        if self.params:
+            super().format_options(ctx, formatter)
+        else:
+            self.format_commands(ctx, formatter)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands, section by section."""

@@ -31,7 +31,8 @@ class LazyCommand(click.Command):
 def study_command(name: str) -> click.Command:
     """Make a study's command from its signature."""
     from personae.cli.framework.completion import with_completion
-    from personae.cli.perform import COMMON, perform
+    from personae.cli.framework.folded_help import FoldedCommand, with_examples
+    from personae.cli.perform import COMMON, TOPICS, perform
     from personae.cli.signature import all_options
     from personae.run.parameters import parameters
     from personae.run.study_registry import studies
@@ -43,10 +44,19 @@ def study_command(name: str) -> click.Command:
         perform(study, function, settings)
 
     own_options = all_options([p for p in parameters(function) if p.name != "model"])
-    asks, paper = study.fields["Asks"], study.fields["Paper"]
-    text = f"{study.summary}\n\nAsks: {asks}\n\nSource: {paper}"
-    command = click.Command(
-        name, params=[*own_options, *COMMON], callback=run_study, help=text, context_settings=ALIKE
+    call = "personae card examples/ada.json" if name == "card" else f"personae run {name}"
+    examples = {
+        f"{call} --quick": "a first look",
+        f"{call} --model gguf:FILE": "your own model",
+        f"personae show {name}": "its source and method",
+    }
+    command = FoldedCommand(
+        name,
+        topics=TOPICS,
+        params=[*own_options, *COMMON],
+        callback=run_study,
+        help=with_examples(study.summary, examples, f"Asks: {study.fields['Asks']}"),
+        context_settings=ALIKE,
     )
     return with_completion(command)
 

@@ -1,1 +1,1 @@
-"""Whether agreeable personas agree with whatever the user says."""
+"""Whether agreeable personas agree with any user."""

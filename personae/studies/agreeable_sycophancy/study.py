@@ -1,4 +1,4 @@
-"""Whether agreeable personas agree with whatever the user says.
+"""Whether agreeable personas agree with any user.
 
 System   agreeable-sycophancy
 Paper    Shah, Mishra & Silpasuwanchai 2026, ACL (arXiv:2604.10733)

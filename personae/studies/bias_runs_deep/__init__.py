@@ -1,1 +1,1 @@
-"""Whether giving a model an identity quietly damages its reasoning."""
+"""Whether an identity quietly harms a model's reasoning."""

@@ -1,4 +1,4 @@
-"""Whether giving a model an identity quietly damages its reasoning.
+"""Whether an identity quietly harms a model's reasoning.
 
 System   bias-runs-deep
 Paper    Gupta, Shrivastava, Deshpande et al. 2024, ICLR (arXiv:2311.04892)

@@ -1,1 +1,1 @@
-"""Whether generated citizens answer a survey as a country's people do."""
+"""Whether generated citizens answer as real ones do."""

@@ -1,4 +1,4 @@
-"""Whether generated citizens answer a survey as a country's people do.
+"""Whether generated citizens answer as real ones do.
 
 System   deeppersona
 Paper    Wang, Zhou et al. 2025, NeurIPS LAW workshop (arXiv:2511.07338), section 4.2

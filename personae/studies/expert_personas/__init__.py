@@ -1,1 +1,1 @@
-"""Whether an expert persona makes answers more often correct."""
+"""Whether an expert persona makes answers more accurate."""

@@ -1,4 +1,4 @@
-"""Whether an expert persona makes answers more often correct.
+"""Whether an expert persona makes answers more accurate.
 
 System   expert-personas
 Paper    Basil, Shapiro, Shapiro, Mollick, Mollick & Meincke 2025 (arXiv:2512.05858)

@@ -1,1 +1,1 @@
-"""Whether a model's self-report agrees with its behaviour."""
+"""Whether a model's self-report matches its behaviour."""

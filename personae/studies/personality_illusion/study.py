@@ -1,4 +1,4 @@
-"""Whether a model's self-report agrees with its behaviour.
+"""Whether a model's self-report matches its behaviour.
 
 System   personality-illusion
 Paper    Han, Kocielnik, Song, Debnath, Mobbs, Anandkumar & Alvarez 2025 (arXiv:2509.03730)

@@ -1,1 +1,1 @@
-"""How much a model's harmfulness depends on the persona it is given."""
+"""How much a model's harmfulness depends on its persona."""

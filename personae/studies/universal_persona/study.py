@@ -1,4 +1,4 @@
-"""How much a model's harmfulness depends on the persona it is given.
+"""How much a model's harmfulness depends on its persona.
 
 System   universal-persona
 Paper    Wan, Zhao, Chadha, Peng & Chang 2023, Findings of EMNLP (arXiv:2310.05280)
