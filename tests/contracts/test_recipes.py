@@ -105,5 +105,5 @@ def test_a_file_and_its_report_are_made_of_any_count(name: str, n: int, tmp_path
     report = generate(
         job, lambda model: population(name, n, model=model), None, Console(quiet=True)
     )
-    assert f"{n} of {n} personas made" in str(report.parts[0])
+    assert f"{n} of {n} {'persona' if n == 1 else 'personas'} made" in str(report.parts[0])
     assert len((tmp_path / "a.jsonl").read_text().splitlines()) == n

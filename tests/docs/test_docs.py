@@ -19,6 +19,7 @@ from personae.core import ModelUnavailable
 from personae.induce import registry
 from personae.models.local.loading import load_embedded
 from tests.structure.test_layers import ORDER
+from tests.support.own_recognisers import own_recognisers
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs" / "guide").glob("*.md"))]
@@ -86,14 +87,15 @@ def test_python_runs_and_prints_what_is_shown(
         except ModelUnavailable as error:
             pytest.skip(str(error))
     names: dict[str, object] = {"__name__": page.stem.replace("-", "_")}
-    for block in code:
-        printed = io.StringIO()
-        with contextlib.redirect_stdout(printed):
-            exec(compile(block.text, str(page), "exec"), names)
-        assert printed.getvalue().strip() == block.shown.strip(), block.text
-        if block.title:
-            name = block.title.removesuffix(".py").replace("/", ".")
-            monkeypatch.setitem(sys.modules, name, SimpleNamespace(**names))
+    with own_recognisers():
+        for block in code:
+            printed = io.StringIO()
+            with contextlib.redirect_stdout(printed):
+                exec(compile(block.text, str(page), "exec"), names)
+            assert printed.getvalue().strip() == block.shown.strip(), block.text
+            if block.title:
+                name = block.title.removesuffix(".py").replace("/", ".")
+                monkeypatch.setitem(sys.modules, name, SimpleNamespace(**names))
 
 
 @pytest.mark.parametrize(("page", "line"), commands())

@@ -24,6 +24,7 @@ from personae.respondents.stimuli import (
     TaskTrial,
     relative_levels,
 )
+from tests.support.own_recognisers import own_recognisers
 
 GARDEN = {"Weeds are friends": ("A", 1), "Hedges should be straight": ("C", 1)}
 RUNGS = ("Bottom rung", "Second rung", "Middle rung", "Fourth rung", "Top rung")
@@ -32,13 +33,10 @@ COUNT = "At the gate, in the evening light, you count the swallows."
 
 
 @pytest.fixture
-def registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def registry() -> Iterator[None]:
     """What a test registers is gone after it."""
-    recognise(KeyedStatement, Prompt("anything"))  # the shipped ones are there
-    copies = {kind: dict(named) for kind, named in recognition._REGISTERED.items()}
-    monkeypatch.setattr(recognition, "_REGISTERED", copies)
-    yield
-    register(KeyedStatement, "cleared")(lambda prompt: None)  # empties what was read meanwhile
+    with own_recognisers():
+        yield
 
 
 def garden_statement(prompt: Prompt) -> KeyedStatement | None:

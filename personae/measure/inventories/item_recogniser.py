@@ -12,6 +12,7 @@ from functools import cache
 from personae.core import Inventory, data_json, inventories, load_inventory
 from personae.respondents.recognition import register
 from personae.respondents.stimuli import AnswerScale, KeyedStatement, Prompt, relative_levels
+from personae.traits.item_grammar import in_person
 from personae.traits.trait_words import related_domain
 
 __all__: list[str] = []
@@ -97,9 +98,10 @@ def _statements(inventory: Inventory) -> Iterator[tuple[tuple[str, ...], KeyedSt
             continue
         domain, sign = related_domain(inventory.scales[item.scale])
         text = f"be {item.text}" if inventory.kind == "adjective" else f"{item.text} {item.other}"
-        words = tuple(_tokens(text))
         facet = item.facet if domain == item.scale else ""
-        yield words, KeyedStatement(domain, facet, item.key * sign, " ".join(words), pair)
+        for said in dict.fromkeys((text, in_person(text, "first"))):  # an item may lack a verb
+            words = tuple(_tokens(said))
+            yield words, KeyedStatement(domain, facet, item.key * sign, " ".join(words), pair)
 
 
 @register(AnswerScale, "inventories")

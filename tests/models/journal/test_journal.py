@@ -143,4 +143,4 @@ def test_killed_at_any_time_it_goes_on_where_it_stood(tmp_path: Path) -> None:
             assert forks.start(file, log, end).wait() == 0
     texts = [end.read_text() for end in ends]
     assert texts[0] == texts[1] == texts[2]
-    assert f"requests={COUNT}" in texts[0]
+    assert f"{COUNT:,} requests" in texts[0]
