@@ -27,11 +27,17 @@ _LIST = re.compile(r"^\s*\d+[.)]\s+\w", re.MULTILINE)
 _DIGITS = re.compile(r"-?\d+(?:[.,]\d+)?")
 _DENIED = re.compile(
     r"(?:\b(?:not|never|neither|cannot|hardly|anything but|other than)|n't)"
-    r"(?:\s+(?:really|quite|exactly|entirely|necessarily|at all|think|believe|say|call|feel"
+    r"(?:\s+(?:(?:sure|certain|convinced|know)(?=\s+(?:that|if|whether|i|i'd|it|it's|this|the)\b)"
+    r"|if|whether|i'd|can|could|really|quite"
+    r"|exactly|entirely|necessarily|at all|think|believe|say|call|feel"
     r"|describe|consider|choose|pick|select|that|as|it|it's|this|is|are|am|i|i'm|be|would be|my"
     r"|an?|the|answer|option|choice|rating|statement|myself|me))*\s*[(<\[\"'“]*\Z",
     re.IGNORECASE,
 )
+_ASKED_AND_DENIED = re.compile(
+    r"[)>\]\"'”]*\s*\?\W*(?:no|nope|nah|not|never|hardly)\b", re.IGNORECASE
+)
+"""After an option: it was only a question, which the reply answers with no."""
 _REFUSAL = re.compile(
     r"\bas an? (?:ai|artificial|language model|assistant)\b"
     r"|\bi(?:'m| am) (?:just |only |merely )?(?:an? )?(?:ai\b|artificial|language model)"
@@ -101,12 +107,16 @@ def is_refusal(text: str) -> bool:
     return bool(_REFUSAL.search(_MARKUP.sub("", text).replace("’", "'")))
 
 
-def is_denied(text: str, start: int) -> bool:
+def is_denied(text: str, start: int, end: int | None = None) -> bool:
     """Tell whether what begins at a position is denied by the words right before it.
+
+    With its `end`, also whether it is a question that the next word answers with no.
 
     >>> is_denied("It is not very accurate", 10), is_denied("I'm not sure, but (B)", 18)
     (True, False)
     """
+    if end is not None and _ASKED_AND_DENIED.match(text, end):
+        return True
     return bool(_DENIED.search(text[max(0, start - 80) : start]))
 
 
@@ -114,11 +124,11 @@ def _called(option: DisplayedOption) -> str:
     return option.label or option.text
 
 
-def _affirmed(text: str, named: Iterable[tuple[int, int]]) -> dict[int, bool]:
+def _affirmed(text: str, named: Iterable[tuple[int, int, int]]) -> dict[int, bool]:
     """Return the named slots, each with whether any of the places that name it isn't a denial."""
     slots: dict[int, bool] = {}
-    for slot, start in named:
-        slots[slot] = slots.get(slot, False) or not is_denied(text, start)
+    for slot, start, end in named:
+        slots[slot] = slots.get(slot, False) or not is_denied(text, start, end)
     return slots
 
 
@@ -144,15 +154,17 @@ def _labels(text: str, labels: tuple[str, ...]) -> tuple[dict[int, bool], str]:
         return {}, ""
     if not labels[0].isdigit():
         matches = _letters(labels).finditer(text)
-        letters = [(labels.index(m[m.lastindex or 0].upper()), m.start()) for m in matches]
+        letters = [(labels.index(m[m.lastindex or 0].upper()), *m.span()) for m in matches]
         return _affirmed(text, letters), ""
     if _DIGITS.fullmatch(text.rstrip(".)")):
-        numbers = [(text.rstrip(".)"), 0)]
+        numbers = [(text.rstrip(".)"), 0, len(text))]
     else:
         text = _SCALE.sub(" ", text)
-        numbers = [(m[0], m.start()) for m in _NUMBER.finditer(text)]
-    strays = sorted({number for number, _ in numbers} - set(labels))
-    slots = _affirmed(text, ((labels.index(n), at) for n, at in numbers if n in labels))
+        numbers = [(m[0], *m.span()) for m in _NUMBER.finditer(text)]
+    strays = sorted({number for number, *_ in numbers} - set(labels))
+    slots = _affirmed(
+        text, ((labels.index(n), start, end) for n, start, end in numbers if n in labels)
+    )
     return slots, strays[0] if strays else ""
 
 
@@ -184,5 +196,5 @@ def _words(text: str, texts: tuple[str, ...]) -> dict[int, bool]:
     lowered = [" ".join(t.lower().split()) for t in texts]
     matches = _options(texts).finditer(text)
     return _affirmed(
-        text, ((lowered.index(" ".join(m[0].lower().split())), m.start()) for m in matches)
+        text, ((lowered.index(" ".join(m[0].lower().split())), *m.span()) for m in matches)
     )

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +127,9 @@ def test_the_last_offered_letter_is_the_answer(text: str, answer: str) -> None:
         ("I cannot do sums, but the answer is (A).", CHOICE, "correct", True),
         ("What a nice day.", CHOICE, "unparsed", False),
         ("6 + 6, so the answer is 12.0", NUMBER, "correct", False),
+        ("The answer is 12,0.", NUMBER, "correct", False),
+        ("The answer is 12,000.", NUMBER, "wrong", False),
+        ("It takes 0,5 hours, so 12,00", NUMBER, "correct", False),
         ("It is 1,200", NUMBER, "wrong", False),
         ("The answer is **12** apples in 3 bags.", NUMBER, "correct", False),
         ("Answer: $12 (step 3)", NUMBER, "correct", False),
@@ -137,6 +141,30 @@ def test_the_last_offered_letter_is_the_answer(text: str, answer: str) -> None:
 def test_outcomes(text: str, problem: Problem, outcome: str, protested: bool) -> None:
     coded = code_reply(Reply(text=text), problem)
     assert (coded.outcome, coded.protested) == (outcome, protested)
+
+
+@pytest.mark.parametrize(
+    ("written", "answer"),
+    [
+        ("1,200", "1200"),
+        ("1,200.50", "1200.5"),
+        ("-1,200", "-1200"),
+        ("1,00,000", "100000"),
+        ("12,5", "12.5"),
+        ("-12,50", "-12.5"),
+        ("0,125", "0.125"),
+        ("1,2345", "1.2345"),
+        ("1.200,5", "1200.5"),
+        ("0.5", "0.5"),
+    ],
+)
+def test_commas_group_three_digits_and_are_decimal_elsewhere(written: str, answer: str) -> None:
+    for text in (f"The answer is {written}.", f"It makes 3, then {written}", f"{written}, I think"):
+        number = code_reply(Reply(text=text), replace(NUMBER, answer="7")).answer
+        assert float(number) == float(answer)
+    own = replace(NUMBER, answer=written)
+    assert code_reply(Reply(text=f"Answer: {answer}"), own).outcome == "correct"
+    assert code_reply(Reply(text="Of 1,2,3 the last"), replace(NUMBER, answer="3")).answer == "3"
 
 
 def test_a_cut_reply_counts_where_it_answered_and_an_error_never() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from personae.core import Form, load_inventory
-from personae.measure.inventories.forms import published_form
+from personae.measure.inventories.forms import DisplayedOption, published_form
 from personae.measure.parse import parse_reply
 from tests.support.rendered_items import RenderedItem, render_item
 
@@ -106,12 +106,34 @@ def test_numbers(text: str, value: int | None) -> None:
         ("I do not worry about things (E)", 1),
         ("I don't have feelings. A.", 5),
         ("Not A... well, A.", 5),
+        ("Very accurate? No.", None),
+        ("Very accurate? Not at all.", None),
+        ("(A)? No", None),
+        ("Very accurate? Yes.", 5),
+        ("I'm not sure I'd say very accurate", None),
+        ("Not sure (C)", 3),
     ],
 )
 def test_an_option_that_is_only_denied_is_no_answer(text: str, value: int | None) -> None:
     found = parse_reply(text, shown().shown)
     assert found.value == value
     assert ("only denies" in found.why) == (value is None and " or " not in text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I'm not sure I agree",
+        "I am not certain that I agree.",
+        "I don't know if I agree",
+        "I'm not sure whether I'd agree",
+        "Agree? No.",
+    ],
+)
+def test_doubts_about_an_option_are_no_answer(text: str) -> None:
+    options = [DisplayedOption("", "Agree", 4, ""), DisplayedOption("", "Disagree", 2, "")]
+    assert parse_reply(text, options).status == "unparsed"
+    assert parse_reply("I'm not sure, but I agree", options).value == 4
 
 
 def test_denied_numbers_and_options_that_begin_with_not() -> None:

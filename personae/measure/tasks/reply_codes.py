@@ -18,8 +18,11 @@ __all__ = ["Coded", "Outcome", "code_reply", "declines"]
 Outcome = Literal["correct", "wrong", "abstained", "unparsed", "cut", "error"]
 
 _CUT = re.compile(r"answer(?: is:?|:)(.*)", re.IGNORECASE)
-_NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?")
-_STATED = re.compile(r"[\s:*$€£]*(-?\d[\d,]*+(?:\.\d++)?+)(?!\s*[-+*/×÷=^x])")
+_GROUPED = r"[1-9]\d*(?:,\d{2,3})*,\d{3}(?!\d)(?:\.\d+)?"  # 1,200 and 1,00,000.5
+_CONTINENTAL = r"[1-9]\d{0,2}(?:\.\d{3})+,\d+|(?<!,)\d+,\d+(?!,?\d)"  # 1.200,50 and 12,5
+_ANY_NUMBER = rf"-?(?:{_GROUPED}|{_CONTINENTAL}|\d+(?:\.\d+)?)"
+_NUMBER = re.compile(_ANY_NUMBER)
+_STATED = re.compile(rf"[\s:*$€£]*((?>{_ANY_NUMBER}))(?!\s*[-+*/×÷=^x])")
 """A number right after "answer is" that doesn't begin a sum."""
 _MARKUP = re.compile(r"\*\*|__|[`#]+")
 _DECLINES = re.compile(
@@ -138,9 +141,19 @@ def _answer_in(text: str, problem: Problem, *, complete: bool) -> str:
     numbers = numbers or (_NUMBER.findall(text) if complete else [])
     if not numbers:
         return ""
-    number = numbers[-1].replace(",", "")
-    equal = _value(number) == _value(problem.answer.replace(",", ""))
+    number = _plain(numbers[-1])
+    equal = _value(number) == _value(_plain(problem.answer))
     return problem.answer if equal else number
+
+
+def _plain(number: str) -> str:
+    """Write a number without groups of digits and with a decimal point.
+
+    A comma before exactly three digits sets off a group, as in 1,200; any other is a decimal comma.
+    """
+    if re.fullmatch(rf"-?(?:{_CONTINENTAL})", number) and not re.fullmatch(f"-?{_GROUPED}", number):
+        return number.replace(".", "").replace(",", ".")
+    return number.replace(",", "")
 
 
 def _value(text: str) -> float | str:

@@ -17,6 +17,7 @@ __all__ = [
     "chat_body",
     "continuing",
     "first_choice",
+    "marked_refusal",
     "messages_of",
     "read_reply",
     "reported_usage",
@@ -98,9 +99,7 @@ def read_reply(data: object, chat: Chat, sampling: Sampling) -> Reply:
     content, has_thoughts = reply_after_thoughts(raw or "")
     content = min((content.partition(end)[0] for end in sampling.stop), key=len, default=content)
     has_thoughts = has_thoughts or thoughts_of(message) or _thought_tokens(data)
-    failure = _marked_refusal(choice, message) or _shortfall(
-        choice, content, has_thoughts, sampling
-    )
+    failure = marked_refusal(choice, message) or _shortfall(choice, content, has_thoughts, sampling)
     status: Status = "ok"
     if failure is not None:
         status, remark = failure
@@ -114,9 +113,10 @@ def read_reply(data: object, chat: Chat, sampling: Sampling) -> Reply:
     return Reply(text=content, status=status, why=remark, tokens_in=read, tokens_out=written)
 
 
-def _marked_refusal(
+def marked_refusal(
     choice: Mapping[str, Any], message: Mapping[str, Any]
 ) -> tuple[Status, str] | None:
+    """Return the status and reason of an answer that the server itself says was refused."""
     refusal = message.get("refusal")
     if isinstance(refusal, str) and refusal:
         return "refused", "the server marks it as a refusal"

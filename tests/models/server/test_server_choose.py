@@ -149,6 +149,21 @@ def test_one_answer_without_tokens_is_a_record_once_the_server_has_shown_them() 
     assert "no log-probabilities" in choices[3].why
 
 
+def test_an_answer_that_the_server_filtered_is_refused_whatever_tokens_it_shows() -> None:
+    def script(body: dict[str, Any], before: int) -> Act:
+        item = body["messages"][0]["content"]
+        if item == "item 1":
+            return says("", finish_reason="content_filter", logprobs=top(A=-0.1))
+        if item == "item 2":
+            return says(None, refusal="No.", logprobs=top(A=-0.1))
+        return says("A", logprobs=top(A=-0.1))
+
+    choices, _ = weigh(script)
+    assert [c.status for c in choices] == ["ok", "refused", "refused", "ok", "ok"]
+    assert "content filter" in choices[1].why and choices[1].tokens_in
+    assert not choices[1].logp
+
+
 def test_refused_and_failing_questions_are_records() -> None:
     def script(body: dict[str, Any], before: int) -> Act:
         item = body["messages"][0]["content"]

@@ -1,11 +1,11 @@
 """Weighs options of one token by the first token's alternatives, else any by sampled replies."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import httpx
 
-from personae.core import Choice, Reply, Request, Sampling
+from personae.core import Choice, Reply, Request, Sampling, Status
 from personae.models.notices import notify
 from personae.models.server.budget import tokens_of
 from personae.models.server.calls import Call
@@ -18,9 +18,10 @@ from personae.models.server.first_tokens import (
     longest_form,
     may_be_named,
 )
+from personae.models.server.scoring.token_answers import mapping
 from personae.models.server.service import Service, status_of
 from personae.models.server.thoughts import HINT, thoughts_of
-from personae.models.server.wire import chat_body, first_choice, tokens_used
+from personae.models.server.wire import chat_body, first_choice, marked_refusal, tokens_used
 
 __all__ = ["Deliver", "LabelWeigher", "given_up"]
 
@@ -151,22 +152,26 @@ class LabelWeigher:
         read, written, why = tokens_used(data, request.chat, " ")
         method = f"top_logprobs:{self._service.adapter.top(self._service.settings.top)}"
 
-        def failed(reason: str) -> _Attempt:
+        def failed(status: Status, reason: str) -> _Attempt:
             choice = Choice(
-                status="error", why=reason, method=method, tokens_in=read, tokens_out=written
+                status=status, why=reason, method=method, tokens_in=read, tokens_out=written
             )
             return _Attempt(choice, read, written)
 
-        message = first_choice(data).get("message")
-        if isinstance(message, Mapping) and thoughts_of(message):
-            return failed(f"the model thinks before it answers; {HINT}")
+        answer = first_choice(data)
+        message = mapping(answer.get("message"))
+        failure = marked_refusal(answer, message)
+        if failure is None and thoughts_of(message):
+            failure = "error", f"the model thinks before it answers; {HINT}"
+        if failure is not None:
+            return failed(*failure)
         try:
             listed = listed_tokens(data)
         except BadLogprobs as error:
-            return failed(str(error))
+            return failed("error", str(error))
         if listed is None:
             if self._shows:
-                return failed("the answer shows no log-probabilities")
+                return failed("error", "the answer shows no log-probabilities")
             self._without += 1
             self._service.bill(read, written)
             return _Attempt(None, read, written)
