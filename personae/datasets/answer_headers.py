@@ -4,10 +4,18 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from personae.core import Inventory
 
-__all__ = ["ItemColumns", "item_columns", "item_ids", "respondent_column", "survey_headers"]
+__all__ = [
+    "ItemColumns",
+    "item_columns",
+    "item_ids",
+    "respondent_column",
+    "survey_headers",
+    "unread_columns",
+]
 
 _WHO = (
     *("respondent", "participant", "subject", "person", "responseid", "respondentid"),
@@ -15,6 +23,9 @@ _WHO = (
 )
 _NUMBERED = re.compile(r"(?:item|question|q|i)?[ _.-]*0*(\d+)", re.IGNORECASE)
 _GROUPED = re.compile(r"(.*?)[\[_. -]*(?:SQ)?0*(\d+)\]?", re.IGNORECASE | re.DOTALL)
+_LISTED = 5
+NEAR = 0.65
+"""Least likeness of a head and an item's id, 0 to 1, at which the item is named."""
 _LEADING_NUMBER = re.compile(r"^\W*(?:item|question|q)?\s*\d+\s*[.):-]\s*", re.IGNORECASE)
 
 
@@ -169,3 +180,22 @@ def respondent_column(names: Sequence[str], taken: Container[int] = ()) -> int |
         if j not in taken
     }
     return next((heads[name] for name in _WHO if name in heads), None)
+
+
+def unread_columns(names: Sequence[str], inventory: Inventory) -> str:
+    """Name columns that hold no item, the first few, those that look like an item before others."""
+    near = {name: _near_item(name, inventory) for name in names}
+    ordered = sorted(names, key=lambda name: not near[name])
+    shown = [f"{name} (near item {near[name]})" if near[name] else name for name in ordered]
+    more = [f"{len(shown) - _LISTED} more"] if len(shown) > _LISTED else []
+    listed = [name[:80] for name in shown[:_LISTED]] + more
+    return f"columns not read as items: {', '.join(listed)}" if listed else ""
+
+
+def _near_item(name: str, inventory: Inventory) -> str:
+    """Return the id of the item that a head resembles, or "": the same number, or like spelling."""
+    ids = {item.id.casefold(): item.id for item in inventory.items}
+    head = name.strip().casefold()
+    if (number := _NUMBERED.match(head)) and number[1] in ids:
+        return ids[number[1]]
+    return "".join(ids[match] for match in get_close_matches(head, ids, n=1, cutoff=NEAR))

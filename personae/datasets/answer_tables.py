@@ -21,6 +21,7 @@ from personae.datasets.answer_headers import (
     item_ids,
     respondent_column,
     survey_headers,
+    unread_columns,
 )
 from personae.datasets.own_answers import check_keys, is_own, own_answers
 
@@ -173,6 +174,9 @@ def _wide(table: AnswerTable, inventory: Inventory, rules: CellRules) -> tuple[s
     layout = f"one row per respondent, columns matched by {matched.matched_by}"
     if who is None and (copies := int(rows.drop("respondent").is_duplicated().sum())):
         layout += f"; {copies:,} rows are equal to another"
+    known = {*columns, *(j for j, n in enumerate(table.names) if n in (*DESIGN, *_DERIVED))}
+    unread = [name for j, name in enumerate(table.names) if j not in known and name]
+    layout = "; ".join(filter(None, (layout, unread_columns(unread, inventory))))
     _check_respondents(rows, table.source)
     design = [name for name in DESIGN if name in rows.columns]
     _check_once(rows.select(design), design, table.source)

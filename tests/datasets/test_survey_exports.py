@@ -1,6 +1,7 @@
 """Answers as survey tools, spreadsheets and other projects write them; each file is our own."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -8,6 +9,7 @@ import pytest
 
 from personae.core import BadFile, Inventory, Item, KeyingAlarm, Option, load_inventory
 from personae.datasets.answer_cells import CellRules
+from personae.datasets.answer_headers import unread_columns
 from personae.datasets.answer_tables import AnswerFile, read_answer_file, read_answers
 
 NEO = load_inventory("ipip-neo-120")
@@ -358,3 +360,28 @@ def test_odd_answers_of_a_run_are_refused(
 def test_a_key_of_a_run_that_contradicts_is_an_alarm(tmp_path: Path) -> None:
     with pytest.raises(KeyingAlarm):
         read_answers(own(tmp_path, key=pl.lit(None, dtype=pl.Int64)), NEO)
+
+
+def test_columns_that_were_not_read_are_named_with_items_near_them(tmp_path: Path) -> None:
+    path = tmp_path / "answers.csv"
+    ids = [item.id for item in NEO.items]
+    heads = ["id", "age", *(f"{i}R" if i == "3" else i for i in ids), "form"]
+    rows = [",".join([f"r{r}", "30", *("4" for _ in ids), "paper"]) for r in range(2)]
+    path.write_text("\n".join([",".join(heads), *rows]))
+    reading = read_answer_file(path, NEO).reading
+    assert "columns not read as items: 3R (near item 3), age;" in reading
+    assert "238 of 240 answers read" in reading
+    path.write_text("\n".join([",".join(["id", *ids]), *(r.replace(",30", "", 1) for r in rows)]))
+    path.write_text(path.read_text().replace(",paper", ""))
+    assert "not read" not in read_answer_file(path, NEO).reading
+
+
+def test_a_long_list_of_columns_that_were_not_read_is_cut() -> None:
+    heads = [f"note {name}" for name in "abcdefg"]
+    words = unread_columns([*heads, "item_12_rev"], NEO)
+    assert words.startswith("columns not read as items: item_12_rev (near item 12), note a")
+    assert words.endswith("note d, 3 more")
+    letters = replace(NEO, items=tuple(replace(i, id=f"E{i.id}") for i in NEO.items[:9]))
+    assert unread_columns(["E1_R"], letters).endswith("E1_R (near item E1)")
+    assert unread_columns(["age", "sex"], letters).endswith("items: age, sex")
+    assert not unread_columns([], NEO)

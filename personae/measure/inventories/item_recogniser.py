@@ -99,8 +99,8 @@ def _statements(inventory: Inventory) -> Iterator[tuple[tuple[str, ...], KeyedSt
         domain, sign = related_domain(inventory.scales[item.scale])
         text = f"be {item.text}" if inventory.kind == "adjective" else f"{item.text} {item.other}"
         facet = item.facet if domain == item.scale else ""
-        for said in dict.fromkeys((text, in_person(text, "first"))):  # an item may lack a verb
-            words = tuple(_tokens(said))
+        for sentence in dict.fromkeys((text, in_person(text, "first"))):  # an item may lack a verb
+            words = tuple(_tokens(sentence))
             yield words, KeyedStatement(domain, facet, item.key * sign, " ".join(words), pair)
 
 
