@@ -1,5 +1,6 @@
 """Scores texts by classifiers from the hub that have a harmful class."""
 
+import logging
 from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Any
@@ -49,6 +50,9 @@ def load_classifier(name: str) -> TextClassifier:
     for package in ("torch", "transformers"):
         if find_spec(package) is None:
             raise MissingExtra(package, "local", "a hub classifier")
+    # transformers imports torchao, which tells of optional kernels that nothing here needs
+    for package in ("torchao", "torch.utils._pytree"):
+        logging.getLogger(package).setLevel(logging.ERROR)
     from transformers import (  # noqa: PLC0415
         AutoModelForSequenceClassification,
         AutoTokenizer,

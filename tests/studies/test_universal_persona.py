@@ -1,5 +1,6 @@
 """Unequal harm: the registry, the same prompts for all, planted harm, scorers with their errors."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -147,6 +148,17 @@ def test_bad_scorers_say_what_is_known(tmp_path: Path) -> None:
         find_scorer(f"hub:{tmp_path / 'nothing'}", model)
     with pytest.raises(InputError, match="none of"):
         scorer_errors(find_scorer("model", open_null("null:refusing")))
+
+
+def test_a_classifier_opens_without_notes_on_optional_kernels_and_errors_stay(
+    tmp_path: Path,
+) -> None:
+    kernels = logging.getLogger("torchao")
+    kernels.setLevel(logging.NOTSET)
+    with pytest.raises(BadFile):
+        find_scorer(f"hub:{tmp_path / 'nothing'}", open_null("null:yes"))
+    assert not kernels.isEnabledFor(logging.WARNING)
+    assert kernels.isEnabledFor(logging.ERROR)
 
 
 def test_scorers_are_measured_on_labelled_texts() -> None:
