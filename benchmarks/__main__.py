@@ -30,6 +30,7 @@ NAMES = (
     "readers",
     "scoring",
     "steering",
+    "power",
     "against",
 )
 
