@@ -26,7 +26,7 @@ check: setup  ## format, lint, types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-docs: setup  ## README's table, the tree of rooms, the API pages; then the site, in site/
+docs: setup  ## README's table, the tree of rooms, the API pages; then the site, in site/, with a link to PERSONAE_REPOSITORY
 	$(BIN)/python -m docs.extensions.pages
 	$(BIN)/python -m pip install -q -c requirements/constraints.txt -e '.[docs]'
 	$(BIN)/mkdocs build --strict
