@@ -25,6 +25,9 @@ def test_a_notice_is_one_line_beside_a_progress_bar(capsys: pytest.CaptureFixtur
     assert "asked" not in shown[0]
 
 
-def test_a_process_without_a_console_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_without_a_console_goes_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(sys, "stderr", None)
     notify("nobody reads this")
+    assert capsys.readouterr() == ("", "")
